@@ -1,0 +1,3 @@
+module stillwatch
+
+go 1.26

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dissect reads application protocols from the heads of streams and from datagrams, and says what it read as
+// facts: plain values, never changed after they were given. No fact holds a password, a token or a cookie.
+package dissect
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Fact is one thing that was read; always a pointer to one of the types of this package.
+type Fact interface{ fact() }
+
+// Outcome is the result of a login or of an authenticated request.
+type Outcome uint8
+
+// OutcomeUnknown is the zero value.
+const (
+	OutcomeUnknown Outcome = iota
+	OutcomeSuccess
+	OutcomeFailure
+)
+
+func (o Outcome) String() string { return [...]string{"unknown", "success", "failure"}[o] }
+
+// AppID says which application protocol the bytes are, by its short name: tls http ssh rtsp dns dhcp ftp telnet ntp
+// mdns quic smtp snmp mqtt sip … Later facts of the same session may refine it.
+type AppID struct{ Name string }
+
+// TLSClientHello is the first flight of a TLS or DTLS client, also inside QUIC (RFC 8446 section 4.1.2). Lists are in
+// wire order and hold GREASE values (RFC 8701) still.
+type TLSClientHello struct {
+	QUIC, DTLS, SSL2  bool
+	RecordVersion     uint16
+	Version           uint16   // legacy_version
+	SupportedVersions []uint16 // extension 43
+	Ciphers           []uint16
+	Extensions        []uint16
+	Groups            []uint16
+	PointFormats      []uint8
+	SigAlgs           []uint16
+	ALPN              []string
+	SNI               string
+	ECH               bool // encrypted_client_hello: SNI is the outer name
+}
+
+// TLSServerHello is the server's answer. Version is the negotiated one (supported_versions if present).
+type TLSServerHello struct {
+	DTLS, SSL2    bool
+	Version       uint16
+	LegacyVersion uint16
+	Cipher        uint16
+	Extensions    []uint16
+	ALPN          string
+}
+
+// TLSCertificate is the leaf certificate where it is sent in clear (before TLS 1.3).
+type TLSCertificate struct {
+	Subject, Issuer     string // RFC 2253 form
+	DNSNames            []string
+	SHA256              string // lower-case hex of the DER bytes
+	NotBefore, NotAfter time.Time
+	SelfSigned          bool
+}
+
+// QUICInitial says that a client Initial was decrypted; the hello follows as TLSClientHello with QUIC set.
+type QUICInitial struct {
+	Version    uint32
+	FromClient bool
+}
+
+// SSHBanner is an identification line (RFC 4253 section 4.2) without its line end. Server tells whose.
+type SSHBanner struct {
+	Server bool
+	Line   string
+}
+
+// SSHKexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): the name lists as they stand on the wire.
+type SSHKexInit struct {
+	Server                         bool
+	Kex, HostKey                   string
+	EncC2S, EncS2C, MACC2S, MACS2C string
+	CompressionC2S, CompressionS2C string
+}
+
+// SSHAuth is the inference whether an SSH login succeeded, from the sizes of encrypted packets (detections.md). It is given
+// again whenever it changes.
+type SSHAuth struct {
+	Result   Outcome
+	Failures int
+}
+
+// HTTPExchange is one request with its response (RFC 9112). Response fields are zero until it was seen. AuthScheme is
+// the scheme the client offered, lower case; AuthUserHint is at most the last two characters of the user name.
+type HTTPExchange struct {
+	Method, URI, Host, UserAgent      string // query values that look like secrets are masked
+	Version                           string // "1.0", "1.1"
+	Status                            int
+	Server, ContentType, Realm, Title string
+	AuthScheme                        string
+	AuthUserHint                      string
+	AuthResult                        Outcome // 401 or 403 with credentials: failure; 2xx/3xx with credentials: success
+	DefaultCredentials                bool    // clear-text credentials are a well-known default pair
+	CleartextCredentials              bool    // Basic, or a login form in clear
+	SOAPAction                        string
+	Index                             int // 0 is the first exchange of the session
+}
+
+// RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826).
+type RTSPExchange struct {
+	Method, URI, UserAgent string
+	Status                 int
+	Server, Realm          string
+	AuthScheme             string
+	AuthUserHint           string
+	AuthResult             Outcome
+	DefaultCredentials     bool
+	CleartextCredentials   bool
+	Index                  int
+}
+
+// DNSAnswer is one resource record of an answer section. Data is the text form of A, AAAA, CNAME, PTR, NS, MX, SRV, TXT (cut).
+type DNSAnswer struct {
+	Name, Type, Data string
+	TTL              uint32
+	Addr             netip.Addr // A and AAAA only
+}
+
+// DNSMessage is a query or a response (RFC 1035); MDNS (RFC 6762) and LLMNR tell which dialect.
+type DNSMessage struct {
+	Response, MDNS, LLMNR, TCP bool
+	ID                         uint16
+	QName, QType               string      // first question; QName lower case without the final dot
+	RCode                      string      // NOERROR, NXDOMAIN …; responses only
+	Answers                    []DNSAnswer // at most 32, answer section (and additional of mDNS)
+	Bytes                      int
+}
+
+// DHCPMessage is a DHCPv4 message (RFC 2131).
+type DHCPMessage struct {
+	Type                          string // discover offer request decline ack nak release inform
+	ClientMAC                     [6]byte
+	ClientIP, YourIP, RequestedIP netip.Addr // invalid if zero
+	ServerID, Router              netip.Addr
+	Hostname, VendorClass         string
+	UserClass, MUDURL             string
+	ParamList                     []byte // option 55
+	ClientID                      []byte // option 61
+	LeaseSeconds                  uint32
+}
+
+// DHCPv6Message is a DHCPv6 message (RFC 8415).
+type DHCPv6Message struct {
+	Type              string // solicit advertise request confirm renew rebind reply release decline reconfigure information-request relay-forw relay-repl
+	DUID              []byte
+	MAC               [6]byte // from DUID-LL, DUID-LLT or the client link-layer option; zero if none
+	Addrs             []netip.Addr
+	FQDN, VendorClass string
+	EnterpriseID      uint32
+	MUDURL            string
+	OptionRequest     []uint16
+}
+
+// ARPMessage is an ARP packet for IPv4 over Ethernet (RFC 826).
+type ARPMessage struct {
+	Request              bool
+	SenderMAC, TargetMAC [6]byte
+	SenderIP, TargetIP   netip.Addr
+	EtherSrc, EtherDst   [6]byte
+	Gratuitous, Probe    bool // RFC 5227
+}
+
+// NDMessage is a Neighbour Discovery message (RFC 4861).
+type NDMessage struct {
+	Type                   uint8 // ICMPv6 type 133 to 137
+	Src, Dst, Target       netip.Addr
+	SourceLink, TargetLink [6]byte
+	EtherSrc               [6]byte
+	Router                 bool
+	Prefixes               []netip.Prefix
+	RouterLifetimeSeconds  uint16
+}
+
+// NTPMessage is an NTP or SNTP packet (RFC 5905), modes 3 and 4 and control modes 6 and 7.
+type NTPMessage struct {
+	Version, Mode, Stratum uint8
+}
+
+// Login is a login over a clear-text protocol: Telnet, FTP, and others to come. UserHint is at most the last two characters
+// of the user name.
+type Login struct {
+	Protocol             string // ftp telnet
+	UserHint             string
+	Result               Outcome
+	DefaultCredentials   bool
+	CleartextCredentials bool
+}
+
+// Banner is a line with which a server introduces itself (FTP 220, Telnet text before the login prompt, SMTP …).
+type Banner struct {
+	Protocol string
+	Text     string
+}
+
+// ServiceAnnouncement is a service that a device announces of itself (mDNS, DNS-SD).
+type ServiceAnnouncement struct {
+	Service  string // "_axis-video._tcp"
+	Instance string // "AXIS M1065 - ACCC8E123456"
+	Host     string
+	Port     uint16
+	TXT      map[string]string // at most 32 keys
+}
+
+func (*AppID) fact()               {}
+func (*TLSClientHello) fact()      {}
+func (*TLSServerHello) fact()      {}
+func (*TLSCertificate) fact()      {}
+func (*QUICInitial) fact()         {}
+func (*SSHBanner) fact()           {}
+func (*SSHKexInit) fact()          {}
+func (*SSHAuth) fact()             {}
+func (*HTTPExchange) fact()        {}
+func (*RTSPExchange) fact()        {}
+func (*DNSMessage) fact()          {}
+func (*DHCPMessage) fact()         {}
+func (*DHCPv6Message) fact()       {}
+func (*ARPMessage) fact()          {}
+func (*NDMessage) fact()           {}
+func (*NTPMessage) fact()          {}
+func (*Login) fact()               {}
+func (*Banner) fact()              {}
+func (*ServiceAnnouncement) fact() {}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package packet turns the bytes of a frame into a Packet, a plain value. It never allocates and never fails:
+// a frame that cannot be read has a Verdict that says why, and whatever was understood before that point.
+package packet
+
+import "net/netip"
+
+// Addr is an IPv4 or IPv6 address in network byte order. An IPv4 address stands in the IPv4-mapped form
+// (RFC 4291, section 2.5.5.2); Packet.V6 tells a real IPv6 packet that carries such an address from IPv4.
+type Addr [16]byte
+
+// MAC is an IEEE 802 48-bit address.
+type MAC [6]byte
+
+// MaxVLANs and MaxTunnels bound the nesting that is recorded; MaxDepth bounds what is parsed at all.
+const (
+	MaxVLANs   = 4
+	MaxTunnels = 4
+	MaxDepth   = 8
+)
+
+// TunnelType names an encapsulation. VLAN tags are not tunnels: they stand in Packet.VLANs.
+type TunnelType uint8
+
+// The encapsulations that are taken off. 6in4 and IP-in-IP are both TunnelIPIP.
+const (
+	TunnelNone TunnelType = iota
+	TunnelGRE
+	TunnelERSPAN
+	TunnelVXLAN
+	TunnelGeneve
+	TunnelMPLS
+	TunnelPPPoE
+	TunnelGTPU
+	TunnelIPIP
+	TunnelTeredo
+	TunnelTZSP
+	TunnelPBB
+)
+
+// Tunnel is one layer of encapsulation. ID is the identifier the protocol carries (VNI, session id, TEID, key,
+// label, I-SID), valid only if HasID. Src and Dst are the outer IP addresses, valid only if HasOuter.
+type Tunnel struct {
+	Src, Dst Addr
+	ID       uint32
+	Type     TunnelType
+	HasID    bool
+	HasOuter bool
+	V6       bool
+}
+
+// Kind says which of the protocol-specific fields of a Packet are valid.
+type Kind uint8
+
+// What a packet is, seen from the innermost header that was understood.
+const (
+	KindOther Kind = iota // no network layer that is understood: EtherType tells
+	KindARP               // ARP fields
+	KindIP                // IP with a protocol that has no ports
+	KindTCP
+	KindUDP
+	KindSCTP
+	KindICMP
+	KindICMP6
+)
+
+// Frag says what part of an IP datagram a packet is.
+type Frag uint8
+
+// A datagram comes whole, or in fragments. The first fragment has the ports and is passed on at once; later ones
+// have the ports if the first one was seen. The fragment that completes a datagram is FragComplete, and its Payload is
+// the reassembled transport payload (PayloadLen, IPBytes are of the pieces not yet counted by earlier packets).
+const (
+	FragNone Frag = iota
+	FragFirst
+	FragLater
+	FragComplete
+)
+
+// TCP flags, RFC 9293 section 3.1.
+const (
+	FIN = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+)
+
+// Packet is what one frame says. It is filled in place and reused; slices point into the frame (or, for a
+// reassembled datagram, into a buffer of the Reassembler) and are valid until the batch is released.
+type Packet struct {
+	Time  int64  // capture time, nanoseconds since the Unix epoch
+	Num   uint64 // number of the frame in the run, from 1
+	Frame []byte // the captured bytes
+	// Payload is the transport payload as far as it was captured; padding is cut off.
+	Payload []byte
+	// ND is the ICMPv6 body of a Neighbour Discovery message (types 133 to 137), ARP the body of an ARP packet.
+	Body []byte
+
+	Src, Dst Addr
+	// IPBytes is the IP total length from the header, PayloadLen the transport payload length from the headers: a
+	// short snap length changes neither. Count is the number of frames accounted for here (more than 1 only when held
+	// fragments are released).
+	IPBytes    uint32
+	PayloadLen uint32
+	Count      uint32
+
+	Seq, Ack         uint32 // TCP
+	SrcPort, DstPort uint16 // TCP, UDP, SCTP; ICMP: type and code of this message in SrcPort, DstPort
+	Window           uint16 // TCP
+	MSS              uint16 // TCP option, 0 if absent
+	IPID             uint16
+	ICMPID           uint16 // ICMP echo identifier
+	EtherType        uint16
+	TCPFlags         uint8
+	TCPOptLen        uint8 // bytes of TCP options
+	WindowScale      uint8 // TCP option + 1, 0 if absent
+	TTL              uint8 // IPv4 TTL or IPv6 hop limit
+	Proto            uint8 // IP protocol number
+	Kind             Kind
+	Frag             Frag
+	V6               bool
+	HasIP            bool // Src, Dst, Proto, IPBytes are valid
+	HasMAC           bool // SrcMAC, DstMAC are valid and are those of the innermost Ethernet header
+	Truncated        bool // the snap length cut the frame
+	Verdict          Verdict
+
+	SrcMAC, DstMAC MAC
+	VLANs          [MaxVLANs]uint16 // outermost first, over all layers
+	NumVLANs       uint8
+	NumTunnels     uint8
+	Tunnels        [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
+	// Part is the partition of the session table that the packet belongs to, set by the pipeline.
+	Part uint8
+}
+
+// AddrFrom4 gives the IPv4-mapped form of four bytes in network order.
+func AddrFrom4(b []byte) (a Addr) {
+	a[10], a[11] = 0xff, 0xff
+	copy(a[12:], b[:4])
+	return a
+}
+
+// Is4 reports whether a is in the IPv4-mapped form.
+func (a Addr) Is4() bool {
+	for _, b := range a[:10] {
+		if b != 0 {
+			return false
+		}
+	}
+	return a[10] == 0xff && a[11] == 0xff
+}
+
+// Netip gives the address as a netip.Addr, IPv4 addresses as four bytes.
+func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+// AddrOf is the inverse of Netip.
+func AddrOf(n netip.Addr) Addr { return n.As16() }
+
+// String gives the colon form, lower case.
+func (m MAC) String() string {
+	const hex = "0123456789abcdef"
+	var b [17]byte
+	for i, x := range m {
+		if i > 0 {
+			b[3*i-1] = ':'
+		}
+		b[3*i], b[3*i+1] = hex[x>>4], hex[x&15]
+	}
+	return string(b[:])
+}
+
+// IsZero reports whether no address is there.
+func (m MAC) IsZero() bool { return m == MAC{} }
+
+// IsGroup reports whether m is a multicast or broadcast address.
+func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
+
+// IsLocal reports whether m is locally administered, so that it names no maker and may be random.
+func (m MAC) IsLocal() bool { return m[0]&2 != 0 }

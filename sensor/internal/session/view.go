@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package session keeps the sessions of one partition: who opened, in which state they are, what went each way, and
+// the head of both streams. Its only clock is the capture clock.
+package session
+
+import "stillwatch/sensor/internal/packet"
+
+// Dir is a direction within a session.
+type Dir uint8
+
+// Out is initiator to responder, In the other way.
+const (
+	Out Dir = 0
+	In  Dir = 1
+)
+
+// Basis tells how it is known who opened a session.
+type Basis uint8
+
+// The bases, in the order of records.md.
+const (
+	BasisSYN         Basis = iota // the SYN was seen
+	BasisSYNACK                   // only the SYN-ACK was seen
+	BasisRequest                  // ICMP echo and the like
+	BasisQUICInitial              // a QUIC client Initial
+	BasisFirstPacket              // nothing better than who was seen first
+	BasisPort                     // caught in the middle: the well-known port decides
+)
+
+var basisNames = [...]string{"syn", "syn_ack", "request", "quic_initial", "first_packet", "port"}
+
+func (b Basis) String() string { return basisNames[b] }
+
+// State is the state of a session.
+type State uint8
+
+// The states, in the order of records.md.
+const (
+	Attempted   State = iota // no answer
+	Rejected                 // refused (RST to a SYN)
+	Established              // answered
+	Closed                   // FIN both ways
+	Reset                    // RST after it was established
+	Midstream                // the start was not seen
+	OneWay                   // the answer side was never seen, although the initiator goes on as if answered
+)
+
+var stateNames = [...]string{"attempted", "rejected", "established", "closed", "reset", "midstream", "one_way"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Endpoint is one end of a session. HasPort is false where the protocol has no ports.
+type Endpoint struct {
+	Addr   packet.Addr
+	MAC    packet.MAC // zero if not known
+	Port   uint16
+	TTL    uint8 // of the first packet seen from this end, 0 if none was
+	Window uint16
+}
+
+// View is a session as it stood at one moment: a plain value that may be kept. Index 0 of the pairs is Out
+// (initiator to responder), index 1 is In.
+type View struct {
+	ID           uint64 // number of its first packet: unique within a run
+	Start, End   int64  // first and last packet, nanoseconds
+	Initiator    Endpoint
+	Responder    Endpoint
+	Packets      [2]uint64
+	IPBytes      [2]uint64
+	PayloadBytes [2]uint64
+	SynSeq       uint32 // sequence number of the initiator's SYN, if BasisSYN
+	SynOptLen    uint8  // bytes of TCP options on that SYN
+	Proto        uint8
+	ICMPType     uint8 // of the first packet
+	ICMPCode     uint8
+	V6           bool
+	HasPorts     bool
+	Gap          bool // bytes of the stream heads were missed, so inferences over them do not hold
+	Basis        Basis
+	State        State
+	NumVLANs     uint8
+	VLANs        [packet.MaxVLANs]uint16
+	Tunnels      []packet.Tunnel // shared, never changed
+}
+
+// Opened reports whether somebody was seen to open the session, so that it can be held against the initiator. A
+// TCP session caught in the middle without a telling port is not.
+func (v *View) Opened() bool {
+	return v.Proto != 6 || v.Basis == BasisSYN || v.Basis == BasisSYNACK || v.Basis == BasisPort
+}
+
+// Answered reports whether the responder took the session.
+func (v *View) Answered() bool {
+	return v.State == Established || v.State == Closed || v.State == Reset || v.State == Midstream && v.Packets[1] > 0
+}
