@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package detect holds the detectors, one file each. They see events and never packets, and say what they conclude as
+// findings. Everything here runs in one goroutine, in the order of the capture.
+package detect
+
+import (
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/session"
+)
+
+// Kind says what an event is about.
+type Kind uint8
+
+// The kinds of events, in the order in which a session gives them.
+const (
+	SessionOpened   Kind = iota // its first packet
+	SessionState                // State changed: established, rejected, reset, closed
+	SessionFact                 // something was read: Fact
+	SessionProgress             // a live session has moved on: at most once a minute and only when it carried bytes
+	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
+	LinkFact                    // ARP or Neighbour Discovery: no session
+)
+
+// Event is one thing that happened. It must not be changed, and Session, App and Fact may be kept.
+type Event struct {
+	Kind    Kind
+	Time    int64 // capture clock, nanoseconds
+	Num     uint64
+	Session *session.View    // nil for LinkFact
+	App     *fingerprint.App // nil while nothing was read
+	Fact    dissect.Fact     // SessionFact and LinkFact
+	FactDir session.Dir      // who sent what the fact was read from
+
+	// Filled in before the detectors see the event. A device is nil where the end is not one of ours (external).
+	Initiator, Responder *device.Device
+	// ResponderName is the name under which the initiator looked the responder up (DNS), or the SNI; "" if not known.
+	ResponderName string
+}
+
+// Quality is how well the capture could be seen, as measured so far.
+type Quality struct {
+	OneWayShare float64 // of the TCP sessions, 0 to 1
+	GapShare    float64 // of the ACKed bytes, 0 to 1
+	DupShare    float64 // of the frames, 0 to 1
+	LossRatio   float64 // dropped before us, 0 to 1
+	OneWay      bool    // OneWayShare is beyond its threshold
+}
+
+// Factor is q of the chaining formula (detections.md): 1 for a good capture, less for a poor one.
+func (q Quality) Factor() float64 {
+	f := 1 - q.LossRatio - q.GapShare
+	if q.OneWay {
+		f -= 0.2
+	}
+	return max(f, 0.5)
+}
+
+// Context is what a detector may ask and where it says what it found.
+type Context struct {
+	Now     int64 // capture clock, nanoseconds
+	Devices *device.Registry
+	Book    *contract.Book
+	Names   *enrich.Names
+	Quality Quality
+	Emit    func(*Finding)
+}
+
+// Rule describes a detector to the reader of an alert and of the documentation.
+type Rule struct {
+	ID          string // "D01"
+	Name        string // "Unexpected outbound"
+	Kind        string // "unexpected_outbound"
+	Version     int
+	Attack      []Technique
+	Reliability float64 // r of the chaining formula
+}
+
+// Technique is a MITRE ATT&CK technique.
+type Technique struct{ Domain, Tactic, Technique string }
+
+// Detector turns events into findings. Observe is called for every event, Tick once for each whole second of the
+// capture clock that had events or in which something was due.
+type Detector interface {
+	Rule() Rule
+	Observe(*Event, *Context)
+	Tick(now int64, c *Context)
+}
+
+// Severity of a finding.
+type Severity uint8
+
+// In rising order.
+const (
+	Informational Severity = iota
+	Low
+	Medium
+	High
+	Critical
+)
+
+func (s Severity) String() string {
+	return [...]string{"informational", "low", "medium", "high", "critical"}[s]
+}
+
+// Stage is where in an intrusion a finding belongs: the chain rewards a plausible order.
+type Stage uint8
+
+// In the order of an intrusion.
+const (
+	StageNone Stage = iota
+	StageScanned
+	StageGuessed // brute force
+	StageLogin
+	StageDiscovery
+	StageFanOut
+	StageControl
+	StageOutbound
+)
+
+// Reason says why a score is what it is, or what would make it benign.
+type Reason struct {
+	Code, Text string
+	Weight     float64
+}
+
+// Peer is the other side of a finding.
+type Peer struct {
+	IP           string
+	Port         uint16
+	External     bool
+	Name         string
+	NameSource   string // dns, sni
+	FirstContact bool
+	Device       *device.Device // nil if external
+}
+
+// Evidence is something shown to the analyst; never a secret.
+type Evidence struct {
+	Kind, Summary string
+	Data          map[string]any
+}
+
+// Finding is what a detector concluded.
+type Finding struct {
+	Rule           Rule
+	Device         *device.Device
+	Peer           *Peer
+	Session        *session.View
+	App            *fingerprint.App
+	Start, End     int64  // of what was seen, nanoseconds
+	Key            string // what makes two findings of one rule and device the same, e.g. "198.51.100.1:443/tcp"
+	WindowS        int64  // findings with the same key within so many seconds are one alert
+	Severity       Severity
+	Reliability    float64 // 0: the rule's
+	Stage          Stage
+	Standing       bool // a standing fact (exposure, age): kept 7 days, never raises P above 0.6 alone
+	Title          string
+	Message        string // what was expected and what was seen
+	Reasons        []Reason
+	Evidence       []Evidence
+	Related        []string // Community IDs
+	Entities       []string
+	Broken         string // contract entry that was broken
+	Recommendation string
+	Count          int // how many observations this stands for, at least 1
+}
