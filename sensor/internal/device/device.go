@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package device keeps the registry of the devices of the watched network: which addresses are one device, when it was
+// heard, what it answers on, and which role, vendor and model the evidence speaks for. Its only clock is the capture
+// clock. Nothing here is safe for concurrent use: it runs in the one goroutine of the judge.
+package device
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/packet"
+)
+
+// Bounds of what one device may hold; what comes on top pushes the oldest out (addresses) or is not taken (the rest).
+const (
+	MaxIPs       = 32
+	MaxHostnames = 16
+	MaxServes    = 64
+	MaxEvidence  = 32
+	MaxVLANs     = 8
+)
+
+// Device is one device of the watched network. Others read it and never write it.
+type Device struct {
+	ID  uint32 // from 1, in the order of discovery; never used again within a run
+	Key string // "mac:aa:bb:…", "ip:10.0.0.1@site", or the name in the inventory
+
+	MAC       packet.MAC // zero if not known
+	MACKind   enrich.VendorKind
+	RandomMAC bool         // locally administered: names no maker, may change
+	Router    bool         // other addresses stand behind its MAC
+	Declared  bool         // named in the inventory or on the command line
+	IPs       []netip.Addr // most recently bound last, at most MaxIPs
+	Hostnames []string     // in the order of discovery
+	VLANs     []uint16
+
+	Vendor, Model, Firmware string // "" if not known
+	FirmwareDate            string // "2019-12-15"; "" if not known
+	Role                    Role
+	Level                   Level
+	Probability             float64    // of Role; 0 when unknown
+	Evidence                []Evidence // strongest first, at most MaxEvidence
+	Version                 uint32     // counts up whenever identity, addresses, role or vendor change
+
+	FirstSeen, LastSeen int64 // capture clock, nanoseconds
+	// The first and last unicast session outside infrastructure that it opened itself; 0 if none.
+	FirstOrigination, LastOrigination int64
+	// Originated counts those sessions, Observed the days (UTC) on which it was heard.
+	Originated   uint64
+	ObservedDays uint32
+
+	Serves []Serve // by port, then protocol; at most MaxServes
+
+	lastDay int64
+	node    lruNode
+	claims  []claim
+	pulls   []packet.Addr // distinct RTSP servers that it pulled from
+}
+
+// Serve is a port on which a device has answered.
+type Serve struct {
+	Port        uint16
+	Proto       string // tcp, udp
+	App         string // by its bytes; "" if not known
+	External    bool   // an external peer was answered
+	First, Last int64
+}
+
+// IP gives the address to name the device by: the most recently bound IPv4 address, else the most recent address;
+// invalid if none is known.
+func (d *Device) IP() netip.Addr {
+	for i := len(d.IPs) - 1; i >= 0; i-- {
+		if d.IPs[i].Is4() {
+			return d.IPs[i]
+		}
+	}
+	if len(d.IPs) > 0 {
+		return d.IPs[len(d.IPs)-1]
+	}
+	return netip.Addr{}
+}
+
+// HasIP reports whether a is bound to d.
+func (d *Device) HasIP(a netip.Addr) bool {
+	for _, x := range d.IPs {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}
+
+// ServesOn gives the entry of a port, nil if the device has not answered there.
+func (d *Device) ServesOn(port uint16, proto string) *Serve {
+	for i := range d.Serves {
+		if d.Serves[i].Port == port && d.Serves[i].Proto == proto {
+			return &d.Serves[i]
+		}
+	}
+	return nil
+}
+
+// Idle reports whether d was watched for at least the given time and opened no unicast session outside infrastructure
+// in it. now and within are nanoseconds.
+func (d *Device) Idle(now, within int64) bool {
+	return now-d.FirstSeen >= within && (d.LastOrigination == 0 || now-d.LastOrigination >= within)
+}
