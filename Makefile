@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` alone lists the targets.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 10s
+RUNS     ?= 5
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fuzz bench assets stories clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the static program bin/stillwatch-sensor
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
+
+test: ## format, vet, staticcheck and every test under the race detector (TESTFLAGS=-short for less)
+	@scripts/test $(TESTFLAGS)
+
+lint: ## gofmt, go vet and staticcheck alone
+	@scripts/lint
+
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table in Markdown
+	@scripts/bench $(RUNS)
+
+assets: ## make the embedded data files anew from their public sources
+	@scripts/assets/build
+
+stories: ## make the story captures anew (scripts/stories/testdata)
+	$(GO) run ./scripts/stories -o scripts/stories/testdata
+
+clean: ## remove what was built and the cached traces
+	rm -rf bin .cache
