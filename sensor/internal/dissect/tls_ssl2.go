@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// Messages of SSL 2.0 (draft-hickman-netscape-ssl-00 section 5) and of the ClientHello that later versions accept in its
+// form (RFC 5246 appendix E.2).
+const (
+	ssl2ClientHello = 1
+	ssl2ServerHello = 4
+	ssl2Version     = 0x0002
+	ssl2Head        = 2
+)
+
+// tlsLooksSSL2 reports whether head begins with an SSL 2.0 hello. Its sums have to be right, because the form has no other
+// mark; eleven bytes are the least.
+func tlsLooksSSL2(head []byte) bool {
+	if len(head) < 11 || head[0]&0x80 == 0 {
+		return false
+	}
+	n := int(head[0]&0x7f)<<8 | int(head[1])
+	r := tlsReader{b: head[3:]}
+	switch head[2] {
+	case ssl2ClientHello:
+		version, ciphers, id, challenge := r.u16(), r.u16(), r.u16(), r.u16()
+		known := version == ssl2Version || version >= 0x0300 && version <= 0x0304
+		return known && ciphers > 0 && ciphers%3 == 0 && (id == 0 || id == 16) &&
+			challenge >= 16 && challenge <= 32 && n == 9+ciphers+id+challenge
+	case ssl2ServerHello:
+		hit, kind, version, cert, ciphers := r.u8(), r.u8(), r.u16(), r.u16(), r.u16()
+		// An identification of the connection of 16 to 32 bytes makes up the rest.
+		id := n - 11 - cert - ciphers
+		return hit <= 1 && kind <= 1 && version == ssl2Version && ciphers%3 == 0 && id >= 16 && id <= 32
+	}
+	return false
+}
+
+// feedSSL2 reads the one message of SSL 2.0 that is in clear. A client that offers more than SSL 2.0 is answered in TLS
+// records, which the other direction reads as such.
+func (t *tlsStream) feedSSL2(dir int, head []byte, final bool, sink Sink) (want int) {
+	d := &t.dirs[dir&1]
+	if d.done {
+		return 0
+	}
+	end := ssl2Head + (int(head[0]&0x7f)<<8 | int(head[1]))
+	if len(head) < end && !final {
+		return end
+	}
+	d.done = true
+	if len(head) < end {
+		return 0
+	}
+	if head[2] == ssl2ClientHello {
+		sink(ssl2ParseClient(head[3:end]))
+	} else {
+		ssl2EmitServer(head[3:end], sink)
+	}
+	return 0
+}
+
+// ssl2ParseClient keeps the cipher specs whose first byte is zero, which are those of SSL 3.0 and later; the others are of
+// SSL 2.0 and have three bytes.
+func ssl2ParseClient(body []byte) *TLSClientHello {
+	r := tlsReader{b: body}
+	h := &TLSClientHello{SSL2: true, RecordVersion: ssl2Version, Version: uint16(r.u16())}
+	specs := tlsReader{}
+	n := r.u16()
+	r.u16()
+	r.u16()
+	specs.b = r.bytes(n)
+	h.Ciphers = make([]uint16, 0, n/3)
+	for len(specs.b) >= 3 {
+		if spec := specs.u24(); spec < 1<<16 {
+			h.Ciphers = append(h.Ciphers, uint16(spec))
+		}
+	}
+	return h
+}
+
+func ssl2EmitServer(body []byte, sink Sink) {
+	r := tlsReader{b: body}
+	r.u16()
+	h := &TLSServerHello{SSL2: true, Version: uint16(r.u16())}
+	h.LegacyVersion = h.Version
+	cert := r.u16()
+	r.u16()
+	r.u16()
+	der := r.bytes(cert)
+	sink(h)
+	if len(der) > 0 {
+		sink(tlsParseCertificate(der))
+	}
+}
