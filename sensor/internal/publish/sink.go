@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package publish carries records out of the sensor. Today that is JSON Lines to a file or to standard output; what an
+// alert may know only at the moment it leaves (wall clock, boot, sequence number) is stamped here too.
+package publish
+
+import "fmt"
+
+// Sink takes whole records. It has one caller at a time.
+type Sink interface {
+	// Put takes one record: a JSON object with its final newline. The bytes are not kept. After the first error every
+	// further call gives that same error and takes nothing.
+	Put(line []byte) error
+	// Flush passes on what is held back.
+	Flush() error
+	// Close flushes and lets go. It may be called more than once.
+	Close() error
+}
+
+// WriteError says that a sink can take no more, and how much of what it was given is whole.
+type WriteError struct {
+	Name    string // of the file
+	Records uint64 // records that were written whole
+	Cut     bool   // the last line of the file is incomplete and could not be taken back
+	Err     error
+}
+
+// Error gives one line: where, why, what is there.
+func (e *WriteError) Error() string {
+	state := "each of them whole"
+	if e.Cut {
+		state = "and the last line is cut"
+	}
+	return fmt.Sprintf("cannot write %s: %v; it holds %d records, %s", e.Name, e.Err, e.Records, state)
+}
+
+// Unwrap gives the error of the file system.
+func (e *WriteError) Unwrap() error { return e.Err }
