@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"math"
+	"math/bits"
+)
+
+// clock turns the time stamps of one interface into nanoseconds since the Unix epoch. Times beyond what 64 bits of
+// nanoseconds hold (1677 to 2262) are set to the nearest that they do hold.
+type clock struct {
+	mul    uint64 // nanoseconds in a unit, 0 if that is no whole number
+	limit  uint64 // largest stamp for which stamp*mul is enough
+	digits uint8  // units are 10^-digits seconds, or 2^-digits if binary
+	binary bool
+	offset int64 // seconds
+}
+
+const (
+	nanosPerSec = 1_000_000_000
+	// maxSec is the largest number of whole seconds of which the nanoseconds fit 64 bits, whatever the fraction.
+	maxSec = math.MaxInt64/nanosPerSec - 1
+)
+
+// newClock takes the values of if_tsresol (a negative power of 10, of 2 if the upper bit is set) and if_tsoffset.
+func newClock(resolution byte, offset int64) clock {
+	c := clock{digits: resolution & 0x7f, binary: resolution&0x80 != 0, offset: offset}
+	if !c.binary && c.digits <= 9 && offset == 0 {
+		c.mul = pow10(9 - c.digits)
+		c.limit = math.MaxInt64 / c.mul
+	}
+	return c
+}
+
+// nanos gives the time of a stamp.
+func (c *clock) nanos(stamp uint64) int64 {
+	if c.mul > 0 && stamp <= c.limit {
+		return int64(stamp * c.mul)
+	}
+	sec, nano := c.split(stamp)
+	return join(sec, nano, c.offset)
+}
+
+// split gives whole seconds and nanoseconds.
+func (c *clock) split(stamp uint64) (sec, nano uint64) {
+	switch d := c.digits; {
+	case c.binary && d < 64:
+		hi, lo := bits.Mul64(stamp&(1<<d-1), nanosPerSec)
+		return stamp >> d, hi<<(64-d) | lo>>d
+	case c.binary:
+		hi, _ := bits.Mul64(stamp, nanosPerSec)
+		return 0, hi >> (d - 64)
+	case d <= 19: // 10^19 is the largest power in 64 bits
+		unit := pow10(d)
+		hi, lo := bits.Mul64(stamp%unit, nanosPerSec)
+		nano, _ = bits.Div64(hi, lo, unit)
+		return stamp / unit, nano
+	case d <= 28:
+		return 0, stamp / pow10(d-9)
+	}
+	return 0, 0
+}
+
+// join adds the offset and keeps the sum within bounds.
+func join(sec, nano uint64, offset int64) int64 {
+	s := int64(min(sec, math.MaxInt64))
+	switch {
+	case offset > 0 && s > math.MaxInt64-offset, s+offset > maxSec:
+		return math.MaxInt64
+	case s+offset < -maxSec:
+		return math.MinInt64
+	}
+	return (s+offset)*nanosPerSec + int64(nano)
+}
+
+func pow10(n uint8) uint64 {
+	p := uint64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// batchSize is the usual size of Batch.Data in bytes. It fits the second-level cache beside the tables of the packet
+// path, so that a frame is still there when it is decoded.
+const batchSize = 256 << 10
+
+// Stdin is the path that names standard input.
+const Stdin = "-"
+
+// Files reads captures one after another, in the order of their first packets. Next has one caller at a time; Stats
+// and Close may be called from any goroutine.
+type Files struct {
+	queue []entry
+	cur   *stream
+	size  int
+	total uint64 // size of the stored files, 0 if one of them has no size
+	last  int64  // time of the last frame given, for frames that carry none
+
+	files, frames, bytes atomic.Uint64
+
+	mu     sync.Mutex // guards what follows
+	damage []Damage
+	shown  *stream // cur, as Stats and Close see it
+	done   uint64  // stored bytes of the files that were read before cur
+	closed bool
+}
+
+// entry is a capture that waits for its turn. A regular file is closed until then, so that a thousand captures do not
+// need a thousand descriptors; what cannot be opened twice (a pipe) waits open.
+type entry struct {
+	path  string
+	first int64
+	live  *stream
+}
+
+// Option changes how captures are read.
+type Option func(*Files)
+
+// BatchSize sets the usual size of Batch.Data in bytes; at least 64 are taken.
+func BatchSize(n int) Option {
+	return func(f *Files) { f.size = max(n, 64) }
+}
+
+// OpenFiles looks at every capture and puts them in the order of their first packets; captures without packets come
+// last, equal ones stay as given. "-" is standard input. What cannot be opened is a *fs.PathError, what is no capture
+// a *FormatError; all that were found are joined, in the order of paths. A capture that is damaged is no error.
+func OpenFiles(paths []string, opts ...Option) (*Files, error) {
+	f := &Files{size: batchSize}
+	for _, o := range opts {
+		o(f)
+	}
+	var errs []error
+	sized := true
+	for i, p := range paths {
+		e, size, err := entry{}, int64(0), errStdinTwice
+		if p != Stdin || !slices.Contains(paths[:i], Stdin) {
+			e, size, err = look(p, len(paths) > 1)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f.queue = append(f.queue, e)
+		f.total += uint64(max(size, 0))
+		sized = sized && size >= 0
+	}
+	if !sized {
+		f.total = 0
+	}
+	if len(errs) > 0 {
+		f.Close()
+		return nil, errors.Join(errs...)
+	}
+	slices.SortStableFunc(f.queue, func(a, b entry) int { return cmp.Compare(a.first, b.first) })
+	return f, nil
+}
+
+// look opens a capture, finds the time of its first packet if order is asked for, and closes it again if it can be
+// opened a second time. size is -1 if it has none.
+func look(path string, order bool) (e entry, size int64, err error) {
+	s, err := openStream(path)
+	if err != nil {
+		return e, 0, err
+	}
+	e.path = path
+	if order { // not for a single pipe: its first packet may take its time
+		e.first = s.firstTime()
+	}
+	if !s.regular {
+		e.live = s
+		return e, -1, nil
+	}
+	s.close()
+	return e, s.size, nil
+}
+
+// Next fills b. It returns as soon as it has frames, so that a pipe is followed without delay.
+func (f *Files) Next(b *Batch) error {
+	b.Frames = b.Frames[:0]
+	for {
+		if f.cur == nil && !f.advance() {
+			b.Data = b.Data[:0]
+			if f.isClosed() {
+				return os.ErrClosed
+			}
+			return io.EOF
+		}
+		err := f.cur.next(b, f.size, f.last)
+		if n := len(b.Frames); n > 0 {
+			f.last = b.Frames[n-1].Time
+			f.frames.Add(uint64(n))
+			f.bytes.Add(f.cur.given)
+			return nil
+		}
+		if err != nil {
+			f.finish(err)
+		}
+	}
+}
+
+// advance makes the next capture the current one. It is false after the last one and after Close.
+func (f *Files) advance() bool {
+	for len(f.queue) > 0 && !f.isClosed() {
+		e := f.queue[0]
+		f.queue = f.queue[1:]
+		s, err := e.live, error(nil)
+		if s == nil {
+			s, err = openStream(e.path)
+		}
+		f.files.Add(1)
+		if err != nil { // it was there when OpenFiles looked at it
+			f.record(Damage{File: e.path, Reason: err.Error()})
+			continue
+		}
+		f.mu.Lock()
+		f.cur, f.shown = s, s
+		f.mu.Unlock()
+		return true
+	}
+	return false
+}
+
+// finish ends the current capture; err is io.EOF or the reason why it cannot be read on.
+func (f *Files) finish(err error) {
+	s := f.cur
+	if !errors.Is(err, io.EOF) && !f.isClosed() {
+		f.record(Damage{File: s.name, Packet: s.packets, Offset: s.off, Reason: err.Error()})
+	}
+	s.close()
+	f.mu.Lock()
+	f.done += s.read.Load()
+	f.shown = nil
+	f.mu.Unlock()
+	f.cur = nil
+}
+
+func (f *Files) record(d Damage) {
+	f.mu.Lock()
+	f.damage = append(f.damage, d)
+	f.mu.Unlock()
+}
+
+func (f *Files) isClosed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
+}
+
+// Stats tells how far the reading is. Damage is a copy.
+func (f *Files) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	read := f.done
+	if f.shown != nil {
+		read += f.shown.read.Load()
+	}
+	return Stats{
+		Files: f.files.Load(), Frames: f.frames.Load(), Bytes: f.bytes.Load(),
+		BytesRead: read, BytesTotal: f.total, Damage: slices.Clone(f.damage),
+	}
+}
+
+// Close ends the reading; a Next that waits for a pipe returns.
+func (f *Files) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	if f.shown != nil {
+		f.shown.close()
+	}
+	for _, e := range f.queue {
+		if e.live != nil {
+			e.live.close()
+		}
+	}
+	return nil
+}
