@@ -101,17 +101,14 @@ func TestFramesDecodeInOrder(t *testing.T) {
 }
 
 func TestStreamsHaveNoGaps(t *testing.T) {
-	got := streams(t, everything(4))
-	found := 0
-	for _, s := range got {
-		for _, want := range []string{"PLAY rtsp://10.20.30.11:554/live/", "PTZCtrl/channels/1/continuous", "ContinuousMove", "Login incorrect", "530 Login"} {
-			if strings.Contains(string(s), want) {
-				found++
-			}
-		}
+	var all strings.Builder
+	for _, s := range streams(t, everything(4)) {
+		all.Write(s)
 	}
-	if found != 5 {
-		t.Errorf("found %d of the 5 texts in the streams", found)
+	for _, want := range []string{"PLAY rtsp://10.20.30.11:554/live/", "PTZCtrl/channels/1/continuous", "ContinuousMove", "uid=0", "530 Login"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("no stream carries %q", want)
+		}
 	}
 }
 
