@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schemas
+
+import "net/netip"
+
+// Device is what is known of one device.
+type Device struct {
+	Schema          string          `json:"schema"`
+	Key             string          `json:"key"`
+	MAC             MAC             `json:"mac,omitzero"`
+	IPs             []netip.Addr    `json:"ips,omitempty"`
+	Hostnames       []string        `json:"hostnames,omitempty"`
+	VLANs           []uint16        `json:"vlans,omitempty"`
+	Vendor          string          `json:"vendor,omitempty"`
+	Model           string          `json:"model,omitempty"`
+	Firmware        string          `json:"firmware,omitempty"`
+	FirmwareDate    string          `json:"firmware_date,omitempty"` // YYYY-MM-DD
+	Role            string          `json:"role"`
+	RoleLevel       string          `json:"role_level"`
+	RoleProbability float64         `json:"role_probability"` // 0 to 1
+	Evidence        []RoleEvidence  `json:"evidence,omitempty"`
+	Expect          string          `json:"expect"`
+	ExpectSource    string          `json:"expect_source,omitempty"`
+	FirstSeen       Time            `json:"first_seen"`
+	LastSeen        Time            `json:"last_seen"`
+	LastOrigination *Time           `json:"last_origination,omitempty"`
+	Serves          []Service       `json:"serves,omitempty"`
+	Findings        []DeviceFinding `json:"findings,omitempty"`
+}
+
+// RoleEvidence is one point of the sum that decides role, vendor and model, in decibans.
+type RoleEvidence struct {
+	Source   string  `json:"source"`
+	Value    string  `json:"value"`
+	Says     string  `json:"says"`
+	PointsDB float64 `json:"points_db"`
+}
+
+// Service is a port on which the device has answered.
+type Service struct {
+	Port     uint16 `json:"port"`
+	Proto    string `json:"proto"`
+	App      string `json:"app,omitempty"`
+	External bool   `json:"external"` // an external peer was answered
+}
+
+// DeviceFinding is a standing fact for a periodic check.
+type DeviceFinding struct {
+	Kind      string `json:"kind"` // exposed_port, default_credentials, cleartext_credentials, firmware_age …
+	Text      string `json:"text"`
+	FirstSeen Time   `json:"first_seen"`
+	LastSeen  Time   `json:"last_seen"`
+}
