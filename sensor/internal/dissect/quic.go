@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// Frames that Initial packets may hold, RFC 9000 section 12.4; quicGoogleCrypto is what Google's versions 50 and 51 use.
+const (
+	quicFramePadding = 0x00
+	quicFramePing    = 0x01
+	quicFrameAck     = 0x02
+	quicFrameAckECN  = 0x03
+	quicFrameCrypto  = 0x06
+	quicGoogleCrypto = 0x08
+)
+
+// quicMaxDatagrams is after how many datagrams a connection whose hellos were not found is left alone; quicMaxKeys bounds
+// how often new keys are tried, each of which costs some microseconds.
+const (
+	quicMaxDatagrams = 32
+	quicMaxKeys      = 6
+)
+
+// quicConn reads the Initial packets of a QUIC connection: the client's and the server's hello. The keys of Initials follow from the
+// connection id that the client chose, so anybody who sees the client's first packet can read them; they
+// hide nothing. After a Retry, or where a later packet is the first that is seen, the id of that packet is tried.
+type quicConn struct {
+	keys      [2]*quicKeys
+	keyFor    [2]uint32 // version for which the keys were made
+	dcid      []byte    // connection id from which the keys are made
+	tries     int
+	crypto    [2]tlsPieces
+	done      [2]bool
+	seen      bool // QUICInitial was given
+	datagrams int
+}
+
+// datagram reads one datagram of direction dir. It returns false if the connection needs no more of them.
+func (q *quicConn) datagram(dir int, data []byte, sink Sink) (more bool) {
+	dir &= 1
+	q.datagrams++
+	if quicLooksGoogle(data) {
+		q.google(dir, data, sink)
+	} else if q.readPackets(dir, data, sink) && dir == FromClient {
+		// A short header from the client: both hellos have been.
+		q.done[FromClient], q.done[FromServer] = true, true
+	}
+	if q.datagrams >= quicMaxDatagrams || q.done[FromClient] && q.done[FromServer] {
+		*q = quicConn{done: [2]bool{true, true}, datagrams: q.datagrams}
+		return false
+	}
+	return true
+}
+
+// readPackets reads the coalesced packets of a datagram (RFC 9000 section 12.2). short says that it begins with a short header.
+func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
+	if len(data) > 0 && data[0]&0x80 == 0 {
+		return true
+	}
+	for len(data) > 0 {
+		p, rest, ok := quicParse(data)
+		if !ok {
+			break
+		}
+		if data = rest; p.kind == quicInitial && !q.done[dir] {
+			q.initial(dir, &p, sink)
+		}
+	}
+	return false
+}
+
+// initial reads one Initial packet.
+func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
+	frames := q.open(dir, p)
+	if frames == nil {
+		return
+	}
+	if dir == FromClient && !q.seen {
+		q.seen = true
+		sink(&QUICInitial{Version: p.version, FromClient: true})
+	}
+	quicCrypto(frames, p.version, &q.crypto[dir])
+	q.hello(dir, sink)
+}
+
+// open decrypts a packet with the keys at hand, else with keys from the packet's own connection id.
+func (q *quicConn) open(dir int, p *quicPacket) []byte {
+	if q.dcid != nil {
+		if q.keys[dir] == nil || q.keyFor[dir] != p.version {
+			q.keys[dir], q.keyFor[dir] = quicInitialKeys(p.version, q.dcid, dir), p.version
+		}
+		if frames := q.keys[dir].open(p); frames != nil {
+			return frames
+		}
+	}
+	if dir == FromServer || q.tries >= quicMaxKeys || string(q.dcid) == string(p.dcid) && q.dcid != nil {
+		return nil
+	}
+	q.tries++
+	keys := quicInitialKeys(p.version, p.dcid, dir)
+	frames := keys.open(p)
+	if frames == nil && q.dcid != nil {
+		return nil
+	}
+	q.dcid = append([]byte{}, p.dcid...)
+	q.keys = [2]*quicKeys{FromClient: keys}
+	q.keyFor[FromClient] = p.version
+	return frames
+}
+
+// quicCrypto collects the CRYPTO frames of a packet. Any other frame than those that an Initial may hold ends it.
+func quicCrypto(frames []byte, version uint32, into *tlsPieces) {
+	r := tlsReader{b: frames}
+	for len(r.b) > 0 {
+		switch typ := r.u8(); {
+		case typ == quicFramePadding || typ == quicFramePing:
+		case typ == quicFrameAck || typ == quicFrameAckECN:
+			quicSkipAck(&r, typ == quicFrameAckECN)
+		case typ == quicFrameCrypto || typ == quicGoogleCrypto && quicIsGoogle(version):
+			off := quicVarint(&r)
+			if data := r.bytes(quicVarint(&r)); !r.bad {
+				into.add(off, data)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// quicSkipAck reads over an ACK frame (RFC 9000 section 19.3).
+func quicSkipAck(r *tlsReader, ecn bool) {
+	quicVarint(r)
+	quicVarint(r)
+	ranges := quicVarint(r)
+	quicVarint(r)
+	for i := 0; i < ranges && !r.bad; i++ {
+		quicVarint(r)
+		quicVarint(r)
+	}
+	for i := 0; ecn && i < 3; i++ {
+		quicVarint(r)
+	}
+}
+
+// hello gives the hello of a direction once all of it is there.
+func (q *quicConn) hello(dir int, sink Sink) {
+	b := q.crypto[dir].prefix()
+	if len(b) < tlsHandshakeHead {
+		return
+	}
+	if string(b[:4]) == gquicHello {
+		q.google(dir, b, sink)
+		return
+	}
+	r := tlsReader{b: b}
+	typ, body := r.u8(), r.vec24()
+	if r.bad {
+		if int(b[1])<<16|int(b[2])<<8|int(b[3]) > tlsMaxPieces {
+			q.done[dir] = true
+		}
+		return
+	}
+	q.done[dir] = true
+	q.crypto[dir].reset()
+	switch typ {
+	case tlsClientHello:
+		if h := tlsParseClientHello(body, false); h != nil {
+			h.QUIC = true
+			sink(h)
+		}
+	case tlsServerHello:
+		if h, _ := tlsParseServerHello(body, false); h != nil {
+			sink(h)
+		}
+	}
+}

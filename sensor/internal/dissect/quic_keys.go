@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+)
+
+// Salts from which the keys of Initial packets are made: RFC 9001 section 5.2, RFC 9369 section 3.3.1, the drafts of RFC 9001
+// (29 to 32, 23 to 28), and those of Google QUIC.
+const (
+	quicSalt1    = "\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"
+	quicSalt2    = "\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9"
+	quicSalt29   = "\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99"
+	quicSalt23   = "\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02"
+	quicSaltQ050 = "\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45"
+	quicSaltT050 = "\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10"
+	quicSaltT051 = "\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d"
+)
+
+// quicSalt gives the salt of a version; for one that is not known, that of version 1.
+func quicSalt(version uint32) string {
+	switch {
+	case version == quicVersion2:
+		return quicSalt2
+	case version >= quicDraft29 && version <= quicDraft32:
+		return quicSalt29
+	case version >= quicDraft23 && version <= quicDraft28, version == quicMvfst27, version == quicMvfstTest:
+		return quicSalt23
+	case version == quicGoogleQ050:
+		return quicSaltQ050
+	case version == quicGoogleT050:
+		return quicSaltT050
+	case version == quicGoogleT051:
+		return quicSaltT051
+	}
+	return quicSalt1
+}
+
+// quicKeys protects the Initial packets of one direction (RFC 9001 section 5).
+type quicKeys struct {
+	aead   cipher.AEAD
+	header cipher.Block
+	iv     [12]byte
+}
+
+// quicInitialKeys makes the keys of direction dir from the destination connection id of the client's first packet. It gives
+// nil only if the cryptographic library refuses, as it may under a policy.
+func quicInitialKeys(version uint32, dcid []byte, dir int) *quicKeys {
+	prefix, sender := "quic ", "client in"
+	if version == quicVersion2 {
+		prefix = "quicv2 "
+	}
+	if dir == FromServer {
+		sender = "server in"
+	}
+	initial, err := hkdf.Extract(sha256.New, dcid, []byte(quicSalt(version)))
+	if err != nil {
+		return nil
+	}
+	secret := quicExpand(initial, sender, sha256.Size)
+	key := quicExpand(secret, prefix+"key", 16)
+	iv := quicExpand(secret, prefix+"iv", 12)
+	hp := quicExpand(secret, prefix+"hp", 16)
+	return newQUICKeys(key, iv, hp)
+}
+
+func newQUICKeys(key, iv, hp []byte) *quicKeys {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil
+	}
+	k := &quicKeys{}
+	if k.aead, err = cipher.NewGCM(block); err != nil {
+		return nil
+	}
+	if k.header, err = aes.NewCipher(hp); err != nil {
+		return nil
+	}
+	copy(k.iv[:], iv)
+	return k
+}
+
+// quicExpand is HKDF-Expand-Label with an empty context (RFC 8446 section 7.1).
+func quicExpand(secret []byte, label string, n int) []byte {
+	const tls13 = "tls13 "
+	info := string([]byte{byte(n >> 8), byte(n), byte(len(tls13) + len(label))}) + tls13 + label + "\x00"
+	out, err := hkdf.Expand(sha256.New, secret, info, n)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// open takes the protection off an Initial packet (RFC 9001 sections 5.3 and 5.4) and gives its frames; nil if the packet is not
+// protected by these keys. Packet numbers of Initials are small, so the truncated number stands for the whole one.
+func (k *quicKeys) open(p *quicPacket) []byte {
+	const sampleAt = 4
+	at := p.number + sampleAt
+	if k == nil || len(p.all) < at+aes.BlockSize {
+		return nil
+	}
+	var mask [aes.BlockSize]byte
+	k.header.Encrypt(mask[:], p.all[at:at+aes.BlockSize])
+	first := p.all[0] ^ mask[0]&0x0f
+	n := int(first&3) + 1
+	head := append([]byte(nil), p.all[:p.number+n]...)
+	head[0] = first
+	nonce := k.iv
+	for i := range n {
+		head[p.number+i] ^= mask[1+i]
+		nonce[len(nonce)-n+i] ^= head[p.number+i]
+	}
+	frames, err := k.aead.Open(nil, nonce[:], p.all[p.number+n:], head)
+	if err != nil {
+		return nil
+	}
+	return frames
+}
