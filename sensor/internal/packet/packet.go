@@ -71,6 +71,7 @@ type Frag uint8
 // A datagram comes whole, or in fragments. The first fragment has the ports and is passed on at once; later ones
 // have the ports if the first one was seen. The fragment that completes a datagram is FragComplete, and its Payload is
 // the reassembled transport payload (PayloadLen, IPBytes are of the pieces not yet counted by earlier packets).
+// So a datagram is read from FragNone or FragComplete, and counted from all four.
 const (
 	FragNone Frag = iota
 	FragFirst
@@ -98,7 +99,8 @@ type Packet struct {
 	Frame []byte // the captured bytes
 	// Payload is the transport payload as far as it was captured; padding is cut off.
 	Payload []byte
-	// ND is the ICMPv6 body of a Neighbour Discovery message (types 133 to 137), ARP the body of an ARP packet.
+	// Body is the whole ICMPv6 message, from its type byte, of Neighbour Discovery (types 133 to 137), the body of an ARP
+	// packet, or, of a fragment, the captured piece of the fragmentable part (RFC 8200 section 4.5).
 	Body []byte
 
 	Src, Dst Addr
@@ -108,6 +110,10 @@ type Packet struct {
 	IPBytes    uint32
 	PayloadLen uint32
 	Count      uint32
+
+	FragID  uint32 // of a fragment: identification
+	FragOff uint32 // of a fragment: bytes before it in the fragmentable part
+	FragLen uint32 // of a fragment: length of its piece from the headers; Body may hold less
 
 	Seq, Ack         uint32 // TCP
 	SrcPort, DstPort uint16 // TCP, UDP, SCTP; ICMP: type and code of this message in SrcPort, DstPort
@@ -123,9 +129,11 @@ type Packet struct {
 	Proto            uint8 // IP protocol number
 	Kind             Kind
 	Frag             Frag
+	FragNext         uint8 // of a fragment: protocol of the first header in the fragmentable part
+	FragMore         bool  // of a fragment: more follow
 	V6               bool
 	HasIP            bool // Src, Dst, Proto, IPBytes are valid
-	HasMAC           bool // SrcMAC, DstMAC are valid and are those of the innermost Ethernet header
+	HasMAC           bool // SrcMAC, DstMAC are those of the innermost Ethernet header; DstMAC is zero in a cooked capture
 	Truncated        bool // the snap length cut the frame
 	Verdict          Verdict
 
@@ -157,6 +165,14 @@ func (a Addr) Is4() bool {
 
 // Netip gives the address as a netip.Addr, IPv4 addresses as four bytes.
 func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+// NetipOf is Netip, but keeps the IPv4-mapped form of an address that stood in an IPv6 packet (Packet.V6).
+func (a Addr) NetipOf(v6 bool) netip.Addr {
+	if v6 {
+		return netip.AddrFrom16(a)
+	}
+	return a.Netip()
+}
 
 // AddrOf is the inverse of Netip.
 func AddrOf(n netip.Addr) Addr { return n.As16() }

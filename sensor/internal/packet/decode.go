@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+import "encoding/binary"
+
+// Decode reads frame, captured from a link of the given type with origLen bytes on the wire, into p. Every field is
+// set but Time, Num and Part; elements of VLANs and Tunnels beyond their counts may be stale. It does not allocate.
+//
+// Throughout this package a layer is a function of (captured bytes, length on the wire, depth): the length on the wire
+// comes from the headers, and is what is accounted; the captured bytes may be fewer, and are what is read.
+func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
+	wire := max(len(frame), int(origLen))
+	p.reset(frame)
+	p.Truncated = wire > len(frame)
+	if link == LinkEthernet {
+		p.Verdict = ethernet(p, frame, wire, 0)
+		return
+	}
+	p.Verdict = decodeLink(p, link, frame, wire)
+}
+
+// decodeLink is Decode for every link type but Ethernet.
+func decodeLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
+	switch link {
+	case LinkRaw, LinkRawBSD12, LinkRawBSD14:
+		return rawIP(p, b, wire, 0)
+	case LinkIPv4:
+		return etherPayload(p, etherIPv4, b, wire, 0)
+	case LinkIPv6:
+		return etherPayload(p, etherIPv6, b, wire, 0)
+	case LinkNull, LinkLoop:
+		return null(p, b, wire)
+	case LinkLinuxSLL:
+		return sll(p, b, wire)
+	case LinkSLL2:
+		return sll2(p, b, wire)
+	case LinkNFLOG:
+		return nflog(p, b, wire)
+	case LinkPPP:
+		return ppp(p, b, wire, 0)
+	case LinkPPPHDLC:
+		return pppHDLC(p, b, wire)
+	case LinkPPPoE:
+		return etherPayload(p, etherPPPoE, b, wire, 0)
+	case LinkCiscoHDLC:
+		return ciscoHDLC(p, b, wire)
+	}
+	return VerdictLinkType
+}
+
+// reset clears what Decode owns. The big arrays are left as they are: their counts say what is valid.
+func (p *Packet) reset(frame []byte) {
+	p.Frame = frame
+	p.NumVLANs, p.NumTunnels = 0, 0
+	p.HasMAC = false
+	p.SrcMAC, p.DstMAC = MAC{}, MAC{}
+	p.EtherType = 0
+	p.Count = 1
+	p.resetNetwork()
+}
+
+// resetNetwork clears the network layer and what is above it.
+func (p *Packet) resetNetwork() {
+	p.Payload, p.Body = nil, nil
+	p.Src, p.Dst = Addr{}, Addr{}
+	p.IPBytes, p.PayloadLen = 0, 0
+	p.FragID, p.FragOff, p.FragLen = 0, 0, 0
+	p.Seq, p.Ack = 0, 0
+	p.SrcPort, p.DstPort = 0, 0
+	p.Window, p.MSS = 0, 0
+	p.IPID, p.ICMPID = 0, 0
+	p.TCPFlags, p.TCPOptLen, p.WindowScale = 0, 0, 0
+	p.TTL, p.Proto = 0, 0
+	p.Kind, p.Frag = KindOther, FragNone
+	p.FragNext, p.FragMore = 0, false
+	p.V6, p.HasIP = false, false
+}
+
+// rest sets what lies above the last header that is read, cut to its length on the wire.
+func (p *Packet) rest(b []byte, wire int) {
+	wire = max(wire, 0)
+	p.PayloadLen = uint32(wire)
+	p.Payload = cut(b, wire)
+}
+
+// cut shortens b to at most n bytes, in capacity too, so that nobody can read or append beyond.
+func cut(b []byte, n int) []byte {
+	n = min(n, len(b))
+	return b[:n:n]
+}
+
+func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
+func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }

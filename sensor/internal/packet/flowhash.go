@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Keys of the hash: odd numbers without pattern (the fractional parts of square roots). They are constant because the
+// same packets must fall into the same partitions in every run; tables that an attacker may fill are bounded instead.
+const (
+	hashKey1 = 0x6a09e667f3bcc909
+	hashKey2 = 0xbb67ae8584caa73b
+	hashKey3 = 0x3c6ef372fe94f82b
+	hashKey4 = 0xa54ff53a5f1d36f1
+)
+
+// FlowHash gives the same value for both directions of a flow: over addresses, ports and protocol; of ICMP and what has no
+// ports over addresses and protocol; without IP over EtherType and MACs.
+func (p *Packet) FlowHash() uint64 {
+	var a, b uint64
+	switch {
+	case p.HasIP:
+		a, b = hashEnd(&p.Src), hashEnd(&p.Dst)
+		if p.Kind == KindTCP || p.Kind == KindUDP || p.Kind == KindSCTP {
+			a += uint64(p.SrcPort) * hashKey3
+			b += uint64(p.DstPort) * hashKey3
+		}
+		return fold(a+b^hashKey2, fold(a^b^hashKey4, hashKey1)+uint64(p.Proto))
+	default:
+		a, b = mac64(p.SrcMAC)*hashKey1, mac64(p.DstMAC)*hashKey1
+		return fold(a+b^hashKey2, a^b^hashKey4+uint64(p.EtherType))
+	}
+}
+
+func hashEnd(a *Addr) uint64 {
+	hi, lo := binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:])
+	return fold(hi^hashKey1, lo^hashKey2) + lo
+}
+
+func mac64(m MAC) uint64 {
+	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
+}
+
+// fold multiplies to 128 bits and adds the halves.
+func fold(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
+}

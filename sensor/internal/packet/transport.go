@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+// IP protocol numbers (IANA) that are read.
+const (
+	protoHopByHop    = 0
+	protoICMP        = 1
+	protoIPv4        = 4
+	protoTCP         = 6
+	protoUDP         = 17
+	protoIPv6        = 41
+	protoRouting     = 43
+	protoFragment    = 44
+	protoGRE         = 47
+	protoAH          = 51
+	protoICMP6       = 58
+	protoNone        = 59
+	protoDestination = 60
+	protoSCTP        = 132
+	protoMobility    = 135
+	protoMPLS        = 137
+	protoHIP         = 139
+	protoShim6       = 140
+)
+
+// transport reads what IP carries, and takes off a tunnel if it is one. n is the length that the IP header gives.
+func transport(p *Packet, proto uint8, b []byte, n, depth int) Verdict {
+	switch proto {
+	case protoTCP:
+		return tcp(p, b, n)
+	case protoUDP:
+		v := udp(p, b, n)
+		if v == VerdictOK && (isTunnelPort(p.DstPort) || isTunnelPort(p.SrcPort)) {
+			return udpTunnel(p, depth)
+		}
+		return v
+	}
+	if v := plain(p, proto, b, n); v != VerdictOK {
+		return v
+	}
+	switch proto {
+	case protoIPv4:
+		return inner(p, TunnelIPIP, 0, false, etherIPv4, b, n, depth)
+	case protoIPv6:
+		return inner(p, TunnelIPIP, 0, false, etherIPv6, b, n, depth)
+	case protoGRE:
+		return gre(p, b, n, depth)
+	case protoMPLS:
+		if v := mpls(p, b, n, depth); v != VerdictNoNetwork {
+			return v
+		}
+	case protoAH:
+		return ah(p, b, n, depth)
+	}
+	return VerdictOK
+}
+
+// plain reads a transport header and nothing within.
+func plain(p *Packet, proto uint8, b []byte, n int) Verdict {
+	switch proto {
+	case protoTCP:
+		return tcp(p, b, n)
+	case protoUDP:
+		return udp(p, b, n)
+	case protoSCTP:
+		return sctp(p, b, n)
+	case protoICMP:
+		return icmp(p, KindICMP, b, n)
+	case protoICMP6:
+		return icmp(p, KindICMP6, b, n)
+	}
+	p.Kind = KindIP
+	p.rest(b, n)
+	return VerdictOK
+}
+
+// upper is plain after the extension headers that IPv6 may have there.
+func upper(p *Packet, proto uint8, b []byte, n int) Verdict {
+	if p.V6 {
+		return extensions(p, proto, b, n, 0, false)
+	}
+	return plain(p, proto, b, n)
+}
+
+// ah passes over an authentication header in IPv4 (RFC 4302): what it protects is in clear.
+func ah(p *Packet, b []byte, n, depth int) Verdict {
+	if depth >= MaxDepth {
+		return VerdictNesting
+	}
+	size := extensionSize(protoAH, b)
+	if size < 12 || size > len(b) || size > n {
+		return VerdictBadTunnel
+	}
+	p.Proto = b[0]
+	return transport(p, b[0], b[size:], n-size, depth+1)
+}
+
+// tcp reads a TCP header (RFC 9293 section 3.1). Of a header that the snap length cut, at least the ports are kept.
+func tcp(p *Packet, b []byte, n int) Verdict {
+	p.Kind = KindTCP
+	if len(b) < 20 {
+		return shortPorts(p, b, n, VerdictShortTCP)
+	}
+	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
+	p.Seq, p.Ack = be32(b[4:]), be32(b[8:])
+	p.TCPFlags = b[13]
+	p.Window = be16(b[14:])
+	header := int(b[12]>>4) * 4
+	if header < 20 || header > n {
+		p.rest(b[20:], n-20)
+		return VerdictTCPOffset
+	}
+	p.PayloadLen = uint32(n - header)
+	if header > 20 {
+		p.TCPOptLen = uint8(header - 20)
+		tcpOptions(p, b[20:min(header, len(b))])
+	}
+	if header < len(b) {
+		p.Payload = b[header:]
+	} else {
+		p.Payload = nil
+	}
+	return VerdictOK
+}
+
+// tcpOptions reads the options of a SYN that are of use: maximum segment size and window scale (RFC 7323).
+func tcpOptions(p *Packet, o []byte) {
+	for len(o) > 1 {
+		kind, size := o[0], int(o[1])
+		if kind == 0 {
+			return
+		}
+		if kind == 1 {
+			o = o[1:]
+			continue
+		}
+		if size < 2 || size > len(o) {
+			return
+		}
+		if kind == 2 && size == 4 {
+			p.MSS = be16(o[2:])
+		} else if kind == 3 && size == 3 {
+			p.WindowScale = min(o[2], 14) + 1 // RFC 7323 section 2.3: above 14 counts as 14
+		}
+		o = o[size:]
+	}
+}
+
+// udp reads a UDP header (RFC 768). A length of 0 is a jumbogram (RFC 2675 section 4) or an offloading sender.
+func udp(p *Packet, b []byte, n int) Verdict {
+	p.Kind = KindUDP
+	if len(b) < 8 {
+		return shortPorts(p, b, n, VerdictShortUDP)
+	}
+	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
+	length := int(be16(b[4:]))
+	v := VerdictOK
+	if length == 0 {
+		length = n
+	} else if length < 8 || length > n {
+		if p.Frag == FragNone || length < 8 {
+			v = VerdictUDPLength
+		}
+		length = n
+	}
+	p.PayloadLen = uint32(length - 8)
+	p.Payload = cut(b[8:], length-8)
+	return v
+}
+
+// sctp reads the common header (RFC 9260 section 3.1); Payload is the chunks.
+func sctp(p *Packet, b []byte, n int) Verdict {
+	p.Kind = KindSCTP
+	if len(b) < 12 {
+		return shortPorts(p, b, n, VerdictShortSCTP)
+	}
+	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
+	p.rest(b[12:], n-12)
+	return VerdictOK
+}
+
+// shortPorts keeps the ports of a transport header that is not there as a whole.
+func shortPorts(p *Packet, b []byte, n int, v Verdict) Verdict {
+	if len(b) >= 4 {
+		p.SrcPort, p.DstPort = be16(b), be16(b[2:])
+	}
+	p.Payload, p.PayloadLen = nil, 0
+	return v
+}
+
+// icmp reads ICMP (RFC 792) and ICMPv6 (RFC 4443): 8 bytes of header, then the payload.
+func icmp(p *Packet, kind Kind, b []byte, n int) Verdict {
+	p.Kind = kind
+	if len(b) < 8 {
+		if len(b) >= 2 {
+			p.SrcPort, p.DstPort = uint16(b[0]), uint16(b[1])
+		}
+		p.Payload, p.PayloadLen = nil, 0
+		return VerdictShortICMP
+	}
+	p.SrcPort, p.DstPort = uint16(b[0]), uint16(b[1])
+	if hasICMPID(kind, b[0]) {
+		p.ICMPID = be16(b[4:])
+	}
+	if kind == KindICMP6 && b[0] >= 133 && b[0] <= 137 && p.Frag == FragNone { // RFC 6980: never in fragments
+		p.Body = b
+	}
+	p.rest(b[8:], n-8)
+	return VerdictOK
+}
+
+// hasICMPID reports whether a message type carries an identifier: echo, and of ICMP timestamp, information, mask.
+func hasICMPID(kind Kind, t uint8) bool {
+	if kind == KindICMP6 {
+		return t == 128 || t == 129
+	}
+	return t == 0 || t == 8 || t >= 13 && t <= 18
+}

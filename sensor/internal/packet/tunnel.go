@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+var tunnelNames = [...]string{
+	"none", "gre", "erspan", "vxlan", "geneve", "mpls", "pppoe", "gtpu", "ipip", "teredo", "tzsp", "pbb",
+}
+
+// String gives the name that records use.
+func (t TunnelType) String() string {
+	if int(t) < len(tunnelNames) {
+		return tunnelNames[t]
+	}
+	return "unknown"
+}
+
+// inner takes off one encapsulation: p becomes what is within, if a network layer (or at least an Ethernet frame) is.
+// Otherwise p stays the outer packet, so that nothing disappears, with the inner fault as its verdict.
+func inner(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, wire, depth int) Verdict {
+	if depth >= MaxDepth {
+		return VerdictNesting
+	}
+	outer := *p
+	p.addTunnel(t, id, hasID)
+	p.resetNetwork()
+	var v Verdict
+	if wire = max(wire, 0); et == etherBridged {
+		v = ethernet(p, b, wire, depth+1)
+	} else {
+		v = etherPayload(p, et, b, wire, depth+1)
+	}
+	if p.HasIP || p.Kind == KindARP || v == VerdictNoNetwork && et == etherBridged {
+		return v
+	}
+	*p = outer
+	if v == VerdictNoNetwork && p.HasIP {
+		return VerdictOK
+	}
+	return v
+}
+
+func (p *Packet) addTunnel(t TunnelType, id uint32, hasID bool) {
+	if p.NumTunnels == MaxTunnels {
+		return
+	}
+	p.Tunnels[p.NumTunnels] = Tunnel{Src: p.Src, Dst: p.Dst, ID: id, Type: t, HasID: hasID, HasOuter: p.HasIP, V6: p.V6}
+	p.NumTunnels++
+}

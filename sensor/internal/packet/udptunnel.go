@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+// UDP ports of the tunnels that are taken off (IANA; 8472 is the port of VXLAN in Linux before it had one of its own).
+const (
+	portGTPU     = 2152
+	portTeredo   = 3544
+	portVXLAN    = 4789
+	portVXLANGPE = 4790
+	portGeneve   = 6081
+	portVXLANOld = 8472
+	portTZSP     = 37008
+)
+
+func isTunnelPort(port uint16) bool {
+	switch port {
+	case portGTPU, portTeredo, portVXLAN, portVXLANGPE, portGeneve, portVXLANOld, portTZSP:
+		return true
+	}
+	return false
+}
+
+// udpTunnel takes off a tunnel in the UDP payload that p holds. Ports are only a hint: what does not read as the tunnel
+// without a flaw stays an ordinary UDP packet. VXLAN and Geneve choose the source port at random, so only their
+// destination port tells; the others are symmetric.
+func udpTunnel(p *Packet, depth int) Verdict {
+	b, n := p.Payload, int(p.PayloadLen)
+	switch p.DstPort {
+	case portVXLAN, portVXLANOld:
+		return vxlan(p, b, n, depth)
+	case portVXLANGPE:
+		return vxlanGPE(p, b, n, depth)
+	case portGeneve:
+		return geneve(p, b, n, depth)
+	case portTZSP:
+		return tzsp(p, b, n, depth)
+	}
+	switch {
+	case p.DstPort == portGTPU || p.SrcPort == portGTPU:
+		return gtpu(p, b, n, depth)
+	case p.DstPort == portTeredo || p.SrcPort == portTeredo:
+		return teredo(p, b, n, depth)
+	}
+	return VerdictOK
+}
+
+// verified is inner for a tunnel that only a port number announced. If the tunnel header has a doubtful point (sure is
+// false) then what is within must be read without a fault; or p stays what it was.
+func verified(p *Packet, sure bool, t TunnelType, id uint32, et uint16, b []byte, n, depth int) Verdict {
+	if sure {
+		return inner(p, t, id, true, et, b, n, depth)
+	}
+	outer := *p
+	v := inner(p, t, id, true, et, b, n, depth)
+	if v != VerdictOK {
+		*p = outer
+	}
+	return VerdictOK
+}
+
+// vxlan reads VXLAN (RFC 7348 section 5). The group policy extension uses some reserved bits; other reserved bits must
+// be ignored, but make the header doubtful.
+func vxlan(p *Packet, b []byte, n, depth int) Verdict {
+	const (
+		flagVNI   = 0x08
+		flagGroup = 0x80
+	)
+	if len(b) < 8+etherHeaderSize || b[0]&flagVNI == 0 {
+		return VerdictOK
+	}
+	sure := b[0]&^(flagVNI|flagGroup) == 0 && b[7] == 0 && (b[0]&flagGroup != 0 || b[1]|b[2]|b[3] == 0)
+	return verified(p, sure, TunnelVXLAN, be32(b[4:])>>8, etherBridged, b[8:], n-8, depth)
+}
+
+// vxlanGPE reads the generic protocol extension (draft-ietf-nvo3-vxlan-gpe-13 section 3).
+func vxlanGPE(p *Packet, b []byte, n, depth int) Verdict {
+	const flagVNI, flagNext, version = 0x08, 0x04, 0x30
+	if len(b) < 8 || b[0]&flagVNI == 0 || b[0]&version != 0 {
+		return VerdictOK
+	}
+	et := uint16(etherBridged)
+	if b[0]&flagNext != 0 {
+		switch b[3] {
+		case 1:
+			et = etherIPv4
+		case 2:
+			et = etherIPv6
+		case 3:
+		case 5:
+			et = etherMPLS
+		default:
+			return VerdictOK
+		}
+	}
+	return verified(p, false, TunnelVXLAN, be32(b[4:])>>8, et, b[8:], n-8, depth)
+}
+
+// geneve reads Geneve (RFC 8926 section 3.4): version 0, options, then a payload named by its EtherType.
+func geneve(p *Packet, b []byte, n, depth int) Verdict {
+	if len(b) < 8 || b[0]>>6 != 0 {
+		return VerdictOK
+	}
+	size := 8 + int(b[0]&0x3f)*4
+	et := be16(b[2:])
+	if size > len(b) || et != etherBridged && et != etherIPv4 && et != etherIPv6 && et != etherMPLS {
+		return VerdictOK
+	}
+	sure := b[1]&0x3f == 0 && b[7] == 0
+	return verified(p, sure, TunnelGeneve, be32(b[4:])>>8, et, b[size:], n-size, depth)
+}
+
+// tzsp reads TZSP (version 1, type 0 or 1) with Ethernet within: header of 4 bytes, tags, end tag.
+func tzsp(p *Packet, b []byte, n, depth int) Verdict {
+	const (
+		maxTags    = 32
+		tagPadding = 0
+		tagEnd     = 1
+		ethernet   = 1
+	)
+	if len(b) < 5 || b[0] != 1 || b[1] > 1 || be16(b[2:]) != ethernet {
+		return VerdictOK
+	}
+	at := 4
+	for range maxTags {
+		if at >= len(b) {
+			return VerdictOK
+		}
+		switch b[at] {
+		case tagPadding:
+			at++
+		case tagEnd:
+			return verifiedNoID(p, TunnelTZSP, etherBridged, b[at+1:], n-at-1, depth)
+		default:
+			if at+2 > len(b) {
+				return VerdictOK
+			}
+			at += 2 + int(b[at+1])
+		}
+	}
+	return VerdictOK
+}
+
+// verifiedNoID is verified for a tunnel that carries no identifier and whose header says little.
+func verifiedNoID(p *Packet, t TunnelType, et uint16, b []byte, n, depth int) Verdict {
+	outer := *p
+	v := inner(p, t, 0, false, et, b, n, depth)
+	if v != VerdictOK {
+		*p = outer
+	}
+	return VerdictOK
+}
