@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import "stillwatch/sensor/internal/packet"
+
+// Segments that come ahead of a missing one are held: at most maxHeld of them, and none that begins beyond maxAhead
+// bytes after the missing one.
+const (
+	maxHeld  = 16
+	maxAhead = 32 << 10
+)
+
+// headRef names a head; 0 is none.
+type headRef uint32
+
+// head is the reading of the streams of one session.
+type head struct {
+	owner      ref
+	prev, next headRef // from oldest to newest; the free ones by next
+	dir        [2]stream
+}
+
+// stream is what is read of one side. buf holds its n bytes, unless nothing needs to be kept.
+type stream struct {
+	buf  []byte
+	held []segment // by offset
+	n    int
+	want int
+}
+
+type segment struct {
+	off  int
+	data []byte
+}
+
+// heads are the sessions of a table that are being read, oldest first.
+type heads struct {
+	all            []head
+	free           headRef
+	oldest, newest headRef
+	count, bytes   int
+	pool           [bufClasses][][]byte
+}
+
+func newHeads(c Config) heads { return heads{all: make([]head, 1, min(c.MaxHeads, 64)+1)} }
+
+// Buffers come in sizes of 1 KiB to 32 KiB.
+const (
+	minBuf     = 1 << 10
+	bufClasses = 6
+)
+
+func bufClass(n int) int {
+	c := 0
+	for minBuf<<c < n {
+		c++
+	}
+	return c
+}
+
+// get gives an empty buffer with room for n bytes.
+func (h *heads) get(n int) []byte {
+	c := bufClass(n)
+	h.bytes += minBuf << c
+	if p := h.pool[c]; len(p) > 0 {
+		b := p[len(p)-1]
+		h.pool[c] = p[:len(p)-1]
+		return b
+	}
+	return make([]byte, 0, minBuf<<c)
+}
+
+func (h *heads) put(b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	h.bytes -= cap(b)
+	c := bufClass(cap(b))
+	h.pool[c] = append(h.pool[c], b[:0])
+}
+
+// headOf gives the head of a session, a new one at the price of the oldest if there are too many.
+func (t *Table) headOf(r ref, s *Session, now int64) *head {
+	h := &t.heads
+	if s.head != 0 {
+		return &h.all[s.head]
+	}
+	if h.count >= t.cfg.MaxHeads {
+		t.dropOldest(now)
+	}
+	i := h.free
+	if i != 0 {
+		h.free = h.all[i].next
+	} else {
+		i = headRef(len(h.all))
+		h.all = append(h.all, head{})
+	}
+	x := &h.all[i]
+	*x = head{owner: r, prev: h.newest}
+	if h.newest != 0 {
+		h.all[h.newest].next = i
+	} else {
+		h.oldest = i
+	}
+	h.newest = i
+	h.count++
+	s.head = i
+	return x
+}
+
+func (t *Table) dropOldest(now int64) {
+	o := t.heads.all[t.heads.oldest].owner
+	t.Stats.HeadsEvicted++
+	t.finishHead(o, t.at(o), now)
+}
+
+// freeHead gives back what reading a session has held.
+func (t *Table) freeHead(s *Session) {
+	h, i := &t.heads, s.head
+	x := &h.all[i]
+	for d := range x.dir {
+		t.drop(&x.dir[d])
+	}
+	if x.prev != 0 {
+		h.all[x.prev].next = x.next
+	} else {
+		h.oldest = x.next
+	}
+	if x.next != 0 {
+		h.all[x.next].prev = x.prev
+	} else {
+		h.newest = x.prev
+	}
+	*x = head{next: h.free}
+	h.free = i
+	h.count--
+	s.head = 0
+	t.h.Release(s)
+}
+
+func (t *Table) drop(st *stream) {
+	t.heads.put(st.buf)
+	st.buf = nil
+	for _, g := range st.held {
+		t.heads.put(g.data)
+	}
+	st.held = nil
+}
+
+// read gives the payload of a packet to the handler as far as it is wanted.
+func (t *Table) read(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
+	if p.Frag == packet.FragFirst || p.Frag == packet.FragLater {
+		return // comes whole with the last fragment
+	}
+	switch p.Kind {
+	case packet.KindUDP:
+		t.headOf(r, s, now)
+		if !t.h.Datagram(s, s.dir(n), p.Payload, now) {
+			s.flags |= flagDone
+			t.freeHead(s)
+		}
+	case packet.KindTCP:
+		if s.flags&(flagDone0<<n) == 0 {
+			t.readStream(r, s, p, n, now)
+		}
+	default:
+		s.flags |= flagDone
+	}
+}
+
+func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
+	seq := p.Seq
+	if p.TCPFlags&packet.SYN != 0 {
+		seq++ // data with the SYN, RFC 7413
+	}
+	off, data := int(int32(seq-s.side[n].base)), p.Payload
+	t.headOf(r, s, now)
+	st := &t.heads.all[s.head].dir[n]
+	if off < st.n {
+		if off+len(data) <= st.n {
+			return // retransmitted, or a keep-alive
+		}
+		data = data[st.n-off:]
+		off = st.n
+	}
+	if off > st.n {
+		t.hold(s, n, off, data, now)
+		return
+	}
+	if t.deliver(s, n, data, now) && t.drain(s, n, now) && len(p.Payload) < int(p.PayloadLen) {
+		t.gap(s, n, now) // the snap length cut it
+	}
+}
+
+// deliver hands on data that follows what was there, and reports whether this side is still of interest.
+func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
+	st := &t.heads.all[s.head].dir[n]
+	data = data[:min(len(data), t.cfg.HeadLimit-st.n)]
+	whole := data
+	if len(st.buf) > 0 {
+		t.keep(st, data)
+		whole = st.buf
+	}
+	st.n += len(data)
+	final := st.n >= t.cfg.HeadLimit
+	if len(whole) >= st.want || final {
+		st.want = t.h.Stream(s, s.dir(n), whole, final, now)
+		if st.want == 0 || final {
+			t.doneSide(s, n)
+			return false
+		}
+	}
+	if len(st.buf) == 0 {
+		t.keep(st, data)
+	}
+	if t.heads.bytes > t.cfg.MaxHeadBytes {
+		t.Stats.HeadsCut++
+		t.finishSide(s, n, now)
+		return false
+	}
+	return true
+}
+
+// keep appends data to the buffer of st.
+func (t *Table) keep(st *stream, data []byte) {
+	if need := len(st.buf) + len(data); need > cap(st.buf) {
+		b := t.heads.get(need)
+		b = append(b, st.buf...)
+		t.heads.put(st.buf)
+		st.buf = b
+	}
+	st.buf = append(st.buf, data...)
+}
+
+// hold keeps a segment that came too early. When there are too many of them, what is missing will not come.
+func (t *Table) hold(s *Session, n uint8, off int, data []byte, now int64) {
+	st := &t.heads.all[s.head].dir[n]
+	if off-st.n > maxAhead || len(st.held) >= maxHeld || t.heads.bytes > t.cfg.MaxHeadBytes {
+		t.Stats.SegmentsDropped++
+		t.gap(s, n, now)
+		return
+	}
+	i := len(st.held)
+	for i > 0 && st.held[i-1].off > off {
+		i--
+	}
+	b := append(t.heads.get(min(len(data), maxAhead)), data[:min(len(data), maxAhead)]...)
+	st.held = append(st.held, segment{})
+	copy(st.held[i+1:], st.held[i:])
+	st.held[i] = segment{off, b}
+}
+
+// drain delivers held segments that have become due, and reports whether this side is still of interest.
+func (t *Table) drain(s *Session, n uint8, now int64) bool {
+	for {
+		st := &t.heads.all[s.head].dir[n]
+		if len(st.held) == 0 || st.held[0].off > st.n {
+			return true
+		}
+		g := st.held[0]
+		st.held = st.held[1:]
+		more := true
+		if skip := st.n - g.off; skip < len(g.data) {
+			more = t.deliver(s, n, g.data[skip:], now)
+		}
+		t.heads.put(g.data)
+		if !more {
+			return false
+		}
+	}
+}
+
+// gap ends the reading of a side of which bytes are missing.
+func (t *Table) gap(s *Session, n uint8, now int64) {
+	s.flags |= flagGap
+	t.Stats.HeadGaps++
+	t.finishSide(s, n, now)
+}
+
+// finishSide gives the handler what is there of a side for the last time.
+func (t *Table) finishSide(s *Session, n uint8, now int64) {
+	if s.flags&(flagDone0<<n) != 0 || s.head == 0 {
+		return
+	}
+	st := &t.heads.all[s.head].dir[n]
+	if len(st.held) > 0 {
+		s.flags |= flagGap
+	}
+	if st.n > 0 {
+		t.h.Stream(s, s.dir(n), st.buf, true, now)
+	}
+	t.doneSide(s, n)
+}
+
+func (t *Table) doneSide(s *Session, n uint8) {
+	s.flags |= flagDone0 << n
+	t.drop(&t.heads.all[s.head].dir[n])
+	if s.flags&flagDone == flagDone {
+		t.freeHead(s)
+	}
+}
+
+// finishHead ends the reading of a session.
+func (t *Table) finishHead(_ ref, s *Session, now int64) {
+	if s.head != 0 && s.proto() == protoTCP {
+		for n := range uint8(2) {
+			t.finishSide(s, n, now)
+		}
+	}
+	if s.head != 0 {
+		t.freeHead(s)
+	}
+	s.flags |= flagDone
+}

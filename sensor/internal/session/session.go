@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"cmp"
+	"slices"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+type sessionFlags uint16
+
+const (
+	flagSwap           sessionFlags = 1 << iota // the initiator is the side hi
+	flagDead                                    // ended, waits for its slot of the wheel
+	flagDone0                                   // nothing of side lo is to be read any more
+	flagDone1                                   // nothing of side hi is to be read any more
+	flagGap                                     // the head of a stream has a gap
+	flagClosing                                 // a FIN or RST was seen
+	flagSimultaneous                            // both sides sent a SYN
+	flagNoAnswerNeeded                          // to a group address, or a message that nobody answers
+	flagDone           = flagDone0 | flagDone1
+)
+
+// TCP flags of interest seen from one side.
+const (
+	sawSYN uint8 = 1 << iota
+	sawSYNACK
+	sawACK
+	sawFIN
+	sawRST
+)
+
+// side is what came from one end.
+type side struct {
+	packets, ipBytes, payload uint64
+	base                      uint32 // sequence number of the first byte of the stream
+	maxEnd                    uint32 // highest sequence number seen, plus length
+	lastSeq                   uint32
+	lastLen                   uint32
+	lastID                    uint16
+	window                    uint16
+	ttl                       uint8
+	saw                       uint8
+	started                   bool // base and maxEnd are valid
+	mac                       packet.MAC
+}
+
+// Session is one live session. It holds no pointers but Extra, so that a million of them cost the garbage collector little.
+type Session struct {
+	key       key
+	side      [2]side
+	first     int64
+	last      int64
+	id        uint64
+	touched   int64 // second of the last packet, by the clock of the table
+	reported  int64
+	reportAt  uint64
+	Extra     *Extra // of the handler and of sessions in tunnels; nil for most
+	next      ref
+	head      headRef
+	synSeq    uint32
+	flags     sessionFlags
+	vlans     [packet.MaxVLANs]uint16
+	numVLANs  uint8
+	state     State
+	basis     Basis
+	synOptLen uint8
+	icmpType  uint8
+	icmpCode  uint8
+}
+
+// Extra is what only few sessions need.
+type Extra struct {
+	Tunnels []packet.Tunnel
+	User    any // of the handler
+}
+
+// User gives what the handler has left with the session.
+func (s *Session) User() any {
+	if s.Extra == nil {
+		return nil
+	}
+	return s.Extra.User
+}
+
+// SetUser leaves x with the session.
+func (s *Session) SetUser(x any) {
+	if s.Extra == nil {
+		if x == nil {
+			return
+		}
+		s.Extra = new(Extra)
+	}
+	s.Extra.User = x
+}
+
+// Ports gives the ports of initiator and responder; 0 where the protocol has none.
+func (s *Session) Ports() (initiator, responder uint16) {
+	if s.flags&flagSwap != 0 {
+		return s.key.phi, s.key.plo
+	}
+	return s.key.plo, s.key.phi
+}
+
+// ID is the number of the first packet of the session.
+func (s *Session) ID() uint64 { return s.id }
+
+func (s *Session) proto() uint8 { return s.key.proto }
+
+// dir translates a side to a direction.
+func (s *Session) dir(side uint8) Dir {
+	if s.flags&flagSwap != 0 {
+		side ^= 1
+	}
+	return Dir(side)
+}
+
+func (s *Session) initiatorSide() uint8 {
+	if s.flags&flagSwap != 0 {
+		return 1
+	}
+	return 0
+}
+
+func (s *Session) setInitiator(side uint8) {
+	s.flags &^= flagSwap
+	if side == 1 {
+		s.flags |= flagSwap
+	}
+}
+
+// begin sets what the first packet tells.
+func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
+	s.id, s.first = p.Num, p.Time
+	s.touched = max(p.Time/1e9, t.wheel.now)
+	s.reported, s.reportAt = s.touched, t.cfg.ProgressBytes
+	s.vlans, s.numVLANs = p.VLANs, p.NumVLANs
+	s.setInitiator(side)
+	s.basis = BasisFirstPacket
+	if p.NumTunnels > 0 {
+		s.Extra = &Extra{Tunnels: t.tunnels(p)}
+	}
+	if p.Dst[0] == 0xff && p.V6 || !p.V6 && p.Dst[12] >= 224 || p.DstMAC.IsGroup() {
+		s.flags |= flagNoAnswerNeeded
+	}
+	s.orient(p, side)
+}
+
+// update counts a packet.
+func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
+	x := &s.side[n]
+	if x.packets == 0 {
+		x.ttl, x.window, x.mac = p.TTL, p.Window, p.SrcMAC
+	}
+	x.packets += uint64(max(p.Count, 1))
+	x.ipBytes += uint64(p.IPBytes)
+	x.payload += uint64(p.PayloadLen)
+	s.last = max(s.last, p.Time)
+	s.first = min(s.first, p.Time)
+	s.touched = max(p.Time/1e9, t.wheel.now)
+}
+
+// deadline gives the second at which the session is over if nothing more is seen.
+func (s *Session) deadline(c *Config) int64 {
+	d := c.ShortTimeout
+	switch s.key.proto {
+	case protoTCP:
+		switch s.state {
+		case Attempted:
+			d = c.AttemptedTimeout
+		case Closed, Reset, Rejected:
+			d = c.ClosedTimeout
+		default:
+			d = c.EstablishedTimeout
+		}
+	case protoUDP, protoSCTP:
+		if s.state == Established {
+			d = c.DatagramTimeout
+		}
+	}
+	return s.touched + d
+}
+
+// View gives the session as it stands.
+func (s *Session) View() *View {
+	a, b := s.initiatorSide(), s.initiatorSide()^1
+	addr := [2]packet.Addr{s.key.lo, s.key.hi}
+	port := [2]uint16{s.key.plo, s.key.phi}
+	x, y := &s.side[a], &s.side[b]
+	v := &View{
+		ID: s.id, Start: s.first, End: s.last, Proto: s.key.proto, V6: s.key.v6 == 1,
+		Packets:      [2]uint64{x.packets, y.packets},
+		IPBytes:      [2]uint64{x.ipBytes, y.ipBytes},
+		PayloadBytes: [2]uint64{x.payload, y.payload},
+		Initiator:    Endpoint{Addr: addr[a], MAC: x.mac, TTL: x.ttl, Window: x.window},
+		Responder:    Endpoint{Addr: addr[b], MAC: y.mac, TTL: y.ttl, Window: y.window},
+		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
+		Gap: s.flags&flagGap != 0, Basis: s.basis, State: s.State(), VLANs: s.vlans, NumVLANs: s.numVLANs,
+	}
+	if hasPorts(s.key.proto) {
+		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]
+	}
+	if s.Extra != nil {
+		v.Tunnels = s.Extra.Tunnels
+	}
+	return v
+}
+
+// liveRefs gives the sessions that are not over, in the order of their first packet.
+func (t *Table) liveRefs() []ref {
+	var rs []ref
+	for _, x := range t.slots {
+		if x.r != 0 {
+			rs = append(rs, x.r)
+		}
+	}
+	slices.SortFunc(rs, func(a, b ref) int { return cmp.Compare(t.at(a).id, t.at(b).id) })
+	return rs
+}
+
+func hasPorts(proto uint8) bool { return proto == protoTCP || proto == protoUDP || proto == protoSCTP }
+
+// maxInterned bounds the different stacks of tunnels that a table shares among its sessions.
+const maxInterned = 1 << 12
+
+type tunnelKey struct {
+	n uint8
+	t [packet.MaxTunnels]packet.Tunnel
+}
+
+// tunnels gives the tunnels of p as a slice that sessions share. When too many different ones were seen the memory is
+// started anew: what sessions hold stays valid.
+func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
+	k := tunnelKey{n: p.NumTunnels}
+	copy(k.t[:], p.Tunnels[:p.NumTunnels])
+	if x, ok := t.intern[k]; ok {
+		return x
+	}
+	if t.intern == nil || len(t.intern) >= maxInterned {
+		t.intern = make(map[tunnelKey][]packet.Tunnel)
+	}
+	x := slices.Clone(k.t[:k.n])
+	t.intern[k] = x
+	return x
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"hash/maphash"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// IP protocol numbers.
+const (
+	protoICMP  = 1
+	protoTCP   = 6
+	protoUDP   = 17
+	protoICMP6 = 58
+	protoSCTP  = 132
+)
+
+// Config bounds one Table. Times are whole seconds of the capture clock, at most 3600.
+type Config struct {
+	MaxSessions  int // sessions kept at once
+	MaxHeads     int // sessions whose stream heads are being read at once
+	MaxHeadBytes int // bytes buffered for them
+	HeadLimit    int // bytes of one direction that are read at most
+
+	AttemptedTimeout   int64  // TCP without an answer; longer than the longest pause between SYN retransmissions
+	EstablishedTimeout int64  // TCP, answered
+	ClosedTimeout      int64  // TCP after both FINs or a RST: stragglers still belong to it
+	DatagramTimeout    int64  // UDP and SCTP with an answer
+	ShortTimeout       int64  // everything else
+	ProgressBytes      uint64 // payload after which a live session is reported again
+}
+
+// DefaultConfig is for one of 16 partitions: a million sessions in all.
+func DefaultConfig() Config {
+	return Config{
+		MaxSessions: 1 << 16, MaxHeads: 1 << 12, MaxHeadBytes: 4 << 20, HeadLimit: 16 << 10,
+		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
+		ProgressBytes: 256 << 10,
+	}
+}
+
+// EndReason says why a session ended.
+type EndReason uint8
+
+// The reasons.
+const (
+	EndExpired EndReason = iota // no packet for its timeout
+	EndEvicted                  // the table was full
+	EndReused                   // a new session took its addresses and ports
+	EndRun                      // the run is over
+)
+
+// Handler is told what happens in a table. It is called at the rate of events, not of packets; now is the capture clock in nanoseconds.
+type Handler interface {
+	Opened(s *Session, now int64)
+	Changed(s *Session, now int64)
+	Progress(s *Session, now int64)
+	Ended(s *Session, why EndReason, now int64)
+
+	// Stream is given the head of one direction of a TCP session, from its start, and says how many bytes from the start it wants to
+	// have before it is called again: 0 for no more. With final nothing follows in that direction. head must not be kept.
+	Stream(s *Session, d Dir, head []byte, final bool, now int64) (want int)
+	// Datagram is given a UDP payload and says whether it wants more of them.
+	Datagram(s *Session, d Dir, data []byte, now int64) (more bool)
+	// Release says that nothing more of the session will be read.
+	Release(s *Session)
+}
+
+// Stats counts what a table did. All but Live and MaxLive only grow.
+type Stats struct {
+	Created, Expired, Evicted, Reused uint64
+	HeadsEvicted                      uint64 // heads given up because too many were being read
+	HeadsCut                          uint64 // heads given up because their buffers were full
+	HeadGaps                          uint64 // heads that ended at a gap
+	SegmentsDropped                   uint64 // out-of-order segments beyond the window
+	TCPEnded, TCPOneWay               uint64 // TCP sessions ended, and those of which one direction was never seen though it must exist
+	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
+	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
+}
+
+const (
+	chunkBits = 10
+	chunkSize = 1 << chunkBits
+)
+
+// ref names a session of a table; 0 is none.
+type ref uint32
+
+// Table keeps the sessions of one partition. It is not safe for concurrent use.
+type Table struct {
+	cfg    Config
+	h      Handler
+	seed   maphash.Seed
+	chunks []*[chunkSize]Session
+	free   ref
+	used   ref // number of sessions ever carved out of the chunks
+	slots  []slot
+	live   int // sessions in the index
+	wheel  wheel
+	heads  heads
+	intern map[tunnelKey][]packet.Tunnel
+	Stats  Stats
+}
+
+// slot is one place of the open-addressing index.
+type slot struct {
+	tag uint32
+	r   ref
+}
+
+// New gives an empty table.
+func New(cfg Config, h Handler) *Table {
+	return &Table{
+		cfg: cfg, h: h, seed: maphash.MakeSeed(), slots: make([]slot, 1<<8), used: 1,
+		chunks: []*[chunkSize]Session{new([chunkSize]Session)},
+		heads:  newHeads(cfg),
+	}
+}
+
+// Live gives the number of sessions.
+func (t *Table) Live() int { return t.live }
+
+func (t *Table) at(r ref) *Session { return &t.chunks[r>>chunkBits][r&(chunkSize-1)] }
+
+// Add accounts for a packet that has an IP header. Packets come in the order of the capture.
+func (t *Table) Add(p *packet.Packet) {
+	k, side := keyOf(p)
+	h := k.hash(t.seed)
+	i, r := t.find(&k, h)
+	now := max(p.Time, t.wheel.now*1e9)
+	var s *Session
+	if r != 0 {
+		s = t.at(r)
+		if s.isReuse(p, side, t.wheel.now) {
+			t.Stats.Reused++
+			t.retire(i, s, now)
+			r = 0
+		}
+	}
+	if r == 0 {
+		r, s = t.create(p, k, h, side)
+		t.update(r, s, p, side, now)
+		t.h.Opened(s, now)
+	} else {
+		t.update(r, s, p, side, now)
+	}
+	t.advanceState(s, p, side, now)
+	if len(p.Payload) > 0 && s.flags&flagDone != flagDone {
+		t.read(r, s, p, side, now)
+	}
+	if s.flags&flagClosing != 0 && s.head != 0 && s.over() {
+		t.finishHead(r, s, now)
+	}
+	if p := s.side[0].payload + s.side[1].payload; p >= s.reportAt && s.touched-s.reported >= 60 {
+		s.reportAt, s.reported = p+t.cfg.ProgressBytes, s.touched
+		t.h.Progress(s, now)
+	}
+}
+
+// find gives the place of k in the index: of its session, or the empty place where it belongs.
+func (t *Table) find(k *key, h uint64) (int, ref) {
+	mask := len(t.slots) - 1
+	tag := uint32(h >> 32)
+	for i := int(h) & mask; ; i = (i + 1) & mask {
+		x := &t.slots[i]
+		if x.r == 0 {
+			return i, 0
+		}
+		if x.tag == tag && t.at(x.r).key == *k {
+			return i, x.r
+		}
+	}
+}
+
+func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Session) {
+	if t.wheel.count >= t.cfg.MaxSessions {
+		t.evict(max(p.Time, t.wheel.now*1e9))
+	}
+	if 4*t.live >= 3*len(t.slots) {
+		t.grow()
+	}
+	r := t.free
+	if r != 0 {
+		t.free = t.at(r).next
+	} else {
+		r = t.used
+		t.used++
+		if int(r>>chunkBits) == len(t.chunks) {
+			t.chunks = append(t.chunks, new([chunkSize]Session))
+		}
+	}
+	s := t.at(r)
+	*s = Session{key: k}
+	i, _ := t.find(&k, h)
+	t.slots[i] = slot{uint32(h >> 32), r}
+	t.live++
+	t.Stats.Created++
+	s.begin(p, side, t)
+	t.schedule(r, s.deadline(&t.cfg))
+	return r, s
+}
+
+func (t *Table) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	mask := len(t.slots) - 1
+	for _, x := range old {
+		if x.r == 0 {
+			continue
+		}
+		i := int(t.at(x.r).key.hash(t.seed)) & mask
+		for t.slots[i].r != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = x
+	}
+}
+
+// remove takes place i out of the index and closes the hole (backward shift).
+func (t *Table) remove(i int) {
+	mask := len(t.slots) - 1
+	for j := (i + 1) & mask; t.slots[j].r != 0; j = (j + 1) & mask {
+		home := int(t.at(t.slots[j].r).key.hash(t.seed)) & mask
+		if (j-home)&mask >= (j-i)&mask {
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = slot{}
+	t.live--
+}
+
+// retire ends a session before its time; its memory is given back when its slot of the wheel comes.
+func (t *Table) retire(i int, s *Session, now int64) {
+	t.conclude(t.slots[i].r, s, EndReused, now)
+	t.remove(i)
+	s.flags |= flagDead
+}
+
+// end ends a session that was taken from the wheel.
+func (t *Table) end(r ref, s *Session, why EndReason, now int64) {
+	if why == EndExpired {
+		t.Stats.Expired++
+	}
+	t.conclude(r, s, why, now)
+	i, _ := t.find(&s.key, s.key.hash(t.seed))
+	t.remove(i)
+}
+
+func (t *Table) conclude(r ref, s *Session, why EndReason, now int64) {
+	t.finishHead(r, s, now)
+	if s.proto() == protoTCP {
+		t.Stats.TCPEnded++
+		if s.oneWay() {
+			t.Stats.TCPOneWay++
+		}
+	}
+	t.h.Ended(s, why, now)
+}
+
+func (t *Table) release(r ref) {
+	s := t.at(r)
+	*s = Session{next: t.free}
+	t.free = r
+}
+
+// Flush ends every session that is left, in the order in which they began.
+func (t *Table) Flush(now int64) {
+	for _, r := range t.liveRefs() {
+		s := t.at(r)
+		t.end(r, s, EndRun, now)
+		s.flags |= flagDead
+	}
+}

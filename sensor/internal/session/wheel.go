@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+// wheelSlots seconds are ahead on the wheel: more than the longest timeout, so that every session has a slot of its own second.
+const wheelSlots = 4096
+
+// wheel keeps for each coming second the sessions that may be due then, in singly linked lists. A session that was active since stays
+// where it is and is moved when its slot comes: a packet never touches the wheel.
+type wheel struct {
+	heads [wheelSlots]ref
+	now   int64 // seconds; slots up to and including it are empty
+	first int64 // no slot before this second holds anything
+	count int
+}
+
+func (t *Table) schedule(r ref, due int64) {
+	w := &t.wheel
+	due = min(max(due, w.now+1), w.now+wheelSlots-1)
+	h := &w.heads[due%wheelSlots]
+	t.at(r).next, *h = *h, r
+	w.first = min(w.first, due)
+	w.count++
+}
+
+// take gives the list of a second and empties the slot.
+func (w *wheel) take(sec int64) ref {
+	h := &w.heads[sec%wheelSlots]
+	r := *h
+	*h = 0
+	return r
+}
+
+// Advance moves the clock of the table to the whole second now and ends what is due, each at its own second.
+func (t *Table) Advance(now int64) {
+	w := &t.wheel
+	if w.count == 0 && now > w.now {
+		w.now, w.first = now, now+1
+		return
+	}
+	for w.now < now {
+		if w.count == 0 {
+			w.now = now
+			break
+		}
+		sec := max(w.now+1, min(w.first, now))
+		w.now = sec
+		for r := w.take(sec); r != 0; {
+			s := t.at(r)
+			next := s.next
+			w.count--
+			switch due := s.deadline(&t.cfg); {
+			case s.flags&flagDead != 0:
+				t.release(r)
+			case due > sec:
+				t.schedule(r, due)
+			default:
+				t.end(r, s, EndExpired, sec*1e9)
+				t.release(r)
+			}
+			r = next
+		}
+		w.first = max(w.first, sec+1)
+	}
+	w.first = max(w.first, w.now+1)
+}
+
+// evict ends the session that would be the first to expire, which under a flood is one of the flood: nobody answered it.
+func (t *Table) evict(now int64) {
+	w := &t.wheel
+	for w.count > 0 {
+		h := &w.heads[w.first%wheelSlots]
+		if *h == 0 {
+			w.first++
+			continue
+		}
+		r := *h
+		s := t.at(r)
+		*h = s.next
+		w.count--
+		if due := s.deadline(&t.cfg); s.flags&flagDead == 0 {
+			if due > w.first {
+				t.schedule(r, due)
+				continue
+			}
+			t.Stats.Evicted++
+			t.end(r, s, EndEvicted, now)
+		}
+		t.release(r)
+		return
+	}
+}
