@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+)
+
+const (
+	maxAnswers = 32  // records that are kept of one message
+	maxRecords = 256 // records that are read of one message
+)
+
+// dnsStream reads DNS over TCP: messages with a 16-bit length before them (RFC 1035 section 4.2.2, RFC 7766).
+type dnsStream struct {
+	pos   [2]int
+	count int
+}
+
+const maxStreamMessages = 64
+
+func looksDNSStream(head []byte, final bool, ports Ports) verdict {
+	if len(head) < 2 {
+		return maybe
+	}
+	n := int(binary.BigEndian.Uint16(head))
+	switch {
+	case n < dnsHeaderLen || !ports.has(53) && n > 4096:
+		return no
+	case len(head) < 2+dnsHeaderLen:
+		return maybe
+	case !dnsHeaderLooks(head[2:]):
+		return no
+	case len(head) < 2+n:
+		if final && ports.has(53) {
+			return yes
+		}
+		return maybe
+	}
+	if looksDNSMessage(head[2:2+n], ports) {
+		return yes
+	}
+	return no
+}
+
+func (d *dnsStream) feed(dir int, head []byte, _ bool, sink Sink) int {
+	for d.count < maxStreamMessages {
+		pos := d.pos[dir]
+		if len(head) < pos+2 {
+			return pos + 2
+		}
+		end := pos + 2 + int(binary.BigEndian.Uint16(head[pos:]))
+		if len(head) < end {
+			return end
+		}
+		m, _, ok := readDNS(head[pos+2:end], false)
+		if !ok {
+			return 0
+		}
+		m.TCP = true
+		sink(m)
+		d.pos[dir] = end
+		d.count++
+	}
+	return 0
+}
+
+// dnsDatagrams reads DNS, mDNS or LLMNR over UDP, for as long as the session lasts.
+type dnsDatagrams struct{ mdns, llmnr bool }
+
+func (d *dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
+	m, p, ok := readDNS(data, d.mdns)
+	if !ok {
+		return true
+	}
+	m.MDNS, m.LLMNR = d.mdns, d.llmnr
+	sink(m)
+	if d.mdns && m.Response {
+		p.announce(sink)
+	}
+	return true
+}
+
+const dnsHeaderLen = 12
+
+// dnsHeaderLooks checks what a header must be: an opcode that is in use, a zero bit that is zero in queries, and not more
+// records than fit.
+func dnsHeaderLooks(b []byte) bool {
+	flags := binary.BigEndian.Uint16(b[2:])
+	opcode := flags >> 11 & 15
+	if opcode > 6 || opcode == 3 || flags&0x40 != 0 && flags&0x8000 == 0 {
+		return false
+	}
+	total := 0
+	for i := 4; i < dnsHeaderLen; i += 2 {
+		total += int(binary.BigEndian.Uint16(b[i:]))
+	}
+	return total <= maxRecords && binary.BigEndian.Uint16(b[4:]) <= 32
+}
+
+// looksDNSMessage reports whether b is a DNS message. Away from the ports of DNS it must be one to its last byte.
+func looksDNSMessage(b []byte, ports Ports) bool {
+	if len(b) < dnsHeaderLen || !dnsHeaderLooks(b) {
+		return false
+	}
+	p := dnsParser{data: b, pos: dnsHeaderLen}
+	questions := int(binary.BigEndian.Uint16(b[4:]))
+	usual := ports.has(53, 5353, 5355)
+	if questions == 0 && !usual {
+		return false
+	}
+	for range questions {
+		_, kind, class, ok := p.question()
+		if !ok || !usual && (kind == 0 || !dnsClass(class)) {
+			return false
+		}
+	}
+	if usual {
+		return true
+	}
+	for n := p.left(); n > 0; n-- {
+		if _, ok := p.record(); !ok {
+			return false
+		}
+	}
+	return p.pos == len(b)
+}
+
+func dnsClass(class uint16) bool {
+	switch class &^ 0x8000 {
+	case 1, 3, 4, 254, 255:
+		return true
+	}
+	return false
+}
+
+// readDNS reads one message. Of records that are cut or broken those before them are kept. all also keeps the
+// authority and additional sections. ok is false if not even the questions could be read.
+func readDNS(b []byte, all bool) (*DNSMessage, *dnsRecords, bool) {
+	if len(b) < dnsHeaderLen {
+		return nil, nil, false
+	}
+	flags := binary.BigEndian.Uint16(b[2:])
+	m := &DNSMessage{ID: binary.BigEndian.Uint16(b), Response: flags&0x8000 != 0, Bytes: len(b)}
+	if m.Response {
+		m.RCode = dnsRCode(flags & 15)
+	}
+	p := dnsParser{data: b, pos: dnsHeaderLen}
+	for i := range int(binary.BigEndian.Uint16(b[4:])) {
+		name, kind, _, ok := p.question()
+		if !ok {
+			return nil, nil, false
+		}
+		if i == 0 {
+			m.QName, m.QType = name, dnsType(kind)
+		}
+	}
+	limit := int(binary.BigEndian.Uint16(b[6:]))
+	if all {
+		limit = p.left()
+	}
+	records := &dnsRecords{}
+	for range min(limit, maxRecords) {
+		r, ok := p.record()
+		if !ok {
+			break
+		}
+		if all {
+			records.add(r)
+		}
+		if a, ok := r.answer(); ok && len(m.Answers) < maxAnswers {
+			m.Answers = append(m.Answers, a)
+		}
+	}
+	return m, records, true
+}
+
+// dnsRecord is one resource record; rdata is a slice of the message.
+type dnsRecord struct {
+	name       string
+	kind       uint16
+	class      uint16
+	ttl        uint32
+	nameAt     int // offset of the name
+	start, end int // of the data
+	parser     *dnsParser
+}
+
+// answer gives the text form; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
+func (r *dnsRecord) answer() (a DNSAnswer, ok bool) {
+	const opt = 41
+	if r.kind == opt {
+		return a, false
+	}
+	a = DNSAnswer{Name: r.name, Type: dnsType(r.kind), TTL: r.ttl}
+	data := r.parser.data[r.start:r.end]
+	at := dnsParser{data: r.parser.data, pos: r.start}
+	switch r.kind {
+	case 1:
+		if addr, ok := netip.AddrFromSlice(data); ok && len(data) == 4 {
+			a.Addr, a.Data = addr, addr.String()
+		}
+	case 28:
+		if addr, ok := netip.AddrFromSlice(data); ok && len(data) == 16 {
+			a.Addr, a.Data = addr, addr.String()
+		}
+	case 2, 5, 12, 39:
+		a.Data, _ = at.name()
+	case 15:
+		a.Data = at.numbersAndName(1)
+	case 33:
+		a.Data = at.numbersAndName(3)
+	case 16:
+		a.Data = dnsText(data)
+	}
+	return a, true
+}
+
+// numbersAndName gives n 16-bit numbers and a name, as in MX and SRV.
+func (p *dnsParser) numbersAndName(n int) string {
+	var s []byte
+	for ; n > 0; n-- {
+		if p.pos+2 > len(p.data) {
+			return ""
+		}
+		s = strconv.AppendUint(s, uint64(binary.BigEndian.Uint16(p.data[p.pos:])), 10)
+		s = append(s, ' ')
+		p.pos += 2
+	}
+	name, ok := p.name()
+	if !ok {
+		return ""
+	}
+	return string(s) + name
+}
+
+// dnsText joins the strings of a TXT record.
+func dnsText(data []byte) string {
+	var s []byte
+	for len(data) > 0 {
+		n := min(int(data[0]), len(data)-1)
+		if len(s) > 0 {
+			s = append(s, ' ')
+		}
+		s = append(s, data[1:1+n]...)
+		data = data[1+n:]
+	}
+	return cleanText(s, 512)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// verdict is what an identifier says of the first bytes of a stream. It is monotone: more bytes may turn maybe into yes or
+// no, nothing else, so how a stream was cut into packets cannot change what it is taken for.
+type verdict uint8
+
+const (
+	no verdict = iota
+	maybe
+	yes
+)
+
+// streamIdentifier tells one protocol by the first bytes of one direction. If final is set no more bytes will come, and
+// maybe counts as no.
+type streamIdentifier struct {
+	name  string // short name; "" if the dissector gives the name later
+	looks func(head []byte, final bool, ports Ports) verdict
+	open  func() streamDissector // nil: the protocol is named and not read
+}
+
+// datagramIdentifier tells one protocol by a whole datagram.
+type datagramIdentifier struct {
+	name  string
+	looks func(data []byte, ports Ports) bool
+	open  func(ports Ports) datagramDissector
+}
+
+// matchStream gives the first entry that does not say no.
+func matchStream(table []streamIdentifier, head []byte, final bool, ports Ports) (*streamIdentifier, verdict) {
+	for i := range table {
+		switch v := table[i].looks(head, final, ports); {
+		case v == yes, v == maybe && !final:
+			return &table[i], v
+		}
+	}
+	return nil, no
+}
+
+// startsWith says whether head begins with prefix, as far as it goes.
+func startsWith(head []byte, prefix string) verdict {
+	n := min(len(head), len(prefix))
+	switch {
+	case string(head[:n]) != prefix[:n]:
+		return no
+	case n < len(prefix):
+		return maybe
+	}
+	return yes
+}
+
+// startsWithAny is the best verdict over prefixes, none of which is the beginning of another.
+func startsWithAny(head []byte, prefixes ...string) verdict {
+	best := no
+	for _, p := range prefixes {
+		best = max(best, startsWith(head, p))
+	}
+	return best
+}
+
+// has reports whether either end uses one of ports.
+func (p Ports) has(ports ...uint16) bool {
+	for _, x := range ports {
+		if p.Server == x || p.Client == x {
+			return true
+		}
+	}
+	return false
+}
