@@ -28,10 +28,10 @@ type sshStream struct {
 
 // sshHalf is the state of one direction.
 type sshHalf struct {
-	next      int // offset of what was not read yet
-	seen      int // length of the head at the last call
-	phase     sshPhase
-	versionOf byte // '1' or '2' once the line was read
+	next  int // offset of what was not read yet
+	seen  int // length of the head at the last call
+	phase sshPhase
+	one   bool // this side speaks SSH 1
 }
 
 type sshPhase uint8
@@ -94,9 +94,9 @@ func (s *sshStream) line(dir int, head []byte, sink Sink) bool {
 		return true
 	}
 	sink(&SSHBanner{Server: dir == FromServer, Line: string(text)})
-	d.phase, d.versionOf = sshPackets, text[4]
+	d.phase = sshPackets
 	if sshSpeaksOne(text) {
-		d.phase, d.versionOf = sshDone, '1'
+		d.phase, d.one = sshDone, true
 		s.auth.stop()
 	}
 	return true
@@ -117,7 +117,7 @@ func (s *sshStream) packet(dir int, head []byte, sink Sink) bool {
 	}
 	n := uint32(rest[0])<<24 | uint32(rest[1])<<16 | uint32(rest[2])<<8 | uint32(rest[3])
 	padding := uint32(rest[4])
-	if n > sshMaxPacket || n < padding+2 || s.dirs[1-dir].versionOf == '1' {
+	if n > sshMaxPacket || n < padding+2 || s.dirs[1-dir].one {
 		d.phase = sshDone
 		s.auth.stop()
 		return false
