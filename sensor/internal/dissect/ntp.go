@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// maxNTP is how many messages of a session are read: the rest say nothing new.
+const maxNTP = 8
+
+// ntpDatagrams reads NTP and SNTP (RFC 5905) in client, server and the two control modes.
+type ntpDatagrams struct{ count int }
+
+// looksNTP needs the port, because little else of a packet is fixed, except for a full packet whose every field is in
+// its range.
+func looksNTP(b []byte, ports Ports) bool {
+	const full = 48
+	if len(b) < 4 {
+		return false
+	}
+	version, mode := b[0]>>3&7, b[0]&7
+	if version == 0 || version > 4 || mode == 0 {
+		return false
+	}
+	switch mode {
+	case 6:
+		return ports.has(123) && len(b) >= 12 && b[1]&0x1f <= 12
+	case 7:
+		return ports.has(123) && len(b) >= 8
+	}
+	if len(b) < full || b[1] > 16 {
+		return false
+	}
+	if ports.has(123) {
+		return true
+	}
+	// Elsewhere: a whole packet, poll and precision in range, and times of this era.
+	poll, precision := int8(b[2]), int8(b[3])
+	return len(b) == full && version >= 3 && (mode == 3 || mode == 4) && poll >= 0 && poll <= 17 &&
+		precision <= 0 && precision >= -32 && b[40] >= 0xb0 && (mode == 3 || b[1] > 0 && b[32] >= 0xb0)
+}
+
+func (n *ntpDatagrams) datagram(_ int, data []byte, sink Sink) bool {
+	n.count++
+	if len(data) >= 4 {
+		m := &NTPMessage{Version: data[0] >> 3 & 7, Mode: data[0] & 7}
+		if m.Mode < 6 {
+			m.Stratum = data[1]
+		}
+		if m.Mode != 0 {
+			sink(m)
+		}
+	}
+	return n.count < maxNTP
+}
