@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command oui builds the embedded table of IEEE address blocks (MA-L, MA-M, MA-S) from the index.json of the npm
+// package oui-data:
+//
+//	npm pack oui-data && tar xzf oui-data-*.tgz
+//	go run ./scripts/assets/oui package/index.json sensor/internal/enrich/oui.zst
+//
+// The same input gives the same output, byte for byte.
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: oui INDEX.json OUT.zst")
+		os.Exit(2)
+	}
+	if err := build(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "oui:", err)
+		os.Exit(1)
+	}
+}
+
+func build(in, out string) error {
+	b, err := os.ReadFile(in)
+	if err != nil {
+		return err
+	}
+	var index map[string]string
+	if err := json.Unmarshal(b, &index); err != nil {
+		return fmt.Errorf("%s: %w", in, err)
+	}
+	table, err := encode(index)
+	if err != nil {
+		return err
+	}
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, w.EncodeAll(table, nil), 0o644)
+}
+
+type block struct{ prefix, name uint64 }
+
+// encode lays the table out: the number of names, each name with its length in front, then for prefixes of 6, 7 and 9
+// hex digits their number and pairs of (difference to the prefix before, index of the name). All numbers are varints.
+func encode(index map[string]string) ([]byte, error) {
+	names := nameList(index)
+	out := binary.AppendUvarint(nil, uint64(len(names)))
+	for _, n := range names {
+		out = binary.AppendUvarint(out, uint64(len(n)))
+		out = append(out, n...)
+	}
+	for _, digits := range []int{6, 7, 9} {
+		blocks, err := blocksOf(index, names, digits)
+		if err != nil {
+			return nil, err
+		}
+		out = binary.AppendUvarint(out, uint64(len(blocks)))
+		last := uint64(0)
+		for _, b := range blocks {
+			out = binary.AppendUvarint(out, b.prefix-last)
+			out = binary.AppendUvarint(out, b.name)
+			last = b.prefix
+		}
+	}
+	return out, nil
+}
+
+func blocksOf(index map[string]string, names []string, digits int) ([]block, error) {
+	var blocks []block
+	for k, v := range index {
+		name := company(v)
+		if len(k) != digits || name == "" {
+			continue
+		}
+		p, err := strconv.ParseUint(k, 16, 64)
+		if err != nil {
+			return nil, fmt.Errorf("prefix %q: %w", k, err)
+		}
+		blocks = append(blocks, block{p, uint64(sort.SearchStrings(names, name))})
+	}
+	slices.SortFunc(blocks, func(a, b block) int { return int(int64(a.prefix) - int64(b.prefix)) })
+	return blocks, nil
+}
+
+func nameList(index map[string]string) []string {
+	var names []string
+	for _, v := range index {
+		if n := company(v); n != "" {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// company gives the first line of an entry. Blocks that are only the parents of smaller blocks, and owners who do not
+// want to be named, are left out.
+func company(entry string) string {
+	name, _, _ := strings.Cut(entry, "\n")
+	name = strings.Join(strings.Fields(strings.ReplaceAll(name, "，", ",")), " ")
+	if name == "IEEE Registration Authority" || name == "Private" {
+		return ""
+	}
+	return name
+}

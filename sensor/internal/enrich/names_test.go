@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+)
+
+const second = int64(1e9)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func TestNamesLookup(t *testing.T) {
+	a, b, x := addr("10.0.0.1"), addr("10.0.0.2"), addr("198.51.100.7")
+	n := NewNames(0)
+	n.Learn(a, x, "one.example.com", 60, 0)
+	n.Learn(b, x, "two.example.com", 60, second)
+	tests := []struct {
+		what   string
+		client netip.Addr
+		addr   netip.Addr
+		now    int64
+		want   string
+	}{
+		{"own answer", a, x, 2 * second, "one.example.com"},
+		{"other client's own answer", b, x, 2 * second, "two.example.com"},
+		{"a client that never asked gets what anybody was told last", addr("10.0.0.9"), x, 2 * second, "two.example.com"},
+		{"an address nobody looked up", a, addr("198.51.100.8"), 2 * second, ""},
+		{"kept an hour beyond a short TTL", a, x, 3600 * second, "one.example.com"},
+		{"forgotten after it", a, x, 3602 * second, ""},
+	}
+	for _, tt := range tests {
+		if got, ok := n.Lookup(tt.client, tt.addr, tt.now); got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s: %q %v, want %q", tt.what, got, ok, tt.want)
+		}
+	}
+}
+
+func TestNamesIgnoreNothing(t *testing.T) {
+	n := NewNames(4)
+	n.Learn(addr("10.0.0.1"), netip.Addr{}, "x", 1, 0)
+	n.Learn(addr("10.0.0.1"), addr("10.0.0.2"), "", 1, 0)
+	if n.Len() != 0 {
+		t.Errorf("%d entries", n.Len())
+	}
+}
+
+// A client that asks for a million names changes a counter, not the memory.
+func TestNamesAreBounded(t *testing.T) {
+	n := NewNames(1000)
+	c := addr("10.0.0.1")
+	var b [4]byte
+	for i := range uint32(50_000) {
+		binary.BigEndian.PutUint32(b[:], 0xc6000000+i)
+		n.Learn(c, netip.AddrFrom4(b), "flood.example", 1<<31, int64(i))
+	}
+	if n.Len() != 1000 || n.Evicted() != 99_000 {
+		t.Errorf("%d entries, %d evicted", n.Len(), n.Evicted())
+	}
+	if _, ok := n.Lookup(c, netip.AddrFrom4(b), 50_000); !ok {
+		t.Error("the newest was forgotten")
+	}
+}

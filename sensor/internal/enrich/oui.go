@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+//go:embed oui.zst
+var ouiTable []byte
+
+// blockBits are the lengths of the IEEE address blocks: MA-L, MA-M, MA-S.
+var blockBits = [3]uint{24, 28, 36}
+
+// ouiBlocks is one kind of address block: prefixes in rising order, and the index of the owner of each.
+type ouiBlocks struct {
+	prefixes []uint64
+	owners   []uint32
+}
+
+type ouiIndex struct {
+	names  []string
+	blocks [3]ouiBlocks
+}
+
+// The table is unpacked at the first question (some 2 MB, a few milliseconds); a table that cannot be read is a fault
+// of the build, which the tests of this package find.
+var loadOUI = sync.OnceValue(func() *ouiIndex {
+	x, err := unpackOUI(ouiTable)
+	if err != nil {
+		return &ouiIndex{}
+	}
+	return x
+})
+
+// Owner gives the full name of the owner of the address block that mac lies in, "" if there is none, or if mac is
+// locally administered and so lies in no block. The smallest block counts.
+func Owner(mac [6]byte) string {
+	if mac[0]&3 != 0 {
+		return ""
+	}
+	x := loadOUI()
+	v := uint64(mac[0])<<40 | uint64(mac[1])<<32 | uint64(mac[2])<<24 | uint64(mac[3])<<16 | uint64(mac[4])<<8 | uint64(mac[5])
+	for i := len(blockBits) - 1; i >= 0; i-- {
+		if at, ok := slices.BinarySearch(x.blocks[i].prefixes, v>>(48-blockBits[i])); ok {
+			return x.names[x.blocks[i].owners[at]]
+		}
+	}
+	return ""
+}
+
+func unpackOUI(packed []byte) (*ouiIndex, error) {
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	raw, err := r.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("address block table: %w", err)
+	}
+	return parseOUI(raw)
+}
+
+var errOUI = errors.New("address block table is cut short")
+
+// parseOUI reads what scripts/assets/oui writes.
+func parseOUI(raw []byte) (*ouiIndex, error) {
+	x := &ouiIndex{}
+	p := reader{b: raw}
+	x.names = make([]string, p.count())
+	for i := range x.names {
+		x.names[i] = p.text()
+	}
+	for i := range x.blocks {
+		x.blocks[i] = p.blocks(uint64(len(x.names)))
+	}
+	if p.bad || len(p.b) != 0 {
+		return nil, errOUI
+	}
+	return x, nil
+}
+
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// count reads a number of items, each of which takes at least one byte of what is left.
+func (r *reader) count() uint64 {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.bad = true
+		return 0
+	}
+	return n
+}
+
+func (r *reader) text() string {
+	n := r.count()
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) blocks(names uint64) (b ouiBlocks) {
+	n := r.count()
+	b.prefixes, b.owners = make([]uint64, n), make([]uint32, n)
+	last := uint64(0)
+	for i := range b.prefixes {
+		last += r.uvarint()
+		owner := r.uvarint()
+		if owner >= names {
+			r.bad = true
+			return ouiBlocks{}
+		}
+		b.prefixes[i], b.owners[i] = last, uint32(owner)
+	}
+	return b
+}
