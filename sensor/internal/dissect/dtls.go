@@ -2,11 +2,8 @@
 
 package dissect
 
-// DTLS record and handshake headers, RFC 6347 sections 4.1 and 4.2.2; RFC 9147 keeps them for what is sent in clear.
+// Record and handshake headers are those of RFC 6347 sections 4.1 and 4.2.2; RFC 9147 keeps them for what is sent in clear.
 const (
-	dtlsRecordHead    = 13
-	dtlsHandshakeHead = 12
-	dtlsMaxRecord     = tlsMaxRecord
 	// dtlsMaxDatagrams is after how many datagrams a session without the looked-for messages is left alone.
 	dtlsMaxDatagrams = 64
 	// dtlsBadVersion is what OpenSSL before 0.9.8f, and clients of Cisco AnyConnect, send for DTLS 1.0.
@@ -31,38 +28,44 @@ type dtlsSlot struct {
 
 // dtlsLooks reports whether data begins with a DTLS record.
 func dtlsLooks(data []byte) bool {
-	typ, epoch, body, _, ok := dtlsRecord(data)
-	if !ok || len(body) == 0 {
+	rec, _, ok := dtlsNextRecord(data)
+	if !ok || len(rec.body) == 0 {
 		return false
 	}
-	if epoch != 0 {
-		return typ <= tlsApplicationData
+	if rec.epoch != 0 {
+		return rec.typ <= tlsApplicationData
 	}
-	switch typ {
+	switch rec.typ {
 	case tlsChangeCipherSpec:
-		return len(body) == 1 || len(body) == 3 // three bytes with dtlsBadVersion
+		return len(rec.body) == 1 || len(rec.body) == 3 // three bytes with dtlsBadVersion
 	case tlsAlert:
-		return len(body) == 2 && (body[0] == 1 || body[0] == 2)
+		return len(rec.body) == 2 && (rec.body[0] == 1 || rec.body[0] == 2)
 	case tlsHandshake:
-		m, _, ok := dtlsNext(body)
+		m, _, ok := dtlsNextFragment(rec.body)
 		return ok && m.typ <= 24 && m.off+len(m.body) <= m.total
 	}
 	return false
 }
 
-// dtlsRecord takes the first record off data.
-func dtlsRecord(data []byte) (typ byte, epoch int, body, rest []byte, ok bool) {
-	if len(data) < dtlsRecordHead {
-		return 0, 0, nil, nil, false
+// dtlsRecord is a record of DTLS.
+type dtlsRecord struct {
+	typ     byte
+	version uint16
+	epoch   int
+	body    []byte
+}
+
+// dtlsNextRecord takes the first record off data.
+func dtlsNextRecord(data []byte) (rec dtlsRecord, rest []byte, ok bool) {
+	r := tlsReader{b: data}
+	rec = dtlsRecord{typ: byte(r.u8()), version: uint16(r.u16()), epoch: r.u16()}
+	r.bytes(6) // sequence number
+	rec.body = r.vec16()
+	switch rec.version {
+	case 0xfeff, 0xfefd, 0xfefc, dtlsBadVersion:
+		ok = !r.bad && rec.typ >= tlsChangeCipherSpec && rec.typ <= tlsHeartbeat
 	}
-	version := uint16(data[1])<<8 | uint16(data[2])
-	known := version == 0xfeff || version == 0xfefd || version == 0xfefc || version == dtlsBadVersion
-	n := int(data[11])<<8 | int(data[12])
-	if typ = data[0]; typ < tlsChangeCipherSpec || typ > tlsHeartbeat || !known || n > dtlsMaxRecord || n > len(data)-dtlsRecordHead {
-		return 0, 0, nil, nil, false
-	}
-	epoch = int(data[3])<<8 | int(data[4])
-	return typ, epoch, data[dtlsRecordHead : dtlsRecordHead+n], data[dtlsRecordHead+n:], true
+	return rec, r.b, ok
 }
 
 // dtlsFragment is a piece of a handshake message.
@@ -72,8 +75,8 @@ type dtlsFragment struct {
 	body            []byte
 }
 
-// dtlsNext takes the first fragment off the body of a record.
-func dtlsNext(b []byte) (m dtlsFragment, rest []byte, ok bool) {
+// dtlsNextFragment takes the first fragment off the body of a record.
+func dtlsNextFragment(b []byte) (m dtlsFragment, rest []byte, ok bool) {
 	r := tlsReader{b: b}
 	m = dtlsFragment{typ: byte(r.u8()), total: r.u24(), seq: r.u16(), off: r.u24()}
 	m.body = r.vec24()
@@ -85,13 +88,13 @@ func (c *dtlsConn) datagram(dir int, data []byte, sink Sink) (more bool) {
 	dir &= 1
 	c.datagrams++
 	for len(data) > 0 {
-		typ, epoch, body, rest, ok := dtlsRecord(data)
+		rec, rest, ok := dtlsNextRecord(data)
 		if !ok {
 			break
 		}
 		data = rest
-		if typ == tlsHandshake && epoch == 0 && !c.done[dir] {
-			c.fragments(dir, body, sink)
+		if rec.typ == tlsHandshake && rec.epoch == 0 {
+			c.fragments(dir, &rec, sink)
 		}
 	}
 	if c.datagrams >= dtlsMaxDatagrams || c.done[FromClient] && c.done[FromServer] {
@@ -102,9 +105,9 @@ func (c *dtlsConn) datagram(dir int, data []byte, sink Sink) (more bool) {
 }
 
 // fragments takes the fragments of one record.
-func (c *dtlsConn) fragments(dir int, body []byte, sink Sink) {
-	for len(body) > 0 && !c.done[dir] {
-		m, rest, ok := dtlsNext(body)
+func (c *dtlsConn) fragments(dir int, rec *dtlsRecord, sink Sink) {
+	for body := rec.body; len(body) > 0 && !c.done[dir]; {
+		m, rest, ok := dtlsNextFragment(body)
 		if !ok {
 			return
 		}
@@ -114,12 +117,12 @@ func (c *dtlsConn) fragments(dir int, body []byte, sink Sink) {
 			continue
 		}
 		if m.off == 0 && len(m.body) == m.total {
-			c.message(dir, m.typ, m.body, sink)
+			c.message(dir, m.typ, rec.version, m.body, sink)
 			continue
 		}
 		c.slots[dir].take(m)
 		if whole := c.slots[dir].whole(); whole != nil {
-			c.message(dir, m.typ, whole, sink)
+			c.message(dir, m.typ, rec.version, whole, sink)
 			c.slots[dir].pieces.reset()
 		}
 	}
@@ -144,16 +147,16 @@ func (s *dtlsSlot) whole() []byte {
 }
 
 // message takes one whole handshake message.
-func (c *dtlsConn) message(dir int, typ byte, body []byte, sink Sink) {
+func (c *dtlsConn) message(dir int, typ byte, version uint16, body []byte, sink Sink) {
 	switch typ {
 	case tlsClientHello:
 		if h := tlsParseClientHello(body, true); h != nil {
-			h.RecordVersion = h.Version
+			h.RecordVersion = version
 			sink(h)
 		}
 		c.done[dir] = true
 	case tlsServerHello:
-		h, _ := tlsParseServerHello(body, true)
+		h := tlsParseServerHello(body, true)
 		if h != nil {
 			sink(h)
 		}

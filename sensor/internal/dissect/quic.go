@@ -142,24 +142,21 @@ func quicSkipAck(r *tlsReader, ecn bool) {
 
 // hello gives the hello of a direction once all of it is there.
 func (q *quicConn) hello(dir int, sink Sink) {
-	b := q.crypto[dir].prefix()
-	if len(b) < tlsHandshakeHead {
+	r := tlsReader{b: q.crypto[dir].prefix()}
+	if len(r.b) < tlsHandshakeHead {
 		return
 	}
-	if string(b[:4]) == gquicHello {
-		q.google(dir, b, sink)
+	if string(r.b[:tlsHandshakeHead]) == gquicHello {
+		q.google(dir, r.b, sink)
 		return
 	}
-	r := tlsReader{b: b}
-	typ, body := r.u8(), r.vec24()
+	typ, size := r.u8(), r.u24()
+	body := r.bytes(size)
 	if r.bad {
-		if int(b[1])<<16|int(b[2])<<8|int(b[3]) > tlsMaxPieces {
-			q.done[dir] = true
-		}
+		q.done[dir] = size > tlsMaxPieces
 		return
 	}
 	q.done[dir] = true
-	q.crypto[dir].reset()
 	switch typ {
 	case tlsClientHello:
 		if h := tlsParseClientHello(body, false); h != nil {
@@ -167,7 +164,7 @@ func (q *quicConn) hello(dir int, sink Sink) {
 			sink(h)
 		}
 	case tlsServerHello:
-		if h, _ := tlsParseServerHello(body, false); h != nil {
+		if h := tlsParseServerHello(body, false); h != nil {
 			sink(h)
 		}
 	}

@@ -23,8 +23,7 @@ const (
 // and, before TLS 1.3, the server's own certificate. It begins at the start of the slices that it is given, so
 // TLS behind a proxy request or STARTTLS is read from the offset at which it starts.
 type tlsStream struct {
-	dirs      [2]tlsHalf
-	encrypted bool // the server's hello says that its certificate is encrypted
+	dirs [2]tlsHalf
 }
 
 // tlsHalf is the state of one direction.
@@ -32,7 +31,6 @@ type tlsHalf struct {
 	next    int    // offset of the first record that was not read yet
 	partial []byte // handshake bytes of earlier records that do not make a message yet
 	done    bool
-	retry   bool // a HelloRetryRequest was seen: one more hello comes
 }
 
 // tlsLooks reports whether head is the start of a TLS or SSL stream, seen from either side. Three bytes are the least; more
@@ -67,32 +65,20 @@ func tlsLooks(head []byte) bool {
 // number of bytes, counted from the start of the stream, with which it wants to be called again, 0 if it wants no
 // more. final says that no more will come.
 func (t *tlsStream) feed(dir int, head []byte, final bool, sink Sink) (want int) {
-	d := &t.dirs[dir&1]
-	if d.next == 0 && tlsLooksSSL2(head) {
-		return t.feedSSL2(dir, head, final, sink)
+	dir &= 1
+	d := &t.dirs[dir]
+	switch {
+	case d.next > 0 || len(head) == 0 || head[0]&0x80 == 0:
+		want = t.records(dir, head, sink)
+	case len(head) < ssl2Enough:
+		want = ssl2Enough
+	case tlsLooksSSL2(head):
+		want = t.feedSSL2(dir, head, sink)
+	default:
+		d.done = true
 	}
-	for !d.done {
-		rest := head[min(d.next, len(head)):]
-		if len(rest) < tlsRecordHead {
-			want = d.next + tlsRecordHead
-			break
-		}
-		n := int(rest[3])<<8 | int(rest[4])
-		if rest[1] != 3 || n > tlsMaxRecord {
-			d.done = true
-			break
-		}
-		body := rest[tlsRecordHead:]
-		if len(body) < n {
-			if final {
-				t.lastRecord(dir, rest[0], body, sink)
-			}
-			want = d.next + tlsRecordHead + n
-			break
-		}
-		version := uint16(rest[1])<<8 | uint16(rest[2])
-		d.next += tlsRecordHead + n
-		t.record(dir, rest[0], version, body[:n], sink)
+	if final && !d.done {
+		t.last(dir, head[min(d.next, len(head)):], sink)
 	}
 	if d.done || final {
 		d.done, d.partial = true, nil
@@ -101,15 +87,36 @@ func (t *tlsStream) feed(dir int, head []byte, final bool, sink Sink) (want int)
 	return want
 }
 
-// record takes one whole record.
-func (t *tlsStream) record(dir int, typ byte, version uint16, body []byte, sink Sink) {
-	d := &t.dirs[dir&1]
-	switch typ {
+// records reads the records that are there as a whole. It gives how many bytes of the stream the next one needs.
+func (t *tlsStream) records(dir int, head []byte, sink Sink) (want int) {
+	d := &t.dirs[dir]
+	for !d.done {
+		rest := head[min(d.next, len(head)):]
+		if len(rest) < tlsRecordHead {
+			return d.next + tlsRecordHead
+		}
+		n := int(rest[3])<<8 | int(rest[4])
+		if rest[1] != 3 || n > tlsMaxRecord {
+			d.done = true
+			break
+		}
+		end := tlsRecordHead + n
+		if len(rest) < end {
+			return d.next + end
+		}
+		d.next += end
+		t.record(dir, rest[:end], sink)
+	}
+	return 0
+}
+
+// record takes one whole record, header and all.
+func (t *tlsStream) record(dir int, record []byte, sink Sink) {
+	d := &t.dirs[dir]
+	version, body := uint16(record[1])<<8|uint16(record[2]), record[tlsRecordHead:]
+	switch record[0] {
 	case tlsHandshake:
 		t.handshake(dir, version, body, sink)
-	case tlsChangeCipherSpec:
-		// After a HelloRetryRequest it is sent for the sake of middle boxes only (RFC 8446 appendix D.4).
-		d.done = !d.retry
 	case tlsAlert:
 		const fatal = 2
 		d.done = len(body) != 2 || body[0] == fatal
@@ -120,7 +127,7 @@ func (t *tlsStream) record(dir int, typ byte, version uint16, body []byte, sink 
 
 // handshake takes the handshake bytes of one record. Messages may share a record and may span records.
 func (t *tlsStream) handshake(dir int, version uint16, body []byte, sink Sink) {
-	d := &t.dirs[dir&1]
+	d := &t.dirs[dir]
 	if len(d.partial) > 0 {
 		d.partial = append(d.partial, body...)
 		body = d.partial
@@ -144,7 +151,7 @@ func (t *tlsStream) handshake(dir int, version uint16, body []byte, sink Sink) {
 
 // message takes one whole handshake message.
 func (t *tlsStream) message(dir int, typ byte, version uint16, body []byte, sink Sink) {
-	d := &t.dirs[dir&1]
+	d := &t.dirs[dir]
 	switch typ {
 	case tlsClientHello:
 		if h := tlsParseClientHello(body, false); h != nil {
@@ -153,12 +160,11 @@ func (t *tlsStream) message(dir int, typ byte, version uint16, body []byte, sink
 		}
 		d.done = true
 	case tlsServerHello:
-		h, retry := tlsParseServerHello(body, false)
+		h := tlsParseServerHello(body, false)
 		if h != nil {
 			sink(h)
-			t.encrypted = tlsEncryptsCertificate(h.Version)
 		}
-		d.done, d.retry = h == nil || t.encrypted, retry
+		d.done = h == nil || tlsEncryptsCertificate(h.Version)
 	case tlsCertificate:
 		tlsEmitLeaf(body, sink)
 		d.done = true
@@ -167,14 +173,13 @@ func (t *tlsStream) message(dir int, typ byte, version uint16, body []byte, sink
 	}
 }
 
-// lastRecord takes what there is of the record in which the stream ends. A chain of certificates is often longer than what
-// is kept of a stream, but the leaf comes first.
-func (t *tlsStream) lastRecord(dir int, typ byte, body []byte, sink Sink) {
-	d := &t.dirs[dir&1]
-	if typ != tlsHandshake {
-		return
+// last takes what there is of the record in which the stream ends. A chain of certificates is often longer than what is
+// kept of a stream, but the leaf comes first.
+func (t *tlsStream) last(dir int, rest []byte, sink Sink) {
+	d := &t.dirs[dir]
+	if len(rest) > tlsRecordHead && rest[0] == tlsHandshake {
+		t.record(dir, rest, sink)
 	}
-	t.handshake(dir, 0, body, sink)
 	if b := d.partial; !d.done && len(b) > tlsHandshakeHead && b[0] == tlsCertificate {
 		tlsEmitLeaf(b[tlsHandshakeHead:], sink)
 	}

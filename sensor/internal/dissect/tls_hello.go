@@ -129,23 +129,20 @@ func tlsProtocols(list tlsReader) []string {
 	return names
 }
 
-// tlsRetryRandom is the random value that makes a ServerHello a HelloRetryRequest (RFC 8446 section 4.1.3).
-const tlsRetryRandom = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" +
-	"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
-
-// tlsParseServerHello reads the body of a ServerHello (RFC 8446 section 4.1.3). It gives nil if the body ends before the
-// cipher; retry says that it is a HelloRetryRequest. The drafts of TLS 1.3 before 22 have neither session id nor compression.
-func tlsParseServerHello(body []byte, dtls bool) (h *TLSServerHello, retry bool) {
+// tlsParseServerHello reads the body of a ServerHello (RFC 8446 section 4.1.3), which a HelloRetryRequest is in form: where one is sent it
+// is the first answer, and the one that is fingerprinted. It gives nil if the body ends before the cipher. The drafts of TLS 1.3
+// before 22 have neither session id nor compression.
+func tlsParseServerHello(body []byte, dtls bool) *TLSServerHello {
 	r := tlsReader{b: body}
 	version := uint16(r.u16())
-	retry = string(r.bytes(32)) == tlsRetryRandom
+	r.bytes(32)
 	oldDraft := version>>8 == 0x7f
 	if !oldDraft {
 		r.vec8()
 	}
-	h = &TLSServerHello{DTLS: dtls, Version: version, LegacyVersion: version, Cipher: uint16(r.u16())}
+	h := &TLSServerHello{DTLS: dtls, Version: version, LegacyVersion: version, Cipher: uint16(r.u16())}
 	if r.bad {
-		return nil, false
+		return nil
 	}
 	if !oldDraft {
 		r.u8()
@@ -159,7 +156,7 @@ func tlsParseServerHello(body []byte, dtls bool) (h *TLSServerHello, retry bool)
 		}
 		h.extension(typ, tlsReader{b: data})
 	}
-	return h, retry
+	return h
 }
 
 func (h *TLSServerHello) extension(typ int, r tlsReader) {

@@ -26,15 +26,13 @@ const replayLimit = 16 << 10
 
 // replayFlow is one session of a capture with what was read from it. Index 0 is the client's direction.
 type replayFlow struct {
-	proto      string
-	ends       [2]netip.AddrPort
-	stream     [2]replayStream
-	app        *fingerprint.App
-	hellos     []*dissect.TLSClientHello
-	answers    []*dissect.TLSServerHello
-	feed       func(dir int, head []byte, final bool, sink dissect.Sink) int
-	datagram   func(dir int, data []byte, sink dissect.Sink) bool
-	flip, over bool
+	ends    [2]netip.AddrPort
+	stream  [2]replayStream
+	app     *fingerprint.App
+	hellos  []*dissect.TLSClientHello
+	answers []*dissect.TLSServerHello
+	conv    dissect.Conversation
+	over    bool
 }
 
 // replayStream puts one direction of a TCP connection in order.
@@ -150,7 +148,8 @@ func replayFind(flows map[replayKey][]*replayFlow, proto string, src, dst netip.
 	key := replayKeyOf(proto, src, dst)
 	list := flows[key]
 	if len(list) == 0 || fresh {
-		f := &replayFlow{proto: proto, ends: [2]netip.AddrPort{src, dst}}
+		f := &replayFlow{ends: [2]netip.AddrPort{src, dst}}
+		f.conv.Reset(dissect.Ports{Client: src.Port(), Server: dst.Port()})
 		flows[key] = append(list, f)
 		return f, 0
 	}
@@ -171,6 +170,7 @@ func replayTCP(flows map[replayKey][]*replayFlow, l *layers.TCP, src, dst netip.
 	if l.SYN {
 		if l.ACK && dir == 0 && !f.stream[0].started {
 			f.ends[0], f.ends[1] = f.ends[1], f.ends[0]
+			f.conv.Reset(dissect.Ports{Client: f.ends[0].Port(), Server: f.ends[1].Port()})
 			f.stream[0], f.stream[1] = f.stream[1], f.stream[0]
 			dir, s = 1, &f.stream[1]
 		}
@@ -225,7 +225,7 @@ func (f *replayFlow) order(dir int, seq uint32, payload []byte) {
 // segment gives a segment that is in order to the dissector.
 func (f *replayFlow) segment(dir int, payload []byte, final bool) {
 	s := &f.stream[dir]
-	if s.ended || f.over {
+	if s.ended {
 		return
 	}
 	room := replayLimit - len(s.head)
@@ -233,57 +233,20 @@ func (f *replayFlow) segment(dir int, payload []byte, final bool) {
 		payload, final = payload[:room], true
 	}
 	s.head = append(s.head, payload...)
-	if f.feed == nil && !f.identify(dir, s.head) {
-		return
-	}
 	if len(s.head) < s.want && !final {
 		return
 	}
-	as := dir
-	if f.flip {
-		as = 1 - dir
-	}
-	s.want = f.feed(as, s.head, final, f.sink)
+	s.want = f.conv.Stream(dir, s.head, final, f.sink)
 	s.ended = s.want == 0
 	if s.want != 0 && s.want <= len(s.head) {
 		panic(fmt.Sprintf("wants %d of %d bytes", s.want, len(s.head)))
 	}
 }
 
-func (f *replayFlow) identify(dir int, head []byte) bool {
-	const helloType = 5
-	switch {
-	case len(head) < 11:
-		return false
-	case dissect.TLSLooks(head):
-		f.feed = new(dissect.TLSStream).Feed
-		if head[0] == 22 && (head[helloType] == 1 && dir == 1 || head[helloType] == 2 && dir == 0) {
-			f.flip = true
-		}
-	case dissect.SSHLooks(head) || f.proto == "tcp" && (f.ends[1].Port() == 22 || f.ends[0].Port() == 22):
-		f.feed = new(dissect.SSHStream).Feed
-	default:
-		f.over = true
-		return false
-	}
-	return true
-}
-
 func (f *replayFlow) udp(dir int, data []byte) {
-	if f.over || len(data) == 0 {
-		return
+	if !f.over && len(data) > 0 {
+		f.over = !f.conv.Datagram(dir, data, f.sink)
 	}
-	if f.datagram == nil {
-		switch {
-		case dissect.QUICLooks(data):
-			f.datagram = new(dissect.QUICConn).Datagram
-		case dissect.DTLSLooks(data):
-			f.datagram = new(dissect.DTLSConn).Datagram
-		default:
-			return
-		}
-	}
-	f.over = !f.datagram(dir, data, f.sink)
 }
 
 func (f *replayFlow) sink(fact dissect.Fact) {

@@ -9,12 +9,13 @@ const (
 	ssl2ServerHello = 4
 	ssl2Version     = 0x0002
 	ssl2Head        = 2
+	ssl2Enough      = 13 // bytes with which tlsLooksSSL2 knows all lengths
 )
 
 // tlsLooksSSL2 reports whether head begins with an SSL 2.0 hello. Its sums have to be right, because the form has no other
-// mark; eleven bytes are the least.
+// mark; fewer bytes than ssl2Enough are not enough.
 func tlsLooksSSL2(head []byte) bool {
-	if len(head) < 11 || head[0]&0x80 == 0 {
+	if len(head) < ssl2Enough || head[0]&0x80 == 0 {
 		return false
 	}
 	n := int(head[0]&0x7f)<<8 | int(head[1])
@@ -36,19 +37,12 @@ func tlsLooksSSL2(head []byte) bool {
 
 // feedSSL2 reads the one message of SSL 2.0 that is in clear. A client that offers more than SSL 2.0 is answered in TLS
 // records, which the other direction reads as such.
-func (t *tlsStream) feedSSL2(dir int, head []byte, final bool, sink Sink) (want int) {
-	d := &t.dirs[dir&1]
-	if d.done {
-		return 0
-	}
+func (t *tlsStream) feedSSL2(dir int, head []byte, sink Sink) (want int) {
 	end := ssl2Head + (int(head[0]&0x7f)<<8 | int(head[1]))
-	if len(head) < end && !final {
+	if t.dirs[dir].done || len(head) < end {
 		return end
 	}
-	d.done = true
-	if len(head) < end {
-		return 0
-	}
+	t.dirs[dir].done = true
 	if head[2] == ssl2ClientHello {
 		sink(ssl2ParseClient(head[3:end]))
 	} else {
