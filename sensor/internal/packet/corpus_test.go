@@ -30,6 +30,7 @@ func TestCorpusDecodes(t *testing.T) {
 	dir := filepath.Join(corpusDir(t), "captures")
 	var verdicts [NumVerdicts]int
 	frames := 0
+	r := NewReassembler(ReassemblerConfig{})
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -39,6 +40,9 @@ func TestCorpusDecodes(t *testing.T) {
 			Decode(&p, link, frame, uint32(origLen))
 			checkPacket(t, &p, frame)
 			frames++
+			if p.Frag != FragNone {
+				r.Add(&p)
+			}
 			verdicts[p.Verdict]++
 		})
 	})
@@ -48,6 +52,7 @@ func TestCorpusDecodes(t *testing.T) {
 	if frames < 10000 {
 		t.Errorf("only %d frames decoded", frames)
 	}
+	t.Logf("%+v", r.Stats())
 	for v, n := range verdicts {
 		t.Logf("%-18s %d", Verdict(v), n)
 	}

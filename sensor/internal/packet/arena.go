@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+// Arena holds the payloads of reassembled datagrams that packets of one batch point to. Its owner calls Reset when the
+// batch is released. The zero value is ready. It grows to what the fullest batch needs and is then reused.
+type Arena struct {
+	chunks [][]byte
+	chunk  int // the one in use
+	used   int // bytes of it
+	total  int // bytes handed out since Reset
+}
+
+const arenaChunk = 256 << 10
+
+// Reset makes all that was handed out invalid.
+func (a *Arena) Reset() { a.chunk, a.used, a.total = 0, 0, 0 }
+
+// take gives n bytes, at most maxDatagram, that stay in place.
+func (a *Arena) take(n int) []byte {
+	if len(a.chunks) > 0 && a.used+n > arenaChunk {
+		a.chunk, a.used = a.chunk+1, 0
+	}
+	if a.chunk == len(a.chunks) {
+		a.chunks = append(a.chunks, make([]byte, arenaChunk))
+	}
+	b := a.chunks[a.chunk][a.used : a.used+n : a.used+n]
+	a.used += n
+	a.total += n
+	return b
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+import "bytes"
+
+// Fragments are kept in blocks of 2 KiB; a datagram has at most 32, found by offset. Each block knows, in units of 8
+// bytes (all that fragment offsets can tell apart), what of it has arrived.
+const (
+	blockSize         = 2048
+	blocksPerDatagram = (maxDatagram + blockSize) / blockSize
+	blocksPerChunk    = 64
+)
+
+type block struct {
+	data [blockSize]byte
+	have [blockSize / 8 / 64]uint64
+	next int32 // free list
+}
+
+// blockStore hands out blocks, at most max, and takes them back. It grows a chunk at a time and never shrinks.
+type blockStore struct {
+	chunks [][]block
+	made   int32
+	max    int32
+	free   int32 // head of the free list, -1 if empty
+}
+
+func (s *blockStore) at(i int32) *block { return &s.chunks[i/blocksPerChunk][i%blocksPerChunk] }
+
+// take gives the number of a block on which nothing has arrived, -1 if all are taken.
+func (s *blockStore) take() int32 {
+	i := s.free
+	switch {
+	case i >= 0:
+		s.free = s.at(i).next
+	case s.made < s.max:
+		i = s.made
+		if int(i)/blocksPerChunk == len(s.chunks) {
+			s.chunks = append(s.chunks, make([]block, blocksPerChunk))
+		}
+		s.made++
+	default:
+		return -1
+	}
+	s.at(i).have = [len(block{}.have)]uint64{}
+	return i
+}
+
+func (s *blockStore) give(i int32) {
+	s.at(i).next = s.free
+	s.free = i
+}
+
+// covered counts the 8-byte units of [from, to) of a block that have arrived.
+func (b *block) covered(from, to int) (n int) {
+	for u := from / 8; u < (to+7)/8; u++ {
+		n += int(b.have[u/64] >> (u % 64) & 1)
+	}
+	return n
+}
+
+// fill stores data at from where nothing has arrived yet: the first arrived wins. It gives the number of new units.
+func (b *block) fill(from int, data []byte) (fresh int) {
+	for len(data) > 0 {
+		u, n := from/8, min(8, len(data))
+		if bit := uint64(1) << (u % 64); b.have[u/64]&bit == 0 {
+			b.have[u/64] |= bit
+			copy(b.data[from:], data[:n])
+			fresh++
+		}
+		from += n
+		data = data[n:]
+	}
+	return fresh
+}
+
+// same reports whether the bytes at from are data.
+func (b *block) same(from int, data []byte) bool {
+	return bytes.Equal(b.data[from:from+len(data)], data)
+}

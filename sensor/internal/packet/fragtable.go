@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+// fragKey tells datagrams apart: RFC 791 section 2.3 for IPv4; for IPv6 the protocol is no part of it (RFC 8200 section
+// 4.5). The innermost tunnel is, for address spaces of different tenants overlap.
+type fragKey struct {
+	src, dst Addr
+	id       uint32
+	tunnel   uint32
+	proto    uint8
+	v6       bool
+	typ      TunnelType
+}
+
+func keyOf(p *Packet) fragKey {
+	k := fragKey{src: p.Src, dst: p.Dst, id: p.FragID, v6: p.V6}
+	if !p.V6 {
+		k.proto = p.Proto
+	}
+	if p.NumTunnels > 0 {
+		t := &p.Tunnels[p.NumTunnels-1]
+		k.typ, k.tunnel = t.Type, t.ID
+	}
+	return k
+}
+
+func (k *fragKey) hash() uint64 {
+	return fold(hashEnd(&k.src)^uint64(k.id)*hashKey3, hashEnd(&k.dst)*hashKey4^uint64(k.tunnel)<<8^uint64(k.proto))
+}
+
+type fragState uint8
+
+const (
+	collecting fragState = iota
+	finished             // completed: kept a while to know late duplicates
+	broken               // will never be whole: only its ports are of use
+)
+
+// datagram is one that is being put together.
+type datagram struct {
+	key              fragKey
+	began, ended     int64 // capture time of the first arrival and of completion
+	newer, older     int32 // list by age
+	blocks           [blocksPerDatagram]int32
+	total            int32 // length, -1 while the last fragment is missing
+	top              int32 // end of the furthest fragment
+	units            int32 // units of 8 bytes that have arrived
+	fragments        int32
+	held, heldIP     uint32 // frames not yet passed on, and what they account for
+	heldPayload      uint32
+	srcPort, dstPort uint16
+	icmpID           uint16
+	kind             Kind
+	proto, next      uint8
+	state            fragState
+	first            bool // the first fragment was seen: kind, proto and ports are valid
+	hold             bool // pass nothing on before it is whole, because a tunnel is to be taken off
+}
+
+// fragTable finds datagrams by key: a fixed open-addressing table over a pool that grows to its bound. The list runs
+// from the oldest datagram to the newest.
+type fragTable struct {
+	slots          []int32 // number in pool, -1 if empty
+	pool           []datagram
+	max            int
+	count          int
+	free           int32
+	oldest, newest int32
+}
+
+func newFragTable(limit int) fragTable {
+	size := 8
+	for size < 2*limit {
+		size *= 2
+	}
+	t := fragTable{slots: make([]int32, size), max: limit, free: -1, oldest: -1, newest: -1}
+	for i := range t.slots {
+		t.slots[i] = -1
+	}
+	return t
+}
+
+// slot gives where k is, or the empty slot where it belongs. There is one: the table is at most half full.
+func (t *fragTable) slot(k *fragKey) int {
+	mask := len(t.slots) - 1
+	s := int(k.hash()) & mask
+	for t.slots[s] >= 0 && t.pool[t.slots[s]].key != *k {
+		s = (s + 1) & mask
+	}
+	return s
+}
+
+// insert makes a datagram at an empty slot; the table must not be full.
+func (t *fragTable) insert(s int, k fragKey, now int64) int32 {
+	i := t.free
+	if i >= 0 {
+		t.free = t.pool[i].newer
+	} else {
+		i = int32(len(t.pool))
+		t.pool = append(t.pool, datagram{})
+	}
+	d := &t.pool[i]
+	*d = datagram{key: k, began: now, newer: -1, older: t.newest, total: -1}
+	for j := range d.blocks {
+		d.blocks[j] = -1
+	}
+	if t.newest >= 0 {
+		t.pool[t.newest].newer = i
+	} else {
+		t.oldest = i
+	}
+	t.newest = i
+	t.slots[s] = i
+	t.count++
+	return i
+}
+
+// remove takes a datagram out of table and list.
+func (t *fragTable) remove(i int32) {
+	d := &t.pool[i]
+	t.unslot(t.slot(&d.key))
+	if d.older >= 0 {
+		t.pool[d.older].newer = d.newer
+	} else {
+		t.oldest = d.newer
+	}
+	if d.newer >= 0 {
+		t.pool[d.newer].older = d.older
+	} else {
+		t.newest = d.older
+	}
+	d.newer = t.free
+	t.free = i
+	t.count--
+}
+
+// unslot empties a slot and moves back those behind it that would no longer be found.
+func (t *fragTable) unslot(s int) {
+	mask := len(t.slots) - 1
+	t.slots[s] = -1
+	for next := (s + 1) & mask; t.slots[next] >= 0; next = (next + 1) & mask {
+		home := int(t.pool[t.slots[next]].key.hash()) & mask
+		if (next-home)&mask >= (next-s)&mask {
+			t.slots[s], t.slots[next] = t.slots[next], -1
+			s = next
+		}
+	}
+}
