@@ -214,10 +214,22 @@ func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
 	if len(st.buf) == 0 {
 		t.keep(st, data)
 	}
-	if t.heads.bytes > t.cfg.MaxHeadBytes {
+	if !t.makeRoom(s, now) {
 		t.Stats.HeadsCut++
 		t.finishSide(s, n, now)
 		return false
+	}
+	return true
+}
+
+// makeRoom gives up the oldest heads until the rest fits, and reports whether that of s could stay. A flood pushes out its own: what is
+// of interest has been read by then.
+func (t *Table) makeRoom(s *Session, now int64) bool {
+	for t.heads.bytes > t.cfg.MaxHeadBytes {
+		if t.heads.oldest == s.head {
+			return false
+		}
+		t.dropOldest(now)
 	}
 	return true
 }
@@ -236,7 +248,7 @@ func (t *Table) keep(st *stream, data []byte) {
 // hold keeps a segment that came too early. When there are too many of them, what is missing will not come.
 func (t *Table) hold(s *Session, n uint8, off int, data []byte, now int64) {
 	st := &t.heads.all[s.head].dir[n]
-	if off-st.n > maxAhead || len(st.held) >= maxHeld || t.heads.bytes > t.cfg.MaxHeadBytes {
+	if off-st.n > maxAhead || len(st.held) >= maxHeld || !t.makeRoom(s, now) {
 		t.Stats.SegmentsDropped++
 		t.gap(s, n, now)
 		return

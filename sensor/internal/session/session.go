@@ -124,6 +124,9 @@ func (s *Session) initiatorSide() uint8 {
 	return 0
 }
 
+// InitiatorSide names the end that opened the session, independently of directions.
+func (s *Session) InitiatorSide() Dir { return Dir(s.initiatorSide()) }
+
 func (s *Session) setInitiator(side uint8) {
 	s.flags &^= flagSwap
 	if side == 1 {

@@ -278,3 +278,13 @@ func (s *Session) stateSCTP(p *packet.Packet, n uint8) {
 		s.state = Established
 	}
 }
+
+// SetQUIC says that a QUIC Initial was read in direction d, which tells who opened. It gives the direction as it is now.
+func (s *Session) SetQUIC(fromClient bool, d Dir) Dir {
+	if (d == Out) != fromClient {
+		s.flags ^= flagSwap
+		d ^= 1
+	}
+	s.basis = BasisQUICInitial
+	return d
+}

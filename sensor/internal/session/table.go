@@ -274,3 +274,21 @@ func (t *Table) Flush(now int64) {
 		s.flags |= flagDead
 	}
 }
+
+// Add adds the counts of x to s.
+func (s *Stats) Add(x *Stats) {
+	s.Created += x.Created
+	s.Expired += x.Expired
+	s.Evicted += x.Evicted
+	s.Reused += x.Reused
+	s.HeadsEvicted += x.HeadsEvicted
+	s.HeadsCut += x.HeadsCut
+	s.HeadGaps += x.HeadGaps
+	s.SegmentsDropped += x.SegmentsDropped
+	s.TCPEnded += x.TCPEnded
+	s.TCPOneWay += x.TCPOneWay
+	s.AckedBytes += x.AckedBytes
+	s.GapBytes += x.GapBytes
+	s.TCPPackets += x.TCPPackets
+	s.Duplicates += x.Duplicates
+}
