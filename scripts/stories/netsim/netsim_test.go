@@ -56,7 +56,7 @@ func everything(seed uint64) *Net {
 	n.DialTLS(t, srv, far, 443, TLSClient{SNI: "b.example.com"}, TLSServer{Version: 0x0303, Cert: cert, ALPNName: "http/1.1"}).Bulk(Client, 60000, time.Second, 8).Close()
 	n.ARPSweep(t, srv, "10.20.30.8/29", time.Millisecond, []*Host{cam})
 	n.Scan(t, srv, "10.20.30.8/29", []uint16{22, 80}, time.Millisecond, []*Host{cam}, func(_ *Host, p uint16) bool { return p == 80 })
-	n.ICMPSweep(t, srv, hosts("10.20.30.8/29"), time.Millisecond, []*Host{cam})
+	n.ICMPSweep(t, srv, "10.20.30.8/29", time.Millisecond, []*Host{cam})
 	n.Unanswered(t, srv, far, 4444, 3)
 	n.MiraiSYN(t, cam, far, 23)
 	return n

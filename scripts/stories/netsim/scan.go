@@ -46,19 +46,22 @@ func (n *Net) Unanswered(at time.Time, who, target *Host, port uint16, tries int
 }
 
 // Scan probes the ports of each address of a prefix, gap apart. open tells which of alive answer on which ports; a live host
-// refuses the other ports, a dead address says nothing.
+// refuses the other ports. For a dead address there is no more to see than an ARP request that nobody answers.
 func (n *Net) Scan(at time.Time, who *Host, prefix string, ports []uint16, gap time.Duration, alive []*Host, open func(*Host, uint16) bool) time.Time {
 	for _, a := range hosts(prefix) {
 		h := find(alive, a)
+		switch {
+		case a == who.IP:
+			continue
+		case h == nil:
+			n.seek(at, who, a)
+			at = at.Add(n.jitter(gap))
+			continue
+		}
 		for _, p := range ports {
-			switch {
-			case a == who.IP:
-				continue
-			case h == nil:
-				n.Probe(at, who, n.nobody(a), p, Dropped)
-			case open(h, p):
+			if open(h, p) {
 				n.Probe(at, who, h, p, Open)
-			default:
+			} else {
 				n.Probe(at, who, h, p, Refused)
 			}
 			at = at.Add(n.jitter(gap))
@@ -67,17 +70,28 @@ func (n *Net) Scan(at time.Time, who *Host, prefix string, ports []uint16, gap t
 	return at
 }
 
-// ICMPSweep sends one echo request to each of the addresses given; those in alive answer.
-func (n *Net) ICMPSweep(at time.Time, who *Host, targets []netip.Addr, gap time.Duration, alive []*Host) time.Time {
-	for _, a := range targets {
+// ICMPSweep sends one echo request to each address of a prefix. Those in alive answer; for the others there is an ARP request.
+func (n *Net) ICMPSweep(at time.Time, who *Host, prefix string, gap time.Duration, alive []*Host) time.Time {
+	for _, a := range hosts(prefix) {
+		if a == who.IP {
+			continue
+		}
 		if h := find(alive, a); h != nil {
 			n.Ping(at, who, h, 1, true)
 		} else {
-			n.Ping(at, who, n.nobody(a), 1, false)
+			n.seek(at, who, a)
 		}
 		at = at.Add(n.jitter(gap))
 	}
 	return at
+}
+
+// seek asks for an address at which no machine is: the station itself does, or the router for one outside.
+func (n *Net) seek(at time.Time, who *Host, a netip.Addr) {
+	if who.External {
+		who = n.router
+	}
+	n.ARPRequest(at, who, a)
 }
 
 // MiraiSYN sends a SYN as the Mirai family's scanner writes it: sequence number equal to the destination address, no options.
@@ -86,10 +100,4 @@ func (n *Net) MiraiSYN(at time.Time, who, target *Host, port uint16) {
 	t := &layers.TCP{SrcPort: layers.TCPPort(1024 + n.rng.IntN(60000)), DstPort: layers.TCPPort(port),
 		Seq: binary.BigEndian.Uint32(ip[:]), SYN: true, Window: uint16(n.rng.Uint32())}
 	n.transport(at, 0, who, target, layers.IPProtocolTCP, t, nil)
-}
-
-// nobody is a host at an address of the segment at which no machine answers; its frames go to a MAC made from the address.
-func (n *Net) nobody(a netip.Addr) *Host {
-	b := a.As4()
-	return &Host{IP: a, MAC: []byte{0x02, 0x00, b[0], b[1], b[2], b[3]}}
 }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// story is one capture in the making, and the notes from which its README is written, so that the times in it are those of the
+// packets.
+type story struct {
+	office  *office
+	title   string
+	summary string
+	notes   []note
+	expects []expectation
+	quiet   []string // what must not raise anything
+}
+
+type note struct {
+	at     time.Time
+	attack bool
+	text   string
+}
+
+type expectation struct {
+	rule, device string
+	at           time.Time
+	why          string
+}
+
+// teller writes one story.
+type teller struct {
+	name string
+	tell func(seed uint64) *story
+}
+
+func tellers() []teller {
+	return []teller{{"S1", storyS1}, {"S2", storyS2}, {"S3", storyS3}, {"S4", storyS4}, {"S5", storyS5}, {"benign", storyBenign}}
+}
+
+func storyNames() []string {
+	var out []string
+	for _, t := range tellers() {
+		out = append(out, t.name)
+	}
+	return out
+}
+
+func tell(name string, seed uint64) *story {
+	i := slices.IndexFunc(tellers(), func(t teller) bool { return t.name == name })
+	return tellers()[i].tell(seed)
+}
+
+// benign notes something that is part of ordinary life.
+func (s *story) benign(at time.Time, format string, args ...any) {
+	s.notes = append(s.notes, note{at, false, fmt.Sprintf(format, args...)})
+}
+
+// attack notes something that an intruder does.
+func (s *story) attack(at time.Time, format string, args ...any) {
+	s.notes = append(s.notes, note{at, true, fmt.Sprintf(format, args...)})
+}
+
+// expect notes what the sensor should say, not before at.
+func (s *story) expect(rule, device string, at time.Time, why string) {
+	s.expects = append(s.expects, expectation{rule, device, at, why})
+}
+
+const stamp = "Mon 2006-01-02 15:04:05"
+
+func (s *story) readme(name string, size int) string {
+	var b strings.Builder
+	frames := s.office.Frames()
+	fmt.Fprintf(&b, "# %s: %s\n\n%s\n\n", name, s.title, s.summary)
+	fmt.Fprintf(&b, "%d frames, %d KiB, from %s to %s (UTC). Written by `go run ./scripts/stories -o DIR`; change the program, not the files.\n\n",
+		len(frames), size/1024, frames[0].Time.Format(stamp), frames[len(frames)-1].Time.Format(stamp))
+	b.WriteString("## Who is there\n\nOne switched segment, 10.20.0.0/16; what comes from outside has the router's MAC.\n\n| device | address | MAC | what it is |\n|---|---|---|---|\n")
+	for _, d := range s.office.devices {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", d.host.Name, d.host.IP, d.host.MAC, d.what)
+	}
+	s.writeTimeline(&b)
+	s.writeExpected(&b)
+	return b.String()
+}
+
+func (s *story) writeTimeline(b *strings.Builder) {
+	b.WriteString("\n## What happens\n\nOrdinary life goes on through the whole capture; it is told once, with the time of its first packet.\n\n| time (UTC) | | |\n|---|---|---|\n")
+	notes := slices.Clone(s.notes)
+	slices.SortStableFunc(notes, func(x, y note) int { return x.at.Compare(y.at) })
+	for _, n := range notes {
+		kind := "benign"
+		if n.attack {
+			kind = "**attack**"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", n.at.Format(stamp), kind, n.text)
+	}
+}
+
+func (s *story) writeExpected(b *strings.Builder) {
+	b.WriteString("\n## What a reader should expect\n\n")
+	if len(s.expects) == 0 {
+		b.WriteString("No alert. Informational findings (Digest logins, new devices) are no alert.\n")
+	} else {
+		b.WriteString("The time is that of the packet that gives the reason; an alert may come a tick later.\n\n| rule | device | from | because |\n|---|---|---|---|\n")
+		for _, e := range s.expects {
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", e.rule, e.device, e.at.Format(stamp), e.why)
+		}
+	}
+	if len(s.quiet) > 0 {
+		b.WriteString("\nWhat must stay quiet:\n\n")
+		for _, q := range s.quiet {
+			fmt.Fprintf(b, "- %s\n", q)
+		}
+	}
+}
