@@ -3,6 +3,7 @@
 package packet
 
 import (
+	"reflect"
 	"testing"
 	"unsafe"
 )
@@ -58,3 +59,6 @@ func within(s, frame []byte) bool {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(frame)))
 	return start >= base && start+uintptr(cap(s)) <= base+uintptr(cap(frame))
 }
+
+// equalFields compares two packets without their slices.
+func equalFields(x, y Packet) bool { return reflect.DeepEqual(x, y) }
