@@ -191,7 +191,7 @@ func TestLifeBeforeIsQuiet(t *testing.T) {
 	for _, name := range []string{"S1", "S2", "S3", "S4", "benign"} {
 		end := attack
 		if name == "benign" {
-			end = day(days, 0, 0, 0)
+			end = day(days+1, 0, 0, 0)
 		}
 		var streams []pkt
 		for _, k := range load(t, name, 1) {

@@ -110,6 +110,9 @@ func (s *story) writeExpected(b *strings.Builder) {
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", e.rule, e.device, e.at.Format(stamp), e.why)
 		}
 	}
+	if len(s.expects) > 0 {
+		b.WriteString("\nFurther findings about the same packets are no fault; a finding about ordinary life is.\n")
+	}
 	if len(s.quiet) > 0 {
 		b.WriteString("\nWhat must stay quiet:\n\n")
 		for _, q := range s.quiet {
