@@ -41,7 +41,7 @@ func CommunityID(v *View) string {
 // communityICMP gives the ports that stand for type and code from the initiator's point of view.
 func communityICMP(pairs []icmpPair, v *View) (src, dst uint16, oneWay bool) {
 	typ, other, twoWay := icmpPorts(pairs, uint16(v.ICMPType), uint16(v.ICMPCode))
-	if answer, _ := icmpAnswers(pairs, uint16(v.ICMPType)); answer {
+	if answer, _ := icmpAnswers(pairs, uint16(v.ICMPType)); answer && v.Basis == BasisRequest {
 		typ, other = other, typ // the first packet seen came from the responder
 	}
 	return typ, other, !twoWay

@@ -315,7 +315,7 @@ func (t *Table) doneSide(s *Session, n uint8) {
 
 // finishHead ends the reading of a session.
 func (t *Table) finishHead(_ ref, s *Session, now int64) {
-	if s.head != 0 && s.proto() == protoTCP {
+	if s.head != 0 && s.key.proto() == protoTCP {
 		for n := range uint8(2) {
 			t.finishSide(s, n, now)
 		}

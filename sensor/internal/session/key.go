@@ -3,36 +3,51 @@
 package session
 
 import (
-	"bytes"
-	"hash/maphash"
-	"unsafe"
+	"crypto/rand"
+	"encoding/binary"
+	"math/bits"
 
 	"stillwatch/sensor/internal/packet"
 )
 
-// key names a session independently of direction: the end that sorts first is lo. It has no padding, so that its bytes can be hashed.
+// key names a session independently of direction: the end that sorts first is lo. Its words hold the addresses in network order,
+// and in ends the ports, the protocol and the IP version.
 type key struct {
-	lo, hi   packet.Addr
-	plo, phi uint16
-	proto    uint8
-	v6       uint8
-	_        [2]uint8
+	lo, hi [2]uint64
+	ends   uint64 // port of lo, port of hi, protocol, 1 for IPv6; 16 bits each
 }
 
 // keyOf gives the key of p and the side that sent it: 0 for lo.
 func keyOf(p *packet.Packet) (k key, side uint8) {
 	sp, dp := ports(p)
-	k.proto = p.Proto
+	src, dst := words(&p.Src), words(&p.Dst)
+	tail := uint64(p.Proto) << 16
 	if p.V6 {
-		k.v6 = 1
+		tail++
 	}
-	c := bytes.Compare(p.Src[:], p.Dst[:])
-	if c < 0 || c == 0 && sp <= dp {
-		k.lo, k.hi, k.plo, k.phi = p.Src, p.Dst, sp, dp
-		return k, 0
+	if src[0] < dst[0] || src[0] == dst[0] && (src[1] < dst[1] || src[1] == dst[1] && sp <= dp) {
+		return key{src, dst, uint64(sp)<<48 | uint64(dp)<<32 | tail}, 0
 	}
-	k.lo, k.hi, k.plo, k.phi = p.Dst, p.Src, dp, sp
-	return k, 1
+	return key{dst, src, uint64(dp)<<48 | uint64(sp)<<32 | tail}, 1
+}
+
+func words(a *packet.Addr) [2]uint64 {
+	return [2]uint64{binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])}
+}
+
+func addr(w [2]uint64) (a packet.Addr) {
+	binary.BigEndian.PutUint64(a[:8], w[0])
+	binary.BigEndian.PutUint64(a[8:], w[1])
+	return a
+}
+
+func (k *key) ports() (lo, hi uint16) { return uint16(k.ends >> 48), uint16(k.ends >> 32) }
+func (k *key) proto() uint8           { return uint8(k.ends >> 16) }
+func (k *key) v6() bool               { return k.ends&1 != 0 }
+
+// equal compares word by word, which costs less than a call.
+func (k *key) equal(x *key) bool {
+	return k.ends == x.ends && k.lo[1] == x.lo[1] && k.hi[1] == x.hi[1] && k.lo[0] == x.lo[0] && k.hi[0] == x.hi[0]
 }
 
 // ports gives what stands for the ports of p. For ICMP these are the type and its counterpart, as Community ID has it, so that
@@ -49,7 +64,27 @@ func ports(p *packet.Packet) (src, dst uint16) {
 	return src, dst
 }
 
-// hash is keyed by a seed of this process, so that nobody can prepare keys that collide. Nothing that can be seen depends on it.
-func (k *key) hash(seed maphash.Seed) uint64 {
-	return maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(k)), unsafe.Sizeof(*k)))
+// secret keys the hash of one table: random in each process, so that nobody can prepare keys that collide. Nothing that can be seen
+// depends on it.
+type secret [4]uint64
+
+func newSecret() (s secret) {
+	var b [8 * len(s)]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	for i := range s {
+		s[i] = binary.NativeEndian.Uint64(b[8*i:]) | 1
+	}
+	return s
+}
+
+// hash mixes the key by folded multiplication, as wyhash does.
+func (k *key) hash(s *secret) uint64 {
+	a := fold(k.lo[0]^s[0], k.lo[1]^s[1])
+	b := fold(k.hi[0]^s[2], k.hi[1]^s[3])
+	return fold(a^s[1]^k.ends, b^s[2])
+}
+
+func fold(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
 }

@@ -98,16 +98,15 @@ func (s *Session) SetUser(x any) {
 
 // Ports gives the ports of initiator and responder; 0 where the protocol has none.
 func (s *Session) Ports() (initiator, responder uint16) {
+	lo, hi := s.key.ports()
 	if s.flags&flagSwap != 0 {
-		return s.key.phi, s.key.plo
+		return hi, lo
 	}
-	return s.key.plo, s.key.phi
+	return lo, hi
 }
 
 // ID is the number of the first packet of the session.
 func (s *Session) ID() uint64 { return s.id }
-
-func (s *Session) proto() uint8 { return s.key.proto }
 
 // dir translates a side to a direction.
 func (s *Session) dir(side uint8) Dir {
@@ -168,7 +167,7 @@ func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
 // deadline gives the second at which the session is over if nothing more is seen.
 func (s *Session) deadline(c *Config) int64 {
 	d := c.ShortTimeout
-	switch s.key.proto {
+	switch s.key.proto() {
 	case protoTCP:
 		switch s.state {
 		case Attempted:
@@ -189,20 +188,20 @@ func (s *Session) deadline(c *Config) int64 {
 // View gives the session as it stands.
 func (s *Session) View() *View {
 	a, b := s.initiatorSide(), s.initiatorSide()^1
-	addr := [2]packet.Addr{s.key.lo, s.key.hi}
-	port := [2]uint16{s.key.plo, s.key.phi}
+	lo, hi := s.key.ports()
+	addrs, port := [2][2]uint64{s.key.lo, s.key.hi}, [2]uint16{lo, hi}
 	x, y := &s.side[a], &s.side[b]
 	v := &View{
-		ID: s.id, Start: s.first, End: s.last, Proto: s.key.proto, V6: s.key.v6 == 1,
+		ID: s.id, Start: s.first, End: s.last, Proto: s.key.proto(), V6: s.key.v6(),
 		Packets:      [2]uint64{x.packets, y.packets},
 		IPBytes:      [2]uint64{x.ipBytes, y.ipBytes},
 		PayloadBytes: [2]uint64{x.payload, y.payload},
-		Initiator:    Endpoint{Addr: addr[a], MAC: x.mac, TTL: x.ttl, Window: x.window},
-		Responder:    Endpoint{Addr: addr[b], MAC: y.mac, TTL: y.ttl, Window: y.window},
+		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: x.mac, TTL: x.ttl, Window: x.window},
+		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: y.mac, TTL: y.ttl, Window: y.window},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
 		Gap: s.flags&flagGap != 0, Basis: s.basis, State: s.State(), VLANs: s.vlans, NumVLANs: s.numVLANs,
 	}
-	if hasPorts(s.key.proto) {
+	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]
 	}
 	if s.Extra != nil {

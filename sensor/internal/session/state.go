@@ -193,7 +193,7 @@ func (s *Session) ackSeen(fromInitiator bool, other *side) {
 
 // State gives the state as a reader of the record would see it.
 func (s *Session) State() State {
-	if s.state == Attempted && s.flags&flagNoAnswerNeeded != 0 && s.key.proto != protoTCP {
+	if s.state == Attempted && s.flags&flagNoAnswerNeeded != 0 && s.key.proto() != protoTCP {
 		return Established // nothing answers a group or an error message: it was delivered
 	}
 	return s.state

@@ -3,8 +3,6 @@
 package session
 
 import (
-	"hash/maphash"
-
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -92,7 +90,7 @@ type ref uint32
 type Table struct {
 	cfg    Config
 	h      Handler
-	seed   maphash.Seed
+	seed   secret
 	chunks []*[chunkSize]Session
 	free   ref
 	used   ref // number of sessions ever carved out of the chunks
@@ -113,7 +111,7 @@ type slot struct {
 // New gives an empty table.
 func New(cfg Config, h Handler) *Table {
 	return &Table{
-		cfg: cfg, h: h, seed: maphash.MakeSeed(), slots: make([]slot, 1<<8), used: 1,
+		cfg: cfg, h: h, seed: newSecret(), slots: make([]slot, 1<<8), used: 1,
 		chunks: []*[chunkSize]Session{new([chunkSize]Session)},
 		heads:  newHeads(cfg),
 	}
@@ -127,7 +125,7 @@ func (t *Table) at(r ref) *Session { return &t.chunks[r>>chunkBits][r&(chunkSize
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
 func (t *Table) Add(p *packet.Packet) {
 	k, side := keyOf(p)
-	h := k.hash(t.seed)
+	h := k.hash(&t.seed)
 	i, r := t.find(&k, h)
 	now := max(p.Time, t.wheel.now*1e9)
 	var s *Session
@@ -168,7 +166,7 @@ func (t *Table) find(k *key, h uint64) (int, ref) {
 		if x.r == 0 {
 			return i, 0
 		}
-		if x.tag == tag && t.at(x.r).key == *k {
+		if x.tag == tag && t.at(x.r).key.equal(k) {
 			return i, x.r
 		}
 	}
@@ -210,7 +208,7 @@ func (t *Table) grow() {
 		if x.r == 0 {
 			continue
 		}
-		i := int(t.at(x.r).key.hash(t.seed)) & mask
+		i := int(t.at(x.r).key.hash(&t.seed)) & mask
 		for t.slots[i].r != 0 {
 			i = (i + 1) & mask
 		}
@@ -222,7 +220,7 @@ func (t *Table) grow() {
 func (t *Table) remove(i int) {
 	mask := len(t.slots) - 1
 	for j := (i + 1) & mask; t.slots[j].r != 0; j = (j + 1) & mask {
-		home := int(t.at(t.slots[j].r).key.hash(t.seed)) & mask
+		home := int(t.at(t.slots[j].r).key.hash(&t.seed)) & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.slots[i] = t.slots[j]
 			i = j
@@ -245,13 +243,13 @@ func (t *Table) end(r ref, s *Session, why EndReason, now int64) {
 		t.Stats.Expired++
 	}
 	t.conclude(r, s, why, now)
-	i, _ := t.find(&s.key, s.key.hash(t.seed))
+	i, _ := t.find(&s.key, s.key.hash(&t.seed))
 	t.remove(i)
 }
 
 func (t *Table) conclude(r ref, s *Session, why EndReason, now int64) {
 	t.finishHead(r, s, now)
-	if s.proto() == protoTCP {
+	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
 			t.Stats.TCPOneWay++
