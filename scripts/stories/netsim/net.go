@@ -138,7 +138,11 @@ func (n *Net) ip(src, dst *Host, proto layers.IPProtocol) (*layers.Ethernet, gop
 	src.ipid++
 	eth := &layers.Ethernet{SrcMAC: n.link(src), DstMAC: n.link(dst), EthernetType: layers.EthernetTypeIPv4}
 	if src.IP.Is4() {
-		return eth, &layers.IPv4{Version: 4, IHL: 5, TTL: src.ttl(), Id: src.ipid, Flags: layers.IPv4DontFragment,
+		ttl := src.ttl()
+		if dst.IP.IsLinkLocalMulticast() {
+			ttl = 255 // RFC 6762 section 11
+		}
+		return eth, &layers.IPv4{Version: 4, IHL: 5, TTL: ttl, Id: src.ipid, Flags: layers.IPv4DontFragment,
 			Protocol: proto, SrcIP: src.IP.AsSlice(), DstIP: dst.IP.AsSlice()}
 	}
 	eth.EthernetType = layers.EthernetTypeIPv6
