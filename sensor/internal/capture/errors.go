@@ -28,9 +28,9 @@ func (e *FormatError) Error() string {
 		e.File, e.Head, in)
 }
 
-// String gives one line for an operator: file, packet, offset and reason.
+// String gives one line for an operator: file, the packet that could not be read, offset and reason.
 func (d Damage) String() string {
-	return fmt.Sprintf("%s: damaged after packet %d, at byte %d: %s", d.File, d.Packet, d.Offset, d.Reason)
+	return fmt.Sprintf("%s: broken at packet %d, byte %d: %s", d.File, d.Packet+1, d.Offset, d.Reason)
 }
 
 // errDirectory is the reason why a folder is not opened.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// order is a byte order to write captures in.
+type order interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
+func orders() map[string]order {
+	return map[string]order{"little": binary.LittleEndian, "big": binary.BigEndian}
+}
+
+// rec is a record of a pcap file.
+type rec struct {
+	sec, frac    uint32
+	caplen, orig uint32
+	data         []byte
+}
+
+// frameOf is a record of n bytes that are told apart by their value.
+func frameOf(sec uint32, n int, fill byte) rec {
+	return rec{sec: sec, caplen: uint32(n), orig: uint32(n), data: bytes.Repeat([]byte{fill}, n)}
+}
+
+// pcapHead writes the 24 bytes at the start.
+func pcapHead(o order, magic uint32, major, minor uint16, link uint32) []byte {
+	b := o.AppendUint32(nil, magic)
+	b = o.AppendUint16(b, major)
+	b = o.AppendUint16(b, minor)
+	b = append(b, make([]byte, 8)...)
+	b = o.AppendUint32(b, 65535)
+	return o.AppendUint32(b, link)
+}
+
+// pcapOf writes a capture; records are followed by pad bytes in their header.
+func pcapOf(o order, magic, link uint32, pad int, recs ...rec) []byte {
+	b := pcapHead(o, magic, 2, 4, link)
+	if magic == pcapIXIAHW || magic == pcapIXIASW {
+		b = o.AppendUint32(b, 0)
+	}
+	for _, r := range recs {
+		b = o.AppendUint32(b, r.sec)
+		b = o.AppendUint32(b, r.frac)
+		b = o.AppendUint32(b, r.caplen)
+		b = o.AppendUint32(b, r.orig)
+		b = append(b, make([]byte, pad)...)
+		b = append(b, r.data...)
+	}
+	return b
+}
+
+// plain is a little-endian capture of Ethernet frames.
+func plain(recs ...rec) []byte { return pcapOf(binary.LittleEndian, pcapMicro, 1, 0, recs...) }
+
+// ng writes pcapng blocks.
+type ng struct {
+	order
+	b []byte
+}
+
+func (n *ng) block(kind uint32, body ...[]byte) *ng {
+	all := bytes.Join(body, nil)
+	for len(all)%4 != 0 {
+		all = append(all, 0)
+	}
+	total := uint32(12 + len(all))
+	n.b = n.AppendUint32(n.b, kind)
+	n.b = n.AppendUint32(n.b, total)
+	n.b = append(n.b, all...)
+	n.b = n.AppendUint32(n.b, total)
+	return n
+}
+
+func (n *ng) u16(v ...uint16) (b []byte) {
+	for _, x := range v {
+		b = n.AppendUint16(b, x)
+	}
+	return b
+}
+
+func (n *ng) u32(v ...uint32) (b []byte) {
+	for _, x := range v {
+		b = n.AppendUint32(b, x)
+	}
+	return b
+}
+
+func (n *ng) section() *ng {
+	return n.block(blockSection, n.u32(byteOrderMagic), n.u16(1, 0), n.u32(0xffffffff, 0xffffffff))
+}
+
+func (n *ng) iface(link uint16, snap uint32, options ...[]byte) *ng {
+	return n.block(blockInterface, n.u16(link, 0), n.u32(snap), bytes.Join(options, nil))
+}
+
+func (n *ng) option(code uint16, value []byte) []byte {
+	b := append(n.u16(code, uint16(len(value))), value...)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func (n *ng) enhanced(id uint32, stamp uint64, data []byte, options ...[]byte) *ng {
+	pad := make([]byte, -len(data)&3)
+	size := uint32(len(data))
+	return n.block(blockEnhanced, n.u32(id, uint32(stamp>>32), uint32(stamp), size, size), data, pad, bytes.Join(options, nil))
+}
+
+// put writes a capture to a file of the test.
+func put(t testing.TB, data []byte) string {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "capture-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Clean(f.Name())
+}
+
+func gzipped(t testing.TB, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zstded(t testing.TB, data []byte) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.EncodeAll(data, nil)
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// at is a capture with packets at these seconds.
+func at(secs ...uint32) []byte {
+	var recs []rec
+	for _, s := range secs {
+		recs = append(recs, frameOf(s, 4, byte(s)))
+	}
+	return plain(recs...)
+}
+
+func TestOrderOfCaptures(t *testing.T) {
+	paths := []string{
+		put(t, at(30, 31)), put(t, at()), put(t, gzipped(t, at(10, 40))), put(t, at(20)), put(t, zstded(t, at(5))), put(t, at(20, 21)),
+	}
+	got, st := readAll(t, nil, paths...)
+	var secs []int64
+	for _, f := range got {
+		secs = append(secs, f.Time/1e9)
+	}
+	want := []int64{5, 10, 40, 20, 20, 21, 30, 31}
+	if len(secs) != len(want) {
+		t.Fatalf("%v, not %v", secs, want)
+	}
+	for i := range want {
+		if secs[i] != want[i] {
+			t.Fatalf("%v, not %v", secs, want)
+		}
+	}
+	if st.Files != 6 || st.Frames != 8 || st.Bytes != 32 || st.BytesRead != st.BytesTotal || st.BytesTotal == 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestCompressed(t *testing.T) {
+	var recs []rec
+	for i := range 2000 {
+		recs = append(recs, frameOf(uint32(i), 900, byte(i)))
+	}
+	whole := plain(recs...)
+	head, tail := whole[:700_001], whole[700_001:]
+	skippable := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0}, 1, 2, 3)
+	for name, data := range map[string][]byte{
+		"plain":                whole,
+		"gzip":                 gzipped(t, whole),
+		"gzip of two members":  append(gzipped(t, head), gzipped(t, tail)...),
+		"gzip, empty members":  bytes.Join([][]byte{gzipped(t, nil), gzipped(t, whole), gzipped(t, nil)}, nil),
+		"zstd":                 zstded(t, whole),
+		"zstd of two frames":   append(zstded(t, head), zstded(t, tail)...),
+		"zstd, skippable head": append(skippable, zstded(t, whole)...),
+	} {
+		got, st := readAll(t, nil, put(t, data))
+		if len(got) != len(recs) || len(st.Damage) > 0 {
+			t.Errorf("%s: %d frames, %v", name, len(got), st.Damage)
+			continue
+		}
+		for i := range got {
+			if got[i].data != string(recs[i].data) {
+				t.Errorf("%s: frame %d differs", name, i)
+				break
+			}
+		}
+		if st.BytesRead != uint64(len(data)) || st.BytesTotal != uint64(len(data)) {
+			t.Errorf("%s: %d of %d bytes read, the file has %d", name, st.BytesRead, st.BytesTotal, len(data))
+		}
+	}
+}
+
+func TestManyCaptures(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for i := range 1000 {
+		path := filepath.Join(dir, time.Duration(i).String())
+		if err := os.WriteFile(path, at(uint32(1000-i)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	f, err := OpenFiles(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if fds, err := os.ReadDir("/proc/self/fd"); err == nil && len(fds) > 50 {
+		t.Errorf("%d files are open", len(fds))
+	}
+	got := drain(t, f)
+	for i, g := range got {
+		if g.Time != int64(i+1)*1e9 {
+			t.Fatalf("frame %d has the time %d", i, g.Time)
+		}
+	}
+	if len(got) != 1000 {
+		t.Errorf("%d frames", len(got))
+	}
+}
+
+func TestNoCaptures(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name, path, want string
+		format           bool
+	}{
+		{"missing", filepath.Join(dir, "none"), "no such file or directory", false},
+		{"folder", dir, "is a directory, not a capture", false},
+		{"empty", put(t, nil), "not a capture: empty", true},
+		{"two bytes", put(t, []byte("ab")), "starts with 0x6162; gzip and zstd are read as well", true},
+		{"text", put(t, []byte("GET / HTTP/1.1")), "not a pcap or pcapng capture: starts with 0x47455420; gzip and zstd are read as well", true},
+		{"text in gzip", put(t, gzipped(t, []byte("hello"))), "starts with 0x68656c6c in gzip;", true},
+		{"nothing in zstd", put(t, zstded(t, nil)), "not a capture: empty", true},
+	} {
+		f, err := OpenFiles([]string{c.path})
+		if err == nil {
+			f.Close()
+			t.Errorf("%s: no error", c.name)
+			continue
+		}
+		var format *FormatError
+		var path *fs.PathError
+		if errors.As(err, &format) != c.format || errors.As(err, &path) == c.format {
+			t.Errorf("%s: %T", c.name, err)
+		}
+		if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestAllBadCapturesAreNamed(t *testing.T) {
+	good, bad, dir := put(t, at(1)), put(t, []byte("nonsense")), t.TempDir()
+	_, err := OpenFiles([]string{bad, good, dir, Stdin, Stdin})
+	for _, want := range []string{bad, dir, errStdinTwice.Error()} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), good) {
+		t.Errorf("%v names the good one", err)
+	}
+}
+
+// TestCaptureThatVanishes between the look at it and its turn is damage: the others are still read.
+func TestCaptureThatVanishes(t *testing.T) {
+	first, second := put(t, at(1)), put(t, at(2))
+	f, err := OpenFiles([]string{first, second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(first); err != nil {
+		t.Fatal(err)
+	}
+	got := drain(t, f)
+	st := f.Stats()
+	if len(got) != 1 || len(st.Damage) != 1 || st.Damage[0].File != first {
+		t.Errorf("%v %+v", got, st)
+	}
+}
+
+// pipe makes a FIFO and gives its path.
+func pipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := mkfifo(path); err != nil {
+		t.Skipf("no FIFO: %v", err)
+	}
+	return path
+}
+
+// TestPipe writes a capture piece by piece: each frame is given as soon as it is whole, without waiting for more.
+func TestPipe(t *testing.T) {
+	for name, wrap := range map[string]bool{"plain": false, "with another capture": true} {
+		t.Run(name, func(t *testing.T) {
+			path, whole := pipe(t), at(10, 11, 12)
+			step := make(chan bool)
+			go func() {
+				w, err := os.OpenFile(path, os.O_WRONLY, 0)
+				if err != nil {
+					return
+				}
+				defer w.Close()
+				cuts := []int{0, 1, 3, 24, 44, 50, 64, len(whole)}
+				for i := 1; i < len(cuts); i++ {
+					if _, err := w.Write(whole[cuts[i-1]:cuts[i]]); err != nil {
+						return
+					}
+					if cuts[i] == 44 || cuts[i] == 64 {
+						<-step
+					}
+				}
+			}()
+			paths := []string{path}
+			if wrap {
+				paths = append(paths, put(t, at(1)))
+			}
+			f, err := OpenFiles(paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			var b Batch
+			for _, want := range []int64{1, 10, 11, 12}[map[bool]int{true: 0, false: 1}[wrap]:] {
+				if err := f.Next(&b); err != nil || len(b.Frames) != 1 || b.Frames[0].Time != want*1e9 {
+					t.Fatalf("%v %+v", err, b.Frames)
+				}
+				if want == 10 || want == 11 {
+					step <- true
+				}
+			}
+			if err := f.Next(&b); err != io.EOF {
+				t.Error(err)
+			}
+			if st := f.Stats(); st.BytesTotal != 0 || len(st.Damage) > 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// TestCloseEndsAWait closes while Next waits for a pipe in which nothing happens.
+func TestCloseEndsAWait(t *testing.T) {
+	path := pipe(t)
+	quiet := make(chan bool)
+	go func() {
+		w, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return
+		}
+		defer w.Close()
+		if _, err := w.Write(at(1)); err != nil {
+			return
+		}
+		<-quiet
+	}()
+	defer close(quiet)
+	f, err := OpenFiles([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Batch
+	if err := f.Next(&b); err != nil {
+		t.Fatal(err)
+	}
+	go f.Close()
+	if err := f.Next(&b); !errors.Is(err, os.ErrClosed) || len(b.Frames) > 0 {
+		t.Errorf("%v, %d frames", err, len(b.Frames))
+	}
+	if st := f.Stats(); len(st.Damage) > 0 {
+		t.Errorf("closing is damage: %v", st.Damage)
+	}
+}
+
+// TestGrowingFile reads what is there, and again what was added before the end was reached.
+func TestGrowingFile(t *testing.T) {
+	path := put(t, at(1, 2))
+	f, err := OpenFiles([]string{path}, BatchSize(64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b Batch
+	if err := f.Next(&b); err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(at(3, 4)[24:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := drain(t, f)
+	if len(got) == 0 || got[len(got)-1].Time != 4e9 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestStatsWhileReading asks from other goroutines, for the race detector.
+func TestStatsWhileReading(t *testing.T) {
+	var secs []uint32
+	for i := range 20_000 {
+		secs = append(secs, uint32(i))
+	}
+	f, err := OpenFiles([]string{put(t, at(secs...)), put(t, zstded(t, at(secs...))), put(t, []byte{0xd4, 0xc3, 0xb2, 0xa1})}, BatchSize(1024))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan bool)
+	var asking sync.WaitGroup
+	for range 2 {
+		asking.Go(func() {
+			var last uint64
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				st := f.Stats()
+				if st.BytesRead < last || st.BytesRead > st.BytesTotal {
+					t.Errorf("%d after %d of %d bytes", st.BytesRead, last, st.BytesTotal)
+				}
+				last = st.BytesRead
+			}
+		})
+	}
+	got := drain(t, f)
+	close(done)
+	asking.Wait()
+	if err := errors.Join(f.Close(), f.Close()); err != nil || len(got) != 40_000 {
+		t.Errorf("%d frames, %v", len(got), err)
+	}
+	if err := f.Next(&Batch{}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// FuzzRead hands any bytes to the reader: it neither fails nor lets a frame lie outside its batch, its memory does not
+// grow with what the bytes claim, and the size of the buffers does not change what is read.
+func FuzzRead(f *testing.F) {
+	n := ng{order: binary.BigEndian}
+	n.section().iface(1, 0, n.option(optResolution, []byte{0x8a}), n.option(optFCS, []byte{4})).enhanced(0, 5, []byte("frame"), n.option(optFlags, n.u32(9)))
+	n.block(blockSimple, n.u32(3), []byte("abc"))
+	f.Add(n.b)
+	f.Add(at(1, 2, 3))
+	f.Add(pcapOf(binary.BigEndian, pcapKuznet, 1|1<<26|2<<28, 8, frameOf(1, 40, 1)))
+	f.Add(gzipped(f, at(1, 2)))
+	f.Add(zstded(f, at(1, 2)))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(dir, "input")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		small, damage := fuzzRead(t, path, 64)
+		large, same := fuzzRead(t, path, 1<<16)
+		if small != large || damage != same {
+			t.Errorf("%d frames and %d damage with small buffers, %d and %d with large ones", small, damage, large, same)
+		}
+	})
+}
+
+func fuzzRead(t *testing.T, path string, size int) (frames, damage int) {
+	f, err := OpenFiles([]string{path, path}, BatchSize(size))
+	if err != nil {
+		return 0, 0
+	}
+	defer f.Close()
+	var b Batch
+	for f.Next(&b) == nil {
+		for _, fr := range b.Frames {
+			if uint64(fr.Off)+uint64(fr.Len) > uint64(len(b.Data)) || fr.OrigLen < fr.Len {
+				t.Fatalf("%+v in %d bytes", fr, len(b.Data))
+			}
+		}
+		if frames += len(b.Frames); frames > 1<<20 {
+			break
+		}
+		if cap(b.Data) > 64<<20 {
+			t.Fatalf("a buffer of %d bytes", cap(b.Data))
+		}
+	}
+	return frames, len(f.Stats().Damage)
+}

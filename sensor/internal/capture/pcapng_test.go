@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"testing"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// TestPcapng reads a file with everything in it: two sections of different byte orders, several interfaces, all kinds
+// of packet blocks, and blocks that are skipped.
+func TestPcapng(t *testing.T) {
+	le := ng{order: binary.LittleEndian}
+	le.section().block(0x0bad, make([]byte, 40)) // unknown
+	le.iface(1, 96)
+	le.iface(113, 0, le.option(optResolution, []byte{9}), le.option(optEnd, nil))
+	le.enhanced(0, 1_700_000_000_000_001, []byte("micro"))
+	le.block(5, make([]byte, 24)) // statistics
+	le.enhanced(1, 1_700_000_001_000_000_002, []byte("nano"))
+	le.block(blockOldPacket, le.u16(1, 7), le.u32(0x17979cfe, 0x7ba7a003, 3, 9), []byte("old"))
+	le.block(blockSimple, le.u32(6), []byte("simple"))
+	big := ng{order: binary.BigEndian}
+	big.section().iface(101, 8).iface(1, 0, big.option(optOffset, big.u32(0, 100)), big.option(optResolution, []byte{0}))
+	big.block(blockSimple, big.u32(500), []byte("cut to 8"))
+	big.enhanced(1, 50, []byte("offset"))
+
+	got, st := readAll(t, nil, put(t, append(le.b, big.b...)))
+	want := []struct {
+		data string
+		time int64
+		orig uint32
+		link packet.LinkType
+	}{
+		{"micro", 1_700_000_000_000_001_000, 5, 1},
+		{"nano", 1_700_000_001_000_000_002, 4, 113},
+		{"old", 0x17979cfe_7ba7a003, 9, 113},
+		{"simple", 0x17979cfe_7ba7a003, 6, 1},
+		{"cut to 8", 0x17979cfe_7ba7a003, 500, 101},
+		{"offset", 150_000_000_000, 6, 1},
+	}
+	if len(got) != len(want) || len(st.Damage) > 0 {
+		t.Fatalf("%d frames, %v", len(got), st.Damage)
+	}
+	for i, w := range want {
+		if g := got[i]; g.data != w.data || g.Time != w.time || g.OrigLen != w.orig || g.Link != w.link {
+			t.Errorf("frame %d is %q %+v, not %+v", i, g.data, g.Frame, w)
+		}
+	}
+}
+
+// TestSimplePacketsFirst have no time at all, in one file and across two.
+func TestSimplePacketsFirst(t *testing.T) {
+	n := ng{order: binary.LittleEndian}
+	n.section().iface(1, 0).block(blockSimple, n.u32(1), []byte("x"))
+	path := put(t, n.b)
+	if got, _ := readAll(t, nil, path); len(got) != 1 || got[0].Time != 0 {
+		t.Errorf("%+v", got)
+	}
+	early := put(t, plain(rec{sec: 0, caplen: 1, orig: 1, data: []byte("e")}, frameOf(77, 1, 0)))
+	if got, _ := readAll(t, nil, early, path); len(got) != 3 || got[2].Time != 77e9 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestPcapngFCS(t *testing.T) {
+	n := ng{order: binary.BigEndian}
+	flags := func(v uint32) []byte { return n.option(optFlags, n.u32(v)) }
+	for _, c := range []struct {
+		name  string
+		iface []byte
+		opts  [][]byte
+		want  uint32
+	}{
+		{"none", nil, nil, 20},
+		{"4 bytes", []byte{4}, nil, 16},
+		{"32 bits", []byte{32}, nil, 16},
+		{"of the packet", []byte{4}, [][]byte{n.option(1, []byte("note")), flags(2 << 5)}, 18},
+		{"not known for the packet", []byte{4}, [][]byte{flags(1)}, 16},
+		{"behind the end of options", nil, [][]byte{n.option(optEnd, nil), flags(4 << 5)}, 20},
+		{"options that run off", nil, [][]byte{n.u16(1, 500), flags(4 << 5)}, 20},
+		{"flags of a wrong length", nil, [][]byte{n.option(optFlags, []byte{0xff, 0xff})}, 20},
+	} {
+		n.b = nil
+		var opts []byte
+		if c.iface != nil {
+			opts = n.option(optFCS, c.iface)
+		}
+		n.section().iface(1, 0, opts).enhanced(0, 5, make([]byte, 20), c.opts...)
+		got, st := readAll(t, nil, put(t, n.b))
+		if len(got) != 1 || len(st.Damage) > 0 || got[0].Len != c.want {
+			t.Errorf("%s: %+v %v", c.name, got, st.Damage)
+		}
+	}
+}
+
+// TestPcapngBadOptions: options of an interface are remarks; bad ones are passed over.
+func TestPcapngBadOptions(t *testing.T) {
+	n := ng{order: binary.LittleEndian}
+	for _, opts := range [][]byte{
+		n.u16(optResolution, 60000),
+		n.option(optResolution, []byte{9, 9}),
+		n.option(optResolution, nil),
+		n.option(optOffset, []byte{1, 2, 3}),
+		n.option(optFCS, []byte{4, 0, 0, 0}),
+		{9, 0, 1},
+	} {
+		n.b = nil
+		n.section().iface(1, 0, opts).enhanced(0, 1, []byte("data"))
+		got, st := readAll(t, nil, put(t, n.b))
+		if len(got) != 1 || got[0].Time != 1000 || got[0].Len != 4 || len(st.Damage) > 0 {
+			t.Errorf("%x: %+v %v", opts, got, st.Damage)
+		}
+	}
+}
+
+func TestClock(t *testing.T) {
+	const s = 1_700_000_000
+	for _, c := range []struct {
+		name       string
+		resolution byte
+		offset     int64
+		stamp      uint64
+		want       int64
+	}{
+		{"seconds", 0, 0, s, s * 1e9},
+		{"microseconds", 6, 0, s*1e6 + 1, s*1e9 + 1000},
+		{"nanoseconds", 9, 0, s*1e9 + 1, s*1e9 + 1},
+		{"picoseconds", 12, 0, 5e12 + 7999, 5e9 + 7},
+		{"10^-19", 19, 0, 12e18, 1.2e9},
+		{"10^-20", 20, 0, 1e19, 1e8},
+		{"10^-28", 28, 0, 18e18, 1},
+		{"10^-127", 127, 0, math.MaxUint64, 0},
+		{"2^0", 0x80, 0, s, s * 1e9},
+		{"2^-10", 0x8a, 0, s<<10 | 512, s*1e9 + 5e8},
+		{"2^-32", 0xa0, 0, s<<32 | 1<<31, s*1e9 + 5e8},
+		{"2^-63", 0x80 | 63, 0, 1<<63 | 1<<62, 15e8},
+		{"2^-64", 0xc0, 0, 1 << 63, 5e8},
+		{"2^-127", 0xff, 0, math.MaxUint64, 0},
+		{"offset", 6, 100, 5e6, 105e9},
+		{"offset of zero time", 6, 100, 0, 100e9},
+		{"negative", 6, -100, 5e6 + 1, -95e9 + 1000},
+		{"seconds too large", 0, 0, math.MaxUint64, math.MaxInt64},
+		{"microseconds too large", 6, 0, math.MaxUint64, math.MaxInt64},
+		{"nanoseconds too large", 9, 0, math.MaxUint64, math.MaxInt64},
+		{"largest", 9, 0, math.MaxInt64, math.MaxInt64},
+		{"offset too large", 6, math.MaxInt64, 5e6, math.MaxInt64},
+		{"both too large", 0, math.MaxInt64, math.MaxUint64, math.MaxInt64},
+		{"offset too small", 6, math.MinInt64, 5e6, math.MinInt64},
+		{"too large and too small", 0, math.MinInt64, math.MaxUint64, -1e9},
+	} {
+		clk := newClock(c.resolution, c.offset)
+		if got := clk.nanos(c.stamp); got != c.want {
+			t.Errorf("%s: %d, not %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestManyBlocksBeforeThePacket: a megabyte of blocks that mean nothing is no reason to lose the order of captures.
+func TestManyBlocksBeforeThePacket(t *testing.T) {
+	n := ng{order: binary.LittleEndian}
+	n.section().iface(1, 0)
+	n.block(0x0bad, []byte(strings.Repeat("x", 700_000)))
+	for range 20_000 {
+		n.block(0x0bad)
+	}
+	n.enhanced(0, 3e6, []byte("third"))
+	late := put(t, n.b)
+	got, st := readAll(t, nil, put(t, plain(frameOf(4, 1, 0))), late, put(t, plain(frameOf(2, 1, 0))))
+	if len(got) != 3 || len(st.Damage) > 0 || got[1].data != "third" {
+		t.Errorf("%+v %v", got, st.Damage)
+	}
+}
