@@ -27,12 +27,14 @@ func sll2Header(mac MAC, proto uint16) []byte {
 
 func onlySource(p *Packet) bool { return isSYN(p) && p.HasMAC && p.SrcMAC == macA && p.DstMAC.IsZero() }
 
-func linkCases() []decodeCase {
+// stp is the beginning of a spanning tree frame.
+var stp = []byte{0x42, 0x42, 3, 0, 0, 0, 0}
+
+func linkCases() []decodeCase { return append(ethernetCases(), otherLinkCases()...) }
+
+func ethernetCases() []decodeCase {
 	snap := func(oui byte, et uint16) []byte { return join([]byte{0xaa, 0xaa, 3, 0, 0, oui}, u16(et)) }
 	lenFrame := func(b []byte) []byte { return ethFrame(uint16(len(b)), b) }
-	nflogLE := join([]byte{2, 0, 0, 0}, le16(8), le16(1), u32(0), le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(uint16(4+len(syn4))), le16(9), syn4)
-	nflogBE := join([]byte{10, 0, 0, 0}, u16(8), u16(1), u32(0), u16(uint16(4+len(syn6))), u16(9), syn6)
-	stp := []byte{0x42, 0x42, 3, 0, 0, 0, 0}
 	arpBody := join(u16(1), u16(etherIPv4), []byte{6, 4}, u16(1), macA[:], hdr.src[:], make([]byte, 6), hdr.dst[:])
 	padded := ethFrame(etherIPv4, join(ip4(protoUDP, udpDatagram(1, 2, []byte("hi"))), make([]byte, 16)))
 	return []decodeCase{
@@ -67,6 +69,13 @@ func linkCases() []decodeCase {
 			return string(p.Body) == string(arpBody) && p.EtherType == etherARP
 		}},
 		{name: "ARP of another network", link: LinkEthernet, frame: ethFrame(etherARP, join(u16(6), arpBody[2:])), verdict: VerdictNoNetwork},
+	}
+}
+
+func otherLinkCases() []decodeCase {
+	nflogLE := join([]byte{2, 0, 0, 0}, le16(8), le16(1), u32(0), le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(uint16(4+len(syn4))), le16(9), syn4)
+	nflogBE := join([]byte{10, 0, 0, 0}, u16(8), u16(1), u32(0), u16(uint16(4+len(syn6))), u16(9), syn6)
+	return []decodeCase{
 		{name: "raw 101 v4", link: LinkRaw, frame: syn4, kind: KindTCP, check: isSYN},
 		{name: "raw 101 v6", link: LinkRaw, frame: syn6, kind: KindTCP, check: isSYN},
 		{name: "raw 12", link: LinkRawBSD12, frame: syn4, kind: KindTCP, check: isSYN},

@@ -25,95 +25,123 @@ func innerMACs(p *Packet) bool { return isSYN(p) && p.SrcMAC == macC && p.DstMAC
 
 func outerMACs(p *Packet) bool { return isSYN(p) && p.SrcMAC == macA && p.DstMAC == macB }
 
+var (
+	innerFrame = ethBetween(macC, macD, etherIPv4, syn4)
+	innerLLDP  = ethBetween(macC, macD, 0x88cc, []byte{2, 7, 4})
+	garbage    = bytes.Repeat([]byte{0xa7, 0x3c}, 40)
+)
+
+// plainTunnel, idTunnel and linkTunnel are what is expected of one tunnel: in IP without and with an id, and below IP.
+func plainTunnel(t TunnelType) []Tunnel { return []Tunnel{{Type: t, HasOuter: true}} }
+
+func idTunnel(t TunnelType, id uint32) []Tunnel {
+	return []Tunnel{{Type: t, ID: id, HasID: true, HasOuter: true}}
+}
+
+func linkTunnel(t TunnelType, id uint32) []Tunnel { return []Tunnel{{Type: t, ID: id, HasID: true}} }
+
+// outerUDP is the check that a packet stayed what it was: UDP to port.
+func outerUDP(port uint16) func(*Packet) bool {
+	return func(p *Packet) bool { return p.DstPort == port && p.SrcMAC == macA && p.PayloadLen > 0 }
+}
+
+func greFrame(b ...[]byte) []byte { return eth4(protoGRE, join(b...)) }
+
+func udpFrame(port uint16, b []byte) []byte { return eth4(protoUDP, udpDatagram(50000, port, b)) }
+
+func mplsLabel(n uint32, last bool) []byte {
+	v := n<<12 | 64
+	if last {
+		v |= 0x100
+	}
+	return u32(v)
+}
+
 func tunnelCases() []decodeCase {
-	eth4 := func(proto uint8, b []byte) []byte { return ethFrame(etherIPv4, ip4(proto, b)) }
-	gre := func(b ...[]byte) []byte { return eth4(protoGRE, join(b...)) }
-	udp := func(port uint16, b []byte) []byte { return eth4(protoUDP, udpDatagram(50000, port, b)) }
-	frame := ethBetween(macC, macD, etherIPv4, syn4)
-	garbage := bytes.Repeat([]byte{0xa7, 0x3c}, 40)
-	lldp := ethBetween(macC, macD, 0x88cc, []byte{2, 7, 4})
-	one := func(t TunnelType) []Tunnel { return []Tunnel{{Type: t, HasOuter: true}} }
-	id := func(t TunnelType, id uint32) []Tunnel {
-		return []Tunnel{{Type: t, ID: id, HasID: true, HasOuter: true}}
+	return append(append(greCases(), udpTunnelCases()...), layerTunnelCases()...)
+}
+
+func greCases() []decodeCase {
+	e := LinkEthernet
+	return []decodeCase{
+		{name: "gre", link: e, frame: greFrame([]byte{0, 0, 8, 0}, syn4), kind: KindTCP, tunnels: []Tunnel{{Type: TunnelGRE, HasOuter: true, Src: AddrFrom4(hdr.src[:]), Dst: AddrFrom4(hdr.dst[:])}}, check: outerMACs},
+		{name: "gre key", link: e, frame: greFrame([]byte{0x20, 0, 0x86, 0xdd}, u32(65000), syn6), kind: KindTCP, tunnels: idTunnel(TunnelGRE, 65000), check: outerMACs},
+		{name: "gre checksum, key, sequence", link: e, frame: greFrame([]byte{0xb0, 0, 8, 0}, u32(0), u32(7), u32(1), syn4), kind: KindTCP, tunnels: idTunnel(TunnelGRE, 7), check: isSYN},
+		{name: "gre routing", link: e, frame: greFrame([]byte{0x40, 0, 8, 0}, u32(0), []byte{8, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0}, syn4), kind: KindTCP, tunnels: plainTunnel(TunnelGRE), check: isSYN},
+		{name: "gre ethernet", link: e, frame: greFrame([]byte{0, 0, 0x65, 0x58}, innerFrame), kind: KindTCP, tunnels: plainTunnel(TunnelGRE), check: innerMACs},
+		{name: "gre ppp", link: e, frame: greFrame([]byte{0, 0, 0x88, 0x0b}, []byte{0xff, 3, 0, 0x21}, syn4), kind: KindTCP, tunnels: plainTunnel(TunnelGRE), check: isSYN},
+		{name: "gre wccp 2", link: e, frame: greFrame([]byte{0, 0, 0x88, 0x3e}, u32(0), syn4), kind: KindTCP, tunnels: plainTunnel(TunnelGRE), check: isSYN},
+		{name: "gre mpls", link: e, frame: greFrame([]byte{0, 0, 0x88, 0x47}, mplsLabel(3, true), syn4), kind: KindTCP, tunnels: append(plainTunnel(TunnelGRE), linkTunnel(TunnelMPLS, 3)...), check: isSYN},
+		{name: "gre in gre", link: e, frame: greFrame([]byte{0, 0, 8, 0}, ip4(protoGRE, join([]byte{0, 0, 8, 0}, syn4))), kind: KindTCP, tunnels: append(plainTunnel(TunnelGRE), plainTunnel(TunnelGRE)...), check: isSYN},
+		{name: "gre keepalive", link: e, frame: greFrame([]byte{0, 0, 0, 0}), kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE }},
+		{name: "gre of what is not read", link: e, frame: greFrame([]byte{0, 0, 0x20, 1}, garbage), kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE }},
+		{name: "gre with bad inner", link: e, frame: greFrame([]byte{0, 0, 8, 0}, syn6), verdict: VerdictIPVersion, kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE && p.Src == AddrFrom4(hdr.src[:]) }},
+		{name: "pptp", link: e, frame: greFrame([]byte{0x30, 0x81, 0x88, 0x0b}, u16(uint16(1+len(syn4))), u16(513), u32(1), u32(2), []byte{0x21}, syn4), kind: KindTCP, tunnels: idTunnel(TunnelGRE, 513), check: isSYN},
+		{name: "pptp acknowledgement", link: e, frame: greFrame([]byte{0x20, 0x81, 0x88, 0x0b}, u16(0), u16(513), u32(2)), kind: KindIP},
+		{name: "erspan I", link: e, frame: greFrame([]byte{0, 0, 0x88, 0xbe}, innerFrame), kind: KindTCP, tunnels: plainTunnel(TunnelERSPAN), check: innerMACs},
+		{name: "erspan II", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 100), check: innerMACs},
+		{name: "erspan II of LLDP", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerLLDP)), verdict: VerdictNoNetwork, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
+			return p.SrcMAC == macC && p.EtherType == 0x88cc && !p.HasIP && len(p.Payload) == 3
+		}},
+		{name: "erspan III", link: e, frame: greFrame([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 0), innerFrame), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 5), check: innerMACs},
+		{name: "erspan III sub-header", link: e, frame: greFrame([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 1), make([]byte, 8), innerFrame), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 5), check: innerMACs},
+		{name: "erspan III of IP", link: e, frame: greFrame([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 2, 0), syn6), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 5), check: outerMACs},
+		{name: "erspan III short", link: e, frame: greFrame([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 1)), verdict: VerdictShortTunnel, kind: KindIP},
+		{name: "erspan version 7", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), []byte{0x70}, make([]byte, 20)), verdict: VerdictBadTunnel, kind: KindIP},
 	}
-	l2 := func(t TunnelType, id uint32) []Tunnel { return []Tunnel{{Type: t, ID: id, HasID: true}} }
-	outer := func(port uint16) func(*Packet) bool {
-		return func(p *Packet) bool { return p.DstPort == port && p.SrcMAC == macA && p.PayloadLen > 0 }
-	}
+}
+
+func udpTunnelCases() []decodeCase {
 	badInner := ethBetween(macC, macD, etherIPv4, patched(syn4, 0, 0x42))
-	label := func(n uint32, last bool) []byte {
-		v := n<<12 | 64
-		if last {
-			v |= 0x100
-		}
-		return u32(v)
-	}
 	teredoAuth := join([]byte{0, 1, 2, 3}, make([]byte, 5+8+1))
 	e := LinkEthernet
 	return []decodeCase{
-		{name: "gre", link: e, frame: gre([]byte{0, 0, 8, 0}, syn4), kind: KindTCP, tunnels: []Tunnel{{Type: TunnelGRE, HasOuter: true, Src: AddrFrom4(hdr.src[:]), Dst: AddrFrom4(hdr.dst[:])}}, check: outerMACs},
-		{name: "gre key", link: e, frame: gre([]byte{0x20, 0, 0x86, 0xdd}, u32(65000), syn6), kind: KindTCP, tunnels: id(TunnelGRE, 65000), check: outerMACs},
-		{name: "gre checksum, key, sequence", link: e, frame: gre([]byte{0xb0, 0, 8, 0}, u32(0), u32(7), u32(1), syn4), kind: KindTCP, tunnels: id(TunnelGRE, 7), check: isSYN},
-		{name: "gre routing", link: e, frame: gre([]byte{0x40, 0, 8, 0}, u32(0), []byte{8, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0}, syn4), kind: KindTCP, tunnels: one(TunnelGRE), check: isSYN},
-		{name: "gre ethernet", link: e, frame: gre([]byte{0, 0, 0x65, 0x58}, frame), kind: KindTCP, tunnels: one(TunnelGRE), check: innerMACs},
-		{name: "gre ppp", link: e, frame: gre([]byte{0, 0, 0x88, 0x0b}, []byte{0xff, 3, 0, 0x21}, syn4), kind: KindTCP, tunnels: one(TunnelGRE), check: isSYN},
-		{name: "gre wccp 2", link: e, frame: gre([]byte{0, 0, 0x88, 0x3e}, u32(0), syn4), kind: KindTCP, tunnels: one(TunnelGRE), check: isSYN},
-		{name: "gre mpls", link: e, frame: gre([]byte{0, 0, 0x88, 0x47}, label(3, true), syn4), kind: KindTCP, tunnels: append(one(TunnelGRE), l2(TunnelMPLS, 3)...), check: isSYN},
-		{name: "gre in gre", link: e, frame: gre([]byte{0, 0, 8, 0}, ip4(protoGRE, join([]byte{0, 0, 8, 0}, syn4))), kind: KindTCP, tunnels: append(one(TunnelGRE), one(TunnelGRE)...), check: isSYN},
-		{name: "gre keepalive", link: e, frame: gre([]byte{0, 0, 0, 0}), kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE }},
-		{name: "gre of what is not read", link: e, frame: gre([]byte{0, 0, 0x20, 1}, garbage), kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE }},
-		{name: "gre with bad inner", link: e, frame: gre([]byte{0, 0, 8, 0}, syn6), verdict: VerdictIPVersion, kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoGRE && p.Src == AddrFrom4(hdr.src[:]) }},
-		{name: "pptp", link: e, frame: gre([]byte{0x30, 0x81, 0x88, 0x0b}, u16(uint16(1+len(syn4))), u16(513), u32(1), u32(2), []byte{0x21}, syn4), kind: KindTCP, tunnels: id(TunnelGRE, 513), check: isSYN},
-		{name: "pptp acknowledgement", link: e, frame: gre([]byte{0x20, 0x81, 0x88, 0x0b}, u16(0), u16(513), u32(2)), kind: KindIP},
-		{name: "erspan I", link: e, frame: gre([]byte{0, 0, 0x88, 0xbe}, frame), kind: KindTCP, tunnels: one(TunnelERSPAN), check: innerMACs},
-		{name: "erspan II", link: e, frame: gre([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, frame)), kind: KindTCP, tunnels: id(TunnelERSPAN, 100), check: innerMACs},
-		{name: "erspan II of LLDP", link: e, frame: gre([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, lldp)), verdict: VerdictNoNetwork, tunnels: id(TunnelERSPAN, 100), check: func(p *Packet) bool {
-			return p.SrcMAC == macC && p.EtherType == 0x88cc && !p.HasIP && len(p.Payload) == 3
-		}},
-		{name: "erspan III", link: e, frame: gre([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 0), frame), kind: KindTCP, tunnels: id(TunnelERSPAN, 5), check: innerMACs},
-		{name: "erspan III sub-header", link: e, frame: gre([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 1), make([]byte, 8), frame), kind: KindTCP, tunnels: id(TunnelERSPAN, 5), check: innerMACs},
-		{name: "erspan III of IP", link: e, frame: gre([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 2, 0), syn6), kind: KindTCP, tunnels: id(TunnelERSPAN, 5), check: outerMACs},
-		{name: "erspan III short", link: e, frame: gre([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 1)), verdict: VerdictShortTunnel, kind: KindIP},
-		{name: "erspan version 7", link: e, frame: gre([]byte{0x10, 0, 0x88, 0xbe}, u32(1), []byte{0x70}, make([]byte, 20)), verdict: VerdictBadTunnel, kind: KindIP},
-		{name: "vxlan", link: e, frame: udp(portVXLAN, vxlanFrame(3000001, frame)), kind: KindTCP, tunnels: id(TunnelVXLAN, 3000001), check: innerMACs},
-		{name: "vxlan 8472 with vlans", link: e, frame: ethFrame(etherVLAN, tagged(4, etherIPv4, ip4(protoUDP, udpDatagram(5, portVXLANOld, vxlanFrame(1, ethBetween(macC, macD, etherVLAN, tagged(9, etherIPv4, syn4))))))), kind: KindTCP, vlans: []uint16{4, 9}, tunnels: id(TunnelVXLAN, 1), check: innerMACs},
-		{name: "vxlan reserved bits", link: e, frame: udp(portVXLAN, join([]byte{0x48, 1, 2, 3, 0, 0, 11, 9}, frame)), kind: KindTCP, tunnels: id(TunnelVXLAN, 11), check: innerMACs},
-		{name: "vxlan of LLDP", link: e, frame: udp(portVXLAN, vxlanFrame(3, lldp)), verdict: VerdictNoNetwork, tunnels: id(TunnelVXLAN, 3)},
-		{name: "vxlan without VNI flag", link: e, frame: udp(portVXLAN, join(make([]byte, 8), frame)), kind: KindUDP, check: outer(portVXLAN)},
-		{name: "vxlan port, other bytes", link: e, frame: udp(portVXLAN, join([]byte{0x2a}, garbage)), kind: KindUDP, check: outer(portVXLAN)},
-		{name: "vxlan with bad inner", link: e, frame: udp(portVXLAN, vxlanFrame(3, badInner)), verdict: VerdictIPv4IHL, kind: KindUDP, check: outer(portVXLAN)},
-		{name: "vxlan source port only", link: e, frame: eth4(protoUDP, udpDatagram(portVXLAN, 53, vxlanFrame(3, frame))), kind: KindUDP, check: outer(53)},
-		{name: "vxlan-gpe", link: e, frame: udp(portVXLANGPE, join([]byte{0x0c, 0, 0, 2}, u32(6<<8), syn6)), kind: KindTCP, tunnels: id(TunnelVXLAN, 6), check: outerMACs},
-		{name: "vxlan-gpe of NSH", link: e, frame: udp(portVXLANGPE, join([]byte{0x0c, 0, 0, 4}, u32(6<<8), syn6)), kind: KindUDP, check: outer(portVXLANGPE)},
-		{name: "geneve", link: e, frame: udp(portGeneve, geneveFrame(5001, etherBridged, make([]byte, 8), frame)), kind: KindTCP, tunnels: id(TunnelGeneve, 5001), check: innerMACs},
-		{name: "geneve IPv6", link: e, frame: udp(portGeneve, geneveFrame(0, etherIPv6, nil, syn6)), kind: KindTCP, tunnels: id(TunnelGeneve, 0), check: outerMACs},
-		{name: "geneve options beyond", link: e, frame: udp(portGeneve, []byte{63, 0, 0x65, 0x58, 0, 0, 0, 0, 1}), kind: KindUDP, check: outer(portGeneve)},
-		{name: "geneve port, other bytes", link: e, frame: udp(portGeneve, garbage), kind: KindUDP, check: outer(portGeneve)},
-		{name: "ip in ip", link: e, frame: eth4(protoIPv4, syn4), kind: KindTCP, tunnels: one(TunnelIPIP), check: isSYN},
-		{name: "6in4", link: e, frame: eth4(protoIPv6, syn6), kind: KindTCP, tunnels: one(TunnelIPIP), check: isSYN},
+		{name: "vxlan", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3000001, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelVXLAN, 3000001), check: innerMACs},
+		{name: "vxlan 8472 with vlans", link: e, frame: ethFrame(etherVLAN, tagged(4, etherIPv4, ip4(protoUDP, udpDatagram(5, portVXLANOld, vxlanFrame(1, ethBetween(macC, macD, etherVLAN, tagged(9, etherIPv4, syn4))))))), kind: KindTCP, vlans: []uint16{4, 9}, tunnels: idTunnel(TunnelVXLAN, 1), check: innerMACs},
+		{name: "vxlan reserved bits", link: e, frame: udpFrame(portVXLAN, join([]byte{0x48, 1, 2, 3, 0, 0, 11, 9}, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelVXLAN, 11), check: innerMACs},
+		{name: "vxlan of LLDP", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3, innerLLDP)), verdict: VerdictNoNetwork, tunnels: idTunnel(TunnelVXLAN, 3)},
+		{name: "vxlan without VNI flag", link: e, frame: udpFrame(portVXLAN, join(make([]byte, 8), innerFrame)), kind: KindUDP, check: outerUDP(portVXLAN)},
+		{name: "vxlan port, other bytes", link: e, frame: udpFrame(portVXLAN, join([]byte{0x2a}, garbage)), kind: KindUDP, check: outerUDP(portVXLAN)},
+		{name: "vxlan with bad inner", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3, badInner)), verdict: VerdictIPv4IHL, kind: KindUDP, check: outerUDP(portVXLAN)},
+		{name: "vxlan source port only", link: e, frame: eth4(protoUDP, udpDatagram(portVXLAN, 53, vxlanFrame(3, innerFrame))), kind: KindUDP, check: outerUDP(53)},
+		{name: "vxlan-gpe", link: e, frame: udpFrame(portVXLANGPE, join([]byte{0x0c, 0, 0, 2}, u32(6<<8), syn6)), kind: KindTCP, tunnels: idTunnel(TunnelVXLAN, 6), check: outerMACs},
+		{name: "vxlan-gpe of NSH", link: e, frame: udpFrame(portVXLANGPE, join([]byte{0x0c, 0, 0, 4}, u32(6<<8), syn6)), kind: KindUDP, check: outerUDP(portVXLANGPE)},
+		{name: "geneve", link: e, frame: udpFrame(portGeneve, geneveFrame(5001, etherBridged, make([]byte, 8), innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelGeneve, 5001), check: innerMACs},
+		{name: "geneve IPv6", link: e, frame: udpFrame(portGeneve, geneveFrame(0, etherIPv6, nil, syn6)), kind: KindTCP, tunnels: idTunnel(TunnelGeneve, 0), check: outerMACs},
+		{name: "geneve options beyond", link: e, frame: udpFrame(portGeneve, []byte{63, 0, 0x65, 0x58, 0, 0, 0, 0, 1}), kind: KindUDP, check: outerUDP(portGeneve)},
+		{name: "geneve port, other bytes", link: e, frame: udpFrame(portGeneve, garbage), kind: KindUDP, check: outerUDP(portGeneve)},
+		{name: "teredo", link: e, frame: udpFrame(portTeredo, syn6), kind: KindTCP, tunnels: plainTunnel(TunnelTeredo), check: isSYN},
+		{name: "teredo indications", link: e, frame: udpFrame(portTeredo, join(teredoAuth, make([]byte, 8), syn6)), kind: KindTCP, tunnels: plainTunnel(TunnelTeredo), check: isSYN},
+		{name: "teredo port, IPv6 too long", link: e, frame: udpFrame(portTeredo, patched(syn6, 4, 9, 9)), kind: KindUDP, check: outerUDP(portTeredo)},
+		{name: "gtpu", link: e, frame: udpFrame(portGTPU, gtpuFrame(0x30, 0x100657, syn4)), kind: KindTCP, tunnels: idTunnel(TunnelGTPU, 0x100657), check: isSYN},
+		{name: "gtpu extensions", link: e, frame: udpFrame(portGTPU, gtpuFrame(0x36, 9, join([]byte{0, 5, 0, 0xc0, 1, 9, 4, 0x85, 2, 0, 0, 0, 0, 0, 0, 0}, syn6))), kind: KindTCP, tunnels: idTunnel(TunnelGTPU, 9), check: isSYN},
+		{name: "gtpu extension of length 0", link: e, frame: udpFrame(portGTPU, gtpuFrame(0x34, 9, join([]byte{0, 5, 0, 0xc0, 0, 9, 4, 0}, syn6))), kind: KindUDP, check: outerUDP(portGTPU)},
+		{name: "gtpu echo", link: e, frame: udpFrame(portGTPU, patched(gtpuFrame(0x32, 0, []byte{0, 1, 0, 0}), 1, 1)), kind: KindUDP, check: outerUDP(portGTPU)},
+		{name: "gtpu with bad inner", link: e, frame: udpFrame(portGTPU, gtpuFrame(0x30, 9, patched(syn4, 0, 0x41))), kind: KindUDP, check: outerUDP(portGTPU)},
+		{name: "tzsp", link: e, frame: udpFrame(portTZSP, join([]byte{1, 0, 0, 1, 0x0a, 1, 0xd0, 0, 1}, innerFrame)), kind: KindTCP, tunnels: plainTunnel(TunnelTZSP), check: innerMACs},
+		{name: "tzsp without end", link: e, frame: udpFrame(portTZSP, join([]byte{1, 0, 0, 1, 0x0a, 200}, innerFrame)), kind: KindUDP, check: outerUDP(portTZSP)},
+	}
+}
+
+// layerTunnelCases are of IP in IP, MPLS, PPPoE and provider backbone bridges.
+func layerTunnelCases() []decodeCase {
+	e := LinkEthernet
+	return []decodeCase{
+		{name: "ip in ip", link: e, frame: eth4(protoIPv4, syn4), kind: KindTCP, tunnels: plainTunnel(TunnelIPIP), check: isSYN},
+		{name: "6in4", link: e, frame: eth4(protoIPv6, syn6), kind: KindTCP, tunnels: plainTunnel(TunnelIPIP), check: isSYN},
 		{name: "4in6", link: e, frame: ethFrame(etherIPv6, ip6(protoIPv4, syn4)), kind: KindTCP, tunnels: []Tunnel{{Type: TunnelIPIP, HasOuter: true, V6: true}}, check: func(p *Packet) bool { return isSYN(p) && !p.V6 }},
 		{name: "6in6", link: e, frame: ethFrame(etherIPv6, ip6(protoIPv6, syn6)), kind: KindTCP, tunnels: []Tunnel{{Type: TunnelIPIP, HasOuter: true, V6: true}}, check: isSYN},
 		{name: "ip in ip with bad inner", link: e, frame: eth4(protoIPv4, syn6), verdict: VerdictIPVersion, kind: KindIP, check: func(p *Packet) bool { return p.Proto == protoIPv4 && p.HasIP }},
-		{name: "teredo", link: e, frame: udp(portTeredo, syn6), kind: KindTCP, tunnels: one(TunnelTeredo), check: isSYN},
-		{name: "teredo indications", link: e, frame: udp(portTeredo, join(teredoAuth, make([]byte, 8), syn6)), kind: KindTCP, tunnels: one(TunnelTeredo), check: isSYN},
-		{name: "teredo port, IPv6 too long", link: e, frame: udp(portTeredo, patched(syn6, 4, 9, 9)), kind: KindUDP, check: outer(portTeredo)},
-		{name: "gtpu", link: e, frame: udp(portGTPU, gtpuFrame(0x30, 0x100657, syn4)), kind: KindTCP, tunnels: id(TunnelGTPU, 0x100657), check: isSYN},
-		{name: "gtpu extensions", link: e, frame: udp(portGTPU, gtpuFrame(0x36, 9, join([]byte{0, 5, 0, 0xc0, 1, 9, 4, 0x85, 2, 0, 0, 0, 0, 0, 0, 0}, syn6))), kind: KindTCP, tunnels: id(TunnelGTPU, 9), check: isSYN},
-		{name: "gtpu extension of length 0", link: e, frame: udp(portGTPU, gtpuFrame(0x34, 9, join([]byte{0, 5, 0, 0xc0, 0, 9, 4, 0}, syn6))), kind: KindUDP, check: outer(portGTPU)},
-		{name: "gtpu echo", link: e, frame: udp(portGTPU, patched(gtpuFrame(0x32, 0, []byte{0, 1, 0, 0}), 1, 1)), kind: KindUDP, check: outer(portGTPU)},
-		{name: "gtpu with bad inner", link: e, frame: udp(portGTPU, gtpuFrame(0x30, 9, patched(syn4, 0, 0x41))), kind: KindUDP, check: outer(portGTPU)},
-		{name: "tzsp", link: e, frame: udp(portTZSP, join([]byte{1, 0, 0, 1, 0x0a, 1, 0xd0, 0, 1}, frame)), kind: KindTCP, tunnels: one(TunnelTZSP), check: innerMACs},
-		{name: "tzsp without end", link: e, frame: udp(portTZSP, join([]byte{1, 0, 0, 1, 0x0a, 200}, frame)), kind: KindUDP, check: outer(portTZSP)},
-		{name: "mpls", link: e, frame: ethFrame(etherMPLS, join(label(29, false), label(30, true), syn4)), kind: KindTCP, tunnels: l2(TunnelMPLS, 29), check: isSYN},
-		{name: "mpls IPv6", link: e, frame: ethFrame(etherMPLS, join(label(29, true), syn6)), kind: KindTCP, tunnels: l2(TunnelMPLS, 29), check: isSYN},
-		{name: "pseudo-wire with control word", link: e, frame: ethFrame(etherMPLS, join(label(29, true), u32(0), frame)), kind: KindTCP, tunnels: l2(TunnelMPLS, 29), check: innerMACs},
-		{name: "pseudo-wire without control word", link: e, frame: ethFrame(etherMPLS, join(label(29, true), frame)), kind: KindTCP, tunnels: l2(TunnelMPLS, 29), check: innerMACs},
-		{name: "pseudo-wire to a MAC that looks like IPv4", link: e, frame: ethFrame(etherMPLS, join(label(29, true), patched(frame, 0, 0x46, 0, 0xff))), kind: KindTCP, tunnels: l2(TunnelMPLS, 29), check: isSYN},
-		{name: "mpls of what is not read", link: e, frame: ethFrame(etherMPLS, join(label(29, true), garbage)), verdict: VerdictNoNetwork},
-		{name: "mpls in IP", link: e, frame: eth4(protoMPLS, join(label(29, true), syn4)), kind: KindTCP, tunnels: id(TunnelMPLS, 29), check: isSYN},
-		{name: "pppoe", link: e, frame: ethFrame(etherQinQ, tagged(5, etherPPPoE, join([]byte{0x11, 0}, u16(77), u16(uint16(2+len(syn6))), []byte{0, 0x57}, syn6, make([]byte, 9)))), kind: KindTCP, vlans: []uint16{5}, tunnels: l2(TunnelPPPoE, 77), check: outerMACs},
+		{name: "mpls", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, false), mplsLabel(30, true), syn4)), kind: KindTCP, tunnels: linkTunnel(TunnelMPLS, 29), check: isSYN},
+		{name: "mpls IPv6", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, true), syn6)), kind: KindTCP, tunnels: linkTunnel(TunnelMPLS, 29), check: isSYN},
+		{name: "pseudo-wire with control word", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, true), u32(0), innerFrame)), kind: KindTCP, tunnels: linkTunnel(TunnelMPLS, 29), check: innerMACs},
+		{name: "pseudo-wire without control word", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, true), innerFrame)), kind: KindTCP, tunnels: linkTunnel(TunnelMPLS, 29), check: innerMACs},
+		{name: "pseudo-wire to a MAC that looks like IPv4", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, true), patched(innerFrame, 0, 0x46, 0, 0xff))), kind: KindTCP, tunnels: linkTunnel(TunnelMPLS, 29), check: isSYN},
+		{name: "mpls of what is not read", link: e, frame: ethFrame(etherMPLS, join(mplsLabel(29, true), garbage)), verdict: VerdictNoNetwork},
+		{name: "mpls in IP", link: e, frame: eth4(protoMPLS, join(mplsLabel(29, true), syn4)), kind: KindTCP, tunnels: idTunnel(TunnelMPLS, 29), check: isSYN},
+		{name: "pppoe", link: e, frame: ethFrame(etherQinQ, tagged(5, etherPPPoE, join([]byte{0x11, 0}, u16(77), u16(uint16(2+len(syn6))), []byte{0, 0x57}, syn6, make([]byte, 9)))), kind: KindTCP, vlans: []uint16{5}, tunnels: linkTunnel(TunnelPPPoE, 77), check: outerMACs},
 		{name: "pppoe LCP", link: e, frame: ethFrame(etherPPPoE, []byte{0x11, 0, 0, 7, 0, 6, 0xc0, 0x21, 1, 1, 0, 4}), verdict: VerdictNoNetwork, check: func(p *Packet) bool { return p.EtherType == etherPPPoE }},
 		{name: "pppoe discovery", link: LinkPPPoE, frame: []byte{0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0}, verdict: VerdictNoNetwork},
-		{name: "pbb", link: e, frame: ethFrame(etherQinQ, tagged(5, etherPBB, join(u32(0x20000000|4242), frame))), kind: KindTCP, vlans: []uint16{5}, tunnels: l2(TunnelPBB, 4242), check: innerMACs},
+		{name: "pbb", link: e, frame: ethFrame(etherQinQ, tagged(5, etherPBB, join(u32(0x20000000|4242), innerFrame))), kind: KindTCP, vlans: []uint16{5}, tunnels: linkTunnel(TunnelPBB, 4242), check: innerMACs},
 	}
 }
