@@ -55,7 +55,8 @@ type Device struct {
 	lastDay int64
 	node    lruNode
 	claims  []claim
-	pulls   []packet.Addr // distinct RTSP servers that it pulled from
+	pulls   []packet.Addr // distinct RTSP servers that it pulled from, at most maxPulls
+	names   uint64        // which of 64 bits the names that it asked for fell on
 }
 
 // Serve is a port on which a device has answered.
@@ -65,6 +66,8 @@ type Serve struct {
 	App         string // by its bytes; "" if not known
 	External    bool   // an external peer was answered
 	First, Last int64
+
+	addr packet.Addr
 }
 
 // IP gives the address to name the device by: the most recently bound IPv4 address, else the most recent address;

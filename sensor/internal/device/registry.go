@@ -7,10 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"stillwatch/sensor/internal/dissect"
-	"stillwatch/sensor/internal/fingerprint"
+	"github.com/gaissmai/bart"
+
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/session"
 )
 
 // DefaultMaxDevices bounds a registry unless its Config says otherwise.
@@ -47,52 +46,117 @@ const (
 
 // Stats counts what a registry did.
 type Stats struct {
-	Devices, Created, Evicted, Splits uint64
+	Devices          int
+	Created, Evicted uint64
+	Splits           uint64 // addresses taken from a MAC that turned out to be a router
+	LinksRefused     uint64 // MACs not remembered because there were too many
+	ClaimsRefused    uint64 // evidence not taken because a device had its fill
 }
 
 // Registry holds the devices.
 type Registry struct {
-	cfg     Config
-	byKey   map[string]*Device
-	byMAC   map[packet.MAC]*Device
-	byIP    map[packet.Addr]*Device
+	cfg      Config
+	internal bart.Lite
+	watch    bart.Lite
+	watchMAC map[packet.MAC]bool
+	namedIP  map[packet.Addr]string
+	namedMAC map[packet.MAC]string
+
+	byKey    map[string]*Device
+	links    map[packet.MAC]*link
+	bindings map[packet.Addr]*binding
+	// Devices heard in one session only are the first to go when the registry is full.
+	once, often lru
+
+	announced int // prefixes taken from router advertisements
+
 	nextID  uint32
+	nextDay int64
 	stats   Stats
 	onEvict []func(*Device)
 }
 
 // New gives an empty registry.
 func New(cfg Config) *Registry {
-	return &Registry{cfg: cfg, byKey: map[string]*Device{}, byMAC: map[packet.MAC]*Device{}, byIP: map[packet.Addr]*Device{}}
+	if cfg.Site == "" {
+		cfg.Site = "local"
+	}
+	if cfg.MaxDevices <= 0 {
+		cfg.MaxDevices = DefaultMaxDevices
+	}
+	if len(cfg.Internal) == 0 {
+		cfg.Internal = DefaultInternal()
+	}
+	r := &Registry{cfg: cfg, watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
+		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}}
+	for _, p := range cfg.Internal {
+		r.internal.Insert(p.Masked())
+	}
+	for _, p := range cfg.Watch {
+		r.watch.Insert(p.Masked())
+	}
+	for _, m := range cfg.WatchMACs {
+		r.watchMAC[m] = true
+	}
+	for _, n := range cfg.Named {
+		if n.IP.IsValid() {
+			r.namedIP[packet.AddrOf(n.IP.Unmap())] = n.Name
+		} else {
+			r.namedMAC[n.MAC] = n.Name
+		}
+	}
+	return r
 }
 
-// Session resolves the two ends of a session and notes what the step says about them. An end that is not a device of the
-// watched network (external, multicast, broadcast) is nil. v must not be nil; app may be.
-func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
-	return nil, nil
+// Tick does what is due; now is a whole second of the capture clock. Once a day old evidence is weighed anew.
+func (r *Registry) Tick(now int64) {
+	if now < r.nextDay {
+		return
+	}
+	if r.nextDay != 0 {
+		for _, d := range r.All() {
+			d.weigh(now)
+		}
+	}
+	r.nextDay = now + dayNs
 }
 
-// Fact weighs what was read from a session. initiator and responder are what Session gave; either may be nil.
-func (r *Registry) Fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
-}
-
-// Link notes an ARP or Neighbour Discovery message and gives the device that sent it, nil if it is none of ours.
-func (r *Registry) Link(f dissect.Fact, now int64) *Device { return nil }
-
-// Tick does what is due; now is a whole second of the capture clock.
-func (r *Registry) Tick(now int64) {}
+const dayNs = 86400 * 1e9
 
 // ByIP gives the device that holds an address, nil if none.
-func (r *Registry) ByIP(a netip.Addr) *Device { return r.byIP[packet.AddrOf(a)] }
+func (r *Registry) ByIP(a netip.Addr) *Device {
+	if b := r.bindings[packet.AddrOf(a.Unmap())]; a.IsValid() && b != nil {
+		return b.dev
+	}
+	return nil
+}
 
 // ByMAC gives the device with a MAC, nil if none.
-func (r *Registry) ByMAC(m packet.MAC) *Device { return r.byMAC[m] }
+func (r *Registry) ByMAC(m packet.MAC) *Device {
+	if l := r.links[m]; l != nil {
+		return l.dev
+	}
+	return nil
+}
 
 // ByKey gives the device with a key, nil if none.
 func (r *Registry) ByKey(k string) *Device { return r.byKey[k] }
 
-// Internal reports whether an address belongs to the watched network.
-func (r *Registry) Internal(a netip.Addr) bool { return a.IsPrivate() || a.IsLinkLocalUnicast() }
+// Internal reports whether an address belongs to the watched network: by configuration, by a router advertisement, or
+// because it was declared.
+func (r *Registry) Internal(a netip.Addr) bool {
+	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
+}
+
+// InternalAddr is Internal for the form that sessions carry.
+func (r *Registry) InternalAddr(a packet.Addr) bool {
+	if r.internal.Contains(a.Netip()) || r.namedIP[a] != "" {
+		return true
+	}
+	return r.watched(a)
+}
+
+func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip()) }
 
 // All gives all devices, sorted by key.
 func (r *Registry) All() []*Device {
@@ -108,4 +172,63 @@ func (r *Registry) All() []*Device {
 func (r *Registry) OnEvict(fn func(*Device)) { r.onEvict = append(r.onEvict, fn) }
 
 // Stats gives the counts so far.
-func (r *Registry) Stats() Stats { return r.stats }
+func (r *Registry) Stats() Stats {
+	s := r.stats
+	s.Devices = len(r.byKey)
+	return s
+}
+
+func (r *Registry) create(key string, now int64) *Device {
+	for len(r.byKey) >= r.cfg.MaxDevices && r.evict() {
+	}
+	r.nextID++
+	r.stats.Created++
+	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: now / dayNs}
+	r.byKey[key] = d
+	r.once.push(d)
+	return d
+}
+
+func (r *Registry) rekey(d *Device, key string) {
+	delete(r.byKey, d.Key)
+	d.Key = key
+	d.Version++
+	r.byKey[key] = d
+}
+
+// evict drops the device that is worth least: the oldest of those heard once, else the one not heard for longest.
+// Declared devices count as heard often from the start.
+func (r *Registry) evict() bool {
+	d := r.once.back
+	if d == nil {
+		d = r.often.back
+	}
+	if d == nil {
+		return false
+	}
+	d.node.queue.remove(d)
+	delete(r.byKey, d.Key)
+	for _, ip := range d.IPs {
+		if a := packet.AddrOf(ip); r.bindings[a] != nil && r.bindings[a].dev == d {
+			delete(r.bindings, a)
+		}
+	}
+	if l := r.links[d.MAC]; l != nil && l.dev == d {
+		delete(r.links, d.MAC)
+	}
+	r.stats.Evicted++
+	for _, fn := range r.onEvict {
+		fn(d)
+	}
+	return true
+}
+
+// touch moves a device to the front of its queue; one that was heard in a second session is no longer a passer-by.
+func (r *Registry) touch(d *Device, again bool) {
+	if q := d.node.queue; q == &r.often || !again {
+		q.touch(d)
+		return
+	}
+	r.once.remove(d)
+	r.often.push(d)
+}

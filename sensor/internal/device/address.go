@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// DefaultInternal lists the ranges that are taken for the watched network when none is configured: private use
+// (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291) and carrier-grade NAT (RFC 6598). A network that uses public
+// addresses inside has to be configured.
+func DefaultInternal() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
+		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
+	}
+}
+
+func isUnspecified(a packet.Addr) bool {
+	return a == packet.Addr{} || a.Is4() && a[12]|a[13]|a[14]|a[15] == 0
+}
+
+// isHost reports whether an address can be that of one host: not multicast, broadcast, loopback, unspecified or reserved.
+func isHost(a packet.Addr) bool {
+	if a.Is4() {
+		return a[12] != 0 && a[12] != 127 && a[12] < 224
+	}
+	if a[0] == 0xff || isUnspecified(a) {
+		return false
+	}
+	return binary.BigEndian.Uint64(a[:8]) != 0 || binary.BigEndian.Uint64(a[8:]) != 1
+}
+
+// GroupDestination reports whether a session is addressed to more than one host: multicast, broadcast, or, where no MAC
+// tells, UDP to the last address of a /24.
+func GroupDestination(v *session.View) bool {
+	a := v.Responder.Addr
+	if v.Responder.MAC.IsGroup() || a[0] == 0xff || a.Is4() && a[12] >= 224 {
+		return true
+	}
+	return v.Proto == 17 && v.Responder.MAC.IsZero() && v.Packets[session.In] == 0 && a.Is4() && a[15] == 255
+}
+
+// virtualRouter reports whether a MAC belongs to a router redundancy protocol: VRRP and CARP (RFC 9568 section 7.3),
+// HSRP versions 1 and 2, HSRP for IPv6, GLBP.
+func virtualRouter(m packet.MAC) bool {
+	switch [3]byte(m[:3]) {
+	case [3]byte{0x00, 0x00, 0x5e}:
+		return m[3] == 0 && (m[4] == 1 || m[4] == 2)
+	case [3]byte{0x00, 0x00, 0x0c}:
+		return m[3] == 0x07 && m[4] == 0xac || m[3] == 0x9f && m[4]&0xf0 == 0xf0
+	case [3]byte{0x00, 0x05, 0x73}:
+		return m[3] == 0xa0 && m[4]&0xf0 == 0
+	case [3]byte{0x00, 0x07, 0xb4}:
+		return m[3] == 0
+	}
+	return false
+}
+
+// fromMAC reports whether the interface identifier of an IPv6 address is the modified EUI-64 of m (RFC 4291 appendix A).
+func fromMAC(a packet.Addr, m packet.MAC) bool {
+	return !a.Is4() && a[8] == m[0]^2 && a[9] == m[1] && a[10] == m[2] && a[11] == 0xff && a[12] == 0xfe &&
+		a[13] == m[3] && a[14] == m[4] && a[15] == m[5]
+}
+
+// routedTTL reports whether a time to live is one to three below the value that systems start with (64, 128, 255), so
+// that its packet has been forwarded.
+func routedTTL(ttl uint8) bool {
+	return ttl >= 61 && ttl <= 63 || ttl >= 125 && ttl <= 127 || ttl >= 252 && ttl <= 254
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"stillwatch/sensor/internal/packet"
+)
+
+// How long a binding that was not confirmed keeps its address from being taken over by traffic alone. ARP, Neighbour
+// Discovery and DHCP move it at once.
+const (
+	keepTraffic = 5 * 60 * 1e9
+	keepStrong  = 4 * 3600 * 1e9
+)
+
+// What makes a MAC a router: so many IPv4 addresses at one time, or so many that others hold or that were routed.
+const (
+	routerAddrs   = 8
+	routerAddrs6  = 24 // temporary addresses (RFC 8981) make many of one host
+	routerForeign = 2
+	addrWindow    = 24 * 3600 * 1e9
+)
+
+// binding says which device holds an address.
+type binding struct {
+	dev    *Device
+	mac    packet.MAC // zero for a device that is known by its address alone
+	strong bool       // by ARP, Neighbour Discovery or DHCP
+	last   int64
+}
+
+func (b *binding) fresh(now int64) bool {
+	if b.strong {
+		return now-b.last < keepStrong
+	}
+	return now-b.last < keepTraffic
+}
+
+// link is what is known of one MAC.
+type link struct {
+	mac     packet.MAC
+	dev     *Device // the device that has this MAC; nil for a next hop that never spoke for itself
+	router  bool
+	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
+	addrs   []linkAddr
+	foreign []packet.Addr // addresses that it forwards for, at most routerForeign
+}
+
+type linkAddr struct {
+	addr packet.Addr
+	last int64
+}
+
+// note records that an address stood behind l, and reports whether there are too many at one time for one host.
+func (l *link) note(a packet.Addr, now int64) bool {
+	n4, n6, found := 0, 0, false
+	live := l.addrs[:0]
+	for _, x := range l.addrs {
+		if x.addr == a {
+			x.last, found = now, true
+		}
+		if now-x.last >= addrWindow {
+			continue
+		}
+		live = append(live, x)
+		if x.addr.Is4() {
+			n4++
+		} else {
+			n6++
+		}
+	}
+	l.addrs = live
+	if !found {
+		l.addrs = append(l.addrs, linkAddr{a, now})
+		if a.Is4() {
+			n4++
+		} else {
+			n6++
+		}
+	}
+	return n4 >= routerAddrs || n6 >= routerAddrs6
+}
+
+// forwards records that l carries packets of an address that is not its own, and reports whether that makes a router.
+func (l *link) forwards(a packet.Addr) bool {
+	for _, x := range l.foreign {
+		if x == a {
+			return false
+		}
+	}
+	if len(l.foreign) < routerForeign {
+		l.foreign = append(l.foreign, a)
+	}
+	return len(l.foreign) >= routerForeign
+}
+
+// linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
+func (r *Registry) linkOf(mac packet.MAC) *link {
+	if mac.IsZero() || mac.IsGroup() {
+		return nil
+	}
+	l := r.links[mac]
+	if l == nil {
+		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
+		if len(r.links) >= 2*r.cfg.MaxDevices {
+			r.stats.LinksRefused++
+			return nil
+		}
+		l = &link{mac: mac, router: virtualRouter(mac)}
+		r.links[mac] = l
+	}
+	return l
+}
+
+// bind gives an address to a device.
+func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, now int64) {
+	if b := r.bindings[a]; b != nil {
+		if b.dev != d {
+			b.dev.dropIP(a.Netip())
+			b.strong = false
+		}
+		b.dev, b.mac, b.strong, b.last = d, mac, b.strong || strong, now
+	} else {
+		r.bindings[a] = &binding{d, mac, strong, now}
+	}
+	ip := a.Netip()
+	if d.HasIP(ip) {
+		return
+	}
+	if len(d.IPs) >= MaxIPs {
+		r.unbind(d, packet.AddrOf(d.IPs[0]))
+	}
+	d.IPs = append(d.IPs, ip)
+	d.Version++
+}
+
+// unbind takes an address from a device.
+func (r *Registry) unbind(d *Device, a packet.Addr) {
+	d.dropIP(a.Netip())
+	if b := r.bindings[a]; b != nil && b.dev == d {
+		delete(r.bindings, a)
+	}
+}
+
+// becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become
+// devices of their own, with the ports that they have answered on.
+func (r *Registry) becomeRouter(l *link, now int64) {
+	l.router = true
+	strong := 0
+	for _, x := range l.addrs {
+		if b := r.bindings[x.addr]; b != nil && b.strong && b.mac == l.mac {
+			strong++
+		}
+	}
+	l.proxy = strong >= routerAddrs
+	l.addrs = nil
+	d := l.dev
+	if d == nil {
+		return
+	}
+	d.Router = true
+	d.Version++
+	d.forgetTraffic()
+	for _, ip := range append(d.IPs[:0:0], d.IPs...) {
+		a := packet.AddrOf(ip)
+		if b := r.bindings[a]; b != nil && b.strong && !l.proxy || r.namedIP[a] != "" {
+			continue
+		}
+		r.split(d, a, now)
+	}
+	r.observe(d, obsRouter, "forwards for other addresses", now)
+}
+
+func (r *Registry) split(from *Device, a packet.Addr, now int64) {
+	since := from.FirstSeen
+	r.unbind(from, a)
+	d := r.behind(a, now)
+	d.FirstSeen = min(d.FirstSeen, since)
+	kept := from.Serves[:0]
+	for _, s := range from.Serves {
+		if s.addr == a {
+			d.addServe(s)
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	from.Serves = kept
+	r.stats.Splits++
+}

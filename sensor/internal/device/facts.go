@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
+)
+
+// Fact weighs what was read from a session. initiator and responder are what Session gave; either may be nil. dir is the
+// direction of the bytes that the fact was read from.
+func (r *Registry) Fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
+	speaker := initiator
+	if dir == session.In {
+		speaker = responder
+	}
+	switch f := f.(type) {
+	case *dissect.DHCPMessage:
+		r.dhcp(f, now)
+	case *dissect.DHCPv6Message:
+		r.dhcpv6(f, speaker, now)
+	case *dissect.ServiceAnnouncement:
+		r.service(f, speaker, now)
+	case *dissect.DNSMessage:
+		if !f.Response && !f.MDNS && !f.LLMNR {
+			r.name(initiator, f.QName, now)
+		}
+	case *dissect.TLSClientHello:
+		r.name(initiator, f.SNI, now)
+	case *dissect.TLSCertificate:
+		r.say(responder, obsCertificate, f.Subject, now)
+	case *dissect.SSHBanner:
+		if f.Server {
+			r.say(responder, obsSSHServer, f.Line, now)
+		} else {
+			r.say(initiator, obsSSHClient, f.Line, now)
+		}
+	case *dissect.HTTPExchange:
+		r.http(f, initiator, responder, now)
+	case *dissect.RTSPExchange:
+		r.rtsp(v, f, initiator, responder, now)
+	case *dissect.Banner:
+		r.say(responder, obsBanner, f.Protocol+": "+f.Text, now)
+	}
+}
+
+func (r *Registry) say(d *Device, src source, value string, now int64) {
+	if d != nil {
+		r.observe(d, src, value, now)
+	}
+}
+
+func (r *Registry) http(f *dissect.HTTPExchange, client, server *Device, now int64) {
+	r.say(client, obsUserAgent, f.UserAgent, now)
+	r.name(client, host(f.Host), now)
+	r.say(server, obsHTTPServer, f.Server, now)
+	r.say(server, obsRealm, f.Realm, now)
+	r.say(server, obsTitle, f.Title, now)
+	if f.Status >= 200 && f.Status < 300 || f.Status == 401 {
+		r.say(server, obsURI, f.URI, now)
+	}
+}
+
+// host takes the port off a Host header; an address is no name.
+func host(s string) string {
+	name, _, _ := strings.Cut(s, ":")
+	if name == "" || strings.Trim(name, "0123456789.") == "" {
+		return ""
+	}
+	return name
+}
+
+func (r *Registry) rtsp(v *session.View, f *dissect.RTSPExchange, client, server *Device, now int64) {
+	r.say(server, obsRTSPServer, f.Server, now)
+	r.say(server, obsRTSPRealm, f.Realm, now)
+	r.say(client, obsUserAgent, f.UserAgent, now)
+	if f.Status != 200 {
+		return
+	}
+	if v.Responder.Port == 554 {
+		r.say(server, obsServe, "rtsp answers 200 on 554", now)
+	}
+	if client != nil && (f.Method == "PLAY" || f.Method == "SETUP" || f.Method == "DESCRIBE") {
+		if n := client.pulled(v.Responder.Addr); n >= 3 {
+			r.observe(client, obsPulls, "streams of at least 3 servers", now)
+		}
+	}
+}
+
+// name weighs a name that a device asked for. How many different names it asks for tells general computers from
+// machines with one purpose: linear counting over 64 bits.
+func (r *Registry) name(d *Device, name string, now int64) {
+	if d == nil || name == "" {
+		return
+	}
+	name = strings.TrimSuffix(name, ".")
+	if !strings.HasSuffix(name, ".arpa") && !strings.HasSuffix(name, ".local") {
+		d.names |= 1 << (fnv(registered(name)) & 63)
+		if bits.OnesCount64(d.names) >= manyNames {
+			r.observe(d, obsManyNames, "asks for more than 40 domains", now)
+		}
+	}
+	r.observe(d, obsName, name, now)
+}
+
+// 30 of 64 bits are set after some 40 different domains.
+const manyNames = 30
+
+// registered gives the last two labels of a name: near enough for counting.
+func registered(name string) string {
+	dots := 0
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '.' {
+			if dots++; dots == 2 {
+				return name[i+1:]
+			}
+		}
+	}
+	return name
+}
+
+// fnv is FNV-1a.
+func fnv(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h ^ h>>32
+}
+
+// service weighs a service that a device announces of itself, and the keys of its TXT record.
+func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64) {
+	if d == nil {
+		return
+	}
+	if h := strings.TrimSuffix(strings.TrimSuffix(f.Host, "."), ".local"); h != "" {
+		d.addHostname(clean(h))
+		r.observe(d, obsHostname, h, now)
+	}
+	r.observe(d, obsService, f.Service+" "+f.Instance, now)
+	keys := make([]string, 0, len(f.TXT))
+	for k := range f.TXT {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		r.txt(d, f.Service, strings.ToLower(k), f.TXT[k], now)
+	}
+}
+
+// txt weighs one key of a TXT record: first by the table, then as a plain statement of maker or model.
+func (r *Registry) txt(d *Device, service, key, value string, now int64) {
+	r.observe(d, obsTXT, service+" "+key+"="+value, now)
+	value = clean(strings.Trim(value, "()"))
+	if value == "" {
+		return
+	}
+	switch key {
+	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
+		r.claim(d, claim{source: obsTXT, rule: statedModel, value: key + "=" + value, model: value, at: now})
+	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
+		r.claim(d, claim{source: obsTXT, rule: announceRule, value: key + "=" + value, vendor: value, vdb: 12, at: now})
+	}
+}
+
+var statedModel = &rule{row: row{src: obsTXT, mdb: 15}}
+
+func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
+	switch f.Type {
+	case "solicit", "request", "confirm", "renew", "rebind", "information-request":
+	default:
+		return
+	}
+	if d == nil {
+		return
+	}
+	name, _, _ := strings.Cut(f.FQDN, ".")
+	d.addHostname(clean(name))
+	r.observe(d, obsHostname, name, now)
+	r.observe(d, obsVendorClass, f.VendorClass, now)
+	r.observe(d, obsMUD, f.MUDURL, now)
+}
+
+// observeServe weighs a port that a device answers on, with its protocol where the bytes told it.
+func (r *Registry) observeServe(d *Device, s Serve) {
+	r.observe(d, obsServe, s.label(), s.Last)
+}
+
+func (s *Serve) label() string {
+	var b strings.Builder
+	b.WriteString(s.Proto)
+	b.WriteByte('/')
+	b.WriteString(strconv.Itoa(int(s.Port)))
+	if s.App != "" {
+		b.WriteByte(' ')
+		b.WriteString(s.App)
+	}
+	return b.String()
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// end resolves one end of a session. heard says that the end has sent something: only then may it become a device, so
+// that a scan of empty addresses makes none.
+func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Device {
+	mac := e.MAC
+	// Some captures carry one MAC on both ends: it says nothing.
+	if mac == other.MAC {
+		mac = packet.MAC{}
+	}
+	if mac.IsGroup() {
+		return nil
+	}
+	if isUnspecified(e.Addr) {
+		return r.byLink(mac, heard, now)
+	}
+	if !isHost(e.Addr) {
+		return nil
+	}
+	if !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
+		r.external(e.Addr, mac, other, now)
+		return nil
+	}
+	return r.internalEnd(e.Addr, mac, e.TTL, heard, now)
+}
+
+// ownAddress reports whether an address outside the internal ranges is known to belong to the station with that MAC:
+// bound by Neighbour Discovery, made from the MAC, or held by a MAC that was declared.
+func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
+	if mac.IsZero() {
+		return false
+	}
+	if b := r.bindings[a]; b != nil && b.strong && b.mac == mac {
+		return true
+	}
+	return fromMAC(a, mac) || r.watchMAC[mac]
+}
+
+// external notes that an address from outside stands behind mac, which makes mac a router. Only sessions with an internal
+// host on the other side count, so that a device that forges its source addresses in a flood does not vanish behind them.
+func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoint, now int64) {
+	if !r.InternalAddr(other.Addr) || !isHost(other.Addr) {
+		return
+	}
+	l := r.linkOf(mac)
+	if l == nil || l.router {
+		return
+	}
+	// A host without a router advertisement in sight may well hold a few global IPv6 addresses of its own.
+	if !a.Is4() && !l.forwards(a) {
+		return
+	}
+	r.becomeRouter(l, now)
+}
+
+func (r *Registry) internalEnd(a packet.Addr, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
+	b := r.bindings[a]
+	if !heard {
+		return r.unheard(a, b)
+	}
+	if b != nil && b.fresh(now) && (b.mac == mac || b.strong || mac.IsZero() || b.mac.IsZero()) {
+		return r.held(a, b, mac, now)
+	}
+	l := r.linkOf(mac)
+	if l == nil || l.router {
+		return r.behind(a, now)
+	}
+	if b != nil && b.fresh(now) {
+		// Another MAC carries an address that its holder still uses: both sides of a router are in view.
+		if l.forwards(a) {
+			r.becomeRouter(l, now)
+		}
+		return b.dev
+	}
+	if routedTTL(ttl) {
+		if l.forwards(a) {
+			r.becomeRouter(l, now)
+		}
+		return r.behind(a, now)
+	}
+	return r.local(a, l, false, now)
+}
+
+// held confirms a binding, and learns from a second MAC that carries it.
+func (r *Registry) held(a packet.Addr, b *binding, mac packet.MAC, now int64) *Device {
+	b.last = max(b.last, now)
+	l := r.links[mac]
+	if b.mac != mac && !b.mac.IsZero() && l == nil {
+		l = r.linkOf(mac)
+	}
+	if l != nil && !l.router && b.mac != mac && !b.mac.IsZero() && l.forwards(a) {
+		r.becomeRouter(l, now)
+	}
+	return b.dev
+}
+
+// unheard gives a device that was only spoken to: one that is known, or one that was declared.
+func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
+	if b != nil {
+		return b.dev
+	}
+	if name := r.namedIP[a]; name != "" {
+		return r.byKey[name]
+	}
+	return nil
+}
+
+// local makes the station behind l the holder of an address.
+func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device {
+	if l.note(a, now) && !r.watchMAC[l.mac] {
+		r.becomeRouter(l, now)
+		if !strong || l.proxy {
+			return r.behind(a, now)
+		}
+	}
+	if name := r.namedIP[a]; name != "" {
+		return r.namedHolder(name, a, l, strong, now)
+	}
+	d := r.station(l, now)
+	if r.watched(a) {
+		r.declare(d)
+	}
+	r.bind(a, d, l.mac, strong, now)
+	return d
+}
+
+// namedHolder gives the device that the inventory names by its address, whatever MAC it has.
+func (r *Registry) namedHolder(name string, a packet.Addr, l *link, strong bool, now int64) *Device {
+	d := r.byKey[name]
+	if d == nil && l.dev != nil && len(l.dev.IPs) == 0 && !l.dev.Declared {
+		d = l.dev // known from DHCP before it had its address
+		r.rekey(d, name)
+	}
+	if d == nil {
+		d = r.create(name, now)
+	}
+	r.declare(d)
+	if d.MAC != l.mac {
+		r.setMAC(d, l, now)
+	}
+	r.bind(a, d, l.mac, strong, now)
+	return d
+}
+
+// station gives the device that has the MAC of l.
+func (r *Registry) station(l *link, now int64) *Device {
+	if l.dev != nil {
+		return l.dev
+	}
+	key, named := "mac:"+l.mac.String(), false
+	if name := r.namedMAC[l.mac]; name != "" {
+		key, named = name, true
+	}
+	d := r.byKey[key]
+	if d == nil {
+		d = r.create(key, now)
+	}
+	if named || r.watchMAC[l.mac] {
+		r.declare(d)
+	}
+	r.setMAC(d, l, now)
+	return d
+}
+
+func (r *Registry) setMAC(d *Device, l *link, now int64) {
+	if old := r.links[d.MAC]; old != nil && old.dev == d {
+		old.dev = nil
+	}
+	d.MAC, d.RandomMAC, d.Router = l.mac, l.mac.IsLocal(), l.router
+	d.Version++
+	l.dev = d
+	m := enrich.MakerOf(l.mac)
+	d.MACKind = m.Kind
+	if m.Name != "" {
+		r.observeMaker(d, m, now)
+	}
+	if d.RandomMAC && !virtualRouter(l.mac) {
+		r.observe(d, obsRandomMAC, "locally administered", now)
+	}
+}
+
+// byLink gives the device of a MAC that has no address yet (DHCP from 0.0.0.0).
+func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
+	l := r.linkOf(mac)
+	if l == nil {
+		return nil
+	}
+	if !heard || l.router {
+		return l.dev
+	}
+	return r.station(l, now)
+}
+
+// behind gives the device that is known by its address alone.
+func (r *Registry) behind(a packet.Addr, now int64) *Device {
+	key := r.namedIP[a]
+	if key == "" {
+		key = "ip:" + a.Netip().String() + "@" + r.cfg.Site
+	}
+	d := r.byKey[key]
+	if d == nil {
+		d = r.create(key, now)
+		if r.namedIP[a] != "" || r.watched(a) {
+			r.declare(d)
+		}
+	}
+	r.bind(a, d, packet.MAC{}, false, now)
+	return d
+}
+
+// declare marks a device that the operator named, and keeps it from being the first to go.
+func (r *Registry) declare(d *Device) {
+	if !d.Declared {
+		d.Declared = true
+		d.Version++
+		r.touch(d, true)
+	}
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+)
+
+// Link notes an ARP or Neighbour Discovery message and gives the device that sent it, nil if it is none of ours.
+func (r *Registry) Link(f dissect.Fact, now int64) *Device {
+	var d *Device
+	switch f := f.(type) {
+	case *dissect.ARPMessage:
+		d = r.arp(f, now)
+	case *dissect.NDMessage:
+		d = r.nd(f, now)
+	}
+	if d != nil {
+		d.LastSeen = max(d.LastSeen, now)
+		r.touch(d, now-d.FirstSeen > keepTraffic)
+	}
+	return d
+}
+
+func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
+	mac := packet.MAC(m.SenderMAC)
+	// A sender inside that is not the sender of the frame is proxied or forged: it binds nothing (RFC 826, D38).
+	if packet.MAC(m.EtherSrc) != mac && !packet.MAC(m.EtherSrc).IsZero() {
+		return r.byLink(packet.MAC(m.EtherSrc), true, now)
+	}
+	if m.Probe || !m.SenderIP.IsValid() || m.SenderIP.IsUnspecified() {
+		return r.byLink(mac, true, now)
+	}
+	return r.strong(m.SenderIP, mac, now)
+}
+
+// nd reads the bindings that a message of RFC 4861 gives: a solicitation or router advertisement of its source, a neighbour
+// advertisement of its target. A router advertisement also tells which prefixes are on the link.
+func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
+	mac := packet.MAC(m.SourceLink)
+	a := m.Src
+	switch m.Type {
+	case 134:
+		r.onLink(m.Prefixes)
+	case 136:
+		mac, a = packet.MAC(m.TargetLink), m.Target
+	}
+	if mac.IsZero() {
+		mac = packet.MAC(m.EtherSrc)
+	}
+	if mac != packet.MAC(m.EtherSrc) || !a.IsValid() || a.IsUnspecified() {
+		return r.byLink(packet.MAC(m.EtherSrc), true, now)
+	}
+	return r.strong(a, mac, now)
+}
+
+// onLink takes prefixes that a router announces as part of the watched network, a few at most: anybody can announce.
+func (r *Registry) onLink(prefixes []netip.Prefix) {
+	for _, p := range prefixes {
+		if p.Bits() < 48 || !p.Addr().Is6() || r.internal.Contains(p.Addr()) || r.announced >= maxAnnounced {
+			continue
+		}
+		r.announced++
+		r.internal.Insert(p.Masked())
+	}
+}
+
+const maxAnnounced = 16
+
+// strong binds an address to a MAC by the word of ARP, Neighbour Discovery or DHCP.
+func (r *Registry) strong(ip netip.Addr, mac packet.MAC, now int64) *Device {
+	a := packet.AddrOf(ip.Unmap())
+	l := r.linkOf(mac)
+	if l == nil || !isHost(a) {
+		return nil
+	}
+	if b := r.bindings[a]; b != nil && b.strong && b.mac == mac {
+		b.last = now
+		return b.dev
+	}
+	if l.proxy {
+		return r.behind(a, now)
+	}
+	return r.local(a, l, true, now)
+}
+
+// dhcp notes what a client says of itself and the address that it is given (RFC 2131).
+func (r *Registry) dhcp(m *dissect.DHCPMessage, now int64) {
+	mac := packet.MAC(m.ClientMAC)
+	switch m.Type {
+	case "ack":
+		if m.YourIP.IsValid() && !m.YourIP.IsUnspecified() {
+			r.strong(m.YourIP, mac, now)
+		}
+		return
+	case "offer", "nak":
+		return
+	}
+	l := r.linkOf(mac)
+	if l == nil || l.router {
+		return
+	}
+	d := r.station(l, now)
+	d.addHostname(clean(m.Hostname))
+	r.observe(d, obsHostname, m.Hostname, now)
+	r.observe(d, obsVendorClass, m.VendorClass, now)
+	r.observe(d, obsMUD, m.MUDURL, now)
+	r.observe(d, obsParamList, paramList(m.ParamList), now)
+}
+
+// paramList gives option 55 as decimal numbers with commas.
+func paramList(opts []byte) string {
+	if len(opts) == 0 || len(opts) > 64 {
+		return ""
+	}
+	var b strings.Builder
+	for i, o := range opts {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(int(o)))
+	}
+	return b.String()
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+	"slices"
+
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+const (
+	protoICMP  = 1
+	protoTCP   = 6
+	protoUDP   = 17
+	protoICMP6 = 58
+)
+
+// Session resolves the two ends of a session and notes what the step says about them. An end is nil when it is external, a
+// group, or an internal address from which nothing was ever heard: whether an address without a device is external is told by
+// Internal. v must not be nil; app may be.
+func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
+	initiator = r.end(&v.Initiator, &v.Responder, true, now)
+	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
+	if initiator == responder && initiator != nil && !isUnspecified(v.Initiator.Addr) && v.Initiator.Addr != v.Responder.Addr {
+		// Both ends behind one MAC that is not yet known for a router.
+		initiator, responder = r.apart(v, now)
+	}
+	if initiator != nil {
+		r.heard(initiator, step, v, now)
+		if step == Opened {
+			originate(initiator, v)
+		}
+	}
+	if responder != nil && v.Packets[session.In] > 0 {
+		r.heard(responder, step, v, now)
+		if step != Opened && step != Progress {
+			r.serve(responder, v, app)
+		}
+	}
+	return initiator, responder
+}
+
+// apart separates two addresses that talk to each other through one MAC: no host speaks to itself over the wire.
+func (r *Registry) apart(v *session.View, now int64) (initiator, responder *Device) {
+	if l := r.links[v.Initiator.MAC]; l != nil && !l.router && v.Initiator.MAC == v.Responder.MAC {
+		r.becomeRouter(l, now)
+	}
+	initiator = r.end(&v.Initiator, &v.Responder, true, now)
+	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
+	return initiator, responder
+}
+
+func (r *Registry) heard(d *Device, step Step, v *session.View, now int64) {
+	if t := max(v.End, v.Start); t > d.LastSeen {
+		d.LastSeen = t
+	}
+	if day := now / dayNs; day > d.lastDay {
+		d.lastDay = day
+		d.ObservedDays++
+	}
+	r.touch(d, step == Opened && v.Start > d.FirstSeen)
+	if step == Opened {
+		d.addVLANs(v.VLANs[:v.NumVLANs])
+	}
+}
+
+func (d *Device) addVLANs(ids []uint16) {
+	for _, id := range ids {
+		if len(d.VLANs) < MaxVLANs && !slices.Contains(d.VLANs, id) {
+			d.VLANs = append(d.VLANs, id)
+			slices.Sort(d.VLANs)
+			d.Version++
+		}
+	}
+}
+
+// originate notes that a device opened a session of its own.
+func originate(d *Device, v *session.View) {
+	if !v.Opened() || GroupDestination(v) || Infrastructure(v) {
+		return
+	}
+	if d.FirstOrigination == 0 {
+		d.FirstOrigination = v.Start
+	}
+	d.LastOrigination = max(d.LastOrigination, v.Start)
+	d.Originated++
+}
+
+// Infrastructure reports whether a session is of the kind that every host needs to be on a network at all, by its port
+// alone: names, time, addresses, logging, discovery. Whether its server may be used is for the contract to say.
+func Infrastructure(v *session.View) bool {
+	p := v.Responder.Port
+	switch v.Proto {
+	case protoTCP:
+		return p == 53
+	case protoUDP:
+		switch p {
+		case 53, 67, 68, 123, 137, 138, 514, 546, 547, 1900, 3702, 5353, 5355:
+			return true
+		}
+		return false
+	case protoICMP:
+		return v.ICMPType != 8
+	case protoICMP6:
+		return v.ICMPType != 128
+	}
+	return v.Proto == 2 // IGMP
+}
+
+// serve notes that a device answered on a port.
+func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
+	if !serves(v, app) || GroupDestination(v) {
+		return
+	}
+	s := Serve{Port: v.Responder.Port, Proto: "tcp", External: !r.InternalAddr(v.Initiator.Addr),
+		First: v.Start, Last: max(v.End, v.Start), addr: v.Responder.Addr}
+	if v.Proto == protoUDP {
+		s.Proto = "udp"
+	}
+	if app != nil {
+		s.App = app.Name
+	}
+	before := d.ServesOn(s.Port, s.Proto)
+	known := before != nil && before.App == s.App
+	d.addServe(s)
+	if !known {
+		r.observeServe(d, s)
+	}
+}
+
+// serves reports whether a session shows that its responder offers a service. The side of a UDP session that happened to
+// speak second, between high ports, offers none.
+func serves(v *session.View, app *fingerprint.App) bool {
+	switch v.Proto {
+	case protoTCP:
+		return v.Answered() && v.Basis != session.BasisFirstPacket
+	case protoUDP:
+		if v.Responder.Port == 68 || v.Responder.Port == 546 || v.Packets[session.In] == 0 {
+			return false
+		}
+		return v.Responder.Port < 1024 || app != nil && app.Name != "" && v.Responder.Port < 49152
+	}
+	return false
+}
+
+func (d *Device) addServe(s Serve) {
+	i, found := slices.BinarySearchFunc(d.Serves, s, func(a, b Serve) int {
+		if a.Port != b.Port {
+			return int(a.Port) - int(b.Port)
+		}
+		return int(a.Proto[0]) - int(b.Proto[0])
+	})
+	if !found {
+		if len(d.Serves) < MaxServes {
+			d.Serves = slices.Insert(d.Serves, i, s)
+		}
+		return
+	}
+	x := &d.Serves[i]
+	if s.App != "" {
+		x.App = s.App
+	}
+	x.External = x.External || s.External
+	x.First, x.Last = min(x.First, s.First), max(x.Last, s.Last)
+}
+
+func (d *Device) dropIP(a netip.Addr) {
+	if i := slices.Index(d.IPs, a); i >= 0 {
+		d.IPs = slices.Delete(d.IPs, i, i+1)
+		d.Version++
+	}
+}
+
+func (d *Device) addHostname(name string) {
+	if name == "" || len(d.Hostnames) >= MaxHostnames || slices.Contains(d.Hostnames, name) {
+		return
+	}
+	d.Hostnames = append(d.Hostnames, name)
+	d.Version++
+}
+
+// forgetTraffic drops what was concluded from traffic that was not the device's own.
+func (d *Device) forgetTraffic() {
+	d.FirstOrigination, d.LastOrigination, d.Originated = 0, 0, 0
+	d.Hostnames, d.pulls, d.names = nil, nil, 0
+	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source != obsVendor && c.source != obsRandomMAC })
+}
+
+// pulled notes an RTSP server that a device got a stream from, and gives how many there are.
+func (d *Device) pulled(a packet.Addr) int {
+	if len(d.pulls) < maxPulls && !slices.Contains(d.pulls, a) {
+		d.pulls = append(d.pulls, a)
+	}
+	return len(d.pulls)
+}
+
+const maxPulls = 8
