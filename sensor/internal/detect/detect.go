@@ -5,6 +5,8 @@
 package detect
 
 import (
+	"net/netip"
+
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
@@ -68,6 +70,9 @@ type Context struct {
 	Names   *enrich.Names
 	Quality Quality
 	Emit    func(*Finding)
+
+	judged    contract.Verdict // of judgedKey, so that a session is judged once for all detectors
+	judgedKey judgedKey
 }
 
 // Rule describes a detector to the reader of an alert and of the documentation.
@@ -168,4 +173,10 @@ type Finding struct {
 	Broken         string // contract entry that was broken
 	Recommendation string
 	Count          int // how many observations this stands for, at least 1
+
+	// DeviceAddr is the address of Device in what was seen; the zero value leaves it to the device. A finding without
+	// Device is about the sensor itself, or about a network in which the peer's targets are no devices of ours.
+	DeviceAddr  netip.Addr
+	Continues   bool // the same observation seen further on (answered, ended): it does not count again
+	Maintenance bool // it happened in a maintenance window of Device
 }

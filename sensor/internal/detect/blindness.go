@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+
+	"stillwatch/sensor/internal/session"
+)
+
+// BlindnessParams are the parameters of D41.
+type BlindnessParams struct {
+	OneWayShare   float64 `yaml:"one_way_share"`  // of TCP sessions of which one direction is never seen
+	GapShareWarn  float64 `yaml:"gap_share_warn"` // of acknowledged bytes that were not captured
+	GapShareBad   float64 `yaml:"gap_share_bad"`
+	DupShare      float64 `yaml:"dup_share"`  // of frames that are there twice
+	LossRatio     float64 `yaml:"loss_ratio"` // of frames that were dropped before they were read
+	MinSessions   int     `yaml:"min_sessions"`
+	WindowSeconds int     `yaml:"window_seconds"`
+}
+
+// DefaultBlindnessParams gives the defaults of D41.
+func DefaultBlindnessParams() BlindnessParams {
+	return BlindnessParams{OneWayShare: 0.05, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, MinSessions: 50, WindowSeconds: 300}
+}
+
+// blindness is D41: the sensor sees too little to be believed. It is about the sensor, so its findings have no device; and
+// it sets the share of one-way sessions that other detectors look at before they conclude from both directions.
+type blindness struct {
+	p        BlindnessParams
+	from     int64 // start of the window
+	sessions int
+	oneWay   int
+}
+
+func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
+
+func (b *blindness) Rule() Rule { return ruleBlindness() }
+
+func (b *blindness) Observe(e *Event, c *Context) {
+	if e.Kind != SessionEnded || e.Session.Proto != protoTCP {
+		return
+	}
+	b.sessions++
+	if e.Session.State == session.OneWay {
+		b.oneWay++
+	}
+}
+
+func (b *blindness) Tick(now int64, c *Context) {
+	if b.from == 0 {
+		b.from = now
+	}
+	if now-b.from < int64(b.p.WindowSeconds)*second {
+		return
+	}
+	if b.sessions >= b.p.MinSessions {
+		c.Quality.OneWayShare = float64(b.oneWay) / float64(b.sessions)
+		c.Quality.OneWay = c.Quality.OneWayShare > b.p.OneWayShare
+		if c.Quality.OneWay {
+			c.Emit(b.finding(now, "one_way", c.Quality.OneWayShare, b.p.OneWayShare, Medium,
+				"of the TCP sessions show one direction only", "the mirror port copies one direction, or traffic takes another way back"))
+		}
+		b.sessions, b.oneWay = 0, 0
+	}
+	b.quality(now, c)
+	b.from = now
+}
+
+func (b *blindness) quality(now int64, c *Context) {
+	q := c.Quality
+	switch {
+	case q.GapShare > b.p.GapShareBad:
+		c.Emit(b.finding(now, "gaps", q.GapShare, b.p.GapShareBad, High, "of the acknowledged bytes were not captured", "the mirror port or the sensor is overloaded"))
+	case q.GapShare > b.p.GapShareWarn:
+		c.Emit(b.finding(now, "gaps", q.GapShare, b.p.GapShareWarn, Low, "of the acknowledged bytes were not captured", "the mirror port or the sensor is overloaded"))
+	}
+	if q.DupShare > b.p.DupShare {
+		c.Emit(b.finding(now, "duplicates", q.DupShare, b.p.DupShare, Low, "of the frames are there twice", "the same traffic is mirrored from two ports"))
+	}
+	if q.LossRatio > b.p.LossRatio {
+		c.Emit(b.finding(now, "loss", q.LossRatio, b.p.LossRatio, High, "of the frames were dropped before they were read", "the sensor is too slow for this port"))
+	}
+}
+
+func (b *blindness) finding(now int64, key string, share, limit float64, sev Severity, what, why string) *Finding {
+	return &Finding{
+		Rule: b.Rule(), Start: b.from, End: now, Key: key, WindowS: 6 * 60 * 60, Severity: sev, Count: 1,
+		Title: fmt.Sprintf("The sensor does not see everything: %.0f %% %s", 100*share, what),
+		Message: fmt.Sprintf("Expected: at most %.0f %%. Seen between %s and %s: %.1f %% %s; verdicts that need both directions are held back.",
+			100*limit, clock(b.from), clock(now), 100*share, what),
+		Reasons:        []Reason{{Code: key, Text: why, Weight: 0.5}, benign("the port was set up this way on purpose")},
+		Evidence:       []Evidence{{Kind: "quality", Summary: fmt.Sprintf("%.1f %% %s", 100*share, what), Data: map[string]any{"share": share, "limit": limit}}},
+		Recommendation: "Check the mirror session on the switch (both directions, no oversubscription), and the loss counters of the sensor.",
+	}
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// BruteForceParams are the parameters of D09.
+type BruteForceParams struct {
+	Failures         int     `yaml:"failures"`         // on one target …
+	WindowSeconds    int     `yaml:"window_seconds"`   // … within this time
+	SprayTargets     int     `yaml:"spray_targets"`    // targets on which one source fails within an hour
+	SpreadFailures   int     `yaml:"spread_failures"`  // failures on one target within an hour …
+	SpreadSources    int     `yaml:"spread_sources"`   // … from so many sources
+	SlowAllowance    float64 `yaml:"slow_allowance"`   // failures an hour that the slow test (CUSUM) forgives
+	SlowThreshold    float64 `yaml:"slow_threshold"`   // sum of the slow test that raises: 24 is reached by 30 failures in a day
+	BeforeSuccess    int     `yaml:"before_success"`   // failures before a success that make it a guessed password
+	MisconfigSpread  float64 `yaml:"misconfig_spread"` // coefficient of variation of the gaps below which it is a machine with a wrong password
+	MaxPairs         int     `yaml:"max_pairs"`        // pairs of source and target followed
+	MaxSourcesPerHit int     `yaml:"max_sources"`      // sources remembered per target, and targets per source
+}
+
+// DefaultBruteForceParams gives the defaults of D09.
+func DefaultBruteForceParams() BruteForceParams {
+	return BruteForceParams{Failures: 10, WindowSeconds: 600, SprayTargets: 5, SpreadFailures: 20, SpreadSources: 5,
+		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
+}
+
+const maxFailTimes = 64
+
+// bruteForce is D09: passwords are guessed: fast on one target, slowly, from many sources, or on many targets.
+type bruteForce struct {
+	p        BruteForceParams
+	pairs    *table[guessPair, guesses]
+	targets  *table[uint32, guessed]
+	sources  *table[packet.Addr, sprayer]
+	sessions *table[uint64, int] // cumulative failures of a session that were counted
+}
+
+type guessPair struct {
+	source packet.Addr
+	target uint32
+}
+
+// guesses is what one source did to one target.
+type guesses struct {
+	tally
+	times []int64
+	hint  string
+	mixed bool // more than one user name
+}
+
+// guessed is what all sources did to one target.
+type guessed struct {
+	tally
+	times []int64
+	hits  []hit // last failure by source
+	sum   float64
+	last  int64
+}
+
+type hit struct {
+	from packet.Addr
+	at   int64
+}
+
+// sprayer is what one source did to all targets.
+type sprayer struct {
+	tally
+	targets []sprayed
+	device  *device.Device
+}
+
+type sprayed struct {
+	id uint32
+	at int64
+}
+
+func newBruteForce(p BruteForceParams) *bruteForce {
+	return &bruteForce{p: p, pairs: newTable[guessPair, guesses](p.MaxPairs), targets: newTable[uint32, guessed](p.MaxPairs),
+		sources: newTable[packet.Addr, sprayer](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
+}
+
+func (b *bruteForce) Rule() Rule { return ruleBruteForce() }
+
+func (b *bruteForce) Tick(now int64, c *Context) {
+	b.pairs.expire(now - day)
+	b.targets.expire(now - 2*day)
+	b.sources.expire(now - day)
+	b.sessions.expire(now - day)
+}
+
+func (b *bruteForce) Observe(e *Event, c *Context) {
+	if e.Kind != SessionFact || e.Responder == nil {
+		return
+	}
+	in, ok := loginOf(e.Fact)
+	if !ok || in.inferred && (e.Session.Gap || c.Quality.OneWay) {
+		return
+	}
+	if n := b.fresh(e, c, in); n > 0 {
+		b.failed(e, c, in, n)
+	}
+	if in.result == dissect.OutcomeSuccess {
+		b.succeeded(e, c, in)
+	}
+}
+
+// fresh gives the failures that a fact adds. SSH tells them cumulatively, again and again.
+func (b *bruteForce) fresh(e *Event, c *Context, in login) int {
+	if !in.inferred {
+		if in.result == dissect.OutcomeFailure {
+			return 1
+		}
+		return 0
+	}
+	counted := b.sessions.put(e.Session.ID, c.Now)
+	n := min(in.failures-*counted, 1000)
+	*counted = max(*counted, in.failures)
+	return n
+}
+
+func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
+	src := e.Session.Initiator.Addr
+	p := b.pairs.put(guessPair{src, e.Responder.ID}, c.Now)
+	t := b.targets.put(e.Responder.ID, c.Now)
+	t.forget(c.Now, b.p.SlowAllowance)
+	for range n {
+		p.times = insertTime(p.times, c.Now, day, maxFailTimes)
+		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
+		p.add(c.Now, "")
+		t.add(c.Now, addr(&e.Session.Initiator, e.Session.V6).String())
+		t.sum++
+	}
+	if p.hint != "" && in.hint != p.hint {
+		p.mixed = true
+	}
+	p.hint = in.hint
+	t.hit(src, c.Now, b.p.MaxSourcesPerHit)
+	b.judge(e, c, in, p, t)
+	b.spray(e, c, in)
+}
+
+// forget lowers the sum of the slow test by what the passed time allows.
+func (t *guessed) forget(now int64, perHour float64) {
+	if t.last != 0 {
+		t.sum = max(0, t.sum-perHour*float64(now-t.last)/float64(hour))
+	}
+	t.last = now
+}
+
+func (t *guessed) hit(from packet.Addr, now int64, limit int) {
+	for i := range t.hits {
+		if t.hits[i].from == from {
+			t.hits[i].at = now
+			return
+		}
+	}
+	if len(t.hits) >= limit {
+		t.hits = slices.Delete(t.hits, 0, 1)
+	}
+	t.hits = append(t.hits, hit{from, now})
+}
+
+// sourcesSince counts the sources that failed since then.
+func (t *guessed) sourcesSince(then int64) int {
+	n := 0
+	for _, h := range t.hits {
+		if h.at >= then {
+			n++
+		}
+	}
+	return n
+}
+
+func since(times []int64, then int64) int {
+	n := 0
+	for _, at := range times {
+		if at >= then {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *bruteForce) judge(e *Event, c *Context, in login, p *guesses, t *guessed) {
+	now := c.Now
+	spread := t.sourcesSince(now-hour) >= b.p.SpreadSources && since(t.times, now-hour) >= b.p.SpreadFailures
+	fast := since(p.times, now-int64(b.p.WindowSeconds)*second) >= b.p.Failures
+	slow := t.sum >= b.p.SlowThreshold
+	switch {
+	case spread && grown(&t.tally):
+		c.Emit(b.guessing(e, c, in, &t.tally, "distributed"))
+	case spread:
+	case fast && b.misconfigured(e, c, p):
+		if grown(&p.tally) {
+			c.Emit(b.misconfig(e, c, in, p))
+		}
+	case fast && grown(&p.tally):
+		c.Emit(b.guessing(e, c, in, &p.tally, "fast"))
+	case slow && !fast && grown(&t.tally):
+		c.Emit(b.guessing(e, c, in, &t.tally, "slow"))
+	}
+}
+
+// grown reports whether a count has grown by half since it was told.
+func grown(t *tally) bool { return t.count-t.told > t.told/2 }
+
+// misconfigured recognises a machine of ours with a wrong password: one internal source, one user name, even gaps.
+func (b *bruteForce) misconfigured(e *Event, c *Context, p *guesses) bool {
+	if p.mixed || e.Initiator == nil || len(p.times) < b.p.Failures {
+		return false
+	}
+	mean, dev := gaps(p.times)
+	return mean >= float64(2*second) && dev <= b.p.MisconfigSpread*mean
+}
+
+// gaps gives mean and standard deviation of the gaps between rising times, in nanoseconds.
+func gaps(times []int64) (mean, dev float64) {
+	n := float64(len(times) - 1)
+	if n < 1 {
+		return 0, math.Inf(1)
+	}
+	mean = float64(times[len(times)-1]-times[0]) / n
+	var sum float64
+	for i := 1; i < len(times); i++ {
+		d := float64(times[i]-times[i-1]) - mean
+		sum += d * d
+	}
+	return mean, math.Sqrt(sum / n)
+}
+
+var guessKinds = map[string]string{
+	"fast":        "one source tries one password after another",
+	"slow":        "failures come slowly, but go on and on",
+	"distributed": "many sources fail on one target, each a few times",
+}
+
+func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how string) *Finding {
+	f := c.on(b.Rule(), e, session.In)
+	f.Key, f.Stage, f.Start = "guessing "+f.Peer.IP, StageGuessed, t.first
+	if how == "distributed" || how == "slow" {
+		f.Key = "guessing " + how
+		f.Entities = append(f.Entities, ipEntities(t.peers)...)
+	}
+	x, source := c.Book.Expect(e.Responder, c.Now)
+	f.Severity = Medium
+	if strict(x, source) && (x >= contract.ServerOnly || f.Peer.External) {
+		f.Severity = High
+	}
+	f.Count = t.take()
+	d := label(e.Responder)
+	f.Title = fmt.Sprintf("Passwords of %s are guessed over %s", d, in.protocol)
+	f.Message = fmt.Sprintf("Expected of %s: a failed login now and then. Seen: %d failed logins over %s since %s, the last from %s (%s).",
+		d, t.count, in.protocol, clock(t.first), peerLabel(f.Peer), guessKinds[how])
+	f.Reasons = []Reason{{Code: how, Text: guessKinds[how], Weight: 0.5},
+		benign("a recorder or a script of yours has a wrong or an old password")}
+	f.Evidence = []Evidence{{Kind: "failures", Summary: fmt.Sprintf("%d failed logins", t.count), Data: map[string]any{
+		"failures": t.count, "protocol": in.protocol, "inferred": in.inferred}}}
+	f.Recommendation = "Block the source; check that the device locks out after failures and has no default password."
+	return f
+}
+
+func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Finding {
+	f := b.guessing(e, c, in, &p.tally, "fast")
+	mean, _ := gaps(p.times)
+	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
+	f.Title = fmt.Sprintf("%s logs in to %s with a wrong password", peerLabel(f.Peer), label(e.Responder))
+	f.Reasons = []Reason{{Code: "misconfiguration", Text: fmt.Sprintf("one source, one user name, evenly every %s", span(int64(mean))), Weight: -0.4},
+		benign("the password was changed on one side only")}
+	f.Recommendation = "Set the right password on the device that logs in."
+	return f
+}
+
+// spray looks at one source that fails on many targets within an hour.
+func (b *bruteForce) spray(e *Event, c *Context, in login) {
+	s := b.sources.put(e.Session.Initiator.Addr, c.Now)
+	s.targets = slices.DeleteFunc(s.targets, func(x sprayed) bool { return x.id == e.Responder.ID || x.at < c.Now-hour })
+	if len(s.targets) < b.p.MaxSourcesPerHit {
+		s.targets = append(s.targets, sprayed{e.Responder.ID, c.Now})
+	}
+	s.add(c.Now, addr(&e.Session.Responder, e.Session.V6).String())
+	if s.device == nil {
+		s.device = e.Responder
+	}
+	if len(s.targets) < b.p.SprayTargets || !grown(&s.tally) {
+		return
+	}
+	c.Emit(b.sprayFinding(e, c, in, s))
+}
+
+// sprayFinding is about the source if it is ours, else about the target that it tried first.
+func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *Finding {
+	f := c.on(b.Rule(), e, session.In)
+	who := peerLabel(f.Peer)
+	f.Key, f.Stage, f.Severity, f.Start, f.Count = "spray "+f.Peer.IP, StageGuessed, Medium, s.first, s.take()
+	f.Device = s.device
+	if e.Initiator != nil {
+		f.Device, f.DeviceAddr, f.Stage, f.Severity = e.Initiator, addr(&e.Session.Initiator, e.Session.V6), StageFanOut, High
+		f.Peer = nil
+	} else if e.Responder != s.device {
+		f.DeviceAddr = s.device.IP()
+	}
+	f.Title = fmt.Sprintf("%s tries passwords on %d devices", who, len(s.targets))
+	f.Message = fmt.Sprintf("Expected: a host logs in to the devices that it manages. Seen: since %s, %s failed %d times over %s on %s.",
+		clock(s.first), who, s.count, in.protocol, listing(s.peers, 8))
+	f.Reasons = []Reason{{Code: "spray", Text: fmt.Sprintf("failures on %d targets within an hour", len(s.targets)), Weight: 0.6},
+		benign("a management system was given a new password that the devices do not have yet")}
+	f.Entities = append(entities(f), ipEntities(s.peers)...)
+	f.Recommendation = "Find out what runs on the source; change the passwords that are the same on many devices."
+	return f
+}
+
+// succeeded tells of a login that follows failures of the same source: the password was guessed. Three mistakes of a
+// colleague look the same, so from inside it is critical only on a device that should be silent, or after many failures.
+func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
+	k := guessPair{e.Session.Initiator.Addr, e.Responder.ID}
+	p := b.pairs.get(k, c.Now)
+	if p == nil {
+		return
+	}
+	before := since(p.times, c.Now-day)
+	regular := b.misconfigured(e, c, p)
+	if before < b.p.BeforeSuccess {
+		return
+	}
+	f := c.on(b.Rule(), e, session.In)
+	x, source := c.Book.Expect(e.Responder, c.Now)
+	f.Severity = Medium
+	switch {
+	case regular:
+		f.Severity = Low
+	case f.Peer.External, strict(x, source) && x >= contract.ServerOnly, before >= b.p.Failures:
+		f.Severity = Critical
+	}
+	f.Key, f.Stage, f.Reliability, f.Start = "guessed "+f.Peer.IP, StageLogin, 0.95, p.first
+	d := label(e.Responder)
+	f.Title = fmt.Sprintf("A password of %s was guessed over %s", d, in.protocol)
+	f.Message = fmt.Sprintf("Expected of %s: no login after a row of failures. Seen: %s failed %d times since %s and was let in at %s over %s.",
+		d, peerLabel(f.Peer), p.count, clock(p.first), clock(c.Now), in.protocol)
+	f.Reasons = append([]Reason{{Code: "success_after_failures", Text: fmt.Sprintf("success after %d failures", before), Weight: 0.6}},
+		loginReasons(in, f.Peer.External)...)
+	f.Evidence = []Evidence{{Kind: "login", Summary: fmt.Sprintf("accepted after %d failures", before), Data: map[string]any{
+		"failures": before, "protocol": in.protocol, "inferred": in.inferred}}}
+	f.Recommendation = "Treat the device as taken over: isolate it, change its passwords, and look at what it opened since."
+	b.pairs.drop(k)
+	c.Emit(f)
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// CallbackParams are the parameters of D06.
+type CallbackParams struct {
+	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port …
+	WindowSeconds int `yaml:"window_seconds"` // … within this time
+	Hours         int `yaml:"hours"`          // or failed attempts in so many distinct hours
+	MaxTargets    int `yaml:"max_targets"`    // pairs of device and destination followed
+}
+
+// DefaultCallbackParams gives the defaults of D06.
+func DefaultCallbackParams() CallbackParams {
+	return CallbackParams{Attempts: 5, WindowSeconds: 600, Hours: 3, MaxTargets: 100_000}
+}
+
+// callback is D06: a device tries again and again to reach a port that does not answer, as an implant does whose control
+// server is gone. No test for regular intervals sees these: there is no session to time.
+type callback struct {
+	p     CallbackParams
+	pairs *table[target, callbackState]
+}
+
+type target struct {
+	device uint32
+	addr   packet.Addr
+	port   uint16
+}
+
+type callbackState struct {
+	times  []int64 // starts of failed sessions within the window, rising
+	hours  []int64 // distinct hours since the epoch, rising, at most Hours
+	fails  int     // since the last success
+	told   int     // fails when last told
+	refuse int     // of fails: refused
+	first  int64
+}
+
+func newCallback(p CallbackParams) *callback {
+	return &callback{p: p, pairs: newTable[target, callbackState](p.MaxTargets)}
+}
+
+func (k *callback) Rule() Rule { return ruleCallback() }
+
+func (k *callback) Tick(now int64, c *Context) { k.pairs.expire(now - 7*day) }
+
+func (k *callback) Observe(e *Event, c *Context) {
+	if e.Kind != SessionState && e.Kind != SessionEnded || e.Initiator == nil {
+		return
+	}
+	v := e.Session
+	if v.Proto != protoTCP || v.Basis != session.BasisSYN {
+		return
+	}
+	t := target{e.Initiator.ID, v.Responder.Addr, v.Responder.Port}
+	switch {
+	case v.Answered():
+		k.pairs.drop(t)
+	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+		k.failed(e, c, t)
+	}
+}
+
+func (k *callback) failed(e *Event, c *Context, t target) {
+	s := k.pairs.put(t, c.Now)
+	at := e.Session.Start
+	if s.fails == 0 || at < s.first {
+		s.first = at
+	}
+	s.fails++
+	if e.Session.State == session.Rejected {
+		s.refuse++
+	}
+	s.times = insertTime(s.times, at, int64(k.p.WindowSeconds)*second, max(k.p.Attempts, 1))
+	if h := at / hour; len(s.hours) < k.p.Hours && (len(s.hours) == 0 || h > s.hours[len(s.hours)-1]) {
+		s.hours = append(s.hours, h)
+	}
+	if len(s.times) < k.p.Attempts && len(s.hours) < k.p.Hours {
+		return
+	}
+	v := c.verdict(e)
+	if v.Infrastructure || v.Entry != "" {
+		return
+	}
+	f := k.finding(e, c, s, v)
+	f.Count, s.told = max(s.fails-s.told, 1), s.fails
+	c.Emit(f)
+}
+
+func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Verdict) *Finding {
+	f := c.on(k.Rule(), e, session.Out)
+	x, source := c.Book.Expect(e.Initiator, c.Now)
+	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
+	f.Start, f.Stage, f.Maintenance = s.first, StageOutbound, v.Maintenance
+	f.Severity = k.severity(f.Peer, x, source)
+	if !v.Allowed {
+		f.Broken = clean(v.Broken, 300)
+	}
+	who := label(e.Initiator)
+	f.Title = fmt.Sprintf("%s keeps calling %s without an answer", who, peerAt(f.Peer))
+	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: since %s it has tried %d times to open %s to %s; %d were refused, the rest not answered.",
+		who, expectation(x, source), clock(s.first), s.fails, service(e), peerLabel(f.Peer), s.refuse)
+	f.Reasons = []Reason{{Code: "failed_attempts", Text: fmt.Sprintf("%d failed attempts to one port since %s", s.fails, clock(s.first)), Weight: 0.5}}
+	if f.Peer.Name == "" {
+		f.Reasons = append(f.Reasons, Reason{Code: "no_name", Text: "the address was not looked up by name", Weight: 0.2})
+	}
+	f.Reasons = append(f.Reasons, benign("a recorder, a printer or a cloud service that the device knows is switched off"))
+	f.Evidence = []Evidence{{Kind: "attempts", Summary: fmt.Sprintf("%d attempts, %d refused", s.fails, s.refuse),
+		Data: map[string]any{"attempts": s.fails, "refused": s.refuse, "hours": len(s.hours)}}}
+	f.Recommendation = "Find out what the address was: an update server that is gone, or a control server that was taken down. Look for the program that calls it."
+	return f
+}
+
+// severity is high where silence is expected. Elsewhere a dead cloud service looks the same: medium to an address outside
+// that was never looked up by name, low otherwise.
+func (k *callback) severity(p *Peer, x contract.Expect, source string) Severity {
+	switch {
+	case strict(x, source):
+		return High
+	case p.External && p.Name == "", x >= contract.ServerOnly:
+		return Medium
+	}
+	return Low
+}
+
+// peerAt names the peer with its port.
+func peerAt(p *Peer) string {
+	a, err := netip.ParseAddr(p.IP)
+	if err != nil || p.Port == 0 {
+		return peerLabel(p)
+	}
+	if p.Name != "" {
+		return fmt.Sprintf("%s:%d", p.Name, p.Port)
+	}
+	return netip.AddrPortFrom(a, p.Port).String()
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"net/netip"
+	"strconv"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+const (
+	second = int64(1e9)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+
+	daySeconds  = 24 * 60 * 60
+	weekSeconds = 7 * daySeconds
+
+	protoICMP  = 1
+	protoTCP   = 6
+	protoUDP   = 17
+	protoICMP6 = 58
+)
+
+// addr gives the address of an end as it is written in records.
+func addr(e *session.Endpoint, v6 bool) netip.Addr {
+	if v6 {
+		return netip.AddrFrom16(e.Addr)
+	}
+	return e.Addr.Netip()
+}
+
+func protoName(p uint8) string {
+	switch p {
+	case protoICMP:
+		return "icmp"
+	case protoTCP:
+		return "tcp"
+	case protoUDP:
+		return "udp"
+	case protoICMP6:
+		return "icmp6"
+	case 132:
+		return "sctp"
+	}
+	return "protocol " + strconv.Itoa(int(p))
+}
+
+// unicast reports whether an end is one host: not a group, not everybody, not nobody.
+func unicast(e *session.Endpoint) bool {
+	a := &e.Addr
+	switch {
+	case e.MAC.IsGroup() || *a == packet.Addr{}:
+		return false
+	case a.Is4():
+		return a[12] != 0 && a[12] < 224
+	}
+	return a[0] != 0xff
+}
+
+// originated reports whether a device of ours was seen to open a unicast session: a SYN, the first datagram, an echo
+// request. A datagram from a service port to an ephemeral one is the answer to something that was not seen, and an ICMP
+// error is an answer as well.
+func originated(e *Event) bool {
+	v := e.Session
+	if e.Initiator == nil || !v.Opened() || !unicast(&v.Responder) {
+		return false
+	}
+	switch v.Proto {
+	case protoTCP:
+		return v.Basis != session.BasisPort
+	case protoICMP, protoICMP6:
+		return v.Basis == session.BasisRequest
+	case protoUDP:
+		return v.Basis == session.BasisQUICInitial || v.Initiator.Port >= 1024 || v.Responder.Port < 1024
+	}
+	return true
+}
+
+// judgedKey is all that the verdict on a session depends on.
+type judgedKey struct {
+	session              *session.View
+	app                  *fingerprint.App
+	initiator, responder *device.Device
+	name                 string
+	now                  int64
+}
+
+// verdict says what the contract of the initiator says of the session of e; it is asked once for all detectors.
+func (c *Context) verdict(e *Event) contract.Verdict {
+	if k := (judgedKey{e.Session, e.App, e.Initiator, e.Responder, e.ResponderName, c.Now}); c.judgedKey != k {
+		c.judgedKey = k
+		c.judged = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, e.ResponderName, e.Responder, c.Now)
+	}
+	return c.judged
+}
+
+// inbound says what the contract of the responder says of the session of e.
+func (c *Context) inbound(e *Event) contract.Verdict {
+	return c.Book.Judge(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
+}
+
+// external reports whether an end lies outside the watched network.
+func (c *Context) external(d *device.Device, a netip.Addr) bool {
+	return d == nil && !c.Devices.Internal(a)
+}
+
+// strict reports whether somebody has said, or seven days of watching have shown, that d opens nothing by itself.
+func strict(x contract.Expect, source string) bool {
+	return x != contract.Normal && source != contract.FromRole && source != contract.FromIdle
+}
+
+// serviceKey names a peer and its port: "198.51.100.1:443/tcp".
+func serviceKey(a netip.Addr, v *session.View) string {
+	if !v.HasPorts {
+		return a.String() + "/" + protoName(v.Proto)
+	}
+	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + protoName(v.Proto)
+}
+
+// on makes a finding about the session of e; dir says whether the device opened it (Out) or answered (In).
+func (c *Context) on(r Rule, e *Event, dir session.Dir) *Finding {
+	v := e.Session
+	self, other, mine, theirs := &v.Initiator, &v.Responder, e.Initiator, e.Responder
+	if dir == session.In {
+		self, other, mine, theirs = other, self, theirs, mine
+	}
+	p := &Peer{IP: addr(other, v.V6).String(), Device: theirs}
+	p.External = c.external(theirs, addr(other, v.V6))
+	if v.HasPorts && dir == session.Out {
+		p.Port = other.Port
+	}
+	if dir == session.Out && e.ResponderName != "" {
+		p.Name, p.NameSource = clean(e.ResponderName, 253), "dns"
+		if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI == e.ResponderName {
+			p.NameSource = "sni"
+		}
+	}
+	f := &Finding{
+		Rule: r, Device: mine, DeviceAddr: addr(self, v.V6), Peer: p, Session: v, App: e.App, Start: v.Start, End: v.End,
+		WindowS: daySeconds, Related: []string{session.CommunityID(v)}, Count: 1,
+	}
+	f.Entities = entities(f)
+	return f
+}
+
+// entities gives the search keys of a finding: both ends, their names and fingerprints.
+func entities(f *Finding) []string {
+	var out []string
+	add := func(kind, v string) {
+		if v != "" {
+			out = append(out, kind+":"+v)
+		}
+	}
+	if f.DeviceAddr.IsValid() {
+		add("ip", f.DeviceAddr.String())
+	}
+	if d := f.Device; d != nil {
+		add("device", d.Key)
+		if !d.MAC.IsZero() {
+			add("mac", d.MAC.String())
+		}
+	}
+	if p := f.Peer; p != nil {
+		add("ip", p.IP)
+		add("domain", p.Name)
+		if p.Device != nil {
+			add("device", p.Device.Key)
+		}
+	}
+	if f.App != nil {
+		add("ja4", f.App.JA4)
+		add("hassh", f.App.HASSH)
+	}
+	return out
+}
+
+// login is one statement of a session about a login: its result, and how it is known.
+type login struct {
+	protocol string
+	hint     string
+	result   dissect.Outcome
+	failures int  // cumulative within the session where inferred, else 1 per failure
+	inferred bool // from the sizes of encrypted packets
+	defaults bool // with a well-known default pair
+	clear    bool // the credentials went in clear
+}
+
+// loginOf reads a login from a fact; ok is false where the fact is about something else or says nothing.
+func loginOf(f dissect.Fact) (l login, ok bool) {
+	switch f := f.(type) {
+	case *dissect.SSHAuth:
+		return login{protocol: "ssh", result: f.Result, failures: f.Failures, inferred: true}, true
+	case *dissect.HTTPExchange:
+		l = login{"http", f.AuthUserHint, f.AuthResult, 0, false, f.DefaultCredentials, f.CleartextCredentials}
+	case *dissect.RTSPExchange:
+		l = login{"rtsp", f.AuthUserHint, f.AuthResult, 0, false, f.DefaultCredentials, f.CleartextCredentials}
+	case *dissect.Login:
+		l = login{f.Protocol, f.UserHint, f.Result, 0, false, f.DefaultCredentials, f.CleartextCredentials}
+	default:
+		return l, false
+	}
+	return l, l.result != dissect.OutcomeUnknown
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+)
+
+// ExposureParams are the parameters of D07.
+type ExposureParams struct {
+	Ports      []int `yaml:"ports"`       // admin ports: exposed to the outside on any device
+	WebPorts   []int `yaml:"web_ports"`   // ports that are an admin page on a camera or a declared device, and a web site elsewhere
+	MaxDevices int   `yaml:"max_devices"` // devices whose scanners are counted
+	MaxSources int   `yaml:"max_sources"` // scanners listed per device and day
+}
+
+// DefaultExposureParams gives the defaults of D07.
+func DefaultExposureParams() ExposureParams {
+	return ExposureParams{
+		Ports: []int{22, 23, 2323, 3389, 445, 5555, 8291, 554, 8000, 8899, 34567, 37777, 37810, 9000}, WebPorts: []int{80, 443},
+		MaxDevices: 50_000, MaxSources: 50,
+	}
+}
+
+// exposure is D07: an admin port answers to the outside, or is probed from there. Probes of all sources against one device
+// are one finding a day: whoever sends a million of them moves a counter.
+type exposure struct {
+	p      ExposureParams
+	probed *table[uint32, probes]
+}
+
+type probes struct {
+	dayStart int64
+	count    int
+	told     int
+	sources  []string // distinct, at most MaxSources, in the order of arrival
+	ports    []int    // distinct, at most MaxSources, in the order of arrival
+}
+
+func newExposure(p ExposureParams) *exposure {
+	return &exposure{p: p, probed: newTable[uint32, probes](p.MaxDevices)}
+}
+
+func (x *exposure) Rule() Rule { return ruleExposure() }
+
+func (x *exposure) Tick(now int64, c *Context) { x.probed.expire(now - 2*day) }
+
+func (x *exposure) Observe(e *Event, c *Context) {
+	if e.Kind != SessionState && e.Kind != SessionEnded || e.Responder == nil || e.Session.Proto != protoTCP {
+		return
+	}
+	v := e.Session
+	if !v.Opened() || v.Basis == session.BasisPort || !c.external(e.Initiator, addr(&v.Initiator, v.V6)) {
+		return
+	}
+	port := int(v.Responder.Port)
+	web := slices.Contains(x.p.WebPorts, port)
+	if !web && !slices.Contains(x.p.Ports, port) || !unicast(&v.Responder) {
+		return
+	}
+	switch {
+	case e.Kind == SessionState && v.State == session.Established:
+		x.exposed(e, c, web)
+	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+		x.probe(e, c)
+	}
+}
+
+func (x *exposure) exposed(e *Event, c *Context, web bool) {
+	verdict := c.inbound(e)
+	if verdict.Entry != "" || verdict.Infrastructure {
+		return
+	}
+	d := e.Responder
+	f := c.on(x.Rule(), e, session.In)
+	f.Key, f.WindowS, f.Standing, f.Stage = service(&Event{Session: e.Session}), weekSeconds, true, StageScanned
+	f.Severity = x.severity(d, c, web)
+	f.Title = fmt.Sprintf("%s answers on %s to the outside", label(d), f.Key)
+	f.Message = fmt.Sprintf("Expected of %s: no admin port that the outside can reach. Seen: at %s, %s from outside completed a handshake on %s.",
+		label(d), clock(e.Session.Start), f.Peer.IP, f.Key)
+	f.Reasons = []Reason{{Code: "handshake", Text: "the port answered a peer outside the network", Weight: 0.4},
+		benign("the source is an approved gateway, or the port is published on purpose: then the contract lacks an entry (direction in)")}
+	f.Recommendation = "Close the port towards the outside, or put it behind a gateway; change the password if it is a default."
+	c.Emit(f)
+}
+
+// severity is high where exposure is surely not meant: a camera, a recorder, a device that is expected to be silent or that the
+// inventory lists. A web page of some other device may be published on purpose.
+func (x *exposure) severity(d *device.Device, c *Context, web bool) Severity {
+	expect, source := c.Book.Expect(d, c.Now)
+	role := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
+	switch {
+	case expect != contract.Normal && strict(expect, source), role, c.Book.Entry(d) != nil:
+		return High
+	case web:
+		return Low
+	}
+	return Medium
+}
+
+func (x *exposure) probe(e *Event, c *Context) {
+	d := e.Responder
+	s := x.probed.put(d.ID, c.Now)
+	if s.count == 0 || c.Now-s.dayStart >= day {
+		*s = probes{dayStart: c.Now}
+	}
+	s.count++
+	src := addr(&e.Session.Initiator, e.Session.V6).String()
+	if len(s.sources) < x.p.MaxSources && !slices.Contains(s.sources, src) {
+		s.sources = append(s.sources, src)
+	}
+	if p := int(e.Session.Responder.Port); len(s.ports) < x.p.MaxSources && !slices.Contains(s.ports, p) {
+		s.ports = append(s.ports, p)
+	}
+	if s.count&(s.count-1) != 0 { // told at 1, 2, 4, 8 …
+		return
+	}
+	c.Emit(x.probesFinding(e, c, s))
+	s.told = s.count
+}
+
+func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
+	f := c.on(x.Rule(), e, session.In)
+	f.Key, f.Severity, f.Stage, f.Count, f.Start = "probes", Informational, StageScanned, s.count-s.told, min(s.dayStart, e.Session.Start)
+	f.Reliability = 0.1
+	ports := make([]string, len(s.ports))
+	for i, p := range s.ports {
+		ports[i] = strconv.Itoa(p)
+	}
+	f.Title = fmt.Sprintf("Admin ports of %s are probed from outside", label(e.Responder))
+	f.Message = fmt.Sprintf("Expected: nothing in particular, the Internet scans. Seen: %d probes from %d sources (%s) on the ports %s, none answered.",
+		s.count, len(s.sources), listing(s.sources, 5), listing(ports, 10))
+	f.Reasons = []Reason{{Code: "probes", Text: "unanswered connection attempts from outside", Weight: 0.1}, benign("it stays without an answer")}
+	f.Evidence = []Evidence{{Kind: "probes", Summary: fmt.Sprintf("%d probes from %d sources", s.count, len(s.sources)),
+		Data: map[string]any{"sources": slices.Clone(s.sources), "ports": slices.Clone(s.ports)}}}
+	for _, src := range s.sources {
+		f.Entities = append(f.Entities, "ip:"+src)
+	}
+	f.Recommendation = "None, unless one of the ports answers later."
+	return f
+}

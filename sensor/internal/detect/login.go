@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
+)
+
+// LoginParams are the parameters of D08.
+type LoginParams struct {
+	LearnHours          int     `yaml:"learn_hours"`          // how long a device is watched before an internal login host counts as never seen
+	InferredReliability float64 `yaml:"inferred_reliability"` // of results that are inferred from packet sizes
+	MaxHosts            int     `yaml:"max_hosts"`            // login hosts remembered per device
+	MaxDevices          int     `yaml:"max_devices"`          // devices whose login hosts are remembered
+}
+
+// DefaultLoginParams gives the defaults of D08.
+func DefaultLoginParams() LoginParams {
+	return LoginParams{LearnHours: 24, InferredReliability: 0.7, MaxHosts: 32, MaxDevices: 100_000}
+}
+
+// loginSuccess is D08: somebody from outside, or from an internal host that never did before, is let in.
+type loginSuccess struct {
+	p     LoginParams
+	hosts *table[uint32, loginHosts] // by device
+	told  *table[uint64, struct{}]   // sessions
+	start int64                      // first event of the run
+}
+
+type loginHosts struct{ addrs []netip.Addr }
+
+func newLoginSuccess(p LoginParams) *loginSuccess {
+	return &loginSuccess{p: p, hosts: newTable[uint32, loginHosts](p.MaxDevices), told: newTable[uint64, struct{}](p.MaxDevices)}
+}
+
+func (l *loginSuccess) Rule() Rule { return ruleLogin() }
+
+func (l *loginSuccess) Tick(now int64, c *Context) {}
+
+func (l *loginSuccess) Observe(e *Event, c *Context) {
+	if l.start == 0 {
+		l.start = e.Time
+	}
+	if e.Kind != SessionFact || e.Responder == nil {
+		return
+	}
+	in, ok := loginOf(e.Fact)
+	if !ok || in.result != dissect.OutcomeSuccess || l.told.get(e.Session.ID, c.Now) != nil {
+		return
+	}
+	// An inference from packet sizes needs a capture of both directions without a gap.
+	if in.inferred && (e.Session.Gap || c.Quality.OneWay) {
+		return
+	}
+	l.told.put(e.Session.ID, c.Now)
+	if v := c.inbound(e); v.Entry != "" {
+		return
+	}
+	from := addr(&e.Session.Initiator, e.Session.V6)
+	external := c.external(e.Initiator, from)
+	if !external && !l.neverSeen(e, c, from, in) {
+		return
+	}
+	c.Emit(l.finding(e, c, in, external))
+}
+
+// neverSeen reports whether an internal host logs in that is not known to. Without a list of admin hosts everything is new
+// in a short capture, so it says so only once the device and the network were watched for a while. Recorders and
+// platforms log in to cameras by themselves and are in no list of admin hosts: they are learned as well.
+func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login) bool {
+	h := l.hosts.put(e.Responder.ID, c.Now)
+	known := slices.Contains(h.addrs, from)
+	h.addrs = addDistinct(h.addrs, from, l.p.MaxHosts)
+	admin, listed := c.Book.AdminHost(from)
+	if admin || known {
+		return false
+	}
+	machine := in.protocol == "rtsp" || e.Initiator != nil && (e.Initiator.Role == device.NVR || e.Initiator.Role == device.VMS)
+	if listed && !machine {
+		return true
+	}
+	learn := int64(l.p.LearnHours) * hour
+	return c.Now-e.Responder.FirstSeen >= learn && c.Now-l.start >= learn
+}
+
+func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *Finding {
+	f := c.on(l.Rule(), e, session.In)
+	d := e.Responder
+	x, source := c.Book.Expect(d, c.Now)
+	f.Key = f.Peer.IP + " " + service(&Event{Session: e.Session})
+	f.Stage, f.Severity, f.Maintenance = StageLogin, l.severity(d, x, source, in, external), c.Book.Maintenance(d, c.Now)
+	if in.inferred {
+		f.Reliability = l.p.InferredReliability
+	}
+	f.Peer.FirstContact = true
+	where := map[bool]string{true: "outside", false: "an internal host that had not done so before"}[external]
+	f.Title = fmt.Sprintf("Login on %s from %s over %s", label(d), peerLabel(f.Peer), in.protocol)
+	f.Message = fmt.Sprintf("Expected of %s: logins from its administrators only. Seen: at %s a login over %s from %s (%s) on %s.",
+		label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
+	f.Reasons = loginReasons(in, external)
+	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
+		"protocol": in.protocol, "inferred": in.inferred, "default_credentials": in.defaults, "in_clear": in.clear}}}
+	f.Recommendation = "Ask whether this login was wanted. If not: change the credentials, and look at everything that the device opened afterwards."
+	return f
+}
+
+func loginReasons(in login, external bool) []Reason {
+	var rs []Reason
+	if in.inferred {
+		rs = append(rs, Reason{Code: "inferred", Text: "the result is inferred from the sizes of encrypted packets", Weight: 0.7})
+	} else {
+		rs = append(rs, Reason{Code: "explicit", Text: "the protocol says so in clear", Weight: 0.97})
+	}
+	if external {
+		rs = append(rs, Reason{Code: "external_peer", Text: "the login came from outside the network", Weight: 0.2})
+	}
+	if in.defaults {
+		rs = append(rs, Reason{Code: "default_credentials", Text: "with a well-known default name and password", Weight: 0.2})
+	}
+	return append(rs, benign("it is a jump host, a bastion or a new administrator: then the inventory lacks it"))
+}
+
+// severity is critical from outside on a device that is expected to be silent; an inferred result on a device of which nothing
+// is expected is medium.
+func (l *loginSuccess) severity(d *device.Device, x contract.Expect, source string, in login, external bool) Severity {
+	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
+	switch {
+	case external && (strict(x, source) || in.defaults):
+		return Critical
+	case external && (video || !in.inferred || d.Declared):
+		return High
+	case strict(x, source) && x >= contract.ServerOnly:
+		return High
+	case external, strict(x, source), d.Declared:
+		return Medium
+	}
+	return Low
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"strings"
+
+	"stillwatch/sensor/internal/device"
+)
+
+// NewDeviceParams are the parameters of D34.
+type NewDeviceParams struct {
+	LearnHours int      `yaml:"learn_hours"`  // nothing is new before so long
+	MaxPerHour int      `yaml:"max_per_hour"` // told one by one; what comes on top is told as one number
+	Zones      []string `yaml:"zones"`        // a zone with one of these in its name is for cameras: an unlisted device there is medium
+	MaxTold    int      `yaml:"max_told"`     // devices remembered as told
+}
+
+// DefaultNewDeviceParams gives the defaults of D34.
+func DefaultNewDeviceParams() NewDeviceParams {
+	return NewDeviceParams{LearnHours: 24, MaxPerHour: 50, Zones: []string{"camera", "cctv", "video"}, MaxTold: 100_000}
+}
+
+// newDevice is D34: a device that was never heard before. With an inventory an unlisted one in a zone for cameras is told at
+// once; anything else only after a day of listening, or everything would be new.
+type newDevice struct {
+	p         NewDeviceParams
+	start     int64
+	told      *table[uint32, struct{}]
+	hourStart int64
+	hourCount int
+}
+
+func newNewDevice(p NewDeviceParams) *newDevice {
+	return &newDevice{p: p, told: newTable[uint32, struct{}](p.MaxTold)}
+}
+
+func (n *newDevice) Rule() Rule { return ruleNewDevice() }
+
+func (n *newDevice) Tick(now int64, c *Context) { n.told.expire(now - 2*hour) }
+
+func (n *newDevice) Observe(e *Event, c *Context) {
+	if n.start == 0 {
+		n.start = e.Time
+	}
+	if e.Kind != SessionOpened && e.Kind != LinkFact {
+		return
+	}
+	n.look(e, c, e.Initiator)
+	n.look(e, c, e.Responder)
+}
+
+func (n *newDevice) look(e *Event, c *Context, d *device.Device) {
+	if d == nil || d.Declared || c.Now-d.FirstSeen > hour || n.told.get(d.ID, c.Now) != nil {
+		return
+	}
+	n.told.put(d.ID, c.Now)
+	zone := n.cameraZone(c, d)
+	if zone == "" && (c.Now-n.start < int64(n.p.LearnHours)*hour || d.FirstSeen-n.start < int64(n.p.LearnHours)*hour) {
+		return
+	}
+	if c.Book.Entry(d) != nil {
+		return
+	}
+	if c.Now-n.hourStart >= hour {
+		n.hourStart, n.hourCount = c.Now, 0
+	}
+	n.hourCount++
+	over := n.hourCount - n.p.MaxPerHour
+	switch {
+	case over <= 0:
+		c.Emit(n.finding(c, d, zone))
+	case over&(over-1) == 0:
+		c.Emit(n.flood(c, over))
+	}
+}
+
+// cameraZone gives the name of the zone for cameras in which an inventory would have to list the device.
+func (n *newDevice) cameraZone(c *Context, d *device.Device) string {
+	if !c.Book.HasInventory() {
+		return ""
+	}
+	zone := c.Book.Zone(d.IP())
+	for _, part := range n.p.Zones {
+		if part != "" && strings.Contains(strings.ToLower(zone), part) {
+			return zone
+		}
+	}
+	return ""
+}
+
+func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding {
+	f := &Finding{Rule: n.Rule(), Device: d, DeviceAddr: d.IP(), Start: d.FirstSeen, End: c.Now, Key: "new", WindowS: weekSeconds,
+		Severity: Informational, Standing: true, Count: 1}
+	where := "the network"
+	if zone != "" {
+		f.Severity, where = Medium, "the zone "+clean(zone, 80)
+	}
+	f.Entities = entities(f)
+	f.Title = fmt.Sprintf("New device in %s: %s", where, label(d))
+	f.Message = fmt.Sprintf("Expected in %s: the devices that are known. Seen: %s, first heard at %s.", where, label(d), clock(d.FirstSeen))
+	f.Reasons = []Reason{{Code: "first_seen", Text: "no device with this identity was heard before", Weight: 0.2}}
+	if d.RandomMAC {
+		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its hardware address is made up: phones change theirs, so it may be an old acquaintance", Weight: -0.1})
+	}
+	f.Reasons = append(f.Reasons, benign("it was bought or moved: then the inventory lacks it"))
+	f.Recommendation = "Find the port that it is plugged into, and its owner."
+	return f
+}
+
+// flood stands for the devices beyond the hourly number: made-up hardware addresses must not fill the list of alerts.
+func (n *newDevice) flood(c *Context, over int) *Finding {
+	f := &Finding{Rule: n.Rule(), Start: n.hourStart, End: c.Now, Key: "many new devices", WindowS: daySeconds, Severity: Low, Count: max(over/2, 1)}
+	f.Title = fmt.Sprintf("More than %d new devices within an hour", n.p.MaxPerHour)
+	f.Message = fmt.Sprintf("Expected: a few new devices a day. Seen: %d since %s; those beyond %d are not told one by one.",
+		n.p.MaxPerHour+over, clock(n.hourStart), n.p.MaxPerHour)
+	f.Reasons = []Reason{{Code: "flood", Text: "hardware addresses may be made up to fill tables", Weight: 0.3}, benign("a new network was connected to the mirror port")}
+	f.Recommendation = "Look at which switch port the addresses come from."
+	return f
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/session"
+)
+
+// OutboundParams are the parameters of D01.
+type OutboundParams struct {
+	MaxSessions int `yaml:"max_sessions"` // sessions outside their contract that are followed until they end
+}
+
+// DefaultOutboundParams gives the defaults of D01.
+func DefaultOutboundParams() OutboundParams { return OutboundParams{MaxSessions: 100_000} }
+
+// outbound is D01: a device of which silence is expected opens a session outside its contract. One finding is one peer
+// and port; how many of them a device may fill the list with is the alert manager's matter.
+type outbound struct {
+	p    OutboundParams
+	live *table[uint64, openedSession] // by session
+}
+
+type openedSession struct {
+	expect      contract.Expect
+	source      string
+	broken      string
+	answered    bool
+	maintenance bool
+}
+
+func newOutbound(p OutboundParams) *outbound {
+	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions)}
+}
+
+func (o *outbound) Rule() Rule { return ruleOutbound() }
+
+func (o *outbound) Tick(now int64, c *Context) {}
+
+func (o *outbound) Observe(e *Event, c *Context) {
+	switch e.Kind {
+	case SessionOpened:
+		o.opened(e, c)
+	case SessionState, SessionEnded:
+		o.goesOn(e, c)
+	}
+}
+
+func (o *outbound) opened(e *Event, c *Context) {
+	if !originated(e) {
+		return
+	}
+	x, source := c.Book.Expect(e.Initiator, c.Now)
+	if x == contract.Normal {
+		return
+	}
+	v := c.verdict(e)
+	if v.Allowed {
+		return
+	}
+	s := o.live.put(e.Session.ID, c.Now)
+	*s = openedSession{x, source, v.Broken, e.Session.Answered(), v.Maintenance}
+	c.Emit(o.finding(e, c, *s))
+}
+
+// goesOn tells that the peer answered, and at the end how much was carried. What is learned later (the name in a TLS hello,
+// the application) may show that the contract allowed the session after all: then it is told no further.
+func (o *outbound) goesOn(e *Event, c *Context) {
+	s := o.live.get(e.Session.ID, c.Now)
+	if s == nil {
+		return
+	}
+	ended := e.Kind == SessionEnded
+	fresh := e.Session.Answered() && !s.answered
+	if ended {
+		o.live.drop(e.Session.ID)
+	}
+	if !fresh && !ended || e.Initiator == nil || c.verdict(e).Allowed {
+		return
+	}
+	s.answered = e.Session.Answered()
+	f := o.finding(e, c, *s)
+	f.Continues = true
+	c.Emit(f)
+}
+
+func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
+	f := c.on(o.Rule(), e, session.Out)
+	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
+	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, clean(s.broken, 300), s.maintenance
+	who, to := label(e.Initiator), peerLabel(f.Peer)
+	f.Title = fmt.Sprintf("%s opened %s to %s", who, service(e), to)
+	answer := "was not answered"
+	if s.answered {
+		answer = "was answered, and has carried " + traffic(e.Session)
+	}
+	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: at %s it opened %s to %s, which %s.",
+		who, expectation(s.expect, s.source), clock(e.Session.Start), service(e), to, answer)
+	f.Reasons = o.reasons(f.Peer, s)
+	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
+		Data: map[string]any{"basis": e.Session.Basis.String()}}}
+	f.Recommendation = "Find out which process opened it. If the session is wanted, add it to the contract of the device; " +
+		"if not, isolate the device and keep its memory."
+	return f
+}
+
+// severity is medium for an attempt and high once it was answered. Where only the role or idleness speaks for silence, an
+// answered session to an internal peer is no more than medium, and by role alone nothing is: cameras talk to clouds.
+func (s openedSession) severity(p *Peer) Severity {
+	switch {
+	case !s.answered && s.source == contract.FromRole:
+		return Low
+	case !s.answered, s.source == contract.FromRole, s.source == contract.FromIdle && !p.External:
+		return Medium
+	}
+	return High
+}
+
+func (o *outbound) reasons(p *Peer, s openedSession) []Reason {
+	rs := []Reason{{Code: "expected_" + s.expect.String(), Text: "the device is expected to " + expectation(s.expect, s.source), Weight: 0.5}}
+	if s.answered {
+		rs = append(rs, Reason{Code: "answered", Text: "the peer answered", Weight: 0.3})
+	}
+	if p.External {
+		rs = append(rs, Reason{Code: "external_peer", Text: "the peer is outside the network", Weight: 0.1})
+	}
+	if p.Name == "" {
+		rs = append(rs, Reason{Code: "no_name", Text: "the address was not looked up by name", Weight: 0.1})
+	}
+	return append(rs, benign("it is an update, a monitoring agent or a cloud service that the owner knows: then the contract lacks an entry"))
+}

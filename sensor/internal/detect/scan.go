@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"slices"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// ScanParams are the parameters of D13.
+type ScanParams struct {
+	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that fail in a row, less those that succeed: sequential test with θ 0.8 and 0.2
+	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed …
+	WindowSeconds int   `yaml:"window_seconds"` // … within this time
+	SilentHosts   int   `yaml:"silent_hosts"`   // the same for a device that is expected to be silent
+	OutsideHosts  int   `yaml:"outside_hosts"`  // hosts of ours that an outside source failed on within an hour
+	Ports         int   `yaml:"ports"`          // distinct ports of one host that failed within the window
+	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for …
+	ARPSeconds    int   `yaml:"arp_seconds"`    // … within this time
+	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts sent an echo request …
+	PingSeconds   int   `yaml:"ping_seconds"`   // … within this time
+	CameraPorts   []int `yaml:"camera_ports"`   // a recorder or platform may look for cameras on these
+	MaxSources    int   `yaml:"max_sources"`    // sources followed
+	MaxPairs      int   `yaml:"max_pairs"`      // pairs of source and host followed
+}
+
+// DefaultScanParams gives the defaults of D13.
+func DefaultScanParams() ScanParams {
+	return ScanParams{WalkFailures: 4, Hosts: 10, WindowSeconds: 300, SilentHosts: 4, OutsideHosts: 5, Ports: 8, ARPTargets: 10, ARPSeconds: 10,
+		PingTargets: 5, PingSeconds: 60, CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
+}
+
+// Bounds of what is kept of one source or one pair.
+const (
+	maxScanTimes = 64
+	maxScanPorts = 64
+)
+
+// scan is D13: a source looks for hosts or ports. Connections count by their outcome, as a threshold random walk over first
+// contacts; ARP and echo requests by their number.
+type scan struct {
+	p       ScanParams
+	sources *table[packet.Addr, scanner]
+	pairs   *table[scanPair, scanned]
+	arps    *table[packet.MAC, sweep]
+	pings   *table[packet.Addr, sweep]
+}
+
+type scanPair struct{ from, to packet.Addr }
+
+// scanner is what is kept of one source: the walk, and the times at which distinct hosts failed it.
+type scanner struct {
+	tally
+	walk   int
+	fails  []int64
+	target *device.Device // the first of ours, for sources that are not
+}
+
+// scanned is what is kept of one source and one host.
+type scanned struct {
+	tally
+	known    bool  // the first contact has counted
+	lastFail int64 // 0: none
+	ports    []portFail
+}
+
+type portFail struct {
+	port uint16
+	at   int64
+}
+
+func newScan(p ScanParams) *scan {
+	return &scan{p: p, sources: newTable[packet.Addr, scanner](p.MaxSources), pairs: newTable[scanPair, scanned](p.MaxPairs),
+		arps: newTable[packet.MAC, sweep](p.MaxSources), pings: newTable[packet.Addr, sweep](p.MaxSources)}
+}
+
+func (s *scan) Rule() Rule { return ruleScan() }
+
+func (s *scan) Tick(now int64, c *Context) {
+	s.sources.expire(now - day)
+	s.pairs.expire(now - 2*hour)
+	s.arps.expire(now - day)
+	s.pings.expire(now - day)
+}
+
+func (s *scan) Observe(e *Event, c *Context) {
+	switch e.Kind {
+	case SessionOpened:
+		s.ping(e, c)
+	case SessionState, SessionEnded:
+		s.outcome(e, c)
+	case LinkFact:
+		if f, ok := e.Fact.(*dissect.ARPMessage); ok {
+			s.arp(e, c, f)
+		}
+	}
+}
+
+// outcome counts how a connection attempt ended. Only sessions whose SYN was seen count, so that the answers to SYNs with a
+// forged source (backscatter) make nobody a scanner.
+func (s *scan) outcome(e *Event, c *Context) {
+	v := e.Session
+	if v.Proto != protoTCP || v.Basis != session.BasisSYN || !unicast(&v.Responder) {
+		return
+	}
+	switch {
+	case e.Kind == SessionState && v.State == session.Established:
+		s.succeeded(e, c)
+	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+		s.failed(e, c)
+	}
+}
+
+func (s *scan) succeeded(e *Event, c *Context) {
+	p := s.pairs.put(scanPair{e.Session.Initiator.Addr, e.Session.Responder.Addr}, c.Now)
+	if p.known {
+		return
+	}
+	p.known = true
+	src := s.sources.put(e.Session.Initiator.Addr, c.Now)
+	src.walk = max(src.walk-1, -s.p.WalkFailures)
+}
+
+func (s *scan) failed(e *Event, c *Context) {
+	if e.Initiator != nil && s.wanted(e, c) {
+		return
+	}
+	v := e.Session
+	window := int64(s.p.WindowSeconds) * second
+	p := s.pairs.put(scanPair{v.Initiator.Addr, v.Responder.Addr}, c.Now)
+	src := s.sources.put(v.Initiator.Addr, c.Now)
+	if !p.known {
+		p.known = true
+		src.walk = min(src.walk+1, 4*s.p.WalkFailures)
+	}
+	if p.lastFail == 0 || v.Start-p.lastFail > window {
+		src.fails = insertTime(src.fails, v.Start, hour, maxScanTimes)
+		src.add(v.Start, addr(&v.Responder, v.V6).String())
+	}
+	p.lastFail = max(p.lastFail, v.Start)
+	if src.target == nil {
+		src.target = e.Responder
+	}
+	if s.vertical(e, p, window) && grown(&p.tally) {
+		c.Emit(s.portFinding(e, c, p))
+	}
+	if s.horizontal(e, c, src, window) && grown(&src.tally) {
+		c.Emit(s.hostFinding(e, c, src))
+	}
+}
+
+// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains.
+func (s *scan) wanted(e *Event, c *Context) bool {
+	d := e.Initiator
+	if d.Role == device.NVR || d.Role == device.VMS {
+		if slices.Contains(s.p.CameraPorts, int(e.Session.Responder.Port)) {
+			return true
+		}
+	}
+	v := c.verdict(e)
+	return v.Infrastructure || v.Entry != ""
+}
+
+// vertical notes a failed port and reports whether enough distinct ones failed within the window.
+func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
+	v := e.Session
+	port := v.Responder.Port
+	p.ports = slices.DeleteFunc(p.ports, func(x portFail) bool { return x.port == port || x.at < v.Start-window })
+	if len(p.ports) >= maxScanPorts {
+		p.ports = slices.Delete(p.ports, 0, 1)
+	}
+	p.ports = append(p.ports, portFail{port, v.Start})
+	p.add(v.Start, "")
+	return len(p.ports) >= s.p.Ports
+}
+
+// horizontal applies the walk and the numbers of hosts: the fewer the less is expected of the source.
+func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool {
+	if src.walk < s.p.WalkFailures {
+		return false
+	}
+	newest := src.fails[len(src.fails)-1]
+	recent := since(src.fails, newest-window)
+	if e.Initiator == nil {
+		return since(src.fails, newest-hour) >= s.p.OutsideHosts
+	}
+	if x, source := c.Book.Expect(e.Initiator, c.Now); strict(x, source) && x >= contract.ServerOnly {
+		return recent >= s.p.SilentHosts
+	}
+	return recent >= s.p.Hosts || since(src.fails, newest-hour) >= 2*s.p.Hosts
+}
+
+// sweep is the recent requests of one source to distinct targets.
+type sweep struct {
+	tally
+	seen []sweptTarget
+}
+
+type sweptTarget struct {
+	to packet.Addr
+	at int64
+}
+
+// note adds a request and reports whether at least need distinct targets were asked within the window.
+func (w *sweep) note(to packet.Addr, text string, at, window int64, need int) bool {
+	w.seen = slices.DeleteFunc(w.seen, func(x sweptTarget) bool { return x.to == to || x.at < at-window })
+	if len(w.seen) >= max(need, maxScanTimes) {
+		w.seen = slices.Delete(w.seen, 0, 1)
+	}
+	w.seen = append(w.seen, sweptTarget{to, at})
+	w.add(at, text)
+	return len(w.seen) >= need && grown(&w.tally)
+}
+
+func (s *scan) ping(e *Event, c *Context) {
+	v := e.Session
+	echo := v.Proto == protoICMP && v.ICMPType == 8 || v.Proto == protoICMP6 && v.ICMPType == 128
+	if !echo || v.Basis != session.BasisRequest {
+		return
+	}
+	w := s.pings.put(v.Initiator.Addr, c.Now)
+	if !w.note(v.Responder.Addr, addr(&v.Responder, v.V6).String(), v.Start, int64(s.p.PingSeconds)*second, s.p.PingTargets) {
+		return
+	}
+	if e.Initiator == nil && e.Responder == nil {
+		return
+	}
+	c.Emit(s.pingFinding(e, c, w))
+}
+
+// arp counts the addresses that a host asks for. A host that announces itself or looks whether an address is free asks for
+// its own.
+func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
+	if !f.Request || f.Gratuitous || f.Probe || !f.TargetIP.IsValid() {
+		return
+	}
+	w := s.arps.put(f.SenderMAC, c.Now)
+	if !w.note(packet.AddrOf(f.TargetIP), f.TargetIP.String(), e.Time, int64(s.p.ARPSeconds)*second, s.p.ARPTargets) {
+		return
+	}
+	d := e.Initiator
+	if d == nil {
+		d = c.Devices.ByMAC(f.SenderMAC)
+	}
+	if d == nil {
+		d = c.Devices.ByIP(f.SenderIP)
+	}
+	if d != nil {
+		c.Emit(s.arpFinding(e, c, d, f, w))
+	}
+}

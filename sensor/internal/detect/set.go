@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import "fmt"
+
+// Config says how the detectors are to be set up. The zero value gives all detectors with their defaults.
+type Config struct {
+	// Enabled tells whether a rule is wanted; nil means all are.
+	Enabled func(rule string) bool
+	// Params overwrites what the operator has set in the parameters of a rule, a pointer to a struct with yaml tags that
+	// holds the defaults; nil leaves the defaults.
+	Params func(rule string, into any) error
+}
+
+// Parameters gives the parameters of each rule with their defaults, as pointers to structs with yaml tags.
+func Parameters() map[string]any {
+	m := map[string]any{}
+	for _, m1 := range makers() {
+		m[m1.id] = m1.defaults()
+	}
+	return m
+}
+
+// maker ties a rule to its parameters and its detector.
+type maker struct {
+	id       string
+	defaults func() any
+	build    func(params any) Detector
+}
+
+func entry[P any, D Detector](r Rule, defaults func() P, build func(P) D) maker {
+	return maker{r.ID, func() any { p := defaults(); return &p }, func(p any) Detector { return build(*p.(*P)) }}
+}
+
+// makers lists the detectors in the order of their rules.
+func makers() []maker {
+	return []maker{
+		entry(ruleOutbound(), DefaultOutboundParams, newOutbound),
+		entry(ruleWake(), DefaultWakeParams, newWake),
+		entry(ruleRole(), DefaultRoleParams, newRole),
+		entry(ruleCallback(), DefaultCallbackParams, newCallback),
+		entry(ruleExposure(), DefaultExposureParams, newExposure),
+		entry(ruleLogin(), DefaultLoginParams, newLoginSuccess),
+		entry(ruleBruteForce(), DefaultBruteForceParams, newBruteForce),
+		entry(ruleScan(), DefaultScanParams, newScan),
+		entry(ruleMirai(), DefaultMiraiParams, newMirai),
+		entry(ruleUpload(), DefaultUploadParams, newUpload),
+		entry(ruleNewDevice(), DefaultNewDeviceParams, newNewDevice),
+		entry(ruleBlindness(), DefaultBlindnessParams, newBlindness),
+	}
+}
+
+// New gives the detectors in the order of their rules. The error names the rule whose parameters are wrong.
+func New(cfg Config) ([]Detector, error) {
+	var out []Detector
+	for _, m := range makers() {
+		if cfg.Enabled != nil && !cfg.Enabled(m.id) {
+			continue
+		}
+		p := m.defaults()
+		if cfg.Params != nil {
+			if err := cfg.Params(m.id, p); err != nil {
+				return nil, fmt.Errorf("parameters of %s: %w", m.id, err)
+			}
+		}
+		out = append(out, m.build(p))
+	}
+	return out, nil
+}

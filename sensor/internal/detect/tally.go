@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import "slices"
+
+// maxListed bounds the lists of peers that a finding carries.
+const maxListed = 50
+
+// tally counts what recurs and says when it is worth telling again: at 1, 2, 4, 8 …, so that a flood costs a logarithm.
+type tally struct {
+	count, told int
+	first       int64
+	peers       []string // distinct, in the order of arrival, at most maxListed
+}
+
+// add counts one observation of peer and reports whether it is due to be told.
+func (t *tally) add(at int64, peer string) bool {
+	if t.count == 0 || at < t.first {
+		t.first = at
+	}
+	t.count++
+	t.peers = addDistinct(t.peers, peer, maxListed)
+	return t.count&(t.count-1) == 0
+}
+
+// take gives the observations since it was last told.
+func (t *tally) take() int {
+	n := t.count - t.told
+	t.told = t.count
+	return n
+}
+
+func addDistinct[T comparable](list []T, v T, limit int) []T {
+	if len(list) >= limit || slices.Contains(list, v) {
+		return list
+	}
+	return append(list, v)
+}
+
+// ipEntities gives the search keys of addresses.
+func ipEntities(addrs []string) []string {
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		out[i] = "ip:" + a
+	}
+	return out
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+)
+
+// clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
+// is longer than limit runes is cut.
+func clean(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n++; n > limit {
+			b.WriteString("…")
+			break
+		}
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029 {
+			r = unicode.ReplacementChar
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Named reports whether the key of a device is a name of the inventory rather than an address.
+func named(d *device.Device) bool {
+	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
+}
+
+// label names a device to a person: its name in the inventory, or its role with its address.
+func label(d *device.Device) string {
+	if d == nil {
+		return "the network"
+	}
+	if named(d) {
+		return clean(d.Key, 80)
+	}
+	what := "device"
+	if d.Role != device.Unknown {
+		what = strings.ReplaceAll(d.Role.String(), "_", " ")
+	}
+	if d.Vendor != "" {
+		what = clean(d.Vendor, 40) + " " + what
+	}
+	if ip := d.IP(); ip.IsValid() {
+		return what + " " + ip.String()
+	}
+	if !d.MAC.IsZero() {
+		return what + " " + d.MAC.String()
+	}
+	return what + " " + clean(d.Key, 80)
+}
+
+// peerLabel names the other side: "relay.example.net (198.51.100.23)".
+func peerLabel(p *Peer) string {
+	switch {
+	case p == nil:
+		return "an unknown peer"
+	case p.Device != nil:
+		if l := label(p.Device); !strings.Contains(l, p.IP) {
+			return l + " (" + p.IP + ")"
+		}
+		return label(p.Device)
+	case p.Name != "":
+		return p.Name + " (" + p.IP + ")"
+	}
+	return p.IP
+}
+
+// service names a port and its protocol, with the application if that is known: "443/tcp (tls)".
+func service(e *Event) string {
+	v := e.Session
+	s := protoName(v.Proto)
+	if v.HasPorts {
+		s = strconv.Itoa(int(v.Responder.Port)) + "/" + s
+	}
+	if e.App != nil && e.App.Name != "" {
+		s += " (" + clean(e.App.Name, 20) + ")"
+	}
+	return s
+}
+
+func clock(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// span says how long something took, in the two largest units.
+func span(ns int64) string {
+	switch s := ns / second; {
+	case s < 60:
+		return strconv.FormatInt(max(s, 0), 10) + " s"
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	case s < daySeconds:
+		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+	default:
+		return fmt.Sprintf("%d d %d h", s/daySeconds, s/3600%24)
+	}
+}
+
+// size writes bytes in decimal units.
+func size(n uint64) string {
+	switch {
+	case n < 1000:
+		return strconv.FormatUint(n, 10) + " B"
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
+
+// traffic tells what a session carried so far.
+func traffic(v *session.View) string {
+	return fmt.Sprintf("%s out and %s in", size(v.PayloadBytes[session.Out]), size(v.PayloadBytes[session.In]))
+}
+
+// expectation says in words what is expected of a device, and who says so.
+func expectation(x contract.Expect, source string) string {
+	s := map[contract.Expect]string{
+		contract.Silent:     "open nothing but infrastructure",
+		contract.ServerOnly: "answer, and open nothing but infrastructure",
+		contract.Allowlist:  "open only what its contract lists",
+		contract.Normal:     "behave as before",
+	}[x]
+	switch source {
+	case contract.FromInventory:
+		return s + " (inventory)"
+	case contract.FromRole:
+		return s + " (by its role)"
+	case contract.FromIdle:
+		return s + " (it has been idle)"
+	case contract.FromLearned:
+		return s + " (learned)"
+	}
+	return s
+}
+
+// benign is the reason that says what would make a finding harmless.
+func benign(text string) Reason { return Reason{Code: "benign_if", Text: text} }
+
+// listing joins at most n items and says how many more there are.
+func listing(items []string, n int) string {
+	if len(items) <= n {
+		return strings.Join(items, ", ")
+	}
+	return strings.Join(items[:n], ", ") + fmt.Sprintf(" and %d more", len(items)-n)
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+)
+
+// UploadParams are the parameters of D18.
+type UploadParams struct {
+	Bytes          int64   `yaml:"bytes"`           // payload to one outside peer within 24 hours
+	RatioBytes     int64   `yaml:"ratio_bytes"`     // from here on the ratio counts as well
+	Ratio          float64 `yaml:"ratio"`           // out divided by in
+	BaselineDays   int     `yaml:"baseline_days"`   // days after which the device's own maximum counts
+	BaselineFactor float64 `yaml:"baseline_factor"` // times the greatest daily upload to one peer so far
+	MaxPeers       int     `yaml:"max_peers"`       // pairs of device and peer followed
+	MaxSessions    int     `yaml:"max_sessions"`    // live sessions followed
+}
+
+// DefaultUploadParams gives the defaults of D18.
+func DefaultUploadParams() UploadParams {
+	return UploadParams{Bytes: 20_000_000, RatioBytes: 5_000_000, Ratio: 5, BaselineDays: 7, BaselineFactor: 3, MaxPeers: 50_000, MaxSessions: 200_000}
+}
+
+// maxBaselineDays bounds the daily maxima that are remembered.
+const maxBaselineDays = 28
+
+// upload is D18: a device carries much out of the network. Peers are keyed by name, so that the many addresses of one cloud
+// are one peer.
+type upload struct {
+	p        UploadParams
+	sessions *table[uint64, carried]
+	peers    *table[uploadPeer, volume]
+	devices  *table[uint32, baseline]
+}
+
+type carried struct{ out, in uint64 } // of a session, as far as it was counted
+
+type uploadPeer struct {
+	device uint32
+	key    string
+}
+
+// volume is what went to one peer, in the hours of the last day.
+type volume struct {
+	out, in [24]uint64
+	hour    int64 // of the newest bucket, since the epoch
+	told    uint64
+	first   int64
+}
+
+// baseline is the greatest daily upload of a device to one peer, over the last days.
+type baseline struct {
+	day   int64
+	today uint64
+	past  []uint64
+}
+
+func newUpload(p UploadParams) *upload {
+	return &upload{p, newTable[uint64, carried](p.MaxSessions), newTable[uploadPeer, volume](p.MaxPeers), newTable[uint32, baseline](p.MaxPeers)}
+}
+
+func (u *upload) Rule() Rule { return ruleUpload() }
+
+func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
+
+func (u *upload) Observe(e *Event, c *Context) {
+	if e.Kind != SessionProgress && e.Kind != SessionEnded || e.Session.PayloadBytes == [2]uint64{} {
+		return
+	}
+	v := e.Session
+	d, peer, dir := e.Initiator, &v.Responder, session.Out
+	if d == nil {
+		d, peer, dir = e.Responder, &v.Initiator, session.In
+	}
+	if d == nil || !unicast(peer) || e.Initiator != nil && e.Responder != nil || !c.external(nil, addr(peer, v.V6)) {
+		return
+	}
+	out, in := u.delta(e, c, dir)
+	if out == 0 && in == 0 {
+		return
+	}
+	u.count(e, c, d, dir, out, in)
+}
+
+// delta gives what the session has carried since it was last counted, as the device sees it.
+func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
+	v := e.Session
+	s := u.sessions.put(v.ID, c.Now)
+	now := carried{v.PayloadBytes[dir], v.PayloadBytes[1-dir]}
+	out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
+	*s = now
+	if e.Kind == SessionEnded {
+		u.sessions.drop(v.ID)
+	}
+	return out, in
+}
+
+func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, out, in uint64) {
+	key := peerKey(e, dir)
+	w := u.peers.put(uploadPeer{d.ID, key}, c.Now)
+	w.move(c.Now / hour)
+	if w.first == 0 {
+		w.first = e.Session.Start
+	}
+	at := (c.Now/hour%24 + 24) % 24
+	w.out[at] += out
+	w.in[at] += in
+	sumOut, sumIn := w.sums()
+	limit := u.limit(c, d, sumOut)
+	much := sumOut > limit
+	skewed := sumOut >= uint64(u.p.RatioBytes) && float64(sumOut) >= u.p.Ratio*float64(sumIn)
+	if !much && !skewed || sumOut < 2*w.told {
+		return
+	}
+	v := c.inbound(e)
+	if dir == session.Out {
+		v = c.verdict(e)
+	}
+	if v.Entry != "" || v.Infrastructure {
+		return
+	}
+	w.told = sumOut
+	c.Emit(u.finding(c.on(u.Rule(), e, dir), c, d, v, w, key, sumOut, sumIn, much))
+}
+
+// peerKey names the other end: by its name if it has one, else by its address.
+func peerKey(e *Event, dir session.Dir) string {
+	v := e.Session
+	if dir == session.In {
+		return addr(&v.Initiator, v.V6).String()
+	}
+	if e.ResponderName != "" {
+		return clean(e.ResponderName, 253)
+	}
+	return addr(&v.Responder, v.V6).String()
+}
+
+// move empties the buckets of the hours that have passed.
+func (w *volume) move(h int64) {
+	if w.hour == 0 || h-w.hour >= 24 {
+		*w = volume{hour: h}
+		return
+	}
+	for w.hour < h {
+		w.hour++
+		i := (w.hour%24 + 24) % 24
+		w.out[i], w.in[i] = 0, 0
+	}
+}
+
+func (w *volume) sums() (out, in uint64) {
+	for i := range w.out {
+		out += w.out[i]
+		in += w.in[i]
+	}
+	return out, in
+}
+
+// limit is the greater of the parameter and, once enough days were seen, a multiple of the device's own greatest day.
+func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
+	b := u.devices.put(d.ID, c.Now)
+	if today := c.Now / day; b.day != today {
+		if b.day != 0 {
+			b.past = append(b.past, b.today)
+			b.past = b.past[max(0, len(b.past)-maxBaselineDays):]
+		}
+		b.day, b.today = today, 0
+	}
+	b.today = max(b.today, out)
+	limit := uint64(max(u.p.Bytes, 0))
+	if len(b.past) >= u.p.BaselineDays {
+		for _, x := range b.past {
+			limit = max(limit, uint64(u.p.BaselineFactor*float64(x)))
+		}
+	}
+	return limit
+}
+
+func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, key string, out, in uint64, much bool) *Finding {
+	x, source := c.Book.Expect(d, c.Now)
+	f.Key, f.Stage, f.Start, f.Maintenance, f.Broken = key, StageOutbound, w.first, v.Maintenance, clean(v.Broken, 300)
+	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
+	switch {
+	case strict(x, source):
+		f.Severity = High
+	case video && much:
+		f.Severity = Medium
+	default:
+		f.Severity = Low
+	}
+	f.Title = fmt.Sprintf("%s has sent %s to %s", label(d), size(out), peerLabel(f.Peer))
+	f.Message = fmt.Sprintf("Expected of %s: to %s, and no upload beyond %s a day to one peer. Seen: %s out and %s in with %s within a day, since %s.",
+		label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
+	f.Reasons = []Reason{{Code: "upload", Text: size(out) + " to one peer outside within a day", Weight: 0.5}}
+	if float64(out) >= u.p.Ratio*float64(in) {
+		f.Reasons = append(f.Reasons, Reason{Code: "ratio", Text: fmt.Sprintf("at least %.0f times as much out as in", u.p.Ratio), Weight: 0.2})
+	}
+	f.Reasons = append(f.Reasons, benign("it is a recording in a cloud or a backup that the owner has ordered"))
+	f.Evidence = []Evidence{{Kind: "volume", Summary: size(out) + " out, " + size(in) + " in", Data: map[string]any{"bytes_out": out, "bytes_in": in}}}
+	f.Recommendation = "Find out what is sent and to whom the peer belongs; if it is not wanted, block it and look at how the device was reached before."
+	return f
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
+)
+
+// WakeParams are the parameters of D02.
+type WakeParams struct {
+	IdleDays        int `yaml:"idle_days"`         // days without an origination after which one is told
+	RebootSeconds   int `yaml:"reboot_seconds"`    // how long after a boot pattern an origination counts as part of it
+	InfraPerHour    int `yaml:"infra_per_hour"`    // infrastructure sessions an hour of a device that is expected to be silent
+	MaxDevices      int `yaml:"max_devices"`       // devices followed
+	BootSignsNeeded int `yaml:"boot_signs_needed"` // of DHCP, ARP announcement, NTP: how many make a boot
+}
+
+// DefaultWakeParams gives the defaults of D02.
+func DefaultWakeParams() WakeParams {
+	return WakeParams{IdleDays: 7, RebootSeconds: 120, InfraPerHour: 300, MaxDevices: 100_000, BootSignsNeeded: 2}
+}
+
+// wake is D02: a device that has opened nothing for days opens something, or uses names and time far beyond its budget:
+// control sessions have been hidden among thousands of DNS and NTP exchanges.
+type wake struct {
+	p       WakeParams
+	devices *table[uint32, wakeState] // by device ID
+}
+
+type wakeState struct {
+	last      int64    // last origination outside infrastructure
+	signs     [3]int64 // last DHCP request, ARP announcement, NTP request
+	hourStart int64
+	infra     int // infrastructure sessions since hourStart
+}
+
+func newWake(p WakeParams) *wake {
+	return &wake{p: p, devices: newTable[uint32, wakeState](p.MaxDevices)}
+}
+
+func (w *wake) Rule() Rule { return ruleWake() }
+
+func (w *wake) Tick(now int64, c *Context) {}
+
+func (w *wake) Observe(e *Event, c *Context) {
+	switch e.Kind {
+	case SessionOpened:
+		if originated(e) {
+			w.opened(e, c)
+		}
+	case SessionFact, LinkFact:
+		w.sign(e, c)
+	}
+}
+
+// sign notes what a booting device does: ask for an address, announce it, ask the time.
+func (w *wake) sign(e *Event, c *Context) {
+	d, kind := e.Initiator, 0
+	switch f := e.Fact.(type) {
+	case *dissect.DHCPMessage:
+		if f.Type != "discover" && f.Type != "request" {
+			return
+		}
+		d = c.Devices.ByMAC(f.ClientMAC)
+	case *dissect.ARPMessage:
+		if !f.Gratuitous && !f.Probe {
+			return
+		}
+		d, kind = c.Devices.ByMAC(f.SenderMAC), 1
+	case *dissect.NTPMessage:
+		if f.Mode != 3 {
+			return
+		}
+		kind = 2
+	default:
+		return
+	}
+	if d != nil {
+		w.devices.put(d.ID, c.Now).signs[kind] = c.Now
+	}
+}
+
+func (w *wake) opened(e *Event, c *Context) {
+	d := e.Initiator
+	v := c.verdict(e)
+	s := w.devices.put(d.ID, c.Now)
+	if v.Infrastructure {
+		w.budget(e, c, s)
+		return
+	}
+	since := s.last
+	if since == 0 {
+		since = d.FirstSeen
+	}
+	s.last = c.Now
+	quiet := e.Session.Start - since
+	if quiet < int64(w.p.IdleDays)*day {
+		return
+	}
+	c.Emit(w.woke(e, c, s, quiet, v))
+}
+
+func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.Verdict) *Finding {
+	f := c.on(w.Rule(), e, session.Out)
+	x, source := c.Book.Expect(e.Initiator, c.Now)
+	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, clean(v.Broken, 300)
+	f.Severity = Medium
+	if strict(x, source) && !v.Allowed {
+		f.Severity = High
+	}
+	who := label(e.Initiator)
+	f.Title = fmt.Sprintf("%s woke after %s of silence", who, span(quiet))
+	f.Message = fmt.Sprintf("Expected of %s: nothing, it had opened no session outside infrastructure for %s. Seen: at %s it opened %s to %s.",
+		who, span(quiet), clock(e.Session.Start), service(e), peerLabel(f.Peer))
+	f.Reasons = []Reason{{Code: "idle", Text: "idle for " + span(quiet), Weight: 0.5}}
+	if w.rebooted(s, c.Now) {
+		f.Severity = Low
+		f.Reasons = append(f.Reasons, Reason{Code: "reboot", Text: "it had just booted: it asked for an address or announced it", Weight: -0.3})
+	}
+	if v.Allowed {
+		f.Severity = min(f.Severity, Low)
+		f.Reasons = append(f.Reasons, Reason{Code: "in_contract", Text: "its contract allows the session", Weight: -0.3})
+	}
+	f.Reasons = append(f.Reasons, benign("the device was restarted or is being maintained, or its task runs less than once a week"))
+	f.Evidence = []Evidence{{Kind: "silence", Summary: "last origination " + clock(e.Session.Start-quiet), Data: map[string]any{"quiet_s": quiet / second}}}
+	f.Recommendation = "Ask the owner whether the device was put to use again. Look at what else happened to it in the hour before."
+	return f
+}
+
+func (w *wake) rebooted(s *wakeState, now int64) bool {
+	n := 0
+	for _, at := range s.signs {
+		if at != 0 && now-at <= int64(w.p.RebootSeconds)*second {
+			n++
+		}
+	}
+	return n >= w.p.BootSignsNeeded
+}
+
+// budget counts the infrastructure sessions of devices that are expected to be silent.
+func (w *wake) budget(e *Event, c *Context, s *wakeState) {
+	if c.Now-s.hourStart >= hour {
+		s.hourStart, s.infra = c.Now, 0
+	}
+	s.infra++
+	if s.infra != w.p.InfraPerHour+1 {
+		return
+	}
+	x, source := c.Book.Expect(e.Initiator, c.Now)
+	if x < contract.ServerOnly || source == contract.FromRole {
+		return
+	}
+	c.Emit(w.overBudget(e, c, s, x, source))
+}
+
+func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect, source string) *Finding {
+	f := c.on(w.Rule(), e, session.Out)
+	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, 1
+	who := label(e.Initiator)
+	f.Title = fmt.Sprintf("%s uses names and time beyond its budget", who)
+	f.Message = fmt.Sprintf("Expected of %s: to %s, with at most %d sessions of infrastructure an hour. Seen: %d sessions within %s, the last to %s.",
+		who, expectation(x, source), w.p.InfraPerHour, s.infra, span(c.Now-s.hourStart), peerLabel(f.Peer))
+	f.Reasons = []Reason{{Code: "budget", Text: "DNS and NTP in this number can carry control sessions", Weight: 0.4},
+		benign("a resolver or time server does not answer and the device asks again and again")}
+	f.Recommendation = "Look at the names that the device asks for, and whether the servers answer."
+	return f
+}
