@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package contract holds what each device may do (the inventory, role templates, idleness) and judges sessions by it.
+// Nothing here is safe for concurrent use: it runs in the one goroutine of the judge.
 package contract
 
 import (
-	"stillwatch/sensor/internal/device"
-	"stillwatch/sensor/internal/fingerprint"
-	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/session"
-
 	"net/netip"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
 )
 
 // Expect is what is expected of a device.
@@ -18,20 +17,23 @@ type Expect uint8
 // In rising strictness.
 const (
 	Normal     Expect = iota // judged by threat detectors alone
-	Allowlist                // opens only what its entries allow
+	Allowlist                // opens only what its entries and its role allow
 	ServerOnly               // answers, opens nothing but infrastructure
 	Silent                   // opens nothing but infrastructure
 )
 
-func (e Expect) String() string {
-	return [...]string{"normal", "allowlist", "server_only", "silent"}[e]
-}
+var expectNames = [...]string{"normal", "allowlist", "server_only", "silent"}
 
-// Config of a Book. The zero value is usable.
-type Config struct {
-	IdleDays   int            // days without origination that make a device idle; default 7
-	Silent     []netip.Prefix // declared silent on the command line
-	SilentMACs []packet.MAC
+func (e Expect) String() string { return expectNames[e] }
+
+// ParseExpect gives the expectation of a name; ok is false if there is none.
+func ParseExpect(s string) (e Expect, ok bool) {
+	for i, n := range expectNames {
+		if n == s {
+			return Expect(i), true
+		}
+	}
+	return Normal, false
 }
 
 // Sources of an expectation.
@@ -43,51 +45,142 @@ const (
 	FromDefault   = "default" // nothing is known: normal; records leave expect_source out
 )
 
-// Verdict is what the book says of one session.
-type Verdict struct {
-	Allowed        bool   // by infrastructure, an entry, or because nothing is expected of the device
-	Infrastructure bool   // names, time, addresses, discovery
-	Entry          string // which entry allowed it
-	Broken         string // which expectation was broken, in words; "" if Allowed
-	Maintenance    bool   // it happened in a maintenance window of the device
+// DefaultIdleDays is after how many days without a session of its own a device is idle.
+const DefaultIdleDays = 7
+
+const dayNs = 86400 * 1e9
+
+// Config of a Book. The zero value is usable.
+type Config struct {
+	IdleDays   int            // days without origination that make a device idle; default DefaultIdleDays
+	Silent     []netip.Prefix // declared silent on the command line
+	SilentMACs []packet.MAC
 }
 
 // Book answers what a device may do.
 type Book struct {
-	inv *Inventory
-	cfg Config
+	inv     *Inventory
+	cfg     Config
+	matches map[uint32]match // by device ID
+	infra   infrastructure
 }
 
+// match is which entry describes a device, remembered until the device changes.
+type match struct {
+	version uint32
+	entry   *Entry
+	silent  bool // declared on the command line
+}
+
+// maxMatches bounds what is remembered; it is forgotten as a whole and found anew when it is reached.
+const maxMatches = 400_000
+
 // New gives the book of an inventory; inv may be nil.
-func New(inv *Inventory, cfg Config) *Book { return &Book{inv: inv, cfg: cfg} }
+func New(inv *Inventory, cfg Config) *Book {
+	if cfg.IdleDays <= 0 {
+		cfg.IdleDays = DefaultIdleDays
+	}
+	b := &Book{inv: inv, cfg: cfg, matches: map[uint32]match{}}
+	b.infra.init(inv)
+	return b
+}
 
 // HasInventory reports whether an inventory was given.
 func (b *Book) HasInventory() bool { return b.inv != nil }
 
-// Expect gives what is expected of d, and which source says so (FromInventory … FromDefault).
-func (b *Book) Expect(d *device.Device, now int64) (Expect, string) { return Normal, FromDefault }
-
-// Entry gives the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
-func (b *Book) Entry(d *device.Device) *Entry { return nil }
-
-// Judge says whether the session v may be: dir is Out when d opened it, In when d answers. app may be nil, peerName
-// is "" when the other end has no known name, peer is nil when it is external.
-func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
-	return Verdict{Allowed: true}
+// Expect gives what is expected of d, and which source says so (FromInventory … FromDefault). The command line and the
+// inventory come first, then the role if it is at least probable, then idleness.
+func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
+	m := b.match(d)
+	switch {
+	case m.silent:
+		return Silent, FromInventory
+	case m.entry != nil && m.entry.HasExpect:
+		return m.entry.Expect, FromInventory
+	}
+	if d.Level >= device.Probable {
+		if t := templateOf(d.Role); t != nil && t.expect != Normal {
+			return t.expect, FromRole
+		}
+	}
+	if d.Idle(now, int64(b.cfg.IdleDays)*dayNs) && !d.Router {
+		return Silent, FromIdle
+	}
+	return Normal, FromDefault
 }
 
-// RoleBreach says whether a session goes against the template of d's role, whichever end d is, and in which words.
-// forbidden is only true for roles that are at least probable.
-func (b *Book) RoleBreach(d *device.Device, v *session.View, app *fingerprint.App) (text string, forbidden bool) {
-	return "", false
+// Entry gives the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
+func (b *Book) Entry(d *device.Device) *Entry { return b.match(d).entry }
+
+func (b *Book) match(d *device.Device) match {
+	if m, ok := b.matches[d.ID]; ok && m.version == d.Version {
+		return m
+	}
+	if len(b.matches) >= maxMatches {
+		clear(b.matches)
+	}
+	m := match{version: d.Version, entry: b.inv.find(d), silent: b.declaredSilent(d)}
+	b.matches[d.ID] = m
+	return m
+}
+
+func (b *Book) declaredSilent(d *device.Device) bool {
+	for _, m := range b.cfg.SilentMACs {
+		if m == d.MAC {
+			return true
+		}
+	}
+	for _, p := range b.cfg.Silent {
+		for _, a := range d.IPs {
+			if p.Contains(a) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // AdminHost reports whether logins are expected from an address (inventory, infrastructure.admin); listed is false when
 // the inventory says nothing about it.
-func (b *Book) AdminHost(a netip.Addr) (admin, listed bool) { return false, false }
+func (b *Book) AdminHost(a netip.Addr) (admin, listed bool) {
+	if b.inv == nil || b.inv.Infrastructure.Admin == nil {
+		return false, false
+	}
+	return hasHost(b.inv.Infrastructure.Admin, a, ""), true
+}
 
-// Zone gives the name of the zone that an address belongs to, "" if none.
-func (b *Book) Zone(a netip.Addr) string { return "" }
+// Zone gives the name of the zone that an address belongs to, the first by name; "" if none.
+func (b *Book) Zone(a netip.Addr) string {
+	if b.inv == nil {
+		return ""
+	}
+	for _, z := range b.inv.Zones {
+		if inAny(z.Networks, a) {
+			return z.Name
+		}
+	}
+	return ""
+}
 
 // Maintenance reports whether now is in a maintenance window of d.
-func (b *Book) Maintenance(d *device.Device, now int64) bool { return false }
+func (b *Book) Maintenance(d *device.Device, now int64) bool {
+	e := b.Entry(d)
+	if e == nil {
+		return false
+	}
+	for i := range e.Maintenance {
+		if e.Maintenance[i].Holds(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func inAny(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -4,9 +4,11 @@ package contract
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -32,7 +34,7 @@ type Infrastructure struct {
 	DNS, NTP, DHCP, Syslog, Admin []Host
 }
 
-// Host is an address, a prefix or a DNS name (with "*." as a wildcard): exactly one.
+// Host is an address or prefix, or a DNS name (with "*." as a wildcard): exactly one.
 type Host struct {
 	Prefix netip.Prefix
 	Name   string
@@ -52,6 +54,7 @@ type Entry struct {
 	Name        string
 	Match       Match
 	Expect      Expect
+	HasExpect   bool // expect was given; without it role and idleness decide
 	Owner       string
 	Criticality string // low, medium, high, critical; "" if not given
 	Allow       []Rule
@@ -75,9 +78,97 @@ type Peer struct {
 	Name   string // DNS name, "*." in front for all names below
 }
 
-// Window is a weekly maintenance window; To before From runs over midnight.
+// Window is a weekly maintenance window; To before From runs over midnight, and belongs to the day on which it begins.
 type Window struct {
 	Days     [7]bool // by time.Weekday
 	From, To int     // minutes of the day
 	Zone     *time.Location
+}
+
+// Holds reports whether a moment (nanoseconds since the epoch) lies in the window.
+func (w *Window) Holds(now int64) bool {
+	t := time.Unix(0, now).In(w.Zone)
+	at, day := t.Hour()*60+t.Minute(), t.Weekday()
+	if w.From <= w.To {
+		return w.Days[day] && at >= w.From && at < w.To
+	}
+	return w.Days[day] && at >= w.From || w.Days[(day+6)%7] && at < w.To
+}
+
+// Named gives the devices that a registry should know by name: those matched by one MAC or one address.
+func (inv *Inventory) Named() (out []device.Named) {
+	if inv == nil {
+		return nil
+	}
+	for _, e := range inv.Devices {
+		if !e.Match.MAC.IsZero() || e.Match.IP.IsValid() {
+			out = append(out, device.Named{Name: e.Name, MAC: e.Match.MAC, IP: e.Match.IP})
+		}
+	}
+	return out
+}
+
+// Watched gives the prefixes that are devices whatever their range, because an entry is about them.
+func (inv *Inventory) Watched() (out []netip.Prefix) {
+	if inv == nil {
+		return nil
+	}
+	for _, e := range inv.Devices {
+		if e.Match.Prefix.IsValid() {
+			out = append(out, e.Match.Prefix)
+		}
+	}
+	return out
+}
+
+// How exact the ways to match are: the most exact one counts, whatever the order of the file.
+const (
+	byNothing = iota
+	byRole
+	byVendor
+	byPrefix // plus its length
+	byIP     = byPrefix + 129
+	byMAC    = byIP + 1
+)
+
+// find gives the entry that describes d best.
+func (inv *Inventory) find(d *device.Device) *Entry {
+	if inv == nil {
+		return nil
+	}
+	best, most := (*Entry)(nil), byNothing
+	for i := range inv.Devices {
+		if n := inv.Devices[i].Match.exactness(d); n > most {
+			best, most = &inv.Devices[i], n
+		}
+	}
+	return best
+}
+
+func (m *Match) exactness(d *device.Device) int {
+	switch {
+	case !m.MAC.IsZero():
+		if m.MAC == d.MAC {
+			return byMAC
+		}
+	case m.IP.IsValid():
+		if d.HasIP(m.IP) {
+			return byIP
+		}
+	case m.Prefix.IsValid():
+		for _, a := range d.IPs {
+			if m.Prefix.Contains(a) {
+				return byPrefix + m.Prefix.Bits()
+			}
+		}
+	case m.Vendor != "":
+		if strings.Contains(enrich.Squeeze(d.Vendor), enrich.Squeeze(m.Vendor)) {
+			return byVendor
+		}
+	case m.Role != device.Unknown:
+		if m.Role == d.Role && d.Level >= device.Probable {
+			return byRole
+		}
+	}
+	return byNothing
 }

@@ -46,6 +46,8 @@ type Device struct {
 	FirstSeen, LastSeen int64 // capture clock, nanoseconds
 	// The first and last unicast session outside infrastructure that it opened itself; 0 if none.
 	FirstOrigination, LastOrigination int64
+	// The last of those sessions that came after a pause of a day or more, and that pause in nanoseconds; 0 if none did.
+	WokeAt, Pause int64
 	// Originated counts those sessions, Observed the days (UTC) on which it was heard.
 	Originated   uint64
 	ObservedDays uint32
@@ -104,8 +106,15 @@ func (d *Device) ServesOn(port uint16, proto string) *Serve {
 	return nil
 }
 
+// wakeNs is how long a device that woke is still held to the silence that it broke, so that all of what it does then is
+// judged by it and not only the first session.
+const wakeNs = dayNs
+
 // Idle reports whether d was watched for at least the given time and opened no unicast session outside infrastructure
-// in it. now and within are nanoseconds.
+// in it, or has ended such a pause within the last day. now and within are nanoseconds.
 func (d *Device) Idle(now, within int64) bool {
-	return now-d.FirstSeen >= within && (d.LastOrigination == 0 || now-d.LastOrigination >= within)
+	if d.WokeAt != 0 && now-d.WokeAt < wakeNs {
+		return d.Pause >= within
+	}
+	return now-d.FirstSeen >= within && now-d.LastOrigination >= within
 }

@@ -85,6 +85,9 @@ func originate(d *Device, v *session.View) {
 	if d.FirstOrigination == 0 {
 		d.FirstOrigination = v.Start
 	}
+	if pause := v.Start - max(d.LastOrigination, d.FirstSeen); pause >= dayNs {
+		d.WokeAt, d.Pause = v.Start, pause
+	}
 	d.LastOrigination = max(d.LastOrigination, v.Start)
 	d.Originated++
 }
@@ -184,7 +187,7 @@ func (d *Device) addHostname(name string) {
 
 // forgetTraffic drops what was concluded from traffic that was not the device's own.
 func (d *Device) forgetTraffic() {
-	d.FirstOrigination, d.LastOrigination, d.Originated = 0, 0, 0
+	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Pause = 0, 0, 0, 0, 0
 	d.Hostnames, d.pulls, d.names = nil, nil, 0
 	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source != obsVendor && c.source != obsRandomMAC })
 }

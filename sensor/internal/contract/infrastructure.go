@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/session"
+)
+
+// infrastructure says which sessions a silent device may open.
+//
+// Where the inventory lists the servers for names, time, addresses or logs, only sessions to those count: the list pins
+// them. Where it lists none, every DNS, NTP and DHCP session counts, also to an external server: a device that keeps
+// its clock with a public server is no finding of its own, and that it hides something there is for the detectors of
+// tunnels and of unpinned infrastructure to say. Syslog counts only when it stays inside. The protocol must not be
+// another one: a session on port 53 or 123 whose bytes were read as something else is not infrastructure.
+type infrastructure struct {
+	list     Infrastructure
+	internal []netip.Prefix
+}
+
+func (f *infrastructure) init(inv *Inventory) {
+	f.internal = device.DefaultInternal()
+	if inv == nil {
+		return
+	}
+	f.list = inv.Infrastructure
+	if len(inv.Internal) > 0 {
+		f.internal = inv.Internal
+	}
+}
+
+// allows reports whether a session is infrastructure.
+func (f *infrastructure) allows(v *session.View, app *fingerprint.App, peerName string) bool {
+	if device.GroupDestination(v) {
+		return groupChatter(v)
+	}
+	a := v.Responder.Addr.Netip()
+	switch v.Proto {
+	case 1:
+		return v.ICMPType != 8 // errors and answers open nothing
+	case 58:
+		return v.ICMPType != 128
+	case 2:
+		return true
+	case 6:
+		return v.Responder.Port == 53 && spoken(app, "dns") && pinned(f.list.DNS, a, peerName)
+	case 17:
+		return f.datagram(v.Responder.Port, a, app, peerName)
+	}
+	return false
+}
+
+func (f *infrastructure) datagram(port uint16, a netip.Addr, app *fingerprint.App, peerName string) bool {
+	switch port {
+	case 53:
+		return spoken(app, "dns") && pinned(f.list.DNS, a, peerName)
+	case 123:
+		return spoken(app, "ntp") && pinned(f.list.NTP, a, peerName)
+	case 67, 68:
+		return spoken(app, "dhcp") && pinned(f.list.DHCP, a, peerName)
+	case 546, 547:
+		return spoken(app, "dhcpv6") && pinned(f.list.DHCP, a, peerName)
+	case 514:
+		return hasHost(f.list.Syslog, a, peerName) || f.list.Syslog == nil && inAny(f.internal, a)
+	}
+	return false
+}
+
+// spoken reports whether a session speaks what its port promises, or has not yet been read.
+func spoken(app *fingerprint.App, name string) bool {
+	return app == nil || app.Name == "" || app.Name == name
+}
+
+func pinned(hosts []Host, a netip.Addr, name string) bool {
+	return hosts == nil || hasHost(hosts, a, name)
+}
+
+// groupChatter reports whether a multicast or broadcast is of the kind that hosts send to find and be found. What is sent to
+// everybody is no session to anybody, but a device that streams to a group is not silent.
+func groupChatter(v *session.View) bool {
+	if v.Proto != 17 {
+		return true // IGMP, ICMPv6, routing and redundancy protocols
+	}
+	switch p := v.Responder.Port; p {
+	case 67, 68, 137, 138, 546, 547, 1900, 3702, 5353, 5355, 5350, 5351, 123, 427, 1985, 2029, 6666, 6667, 37020, 37810, 34569, 9999, 10001:
+		return true
+	}
+	return v.IPBytes[session.Out] < 64<<10
+}

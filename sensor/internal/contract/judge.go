@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/session"
+)
+
+// Verdict is what the book says of one session.
+type Verdict struct {
+	Allowed        bool   // by infrastructure, an entry, or because nothing is expected of the device
+	Infrastructure bool   // names, time, addresses, discovery
+	Entry          string // which entry allowed it
+	Broken         string // which expectation was broken, in words; "" if Allowed
+	Maintenance    bool   // it happened in a maintenance window of the device
+}
+
+// Judge says whether the session v may be: dir is Out when d opened it, In when d answers. app may be nil, peerName
+// is "" when the other end has no known name, peer is nil when it is no device.
+//
+// A device that answers keeps every expectation, so In is always allowed; what the entries of the inventory say about who may
+// come in is in Entry, and Approved tells whether it is listed.
+func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
+	out := Verdict{Maintenance: b.Maintenance(d, now)}
+	out.Infrastructure = b.infra.allows(v, app, peerName)
+	if rule := b.rule(d, dir, v, peerName, peer); rule != nil {
+		out.Allowed, out.Entry = true, rule.Text
+		return out
+	}
+	if dir == session.In || out.Infrastructure || !v.Opened() || !b.meant(d, v) {
+		out.Allowed = true
+		return out
+	}
+	expect, source := b.Expect(d, now)
+	switch {
+	case expect == Normal:
+		out.Allowed = true
+	case expect == Allowlist && source == FromRole:
+		out.Entry, out.Allowed = roleAllows(d, v, peer)
+	}
+	if !out.Allowed {
+		out.Broken = broken(expect, source, d)
+	}
+	return out
+}
+
+// meant reports whether an expectation that is about addresses is about the address that opened v: a device may hold others.
+func (b *Book) meant(d *device.Device, v *session.View) bool {
+	m := b.match(d)
+	if !m.silent || m.entry != nil || len(b.cfg.SilentMACs) > 0 {
+		return true
+	}
+	return inAny(b.cfg.Silent, v.Initiator.Addr.Netip())
+}
+
+func broken(e Expect, source string, d *device.Device) string {
+	why := map[string]string{FromInventory: "declared", FromIdle: "idle for days", FromRole: "role " + d.Role.String(), FromLearned: "learned"}[source]
+	switch e {
+	case Silent:
+		return fmt.Sprintf("silent (%s): opens nothing but infrastructure", why)
+	case ServerOnly:
+		return fmt.Sprintf("server_only (%s): answers, opens nothing but infrastructure", why)
+	}
+	return fmt.Sprintf("allowlist (%s): no entry allows this", why)
+}
+
+// rule gives the inventory rule that allows a session, nil if none.
+func (b *Book) rule(d *device.Device, dir session.Dir, v *session.View, peerName string, peer *device.Device) *Rule {
+	e := b.Entry(d)
+	if e == nil {
+		return nil
+	}
+	for i := range e.Allow {
+		if b.allows(&e.Allow[i], dir, v, peerName, peer) {
+			return &e.Allow[i]
+		}
+	}
+	return nil
+}
+
+// Approved reports whether an entry of the inventory expects this peer to open v towards d.
+func (b *Book) Approved(d *device.Device, v *session.View, peer *device.Device) bool {
+	return b.rule(d, session.In, v, "", peer) != nil
+}
+
+func (b *Book) allows(r *Rule, dir session.Dir, v *session.View, peerName string, peer *device.Device) bool {
+	if r.Direction != dir || !r.hasProto(v.Proto) || !r.hasPort(v) {
+		return false
+	}
+	far := v.Responder.Addr.Netip()
+	if dir == session.In {
+		far = v.Initiator.Addr.Netip()
+	}
+	p := &r.Peer
+	switch {
+	case p.Prefix.IsValid():
+		return p.Prefix.Contains(far)
+	case p.Zone != "":
+		return b.inZone(p.Zone, far)
+	case p.Device != "":
+		return peer != nil && (peer.Key == p.Device || b.named(peer, p.Device))
+	case p.Name != "":
+		return nameMatches(p.Name, peerName)
+	}
+	return true
+}
+
+func (b *Book) named(d *device.Device, name string) bool {
+	e := b.Entry(d)
+	return e != nil && e.Name == name
+}
+
+func (b *Book) inZone(name string, a netip.Addr) bool {
+	for _, z := range b.inv.Zones {
+		if z.Name == name {
+			return inAny(z.Networks, a)
+		}
+	}
+	return false
+}
+
+func (r *Rule) hasProto(proto uint8) bool {
+	switch r.Proto {
+	case "tcp":
+		return proto == 6
+	case "udp":
+		return proto == 17
+	case "icmp":
+		return proto == 1 || proto == 58
+	}
+	return true
+}
+
+func (r *Rule) hasPort(v *session.View) bool {
+	if len(r.Ports) == 0 {
+		return true
+	}
+	for _, p := range r.Ports {
+		if v.HasPorts && v.Responder.Port >= p[0] && v.Responder.Port <= p[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// nameMatches compares a DNS name with a pattern; "*.example.com" means every name below example.com.
+func nameMatches(pattern, name string) bool {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	pattern = strings.ToLower(pattern)
+	if rest, ok := strings.CutPrefix(pattern, "*."); ok {
+		return strings.HasSuffix(name, "."+rest)
+	}
+	return name != "" && name == pattern
+}
+
+func hasHost(hosts []Host, a netip.Addr, name string) bool {
+	for _, h := range hosts {
+		if h.Prefix.IsValid() && h.Prefix.Contains(a) || h.Name != "" && nameMatches(h.Name, name) {
+			return true
+		}
+	}
+	return false
+}
