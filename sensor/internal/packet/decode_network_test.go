@@ -47,7 +47,10 @@ func headerCases() []decodeCase {
 			return p.PayloadLen == 70000 && p.IPBytes == 40+8+20+70000
 		}},
 		{name: "total length beyond the frame", link: LinkEthernet, frame: patched(ethFrame(etherIPv4, syn4), 16, 4, 0), kind: KindTCP, check: func(p *Packet) bool {
-			return p.IPBytes == 1024 && p.PayloadLen == 1024-48 && p.Truncated && len(p.Payload) == 0
+			return p.IPBytes == 48 && p.PayloadLen == 0 && p.Truncated
+		}},
+		{name: "payload length beyond the frame", link: LinkEthernet, frame: patched(ethFrame(etherIPv6, syn6), 18, 4, 0), kind: KindTCP, check: func(p *Packet) bool {
+			return p.IPBytes == 68 && p.PayloadLen == 0 && p.Truncated
 		}},
 		{name: "AH in IPv4", link: LinkEthernet, frame: eth4(protoAH, join(ah(protoTCP), synSegment)), kind: KindTCP, check: func(p *Packet) bool {
 			return isSYN(p) && p.Proto == protoTCP

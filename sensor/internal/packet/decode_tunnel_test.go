@@ -80,6 +80,9 @@ func greCases() []decodeCase {
 		{name: "pptp acknowledgement", link: e, frame: greFrame([]byte{0x20, 0x81, 0x88, 0x0b}, u16(0), u16(513), u32(2)), kind: KindIP},
 		{name: "erspan I", link: e, frame: greFrame([]byte{0, 0, 0x88, 0xbe}, innerFrame), kind: KindTCP, tunnels: plainTunnel(TunnelERSPAN), check: innerMACs},
 		{name: "erspan II", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 100), check: innerMACs},
+		{name: "erspan II cut by the switch", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, patched(innerFrame, 16, 4, 0))), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
+			return p.IPBytes == 1024 && p.PayloadLen == 1024-48 && p.Truncated
+		}},
 		{name: "erspan II of LLDP", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerLLDP)), verdict: VerdictNoNetwork, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
 			return p.SrcMAC == macC && p.EtherType == 0x88cc && !p.HasIP && len(p.Payload) == 3
 		}},

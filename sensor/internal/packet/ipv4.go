@@ -32,6 +32,7 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	if total > len(b) {
 		p.Truncated = true
+		total = believable(total, wire, depth)
 	}
 	p.HasIP = true
 	p.Src[10], p.Src[11] = 0xff, 0xff
@@ -48,6 +49,15 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 		return fragment(p, fragmentHeader{uint32(p.IPID), int(frag&0x1fff) * 8, frag&0x2000 != 0, p.Proto}, body, total-header)
 	}
 	return transport(p, p.Proto, body, total-header, depth)
+}
+
+// believable bounds a length from an IP header by what the frame held on the wire: else a frame of 60 bytes could claim
+// 65535 to spoil the accounts. Not in tunnels: a switch may cut what it mirrors, and the length is then the true one.
+func believable(length, wire, depth int) int {
+	if depth == 0 {
+		return min(length, wire)
+	}
+	return length
 }
 
 type fragmentHeader struct {

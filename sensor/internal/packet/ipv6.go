@@ -26,6 +26,7 @@ func ipv6(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	if ipv6HeaderSize+n > len(b) {
 		p.Truncated = true
+		n = believable(n, wire-ipv6HeaderSize, depth)
 	}
 	p.HasIP, p.V6 = true, true
 	p.Src = Addr(b[8:24])

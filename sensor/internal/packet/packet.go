@@ -105,8 +105,8 @@ type Packet struct {
 
 	Src, Dst Addr
 	// IPBytes is the IP total length from the header, PayloadLen the transport payload length from the headers: a
-	// short snap length changes neither. Count is the number of frames accounted for here (more than 1 only when held
-	// fragments are released).
+	// short snap length changes neither. Outside of tunnels they are at most what the frame had on the wire. Count is the
+	// number of frames accounted for here (more than 1 only when held fragments are released).
 	IPBytes    uint32
 	PayloadLen uint32
 	Count      uint32

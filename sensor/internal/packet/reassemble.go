@@ -20,7 +20,7 @@ const (
 	FragDropMalformed                 // empty, or a piece that is no multiple of 8 bytes but not the last
 	FragDropConflict                  // bytes beyond the end, or two ends
 	FragDropCount                     // more fragments than MaxFragments
-	FragDropCut                       // the snap length cut a fragment
+	FragDropCut                       // the snap length cut a fragment, or its length is a lie
 	FragDropMemory                    // MaxBytes reached and nothing older to evict
 	// NumFragDrops is the number of reasons.
 	NumFragDrops = int(iota)
@@ -197,7 +197,7 @@ func (r *Reassembler) collect(i int32, p *Packet) {
 		r.drop(d, FragDropMalformed)
 	case int(d.fragments) > r.cfg.MaxFragments:
 		r.drop(d, FragDropCount)
-	case len(p.Body) < int(p.FragLen):
+	case len(p.Body) < int(p.FragLen) || p.Truncated:
 		r.drop(d, FragDropCut)
 	case d.contradicts(start, end, p.FragMore):
 		r.drop(d, FragDropConflict)

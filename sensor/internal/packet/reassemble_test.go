@@ -203,6 +203,7 @@ func TestReassembleDrops(t *testing.T) {
 		{"ping of death", [][]byte{first, frag(65528, false, whole[:16])}, FragDropTooLong},
 		{"no multiple of 8", [][]byte{first, frag(32, true, whole[:9])}, FragDropMalformed},
 		{"empty", [][]byte{first, frag(32, true, nil)}, FragDropMalformed},
+		{"length is a lie", [][]byte{first, patched(frag(32, false, whole[:8]), 16, 1, 0)}, FragDropCut},
 		{"two ends", [][]byte{first, frag(48, false, whole[:8]), frag(40, false, whole[:8])}, FragDropConflict},
 		{"beyond the end", [][]byte{first, frag(48, false, whole[:8]), frag(64, true, whole[:8])}, FragDropConflict},
 		{"end before what was seen", [][]byte{first, frag(8, false, whole[:8])}, FragDropConflict},
