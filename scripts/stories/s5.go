@@ -59,10 +59,12 @@ func (s *story) exposed() {
 func (s *story) cleartext() {
 	o, cam := s.office, s.office.cams[3]
 	at := day(3, 15, 12, 0)
-	s.benign(at, "ws-operator opens the page of %s with Basic over plain HTTP, and logs in to srv-files by FTP; neither pair is a default one", cam.host.Name)
+	s.benign(at, "ws-operator opens the page of %s with Basic over plain HTTP, and logs in to srv-files by FTP; neither pair is a default one, and the inventory allows both", cam.host.Name)
 	s.expect("D26", cam.host.Name, at, "Basic over plain HTTP")
 	s.expect("D26", "srv-files", at.Add(2*time.Minute), "FTP login in clear")
 	w := o.operator.host
+	cam.allow = append(cam.allow, allow{"in", w.IP.String(), "tcp", 80})
+	o.files.allow = append(o.files.allow, allow{"in", w.IP.String(), "tcp", 21})
 	o.meet(at, w, cam.host)
 	o.Dial(at, w, cam.host, 80).HTTP(netsim.Request{Method: "GET", URI: "/", Agent: browserAgent, Auth: netsim.Basic("guard", o.password)},
 		netsim.Response{Status: 200, Server: cam.brand.httpServer, Body: "<html><title>WEB SERVICE</title></html>"}).Close()
