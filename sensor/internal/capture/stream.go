@@ -8,13 +8,14 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"sync/atomic"
 )
 
 const (
 	// maxFrame bounds one frame in bytes. No link has larger ones; a larger claim is damage, not a reason to allocate.
 	maxFrame = 16 << 20
-	// peekSize is read at first, and maxPeek at most, to find the first packet of a capture.
+	// peekSize is read at a time, and maxPeek altogether, to find the first packet of a capture.
 	peekSize = 16 << 10
 	maxPeek  = 2 * maxFrame
 	// keepFactor times the usual size is the largest buffer that a batch keeps after a large frame.
@@ -137,20 +138,32 @@ func readHead(r io.Reader) ([]byte, error) {
 // stays in tail.
 func (s *stream) firstTime() int64 {
 	var b Batch
-	for step := peekSize; s.broken == nil; step *= 2 {
-		if _, _, err := formatOf(s.head).parse(s.tail, &b, 0, 1); len(b.Frames) > 0 {
+	probe, at := formatOf(s.head), 0
+	for s.broken == nil {
+		used, _, err := probe.parse(s.tail[at:], &b, 0, 1)
+		if len(b.Frames) > 0 {
 			return b.Frames[0].Time
-		} else if err != nil || s.readErr != nil || len(s.tail) >= maxPeek {
+		}
+		if err != nil || s.readErr != nil || len(s.tail) >= maxPeek {
 			break
 		}
-		// Twice as much each time: parsing starts anew, and must not cost the square of the size.
+		at += used
 		n := len(s.tail)
-		s.tail = append(s.tail, make([]byte, step)...)
-		var m int
-		m, s.readErr = s.r.Read(s.tail[n:])
-		s.tail = s.tail[:n+m]
+		s.tail = slices.Grow(s.tail, peekSize)[:n+peekSize]
+		s.tail = s.tail[:n+s.more(s.tail[n:])]
 	}
 	return math.MaxInt64
+}
+
+// more reads at least one byte, but at the end, which readErr then tells.
+func (s *stream) more(p []byte) (n int) {
+	for range emptyReads {
+		if n, s.readErr = s.r.Read(p); n > 0 || s.readErr != nil {
+			return n
+		}
+	}
+	s.readErr = io.ErrNoProgress
+	return 0
 }
 
 // next fills b with the next frames, or tells with no frames why there are none: io.EOF or the damage.
@@ -160,7 +173,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	}
 	b.Data = room(b.Data, size, len(s.tail))
 	n := copy(b.Data, s.tail)
-	for empty := 0; ; {
+	for {
 		used, need, err := s.form.parse(b.Data[:n], b, last, math.MaxInt)
 		s.off += int64(used)
 		s.broken = err
@@ -180,13 +193,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 		if n == len(b.Data) {
 			b.Data = append(b.Data, make([]byte, min(max(need-n, 1), n))...)
 		}
-		var m int
-		m, s.readErr = s.r.Read(b.Data[n:])
-		if n += m; m > 0 {
-			empty = 0
-		} else if empty++; empty > emptyReads && s.readErr == nil {
-			s.readErr = io.ErrNoProgress
-		}
+		n += s.more(b.Data[n:])
 	}
 }
 
