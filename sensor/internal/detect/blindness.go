@@ -4,8 +4,6 @@ package detect
 
 import (
 	"fmt"
-
-	"stillwatch/sensor/internal/session"
 )
 
 // BlindnessParams are the parameters of D41.
@@ -15,37 +13,26 @@ type BlindnessParams struct {
 	GapShareBad   float64 `yaml:"gap_share_bad"`
 	DupShare      float64 `yaml:"dup_share"`  // of frames that are there twice
 	LossRatio     float64 `yaml:"loss_ratio"` // of frames that were dropped before they were read
-	MinSessions   int     `yaml:"min_sessions"`
 	WindowSeconds int     `yaml:"window_seconds"`
 }
 
 // DefaultBlindnessParams gives the defaults of D41.
 func DefaultBlindnessParams() BlindnessParams {
-	return BlindnessParams{OneWayShare: 0.05, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, MinSessions: 50, WindowSeconds: 300}
+	return BlindnessParams{OneWayShare: 0.05, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, WindowSeconds: 300}
 }
 
-// blindness is D41: the sensor sees too little to be believed. It is about the sensor, so its findings have no device; and
-// it sets the share of one-way sessions that other detectors look at before they conclude from both directions.
+// blindness is D41: the sensor sees too little to be believed. It is about the sensor, so its findings have no device. The
+// shares are measured where the packets are; detectors that need both directions ask them for themselves.
 type blindness struct {
-	p        BlindnessParams
-	from     int64 // start of the window
-	sessions int
-	oneWay   int
+	p    BlindnessParams
+	from int64 // start of the window
 }
 
 func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
 
 func (b *blindness) Rule() Rule { return ruleBlindness() }
 
-func (b *blindness) Observe(e *Event, c *Context) {
-	if e.Kind != SessionEnded || e.Session.Proto != protoTCP {
-		return
-	}
-	b.sessions++
-	if e.Session.State == session.OneWay {
-		b.oneWay++
-	}
-}
+func (b *blindness) Observe(e *Event, c *Context) {}
 
 func (b *blindness) Tick(now int64, c *Context) {
 	if b.from == 0 {
@@ -54,21 +41,16 @@ func (b *blindness) Tick(now int64, c *Context) {
 	if now-b.from < int64(b.p.WindowSeconds)*second {
 		return
 	}
-	if b.sessions >= b.p.MinSessions {
-		c.Quality.OneWayShare = float64(b.oneWay) / float64(b.sessions)
-		c.Quality.OneWay = c.Quality.OneWayShare > b.p.OneWayShare
-		if c.Quality.OneWay {
-			c.Emit(b.finding(now, "one_way", c.Quality.OneWayShare, b.p.OneWayShare, Medium,
-				"of the TCP sessions show one direction only", "the mirror port copies one direction, or traffic takes another way back"))
-		}
-		b.sessions, b.oneWay = 0, 0
-	}
 	b.quality(now, c)
 	b.from = now
 }
 
 func (b *blindness) quality(now int64, c *Context) {
 	q := c.Quality
+	if q.OneWayShare > b.p.OneWayShare {
+		c.Emit(b.finding(now, "one_way", q.OneWayShare, b.p.OneWayShare, Medium,
+			"of the TCP sessions show one direction only", "the mirror port copies one direction, or traffic takes another way back"))
+	}
 	switch {
 	case q.GapShare > b.p.GapShareBad:
 		c.Emit(b.finding(now, "gaps", q.GapShare, b.p.GapShareBad, High, "of the acknowledged bytes were not captured", "the mirror port or the sensor is overloaded"))

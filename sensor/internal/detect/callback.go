@@ -89,7 +89,7 @@ func (k *callback) failed(e *Event, c *Context, t target) {
 		return
 	}
 	v := c.verdict(e)
-	if v.Infrastructure || v.Entry != "" {
+	if v.Infrastructure || c.approved(e.Initiator, v) {
 		return
 	}
 	f := k.finding(e, c, s, v)

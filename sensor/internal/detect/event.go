@@ -107,6 +107,16 @@ func (c *Context) inbound(e *Event) contract.Verdict {
 	return c.Book.Judge(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
 }
 
+// approved reports whether the inventory allows what a verdict is about; what only the template of a role allows, a threat
+// detector still looks at.
+func (c *Context) approved(d *device.Device, v contract.Verdict) bool {
+	if v.Entry == "" {
+		return false
+	}
+	x, source := c.Book.Expect(d, c.Now)
+	return x != contract.Allowlist || source != contract.FromRole
+}
+
 // external reports whether an end lies outside the watched network.
 func (c *Context) external(d *device.Device, a netip.Addr) bool {
 	return d == nil && !c.Devices.Internal(a)

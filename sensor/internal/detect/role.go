@@ -81,7 +81,7 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 		v = c.verdict(e)
 	}
 	r.told.put(k, c.Now)
-	if v.Entry != "" { // the operator has said that it may
+	if c.approved(d, v) {
 		return
 	}
 	c.Emit(r.finding(e, c, d, dir, text))

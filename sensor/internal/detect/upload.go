@@ -121,7 +121,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	if dir == session.Out {
 		v = c.verdict(e)
 	}
-	if v.Entry != "" || v.Infrastructure {
+	if v.Infrastructure || c.approved(d, v) {
 		return
 	}
 	w.told = sumOut

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+)
+
+// DeviceRecord gives the record of a device as it stands at now (capture clock, nanoseconds).
+func DeviceRecord(d *device.Device, book *contract.Book, now int64) schemas.Device {
+	r := schemas.Device{
+		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
+		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
+		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: d.Probability,
+		Evidence: roleEvidence(d.Evidence), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
+	}
+	expect, source := book.Expect(d, now)
+	r.Expect = expect.String()
+	if source != contract.FromDefault {
+		r.ExpectSource = source
+	}
+	if d.LastOrigination != 0 {
+		t := schemas.Time(d.LastOrigination)
+		r.LastOrigination = &t
+	}
+	for _, s := range d.Serves {
+		r.Serves = append(r.Serves, schemas.Service{Port: s.Port, Proto: s.Proto, App: s.App, External: s.External})
+	}
+	return r
+}
+
+func roleEvidence(es []device.Evidence) []schemas.RoleEvidence {
+	var out []schemas.RoleEvidence
+	for _, e := range es {
+		if e.Source != "" && e.Says != "" {
+			out = append(out, schemas.RoleEvidence{Source: e.Source, Value: e.Value, Says: e.Says, PointsDB: e.Points})
+		}
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"container/list"
+	"slices"
+
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+)
+
+const (
+	incidentWindow = 24 * 60 * 60 * second     // after the last finding
+	standingWindow = 7 * 24 * 60 * 60 * second // after the last standing finding
+	maxMembers     = 64                        // findings kept of one incident: the strongest of each rule and device
+	weakCeiling    = 0.6                       // what informational and standing findings can make together
+	raiseAt        = 0.8                       // P from which a chain is told
+	criticalAt     = 0.95                      // P from which it is critical
+	stageBonus     = 0.5                       // each further stage in order halves the doubt that is left
+)
+
+// incident joins the findings that tell one story.
+type incident struct {
+	id      string
+	device  *device.Device // on which it began
+	key     string         // of that device
+	first   int64
+	until   int64 // it is over then
+	members []member
+	raised  *member // the last state that was told, nil if none was
+	toldP   float64
+	toldN   int
+	list    *list.Element
+}
+
+// member is what an incident keeps of a finding.
+type member struct {
+	rule, kind, device, title string
+	at                        int64
+	sev                       detect.Severity
+	r, q                      float64
+	stage                     detect.Stage
+	standing                  bool
+	related                   []string
+}
+
+// incidents is the bounded table: by device key. An incident that spread stands under each of its devices.
+type incidents struct {
+	limit    int
+	byDevice map[string]*incident
+	keys     map[*incident][]string
+	order    *list.List // of *incident, longest without a finding first
+	begun    uint64
+	evicted  uint64
+}
+
+func newIncidents(limit int) *incidents {
+	return &incidents{limit: limit, byDevice: map[string]*incident{}, keys: map[*incident][]string{}, order: list.New()}
+}
+
+func (t *incidents) get(key string, now int64) *incident {
+	in := t.byDevice[key]
+	if in != nil && now > in.until {
+		t.drop(in)
+		return nil
+	}
+	return in
+}
+
+func (t *incidents) begin(key string, d *device.Device, at, now int64) *incident {
+	for t.order.Len() >= t.limit {
+		t.drop(t.order.Front().Value.(*incident))
+		t.evicted++
+	}
+	in := &incident{id: incidentID(key, now), device: d, key: key, first: at, until: now}
+	in.list = t.order.PushBack(in)
+	t.begun++
+	t.bind(key, in)
+	return in
+}
+
+// maxSpread bounds the devices that one incident stands under.
+const maxSpread = 1024
+
+func (t *incidents) bind(key string, in *incident) {
+	if len(t.keys[in]) >= maxSpread {
+		return
+	}
+	t.byDevice[key] = in
+	t.keys[in] = append(t.keys[in], key)
+}
+
+func (t *incidents) drop(in *incident) {
+	for _, k := range t.keys[in] {
+		if t.byDevice[k] == in {
+			delete(t.byDevice, k)
+		}
+	}
+	delete(t.keys, in)
+	t.order.Remove(in.list)
+}
+
+func (t *incidents) expire(now int64) {
+	for el := t.order.Front(); el != nil; el = t.order.Front() {
+		in := el.Value.(*incident)
+		if now <= in.until {
+			return
+		}
+		t.drop(in)
+	}
+}
+
+// join puts a finding into the incident of its device, or into that of its peer if the story plausibly goes on from there.
+func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *detect.Context) *incident {
+	in := m.incidents.get(key, c.Now)
+	if p := m.peerIncident(f, c); p != nil && p != in && (in == nil || in.weak()) {
+		in = p
+		m.incidents.bind(key, in)
+	}
+	if in == nil {
+		in = m.incidents.begin(key, f.Device, f.Start, c.Now)
+	}
+	window := incidentWindow
+	if f.Standing {
+		window = standingWindow
+	}
+	in.until = max(in.until, c.Now+window)
+	m.incidents.order.MoveToBack(in.list)
+	if r := m.riskOf(f, sev, c); f.Device != nil {
+		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, title: f.Title, at: f.Start, sev: sev, r: r.reliability, q: r.quality,
+			stage: f.Stage, standing: f.Standing, related: f.Related})
+	}
+	return in
+}
+
+// peerIncident gives the incident of the other end from which this finding goes on: somebody was let in there, or scans
+// from there, and now that host reaches the device of the finding.
+func (m *Manager) peerIncident(f *detect.Finding, c *detect.Context) *incident {
+	if f.Peer == nil || f.Peer.Device == nil || f.Stage == detect.StageNone {
+		return nil
+	}
+	in := m.incidents.get(f.Peer.Device.Key, c.Now)
+	if in == nil {
+		return nil
+	}
+	for _, x := range in.members {
+		if x.stage >= detect.StageGuessed && x.sev >= detect.Medium && x.at <= f.Start && !x.standing {
+			return in
+		}
+	}
+	return nil
+}
+
+// weak reports whether an incident holds nothing but informational and standing findings.
+func (in *incident) weak() bool {
+	for _, x := range in.members {
+		if x.strong() {
+			return false
+		}
+	}
+	return true
+}
+
+func (x member) strong() bool { return x.sev > detect.Informational && !x.standing }
+
+// take keeps the strongest finding of each rule and device, with the earliest time; when there is no room, later ones are
+// left out: the sum is over rules, so that nothing is lost but lines of the list.
+func (in *incident) take(x member) {
+	for i := range in.members {
+		y := &in.members[i]
+		if y.rule != x.rule || y.device != x.device || y.stage != x.stage {
+			continue
+		}
+		x.at = min(x.at, y.at)
+		x.related = addAll(slices.Clone(y.related), x.related, maxRelated)
+		if x.weight() >= y.weight() {
+			*y = x
+		} else {
+			y.at, y.related = x.at, x.related
+		}
+		return
+	}
+	if len(in.members) < maxMembers {
+		in.members = append(in.members, x)
+	}
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"container/list"
+	"slices"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+)
+
+const second = int64(1e9)
+
+// Bounds of the lists of one alert, as the schema has them.
+const (
+	maxRelated  = 50
+	maxEntities = 128
+	maxEvidence = 64
+)
+
+// maxWindows is how many windows an alert that keeps recurring lasts before it is closed and begun anew.
+const maxWindows = 7
+
+// open is an alert that is not over.
+type open struct {
+	key       alertKey
+	id        string
+	seq       uint64
+	f         *detect.Finding // what it tells; of the findings merged, the most severe, then the newest statement of it
+	sev       detect.Severity
+	standingP risk
+	state     deviceState
+
+	firstSeen, lastSeen int64 // of what was seen
+	touched             int64 // capture clock of the last finding
+	created             int64 // capture clock of the first one
+	told                int64 // capture clock of the last revision
+	window              int64 // seconds
+	count, toldCount    int
+	revision            int
+	related, entities   []string
+	incident            *incident
+	list                *list.Element
+	dirty, waiting      bool
+	gone                bool
+}
+
+// risk is what decides the scores of an alert.
+type risk struct{ reliability, quality float64 }
+
+// deviceState is what was true of the device when the alert began: later it may have changed its mind about silence.
+type deviceState struct {
+	expect    string
+	silentFor *int64
+	entry     *contract.Entry
+}
+
+// merge takes a further finding into the alert and reports whether something changed that is told at once: the severity, or
+// whether the peer answered.
+func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.Context) bool {
+	o.touched, o.dirty = c.Now, true
+	o.firstSeen = min(o.firstSeen, f.Start)
+	o.lastSeen = max(o.lastSeen, f.End, f.Start)
+	if !f.Continues {
+		o.count += max(f.Count, 1)
+	}
+	o.collect(o.f)
+	o.collect(f)
+	changed := sev > o.sev
+	same := o.f.Session == nil || f.Session == nil || o.f.Session.ID == f.Session.ID
+	answered := same && f.Session != nil && f.Session.Answered() && o.f.Session != nil && !o.f.Session.Answered()
+	if changed || same || sev == o.sev && !f.Continues {
+		o.f = f
+	}
+	if sev >= o.sev {
+		o.sev, o.standingP = sev, r
+	}
+	return changed || answered
+}
+
+// collect keeps the related sessions and search keys of all findings merged.
+func (o *open) collect(f *detect.Finding) {
+	o.related = addAll(o.related, f.Related, maxRelated)
+	o.entities = addAll(o.entities, f.Entities, maxEntities)
+}
+
+func addAll(to, from []string, limit int) []string {
+	for _, s := range from {
+		if len(to) >= limit {
+			break
+		}
+		if s != "" && !slices.Contains(to, s) {
+			to = append(to, s)
+		}
+	}
+	return to
+}
+
+// worthTelling reports whether the count has reached 2, 5, 10, 20, 50 … since it was told.
+func (o *open) worthTelling() bool {
+	for step := 1; ; step *= 10 {
+		for _, n := range [...]int{2 * step, 5 * step, 10 * step} {
+			if n > o.count {
+				return false
+			}
+			if n > o.toldCount {
+				return true
+			}
+		}
+	}
+}
+
+// dueAlert is when to look whether an alert is over; seq breaks ties.
+type dueAlert struct {
+	at  int64
+	seq uint64
+	o   *open
+}
+
+type dueHeap []dueAlert
+
+func (h dueHeap) Len() int { return len(h) }
+func (h dueHeap) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
+}
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueAlert)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	old[len(old)-1] = dueAlert{}
+	*h = old[:len(old)-1]
+	return x
+}
+
+// snapshot keeps what the book says of the device when the alert begins.
+func snapshot(f *detect.Finding, c *detect.Context) deviceState {
+	d := f.Device
+	if d == nil || c.Book == nil {
+		return deviceState{}
+	}
+	x, _ := c.Book.Expect(d, c.Now)
+	s := deviceState{expect: x.String(), entry: c.Book.Entry(d)}
+	s.silentFor = silence(d, f)
+	return s
+}
+
+// silence gives for how many seconds a device had opened nothing when it opened the session of the finding; nil where the
+// registry does not remember it: it keeps pauses of a day and more.
+func silence(d *device.Device, f *detect.Finding) *int64 {
+	var v int64
+	switch {
+	case f.Session == nil || d.FirstSeen > f.Session.Start:
+		return nil
+	case d.WokeAt == f.Session.Start:
+		v = d.Pause / second
+	case d.LastOrigination == 0:
+		v = (f.Session.Start - d.FirstSeen) / second
+	case d.LastOrigination < f.Session.Start:
+		v = (f.Session.Start - d.LastOrigination) / second
+	default:
+		return nil
+	}
+	return &v
+}
+
+// maxStanding bounds the standing facts kept of one device, maxStandingDevices the devices.
+const (
+	maxStanding        = 32
+	maxStandingDevices = 50_000
+)
+
+// keepStanding notes a standing fact for the record of the device.
+func (m *Manager) keepStanding(f *detect.Finding, device string) {
+	if !f.Standing || f.Device == nil {
+		return
+	}
+	list := m.standing[device]
+	text := safe(f.Title, 400)
+	for i := range list {
+		if list[i].Kind == f.Rule.Kind && list[i].Text == text {
+			list[i].LastSeen = max(list[i].LastSeen, schemas.Time(f.End))
+			return
+		}
+	}
+	if len(list) >= maxStanding || list == nil && len(m.standing) >= maxStandingDevices {
+		return
+	}
+	m.standing[device] = append(list, schemas.DeviceFinding{Kind: f.Rule.Kind, Text: text,
+		FirstSeen: schemas.Time(f.Start), LastSeen: schemas.Time(max(f.Start, f.End))})
+}
+
+// Standing gives the standing facts of a device, for its record.
+func (m *Manager) Standing(deviceKey string) []schemas.DeviceFinding { return m.standing[deviceKey] }

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"net/netip"
+	"strconv"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// SessionRecord gives the record of a session. The record refers to v and app, which must not change any more; app may
+// be nil.
+func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
+	s := schemas.Session{
+		Schema: schemas.SessionSchema, Start: schemas.Time(v.Start), End: schemas.Time(v.End),
+		Initiator: endpoint(&v.Initiator, v), Responder: endpoint(&v.Responder, v),
+		InitiatorBasis: v.Basis.String(), Proto: Proto(v.Proto), CommunityID: session.CommunityID(v),
+		Encap:      encap(v.Tunnels),
+		PacketsOut: v.Packets[session.Out], PacketsIn: v.Packets[session.In],
+		IPBytesOut: v.IPBytes[session.Out], IPBytesIn: v.IPBytes[session.In],
+		PayloadBytesOut: v.PayloadBytes[session.Out], PayloadBytesIn: v.PayloadBytes[session.In],
+		State: v.State.String(),
+	}
+	if v.NumVLANs > 0 {
+		s.VLANs = v.VLANs[:v.NumVLANs]
+	}
+	if app != nil {
+		addApp(&s, app)
+	}
+	return s
+}
+
+// Proto gives the name of an IP protocol as records write it: its number where it has no name of its own.
+func Proto(p uint8) string {
+	switch p {
+	case 1:
+		return "icmp"
+	case 6:
+		return "tcp"
+	case 17:
+		return "udp"
+	case 58:
+		return "icmp6"
+	case 132:
+		return "sctp"
+	}
+	return strconv.Itoa(int(p))
+}
+
+// address keeps an IPv4-mapped address of a real IPv6 packet as it was on the wire.
+func address(a packet.Addr, v6 bool) netip.Addr {
+	if v6 {
+		return netip.AddrFrom16(a)
+	}
+	return a.Netip()
+}
+
+func endpoint(e *session.Endpoint, v *session.View) schemas.Endpoint {
+	r := schemas.Endpoint{IP: address(e.Addr, v.V6), MAC: schemas.MAC(e.MAC)}
+	if v.HasPorts {
+		r.Port = &e.Port
+	}
+	return r
+}
+
+var tunnelNames = [...]string{
+	packet.TunnelGRE: "gre", packet.TunnelERSPAN: "erspan", packet.TunnelVXLAN: "vxlan", packet.TunnelGeneve: "geneve",
+	packet.TunnelMPLS: "mpls", packet.TunnelPPPoE: "pppoe", packet.TunnelGTPU: "gtpu", packet.TunnelIPIP: "ipip",
+	packet.TunnelTeredo: "teredo", packet.TunnelTZSP: "tzsp", packet.TunnelPBB: "pbb",
+}
+
+func encap(ts []packet.Tunnel) []schemas.Encap {
+	if len(ts) == 0 {
+		return nil
+	}
+	out := make([]schemas.Encap, 0, len(ts))
+	for i := range ts {
+		t := &ts[i]
+		if t.Type == packet.TunnelNone || int(t.Type) >= len(tunnelNames) {
+			continue
+		}
+		e := schemas.Encap{Type: tunnelNames[t.Type]}
+		if t.HasID {
+			e.ID = &t.ID
+		}
+		if t.HasOuter {
+			e.OuterSrc, e.OuterDst = address(t.Src, t.V6), address(t.Dst, t.V6)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func addApp(s *schemas.Session, app *fingerprint.App) {
+	s.App = app.Name
+	if t := tlsRecord(app); t != nil {
+		if app.QUIC {
+			s.QUIC = t
+		} else {
+			s.TLS = t
+		}
+	}
+	s.SSH = sshRecord(app)
+	if h := app.HTTP; h != nil {
+		s.HTTP = &schemas.HTTP{Method: h.Method, Host: h.Host, URI: h.URI, UserAgent: h.UserAgent, Server: h.Server,
+			Status: status(h.Status), AuthScheme: h.AuthScheme, AuthResult: outcome(h.AuthResult)}
+	}
+	if r := app.RTSP; r != nil {
+		s.RTSP = &schemas.HTTP{Method: r.Method, URI: r.URI, UserAgent: r.UserAgent, Server: r.Server,
+			Status: status(r.Status), AuthScheme: r.AuthScheme, AuthResult: outcome(r.AuthResult)}
+	}
+	s.DNS = dnsRecord(app)
+}
+
+// status keeps what can be a status code; other numbers on the wire say nothing.
+func status(n int) int {
+	if n < 1 || n > 999 {
+		return 0
+	}
+	return n
+}
+
+func outcome(o dissect.Outcome) string {
+	if o == dissect.OutcomeUnknown {
+		return ""
+	}
+	return o.String()
+}
+
+func tlsRecord(app *fingerprint.App) *schemas.TLS {
+	if app.Hello == nil && app.ServerHello == nil && app.Cert == nil {
+		return nil
+	}
+	t := &schemas.TLS{JA3: app.JA3, JA3S: app.JA3S, JA4: app.JA4}
+	if h := app.Hello; h != nil {
+		t.SNI, t.ALPN = h.SNI, h.ALPN
+	}
+	if h := app.ServerHello; h != nil {
+		t.Version = tlsVersion(h)
+	}
+	if c := app.Cert; c != nil {
+		t.CertSubject, t.CertSHA256, t.CertNotAfter = c.Subject, c.SHA256, schemas.FormatTime(c.NotAfter)
+	}
+	return t
+}
+
+// tlsVersion gives the text of the negotiated version; drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
+func tlsVersion(h *dissect.TLSServerHello) string {
+	if h.SSL2 {
+		return "ssl2"
+	}
+	switch v := h.Version; {
+	case v == 0x0300:
+		return "ssl3"
+	case v == 0x0301:
+		return "1.0"
+	case v == 0x0302:
+		return "1.1"
+	case v == 0x0303:
+		return "1.2"
+	case v == 0x0304 || v>>8 == 0x7f:
+		return "1.3"
+	case v == 0xfeff:
+		return "dtls1.0"
+	case v == 0xfefd:
+		return "dtls1.2"
+	case v == 0xfefc:
+		return "dtls1.3"
+	}
+	return ""
+}
+
+func sshRecord(app *fingerprint.App) *schemas.SSH {
+	if app.SSHClient == "" && app.SSHServer == "" && app.HASSH == "" && app.HASSHServer == "" && app.SSHAuth == nil {
+		return nil
+	}
+	s := &schemas.SSH{Client: app.SSHClient, Server: app.SSHServer, HASSH: app.HASSH, HASSHServer: app.HASSHServer}
+	if a := app.SSHAuth; a != nil {
+		s.Auth, s.AuthFailures = a.Result.String(), &a.Failures
+	}
+	return s
+}
+
+// maxAnswers is what the schema allows in dns.answers.
+const maxAnswers = 32
+
+func dnsRecord(app *fingerprint.App) *schemas.DNS {
+	q, a := app.DNSQuery, app.DNSAnswer
+	if q == nil && a == nil {
+		return nil
+	}
+	d := &schemas.DNS{}
+	if a != nil {
+		d.QName, d.QType, d.RCode = a.QName, a.QType, a.RCode
+		for i := range a.Answers {
+			if x := a.Answers[i].Data; x != "" && len(d.Answers) < maxAnswers {
+				d.Answers = append(d.Answers, x)
+			}
+		}
+	}
+	if q != nil {
+		d.QName, d.QType = q.QName, q.QType
+	}
+	return d
+}
