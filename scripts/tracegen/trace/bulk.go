@@ -2,6 +2,8 @@
 
 package trace
 
+import "encoding/binary"
+
 // bulk is what a flow does after its dialogue.
 type bulk uint8
 
@@ -34,7 +36,7 @@ func (b bulk) shape() shape {
 		bulkHTTP:        {2, maxSegment, 0, false},
 		bulkInterleaved: {3, maxSegment, 0, false},
 		bulkRTP:         {1, 936, 0, false},
-		bulkRTCP:        {2, 52, 44, false},
+		bulkRTCP:        {2, 52, 32, false},
 		bulkQUIC:        {4, 1250, 33, false},
 		bulkSMB:         {2, maxSegment, 0, false},
 		bulkSSH:         {2, 100, 36, false},
@@ -83,10 +85,19 @@ func (b bulk) prefix(p []byte, id uint32, i int) {
 		p[0] = 0x40 | p[0]&0x3f
 		be.PutUint32(p[1:], id)
 	case bulkSMB:
-		if i%16 == 0 { // the start of a READ response
-			copy(p, []byte{0, 0, 0x0b, 0x60, 0xfe, 'S', 'M', 'B', 64, 0, 1, 0, 0, 0, 0, 0, 8, 0})
-		}
+		readResponse(p)
 	}
+}
+
+// readResponse fills a whole answer to an SMB 2 READ ([MS-SMB2] sections 2.2.1 and 2.2.20), one a segment.
+func readResponse(p []byte) {
+	const head = 4 + 64 + 16
+	clear(p[:head])
+	be.PutUint16(p[2:], uint16(len(p)-4))
+	copy(p[4:], []byte{0xfe, 'S', 'M', 'B', 64, 0, 1, 0})
+	p[16], p[20] = 8, 1 // command, from the server
+	p[4+64], p[4+66] = 17, 80
+	binary.LittleEndian.PutUint32(p[4+68:], uint32(len(p)-head))
 }
 
 // rtp fills an RTP header (RFC 3550 section 5.1) of H.264 video at 25 pictures of 8 packets a second.

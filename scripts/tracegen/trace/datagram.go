@@ -71,22 +71,6 @@ func mdnsDialogue(service string) *dialogue {
 	return &dialogue{proto: udp, port: 5353, bulk: bulkRepeat, msgs: []msg{{up: true, data: u16s(dnsName(b, service), 12, 1)}}}
 }
 
-// quicDialogue has the shape of QUIC version 1: an Initial each way (its protection is noise), then short headers.
-func quicDialogue() *dialogue {
-	initial := func(kind byte) []byte {
-		b := append([]byte{0xc0 | kind, 0, 0, 0, 1, 8}, make([]byte, 8)...)
-		b = append(append(b, 0, 0), 0x44, 0x90) // no source id, no token, length 1168
-		for len(b) < 1200 {
-			b = append(b, byte(mix(uint64(len(b)))))
-		}
-		return b
-	}
-	return &dialogue{proto: udp, port: 443, bulk: bulkQUIC, msgs: []msg{
-		{up: true, data: initial(0), patch: 6, random: 8}, {data: initial(0), patch: 6, random: 8, salt: 1},
-		{up: true, data: initial(0x20), patch: 6, random: 8},
-	}}
-}
-
 // smbDialogue negotiates SMB 2 ([MS-SMB2] section 2.2.3) and goes on with requests of that shape.
 func smbDialogue() *dialogue {
 	m := func(command byte, flags byte, n int) []byte {
@@ -96,7 +80,7 @@ func smbDialogue() *dialogue {
 		})
 	}
 	d := &dialogue{proto: tcp, port: 445, bulk: bulkSMB}
-	for _, c := range []byte{0, 1, 1, 3, 5, 8} {
+	for _, c := range []byte{0, 1, 1, 3, 5, 8} { // negotiate, two steps of the login, tree, open, read
 		d.msgs = append(d.msgs, msg{up: true, data: m(c, 0, 60+int(c)*20)}, msg{data: m(c, 1, 80+int(c)*10)})
 	}
 	return d

@@ -9,7 +9,7 @@ type life struct {
 	clear        [][]*dialogue // HTTP
 	lookups      []*dialogue
 	missing      []*dialogue
-	quic         *dialogue
+	quic         []*dialogue
 	ntp          *dialogue
 	snmp         *dialogue
 	smb          *dialogue
@@ -19,13 +19,17 @@ type life struct {
 
 func (g *generator) newLife(n *network) (*life, error) {
 	l := &life{
-		network: n, quic: quicDialogue(), ntp: ntpDialogue(), snmp: snmpDialogue(), smb: smbDialogue(),
+		network: n, ntp: ntpDialogue(), snmp: snmpDialogue(), smb: smbDialogue(),
 		ssh:  []*dialogue{sshDialogue("OpenSSH_9.6"), sshDialogue("PuTTY_Release_0.83"), sshDialogue("OpenSSH_8.9p1")},
 		scan: &dialogue{proto: tcp, port: 8080}, closed: &dialogue{proto: tcp, port: 9100},
 	}
 	clients := tlsClients()
 	for i, name := range n.names {
 		cert, err := certificate(name)
+		if err != nil {
+			return nil, err
+		}
+		quic, err := quicDialogue(name, g.Seed+uint64(i))
 		if err != nil {
 			return nil, err
 		}
@@ -36,6 +40,7 @@ func (g *generator) newLife(n *network) (*life, error) {
 			clear = append(clear, httpDialogue(name, k))
 		}
 		l.web, l.upload, l.clear = append(l.web, web), append(l.upload, upload), append(l.clear, clear)
+		l.quic = append(l.quic, quic)
 		l.lookups = append(l.lookups, dnsDialogue(name, 1, n.sites[i].ip, 0), dnsDialogue(name, 65, 0, 0))
 		l.missing = append(l.missing, dnsDialogue("wpad."+name, 1, 0, 3))
 	}
@@ -71,7 +76,7 @@ func (g *generator) act(l *life, h *host, site, dice int) {
 	case dice < 800:
 		g.add(l.clear[site][client], h, l.sites[site], 10*second)
 	case dice < 870:
-		g.add(l.quic, h, l.sites[site], 30*second)
+		g.add(l.quic[site], h, l.sites[site], 30*second)
 	case dice < 905:
 		g.add(l.ntp, h, l.infra, 0)
 	case dice < 935:

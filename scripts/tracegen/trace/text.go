@@ -49,17 +49,22 @@ func sshDialogue(version string) *dialogue {
 			return append(b, make([]byte, 4+4+1+4+6)...)
 		})
 	}
-	packet := func(kind byte, n int) []byte {
-		return block(nil, 4, func(b []byte) []byte { return append(append(b, 6, kind), make([]byte, n)...) })
+	packet := func(kind byte, body []byte) []byte {
+		return block(nil, 4, func(b []byte) []byte {
+			return append(append(append(b, 6, kind), body...), make([]byte, 6)...)
+		})
 	}
+	share := list(nil, string(make([]byte, 32))) // of X25519 (RFC 8731)
+	hostKey := list(nil, string(list(list(nil, "ssh-ed25519"), string(make([]byte, 32)))))
+	signature := list(nil, string(list(list(nil, "ssh-ed25519"), string(make([]byte, 64)))))
 	return &dialogue{proto: tcp, port: 22, bulk: bulkSSH, msgs: []msg{
 		{up: true, data: []byte("SSH-2.0-" + version + "\r\n")},
 		{data: []byte("SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13\r\n")},
 		{up: true, data: kex("ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512"), patch: 6, random: 16},
 		{data: kex("rsa-sha2-512,ssh-ed25519"), patch: 6, random: 16, salt: 1},
-		{up: true, data: packet(30, 40), patch: 8, random: 32},
-		{data: append(packet(31, 180), packet(21, 9)...), patch: 16, random: 32, salt: 2},
-		{up: true, data: packet(21, 9)},
+		{up: true, data: packet(30, share), patch: 10, random: 32},
+		{data: append(packet(31, append(hostKey, append(share, signature...)...)), packet(21, nil)...), patch: 10 + 55, random: 32, salt: 2},
+		{up: true, data: packet(21, nil)},
 	}}
 }
 

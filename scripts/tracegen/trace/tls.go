@@ -17,6 +17,7 @@ type client struct {
 	alpn   []string
 	grease bool
 	tls13  bool
+	quic   bool     // within QUIC: no session id, transport parameters instead
 	extra  []uint16 // extensions without content
 }
 
@@ -62,7 +63,7 @@ const helloRandom = 11
 func (c client) hello(name string) []byte {
 	return handshake(1, func(b []byte) []byte {
 		b = append(u16s(b, 0x0303), make([]byte, 32)...)
-		b = block(b, 1, func(b []byte) []byte { return append(b, make([]byte, 32)...) })
+		b = c.session(b)
 		b = block(b, 2, func(b []byte) []byte {
 			if c.grease {
 				b = u16s(b, 0x3a3a)
@@ -71,6 +72,14 @@ func (c client) hello(name string) []byte {
 		})
 		return block(append(b, 1, 0), 2, func(b []byte) []byte { return c.extensions(b, name) })
 	})
+}
+
+// session appends the session id, which TLS 1.3 keeps for show (RFC 8446 appendix D.4).
+func (c client) session(b []byte) []byte {
+	if c.quic {
+		return append(b, 0)
+	}
+	return block(b, 1, func(b []byte) []byte { return append(b, make([]byte, 32)...) })
 }
 
 func (c client) extensions(b []byte, name string) []byte {
@@ -104,6 +113,11 @@ func (c client) extensions(b []byte, name string) []byte {
 			})
 		})
 	}
+	if c.quic { // idle time-out, largest datagram, data, one stream (RFC 9000 section 18.2)
+		b = extension(b, 0x39, func(b []byte) []byte {
+			return append(b, 1, 4, 0x80, 0, 0x75, 0x30, 3, 2, 0x45, 0xc0, 4, 4, 0x80, 0xf0, 0, 0, 8, 2, 0x40, 0x64)
+		})
+	}
 	if c.tls13 {
 		b = extension(b, 43, func(b []byte) []byte {
 			return block(b, 1, func(b []byte) []byte { return u16s(b, 0x0304, 0x0303) })
@@ -128,8 +142,7 @@ func handshake(kind byte, fill func([]byte) []byte) []byte {
 func (c client) answer(cert []byte) []byte {
 	b := handshake(2, func(b []byte) []byte {
 		b = append(u16s(b, 0x0303), make([]byte, 32)...)
-		b = block(b, 1, func(b []byte) []byte { return append(b, make([]byte, 32)...) })
-		b = append(u16s(b, c.suites[0]), 0)
+		b = append(u16s(c.session(b), c.suites[0]), 0)
 		return block(b, 2, func(b []byte) []byte {
 			if !c.tls13 {
 				return append(u16s(b, 0xff01, 1), 0) // secure renegotiation, RFC 5746
