@@ -4,11 +4,13 @@ package capture
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +136,36 @@ func TestCorpusAgainstPcapgo(t *testing.T) {
 		if end == io.EOF && len(st.Damage) > 0 && !strings.HasSuffix(path, "shb-option-too-long.pcapng") {
 			t.Errorf("%s: %v, but pcapgo reads it to its end", path, st.Damage)
 		}
+	}
+}
+
+// TestCorpusTruth opens what the truth says can be opened, and finds the damage that it knows of.
+func TestCorpusTruth(t *testing.T) {
+	root := testneed.Corpus(t)
+	truth, err := os.ReadFile(filepath.Join(root, "truth", "robust.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(truth) {
+		var row struct {
+			Capture string
+			Exit    []int
+			Cut     bool
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatal(err)
+		}
+		f, err := OpenFiles([]string{filepath.Join(root, "captures", row.Capture)})
+		if err != nil {
+			if !slices.Contains(row.Exit, 2) {
+				t.Error(err)
+			}
+			continue
+		}
+		drain(t, f)
+		if row.Cut && len(f.Stats().Damage) == 0 {
+			t.Errorf("%s: is cut, but not damaged", row.Capture)
+		}
+		f.Close()
 	}
 }

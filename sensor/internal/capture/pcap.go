@@ -27,6 +27,9 @@ type pcapFile struct {
 	headLen int // of the file header
 	recLen  int // of a record header
 
+	magic   uint32 // both in our byte order
+	version uint32
+
 	begun bool
 	link  packet.LinkType
 	fcs   uint32
@@ -49,7 +52,7 @@ func newPcap(head []byte) *pcapFile {
 	}
 	magic := binary.LittleEndian.Uint32(head)
 	for _, swap := range []bool{false, true} {
-		p := &pcapFile{swap: swap, unit: 1000, headLen: pcapHeadLen, recLen: 16}
+		p := &pcapFile{swap: swap, unit: 1000, headLen: pcapHeadLen, recLen: 16, magic: magic}
 		switch magic {
 		case pcapMicro:
 			return p
@@ -83,7 +86,8 @@ func (p *pcapFile) u32(b []byte) uint32 {
 // header reads the version and the link type. The upper bits of the link type field say whether frames end with a
 // check sequence: bit 26 that they do, bits 28 to 31 its length in units of 16 bits.
 func (p *pcapFile) header(b []byte) {
-	major, minor := p.u32(b[4:])&0xffff, p.u32(b[4:])>>16
+	p.version = p.u32(b[4:])
+	major, minor := p.version&0xffff, p.version>>16
 	if p.swap {
 		major, minor = minor, major
 	}
@@ -94,6 +98,7 @@ func (p *pcapFile) header(b []byte) {
 		p.order = originalFirst
 	}
 	link := p.u32(b[20:])
+	p.fcs = 0
 	p.link = packet.LinkType(link)
 	if link&(1<<26) != 0 {
 		p.fcs = link >> 28 * 2
@@ -104,19 +109,23 @@ func (p *pcapFile) header(b []byte) {
 // parse cuts a fraction of a second off at the last nanosecond of its second: a larger one is no time, and must not
 // throw the capture clock forward by up to an hour.
 func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need int, err error) {
-	if !p.begun {
-		if len(data) < p.headLen {
-			return 0, p.headLen, nil
-		}
-		p.header(data)
-		used = p.headLen
-	}
 	for ; limit > 0; limit-- {
+		if !p.begun {
+			if len(data)-used < p.headLen {
+				return used, p.headLen, nil
+			}
+			p.header(data[used:])
+			used += p.headLen
+		}
 		if len(data)-used < p.recLen {
 			return used, p.recLen, nil
 		}
 		h := data[used : used+16]
 		caplen, orig := p.lengths(h)
+		if caplen == 0 && p.begins(h) {
+			p.begun = false
+			continue
+		}
 		if caplen > maxFrame {
 			return used, 0, fmt.Errorf("the record claims %d captured bytes; no frame has more than %d", caplen, maxFrame)
 		}
@@ -134,6 +143,12 @@ func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need 
 		used += need
 	}
 	return used, 0, nil
+}
+
+// begins recognises a second file header where a record should be: a capture was appended to another. Read as a record
+// it would be an empty frame in the year 2055, and nonsense would follow.
+func (p *pcapFile) begins(h []byte) bool {
+	return p.u32(h) == p.magic && p.u32(h[4:]) == p.version && p.u32(h[12:]) == 0
 }
 
 // lengths gives the captured and the original length of a record. The original length is never the smaller one: some

@@ -109,6 +109,20 @@ func TestPcapLengths(t *testing.T) {
 	}
 }
 
+// TestAppendedCaptures: two captures in one file, as `tcpdump -w - >>` leaves them.
+func TestAppendedCaptures(t *testing.T) {
+	for name, o := range orders() {
+		one := pcapOf(o, pcapNano, 1, 0, frameOf(1, 60, 1), frameOf(2, 0, 0))
+		two := pcapOf(o, pcapNano, 101, 0, frameOf(3, 40, 2))
+		for _, size := range []int{64, 1 << 16} {
+			got, st := readAll(t, []Option{BatchSize(size)}, put(t, bytes.Join([][]byte{one, two, two}, nil)))
+			if len(got) != 4 || len(st.Damage) > 0 || got[1].Len != 0 || got[3].Time != 3e9 || got[3].Link != packet.LinkRaw {
+				t.Errorf("%s: %+v %v", name, got, st.Damage)
+			}
+		}
+	}
+}
+
 // TestFramesAcrossBuffers cuts the same capture at every buffer size that matters: frames that end at, before and
 // behind the end of a buffer, and one that is larger than many buffers.
 func TestFramesAcrossBuffers(t *testing.T) {
