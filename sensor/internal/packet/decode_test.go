@@ -124,6 +124,17 @@ func TestDecodeEveryCut(t *testing.T) {
 	}
 }
 
+// TestTunnelCutInside: a tunnel that must be verified is one even if the snap length cut the transport header within.
+func TestTunnelCutInside(t *testing.T) {
+	frame := udpFrame(portGTPU, gtpuFrame(0x30, 9, syn4))
+	n := len(frame) - len(synSegment) + 13
+	var p Packet
+	Decode(&p, LinkEthernet, frame[:n], uint32(len(frame)))
+	if p.NumTunnels != 1 || p.Verdict != VerdictShortTCP || p.DstPort != 80 || p.IPBytes != uint32(len(syn4)) {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestFlowHash(t *testing.T) {
 	frames := [][]byte{
 		ethFrame(etherIPv4, ip4(protoTCP, tcpSegment(1, 2, 0, nil, 0))),

@@ -2,7 +2,10 @@
 
 package packet
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+)
 
 // Fragments are kept in blocks of 2 KiB; a datagram has at most 32, found by offset. Each block knows, in units of 8
 // bytes (all that fragment offsets can tell apart), what of it has arrived.
@@ -52,12 +55,30 @@ func (s *blockStore) give(i int32) {
 	s.free = i
 }
 
+// unitMask gives the bits of word w for the units of the bytes [from, to) of a block.
+func unitMask(w, from, to int) uint64 {
+	lo, hi := max(from/8-64*w, 0), min((to+7)/8-64*w, 64)
+	if lo >= hi {
+		return 0
+	}
+	return ^uint64(0) >> (64 - (hi - lo)) << lo
+}
+
 // covered counts the 8-byte units of [from, to) of a block that have arrived.
 func (b *block) covered(from, to int) (n int) {
-	for u := from / 8; u < (to+7)/8; u++ {
-		n += int(b.have[u/64] >> (u % 64) & 1)
+	for w, have := range b.have {
+		n += bits.OnesCount64(have & unitMask(w, from, to))
 	}
 	return n
+}
+
+// put stores data at from where nothing has arrived at all. It gives the number of units.
+func (b *block) put(from int, data []byte) (fresh int) {
+	copy(b.data[from:], data)
+	for w := range b.have {
+		b.have[w] |= unitMask(w, from, from+len(data))
+	}
+	return (len(data) + 7) / 8
 }
 
 // fill stores data at from where nothing has arrived yet: the first arrived wins. It gives the number of new units.

@@ -29,35 +29,6 @@ func (k *fragKey) hash() uint64 {
 	return fold(hashEnd(&k.src)^uint64(k.id)*hashKey3, hashEnd(&k.dst)*hashKey4^uint64(k.tunnel)<<8^uint64(k.proto))
 }
 
-type fragState uint8
-
-const (
-	collecting fragState = iota
-	finished             // completed: kept a while to know late duplicates
-	broken               // will never be whole: only its ports are of use
-)
-
-// datagram is one that is being put together.
-type datagram struct {
-	key              fragKey
-	began, ended     int64 // capture time of the first arrival and of completion
-	newer, older     int32 // list by age
-	blocks           [blocksPerDatagram]int32
-	total            int32 // length, -1 while the last fragment is missing
-	top              int32 // end of the furthest fragment
-	units            int32 // units of 8 bytes that have arrived
-	fragments        int32
-	held, heldIP     uint32 // frames not yet passed on, and what they account for
-	heldPayload      uint32
-	srcPort, dstPort uint16
-	icmpID           uint16
-	kind             Kind
-	proto, next      uint8
-	state            fragState
-	first            bool // the first fragment was seen: kind, proto and ports are valid
-	hold             bool // pass nothing on before it is whole, because a tunnel is to be taken off
-}
-
 // fragTable finds datagrams by key: a fixed open-addressing table over a pool that grows to its bound. The list runs
 // from the oldest datagram to the newest.
 type fragTable struct {

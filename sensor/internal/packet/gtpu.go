@@ -33,7 +33,7 @@ func gtpu(p *Packet, b []byte, n, depth int) Verdict {
 	if version != 4 && version != 6 {
 		return VerdictOK // the PDU is PPP, Ethernet or unstructured
 	}
-	return verified(p, false, TunnelGTPU, be32(b[4:]), ipEtherType(b[at:]), b[at:], n-at, depth)
+	return verified(p, TunnelGTPU, be32(b[4:]), true, ipEtherType(b[at:]), b[at:], n-at, depth)
 }
 
 // gtpuExtensions passes over extension headers (section 5.2): length in words of 4 bytes, the type of the next one in

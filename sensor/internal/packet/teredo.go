@@ -14,5 +14,5 @@ func teredo(p *Packet, b []byte, n, depth int) Verdict {
 	if at > len(b) || !plausibleIPv6(b[at:], n-at) {
 		return VerdictOK
 	}
-	return verifiedNoID(p, TunnelTeredo, etherIPv6, b[at:], n-at, depth)
+	return verified(p, TunnelTeredo, 0, false, etherIPv6, b[at:], n-at, depth)
 }

@@ -45,17 +45,15 @@ func udpTunnel(p *Packet, depth int) Verdict {
 	return VerdictOK
 }
 
-// verified is inner for a tunnel that only a port number announced. If the tunnel header has a doubtful point (sure is
-// false) then what is within must be read without a fault; or p stays what it was.
-func verified(p *Packet, sure bool, t TunnelType, id uint32, et uint16, b []byte, n, depth int) Verdict {
-	if sure {
-		return inner(p, t, id, true, et, b, n, depth)
-	}
+// verified is inner for a tunnel that only a port number, or a header with a doubtful point, announced: what is within
+// must be read without a fault, or p stays what it was. Only a transport header that the snap length cut is forgiven.
+func verified(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, n, depth int) Verdict {
 	outer := *p
-	v := inner(p, t, id, true, et, b, n, depth)
-	if v != VerdictOK {
-		*p = outer
+	v := inner(p, t, id, hasID, et, b, n, depth)
+	if v == VerdictOK || outer.Truncated && p.NumTunnels > outer.NumTunnels && p.HasIP {
+		return v
 	}
+	*p = outer
 	return VerdictOK
 }
 
@@ -70,7 +68,10 @@ func vxlan(p *Packet, b []byte, n, depth int) Verdict {
 		return VerdictOK
 	}
 	sure := b[0]&^(flagVNI|flagGroup) == 0 && b[7] == 0 && (b[0]&flagGroup != 0 || b[1]|b[2]|b[3] == 0)
-	return verified(p, sure, TunnelVXLAN, be32(b[4:])>>8, etherBridged, b[8:], n-8, depth)
+	if sure {
+		return inner(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
+	}
+	return verified(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
 }
 
 // vxlanGPE reads the generic protocol extension (draft-ietf-nvo3-vxlan-gpe-13 section 3).
@@ -93,7 +94,7 @@ func vxlanGPE(p *Packet, b []byte, n, depth int) Verdict {
 			return VerdictOK
 		}
 	}
-	return verified(p, false, TunnelVXLAN, be32(b[4:])>>8, et, b[8:], n-8, depth)
+	return verified(p, TunnelVXLAN, be32(b[4:])>>8, true, et, b[8:], n-8, depth)
 }
 
 // geneve reads Geneve (RFC 8926 section 3.4): version 0, options, then a payload named by its EtherType.
@@ -106,8 +107,10 @@ func geneve(p *Packet, b []byte, n, depth int) Verdict {
 	if size > len(b) || et != etherBridged && et != etherIPv4 && et != etherIPv6 && et != etherMPLS {
 		return VerdictOK
 	}
-	sure := b[1]&0x3f == 0 && b[7] == 0
-	return verified(p, sure, TunnelGeneve, be32(b[4:])>>8, et, b[size:], n-size, depth)
+	if b[1]&0x3f == 0 && b[7] == 0 { // reserved bits
+		return inner(p, TunnelGeneve, be32(b[4:])>>8, true, et, b[size:], n-size, depth)
+	}
+	return verified(p, TunnelGeneve, be32(b[4:])>>8, true, et, b[size:], n-size, depth)
 }
 
 // tzsp reads TZSP (version 1, type 0 or 1) with Ethernet within: header of 4 bytes, tags, end tag.
@@ -130,23 +133,13 @@ func tzsp(p *Packet, b []byte, n, depth int) Verdict {
 		case tagPadding:
 			at++
 		case tagEnd:
-			return verifiedNoID(p, TunnelTZSP, etherBridged, b[at+1:], n-at-1, depth)
+			return verified(p, TunnelTZSP, 0, false, etherBridged, b[at+1:], n-at-1, depth)
 		default:
 			if at+2 > len(b) {
 				return VerdictOK
 			}
 			at += 2 + int(b[at+1])
 		}
-	}
-	return VerdictOK
-}
-
-// verifiedNoID is verified for a tunnel that carries no identifier and whose header says little.
-func verifiedNoID(p *Packet, t TunnelType, et uint16, b []byte, n, depth int) Verdict {
-	outer := *p
-	v := inner(p, t, 0, false, et, b, n, depth)
-	if v != VerdictOK {
-		*p = outer
 	}
 	return VerdictOK
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+type fragState uint8
+
+const (
+	collecting fragState = iota
+	finished             // completed: kept a while to know late duplicates
+	broken               // will never be whole: only its ports are of use
+)
+
+// datagram is one that is being put together.
+type datagram struct {
+	key              fragKey
+	began, ended     int64 // capture time of the first arrival and of completion
+	newer, older     int32 // list by age
+	blocks           [blocksPerDatagram]int32
+	total            int32 // length, -1 while the last fragment is missing
+	top              int32 // end of the furthest fragment
+	units            int32 // units of 8 bytes that have arrived
+	fragments        int32
+	held, heldIP     uint32 // frames not yet passed on, and what they account for
+	heldPayload      uint32
+	srcPort, dstPort uint16
+	icmpID           uint16
+	kind             Kind
+	proto, next      uint8
+	state            fragState
+	first            bool // the first fragment was seen: kind, proto and ports are valid
+	hold             bool // pass nothing on before it is whole, because a tunnel is to be taken off
+}
+
+// learn keeps what later fragments are to know of the first one.
+func (d *datagram) learn(p *Packet) {
+	d.first = true
+	d.kind, d.proto, d.next = p.Kind, p.Proto, p.FragNext
+	d.srcPort, d.dstPort, d.icmpID = p.SrcPort, p.DstPort, p.ICMPID
+	d.hold = d.state == collecting && mayBeTunnel(p)
+}
+
+func mayBeTunnel(p *Packet) bool {
+	switch p.Proto {
+	case protoIPv4, protoIPv6, protoGRE, protoMPLS, protoAH:
+		return true
+	case protoUDP:
+		return isTunnelPort(p.SrcPort) || isTunnelPort(p.DstPort)
+	}
+	return false
+}
+
+// keep adds a packet to what is held.
+func (d *datagram) keep(p *Packet) {
+	d.held += p.Count
+	d.heldIP += p.IPBytes
+	d.heldPayload += p.PayloadLen
+}
+
+// pass gives p the ports, and what was held.
+func (d *datagram) pass(p *Packet) {
+	p.Kind, p.Proto = d.kind, d.proto
+	p.SrcPort, p.DstPort, p.ICMPID = d.srcPort, d.dstPort, d.icmpID
+	p.Count += d.held
+	p.IPBytes += d.heldIP
+	p.PayloadLen += d.heldPayload
+	d.held, d.heldIP, d.heldPayload = 0, 0, 0
+}
+
+// contradicts records where the datagram ends, and reports whether that cannot be.
+func (d *datagram) contradicts(start, end int, more bool) bool {
+	if !more {
+		if d.total >= 0 && int(d.total) != end {
+			return true
+		}
+		d.total = int32(end)
+	}
+	d.top = max(d.top, int32(end))
+	return d.total >= 0 && d.top > d.total
+}
