@@ -2,10 +2,7 @@
 
 package dissect
 
-import (
-	"bytes"
-	"encoding/base64"
-)
+import "bytes"
 
 // credentials is what may be known of the credentials of a request: never the credentials.
 type credentials struct {
@@ -39,15 +36,7 @@ func readAuthorization(value []byte) (c credentials) {
 func (c *credentials) readBasic(token []byte) {
 	var buf [192]byte
 	c.cleartext = true
-	token = bytes.TrimRight(token, "= ")
-	if base64.RawStdEncoding.DecodedLen(len(token)) > len(buf) {
-		return
-	}
-	n, err := base64.RawStdEncoding.Decode(buf[:], token)
-	if err != nil {
-		return
-	}
-	user, password, ok := bytes.Cut(buf[:n], []byte(":"))
+	user, password, ok := bytes.Cut(decodeBase64(buf[:], token), []byte(":"))
 	if !ok {
 		return
 	}

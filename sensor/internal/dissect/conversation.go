@@ -91,7 +91,7 @@ func (c *Conversation) adoptStream(id *streamIdentifier, flip int, sink Sink) {
 		sink(&AppID{Name: id.name})
 	}
 	if id.open != nil {
-		c.stream = id.open()
+		c.stream = id.open(c.ports)
 	}
 }
 

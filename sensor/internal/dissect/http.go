@@ -44,7 +44,7 @@ type httpStream struct {
 	tunnel    *handover      // after CONNECT
 }
 
-var httpIdentifier = streamIdentifier{name: "http", looks: looksHTTPRequest, open: func() streamDissector { return new(httpStream) }}
+var httpIdentifier = streamIdentifier{name: "http", looks: looksHTTPRequest, open: func(Ports) streamDissector { return new(httpStream) }}
 
 // looksHTTPRequest also takes the preface of HTTP/2 with prior knowledge (RFC 9113 section 3.4), whose first line has the
 // form of a request.

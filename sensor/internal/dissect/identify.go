@@ -17,7 +17,7 @@ const (
 type streamIdentifier struct {
 	name  string // short name; "" if the dissector gives the name later
 	looks func(head []byte, final bool, ports Ports) verdict
-	open  func() streamDissector // nil: the protocol is named and not read
+	open  func(ports Ports) streamDissector // nil: the protocol is named and not read
 }
 
 // datagramIdentifier tells one protocol by a whole datagram.

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// imap reads IMAP4 (RFC 9051).
+type imap struct {
+	login   attempt
+	greeted bool
+	tag     string // of the command whose reply is waited for
+	tls     bool   // that command is STARTTLS
+	plain   bool   // the next line of the client is the answer to AUTHENTICATE PLAIN
+}
+
+func newIMAP() lineProtocol { return &imap{login: attempt{protocol: "imap"}} }
+
+func looksIMAP(head []byte, _ bool, _ Ports) verdict {
+	return startsWithAny(head, "* OK ", "* PREAUTH ")
+}
+
+func (m *imap) line(dir int, text []byte, sink Sink) lineAction {
+	if dir == FromServer {
+		return m.reply(text, sink)
+	}
+	if m.plain {
+		m.plain = false
+		m.login.plain(text)
+		return lineNext
+	}
+	return m.command(text)
+}
+
+func (m *imap) command(text []byte) lineAction {
+	tag, rest := word(text)
+	name, args := word(rest)
+	switch {
+	case len(tag) > 32:
+	case foldEqual(name, "login"):
+		m.tag = string(tag)
+		user, rest := imapString(args)
+		password, _ := imapString(rest)
+		m.login.name(user)
+		m.login.password(password)
+	case foldEqual(name, "authenticate"):
+		m.tag = string(tag)
+		m.authenticate(word(args))
+	case foldEqual(name, "starttls"):
+		m.tag, m.tls = string(tag), true
+		return linePause
+	}
+	return lineNext
+}
+
+func (m *imap) authenticate(mechanism, initial []byte) {
+	switch {
+	case !foldEqual(mechanism, "plain"):
+		m.login.proof()
+	case len(initial) > 0:
+		m.login.plain(initial)
+	default:
+		m.plain = true
+	}
+}
+
+func (m *imap) reply(text []byte, sink Sink) lineAction {
+	tag, rest := word(text)
+	if string(tag) == "*" && !m.greeted {
+		m.greeted = true
+		_, greeting := word(rest)
+		if t := cleanText(greeting, maxBanner); t != "" {
+			sink(&Banner{Protocol: "imap", Text: t})
+		}
+		return lineNext
+	}
+	if m.tag == "" || string(tag) != m.tag {
+		return lineNext
+	}
+	m.tag, m.plain = "", false
+	ok := foldPrefix(rest, "ok")
+	switch {
+	case m.tls && ok:
+		return lineTLS
+	case m.tls:
+		m.tls = false
+		return lineResume
+	case ok && m.login.pending:
+		m.login.result(OutcomeSuccess, sink)
+		return lineStop
+	}
+	m.login.result(OutcomeFailure, sink)
+	return lineNext
+}
+
+func (m *imap) end(sink Sink) { m.login.result(OutcomeUnknown, sink) }
+
+// imapString reads an atom or a quoted string.
+func imapString(b []byte) (s, rest []byte) {
+	if len(b) > 0 && b[0] == '"' {
+		s, rest = quoted(b[1:])
+		return s, bytes.TrimLeft(rest, " ")
+	}
+	return word(b)
+}

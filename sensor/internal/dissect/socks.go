@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and hands what is relayed to TLS.
+type socksStream struct {
+	version byte
+	pos     [2]int
+	method  byte
+	step    [2]socksStep
+	tunnel  handover
+}
+
+// socksStep is what a side of SOCKS 5 sends next.
+type socksStep uint8
+
+const (
+	socksGreeting socksStep = iota
+	socksAuth
+	socksRequest
+	socksRelay
+)
+
+const socksUserPassword = 2
+
+// looksSOCKS5 wants a list of methods that are assigned, and nothing after it but what comes after it.
+func looksSOCKS5(head []byte, final bool, _ Ports) verdict {
+	switch {
+	case head[0] != 5:
+		return no
+	case len(head) < 2:
+		return maybe
+	case head[1] == 0 || head[1] > 10:
+		return no
+	}
+	n := 2 + int(head[1])
+	for i, m := range head[2:min(n, len(head))] {
+		if m > 9 && m < 0x80 || i > 0 && m == head[1+i] {
+			return no
+		}
+	}
+	switch {
+	case len(head) < n:
+		return maybe
+	case len(head) > n && head[n] != 5 && head[n] != 1:
+		return no
+	}
+	return yes
+}
+
+func looksSOCKS4(head []byte, _ bool, _ Ports) verdict {
+	const fixed, maxUser = 8, 255
+	switch {
+	case head[0] != 4 || len(head) > 1 && head[1] != 1 && head[1] != 2:
+		return no
+	case len(head) <= fixed:
+		return maybe
+	}
+	user := head[fixed:min(len(head), fixed+maxUser)]
+	end := bytes.IndexByte(user, 0)
+	switch {
+	case end >= 0 && isPlain(user[:end]) && (head[2] != 0 || head[3] != 0):
+		return yes
+	case end < 0 && isPlain(user) && len(user) < maxUser:
+		return maybe
+	}
+	return no
+}
+
+func (s *socksStream) feed(dir int, head []byte, final bool, sink Sink) int {
+	if len(head) == 0 {
+		return 1
+	}
+	if s.version == 0 && dir == FromClient {
+		s.version = head[0]
+	}
+	for s.step[dir] != socksRelay {
+		n := s.next(dir, head[min(s.pos[dir], len(head)):])
+		if n == socksStop {
+			return 0
+		}
+		if n == 0 {
+			return len(head) + 1
+		}
+		s.pos[dir] += n
+	}
+	s.tunnel.from[dir] = s.pos[dir]
+	return s.tunnel.feed(dir, head, final, sink)
+}
+
+// socksStop is given instead of a length where the stream is no SOCKS.
+const socksStop = -1
+
+// next is the length of the next message of a side, 0 if it is not complete.
+func (s *socksStream) next(dir int, b []byte) int {
+	switch {
+	case s.version == 0:
+		return 0 // the client is not known yet
+	case s.version == 4:
+		return s.next4(dir, b)
+	case s.step[dir] == socksGreeting:
+		return s.greeting(dir, b)
+	case s.step[dir] == socksAuth:
+		return s.auth(dir, b)
+	}
+	return s.request(dir, b)
+}
+
+func (s *socksStream) next4(dir int, b []byte) int {
+	const fixed, granted = 8, 90
+	if len(b) < fixed {
+		return 0
+	}
+	if dir == FromServer {
+		if b[0] != 0 || b[1] != granted {
+			return socksStop
+		}
+		s.step[dir] = socksRelay
+		return fixed
+	}
+	user := bytes.IndexByte(b[fixed:], 0)
+	if user < 0 {
+		return 0
+	}
+	n := fixed + user + 1
+	if b[4] == 0 && b[5] == 0 && b[6] == 0 && b[7] != 0 { // 4A: a name follows
+		name := bytes.IndexByte(b[n:], 0)
+		if name < 0 {
+			return 0
+		}
+		n += name + 1
+	}
+	s.step[dir] = socksRelay
+	return n
+}
+
+func (s *socksStream) greeting(dir int, b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	if dir == FromServer {
+		if b[0] != 5 || b[1] != 0 && b[1] != socksUserPassword {
+			return socksStop
+		}
+		s.method = b[1]
+		s.step[dir] = socksRequest
+		if s.method == socksUserPassword {
+			s.step[dir] = socksAuth
+		}
+		return 2
+	}
+	n := 2 + int(b[1])
+	if len(b) < n {
+		return 0
+	}
+	s.step[dir] = socksAuth // or the request: their first bytes differ
+	return n
+}
+
+func (s *socksStream) auth(dir int, b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	if dir == FromServer {
+		s.step[dir] = socksRequest
+		return 2
+	}
+	s.step[dir] = socksRequest
+	if b[0] == 5 {
+		return s.request(dir, b)
+	}
+	n := 2 + int(b[1])
+	if len(b) <= n || len(b) < n+1+int(b[n]) {
+		s.step[dir] = socksAuth
+		return 0
+	}
+	return n + 1 + int(b[n])
+}
+
+// request is a request or a reply: both are version, code, zero, address type, address, port.
+func (s *socksStream) request(dir int, b []byte) int {
+	const ip4, name, ip6 = 1, 3, 4
+	if len(b) < 5 {
+		return 0
+	}
+	if b[0] != 5 || dir == FromServer && b[1] != 0 {
+		return socksStop
+	}
+	n := 0
+	switch b[3] {
+	case ip4:
+		n = 4 + 4 + 2
+	case ip6:
+		n = 4 + 16 + 2
+	case name:
+		n = 5 + int(b[4]) + 2
+	default:
+		return socksStop
+	}
+	if len(b) < n {
+		return 0
+	}
+	s.step[dir] = socksRelay
+	return n
+}
