@@ -74,6 +74,7 @@ type flow struct {
 	n          int32 // bulk packets
 	pos        int32 // packets so far
 	end        ending
+	v6         bool
 }
 
 func (f *flow) total() int {
@@ -191,7 +192,7 @@ func (g *generator) say(f *flow, i int) {
 func (g *generator) send(f *flow, up bool, flags uint8, size int) []byte {
 	s := segment{
 		src: f.c, dst: f.s, srcPort: f.cport, dstPort: f.sport, seq: f.cseq, ack: f.sseq,
-		id: uint16(f.pos) + uint16(f.id), flags: flags, size: size,
+		id: uint16(f.pos) + uint16(f.id), flags: flags, size: size, v6: f.v6,
 	}
 	if !up {
 		s.src, s.dst, s.srcPort, s.dstPort, s.seq, s.ack = f.s, f.c, f.sport, f.cport, f.sseq, f.cseq

@@ -16,6 +16,7 @@ const (
 
 	ethLen     = 14
 	ipLen      = 20
+	ip6Len     = 40
 	tcpLen     = 20
 	udpLen     = 8
 	minFrame   = 60 // Ethernet without its check sequence
@@ -51,6 +52,7 @@ type segment struct {
 	flags            uint8  // TCP
 	options          []byte // TCP
 	size             int    // payload
+	v6               bool
 }
 
 var be = binary.BigEndian
@@ -75,6 +77,44 @@ func ipv4(b []byte, src, dst uint32, proto, ttl uint8, total int, id, fragment u
 	be.PutUint16(b[10:], checksum(b[:ipLen]))
 }
 
+// ipv6 fills an IPv6 header; the payload length follows it. Its addresses are made from those of IPv4.
+func ipv6(b []byte, src, dst uint32, proto, hops uint8, length int) {
+	be.PutUint32(b, 6<<28)
+	be.PutUint16(b[4:], uint16(length))
+	b[6], b[7] = proto, hops
+	address6(b[8:], src)
+	address6(b[24:], dst)
+}
+
+// address6 gives a host of 10.0.0.0/8 an address of one documentation prefix (RFC 3849), others of another.
+func address6(b []byte, ip uint32) {
+	be.PutUint32(b, 0x20010db8)
+	be.PutUint32(b[4:], 0xff)
+	if ip>>24 == 10 {
+		be.PutUint32(b[4:], ip>>16&0xff)
+	}
+	be.PutUint32(b[8:], 0)
+	be.PutUint32(b[12:], ip)
+}
+
+// network fills the Ethernet and the IP header before length bytes of transport, and gives those.
+func (o *output) network(t int64, s *segment, proto uint8, length int) []byte {
+	if s.v6 {
+		b := o.padded(t, ethLen+ip6Len+length)
+		ethernet(b, s.dstMAC, s.srcMAC, 0x86dd)
+		ipv6(b[ethLen:], s.src.ip, s.dst.ip, proto, s.src.ttl, length)
+		return b[ethLen+ip6Len:][:length]
+	}
+	fragment := uint16(0)
+	if proto == tcp {
+		fragment = dontFragment
+	}
+	b := o.padded(t, ethLen+ipLen+length)
+	ethernet(b, s.dstMAC, s.srcMAC, 0x0800)
+	ipv4(b[ethLen:], s.src.ip, s.dst.ip, proto, s.src.ttl, ipLen+length, s.id, fragment)
+	return b[ethLen+ipLen:][:length]
+}
+
 // checksum is that of RFC 1071 over an even number of bytes.
 func checksum(b []byte) uint16 {
 	var sum uint32
@@ -92,37 +132,31 @@ const dontFragment = 0x4000
 // tcp writes the frame of a segment and gives its payload to fill in. The TCP checksum is left 0: it is not looked at
 // on a mirror port, where the offloading of the sender leaves it wrong as often as not.
 func (o *output) tcp(t int64, s *segment) []byte {
-	head := ipLen + tcpLen + len(s.options)
-	b := o.padded(t, ethLen+head+s.size)
-	ethernet(b, s.dstMAC, s.srcMAC, 0x0800)
-	ip := b[ethLen:]
-	ipv4(ip, s.src.ip, s.dst.ip, tcp, s.src.ttl, head+s.size, s.id, dontFragment)
-	h := ip[ipLen:]
+	head := tcpLen + len(s.options)
+	h := o.network(t, s, tcp, head+s.size)
 	be.PutUint16(h, s.srcPort)
 	be.PutUint16(h[2:], s.dstPort)
 	be.PutUint32(h[4:], s.seq)
 	be.PutUint32(h[8:], s.ack)
-	h[12] = uint8((tcpLen + len(s.options)) / 4 << 4)
+	h[12] = uint8(head / 4 << 4)
 	h[13] = s.flags
 	be.PutUint16(h[14:], 0xfaf0)
 	be.PutUint32(h[16:], 0)
 	copy(h[tcpLen:], s.options)
-	return ip[head : head+s.size]
+	return h[head:]
 }
 
 // udp writes the frame of a datagram and gives its payload to fill in. Its checksum is absent (RFC 768).
 func (o *output) udp(t int64, s *segment) []byte {
-	const head = ipLen + udpLen
-	b := o.padded(t, ethLen+head+s.size)
-	ethernet(b, s.dstMAC, s.srcMAC, 0x0800)
-	ip := b[ethLen:]
-	ipv4(ip, s.src.ip, s.dst.ip, udp, s.src.ttl, head+s.size, s.id, 0)
-	h := ip[ipLen:]
+	h := o.network(t, s, udp, udpLen+s.size)
 	be.PutUint16(h, s.srcPort)
 	be.PutUint16(h[2:], s.dstPort)
 	be.PutUint16(h[4:], uint16(udpLen+s.size))
 	be.PutUint16(h[6:], 0)
-	return ip[head : head+s.size]
+	if s.v6 {
+		be.PutUint16(h[6:], 0xffff)
+	}
+	return h[udpLen:]
 }
 
 // arp writes an ARP request (operation 1) or reply (2), RFC 826.

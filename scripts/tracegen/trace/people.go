@@ -70,13 +70,13 @@ func (g *generator) act(l *life, h *host, site, dice int) {
 	case dice < 450:
 		g.add(l.missing[site], h, l.infra, 0)
 	case dice < 730:
-		g.add(l.web[site][client], h, l.sites[site], 30*second)
+		g.add(l.web[site][client], h, l.sites[site], 30*second).v6 = dice%5 == 0
 	case dice < 740:
 		g.add(l.upload[site][client], h, l.sites[site], 60*second)
 	case dice < 800:
 		g.add(l.clear[site][client], h, l.sites[site], 10*second)
 	case dice < 870:
-		g.add(l.quic[site], h, l.sites[site], 30*second)
+		g.add(l.quic[site], h, l.sites[site], 30*second).v6 = dice%3 == 0
 	case dice < 905:
 		g.add(l.ntp, h, l.infra, 0)
 	case dice < 935:

@@ -74,15 +74,15 @@ func TestSameConfigSameBytes(t *testing.T) {
 
 // tuple is a 5-tuple, the lower end point first.
 func tuple(p gopacket.Packet) (key string, ok bool) {
-	ip, _ := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
-	tl := p.TransportLayer()
-	if ip == nil || tl == nil {
+	nl, tl := p.NetworkLayer(), p.TransportLayer()
+	if nl == nil || tl == nil {
 		return "", false
 	}
+	from, to := nl.NetworkFlow().Endpoints()
 	src, dst := tl.TransportFlow().Endpoints()
-	ends := []string{string(ip.SrcIP) + string(src.Raw()), string(ip.DstIP) + string(dst.Raw())}
+	ends := []string{string(from.Raw()) + string(src.Raw()), string(to.Raw()) + string(dst.Raw())}
 	slices.Sort(ends)
-	return string(rune(ip.Protocol)) + strings.Join(ends, ""), true
+	return tl.LayerType().String() + strings.Join(ends, ""), true
 }
 
 // TestCounts decodes the traces with another decoder: every frame is whole, times do not go back, and packets and
@@ -125,6 +125,9 @@ func checkLengths(t *testing.T, i int, p gopacket.Packet) {
 		if p.Metadata().Truncated || checksum(ip.Contents) != 0 {
 			t.Fatalf("packet %d: cut, or a wrong checksum: %v", i, p)
 		}
+	}
+	if ip, ok := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6); ok && (p.Metadata().Truncated || int(ip.Length) != len(ip.Payload)) {
+		t.Fatalf("packet %d: cut, or a wrong length: %v", i, p)
 	}
 	if e := p.ErrorLayer(); e != nil && ipFragment(p) == 0 && application(e.Error()) {
 		t.Fatalf("packet %d: %v", i, e.Error())
