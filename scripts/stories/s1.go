@@ -104,7 +104,7 @@ func (s *s1) discover(at time.Time) {
 
 	at = at.Add(time.Minute)
 	s.command(at.Add(-8*time.Second), 22, 1900)
-	s.attack(at, "srv-legacy-07 pings what it found in 10.20.30.0/27")
+	s.attack(at, "srv-legacy-07 goes through 10.20.30.0/27: ARP for every address, an echo request to those that answer")
 	s.expect("D02", "srv-legacy-07", at, "first session of its own after more than 8 days, no boot pattern, no maintenance window")
 	s.expect("D01", "srv-legacy-07", at, "ICMP echo to another device, outside its contract (internal)")
 	s.expect("D13 (ICMP sweep)", "srv-legacy-07", at, "more than 5 hosts pinged")
