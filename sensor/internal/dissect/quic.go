@@ -60,8 +60,12 @@ func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
 		if !ok {
 			break
 		}
-		if data = rest; p.kind == quicInitial && !q.done[dir] {
+		data = rest
+		switch {
+		case p.kind == quicInitial && !q.done[dir]:
 			q.initial(dir, &p, sink)
+		case p.kind == quicNegotiation && dir == FromServer && !q.done[FromClient]:
+			q.begin(nil)
 		}
 	}
 	return false
@@ -100,10 +104,15 @@ func (q *quicConn) open(dir int, p *quicPacket) []byte {
 	if frames == nil && q.dcid != nil {
 		return nil
 	}
-	q.dcid = append([]byte{}, p.dcid...)
-	q.keys = [2]*quicKeys{FromClient: keys}
-	q.keyFor[FromClient] = p.version
+	q.begin(append([]byte{}, p.dcid...))
+	q.keys[FromClient], q.keyFor[FromClient] = keys, p.version
 	return frames
+}
+
+// begin starts over with another connection id. What the client sent before, it sends again, and perhaps something else.
+func (q *quicConn) begin(dcid []byte) {
+	q.dcid, q.keys = dcid, [2]*quicKeys{}
+	q.crypto[FromClient].reset()
 }
 
 // quicCrypto collects the CRYPTO frames of a packet. Any other frame than those that an Initial may hold ends it.
