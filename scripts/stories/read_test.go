@@ -38,9 +38,9 @@ func capture(t *testing.T, name string, seed uint64) []byte {
 }
 
 // load decodes every frame with gopacket, and fails on any that cannot be decoded or goes back in time.
-func load(t *testing.T, name string, seed uint64) []pkt {
+func load(t *testing.T, pcap []byte) []pkt {
 	t.Helper()
-	r, err := pcapgo.NewReader(bytes.NewReader(capture(t, name, seed)))
+	r, err := pcapgo.NewReader(bytes.NewReader(pcap))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func load(t *testing.T, name string, seed uint64) []pkt {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.Default)
+		p := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.NoCopy)
 		cut := ci.CaptureLength < ci.Length
 		if e := p.ErrorLayer(); e != nil && !cut {
 			t.Fatalf("frame %d: %v", i, e.Error())
