@@ -102,6 +102,15 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 	return c.judged
 }
 
+// judge says what the contract of the device at one end says: of the initiator (Out), or of the responder (In). That end must
+// be a device.
+func (c *Context) judge(e *Event, dir session.Dir) contract.Verdict {
+	if dir == session.Out {
+		return c.verdict(e)
+	}
+	return c.inbound(e)
+}
+
 // inbound says what the contract of the responder says of the session of e.
 func (c *Context) inbound(e *Event) contract.Verdict {
 	return c.Book.Judge(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)

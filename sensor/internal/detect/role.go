@@ -73,18 +73,18 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 		return
 	}
 	text, forbidden := c.Book.RoleBreach(d, e.Session, e.App)
-	if !forbidden {
+	if text == "" {
 		return
-	}
-	v := c.inbound(e)
-	if dir == session.Out {
-		v = c.verdict(e)
 	}
 	r.told.put(k, c.Now)
-	if c.approved(d, v) {
+	if c.approved(d, c.judge(e, dir)) { // the operator has said that it may
 		return
 	}
-	c.Emit(r.finding(e, c, d, dir, text))
+	f := r.finding(e, c, d, dir, text)
+	if !forbidden { // unusual, but known to happen
+		f.Severity = Informational
+	}
+	c.Emit(f)
 }
 
 func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, text string) *Finding {

@@ -16,8 +16,8 @@ type Config struct {
 // Parameters gives the parameters of each rule with their defaults, as pointers to structs with yaml tags.
 func Parameters() map[string]any {
 	m := map[string]any{}
-	for _, m1 := range makers() {
-		m[m1.id] = m1.defaults()
+	for _, mk := range makers() {
+		m[mk.id] = mk.defaults()
 	}
 	return m
 }
@@ -29,25 +29,25 @@ type maker struct {
 	build    func(params any) Detector
 }
 
-func entry[P any, D Detector](r Rule, defaults func() P, build func(P) D) maker {
+func ofRule[P any, D Detector](r Rule, defaults func() P, build func(P) D) maker {
 	return maker{r.ID, func() any { p := defaults(); return &p }, func(p any) Detector { return build(*p.(*P)) }}
 }
 
 // makers lists the detectors in the order of their rules.
 func makers() []maker {
 	return []maker{
-		entry(ruleOutbound(), DefaultOutboundParams, newOutbound),
-		entry(ruleWake(), DefaultWakeParams, newWake),
-		entry(ruleRole(), DefaultRoleParams, newRole),
-		entry(ruleCallback(), DefaultCallbackParams, newCallback),
-		entry(ruleExposure(), DefaultExposureParams, newExposure),
-		entry(ruleLogin(), DefaultLoginParams, newLoginSuccess),
-		entry(ruleBruteForce(), DefaultBruteForceParams, newBruteForce),
-		entry(ruleScan(), DefaultScanParams, newScan),
-		entry(ruleMirai(), DefaultMiraiParams, newMirai),
-		entry(ruleUpload(), DefaultUploadParams, newUpload),
-		entry(ruleNewDevice(), DefaultNewDeviceParams, newNewDevice),
-		entry(ruleBlindness(), DefaultBlindnessParams, newBlindness),
+		ofRule(ruleOutbound(), DefaultOutboundParams, newOutbound),
+		ofRule(ruleWake(), DefaultWakeParams, newWake),
+		ofRule(ruleRole(), DefaultRoleParams, newRole),
+		ofRule(ruleCallback(), DefaultCallbackParams, newCallback),
+		ofRule(ruleExposure(), DefaultExposureParams, newExposure),
+		ofRule(ruleLogin(), DefaultLoginParams, newLoginSuccess),
+		ofRule(ruleBruteForce(), DefaultBruteForceParams, newBruteForce),
+		ofRule(ruleScan(), DefaultScanParams, newScan),
+		ofRule(ruleMirai(), DefaultMiraiParams, newMirai),
+		ofRule(ruleUpload(), DefaultUploadParams, newUpload),
+		ofRule(ruleNewDevice(), DefaultNewDeviceParams, newNewDevice),
+		ofRule(ruleBlindness(), DefaultBlindnessParams, newBlindness),
 	}
 }
 

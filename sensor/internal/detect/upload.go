@@ -117,10 +117,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	if !much && !skewed || sumOut < 2*w.told {
 		return
 	}
-	v := c.inbound(e)
-	if dir == session.Out {
-		v = c.verdict(e)
-	}
+	v := c.judge(e, dir)
 	if v.Infrastructure || c.approved(d, v) {
 		return
 	}
