@@ -25,7 +25,7 @@ func null(p *Packet, b []byte, wire int) Verdict {
 	if len(b) < 4 {
 		return VerdictShortLink
 	}
-	family := be32(b)
+	family, et := be32(b), be16(b[2:])
 	if family > 0xffff {
 		family = binary.LittleEndian.Uint32(b)
 	}
@@ -35,6 +35,9 @@ func null(p *Packet, b []byte, wire int) Verdict {
 		return etherPayload(p, etherIPv4, b, wire, 0)
 	case 10, 23, 24, 28, 30: // AF_INET6 of Linux, Windows, NetBSD and OpenBSD, FreeBSD, macOS
 		return etherPayload(p, etherIPv6, b, wire, 0)
+	}
+	if et == etherIPv4 || et == etherIPv6 { // some stacks put an EtherType there
+		return etherPayload(p, et, b, wire, 0)
 	}
 	p.rest(b, wire)
 	return VerdictNoNetwork

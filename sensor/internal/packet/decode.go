@@ -10,7 +10,7 @@ import "encoding/binary"
 // Throughout this package a layer is a function of (captured bytes, length on the wire, depth): the length on the wire
 // comes from the headers, and is what is accounted; the captured bytes may be fewer, and are what is read.
 func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
-	wire := max(len(frame), int(origLen))
+	wire := max(len(frame), min(int(origLen), maxFrame))
 	p.reset(frame)
 	p.Truncated = wire > len(frame)
 	if link == LinkEthernet {
@@ -19,6 +19,10 @@ func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
 	}
 	p.Verdict = decodeLink(p, link, frame, wire)
 }
+
+// maxFrame bounds the length on the wire that is believed: segments of an offloading sender (BIG TCP) reach 512 KiB, a
+// forged capture file claims gigabytes.
+const maxFrame = 1 << 20
 
 // decodeLink is Decode for every link type but Ethernet.
 func decodeLink(p *Packet, link LinkType, b []byte, wire int) Verdict {

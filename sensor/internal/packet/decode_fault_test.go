@@ -2,7 +2,10 @@
 
 package packet
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // manyTags is a UDP packet below n VLAN tags.
 func manyTags(n int) []byte {
@@ -49,6 +52,9 @@ func linkFaults() []decodeCase {
 		{name: "short NFLOG", link: LinkNFLOG, frame: make([]byte, 3), verdict: VerdictShortLink},
 		{name: "NFLOG value of length 0", link: LinkNFLOG, frame: make([]byte, 40), verdict: VerdictShortLink},
 		{name: "NFLOG value beyond the frame", link: LinkNFLOG, frame: join(make([]byte, 4), le16(90), le16(1)), verdict: VerdictShortLink},
+		{name: "short MACsec", link: e, frame: ethFrame(etherMACsec, make([]byte, 7)), verdict: VerdictShortLink},
+		{name: "endless MACsec", link: e, frame: ethFrame(etherMACsec, bytes.Repeat(join(make([]byte, 6), u16(etherMACsec)), 20)), verdict: VerdictNesting},
+		{name: "short NSH", link: e, frame: ethFrame(etherNSH, []byte{0, 6, 2, 1, 0, 0, 1, 0}), verdict: VerdictShortLink},
 		{name: "short tag", link: e, frame: ethFrame(etherVLAN, []byte{0, 1, 8}), verdict: VerdictShortVLAN},
 		{name: "short second tag", link: e, frame: ethFrame(etherVLAN, tagged(1, etherVLAN, []byte{0})), verdict: VerdictShortVLAN, vlans: []uint16{1}},
 		{name: "short PBB", link: e, frame: ethFrame(etherPBB, []byte{0, 1, 8}), verdict: VerdictShortVLAN},

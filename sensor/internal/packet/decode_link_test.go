@@ -62,6 +62,11 @@ func ethernetCases() []decodeCase {
 			return p.EtherType == 7 && string(p.Payload) == string(stp)
 		}},
 		{name: "CDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2000), []byte{2, 180})), verdict: VerdictNoNetwork},
+		{name: "MACsec in clear", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0, 0}, u32(7), u16(etherIPv4), syn4, make([]byte, 16))), kind: KindTCP, check: isSYN},
+		{name: "MACsec with channel, VLAN within", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x20, 0}, make([]byte, 12), u16(etherVLAN), tagged(6, etherIPv4, syn4))), kind: KindTCP, vlans: []uint16{6}, check: isSYN},
+		{name: "MACsec encrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x0c, 0}, u32(7), u16(etherIPv4), syn4)), verdict: VerdictNoNetwork},
+		{name: "NSH", link: LinkEthernet, frame: ethFrame(etherNSH, join([]byte{0, 2, 2, 1}, u32(0x100), syn4)), kind: KindTCP, check: isSYN},
+		{name: "NSH of ethernet", link: LinkEthernet, frame: ethFrame(etherNSH, join([]byte{0, 2, 2, 3}, u32(0x100), ethBetween(macC, macD, etherIPv6, syn6))), kind: KindTCP, check: innerMACs},
 		{name: "LLDP", link: LinkEthernet, frame: ethFrame(0x88cc, []byte{2, 7, 4}), verdict: VerdictNoNetwork, check: func(p *Packet) bool {
 			return p.EtherType == 0x88cc && len(p.Payload) == 3 && p.HasMAC
 		}},
@@ -76,6 +81,7 @@ func otherLinkCases() []decodeCase {
 	nflogLE := join([]byte{2, 0, 0, 0}, le16(8), le16(1), u32(0), le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(uint16(4+len(syn4))), le16(9), syn4)
 	nflogBE := join([]byte{10, 0, 0, 0}, u16(8), u16(1), u32(0), u16(uint16(4+len(syn6))), u16(9), syn6)
 	return []decodeCase{
+		{name: "null with EtherType", link: LinkNull, frame: join([]byte{0x0f, 0, 8, 0}, syn4), kind: KindTCP, check: isSYN},
 		{name: "raw 101 v4", link: LinkRaw, frame: syn4, kind: KindTCP, check: isSYN},
 		{name: "raw 101 v6", link: LinkRaw, frame: syn6, kind: KindTCP, check: isSYN},
 		{name: "raw 12", link: LinkRawBSD12, frame: syn4, kind: KindTCP, check: isSYN},

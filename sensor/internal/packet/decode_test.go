@@ -124,6 +124,15 @@ func TestDecodeEveryCut(t *testing.T) {
 	}
 }
 
+// TestOriginalLengthOfAForgedFile: where the IP header has no length, the frame's counts, but not without bound.
+func TestOriginalLengthOfAForgedFile(t *testing.T) {
+	var p Packet
+	Decode(&p, LinkRaw, patchedZero(syn4, 2), 3_000_000_000)
+	if p.IPBytes != maxFrame || !p.Truncated {
+		t.Errorf("%d bytes", p.IPBytes)
+	}
+}
+
 // TestTunnelCutInside: a tunnel that must be verified is one even if the snap length cut the transport header within.
 func TestTunnelCutInside(t *testing.T) {
 	frame := udpFrame(portGTPU, gtpuFrame(0x30, 9, syn4))

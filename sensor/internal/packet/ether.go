@@ -17,6 +17,8 @@ const (
 	etherPPPoE      = 0x8864
 	etherQinQ       = 0x88a8 // IEEE 802.1ad
 	etherERSPAN     = 0x88be
+	etherMACsec     = 0x88e5
+	etherNSH        = 0x894f
 	etherPBB        = 0x88e7 // IEEE 802.1ah
 	etherVNTag      = 0x8926 // Cisco VN-Tag, the base of IEEE 802.1BR
 	etherVLANOld    = 0x9100 // before 802.1ad
@@ -66,6 +68,10 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 		return pbb(p, b, wire, depth)
 	case etherPPP:
 		return ppp(p, b, wire, depth)
+	case etherMACsec:
+		return macsec(p, b, wire, depth)
+	case etherNSH:
+		return nsh(p, b, wire, depth)
 	}
 	if et <= maxLengthField {
 		return llc(p, b, min(wire, int(et)), depth)

@@ -4,8 +4,9 @@ package packet
 
 const (
 	ipv6HeaderSize = 40
-	// maxExtensions bounds the chain. RFC 8200 has no bound; senders use two or three, attackers dozens, to hide the port.
-	maxExtensions = 16
+	// maxExtensions bounds the chain. RFC 8200 has no bound, and receivers follow any length; senders use two or three
+	// headers, attackers dozens, to hide the port from those who stop earlier.
+	maxExtensions = 64
 )
 
 // ipv6 reads an IPv6 header (RFC 8200 section 3).

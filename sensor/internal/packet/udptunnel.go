@@ -9,13 +9,14 @@ const (
 	portVXLAN    = 4789
 	portVXLANGPE = 4790
 	portGeneve   = 6081
+	portMPLS     = 6635 // RFC 7510
 	portVXLANOld = 8472
 	portTZSP     = 37008
 )
 
 func isTunnelPort(port uint16) bool {
 	switch port {
-	case portGTPU, portTeredo, portVXLAN, portVXLANGPE, portGeneve, portVXLANOld, portTZSP:
+	case portGTPU, portTeredo, portVXLAN, portVXLANGPE, portGeneve, portMPLS, portVXLANOld, portTZSP:
 		return true
 	}
 	return false
@@ -35,6 +36,12 @@ func udpTunnel(p *Packet, depth int) Verdict {
 		return geneve(p, b, n, depth)
 	case portTZSP:
 		return tzsp(p, b, n, depth)
+	case portMPLS:
+		outer := *p
+		if v := mpls(p, b, n, depth); v != VerdictOK {
+			*p = outer
+		}
+		return VerdictOK
 	}
 	switch {
 	case p.DstPort == portGTPU || p.SrcPort == portGTPU:
@@ -88,6 +95,8 @@ func vxlanGPE(p *Packet, b []byte, n, depth int) Verdict {
 		case 2:
 			et = etherIPv6
 		case 3:
+		case 4:
+			et = etherNSH
 		case 5:
 			et = etherMPLS
 		default:

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+// Shims stand between Ethernet and the network layer and carry no identifier worth keeping: they are passed over.
+
+// macsec reads IEEE 802.1AE (section 9.3): flags, short length, packet number, the channel id if flagged. Frames that are
+// only authenticated are in clear; encrypted ones are not read. The check value at the end is cut by the IP length.
+func macsec(p *Packet, b []byte, wire, depth int) Verdict {
+	const (
+		version   = 0x80
+		channel   = 0x20
+		encrypted = 0x0c // E and C: the user data was changed
+	)
+	if len(b) < 6 {
+		return VerdictShortLink
+	}
+	if b[0]&(version|encrypted) != 0 {
+		return VerdictNoNetwork
+	}
+	size := 6
+	if b[0]&channel != 0 {
+		size += 8
+	}
+	if len(b) < size+2 {
+		return VerdictShortLink
+	}
+	if depth >= MaxDepth {
+		return VerdictNesting
+	}
+	return etherPayload(p, be16(b[size:]), b[size+2:], wire-size-2, depth+1)
+}
+
+// nsh reads the network service header (RFC 8300 section 2.2): length in words of 4 bytes, next protocol.
+func nsh(p *Packet, b []byte, wire, depth int) Verdict {
+	if len(b) < 8 {
+		return VerdictShortLink
+	}
+	size := int(b[1]&0x3f) * 4
+	if b[0]>>6 != 0 || size < 8 {
+		return VerdictNoNetwork
+	}
+	if size > len(b) {
+		return VerdictShortLink
+	}
+	if depth >= MaxDepth {
+		return VerdictNesting
+	}
+	next := b[3]
+	b, wire = b[size:], wire-size
+	switch next {
+	case 1:
+		return etherPayload(p, etherIPv4, b, wire, depth+1)
+	case 2:
+		return etherPayload(p, etherIPv6, b, wire, depth+1)
+	case 3:
+		return ethernet(p, b, wire, depth+1)
+	case 5:
+		return etherPayload(p, etherMPLS, b, wire, depth+1)
+	}
+	return VerdictNoNetwork
+}
