@@ -5,9 +5,12 @@
 package pipeline
 
 import (
+	"net/netip"
+
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/packet"
 )
 
 // Config says how a run is to be done.
@@ -15,8 +18,11 @@ type Config struct {
 	Shards    int // goroutines that keep sessions; 0: chosen from the number of processors
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
-	Version   string
-	Replay    bool
+	// What is declared silent, in the configuration and on the command line: devices, whatever their range.
+	Silent     []netip.Prefix
+	SilentMACs []packet.MAC
+	Version    string
+	Replay     bool
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil
@@ -43,12 +49,12 @@ type Summary struct {
 	SessionsLive   uint64 // greatest number at once
 	Devices        uint64
 	DevicesEvicted uint64
-	Silent         []DeviceLine       // devices of which silence is expected, in the order of the keys
-	Spoke          []DeviceLine       // those of them that opened a session outside their contract
-	Alerts         map[string]uint64  // by severity, alerts (not revisions)
-	Verdicts       map[string]uint64  // frames by decoder verdict
-	Counters       map[string]uint64  // every other exit: fragments, evictions, head limits …, by metric name
-	Damage         []string           // one line each
+	Silent         []DeviceLine      // devices of which silence is expected, in the order of the keys
+	Spoke          []DeviceLine      // those of them that opened a session outside their contract
+	Severities     map[string]uint64 // alerts (not revisions) by their last severity
+	Verdicts       map[string]uint64 // frames by decoder verdict
+	Counters       map[string]uint64 // every other exit: fragments, evictions, head limits …, by metric name
+	Damage         []string          // one line each
 	OneWayShare    float64
 	GapShare       float64
 	DupShare       float64

@@ -45,10 +45,10 @@ type heads struct {
 
 func newHeads(c Config) heads { return heads{all: make([]head, 1, min(c.MaxHeads, 64)+1)} }
 
-// Buffers come in sizes of 1 KiB to 32 KiB.
+// Buffers come in sizes of 1 KiB to 1 MiB, the most that a head may be limited to.
 const (
 	minBuf     = 1 << 10
-	bufClasses = 6
+	bufClasses = 11
 )
 
 func bufClass(n int) int {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"sync"
+
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// Partitions is the number of session tables. It is fixed, so that what a table evicts, and the order of what it says at a
+// tick, are the same for any number of shards.
+const Partitions = 16
+
+// block is a batch on its way: the reader fills it, every shard works through its own packets, the judge takes the events of
+// all shards, and then it goes back to the reader.
+type block struct {
+	batch   capture.Batch
+	packets []packet.Packet
+	arena   packet.Arena // payloads of reassembled datagrams
+	ticks   []tick
+	frames  frameCounts
+	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
+	last    bool  // the run ends here
+
+	shards []shardPart
+	wait   sync.WaitGroup
+}
+
+// shardPart is what one shard gets with a block, and what it gives back.
+type shardPart struct {
+	index  []uint32 // of its packets
+	events []ordered
+	stats  session.Stats // sums over its tables
+	live   int
+	extra  shardCounts
+	// quality holds the sums of the shard at each tick of the block.
+	quality []qualityCounts
+}
+
+// tick says that before packet number before of the block the clock reached second sec.
+type tick struct {
+	before uint32
+	sec    int64
+	num    uint64 // number of that packet in the run
+}
+
+// ordered is an event with its place in the order of the run: (num, due, part, seq).
+type ordered struct {
+	num  uint64 // 2n+1 for packet n, 2n for the tick before it
+	due  int64  // second of an expiry
+	part uint8
+	seq  uint32
+	detect.Event
+}
+
+func compareOrder(a, b ordered) int {
+	switch {
+	case a.num != b.num:
+		return less(a.num < b.num)
+	case a.due != b.due:
+		return less(a.due < b.due)
+	case a.part != b.part:
+		return less(a.part < b.part)
+	case a.seq != b.seq:
+		return less(a.seq < b.seq)
+	}
+	return 0
+}
+
+func less(b bool) int {
+	if b {
+		return -1
+	}
+	return 1
+}
+
+// frameCounts is what the reader counts of a block.
+type frameCounts struct {
+	verdicts  [packet.NumVerdicts]uint64
+	frames    uint64
+	bytes     uint64
+	held      uint64 // fragments held back
+	backwards uint64 // frames older than the clock by more than a second
+}
+
+func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
+
+func (b *block) reset() {
+	b.batch.Frames = b.batch.Frames[:0]
+	b.arena.Reset()
+	b.ticks = b.ticks[:0]
+	b.frames = frameCounts{}
+	b.last = false
+	for i := range b.shards {
+		p := &b.shards[i]
+		clear(p.events)
+		p.index, p.events, p.quality = p.index[:0], p.events[:0], p.quality[:0]
+	}
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/alert"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
+)
+
+// judge takes the events of all shards in the order of the run: it knows the devices, asks the detectors, and says what is to be
+// written. It is one goroutine.
+type judge struct {
+	out       Output
+	reg       *device.Registry
+	book      *contract.Book
+	detectors []detect.Detector
+	alerts    *alert.Manager
+	ctx       detect.Context
+	quality   qualityWindow
+
+	second  int64 // last one ticked
+	merged  []ordered
+	tally   tally
+	failed  error // of an output; nothing is written after it
+	stopped func()
+}
+
+// run judges blocks until the last one and gives each back.
+func (j *judge) run(in <-chan *block, free chan<- *block) {
+	for b := range in {
+		b.wait.Wait()
+		j.block(b)
+		last := b.last
+		j.tally.add(b)
+		free <- b
+		if last {
+			return
+		}
+	}
+}
+
+// block judges the events of a block, in between the ticks that belong there.
+func (j *judge) block(b *block) {
+	j.merged = j.merged[:0]
+	for i := range b.shards {
+		j.merged = append(j.merged, b.shards[i].events...)
+	}
+	slices.SortFunc(j.merged, compareOrder)
+	done := 0 // ticks
+	for i := range j.merged {
+		e := &j.merged[i]
+		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
+			j.tickOf(b, done)
+			done++
+		}
+		if e.due > 0 {
+			j.tickTo(e.due)
+		}
+		j.event(&e.Event)
+	}
+	for ; done < len(b.ticks); done++ {
+		j.tickOf(b, done)
+	}
+	clear(j.merged)
+	if b.last {
+		j.finish(b.clock)
+	}
+}
+
+// tickOf does tick i of a block. The quality is taken at ticks, and not at the end of blocks, because where blocks end depends on how
+// the capture was cut into files.
+func (j *judge) tickOf(b *block, i int) {
+	var q qualityCounts
+	for s := range b.shards {
+		q.add(&b.shards[s].quality[i])
+	}
+	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
+	j.tickTo(b.ticks[i].sec)
+}
+
+// maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
+const maxIdleTicks = 1440
+
+// tickTo moves the clock of the judge on. Seconds without packets tick at each whole minute, as they do in a live run.
+func (j *judge) tickTo(sec int64) {
+	if sec <= j.second {
+		return
+	}
+	if j.second > 0 {
+		m := (j.second/60 + 1) * 60
+		for n := 0; m < sec && n < maxIdleTicks; n++ {
+			j.tick(m)
+			m += 60
+		}
+	}
+	j.tick(sec)
+}
+
+func (j *judge) tick(sec int64) {
+	j.second = sec
+	now := sec * 1e9
+	j.ctx.Now = max(j.ctx.Now, now)
+	j.reg.Tick(now)
+	for _, d := range j.detectors {
+		d.Tick(now, &j.ctx)
+	}
+	j.alerts.Tick(now, &j.ctx)
+}
+
+var steps = [...]device.Step{
+	detect.SessionOpened: device.Opened, detect.SessionState: device.StateChanged, detect.SessionFact: device.FactRead,
+	detect.SessionProgress: device.Progress, detect.SessionEnded: device.Ended,
+}
+
+func (j *judge) event(e *detect.Event) {
+	j.ctx.Now = max(j.ctx.Now, e.Time)
+	if e.Kind == detect.LinkFact {
+		e.Initiator = j.reg.Link(e.Fact, j.ctx.Now)
+	} else {
+		e.Initiator, e.Responder = j.reg.Session(steps[e.Kind], e.Session, e.App, j.ctx.Now)
+		if e.Fact != nil {
+			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)
+			j.learnNames(e)
+		}
+		e.ResponderName = j.nameOf(e)
+	}
+	for _, d := range j.detectors {
+		d.Observe(e, &j.ctx)
+	}
+	if e.Kind == detect.SessionEnded {
+		j.tally.sessions++
+		if j.out.Session != nil && j.failed == nil {
+			r := alert.SessionRecord(e.Session, e.App)
+			j.check(j.out.Session(&r))
+		}
+	}
+}
+
+// learnNames keeps under which name addresses were given to a client. An answer is believed only if the server of the session gave it.
+func (j *judge) learnNames(e *detect.Event) {
+	m, ok := e.Fact.(*dissect.DNSMessage)
+	if !ok || !m.Response || m.MDNS || m.LLMNR || e.FactDir != session.In {
+		return
+	}
+	client := e.Session.Initiator.Addr.Netip()
+	for i := range m.Answers {
+		if a := &m.Answers[i]; a.Addr.IsValid() {
+			j.ctx.Names.Learn(client, a.Addr, m.QName, a.TTL, j.ctx.Now)
+		}
+	}
+}
+
+// nameOf gives the name under which the initiator knows the responder.
+func (j *judge) nameOf(e *detect.Event) string {
+	if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI != "" {
+		return e.App.Hello.SNI
+	}
+	if e.Responder != nil {
+		return ""
+	}
+	return j.lookup(e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip())
+}
+
+func (j *judge) lookup(client, addr netip.Addr) string {
+	name, _ := j.ctx.Names.Lookup(client, addr, j.ctx.Now)
+	return name
+}
+
+func (j *judge) emit(f *detect.Finding) {
+	j.tally.finding(f)
+	j.alerts.Add(f, &j.ctx)
+}
+
+// write hands a revision of an alert on.
+func (j *judge) write(a *schemas.Alert) {
+	j.tally.alert(a)
+	if j.out.Alert != nil && j.failed == nil {
+		j.check(j.out.Alert(a))
+	}
+}
+
+// check stops the run when an output can take no more.
+func (j *judge) check(err error) {
+	if err == nil || j.failed != nil {
+		return
+	}
+	j.failed = fmt.Errorf("write records: %w", err)
+	j.stopped()
+}
+
+// finish does what is due at the end of a run.
+func (j *judge) finish(clock int64) {
+	j.ctx.Now = max(j.ctx.Now, clock)
+	for _, d := range j.detectors {
+		d.Tick(j.ctx.Now, &j.ctx)
+	}
+	j.alerts.Close(j.ctx.Now, &j.ctx)
+	for _, d := range j.reg.All() {
+		expect, _ := j.book.Expect(d, j.ctx.Now)
+		j.tally.device(d, expect)
+		if j.out.Device != nil && j.failed == nil {
+			r := alert.DeviceRecord(d, j.book, j.ctx.Now)
+			j.check(j.out.Device(&r))
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/packet"
+)
+
+// reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
+// gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
+type reader struct {
+	src    capture.Source
+	reasm  *packet.Reassembler
+	shards int
+	num    uint64
+	clock  int64 // nanoseconds, never goes back
+	second int64 // last one ticked
+	begun  bool
+	first  int64
+}
+
+// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. The last block is marked.
+func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block) error {
+	var failed error
+	for done := false; !done; {
+		b := <-free
+		b.reset()
+		err := r.fill(ctx, b)
+		done = err != nil
+		if done {
+			b.last = true
+			if !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+				failed = err
+			}
+		}
+		b.wait.Add(len(out))
+		for _, c := range out {
+			c <- b
+		}
+		judge <- b
+	}
+	return failed
+}
+
+func (r *reader) fill(ctx context.Context, b *block) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := r.src.Next(&b.batch)
+	n := len(b.batch.Frames)
+	if cap(b.packets) < n {
+		b.packets = make([]packet.Packet, n, n+n/4)
+	}
+	b.packets = b.packets[:n]
+	r.reasm.Use(&b.arena)
+	for i := range b.batch.Frames {
+		r.frame(b, uint32(i))
+	}
+	b.clock = r.clock
+	return err
+}
+
+// frame decodes one frame and assigns it.
+func (r *reader) frame(b *block, i uint32) {
+	f := &b.batch.Frames[i]
+	p := &b.packets[i]
+	r.num++
+	p.Num, p.Time = r.num, f.Time
+	r.advance(b, i, f.Time)
+	packet.Decode(p, f.Link, b.batch.Data[f.Off:f.Off+f.Len], f.OrigLen)
+	b.frames.frames++
+	b.frames.bytes += uint64(f.OrigLen)
+	b.frames.verdicts[p.Verdict]++
+	if p.Frag != packet.FragNone && !r.reasm.Add(p) {
+		b.frames.held++
+		return
+	}
+	if !p.HasIP && p.Kind != packet.KindARP {
+		return
+	}
+	// The upper bits choose the partition; within a table another hash is used.
+	p.Part = uint8(p.FlowHash() >> 60)
+	s := &b.shards[int(p.Part)%r.shards]
+	s.index = append(s.index, i)
+}
+
+// advance moves the clock on and notes a tick where a new second begins. A clock that jumps back stands until it is caught up with.
+func (r *reader) advance(b *block, i uint32, t int64) {
+	if !r.begun {
+		r.begun, r.first = true, t
+	}
+	if t < r.clock {
+		if r.clock-t > 1e9 {
+			b.frames.backwards++
+		}
+		return
+	}
+	r.clock = t
+	if sec := t / 1e9; sec > r.second {
+		r.second = sec
+		b.ticks = append(b.ticks, tick{before: i, sec: sec, num: r.num})
+	}
+}

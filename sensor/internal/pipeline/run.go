@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/packet"
+)
+
+// blocksInFlight is how many batches are between the reader and the judge at most: enough that none of them waits for the other
+// at every batch, few enough that they stay in the cache.
+const blocksInFlight = 8
+
+// Run is one run over a source: the reader, the shards and the judge, and the blocks that go round between them.
+type Run struct {
+	src    capture.Source
+	reader *reader
+	shards []*shard
+	judge  *judge
+	done   bool
+}
+
+// New prepares a run over src. The run does not close src.
+func New(cfg Config, src capture.Source, out Output) (*Run, error) {
+	n := cfg.Shards
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0) - 1 // the reader and the judge share one processor's worth of work
+	}
+	n = min(max(n, 1), Partitions)
+	j, err := newJudge(cfg, out)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{src: src, judge: j, reader: &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n}}
+	for i := range n {
+		r.shards = append(r.shards, newShard(i, n, sessionConfig(cfg.Settings.Limits)))
+	}
+	return r, nil
+}
+
+// Run reads the source to its end, or until ctx is cancelled, and reports all that was found so far. The error is of the
+// source or of an output.
+func (r *Run) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.judge.stopped = cancel
+	free := make(chan *block, blocksInFlight)
+	for range blocksInFlight {
+		free <- newBlock(len(r.shards))
+	}
+	judged := make(chan *block, blocksInFlight)
+	var work sync.WaitGroup
+	var ins []chan<- *block
+	for _, sh := range r.shards {
+		in := make(chan *block, blocksInFlight)
+		ins = append(ins, in)
+		work.Go(func() { sh.run(in) })
+	}
+	work.Go(func() { r.judge.run(judged, free) })
+	err := r.reader.run(ctx, free, ins, judged)
+	for _, in := range ins {
+		close(in)
+	}
+	work.Wait()
+	r.done = true
+	if r.judge.failed != nil {
+		return r.judge.failed
+	}
+	return err
+}
+
+// Progress tells how far the run has come.
+func (r *Run) Progress() Progress {
+	p := r.judge.tally.progress.get()
+	s := r.src.Stats()
+	p.BytesRead, p.BytesTotal = s.BytesRead, s.BytesTotal
+	return p
+}
+
+// progress is the part of a tally that others may read while it goes on.
+type progress struct {
+	packets, bytes, alerts atomic.Uint64
+	first, last            atomic.Int64
+}
+
+func (p *progress) set(t *tally) {
+	p.packets.Store(t.frames.frames)
+	p.bytes.Store(t.frames.bytes)
+	p.alerts.Store(uint64(len(t.alerts)))
+	p.first.Store(t.first)
+	p.last.Store(t.clock)
+}
+
+func (p *progress) get() Progress {
+	return Progress{
+		Packets: p.packets.Load(), Bytes: p.bytes.Load(), Alerts: p.alerts.Load(),
+		First: p.first.Load(), Last: p.last.Load(),
+	}
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"slices"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/alert"
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/session"
+)
+
+// newJudge makes the parts behind the shards as the operator has set them.
+func newJudge(cfg Config, out Output) (*judge, error) {
+	set, inv := cfg.Settings, cfg.Inventory
+	site := siteOf(set, inv)
+	reg := device.New(registryConfig(&cfg, site))
+	book := contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: cfg.Silent, SilentMACs: cfg.SilentMACs})
+	ds, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params})
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{out: out, reg: reg, book: book, detectors: ds, tally: newTally()}
+	j.alerts = alert.New(alert.Config{
+		Sensor:   schemas.AlertSensor{ID: set.SensorID, Site: site, Version: cfg.Version, Capture: "file"},
+		Replay:   cfg.Replay,
+		Severity: severities(set),
+	}, j.write)
+	j.ctx = detect.Context{Devices: reg, Book: book, Names: enrich.NewNames(set.Limits.Names), Emit: j.emit}
+	return j, nil
+}
+
+func registryConfig(cfg *Config, site string) device.Config {
+	inv := cfg.Inventory
+	c := device.Config{
+		Site: site, Watch: slices.Concat(inv.Watched(), cfg.Silent), WatchMACs: cfg.SilentMACs, Named: inv.Named(),
+		MaxDevices: cfg.Settings.Limits.Devices,
+	}
+	if inv != nil {
+		c.Internal = inv.Internal
+	}
+	return c
+}
+
+// siteOf gives the site of the sensor: its own, else that of the inventory.
+func siteOf(set *config.Config, inv *contract.Inventory) string {
+	switch {
+	case set.Site != "":
+		return set.Site
+	case inv != nil && inv.Site != "":
+		return inv.Site
+	}
+	return "local"
+}
+
+// severities gives what the operator has set in place of the detectors' choice.
+func severities(set *config.Config) map[string]detect.Severity {
+	m := map[string]detect.Severity{}
+	for rule, d := range set.Detections {
+		if d.Severity == nil {
+			continue
+		}
+		m[rule] = detect.Severity(slices.Index(config.Severities(), *d.Severity))
+	}
+	return m
+}
+
+// sessionConfig divides the limits of the operator among the partitions.
+func sessionConfig(l config.Limits) session.Config {
+	c := session.DefaultConfig()
+	c.MaxSessions = max(l.Sessions/Partitions, 1)
+	c.MaxHeads = max(l.HeadSessions/Partitions, 1)
+	c.MaxHeadBytes = max(l.HeadBytes/Partitions, 64<<10)
+	c.HeadLimit = l.HeadLimit
+	return c
+}

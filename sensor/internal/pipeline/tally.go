@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// tally counts what a run has seen. Only the judge changes it.
+type tally struct {
+	frames   frameCounts
+	stats    session.Stats
+	extra    shardCounts
+	live     int
+	maxLive  int
+	sessions uint64
+	devices  uint64
+	first    int64
+	clock    int64
+	alerts   map[string]string // severity by alert id
+	rules    map[string]uint64
+	spoke    map[string]bool
+	silent   []DeviceLine
+	spoken   []DeviceLine
+	progress progress
+}
+
+func newTally() tally {
+	return tally{alerts: map[string]string{}, rules: map[string]uint64{}, spoke: map[string]bool{}}
+}
+
+func (t *tally) add(b *block) {
+	t.frames.add(&b.frames)
+	t.clock = b.clock
+	if t.first == 0 && len(b.batch.Frames) > 0 {
+		t.first = b.batch.Frames[0].Time
+	}
+	var s session.Stats
+	var x shardCounts
+	t.live = 0
+	for i := range b.shards {
+		s.Add(&b.shards[i].stats)
+		x.LinkFacts += b.shards[i].extra.LinkFacts
+		x.Conversations += b.shards[i].extra.Conversations
+		t.live += b.shards[i].live
+	}
+	t.stats, t.extra = s, x
+	t.maxLive = max(t.maxLive, t.live)
+	t.progress.set(t)
+}
+
+func (f *frameCounts) add(x *frameCounts) {
+	for i := range f.verdicts {
+		f.verdicts[i] += x.verdicts[i]
+	}
+	f.frames += x.frames
+	f.bytes += x.bytes
+	f.held += x.held
+	f.backwards += x.backwards
+}
+
+func (t *tally) finding(f *detect.Finding) {
+	if f.Device != nil && f.Broken != "" {
+		t.spoke[f.Device.Key] = true
+	}
+}
+
+// maxTallied bounds the alerts whose severity is remembered for the summary; ids beyond it are counted when they are created.
+const maxTallied = 1 << 20
+
+func (t *tally) alert(a *schemas.Alert) {
+	if a.Action == "create" {
+		t.rules[a.Rule.ID]++
+	}
+	if _, ok := t.alerts[a.ID]; ok || len(t.alerts) < maxTallied {
+		t.alerts[a.ID] = a.Severity
+	}
+}
+
+func (t *tally) device(d *device.Device, e contract.Expect) {
+	t.devices++
+	quiet := e == contract.Silent || e == contract.ServerOnly
+	if !quiet && !t.spoke[d.Key] {
+		return
+	}
+	l := DeviceLine{Key: d.Key, Role: d.Role.String(), Vendor: d.Vendor, Expect: e.String()}
+	if ip := d.IP(); ip.IsValid() {
+		l.IP = ip.String()
+	}
+	if len(d.Hostnames) > 0 {
+		l.Name = d.Hostnames[0]
+	}
+	if quiet {
+		t.silent = append(t.silent, l)
+	}
+	if t.spoke[d.Key] {
+		t.spoken = append(t.spoken, l)
+	}
+}
+
+// verdicts gives the frames by the name of their verdict, without those that never came.
+func (t *tally) verdicts() map[string]uint64 {
+	m := map[string]uint64{}
+	for i, n := range t.frames.verdicts {
+		if n > 0 {
+			m[packet.Verdict(i).String()] = n
+		}
+	}
+	return m
+}
+
+func (t *tally) severities() map[string]uint64 {
+	m := map[string]uint64{}
+	for _, s := range t.alerts {
+		m[s]++
+	}
+	return m
+}
