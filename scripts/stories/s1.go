@@ -166,7 +166,7 @@ func (s *s1) spread(at time.Time) {
 	o := s.office
 	s.attack(at, "srv-legacy-07 tries SSH logins on 192.0.2.10 to 192.0.2.15, each within half a second of data from 203.0.113.66; two do not answer")
 	s.expect("D11 (connect-through)", "srv-legacy-07", at, "outbound SYNs within 1 s of inbound payload, three pairs and more")
-	s.expect("D05", "srv-legacy-07", at, "a server of this role is no SSH client")
+	s.expect("D05", "srv-legacy-07", at, "a server of this kind is no SSH client, if its role is known by then")
 	for i := range 6 {
 		in := s.ssh.Conn().WaitUntil(at.Add(time.Duration(i) * 35 * time.Second))
 		s.ssh.Carry(netsim.Client, 60+o.IntN(80))

@@ -84,6 +84,7 @@ func (s *s2) fanOut(at time.Time) {
 		o.RTSP(end.Add(2*time.Second), s.vms, c.host, netsim.Stream{Path: c.brand.streamURI, Agent: "Lavf58.29.100", Server: c.brand.rtspServer, Realm: c.brand.realm,
 			User: "recorder", Password: o.password, Packets: 2, Every: 200 * time.Millisecond})
 	}
+	s.expect("D08", "the cameras", at, "each is logged in to over HTTP by a host that never did so (internal)")
 	s.expect("D31", "the cameras", at, "a client name that is in no viewer set plays their streams")
 	s.expect("D01", "vms", at, "HTTP to cameras is not in its contract, RTSP is")
 }
