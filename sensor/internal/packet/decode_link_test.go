@@ -54,6 +54,7 @@ func ethernetCases() []decodeCase {
 		{name: "old qinq", link: LinkEthernet, frame: ethFrame(etherVLANOld, tagged(7, etherVLANOld2, tagged(8, etherVLAN, tagged(0, etherIPv4, syn4)))), kind: KindTCP, vlans: []uint16{7, 8, 0}, check: isSYN},
 		{name: "five tags", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(1, etherVLAN, tagged(2, etherVLAN, tagged(3, etherVLAN, tagged(4, etherVLAN, tagged(5, etherIPv4, syn4)))))), kind: KindTCP, vlans: []uint16{1, 2, 3, 4}, check: isSYN},
 		{name: "VN-Tag", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(250, etherVNTag, join(u32(0x80010000), u16(etherVLAN), tagged(250, etherIPv4, syn4)))), kind: KindTCP, vlans: []uint16{250, 250}, check: isSYN},
+		{name: "TrustSec", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(250, etherCMD, join([]byte{1, 1, 0, 1}, u16(17), u16(etherIPv4), syn4))), kind: KindTCP, vlans: []uint16{250}, check: isSYN},
 		{name: "SNAP", link: LinkEthernet, frame: lenFrame(join(snap(0, etherIPv4), syn4)), kind: KindTCP, check: isSYN},
 		{name: "SNAP 802.1H", link: LinkEthernet, frame: lenFrame(join(snap(0xf8, etherIPv4), syn4)), kind: KindTCP, check: isSYN},
 		{name: "LLC IP", link: LinkEthernet, frame: lenFrame(join([]byte{6, 6, 3}, syn4)), kind: KindTCP, check: isSYN},

@@ -20,6 +20,7 @@ const (
 	etherMACsec     = 0x88e5
 	etherNSH        = 0x894f
 	etherPBB        = 0x88e7 // IEEE 802.1ah
+	etherCMD        = 0x8909 // Cisco MetaData: the security group tag of TrustSec
 	etherVNTag      = 0x8926 // Cisco VN-Tag, the base of IEEE 802.1BR
 	etherVLANOld    = 0x9100 // before 802.1ad
 	etherVLANOld2   = 0x9200
@@ -48,7 +49,7 @@ func etherPayload(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 		return ipv4(p, b, wire, depth)
 	case etherIPv6:
 		return ipv6(p, b, wire, depth)
-	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVNTag:
+	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVNTag, etherCMD:
 		return tags(p, et, b, wire, depth)
 	}
 	return etherRare(p, et, b, wire, depth)
@@ -79,39 +80,42 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	return VerdictNoNetwork
 }
 
-// tags takes off VLAN tags of every kind, and VN-Tags, which carry no VLAN id.
+// tags takes off VLAN tags of every kind, and the tags that carry no VLAN id.
 func tags(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	for range maxTags {
-		size := 4
-		switch et {
-		case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2:
-		case etherVNTag:
-			size = 6
-		default:
+		size := tagSize(et)
+		if size == 0 {
 			return etherPayload(p, et, b, wire, depth)
 		}
 		if len(b) < size {
 			return VerdictShortVLAN
 		}
-		if et != etherVNTag {
+		if size == vlanTagSize {
 			p.addVLAN(be16(b) & 0xfff)
 		}
 		et = be16(b[size-2:])
 		p.EtherType = et
 		b, wire = b[size:], wire-size
 	}
-	if isTag(et) {
+	if tagSize(et) != 0 {
 		return VerdictNesting
 	}
 	return etherPayload(p, et, b, wire, depth)
 }
 
-func isTag(et uint16) bool {
+const vlanTagSize = 4
+
+// tagSize gives the length of what follows the EtherType of a tag, with the next EtherType at its end; 0 if it is none.
+func tagSize(et uint16) int {
 	switch et {
-	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVNTag:
-		return true
+	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2:
+		return vlanTagSize
+	case etherVNTag:
+		return 6
+	case etherCMD:
+		return 8
 	}
-	return false
+	return 0
 }
 
 func (p *Packet) addVLAN(id uint16) {

@@ -5,8 +5,8 @@ package packet
 const (
 	ipv6HeaderSize = 40
 	// maxExtensions bounds the chain. RFC 8200 has no bound, and receivers follow any length; senders use two or three
-	// headers, attackers dozens, to hide the port from those who stop earlier.
-	maxExtensions = 64
+	// headers, attackers as many as a frame holds, to hide the port from those who stop earlier.
+	maxExtensions = 256
 )
 
 // ipv6 reads an IPv6 header (RFC 8200 section 3).

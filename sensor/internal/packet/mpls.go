@@ -75,6 +75,6 @@ func plausibleEthernet(b []byte) bool {
 	case etherIPv4, etherIPv6, etherARP, etherMPLS, etherMPLSMulti, etherPPPoE, etherPBB:
 		return true
 	default:
-		return isTag(et) || et <= maxLengthField && int(et) <= len(b)-etherHeaderSize && et >= 3
+		return tagSize(et) != 0 || et <= maxLengthField && int(et) <= len(b)-etherHeaderSize && et >= 3
 	}
 }
