@@ -89,8 +89,11 @@ func New(inv *Inventory, cfg Config) *Book {
 func (b *Book) HasInventory() bool { return b.inv != nil }
 
 // Expect gives what is expected of d, and which source says so (FromInventory … FromDefault). The command line and the
-// inventory come first, then the role if it is at least probable, then idleness.
+// inventory come first, then the role if it is at least probable, then idleness. Of nil, nothing is expected.
 func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
+	if d == nil {
+		return Normal, FromDefault
+	}
 	m := b.match(d)
 	switch {
 	case m.silent:
@@ -113,6 +116,9 @@ func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
 func (b *Book) Entry(d *device.Device) *Entry { return b.match(d).entry }
 
 func (b *Book) match(d *device.Device) match {
+	if d == nil {
+		return match{}
+	}
 	if m, ok := b.matches[d.ID]; ok && m.version == d.Version {
 		return m
 	}

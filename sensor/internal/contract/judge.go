@@ -33,7 +33,7 @@ func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fi
 		out.Allowed, out.Entry = true, rule.Text
 		return out
 	}
-	if dir == session.In || out.Infrastructure || !v.Opened() || !b.meant(d, v) {
+	if d == nil || dir == session.In || out.Infrastructure || !v.Opened() || !b.meant(d, v) {
 		out.Allowed = true
 		return out
 	}

@@ -81,8 +81,11 @@ func roleAllows(d *device.Device, v *session.View, peer *device.Device) (entry s
 // forbidden is true for what the role never does while it is at least probable; a breach that is only unusual (a camera that
 // answers on a port cameras do not have) is not.
 func (b *Book) RoleBreach(d *device.Device, v *session.View, app *fingerprint.App) (text string, forbidden bool) {
+	if d == nil || d.Level < device.Probable {
+		return "", false
+	}
 	t := templateOf(d.Role)
-	if t == nil || d.Level < device.Probable {
+	if t == nil {
 		return "", false
 	}
 	switch {

@@ -33,7 +33,8 @@ const (
 	obsSSHServer
 	obsSSHClient
 	obsUserAgent
-	obsName // name that the device asked for or went to
+	obsRequest // host and target of a request that the device made
+	obsName    // name that the device asked for or went to
 	obsServe
 	obsPulls
 	obsManyNames
@@ -52,7 +53,7 @@ var sources = [numSources]struct {
 	obsHTTPServer: {"http_server", GroupBanner, 30}, obsRealm: {"http_realm", GroupBanner, 30}, obsTitle: {"http_title", GroupBanner, 30},
 	obsURI: {"http_uri", GroupBanner, 30}, obsRTSPServer: {"rtsp_server", GroupBanner, 30}, obsRTSPRealm: {"rtsp_realm", GroupBanner, 30},
 	obsBanner: {"banner", GroupBanner, 30}, obsCertificate: {"certificate", GroupBanner, 180}, obsSSHServer: {"ssh_server", GroupBanner, 30},
-	obsSSHClient: {"ssh_client", GroupClient, 30}, obsUserAgent: {"user_agent", GroupClient, 30},
+	obsSSHClient: {"ssh_client", GroupClient, 30}, obsUserAgent: {"user_agent", GroupClient, 30}, obsRequest: {"http_request", GroupClient, 30},
 	obsName: {"name", GroupBehaviour, 30}, obsServe: {"serves", GroupBehaviour, 30}, obsPulls: {"pulls_rtsp", GroupBehaviour, 30},
 	obsManyNames: {"many_names", GroupBehaviour, 30}, obsRouter: {"topology", GroupBehaviour, 30},
 }

@@ -58,6 +58,7 @@ func (r *Registry) say(d *Device, src source, value string, now int64) {
 func (r *Registry) http(f *dissect.HTTPExchange, client, server *Device, now int64) {
 	r.say(client, obsUserAgent, f.UserAgent, now)
 	r.name(client, host(f.Host), now)
+	r.say(client, obsRequest, f.Host+f.URI, now)
 	r.say(server, obsHTTPServer, f.Server, now)
 	r.say(server, obsRealm, f.Realm, now)
 	r.say(server, obsTitle, f.Title, now)
@@ -149,12 +150,17 @@ func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64)
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		r.txt(d, f.Service, strings.ToLower(k), f.TXT[k], now)
+		r.txt(d, f.Service, k, f.TXT[k], now)
 	}
 }
 
 // txt weighs one key of a TXT record: first by the table, then as a plain statement of maker or model.
 func (r *Registry) txt(d *Device, service, key, value string, now int64) {
+	if value == "" {
+		r.observe(d, obsTXT, service+" "+key, now) // a string without a key is a text of its own
+		return
+	}
+	key = strings.ToLower(key)
 	r.observe(d, obsTXT, service+" "+key+"="+value, now)
 	value = clean(strings.Trim(value, "()"))
 	if value == "" {
