@@ -163,10 +163,14 @@ func (o *office) view(at time.Time) {
 	w, r := o.operator.host, o.recorder.host
 	o.meet(at, w, r)
 	c := o.Dial(at, w, r, 80)
-	c.HTTPDigest(netsim.Request{Method: "GET", URI: "/ISAPI/System/status", Agent: "StationView/3.2"}, "DS-7616NI-K2", "guard", o.password,
-		netsim.Response{Status: 200, Server: "App-webs/", ContentType: "application/xml", Body: "<DeviceStatus><deviceUpTime>88121</deviceUpTime></DeviceStatus>"})
+	uri, realm, server := "/ISAPI/System/status", "DS-7616NI-K2", "App-webs/"
+	if o.recorder == o.vms {
+		uri, realm, server = "/vms/api/status", "VMS Server", "VMS-Web/2.9"
+	}
+	c.HTTPDigest(netsim.Request{Method: "GET", URI: uri, Agent: "StationView/3.2"}, realm, "guard", o.password,
+		netsim.Response{Status: 200, Server: server, ContentType: "application/xml", Body: "<DeviceStatus><deviceUpTime>88121</deviceUpTime></DeviceStatus>"})
 	end := c.Close()
-	o.RTSP(end.Add(time.Second), w, r, netsim.Stream{Path: "/Streaming/channels/102", Agent: "StationView/3.2", Realm: "DS-7616NI-K2",
+	o.RTSP(end.Add(time.Second), w, r, netsim.Stream{Path: "/Streaming/channels/102", Agent: "StationView/3.2", Realm: realm,
 		User: "guard", Password: o.password, Packets: 2, Every: 3 * time.Second})
 }
 
