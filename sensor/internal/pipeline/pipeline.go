@@ -5,12 +5,9 @@
 package pipeline
 
 import (
-	"net/netip"
-
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
-	"stillwatch/sensor/internal/packet"
 )
 
 // Config says how a run is to be done.
@@ -18,11 +15,8 @@ type Config struct {
 	Shards    int // goroutines that keep sessions; 0: chosen from the number of processors
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
-	// What is declared silent, in the configuration and on the command line: devices, whatever their range.
-	Silent     []netip.Prefix
-	SilentMACs []packet.MAC
-	Version    string
-	Replay     bool
+	Version   string
+	Replay    bool
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil

@@ -20,7 +20,7 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	set, inv := cfg.Settings, cfg.Inventory
 	site := siteOf(set, inv)
 	reg := device.New(registryConfig(&cfg, site))
-	book := contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: cfg.Silent, SilentMACs: cfg.SilentMACs})
+	book := contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: cfg.Settings.Silent, SilentMACs: cfg.Settings.SilentMACs})
 	ds, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params})
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 func registryConfig(cfg *Config, site string) device.Config {
 	inv := cfg.Inventory
 	c := device.Config{
-		Site: site, Watch: slices.Concat(inv.Watched(), cfg.Silent), WatchMACs: cfg.SilentMACs, Named: inv.Named(),
+		Site: site, Watch: slices.Concat(inv.Watched(), cfg.Settings.Silent), WatchMACs: cfg.Settings.SilentMACs, Named: inv.Named(),
 		MaxDevices: cfg.Settings.Limits.Devices,
 	}
 	if inv != nil {
