@@ -7,8 +7,7 @@ import (
 	"math/bits"
 )
 
-// clock turns the time stamps of one interface into nanoseconds since the Unix epoch. Times beyond what 64 bits of
-// nanoseconds hold (1677 to 2262) are set to the nearest that they do hold.
+// clock turns the time stamps of one interface into nanoseconds since the Unix epoch.
 type clock struct {
 	mul    uint64 // nanoseconds in a unit, 0 if that is no whole number
 	limit  uint64 // largest stamp for which stamp*mul is enough
@@ -33,13 +32,21 @@ func newClock(resolution byte, offset int64) clock {
 	return c
 }
 
-// nanos gives the time of a stamp.
-func (c *clock) nanos(stamp uint64) int64 {
+// nanos gives the time of a stamp; ok is false if 64 bits of nanoseconds do not hold it (1677 to 2262): it is no time
+// then, and must not move the capture clock.
+func (c *clock) nanos(stamp uint64) (t int64, ok bool) {
 	if c.mul > 0 && stamp <= c.limit {
-		return int64(stamp * c.mul)
+		return int64(stamp * c.mul), true
 	}
 	sec, nano := c.split(stamp)
-	return join(sec, nano, c.offset)
+	if sec > math.MaxInt64 || c.offset > 0 && int64(sec) > math.MaxInt64-c.offset {
+		return 0, false
+	}
+	s := int64(sec) + c.offset
+	if s > maxSec || s < -maxSec {
+		return 0, false
+	}
+	return s*nanosPerSec + int64(nano), true
 }
 
 // split gives whole seconds and nanoseconds.
@@ -60,18 +67,6 @@ func (c *clock) split(stamp uint64) (sec, nano uint64) {
 		return 0, stamp / pow10(d-9)
 	}
 	return 0, 0
-}
-
-// join adds the offset and keeps the sum within bounds.
-func join(sec, nano uint64, offset int64) int64 {
-	s := int64(min(sec, math.MaxInt64))
-	switch {
-	case offset > 0 && s > math.MaxInt64-offset, s+offset > maxSec:
-		return math.MaxInt64
-	case s+offset < -maxSec:
-		return math.MinInt64
-	}
-	return (s+offset)*nanosPerSec + int64(nano)
 }
 
 func pow10(n uint8) uint64 {

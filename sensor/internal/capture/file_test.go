@@ -268,6 +268,70 @@ func TestCloseEndsAWait(t *testing.T) {
 	}
 }
 
+// asStdin makes f standard input for the time of the test.
+func asStdin(t *testing.T, f *os.File) {
+	t.Helper()
+	before := os.Stdin
+	os.Stdin = f
+	t.Cleanup(func() {
+		os.Stdin = before
+		f.Close()
+	})
+}
+
+func TestStdin(t *testing.T) {
+	t.Run("file", func(t *testing.T) {
+		f, err := os.Open(put(t, zstded(t, at(1, 2))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		asStdin(t, f)
+		if got, st := readAll(t, nil, Stdin, put(t, at(3))); len(got) != 3 || st.BytesTotal != 0 || len(st.Damage) > 0 {
+			t.Errorf("%+v %+v", got, st)
+		}
+	})
+	t.Run("pipe whose writer is done", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		asStdin(t, r)
+		if _, err := w.Write(at(1, 2)[:50]); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, st := readAll(t, nil, Stdin)
+		if len(got) != 1 || len(st.Damage) != 1 || st.Damage[0].File != "standard input" {
+			t.Errorf("%+v %+v", got, st)
+		}
+	})
+	t.Run("pipe that goes quiet", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		asStdin(t, r)
+		if _, err := w.Write(at(1)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := OpenFiles([]string{Stdin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b Batch
+		if err := f.Next(&b); err != nil || len(b.Frames) != 1 {
+			t.Fatalf("%v, %d frames", err, len(b.Frames))
+		}
+		time.AfterFunc(20*time.Millisecond, func() { f.Close() }) // most likely, Next waits by then
+		if err := f.Next(&b); !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
 // TestGrowingFile reads what is there, and again what was added before the end was reached.
 func TestGrowingFile(t *testing.T) {
 	path := put(t, at(1, 2))

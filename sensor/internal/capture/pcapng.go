@@ -138,7 +138,7 @@ func (p *pcapngFile) block(blk []byte, at uint32, b *Batch, last int64) error {
 	case blockInterface:
 		return p.addInterface(blk[8:])
 	case blockEnhanced, blockOldPacket:
-		return p.packet(blk, at, b)
+		return p.packet(blk, at, b, last)
 	case blockSimple:
 		return p.simple(blk, at, b, last)
 	}
@@ -158,7 +158,7 @@ func (p *pcapngFile) section(blk []byte) error {
 }
 
 // packet reads an Enhanced Packet Block or its forerunner, the Packet Block, which differs in the first 8 bytes.
-func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch) error {
+func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch, last int64) error {
 	const head = 28
 	if len(blk) < head {
 		return fmt.Errorf("the packet block has only %d bytes", len(blk))
@@ -175,8 +175,12 @@ func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch) error {
 		return fmt.Errorf("the packet claims %d captured bytes in a block with room for %d", caplen, len(blk)-head)
 	}
 	i := &p.ifaces[id]
+	t, ok := i.clock.nanos(uint64(p.u32(blk[12:]))<<32 | uint64(p.u32(blk[16:])))
+	if !ok {
+		t = last
+	}
 	b.Frames = append(b.Frames, Frame{
-		Time: i.clock.nanos(uint64(p.u32(blk[12:]))<<32 | uint64(p.u32(blk[16:]))),
+		Time: t,
 		Off:  at + head, Len: caplen, OrigLen: max(caplen, orig), Link: i.link,
 	})
 	fcs := i.fcs

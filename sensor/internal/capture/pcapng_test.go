@@ -66,6 +66,16 @@ func TestSimplePacketsFirst(t *testing.T) {
 	}
 }
 
+// TestTimeOutOfBounds: a packet whose time does not fit has that of the one before.
+func TestTimeOutOfBounds(t *testing.T) {
+	n := ng{order: binary.LittleEndian}
+	n.section().iface(1, 0).enhanced(0, 7, []byte("a")).enhanced(0, math.MaxUint64, []byte("b")).enhanced(0, 8, []byte("c"))
+	got, st := readAll(t, nil, put(t, n.b))
+	if len(got) != 3 || got[1].Time != 7000 || got[2].Time != 8000 || len(st.Damage) > 0 {
+		t.Errorf("%+v %v", got, st.Damage)
+	}
+}
+
 func TestPcapngFCS(t *testing.T) {
 	n := ng{order: binary.BigEndian}
 	flags := func(v uint32) []byte { return n.option(optFlags, n.u32(v)) }
@@ -119,6 +129,7 @@ func TestPcapngBadOptions(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	const s = 1_700_000_000
+	const none = math.MinInt64 // no time
 	for _, c := range []struct {
 		name       string
 		resolution byte
@@ -143,18 +154,18 @@ func TestClock(t *testing.T) {
 		{"offset", 6, 100, 5e6, 105e9},
 		{"offset of zero time", 6, 100, 0, 100e9},
 		{"negative", 6, -100, 5e6 + 1, -95e9 + 1000},
-		{"seconds too large", 0, 0, math.MaxUint64, math.MaxInt64},
-		{"microseconds too large", 6, 0, math.MaxUint64, math.MaxInt64},
-		{"nanoseconds too large", 9, 0, math.MaxUint64, math.MaxInt64},
+		{"seconds too large", 0, 0, math.MaxUint64, none},
+		{"microseconds too large", 6, 0, math.MaxUint64, none},
+		{"nanoseconds too large", 9, 0, math.MaxUint64, none},
 		{"largest", 9, 0, math.MaxInt64, math.MaxInt64},
-		{"offset too large", 6, math.MaxInt64, 5e6, math.MaxInt64},
-		{"both too large", 0, math.MaxInt64, math.MaxUint64, math.MaxInt64},
-		{"offset too small", 6, math.MinInt64, 5e6, math.MinInt64},
-		{"too large and too small", 0, math.MinInt64, math.MaxUint64, -1e9},
+		{"offset too large", 6, math.MaxInt64, 5e6, none},
+		{"both too large", 0, math.MaxInt64, math.MaxUint64, none},
+		{"offset too small", 6, math.MinInt64, 5e6, none},
+		{"too large and too small", 0, math.MinInt64, math.MaxUint64, none},
 	} {
 		clk := newClock(c.resolution, c.offset)
-		if got := clk.nanos(c.stamp); got != c.want {
-			t.Errorf("%s: %d, not %d", c.name, got, c.want)
+		if got, ok := clk.nanos(c.stamp); ok != (c.want != none) || ok && got != c.want {
+			t.Errorf("%s: %d, %v, not %d", c.name, got, ok, c.want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"syscall"
 )
 
 const (
@@ -58,7 +59,7 @@ type stream struct {
 func openStream(path string) (*stream, error) {
 	s := &stream{name: path, stop: func() {}}
 	if path == Stdin {
-		s.name, s.raw = "standard input", os.Stdin
+		s.name, s.raw = "standard input", openStdin()
 	} else {
 		f, err := os.Open(path)
 		if err != nil {
@@ -71,6 +72,21 @@ func openStream(path string) (*stream, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// openStdin opens standard input once more if it is a pipe, in such a way that Close ends a read that waits. Changing
+// the pipe itself would change it for the processes that share it. Not blocking, the opening does not wait for a writer
+// that may be done already.
+func openStdin() *os.File {
+	info, err := os.Stdin.Stat()
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return os.Stdin
+	}
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", os.Stdin.Fd()), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil { // another system, or a pipe of another user
+		return os.Stdin
+	}
+	return f
 }
 
 func (s *stream) start(stdin bool) error {
