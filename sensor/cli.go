@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "github.com/alecthomas/kong"
+
+// cli is the command line.
+type cli struct {
+	Replay     replayCmd     `cmd:"" help:"Read captures and report alerts, sessions and devices."`
+	Devices    devicesCmd    `cmd:"" help:"List the devices of captures: what they are, and what is expected of them."`
+	Config     configCmd     `cmd:"" help:"Work with the inventory and the configuration."`
+	Version    versionCmd    `cmd:"" help:"Print the version of the program."`
+	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
+
+	LogLevel string `help:"Least level of the log on standard error: ${enum}." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
+	NoColor  bool   `help:"Print without colours, as with the environment variable NO_COLOR."`
+}
+
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name(program),
+		kong.Description("A passive sensor that tells when a device that ought to be silent speaks, to whom, and what it means.\n\n" +
+			"It reads captures, sends nothing, and writes JSON Lines or, on a terminal, what a person can read.\n\n" +
+			"Examples:\n\n" +
+			"    stillwatch-sensor replay --silent 10.20.10.0/24 span.pcap\n" +
+			"    stillwatch-sensor devices office.pcapng.zst\n" +
+			"    stillwatch-sensor config check --inventory site.yaml"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	}
+}
+
+// captures are what replay and devices read.
+type captures struct {
+	Inventory string   `help:"Inventory of the network (YAML): what each device is and what it may do." placeholder:"FILE" type:"path"`
+	Silent    []string `help:"Expect silence of this network, address or MAC. May be given more than once." placeholder:"CIDR|MAC" sep:"none"`
+	Config    string   `help:"Configuration of the sensor (YAML)." placeholder:"FILE" type:"path"`
+	Shards    int      `help:"Goroutines that keep sessions; the result is the same with any number. 0: by the processors." default:"0" placeholder:"N"`
+	Captures  []string `arg:"" name:"capture" help:"pcap or pcapng file, plain, gzip or zstd; - is standard input."`
+}

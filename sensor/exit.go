@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io/fs"
+	"strings"
+)
+
+// The exit statuses, as docs/replay.md has them. 128 + n is a run that signal n ended, after it has told what it found.
+const (
+	exitOK         = 0
+	exitIncomplete = 1  // a capture was damaged or cut, or a record could not be written
+	exitUsage      = 2  // bad usage, bad inventory or configuration, a file that cannot be opened
+	exitBug        = 70 // EX_SOFTWARE of sysexits.h
+	exitSignal     = 128
+)
+
+// exitError ends the program with a status; err may be nil when all was said.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// badUsage is for what only the user can put right.
+func badUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{status: exitUsage, err: err}
+}
+
+// lines gives one line for each of the errors that were joined.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, e := range many.Unwrap() {
+			all = append(all, lines(e)...)
+		}
+		return all
+	}
+	if path, ok := err.(*fs.PathError); ok {
+		return []string{"cannot " + path.Op + " " + path.Path + ": " + path.Err.Error()}
+	}
+	return strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import "strings"
+
+// droppedKey begins the keys of Summary.Counters that are one metric with a label for the rest.
+const droppedKey = "datagrams_dropped_"
+
+// counters lists the metrics that come from Summary.Counters: every way out of the packet path that is not a verdict, and
+// every table that gave something up. The key of a counter is its name without _total.
+func counters() []family {
+	one := func(key, help string) family { return family{key + "_total", counter, help, nil} }
+	return []family{
+		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
+		one("fragments", "IP fragments."),
+		one("fragments_held", "Fragments that came before the first of their datagram and waited for it."),
+		one("fragments_lost", "Fragments that waited in vain and are part of no session."),
+		one("fragments_overlapping", "Fragments that overlap others."),
+		one("fragments_duplicate", "Fragments that came twice."),
+		one("datagrams_reassembled", "Fragmented datagrams that were put together."),
+		one("datagrams_expired", "Fragmented datagrams that were given up after 30 seconds."),
+		one("datagrams_evicted", "Fragmented datagrams that were given up because the table was full."),
+		one("sessions_created", "Sessions that were entered into the tables."),
+		one("sessions_expired", "Sessions that ended by time."),
+		one("sessions_evicted", "Sessions that were ended because a table was full."),
+		one("sessions_port_reused", "Sessions that ended because their addresses and ports began a new one."),
+		one("heads_evicted", "Stream heads that were given up because too many were being read."),
+		one("heads_cut", "Stream heads that were given up because their buffers were full."),
+		one("heads_with_gap", "Stream heads that ended at a gap."),
+		one("segments_beyond_window", "Segments out of order that lay beyond what is kept of a stream head."),
+		one("tcp_sessions_ended", "TCP sessions that ended."),
+		one("tcp_sessions_one_way", "Those of them of which one direction was never seen though it must exist."),
+		one("tcp_bytes_acked", "Bytes that TCP acknowledged."),
+		one("tcp_bytes_missed", "Those of them that the capture lacks."),
+		one("tcp_packets", "TCP packets."),
+		one("tcp_packets_duplicate", "Those of them that were captured twice."),
+		one("conversations_read", "Sessions whose application protocol was looked for."),
+		one("link_facts", "ARP and Neighbour Discovery messages that were read."),
+		one("names_evicted", "Names of addresses that were forgotten because the cache was full."),
+		one("devices_evicted", "Devices that were forgotten because the registry was full."),
+		one("findings", "Findings of the detectors."),
+		one("alert_revisions", "Revisions of alerts."),
+		one("alerts_rolled_up", "Findings that were counted in one alert because a device had too many."),
+		one("alerts_evicted", "Open alerts that were let go because the table was full."),
+		one("incidents", "Incidents."),
+		one("incidents_evicted", "Incidents that were let go because the table was full."),
+		{droppedKey + "total", counter, "Fragmented datagrams that were not put together.", []string{"reason"}},
+	}
+}
+
+// count gives the metrics of Summary.Counters.
+func (r Run) count(put func(string, float64, ...string)) {
+	for _, f := range counters() {
+		if len(f.labels) == 0 {
+			put(f.name, float64(r.Summary.Counters[strings.TrimSuffix(f.name, "_total")]))
+		}
+	}
+	for key, n := range r.Summary.Counters {
+		if reason, ok := strings.CutPrefix(key, droppedKey); ok && n > 0 {
+			put(droppedKey+"total", float64(n), reason)
+		}
+	}
+}
+
+// all lists every metric.
+func all() []family { return append(families(), counters()...) }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/pipeline"
+)
+
+// page reads docs/metrics.md.
+func page(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// full is a run in which everything happened.
+func full() Run {
+	s := pipeline.Summary{Files: 1, Sessions: 2, Devices: 3, Verdicts: map[string]uint64{}, Counters: map[string]uint64{}}
+	for i := range packet.NumVerdicts {
+		s.Verdicts[packet.Verdict(i).String()] = uint64(i + 1)
+	}
+	for i, f := range counters() {
+		s.Counters[strings.TrimSuffix(f.name, "_total")] = uint64(i + 1)
+	}
+	for i := range packet.NumFragDrops {
+		s.Counters[droppedKey+packet.FragDrop(i).String()] = 1
+	}
+	tally := NewTally()
+	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
+	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3"}
+}
+
+// TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
+func TestPageListsTheMetrics(t *testing.T) {
+	var want []string
+	kinds := map[prometheus.ValueType]string{counter: "counter", gauge: "gauge"}
+	for _, f := range all() {
+		labels := ""
+		if len(f.labels) > 0 {
+			labels = "`" + strings.Join(f.labels, "` `") + "`"
+		}
+		want = append(want, fmt.Sprintf("| `%s%s` | %s | %s | %s |", prefix, f.name, kinds[f.kind], labels, f.help))
+	}
+	var got []string
+	for line := range strings.Lines(page(t)) {
+		if strings.HasPrefix(line, "| `"+prefix) {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			t.Errorf("the page lacks\n%s", line)
+		}
+	}
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			t.Errorf("the page has, and the program has not\n%s", line)
+		}
+	}
+}
+
+func TestPageListsTheLabelValues(t *testing.T) {
+	var verdicts []string
+	for i := range packet.NumVerdicts {
+		verdicts = append(verdicts, packet.Verdict(i).String())
+	}
+	var reasons []string
+	for i := range packet.NumFragDrops {
+		reasons = append(reasons, packet.FragDrop(i).String())
+	}
+	for label, want := range map[string][]string{
+		"verdict":  verdicts,
+		"reason":   reasons,
+		"severity": {"informational", "low", "medium", "high", "critical"},
+		"action":   {"create", "update", "close"},
+	} {
+		row := regexp.MustCompile("(?m)^\\| `" + label + "` \\| (.*) \\|$").FindStringSubmatch(page(t))
+		if row == nil {
+			t.Errorf("the page has no row for the label %s", label)
+			continue
+		}
+		var got []string
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the page has\n%q, the program\n%q", label, got, want)
+		}
+	}
+}
+
+// TestEveryMetricIsGiven proves that nothing is declared and then never set.
+func TestEveryMetricIsGiven(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(collector{full()})
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, f := range families {
+		got = append(got, f.GetName())
+		if kind := strings.ToLower(f.GetType().String()); kind == "counter" != strings.HasSuffix(f.GetName(), "_total") {
+			t.Errorf("%s is a %s", f.GetName(), kind)
+		}
+	}
+	for _, f := range all() {
+		want = append(want, prefix+f.name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("given %q\nwant  %q", got, want)
+	}
+}
+
+func TestValues(t *testing.T) {
+	r := full()
+	r.Summary.Packets, r.Summary.Bytes, r.Summary.First, r.Summary.Last = 7, 4000, 1_500_000_000, 2_000_000_000
+	r.Summary.Damage = []string{"one"}
+	r.Summary.Silent, r.Summary.Spoke = make([]pipeline.DeviceLine, 4), make([]pipeline.DeviceLine, 2)
+	name := filepath.Join(t.TempDir(), "metrics.prom")
+	if err := WriteFile(name, r); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"stillwatch_sensor_packets_total 7", "stillwatch_sensor_bytes_total 4000", "stillwatch_sensor_captures_damaged_total 1",
+		"stillwatch_sensor_capture_first_timestamp_seconds 1.5", "stillwatch_sensor_capture_last_timestamp_seconds 2",
+		"stillwatch_sensor_devices_expected_silent 4", "stillwatch_sensor_devices_spoke 2", `stillwatch_sensor_verdict_total{verdict="ok"} 1`,
+		`stillwatch_sensor_alerts_total{rule="D01",severity="low"} 1`, `stillwatch_sensor_alert_records_total{action="create"} 1`,
+	} {
+		if !slices.Contains(strings.Split(string(text), "\n"), want) {
+			t.Errorf("%q is not in the file", want)
+		}
+	}
+}
+
+// TestEveryCounterOfTheRunIsAMetric holds the pipeline to the list: a counter that nobody shows counts in vain.
+func TestEveryCounterOfTheRunIsAMetric(t *testing.T) {
+	src, err := capture.OpenFiles(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := pipeline.New(pipeline.Config{Settings: config.Defaults()}, src, pipeline.Output{})
+	if err == nil {
+		err = run.Run(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, f := range counters() {
+		known[strings.TrimSuffix(f.name, "_total")] = true
+	}
+	given := run.Summary().Counters
+	for key := range given {
+		if !known[key] && !strings.HasPrefix(key, droppedKey) {
+			t.Errorf("the counter %s is no metric", key)
+		}
+	}
+	for key := range known {
+		if _, ok := given[key]; !ok && key+"_" != droppedKey {
+			t.Errorf("the metric %s is never counted", key)
+		}
+	}
+}
+
+func TestFileThatCannotBeWritten(t *testing.T) {
+	if err := WriteFile(filepath.Join(t.TempDir(), "no", "metrics.prom"), full()); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("gave %v, want one line", err)
+	}
+}
+
+func TestTallyFollowsRevisions(t *testing.T) {
+	tally := NewTally()
+	for _, a := range []struct{ id, action, severity string }{
+		{"1", "create", "medium"}, {"2", "create", "low"}, {"1", "update", "high"}, {"1", "update", "high"}, {"2", "close", "low"}, {"3", "create", "high"},
+	} {
+		tally.Add(&schemas.Alert{ID: a.id, Action: a.action, Severity: a.severity, Rule: schemas.AlertRule{ID: "D01"}})
+	}
+	for severity, want := range map[string]uint64{"high": 2, "medium": 0, "low": 1} {
+		if got := tally.BySeverity(severity); got != want {
+			t.Errorf("%s: %d, want %d", severity, got, want)
+		}
+	}
+	if len(tally.open) != 2 || tally.records["update"] != 2 {
+		t.Errorf("%d alerts open, records %v", len(tally.open), tally.records)
+	}
+}

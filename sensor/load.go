@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/pipeline"
+)
+
+// load reads what the command line names, so that every mistake is told before a packet is read.
+func (c *captures) load() (pipeline.Config, error) {
+	v, _ := build()
+	cfg := pipeline.Config{Shards: c.Shards, Version: v, Replay: true}
+	if c.Shards < 0 {
+		return cfg, fmt.Errorf("--shards %d: give a number from 0", c.Shards)
+	}
+	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
+	silent, silentMACs, err := config.ParseSilent(c.Silent)
+	if err != nil {
+		err = fmt.Errorf("--silent %w", err)
+	}
+	if err := errors.Join(setErr, invErr, err); err != nil {
+		return cfg, err
+	}
+	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)
+	cfg.Settings, cfg.Inventory = set, inv
+	return cfg, nil
+}
+
+// documents reads configuration and inventory; an empty name stands for none. The configuration may name an inventory,
+// relative to its own folder, which an inventory of the command line replaces.
+func documents(configFile, inventoryFile string) (set *config.Config, inv *contract.Inventory, setErr, invErr error) {
+	set = config.Defaults()
+	if configFile != "" {
+		set, setErr = readConfig(configFile)
+	}
+	if inventoryFile == "" && set != nil && set.Inventory != "" {
+		inventoryFile = set.Inventory
+		if !filepath.IsAbs(inventoryFile) {
+			inventoryFile = filepath.Join(filepath.Dir(configFile), inventoryFile)
+		}
+	}
+	if inventoryFile != "" {
+		inv, invErr = config.LoadInventory(inventoryFile)
+	}
+	return set, inv, setErr, invErr
+}
+
+// readConfig reads a configuration and asks the detectors whether they take it.
+func readConfig(file string) (*config.Config, error) {
+	set, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if unknown := set.Unknown(rules()); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: detections: %s: no such rule; there are %s", file, strings.Join(unknown, ", "), strings.Join(rules(), " "))
+	}
+	if _, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params}); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// chainRule joins the findings of the others; it has no parameters.
+const chainRule = "D42"
+
+// rules lists the rules that a configuration can set.
+func rules() []string {
+	all := append(slices.Collect(maps.Keys(detect.Parameters())), chainRule)
+	slices.Sort(all)
+	return all
+}

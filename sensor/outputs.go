@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/metrics"
+	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/publish"
+)
+
+// outputs are the places that the records of a run go to.
+type outputs struct {
+	sinks []publish.Sink
+	deck  *deck // of the alerts that a person reads; nil if none does
+	tally *metrics.Tally
+	pipeline.Output
+}
+
+// names are the files that were asked for; an empty name means that the record is not wanted.
+type names struct{ alerts, sessions, devices, metrics string }
+
+// check refuses names that would destroy something: one file for two records, or a capture as an output.
+func (n names) check(captures []string) error {
+	seen := map[string]string{}
+	for _, f := range []struct{ option, name string }{
+		{"--alerts", n.alerts}, {"--sessions", n.sessions}, {"--devices", n.devices}, {"--metrics-file", n.metrics},
+	} {
+		if f.name == "" || f.name == os.DevNull {
+			continue
+		}
+		at := f.name
+		if abs, err := filepath.Abs(f.name); err == nil && f.name != publish.Stdout {
+			at = abs
+		}
+		if other, ok := seen[at]; ok {
+			return fmt.Errorf("%s and %s both write %s: give each a file of its own", other, f.option, f.name)
+		}
+		seen[at] = f.option
+		for _, c := range captures {
+			if sameFile(f.name, c) {
+				return fmt.Errorf("%s would overwrite the capture %s: give another file", f.option, c)
+			}
+		}
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil || a == publish.Stdout || b == publish.Stdout {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && x.Mode().IsRegular() && os.SameFile(x, y)
+}
+
+// openOutputs opens what was asked for. Alerts go to standard output if no file is named: as cards to a terminal, as
+// JSON Lines otherwise.
+func openOutputs(n names, t *terminal) (*outputs, error) {
+	o := &outputs{tally: metrics.NewTally()}
+	if err := o.open(n, t); err != nil {
+		return nil, errors.Join(err, o.close(err))
+	}
+	return o, nil
+}
+
+func (o *outputs) open(n names, t *terminal) error {
+	if n.sessions != "" {
+		s, err := o.sink(n.sessions)
+		if err != nil {
+			return err
+		}
+		o.Session = publish.Sessions(s)
+	}
+	if n.devices != "" {
+		s, err := o.sink(n.devices)
+		if err != nil {
+			return err
+		}
+		o.Device = publish.Devices(s)
+	}
+	put := func(*schemas.Alert) error { return nil }
+	switch {
+	case n.alerts == "" && t.outTTY:
+		o.deck = newDeck(t, t.out)
+		put = o.deck.add
+	default:
+		name := n.alerts
+		if name == "" {
+			name = publish.Stdout
+		}
+		s, err := o.sink(name)
+		if err != nil {
+			return err
+		}
+		put = publish.Alerts(s)
+	}
+	stamp := publish.NewStamp(true)
+	o.Alert = func(a *schemas.Alert) error {
+		stamped := *a // the pipeline's own stays as it is
+		stamp.Alert(&stamped)
+		o.tally.Add(&stamped)
+		return put(&stamped)
+	}
+	return nil
+}
+
+func (o *outputs) sink(name string) (publish.Sink, error) {
+	s, err := publish.Create(name)
+	if err != nil {
+		return nil, badUsage(err)
+	}
+	o.sinks = append(o.sinks, s)
+	return s, nil
+}
+
+// close shows what is held back and writes what is buffered. Errors that told says already are left out.
+func (o *outputs) close(told error) error {
+	var errs []error
+	if o.deck != nil {
+		errs = append(errs, o.deck.deal(len(o.deck.order)))
+	}
+	for _, s := range o.sinks {
+		if err := s.Close(); !errors.Is(told, err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
