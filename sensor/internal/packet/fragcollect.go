@@ -18,15 +18,15 @@ func (r *Reassembler) collect(i int32, p *Packet) {
 		r.drop(d, FragDropCut)
 	case d.contradicts(start, end, p.FragMore):
 		r.drop(d, FragDropConflict)
-	case !r.room(i, start, end):
-		r.drop(d, FragDropMemory)
 	default:
+		r.room(i, start, end)
 		r.insert(d, start, p.Body)
 	}
 }
 
-// room takes the blocks for [start, end), evicting the oldest other datagrams if it must.
-func (r *Reassembler) room(i int32, start, end int) bool {
+// room takes the blocks for [start, end), evicting the oldest other datagrams if it must. There always is one to evict,
+// for the store holds more blocks than one datagram can.
+func (r *Reassembler) room(i int32, start, end int) {
 	d := &r.table.pool[i]
 	for j := start / blockSize; j <= (end-1)/blockSize; j++ {
 		for d.blocks[j] < 0 {
@@ -37,13 +37,9 @@ func (r *Reassembler) room(i int32, start, end int) bool {
 			if victim == i {
 				victim = d.newer
 			}
-			if victim < 0 {
-				return false
-			}
 			r.evict(victim)
 		}
 	}
-	return true
 }
 
 // insert keeps the bytes of a fragment, for which there is room, by the overlap policy.

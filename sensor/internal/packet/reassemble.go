@@ -21,12 +21,11 @@ const (
 	FragDropConflict                  // bytes beyond the end, or two ends
 	FragDropCount                     // more fragments than MaxFragments
 	FragDropCut                       // the snap length cut a fragment, or its length is a lie
-	FragDropMemory                    // MaxBytes reached and nothing older to evict
 	// NumFragDrops is the number of reasons.
 	NumFragDrops = int(iota)
 )
 
-var fragDropNames = [NumFragDrops]string{"overlap", "too_long", "malformed", "conflict", "count", "cut", "memory"}
+var fragDropNames = [NumFragDrops]string{"overlap", "too_long", "malformed", "conflict", "count", "cut"}
 
 // String gives the stable name, which is also the metric label.
 func (d FragDrop) String() string {
