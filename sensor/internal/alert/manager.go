@@ -139,7 +139,8 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 	o.list = m.order.PushBack(o)
 	m.open[k] = o
 	m.perRule[ruleDevice{k.rule, k.device}]++
-	heap.Push(&m.due, dueAlert{c.Now + o.window*second, o.seq, o})
+	o.due = c.Now + o.window*second
+	heap.Push(&m.due, o)
 	m.stats.Alerts++
 	m.revise(o, c, "create")
 }
@@ -172,6 +173,7 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 func (m *Manager) forget(o *open) {
 	delete(m.open, o.key)
 	m.order.Remove(o.list)
+	heap.Remove(&m.due, o.at)
 	o.gone = true
 	rd := ruleDevice{o.key.rule, o.key.device}
 	if m.perRule[rd]--; m.perRule[rd] <= 0 {
@@ -184,14 +186,11 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 	c.Now = max(c.Now, now)
 	now = c.Now
 	m.flush(c, m.cfg.UpdateGapS*second)
-	for len(m.due) > 0 && m.due[0].at <= now {
-		d := heap.Pop(&m.due).(dueAlert)
-		o := d.o
-		if o.gone {
-			continue
-		}
+	for len(m.due) > 0 && m.due[0].due <= now {
+		o := m.due[0]
 		if end := o.touched + o.window*second; end > now && now-o.created < maxWindows*o.window*second {
-			heap.Push(&m.due, dueAlert{end, o.seq, o})
+			o.due = end
+			heap.Fix(&m.due, 0)
 			continue
 		}
 		m.revise(o, c, "close")

@@ -37,6 +37,8 @@ type open struct {
 	firstSeen, lastSeen int64 // of what was seen
 	touched             int64 // capture clock of the last finding
 	created             int64 // capture clock of the first one
+	due                 int64 // when to look whether it is over
+	at                  int   // place in the heap
 	told                int64 // capture clock of the last revision
 	window              int64 // seconds
 	count, toldCount    int
@@ -113,25 +115,26 @@ func (o *open) worthTelling() bool {
 	}
 }
 
-// dueAlert is when to look whether an alert is over; seq breaks ties.
-type dueAlert struct {
-	at  int64
-	seq uint64
-	o   *open
-}
-
-type dueHeap []dueAlert
+// dueHeap orders open alerts by the time at which to look whether they are over; seq breaks ties.
+type dueHeap []*open
 
 func (h dueHeap) Len() int { return len(h) }
 func (h dueHeap) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
+	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
 }
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(dueAlert)) }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+func (h *dueHeap) Push(x any) {
+	o := x.(*open)
+	o.at = len(*h)
+	*h = append(*h, o)
+}
 func (h *dueHeap) Pop() any {
 	old := *h
 	x := old[len(old)-1]
-	old[len(old)-1] = dueAlert{}
+	old[len(old)-1] = nil
 	*h = old[:len(old)-1]
 	return x
 }

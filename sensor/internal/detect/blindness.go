@@ -30,7 +30,7 @@ type blindness struct {
 
 func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
 
-func (b *blindness) Rule() Rule { return ruleBlindness() }
+func (b *blindness) Rule() Rule { return ruleBlindness }
 
 func (b *blindness) Observe(e *Event, c *Context) {}
 

@@ -90,7 +90,7 @@ func newBruteForce(p BruteForceParams) *bruteForce {
 		sources: newTable[packet.Addr, sprayer](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
 }
 
-func (b *bruteForce) Rule() Rule { return ruleBruteForce() }
+func (b *bruteForce) Rule() Rule { return ruleBruteForce }
 
 func (b *bruteForce) Tick(now int64, c *Context) {
 	b.pairs.expire(now - day)

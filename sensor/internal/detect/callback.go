@@ -50,7 +50,7 @@ func newCallback(p CallbackParams) *callback {
 	return &callback{p: p, pairs: newTable[target, callbackState](p.MaxTargets)}
 }
 
-func (k *callback) Rule() Rule { return ruleCallback() }
+func (k *callback) Rule() Rule { return ruleCallback }
 
 func (k *callback) Tick(now int64, c *Context) { k.pairs.expire(now - 7*day) }
 

@@ -47,7 +47,7 @@ func newExposure(p ExposureParams) *exposure {
 	return &exposure{p: p, probed: newTable[uint32, probes](p.MaxDevices)}
 }
 
-func (x *exposure) Rule() Rule { return ruleExposure() }
+func (x *exposure) Rule() Rule { return ruleExposure }
 
 func (x *exposure) Tick(now int64, c *Context) { x.probed.expire(now - 2*day) }
 

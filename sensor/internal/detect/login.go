@@ -40,7 +40,7 @@ func newLoginSuccess(p LoginParams) *loginSuccess {
 	return &loginSuccess{p: p, hosts: newTable[uint32, loginHosts](p.MaxDevices), told: newTable[uint64, struct{}](p.MaxDevices)}
 }
 
-func (l *loginSuccess) Rule() Rule { return ruleLogin() }
+func (l *loginSuccess) Rule() Rule { return ruleLogin }
 
 func (l *loginSuccess) Tick(now int64, c *Context) {}
 

@@ -30,7 +30,7 @@ func newMirai(p MiraiParams) *mirai {
 	return &mirai{p, newTable[uint32, tally](p.MaxSources), newTable[uint32, tally](p.MaxSources)}
 }
 
-func (m *mirai) Rule() Rule { return ruleMirai() }
+func (m *mirai) Rule() Rule { return ruleMirai }
 
 func (m *mirai) Tick(now int64, c *Context) {
 	m.ours.expire(now - day)

@@ -36,7 +36,7 @@ func newNewDevice(p NewDeviceParams) *newDevice {
 	return &newDevice{p: p, told: newTable[uint32, struct{}](p.MaxTold)}
 }
 
-func (n *newDevice) Rule() Rule { return ruleNewDevice() }
+func (n *newDevice) Rule() Rule { return ruleNewDevice }
 
 func (n *newDevice) Tick(now int64, c *Context) { n.told.expire(now - 2*hour) }
 

@@ -36,7 +36,7 @@ func newOutbound(p OutboundParams) *outbound {
 	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions)}
 }
 
-func (o *outbound) Rule() Rule { return ruleOutbound() }
+func (o *outbound) Rule() Rule { return ruleOutbound }
 
 func (o *outbound) Tick(now int64, c *Context) {}
 

@@ -32,7 +32,7 @@ type roleBreach struct {
 
 func newRole(p RoleParams) *role { return &role{p, newTable[roleBreach, struct{}](p.MaxTold)} }
 
-func (r *role) Rule() Rule { return ruleRole() }
+func (r *role) Rule() Rule { return ruleRole }
 
 func (r *role) Tick(now int64, c *Context) {}
 

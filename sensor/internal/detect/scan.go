@@ -79,7 +79,7 @@ func newScan(p ScanParams) *scan {
 		arps: newTable[packet.MAC, sweep](p.MaxSources), pings: newTable[packet.Addr, sweep](p.MaxSources)}
 }
 
-func (s *scan) Rule() Rule { return ruleScan() }
+func (s *scan) Rule() Rule { return ruleScan }
 
 func (s *scan) Tick(now int64, c *Context) {
 	s.sources.expire(now - day)

@@ -36,18 +36,18 @@ func ofRule[P any, D Detector](r Rule, defaults func() P, build func(P) D) maker
 // makers lists the detectors in the order of their rules.
 func makers() []maker {
 	return []maker{
-		ofRule(ruleOutbound(), DefaultOutboundParams, newOutbound),
-		ofRule(ruleWake(), DefaultWakeParams, newWake),
-		ofRule(ruleRole(), DefaultRoleParams, newRole),
-		ofRule(ruleCallback(), DefaultCallbackParams, newCallback),
-		ofRule(ruleExposure(), DefaultExposureParams, newExposure),
-		ofRule(ruleLogin(), DefaultLoginParams, newLoginSuccess),
-		ofRule(ruleBruteForce(), DefaultBruteForceParams, newBruteForce),
-		ofRule(ruleScan(), DefaultScanParams, newScan),
-		ofRule(ruleMirai(), DefaultMiraiParams, newMirai),
-		ofRule(ruleUpload(), DefaultUploadParams, newUpload),
-		ofRule(ruleNewDevice(), DefaultNewDeviceParams, newNewDevice),
-		ofRule(ruleBlindness(), DefaultBlindnessParams, newBlindness),
+		ofRule(ruleOutbound, DefaultOutboundParams, newOutbound),
+		ofRule(ruleWake, DefaultWakeParams, newWake),
+		ofRule(ruleRole, DefaultRoleParams, newRole),
+		ofRule(ruleCallback, DefaultCallbackParams, newCallback),
+		ofRule(ruleExposure, DefaultExposureParams, newExposure),
+		ofRule(ruleLogin, DefaultLoginParams, newLoginSuccess),
+		ofRule(ruleBruteForce, DefaultBruteForceParams, newBruteForce),
+		ofRule(ruleScan, DefaultScanParams, newScan),
+		ofRule(ruleMirai, DefaultMiraiParams, newMirai),
+		ofRule(ruleUpload, DefaultUploadParams, newUpload),
+		ofRule(ruleNewDevice, DefaultNewDeviceParams, newNewDevice),
+		ofRule(ruleBlindness, DefaultBlindnessParams, newBlindness),
 	}
 }
 

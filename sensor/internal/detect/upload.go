@@ -64,7 +64,7 @@ func newUpload(p UploadParams) *upload {
 	return &upload{p, newTable[uint64, carried](p.MaxSessions), newTable[uploadPeer, volume](p.MaxPeers), newTable[uint32, baseline](p.MaxPeers)}
 }
 
-func (u *upload) Rule() Rule { return ruleUpload() }
+func (u *upload) Rule() Rule { return ruleUpload }
 
 func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
 

@@ -42,7 +42,7 @@ func newWake(p WakeParams) *wake {
 	return &wake{p: p, devices: newTable[uint32, wakeState](p.MaxDevices)}
 }
 
-func (w *wake) Rule() Rule { return ruleWake() }
+func (w *wake) Rule() Rule { return ruleWake }
 
 func (w *wake) Tick(now int64, c *Context) {}
 
