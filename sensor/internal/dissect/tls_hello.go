@@ -172,8 +172,8 @@ func (h *TLSServerHello) extension(typ int, r tlsReader) {
 	}
 }
 
-// tlsEncryptsCertificate reports whether the certificate of a session of this version is encrypted: TLS 1.3, its drafts, and
+// tlsEncryptsCertificate reports whether the certificate of a session of this version is encrypted: TLS 1.3, its drafts (7f and fb), and
 // DTLS 1.3.
 func tlsEncryptsCertificate(version uint16) bool {
-	return version == 0x0304 || version>>8 == 0x7f || version == 0xfefc
+	return version == 0x0304 || version>>8 == 0x7f || version>>8 == 0xfb || version == 0xfefc
 }

@@ -55,46 +55,40 @@ func ja4Transport(h *dissect.TLSClientHello) byte {
 }
 
 // ja4Version names the highest version that is offered: of supported_versions if that is there, else the legacy field.
-// The numbers of DTLS count down.
+// A draft of TLS 1.3 counts as the number that it is, which has no name.
 func ja4Version(h *dissect.TLSClientHello) string {
-	best, rank := "00", -1
+	best, found := h.Version, false
 	for _, v := range h.SupportedVersions {
-		if grease(v) {
-			continue
-		}
-		if name, r := ja4VersionName(v); r > rank {
-			best, rank = name, r
+		// The numbers of DTLS count down.
+		if !grease(v) && (!found || (v > best) != h.DTLS) {
+			best, found = v, true
 		}
 	}
-	if len(h.SupportedVersions) == 0 {
-		best, _ = ja4VersionName(h.Version)
-	}
-	return best
+	return ja4VersionName(best)
 }
 
-// ja4VersionName gives the two characters of a version and its place among the versions.
-func ja4VersionName(v uint16) (name string, rank int) {
+func ja4VersionName(v uint16) string {
 	switch v {
 	case 0x0002:
-		return "s2", 1
+		return "s2"
 	case 0x0300:
-		return "s3", 2
+		return "s3"
 	case 0x0301:
-		return "10", 3
+		return "10"
 	case 0x0302:
-		return "11", 4
+		return "11"
 	case 0x0303:
-		return "12", 5
+		return "12"
 	case 0x0304:
-		return "13", 6
+		return "13"
 	case 0xfeff:
-		return "d1", 7
+		return "d1"
 	case 0xfefd:
-		return "d2", 8
+		return "d2"
 	case 0xfefc:
-		return "d3", 9
+		return "d3"
 	}
-	return "00", 0
+	return "00"
 }
 
 // ja4ALPN gives the ends of the first ALPN value. Where one of them is no letter or digit, it is the ends of the hex form
