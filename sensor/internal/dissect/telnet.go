@@ -38,6 +38,7 @@ type telnetSide struct {
 	state uint8 // 0 text, else the position within a command
 	line  [128]byte
 	n     int
+	cr    bool // the last character was a carriage return, so LF or NUL ends no line of its own
 }
 
 // looksTelnet is sure at the first negotiation. Without any, a login prompt counts where Telnet is expected.
@@ -126,12 +127,15 @@ func (s *telnetSide) text(c byte) (text byte, ok bool) {
 
 // char takes one character of text.
 func (t *telnetStream) char(dir int, s *telnetSide, c byte, sink Sink) {
+	afterCR := s.cr
+	s.cr = c == '\r'
 	switch {
-	case c == '\n' || c == '\r' || c == 0 && dir == FromClient:
-		if dir == FromClient && (s.n > 0 || c == '\r') {
+	case c == 0 || c == '\n' && afterCR:
+		return
+	case c == '\n' || c == '\r':
+		if dir == FromClient {
 			t.typed(s.line[:s.n], sink)
-		}
-		if dir == FromServer {
+		} else {
 			t.endOfLine(s.line[:s.n])
 		}
 		clear(s.line[:s.n])
