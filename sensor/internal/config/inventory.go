@@ -148,7 +148,7 @@ func (r *inventoryReader) match(m *mapping, e *contract.Entry) {
 	mm.text("vendor", &e.Match.Vendor)
 	e.Match.Role = readOne(mm, "role", parseRole)
 	mm.done()
-	if len(mm.items) != 1 {
+	if len(mm.items) != 1 || e.Match == (contract.Match{}) {
 		return
 	}
 	key := fmt.Sprint(e.Match)
