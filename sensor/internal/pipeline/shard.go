@@ -35,6 +35,7 @@ type shardCounts struct {
 // partition hears one table.
 type partition struct {
 	sh    *shard
+	table *session.Table
 	part  uint8
 	seq   uint32
 	conv  []*dissect.Conversation // free ones
@@ -59,7 +60,8 @@ func newShard(id, of int, cfg session.Config) *shard {
 		p := &partition{sh: sh, part: uint8(i), names: map[string]*fingerprint.App{}}
 		p.sink = p.fact
 		sh.parts[i] = p
-		sh.tables[i] = session.New(cfg, p)
+		p.table = session.New(cfg, p)
+		sh.tables[i] = p.table
 	}
 	return sh
 }
@@ -184,11 +186,11 @@ func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	if p.sh.ticked {
 		due = now / 1e9
 	}
-	p.emit(detect.Event{Kind: k, Time: now, Session: s.View(), App: appOf(s)}, due)
+	p.emit(detect.Event{Kind: k, Time: now, Session: p.table.View(s), App: p.app(s)}, due)
 }
 
-func appOf(s *session.Session) *fingerprint.App {
-	if x, ok := s.User().(*state); ok {
+func (p *partition) app(s *session.Session) *fingerprint.App {
+	if x, ok := p.table.User(s).(*state); ok {
 		return x.app
 	}
 	return nil
@@ -226,22 +228,22 @@ func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now
 
 // Release implements session.Handler.
 func (p *partition) Release(s *session.Session) {
-	x, ok := s.User().(*state)
+	x, ok := p.table.User(s).(*state)
 	if !ok || x.conv == nil {
 		return
 	}
 	p.conv = append(p.conv, x.conv)
 	x.conv = nil
 	if x.app == nil {
-		s.SetUser(nil)
+		p.table.SetUser(s, nil)
 	}
 }
 
 func (p *partition) conversation(s *session.Session) *state {
-	x, ok := s.User().(*state)
+	x, ok := p.table.User(s).(*state)
 	if !ok {
 		x = new(state)
-		s.SetUser(x)
+		p.table.SetUser(s, x)
 	}
 	if x.conv == nil {
 		if n := len(p.conv); n > 0 {
@@ -260,12 +262,12 @@ func (p *partition) conversation(s *session.Session) *state {
 
 // fact takes a fact about the session that is being read.
 func (p *partition) fact(f dissect.Fact) {
-	x := p.s.User().(*state)
+	x := p.table.User(p.s).(*state)
 	if q, ok := f.(*dissect.QUICInitial); ok {
 		p.d = p.s.SetQUIC(q.FromClient, p.d)
 	}
 	x.app = p.with(x.app, f)
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.s.View(), App: x.app, Fact: f, FactDir: p.d}, 0)
+	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.table.View(p.s), App: x.app, Fact: f, FactDir: p.d}, 0)
 }
 
 // with shares one App among the sessions of which only the protocol is known.

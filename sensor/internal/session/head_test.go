@@ -32,6 +32,7 @@ func TestStreamWhateverTheOrder(t *testing.T) {
 	for seed := range uint64(50) {
 		r := &recorder{want: more}
 		tab := New(DefaultConfig(), r)
+		r.tab = tab
 		_, ps := segments(tab, message, 5)
 		rng := rand.New(rand.NewPCG(seed, 1))
 		rng.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
@@ -57,6 +58,7 @@ func TestStreamWhateverTheOrder(t *testing.T) {
 func TestOverlapsAndKeepAlives(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	_, ps := segments(tab, message, 10)
 	tab.Add(ps[0])
 	k := *ps[0] // a keep-alive: one byte before what comes next
@@ -74,6 +76,7 @@ func TestOverlapsAndKeepAlives(t *testing.T) {
 func TestGapEndsTheHead(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w, ps := segments(tab, strings.Repeat("x", 30*100), 100)
 	tab.Add(ps[0])
 	for _, p := range ps[2:] {
@@ -90,6 +93,7 @@ func TestGapEndsTheHead(t *testing.T) {
 func TestHeadLimit(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	_, ps := segments(tab, strings.Repeat("x", 20<<10), 1460)
 	for _, p := range ps {
 		tab.Add(p)
@@ -102,6 +106,7 @@ func TestHeadLimit(t *testing.T) {
 func TestWantIsHeld(t *testing.T) {
 	r := &recorder{want: func([]byte) int { return 30 }}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	_, ps := segments(tab, message, 5)
 	for _, p := range ps[:5] {
 		tab.Add(p)
@@ -118,6 +123,7 @@ func TestWantIsHeld(t *testing.T) {
 func TestSnapLengthEndsTheHead(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	_, ps := segments(tab, message, 20)
 	ps[1].Payload = ps[1].Payload[:4]
 	for _, p := range ps {
@@ -134,6 +140,7 @@ func TestHeadsAreBounded(t *testing.T) {
 	cfg.MaxHeads, cfg.MaxHeadBytes = 100, 64<<10
 	r := &recorder{want: more}
 	tab := New(cfg, r)
+	r.tab = tab
 	for i := range 5000 {
 		w := newWire()
 		w.num, w.client = uint64(i*10), uint16(1000+i)
@@ -162,6 +169,7 @@ func FuzzTable(f *testing.F) {
 		cfg.MaxSessions, cfg.MaxHeads, cfg.MaxHeadBytes = 8, 3, 8<<10
 		r := &recorder{want: more}
 		tab := New(cfg, r)
+		r.tab = tab
 		w := newWire()
 		for ; len(b) >= 4; b = b[4:] {
 			w.client = 1000 + uint16(b[0]>>4)

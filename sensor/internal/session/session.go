@@ -47,7 +47,7 @@ type side struct {
 	mac                       packet.MAC
 }
 
-// Session is one live session. It holds no pointers but Extra, so that a million of them cost the garbage collector little.
+// Session is one live session. It holds no pointers: a million of them lie outside of the heap.
 type Session struct {
 	key       key
 	side      [2]side
@@ -57,7 +57,7 @@ type Session struct {
 	touched   int64 // second of the last packet, by the clock of the table
 	reported  int64
 	reportAt  uint64
-	Extra     *Extra // of the handler and of sessions in tunnels; nil for most
+	extra     uint32 // number of its extra; 0 for most
 	next      ref
 	head      headRef
 	synSeq    uint32
@@ -69,31 +69,6 @@ type Session struct {
 	synOptLen uint8
 	icmpType  uint8
 	icmpCode  uint8
-}
-
-// Extra is what only few sessions need.
-type Extra struct {
-	Tunnels []packet.Tunnel
-	User    any // of the handler
-}
-
-// User gives what the handler has left with the session.
-func (s *Session) User() any {
-	if s.Extra == nil {
-		return nil
-	}
-	return s.Extra.User
-}
-
-// SetUser leaves x with the session.
-func (s *Session) SetUser(x any) {
-	if s.Extra == nil {
-		if x == nil {
-			return
-		}
-		s.Extra = new(Extra)
-	}
-	s.Extra.User = x
 }
 
 // Ports gives the ports of initiator and responder; 0 where the protocol has none.
@@ -142,7 +117,7 @@ func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	s.setInitiator(side)
 	s.basis = BasisFirstPacket
 	if p.NumTunnels > 0 {
-		s.Extra = &Extra{Tunnels: t.tunnels(p)}
+		t.extraOf(s).tunnels = t.tunnels(p)
 	}
 	if p.Dst[0] == 0xff && p.V6 || !p.V6 && p.Dst[12] >= 224 || p.DstMAC.IsGroup() {
 		s.flags |= flagNoAnswerNeeded
@@ -185,8 +160,8 @@ func (s *Session) deadline(c *Config) int64 {
 	return s.touched + d
 }
 
-// View gives the session as it stands.
-func (s *Session) View() *View {
+// View gives a session as it stands.
+func (t *Table) View(s *Session) *View {
 	a, b := s.initiatorSide(), s.initiatorSide()^1
 	lo, hi := s.key.ports()
 	addrs, port := [2][2]uint64{s.key.lo, s.key.hi}, [2]uint16{lo, hi}
@@ -204,9 +179,7 @@ func (s *Session) View() *View {
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]
 	}
-	if s.Extra != nil {
-		v.Tunnels = s.Extra.Tunnels
-	}
+	v.Tunnels = t.extras.at(s).tunnels
 	return v
 }
 
@@ -223,27 +196,3 @@ func (t *Table) liveRefs() []ref {
 }
 
 func hasPorts(proto uint8) bool { return proto == protoTCP || proto == protoUDP || proto == protoSCTP }
-
-// maxInterned bounds the different stacks of tunnels that a table shares among its sessions.
-const maxInterned = 1 << 12
-
-type tunnelKey struct {
-	n uint8
-	t [packet.MaxTunnels]packet.Tunnel
-}
-
-// tunnels gives the tunnels of p as a slice that sessions share. When too many different ones were seen the memory is
-// started anew: what sessions hold stays valid.
-func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
-	k := tunnelKey{n: p.NumTunnels}
-	copy(k.t[:], p.Tunnels[:p.NumTunnels])
-	if x, ok := t.intern[k]; ok {
-		return x
-	}
-	if t.intern == nil || len(t.intern) >= maxInterned {
-		t.intern = make(map[tunnelKey][]packet.Tunnel)
-	}
-	x := slices.Clone(k.t[:k.n])
-	t.intern[k] = x
-	return x
-}

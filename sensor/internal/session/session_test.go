@@ -12,6 +12,7 @@ import (
 
 // recorder is a handler that writes down what it is told.
 type recorder struct {
+	tab     *Table
 	log     []string
 	ended   []*View
 	want    func(head []byte) int // what Stream answers; nil: nothing is wanted
@@ -22,14 +23,14 @@ type recorder struct {
 }
 
 func (r *recorder) note(what string, s *Session) {
-	r.log = append(r.log, fmt.Sprintf("%s %s", what, s.View().State))
+	r.log = append(r.log, fmt.Sprintf("%s %s", what, r.tab.View(s).State))
 }
 func (r *recorder) Opened(s *Session, _ int64)   { r.note("open", s) }
 func (r *recorder) Changed(s *Session, _ int64)  { r.note("state", s) }
 func (r *recorder) Progress(s *Session, _ int64) { r.note("progress", s) }
 func (r *recorder) Ended(s *Session, _ EndReason, _ int64) {
 	r.note("end", s)
-	r.ended = append(r.ended, s.View())
+	r.ended = append(r.ended, r.tab.View(s))
 }
 
 func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) int {
@@ -137,6 +138,7 @@ func TestStates(t *testing.T) {
 		for _, swap := range []bool{false, true} {
 			r := &recorder{}
 			tab := New(DefaultConfig(), r)
+			r.tab = tab
 			w := newWire()
 			w.swapTheAddrs = swap
 			w.play(tab, c.script)
@@ -155,6 +157,7 @@ func TestStates(t *testing.T) {
 func TestCountsEachWay(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA cA:hello sA:hi-there cF sF")
 	tab.Flush(w.time)
@@ -167,6 +170,7 @@ func TestCountsEachWay(t *testing.T) {
 func TestPortReuse(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA cF sF")
 	w.cseq, w.sseq = 90000, 80000
@@ -185,6 +189,7 @@ func TestPortReuse(t *testing.T) {
 func TestExpiryByCaptureClock(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS")
 	sec := w.time / 1e9
@@ -209,6 +214,7 @@ func TestExpiryByCaptureClock(t *testing.T) {
 func TestActiveSessionsOutliveTheirSlot(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA")
 	for range 100 {
@@ -224,6 +230,7 @@ func TestActiveSessionsOutliveTheirSlot(t *testing.T) {
 func TestUDPAndICMP(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.proto = protoUDP
 	w.play(tab, "c:q s:a")
@@ -261,6 +268,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 	cfg.MaxSessions = 2000
 	r := &recorder{}
 	tab := New(cfg, r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA")
 	n := 1_000_000
@@ -297,6 +305,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 func TestNoAllocationPerPacket(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA cA:first sA:first")
 	p, q := w.packet(true, ack, "more"), w.packet(false, ack, "more")
@@ -332,7 +341,9 @@ func TestCommunityID(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	tab := New(DefaultConfig(), &recorder{})
+	r := &recorder{}
+	tab := New(DefaultConfig(), r)
+	r.tab = tab
 	const n = 20000
 	ps := make([]*packet.Packet, n)
 	for i := range ps {

@@ -78,8 +78,9 @@ type Stats struct {
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
+// A chunk of sessions fills a slab.
 const (
-	chunkBits = 10
+	chunkBits = 13
 	chunkSize = 1 << chunkBits
 )
 
@@ -98,6 +99,7 @@ type Table struct {
 	live   int // sessions in the index
 	wheel  wheel
 	heads  heads
+	extras extras
 	intern map[tunnelKey][]packet.Tunnel
 	Stats  Stats
 }
@@ -110,11 +112,9 @@ type slot struct {
 
 // New gives an empty table.
 func New(cfg Config, h Handler) *Table {
-	return &Table{
-		cfg: cfg, h: h, seed: newSecret(), slots: make([]slot, 1<<8), used: 1,
-		chunks: []*[chunkSize]Session{new([chunkSize]Session)},
-		heads:  newHeads(cfg),
-	}
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
+	t.chunks = append(t.chunks, newChunk(t))
+	return t
 }
 
 // Live gives the number of sessions.
@@ -209,7 +209,7 @@ func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Ses
 		r = t.used
 		t.used++
 		if int(r>>chunkBits) == len(t.chunks) {
-			t.chunks = append(t.chunks, new([chunkSize]Session))
+			t.chunks = append(t.chunks, newChunk(t))
 		}
 	}
 	s := t.at(r)
@@ -283,6 +283,7 @@ func (t *Table) conclude(r ref, s *Session, why EndReason, now int64) {
 
 func (t *Table) release(r ref) {
 	s := t.at(r)
+	t.freeExtra(s)
 	*s = Session{next: t.free}
 	t.free = r
 }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"slices"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// extra is what only some sessions need, and what holds pointers: sessions refer to it by number.
+type extra struct {
+	tunnels []packet.Tunnel
+	user    any // of the handler
+}
+
+// extras keeps what sessions refer to; number 0 is none.
+type extras struct {
+	all  []extra
+	free []uint32
+}
+
+func (t *Table) extraOf(s *Session) *extra {
+	if s.extra == 0 {
+		x := &t.extras
+		if n := len(x.free); n > 0 {
+			s.extra = x.free[n-1]
+			x.free = x.free[:n-1]
+		} else {
+			if len(x.all) == 0 {
+				x.all = append(x.all, extra{})
+			}
+			s.extra = uint32(len(x.all))
+			x.all = append(x.all, extra{})
+		}
+	}
+	return &t.extras.all[s.extra]
+}
+
+func (t *Table) freeExtra(s *Session) {
+	if s.extra != 0 {
+		t.extras.all[s.extra] = extra{}
+		t.extras.free = append(t.extras.free, s.extra)
+		s.extra = 0
+	}
+}
+
+// User gives what the handler has left with a session.
+func (t *Table) User(s *Session) any { return t.extras.at(s).user }
+
+// SetUser leaves x with a session; nil takes it back.
+func (t *Table) SetUser(s *Session, x any) {
+	if x == nil && s.extra == 0 {
+		return
+	}
+	e := t.extraOf(s)
+	e.user = x
+	if x == nil && e.tunnels == nil {
+		t.freeExtra(s)
+	}
+}
+
+var noExtra extra
+
+func (x *extras) at(s *Session) *extra {
+	if s.extra == 0 {
+		return &noExtra
+	}
+	return &x.all[s.extra]
+}
+
+// maxInterned bounds the different stacks of tunnels that a table shares among its sessions.
+const maxInterned = 1 << 12
+
+type tunnelKey struct {
+	n uint8
+	t [packet.MaxTunnels]packet.Tunnel
+}
+
+// tunnels gives the tunnels of p as a slice that sessions share. When too many different ones were seen the memory is
+// started anew: what sessions hold stays valid.
+func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
+	k := tunnelKey{n: p.NumTunnels}
+	copy(k.t[:], p.Tunnels[:p.NumTunnels])
+	if x, ok := t.intern[k]; ok {
+		return x
+	}
+	if t.intern == nil || len(t.intern) >= maxInterned {
+		t.intern = make(map[tunnelKey][]packet.Tunnel)
+	}
+	x := slices.Clone(k.t[:k.n])
+	t.intern[k] = x
+	return x
+}
