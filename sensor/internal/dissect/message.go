@@ -65,9 +65,9 @@ func requestLine(head []byte, final bool, version string, target func(method, ta
 	i := bytes.IndexByte(head[:min(len(head), maxLine)], '\n')
 	line := head[:min(len(head), maxLine)]
 	if i >= 0 {
-		line = bytes.TrimSuffix(head[:i], []byte("\r"))
+		line = head[:i]
 	}
-	if hasControl(bytes.TrimSuffix(line, []byte("\r"))) {
+	if line = bytes.TrimSuffix(line, []byte("\r")); hasControl(line) {
 		return no
 	}
 	switch {

@@ -4,9 +4,13 @@ package dissect
 
 import "bytes"
 
-// socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and hands what is relayed to TLS.
+// socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and hands what is relayed to TLS. The
+// greeting of SOCKS 5 is too short to be sure of it: the name is given when the server has answered it or a request
+// follows.
 type socksStream struct {
 	version byte
+	sure    bool // it is SOCKS
+	named   bool // and that was said
 	pos     [2]int
 	method  byte
 	step    [2]socksStep
@@ -25,7 +29,7 @@ const (
 
 const socksUserPassword = 2
 
-// looksSOCKS5 wants a list of methods that are assigned, and nothing after it but what comes after it.
+// looksSOCKS5 wants a list of methods that are assigned.
 func looksSOCKS5(head []byte, final bool, _ Ports) verdict {
 	switch {
 	case head[0] != 5:
@@ -41,11 +45,8 @@ func looksSOCKS5(head []byte, final bool, _ Ports) verdict {
 			return no
 		}
 	}
-	switch {
-	case len(head) < n:
+	if len(head) < n {
 		return maybe
-	case len(head) > n && head[n] != 5 && head[n] != 1:
-		return no
 	}
 	return yes
 }
@@ -78,6 +79,10 @@ func (s *socksStream) feed(dir int, head []byte, final bool, sink Sink) int {
 	}
 	for s.step[dir] != socksRelay {
 		n := s.next(dir, head[min(s.pos[dir], len(head)):])
+		if s.sure && !s.named {
+			s.named = true
+			sink(&AppID{Name: "socks"})
+		}
 		if n == socksStop {
 			return 0
 		}
@@ -120,6 +125,7 @@ func (s *socksStream) next4(dir int, b []byte) int {
 		s.step[dir] = socksRelay
 		return fixed
 	}
+	s.sure = true
 	user := bytes.IndexByte(b[fixed:], 0)
 	if user < 0 {
 		return 0
@@ -133,6 +139,7 @@ func (s *socksStream) next4(dir int, b []byte) int {
 		n += name + 1
 	}
 	s.step[dir] = socksRelay
+	s.sure = true
 	return n
 }
 
@@ -141,6 +148,7 @@ func (s *socksStream) greeting(dir int, b []byte) int {
 		return 0
 	}
 	if dir == FromServer {
+		s.sure = s.sure || b[0] == 5 && (b[1] <= 9 || b[1] == 0xff)
 		if b[0] != 5 || b[1] != 0 && b[1] != socksUserPassword {
 			return socksStop
 		}
@@ -203,5 +211,6 @@ func (s *socksStream) request(dir int, b []byte) int {
 		return 0
 	}
 	s.step[dir] = socksRelay
+	s.sure = true
 	return n
 }

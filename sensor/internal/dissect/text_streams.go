@@ -106,12 +106,17 @@ func looksStratum(head []byte, final bool, _ Ports) verdict {
 	if i >= 0 {
 		line = line[:i]
 	}
-	switch {
-	case bytes.Contains(line, []byte(`"mining.subscribe"`)), bytes.Contains(line, []byte(`"mining.authorize"`)), bytes.Contains(line, []byte(`"eth_submitLogin"`)):
-		return yes
-	case bytes.Contains(line, []byte(`"jsonrpc"`)) && bytes.Contains(line, []byte(`"login"`)) && bytes.Contains(line, []byte(`"pass"`)) && i >= 0:
-		return yes
-	case i < 0 && len(head) < maxLine && !final && isPlain(bytes.TrimRight(line, "\r")):
+	for _, method := range [...]string{`"mining.subscribe"`, `"mining.authorize"`, `"eth_submitLogin"`} {
+		if at := bytes.Index(line, []byte(method)); at > 0 && isPlain(line[:at]) {
+			return yes
+		}
+	}
+	switch plain := isPlain(bytes.TrimRight(line, "\r")); {
+	case !plain:
+		return no
+	case i >= 0:
+		return yesIf(bytes.Contains(line, []byte(`"jsonrpc"`)) && bytes.Contains(line, []byte(`"login"`)) && bytes.Contains(line, []byte(`"pass"`)))
+	case len(head) < maxLine && !final:
 		return maybe
 	}
 	return no
