@@ -62,10 +62,12 @@ func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
 		}
 		data = rest
 		switch {
-		case p.kind == quicInitial && !q.done[dir]:
+		case p.kind == quicInitial && (!q.done[dir] || dir == FromClient && q.dcid == nil):
 			q.initial(dir, &p, sink)
-		case p.kind == quicNegotiation && dir == FromServer && !q.done[FromClient]:
+		case p.kind == quicNegotiation && dir == FromServer:
 			q.begin(nil)
+		case p.kind == quicRetry && dir == FromServer:
+			q.begin(append([]byte{}, p.scid...))
 		}
 	}
 	return false
@@ -74,7 +76,7 @@ func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
 // initial reads one Initial packet.
 func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
 	frames := q.open(dir, p)
-	if frames == nil {
+	if frames == nil || q.done[dir] {
 		return
 	}
 	if dir == FromClient && !q.seen {
@@ -89,27 +91,29 @@ func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
 func (q *quicConn) open(dir int, p *quicPacket) []byte {
 	if q.dcid != nil {
 		if q.keys[dir] == nil || q.keyFor[dir] != p.version {
-			q.keys[dir], q.keyFor[dir] = quicInitialKeys(p.version, q.dcid, dir), p.version
+			q.keys[dir], q.keyFor[dir] = quicInitialKeys(quicKeysLike(p.version)[0], q.dcid, dir), p.version
 		}
 		if frames := q.keys[dir].open(p); frames != nil {
 			return frames
 		}
 	}
-	if dir == FromServer || q.tries >= quicMaxKeys || string(q.dcid) == string(p.dcid) && q.dcid != nil {
+	if dir == FromServer || q.tries >= quicMaxKeys {
 		return nil
 	}
 	q.tries++
-	keys := quicInitialKeys(p.version, p.dcid, dir)
-	frames := keys.open(p)
-	if frames == nil && q.dcid != nil {
-		return nil
+	for _, version := range quicKeysLike(p.version) {
+		keys := quicInitialKeys(version, p.dcid, dir)
+		if frames := keys.open(p); frames != nil {
+			q.begin(append([]byte{}, p.dcid...))
+			q.keys[FromClient], q.keyFor[FromClient] = keys, p.version
+			return frames
+		}
 	}
-	q.begin(append([]byte{}, p.dcid...))
-	q.keys[FromClient], q.keyFor[FromClient] = keys, p.version
-	return frames
+	return nil
 }
 
-// begin starts over with another connection id. What the client sent before, it sends again, and perhaps something else.
+// begin starts over with another connection id, none if dcid is nil. What the client sent before, it sends again, and perhaps
+// something else.
 func (q *quicConn) begin(dcid []byte) {
 	q.dcid, q.keys = dcid, [2]*quicKeys{}
 	q.crypto[FromClient].reset()

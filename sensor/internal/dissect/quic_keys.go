@@ -21,6 +21,15 @@ const (
 	quicSaltT051 = "\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d"
 )
 
+// quicKeysLike gives the versions whose keys a version may use. Those that force negotiation have none of their own: clients take
+// what they know best.
+func quicKeysLike(version uint32) []uint32 {
+	if version&quicReservedMask == quicReserved {
+		return []uint32{quicVersion1, quicDraft29}
+	}
+	return []uint32{version}
+}
+
 // quicSalt gives the salt of a version; for one that is not known, that of version 1.
 func quicSalt(version uint32) string {
 	switch {

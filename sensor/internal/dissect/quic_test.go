@@ -197,20 +197,55 @@ func TestQUICPieces(t *testing.T) {
 	}
 }
 
+// Where the first hello was read already, a Retry or version negotiation still changes the keys of the server's hello, and the
+// second hello is not given again.
+func TestQUICServerAfterBeginningAgain(t *testing.T) {
+	hello := quicCryptoFrame(0, quicRealHello(t))
+	answer := quicCryptoFrame(0, []byte("\x02\x00\x00\x28\x03\x03"+strings.Repeat("r", 32)+"\x00\x13\x01\x00\x00\x00"))
+	packet := func(version uint32, keyID, id string, dir int, frames []byte) []byte {
+		return quicTestPacket(quicInitialKeys(version, []byte(keyID), dir), quicPacketShape{version, id, "", 1}, frames)
+	}
+	// A packet whose version forces negotiation has the keys of a version that the client knows.
+	forced := quicTestPacket(quicInitialKeys(quicDraft29, []byte("first"), FromClient), quicPacketShape{0x1a2a3a4a, "first", "", 1}, hello)
+	for _, x := range []struct {
+		name  string
+		turns []dtlsTurn
+	}{
+		{"retry", []dtlsTurn{{0, packet(quicVersion1, "first", "first", FromClient, hello)}, {1, quicTestRetry}, {0, packet(quicVersion1, "other", "other", FromClient, hello)},
+			{1, packet(quicVersion1, "other", "c", FromServer, answer)}}},
+		{"version negotiation", []dtlsTurn{{0, forced}, {1, quicTestNegotiation}, {0, packet(quicVersion2, "first", "first", FromClient, hello)},
+			{1, packet(quicVersion2, "first", "c", FromServer, answer)}}},
+	} {
+		var q quicConn
+		var facts []Fact
+		more := true
+		for _, turn := range x.turns {
+			more = q.datagram(turn.dir, turn.data, func(f Fact) { facts = append(facts, f) })
+		}
+		if more || len(factsOf[TLSClientHello](facts)) != 1 || len(factsOf[TLSServerHello](facts)) != 1 || len(factsOf[QUICInitial](facts)) != 1 {
+			t.Errorf("%s: more %v\n%s", x.name, more, dump(facts))
+		}
+	}
+}
+
+// What a server sends to make a client begin again.
+var (
+	quicTestRetry       = append([]byte{0xf0, 0, 0, 0, 1, 4, 's', 'c', 'i', 'd', 5}, "otherand a token and an integrity tag"...)
+	quicTestNegotiation = append([]byte{0x80, 0, 0, 0, 0, 4, 's', 'c', 'i', 'd', 5}, "first\x6b\x33\x43\xcf"...)
+)
+
 // A Retry makes the client begin again with a connection id that the server chose; version negotiation, with another version.
 func TestQUICBeginsAgain(t *testing.T) {
 	hello := quicCryptoFrame(0, quicRealHello(t))
 	initial := func(version uint32, id string, number byte, frames []byte) []byte {
 		return quicTestPacket(quicInitialKeys(version, []byte(id), FromClient), quicPacketShape{version, id, "token", number}, frames)
 	}
-	retry := append([]byte{0xf0, 0, 0, 0, 1, 4, 's', 'c', 'i', 'd', 5}, "otherand a token and an integrity tag"...)
-	negotiation := append([]byte{0x80, 0, 0, 0, 0, 4, 's', 'c', 'i', 'd', 5}, "first\x6b\x33\x43\xcf"...)
 	for _, x := range []struct {
 		name           string
 		server, second []byte
 	}{
-		{"retry", retry, initial(quicVersion1, "other", 1, hello)},
-		{"version negotiation", negotiation, initial(quicVersion2, "first", 0, hello)},
+		{"retry", quicTestRetry, initial(quicVersion1, "other", 1, hello)},
+		{"version negotiation", quicTestNegotiation, initial(quicVersion2, "first", 0, hello)},
 	} {
 		var q quicConn
 		var facts []Fact
