@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// clusterID is the id that the logs are formatted with.
+const clusterID = "c3RpbGx3YXRjaC10ZXN0cw"
+
+// stopTime is how long a broker may take to end in order.
+const stopTime = 60 * time.Second
+
+// Node is one broker, a controller too.
+type Node struct {
+	ID    int            `json:"id"`
+	Ports map[string]int `json:"ports"` // by listener
+	c     *Cluster
+}
+
+// Address of a listener.
+func (n *Node) Address(listener string) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Ports[listener]))
+}
+
+func (n *Node) dir() string { return filepath.Join(n.c.Dir, fmt.Sprintf("node%d", n.ID)) }
+
+func (n *Node) file(name string) string { return filepath.Join(n.dir(), name) }
+
+// freePort gives a port that can be bound. It lies below those that the system gives to outgoing connections, so that a
+// broker that is started again finds its ports free.
+func freePort(taken []int) (int, error) {
+	for range 1000 {
+		p := 15000 + rand.IntN(17000)
+		if slices.Contains(taken, p) {
+			continue
+		}
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
+		if err != nil {
+			continue
+		}
+		return p, l.Close()
+	}
+	return 0, errors.New("no free port was found")
+}
+
+func (n *Node) configure() error {
+	if err := os.MkdirAll(n.dir(), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(n.file("server.properties"), n.properties(), 0o600)
+}
+
+// java gives a command of a JVM that starts quickly and stays small.
+func (n *Node) java(ctx context.Context, class string, args ...string) *exec.Cmd {
+	flags := []string{"-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+		"-Dlog4j2.configurationFile=" + filepath.Join(n.c.Dir, "log4j2.properties"), "-cp", filepath.Join(n.c.libs, "*"), class}
+	if n.c.Options.Fast {
+		flags = slices.DeleteFunc(flags, func(f string) bool { return f == "-XX:TieredStopAtLevel=1" || f == "-XX:+UseSerialGC" })
+	}
+	return exec.CommandContext(ctx, "java", append(flags, args...)...)
+}
+
+// format prepares the log folder and the SCRAM users in it.
+func (n *Node) format(ctx context.Context) error {
+	args := []string{"format", "-t", clusterID, "-c", n.file("server.properties")}
+	for _, u := range Users() {
+		for _, m := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+			args = append(args, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", m, u, Password(u)))
+		}
+	}
+	cmd := n.java(ctx, "kafka.tools.StorageTool", args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format the log of broker %d: %w\n%s", n.ID, err, out)
+	}
+	return nil
+}
+
+// launch starts the broker in a session of its own, so that Ctrl-C at the terminal does not reach it.
+func (n *Node) launch() error {
+	out, err := os.OpenFile(n.file("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := n.java(context.Background(), "kafka.Kafka", n.file("server.properties"))
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	started := make(chan error, 1)
+	go func() {
+		if n.c.Options.Bound { // the signal comes when the thread ends that started it: keep the thread
+			runtime.LockOSThread()
+			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+		}
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // so that no zombie is taken for a broker
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	return os.WriteFile(n.file("pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
+}
+
+// Start starts the broker and waits until it answers.
+func (n *Node) Start(ctx context.Context) error {
+	if n.Running() {
+		return nil
+	}
+	if err := n.launch(); err != nil {
+		return err
+	}
+	return n.c.ready(ctx, []*Node{n})
+}
+
+// PID gives the process id of the broker, 0 if it does not run. A process that got the number of a broker that is gone is
+// not taken for it.
+func (n *Node) PID() int {
+	b, err := os.ReadFile(n.file("pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || pid <= 1 {
+		return 0
+	}
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || !bytes.Contains(line, []byte(n.file("server.properties"))) {
+		return 0
+	}
+	return pid
+}
+
+// Running reports whether the process is there.
+func (n *Node) Running() bool { return n.PID() != 0 }
+
+func (n *Node) signalStop() {
+	if pid := n.PID(); pid != 0 {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+	}
+}
+
+// Stop ends the broker in order, and by force when that takes more than a minute.
+func (n *Node) Stop() error {
+	n.signalStop()
+	for end := time.Now().Add(stopTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if !n.Running() {
+			return nil
+		}
+	}
+	return errors.Join(fmt.Errorf("broker %d did not end within %s", n.ID, stopTime), n.Kill())
+}
+
+// Kill ends the broker by SIGKILL and waits until it is gone.
+func (n *Node) Kill() error {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		pid := n.PID()
+		if pid == 0 {
+			return nil
+		}
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	return fmt.Errorf("broker %d does not die", n.ID)
+}
+
+// logTail gives the last lines that the broker has written.
+func (n *Node) logTail() string {
+	b, err := os.ReadFile(n.file("log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-4000):])
+}
