@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"stillwatch/collector/internal/auth"
+	"stillwatch/collector/internal/store"
+	"stillwatch/schemas"
+)
+
+type sensorItem struct {
+	ID        string       `json:"id"`
+	Site      string       `json:"site,omitempty"`
+	Version   string       `json:"version,omitempty"`
+	Iface     string       `json:"iface,omitempty"`
+	Capture   string       `json:"capture,omitempty"`
+	BootID    string       `json:"boot_id,omitempty" doc:"its latest run"`
+	Seq       uint64       `json:"seq" doc:"highest number of that run"`
+	OneWay    bool         `json:"one_way" doc:"the mirror shows one direction only"`
+	LossRatio float64      `json:"loss_ratio" doc:"packets lost by the capture, 0 to 1, at its latest alert"`
+	MaxLoss   float64      `json:"max_loss_ratio"`
+	FirstSeen time.Time    `json:"first_seen"`
+	LastSeen  time.Time    `json:"last_seen" doc:"when its last alert was stored"`
+	LastEvent schemas.Time `json:"last_event"`
+	Alerts    int64        `json:"alerts" doc:"records that came"`
+	Missing   int64        `json:"missing" doc:"records that it numbered and that never came"`
+	Boots     int          `json:"boots" doc:"runs"`
+}
+
+func sensorOf(r store.SensorRow) sensorItem {
+	return sensorItem{
+		ID: r.ID, Site: r.Site, Version: r.Version, Iface: r.Iface, Capture: r.Capture, BootID: r.BootID, Seq: r.Seq, OneWay: r.OneWay,
+		LossRatio: r.LossRatio, MaxLoss: r.MaxLoss, FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), LastEvent: r.LastEvent,
+		Alerts: r.Alerts, Missing: r.Missing, Boots: r.Boots,
+	}
+}
+
+type bootItem struct {
+	BootID    string      `json:"boot_id"`
+	FirstSeen time.Time   `json:"first_seen"`
+	LastSeen  time.Time   `json:"last_seen"`
+	MaxSeq    uint64      `json:"max_seq"`
+	Received  uint64      `json:"received"`
+	Missing   uint64      `json:"missing"`
+	Gaps      [][2]uint64 `json:"gaps" nullable:"false" doc:"first and last number of each gap, at most 20"`
+	Replay    bool        `json:"replay"`
+}
+
+type sensorsOutput struct {
+	Body struct {
+		Sensors []sensorItem `json:"sensors" nullable:"false"`
+	}
+}
+
+type bootsOutput struct {
+	Body struct {
+		Boots []bootItem `json:"boots" nullable:"false" doc:"the latest first, at most 100"`
+	}
+}
+
+type sensorInput struct {
+	ID string `path:"id" maxLength:"512"`
+}
+
+type overviewOutput struct {
+	Body struct {
+		OpenBySeverity map[string]int `json:"open_by_severity"`
+		OpenAlerts     int            `json:"open_alerts"`
+		Alerts         int            `json:"alerts"`
+		OpenIncidents  int            `json:"open_incidents"`
+		Incidents      int            `json:"incidents"`
+		Devices        int            `json:"devices"`
+		ByExpect       map[string]int `json:"devices_by_expect"`
+		Spoke          int            `json:"spoke" doc:"devices expected silent that have an open alert"`
+		Sensors        int            `json:"sensors"`
+		Missing        int64          `json:"missing" doc:"records that sensors numbered and that never came"`
+		DeadLetters    int            `json:"dead_letters"`
+		LastChange     int64          `json:"last_change"`
+	}
+}
+
+type deadItem struct {
+	Topic     string    `json:"topic"`
+	Partition int       `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Reason    string    `json:"reason"`
+	Key       []byte    `json:"key" doc:"base64"`
+	Value     []byte    `json:"value" doc:"base64, at most 64 KiB"`
+	Size      int       `json:"size" doc:"of the whole record"`
+	At        time.Time `json:"at"`
+}
+
+type deadOutput struct {
+	Body struct {
+		Letters []deadItem `json:"dead_letters" nullable:"false"`
+		Next    string     `json:"next,omitempty"`
+	}
+}
+
+func (a *API) sensorRoutes(h huma.API) {
+	huma.Register(h, operation("overview", "/overview", "The state of things in a few numbers"), a.overview)
+	huma.Register(h, operation("list-sensors", "/sensors", "All sensors with their loss"), a.sensors)
+	huma.Register(h, operation("list-boots", "/sensors/{id}/boots", "The runs of a sensor and the gaps in their numbers"), a.boots)
+	dead := operation("list-dead-letters", "/dead-letters", "Records that could not be accepted, the newest first (analyst)")
+	dead.Metadata[needs] = auth.Analyst
+	huma.Register(h, dead, a.deadLetters)
+}
+
+func (a *API) overview(ctx context.Context, _ *struct{}) (*overviewOutput, error) {
+	o, err := a.store.Overview(ctx)
+	if err != nil {
+		return nil, a.problem(err)
+	}
+	out := &overviewOutput{}
+	b := &out.Body
+	b.OpenBySeverity, b.OpenAlerts, b.Alerts, b.OpenIncidents, b.Incidents = o.OpenBySeverity, o.OpenAlerts, o.Alerts, o.OpenIncidents, o.Incidents
+	b.Devices, b.ByExpect, b.Spoke, b.Sensors, b.Missing = o.Devices, o.ByExpect, o.Spoke, o.Sensors, o.Missing
+	b.DeadLetters, b.LastChange = o.DeadLetters, o.LastChange
+	return out, nil
+}
+
+func (a *API) sensors(ctx context.Context, _ *struct{}) (*sensorsOutput, error) {
+	rows, err := a.store.Sensors(ctx)
+	if err != nil {
+		return nil, a.problem(err)
+	}
+	out := &sensorsOutput{}
+	out.Body.Sensors = make([]sensorItem, len(rows))
+	for i, r := range rows {
+		out.Body.Sensors[i] = sensorOf(r)
+	}
+	return out, nil
+}
+
+func (a *API) boots(ctx context.Context, in *sensorInput) (*bootsOutput, error) {
+	rows, err := a.store.Boots(ctx, in.ID)
+	if err == nil && len(rows) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, a.problem(err)
+	}
+	out := &bootsOutput{}
+	out.Body.Boots = make([]bootItem, len(rows))
+	for i, r := range rows {
+		out.Body.Boots[i] = bootItem{
+			BootID: r.BootID, FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), MaxSeq: r.MaxSeq, Received: r.Received,
+			Missing: r.Missing, Gaps: list(r.Gaps), Replay: r.Replay,
+		}
+	}
+	return out, nil
+}
+
+func (a *API) deadLetters(ctx context.Context, in *paging) (*deadOutput, error) {
+	l, err := a.store.DeadLetters(ctx, in.page(""))
+	if err != nil {
+		return nil, a.problem(err)
+	}
+	out := &deadOutput{}
+	out.Body.Next, out.Body.Letters = l.Next, make([]deadItem, len(l.Letters))
+	for i, d := range l.Letters {
+		out.Body.Letters[i] = deadItem{
+			Topic: d.Topic, Partition: d.Partition, Offset: d.Offset, Reason: d.Reason, Key: d.Key, Value: d.Value, Size: d.Size, At: d.At.UTC(),
+		}
+	}
+	return out, nil
+}

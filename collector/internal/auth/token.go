@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stillwatch/collector/internal/store"
+)
+
+// tokenPrefix lets scanners of leaked secrets recognise a token.
+const tokenPrefix = "swt_"
+
+// NewToken makes an API token; it is given here and never again. user is who makes it, 0 for the command line; expires
+// zero: never.
+func (a *Auth) NewToken(ctx context.Context, by string, user int64, name string, role Role, expires time.Time) (string, store.Token, error) {
+	if err := checkName(name); err != nil {
+		return "", store.Token{}, err
+	}
+	if role.rank() == 0 {
+		return "", store.Token{}, fmt.Errorf("role %.40q %w", role, ErrInput)
+	}
+	key := secret(tokenPrefix)
+	t := store.Token{Name: name, Role: string(role), User: user, Hash: hashOf(key), Created: a.now(), Expires: expires}
+	t, err := a.store.AddToken(ctx, t)
+	if err != nil {
+		return "", store.Token{}, fmt.Errorf("add token %s: %w", name, err)
+	}
+	return key, t, a.audit(ctx, by, "token_add", name, string(role), "")
+}
+
+// RevokeToken removes a token.
+func (a *Auth) RevokeToken(ctx context.Context, by string, id int64) error {
+	if err := a.store.DeleteToken(ctx, id); err != nil {
+		return fmt.Errorf("token %d: %w", id, err)
+	}
+	return a.audit(ctx, by, "token_revoke", fmt.Sprint(id), "", "")
+}
+
+func (a *Auth) byToken(ctx context.Context, value string) (Identity, error) {
+	if !strings.HasPrefix(value, tokenPrefix) {
+		return Identity{}, ErrRefused
+	}
+	t, err := a.store.TokenByHash(ctx, hashOf(value))
+	if err != nil {
+		return Identity{}, refuse(err)
+	}
+	now := a.now()
+	if !t.Expires.IsZero() && !now.Before(t.Expires) {
+		return Identity{}, ErrRefused
+	}
+	if now.Sub(t.LastSeen) >= touchEvery {
+		a.touched("token", a.store.TouchToken(ctx, t.ID, now))
+	}
+	return Identity{Name: "token:" + t.Name, Role: Role(t.Role), User: t.User, Token: true}, nil
+}
+
+// NewLink makes a code that lets a user in once, within valid.
+func (a *Auth) NewLink(ctx context.Context, by, name string, valid time.Duration) (string, error) {
+	u, err := a.store.UserByName(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("user %s: %w", name, err)
+	}
+	code := secret("")
+	if err := a.store.AddLink(ctx, store.Link{Hash: hashOf(code), User: u.ID, Expires: a.now().Add(valid)}); err != nil {
+		return "", fmt.Errorf("link for %s: %w", name, err)
+	}
+	return code, a.audit(ctx, by, "link_add", name, "", "")
+}
+
+// SignInLink lets in the user that a code was made for. Codes carry 256 random bits: guessing them needs no brake.
+func (a *Auth) SignInLink(ctx context.Context, code, remote string) (Grant, error) {
+	l, err := a.store.TakeLink(ctx, hashOf(code), a.now())
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return Grant{}, errors.Join(ErrRefused, a.refused(ctx, "", "unknown or used link", remote))
+		}
+		return Grant{}, fmt.Errorf("link: %w", err)
+	}
+	u, err := a.store.User(ctx, l.User)
+	if err != nil {
+		return Grant{}, refuse(err)
+	}
+	if u.Disabled {
+		return Grant{}, ErrRefused
+	}
+	return a.open(ctx, u, remote, "link")
+}
+
+// refuse turns what the store does not know into ErrRefused, and keeps other errors: a database that is locked must not
+// look like a wrong password.
+func refuse(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrRefused
+	}
+	return err
+}
+
+// touched: a last-seen time that could not be written harms nobody, so the request goes on.
+func (a *Auth) touched(what string, err error) {
+	if err != nil {
+		a.log.Debug("last-seen time not written", zap.String("of", what), zap.Error(err))
+	}
+}
+
+// NewTokenFor makes an API token for who, who must have the role that the token gets; it ends after days, 0: never.
+func (a *Auth) NewTokenFor(ctx context.Context, who Identity, name string, role Role, days int) (string, store.Token, error) {
+	if !who.Role.Allows(role) {
+		return "", store.Token{}, fmt.Errorf("role %.40q: %w", role, ErrRefused)
+	}
+	var expires time.Time
+	if days > 0 {
+		expires = a.now().AddDate(0, 0, days)
+	}
+	return a.NewToken(ctx, who.Name, who.User, name, role, expires)
+}
