@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"database/sql"
+	"slices"
+	"strings"
+
+	"stillwatch/schemas"
+)
+
+// kept is what the database will hold of an alert after the batch.
+type kept struct {
+	row       int64
+	revision  int // latest, of which the columns are; 0 before the first
+	known     map[int]bool
+	incident  string // as it was, "" when there was none
+	at        schemas.Time
+	fresh     bool // there was no row
+	changed   bool
+	latest    *schemas.Alert // set when a revision of this batch is the latest
+	revisions []AlertRecord
+}
+
+// alerts stores the revisions of a batch that are new, and the columns of each alert's latest.
+func (in *ingest) alerts(b Batch) error {
+	if len(b.Alerts) == 0 {
+		return nil
+	}
+	all, order, err := in.knownAlerts(b.Alerts)
+	if err != nil {
+		return err
+	}
+	for _, r := range b.Alerts {
+		k := all[r.Alert.ID]
+		if k.known[r.Alert.Revision] {
+			in.applied.Duplicates++
+			continue
+		}
+		k.take(r)
+		in.applied.Alerts++
+	}
+	if err := in.writeRevisions(all, order); err != nil {
+		return err
+	}
+	return in.writeLatest(all, order)
+}
+
+// take adds a revision that is new.
+func (k *kept) take(r AlertRecord) {
+	k.known[r.Alert.Revision] = true
+	k.revisions = append(k.revisions, r)
+	k.changed = true
+	if r.Alert.Revision > k.revision {
+		k.revision, k.latest = r.Alert.Revision, r.Alert
+	}
+}
+
+// knownAlerts finds what is stored of the alerts of a batch, and numbers those that are new in the order of the batch.
+func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*kept, []string, error) {
+	all := make(map[string]*kept, len(records))
+	var order []string
+	var ids []any
+	for _, r := range records {
+		if all[r.Alert.ID] == nil {
+			all[r.Alert.ID] = &kept{known: map[int]bool{}, fresh: true, at: r.Alert.Time.EventStart}
+			order, ids = append(order, r.Alert.ID), append(ids, r.Alert.ID)
+		}
+	}
+	err := in.each(`SELECT a.id, a.row, a.revision, a.at, a.incident, r.revision FROM alerts a JOIN revisions r ON r.alert = a.row WHERE a.id IN (%s)`,
+		ids, func(rs *sql.Rows) error {
+			var id, incident string
+			var row int64
+			var latest, revision int
+			var at schemas.Time
+			if err := rs.Scan(&id, &row, &latest, &at, &incident, &revision); err != nil {
+				return err
+			}
+			k := all[id]
+			k.row, k.revision, k.at, k.incident, k.fresh = row, latest, at, incident, false
+			k.known[revision] = true
+			return nil
+		})
+	if err != nil {
+		return nil, nil, err
+	}
+	var last int64
+	if err := in.tx.QueryRowContext(in.ctx, `SELECT coalesce(max(row), 0) FROM alerts`).Scan(&last); err != nil {
+		return nil, nil, err
+	}
+	for _, id := range order {
+		if k := all[id]; k.fresh {
+			last++
+			k.row = last
+		}
+	}
+	return all, order, nil
+}
+
+// writeRevisions comes after the rows of the new alerts are there: it is their child.
+func (in *ingest) writeRevisions(all map[string]*kept, order []string) error {
+	r := rows{head: `INSERT INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, title)`, width: 18}
+	v := rows{head: `INSERT INTO revisions (alert, revision, stored_at, json)`, width: 4}
+	for _, id := range order {
+		k := all[id]
+		if k.fresh {
+			r.add(append([]any{k.row, id}, in.columns(k)...)...)
+		}
+		for _, rec := range k.revisions {
+			v.add(k.row, rec.Alert.Revision, in.now, rec.JSON)
+		}
+	}
+	if err := in.insert(&r); err != nil {
+		return err
+	}
+	return in.insert(&v)
+}
+
+// columns gives the columns of alerts from revision on.
+func (in *ingest) columns(k *kept) []any {
+	a := k.latest
+	peer, domain := "", ""
+	if a.Peer != nil {
+		if a.Peer.IP.IsValid() {
+			peer = a.Peer.IP.String()
+		}
+		if a.Peer.Domain != nil {
+			domain = strings.ToLower(a.Peer.Domain.Name)
+		}
+	}
+	return []any{k.revision, in.next(), a.Action != "close", k.at, a.Time.EventEnd, severityRank(a.Severity), a.RiskScore, a.Rule.ID, a.Rule.Kind,
+		a.Device.Key, peer, domain, a.IncidentID, a.Sensor.ID, a.Time.Replay, a.Title}
+}
+
+// writeLatest brings the rows of alerts that were there, the search index, the incidents and the devices up to date.
+func (in *ingest) writeLatest(all map[string]*kept, order []string) error {
+	keys := rows{head: `INSERT INTO alert_keys (key, alert)`, tail: `ON CONFLICT DO NOTHING`, width: 2}
+	text := rows{head: `INSERT INTO alerts_text (rowid, words)`, width: 2}
+	incidents := map[string]bool{}
+	for _, id := range order {
+		k := all[id]
+		if k.latest == nil {
+			continue // an old revision that came late
+		}
+		if !k.fresh {
+			if err := in.update(k); err != nil {
+				return err
+			}
+			incidents[k.incident] = true
+		}
+		for _, key := range alertKeys(k.latest) {
+			keys.add(key, k.row)
+		}
+		text.add(k.row, alertWords(k.latest))
+		incidents[k.latest.IncidentID] = true
+	}
+	if err := in.insert(&keys); err != nil {
+		return err
+	}
+	if err := in.insert(&text); err != nil {
+		return err
+	}
+	delete(incidents, "")
+	return in.incidents(incidents)
+}
+
+func (in *ingest) update(k *kept) error {
+	_, err := in.tx.ExecContext(in.ctx, `UPDATE alerts SET revision = ?, change = ?, open = ?, at = ?, last_at = ?, severity = ?, risk = ?,
+		rule = ?, kind = ?, device = ?, peer = ?, domain = ?, incident = ?, sensor = ?, replay = ?, title = ? WHERE row = ?`,
+		append(in.columns(k), k.row)...)
+	if err != nil {
+		return err
+	}
+	_, err = in.tx.ExecContext(in.ctx, `DELETE FROM alerts_text WHERE rowid = ?`, k.row)
+	return err
+}
+
+// alertKeys gives what an alert can be found by exactly, sorted; at most 200, so that a record cannot fill the index.
+func alertKeys(a *schemas.Alert) []string {
+	const most = 200
+	var keys []string
+	add := func(kind, v string) {
+		if v != "" && len(v) <= 300 {
+			keys = append(keys, kind+strings.ToLower(v))
+		}
+	}
+	cid := func(v string) {
+		if v != "" && len(v) <= 100 {
+			keys = append(keys, "cid:"+v) // base64 tells cases apart
+		}
+	}
+	if a.Session != nil {
+		cid(a.Session.CommunityID)
+	}
+	for _, v := range a.RelatedSessions {
+		cid(v)
+	}
+	if a.Device.IP.IsValid() {
+		add("ip:", a.Device.IP.String())
+	}
+	if a.Device.MAC != (schemas.MAC{}) {
+		add("mac:", a.Device.MAC.String())
+	}
+	if a.Peer != nil && a.Peer.IP.IsValid() {
+		add("ip:", a.Peer.IP.String())
+	}
+	if a.Peer != nil && a.Peer.Domain != nil {
+		add("domain:", a.Peer.Domain.Name)
+	}
+	for _, e := range a.Entities {
+		if kind, _, ok := strings.Cut(e, ":"); ok && kind != "device" {
+			add("", e)
+		}
+	}
+	keys = keys[:min(len(keys), most)]
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// alertWords gives the text that a search reads, bounded against a record that is nothing but text.
+func alertWords(a *schemas.Alert) string {
+	const most = 4 << 10
+	parts := []string{a.Title, a.Message, a.Rule.ID, a.Rule.Name, a.Rule.Kind, a.Device.Key, a.Device.Vendor, a.Device.Model, a.Device.Owner, a.Device.Role, a.Sensor.ID, a.Sensor.Site}
+	parts = append(parts, alertKeys(a)...)
+	for _, t := range a.Attack {
+		parts = append(parts, t.Technique)
+	}
+	s := strings.Join(parts, " ")
+	return strings.ToValidUTF8(s[:min(len(s), most)], "")
+}
+
+func severityRank(s string) int { return slices.Index(severities(), s) }
+
+// severities in rising order; the rank is what the database holds.
+func severities() []string { return []string{"informational", "low", "medium", "high", "critical"} }
+
+func severityName(rank int) string {
+	if all := severities(); rank >= 0 && rank < len(all) {
+		return all[rank]
+	}
+	return ""
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"database/sql"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"stillwatch/schemas"
+)
+
+// devices stores the device records of a batch that are not older than what is known, and, for devices that only alerts
+// have named so far, what the alert said.
+func (in *ingest) devices(b Batch) error {
+	newest := map[string]DeviceRecord{}
+	for _, r := range b.Devices {
+		if old, ok := newest[r.Device.Key]; !ok || r.Device.LastSeen >= old.Device.LastSeen {
+			newest[r.Device.Key] = r
+		}
+	}
+	for _, r := range b.Devices {
+		if newest[r.Device.Key].Device != r.Device {
+			continue
+		}
+		if err := in.device(r, false); err != nil {
+			return err
+		}
+	}
+	if err := in.named(b); err != nil {
+		return err
+	}
+	return in.hours(b)
+}
+
+// named makes a row for devices of alerts that have none.
+func (in *ingest) named(b Batch) error {
+	if len(b.Alerts) == 0 {
+		return nil
+	}
+	missing := map[string]bool{}
+	var keys []any
+	for _, r := range b.Alerts {
+		if k := r.Alert.Device.Key; !missing[k] {
+			missing[k] = true
+			keys = append(keys, k)
+		}
+	}
+	err := in.each(`SELECT key FROM devices WHERE key IN (%s)`, keys, func(rs *sql.Rows) error {
+		var k string
+		err := rs.Scan(&k)
+		delete(missing, k)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range b.Alerts {
+		if !missing[r.Alert.Device.Key] {
+			continue
+		}
+		delete(missing, r.Alert.Device.Key)
+		d := deviceOf(r.Alert)
+		line, err := schemas.AppendDevice(nil, d)
+		if err != nil {
+			return err
+		}
+		if err := in.device(DeviceRecord{Device: d, JSON: line}, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deviceOf gives what an alert says of its device.
+func deviceOf(a *schemas.Alert) *schemas.Device {
+	d := &schemas.Device{
+		Schema: schemas.DeviceSchema, Key: a.Device.Key, MAC: a.Device.MAC, Vendor: a.Device.Vendor, Model: a.Device.Model,
+		Role: a.Device.Role, RoleLevel: "unknown", Evidence: a.Device.Evidence, Expect: a.Device.Expect,
+		FirstSeen: a.Time.EventStart, LastSeen: a.Time.EventEnd,
+	}
+	if a.Device.IP.IsValid() {
+		d.IPs = []netip.Addr{a.Device.IP}
+	}
+	if a.Device.VLAN != nil {
+		d.VLANs = []uint16{*a.Device.VLAN}
+	}
+	if d.Role == "" {
+		d.Role = "unknown"
+	}
+	if d.Expect == "" {
+		d.Expect = "normal"
+	}
+	return d
+}
+
+// device upserts one row: a record always replaces what an alert said, and a record that is not older replaces a record.
+func (in *ingest) device(r DeviceRecord, fromAlert bool) error {
+	d := r.Device
+	res, err := in.tx.ExecContext(in.ctx, `INSERT INTO devices (key, change, from_alert, last_seen, role, expect, text, json) VALUES (?,?,?,?,?,?,?,?)
+		ON CONFLICT (key) DO UPDATE SET change = excluded.change, from_alert = excluded.from_alert, last_seen = excluded.last_seen,
+		role = excluded.role, expect = excluded.expect, text = excluded.text, json = excluded.json
+		WHERE (devices.from_alert AND NOT excluded.from_alert)
+		OR (NOT excluded.from_alert AND excluded.last_seen >= devices.last_seen AND excluded.json <> devices.json)`,
+		d.Key, in.change+1, fromAlert, d.LastSeen, d.Role, d.Expect, deviceWords(d), r.JSON)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	in.change++
+	if !fromAlert {
+		in.applied.Devices++
+	}
+	return nil
+}
+
+// deviceWords gives the text that a search looks into, bounded.
+func deviceWords(d *schemas.Device) string {
+	const most = 2 << 10
+	parts := []string{d.Key, d.Vendor, d.Model, d.Firmware, d.Role}
+	if d.MAC != (schemas.MAC{}) {
+		parts = append(parts, d.MAC.String())
+	}
+	for _, a := range d.IPs {
+		parts = append(parts, a.String())
+	}
+	s := strings.ToLower(strings.Join(append(parts, d.Hostnames...), "\n"))
+	return strings.ToValidUTF8(s[:min(len(s), most)], "")
+}
+
+// hours notes the moments at which a device is known to have opened a session: they fill its silence strip.
+func (in *ingest) hours(b Batch) error {
+	r := rows{head: `INSERT INTO device_hours (device, hour, at)`, tail: `ON CONFLICT DO NOTHING`, width: 3}
+	for _, d := range b.Devices {
+		if t := d.Device.LastOrigination; t != nil {
+			r.add(d.Device.Key, hourOf(*t), *t)
+		}
+	}
+	for _, a := range b.Alerts {
+		if opened(a.Alert) {
+			r.add(a.Alert.Device.Key, hourOf(a.Alert.Session.Start), a.Alert.Session.Start)
+		}
+	}
+	return in.insert(&r)
+}
+
+// opened tells whether the session of an alert was opened by the device that it is about.
+func opened(a *schemas.Alert) bool {
+	if a.Session == nil {
+		return false
+	}
+	from := a.Session.Initiator
+	return a.Device.IP.IsValid() && from.IP == a.Device.IP || from.MAC != (schemas.MAC{}) && from.MAC == a.Device.MAC && !a.Device.IP.IsValid()
+}
+
+// sensorSeen is what one batch says of one sensor or of one of its runs.
+type sensorSeen struct {
+	alerts []*schemas.Alert
+	latest *schemas.Alert // by time emitted
+}
+
+// sensors brings the rows of sensors and their runs up to date.
+func (in *ingest) sensors(b Batch) error {
+	sensors, boots := map[string]*sensorSeen{}, map[[2]string]*sensorSeen{}
+	var sensorOrder []string
+	var bootOrder [][2]string
+	for _, r := range b.Alerts {
+		s := r.Alert.Sensor
+		if sensors[s.ID] == nil {
+			sensors[s.ID] = &sensorSeen{}
+			sensorOrder = append(sensorOrder, s.ID)
+		}
+		sensors[s.ID].add(r.Alert)
+		if s.BootID == "" || s.Seq == 0 {
+			continue
+		}
+		boot := [2]string{s.ID, s.BootID}
+		if boots[boot] == nil {
+			boots[boot] = &sensorSeen{}
+			bootOrder = append(bootOrder, boot)
+		}
+		boots[boot].add(r.Alert)
+	}
+	came := map[string]int{}
+	for _, boot := range bootOrder {
+		n, err := in.boot(boot[0], boot[1], boots[boot])
+		if err != nil {
+			return err
+		}
+		came[boot[0]] += n
+	}
+	for _, id := range sensorOrder {
+		if err := in.sensor(id, sensors[id], came[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sensorSeen) add(a *schemas.Alert) {
+	s.alerts = append(s.alerts, a)
+	if s.latest == nil || emitted(a) >= emitted(s.latest) {
+		s.latest = a
+	}
+}
+
+func emitted(a *schemas.Alert) schemas.Time {
+	if a.Time.EmittedAt != nil {
+		return *a.Time.EmittedAt
+	}
+	return a.Time.DetectedAt
+}
+
+func (in *ingest) sensor(id string, s *sensorSeen, came int) error {
+	a := s.latest
+	loss := slices.MaxFunc(s.alerts, func(x, y *schemas.Alert) int {
+		switch {
+		case x.Sensor.LossRatio < y.Sensor.LossRatio:
+			return -1
+		case x.Sensor.LossRatio > y.Sensor.LossRatio:
+			return 1
+		}
+		return 0
+	}).Sensor.LossRatio
+	_, err := in.tx.ExecContext(in.ctx, `INSERT INTO sensors (id, site, version, iface, capture, rules_hash, config_hash, boot, one_way, loss, max_loss,
+		first_seen, last_seen, last_event, alerts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET site = excluded.site,
+		version = excluded.version, iface = excluded.iface, capture = excluded.capture, rules_hash = excluded.rules_hash,
+		config_hash = excluded.config_hash, boot = excluded.boot, one_way = excluded.one_way, loss = excluded.loss,
+		max_loss = max(sensors.max_loss, excluded.max_loss), last_seen = excluded.last_seen,
+		last_event = max(sensors.last_event, excluded.last_event), alerts = sensors.alerts + excluded.alerts`,
+		id, a.Sensor.Site, a.Sensor.Version, a.Sensor.Iface, a.Sensor.Capture, a.Sensor.RulesHash, a.Sensor.ConfigHash, a.Sensor.BootID,
+		a.Sensor.OneWay, a.Sensor.LossRatio, loss, in.now, in.now, a.Time.EventEnd, came)
+	return err
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+
+	"stillwatch/schemas"
+)
+
+const alertColumns = `a.row, a.change, a.open, a.at, a.risk, r.stored_at, r.revision, r.json`
+
+const alertJoin = ` FROM alerts a JOIN revisions r ON r.alert = a.row AND r.revision = a.revision `
+
+// Alerts is described at Records.
+func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, error) {
+	w := f.where()
+	order := sorted{"alerts", map[Order]string{Newest: "a.at", Oldest: "a.at", Riskiest: "a.risk"}, "a.row"}
+	tail, err := order.page(&w, p)
+	if err != nil {
+		return AlertList{}, err
+	}
+	// The page is found in the narrow table first: the records are read for its rows only.
+	query := `SELECT ` + alertColumns + ` FROM (SELECT a.row FROM alerts a ` + w.conds + ` ` + tail + `) f JOIN alerts a ON a.row = f.row
+		JOIN revisions r ON r.alert = a.row AND r.revision = a.revision ` + tail
+	rs, err := s.read.QueryContext(ctx, query, w.args...)
+	if err != nil {
+		return AlertList{}, fmt.Errorf("alerts: %w", mark(err))
+	}
+	var list AlertList
+	var values []int64
+	err = scanAll(rs, func(r *sql.Rows) error {
+		a, at, err := scanAlert(r.Scan)
+		v := int64(at)
+		if p.Order == Riskiest {
+			v = int64(a.Alert.RiskScore)
+		}
+		list.Alerts, values = append(list.Alerts, a), append(values, v)
+		return err
+	})
+	if err != nil {
+		return AlertList{}, fmt.Errorf("alerts: %w", mark(err))
+	}
+	if n := p.limits(); len(list.Alerts) > n {
+		list.Alerts = list.Alerts[:n]
+		list.Next = cursor{order.list, p.Order, values[n-1], list.Alerts[n-1].Row}.String()
+	}
+	return list, nil
+}
+
+func scanAlert(scan func(...any) error) (AlertRow, schemas.Time, error) {
+	var a AlertRow
+	var open bool
+	var at schemas.Time
+	var risk, stored int64
+	var line []byte
+	if err := scan(&a.Row, &a.Change, &open, &at, &risk, &stored, &a.Revision, &line); err != nil {
+		return a, 0, err
+	}
+	a.State, a.Stored, a.JSON = stateName(open), time.Unix(0, stored).UTC(), line
+	if err := json.Unmarshal(line, &a.Alert); err != nil {
+		return a, 0, fmt.Errorf("alert row %d: %w", a.Row, err)
+	}
+	return a, at, nil
+}
+
+// where gives the conditions of f on alerts a.
+func (f *AlertFilter) where() where {
+	var w where
+	w.any("a.severity", ranks(f.Severity))
+	if len(f.Rule) > 0 {
+		var either where
+		either.any("a.rule", anys(f.Rule))
+		w.add("("+strings.TrimPrefix(either.conds, "WHERE ")+" OR "+strings.Replace(strings.TrimPrefix(either.conds, "WHERE "), "a.rule", "a.kind", 1)+")",
+			append(either.args, either.args...)...)
+	}
+	for _, c := range []struct{ cond, value string }{
+		{"a.device = ?", f.Device}, {"a.incident = ? AND a.incident <> ''", f.Incident}, {"a.sensor = ?", f.Sensor},
+	} {
+		if c.value != "" {
+			w.add(c.cond, c.value)
+		}
+	}
+	if f.Peer != "" {
+		w.add("(a.peer = ? OR a.domain = ?)", address(f.Peer), strings.ToLower(f.Peer))
+	}
+	for _, k := range []struct{ kind, value string }{
+		{"ip:", address(f.IP)}, {"mac:", strings.ToLower(f.MAC)}, {"cid:", f.CommunityID},
+	} {
+		if k.value != "" {
+			w.add("a.row IN (SELECT alert FROM alert_keys WHERE key = ?)", k.kind+k.value)
+		}
+	}
+	if f.State != "" {
+		w.add("a.open = ?", f.State == "open")
+	}
+	if f.Replay != nil {
+		w.add("a.replay = ?", *f.Replay)
+	}
+	f.times(&w)
+	if f.Text != "" {
+		textWhere(&w, f.Text)
+	}
+	return w
+}
+
+func (f *AlertFilter) times(w *where) {
+	if f.From != 0 {
+		w.add("a.at >= ?", f.From)
+	}
+	if f.To != 0 {
+		w.add("a.at < ?", f.To)
+	}
+	if f.MinRisk > 0 {
+		w.add("a.risk >= ?", f.MinRisk)
+	}
+}
+
+// address gives the canonical form of an address, so that fe80:0::1 finds fe80::1; what is none stays as it is.
+func address(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.String()
+	}
+	return s
+}
+
+// textWhere adds the full-text condition. Each word is quoted, so that nothing in it is an operator of the search.
+func textWhere(w *where, text string) {
+	const maxWords, maxLen = 16, 512
+	var words []string
+	for _, f := range strings.Fields(strings.ToValidUTF8(text[:min(len(text), maxLen)], "")) {
+		if strings.ContainsFunc(f, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			words = append(words, `"`+strings.ReplaceAll(strings.ReplaceAll(f, "\x00", ""), `"`, `""`)+`"`)
+		}
+	}
+	if len(words) == 0 {
+		w.add("0")
+		return
+	}
+	words = words[:min(len(words), maxWords)]
+	words[len(words)-1] += "*"
+	w.add("a.row IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?)", strings.Join(words, " "))
+}
+
+// CountAlerts is described at Records.
+func (s *SQLite) CountAlerts(ctx context.Context, f AlertFilter, limit int) (int, error) {
+	w := f.where()
+	if limit <= 0 {
+		limit = -1 // no limit, in SQLite
+	}
+	var n int
+	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM alerts a `+w.conds+` LIMIT ?)`, append(w.args, limit)...).Scan(&n)
+	return n, mark(err)
+}
+
+// Alert is described at Records.
+func (s *SQLite) Alert(ctx context.Context, id string) (AlertRow, error) {
+	row := s.read.QueryRowContext(ctx, `SELECT `+alertColumns+alertJoin+`WHERE a.id = ?`, id)
+	a, _, err := scanAlert(row.Scan)
+	return a, found(err, "alert", id)
+}
+
+// found gives the error of a look-up.
+func found(err error, what, id string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%s %.60q: %w", what, id, ErrNotFound)
+	}
+	return mark(err)
+}
+
+// Revisions is described at Records.
+func (s *SQLite) Revisions(ctx context.Context, id string) ([]AlertRow, error) {
+	rs, err := s.read.QueryContext(ctx, `SELECT `+alertColumns+` FROM alerts a JOIN revisions r ON r.alert = a.row WHERE a.id = ? ORDER BY r.revision LIMIT 1000`, id)
+	if err != nil {
+		return nil, mark(err)
+	}
+	var out []AlertRow
+	err = scanAll(rs, func(r *sql.Rows) error {
+		a, _, err := scanAlert(r.Scan)
+		a.State = stateName(a.Alert.Action != "close")
+		out = append(out, a)
+		return err
+	})
+	if err == nil && len(out) == 0 {
+		err = sql.ErrNoRows
+	}
+	return out, found(err, "alert", id)
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// SQLite is a Store in one file, with its -wal and -shm beside it. Several processes of one machine may have it open.
+type SQLite struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+
+	applying sync.Mutex // one batch at a time: the connection's own queue is not fair to a batch
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+var _ Store = (*SQLite)(nil)
+
+// Open opens the file at path, which is made when it is not there (its folder must be), and brings its tables up to date.
+func Open(ctx context.Context, path string) (*SQLite, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	// What the sensors saw of a network is nobody else's business: SQLite gives its side files the rights of the main one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	f.Close()
+	// FULL: a transaction is on disk when it is over. With NORMAL a power cut could take back alerts whose offsets are
+	// already committed in Kafka.
+	s := &SQLite{watchers: map[chan struct{}]struct{}{}}
+	if s.write, err = connect(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"); err != nil {
+		return nil, err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, path, s.write); err != nil {
+		s.write.Close()
+		return nil, fmt.Errorf("database %s: %w", path, mark(err))
+	}
+	if s.read, err = connect(path, "deferred", "query_only(ON)", "cache_size(-32768)"); err != nil {
+		s.write.Close()
+		return nil, err
+	}
+	s.read.SetMaxOpenConns(4)
+	return s, nil
+}
+
+// connect opens a pool; lock is when its transactions take the lock for writing.
+func connect(path, lock string, pragmas ...string) (*sql.DB, error) {
+	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{"busy_timeout(5000)"}, pragmas...)}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// migrate runs the migrations that are missing; the lock file keeps two processes that start at once apart.
+func migrate(ctx context.Context, path string, db *sql.DB) error {
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Close ends the use of the file.
+func (s *SQLite) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// mark wraps the errors of SQLite that may pass by themselves in ErrRetry.
+func mark(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // the primary result code
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:
+		return fmt.Errorf("%w: %w", ErrRetry, err)
+	}
+	return err
+}
+
+// change runs f in a transaction of the writing connection.
+func (s *SQLite) change(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return mark(err)
+	}
+	if err := f(tx); err != nil {
+		return mark(errors.Join(err, ignoreDone(tx.Rollback())))
+	}
+	return mark(tx.Commit())
+}
+
+// ignoreDone drops the error of a rollback after SQLite has rolled back by itself.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// Watch is described at Records.
+func (s *SQLite) Watch() (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[c] = struct{}{}
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, c)
+	}
+}
+
+func (s *SQLite) notify() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.watchers {
+		select {
+		case c <- struct{}{}:
+		default: // a receipt is waiting already
+		}
+	}
+}
