@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+
+	"stillwatch/schemas"
+)
+
+// DeadLetterTopic takes records that the collector could not accept, with the reason in their headers.
+const DeadLetterTopic = "stillwatch.deadletter.v1"
+
+// Topic is how a topic ought to be.
+type Topic struct {
+	Name       string
+	Partitions int // at least
+	Replicas   int
+	Settings   map[string]string
+}
+
+// Plan is what the topics are sized by.
+type Plan struct {
+	Partitions int // of alerts, devices and sessions; 0: 6
+	Replicas   int // 0: as many as there are brokers, at most 3
+}
+
+const (
+	dayMS = 24 * 60 * 60 * 1000
+	// The largest record: an alert with 50 related sessions and its evidence is far below it.
+	maxMessage = 4 << 20
+)
+
+// Topics gives what the plan wants on a cluster of so many brokers. With three replicas a write needs two: one broker
+// may fail, and no acknowledged alert is on one disk alone.
+func (p Plan) Topics(brokers int) []Topic {
+	n, r := p.Partitions, p.Replicas
+	if n == 0 {
+		n = 6
+	}
+	if r == 0 {
+		r = min(brokers, 3)
+	}
+	with := func(more map[string]string) map[string]string {
+		s := map[string]string{"min.insync.replicas": strconv.Itoa(max(r-1, 1)), "max.message.bytes": strconv.Itoa(maxMessage)}
+		maps.Copy(s, more)
+		return s
+	}
+	deleted := func(days int) map[string]string {
+		return with(map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.Itoa(days * dayMS)})
+	}
+	return []Topic{
+		{schemas.AlertTopic, n, r, deleted(30)},
+		{schemas.DeviceTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
+		{schemas.SessionTopic, n, r, deleted(3)},
+		{DeadLetterTopic, 1, r, deleted(90)},
+	}
+}
+
+// Difference is something of a topic that is not as it ought to be.
+type Difference struct {
+	Topic, What, Is, Want string
+}
+
+func (d Difference) String() string {
+	if d.What == "" {
+		return d.Topic + ": is missing"
+	}
+	return fmt.Sprintf("%s: %s is %s, should be %s", d.Topic, d.What, d.Is, d.Want)
+}
+
+// Init makes the topics that are missing. It changes nothing of those that are there: what differs is for a person.
+func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
+	c := l.Client("stillwatch-collector-topics")
+	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	there := map[string]bool{}
+	for _, t := range meta.Topics {
+		there[t.Name] = t.Error == nil
+	}
+	for _, t := range p.Topics(len(meta.Brokers)) {
+		if there[t.Name] {
+			continue
+		}
+		if err := create(ctx, c, t); err != nil {
+			return made, fmt.Errorf("topic %s: %w", t.Name, err)
+		}
+		made = append(made, t.Name)
+	}
+	return made, nil
+}
+
+func create(ctx context.Context, c *kafka.Client, t Topic) error {
+	req := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replicas}
+	for _, k := range slices.Sorted(maps.Keys(t.Settings)) {
+		req.ConfigEntries = append(req.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Settings[k]})
+	}
+	res, err := c.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{req}})
+	if err != nil {
+		return err
+	}
+	if err := res.Errors[t.Name]; !errors.Is(err, kafka.TopicAlreadyExists) { // by another collector just now
+		return err
+	}
+	return nil
+}
+
+// Check tells what differs from the plan, in the order of the topics.
+func (l *Link) Check(ctx context.Context, p Plan) ([]Difference, error) {
+	c := l.Client("stillwatch-collector-topics")
+	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	var all []Difference
+	for _, want := range p.Topics(len(meta.Brokers)) {
+		i := slices.IndexFunc(meta.Topics, func(t kafka.Topic) bool { return t.Name == want.Name && t.Error == nil })
+		if i < 0 {
+			all = append(all, Difference{Topic: want.Name})
+			continue
+		}
+		all = append(all, want.shape(meta.Topics[i])...)
+		set, err := settings(ctx, c, want)
+		if err != nil {
+			return all, fmt.Errorf("topic %s: %w", want.Name, err)
+		}
+		all = append(all, set...)
+	}
+	return all, nil
+}
+
+func (t Topic) shape(is kafka.Topic) (all []Difference) {
+	if n := len(is.Partitions); n < t.Partitions {
+		all = append(all, Difference{t.Name, "partitions", strconv.Itoa(n), strconv.Itoa(t.Partitions) + " or more"})
+	}
+	for _, p := range is.Partitions {
+		if len(p.Replicas) < t.Replicas {
+			return append(all, Difference{t.Name, "replication factor", strconv.Itoa(len(p.Replicas)), strconv.Itoa(t.Replicas)})
+		}
+	}
+	return all
+}
+
+// settings compares the settings of a topic. Retention and size may be larger than wanted.
+func settings(ctx context.Context, c *kafka.Client, want Topic) ([]Difference, error) {
+	names := slices.Sorted(maps.Keys(want.Settings))
+	res, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: want.Name, ConfigNames: names}}})
+	if err != nil {
+		return nil, err
+	}
+	is := map[string]string{}
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			return nil, r.Error
+		}
+		for _, e := range r.ConfigEntries {
+			is[e.ConfigName] = e.ConfigValue
+		}
+	}
+	var all []Difference
+	for _, name := range names {
+		if !enough(name, is[name], want.Settings[name]) {
+			all = append(all, Difference{want.Name, name, value(is[name]), want.Settings[name]})
+		}
+	}
+	return all, nil
+}
+
+func value(s string) string {
+	if s == "" {
+		return "not set"
+	}
+	return s
+}
+
+func enough(name, is, want string) bool {
+	if is == want {
+		return true
+	}
+	switch name {
+	case "retention.ms", "max.message.bytes":
+		a, err := strconv.ParseInt(is, 10, 64)
+		b, _ := strconv.ParseInt(want, 10, 64) // our own
+		return err == nil && (a >= b || name == "retention.ms" && a == -1)
+	case "cleanup.policy": // compact,delete serves where compact is wanted only if nothing is deleted: it does not
+		return strings.ReplaceAll(is, " ", "") == want
+	}
+	return false
+}
