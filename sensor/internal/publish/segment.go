@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const segmentSuffix = ".spool"
+
+// segment is one file of records with rising index.
+type segment struct {
+	path  string
+	first uint64 // index that gives the file its name; no record in it is below
+	last  uint64 // index of the last record; meaningful if records > 0
+	at    int64  // of the first record
+	size  int64  // bytes that are on disk for certain
+	count [numRanks]int
+	bytes [numRanks]int64
+}
+
+func newSegment(dir string, first uint64) *segment {
+	return &segment{path: filepath.Join(dir, fmt.Sprintf("%020d%s", first, segmentSuffix)), first: first}
+}
+
+func (g *segment) records() (n int) {
+	for _, c := range g.count {
+		n += c
+	}
+	return n
+}
+
+// note counts a record of n bytes.
+func (g *segment) note(r *Record, n int) {
+	if g.records() == 0 {
+		g.at = r.At
+	}
+	g.last = r.Index
+	g.count[r.Rank]++
+	g.bytes[r.Rank] += int64(n)
+}
+
+// damage is what a scan had to step over.
+type damage struct {
+	places int // runs of bytes between records that are no record
+	torn   int // bytes behind the last record
+}
+
+// scan calls fn for every record of b that is whole, with its place, until it gives false. Bytes that are no record are
+// stepped over to the next one. It gives where the last record ends.
+func scan(b []byte, fn func(r *Record, at, n int) bool) (end int, d damage) {
+	bad := false
+	for at := 0; at < len(b); {
+		r, n, err := readRecord(b[at:])
+		if err == nil {
+			if bad {
+				d.places++
+			}
+			bad = false
+			at += n
+			end = at
+			if !fn(&r, at-n, n) {
+				return end, damage{places: d.places}
+			}
+			continue
+		}
+		bad = true
+		next := bytes.Index(b[at+1:], recordMagic[:])
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	d.torn = len(b) - end
+	return end, d
+}
+
+// load reads a segment that was left by an earlier run. Of the last one a torn tail is cut off; elsewhere damage is only
+// counted. seen gets every record.
+func (g *segment) load(repair bool, seen func(*Record)) (damage, error) {
+	b, err := os.ReadFile(g.path)
+	if err != nil {
+		return damage{}, err
+	}
+	end, d := scan(b, func(r *Record, _, n int) bool {
+		g.note(r, n)
+		seen(r)
+		return true
+	})
+	g.size = int64(len(b))
+	if d.torn == 0 {
+		return d, nil
+	}
+	if !repair {
+		d.places++
+		return d, nil
+	}
+	g.size = int64(end)
+	return d, truncate(g.path, g.size)
+}
+
+func truncate(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}
+
+// listSegments gives the segments of a folder, oldest first, not loaded. Files that a compaction left half-done are removed.
+func listSegments(dir string) ([]*segment, error) {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []*segment
+	for _, f := range found {
+		name := f.Name()
+		if strings.HasSuffix(name, partSuffix) {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		digits, ok := strings.CutSuffix(name, segmentSuffix)
+		if first, err := strconv.ParseUint(digits, 10, 64); ok && err == nil {
+			all = append(all, newSegment(dir, first))
+		}
+	}
+	slices.SortFunc(all, func(a, b *segment) int { return strings.Compare(a.path, b.path) })
+	return all, nil
+}
+
+// partSuffix marks a file that is being written and gets its name when it is whole.
+const partSuffix = ".part"
+
+// replace writes a file so that the old or the new one is there at any time.
+func replace(path string, b []byte, sync bool) error {
+	f, err := os.OpenFile(path+partSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if sync && err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path + partSuffix)
+		return err
+	}
+	return os.Rename(path+partSuffix, path)
+}
+
+// syncDir makes names durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// chunkBytes is how much is read of a segment at once.
+const chunkBytes = 4 << 20
+
+// reader is where the drain reads.
+type reader struct {
+	index uint64 // of the next record to hand out
+	seg   *segment
+	file  *os.File
+	at    int64
+}
+
+func (r *reader) close() {
+	if r.file != nil {
+		_ = r.file.Close() // only read from
+	}
+	r.seg, r.file, r.at = nil, nil, 0
+}
+
+// Next waits for records and hands out at most limit of them, in order, each once. They are the oldest that were not handed out yet and are
+// on disk; while the disk takes nothing, those that wait in memory too. It gives nil when ctx or the spool ends.
+func (s *Spool) Next(ctx context.Context, limit int) []Record {
+	defer context.AfterFunc(ctx, s.wake)()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ctx.Err() == nil && !s.closed {
+		if out := s.take(limit); len(out) > 0 {
+			s.read.index = out[len(out)-1].Index + 1
+			return out
+		}
+		s.changed.Wait()
+	}
+	return nil
+}
+
+// wake takes the lock, so that no waiter can miss it between its check and its wait.
+func (s *Spool) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed.Broadcast()
+}
+
+func (s *Spool) take(limit int) []Record {
+	for _, g := range s.segs {
+		if g.records() == 0 || g.last < s.read.index {
+			continue
+		}
+		if out := s.takeFrom(g, limit); len(out) > 0 {
+			return out
+		}
+	}
+	if s.fault == nil {
+		return nil
+	}
+	var out []Record
+	for i := range s.pending {
+		if r := &s.pending[i].rec; r.Index >= s.read.index && len(out) < limit {
+			out = append(out, *r)
+		}
+	}
+	return out
+}
+
+// takeFrom reads on in a segment until there is something to hand out or the segment is at its end.
+func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
+	for size := int64(chunkBytes); len(out) == 0; {
+		b, whole := s.chunk(g, size)
+		if len(b) == 0 {
+			return nil
+		}
+		end, _ := scan(b, func(r *Record, _, _ int) bool {
+			if r.Index >= s.read.index {
+				out = append(out, *r)
+			}
+			return len(out) < limit
+		})
+		switch {
+		case len(out) == limit || !whole && end > 0:
+			s.read.at += int64(end)
+		case whole || size > chunkBytes: // what is left is the damaged end of the segment
+			s.read.at = g.size
+		default: // a record that is larger than a chunk
+			size = headBytes + MaxRecord
+		}
+	}
+	return out
+}
+
+// chunk reads what comes next of a segment, at most size bytes, and tells whether that is all of it.
+func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
+	if s.read.seg != g {
+		s.read.close()
+		f, err := os.Open(g.path)
+		if err != nil {
+			s.unreadable(g)
+			return nil, true
+		}
+		s.read.seg, s.read.file = g, f
+	}
+	n := min(g.size-s.read.at, size)
+	if n <= 0 {
+		return nil, true
+	}
+	b := make([]byte, n)
+	if _, err := s.read.file.ReadAt(b, s.read.at); err != nil {
+		s.unreadable(g)
+		return nil, true
+	}
+	return b, s.read.at+n == g.size
+}
+
+// unreadable gives up a segment that the disk does not give back, so that it does not hold up the others.
+func (s *Spool) unreadable(g *segment) {
+	s.stats.Damaged++
+	s.read.index = max(s.read.index, g.last+1)
+}
+
+// Ack says that every record that was handed out below index has arrived, n of them since the last time. Segments that are no
+// longer needed are deleted.
+func (s *Spool) Ack(index uint64, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if index <= s.acked {
+		return
+	}
+	s.stats.Acked += uint64(n)
+	s.live -= min(s.live, uint64(n))
+	s.acked = index
+	if err := writeCursor(s.dir, index, false); err != nil {
+		_ = s.failed(err) // sent again after a restart; shown until a write succeeds
+	} else if len(s.pending)+len(s.writing) == 0 {
+		s.fault = nil
+	}
+	for len(s.segs) > 0 && s.segs[0].last < index && (s.active == nil || len(s.segs) > 1) {
+		if s.read.seg == s.segs[0] {
+			s.read.close()
+		}
+		if err := os.Remove(s.segs[0].path); err != nil {
+			_ = s.failed(err)
+			break
+		}
+		s.segs = s.segs[1:]
+	}
+	s.dropDelivered()
+	s.prune()
+	s.changed.Broadcast()
+}
+
+// The cursor is one line: the index below which everything was acknowledged, and a sum of it. A cursor that is damaged
+// counts as none: then what is still there is sent again, which does no harm.
+func cursorFile(dir string) string { return filepath.Join(dir, "cursor") }
+
+func writeCursor(dir string, index uint64, sync bool) error {
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:], index)
+	binary.BigEndian.PutUint32(b[8:], castagnoli(b[:8]))
+	return replace(cursorFile(dir), []byte(hex.EncodeToString(b[:])+"\n"), sync)
+}
+
+func readCursor(dir string) uint64 {
+	text, err := os.ReadFile(cursorFile(dir))
+	if err != nil {
+		return 0
+	}
+	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(b) != 12 || castagnoli(b[:8]) != binary.BigEndian.Uint32(b[8:]) {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
+}
