@@ -17,16 +17,12 @@ import (
 // MaxMessage is the size of the largest batch of records that is taken, in bytes.
 const MaxMessage = 8 << 20
 
-// Config says where the broker listens and what it holds.
+// Config says where the broker listens and where its records lie. It has no topics of itself: its user makes them.
 type Config struct {
-	Dir    string      // for its records; made when it is not there
-	Port   int         // of 127.0.0.1; 0: a free one
-	Topics []string    // that are made when they are not there
-	Log    *zap.Logger // nil: none
+	Dir  string      // for its records; made when it is not there
+	Port int         // of 127.0.0.1; 0: a free one
+	Log  *zap.Logger // nil: none
 }
-
-// partitions of each topic: enough for two collectors.
-const partitions = 4
 
 // Broker is running from Start to Close.
 type Broker struct {
@@ -51,7 +47,7 @@ func Start(c Config) (*Broker, error) {
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(c.Port), kfake.ListenFn(listen), kfake.ClusterID("stillwatch"),
 		kfake.DataDir(c.Dir), kfake.SyncWrites(), kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(MaxMessage)}),
-		kfake.SeedTopics(partitions, c.Topics...), kfake.WithLogger(logger{c.Log.Sugar()}))
+		kfake.WithLogger(logger{c.Log.Sugar()}))
 	if err != nil {
 		return nil, fmt.Errorf("broker in %s: %w", c.Dir, err)
 	}

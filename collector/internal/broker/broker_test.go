@@ -49,19 +49,24 @@ func fetch(t *testing.T, addr string, n int) (values []string) {
 
 func TestRecordsAndOffsetsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
-	b, err := Start(Config{Dir: dir, Topics: []string{"t"}})
+	b, err := Start(Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if host, _, err := net.SplitHostPort(b.Addr()); err != nil || !net.ParseIP(host).IsLoopback() {
 		t.Errorf("it listens on %s", b.Addr())
 	}
+	c := &kafka.Client{Addr: kafka.TCP(b.Addr()), Timeout: 10 * time.Second}
+	topic := kafka.TopicConfig{Topic: "t", NumPartitions: 2, ReplicationFactor: 1}
+	if res, err := c.CreateTopics(context.Background(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{topic}}); err != nil || res.Errors["t"] != nil {
+		t.Fatal(res, err)
+	}
 	produce(t, b.Addr(), 0, 5)
 	if got := fetch(t, b.Addr(), 3); got[2] != "record 2" {
 		t.Errorf("first part %q", got)
 	}
 	b.Close()
-	if b, err = Start(Config{Dir: dir, Topics: []string{"t"}}); err != nil {
+	if b, err = Start(Config{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -128,6 +129,16 @@ func (s *SASL) Password() (string, error) {
 		return "", fmt.Errorf("kafka.sasl.password_file: %w", err)
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// Check tells what is wrong with a configuration that no file holds, one mistake a line.
+func (c *Config) Check() error {
+	var all []string
+	c.check(func(_, format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) })
+	if len(all) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(all, "\n"))
 }
 
 // check tells what is wrong with the values.
