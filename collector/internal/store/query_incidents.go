@@ -103,7 +103,7 @@ func (s *SQLite) Overview(ctx context.Context) (Overview, error) {
 	}
 	const query = `SELECT (SELECT count(*) FROM alerts), (SELECT count(*) FROM incidents), (SELECT count(*) FROM incidents WHERE open > 0),
 		(SELECT count(*) FROM devices d WHERE d.expect = 'silent' AND EXISTS (SELECT 1 FROM alerts a WHERE a.device = d.key AND a.open)),
-		(SELECT count(*) FROM sensors), (SELECT coalesce(sum(missing), 0) FROM boots), (SELECT count(*) FROM dead_letters), (SELECT change FROM counter)`
+		(SELECT count(*) FROM sensors), (SELECT coalesce(sum(max_seq - received), 0) FROM boots), (SELECT count(*) FROM dead_letters), (SELECT change FROM counter)`
 	err = s.read.QueryRowContext(ctx, query).Scan(&o.Alerts, &o.Incidents, &o.OpenIncidents, &o.Spoke, &o.Sensors, &o.Missing, &o.DeadLetters, &o.LastChange)
 	return o, mark(err)
 }

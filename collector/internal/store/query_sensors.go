@@ -5,7 +5,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 )
 
@@ -13,7 +12,7 @@ import (
 func (s *SQLite) Sensors(ctx context.Context) ([]SensorRow, error) {
 	rs, err := s.read.QueryContext(ctx, `SELECT s.id, s.site, s.version, s.iface, s.capture, s.rules_hash, s.config_hash, s.boot, s.one_way, s.loss, s.max_loss,
 		s.first_seen, s.last_seen, s.last_event, s.alerts, coalesce((SELECT max_seq FROM boots b WHERE b.sensor = s.id AND b.boot = s.boot), 0),
-		(SELECT coalesce(sum(missing), 0) FROM boots b WHERE b.sensor = s.id), (SELECT count(*) FROM boots b WHERE b.sensor = s.id)
+		(SELECT coalesce(sum(max_seq - received), 0) FROM boots b WHERE b.sensor = s.id), (SELECT count(*) FROM boots b WHERE b.sensor = s.id)
 		FROM sensors s ORDER BY s.id`)
 	if err != nil {
 		return nil, mark(err)
@@ -33,29 +32,44 @@ func (s *SQLite) Sensors(ctx context.Context) ([]SensorRow, error) {
 
 // Boots is described at Records.
 func (s *SQLite) Boots(ctx context.Context, sensor string) ([]BootRow, error) {
-	rs, err := s.read.QueryContext(ctx, `SELECT boot, first_seen, last_seen, replay, received FROM boots WHERE sensor = ? ORDER BY last_seen DESC, row DESC LIMIT 100`, sensor)
+	rs, err := s.read.QueryContext(ctx, `SELECT row, boot, first_seen, last_seen, max_seq, received, replay FROM boots WHERE sensor = ?
+		ORDER BY last_seen DESC, row DESC LIMIT 100`, sensor)
 	if err != nil {
 		return nil, mark(err)
 	}
 	var out []BootRow
+	var rows []int64
 	err = scanAll(rs, func(r *sql.Rows) error {
 		b := BootRow{Sensor: sensor}
-		var first, last int64
-		var text string
-		if err := r.Scan(&b.BootID, &first, &last, &b.Replay, &text); err != nil {
-			return err
-		}
-		var got received
-		if err := json.Unmarshal([]byte(text), &got); err != nil {
-			return err
-		}
-		b.FirstSeen, b.LastSeen = moment(first), moment(last)
-		b.MaxSeq, b.Missing, b.Gaps = got.highest(), got.missing(), got.gaps(20)
-		b.Received = b.MaxSeq - b.Missing
-		out = append(out, b)
-		return nil
+		var row, first, last int64
+		err := r.Scan(&row, &b.BootID, &first, &last, &b.MaxSeq, &b.Received, &b.Replay)
+		b.FirstSeen, b.LastSeen, b.Missing = moment(first), moment(last), b.MaxSeq-b.Received
+		out, rows = append(out, b), append(rows, row)
+		return err
 	})
+	for i := range out {
+		if err == nil && out[i].Missing > 0 {
+			out[i].Gaps, err = s.gaps(ctx, rows[i], maxListed)
+		}
+	}
 	return out, mark(err)
+}
+
+// gaps gives the first and last number of what has not come of a boot, at most limit, the first of them.
+func (s *SQLite) gaps(ctx context.Context, boot int64, limit int) ([][2]uint64, error) {
+	rs, err := s.read.QueryContext(ctx, `SELECT block, bits FROM boot_blocks WHERE boot = ? ORDER BY block`, boot)
+	if err != nil {
+		return nil, err
+	}
+	g := gapFinder{next: 1, limit: limit}
+	err = scanAll(rs, func(r *sql.Rows) error {
+		var n int64
+		var bits []byte
+		err := r.Scan(&n, &bits)
+		g.block(n, bits)
+		return err
+	})
+	return g.gaps, err
 }
 
 // moment gives the time of a column; 0 is never.

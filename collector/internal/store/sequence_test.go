@@ -11,51 +11,73 @@ import (
 	"stillwatch/schemas"
 )
 
-func TestReceivedNumbers(t *testing.T) {
+func TestGapFinder(t *testing.T) {
+	full := []byte{}
+	bits := func(numbers ...uint64) []byte {
+		b := make([]byte, blockBytes)
+		for _, n := range numbers {
+			if !setBit(b, n) || setBit(b, n) {
+				t.Fatalf("bit %d is new once", n)
+			}
+		}
+		return b
+	}
 	for _, c := range []struct {
-		name    string
-		in      []uint64
-		runs    [][2]uint64
-		missing uint64
+		name   string
+		blocks map[int64][]byte
+		want   [][2]uint64
 	}{
-		{"none", nil, nil, 0},
-		{"in order", []uint64{1, 2, 3}, [][2]uint64{{1, 3}}, 0},
-		{"turned", []uint64{3, 2, 1}, [][2]uint64{{1, 3}}, 0},
-		{"the first is missing", []uint64{2}, [][2]uint64{{2, 2}}, 1},
-		{"a gap", []uint64{1, 5, 4}, [][2]uint64{{1, 1}, {4, 5}}, 2},
-		{"a gap that fills", []uint64{1, 4, 2, 3}, [][2]uint64{{1, 4}}, 0},
-		{"twice", []uint64{1, 1, 2, 2}, [][2]uint64{{1, 2}}, 0},
+		{"none", nil, nil},
+		{"in order", map[int64][]byte{0: bits(0, 1, 2)}, nil},
+		{"the first is missing", map[int64][]byte{0: bits(1)}, [][2]uint64{{1, 1}}},
+		{"a gap", map[int64][]byte{0: bits(0, 3, 4)}, [][2]uint64{{2, 3}}},
+		{"over the end of a block", map[int64][]byte{0: full, 1: bits(0, 2)}, [][2]uint64{{8194, 8194}}},
+		{"a block is missing", map[int64][]byte{0: full, 2: full}, [][2]uint64{{8193, 16384}}},
 	} {
-		var r received
-		for _, n := range c.in {
-			r.add(n)
+		g := gapFinder{next: 1, limit: 10}
+		for n := range int64(3) {
+			if b, ok := c.blocks[n]; ok {
+				g.block(n, b)
+			}
 		}
-		if !reflect.DeepEqual(r.Runs, c.runs) || r.missing() != c.missing {
-			t.Errorf("%s: %v missing %d, want %v missing %d", c.name, r.Runs, r.missing(), c.runs, c.missing)
+		if !reflect.DeepEqual(g.gaps, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, g.gaps, c.want)
 		}
 	}
 }
 
-func TestReceivedInAnyOrderIsWhole(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var got received
-	for _, n := range r.Perm(400) {
-		if !got.add(uint64(n + 1)) {
-			t.Fatal("not new")
+func TestNumbersInAnyOrderAreWholeInTheEnd(t *testing.T) {
+	const n = 9000 // more than a block
+	s, r := open(t), rand.New(rand.NewPCG(1, 2))
+	var b Batch
+	for i, seq := range r.Perm(n) {
+		b.Alerts = append(b.Alerts, record(t, i%50, func(a *schemas.Alert) { a.Sensor.Seq = uint64(seq + 1) }))
+		if len(b.Alerts) == 1500 {
+			apply(t, s, b)
+			apply(t, s, b)
+			b = Batch{}
 		}
 	}
-	if !reflect.DeepEqual(got.Runs, [][2]uint64{{1, 400}}) {
-		t.Errorf("%v", got.Runs)
+	got, err := s.Sensors(context.Background())
+	if err != nil || got[0].Missing != 0 || got[0].Alerts != n || got[0].Seq != n {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var full int
+	if err := s.read.QueryRow(`SELECT count(*) FROM boot_blocks WHERE length(bits) = 0`).Scan(&full); err != nil || full != 1 {
+		t.Errorf("%d full blocks, %v", full, err)
 	}
 }
 
-func TestOddNumbersDoNotGrowWithoutBound(t *testing.T) {
-	var r received
-	for n := uint64(1); n < 20_000; n += 2 {
-		r.add(n)
+func TestHostileNumbers(t *testing.T) {
+	s := open(t)
+	var b Batch
+	for i, seq := range []uint64{1<<64 - 1, 1 << 63, 1 << 41, 7, 0} {
+		b.Alerts = append(b.Alerts, record(t, i, func(a *schemas.Alert) { a.Sensor.Seq = seq }))
 	}
-	if len(r.Runs) > maxRuns || r.missing() != 9999 {
-		t.Errorf("%d runs, missing %d", len(r.Runs), r.missing())
+	apply(t, s, b)
+	got, err := s.Sensors(context.Background())
+	if err != nil || got[0].Missing != maxSeq-2 || got[0].Seq != maxSeq {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -111,7 +111,6 @@ CREATE TABLE sensors (
   alerts INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- received: runs of sequence numbers as JSON [[first,last],…], sorted and apart.
 CREATE TABLE boots (
   row INTEGER PRIMARY KEY,
   sensor TEXT NOT NULL,
@@ -119,11 +118,18 @@ CREATE TABLE boots (
   first_seen INTEGER NOT NULL,
   last_seen INTEGER NOT NULL,
   max_seq INTEGER NOT NULL,
-  missing INTEGER NOT NULL,
+  received INTEGER NOT NULL,
   replay INTEGER NOT NULL,
-  received TEXT NOT NULL,
   UNIQUE (sensor, boot)
 );
+
+-- One bit for each sequence number that came, 8192 in a block, the least first; an empty block is a full one.
+CREATE TABLE boot_blocks (
+  boot INTEGER NOT NULL,
+  block INTEGER NOT NULL,
+  bits BLOB NOT NULL,
+  PRIMARY KEY (boot, block)
+) WITHOUT ROWID;
 
 CREATE TABLE dead_letters (
   id INTEGER PRIMARY KEY,
