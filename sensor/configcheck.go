@@ -150,6 +150,9 @@ func configRows(file string, cfg *config.Config) [][]string {
 			grouped(uint64(l.Sessions)), grouped(uint64(l.Devices)), grouped(uint64(l.Names)), grouped(uint64(l.HeadSessions)),
 			bytesText(uint64(l.HeadBytes)), bytesText(uint64(l.HeadLimit)))},
 	}
+	if cfg.Publish != nil {
+		rows = append(rows, []string{"publish", publishText(cfg.Publish)})
+	}
 	for _, rule := range slices.Sorted(maps.Keys(cfg.Detections)) {
 		text := "on"
 		if !cfg.Enabled(rule) {

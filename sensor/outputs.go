@@ -19,11 +19,16 @@ type outputs struct {
 	sinks []publish.Sink
 	deck  *deck // of the alerts that a person reads; nil if none does
 	tally *metrics.Tally
+	kafka *publish.Publisher // nil: records go to files only
+	stamp *publish.Stamp
 	pipeline.Output
 }
 
 // names are the files that were asked for; an empty name means that the record is not wanted.
-type names struct{ alerts, sessions, devices, metrics string }
+type names struct {
+	alerts, sessions, devices, metrics string
+	quiet                              bool // no alerts on standard output unless they are asked for
+}
 
 // check refuses names that would destroy something: one file for two records, or a capture as an output.
 func (n names) check(captures []string) error {
@@ -63,7 +68,7 @@ func sameFile(a, b string) bool {
 // openOutputs opens what was asked for. Alerts go to standard output if no file is named: as cards to a terminal, as
 // JSON Lines otherwise.
 func openOutputs(n names, t *terminal) (*outputs, error) {
-	o := &outputs{tally: metrics.NewTally()}
+	o := &outputs{tally: metrics.NewTally(), stamp: publish.NewStamp(true)}
 	if err := o.open(n, t); err != nil {
 		return nil, errors.Join(err, o.close(err))
 	}
@@ -87,6 +92,7 @@ func (o *outputs) open(n names, t *terminal) error {
 	}
 	put := func(*schemas.Alert) error { return nil }
 	switch {
+	case n.alerts == "" && n.quiet:
 	case n.alerts == "" && t.outTTY:
 		o.deck = newDeck(t, t.out)
 		put = o.deck.add
@@ -101,14 +107,39 @@ func (o *outputs) open(n names, t *terminal) error {
 		}
 		put = publish.Alerts(s)
 	}
-	stamp := publish.NewStamp(true)
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the pipeline's own stays as it is
-		stamp.Alert(&stamped)
+		o.stamp.Alert(&stamped)
 		o.tally.Add(&stamped)
+		if o.kafka != nil {
+			if err := o.kafka.Alert(&stamped); err != nil {
+				return err
+			}
+		}
 		return put(&stamped)
 	}
 	return nil
+}
+
+// publish sends every record to Kafka too. Sessions only if they are wanted there.
+func (o *outputs) publish(p *publish.Publisher, sessions bool) {
+	o.kafka = p
+	o.Device = both(p.Device, o.Device)
+	if sessions {
+		o.Session = both(p.Session, o.Session)
+	}
+}
+
+func both[T any](first, second func(T) error) func(T) error {
+	if second == nil {
+		return first
+	}
+	return func(record T) error {
+		if err := first(record); err != nil {
+			return err
+		}
+		return second(record)
+	}
 }
 
 func (o *outputs) sink(name string) (publish.Sink, error) {

@@ -24,6 +24,7 @@ type replayCmd struct {
 	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices     string `help:"Write the devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
 	MetricsFile string `help:"Write metrics to FILE in the text format of Prometheus, at the end." placeholder:"FILE"`
+	publishing
 }
 
 // Help shows how the command is used.
@@ -36,8 +37,9 @@ Examples:
     stillwatch-sensor replay --inventory site.yaml monday.pcap tuesday.pcap.zst
     stillwatch-sensor replay --silent 10.20.10.17 --alerts alerts.jsonl span.pcapng
     ssh probe tcpdump -i span0 -w - | stillwatch-sensor replay -
+    stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
 
-Exit status: 0 all was read; 1 a capture was damaged or cut short, or a record could not be written;
+Exit status: 0 all was read; 1 a capture was damaged or cut short, or a record could not be written or published;
 2 bad usage, bad inventory or configuration, or a file that cannot be opened.`
 }
 
@@ -49,10 +51,15 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
 	n := names{alerts: c.Alerts, sessions: c.Sessions, devices: c.Devices, metrics: c.MetricsFile}
+	n.quiet = c.wanted() && !t.outTTY
 	if err := n.check(c.Captures); err != nil {
 		return badUsage(err)
 	}
 	cfg, err := c.load()
+	if err != nil {
+		return badUsage(err)
+	}
+	to, err := c.target()
 	if err != nil {
 		return badUsage(err)
 	}
@@ -65,6 +72,18 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return err
 	}
+	if to != nil {
+		p, err := to.start(log, cfg, out.stamp)
+		if err != nil {
+			return errors.Join(badUsage(err), out.close(err))
+		}
+		out.publish(p, to.Sessions)
+	}
+	stop, err := c.serve(log, out.kafka)
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(err))
+	}
+	defer stop()
 	return c.replay(t, log, cfg, src, out)
 }
 
@@ -75,7 +94,7 @@ func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, sr
 		return errors.Join(err, out.close(err))
 	}
 	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
-	err = errors.Join(end.err, out.close(end.err))
+	err = errors.Join(end.err, c.deliver(out.kafka, end.signal, log), out.close(end.err))
 	if t.outTTY && err == nil && c.Alerts != publish.Stdout {
 		err = res.print(t, t.out)
 	}
@@ -84,7 +103,7 @@ func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, sr
 	}
 	if c.MetricsFile != "" {
 		v, _ := build()
-		err = errors.Join(err, metrics.WriteFile(c.MetricsFile, metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: v}))
+		err = errors.Join(err, metrics.WriteFile(c.MetricsFile, metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: v}, out.collectors()...))
 	}
 	return verdict(err, end.signal, res.Damage)
 }

@@ -36,6 +36,7 @@ type Config struct {
 	SilentMACs []packet.MAC
 	Limits     Limits
 	Detections map[string]Detection // by rule, "D01"
+	Publish    *Publish             // nil: records go to files only
 }
 
 // Limits bound the tables of the sensor.
@@ -113,6 +114,9 @@ func (c *Config) read(root *mapping) {
 			c.detection(m, rule)
 		}
 		m.done()
+	}
+	if m := root.mapping("publish"); m != nil {
+		c.readPublish(m)
 	}
 	root.done()
 }

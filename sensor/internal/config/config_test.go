@@ -36,6 +36,16 @@ detections:
     params: {attempts: 9, names: [a, b], share: 0.5}
   D34:
     enabled: false
+publish:
+  kafka:
+    brokers: [kafka-1.example:9093, "[2001:db8::1]:9093"]
+    client_id: hq-span-1
+    tls: {ca: ca.pem, cert: sensor.pem, key: sensor.key, server_name: kafka.example}
+    sasl: {mechanism: SCRAM-SHA-256, user: sensor, password_file: /etc/stillwatch/kafka.password}
+    sessions: true
+  spool:
+    dir: /var/lib/stillwatch/spool
+    max_bytes: 2147483648
 `
 
 type params struct {
@@ -55,6 +65,13 @@ func TestConfig(t *testing.T) {
 	}
 	if c.Limits.Sessions != 2_000_000 || c.Limits.Devices != 5000 || c.Limits.HeadLimit != 32768 || c.Limits.Names != Defaults().Limits.Names {
 		t.Errorf("%+v", c.Limits)
+	}
+	want := &Publish{Brokers: []string{"kafka-1.example:9093", "[2001:db8::1]:9093"}, ClientID: "hq-span-1",
+		TLS:  &PublishTLS{"ca.pem", "sensor.pem", "sensor.key", "kafka.example"},
+		SASL: &PublishSASL{"SCRAM-SHA-256", "sensor", "/etc/stillwatch/kafka.password", ""}, Sessions: true,
+		SpoolDir: "/var/lib/stillwatch/spool", SpoolBytes: 2 << 30}
+	if !reflect.DeepEqual(c.Publish, want) {
+		t.Errorf("%+v, want %+v", c.Publish, want)
 	}
 	if c.Enabled("D34") || !c.Enabled("D01") || !c.Enabled("D99") || *c.Detections["D01"].Severity != "critical" {
 		t.Errorf("%+v", c.Detections)

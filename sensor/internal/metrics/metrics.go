@@ -20,12 +20,14 @@ type Run struct {
 	Version string
 }
 
-// WriteFile writes the metrics of a run in the text format of Prometheus. The file is there whole or not at all: it is
-// written beside its place and renamed.
-func WriteFile(name string, r Run) error {
+// WriteFile writes the metrics of a run, and those of others, in the text format of Prometheus. The file is there whole or
+// not at all: it is written beside its place and renamed.
+func WriteFile(name string, r Run, others ...prometheus.Collector) error {
 	reg := prometheus.NewRegistry()
-	if err := reg.Register(collector{r}); err != nil {
-		return fmt.Errorf("metrics: %w", err)
+	for _, c := range append([]prometheus.Collector{collector{r}}, others...) {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
 	}
 	if err := prometheus.WriteToTextfile(name, reg); err != nil {
 		return fmt.Errorf("cannot write the metrics: %w", err)

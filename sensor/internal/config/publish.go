@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"net"
+	"strconv"
+)
+
+// Publish says where records go to.
+type Publish struct {
+	Brokers    []string // host:port, at least one
+	ClientID   string   // "" for the default
+	TLS        *PublishTLS
+	SASL       *PublishSASL
+	Sessions   bool   // send sessions too
+	SpoolDir   string // "" for the default
+	SpoolBytes int    // 0 for the default
+}
+
+// PublishTLS names PEM files, relative to the working directory. "" stands for none.
+type PublishTLS struct{ CA, Cert, Key, ServerName string }
+
+// PublishSASL signs in. The password stands in a file or in a variable of the environment, never in the configuration.
+type PublishSASL struct{ Mechanism, User, PasswordFile, PasswordEnv string }
+
+func (c *Config) readPublish(m *mapping) {
+	p := &Publish{}
+	k := m.mapping("kafka")
+	if k == nil {
+		m.failKey("kafka", `"kafka" is missing: name the brokers`)
+		m.done()
+		return
+	}
+	k.each("brokers", func(v *value) {
+		s := v.string()
+		if !v.failed && !hostPort(s) {
+			v.fail("%q is not host:port", s)
+		}
+		p.Brokers = append(p.Brokers, s)
+	})
+	if len(p.Brokers) == 0 {
+		m.failKey("kafka", "brokers must name at least one host:port")
+	}
+	k.text("client_id", &p.ClientID)
+	if t := k.mapping("tls"); t != nil {
+		p.TLS = readPublishTLS(t)
+	}
+	if s := k.mapping("sasl"); s != nil {
+		p.SASL = readPublishSASL(s)
+	}
+	var sessions *bool
+	if k.boolean("sessions", &sessions); sessions != nil {
+		p.Sessions = *sessions
+	}
+	k.done()
+	if s := m.mapping("spool"); s != nil {
+		s.text("dir", &p.SpoolDir)
+		s.number("max_bytes", &p.SpoolBytes, 1<<20, 1<<40)
+		s.done()
+	}
+	m.done()
+	c.Publish = p
+}
+
+func readPublishTLS(m *mapping) *PublishTLS {
+	t := &PublishTLS{}
+	m.text("ca", &t.CA)
+	m.text("cert", &t.Cert)
+	m.text("key", &t.Key)
+	m.text("server_name", &t.ServerName)
+	m.done()
+	if (t.Cert == "") != (t.Key == "") {
+		m.fail("cert and key belong together")
+	}
+	return t
+}
+
+func readPublishSASL(m *mapping) *PublishSASL {
+	s := &PublishSASL{Mechanism: "SCRAM-SHA-512"}
+	m.choice("mechanism", &s.Mechanism, []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
+	m.text("user", &s.User)
+	m.text("password_file", &s.PasswordFile)
+	m.text("password_env", &s.PasswordEnv)
+	m.done()
+	if s.User == "" {
+		m.fail("user is missing")
+	}
+	if (s.PasswordFile == "") == (s.PasswordEnv == "") {
+		m.fail("give either password_file or password_env")
+	}
+	return s
+}
+
+func hostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && host != "" && n > 0
+}

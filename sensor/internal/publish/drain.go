@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// The pauses after a failure: they double from the first to the last, each shortened by a random part of its half, so
+// that many sensors do not come back at the same moment.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// batchRecords is how many records are on their way at most; a batch must have arrived before the next one is sent.
+const batchRecords = 4000
+
+// Drain sends what is in a spool to Kafka, in order for each key, at least once.
+type Drain struct {
+	spool  *Spool
+	cfg    KafkaConfig
+	poison *poisonFile
+	told   func(error)
+
+	mu    sync.Mutex
+	stats DrainStats
+
+	client     *kafka.Client // nil after a failure: the next attempt learns anew who leads what
+	transport  *kafka.Transport
+	topics     []string         // that were ever sent to
+	partitions map[string][]int // of the topics that are known
+}
+
+// DrainStats counts what a drain did, and how it stands.
+type DrainStats struct {
+	Produced map[string]uint64 // records that were acknowledged, by topic
+	Errors   map[Cause]uint64  // attempts that failed
+	Poison   uint64            // records that no broker took and that went to the side file
+	Fault    error             // why nothing arrives at present, a *DeliveryError; nil if all is well
+}
+
+// NewDrain prepares a drain; an error is about the files that the configuration names. told is called with a *DeliveryError
+// when a new kind of trouble begins, and with nil when it is over.
+func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
+	cfg = cfg.withDefaults()
+	if len(cfg.Brokers) == 0 {
+		return nil, errors.New("kafka: no brokers are named")
+	}
+	if _, err := cfg.transport(nil); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	if told == nil {
+		told = func(error) {}
+	}
+	return &Drain{spool: spool, cfg: cfg, poison: newPoisonFile(spool.dir), told: told,
+		stats: DrainStats{Produced: map[string]uint64{}, Errors: map[Cause]uint64{}}}, nil
+}
+
+// Stats gives the counts.
+func (d *Drain) Stats() DrainStats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.stats
+	s.Produced, s.Errors = maps.Clone(s.Produced), maps.Clone(s.Errors)
+	return s
+}
+
+// Run sends until ctx or the spool ends. It gives no error: what goes wrong is told, counted and tried again.
+func (d *Drain) Run(ctx context.Context) {
+	defer d.disconnect()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan []Record)
+	go func() { // reads the next batch while this one is on its way
+		defer close(batches)
+		for b := d.spool.Next(ctx, batchRecords); b != nil; b = d.spool.Next(ctx, batchRecords) {
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for b := range batches {
+		if !d.deliver(ctx, b) {
+			return
+		}
+		d.spool.Ack(b[len(b)-1].Index+1, len(b))
+	}
+}
+
+// deliver tries until all of a batch has arrived; false means that ctx has ended.
+func (d *Drain) deliver(ctx context.Context, batch []Record) bool {
+	left := batch
+	pause := firstPause
+	for {
+		rest, err := d.attempt(ctx, left)
+		if err == nil {
+			d.note(nil)
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if len(rest) < len(left) {
+			pause = firstPause // something arrived
+		}
+		left = rest
+		d.note(err)
+		d.disconnect()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause - rand.N(pause/2)):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// note keeps how it stands.
+func (d *Drain) note(err error) {
+	d.mu.Lock()
+	was := d.stats.Fault
+	d.stats.Fault = err
+	var now *DeliveryError
+	if errors.As(err, &now) {
+		d.stats.Errors[now.Cause]++
+	}
+	d.mu.Unlock()
+	var before *DeliveryError
+	if errors.As(was, &before) && now != nil && before.Cause == now.Cause || was == nil && err == nil {
+		return // said already
+	}
+	d.told(err)
+}
+
+func (d *Drain) disconnect() {
+	if d.transport != nil {
+		d.transport.CloseIdleConnections()
+	}
+	d.client, d.transport, d.partitions = nil, nil, nil
+}
+
+func (d *Drain) connect() error {
+	if d.client != nil {
+		return nil
+	}
+	t, err := d.cfg.transport(d.topics)
+	if err != nil {
+		return &DeliveryError{Cause: CauseOther, Text: "kafka: " + err.Error(), Err: err}
+	}
+	d.transport = t
+	d.client = &kafka.Client{Addr: kafka.TCP(d.cfg.Brokers...), Timeout: d.cfg.Timeout, Transport: t}
+	d.partitions = map[string][]int{}
+	return nil
+}
+
+// lane is a partition of a topic with the records that go there, in order.
+type lane struct {
+	topic     string
+	partition int
+	records   []Record
+}
+
+// attempt sends records, the partitions beside each other. It gives those that have not arrived, in order, and the first error.
+func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, error) {
+	lanes, left, first := d.lanes(ctx, records)
+	errs := make([]error, len(lanes))
+	var w sync.WaitGroup
+	for i, l := range lanes {
+		w.Go(func() { errs[i] = d.send(ctx, l) })
+	}
+	w.Wait()
+	for i, l := range lanes {
+		left = append(left, l.records...)
+		if first == nil {
+			first = errs[i]
+		}
+	}
+	slices.SortFunc(left, func(a, b Record) int { return cmp.Compare(a.Index, b.Index) })
+	return left, first
+}
+
+// lanes puts the records to their partitions, by the hash that Java's producer uses, so that a key has one partition
+// whoever writes. Records of topics that are not there stay left.
+func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left []Record, first error) {
+	places := map[string][]*lane{}
+	hash := kafka.Murmur2Balancer{Consistent: true}
+	for _, r := range records {
+		to, known := places[r.Topic]
+		if !known {
+			n, err := d.learn(ctx, r.Topic)
+			if first == nil {
+				first = err
+			}
+			to = make([]*lane, n)
+			places[r.Topic] = to
+		}
+		if len(to) == 0 {
+			left = append(left, r)
+			continue
+		}
+		p := hash.Balance(kafka.Message{Key: []byte(r.Key)}, d.partitions[r.Topic]...)
+		if to[p] == nil {
+			to[p] = &lane{topic: r.Topic, partition: p}
+			all = append(all, to[p])
+		}
+		to[p].records = append(to[p].records, r)
+	}
+	return all, left, first
+}
+
+// learn gives how many partitions a topic has.
+func (d *Drain) learn(ctx context.Context, topic string) (int, error) {
+	if !slices.Contains(d.topics, topic) {
+		d.topics = append(d.topics, topic)
+		d.disconnect() // a connection knows only the topics that it was made for
+	}
+	if err := d.connect(); err != nil {
+		return 0, err
+	}
+	if n := len(d.partitions[topic]); n > 0 {
+		return n, nil
+	}
+	m, err := d.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return 0, d.cfg.explain(topic, err)
+	}
+	for _, got := range m.Topics {
+		switch {
+		case got.Name != topic:
+		case got.Error != nil:
+			return 0, d.cfg.explain(topic, got.Error)
+		case len(got.Partitions) > 0:
+			for i := range got.Partitions {
+				d.partitions[topic] = append(d.partitions[topic], i)
+			}
+			return len(got.Partitions), nil
+		}
+	}
+	return 0, d.cfg.explain(topic, kafka.UnknownTopicOrPartition)
+}
+
+// send sends the records of a lane in requests of bounded size, and takes off it what has arrived.
+func (d *Drain) send(ctx context.Context, l *lane) error {
+	most := len(l.records)
+	for len(l.records) > 0 {
+		part := l.records[:min(most, d.fitting(l.records))]
+		err := d.produce(ctx, l, part)
+		var e *DeliveryError
+		switch {
+		case err == nil:
+			d.count(l.topic, len(part))
+		case errors.As(err, &e) && e.Cause == CauseTooLarge && len(part) > 1:
+			most = len(part) / 2
+			continue
+		case errors.As(err, &e) && e.Cause == CauseTooLarge:
+			if err := d.poison.add(&part[0], e.Text); err != nil {
+				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "side file: " + err.Error(), Err: err}
+			}
+			d.countPoison()
+		default:
+			return err
+		}
+		l.records = l.records[len(part):]
+	}
+	return nil
+}
+
+// fitting gives how many records go into one request, at least one.
+func (d *Drain) fitting(records []Record) int {
+	size := 0
+	for i := range records {
+		if size += len(records[i].Value) + len(records[i].Key) + 400; size > d.cfg.MaxBytes && i > 0 {
+			return i
+		}
+	}
+	return len(records)
+}
+
+func (d *Drain) count(topic string, n int) {
+	d.mu.Lock()
+	d.stats.Produced[topic] += uint64(n)
+	d.mu.Unlock()
+}
+
+func (d *Drain) countPoison() {
+	d.mu.Lock()
+	d.stats.Poison++
+	d.stats.Errors[CauseTooLarge]++
+	d.mu.Unlock()
+}
+
+func (d *Drain) produce(ctx context.Context, l *lane, part []Record) error {
+	out := make([]kafka.Record, len(part))
+	for i := range part {
+		r := &part[i]
+		out[i] = kafka.Record{Time: time.Unix(0, r.At), Key: kafka.NewBytes([]byte(r.Key)), Value: kafka.NewBytes(r.Value), Headers: make([]kafka.Header, len(r.Headers))}
+		for j, h := range r.Headers {
+			out[i].Headers[j] = kafka.Header{Key: h.Key, Value: []byte(h.Value)}
+		}
+	}
+	res, err := d.client.Produce(ctx, &kafka.ProduceRequest{Topic: l.topic, Partition: l.partition, RequiredAcks: kafka.RequireAll,
+		Compression: kafka.Zstd, Records: kafka.NewRecordReader(out...)})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return d.cfg.explain(l.topic, err)
+	}
+	return nil
+}
+
+// Describe gives where the drain sends to.
+func (d *Drain) Describe() string { return "kafka " + strings.Join(d.cfg.Brokers, ",") }

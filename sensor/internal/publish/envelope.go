@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"strconv"
+
+	"stillwatch/schemas"
+)
+
+// envelope knows what stands around the value of every record: a CloudEvents 1.0 event in the binary mode of the Kafka
+// binding, with extensions by which a consumer can choose without parsing.
+type envelope struct {
+	source string // ce_source
+	boot   string
+	replay string
+}
+
+func newEnvelope(sensor, boot string, replay bool) envelope {
+	return envelope{source: "urn:stillwatch:sensor:" + url.PathEscape(sensor), boot: boot, replay: strconv.FormatBool(replay)}
+}
+
+// headers gives the attributes of an event.
+func (e *envelope) headers(kind schemas.Kind, id, action, subject string, at schemas.Time) []Header {
+	when, _ := at.AppendText(nil) // never fails
+	event := "stillwatch." + string(kind)
+	if action != "" {
+		event += "." + action
+	}
+	return []Header{
+		{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_source", e.source}, {"ce_type", event}, {"ce_subject", subject},
+		{"ce_time", string(when)}, {"ce_dataschema", "urn:stillwatch:" + string(kind) + ":1"}, {"content-type", "application/json"},
+		{"sw_boot", e.boot}, {"sw_replay", e.replay},
+	}
+}
+
+// alert gives the record of an alert that was stamped. Its id is that of alert and revision, so what is sent twice has one id.
+func (e *envelope) alert(a *schemas.Alert, value []byte) Record {
+	h := e.headers(schemas.KindAlert, a.ID+"."+strconv.Itoa(a.Revision), a.Action, a.Device.Key, a.Time.DetectedAt)
+	h = append(h, Header{"sw_severity", a.Severity}, Header{"sw_kind", a.Rule.Kind}, Header{"sw_seq", strconv.FormatUint(a.Sensor.Seq, 10)})
+	return Record{Rank: rankOf(a.Severity), Topic: schemas.AlertTopic, Key: a.Device.Key, Headers: h, Value: value}
+}
+
+func rankOf(severity string) Rank {
+	for r := RankInformational; r < numRanks; r++ {
+		if r.String() == severity {
+			return r
+		}
+	}
+	return RankCritical // what is not known is not given up first
+}
+
+func (e *envelope) device(d *schemas.Device, value []byte) Record {
+	return Record{Rank: RankDevice, Topic: schemas.DeviceTopic, Key: d.Key, Value: value,
+		Headers: e.headers(schemas.KindDevice, contentID(value), "", d.Key, d.LastSeen)}
+}
+
+// session keys a session by the address of its initiator: the sessions of one address stay in order.
+func (e *envelope) session(s *schemas.Session, value []byte) Record {
+	key := "ip:" + s.Initiator.IP.String()
+	return Record{Rank: RankSession, Topic: schemas.SessionTopic, Key: key, Value: value,
+		Headers: e.headers(schemas.KindSession, contentID(value), "", key, s.End)}
+}
+
+// contentID names a record by what it says.
+func contentID(value []byte) string {
+	sum := sha256.Sum256(value)
+	return hex.EncodeToString(sum[:16])
+}

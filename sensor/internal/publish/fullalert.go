@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"stillwatch/schemas"
+)
+
+// fullGap is the least time between two revisions of the alert about a full spool.
+const fullGap = time.Minute
+
+// fullAlert is the alert about records that a full spool has given up: one for each run, with a revision at most each
+// minute. It is about the sensor itself, so its clock is the wall clock.
+type fullAlert struct {
+	sensor  schemas.AlertSensor
+	begun   time.Time
+	told    time.Time
+	count   uint64 // of records, at the last revision
+	revised int
+}
+
+// next gives a revision when one is due, not stamped yet.
+func (f *fullAlert) next(dropped uint64, now time.Time) *schemas.Alert {
+	if dropped == f.count || f.revised > 0 && now.Sub(f.told) < fullGap {
+		return nil
+	}
+	if f.revised == 0 {
+		f.begun = now
+	}
+	f.count, f.told = dropped, now
+	f.revised++
+	return f.build()
+}
+
+func (f *fullAlert) build() *schemas.Alert {
+	action := "create"
+	if f.revised > 1 {
+		action = "update"
+	}
+	key := "sensor:" + f.sensor.ID
+	begun, now := schemas.TimeOf(f.begun), schemas.TimeOf(f.told)
+	return &schemas.Alert{
+		Schema: schemas.AlertSchema, ID: f.id(), Revision: f.revised, Action: action,
+		Time:   schemas.AlertTime{EventStart: begun, EventEnd: now, DetectedAt: now},
+		Sensor: f.sensor,
+		Rule:   schemas.AlertRule{ID: "S01", Name: "spool_full", Kind: "sensor_fault", Version: 1},
+		Title:  "The sensor had to give up records",
+		Message: fmt.Sprintf("Every record is expected to reach Kafka; %d were given up, the least severe first, because the spool of sensor %s is full or its disk takes nothing.",
+			f.count, f.sensor.ID),
+		Severity: "critical", RiskScore: 90, Confidence: 100,
+		Reasons:        []schemas.AlertReason{{Code: "records_given_up", Text: fmt.Sprintf("%d records were given up", f.count), Weight: 90}},
+		Device:         schemas.AlertDevice{Key: key},
+		Entities:       []string{"device:" + key},
+		Dedupe:         schemas.AlertDedupe{Key: "spool_full", WindowS: int64(fullGap / time.Second), Count: f.revised, FirstSeen: begun, LastSeen: now},
+		Recommendation: "See at /readyz of the sensor why Kafka or the disk takes nothing, and give the spool more room (publish.spool.max_bytes).",
+	}
+}
+
+func (f *fullAlert) id() string {
+	sum := sha256.Sum256([]byte("stillwatch spool_full " + f.sensor.ID + " " + strconv.FormatInt(f.begun.UnixNano(), 10)))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// maxPoison bounds the side file.
+const maxPoison = 256 << 20
+
+// poisonFile takes records that no broker will ever take, so that they are kept and block nothing: JSON Lines beside the
+// spool. It is safe for concurrent use.
+type poisonFile struct {
+	path string
+	mu   sync.Mutex
+}
+
+func newPoisonFile(dir string) *poisonFile {
+	return &poisonFile{path: filepath.Join(dir, "poison.jsonl")}
+}
+
+func (p *poisonFile) add(r *Record, why string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line, err := json.Marshal(map[string]any{"topic": r.Topic, "key": r.Key, "why": why, "value": string(r.Value)})
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(p.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size()+int64(len(line)) > maxPoison {
+		err = fmt.Errorf("%s is full (%d bytes): look at it and move it away", p.path, info.Size())
+	}
+	if err == nil {
+		_, err = f.Write(append(line, '\n'))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

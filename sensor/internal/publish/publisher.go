@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stillwatch/schemas"
+)
+
+// PublisherConfig says what a Publisher does.
+type PublisherConfig struct {
+	Dir    string // of the spool
+	Spool  SpoolOptions
+	Kafka  KafkaConfig
+	Sensor schemas.AlertSensor // of the alerts that the publisher raises itself; ID must be set
+	Told   func(error)         // see NewDrain
+}
+
+// Publisher takes records, keeps them in a spool and drains it to Kafka. Alert, Device and Session have one caller at a time.
+type Publisher struct {
+	spool  *Spool
+	drain  *Drain
+	stamp  *Stamp
+	env    envelope
+	full   fullAlert
+	syncs  *syncTimes
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// NewPublisher opens the spool and begins to drain it. stamp is what stamps the alerts that are handed in.
+func NewPublisher(cfg PublisherConfig, stamp *Stamp) (*Publisher, error) {
+	syncs := newSyncTimes()
+	cfg.Spool.Synced = syncs.observe
+	spool, err := OpenSpool(cfg.Dir, cfg.Spool)
+	if err != nil {
+		return nil, err
+	}
+	drain, err := NewDrain(spool, cfg.Kafka, cfg.Told)
+	if err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Publisher{spool: spool, drain: drain, stamp: stamp, env: newEnvelope(cfg.Sensor.ID, stamp.boot, stamp.replay),
+		full: fullAlert{sensor: cfg.Sensor}, syncs: syncs, cancel: cancel, done: make(chan struct{})}
+	go func() { defer close(p.done); drain.Run(ctx) }()
+	return p, nil
+}
+
+// Alert takes a stamped alert. An error means that it is not kept: the spool is full (see SpoolOptions.Patience) or closed.
+func (p *Publisher) Alert(a *schemas.Alert) error {
+	if err := p.put(a); err != nil {
+		return err
+	}
+	return p.tellDropped()
+}
+
+func (p *Publisher) put(a *schemas.Alert) error {
+	value, err := schemas.AppendAlert(nil, a)
+	if err != nil {
+		return err
+	}
+	return p.append(p.env.alert(a, value))
+}
+
+// Device takes a device.
+func (p *Publisher) Device(d *schemas.Device) error {
+	value, err := schemas.AppendDevice(nil, d)
+	if err != nil {
+		return err
+	}
+	return p.append(p.env.device(d, value))
+}
+
+// Session takes a session.
+func (p *Publisher) Session(s *schemas.Session) error {
+	return p.append(p.env.session(s, schemas.AppendSession(nil, s)))
+}
+
+// append puts what the spool cannot hold by its form aside, so that it blocks nothing.
+func (p *Publisher) append(r Record) error {
+	_, err := p.spool.Append(r)
+	if errors.Is(err, errRecord) {
+		if e := p.drain.poison.add(&r, err.Error()); e != nil {
+			return e
+		}
+		p.drain.countPoison()
+		return nil
+	}
+	return err
+}
+
+// tellDropped raises an alert about records that the spool has given up.
+func (p *Publisher) tellDropped() error {
+	a := p.full.next(p.spool.Stats().DroppedTotal(), time.Now())
+	if a == nil {
+		return nil
+	}
+	p.stamp.Alert(a)
+	return p.put(a)
+}
+
+// Wait waits until everything has arrived. It gives up when nothing has arrived for patience, or when ctx ends; the error
+// says how much is left, and why.
+func (p *Publisher) Wait(ctx context.Context, patience time.Duration) error {
+	last, since := p.spool.Stats().Acked, time.Now()
+	for {
+		s := p.spool.Stats()
+		if s.Records == 0 {
+			return nil
+		}
+		if s.Acked != last {
+			last, since = s.Acked, time.Now()
+		}
+		if ctx.Err() != nil || time.Since(since) > patience {
+			return p.undelivered(s)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Publisher) undelivered(s SpoolStats) error {
+	why := p.drain.Stats().Fault
+	if why == nil {
+		why = errors.New("the broker has not answered yet")
+	}
+	err := fmt.Errorf("%d records are not delivered and stay in the spool %s: %w", s.Records, p.spool.dir, why)
+	if s.Fault != nil {
+		err = errors.Join(err, s.Fault)
+	}
+	return err
+}
+
+// Close ends the drain and writes what is held back. What has not arrived stays in the spool.
+func (p *Publisher) Close() error {
+	p.cancel()
+	<-p.done
+	return p.spool.Close()
+}
+
+// Spool and Drain give the counts.
+func (p *Publisher) Spool() SpoolStats { return p.spool.Stats() }
+
+// Drain gives the counts of the drain.
+func (p *Publisher) Drain() DrainStats { return p.drain.Stats() }
+
+// Ready gives the reasons why records do not get out at present, none if all is well.
+func (p *Publisher) Ready() (reasons []string) {
+	if err := p.spool.Stats().Fault; err != nil {
+		reasons = append(reasons, err.Error())
+	}
+	if err := p.drain.Stats().Fault; err != nil {
+		reasons = append(reasons, err.Error())
+	}
+	return reasons
+}
