@@ -44,7 +44,7 @@ type devicesInput struct {
 	Expect []string `query:"expect" enum:"silent,server_only,allowlist,normal" doc:"any of these"`
 	Alerts bool     `query:"alerts" doc:"only those with an open alert"`
 	Q      string   `query:"q" maxLength:"512" doc:"occurs in key, MAC, address, host name, vendor, model or role"`
-	Order  string   `query:"order" enum:"newest,oldest,risk" default:"newest" doc:"by last_seen, or by risk"`
+	Order  string   `query:"order" enum:"newest,oldest" default:"newest" doc:"by last_seen"`
 }
 
 type devicesOutput struct {

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"stillwatch/collector/internal/store"
+	"stillwatch/schemas"
+)
+
+// most is how far lists are counted: an exact count of everything would take longer than the page.
+const most = 10_000
+
+// form is what a list was asked for, to be filled into its filter again.
+type form map[string]verbatim
+
+func formOf(q url.Values, names ...string) form {
+	f := form{}
+	for _, n := range names {
+		f[n] = verbatim(q.Get(n))
+	}
+	return f
+}
+
+// choice is one of several values of a filter.
+type choice struct {
+	Value string
+	On    bool
+}
+
+func choices(all, chosen []string) []choice {
+	out := make([]choice, len(all))
+	for i, v := range all {
+		out[i] = choice{Value: v}
+		for _, c := range chosen {
+			out[i].On = out[i].On || c == v
+		}
+	}
+	return out
+}
+
+type alertsBody struct {
+	Form       form
+	Severities []choice
+	Alerts     []alertRow
+	Devices    []deviceRow // that match the search
+	Count      int
+	More       bool // than Count
+	Filtered   bool
+	More2      bool // the rarer filters are in use
+	Next       verbatim
+	First      verbatim
+}
+
+func (k *Console) alerts(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	f, err := alertFilter(q)
+	if err != nil {
+		k.message(w, r, http.StatusBadRequest, err.Error())
+		return nil
+	}
+	order := orderOf(q.Get("order"))
+	list, err := k.store.Alerts(r.Context(), f, store.Page{Cursor: q.Get("cursor"), Limit: 50, Order: order})
+	if err != nil {
+		return err
+	}
+	n, err := k.store.CountAlerts(r.Context(), f, most+1)
+	if err != nil {
+		return err
+	}
+	body := alertsBody{
+		Form:       formOf(q, "q", "state", "rule", "device", "peer", "ip", "community_id", "incident", "sensor", "from", "to", "order"),
+		Severities: choices(severities, q["severity"]), Alerts: alertRows(list.Alerts), Count: min(n, most), More: n > most,
+		Filtered: filtered(q), Next: next(q, "/alerts", list.Next), First: first(q, "/alerts"),
+	}
+	for _, name := range []string{"rule", "device", "peer", "ip", "community_id", "incident", "sensor", "from", "to"} {
+		body.More2 = body.More2 || q.Get(name) != ""
+	}
+	if text := q.Get("q"); text != "" && q.Get("cursor") == "" {
+		devices, err := k.store.Devices(r.Context(), store.DeviceFilter{Text: text}, store.Page{Limit: 6})
+		if err != nil {
+			return err
+		}
+		body.Devices = deviceRows(devices.Devices)
+	}
+	live := q.Get("cursor") == ""
+	return k.show(w, r, http.StatusOK, "alerts", page{Title: "Alerts", Nav: "alerts", Live: live, Query: verbatim(q.Get("q")), Body: body})
+}
+
+// alertFilter reads the filter of a request. Its error is for the reader.
+func alertFilter(q url.Values) (store.AlertFilter, error) {
+	f := store.AlertFilter{
+		Severity: known(q["severity"], severities), Device: q.Get("device"), Peer: q.Get("peer"), IP: q.Get("ip"),
+		CommunityID: q.Get("community_id"), Incident: q.Get("incident"), Sensor: q.Get("sensor"), Text: q.Get("q"),
+	}
+	if rule := q.Get("rule"); rule != "" {
+		f.Rule = []string{rule}
+	}
+	if s := q.Get("state"); s == "open" || s == "closed" {
+		f.State = s
+	}
+	var err error
+	if f.From, err = moments(q.Get("from")); err != nil {
+		return f, err
+	}
+	f.To, err = moments(q.Get("to"))
+	return f, err
+}
+
+type timeError string
+
+func (e timeError) Error() string {
+	return "The time " + strconv.Quote(string(e)) + " is not understood: want 2026-03-10T13:00, in UTC."
+}
+
+// moments reads the value of a datetime-local field, as UTC, or an RFC 3339 time.
+func moments(s string) (schemas.Time, error) {
+	if s == "" {
+		return 0, nil
+	}
+	for _, form := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(form, s); err == nil {
+			return schemas.TimeOf(t), nil
+		}
+	}
+	return 0, timeError(text(s, 40, false))
+}
+
+// known keeps the values that there are.
+func known(values, all []string) []string {
+	var out []string
+	for _, c := range choices(all, values) {
+		if c.On {
+			out = append(out, c.Value)
+		}
+	}
+	return out
+}
+
+func orderOf(s string) store.Order {
+	switch s {
+	case "oldest":
+		return store.Oldest
+	case "risk":
+		return store.Riskiest
+	}
+	return store.Newest
+}
+
+// filtered tells whether a request restricts its list.
+func filtered(q url.Values) bool {
+	for name, v := range q {
+		if name != "order" && name != "cursor" && len(v) > 0 && v[0] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// next gives the address of the next part of a list.
+func next(q url.Values, path, cursor string) verbatim {
+	if cursor == "" {
+		return ""
+	}
+	return with(q, path, cursor)
+}
+
+// first gives the address of the first part, when this is another one.
+func first(q url.Values, path string) verbatim {
+	if q.Get("cursor") == "" {
+		return ""
+	}
+	return with(q, path, "")
+}
+
+func with(q url.Values, path, cursor string) verbatim {
+	out := url.Values{}
+	for name, v := range q {
+		if name != "cursor" && len(v) > 0 && v[0] != "" {
+			out[name] = v
+		}
+	}
+	if cursor != "" {
+		out.Set("cursor", cursor)
+	}
+	if len(out) == 0 {
+		return verbatim(path)
+	}
+	return verbatim(path + "?" + out.Encode())
+}

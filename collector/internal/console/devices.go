@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stillwatch/collector/internal/store"
+	"stillwatch/schemas"
+)
+
+var (
+	roles   = []string{"camera", "nvr", "vms", "server", "workstation", "phone", "printer", "network_gear", "iot_hub", "iot", "unknown"}
+	expects = []string{"silent", "server_only", "allowlist", "normal"}
+)
+
+type devicesBody struct {
+	Form     form
+	Roles    []choice
+	Expects  []choice
+	Devices  []deviceRow
+	Filtered bool
+	Next     verbatim
+	First    verbatim
+}
+
+func (k *Console) devices(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	f := store.DeviceFilter{Role: known(q["role"], roles), Expect: known(q["expect"], expects), Text: q.Get("q"), Alerts: q.Get("alerts") != ""}
+	list, err := k.store.Devices(r.Context(), f, store.Page{Cursor: q.Get("cursor"), Limit: 50})
+	if err != nil {
+		return err
+	}
+	body := devicesBody{
+		Form: formOf(q, "q", "alerts"), Roles: choices(roles, q["role"]), Expects: choices(expects, q["expect"]), Devices: deviceRows(list.Devices),
+		Filtered: filtered(q), Next: next(q, "/devices", list.Next), First: first(q, "/devices"),
+	}
+	return k.show(w, r, http.StatusOK, "devices", page{Title: "Devices", Nav: "devices", Live: q.Get("cursor") == "", Body: body})
+}
+
+type deviceBody struct {
+	Device    deviceRow
+	Broke     bool // its expectation, by an open alert
+	Strip     strip
+	Evidence  []evidenceRow
+	Sums      []roleSum
+	Alerts    []alertRow
+	Incidents []incidentRow
+	AllURL    verbatim
+	JSON      verbatim
+}
+
+type evidenceRow struct {
+	schemas.RoleEvidence
+	Width int // of its bar, 0 to 100
+	Minus bool
+}
+
+func (k *Console) device(w http.ResponseWriter, r *http.Request) error {
+	ctx, key := r.Context(), r.URL.Query().Get("key")
+	row, err := k.store.Device(ctx, key)
+	if err != nil {
+		return err
+	}
+	body := deviceBody{
+		Device: deviceRows([]store.DeviceRow{row})[0], Broke: row.Open > 0 && slices.Contains(quiet, row.Device.Expect),
+		Evidence: bars(row.Device.Evidence), Sums: sums(row.Device.Evidence), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
+	}
+	if body.Strip, err = k.strip(ctx, &row); err != nil {
+		return err
+	}
+	alerts, err := k.store.Alerts(ctx, store.AlertFilter{Device: key}, store.Page{Limit: 15})
+	if err != nil {
+		return err
+	}
+	incidents, err := k.store.Incidents(ctx, store.IncidentFilter{Device: key}, store.Page{Limit: 5})
+	if err != nil {
+		return err
+	}
+	body.Alerts, body.Incidents = alertRows(alerts.Alerts), incidentRows(incidents.Incidents)
+	shorten(&body.Device.Device)
+	return k.show(w, r, http.StatusOK, "device", page{Title: "Device " + key, Nav: "devices", Live: true, Body: body})
+}
+
+// shorten bounds the lists of a device record: an attacker can give a device a thousand names.
+func shorten(d *schemas.Device) {
+	d.IPs, d.Hostnames, d.VLANs = d.IPs[:min(len(d.IPs), 20)], d.Hostnames[:min(len(d.Hostnames), 20)], d.VLANs[:min(len(d.VLANs), 20)]
+	d.Serves, d.Findings = d.Serves[:min(len(d.Serves), 100)], d.Findings[:min(len(d.Findings), 50)]
+}
+
+// bars gives each point of evidence a bar, the longest of which is full.
+func bars(all []schemas.RoleEvidence) []evidenceRow {
+	all = all[:min(len(all), 100)]
+	longest := 1.0
+	for _, e := range all {
+		longest = max(longest, e.PointsDB, -e.PointsDB)
+	}
+	out := make([]evidenceRow, len(all))
+	for i, e := range all {
+		out[i] = evidenceRow{RoleEvidence: e, Width: int(100 * max(e.PointsDB, -e.PointsDB) / longest), Minus: e.PointsDB < 0}
+	}
+	return out
+}
+
+// roleSum is what all points of evidence together say for one value.
+type roleSum struct {
+	Kind, Value string // role camera
+	DB          float64
+	Width       int
+	Minus       bool
+}
+
+// sums adds up what the evidence says ("role=camera +8, vendor=Axis +15") for each role, vendor and model, in decibans: the
+// strongest six of each kind. Evidence that names no points ("server") counts its own for that role.
+func sums(all []schemas.RoleEvidence) []roleSum {
+	by := map[string]float64{}
+	for _, e := range all[:min(len(all), 100)] {
+		for _, part := range strings.Split(e.Says, ", ") {
+			name, points := part, e.PointsDB
+			if at := strings.LastIndexByte(part, ' '); at > 0 {
+				v, err := strconv.ParseFloat(part[at+1:], 64)
+				if err != nil {
+					continue
+				}
+				name, points = part[:at], v
+			}
+			if !strings.Contains(name, "=") {
+				name = "role=" + name
+			}
+			by[name] += points
+		}
+	}
+	return strongest(by)
+}
+
+func strongest(by map[string]float64) []roleSum {
+	var out []roleSum
+	for name, db := range by {
+		kind, value, _ := strings.Cut(name, "=")
+		out = append(out, roleSum{Kind: kind, Value: value, DB: db})
+	}
+	rank := []string{"role", "vendor", "model"}
+	slices.SortFunc(out, func(a, b roleSum) int {
+		return cmp.Or(cmp.Compare(slices.Index(rank, a.Kind), slices.Index(rank, b.Kind)), cmp.Compare(b.DB, a.DB), cmp.Compare(a.Value, b.Value))
+	})
+	kept, n, longest := out[:0], map[string]int{}, 1.0
+	for _, s := range out {
+		if n[s.Kind]++; n[s.Kind] <= 6 && slices.Contains(rank, s.Kind) {
+			kept, longest = append(kept, s), max(longest, s.DB, -s.DB)
+		}
+	}
+	for i, s := range kept {
+		kept[i].Width, kept[i].Minus = int(100*max(s.DB, -s.DB)/longest), s.DB < 0
+	}
+	return kept
+}

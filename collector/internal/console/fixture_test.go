@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"stillwatch/collector/internal/auth"
+	"stillwatch/collector/internal/store"
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+)
+
+const password = "correct horse battery"
+
+// bench is a console over an empty database, with a user of each role (named as the role).
+type bench struct {
+	store *store.SQLite
+	auth  *auth.Auth
+	con   *Console
+	srv   *httptest.Server
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	ctx := context.Background()
+	s, err := store.Open(ctx, filepath.Join(t.TempDir(), "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := auth.New(auth.Config{Store: s, Cost: auth.Cost{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	for _, r := range auth.Roles() {
+		if _, err := a.AddUser(ctx, "test", string(r), password, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	con, err := New(Config{Store: s, Auth: a, Version: "test", Public: map[string]http.Handler{"GET /healthz": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(con)
+	t.Cleanup(func() { con.Close(); srv.Close() })
+	return &bench{store: s, auth: a, con: con, srv: srv}
+}
+
+// as gives a client that has signed in as the user of a role.
+func (b *bench) as(t testing.TB, role auth.Role) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar}
+	r, err := c.PostForm(b.srv.URL+"/signin", url.Values{"name": {string(role)}, "password": {password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusOK || r.Request.URL.Path != "/" {
+		t.Fatalf("sign-in as %s: %s at %s", role, r.Status, r.Request.URL)
+	}
+	return c
+}
+
+// get gives the body of a page, which must be there.
+func (b *bench) get(t testing.TB, c *http.Client, path string) string {
+	t.Helper()
+	status, body := b.fetch(t, c, path)
+	if status != http.StatusOK {
+		t.Fatalf("GET %s: %d: %.300s", path, status, body)
+	}
+	return body
+}
+
+func (b *bench) fetch(t testing.TB, c *http.Client, path string) (int, string) {
+	t.Helper()
+	r, err := c.Get(b.srv.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(body)
+}
+
+// apply stores records; each is written as its sensor would.
+func (b *bench) apply(t testing.TB, alerts []*schemas.Alert, devices []*schemas.Device) {
+	t.Helper()
+	var batch store.Batch
+	for _, a := range alerts {
+		line, err := schemas.AppendAlert(nil, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Alerts = append(batch.Alerts, store.AlertRecord{Alert: a, JSON: line})
+	}
+	for _, d := range devices {
+		line, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Devices = append(batch.Devices, store.DeviceRecord{Device: d, JSON: line})
+	}
+	if _, err := b.store.Apply(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// story is what the sensor says about one of the story captures.
+type story struct {
+	alerts  []*schemas.Alert
+	devices []*schemas.Device
+}
+
+// buildDir is where the sensor is built, once for all tests of the package.
+var buildDir string
+
+var sensorBinary = sync.OnceValues(func() (string, error) {
+	out := filepath.Join(buildDir, "sensor")
+	if text, err := exec.Command("go", "build", "-o", out, "stillwatch/sensor").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, text)
+	}
+	return out, nil
+})
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "stillwatch-console-test"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(buildDir)
+	return m.Run()
+}
+
+// replay runs the sensor over a story capture. Its alerts are called live: the console shows them as it would then.
+func replay(t testing.TB, name string) story {
+	t.Helper()
+	bin, err := sensorBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, out := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name), t.TempDir()
+	cmd := exec.Command(bin, "replay", "--inventory", filepath.Join(dir, "inventory.yaml"), "--alerts", filepath.Join(out, "alerts"),
+		"--devices", filepath.Join(out, "devices"), filepath.Join(dir, "input.pcap"))
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("replay of %s: %v: %s", name, err, text)
+	}
+	s := story{alerts: lines[schemas.Alert](t, filepath.Join(out, "alerts")), devices: lines[schemas.Device](t, filepath.Join(out, "devices"))}
+	if len(s.alerts) == 0 || len(s.devices) == 0 {
+		t.Fatalf("story %s has %d alerts and %d devices", name, len(s.alerts), len(s.devices))
+	}
+	return s
+}
+
+func lines[T any](t testing.TB, name string) (out []*T) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := bufio.NewScanner(bytes.NewReader(data))
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		v := new(T)
+		if err := json.Unmarshal(sc.Bytes(), v); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// alertID gives the n-th id in the form that the schema asks for.
+func alertID(n int) string {
+	const digits = "abcdefghijklmnopqrstuvwxyz234567"
+	id := bytes.Repeat([]byte{'a'}, 26)
+	for i := 25; n > 0; i, n = i-1, n/32 {
+		id[i] = digits[n%32]
+	}
+	return string(id)
+}
+
+// minutes after a fixed moment.
+func at(minutes int) schemas.Time {
+	return schemas.TimeOf(time.Date(2026, 3, 10, 3, 10, 0, 0, time.UTC).Add(time.Duration(minutes) * time.Minute))
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"stillwatch/collector/internal/store"
+	"stillwatch/schemas"
+)
+
+type incidentsBody struct {
+	Form       form
+	Severities []choice
+	Incidents  []incidentRow
+	Filtered   bool
+	Next       verbatim
+	First      verbatim
+}
+
+func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	f := store.IncidentFilter{Severity: known(q["severity"], severities), Device: q.Get("device"), Text: q.Get("q")}
+	if s := q.Get("state"); s == "open" || s == "closed" {
+		f.State = s
+	}
+	list, err := k.store.Incidents(r.Context(), f, store.Page{Cursor: q.Get("cursor"), Limit: 50, Order: orderOf(q.Get("order"))})
+	if err != nil {
+		return err
+	}
+	body := incidentsBody{
+		Form: formOf(q, "q", "state", "device", "order"), Severities: choices(severities, q["severity"]), Incidents: incidentRows(list.Incidents),
+		Filtered: filtered(q), Next: next(q, "/incidents", list.Next), First: first(q, "/incidents"),
+	}
+	return k.show(w, r, http.StatusOK, "incidents", page{Title: "Incidents", Nav: "incidents", Live: q.Get("cursor") == "", Body: body})
+}
+
+type incidentBody struct {
+	Incident incidentRow
+	Do       long       // what to do, of the alert with the highest risk
+	Sums     []alertRow // what the sensor makes of the story: its chain alerts, the riskiest first
+	Story    []chapter
+	Next     verbatim
+	AlertURL verbatim
+	Replay   bool
+}
+
+// chapter is a run of alerts of one rule about one device: a hundred attempts are one step of the story.
+type chapter struct {
+	After int64 // seconds since the chapter before began
+	Day   string
+	Head  alertRow
+	Rest  []alertRow
+	Total int // observations of all
+	Until schemas.Time
+}
+
+func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
+	in, err := k.store.Incident(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	cursor := r.URL.Query().Get("cursor")
+	list, err := k.store.Alerts(r.Context(), store.AlertFilter{Incident: in.ID}, store.Page{Cursor: cursor, Limit: 500, Order: store.Oldest})
+	if err != nil {
+		return err
+	}
+	body := incidentBody{
+		Incident: incidentOf(in), Next: next(r.URL.Query(), string(incidentURL(in.ID)), list.Next),
+		AlertURL: listURL("/alerts", "incident", in.ID, "order", "oldest"),
+	}
+	body.Sums, body.Story = told(alertRows(list.Alerts))
+	risk := -1
+	for i := range list.Alerts {
+		a := &list.Alerts[i].Alert
+		body.Replay = body.Replay || a.Time.Replay
+		if a.RiskScore > risk && a.Recommendation != "" {
+			risk, body.Do = a.RiskScore, sentence(a.Recommendation)
+		}
+	}
+	return k.show(w, r, http.StatusOK, "incident", page{Title: "Incident: " + in.Title, Nav: "incidents", Live: cursor == "", Body: body})
+}
+
+// told parts the alerts of an incident into what sums it up and what happened, in order.
+func told(rows []alertRow) (sums []alertRow, story []chapter) {
+	var steps []alertRow
+	for _, row := range rows {
+		if row.Kind != "chain" {
+			steps = append(steps, row)
+			continue
+		}
+		first, _, _ := strings.Cut(string(row.Seen), ". ") // what follows is the story itself
+		row.Seen = sentence(first)
+		sums = append(sums, row)
+	}
+	slices.SortStableFunc(sums, func(a, b alertRow) int { return cmp.Compare(b.Risk, a.Risk) })
+	slices.SortStableFunc(steps, func(a, b alertRow) int { return cmp.Compare(a.At, b.At) })
+	return sums[:min(len(sums), 5)], chapters(steps)
+}
+
+// chapters groups steps, which come in order of time.
+func chapters(rows []alertRow) []chapter {
+	var out []chapter
+	for _, row := range rows {
+		until := max(row.At, row.Until)
+		if n := len(out) - 1; n >= 0 && out[n].Head.Rule == row.Rule && out[n].Head.Device == row.Device {
+			c := &out[n]
+			c.Rest, c.Total, c.Until = append(c.Rest, row), c.Total+row.Count, max(c.Until, until)
+			continue
+		}
+		c := chapter{Head: row, Total: row.Count, Until: until}
+		day := dayOf(row.At)
+		if n := len(out) - 1; n >= 0 {
+			c.After = int64(row.At-out[n].Head.At) / 1e9
+			if dayOf(out[n].Head.At) == day {
+				day = ""
+			}
+		}
+		c.Day = day
+		out = append(out, c)
+	}
+	return out
+}
+
+func dayOf(t schemas.Time) string { return layout(t, "Monday, 2 January 2006") }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"stillwatch/collector/internal/auth"
+)
+
+// TestPagesTellTheStory: the pages of a story that the real sensor has told hold what an analyst must read there.
+func TestPagesTellTheStory(t *testing.T) {
+	b := newBench(t)
+	s := replay(t, "S1")
+	b.apply(t, s.alerts, s.devices)
+	c := b.as(t, auth.Viewer)
+	a := s.alerts[0]
+	session := ""
+	for _, v := range s.alerts {
+		if v.Session != nil {
+			session = v.Session.CommunityID
+		}
+	}
+	for _, tc := range []struct {
+		path string
+		want []string
+	}{
+		{"/", []string{"srv-legacy-07", "Ought to be silent, and spoke", "Newest alerts"}},
+		{"/alerts", []string{"woke after 8 d 12 h of silence", "D01", "alerts</p>"}},
+		{"/alerts?severity=critical", []string{"Login on srv-legacy-07", "that match"}},
+		{"/alerts?rule=D02&state=open", []string{"woke after"}},
+		{"/alerts?q=nothing+like+this", []string{"No alert here."}},
+		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port that the outside can reach.", "Close the port", "Harmless if", "203.0.113.66", "The record as JSON"}},
+		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
+		{"/incidents/" + a.IncidentID, []string{"The story in order", "What to do", "later", "more like it", "Tuesday, 10 March 2026"}},
+		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},
+		{"/devices?role=camera&expect=server_only", []string{"cam-01"}},
+		{"/device?key=srv-legacy-07", []string{"expected: silent", "It opened something in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
+		{"/sensors", []string{"Packets lost", "Records missing", "0 %"}},
+		{"/search?q=" + url.QueryEscape(session), []string{"Community ID"}},
+		{"/search?q=cam-01", []string{"<h1><bdi>cam-01</bdi>"}},
+		{"/search?q=" + a.ID, []string{"What to do</h2>"}},
+		{"/search?q=" + a.IncidentID, []string{"The story in order"}},
+		{"/search?q=203.0.113.66", []string{"203.0.113.66"}},
+	} {
+		body := b.get(t, c, tc.path)
+		for _, w := range tc.want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s has no %q", tc.path, w)
+			}
+		}
+	}
+}
+
+// TestPagesOfNothing: pages of an empty database, and of records that are not there.
+func TestPagesOfNothing(t *testing.T) {
+	b := newBench(t)
+	c := b.as(t, auth.Admin)
+	for path, want := range map[string]int{
+		"/": 200, "/alerts": 200, "/incidents": 200, "/devices": 200, "/sensors": 200, "/refused": 200, "/admin": 200, "/search?q=": 200,
+		"/alerts/" + alertID(1): 404, "/incidents/" + alertID(1): 404, "/device?key=nobody": 404, "/device": 404, "/nothing": 404,
+		"/alerts?cursor=xyz": 400, "/alerts?from=yesterday": 400, "/assets/none.js": 404,
+	} {
+		if got, body := b.fetch(t, c, path); got != want {
+			t.Errorf("GET %s: %d, want %d: %.200s", path, got, want, body)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"net/http"
+
+	"stillwatch/collector/internal/store"
+)
+
+type sensorView struct {
+	store.SensorRow
+	Runs []store.BootRow
+}
+
+func (k *Console) sensors(w http.ResponseWriter, r *http.Request) error {
+	rows, err := k.store.Sensors(r.Context())
+	if err != nil {
+		return err
+	}
+	o, err := k.store.Overview(r.Context())
+	if err != nil {
+		return err
+	}
+	body := struct {
+		Sensors     []sensorView
+		DeadLetters int
+	}{DeadLetters: o.DeadLetters}
+	for _, s := range rows {
+		v := sensorView{SensorRow: s}
+		if v.Runs, err = k.store.Boots(r.Context(), s.ID); err != nil {
+			return err
+		}
+		v.Runs = v.Runs[:min(len(v.Runs), 10)]
+		body.Sensors = append(body.Sensors, v)
+	}
+	return k.show(w, r, http.StatusOK, "sensors", page{Title: "Sensors", Nav: "sensors", Live: true, Body: body})
+}
+
+// refusedRecords shows the records that could not be accepted.
+func (k *Console) refusedRecords(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	list, err := k.store.DeadLetters(r.Context(), store.Page{Cursor: q.Get("cursor"), Limit: 50})
+	if err != nil {
+		return err
+	}
+	type letter struct {
+		store.DeadLetter
+		Key, Value string
+	}
+	body := struct {
+		Letters     []letter
+		Next, First verbatim
+	}{Next: next(q, "/refused", list.Next), First: first(q, "/refused")}
+	for _, d := range list.Letters {
+		body.Letters = append(body.Letters, letter{DeadLetter: d, Key: string(d.Key), Value: string(d.Value)})
+	}
+	return k.show(w, r, http.StatusOK, "refused", page{Title: "Refused records", Nav: "sensors", Body: body})
+}
