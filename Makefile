@@ -35,5 +35,13 @@ assets: ## make the embedded data files anew from their public sources
 stories: ## make the story captures anew (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
+.PHONY: collector demo
+
+collector: ## build the static program bin/stillwatch-collector
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
+
+demo: build collector ## show everything at once in the browser (ONCE=1: check that every alert arrives, and end)
+	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
+
 clean: ## remove what was built and the cached traces
 	rm -rf bin .cache

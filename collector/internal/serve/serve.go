@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package serve joins the parts of the collector: the broker where it is embedded, the consumer, the store, the console with
+// the API, and the listener for health and metrics.
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"stillwatch/collector/internal/auth"
+	"stillwatch/collector/internal/broker"
+	"stillwatch/collector/internal/config"
+	"stillwatch/collector/internal/console"
+	"stillwatch/collector/internal/consume"
+	"stillwatch/collector/internal/queue"
+	"stillwatch/collector/internal/store"
+)
+
+// Server is the running collector.
+type Server struct {
+	config   config.Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+
+	broker   *broker.Broker // nil: not embedded
+	link     *queue.Link
+	store    *store.SQLite
+	auth     *auth.Auth
+	console  *console.Console
+	consumer *consume.Consumer
+	lag      *consume.Lag
+
+	web, health net.Listener // health may be nil
+}
+
+// New opens and starts what Run needs, so that what is wrong is known before anything is served. Close ends it if Run is
+// never called.
+func New(ctx context.Context, c config.Config, version string, log *zap.Logger) (*Server, error) {
+	s := &Server{config: c, log: log, registry: newRegistry(version)}
+	for _, step := range []func(context.Context) error{s.openStore, s.openQueue, s.openListeners} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	s.auth = auth.New(auth.Config{Store: s.store, Secure: c.TLS.Cert != "", Log: log})
+	var err error
+	s.console, err = console.New(console.Config{Store: s.store, Auth: s.auth, Version: version, Log: log,
+		Public: map[string]http.Handler{"GET /healthz": http.HandlerFunc(healthz)}})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	metrics := consume.NewMetrics(s.registry)
+	s.registry.MustRegister(missing(s.store), ready(s.Trouble))
+	letters := &consume.Topic{Client: s.link.Client("stillwatch-collector-letters"), Name: queue.DeadLetterTopic}
+	s.consumer = consume.New(consume.Config{Log: log}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, letters, metrics)
+	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: metrics}
+	return s, nil
+}
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	s.store, err = store.Open(ctx, s.config.Database)
+	return err
+}
+
+func (s *Server) openQueue(ctx context.Context) error {
+	if s.config.Broker == nil {
+		l, err := Link(s.config.Kafka)
+		s.link = l
+		return err
+	}
+	b, err := broker.Start(broker.Config{Dir: s.config.Broker.Dir, Port: s.config.Broker.Port, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.broker = b
+	if s.link, err = queue.New(queue.Settings{Brokers: []string{b.Addr()}}); err != nil {
+		return err
+	}
+	_, err = s.link.Init(ctx, EmbeddedPlan())
+	return err
+}
+
+// EmbeddedPlan is what the embedded broker's topics are made with: one broker, and partitions enough for what one database
+// takes.
+func EmbeddedPlan() queue.Plan { return queue.Plan{Partitions: 4, Replicas: 1} }
+
+// Link gives the way to the brokers of a configuration.
+func Link(k config.Kafka) (*queue.Link, error) {
+	q := queue.Settings{Brokers: k.Brokers}
+	if t := k.TLS; t != nil {
+		q.TLS = queue.TLS{On: true, CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
+	}
+	if k.SASL != nil {
+		password, err := k.SASL.Password()
+		if err != nil {
+			return nil, err
+		}
+		q.SASL = queue.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: password}
+	}
+	return queue.New(q)
+}
+
+func (s *Server) openListeners(context.Context) (err error) {
+	if s.web, err = net.Listen("tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	if s.config.TLS.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(s.config.TLS.Cert, s.config.TLS.Key)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		s.web = tls.NewListener(s.web, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	if s.config.Health != "" {
+		if s.health, err = net.Listen("tcp", s.config.Health); err != nil {
+			return fmt.Errorf("health: %w", err)
+		}
+	}
+	return nil
+}
+
+// URL gives the address of the console.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.config.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.web.Addr().String()
+}
+
+// HealthURL gives the address of health and metrics, "" when there is none.
+func (s *Server) HealthURL() string {
+	if s.health == nil {
+		return ""
+	}
+	return "http://" + s.health.Addr().String()
+}
+
+// Brokers gives the addresses of the brokers.
+func (s *Server) Brokers() []string { return s.link.Brokers() }
+
+// Store gives what is kept.
+func (s *Server) Store() store.Store { return s.store }
+
+// Auth gives the door.
+func (s *Server) Auth() *auth.Auth { return s.auth }
+
+// Trouble tells why the collector is not ready; none when it is.
+func (s *Server) Trouble() []string {
+	var all []string
+	if t := s.consumer.Trouble(); t != "" {
+		all = append(all, t)
+	}
+	if _, t := s.lag.Now(); t != "" {
+		all = append(all, t)
+	}
+	return all
+}
+
+// shutdownTime is how long open requests may take after the end was asked for. With the time that the consumer gives a batch in
+// hand it makes the time within which the collector stops: 20 s.
+const shutdownTime = 5 * time.Second
+
+// Run serves until ctx is done or a part fails. Then requests are finished, the batch in hand is stored and committed, and
+// all is closed.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.consumer.Run(ctx) })
+	g.Go(func() error { return s.lag.Run(ctx) })
+	g.Go(func() error { return s.expire(ctx) })
+	g.Go(func() error { return serve(ctx, s.web, s.console, s.console.Close) })
+	if s.health != nil {
+		g.Go(func() error { return serve(ctx, s.health, s.healthHandler(), func() {}) })
+	}
+	s.log.Info("collector serves", zap.String("console", s.URL()), zap.String("health", s.HealthURL()), zap.Strings("brokers", s.Brokers()),
+		zap.String("group", s.config.Kafka.Group), zap.String("database", s.config.Database))
+	err := g.Wait()
+	s.log.Info("collector stops", zap.Error(err))
+	return errors.Join(err, s.Close())
+}
+
+// serve answers requests until ctx is done; before is called then, to end what does not end by itself.
+func serve(ctx context.Context, l net.Listener, h http.Handler, before func()) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		before()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		stopped <- errors.Join(server.Shutdown(grace), server.Close())
+	})
+	err := server.Serve(l)
+	if stop() { // it failed by itself
+		return err
+	}
+	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// expire forgets sessions that have ended.
+func (s *Server) expire(ctx context.Context) error {
+	ticker := time.NewTicker(10 * time.Minute)
+	defer ticker.Stop()
+	for {
+		if err := s.store.DeleteExpired(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.Warn("ended sessions are not removed", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Close gives back what New took.
+func (s *Server) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.web, s.health} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.broker != nil {
+		s.broker.Close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"stillwatch/collector/internal/config"
+	"stillwatch/collector/internal/serve"
+)
+
+type serveCmd struct {
+	Config         string   `help:"Configuration of the collector (YAML). Without it, the flags below say everything." placeholder:"FILE" type:"path"`
+	EmbeddedBroker bool     `help:"Run the embedded broker on 127.0.0.1:9092, with its records beside the database."`
+	Brokers        []string `help:"Brokers of Kafka." placeholder:"HOST:PORT"`
+	Database       string   `help:"Database file." placeholder:"FILE" type:"path"`
+	Listen         string   `help:"Address of console and API on the loopback interface; another one needs TLS and so a configuration." placeholder:"HOST:PORT"`
+	LogLevel       string   `help:"Least level of the log on standard error: ${enum}." enum:",debug,info,warn,error" default:"" placeholder:"LEVEL"`
+}
+
+// Run serves until a signal comes.
+func (c *serveCmd) Run(ctx context.Context) error {
+	settings, err := c.settings()
+	if err != nil {
+		return usageError{err}
+	}
+	log, err := newLogger(settings.LogLevel)
+	if err != nil {
+		return err
+	}
+	v, _ := build()
+	s, err := serve.New(ctx, settings, v, log)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+func (c *serveCmd) settings() (config.Config, error) {
+	s := config.Default()
+	if c.Config != "" {
+		if c.EmbeddedBroker || len(c.Brokers) > 0 || c.Database != "" || c.Listen != "" {
+			return s, errors.New("--config says everything: write brokers, database and listen there")
+		}
+		var err error
+		if s, err = config.Load(c.Config); err != nil {
+			return s, err
+		}
+	}
+	if c.Database != "" {
+		s.Database = c.Database
+	}
+	if c.Listen != "" {
+		s.Listen = c.Listen
+	}
+	if c.LogLevel != "" {
+		s.LogLevel = c.LogLevel
+	}
+	s.Kafka.Brokers = append(s.Kafka.Brokers, c.Brokers...)
+	if c.EmbeddedBroker {
+		s.Broker = &config.Broker{Dir: filepath.Join(filepath.Dir(s.Database), "broker")}
+	}
+	return s, s.Check()
+}
