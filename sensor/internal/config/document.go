@@ -57,6 +57,9 @@ func (d *document) line(n int) string {
 	if n < 1 || n > len(d.lines) || len(d.lines[n-1]) > 200 {
 		return ""
 	}
+	if bytes.Contains(d.lines[n-1], []byte("password:")) {
+		return "" // refused, but it may hold a secret, and this goes to a log
+	}
 	return strings.TrimRight(strings.ToValidUTF8(string(d.lines[n-1]), "."), " \r")
 }
 

@@ -28,6 +28,7 @@ func (c *Config) readPublish(m *mapping) {
 	p := &Publish{}
 	k := m.mapping("kafka")
 	if k == nil {
+		m.find("spool")
 		m.failKey("kafka", `"kafka" is missing: name the brokers`)
 		m.done()
 		return

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"stillwatch/schemas"
+	"stillwatch/scripts/kafka/cluster"
+	"stillwatch/scripts/kafka/kafkatest"
+)
+
+// deliveries is how many alerts each of these tests sends.
+const deliveries = 10_000
+
+// numberedAlert gives an alert whose id says which it is.
+func numberedAlert(i int) *schemas.Alert {
+	f := fullAlert{sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}
+	a := f.next(uint64(i)+1, time.Unix(1_700_000_000, int64(i)))
+	a.ID = numberedID(i)
+	a.Device.Key = fmt.Sprintf("ip:10.20.10.%d@hq", i%200)
+	a.Severity = []string{"low", "medium", "high", "critical"}[i%4]
+	return a
+}
+
+// numberedID gives an id of 26 letters in the alphabet of base32.
+func numberedID(i int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	id := []byte(strings.Repeat("a", 26))
+	for at := 25; i > 0; at, i = at-1, i/32 {
+		id[at] = letters[i%32]
+	}
+	return string(id)
+}
+
+func publisher(t testing.TB, dir string, brokers string) *Publisher {
+	t.Helper()
+	p, err := NewPublisher(PublisherConfig{Dir: dir, Kafka: KafkaConfig{Brokers: strings.Split(brokers, ","), Timeout: 5 * time.Second},
+		Sensor: schemas.AlertSensor{ID: "hq-span-1"}}, NewStamp(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func send(t testing.TB, p *Publisher, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		a := numberedAlert(i)
+		p.stamp.Alert(a)
+		if err := p.Alert(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// arrived holds what Kafka has against what was sent: every alert at least once, and nothing else. It tells how many came again.
+func arrived(t *testing.T, c *cluster.Cluster, partitions int) {
+	t.Helper()
+	missing := map[string]bool{}
+	for i := range deliveries {
+		missing[numberedID(i)+".1"] = true
+	}
+	seen, again := map[string]bool{}, 0
+	for _, m := range consume(t, c, schemas.AlertTopic, partitions, deliveries) {
+		id := ""
+		for _, h := range m.Headers {
+			if h.Key == "ce_id" {
+				id = string(h.Value)
+			}
+		}
+		if !missing[id] && !seen[id] {
+			t.Fatalf("%q was never sent", id)
+		}
+		if seen[id] {
+			again++
+		}
+		seen[id] = true
+		delete(missing, id)
+	}
+	if len(missing) > 0 || len(seen) != deliveries {
+		t.Errorf("%d of %d alerts did not arrive", len(missing), deliveries)
+	}
+	t.Logf("%d alerts arrived, %d of them more than once", len(seen), again)
+}
+
+func delivered(t *testing.T, p *Publisher) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if err := p.Wait(ctx, 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAlertsAreValid(t *testing.T) {
+	s := NewStamp(false)
+	for i := range 3 {
+		a := numberedAlert(i)
+		s.Alert(a)
+		line, err := schemas.AppendAlert(nil, a)
+		if err == nil {
+			err = schemas.Validate(schemas.KindAlert, line)
+		}
+		if err != nil {
+			t.Errorf("%v\n%s", err, line)
+		}
+	}
+}
+
+func TestDeliveryWhileTheBrokerIsAway(t *testing.T) {
+	c := kafkatest.Start(t, cluster.Options{})
+	kafkatest.Topic(t, c, schemas.AlertTopic, 4, nil)
+	p := publisher(t, t.TempDir(), c.Brokers(cluster.Plaintext))
+	send(t, p, 0, 4000)
+	waitFor(t, "some to arrive", func() bool { return p.Spool().Acked > 1000 })
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, p, 4000, 8000)
+	waitFor(t, "the trouble to be seen", func() bool { return len(p.Ready()) > 0 })
+	if s := p.Spool(); s.Records < 4000 || p.spool.Sync() != nil {
+		t.Errorf("the broker is away, and %d records are kept", s.Records)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := c.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	send(t, p, 8000, deliveries)
+	delivered(t, p)
+	if len(p.Ready()) > 0 {
+		t.Errorf("all is well, and yet: %v", p.Ready())
+	}
+	arrived(t, c, 4)
+}
+
+// childEnv makes TestSensorIsKilled the program that is killed: "folder brokers first last".
+const childEnv = "STILLWATCH_TEST_PUBLISH"
+
+func TestSensorIsKilled(t *testing.T) {
+	if args := strings.Fields(os.Getenv(childEnv)); len(args) == 4 {
+		child(t, args)
+		return
+	}
+	c := kafkatest.Start(t, cluster.Options{})
+	kafkatest.Topic(t, c, schemas.AlertTopic, 4, nil)
+	dir := filepath.Join(t.TempDir(), "spool")
+	at := 0
+	for round := 0; at < deliveries; round++ {
+		kill := 3000 * (round + 1)
+		at = runChild(t, dir, c.Brokers(cluster.Plaintext), at, kill)
+		t.Logf("round %d: %d are raised", round, at)
+	}
+	p := publisher(t, dir, c.Brokers(cluster.Plaintext))
+	delivered(t, p)
+	arrived(t, c, 4)
+}
+
+// runChild sends alerts from a process of its own, which is killed once so many are raised. It gives how many are.
+func runChild(t *testing.T, dir, brokers string, from, kill int) int {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSensorIsKilled$")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d %d", childEnv, dir, brokers, from, deliveries))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	raised := from
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if n, ok := strings.CutPrefix(lines.Text(), "raised "); ok {
+			if raised, err = strconv.Atoi(n); err != nil {
+				t.Fatal(err)
+			}
+			if raised >= kill {
+				_ = cmd.Process.Kill()
+			}
+		}
+	}
+	_ = cmd.Wait() // killed, or done
+	if raised == from {
+		t.Fatal("nothing was raised")
+	}
+	return raised
+}
+
+// child raises alerts and says how many are on disk. It ends without a word to the spool or the broker.
+func child(t *testing.T, args []string) {
+	from, _ := strconv.Atoi(args[2])
+	to, _ := strconv.Atoi(args[3])
+	p := publisher(t, args[0], args[1])
+	for at := from; at < to; at += 100 {
+		send(t, p, at, at+100)
+		if err := p.spool.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("raised", at+100)
+	}
+	os.Exit(0)
+}
+
+func TestLeaderIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three brokers: left out by -short")
+	}
+	c := kafkatest.Start(t, cluster.Options{Brokers: 3})
+	kafkatest.Topic(t, c, schemas.AlertTopic, 3, map[string]string{"min.insync.replicas": "2"})
+	kafkatest.Topic(t, c, "all-three", 1, map[string]string{"min.insync.replicas": "3"})
+	p := publisher(t, t.TempDir(), c.Brokers(cluster.Plaintext))
+	send(t, p, 0, 4000)
+	waitFor(t, "some to arrive", func() bool { return p.Spool().Acked > 500 })
+	leaders, err := c.Leaders(t.Context(), schemas.AlertTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Nodes[leaders[0]-1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, p, 4000, deliveries)
+	delivered(t, p)
+	arrived(t, c, 3)
+	s := openSpool(t, t.TempDir(), SpoolOptions{})
+	if _, err := s.Append(Record{Topic: "all-three", Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	d := startDrain(t, s, plainConfig(c))
+	waitFor(t, "too few replicas to be seen", func() bool { return d.Stats().Errors[CauseReplicas] > 0 })
+	if err := d.Stats().Fault; err == nil || !strings.Contains(err.Error(), "fewer replicas in sync than its min.insync.replicas") {
+		t.Errorf("gave %v", err)
+	}
+}
