@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestGuessing: who guesses waits longer each time; the right password does not help while the wait lasts, and helps after.
+func TestGuessing(t *testing.T) {
+	r := newRig(t, false)
+	ctx := t.Context()
+	var waits []time.Duration
+	for range 9 {
+		_, err := r.SignIn(ctx, "ann", "wrong password", "192.0.2.1")
+		var soon *TooSoonError
+		if errors.As(err, &soon) {
+			waits = append(waits, soon.After)
+			if _, err := r.SignIn(ctx, "ann", password, "192.0.2.77"); !errors.As(err, &soon) {
+				t.Fatalf("the right password from elsewhere: %v", err)
+			}
+			r.clock = r.clock.Add(soon.After)
+			_, err = r.SignIn(ctx, "ann", "wrong password", "192.0.2.1")
+		}
+		if !errors.Is(err, ErrRefused) {
+			t.Fatalf("wrong password: %v", err)
+		}
+	}
+	if got := fmt.Sprint(waits); got != "[1s 2s 4s 8s 16s 30s]" {
+		t.Errorf("waits %s", got)
+	}
+	r.clock = r.clock.Add(30 * time.Second)
+	if _, err := r.SignIn(ctx, "ann", password, "192.0.2.1"); err != nil {
+		t.Errorf("the right password after the wait: %v", err)
+	}
+}
+
+// TestGuessingManyNames: one source that tries many names, known or not, is slowed too; others are not.
+func TestGuessingManyNames(t *testing.T) {
+	r := newRig(t, false)
+	blocked := 0
+	for i := range 30 {
+		_, err := r.SignIn(t.Context(), fmt.Sprintf("user-%d", i), "wrong password", fmt.Sprintf("2001:db8::%x", i))
+		var soon *TooSoonError
+		if errors.As(err, &soon) {
+			blocked++
+		}
+	}
+	if blocked != 20 {
+		t.Errorf("%d of 30 were slowed, want 20", blocked)
+	}
+	if _, err := r.SignIn(t.Context(), "ann", password, "192.0.2.1"); err != nil {
+		t.Errorf("from elsewhere: %v", err)
+	}
+}
+
+// TestGuessingAtOnce: attempts that come at the same moment are counted before their passwords are looked at.
+func TestGuessingAtOnce(t *testing.T) {
+	g, now := newGuesses(), time.Unix(1e9, 0)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	let := 0
+	for range 50 {
+		wg.Go(func() {
+			if g.begin("ann", "192.0.2.1", now) == nil {
+				mu.Lock()
+				let++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if let != nameBrake.Free {
+		t.Errorf("%d of 50 were let through, want %d", let, nameBrake.Free)
+	}
+}
+
+// TestGuessTableIsBounded: a million names change a table of ten thousand.
+func TestGuessTableIsBounded(t *testing.T) {
+	g, now := newGuesses(), time.Unix(1e9, 0)
+	for i := range maxTracked + 500 {
+		now = now.Add(time.Millisecond)
+		_ = g.begin(strings.Repeat("x", 200)[:i%100]+fmt.Sprint(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
+	}
+	if n := len(g.by); n > maxTracked+1 {
+		t.Errorf("%d entries", n)
+	}
+	_ = g.begin("late", "192.0.2.1", now.Add(2*forgetAfter))
+	if n := len(g.by); n > 10 {
+		t.Errorf("%d entries after a long time", n)
+	}
+}
