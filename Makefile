@@ -29,6 +29,10 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table in Markdown
 	@scripts/bench $(RUNS)
 
+.PHONY: bench-publish
+bench-publish: ## spool and drain to real Kafka, three times each (needs Java and Maven)
+	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
+
 assets: ## make the embedded data files anew from their public sources
 	@scripts/assets/build
 

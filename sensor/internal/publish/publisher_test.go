@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+)
+
+// nowhere is a publisher whose broker does not exist.
+func nowhere(t *testing.T, o SpoolOptions) *Publisher {
+	t.Helper()
+	p, err := NewPublisher(PublisherConfig{Dir: t.TempDir(), Spool: o, Kafka: KafkaConfig{Brokers: []string{closedPort(t)}},
+		Sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}, NewStamp(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// TestFullSpoolRaisesAnAlert fills a small spool while no broker is there, and reads it.
+func TestFullSpoolRaisesAnAlert(t *testing.T) {
+	p := nowhere(t, SpoolOptions{MaxBytes: 256 << 10})
+	p.cancel() // the test reads the spool itself
+	<-p.done
+	for i := range 600 {
+		a := numberedAlert(i)
+		a.Severity = "low"
+		p.stamp.Alert(a)
+		if err := p.Alert(a); err != nil {
+			t.Fatal(err)
+		}
+		if i%50 == 0 {
+			if err := p.spool.Sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openSpool(t, p.spool.dir, SpoolOptions{})
+	found := 0
+	for _, v := range drain(t, s) {
+		if err := schemas.Validate(schemas.KindAlert, []byte(v)); err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(v, numberedID(1)[:20]) || !strings.Contains(v, `"S01"`) {
+			continue
+		}
+		found++
+		if !strings.Contains(v, `"severity":"critical"`) || !strings.Contains(v, "were given up") {
+			t.Error(v)
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d alerts about the full spool, want 1", found)
+	}
+}
+
+func TestFullAlertIsRevisedEachMinute(t *testing.T) {
+	f := fullAlert{sensor: schemas.AlertSensor{ID: "s"}}
+	start := time.Unix(1_700_000_000, 0)
+	id := ""
+	for _, c := range []struct {
+		dropped  uint64
+		after    time.Duration
+		revision int // 0: none
+	}{{0, 0, 0}, {5, time.Second, 1}, {6, 2 * time.Second, 0}, {9, 62 * time.Second, 2}, {9, time.Hour, 0}, {10, time.Hour, 3}} {
+		a := f.next(c.dropped, start.Add(c.after))
+		if (a == nil) != (c.revision == 0) || a != nil && (a.Revision != c.revision || id != "" && a.ID != id) {
+			t.Errorf("%d dropped after %s: %+v, want revision %d", c.dropped, c.after, a, c.revision)
+		}
+		if a != nil {
+			id = a.ID
+		}
+	}
+}
+
+func TestWaitGivesUpAndSaysWhy(t *testing.T) {
+	p := nowhere(t, SpoolOptions{})
+	send(t, p, 0, 3)
+	err := p.Wait(t.Context(), 300*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "3 records are not delivered and stay in the spool") || !strings.Contains(err.Error(), "nobody listens there") {
+		t.Errorf("gave %v", err)
+	}
+	if r := p.Ready(); len(r) != 1 {
+		t.Errorf("ready says %q", r)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Device(&schemas.Device{Schema: schemas.DeviceSchema, Key: "k"}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestRecordTheSpoolCannotHoldGoesAside(t *testing.T) {
+	p := nowhere(t, SpoolOptions{})
+	a := numberedAlert(1)
+	a.Device.Key = strings.Repeat("k", 1<<17)
+	if err := p.Alert(a); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.Drain().Poison; n != 1 || p.Spool().Records != 0 {
+		t.Errorf("%d poison, %d in the spool", n, p.Spool().Records)
+	}
+	if side := string(slurp(t, filepath.Join(p.spool.dir, "poison.jsonl"))); !strings.Contains(side, "does not fit the spool") {
+		t.Errorf("%.200s", side)
+	}
+}
+
+// TestPageListsTheMetrics holds docs/metrics.md and the code to each other.
+func TestPageListsTheMetrics(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[prometheus.ValueType]string{prometheus.CounterValue: "counter", prometheus.GaugeValue: "gauge"}
+	var want, got []string
+	for _, m := range metricList() {
+		label := ""
+		if m.label != "" {
+			label = "`" + m.label + "`"
+		}
+		want = append(want, fmt.Sprintf("| `%s%s` | %s | %s | %s |", metricPrefix, m.name, kinds[m.kind], label, m.help))
+	}
+	want = append(want, "| `"+metricPrefix+"spool_fsync_seconds` | histogram |  | Seconds that writing a group of records to disk took in fsync. |")
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "| `"+metricPrefix) {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the page has\n%s\nthe program\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var causes []string
+	for _, c := range Causes() {
+		causes = append(causes, "`"+string(c)+"`")
+	}
+	if row := "| `cause` | " + strings.Join(causes, " ") + " |"; !strings.Contains(string(b), row) {
+		t.Errorf("the page lacks\n%s", row)
+	}
+}
+
+// TestEveryMetricIsGiven proves that nothing is declared and then never set.
+func TestEveryMetricIsGiven(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	p := nowhere(t, SpoolOptions{})
+	send(t, p, 0, 10)
+	if err := p.spool.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	reg.MustRegister(p)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		m := f.GetMetric()[0]
+		values[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+	}
+	for _, m := range metricList() {
+		if _, ok := values[metricPrefix+m.name]; !ok {
+			t.Errorf("%s is not given", m.name)
+		}
+	}
+	if values[metricPrefix+"spool_records"] != 10 || values[metricPrefix+"spool_raised_total"] != 10 || values[metricPrefix+"spool_bytes"] == 0 ||
+		values[metricPrefix+"spool_fsync_seconds"] == 0 || len(values) != len(metricList())+1 {
+		t.Errorf("%v", values)
+	}
+}
