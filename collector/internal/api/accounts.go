@@ -89,7 +89,7 @@ func (a *API) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	return out, nil
 }
 
-func (a *API) auditTrail(ctx context.Context, in *paging) (*auditOutput, error) {
+func (a *API) auditTrail(ctx context.Context, in *Paging) (*auditOutput, error) {
 	l, err := a.store.Audit(ctx, in.page(""))
 	if err != nil {
 		return nil, a.problem(err)

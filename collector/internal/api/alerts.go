@@ -12,13 +12,13 @@ import (
 	"stillwatch/schemas"
 )
 
-// paging is what every list takes.
-type paging struct {
+// Paging is what every list takes. It is exported, as all parts of inputs are: huma does not see embedded fields else.
+type Paging struct {
 	Cursor string `query:"cursor" maxLength:"1024" doc:"next of the part before; empty for the first part"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
 }
 
-func (p paging) page(order string) store.Page {
+func (p Paging) page(order string) store.Page {
 	o := store.Order(order)
 	if order == "newest" {
 		o = store.Newest
@@ -26,8 +26,8 @@ func (p paging) page(order string) store.Page {
 	return store.Page{Cursor: p.Cursor, Limit: p.Limit, Order: o}
 }
 
-// alertQuery is the filter of alerts.
-type alertQuery struct {
+// AlertQuery is the filter of alerts.
+type AlertQuery struct {
 	Severity    []string  `query:"severity" enum:"informational,low,medium,high,critical" doc:"any of these"`
 	Rule        []string  `query:"rule" maxItems:"50" doc:"any of these rule ids (D01) or kinds (unexpected_outbound)"`
 	Device      string    `query:"device" maxLength:"512" doc:"device key"`
@@ -45,7 +45,7 @@ type alertQuery struct {
 	Q           string    `query:"q" maxLength:"512" doc:"words that all occur; the last may be a beginning"`
 }
 
-func (q alertQuery) filter() store.AlertFilter {
+func (q AlertQuery) filter() store.AlertFilter {
 	f := store.AlertFilter{
 		Severity: q.Severity, Rule: q.Rule, Device: q.Device, Peer: q.Peer, IP: q.IP, MAC: q.MAC, CommunityID: q.CommunityID,
 		Incident: q.Incident, Sensor: q.Sensor, State: q.State, From: since(q.From), To: since(q.To), MinRisk: q.MinRisk, Text: q.Q,
@@ -87,8 +87,8 @@ func items(rows []store.AlertRow) []alertItem {
 }
 
 type alertsInput struct {
-	paging
-	alertQuery
+	Paging
+	AlertQuery
 	Order string `query:"order" enum:"newest,oldest,risk" default:"newest"`
 }
 

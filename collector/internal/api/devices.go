@@ -39,7 +39,7 @@ func deviceOf(r store.DeviceRow) (deviceItem, error) {
 }
 
 type devicesInput struct {
-	paging
+	Paging
 	Role   []string `query:"role" maxItems:"20" doc:"any of these"`
 	Expect []string `query:"expect" enum:"silent,server_only,allowlist,normal" doc:"any of these"`
 	Alerts bool     `query:"alerts" doc:"only those with an open alert"`
@@ -54,14 +54,15 @@ type devicesOutput struct {
 	}
 }
 
-type keyInput struct {
+// KeyInput names a device.
+type KeyInput struct {
 	Key string `path:"key" maxLength:"1024"`
 }
 
 type deviceOutput struct{ Body deviceItem }
 
 type hoursInput struct {
-	keyInput
+	KeyInput
 	From time.Time `query:"from" doc:"default: seven days before to"`
 	To   time.Time `query:"to" doc:"default: the hour after the device was last seen"`
 }
@@ -102,7 +103,7 @@ func (a *API) devices(ctx context.Context, in *devicesInput) (*devicesOutput, er
 	return out, nil
 }
 
-func (a *API) device(ctx context.Context, in *keyInput) (*deviceOutput, error) {
+func (a *API) device(ctx context.Context, in *KeyInput) (*deviceOutput, error) {
 	row, err := a.store.Device(ctx, in.Key)
 	if err != nil {
 		return nil, a.problem(err)

@@ -12,7 +12,8 @@ import (
 	"stillwatch/schemas"
 )
 
-type incidentItem struct {
+// IncidentItem is the sum of the alerts of one story.
+type IncidentItem struct {
 	ID        string       `json:"id"`
 	State     string       `json:"state" enum:"open,closed"`
 	Severity  string       `json:"severity" doc:"the highest of its alerts"`
@@ -28,8 +29,8 @@ type incidentItem struct {
 	Change    int64        `json:"change"`
 }
 
-func incidentOf(r store.IncidentRow) incidentItem {
-	return incidentItem{
+func incidentOf(r store.IncidentRow) IncidentItem {
+	return IncidentItem{
 		ID: r.ID, State: r.State, Severity: r.Severity, RiskScore: r.RiskScore, Title: r.Title, First: r.First, Last: r.Last,
 		Alerts: r.Alerts, Open: r.Open, Devices: list(r.Devices), Rules: list(r.Rules), Sensors: list(r.Sensors), Change: r.Change,
 	}
@@ -44,7 +45,7 @@ func list[T any](v []T) []T {
 }
 
 type incidentsInput struct {
-	paging
+	Paging
 	Severity []string  `query:"severity" enum:"informational,low,medium,high,critical" doc:"any of these"`
 	State    string    `query:"state" enum:"open,closed"`
 	Device   string    `query:"device" maxLength:"512" doc:"device key of any of its alerts"`
@@ -57,14 +58,14 @@ type incidentsInput struct {
 
 type incidentsOutput struct {
 	Body struct {
-		Incidents []incidentItem `json:"incidents" nullable:"false"`
+		Incidents []IncidentItem `json:"incidents" nullable:"false"`
 		Next      string         `json:"next,omitempty"`
 	}
 }
 
 type incidentOutput struct {
 	Body struct {
-		incidentItem
+		IncidentItem
 		Story []alertItem `json:"story" nullable:"false" doc:"its alerts, the oldest event first, at most 1000"`
 		Next  string      `json:"next,omitempty" doc:"cursor for /alerts?incident=…&order=oldest when there are more"`
 	}
@@ -84,7 +85,7 @@ func (a *API) incidents(ctx context.Context, in *incidentsInput) (*incidentsOutp
 		return nil, a.problem(err)
 	}
 	out := &incidentsOutput{}
-	out.Body.Next, out.Body.Incidents = l.Next, make([]incidentItem, len(l.Incidents))
+	out.Body.Next, out.Body.Incidents = l.Next, make([]IncidentItem, len(l.Incidents))
 	for i, r := range l.Incidents {
 		out.Body.Incidents[i] = incidentOf(r)
 	}
@@ -101,6 +102,6 @@ func (a *API) incident(ctx context.Context, in *idInput) (*incidentOutput, error
 		return nil, a.problem(err)
 	}
 	out := &incidentOutput{}
-	out.Body.incidentItem, out.Body.Story, out.Body.Next = incidentOf(row), items(story.Alerts), story.Next
+	out.Body.IncidentItem, out.Body.Story, out.Body.Next = incidentOf(row), items(story.Alerts), story.Next
 	return out, nil
 }

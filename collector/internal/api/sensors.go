@@ -156,7 +156,7 @@ func (a *API) boots(ctx context.Context, in *sensorInput) (*bootsOutput, error) 
 	return out, nil
 }
 
-func (a *API) deadLetters(ctx context.Context, in *paging) (*deadOutput, error) {
+func (a *API) deadLetters(ctx context.Context, in *Paging) (*deadOutput, error) {
 	l, err := a.store.DeadLetters(ctx, in.page(""))
 	if err != nil {
 		return nil, a.problem(err)
