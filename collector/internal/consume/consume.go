@@ -76,6 +76,9 @@ func (c *Consumer) Trouble() string {
 	return c.trouble
 }
 
+// Close leaves the group, where Run was never called; Run does it by itself.
+func (c *Consumer) Close() error { return c.reader.Close() }
+
 func (c *Consumer) setTrouble(s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -178,9 +178,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.consumer.Run(ctx) })
 	g.Go(func() error { return s.lag.Run(ctx) })
 	g.Go(func() error { return s.expire(ctx) })
-	g.Go(func() error { return serve(ctx, s.web, s.console, s.console.Close) })
+	g.Go(func() error { return s.serve(ctx, s.web, s.console, s.console.Close) })
 	if s.health != nil {
-		g.Go(func() error { return serve(ctx, s.health, s.healthHandler(), func() {}) })
+		g.Go(func() error { return s.serve(ctx, s.health, s.healthHandler(), func() {}) })
 	}
 	s.log.Info("collector serves", zap.String("console", s.URL()), zap.String("health", s.HealthURL()), zap.Strings("brokers", s.Brokers()),
 		zap.String("group", s.config.Kafka.Group), zap.String("database", s.config.Database))
@@ -190,8 +190,12 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // serve answers requests until ctx is done; before is called then, to end what does not end by itself.
-func serve(ctx context.Context, l net.Listener, h http.Handler, before func()) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, before func()) error {
+	quiet, err := zap.NewStdLogAt(s.log, zap.DebugLevel) // one line per bad connection would let anybody fill the log
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: quiet}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		before()
@@ -199,7 +203,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, before func()) e
 		defer cancel()
 		stopped <- errors.Join(server.Shutdown(grace), server.Close())
 	})
-	err := server.Serve(l)
+	err = server.Serve(l)
 	if stop() { // it failed by itself
 		return err
 	}
@@ -234,6 +238,9 @@ func (s *Server) Close() error {
 				errs = append(errs, err)
 			}
 		}
+	}
+	if s.consumer != nil {
+		errs = append(errs, s.consumer.Close())
 	}
 	if s.broker != nil {
 		s.broker.Close()

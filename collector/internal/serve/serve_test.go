@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"stillwatch/collector/internal/config"
+	"stillwatch/internal/testneed"
+)
+
+// certificate writes a certificate of its own for 127.0.0.1 and gives the paths and what trusts it.
+func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "EC PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AddCert(c)
+	return cert, key, pool
+}
+
+func settingsOf(t *testing.T) config.Config {
+	t.Helper()
+	c, dir := config.Default(), t.TempDir()
+	c.Listen, c.Health, c.Database = "127.0.0.1:0", "127.0.0.1:0", filepath.Join(dir, "c.db")
+	c.Broker = &config.Broker{Dir: filepath.Join(dir, "broker")}
+	return c
+}
+
+func TestServesOverTLSAndEnds(t *testing.T) {
+	c := settingsOf(t)
+	var pool *x509.CertPool
+	c.TLS.Cert, c.TLS.Key, pool = certificate(t)
+	s, err := New(context.Background(), c, "test", zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
+	res, err := client.Get(s.URL() + "/healthz")
+	if err != nil || res.StatusCode != http.StatusOK || res.TLS.Version < tls.VersionTLS12 || res.Header.Get("Strict-Transport-Security") == "" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	res.Body.Close()
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}}}
+	if _, err := old.Get(s.URL() + "/healthz"); err == nil {
+		t.Error("TLS 1.1 is served")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Get(s.URL() + "/healthz"); err == nil {
+		t.Error("it serves after its end")
+	}
+}
+
+func TestWhatCannotBeOpenedIsTold(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, c := range map[string]struct {
+		edit func(*config.Config)
+		want string
+	}{
+		"database in no folder": {func(c *config.Config) { c.Database = "/nowhere/at/all.db" }, "database"},
+		"database that is none": {func(c *config.Config) { c.Database = write(t, strings.Repeat("no database ", 1000)) }, "not a database"},
+		"port that is taken":    {func(c *config.Config) { c.Listen = taken.Addr().String() }, "in use"},
+		"health port taken":     {func(c *config.Config) { c.Health = taken.Addr().String() }, "health"},
+		"no certificate":        {func(c *config.Config) { c.TLS.Cert, c.TLS.Key = "/none", "/none" }, "tls: "},
+		"broker's folder":       {func(c *config.Config) { c.Broker.Dir = write(t, "a file") }, "broker"},
+		"no authority": {func(c *config.Config) {
+			c.Broker, c.Kafka.Brokers, c.Kafka.TLS = nil, []string{"k:1"}, &config.KafkaTLS{CA: write(t, "x")}
+		}, "no certificate in PEM"},
+		"no password": {func(c *config.Config) {
+			c.Broker, c.Kafka.Brokers, c.Kafka.SASL = nil, []string{"k:1"}, &config.SASL{Mechanism: "PLAIN", User: "u", PasswordFile: "/none"}
+		}, "password_file"},
+	} {
+		settings := settingsOf(t)
+		c.edit(&settings)
+		if _, err := New(context.Background(), settings, "test", zap.NewNop()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var describe = regexp.MustCompile(`fqName: "(stillwatch_[^"]*)", help: "([^"]*)".*variableLabels: \{([^}]*)\}`)
+
+// TestPageListsTheMetrics holds docs/metrics.md and the program to each other, both ways.
+func TestPageListsTheMetrics(t *testing.T) {
+	s, err := New(context.Background(), settingsOf(t), "test", zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	families, err := s.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := map[string]string{"stillwatch_collector_lag_records": "gauge", "stillwatch_collector_records_read_total": "counter"} // without values yet
+	for _, f := range families {
+		kind[f.GetName()] = strings.ToLower(f.GetType().String())
+	}
+	found := make(chan *prometheus.Desc, 1000)
+	s.registry.Describe(found)
+	close(found)
+	var want []string
+	for d := range found {
+		m := describe.FindStringSubmatch(d.String())
+		if m == nil {
+			continue // of the Go runtime or the process
+		}
+		labels := strings.ReplaceAll(m[3], ",", "` `")
+		if m[1] == "stillwatch_collector_build_info" {
+			labels = "version` `go_version"
+		}
+		if labels != "" {
+			labels = "`" + labels + "`"
+		}
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s | %s |", m[1], kind[m[1]], labels, m[2]))
+	}
+	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "| `stillwatch_collector_") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	slices.Sort(want)
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			t.Errorf("the page lacks\n%s", line)
+		}
+	}
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			t.Errorf("the page has, and the program has not\n%s", line)
+		}
+	}
+}
