@@ -48,6 +48,7 @@ type Console struct {
 	api     *api.API
 	pages   map[string]*template.Template
 	assets  *assets
+	totals  totals
 }
 
 // New gives a Console with all its routes.

@@ -7,6 +7,8 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
+	"time"
 
 	"stillwatch/collector/internal/store"
 )
@@ -37,9 +39,38 @@ type spokeRow struct {
 	Strip strip
 }
 
+// totals keeps the numbers of the overview, which are counted over the whole database, while nothing has changed: many open
+// pages cost one count.
+type totals struct {
+	mu   sync.Mutex
+	at   time.Time
+	last store.Overview
+}
+
+// totalsAge bounds how long numbers are kept: refused records change no change number.
+const totalsAge = 5 * time.Second
+
+func (t *totals) get(ctx context.Context, s store.Records) (store.Overview, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change, err := s.LastChange(ctx)
+	if err != nil {
+		return store.Overview{}, err
+	}
+	if change == t.last.LastChange && time.Since(t.at) < totalsAge {
+		return t.last, nil
+	}
+	o, err := s.Overview(ctx)
+	if err != nil {
+		return store.Overview{}, err
+	}
+	t.at, t.last = time.Now(), o
+	return o, nil
+}
+
 func (k *Console) overview(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	o, err := k.store.Overview(ctx)
+	o, err := k.totals.get(ctx, k.store)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (k *Console) sensors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o, err := k.store.Overview(r.Context())
+	o, err := k.totals.get(r.Context(), k.store)
 	if err != nil {
 		return err
 	}
