@@ -55,6 +55,11 @@ func replayPlain(t *testing.T, c *cluster.Cluster, capture, dir string) {
 		}
 		checkEnvelope(t, m)
 	}
+	signedIn := kcat(t, c.Brokers(cluster.SASLPlaintext), schemas.AlertTopic, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanisms=PLAIN",
+		"-X", "sasl.username=analyst", "-X", "sasl.password="+cluster.Password("analyst"))
+	if len(signedIn) != len(out) {
+		t.Errorf("kcat that signs in reads %d alerts, want %d", len(signedIn), len(out))
+	}
 	for _, m := range kcat(t, brokers, schemas.DeviceTopic) {
 		if err := schemas.Validate(schemas.KindDevice, []byte(m.value)); err != nil || m.headers["ce_type"] != "stillwatch.device" || m.headers["ce_subject"] != m.key {
 			t.Errorf("%v: %+v", err, m)
@@ -77,9 +82,10 @@ type message struct {
 }
 
 // kcat reads a topic as docs/kafka.md shows it.
-func kcat(t *testing.T, brokers, topic string) (all []message) {
+func kcat(t *testing.T, brokers, topic string, more ...string) (all []message) {
 	t.Helper()
-	out, err := exec.Command(testneed.Command(t, "kcat"), "-C", "-b", brokers, "-t", topic, "-o", "beginning", "-e", "-q", "-f", `%k %h %s\n`).CombinedOutput()
+	args := append([]string{"-C", "-b", brokers, "-t", topic, "-o", "beginning", "-e", "-q", "-f", `%k %h %s\n`}, more...)
+	out, err := exec.Command(testneed.Command(t, "kcat"), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("kcat: %v\n%s", err, out)
 	}
