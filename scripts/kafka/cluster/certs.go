@@ -92,3 +92,12 @@ func keyPEM(k *ecdsa.PrivateKey) ([]byte, error) {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
+
+// ForeignAuthority gives the certificate, in the form PEM, of an authority that has signed nothing of any cluster.
+func ForeignAuthority() ([]byte, error) {
+	_, ca, err := issue(template("another authority"), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return certPEM(ca), nil
+}
