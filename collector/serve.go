@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime/debug"
 
 	"stillwatch/collector/internal/config"
 	"stillwatch/collector/internal/serve"
@@ -30,6 +31,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(400) // little is kept in memory, and validating records makes much garbage
 	v, _ := build()
 	s, err := serve.New(ctx, settings, v, log)
 	if err != nil {

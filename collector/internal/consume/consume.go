@@ -93,17 +93,38 @@ func (c *Consumer) Run(ctx context.Context) error {
 	fetched := make(chan kafka.Message, c.config.Batch)
 	failed := make(chan error, 1)
 	go func() { failed <- c.fetch(ctx, fetched) }()
-	for {
-		batch := c.gather(ctx, fetched)
-		if len(batch) == 0 {
-			err := <-failed
-			return errors.Join(err, c.reader.Close())
+	ready := make(chan work, 1) // the next batch is validated while this one is stored
+	go c.prepare(ctx, fetched, ready)
+	var err error
+	for w := range ready {
+		if ctx.Err() != nil {
+			continue // not stored, not committed: it comes again
 		}
-		if err := c.handle(ctx, batch); err != nil {
+		if err = c.handle(ctx, w); err != nil {
 			cancel()
-			<-failed
-			return errors.Join(ignoreEnd(err), c.reader.Close())
 		}
+	}
+	return errors.Join(ignoreEnd(err), <-failed, c.reader.Close())
+}
+
+// work is a batch and what was read from it.
+type work struct {
+	batch   []kafka.Message
+	good    parsed
+	letters []letter
+}
+
+// prepare gathers and validates until there is nothing more.
+func (c *Consumer) prepare(ctx context.Context, in <-chan kafka.Message, out chan<- work) {
+	defer close(out)
+	for {
+		batch := c.gather(ctx, in)
+		if len(batch) == 0 {
+			return
+		}
+		w := work{batch: batch}
+		w.good, w.letters = parse(batch)
+		out <- w
 	}
 }
 
@@ -167,26 +188,25 @@ func (c *Consumer) gather(ctx context.Context, in <-chan kafka.Message) []kafka.
 const stopTime = 10 * time.Second
 
 // handle stores a batch and commits it. It returns only when both are done, or ctx has ended and stopTime is over.
-func (c *Consumer) handle(ctx context.Context, batch []kafka.Message) error {
+func (c *Consumer) handle(ctx context.Context, w work) error {
 	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopTime, cancel) })
 	defer stop()
 
-	b, letters := parse(batch)
 	began := time.Now()
-	if err := c.keep(grace, b, &letters); err != nil {
+	if err := c.keep(grace, w.good, &w.letters); err != nil {
 		return err
 	}
 	c.metrics.storeSeconds.Observe(time.Since(began).Seconds())
-	if err := c.send(grace, letters); err != nil {
+	if err := c.send(grace, w.letters); err != nil {
 		return err
 	}
-	c.metrics.read(batch)
-	if err := c.reader.CommitMessages(grace, batch...); err != nil {
+	c.metrics.read(w.batch)
+	if err := c.reader.CommitMessages(grace, w.batch...); err != nil {
 		// The partition may have changed hands: who has it now reads these again and finds them stored.
 		c.metrics.commitErrors.Inc()
-		c.config.Log.Warn("cannot commit: these records will be read again", zap.Int("records", len(batch)), zap.Error(err))
+		c.config.Log.Warn("cannot commit: these records will be read again", zap.Int("records", len(w.batch)), zap.Error(err))
 	}
 	return nil
 }

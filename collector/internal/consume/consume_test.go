@@ -24,6 +24,7 @@ import (
 type script struct {
 	mu        sync.Mutex
 	messages  []kafka.Message
+	total     int
 	committed []int64
 	drained   chan struct{} // closed when all was committed
 }
@@ -32,7 +33,7 @@ func newScript(messages ...kafka.Message) *script {
 	for i := range messages {
 		messages[i].Offset = int64(i)
 	}
-	return &script{messages: messages, drained: make(chan struct{})}
+	return &script{messages: messages, total: len(messages), drained: make(chan struct{})}
 }
 
 func (s *script) FetchMessage(ctx context.Context) (kafka.Message, error) {
@@ -54,12 +55,8 @@ func (s *script) CommitMessages(_ context.Context, ms ...kafka.Message) error {
 	for _, m := range ms {
 		s.committed = append(s.committed, m.Offset)
 	}
-	if len(s.messages) == 0 {
-		select {
-		case <-s.drained:
-		default:
-			close(s.drained)
-		}
+	if len(s.committed) == s.total {
+		close(s.drained)
 	}
 	return nil
 }

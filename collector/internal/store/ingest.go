@@ -17,6 +17,7 @@ type ingest struct {
 	now     int64 // wall clock, nanoseconds
 	change  int64
 	applied Applied
+	upsert  *sql.Stmt // of a device, once there was one
 }
 
 // Apply is described at Ingest.
