@@ -288,6 +288,8 @@ func TestEveryPage(t *testing.T) {
 		} {
 			tab.open(p.path)
 			tab.shot(p.name + "-" + theme)
+			tab.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("main").lastElementChild.scrollIntoView({block: "end"})`))
+			tab.shot(p.name + "-end-" + theme)
 			tab.axe(p.name + ", " + theme)
 		}
 		tab.do(chromedp.Click(chromedp.CSS("#theme")))
