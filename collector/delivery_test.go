@@ -57,6 +57,7 @@ func TestDelivery(t *testing.T) {
 		{"disk full for a while", (*delivery).full},
 		{"poison among the alerts", (*delivery).poison},
 		{"rebalance between two collectors", (*delivery).rebalance},
+		{"topics made after the start", (*delivery).late},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			d := &delivery{T: t, cluster: c, dir: t.TempDir()}
@@ -66,8 +67,8 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
-// topics makes the topics anew by the command that an operator uses.
-func (d *delivery) topics() {
+// remove deletes the topics of the case before.
+func (d *delivery) remove() {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -75,6 +76,17 @@ func (d *delivery) topics() {
 	if _, err := d.cluster.Client().DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: names}); err != nil {
 		d.Fatal(err)
 	}
+}
+
+// topics makes the topics anew by the command that an operator uses.
+func (d *delivery) topics() {
+	d.Helper()
+	d.remove()
+	d.make()
+}
+
+func (d *delivery) make() {
+	d.Helper()
 	file, _ := configure(d.T, d.dir, d.cluster.Brokers(cluster.Plaintext))
 	until(d.T, "the topics are made", func() bool {
 		out, err := command("topics", "init", "--config", file).CombinedOutput()
@@ -271,7 +283,18 @@ func (d *delivery) rebalance() {
 	b.stop()
 }
 
-func read(p *process) float64 {
-	res := p.metric("stillwatch_collector_store_seconds_count")
-	return res
+func read(p *process) float64 { return p.metric("stillwatch_collector_store_seconds_count") }
+
+func (d *delivery) late() {
+	d.remove()
+	p := d.begin()
+	until(d.T, "the collector says that a topic is missing", func() bool {
+		code, why := p.ready()
+		return code == 503 && strings.Contains(why, schemas.AlertTopic)
+	})
+	d.make()
+	d.fill(0, 1000)
+	d.finish(1000)
+	until(d.T, "it is ready", func() bool { code, _ := p.ready(); return code == 200 })
+	p.stop()
 }

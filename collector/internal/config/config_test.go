@@ -79,6 +79,14 @@ kafka:
 	}
 }
 
+func TestEmptyTLSIsTLS(t *testing.T) {
+	for _, src := range []string{"kafka: {brokers: ['k:1'], tls: {}}", "kafka:\n  brokers: [k:1]\n  tls: {} # with the authorities of the system\n"} {
+		if c, err := Parse("x", []byte(src)); err != nil || c.Kafka.TLS == nil {
+			t.Errorf("%+v, %v", c.Kafka, err)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c, err := Parse("x", []byte("embedded_broker: {dir: b}\n"))
 	if err != nil || c.Broker.Port != defaultBrokerPort || c.Listen != "127.0.0.1:8480" || c.Kafka.Group == "" {
