@@ -7,6 +7,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -144,12 +145,14 @@ type page struct {
 	Theme   string
 	Version string
 	Query   verbatim
+	After   int64 // change number from which on the page must be told of changes
 	Body    any
 }
 
 // show renders a page. It is rendered as a whole before anything is sent, so that a fault cannot send half of one.
 func (k *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, p page) error {
 	p.User, p.Version, p.Theme = auth.From(r.Context()), k.version, theme(r)
+	p.After, _ = r.Context().Value(changeKey{}).(int64)
 	p.Title, p.Body = Clean(p.Title), Clean(p.Body)
 	var b bytes.Buffer
 	if err := k.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
@@ -172,7 +175,7 @@ func theme(r *http.Request) string {
 // failing turns the error of a page into an answer.
 func (k *Console) failing(h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h(w, r)
+		err := k.since(w, r, h)
 		switch {
 		case err == nil, r.Context().Err() != nil:
 		case errors.Is(err, store.ErrNotFound):
@@ -186,6 +189,17 @@ func (k *Console) failing(h func(http.ResponseWriter, *http.Request) error) http
 			k.message(w, r, http.StatusInternalServerError, "The page failed; the collector's log says why.")
 		}
 	})
+}
+
+type changeKey struct{}
+
+// since notes the latest change before a page reads anything, so that what is stored meanwhile is told to the page later.
+func (k *Console) since(w http.ResponseWriter, r *http.Request, h func(http.ResponseWriter, *http.Request) error) error {
+	change, err := k.store.LastChange(r.Context())
+	if err != nil {
+		return err
+	}
+	return h(w, r.WithContext(context.WithValue(r.Context(), changeKey{}, change)))
 }
 
 func (k *Console) message(w http.ResponseWriter, r *http.Request, status int, text string) {

@@ -3,6 +3,7 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -66,5 +67,24 @@ func TestPagesOfNothing(t *testing.T) {
 		if got, body := b.fetch(t, c, path); got != want {
 			t.Errorf("GET %s: %d, want %d: %.200s", path, got, want, body)
 		}
+	}
+}
+
+// TestPagesSayWhereTheyStand: a page carries the number of the latest change that it surely shows, so that nothing that is
+// stored between the page and its event stream is missed.
+func TestPagesSayWhereTheyStand(t *testing.T) {
+	b := newBench(t)
+	c := b.as(t, auth.Viewer)
+	if body := b.get(t, c, "/alerts"); !strings.Contains(body, `data-after="0"`) {
+		t.Error("an empty database does not stand at 0")
+	}
+	s := replay(t, "S5")
+	b.apply(t, s.alerts, s.devices)
+	last, err := b.store.LastChange(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := b.get(t, c, "/alerts"); last == 0 || !strings.Contains(body, fmt.Sprintf(`data-after="%d"`, last)) {
+		t.Errorf("the page does not stand at %d", last)
 	}
 }

@@ -25,12 +25,32 @@
     byId("live-text").textContent = text;
   }
 
-  function follow(url) {
-    const source = new EventSource(url);
-    source.addEventListener("open", () => setLive("on", "live"));
-    source.addEventListener("error", () => setLive("wait", "reconnecting"));
-    for (const kind of ["alert", "device", "reset"]) source.addEventListener(kind, ask);
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && pending) ask(); });
+  // follow reads the stream from the change on that the page already shows. It is closed while the page is hidden: browsers
+  // open few connections to one server, and a dozen forgotten tabs would take them all.
+  function follow(url, after) {
+    let source = null;
+    const open = () => {
+      source = new EventSource(`${url}?after=${after}`);
+      source.addEventListener("open", () => setLive("on", "live"));
+      source.addEventListener("error", () => setLive("wait", "reconnecting"));
+      for (const kind of ["alert", "device", "reset"]) {
+        source.addEventListener(kind, (e) => {
+          after = e.lastEventId || after;
+          ask();
+        });
+      }
+    };
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        source?.close();
+        source = null;
+        setLive("off", "paused");
+      } else if (!source) {
+        open();
+        if (pending) ask();
+      }
+    });
+    if (!document.hidden) open();
   }
 
   function ask() {
@@ -137,6 +157,6 @@
     document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
   });
 
-  const live = document.body.dataset.live;
-  if (live) follow(live);
+  const { live, after } = document.body.dataset;
+  if (live) follow(live, after);
 })();
