@@ -30,8 +30,9 @@ bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table 
 	@scripts/bench $(RUNS)
 
 .PHONY: bench-publish
-bench-publish: ## spool and drain to real Kafka, three times each (needs Java and Maven)
+bench-publish: ## spool, drain and latency to real Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
+	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
 
 assets: ## make the embedded data files anew from their public sources
 	@scripts/assets/build
