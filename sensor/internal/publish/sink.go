@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package publish carries records out of the sensor. Today that is JSON Lines to a file or to standard output; what an
-// alert may know only at the moment it leaves (wall clock, boot, sequence number) is stamped here too.
+// Package publish carries records out of the sensor: as JSON Lines to a file or to standard output, and to Kafka by way of a
+// spool on disk, which a record leaves only when it has arrived. What an alert may know only at the moment it leaves (wall
+// clock, boot, sequence number) is stamped here too.
 package publish
 
 import "fmt"
