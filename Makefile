@@ -48,5 +48,10 @@ collector: ## build the static program bin/stillwatch-collector
 demo: build collector ## show everything at once in the browser (ONCE=1: check that every alert arrives, and end)
 	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
 
+.PHONY: bench-ingest
+bench-ingest:
+	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
+	GOGC=400 $(GO) test -run XXX -bench Ingest -benchtime 3x ./collector/internal/consume
+
 clean: ## remove what was built and the cached traces
 	rm -rf bin .cache
