@@ -5,6 +5,7 @@ package auth
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,19 +102,23 @@ func (g *guesses) entry(key string, now time.Time) *tries {
 	return t
 }
 
-// evict drops what is old, or else the entry that was quiet for longest.
+// evict drops what is old and, if that is not enough, the tenth of the entries that were quiet for longest: many at once, so
+// that an attacker who fills the table does not make each attempt search it.
 func (g *guesses) evict(now time.Time) {
-	oldest := ""
+	keys := make([]string, 0, len(g.by))
 	for key, t := range g.by {
-		switch {
-		case now.Sub(t.last) >= forgetAfter:
+		if now.Sub(t.last) >= forgetAfter {
 			delete(g.by, key)
-		case oldest == "" || t.last.Before(g.by[oldest].last):
-			oldest = key
+			continue
 		}
+		keys = append(keys, key)
 	}
-	if len(g.by) >= maxTracked {
-		delete(g.by, oldest)
+	if len(keys) < maxTracked {
+		return
+	}
+	slices.SortFunc(keys, func(a, b string) int { return g.by[a].last.Compare(g.by[b].last) })
+	for _, key := range keys[:len(keys)/10] {
+		delete(g.by, key)
 	}
 }
 
