@@ -86,6 +86,9 @@ func accept(m kafka.Message) (accepted, error) {
 	if len(m.Value) > maxRecord {
 		return a, fmt.Errorf("%d bytes: a record has at most %d", len(m.Value), maxRecord)
 	}
+	if err := checkNumbers(m.Value); err != nil {
+		return a, err
+	}
 	switch m.Topic {
 	case schemas.AlertTopic:
 		if err := schemas.Validate(schemas.KindAlert, m.Value); err != nil {
