@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -294,6 +295,46 @@ func TestEveryPage(t *testing.T) {
 		}
 		tab.do(chromedp.Click(chromedp.CSS("#theme")))
 		tab.wait(`document.documentElement.dataset.theme === "dark" || document.cookie.includes("theme=light")`)
+	}
+	tab.noFaults()
+}
+
+// TestHostileInBrowser: records whose every string is an attack run nothing in a real browser, break no policy, and leave the
+// page as wide as it is.
+func TestHostileInBrowser(t *testing.T) {
+	b := newBench(t)
+	var all []*schemas.Alert
+	for n, text := range []string{
+		`<script>window.owned=1</script><img src=x onerror="window.owned=1">`, `"><svg/onload=window.owned=1>' onfocus='window.owned=1' autofocus='`,
+		strings.Repeat("W", 10_240), "cam\u202egnp.exe\x1b[2J\x00" + strings.Repeat("\u0301", 300),
+	} {
+		alert, device := &schemas.Alert{}, &schemas.Device{}
+		poison(reflect.ValueOf(alert).Elem(), text)
+		poison(reflect.ValueOf(device).Elem(), text)
+		alert.ID, alert.Action, alert.Revision, alert.Time.EventStart = alertID(n), "create", 1, at(n)
+		device.LastSeen = at(n)
+		b.apply(t, []*schemas.Alert{alert}, []*schemas.Device{device})
+		all = append(all, alert)
+	}
+	tab := openTab(t, b.srv.URL)
+	tab.open("/signin")
+	tab.do(chromedp.SendKeys(chromedp.CSS(`input[name=name]`), "viewer"), chromedp.SendKeys(chromedp.CSS(`input[name=password]`), password+"\r"))
+	tab.wait(`location.pathname === "/"`)
+	paths := []string{"/", "/alerts", "/incidents", "/devices", "/sensors"}
+	for _, a := range all {
+		paths = append(paths, "/alerts/"+a.ID, string(deviceURL(a.Device.Key)))
+	}
+	for i, path := range paths {
+		tab.open(path)
+		tab.shot(fmt.Sprintf("hostile-%d", i))
+		tab.wait(`document.querySelector("h1, h2") !== null`)
+		for fault, expression := range map[string]string{
+			"something ran": `window.owned === undefined`, "the page is wider than its window": `document.documentElement.scrollWidth <= innerWidth`,
+		} {
+			if ok, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](expression)); err != nil || !ok {
+				t.Errorf("%.80s: %s (%v)", path, fault, err)
+			}
+		}
 	}
 	tab.noFaults()
 }
