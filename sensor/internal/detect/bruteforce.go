@@ -134,6 +134,8 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	p := b.pairs.put(guessPair{src, e.Responder.ID}, c.Now)
 	t := b.targets.put(e.Responder.ID, c.Now)
 	t.forget(c.Now, b.p.SlowAllowance)
+	p.begin(c.Now, day)
+	t.begin(c.Now, day)
 	for range n {
 		p.times = insertTime(p.times, c.Now, day, maxFailTimes)
 		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
@@ -288,6 +290,7 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	if len(s.targets) < b.p.MaxSourcesPerHit {
 		s.targets = append(s.targets, sprayed{e.Responder.ID, c.Now})
 	}
+	s.begin(c.Now, hour)
 	s.add(c.Now, addr(&e.Session.Responder, e.Session.V6).String())
 	if s.device == nil {
 		s.device = e.Responder

@@ -356,6 +356,16 @@ func TestScan(t *testing.T) {
 		{"any device, ten hosts", func(w *world) { hosts(w, host, 10, 445, w.refused) }, "high hosts"},
 		{"any device, nine hosts", func(w *world) { hosts(w, host, 9, 445, w.refused) }, ""},
 		{"hosts that answer", func(w *world) { hosts(w, host, 20, 445, func(a, b string) { w.connect(a, b) }) }, ""},
+		{"a telephone without a way out", func(w *world) {
+			for i := range 12 {
+				w.attempt(host, fmt.Sprintf("203.0.113.%d:5228", i))
+			}
+		}, "low hosts"},
+		{"outside hosts on telnet", func(w *world) {
+			for i := range 12 {
+				w.attempt(host, fmt.Sprintf("203.0.113.%d:23", i))
+			}
+		}, "high hosts"},
 		{"half of them answer", func(w *world) {
 			for i := range 30 {
 				to := fmt.Sprintf("10.0.30.%d:80", 10+i)

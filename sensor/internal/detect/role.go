@@ -89,7 +89,7 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 
 func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, text string) *Finding {
 	f := c.on(r.Rule(), e, dir)
-	f.Key = fmt.Sprintf("%s %s", [...]string{"client", "server"}[dir], serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session))
+	f.Key = [...]string{"client ", "server "}[dir] + service(&Event{Session: e.Session})
 	f.Severity = r.severity(d, c)
 	if dir == session.Out {
 		f.Stage = StageOutbound

@@ -24,6 +24,7 @@ type ScanParams struct {
 	ARPSeconds    int   `yaml:"arp_seconds"`    // … within this time
 	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts sent an echo request …
 	PingSeconds   int   `yaml:"ping_seconds"`   // … within this time
+	AttackPorts   []int `yaml:"attack_ports"`   // ports that nobody but a scanner tries on many outside hosts
 	CameraPorts   []int `yaml:"camera_ports"`   // a recorder or platform may look for cameras on these
 	MaxSources    int   `yaml:"max_sources"`    // sources followed
 	MaxPairs      int   `yaml:"max_pairs"`      // pairs of source and host followed
@@ -32,7 +33,8 @@ type ScanParams struct {
 // DefaultScanParams gives the defaults of D13.
 func DefaultScanParams() ScanParams {
 	return ScanParams{WalkFailures: 4, Hosts: 10, WindowSeconds: 300, SilentHosts: 4, OutsideHosts: 5, Ports: 8, ARPTargets: 10, ARPSeconds: 10,
-		PingTargets: 5, PingSeconds: 60, CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
+		PingTargets: 5, PingSeconds: 60, AttackPorts: []int{21, 22, 23, 2323, 135, 139, 445, 1433, 3306, 3389, 5555, 5900, 6379, 7547, 8291, 37215, 37777, 52869},
+		CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
 }
 
 // Bounds of what is kept of one source or one pair.
@@ -139,6 +141,7 @@ func (s *scan) failed(e *Event, c *Context) {
 		src.walk = min(src.walk+1, 4*s.p.WalkFailures)
 	}
 	if p.lastFail == 0 || v.Start-p.lastFail > window {
+		src.begin(v.Start, hour)
 		src.fails = insertTime(src.fails, v.Start, hour, maxScanTimes)
 		src.add(v.Start, addr(&v.Responder, v.V6).String())
 	}
@@ -154,9 +157,13 @@ func (s *scan) failed(e *Event, c *Context) {
 	}
 }
 
-// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains.
+// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains, or goes to a
+// name that was looked up: scanners try addresses.
 func (s *scan) wanted(e *Event, c *Context) bool {
 	d := e.Initiator
+	if e.ResponderName != "" {
+		return true
+	}
 	if d.Role == device.NVR || d.Role == device.VMS {
 		if slices.Contains(s.p.CameraPorts, int(e.Session.Responder.Port)) {
 			return true
@@ -175,6 +182,7 @@ func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
 		p.ports = slices.Delete(p.ports, 0, 1)
 	}
 	p.ports = append(p.ports, portFail{port, v.Start})
+	p.begin(v.Start, window)
 	p.add(v.Start, "")
 	return len(p.ports) >= s.p.Ports
 }
@@ -213,6 +221,7 @@ func (w *sweep) note(to packet.Addr, text string, at, window int64, need int) bo
 		w.seen = slices.Delete(w.seen, 0, 1)
 	}
 	w.seen = append(w.seen, sweptTarget{to, at})
+	w.begin(at, window)
 	w.add(at, text)
 	return len(w.seen) >= need && grown(&w.tally)
 }

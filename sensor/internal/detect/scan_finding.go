@@ -49,10 +49,19 @@ func (s *scan) severity(d *device.Device, c *Context, usual Severity) Severity {
 	return usual
 }
 
+// hostSeverity is high, but a telephone whose way out is cut tries many hosts of its clouds as well: on ports that are not
+// those of scanners, failures outside are low.
+func (s *scan) hostSeverity(e *Event, f *Finding) Severity {
+	if f.Peer.External && !slices.Contains(s.p.AttackPorts, int(e.Session.Responder.Port)) {
+		return Low
+	}
+	return High
+}
+
 func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
 	f := s.about(e, c, src.target)
 	who := s.who(e)
-	f.Severity = s.severity(e.Initiator, c, High)
+	f.Severity = s.severity(e.Initiator, c, s.hostSeverity(e, f))
 	f.Start, f.Count, f.Maintenance = src.first, src.take(), s.maintained(e, c)
 	f.Key = "hosts"
 	if e.Initiator == nil {

@@ -10,12 +10,20 @@ const maxListed = 50
 // tally counts what recurs and says when it is worth telling again: at 1, 2, 4, 8 …, so that a flood costs a logarithm.
 type tally struct {
 	count, told int
-	first       int64
+	first, last int64
 	peers       []string // distinct, in the order of arrival, at most maxListed
+}
+
+// begin forgets everything if nothing was counted for the given time: what comes now is another matter.
+func (t *tally) begin(at, within int64) {
+	if t.count > 0 && at-t.last > within {
+		*t = tally{}
+	}
 }
 
 // add counts one observation of peer and reports whether it is due to be told.
 func (t *tally) add(at int64, peer string) bool {
+	t.last = max(t.last, at)
 	if t.count == 0 || at < t.first {
 		t.first = at
 	}

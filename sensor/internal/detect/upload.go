@@ -114,15 +114,18 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	limit := u.limit(c, d, sumOut)
 	much := sumOut > limit
 	skewed := sumOut >= uint64(u.p.RatioBytes) && float64(sumOut) >= u.p.Ratio*float64(sumIn)
-	if !much && !skewed || sumOut < 2*w.told {
+	final := e.Kind == SessionEnded && w.told > 0 && sumOut > w.told // the last word on what was told
+	if !much && !skewed || sumOut < 2*w.told && !final {
 		return
 	}
 	v := c.judge(e, dir)
 	if v.Infrastructure || c.approved(d, v) {
 		return
 	}
+	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, key, sumOut, sumIn, much)
+	f.Continues = final
 	w.told = sumOut
-	c.Emit(u.finding(c.on(u.Rule(), e, dir), c, d, v, w, key, sumOut, sumIn, much))
+	c.Emit(f)
 }
 
 // peerKey names the other end: by its name if it has one, else by its address.
