@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 )
 
@@ -145,7 +146,7 @@ func TestDamageEndsOneCaptureOnly(t *testing.T) {
 
 func TestFullDiskEndsTheRun(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full here")
+		testneed.Missing(t, "dev-full", "no /dev/full here")
 	}
 	r := run1(t, "replay", "--alerts", os.DevNull, "--sessions", "/dev/full", write(t, sample(t), "a.pcap"))
 	if r.status != exitIncomplete || !strings.Contains(r.err, "cannot write /dev/full: no space left on device") {
@@ -182,7 +183,7 @@ func TestInterrupt(t *testing.T) {
 		t.Run(s.signal.String(), func(t *testing.T) {
 			fifo := filepath.Join(t.TempDir(), "live")
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-				t.Skipf("no FIFO here: %v", err)
+				testneed.Missing(t, "fifo", "no FIFO here: %v", err)
 			}
 			cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--sessions", "-", "--alerts", os.DevNull, fifo)
 			var errs bytes.Buffer
