@@ -40,7 +40,7 @@ type httpStream struct {
 	requests  []httpRequest  // that wait for their response, oldest first
 	responses []httpResponse // that were seen before their request
 	count     int            // exchanges begun
-	titled    bool           // a title was read
+	titled    bool           // a title was found
 	tunnel    *handover      // after CONNECT
 }
 
@@ -158,7 +158,7 @@ func (h *httpStream) complete(dir int, s *httpSide, body []byte, sink Sink) {
 	}
 	if r.peek > 0 && !h.titled {
 		r.title = htmlTitle(body)
-		h.titled = true
+		h.titled = r.title != ""
 	}
 	h.addResponse(*r, s, sink)
 }

@@ -87,7 +87,7 @@ func (r *rtspStream) request(dir int, m message, sink Sink) (body int) {
 		case foldEqual(name, "user-agent"):
 			q.UserAgent = cleanText(value, 256)
 		case foldEqual(name, "authorization"):
-			q.creds = readAuthorization(value)
+			q.creds = readAuthorization(q.Method, value)
 		case foldEqual(name, "content-length"):
 			body, _ = number(value)
 		}
