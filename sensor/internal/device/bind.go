@@ -152,7 +152,7 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 			strong++
 		}
 	}
-	l.proxy = strong >= routerAddrs
+	l.proxy = strong >= routerAddrs-1 // the address that brought us here is not bound yet
 	l.addrs = nil
 	d := l.dev
 	if d == nil {

@@ -22,24 +22,31 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 	if isUnspecified(e.Addr) {
 		return r.byLink(mac, heard, now)
 	}
-	if !isHost(e.Addr) {
+	if !isHost(e.Addr) && !r.declaredHost(e.Addr) {
 		return nil
 	}
-	if !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
+	b := r.bindings[e.Addr]
+	if b == nil && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}
-	return r.internalEnd(e.Addr, mac, e.TTL, heard, now)
+	return r.internalEnd(e.Addr, b, mac, e.TTL, heard, now)
 }
 
-// ownAddress reports whether an address outside the internal ranges is known to belong to the station with that MAC:
-// bound by Neighbour Discovery, made from the MAC, or held by a MAC that was declared.
+// declaredHost reports whether an address that no host should have (loopback, reserved) was declared all the same; a
+// multicast or broadcast address stays none.
+func (r *Registry) declaredHost(a packet.Addr) bool {
+	if a[0] == 0xff || a.Is4() && (a[12]>>4 == 0xe || a[12]&a[13]&a[14]&a[15] == 0xff) {
+		return false
+	}
+	return r.namedIP[a] != "" || r.watched(a)
+}
+
+// ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from
+// the MAC, or the MAC was declared. Those bound by ARP and Neighbour Discovery have a binding already.
 func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {
 		return false
-	}
-	if b := r.bindings[a]; b != nil && b.strong && b.mac == mac {
-		return true
 	}
 	return fromMAC(a, mac) || r.watchMAC[mac]
 }
@@ -61,8 +68,7 @@ func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoi
 	r.becomeRouter(l, now)
 }
 
-func (r *Registry) internalEnd(a packet.Addr, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
-	b := r.bindings[a]
+func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
 	if !heard {
 		return r.unheard(a, b)
 	}
@@ -92,11 +98,10 @@ func (r *Registry) internalEnd(a packet.Addr, mac packet.MAC, ttl uint8, heard b
 // held confirms a binding, and learns from a second MAC that carries it.
 func (r *Registry) held(a packet.Addr, b *binding, mac packet.MAC, now int64) *Device {
 	b.last = max(b.last, now)
-	l := r.links[mac]
-	if b.mac != mac && !b.mac.IsZero() && l == nil {
-		l = r.linkOf(mac)
+	if b.mac == mac || b.mac.IsZero() {
+		return b.dev
 	}
-	if l != nil && !l.router && b.mac != mac && !b.mac.IsZero() && l.forwards(a) {
+	if l := r.linkOf(mac); l != nil && !l.router && l.forwards(a) {
 		r.becomeRouter(l, now)
 	}
 	return b.dev

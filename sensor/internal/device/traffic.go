@@ -126,12 +126,12 @@ func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 	if app != nil {
 		s.App = app.Name
 	}
-	before := d.ServesOn(s.Port, s.Proto)
-	known := before != nil && before.App == s.App
-	d.addServe(s)
-	if !known {
-		r.observeServe(d, s)
+	if x := d.ServesOn(s.Port, s.Proto); x != nil && (s.App == "" || s.App == x.App) {
+		x.note(&s)
+		return
 	}
+	d.addServe(s)
+	r.observeServe(d, s)
 }
 
 // serves reports whether a session shows that its responder offers a service. The side of a UDP session that happened to
@@ -166,8 +166,13 @@ func (d *Device) addServe(s Serve) {
 	if s.App != "" {
 		x.App = s.App
 	}
-	x.External = x.External || s.External
-	x.First, x.Last = min(x.First, s.First), max(x.Last, s.Last)
+	x.note(&s)
+}
+
+// note takes what another session on the same port adds.
+func (s *Serve) note(x *Serve) {
+	s.External = s.External || x.External
+	s.First, s.Last = min(s.First, x.First), max(s.Last, x.Last)
 }
 
 func (d *Device) dropIP(a netip.Addr) {
