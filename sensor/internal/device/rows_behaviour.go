@@ -33,7 +33,7 @@ func clientRows() []row {
 // behaviourRows: what a device does. The value of obsServe is "proto/port app".
 func behaviourRows() []row {
 	return []row{
-		{src: obsPulls, text: "streams", roles: []vote{{NVR, 20}, {VMS, 18}, {Camera, -10}}},
+		{src: obsPulls, text: "streams", roles: []vote{{NVR, 20}, {VMS, 14}, {Camera, -10}}},
 		{src: obsManyNames, text: "asks", roles: []vote{{Workstation, 10}, {Phone, 9}, {Server, 2}, {Camera, -12}, {NVR, -10}, {Printer, -10}, {IoTHub, -8}, {IoT, -6}, {NetworkGear, -2}}},
 		{src: obsRouter, text: "forwards", roles: []vote{{NetworkGear, 32}, {Camera, -20}, {IoT, -15}, {IoTHub, -10}, {Printer, -20}, {Phone, -10}, {Workstation, -8}}},
 		{src: obsServe, text: "rtsp answers", roles: []vote{{Camera, 10}, {NVR, 6}}},
