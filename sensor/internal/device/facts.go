@@ -168,9 +168,9 @@ func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	}
 	switch key {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
-		r.claim(d, claim{source: obsTXT, rule: statedModel, value: key + "=" + value, model: value, at: now})
+		r.claim(d, claim{source: obsTXT, rule: statedModel, value: clean(key + "=" + value), model: value, at: now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
-		r.claim(d, claim{source: obsTXT, rule: announceRule, value: key + "=" + value, vendor: value, vdb: 12, at: now})
+		r.claim(d, claim{source: obsTXT, rule: announceRule, value: clean(key + "=" + value), vendor: value, vdb: 12, at: now})
 	}
 }
 
