@@ -213,14 +213,3 @@ func FuzzDatagram(f *testing.F) {
 		}
 	})
 }
-
-func FuzzSolicited(f *testing.F) {
-	f.Add([]byte("\x00\x01\x08\x00\x06\x04\x00\x01abcdefghijklmnopqrst"))
-	f.Add(append([]byte{136, 0, 0, 0, 0x60, 0, 0, 0}, "0123456789abcdef\x02\x01abcdef"...))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ParseARP(b, [6]byte{}, [6]byte{})
-		if m, ok := ParseND(b, addrZero, addrZero, [6]byte{}); ok && len(m.Prefixes) > maxPrefixes {
-			t.Fatalf("%d prefixes", len(m.Prefixes))
-		}
-	})
-}

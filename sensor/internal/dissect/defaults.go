@@ -28,7 +28,6 @@ var defaultPasswords = map[string][]string{
 	"guest":      {"guest", "", "12345"},
 	"support":    {"support"},
 	"tech":       {"tech"},
-	"mother":     {"fucker"},
 	"operator":   {"operator"},
 	"viewer":     {"viewer"},
 	"live":       {"live"},
