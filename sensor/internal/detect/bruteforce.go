@@ -16,11 +16,11 @@ import (
 
 // BruteForceParams are the parameters of D09.
 type BruteForceParams struct {
-	Failures         int     `yaml:"failures"`         // on one target …
-	WindowSeconds    int     `yaml:"window_seconds"`   // … within this time
+	Failures         int     `yaml:"failures"`         // failures of one source on one target
+	WindowSeconds    int     `yaml:"window_seconds"`   // time within which they count
 	SprayTargets     int     `yaml:"spray_targets"`    // targets on which one source fails within an hour
-	SpreadFailures   int     `yaml:"spread_failures"`  // failures on one target within an hour …
-	SpreadSources    int     `yaml:"spread_sources"`   // … from so many sources
+	SpreadFailures   int     `yaml:"spread_failures"`  // failures on one target within an hour, from all sources
+	SpreadSources    int     `yaml:"spread_sources"`   // sources among which they are spread at least
 	SlowAllowance    float64 `yaml:"slow_allowance"`   // failures an hour that the slow test (CUSUM) forgives
 	SlowThreshold    float64 `yaml:"slow_threshold"`   // sum of the slow test that raises: 24 is reached by 30 failures in a day
 	BeforeSuccess    int     `yaml:"before_success"`   // failures before a success that make it a guessed password

@@ -13,9 +13,9 @@ import (
 
 // CallbackParams are the parameters of D06.
 type CallbackParams struct {
-	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port …
-	WindowSeconds int `yaml:"window_seconds"` // … within this time
-	Hours         int `yaml:"hours"`          // or failed attempts in so many distinct hours
+	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port
+	WindowSeconds int `yaml:"window_seconds"` // time within which they count
+	Hours         int `yaml:"hours"`          // or: distinct hours with a failed attempt, within a week
 	MaxTargets    int `yaml:"max_targets"`    // pairs of device and destination followed
 }
 

@@ -14,16 +14,16 @@ import (
 
 // ScanParams are the parameters of D13.
 type ScanParams struct {
-	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that fail in a row, less those that succeed: sequential test with θ 0.8 and 0.2
-	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed …
-	WindowSeconds int   `yaml:"window_seconds"` // … within this time
+	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that failed, less those that succeeded: the sequential test with θ 0.8 and 0.2
+	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed within the window; or twice as many within an hour
+	WindowSeconds int   `yaml:"window_seconds"` // the window
 	SilentHosts   int   `yaml:"silent_hosts"`   // the same for a device that is expected to be silent
 	OutsideHosts  int   `yaml:"outside_hosts"`  // hosts of ours that an outside source failed on within an hour
 	Ports         int   `yaml:"ports"`          // distinct ports of one host that failed within the window
-	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for …
-	ARPSeconds    int   `yaml:"arp_seconds"`    // … within this time
-	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts sent an echo request …
-	PingSeconds   int   `yaml:"ping_seconds"`   // … within this time
+	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for by ARP
+	ARPSeconds    int   `yaml:"arp_seconds"`    // time within which they count
+	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts that were sent an echo request
+	PingSeconds   int   `yaml:"ping_seconds"`   // time within which they count
 	AttackPorts   []int `yaml:"attack_ports"`   // ports that nobody but a scanner tries on many outside hosts
 	CameraPorts   []int `yaml:"camera_ports"`   // a recorder or platform may look for cameras on these
 	MaxSources    int   `yaml:"max_sources"`    // sources followed
