@@ -3,7 +3,7 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
-COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+COMMIT   ?= $(shell git rev-parse --verify --quiet HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
 RUNS     ?= 5

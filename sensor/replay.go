@@ -100,7 +100,6 @@ type ending struct {
 // only: then there is no run.
 func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t *terminal, progress bool) (*pipeline.Run, ending, error) {
 	var end ending
-	tuneMemory()
 	r, err := pipeline.New(cfg, src, out)
 	if err != nil {
 		return nil, end, badUsage(err)
@@ -110,6 +109,7 @@ func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t
 	// A read from a pipe may wait for ever: closing the source ends it.
 	defer context.AfterFunc(ctx, func() { _ = src.Close() })()
 	painted, stop := make(chan struct{}), make(chan struct{})
+	tuneMemory(stop)
 	go func() {
 		defer close(painted)
 		if progress {
