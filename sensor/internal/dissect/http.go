@@ -134,12 +134,13 @@ func (h *httpStream) begin(dir int, s *httpSide, m message) {
 	s.peekEnd, s.state = s.body+peek, httpPeek
 }
 
-// httpStartLine reports whether a line can start a message. What follows an upgrade or a broken body cannot.
+// httpStartLine reports whether a line can start a message. What follows an upgrade or a broken body cannot, and the
+// preface of HTTP/2 only looks like one.
 func httpStartLine(dir int, line []byte) bool {
 	if dir == FromServer {
 		return bytes.HasPrefix(line, []byte("HTTP/"))
 	}
-	return methodLen(line) < len(line) && methodLen(line) > 0
+	return methodLen(line) < len(line) && methodLen(line) > 0 && !bytes.HasPrefix(line, []byte("PRI * HTTP/2"))
 }
 
 // complete pairs the message that was read.

@@ -70,6 +70,13 @@ var httpCases = map[string]struct {
 		[]turn{server("HTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\nno"), client(request("GET / HTTP/1.1"))},
 		[]HTTPExchange{{Method: "GET", URI: "/", Version: "1.1", Status: 400}},
 	},
+	"HTTP/2": {
+		[]turn{client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"), server("\x00\x00\x00\x04\x00\x00\x00\x00\x00")}, nil,
+	},
+	"upgrade": {
+		[]turn{client(request("GET /ws HTTP/1.1", "Upgrade: websocket")), server("HTTP/1.1 101 Switching\r\n\r\n\x81\x05hello"), client("\x81\x85abcdabcde")},
+		[]HTTPExchange{{Method: "GET", URI: "/ws", Version: "1.1", Status: 101}},
+	},
 	"response only": {
 		[]turn{server("HTTP/1.1 400 Bad\r\n\r\n")},
 		[]HTTPExchange{{Version: "1.1", Status: 400}},
