@@ -24,6 +24,7 @@ type block struct {
 	ticks   []tick
 	frames  frameCounts
 	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
+	flush   int   // 1 + the partition whose sessions end with the run; 0: none
 	last    bool  // the run ends here
 
 	shards []shardPart
@@ -94,7 +95,8 @@ func (b *block) reset() {
 	b.arena.Reset()
 	b.ticks = b.ticks[:0]
 	b.frames = frameCounts{}
-	b.last = false
+	b.packets = b.packets[:0]
+	b.flush, b.last = 0, false
 	for i := range b.shards {
 		p := &b.shards[i]
 		clear(p.events)

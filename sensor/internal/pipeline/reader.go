@@ -24,30 +24,43 @@ type reader struct {
 	first  int64
 }
 
-// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. The last block is marked.
+// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then every partition ends
+// its sessions with a block of its own, so that a million of them need not be told at once; the last of these blocks is marked.
 func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block) error {
-	var failed error
-	for done := false; !done; {
-		b := <-free
-		b.reset()
-		err := r.fill(ctx, b)
-		done = err != nil
-		if done {
-			b.last = true
-			if !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-				failed = err
-			}
-		}
-		b.wait.Add(len(out))
-		for _, c := range out {
-			c <- b
-		}
-		judge <- b
+	var err error
+	for err == nil {
+		b := next(free)
+		err = r.fill(ctx, b)
+		b.send(out, judge)
 	}
-	return failed
+	for part := range Partitions {
+		b := next(free)
+		b.clock, b.flush, b.last = r.clock, part+1, part == Partitions-1
+		b.send(out, judge)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func next(free <-chan *block) *block {
+	b := <-free
+	b.reset()
+	return b
+}
+
+// send gives b to every shard, and to the judge, who waits for them.
+func (b *block) send(out []chan<- *block, judge chan<- *block) {
+	b.wait.Add(len(out))
+	for _, c := range out {
+		c <- b
+	}
+	judge <- b
 }
 
 func (r *reader) fill(ctx context.Context, b *block) error {
+	b.clock = r.clock
 	if err := ctx.Err(); err != nil {
 		return err
 	}

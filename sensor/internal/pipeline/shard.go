@@ -88,8 +88,9 @@ func (sh *shard) process(b *block) {
 	for _, t := range ticks {
 		sh.tick(t)
 	}
-	if b.last {
-		sh.flush(b.clock)
+	if t := b.flush - 1; t >= 0 && sh.tables[t] != nil {
+		sh.num = 1<<64 - 1
+		sh.tables[t].Flush(b.clock)
 	}
 	sh.report()
 }
@@ -148,15 +149,6 @@ func (sh *shard) tick(t tick) {
 	}
 	sh.out.quality = append(sh.out.quality, q)
 	sh.ticked = false
-}
-
-func (sh *shard) flush(clock int64) {
-	sh.num = 1<<64 - 1
-	for _, x := range sh.tables {
-		if x != nil {
-			x.Flush(clock)
-		}
-	}
 }
 
 // report gives the judge the sums so far.
