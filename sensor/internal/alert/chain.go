@@ -120,6 +120,9 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 	if p >= criticalAt {
 		sev = detect.Critical
 	}
+	if s, ok := m.cfg.Severity[detect.RuleChain().ID]; ok {
+		sev = s
+	}
 	grew := len(in.members) > in.toldN || p >= criticalAt && in.toldP < criticalAt
 	if !grew {
 		return

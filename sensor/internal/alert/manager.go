@@ -17,6 +17,7 @@ type Config struct {
 	Sensor       schemas.AlertSensor        // id, site, version, iface, capture, hashes; boot_id and seq are the publisher's
 	Replay       bool                       // written into every alert
 	Severity     map[string]detect.Severity // by rule: what the operator has set instead of the detector's choice
+	NoChain      bool                       // incidents as a whole (D42) are not told
 	MaxOpen      int                        // open alerts held, default 50,000; beyond, the one that recurred longest ago goes
 	MaxIncidents int                        // incidents held, default 20,000; beyond, the same
 	PerDevice    int                        // open alerts of one rule and device; what comes on top is one alert; default 64
@@ -89,7 +90,7 @@ func (m *Manager) Stats() Stats {
 func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	m.stats.Findings++
 	in := m.add(f, c)
-	if in != nil {
+	if in != nil && !m.cfg.NoChain {
 		m.chain(in, c)
 	}
 }

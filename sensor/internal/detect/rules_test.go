@@ -88,6 +88,16 @@ func TestConfiguration(t *testing.T) {
 	if err != nil || len(dets) != 2 || dets[0].(*callback).p.Attempts != 2 || dets[0].(*callback).p.Hours != 3 {
 		t.Errorf("%v %+v", err, dets)
 	}
+	all, err := Describe(Config{})
+	some, err2 := Describe(Config{Params: func(_ string, into any) error {
+		if p, ok := into.(*CallbackParams); ok {
+			p.Attempts = 2
+		}
+		return nil
+	}})
+	if err != nil || err2 != nil || strings.Count(string(all), "\n") != len(Rules())-1 || string(all) == string(some) {
+		t.Errorf("%v %v\n%s", err, err2, all)
+	}
 	bad := errors.New("line 3")
 	if _, err := New(Config{Params: func(string, any) error { return bad }}); !errors.Is(err, bad) || !strings.Contains(err.Error(), "D01") {
 		t.Errorf("the error is %v", err)
