@@ -72,7 +72,8 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 	if !heard {
 		return r.unheard(a, b)
 	}
-	if b != nil && b.fresh(now) && (b.mac == mac || b.strong || mac.IsZero() || b.mac.IsZero()) {
+	// A binding that nobody contests holds; against another MAC it holds while it is fresh.
+	if b != nil && (b.mac == mac || b.fresh(now) && (b.strong || mac.IsZero() || b.mac.IsZero())) {
 		return r.held(a, b, mac, now)
 	}
 	l := r.linkOf(mac)
@@ -133,8 +134,38 @@ func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device
 	if r.watched(a) {
 		r.declare(d)
 	}
+	if b := r.bindings[a]; strong && b != nil && b.dev != d && b.dev.Key == r.addressKey(a) {
+		r.absorb(b.dev, d) // known by its address alone until ARP told its MAC
+	}
 	r.bind(a, d, l.mac, strong, now)
 	return d
+}
+
+func (r *Registry) addressKey(a packet.Addr) string { return "ip:" + a.Netip().String() + "@" + r.cfg.Site }
+
+// absorb makes one device of two that turned out to be the same.
+func (r *Registry) absorb(from, to *Device) {
+	to.FirstSeen, to.LastSeen = min(to.FirstSeen, from.FirstSeen), max(to.LastSeen, from.LastSeen)
+	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
+		to.FirstOrigination = from.FirstOrigination
+	}
+	to.LastOrigination = max(to.LastOrigination, from.LastOrigination)
+	to.Originated += from.Originated
+	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)
+	if from.Declared {
+		r.declare(to)
+	}
+	for _, s := range from.Serves {
+		to.addServe(s)
+	}
+	for _, h := range from.Hostnames {
+		to.addHostname(h)
+	}
+	for _, c := range from.claims {
+		r.claim(to, c)
+	}
+	r.drop(from)
+	r.stats.Merged++
 }
 
 // namedHolder gives the device that the inventory names by its address, whatever MAC it has.
@@ -208,7 +239,7 @@ func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
 func (r *Registry) behind(a packet.Addr, now int64) *Device {
 	key := r.namedIP[a]
 	if key == "" {
-		key = "ip:" + a.Netip().String() + "@" + r.cfg.Site
+		key = r.addressKey(a)
 	}
 	d := r.byKey[key]
 	if d == nil {

@@ -48,6 +48,7 @@ const (
 type Stats struct {
 	Devices          int
 	Created, Evicted uint64
+	Merged           uint64 // devices known by their address that turned out to be one known by its MAC
 	Splits           uint64 // addresses taken from a MAC that turned out to be a router
 	LinksRefused     uint64 // MACs not remembered because there were too many
 	ClaimsRefused    uint64 // evidence not taken because a device had its fill
@@ -206,6 +207,13 @@ func (r *Registry) evict() bool {
 	if d == nil {
 		return false
 	}
+	r.drop(d)
+	r.stats.Evicted++
+	return true
+}
+
+// drop forgets a device and what is bound to it.
+func (r *Registry) drop(d *Device) {
 	d.node.queue.remove(d)
 	delete(r.byKey, d.Key)
 	for _, ip := range d.IPs {
@@ -216,11 +224,9 @@ func (r *Registry) evict() bool {
 	if l := r.links[d.MAC]; l != nil && l.dev == d {
 		delete(r.links, d.MAC)
 	}
-	r.stats.Evicted++
 	for _, fn := range r.onEvict {
 		fn(d)
 	}
-	return true
 }
 
 // touch moves a device to the front of its queue; one that was heard in a second session is no longer a passer-by.

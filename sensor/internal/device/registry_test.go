@@ -221,6 +221,23 @@ func TestBindingsMove(t *testing.T) {
 	}
 }
 
+// A gateway that spoke before its ARP was seen is one device, and stays one when its binding has grown old.
+func TestGatewayIsOneDevice(t *testing.T) {
+	r := New(Config{})
+	gw := mac(0xfe)
+	play(r, talk{from: "10.0.0.1", to: "198.51.100.1", fromMAC: mac(1), toMAC: gw, answered: true})
+	play(r, talk{from: "10.0.0.1", to: "10.0.0.254", fromMAC: mac(1), toMAC: gw, proto: 17, port: 53, answered: true, at: 1})
+	r.Link(arp("10.0.0.254", gw), 2*sec)
+	play(r, talk{from: "10.0.0.1", to: "10.0.0.254", fromMAC: mac(1), toMAC: gw, proto: 17, port: 53, answered: true, at: 30 * 86400})
+	want := []string{"mac:00:40:8c:00:00:01", "mac:00:40:8c:00:00:fe"}
+	if got := keys(r); !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	if d := r.ByMAC(gw); d.ServesOn(53, "udp") == nil || d.FirstSeen != 1*sec {
+		t.Errorf("what was known was lost: %+v", d)
+	}
+}
+
 func TestProxyARP(t *testing.T) {
 	r := New(Config{})
 	for i := range byte(20) {
@@ -284,7 +301,7 @@ func TestRegistryIsBounded(t *testing.T) {
 		r.Session(Opened, v, nil, int64(i))
 	}
 	s := r.Stats()
-	if s.Devices > 2000 || evicted != int(s.Evicted) || s.Created-s.Evicted != uint64(s.Devices) {
+	if s.Devices > 2000 || s.Merged != 0 || evicted != int(s.Evicted) || s.Created-s.Evicted != uint64(s.Devices) {
 		t.Errorf("%+v, told %d", s, evicted)
 	}
 	if len(r.links) > 4000 || len(r.bindings) > 2000*MaxIPs {

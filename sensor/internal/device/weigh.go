@@ -126,8 +126,18 @@ func (t *tally) score() float64 {
 	return plus + max(t.worst+0.3*(t.minus-t.worst), 1.25*t.worst)
 }
 
+// lasting reports whether an observation holds as long as the device is heard, so that it does not age meanwhile.
+func (s source) lasting() bool {
+	return s == obsVendor || s == obsRandomMAC || s == obsRouter || s == obsServe
+}
+
 // weigh decides role, vendor, model and firmware anew.
 func (d *Device) weigh(now int64) {
+	for i := range d.claims {
+		if c := &d.claims[i]; c.source.lasting() {
+			c.at = max(c.at, d.LastSeen)
+		}
+	}
 	role, level, p := d.weighRole(now)
 	vendor := d.weighVendor(now)
 	model, fw := d.weighModel(vendor, now)
