@@ -141,7 +141,9 @@ func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device
 	return d
 }
 
-func (r *Registry) addressKey(a packet.Addr) string { return "ip:" + a.Netip().String() + "@" + r.cfg.Site }
+func (r *Registry) addressKey(a packet.Addr) string {
+	return "ip:" + a.Netip().String() + "@" + r.cfg.Site
+}
 
 // absorb makes one device of two that turned out to be the same.
 func (r *Registry) absorb(from, to *Device) {

@@ -22,7 +22,7 @@ func nameRows() []row {
 		{cam(10), "Reolink", 10, "", []string{"reolink.com", "p2p.reolink.com"}},
 		{cam(12), "Yi", 12, "", []string{"xiaoyi.com", "xiaoyi.com.tw", "yitechnology.com", "yihomeapp.com", "us.xiaoyi.com", "kamihome.com"}},
 		{cam(10), "Wyze", 12, "", []string{"wyze.com", "wyzecam.com"}},
-		{cam(16), "Blink", 16, "", []string{"immedia-semi.com"}},
+		{cam(16), "Blink", 16, "Blink Camera", []string{"immedia-semi.com"}},
 		{cam(10), "Blink", 14, "", []string{"blinkforhome.com"}},
 		{cam(10), "Ring", 12, "", []string{"ring.com", "ring.devices.a2z.com"}},
 		{cam(10), "Arlo", 12, "", []string{"arlo.com", "arloxcld.com", "vzwow.com"}},
@@ -49,7 +49,7 @@ func nameRows() []row {
 		{hub(10), "TTLock (Sciener)", 14, "", []string{"sciener.cn", "sciener.com", "ttlock.com", "ttlock.cn", "sifely.com"}},
 		{hub(10), "Aqara", 12, "", []string{"aqara.com", "aqara.cn"}},
 		{hub(12), "Insteon", 14, "", []string{"connect.insteon.com", "insteon.com"}},
-		{hub(14), "", 0, "", []string{"icomen.yunext.com"}},
+		{hub(16), "", 0, "", []string{"icomen.yunext.com"}},
 		{hub(12), "Ednet (Assmann)", 14, "", []string{"ednet-living.com"}},
 		// Things.
 		{iot(16), "TP-Link", 12, "", []string{"devs.tplinkcloud.com", "deventry.tplinkcloud.com"}},
