@@ -107,3 +107,26 @@ func TestHTTPExchanges(t *testing.T) {
 		})
 	}
 }
+
+// TestHTTPLetsGo checks that the bytes of a long body are not asked for.
+func TestHTTPLetsGo(t *testing.T) {
+	for name, response := range map[string]string{
+		"length":       "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\nabc",
+		"chunk":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nabc",
+		"bad chunk":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+		"to the end":   "HTTP/1.1 200 OK\r\n\r\nabc",
+		"no more HTTP": "HTTP/1.1 204 OK\r\n\r\n\x00\x01\x02\n",
+	} {
+		var c Conversation
+		c.Reset(Ports{1, 80})
+		answered := false
+		sink := func(f Fact) {
+			e, ok := f.(*HTTPExchange)
+			answered = answered || ok && e.Status != 0
+		}
+		c.Stream(FromClient, []byte(request("GET / HTTP/1.1")), false, sink)
+		if want := c.Stream(FromServer, []byte(response), false, sink); want != 0 || !answered {
+			t.Errorf("%s: wants %d, answered %v", name, want, answered)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func looksRTSPResponse(head []byte, _ bool, _ Ports) verdict {
 func (r *rtspStream) feed(dir int, head []byte, final bool, sink Sink) int {
 	for {
 		pos := r.pos[dir]
-		if r.answered >= maxExchanges || dir == FromClient && r.count >= maxExchanges {
+		if r.answered >= maxExchanges || dir == FromClient && r.count >= maxExchanges || pos > headLimit {
 			return 0
 		}
 		if pos >= len(head) {
