@@ -16,23 +16,24 @@ import (
 
 // BruteForceParams are the parameters of D09.
 type BruteForceParams struct {
-	Failures         int     `yaml:"failures"`         // failures of one source on one target
-	WindowSeconds    int     `yaml:"window_seconds"`   // time within which they count
-	SprayTargets     int     `yaml:"spray_targets"`    // targets on which one source fails within an hour
-	SpreadFailures   int     `yaml:"spread_failures"`  // failures on one target within an hour, from all sources
-	SpreadSources    int     `yaml:"spread_sources"`   // sources among which they are spread at least
-	SlowAllowance    float64 `yaml:"slow_allowance"`   // failures an hour that the slow test (CUSUM) forgives
-	SlowThreshold    float64 `yaml:"slow_threshold"`   // sum of the slow test that raises: 24 is reached by 30 failures in a day
-	BeforeSuccess    int     `yaml:"before_success"`   // failures before a success that make it a guessed password
-	MisconfigSpread  float64 `yaml:"misconfig_spread"` // coefficient of variation of the gaps below which it is a machine with a wrong password
-	MaxPairs         int     `yaml:"max_pairs"`        // pairs of source and target followed
-	MaxSourcesPerHit int     `yaml:"max_sources"`      // sources remembered per target, and targets per source
+	Failures           int     `yaml:"failures"`             // failures of one source on one target
+	WindowSeconds      int     `yaml:"window_seconds"`       // time within which they count
+	SprayTargets       int     `yaml:"spray_targets"`        // targets on which one source fails within an hour
+	SpreadFailures     int     `yaml:"spread_failures"`      // failures on one target within an hour, from all sources
+	SpreadSources      int     `yaml:"spread_sources"`       // sources among which they are spread at least
+	SlowAllowance      float64 `yaml:"slow_allowance"`       // failures an hour that the slow test (CUSUM) forgives
+	SlowThreshold      float64 `yaml:"slow_threshold"`       // sum of the slow test that raises: 24 is reached by 30 failures in a day
+	BeforeSuccess      int     `yaml:"before_success"`       // failures before a success that make it a guessed password
+	InferredPerSession int     `yaml:"inferred_per_session"` // inferred failures that one session can count for: servers close after six
+	MisconfigSpread    float64 `yaml:"misconfig_spread"`     // coefficient of variation of the gaps below which it is a machine with a wrong password
+	MaxPairs           int     `yaml:"max_pairs"`            // pairs of source and target followed
+	MaxSourcesPerHit   int     `yaml:"max_sources"`          // sources remembered per target, and targets per source
 }
 
 // DefaultBruteForceParams gives the defaults of D09.
 func DefaultBruteForceParams() BruteForceParams {
 	return BruteForceParams{Failures: 10, WindowSeconds: 600, SprayTargets: 5, SpreadFailures: 20, SpreadSources: 5,
-		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
+		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
 }
 
 const maxFailTimes = 64
@@ -124,8 +125,10 @@ func (b *bruteForce) fresh(e *Event, c *Context, in login) int {
 		return 0
 	}
 	counted := b.sessions.put(e.Session.ID, c.Now)
-	n := min(in.failures-*counted, 1000)
-	*counted = max(*counted, in.failures)
+	// A server closes after a handful of failures: equal lengths beyond are something else, such as echoed keys.
+	now := min(in.failures, b.p.InferredPerSession)
+	n := now - *counted
+	*counted = max(*counted, now)
 	return n
 }
 

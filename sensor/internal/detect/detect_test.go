@@ -290,11 +290,19 @@ func TestBruteForce(t *testing.T) {
 		{"ten", func(w *world) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
 		{"ten, nothing expected", func(w *world) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
 		{"SSH tells cumulatively", func(w *world) {
-			v := w.connect(outside, idle+":22")
-			for n := range 12 {
-				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
+			for range 2 {
+				v := w.connect(outside, idle+":22")
+				for n := range 6 {
+					w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
+				}
 			}
 		}, "high guessing 198.51.100.23"},
+		{"SSH, more than a server bears with", func(w *world) {
+			v := w.connect(outside, idle+":22")
+			for n := range 50 {
+				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
+			}
+		}, ""},
 		{"SSH, the same number again and again", func(w *world) {
 			v := w.connect(outside, idle+":22")
 			for range 20 {
