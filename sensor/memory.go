@@ -13,7 +13,7 @@ import (
 // because marking the same tables over and over is what a collection costs, and a large one does not double.
 const (
 	gcRoom      = 128 << 20 // bytes between two collections
-	gcLeast     = 25        // percent of the live heap
+	gcLeast     = 50        // percent of the live heap
 	gcMost      = 400
 	gcLookEvery = 50 * time.Millisecond
 	liveHeap    = "/gc/heap/live:bytes"
