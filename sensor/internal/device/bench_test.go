@@ -3,8 +3,10 @@
 package device
 
 import (
+	"strconv"
 	"testing"
 
+	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -28,5 +30,18 @@ func BenchmarkSession(b *testing.B) {
 	b.ReportAllocs()
 	for i := range b.N {
 		r.Session(StateChanged, v, nil, int64(i))
+	}
+}
+
+// BenchmarkHTTP is the cost of an exchange whose banners are known and whose target is new.
+func BenchmarkHTTP(b *testing.B) {
+	r := New(Config{})
+	k := talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), port: 80, answered: true}
+	x, y := play(r, k)
+	v := k.view()
+	for i := range b.N {
+		f := &dissect.HTTPExchange{Status: 200, Server: "Apache/2.4.58 (Ubuntu)", URI: "/a/" + strconv.Itoa(i), Host: "www.example.com", Title: "Welcome",
+			UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/63.0 Safari/537.36"}
+		r.Fact(v, f, session.In, x, y, int64(i))
 	}
 }

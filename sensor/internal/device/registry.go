@@ -66,6 +66,7 @@ type Registry struct {
 	byKey    map[string]*Device
 	links    map[packet.MAC]*link
 	bindings map[packet.Addr]*binding
+	memo     map[memoKey]matched
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -89,7 +90,7 @@ func New(cfg Config) *Registry {
 		cfg.Internal = DefaultInternal()
 	}
 	r := &Registry{cfg: cfg, watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
-		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}}
+		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]matched{}}
 	for _, p := range cfg.Internal {
 		r.internal.Insert(p.Masked())
 	}

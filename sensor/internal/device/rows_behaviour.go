@@ -23,7 +23,7 @@ func clientRows() []row {
 		{src: obsUserAgent, text: "~^Withings", roles: iot(18), vendor: "Withings", vdb: 20},
 		{src: obsUserAgent, text: "~Sonos/", roles: iot(22), vendor: "Sonos", vdb: 25},
 		{src: obsUserAgent, text: "~(?:Wget|BusyBox)", roles: embedded(3)},
-		{src: obsRequest, text: "~fitbit\\.com/scale/", roles: iot(18), vendor: "Fitbit", vdb: 18, model: "Aria", mdb: 18},
+		{src: obsRequest, text: "fitbit.com/scale/", roles: iot(18), vendor: "Fitbit", vdb: 18, model: "Aria", mdb: 18},
 		{src: obsSSHClient, text: "~PuTTY|WinSCP|MobaXterm|SecureCRT", roles: desk(14)},
 		{src: obsSSHClient, text: "~for_Windows", roles: computer(10)},
 		{src: obsSSHClient, text: "~paramiko|libssh|Go$|JSCH", roles: server(5)},

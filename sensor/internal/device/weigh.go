@@ -61,11 +61,44 @@ func (r *Registry) observe(d *Device, src source, value string, now int64) {
 		return
 	}
 	value = clean(value)
-	rule, model, fw := rules().match(src, value)
-	if rule == nil {
+	m := r.lookup(src, value)
+	if m.rule == nil {
 		return
 	}
-	r.claim(d, claim{source: src, rule: rule, value: value, model: model, fw: fw, vdb: rule.vdb, at: now})
+	r.claim(d, claim{source: src, rule: m.rule, value: value, model: m.model, fw: m.fw, vdb: m.rule.vdb, at: now})
+}
+
+// memoKey and matched remember what the table says of a text. Servers and clients repeat themselves, and regular
+// expressions are slow.
+type memoKey struct {
+	src   source
+	value string
+}
+
+type matched struct {
+	rule      *rule
+	model, fw string
+}
+
+// maxMemo bounds what is remembered; it is forgotten as a whole when it is reached, and found anew.
+const maxMemo = 16 << 10
+
+func (r *Registry) lookup(src source, value string) (m matched) {
+	// These hardly repeat and have no regular expressions.
+	if src == obsName || src == obsURI || src == obsRequest {
+		m.rule, m.model, m.fw = rules().match(src, value)
+		return m
+	}
+	k := memoKey{src, value}
+	m, known := r.memo[k]
+	if !known {
+		m.rule, m.model, m.fw = rules().match(src, value)
+		if len(r.memo) >= maxMemo {
+			clear(r.memo)
+		}
+		r.memo[k] = m
+	}
+	return m
 }
 
 var (

@@ -193,6 +193,9 @@ func TestTables(t *testing.T) {
 				t.Errorf("%s: %q stands twice", sources[src].name, r.text)
 			}
 			seen[key] = true
+			if r.re != nil && (src == int(obsURI) || src == int(obsRequest)) {
+				t.Errorf("%s: %q is a regular expression, and its values are not remembered", sources[src].name, r.text)
+			}
 			if r.text == "" || len(r.roles) == 0 && r.vendor == "" || r.vendor != "" && r.vdb == 0 && src != int(obsVendor) || r.model != "" && r.mdb == 0 {
 				t.Errorf("%s: row %q says nothing", sources[src].name, r.text)
 			}
