@@ -6,6 +6,9 @@ package contract
 
 import (
 	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
 
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
@@ -63,6 +66,8 @@ type Book struct {
 	cfg     Config
 	matches map[uint32]match // by device ID
 	infra   infrastructure
+	index   *index
+	silent  bart.Lite
 }
 
 // match is which entry describes a device, remembered until the device changes.
@@ -80,7 +85,10 @@ func New(inv *Inventory, cfg Config) *Book {
 	if cfg.IdleDays <= 0 {
 		cfg.IdleDays = DefaultIdleDays
 	}
-	b := &Book{inv: inv, cfg: cfg, matches: map[uint32]match{}}
+	b := &Book{inv: inv, cfg: cfg, matches: map[uint32]match{}, index: newIndex(inv)}
+	for _, p := range cfg.Silent {
+		b.silent.Insert(p.Masked())
+	}
 	b.infra.init(inv)
 	return b
 }
@@ -125,22 +133,18 @@ func (b *Book) match(d *device.Device) match {
 	if len(b.matches) >= maxMatches {
 		clear(b.matches)
 	}
-	m := match{version: d.Version, entry: b.inv.find(d), silent: b.declaredSilent(d)}
+	m := match{version: d.Version, entry: b.index.find(d), silent: b.declaredSilent(d)}
 	b.matches[d.ID] = m
 	return m
 }
 
 func (b *Book) declaredSilent(d *device.Device) bool {
-	for _, m := range b.cfg.SilentMACs {
-		if m == d.MAC {
-			return true
-		}
+	if slices.Contains(b.cfg.SilentMACs, d.MAC) {
+		return true
 	}
-	for _, p := range b.cfg.Silent {
-		for _, a := range d.IPs {
-			if p.Contains(a) {
-				return true
-			}
+	for _, a := range d.IPs {
+		if b.silent.Contains(a) {
+			return true
 		}
 	}
 	return false
