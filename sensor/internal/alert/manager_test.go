@@ -164,14 +164,19 @@ func TestLifeCycle(t *testing.T) {
 			b := newBench(t, Config{}, nil)
 			c.do(b)
 			b.want(c.want...)
-			ids := map[string]int{}
-			for _, a := range b.got {
-				if a.Revision != ids[a.ID]+1 {
-					t.Errorf("revision %d of %s follows %d", a.Revision, a.ID, ids[a.ID])
-				}
-				ids[a.ID] = a.Revision
-			}
+			b.revisionsCountUp()
 		})
+	}
+}
+
+func (b *bench) revisionsCountUp() {
+	b.t.Helper()
+	ids := map[string]int{}
+	for _, a := range b.got {
+		if a.Revision != ids[a.ID]+1 {
+			b.t.Errorf("revision %d of %s follows %d", a.Revision, a.ID, ids[a.ID])
+		}
+		ids[a.ID] = a.Revision
 	}
 }
 
