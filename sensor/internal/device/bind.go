@@ -43,6 +43,7 @@ type link struct {
 	router  bool
 	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
 	addrs   []linkAddr
+	last    int64         // asked for
 	foreign []packet.Addr // addresses that it forwards for, at most routerForeign
 }
 
@@ -95,21 +96,42 @@ func (l *link) forwards(a packet.Addr) bool {
 }
 
 // linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
-func (r *Registry) linkOf(mac packet.MAC) *link {
+func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	if mac.IsZero() || mac.IsGroup() {
 		return nil
 	}
 	l := r.links[mac]
 	if l == nil {
 		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
-		if len(r.links) >= 2*r.cfg.MaxDevices {
+		if len(r.links) >= 2*r.cfg.MaxDevices && !r.forgetLinks(now) {
 			r.stats.LinksRefused++
 			return nil
 		}
 		l = &link{mac: mac, router: virtualRouter(mac)}
 		r.links[mac] = l
 	}
+	l.last = max(l.last, now)
 	return l
+}
+
+// linkIdle is how long a next hop without a device of its own is kept when room is needed, linkPause how often room is sought.
+const (
+	linkIdle  = 10 * 60 * 1e9
+	linkPause = 60 * 1e9
+)
+
+// forgetLinks drops the next hops that were not seen for a while, and reports whether there is room again.
+func (r *Registry) forgetLinks(now int64) bool {
+	if now < r.nextForget {
+		return false
+	}
+	r.nextForget = now + linkPause
+	for mac, l := range r.links {
+		if l.dev == nil && now-l.last >= linkIdle {
+			delete(r.links, mac)
+		}
+	}
+	return len(r.links) < 2*r.cfg.MaxDevices
 }
 
 // bind gives an address to a device.

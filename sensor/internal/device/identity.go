@@ -26,7 +26,8 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 		return nil
 	}
 	b := r.bindings[e.Addr]
-	if b == nil && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
+	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
+	if (b == nil || b.mac != mac || mac.IsZero()) && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}
@@ -43,12 +44,16 @@ func (r *Registry) declaredHost(a packet.Addr) bool {
 }
 
 // ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from
-// the MAC, or the MAC was declared. Those bound by ARP and Neighbour Discovery have a binding already.
+// the MAC, the MAC was declared, or a router has announced its prefix for this link. Those bound by ARP and Neighbour Discovery have a binding already.
 func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {
 		return false
 	}
-	return fromMAC(a, mac) || r.watchMAC[mac]
+	if fromMAC(a, mac) || r.watchMAC[mac] {
+		return true
+	}
+	l := r.links[mac]
+	return !a.Is4() && r.announced > 0 && (l == nil || !l.router) && r.onLink.Contains(a.Netip())
 }
 
 // external notes that an address from outside stands behind mac, which makes mac a router. Only sessions with an internal
@@ -57,7 +62,7 @@ func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoi
 	if !r.InternalAddr(other.Addr) || !isHost(other.Addr) {
 		return
 	}
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil || l.router {
 		return
 	}
@@ -76,7 +81,7 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 	if b != nil && (b.mac == mac || b.fresh(now) && (b.strong || mac.IsZero() || b.mac.IsZero())) {
 		return r.held(a, b, mac, now)
 	}
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil || l.router {
 		return r.behind(a, now)
 	}
@@ -102,7 +107,7 @@ func (r *Registry) held(a packet.Addr, b *binding, mac packet.MAC, now int64) *D
 	if b.mac == mac || b.mac.IsZero() {
 		return b.dev
 	}
-	if l := r.linkOf(mac); l != nil && !l.router && l.forwards(a) {
+	if l := r.linkOf(mac, now); l != nil && !l.router && l.forwards(a) {
 		r.becomeRouter(l, now)
 	}
 	return b.dev
@@ -227,7 +232,7 @@ func (r *Registry) setMAC(d *Device, l *link, now int64) {
 
 // byLink gives the device of a MAC that has no address yet (DHCP from 0.0.0.0).
 func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil {
 		return nil
 	}

@@ -58,6 +58,7 @@ type Stats struct {
 type Registry struct {
 	cfg      Config
 	internal bart.Lite
+	onLink   bart.Lite // announced by routers
 	watch    bart.Lite
 	watchMAC map[packet.MAC]bool
 	namedIP  map[packet.Addr]string
@@ -74,8 +75,10 @@ type Registry struct {
 
 	nextID  uint32
 	nextDay int64
-	stats   Stats
-	onEvict []func(*Device)
+	// nextForget is when next hops may be forgotten again.
+	nextForget int64
+	stats      Stats
+	onEvict    []func(*Device)
 }
 
 // New gives an empty registry.
@@ -144,8 +147,8 @@ func (r *Registry) ByMAC(m packet.MAC) *Device {
 // ByKey gives the device with a key, nil if none.
 func (r *Registry) ByKey(k string) *Device { return r.byKey[k] }
 
-// Internal reports whether an address belongs to the watched network: by configuration, by a router advertisement, or
-// because it was declared.
+// Internal reports whether an address belongs to the watched network: by configuration, or because it was
+// declared.
 func (r *Registry) Internal(a netip.Addr) bool {
 	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
 }

@@ -238,6 +238,38 @@ func TestGatewayIsOneDevice(t *testing.T) {
 	}
 }
 
+// A device that claims an external address by ARP must not make the sessions of others to it internal.
+func TestClaimedExternalAddress(t *testing.T) {
+	r := New(Config{})
+	r.Link(arp("203.0.113.7", mac(6)), 0)
+	_, b := play(r, talk{from: "10.0.0.1", to: "203.0.113.7", fromMAC: mac(1), toMAC: mac(0xfe), port: 443, answered: true, at: 1})
+	if b != nil || r.Internal(netip.MustParseAddr("203.0.113.7")) {
+		t.Errorf("%q", keyOf(b))
+	}
+	// Its own sessions are its own.
+	if a, _ := play(r, talk{from: "203.0.113.7", to: "10.0.0.1", fromMAC: mac(6), toMAC: mac(1), answered: true, at: 2}); keyOf(a) != "mac:00:40:8c:00:00:06" {
+		t.Errorf("%q", keyOf(a))
+	}
+}
+
+// A flood of forged next hops fills a table that empties again.
+func TestForgedNextHopsAreForgotten(t *testing.T) {
+	r := New(Config{MaxDevices: 100})
+	flood := func(i int, at int64) {
+		m := packet.MAC{2, 1, 0, 0, byte(i >> 8), byte(i)}
+		play(r, talk{from: "203.0.113.1", to: "10.0.0.1", fromMAC: m, toMAC: mac(1), at: at})
+	}
+	for i := range 1000 {
+		flood(i, 1)
+	}
+	if n := len(r.links); n > 200 || r.Stats().LinksRefused == 0 {
+		t.Fatalf("%d links, %+v", n, r.Stats())
+	}
+	if d, _ := play(r, talk{from: "10.0.0.9", to: "10.0.0.8", fromMAC: mac(9), toMAC: mac(8), at: 3600}); keyOf(d) != "mac:00:40:8c:00:00:09" {
+		t.Errorf("an hour later: %q", keyOf(d))
+	}
+}
+
 func TestProxyARP(t *testing.T) {
 	r := New(Config{})
 	for i := range byte(20) {
@@ -264,8 +296,13 @@ func TestGlobalIPv6(t *testing.T) {
 	if d, _ := play(r, talk{from: "2001:db8:5::77", to: "2001:db8:1::1", fromMAC: mac(2), toMAC: mac(0xfe)}); keyOf(d) != "mac:00:40:8c:00:00:02" {
 		t.Errorf("prefix on the link: %q", keyOf(d))
 	}
-	if r.Internal(netip.MustParseAddr("2606:4700::1")) {
-		t.Error("a router advertisement made the whole Internet internal")
+	// It holds for stations of this link alone: announced or not, what is reached through the router is external.
+	play(r, talk{from: "10.0.0.1", to: "198.51.100.1", fromMAC: mac(3), toMAC: mac(0xfe), answered: true})
+	if _, b := play(r, talk{from: "10.0.0.1", to: "2001:db8:5::99", fromMAC: mac(3), toMAC: mac(0xfe), answered: true}); b != nil {
+		t.Errorf("an announced prefix behind the router: %q", keyOf(b))
+	}
+	if r.Internal(netip.MustParseAddr("2606:4700::1")) || r.Internal(netip.MustParseAddr("2001:db8:5::99")) {
+		t.Error("a router advertisement made addresses internal")
 	}
 }
 
