@@ -49,7 +49,7 @@ func shown(t *testing.T, story, rule, about string) string {
 	}
 	screen := r.out[strings.LastIndex(r.out, eraseLine)+len(eraseLine):]
 	incident, cards, _ := strings.Cut(screen, "\n\n")
-	card := regexp.MustCompile(`(?m)^── \w+  ` + rule + ` (?s:.*?)\n\n`).FindString(cards + "\n\n")
+	card := regexp.MustCompile(`(?m)^── \w+  ` + rule + ` .*\n.*` + regexp.QuoteMeta(about) + `(?s:.*?)\n\n`).FindString(cards + "\n\n")
 	if card == "" {
 		t.Fatalf("%s: no card of %s on the screen:\n%s", story, rule, screen)
 	}
