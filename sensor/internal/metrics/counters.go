@@ -36,6 +36,7 @@ func counters() []family {
 		one("tcp_packets", "TCP packets."),
 		one("tcp_packets_duplicate", "Those of them that were captured twice."),
 		one("conversations_read", "Sessions whose application protocol was looked for."),
+		one("session_details_dropped", "Sessions of which only the name of the protocol was kept to their end, because too many had details."),
 		one("link_facts", "ARP and Neighbour Discovery messages that were read."),
 		one("names_evicted", "Names of addresses that were forgotten because the cache was full."),
 		one("devices_evicted", "Devices that were forgotten because the registry was full."),

@@ -47,6 +47,7 @@ func (t *tally) add(b *block) {
 		s.Add(&b.shards[i].stats)
 		x.LinkFacts += b.shards[i].extra.LinkFacts
 		x.Conversations += b.shards[i].extra.Conversations
+		x.DetailsDropped += b.shards[i].extra.DetailsDropped
 		t.live += b.shards[i].live
 	}
 	t.stats, t.extra = s, x

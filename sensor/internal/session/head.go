@@ -45,10 +45,10 @@ type heads struct {
 
 func newHeads(c Config) heads { return heads{all: make([]head, 1, min(c.MaxHeads, 64)+1)} }
 
-// Buffers come in sizes of 1 KiB to 1 MiB, the most that a head may be limited to.
+// Buffers come in sizes of 256 bytes to 1 MiB, the most that a head may be limited to.
 const (
-	minBuf     = 1 << 10
-	bufClasses = 11
+	minBuf     = 1 << 8
+	bufClasses = 13
 )
 
 func bufClass(n int) int {

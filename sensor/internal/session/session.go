@@ -69,6 +69,7 @@ type Session struct {
 	synOptLen uint8
 	icmpType  uint8
 	icmpCode  uint8
+	Label     uint8 // of the handler
 }
 
 // Ports gives the ports of initiator and responder; 0 where the protocol has none.
