@@ -127,14 +127,14 @@ func loginReasons(in login, external bool) []Reason {
 	return append(rs, benign("it is a jump host, a bastion or a new administrator: then the inventory lacks it"))
 }
 
-// severity is critical from outside on a device that is expected to be silent; an inferred result on a device of which nothing
-// is expected is medium.
+// severity is critical from outside on a device that is expected to be silent. On a device of which nothing is expected, a shell or
+// a file transfer is high; a web page with a password may be public on purpose, and an inferred result may be wrong: medium.
 func (l *loginSuccess) severity(d *device.Device, x contract.Expect, source string, in login, external bool) Severity {
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
 	case external && (strict(x, source) || in.defaults):
 		return Critical
-	case external && (video || !in.inferred || d.Declared):
+	case external && (video || d.Declared || in.protocol == "telnet" || in.protocol == "ftp"):
 		return High
 	case strict(x, source) && x >= contract.ServerOnly:
 		return High

@@ -16,6 +16,7 @@ func TestLoginSuccess(t *testing.T) {
 	}
 	ssh := ok(&dissect.SSHAuth{Result: dissect.OutcomeSuccess})
 	http := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
+	telnet := ok(&dissect.Login{Protocol: "telnet", Result: dissect.OutcomeSuccess})
 	defaults := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess, DefaultCredentials: true})
 	failed := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeFailure})
 	for _, c := range []struct {
@@ -24,7 +25,8 @@ func TestLoginSuccess(t *testing.T) {
 		want []string
 	}{
 		{"outside on a silent device", func(w *world) { ssh(w, outside, idle+":22") }, []string{"critical 198.51.100.23 22/tcp"}},
-		{"outside, told in clear", func(w *world) { http(w, outside, host+":80") }, []string{"high 198.51.100.23 80/tcp"}},
+		{"outside, a web page", func(w *world) { http(w, outside, host+":80") }, []string{"medium 198.51.100.23 80/tcp"}},
+		{"outside, a shell", func(w *world) { telnet(w, outside, host+":23") }, []string{"high 198.51.100.23 23/tcp"}},
 		{"outside, inferred, nothing expected", func(w *world) { ssh(w, outside, host+":22") }, []string{"medium 198.51.100.23 22/tcp"}},
 		{"outside with a default password", func(w *world) { defaults(w, outside, host+":80") }, []string{"critical 198.51.100.23 80/tcp"}},
 		{"failure", func(w *world) { failed(w, outside, idle+":80") }, nil},
