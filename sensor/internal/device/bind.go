@@ -26,6 +26,7 @@ type binding struct {
 	dev    *Device
 	mac    packet.MAC // zero for a device that is known by its address alone
 	strong bool       // by ARP, Neighbour Discovery or DHCP
+	direct bool       // its packets had not been forwarded when it was bound
 	last   int64
 }
 
@@ -143,7 +144,7 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 		}
 		b.dev, b.mac, b.strong, b.last = d, mac, b.strong || strong, now
 	} else {
-		r.bindings[a] = &binding{d, mac, strong, now}
+		r.bindings[a] = &binding{dev: d, mac: mac, strong: strong, last: now}
 	}
 	ip := a.Netip()
 	if d.HasIP(ip) {
@@ -165,7 +166,8 @@ func (r *Registry) unbind(d *Device, a packet.Addr) {
 }
 
 // becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become
-// devices of their own, with the ports that they have answered on.
+// devices of their own, with the ports that they have answered on. Its own are those that ARP told, or the only one that it
+// had if packets came from there without having been forwarded.
 func (r *Registry) becomeRouter(l *link, now int64) {
 	l.router = true
 	strong := 0
@@ -183,11 +185,18 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 	d.Router = true
 	d.Version++
 	d.forgetTraffic()
-	for _, ip := range append(d.IPs[:0:0], d.IPs...) {
+	var other []packet.Addr
+	for _, ip := range d.IPs {
 		a := packet.AddrOf(ip)
-		if b := r.bindings[a]; b != nil && b.strong && !l.proxy || r.namedIP[a] != "" {
+		if b := r.bindings[a]; b == nil || b.strong && !l.proxy || isLinkLocal(a) || r.namedIP[a] != "" {
 			continue
 		}
+		other = append(other, a)
+	}
+	if len(other) == 1 && r.bindings[other[0]].direct {
+		other = nil
+	}
+	for _, a := range other {
 		r.split(d, a, now)
 	}
 	r.observe(d, obsRouter, "forwards for other addresses", now)

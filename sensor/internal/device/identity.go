@@ -82,7 +82,7 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 		return r.held(a, b, mac, now)
 	}
 	l := r.linkOf(mac, now)
-	if l == nil || l.router {
+	if l == nil || l.router && !isLinkLocal(a) {
 		return r.behind(a, now)
 	}
 	if b != nil && b.fresh(now) {
@@ -98,7 +98,11 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 		}
 		return r.behind(a, now)
 	}
-	return r.local(a, l, false, now)
+	d := r.local(a, l, false, now)
+	if b := r.bindings[a]; b != nil {
+		b.direct = directTTL(ttl)
+	}
+	return d
 }
 
 // held confirms a binding, and learns from a second MAC that carries it.
@@ -126,7 +130,7 @@ func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
 
 // local makes the station behind l the holder of an address.
 func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device {
-	if l.note(a, now) && !r.watchMAC[l.mac] {
+	if !isLinkLocal(a) && l.note(a, now) && !r.watchMAC[l.mac] {
 		r.becomeRouter(l, now)
 		if !strong || l.proxy {
 			return r.behind(a, now)

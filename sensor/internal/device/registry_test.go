@@ -270,6 +270,19 @@ func TestForgedNextHopsAreForgotten(t *testing.T) {
 	}
 }
 
+// A gateway without ARP in sight keeps the one address from which it spoke itself.
+func TestGatewayKeepsItsOwnAddress(t *testing.T) {
+	r := New(Config{})
+	gw := mac(0xfe)
+	play(r, talk{from: "10.0.0.254", to: "10.0.0.1", fromMAC: gw, toMAC: mac(1), ttl: 64, answered: true})
+	play(r, talk{from: "10.0.0.1", to: "198.51.100.1", fromMAC: mac(1), toMAC: gw, ttl: 64, answered: true, at: 1})
+	play(r, talk{from: "10.7.0.1", to: "10.0.0.1", fromMAC: gw, toMAC: mac(1), ttl: 63, answered: true, at: 2})
+	want := []string{"ip:10.7.0.1@local", "mac:00:40:8c:00:00:01", "mac:00:40:8c:00:00:fe"}
+	if got := keys(r); !slices.Equal(got, want) || r.ByMAC(gw).IP().String() != "10.0.0.254" {
+		t.Errorf("%v, %v", got, r.ByMAC(gw).IPs)
+	}
+}
+
 func TestProxyARP(t *testing.T) {
 	r := New(Config{})
 	for i := range byte(20) {
