@@ -17,10 +17,10 @@ help: ## list the targets
 build: ## build the static program bin/stillwatch-sensor
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
 
-test: ## format, vet, staticcheck and every test under the race detector (TESTFLAGS=-short for less)
+test: ## format, vet, staticcheck, errcheck and every test under the race detector (TESTFLAGS=-short for less)
 	@scripts/test $(TESTFLAGS)
 
-lint: ## gofmt, go vet and staticcheck alone
+lint: ## gofmt, go vet, staticcheck and errcheck alone
 	@scripts/lint
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
