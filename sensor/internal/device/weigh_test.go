@@ -7,10 +7,12 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -302,4 +304,14 @@ func FuzzFacts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A row about a brand that no MAC belongs to would be dead.
+func TestMakerRowsAreBrands(t *testing.T) {
+	brands := enrich.Brands()
+	for _, r := range makerRows() {
+		if !slices.Contains(brands, strings.TrimPrefix(r.text, "=")) {
+			t.Errorf("%q is no brand", r.text)
+		}
+	}
 }
