@@ -124,21 +124,36 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 		sev = s
 	}
 	grew := len(in.members) > in.toldN || p >= criticalAt && in.toldP < criticalAt
-	if !grew {
+	if !grew && p-in.toldP < minGrowth {
 		return
 	}
 	in.toldP, in.toldN = p, len(in.members)
-	f := in.finding(p, stages, sev)
+	m.tellChain(in, in.finding(p, stages, sev), sev, risk{p, 1}, grew, c)
+}
+
+// minGrowth is the rise of P below which nothing has changed.
+const minGrowth = 1e-6
+
+// tellChain begins the alert of an incident, or goes on with it: at once when a rule or a device has joined or it has become
+// critical, else when a held back revision is due.
+func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity, r risk, now bool, c *detect.Context) {
 	k := alertKey{f.Rule.ID, in.key, f.Key}
-	if o := m.open[k]; o != nil {
-		m.order.MoveToBack(o.list)
-		o.merge(f, sev, risk{p, 1}, c)
-		o.standingP = risk{p, 1}
-		m.revise(o, c, "update")
+	o := m.open[k]
+	if o == nil {
+		m.create(k, f, sev, in, c)
+		m.open[k].standingP = r
 		return
 	}
-	m.create(k, f, sev, in, c)
-	m.open[k].standingP = risk{p, 1}
+	m.order.MoveToBack(o.list)
+	o.merge(f, sev, r, c)
+	o.f, o.standingP = f, r
+	switch {
+	case now:
+		m.revise(o, c, "update")
+	case !o.waiting:
+		o.waiting = true
+		m.waiting = append(m.waiting, o)
+	}
 }
 
 func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.Finding {

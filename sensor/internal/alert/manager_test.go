@@ -320,6 +320,26 @@ func TestChainArithmetic(t *testing.T) {
 	}
 }
 
+// The last revision of a chain holds its final probability, although a rise alone is told late.
+func TestChainIsToldToItsEnd(t *testing.T) {
+	b := newBench(t, Config{}, nil)
+	d := dev(1)
+	for _, id := range []string{"D08", "D09"} {
+		f := b.finding(id, d, "k", detect.High)
+		f.Reliability = 0.7
+		b.m.Add(f, b.c)
+	}
+	f := b.finding("D08", d, "k", detect.High)
+	f.Reliability, f.Continues = 0.8, true
+	b.m.Add(f, b.c)
+	n := len(b.got)
+	b.m.Close(b.c.Now, b.c)
+	last := b.got[len(b.got)-1]
+	if len(b.got) == n || last.Rule.ID != "D42" || last.RiskScore != 94 || last.Revision != 2 { // 1 − 0.2 · 0.3
+		t.Errorf("%s %d revision %d", last.Rule.ID, last.RiskScore, last.Revision)
+	}
+}
+
 func TestWeakFindingsStayBelow(t *testing.T) {
 	in := &incident{}
 	for i := range 20 {
