@@ -66,7 +66,7 @@ func (k *callback) Observe(e *Event, c *Context) {
 	switch {
 	case v.Answered():
 		k.pairs.drop(t)
-	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+	case c.failed(e):
 		k.failed(e, c, t)
 	}
 }

@@ -156,6 +156,14 @@ func TestFailedCallback(t *testing.T) {
 			w.connect(idle, web)
 			repeat(w, 3, minute, func() { w.attempt(idle, web) })
 		}, nil},
+		{"one-way mirror", true, func(w *world) {
+			w.c.Quality.OneWay = true
+			repeat(w, 9, minute, func() { w.attempt(idle, web) })
+		}, nil},
+		{"refused through a one-way mirror", true, func(w *world) {
+			w.c.Quality.OneWay = true
+			repeat(w, 5, minute, func() { w.refused(idle, web) })
+		}, []string{"high 198.51.100.23:443/tcp"}},
 		{"distinct ports are distinct", true, func(w *world) {
 			for p := range 5 {
 				w.attempt(idle, fmt.Sprintf("%s:%d", outside, 1000+p))

@@ -113,7 +113,7 @@ func (s *scan) outcome(e *Event, c *Context) {
 	switch {
 	case e.Kind == SessionState && v.State == session.Established:
 		s.succeeded(e, c)
-	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+	case c.failed(e):
 		s.failed(e, c)
 	}
 }

@@ -59,6 +59,7 @@ func TestScan(t *testing.T) {
 				w.refused(host, fmt.Sprintf("10.0.30.10:%d", 20+p))
 			}
 		}, ""},
+		{"one-way mirror", func(w *world) { w.c.Quality.OneWay = true; hosts(w, host, 30, 445, w.attempt) }, ""},
 		{"backscatter", func(w *world) {
 			for i := range 50 {
 				v := w.session(protoTCP, fmt.Sprintf("10.0.30.%d", 1+i), "203.0.113.5:80")
