@@ -178,7 +178,7 @@ func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.
 		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each of the findings has an explanation of its own; one that explains them all is rare"})
-	f.Title = fmt.Sprintf("%d findings about %s tell one story (P %.2f)", len(ms), safe(in.key, 80), p)
+	f.Title = fmt.Sprintf("%d findings about %s tell one story (P %.2f)", len(ms), detect.Label(in.device), p)
 	f.Message = fmt.Sprintf("Expected: findings that have nothing to do with each other. Seen: %d stages of an intrusion in order, P %.3f. %s.",
 		stages, p, strings.Join(story, "; "))
 	f.Recommendation = "Read the findings in this order, decide whether the device was taken over, and isolate it if so. Look for the first login."

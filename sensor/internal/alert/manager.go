@@ -105,7 +105,7 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 			return nil // what it goes on from was rolled up or is over
 		}
 		if m.perRule[ruleDevice{k.rule, device}] >= m.cfg.PerDevice {
-			f = m.rollUp(f, device)
+			f = m.rollUp(f)
 			k.key = f.Key
 			o = m.open[k]
 		}

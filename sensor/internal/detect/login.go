@@ -102,9 +102,9 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 	f.Peer.FirstContact = true
 	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login, not of the session: passwords may have been guessed before
 	where := map[bool]string{true: "outside", false: "an internal host that had not done so before"}[external]
-	f.Title = fmt.Sprintf("Login on %s from %s over %s", label(d), peerLabel(f.Peer), in.protocol)
+	f.Title = fmt.Sprintf("Login on %s from %s over %s", Label(d), peerLabel(f.Peer), in.protocol)
 	f.Message = fmt.Sprintf("Expected of %s: logins from its administrators only. Seen: at %s a login over %s from %s (%s) on %s.",
-		label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
+		Label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
 	f.Reasons = loginReasons(in, external)
 	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
 		"protocol": in.protocol, "inferred": in.inferred, "default_credentials": in.defaults, "in_clear": in.clear}}}

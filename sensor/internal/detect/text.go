@@ -37,8 +37,8 @@ func named(d *device.Device) bool {
 	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
 }
 
-// label names a device to a person: its name in the inventory, or its role with its address.
-func label(d *device.Device) string {
+// Label names a device to a person: its name in the inventory, or its role with its address.
+func Label(d *device.Device) string {
 	if d == nil {
 		return "the network"
 	}
@@ -67,10 +67,10 @@ func peerLabel(p *Peer) string {
 	case p == nil:
 		return "an unknown peer"
 	case p.Device != nil:
-		if l := label(p.Device); !strings.Contains(l, p.IP) {
+		if l := Label(p.Device); !strings.Contains(l, p.IP) {
 			return l + " (" + p.IP + ")"
 		}
-		return label(p.Device)
+		return Label(p.Device)
 	case p.Name != "":
 		return p.Name + " (" + p.IP + ")"
 	}
@@ -134,7 +134,7 @@ func expectation(x contract.Expect, source string) string {
 	}[x]
 	switch source {
 	case contract.FromInventory:
-		return s + " (inventory)"
+		return s + " (declared)"
 	case contract.FromRole:
 		return s + " (by its role)"
 	case contract.FromIdle:

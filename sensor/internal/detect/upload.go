@@ -193,9 +193,9 @@ func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Ve
 	default:
 		f.Severity = Low
 	}
-	f.Title = fmt.Sprintf("%s has sent %s to %s", label(d), size(out), peerLabel(f.Peer))
+	f.Title = fmt.Sprintf("%s has sent %s to %s", Label(d), size(out), peerLabel(f.Peer))
 	f.Message = fmt.Sprintf("Expected of %s: to %s, and no upload beyond %s a day to one peer. Seen: %s out and %s in with %s within a day, since %s.",
-		label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
+		Label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
 	f.Reasons = []Reason{{Code: "upload", Text: size(out) + " to one peer outside within a day", Weight: 0.5}}
 	if float64(out) >= u.p.Ratio*float64(in) {
 		f.Reasons = append(f.Reasons, Reason{Code: "ratio", Text: fmt.Sprintf("at least %.0f times as much out as in", u.p.Ratio), Weight: 0.2})
