@@ -58,7 +58,10 @@ func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *F
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "spray "+f.Peer.IP, StageGuessed, Medium, s.first, s.take()
 	f.Device = s.device
 	if e.Initiator != nil {
-		f.Device, f.DeviceAddr, f.Stage, f.Severity = e.Initiator, addr(&e.Session.Initiator, e.Session.V6), StageFanOut, High
+		f.Device, f.DeviceAddr, f.Stage = e.Initiator, addr(&e.Session.Initiator, e.Session.V6), StageFanOut
+		if !in.inferred { // many inferences may be wrong in one and the same way
+			f.Severity = High
+		}
 		f.Peer = nil
 	} else if e.Responder != s.device {
 		f.DeviceAddr = s.device.IP()
