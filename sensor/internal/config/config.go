@@ -54,7 +54,7 @@ func Defaults() *Config {
 		SensorID: "sensor",
 		IdleDays: contract.DefaultIdleDays,
 		Limits: Limits{Sessions: 1 << 20, Devices: device.DefaultMaxDevices, Names: enrich.DefaultNames,
-			HeadSessions: 1 << 16, HeadBytes: 64 << 20, HeadLimit: 16 << 10},
+			HeadSessions: 1 << 14, HeadBytes: 32 << 20, HeadLimit: 16 << 10},
 		Detections: map[string]Detection{},
 	}
 }

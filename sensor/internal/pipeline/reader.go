@@ -17,6 +17,9 @@ type reader struct {
 	src    capture.Source
 	reasm  *packet.Reassembler
 	shards int
+	// maxSessions is how many one partition holds.
+	maxSessions int
+
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
@@ -24,8 +27,11 @@ type reader struct {
 	first  int64
 }
 
-// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then every partition ends
-// its sessions with a block of its own, so that a million of them need not be told at once; the last of these blocks is marked.
+// flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
+const flushSessions = 1 << 12
+
+// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then the partitions end
+// their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
 func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block) error {
 	var err error
 	for err == nil {
@@ -33,9 +39,10 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 		err = r.fill(ctx, b)
 		b.send(out, judge)
 	}
-	for part := range Partitions {
+	rounds := r.maxSessions/flushSessions + 1
+	for i := range Partitions * rounds {
 		b := next(free)
-		b.clock, b.flush, b.last = r.clock, part+1, part == Partitions-1
+		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
 		b.send(out, judge)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {

@@ -36,9 +36,11 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{src: src, judge: j, reader: &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n}}
+	limits := sessionConfig(cfg.Settings.Limits)
+	r := &Run{src: src, judge: j}
+	r.reader = &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n, maxSessions: limits.MaxSessions}
 	for i := range n {
-		r.shards = append(r.shards, newShard(i, n, sessionConfig(cfg.Settings.Limits)))
+		r.shards = append(r.shards, newShard(i, n, limits))
 	}
 	return r, nil
 }

@@ -69,7 +69,7 @@ func (sh *shard) process(b *block) {
 	}
 	if t := b.flush - 1; t >= 0 && sh.tables[t] != nil {
 		sh.num = 1<<64 - 1
-		sh.tables[t].Flush(b.clock)
+		sh.tables[t].Flush(flushSessions, b.clock)
 	}
 	sh.report()
 }

@@ -48,7 +48,7 @@ func TestStreamWhateverTheOrder(t *testing.T) {
 		if tab.heads.count != 1 {
 			t.Fatalf("%d heads", tab.heads.count)
 		}
-		tab.Flush(1)
+		tab.Flush(1<<20, 1)
 		if tab.heads.count != 0 || tab.heads.bytes != 0 {
 			t.Fatalf("%d heads and %d bytes left", tab.heads.count, tab.heads.bytes)
 		}
@@ -83,7 +83,7 @@ func TestGapEndsTheHead(t *testing.T) {
 		tab.Add(p)
 	}
 	w.play(tab, "sA:answer")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	v := r.ended[0]
 	if !v.Gap || tab.Stats.HeadGaps != 1 || len(r.streams["1/0"]) != 100 || r.streams["1/1"] != "answer" {
 		t.Errorf("gap %v, %d gaps, %d bytes", v.Gap, tab.Stats.HeadGaps, len(r.streams["1/0"]))
@@ -154,7 +154,7 @@ func TestHeadsAreBounded(t *testing.T) {
 	if tab.Stats.HeadsEvicted == 0 {
 		t.Error("nothing was evicted")
 	}
-	tab.Flush(1)
+	tab.Flush(1<<20, 1)
 	if tab.heads.bytes != 0 || tab.heads.count != 0 {
 		t.Errorf("%d bytes, %d heads left", tab.heads.bytes, tab.heads.count)
 	}
@@ -182,7 +182,7 @@ func FuzzTable(f *testing.F) {
 				t.Fatalf("%d sessions, %d heads", tab.Live(), tab.heads.count)
 			}
 		}
-		tab.Flush(w.time)
+		tab.Flush(1<<20, w.time)
 		if uint64(len(r.ended)) != tab.Stats.Created || tab.Live() != 0 || tab.heads.bytes != 0 {
 			t.Fatalf("created %d, ended %d, live %d, bytes %d", tab.Stats.Created, len(r.ended), tab.Live(), tab.heads.bytes)
 		}

@@ -142,7 +142,7 @@ func TestStates(t *testing.T) {
 			w := newWire()
 			w.swapTheAddrs = swap
 			w.play(tab, c.script)
-			tab.Flush(w.time)
+			tab.Flush(1<<20, w.time)
 			if len(r.ended) != 1 {
 				t.Fatalf("%s: %d sessions", c.name, len(r.ended))
 			}
@@ -160,7 +160,7 @@ func TestCountsEachWay(t *testing.T) {
 	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA cA:hello sA:hi-there cF sF")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	v := r.ended[0]
 	if v.Packets != [2]uint64{4, 3} || v.PayloadBytes != [2]uint64{5, 8} || v.IPBytes != [2]uint64{165, 128} {
 		t.Errorf("packets %v payload %v bytes %v", v.Packets, v.PayloadBytes, v.IPBytes)
@@ -177,7 +177,7 @@ func TestPortReuse(t *testing.T) {
 	w.play(tab, "cS sSA cA")
 	w.cseq = 95000 // a forged SYN into a live session begins nothing
 	w.play(tab, "cS")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	if len(r.ended) != 2 || r.ended[0].State != Closed || r.ended[1].State != Established || r.ended[1].Packets[0] != 3 {
 		t.Errorf("%v", r.log)
 	}
@@ -248,7 +248,7 @@ func TestUDPAndICMP(t *testing.T) {
 	tab.Add(echo(true))
 	w.clientAddr = 9
 	tab.Add(echo(true)) // only the reply is seen
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	want := []struct {
 		state State
 		basis Basis
@@ -296,7 +296,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 	}
 	r.ended = nil
 	w.play(tab, "cA:still-here")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	if v := r.ended[0]; v.State != Established || v.Packets != [2]uint64{3, 1} {
 		t.Errorf("the story was lost: %v %v", v.State, v.Packets)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
 func DefaultConfig() Config {
 	return Config{
-		MaxSessions: 1 << 16, MaxHeads: 1 << 12, MaxHeadBytes: 4 << 20, HeadLimit: 16 << 10,
+		MaxSessions: 1 << 16, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
 		ProgressBytes: 256 << 10,
 	}
@@ -89,19 +89,20 @@ type ref uint32
 
 // Table keeps the sessions of one partition. It is not safe for concurrent use.
 type Table struct {
-	cfg    Config
-	h      Handler
-	seed   secret
-	chunks []*[chunkSize]Session
-	free   ref
-	used   ref // number of sessions ever carved out of the chunks
-	slots  []slot
-	live   int // sessions in the index
-	wheel  wheel
-	heads  heads
-	extras extras
-	intern map[tunnelKey][]packet.Tunnel
-	Stats  Stats
+	cfg     Config
+	h       Handler
+	seed    secret
+	chunks  []*[chunkSize]Session
+	free    ref
+	used    ref // number of sessions ever carved out of the chunks
+	slots   []slot
+	live    int // sessions in the index
+	wheel   wheel
+	heads   heads
+	extras  extras
+	leaving []ref // what Flush has still to end
+	intern  map[tunnelKey][]packet.Tunnel
+	Stats   Stats
 }
 
 // slot is one place of the open-addressing index.
@@ -288,13 +289,20 @@ func (t *Table) release(r ref) {
 	t.free = r
 }
 
-// Flush ends every session that is left, in the order in which they began.
-func (t *Table) Flush(now int64) {
-	for _, r := range t.liveRefs() {
+// Flush ends at most n of the sessions that are left, in the order in which they began, and reports whether there are more. Nothing may
+// be added to a table that is being flushed.
+func (t *Table) Flush(n int, now int64) (more bool) {
+	if t.leaving == nil {
+		t.leaving = t.liveRefs()
+	}
+	n = min(n, len(t.leaving))
+	for _, r := range t.leaving[:n] {
 		s := t.at(r)
 		t.end(r, s, EndRun, now)
 		s.flags |= flagDead
 	}
+	t.leaving = t.leaving[n:]
+	return len(t.leaving) > 0
 }
 
 // Add adds the counts of x to s.
