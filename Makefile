@@ -9,7 +9,7 @@ FUZZTIME ?= 10s
 RUNS     ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench assets stories clean
+.PHONY: help build test lint fuzz bench assets stories golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ assets: ## make the embedded data files anew from their public sources
 
 stories: ## make the story captures anew (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
+
+golden: ## write what the program prints into help texts, README and stories anew, to be read before it is committed
+	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 
 clean: ## remove what was built and the cached traces
 	rm -rf bin .cache
