@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stillwatch/internal/testneed"
+	"stillwatch/sensor/internal/config"
 )
 
 // TestLinksOfThePages follows every link between the pages.
@@ -47,5 +48,22 @@ func TestPageOfReplayNamesEveryOption(t *testing.T) {
 		if option != "--help" && !strings.Contains(page, option) {
 			t.Errorf("docs/replay.md does not name %s", option)
 		}
+	}
+}
+
+// TestPageOfTheConfigurationIsTrue reads the example of docs/configuration.md as the program does, and holds what it calls
+// defaults to the defaults.
+func TestPageOfTheConfigurationIsTrue(t *testing.T) {
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "configuration.md"))
+	m := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(page)
+	if m == nil {
+		t.Fatal("the page has no example")
+	}
+	got, err := config.Parse("configuration.md", []byte(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := config.Defaults(); got.Limits != want.Limits || got.IdleDays != want.IdleDays {
+		t.Errorf("the page says %+v, idle after %d days; the defaults are %+v, %d", got.Limits, got.IdleDays, want.Limits, want.IdleDays)
 	}
 }

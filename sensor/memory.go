@@ -13,7 +13,7 @@ import (
 // because marking the same tables over and over is what a collection costs, and a large one does not double.
 const (
 	gcRoom      = 64 << 20 // bytes between two collections
-	gcLeast     = 30        // percent of the live heap
+	gcLeast     = 30       // percent of the live heap
 	gcMost      = 400
 	gcLookEvery = 50 * time.Millisecond
 	liveHeap    = "/gc/heap/live:bytes"
