@@ -11,7 +11,7 @@ func TestGCPercent(t *testing.T) {
 	for _, c := range []struct {
 		live uint64
 		want int
-	}{{0, 400}, {1 << 20, 400}, {32 << 20, 400}, {64 << 20, 200}, {128 << 20, 100}, {256 << 20, 50}, {1 << 30, 50}, {1 << 40, 50}} {
+	}{{0, 400}, {1 << 20, 400}, {16 << 20, 400}, {32 << 20, 200}, {64 << 20, 100}, {128 << 20, 50}, {1 << 30, 30}, {1 << 40, 30}} {
 		if got := gcPercent(c.live); got != c.want {
 			t.Errorf("%d MB live: %d %%, want %d %%", c.live>>20, got, c.want)
 		}

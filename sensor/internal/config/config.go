@@ -36,6 +36,7 @@ type Config struct {
 	SilentMACs []packet.MAC
 	Limits     Limits
 	Detections map[string]Detection // by rule, "D01"
+	Source     []byte               // the document; nil for the defaults
 }
 
 // Limits bound the tables of the sensor.
@@ -75,6 +76,7 @@ func Load(path string) (*Config, error) {
 // Parse is Load of bytes; name stands in the messages.
 func Parse(name string, src []byte) (*Config, error) {
 	c := Defaults()
+	c.Source = src
 	d := newDocument(name, src)
 	if root := d.root(); root != nil {
 		c.read(root)

@@ -35,6 +35,7 @@ func ParseInventory(name string, src []byte) (*contract.Inventory, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
+	r.inv.Source = src
 	return &r.inv, nil
 }
 

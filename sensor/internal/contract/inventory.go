@@ -18,6 +18,7 @@ type Inventory struct {
 	Zones          []Zone // sorted by name
 	Infrastructure Infrastructure
 	Devices        []Entry // in the order of the file; the first match of the most exact kind counts
+	Source         []byte  // the document
 }
 
 // Zone is a named set of networks.

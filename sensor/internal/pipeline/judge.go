@@ -208,7 +208,7 @@ func (j *judge) finish(clock int64) {
 		expect, _ := j.book.Expect(d, j.ctx.Now)
 		j.tally.device(d, expect)
 		if j.out.Device != nil && j.failed == nil {
-			r := alert.DeviceRecord(d, j.book, j.ctx.Now)
+			r := alert.DeviceRecord(d, j.book, j.ctx.Now, j.alerts.Standing(d.Key)...)
 			j.check(j.out.Device(&r))
 		}
 	}

@@ -30,6 +30,7 @@ const (
 	sawACK
 	sawFIN
 	sawRST
+	sawTCP // any TCP packet: base and maxEnd are valid
 )
 
 // side is what came from one end.
@@ -37,13 +38,10 @@ type side struct {
 	packets, ipBytes, payload uint64
 	base                      uint32 // sequence number of the first byte of the stream
 	maxEnd                    uint32 // highest sequence number seen, plus length
-	lastSeq                   uint32
-	lastLen                   uint32
-	lastID                    uint16
+	mark                      uint32 // of the last TCP packet, to know it again
 	window                    uint16
 	ttl                       uint8
 	saw                       uint8
-	started                   bool // base and maxEnd are valid
 	mac                       packet.MAC
 }
 
@@ -54,12 +52,12 @@ type Session struct {
 	first     int64
 	last      int64
 	id        uint64
-	touched   int64 // second of the last packet, by the clock of the table
-	reported  int64
-	reportAt  uint64
-	extra     uint32 // number of its extra; 0 for most
+	touched   uint32 // second of the last packet, by the clock of the table
+	reported  uint32 // second of the last report of progress
+	reportAt  uint32 // KiB of payload from which on the next one is due
 	next      ref
 	head      headRef
+	extra     uint32 // number of its extra; 0 for most
 	synSeq    uint32
 	flags     sessionFlags
 	vlans     [packet.MaxVLANs]uint16
@@ -112,8 +110,8 @@ func (s *Session) setInitiator(side uint8) {
 // begin sets what the first packet tells.
 func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	s.id, s.first = p.Num, p.Time
-	s.touched = max(p.Time/1e9, t.wheel.now)
-	s.reported, s.reportAt = s.touched, t.cfg.ProgressBytes
+	s.touched = t.second(p.Time)
+	s.reported, s.reportAt = s.touched, t.cfg.ProgressKiB
 	s.vlans, s.numVLANs = p.VLANs, p.NumVLANs
 	s.setInitiator(side)
 	s.basis = BasisFirstPacket
@@ -137,8 +135,11 @@ func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
 	x.payload += uint64(p.PayloadLen)
 	s.last = max(s.last, p.Time)
 	s.first = min(s.first, p.Time)
-	s.touched = max(p.Time/1e9, t.wheel.now)
+	s.touched = t.second(p.Time)
 }
+
+// second gives the second of a packet by the clock of the table, which never goes back. It holds until the year 2106.
+func (t *Table) second(now int64) uint32 { return uint32(min(max(now/1e9, t.wheel.now), 1<<32-1)) }
 
 // deadline gives the second at which the session is over if nothing more is seen.
 func (s *Session) deadline(c *Config) int64 {
@@ -158,7 +159,7 @@ func (s *Session) deadline(c *Config) int64 {
 			d = c.DatagramTimeout
 		}
 	}
-	return s.touched + d
+	return int64(s.touched) + d
 }
 
 // View gives a session as it stands.

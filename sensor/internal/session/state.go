@@ -100,7 +100,7 @@ func (s *Session) isReuse(p *packet.Packet, n uint8, now int64) bool {
 		return x.packets+s.side[n^1].packets > 3
 	default:
 		// A SYN inside a live session may be forged (RFC 9293, section 3.10.7.4): only silence makes it believable.
-		return now-s.touched > 60 || x.saw&sawFIN != 0
+		return now-int64(s.touched) > 60 || x.saw&sawFIN != 0
 	}
 }
 
@@ -218,10 +218,13 @@ func (s *Session) over() bool { return s.state == Closed || s.state == Reset || 
 func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 	x, y := &s.side[n], &s.side[n^1]
 	t.Stats.TCPPackets++
-	if x.packets > 1 && p.IPID == x.lastID && p.IPID != 0 && p.Seq == x.lastSeq && p.PayloadLen == x.lastLen {
+	// The same IP identification, sequence number, length and flags twice in a row is a frame that was captured twice: a retransmission has
+	// another identification.
+	mark := (p.Seq*0x9e3779b1 ^ uint32(p.IPID)<<16 ^ p.PayloadLen ^ uint32(p.TCPFlags)<<24) | 1
+	if p.IPID != 0 && mark == x.mark {
 		t.Stats.Duplicates++
 	}
-	x.lastID, x.lastSeq, x.lastLen = p.IPID, p.Seq, p.PayloadLen
+	x.mark = mark
 	if p.TCPFlags&packet.RST != 0 {
 		return
 	}
@@ -230,15 +233,16 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 		length++
 	}
 	end := p.Seq + length
-	if !x.started {
-		x.started, x.maxEnd, x.base = true, end, p.Seq
+	if x.saw&sawTCP == 0 {
+		x.saw |= sawTCP
+		x.maxEnd, x.base = end, p.Seq
 		if p.TCPFlags&packet.SYN != 0 {
 			x.base++
 		}
 	} else if int32(end-x.maxEnd) > 0 {
 		x.maxEnd = end
 	}
-	if p.TCPFlags&packet.ACK != 0 && y.started {
+	if p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP != 0 {
 		if gap := int32(p.Ack - y.maxEnd); gap > 0 && gap < 1<<24 {
 			t.Stats.GapBytes += uint64(gap)
 			t.Stats.AckedBytes += uint64(gap)

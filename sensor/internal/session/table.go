@@ -27,7 +27,7 @@ type Config struct {
 	ClosedTimeout      int64  // TCP after both FINs or a RST: stragglers still belong to it
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
-	ProgressBytes      uint64 // payload after which a live session is reported again
+	ProgressKiB        uint32 // payload after which a live session is reported again
 }
 
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
@@ -35,7 +35,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxSessions: 1 << 16, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
-		ProgressBytes: 256 << 10,
+		ProgressKiB: 256,
 	}
 }
 
@@ -78,9 +78,9 @@ type Stats struct {
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
-// A chunk of sessions fills a slab.
+// Sessions are allotted in chunks.
 const (
-	chunkBits = 13
+	chunkBits = 15
 	chunkSize = 1 << chunkBits
 )
 
@@ -175,8 +175,8 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagClosing != 0 && s.head != 0 && s.over() {
 		t.finishHead(r, s, now)
 	}
-	if p := s.side[0].payload + s.side[1].payload; p >= s.reportAt && s.touched-s.reported >= 60 {
-		s.reportAt, s.reported = p+t.cfg.ProgressBytes, s.touched
+	if p := (s.side[0].payload + s.side[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
+		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
 }
