@@ -6,29 +6,16 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/pipeline"
 )
 
 var emitted = regexp.MustCompile(`"emitted_at":"[^"]*",?|"boot_id":"[^"]*",?`)
-
-// pending gives the number of bytes that wait in a pipe.
-func pending(t *testing.T, f *os.File) int {
-	t.Helper()
-	n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 func TestCardsOnATerminal(t *testing.T) {
 	r := onTerminal(t, 72, nil, "replay", "--silent", "10.20.10.17", write(t, sample(t), "a.pcap"))
