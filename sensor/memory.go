@@ -12,8 +12,8 @@ import (
 // The garbage collector is given a fixed room to work in instead of a share of the heap: a small heap is collected seldom,
 // because marking the same tables over and over is what a collection costs, and a large one does not double.
 const (
-	gcRoom      = 64 << 20 // bytes between two collections
-	gcLeast     = 30       // percent of the live heap
+	gcRoom      = 40 << 20 // bytes between two collections
+	gcLeast     = 25       // percent of the live heap
 	gcMost      = 400
 	gcLookEvery = 50 * time.Millisecond
 	liveHeap    = "/gc/heap/live:bytes"

@@ -11,7 +11,7 @@ func TestGCPercent(t *testing.T) {
 	for _, c := range []struct {
 		live uint64
 		want int
-	}{{0, 400}, {1 << 20, 400}, {16 << 20, 400}, {32 << 20, 200}, {64 << 20, 100}, {128 << 20, 50}, {1 << 30, 30}, {1 << 40, 30}} {
+	}{{0, 400}, {1 << 20, 400}, {10 << 20, 400}, {20 << 20, 200}, {40 << 20, 100}, {80 << 20, 50}, {1 << 30, 25}, {1 << 40, 25}} {
 		if got := gcPercent(c.live); got != c.want {
 			t.Errorf("%d MB live: %d %%, want %d %%", c.live>>20, got, c.want)
 		}

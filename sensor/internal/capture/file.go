@@ -14,7 +14,7 @@ import (
 
 // batchSize is the usual size of Batch.Data in bytes. It fits the second-level cache beside the tables of the packet
 // path, so that a frame is still there when it is decoded.
-const batchSize = 256 << 10
+const batchSize = 128 << 10
 
 // Stdin is the path that names standard input.
 const Stdin = "-"

@@ -9,7 +9,7 @@ import (
 
 // detailShare is one in how many sessions of a full table may have details: what was read of them, which takes more room than the session
 // itself.
-const detailShare = 16
+const detailShare = 32
 
 // details are the sessions of a partition of which more is known than a name, in the order in which they became so. When there are too
 // many, the oldest keeps its name alone: its facts have been judged long ago.
