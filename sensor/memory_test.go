@@ -8,16 +8,22 @@ import (
 )
 
 func TestGCPercent(t *testing.T) {
+	const mb = 1 << 20
 	for _, c := range []struct {
-		live uint64
-		want int
-	}{{0, 400}, {1 << 20, 400}, {10 << 20, 400}, {20 << 20, 200}, {40 << 20, 100}, {80 << 20, 50}, {1 << 30, 25}, {1 << 40, 25}} {
-		if got := gcPercent(c.live); got != c.want {
-			t.Errorf("%d MB live: %d %%, want %d %%", c.live>>20, got, c.want)
+		live, outside int64 // MB
+		want          int
+	}{{0, 0, 400}, {20, 30, 400}, {80, 0, 200}, {80, 80, 100}, {80, 300, 50}, {100, 0, 140}, {1000, 0, 25}, {1 << 20, 1 << 20, 25}} {
+		if got := gcPercent(c.live*mb, c.outside*mb); got != c.want {
+			t.Errorf("%d MB live, %d MB outside: %d %%, want %d %%", c.live, c.outside, got, c.want)
 		}
 	}
-	sample := []metrics.Sample{{Name: liveHeap}}
-	if metrics.Read(sample); sample[0].Value.Kind() != metrics.KindUint64 {
-		t.Errorf("this Go does not tell %s", liveHeap)
+	for _, name := range []string{liveHeap, totalMemory, releasedHeap} {
+		s := []metrics.Sample{{Name: name}}
+		if metrics.Read(s); s[0].Value.Kind() != metrics.KindUint64 {
+			t.Errorf("this Go does not tell %s", name)
+		}
+	}
+	if resident() < mb {
+		t.Errorf("%d bytes resident", resident())
 	}
 }

@@ -29,6 +29,7 @@ func counters() []family {
 		one("heads_cut", "Stream heads that were given up because their buffers were full."),
 		one("heads_with_gap", "Stream heads that ended at a gap."),
 		one("segments_beyond_window", "Segments out of order that lay beyond what is kept of a stream head."),
+		one("vlan_stacks_lost", "Sessions whose VLAN tags were not kept, because there were too many different stacks of tags."),
 		one("tcp_sessions_ended", "TCP sessions that ended."),
 		one("tcp_sessions_one_way", "Those of them of which one direction was never seen though it must exist."),
 		one("tcp_bytes_acked", "Bytes that TCP acknowledged."),

@@ -36,10 +36,15 @@ type shardPart struct {
 	index  []uint32 // of its packets
 	events []ordered
 	stats  session.Stats // sums over its tables
-	live   int
 	extra  shardCounts
-	// quality holds the sums of the shard at each tick of the block.
-	quality []qualityCounts
+	// ticks holds the sums of the shard at each tick of the block.
+	ticks []tickCounts
+}
+
+// tickCounts is what a shard counts at a tick, before it ends what is due.
+type tickCounts struct {
+	quality qualityCounts
+	live    int // sessions
 }
 
 // tick says that before packet number before of the block the clock reached second sec.
@@ -100,6 +105,6 @@ func (b *block) reset() {
 	for i := range b.shards {
 		p := &b.shards[i]
 		clear(p.events)
-		p.index, p.events, p.quality = p.index[:0], p.events[:0], p.quality[:0]
+		p.index, p.events, p.ticks = p.index[:0], p.events[:0], p.ticks[:0]
 	}
 }

@@ -80,9 +80,12 @@ func (j *judge) block(b *block) {
 // the capture was cut into files.
 func (j *judge) tickOf(b *block, i int) {
 	var q qualityCounts
+	live := 0
 	for s := range b.shards {
-		q.add(&b.shards[s].quality[i])
+		q.add(&b.shards[s].ticks[i].quality)
+		live += b.shards[s].ticks[i].live
 	}
+	j.tally.maxLive = max(j.tally.maxLive, live)
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
 }

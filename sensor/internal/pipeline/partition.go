@@ -23,6 +23,9 @@ type partition struct {
 	s   *session.Session
 	d   session.Dir
 	now int64
+	// The latest view, and the order of events at which it was made.
+	view   *session.View
+	viewed uint64
 }
 
 // state is what is known of a session beyond its packets and the name of its protocol.
@@ -49,7 +52,8 @@ func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	if p.sh.ticked {
 		due = now / 1e9
 	}
-	p.emit(detect.Event{Kind: k, Time: now, Session: p.table.View(s), App: p.app(s)}, due)
+	p.view, p.viewed = p.table.View(s), p.sh.num
+	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)}, due)
 }
 
 // app gives what is known of the application of s, nil if nothing.
@@ -138,9 +142,19 @@ func (p *partition) fact(f dissect.Fact) {
 	x := p.table.User(p.s).(*state)
 	if q, ok := f.(*dissect.QUICInitial); ok {
 		p.d = p.s.SetQUIC(q.FromClient, p.d)
+		p.view = nil
 	}
 	app := p.learn(x, f)
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.table.View(p.s), App: app, Fact: f, FactDir: p.d}, 0)
+	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d}, 0)
+}
+
+// viewOf gives the view that was made at the same packet, if it was of s: between two facts of one packet only the initiator of a QUIC
+// session may change.
+func (p *partition) viewOf(s *session.Session) *session.View {
+	if p.view == nil || p.viewed != p.sh.num || p.view.ID != s.ID() {
+		p.view, p.viewed = p.table.View(s), p.sh.num
+	}
+	return p.view
 }
 
 // learn adds a fact to what is known. A name alone is kept with the session itself, everything else among the details.

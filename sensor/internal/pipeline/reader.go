@@ -43,6 +43,9 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	for i := range Partitions * rounds {
 		b := next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
+		if i == 0 {
+			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
+		}
 		b.send(out, judge)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {

@@ -119,25 +119,33 @@ func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 
 func (sh *shard) tick(t tick) {
 	sh.num, sh.ticked = 2*t.num, true
-	var q qualityCounts
+	sh.count()
 	for _, x := range sh.tables {
 		if x != nil {
 			x.Advance(t.sec)
-			q.addStats(&x.Stats)
 		}
 	}
-	sh.out.quality = append(sh.out.quality, q)
 	sh.ticked = false
+}
+
+// count gives the judge the sums at a tick.
+func (sh *shard) count() {
+	var c tickCounts
+	for _, x := range sh.tables {
+		if x != nil {
+			c.quality.addStats(&x.Stats)
+			c.live += x.Live()
+		}
+	}
+	sh.out.ticks = append(sh.out.ticks, c)
 }
 
 // report gives the judge the sums so far.
 func (sh *shard) report() {
 	var s session.Stats
-	sh.out.live = 0
 	for i, x := range sh.tables {
 		if x != nil {
 			s.Add(&x.Stats)
-			sh.out.live += x.Live()
 			sh.parts[i].seq = 0
 		}
 	}

@@ -46,6 +46,7 @@ func (r *Run) counters() map[string]uint64 {
 		"heads_cut":               t.stats.HeadsCut,
 		"heads_with_gap":          t.stats.HeadGaps,
 		"segments_beyond_window":  t.stats.SegmentsDropped,
+		"vlan_stacks_lost":        t.stats.VLANStacksLost,
 		"tcp_sessions_ended":      t.stats.TCPEnded,
 		"tcp_sessions_one_way":    t.stats.TCPOneWay,
 		"tcp_bytes_acked":         t.stats.AckedBytes,

@@ -16,7 +16,6 @@ type tally struct {
 	frames   frameCounts
 	stats    session.Stats
 	extra    shardCounts
-	live     int
 	maxLive  int
 	sessions uint64
 	devices  uint64
@@ -42,16 +41,13 @@ func (t *tally) add(b *block) {
 	}
 	var s session.Stats
 	var x shardCounts
-	t.live = 0
 	for i := range b.shards {
 		s.Add(&b.shards[i].stats)
 		x.LinkFacts += b.shards[i].extra.LinkFacts
 		x.Conversations += b.shards[i].extra.Conversations
 		x.DetailsDropped += b.shards[i].extra.DetailsDropped
-		t.live += b.shards[i].live
 	}
 	t.stats, t.extra = s, x
-	t.maxLive = max(t.maxLive, t.live)
 	t.progress.set(t)
 }
 

@@ -174,7 +174,7 @@ func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int
 	if p.TCPFlags&packet.SYN != 0 {
 		seq++ // data with the SYN, RFC 7413
 	}
-	off, data := int(int32(seq-s.side[n].base)), p.Payload
+	off, data := int(int32(seq-s.end[n].base)), p.Payload
 	t.headOf(r, s, now)
 	st := &t.heads.all[s.head].dir[n]
 	if off < st.n {

@@ -73,6 +73,7 @@ type Stats struct {
 	HeadsCut                          uint64 // heads given up because their buffers were full
 	HeadGaps                          uint64 // heads that ended at a gap
 	SegmentsDropped                   uint64 // out-of-order segments beyond the window
+	VLANStacksLost                    uint64 // sessions whose VLAN tags are not kept, because there were too many different stacks
 	TCPEnded, TCPOneWay               uint64 // TCP sessions ended, and those of which one direction was never seen though it must exist
 	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
@@ -99,6 +100,7 @@ type Table struct {
 	live    int // sessions in the index
 	wheel   wheel
 	heads   heads
+	stacks  vlanStacks
 	extras  extras
 	leaving []ref // what Flush has still to end
 	intern  map[tunnelKey][]packet.Tunnel
@@ -137,7 +139,7 @@ func (t *Table) Prepare(p *packet.Packet, l *Lookup) (touched int64) {
 	l.hash = l.key.hash(&t.seed)
 	x := &t.slots[int(l.hash)&(len(t.slots)-1)]
 	s := t.at(x.r)
-	return s.last + int64(s.side[l.side].packets)
+	return s.last + int64(s.counts[l.side].packets) + int64(s.end[0].saw)
 }
 
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
@@ -175,7 +177,7 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagClosing != 0 && s.head != 0 && s.over() {
 		t.finishHead(r, s, now)
 	}
-	if p := (s.side[0].payload + s.side[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
+	if p := (s.counts[0].payload + s.counts[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
 		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
@@ -315,6 +317,7 @@ func (s *Stats) Add(x *Stats) {
 	s.HeadsCut += x.HeadsCut
 	s.HeadGaps += x.HeadGaps
 	s.SegmentsDropped += x.SegmentsDropped
+	s.VLANStacksLost += x.VLANStacksLost
 	s.TCPEnded += x.TCPEnded
 	s.TCPOneWay += x.TCPOneWay
 	s.AckedBytes += x.AckedBytes
