@@ -34,6 +34,7 @@ type Conversation struct {
 	flip      int  // 1 if the bytes show that the responder acts as the client
 	named     bool // the protocol is known
 	unknown   uint8
+	short     quicShort
 }
 
 // Reset prepares c for a new session.
@@ -103,14 +104,14 @@ func (c *Conversation) adoptStream(id *streamIdentifier, flip int, sink Sink) {
 // is kept.
 func (c *Conversation) Datagram(dir int, data []byte, sink Sink) (more bool) {
 	dir &= 1
-	if !c.named && !c.identifyDatagram(data, sink) {
+	if !c.named && !c.identifyDatagram(dir, data, sink) {
 		c.unknown++
 		return c.unknown < maxUnknownDatagrams
 	}
 	return c.datagrams != nil && c.datagrams.datagram(dir, data, sink)
 }
 
-func (c *Conversation) identifyDatagram(data []byte, sink Sink) bool {
+func (c *Conversation) identifyDatagram(dir int, data []byte, sink Sink) bool {
 	for i := range datagramIdentifiers {
 		id := &datagramIdentifiers[i]
 		if !id.looks(data, c.ports) {
@@ -123,5 +124,8 @@ func (c *Conversation) identifyDatagram(data []byte, sink Sink) bool {
 		}
 		return true
 	}
-	return false
+	if c.named = c.short.repeats(dir, data, c.ports); c.named {
+		sink(&AppID{Name: "quic"})
+	}
+	return c.named
 }

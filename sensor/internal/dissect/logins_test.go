@@ -129,6 +129,9 @@ func TestNoSecretInFacts(t *testing.T) {
 		"socks":          {client("\x05\x01\x02"), server("\x05\x02"), client("\x01\x01a\x09" + secret), server("\x01\x00")},
 		"irc":            {client("PASS " + secret + "\r\nNICK a\r\n")},
 		"redis":          {client("*2\r\n$4\r\nAUTH\r\n$9\r\n" + secret + "\r\n")},
+		"redis, user":    {client("*3\r\n$4\r\nAUTH\r\n$1\r\na\r\n$9\r\n" + secret + "\r\n"), server("+OK\r\n")},
+		"mqtt accepted":  {client(mqttLogin("a", secret)), server("\x20\x02\x00\x00")},
+		"ldap":           {client("\x30\x15\x02\x01\x01\x60\x10\x02\x01\x03\x04\x00\x80\x09" + secret)},
 		"stratum":        {client(`{"method":"mining.authorize","params":["w","` + secret + `"]}` + "\n")},
 	} {
 		text := dump(play(t, Ports{4000, 8080}, turns, 0)) + dump(play(t, Ports{4000, 8080}, turns, 1))
