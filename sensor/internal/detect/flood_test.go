@@ -65,13 +65,13 @@ func TestFloodsAreBounded(t *testing.T) {
 			if f.Kind() != reflect.Pointer || f.IsNil() || f.Elem().Kind() != reflect.Struct {
 				continue
 			}
-			m := f.Elem().FieldByName("byKey")
+			m := f.Elem().FieldByName("recent")
 			if !m.IsValid() {
 				continue
 			}
 			tables++
-			if m.Len() > limit {
-				t.Errorf("%s: a table of %d entries", d.Rule().ID, m.Len())
+			if n := m.Elem().FieldByName("live").Int(); n > limit {
+				t.Errorf("%s: a table of %d entries", d.Rule().ID, n)
 			}
 		}
 	}

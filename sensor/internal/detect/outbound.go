@@ -87,14 +87,18 @@ func (o *outbound) goesOn(e *Event, c *Context) {
 	}
 	ended := e.Kind == SessionEnded
 	fresh := e.Session.Answered() && !s.answered
+	told := *s
+	told.answered = e.Session.Answered()
 	if ended {
 		o.live.drop(e.Session.ID)
 	}
 	if !fresh && !ended || e.Initiator == nil || c.verdict(e).Allowed {
 		return
 	}
-	s.answered = e.Session.Answered()
-	f := o.finding(e, c, *s)
+	if !ended {
+		*s = told
+	}
+	f := o.finding(e, c, told)
 	f.Continues = true
 	c.Emit(f)
 }

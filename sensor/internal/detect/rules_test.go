@@ -111,8 +111,8 @@ func TestTableForgetsTheOldest(t *testing.T) {
 	}
 	tab.get(0, 10)
 	tab.put(3, 11)
-	if tab.get(1, 12) != nil || tab.get(0, 12) == nil || tab.len() != 3 || tab.evicted != 1 {
-		t.Errorf("%d entries, %d evicted", tab.len(), tab.evicted)
+	if tab.get(1, 12) != nil || tab.get(0, 12) == nil || tab.len() != 3 || tab.evicted() != 1 {
+		t.Errorf("%d entries, %d evicted", tab.len(), tab.evicted())
 	}
 	tab.expire(12)
 	if tab.len() != 1 {

@@ -55,20 +55,29 @@ type scan struct {
 
 type scanPair struct{ from, to packet.Addr }
 
-// scanner is what is kept of one source: the walk, and the times at which distinct hosts failed it.
+// scanner is what is kept of one source: the walk, and what failed. Most sources never fail.
 type scanner struct {
+	walk  int
+	fails *sourceFails
+}
+
+// sourceFails is the times at which distinct hosts failed a source.
+type sourceFails struct {
 	tally
-	walk   int
-	fails  []int64
+	times  []int64
 	target *device.Device // the first of ours, for sources that are not
 }
 
 // scanned is what is kept of one source and one host.
 type scanned struct {
+	known bool // the first contact has counted
+	fails *pairFails
+}
+
+type pairFails struct {
 	tally
-	known    bool  // the first contact has counted
-	lastFail int64 // 0: none
-	ports    []portFail
+	last  int64 // 0: none
+	ports []portFail
 }
 
 type portFail struct {
@@ -140,19 +149,26 @@ func (s *scan) failed(e *Event, c *Context) {
 		p.known = true
 		src.walk = min(src.walk+1, 4*s.p.WalkFailures)
 	}
-	if p.lastFail == 0 || v.Start-p.lastFail > window {
-		src.begin(v.Start, hour)
-		src.fails = insertTime(src.fails, v.Start, hour, maxScanTimes)
-		src.add(v.Start, addr(&v.Responder, v.V6).String())
+	if p.fails == nil {
+		p.fails = &pairFails{}
 	}
-	p.lastFail = max(p.lastFail, v.Start)
-	if src.target == nil {
-		src.target = e.Responder
+	if src.fails == nil {
+		src.fails = &sourceFails{}
 	}
-	if s.vertical(e, p, window) && grown(&p.tally) {
-		c.Emit(s.portFinding(e, c, p))
+	host, hosts := p.fails, src.fails
+	if host.last == 0 || v.Start-host.last > window {
+		hosts.begin(v.Start, hour)
+		hosts.times = insertTime(hosts.times, v.Start, hour, maxScanTimes)
+		hosts.add(v.Start, addr(&v.Responder, v.V6).String())
 	}
-	if s.horizontal(e, c, src, window) && grown(&src.tally) {
+	host.last = max(host.last, v.Start)
+	if hosts.target == nil {
+		hosts.target = e.Responder
+	}
+	if s.vertical(e, host, window) && grown(&host.tally) {
+		c.Emit(s.portFinding(e, c, host))
+	}
+	if s.horizontal(e, c, src, window) && grown(&hosts.tally) {
 		c.Emit(s.hostFinding(e, c, src))
 	}
 }
@@ -174,7 +190,7 @@ func (s *scan) wanted(e *Event, c *Context) bool {
 }
 
 // vertical notes a failed port and reports whether enough distinct ones failed within the window.
-func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
+func (s *scan) vertical(e *Event, p *pairFails, window int64) bool {
 	v := e.Session
 	port := v.Responder.Port
 	p.ports = slices.DeleteFunc(p.ports, func(x portFail) bool { return x.port == port || x.at < v.Start-window })
@@ -189,18 +205,19 @@ func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
 
 // horizontal applies the walk and the numbers of hosts: the fewer the less is expected of the source.
 func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool {
-	if src.walk < s.p.WalkFailures {
+	times := src.fails.times
+	if src.walk < s.p.WalkFailures || len(times) == 0 {
 		return false
 	}
-	newest := src.fails[len(src.fails)-1]
-	recent := since(src.fails, newest-window)
+	newest := times[len(times)-1]
+	recent := since(times, newest-window)
 	if e.Initiator == nil {
-		return since(src.fails, newest-hour) >= s.p.OutsideHosts
+		return since(times, newest-hour) >= s.p.OutsideHosts
 	}
 	if x, source := c.Book.Expect(e.Initiator, c.Now); strict(x, source) && x >= contract.ServerOnly {
 		return recent >= s.p.SilentHosts
 	}
-	return recent >= s.p.Hosts || since(src.fails, newest-hour) >= 2*s.p.Hosts
+	return recent >= s.p.Hosts || since(times, newest-hour) >= 2*s.p.Hosts
 }
 
 // sweep is the recent requests of one source to distinct targets.

@@ -17,6 +17,9 @@ import (
 // clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
 // is longer than limit runes is cut.
 func clean(s string, limit int) string {
+	if plain(s, limit) {
+		return s
+	}
 	var b strings.Builder
 	n := 0
 	for _, r := range s {
@@ -30,6 +33,16 @@ func clean(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// plain reports whether a text is safe as it is: printable ASCII of at most limit bytes, as nearly all names are.
+func plain(s string, limit int) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) <= limit
 }
 
 // Named reports whether the key of a device is a name of the inventory rather than an address.
