@@ -128,6 +128,7 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 		return
 	}
 	in.toldP, in.toldN = p, len(in.members)
+	c.Devices.Settle(in.device)
 	m.tellChain(in, in.finding(p, stages, sev), sev, risk{p, 1}, grew, c)
 }
 

@@ -97,6 +97,7 @@ func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 
 // add gives the incident if the finding has changed it.
 func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
+	c.Devices.Settle(f.Device)
 	device := m.deviceKey(f)
 	k := alertKey{f.Rule.ID, device, f.Key}
 	o := m.open[k]
@@ -165,6 +166,7 @@ func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *dete
 
 // revise hands on the next revision.
 func (m *Manager) revise(o *open, c *detect.Context, action string) {
+	c.Devices.Settle(o.f.Device)
 	o.revision++
 	o.told, o.toldCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++

@@ -3,6 +3,8 @@
 package device
 
 import (
+	"slices"
+
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -44,8 +46,14 @@ type link struct {
 	router  bool
 	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
 	addrs   []linkAddr
-	last    int64         // asked for
-	foreign []packet.Addr // addresses that it forwards for, at most routerForeign
+	last    int64    // asked for
+	foreign *foreign // nil: none yet
+}
+
+// foreign is the addresses that a MAC forwards for, as many as make a router.
+type foreign struct {
+	n     int
+	addrs [routerForeign]packet.Addr
 }
 
 type linkAddr struct {
@@ -85,15 +93,18 @@ func (l *link) note(a packet.Addr, now int64) bool {
 
 // forwards records that l carries packets of an address that is not its own, and reports whether that makes a router.
 func (l *link) forwards(a packet.Addr) bool {
-	for _, x := range l.foreign {
-		if x == a {
-			return false
-		}
+	if l.foreign == nil {
+		l.foreign = &foreign{}
 	}
-	if len(l.foreign) < routerForeign {
-		l.foreign = append(l.foreign, a)
+	f := l.foreign
+	if slices.Contains(f.addrs[:f.n], a) {
+		return false
 	}
-	return len(l.foreign) >= routerForeign
+	if f.n < routerForeign {
+		f.addrs[f.n] = a
+		f.n++
+	}
+	return f.n >= routerForeign
 }
 
 // linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
@@ -184,7 +195,7 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 	}
 	d.Router = true
 	d.Version++
-	d.forgetTraffic()
+	r.forgetTraffic(d)
 	var other []packet.Addr
 	for _, ip := range d.IPs {
 		a := packet.AddrOf(ip)

@@ -156,6 +156,7 @@ func (r *Registry) addressKey(a packet.Addr) string {
 
 // absorb makes one device of two that turned out to be the same.
 func (r *Registry) absorb(from, to *Device) {
+	r.settle(to)
 	to.FirstSeen, to.LastSeen = min(to.FirstSeen, from.FirstSeen), max(to.LastSeen, from.LastSeen)
 	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
 		to.FirstOrigination = from.FirstOrigination

@@ -21,6 +21,7 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 		d = r.nd(f, now)
 	}
 	if d != nil {
+		r.settle(d)
 		d.LastSeen = max(d.LastSeen, now)
 		r.touch(d, now-d.FirstSeen > keepTraffic)
 	}

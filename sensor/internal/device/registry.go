@@ -3,6 +3,7 @@
 package device
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,10 +65,15 @@ type Registry struct {
 	namedIP  map[packet.Addr]string
 	namedMAC map[packet.MAC]string
 
-	byKey    map[string]*Device
-	links    map[packet.MAC]*link
-	bindings map[packet.Addr]*binding
-	memo     map[memoKey]matched
+	byKey     map[string]*Device
+	links     map[packet.MAC]*link
+	bindings  map[packet.Addr]*binding
+	pulls     map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
+	memo      map[memoKey]*statement   // nil: nothing
+	lists     map[uint64][]Evidence    // by hash
+	seed      maphash.Seed
+	listed    []Evidence // scratch of list
+	internals internals
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -75,6 +81,9 @@ type Registry struct {
 
 	nextID  uint32
 	nextDay int64
+	// dayBegan is when devices were last due to be weighed anew, round how often that was: a device of another round is due.
+	dayBegan int64
+	round    uint16
 	// nextForget is when next hops may be forgotten again.
 	nextForget int64
 	stats      Stats
@@ -93,7 +102,8 @@ func New(cfg Config) *Registry {
 		cfg.Internal = DefaultInternal()
 	}
 	r := &Registry{cfg: cfg, watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
-		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]matched{}}
+		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
+		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed()}
 	for _, p := range cfg.Internal {
 		r.internal.Insert(p.Masked())
 	}
@@ -113,17 +123,24 @@ func New(cfg Config) *Registry {
 	return r
 }
 
-// Tick does what is due; now is a whole second of the capture clock. Once a day old evidence is weighed anew.
+// Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.
 func (r *Registry) Tick(now int64) {
 	if now < r.nextDay {
 		return
 	}
 	if r.nextDay != 0 {
-		for _, d := range r.All() {
-			d.weigh(now)
-		}
+		r.round++
+		r.dayBegan = now
 	}
 	r.nextDay = now + dayNs
+}
+
+// Settle brings what is said of a device up to date. Devices that the registry gives are; this is for those kept since.
+// r and d may be nil.
+func (r *Registry) Settle(d *Device) {
+	if r != nil {
+		r.settle(d)
+	}
 }
 
 const dayNs = 86400 * 1e9
@@ -131,6 +148,7 @@ const dayNs = 86400 * 1e9
 // ByIP gives the device that holds an address, nil if none.
 func (r *Registry) ByIP(a netip.Addr) *Device {
 	if b := r.bindings[packet.AddrOf(a.Unmap())]; a.IsValid() && b != nil {
+		r.settle(b.dev)
 		return b.dev
 	}
 	return nil
@@ -139,13 +157,18 @@ func (r *Registry) ByIP(a netip.Addr) *Device {
 // ByMAC gives the device with a MAC, nil if none.
 func (r *Registry) ByMAC(m packet.MAC) *Device {
 	if l := r.links[m]; l != nil {
+		r.settle(l.dev)
 		return l.dev
 	}
 	return nil
 }
 
 // ByKey gives the device with a key, nil if none.
-func (r *Registry) ByKey(k string) *Device { return r.byKey[k] }
+func (r *Registry) ByKey(k string) *Device {
+	d := r.byKey[k]
+	r.settle(d)
+	return d
+}
 
 // Internal reports whether an address belongs to the watched network: by configuration, or because it was
 // declared.
@@ -155,10 +178,12 @@ func (r *Registry) Internal(a netip.Addr) bool {
 
 // InternalAddr is Internal for the form that sessions carry.
 func (r *Registry) InternalAddr(a packet.Addr) bool {
-	if r.internal.Contains(a.Netip()) || r.namedIP[a] != "" {
-		return true
+	inside, known := r.internals.get(a)
+	if !known {
+		inside = r.internal.Contains(a.Netip()) || r.namedIP[a] != "" || r.watched(a)
+		r.internals.put(a, inside)
 	}
-	return r.watched(a)
+	return inside
 }
 
 func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip()) }
@@ -167,6 +192,7 @@ func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip
 func (r *Registry) All() []*Device {
 	out := make([]*Device, 0, len(r.byKey))
 	for _, d := range r.byKey {
+		r.settle(d)
 		out = append(out, d)
 	}
 	slices.SortFunc(out, func(a, b *Device) int { return strings.Compare(a.Key, b.Key) })
@@ -188,7 +214,7 @@ func (r *Registry) create(key string, now int64) *Device {
 	}
 	r.nextID++
 	r.stats.Created++
-	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: now / dayNs}
+	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round}
 	r.byKey[key] = d
 	r.once.push(d)
 	return d
@@ -218,8 +244,9 @@ func (r *Registry) evict() bool {
 
 // drop forgets a device and what is bound to it.
 func (r *Registry) drop(d *Device) {
-	d.node.queue.remove(d)
+	r.queueOf(d).remove(d)
 	delete(r.byKey, d.Key)
+	delete(r.pulls, d.ID)
 	for _, ip := range d.IPs {
 		if a := packet.AddrOf(ip); r.bindings[a] != nil && r.bindings[a].dev == d {
 			delete(r.bindings, a)
@@ -235,10 +262,21 @@ func (r *Registry) drop(d *Device) {
 
 // touch moves a device to the front of its queue; one that was heard in a second session is no longer a passer-by.
 func (r *Registry) touch(d *Device, again bool) {
-	if q := d.node.queue; q == &r.often || !again {
-		q.touch(d)
+	if !d.node.queued { // dropped to make room for the other end of the same session
+		return
+	}
+	if d.node.often || !again {
+		r.queueOf(d).touch(d)
 		return
 	}
 	r.once.remove(d)
+	d.node.often = true
 	r.often.push(d)
+}
+
+func (r *Registry) queueOf(d *Device) *lru {
+	if d.node.often {
+		return &r.often
+	}
+	return &r.once
 }

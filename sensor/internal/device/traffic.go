@@ -28,6 +28,8 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 		// Both ends behind one MAC that is not yet known for a router.
 		initiator, responder = r.apart(v, now)
 	}
+	r.settle(initiator)
+	r.settle(responder)
 	if initiator != nil {
 		r.heard(initiator, step, v, now)
 		if step == Opened {
@@ -57,7 +59,7 @@ func (r *Registry) heard(d *Device, step Step, v *session.View, now int64) {
 	if t := max(v.End, v.Start); t > d.LastSeen {
 		d.LastSeen = t
 	}
-	if day := now / dayNs; day > d.lastDay {
+	if day := int32(now / dayNs); day > d.lastDay {
 		d.lastDay = day
 		d.ObservedDays++
 	}
@@ -191,18 +193,22 @@ func (d *Device) addHostname(name string) {
 }
 
 // forgetTraffic drops what was concluded from traffic that was not the device's own.
-func (d *Device) forgetTraffic() {
+func (r *Registry) forgetTraffic(d *Device) {
+	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Pause = 0, 0, 0, 0, 0
-	d.Hostnames, d.pulls, d.names = nil, nil, 0
+	d.Hostnames, d.names = nil, 0
 	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source != obsVendor && c.source != obsRandomMAC })
 }
 
-// pulled notes an RTSP server that a device got a stream from, and gives how many there are.
-func (d *Device) pulled(a packet.Addr) int {
-	if len(d.pulls) < maxPulls && !slices.Contains(d.pulls, a) {
-		d.pulls = append(d.pulls, a)
+// pulled notes an RTSP server that a device got a stream from, and gives how many there are. Few devices do that.
+func (r *Registry) pulled(d *Device, server packet.Addr) int {
+	if !d.node.queued { // dropped
+		return 0
 	}
-	return len(d.pulls)
+	if list := r.pulls[d.ID]; len(list) < maxPulls && !slices.Contains(list, server) {
+		r.pulls[d.ID] = append(list, server)
+	}
+	return len(r.pulls[d.ID])
 }
 
 const maxPulls = 8

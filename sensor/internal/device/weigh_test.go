@@ -110,7 +110,7 @@ func TestContradiction(t *testing.T) {
 }
 
 func TestOldEvidenceFades(t *testing.T) {
-	c := claim{source: obsHTTPServer, at: 0}
+	c := claim{&statement{source: obsHTTPServer}, 0}
 	if f := c.decay(30 * dayNs); !near(f, 0.5) {
 		t.Errorf("banner after 30 days: %v", f)
 	}
