@@ -12,6 +12,7 @@ const droppedKey = "datagrams_dropped_"
 func counters() []family {
 	one := func(key, help string) family { return family{key + "_total", counter, help, nil} }
 	return []family{
+		one("frames_time_ahead", "Frames that are more than a day ahead of the one before them; the clock follows when the next one agrees."),
 		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
 		one("fragments", "IP fragments."),
 		one("fragments_held", "Fragments that came before the first of their datagram and waited for it."),

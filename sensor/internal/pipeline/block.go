@@ -91,6 +91,7 @@ type frameCounts struct {
 	bytes     uint64
 	held      uint64 // fragments held back
 	backwards uint64 // frames older than the clock by more than a second
+	ahead     uint64 // frames so far ahead of the clock that it did not follow
 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }

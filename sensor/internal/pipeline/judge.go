@@ -35,12 +35,14 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block) {
+func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
 	for b := range in {
 		b.wait.Wait()
-		j.block(b)
 		last := b.last
-		j.tally.add(b)
+		g.do("judge", func() {
+			j.block(b)
+			j.tally.add(b)
+		})
 		free <- b
 		if last {
 			return

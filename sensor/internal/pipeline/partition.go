@@ -39,21 +39,21 @@ type state struct {
 	prev, next *state
 }
 
-// emit appends an event; due is the second of an expiry.
-func (p *partition) emit(e detect.Event, due int64) {
+// emit appends an event. At a tick its time is the second of an expiry.
+func (p *partition) emit(e detect.Event) {
 	sh := p.sh
+	due := int64(0)
+	if sh.ticked {
+		due = e.Time / 1e9
+	}
 	e.Num = sh.num / 2
 	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq, Event: e})
 	p.seq++
 }
 
 func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
-	due := int64(0)
-	if p.sh.ticked {
-		due = now / 1e9
-	}
 	p.view, p.viewed = p.table.View(s), p.sh.num
-	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)}, due)
+	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)})
 }
 
 // app gives what is known of the application of s, nil if nothing.
@@ -145,7 +145,7 @@ func (p *partition) fact(f dissect.Fact) {
 		p.view = nil
 	}
 	app := p.learn(x, f)
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d}, 0)
+	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d})
 }
 
 // viewOf gives the view that was made at the same packet, if it was of s: between two facts of one packet only the initiator of a QUIC

@@ -45,9 +45,9 @@ func newShard(id, of int, cfg session.Config) *shard {
 	return sh
 }
 
-func (sh *shard) run(in <-chan *block) {
+func (sh *shard) run(in <-chan *block, g *guard) {
 	for b := range in {
-		sh.process(b)
+		g.do("shard", func() { sh.process(b) })
 		b.wait.Done()
 	}
 }
@@ -114,7 +114,7 @@ func (sh *shard) neighbour(p *packet.Packet) {
 
 func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 	sh.counts.LinkFacts++
-	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f}, 0)
+	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f})
 }
 
 func (sh *shard) tick(t tick) {

@@ -3,8 +3,6 @@
 package pipeline
 
 import (
-	"fmt"
-
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -20,7 +18,7 @@ func (r *Run) Summary() Summary {
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1),
 	}
 	for _, d := range s.Damage {
-		out.Damage = append(out.Damage, fmt.Sprintf("%s: packet %d: %s (offset %d)", d.File, d.Packet+1, d.Reason, d.Offset))
+		out.Damage = append(out.Damage, d.String())
 	}
 	return out
 }
@@ -29,6 +27,7 @@ func (r *Run) Summary() Summary {
 func (r *Run) counters() map[string]uint64 {
 	t, f, a := &r.judge.tally, r.reader.reasm.Stats(), r.judge.alerts.Stats()
 	m := map[string]uint64{
+		"frames_time_ahead":       t.frames.ahead,
 		"frames_time_backwards":   t.frames.backwards,
 		"fragments":               f.Fragments,
 		"fragments_held":          f.Held,

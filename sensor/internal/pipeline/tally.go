@@ -59,15 +59,16 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.bytes += x.bytes
 	f.held += x.held
 	f.backwards += x.backwards
+	f.ahead += x.ahead
 }
 
 func (t *tally) finding(f *detect.Finding) {
-	if f.Device != nil && f.Broken != "" {
+	if f.Device != nil && f.Broken != "" && len(t.spoke) < maxTallied {
 		t.spoke[f.Device.Key] = true
 	}
 }
 
-// maxTallied bounds the alerts whose severity is remembered for the summary; ids beyond it are counted when they are created.
+// maxTallied bounds the alerts whose severity is remembered for the summary, and the devices that spoke.
 const maxTallied = 1 << 20
 
 func (t *tally) alert(a *schemas.Alert) {

@@ -18,7 +18,6 @@ const (
 	flagDone0                                   // nothing of side lo is to be read any more
 	flagDone1                                   // nothing of side hi is to be read any more
 	flagGap                                     // the head of a stream has a gap
-	flagClosing                                 // a FIN or RST was seen
 	flagSimultaneous                            // both sides sent a SYN
 	flagNoAnswerNeeded                          // to a group address, or a message that nobody answers
 	flagDone           = flagDone0 | flagDone1
@@ -117,7 +116,7 @@ func (s *Session) setInitiator(side uint8) {
 // begin sets what the first packet tells.
 func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	s.id, s.first = p.Num, p.Time
-	s.touched = t.second(p.Time)
+	s.touched = uint32(t.wheel.now)
 	s.reported, s.reportAt = s.touched, t.cfg.ProgressKiB
 	s.vlans = t.stacks.number(p, &t.Stats)
 	s.setInitiator(side)
@@ -132,7 +131,7 @@ func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 }
 
 // update counts a packet.
-func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
+func (t *Table) update(s *Session, p *packet.Packet, n uint8) {
 	x := &s.counts[n]
 	if x.packets == 0 {
 		s.end[n].ttl, s.end[n].mac = p.TTL, p.SrcMAC
@@ -142,11 +141,8 @@ func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
 	x.payload += uint64(p.PayloadLen)
 	s.last = max(s.last, p.Time)
 	s.first = min(s.first, p.Time)
-	s.touched = t.second(p.Time)
+	s.touched = uint32(t.wheel.now) // holds until the year 2106
 }
-
-// second gives the second of a packet by the clock of the table, which never goes back. It holds until the year 2106.
-func (t *Table) second(now int64) uint32 { return uint32(min(max(now/1e9, t.wheel.now), 1<<32-1)) }
 
 // deadline gives the second at which the session is over if nothing more is seen.
 func (s *Session) deadline(c *Config) int64 {

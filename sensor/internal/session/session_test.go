@@ -16,7 +16,8 @@ type recorder struct {
 	log     []string
 	ended   []*View
 	want    func(head []byte) int // what Stream answers; nil: nothing is wanted
-	streams map[string]string     // last head by session and direction
+	label   func(head []byte) uint8
+	streams map[string]string // last head by session and direction
 	finals  []string
 	reads   int
 	open    int // sessions being read
@@ -40,6 +41,9 @@ func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) i
 	}
 	k := fmt.Sprintf("%d/%d", s.id, d)
 	r.streams[k] = string(head)
+	if r.label != nil && s.Label == 0 {
+		s.Label = r.label(head)
+	}
 	if final {
 		r.finals = append(r.finals, k)
 	}
@@ -104,6 +108,7 @@ const (
 
 // play turns a script into packets: each word is a side (c or s), flags and optional payload: "cS" "sSA" "cA:hello".
 func (w *wire) play(t *Table, script string) {
+	t.Advance(w.time / 1e9)
 	for _, word := range strings.Fields(script) {
 		flags, payload, _ := strings.Cut(word[1:], ":")
 		f := map[string]uint8{"S": syn, "SA": synack, "A": ack, "F": fin, "R": rst, "": 0}[flags]

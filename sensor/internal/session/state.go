@@ -129,7 +129,9 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 	fromInitiator := n == s.initiatorSide()
 	switch {
 	case fl&packet.RST != 0:
-		s.flags |= flagClosing
+		if !x.believes(p, y) {
+			return
+		}
 		x.saw |= sawRST
 		switch {
 		case s.state == Attempted && !fromInitiator:
@@ -149,9 +151,12 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 		x.saw |= sawACK
 		s.ackSeen(fromInitiator, s.counts[n^1].packets == 0)
 	}
+	if s.state == Reset && x.saw&sawRST != 0 && p.PayloadLen > 0 {
+		s.state = Established // who goes on to send has not reset: the RST was forged
+		x.saw &^= sawRST
+	}
 	if fl&packet.FIN != 0 {
 		x.saw |= sawFIN
-		s.flags |= flagClosing
 		if y.saw&sawFIN != 0 && s.state != Reset {
 			s.state = Closed
 		}
@@ -213,8 +218,25 @@ func (s *Session) oneWay() bool {
 
 func (s *Session) packets() uint64 { return s.counts[0].packets + s.counts[1].packets }
 
-// over reports whether nothing more is to come in the streams.
-func (s *Session) over() bool { return s.state == Closed || s.state == Reset || s.state == Rejected }
+// over reports whether nothing more is to come in the streams. After a RST that is not sure: the receiver may not have believed it.
+func (s *Session) over() bool { return s.state == Closed || s.state == Rejected }
+
+// rstWindow is how far the sequence number of a RST may lie from what was seen last: the capture may lack some segments, but a number
+// far off ends no session (RFC 5961, section 3.2) and is sent to make us believe that it does.
+const rstWindow = 1 << 16
+
+// believes reports whether a RST from this end can be meant for its session.
+func (x *end) believes(p *packet.Packet, other *end) bool {
+	if x.saw&sawTCP == 0 { // the refusal of a SYN acknowledges it and may have any sequence number
+		return p.TCPFlags&packet.ACK == 0 || other.saw&sawTCP == 0 || other.near(p.Ack)
+	}
+	return x.near(p.Seq)
+}
+
+func (x *end) near(seq uint32) bool {
+	d := int32(seq - x.maxEnd)
+	return d <= rstWindow && d >= -rstWindow
+}
 
 // trackTCP counts duplicated frames and bytes that were acknowledged but never seen.
 func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {

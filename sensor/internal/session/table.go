@@ -66,7 +66,7 @@ type Handler interface {
 	Release(s *Session)
 }
 
-// Stats counts what a table did. All but Live and MaxLive only grow.
+// Stats counts what a table did.
 type Stats struct {
 	Created, Expired, Evicted, Reused uint64
 	HeadsEvicted                      uint64 // heads given up because too many were being read
@@ -153,7 +153,7 @@ func (t *Table) Add(p *packet.Packet) {
 func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	k, side, h := &l.key, l.side, l.hash
 	i, r := t.find(k, h)
-	now := max(p.Time, t.wheel.now*1e9)
+	now := t.clock(p.Time)
 	var s *Session
 	if r != 0 {
 		s = t.at(r)
@@ -165,22 +165,25 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	}
 	if r == 0 {
 		r, s = t.create(p, *k, h, side)
-		t.update(r, s, p, side, now)
+		t.update(s, p, side)
 		t.h.Opened(s, now)
 	} else {
-		t.update(r, s, p, side, now)
+		t.update(s, p, side)
 	}
 	t.advanceState(s, p, side, now)
-	if len(p.Payload) > 0 && s.flags&flagDone != flagDone {
-		t.read(r, s, p, side, now)
-	}
-	if s.flags&flagClosing != 0 && s.head != 0 && s.over() {
-		t.finishHead(r, s, now)
+	if s.flags&flagDone != flagDone {
+		t.readPacket(r, s, p, side, now)
 	}
 	if p := (s.counts[0].payload + s.counts[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
 		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
+}
+
+// clock gives the time of an event at a packet: its own, unless that lies outside of the second to which the clock has come. A frame with
+// a wrong time must not carry the clock away.
+func (t *Table) clock(at int64) int64 {
+	return min(max(at, t.wheel.now*1e9), t.wheel.now*1e9+1e9-1)
 }
 
 // find gives the place of k in the index: of its session, or the empty place where it belongs.
@@ -200,7 +203,7 @@ func (t *Table) find(k *key, h uint64) (int, ref) {
 
 func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Session) {
 	if t.wheel.count >= t.cfg.MaxSessions {
-		t.evict(max(p.Time, t.wheel.now*1e9))
+		t.evict(t.clock(p.Time))
 	}
 	if 4*t.live >= 3*len(t.slots) {
 		t.grow()
@@ -258,23 +261,23 @@ func (t *Table) remove(i int) {
 
 // retire ends a session before its time; its memory is given back when its slot of the wheel comes.
 func (t *Table) retire(i int, s *Session, now int64) {
-	t.conclude(t.slots[i].r, s, EndReused, now)
+	t.conclude(s, EndReused, now)
 	t.remove(i)
 	s.flags |= flagDead
 }
 
 // end ends a session that was taken from the wheel.
-func (t *Table) end(r ref, s *Session, why EndReason, now int64) {
+func (t *Table) end(s *Session, why EndReason, now int64) {
 	if why == EndExpired {
 		t.Stats.Expired++
 	}
-	t.conclude(r, s, why, now)
+	t.conclude(s, why, now)
 	i, _ := t.find(&s.key, s.key.hash(&t.seed))
 	t.remove(i)
 }
 
-func (t *Table) conclude(r ref, s *Session, why EndReason, now int64) {
-	t.finishHead(r, s, now)
+func (t *Table) conclude(s *Session, why EndReason, now int64) {
+	t.finishHead(s, now)
 	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
@@ -300,7 +303,7 @@ func (t *Table) Flush(n int, now int64) (more bool) {
 	n = min(n, len(t.leaving))
 	for _, r := range t.leaving[:n] {
 		s := t.at(r)
-		t.end(r, s, EndRun, now)
+		t.end(s, EndRun, now)
 		s.flags |= flagDead
 	}
 	t.leaving = t.leaving[n:]
