@@ -189,10 +189,10 @@ type NTPMessage struct {
 	Version, Mode, Stratum uint8
 }
 
-// Login is a login over a clear-text protocol: Telnet, FTP, and others to come. UserHint is at most the last two characters
-// of the user name.
+// Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
+// only what was answered is told, and only once a session.
 type Login struct {
-	Protocol             string // ftp telnet
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool
