@@ -142,8 +142,8 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	for range n {
 		p.times = insertTime(p.times, c.Now, day, maxFailTimes)
 		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
-		p.add(c.Now, "")
-		t.add(c.Now, addr(&e.Session.Initiator, e.Session.V6).String())
+		p.add(c.Now)
+		t.addPeer(c.Now, addr(&e.Session.Initiator, e.Session.V6))
 		t.sum++
 	}
 	if p.hint != "" && in.hint != p.hint {
@@ -252,7 +252,7 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 		s.targets = append(s.targets, sprayed{e.Responder.ID, c.Now})
 	}
 	s.begin(c.Now, hour)
-	s.add(c.Now, addr(&e.Session.Responder, e.Session.V6).String())
+	s.addPeer(c.Now, addr(&e.Session.Responder, e.Session.V6))
 	if s.device == nil {
 		s.device = e.Responder
 	}

@@ -45,12 +45,12 @@ func (m *mirai) Observe(e *Event, c *Context) {
 	switch {
 	case e.Initiator != nil:
 		t := m.ours.put(e.Initiator.ID, c.Now)
-		if t.add(v.Start, addr(&v.Responder, v.V6).String()) {
+		if t.addPeer(v.Start, addr(&v.Responder, v.V6)) {
 			c.Emit(m.infected(e, c, t))
 		}
 	case e.Responder != nil:
 		t := m.them.put(e.Responder.ID, c.Now)
-		if t.add(v.Start, addr(&v.Initiator, v.V6).String()) {
+		if t.addPeer(v.Start, addr(&v.Initiator, v.V6)) {
 			c.Emit(m.scanned(e, c, t))
 		}
 	}

@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/contract"
@@ -159,7 +160,7 @@ func (s *scan) failed(e *Event, c *Context) {
 	if host.last == 0 || v.Start-host.last > window {
 		hosts.begin(v.Start, hour)
 		hosts.times = insertTime(hosts.times, v.Start, hour, maxScanTimes)
-		hosts.add(v.Start, addr(&v.Responder, v.V6).String())
+		hosts.addPeer(v.Start, addr(&v.Responder, v.V6))
 	}
 	host.last = max(host.last, v.Start)
 	if hosts.target == nil {
@@ -199,7 +200,7 @@ func (s *scan) vertical(e *Event, p *pairFails, window int64) bool {
 	}
 	p.ports = append(p.ports, portFail{port, v.Start})
 	p.begin(v.Start, window)
-	p.add(v.Start, "")
+	p.add(v.Start)
 	return len(p.ports) >= s.p.Ports
 }
 
@@ -232,14 +233,15 @@ type sweptTarget struct {
 }
 
 // note adds a request and reports whether at least need distinct targets were asked within the window.
-func (w *sweep) note(to packet.Addr, text string, at, window int64, need int) bool {
+func (w *sweep) note(peer netip.Addr, at, window int64, need int) bool {
+	to := packet.AddrOf(peer)
 	w.seen = slices.DeleteFunc(w.seen, func(x sweptTarget) bool { return x.to == to || x.at < at-window })
 	if len(w.seen) >= max(need, maxScanTimes) {
 		w.seen = slices.Delete(w.seen, 0, 1)
 	}
 	w.seen = append(w.seen, sweptTarget{to, at})
 	w.begin(at, window)
-	w.add(at, text)
+	w.addPeer(at, peer)
 	return len(w.seen) >= need && grown(&w.tally)
 }
 
@@ -250,7 +252,7 @@ func (s *scan) ping(e *Event, c *Context) {
 		return
 	}
 	w := s.pings.put(v.Initiator.Addr, c.Now)
-	if !w.note(v.Responder.Addr, addr(&v.Responder, v.V6).String(), v.Start, int64(s.p.PingSeconds)*second, s.p.PingTargets) {
+	if !w.note(addr(&v.Responder, v.V6), v.Start, int64(s.p.PingSeconds)*second, s.p.PingTargets) {
 		return
 	}
 	if e.Initiator == nil && e.Responder == nil {
@@ -266,7 +268,7 @@ func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
 		return
 	}
 	w := s.arps.put(f.SenderMAC, c.Now)
-	if !w.note(packet.AddrOf(f.TargetIP), f.TargetIP.String(), e.Time, int64(s.p.ARPSeconds)*second, s.p.ARPTargets) {
+	if !w.note(f.TargetIP, e.Time, int64(s.p.ARPSeconds)*second, s.p.ARPTargets) {
 		return
 	}
 	d := e.Initiator

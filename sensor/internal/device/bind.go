@@ -112,6 +112,10 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	if mac.IsZero() || mac.IsGroup() {
 		return nil
 	}
+	if l := r.lastLink; l != nil && l.mac == mac {
+		l.last = max(l.last, now)
+		return l
+	}
 	l := r.links[mac]
 	if l == nil {
 		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
@@ -123,6 +127,7 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 		r.links[mac] = l
 	}
 	l.last = max(l.last, now)
+	r.lastLink = l
 	return l
 }
 
@@ -143,6 +148,7 @@ func (r *Registry) forgetLinks(now int64) bool {
 			delete(r.links, mac)
 		}
 	}
+	r.lastLink = nil
 	return len(r.links) < 2*r.cfg.MaxDevices
 }
 
@@ -155,7 +161,7 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 		}
 		b.dev, b.mac, b.strong, b.last = d, mac, b.strong || strong, now
 	} else {
-		r.bindings[a] = &binding{dev: d, mac: mac, strong: strong, last: now}
+		r.setBinding(a, &binding{dev: d, mac: mac, strong: strong, last: now})
 	}
 	ip := a.Netip()
 	if d.HasIP(ip) {
@@ -172,7 +178,7 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 func (r *Registry) unbind(d *Device, a packet.Addr) {
 	d.dropIP(a.Netip())
 	if b := r.bindings[a]; b != nil && b.dev == d {
-		delete(r.bindings, a)
+		r.dropBinding(a)
 	}
 }
 

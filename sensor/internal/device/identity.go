@@ -25,7 +25,7 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 	if !isHost(e.Addr) && !r.declaredHost(e.Addr) {
 		return nil
 	}
-	b := r.bindings[e.Addr]
+	b := r.binding(e.Addr)
 	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
 	if (b == nil || b.mac != mac || mac.IsZero()) && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
@@ -49,11 +49,14 @@ func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {
 		return false
 	}
-	if fromMAC(a, mac) || r.watchMAC[mac] {
+	if fromMAC(a, mac) || len(r.watchMAC) > 0 && r.watchMAC[mac] {
 		return true
 	}
+	if a.Is4() || r.announced == 0 {
+		return false
+	}
 	l := r.links[mac]
-	return !a.Is4() && r.announced > 0 && (l == nil || !l.router) && r.onLink.Contains(a.Netip())
+	return (l == nil || !l.router) && r.onLink.Contains(a.Netip())
 }
 
 // external notes that an address from outside stands behind mac, which makes mac a router. Only sessions with an internal

@@ -65,15 +65,16 @@ type Registry struct {
 	namedIP  map[packet.Addr]string
 	namedMAC map[packet.MAC]string
 
-	byKey     map[string]*Device
-	links     map[packet.MAC]*link
-	bindings  map[packet.Addr]*binding
-	pulls     map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
-	memo      map[memoKey]*statement   // nil: nothing
-	lists     map[uint64][]Evidence    // by hash
-	seed      maphash.Seed
-	listed    []Evidence // scratch of list
-	internals internals
+	byKey    map[string]*Device
+	links    map[packet.MAC]*link
+	lastLink *link // asked for last, nil if it was dropped since
+	bindings map[packet.Addr]*binding
+	pulls    map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
+	memo     map[memoKey]*statement   // nil: nothing
+	lists    map[uint64][]Evidence    // by hash
+	seed     maphash.Seed
+	listed   []Evidence // scratch of list
+	ends     ends
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -147,7 +148,7 @@ const dayNs = 86400 * 1e9
 
 // ByIP gives the device that holds an address, nil if none.
 func (r *Registry) ByIP(a netip.Addr) *Device {
-	if b := r.bindings[packet.AddrOf(a.Unmap())]; a.IsValid() && b != nil {
+	if b := r.binding(packet.AddrOf(a.Unmap())); a.IsValid() && b != nil {
 		r.settle(b.dev)
 		return b.dev
 	}
@@ -174,16 +175,6 @@ func (r *Registry) ByKey(k string) *Device {
 // declared.
 func (r *Registry) Internal(a netip.Addr) bool {
 	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
-}
-
-// InternalAddr is Internal for the form that sessions carry.
-func (r *Registry) InternalAddr(a packet.Addr) bool {
-	inside, known := r.internals.get(a)
-	if !known {
-		inside = r.internal.Contains(a.Netip()) || r.namedIP[a] != "" || r.watched(a)
-		r.internals.put(a, inside)
-	}
-	return inside
 }
 
 func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip()) }
@@ -249,11 +240,12 @@ func (r *Registry) drop(d *Device) {
 	delete(r.pulls, d.ID)
 	for _, ip := range d.IPs {
 		if a := packet.AddrOf(ip); r.bindings[a] != nil && r.bindings[a].dev == d {
-			delete(r.bindings, a)
+			r.dropBinding(a)
 		}
 	}
 	if l := r.links[d.MAC]; l != nil && l.dev == d {
 		delete(r.links, d.MAC)
+		r.lastLink = nil
 	}
 	for _, fn := range r.onEvict {
 		fn(d)
