@@ -16,7 +16,6 @@ package config
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 
 	"stillwatch/sensor/internal/contract"
@@ -66,7 +65,7 @@ func Severities() []string { return []string{"informational", "low", "medium", "
 // Load reads a sensor configuration. A file that cannot be opened gives the error of the system, a file with mistakes
 // gives Errors.
 func Load(path string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readFile(path, maxConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +76,7 @@ func Load(path string) (*Config, error) {
 func Parse(name string, src []byte) (*Config, error) {
 	c := Defaults()
 	c.Source = src
-	d := newDocument(name, src)
+	d := newDocument(name, src, maxConfig)
 	if root := d.root(); root != nil {
 		c.read(root)
 	}
