@@ -28,7 +28,7 @@ type Table[K comparable, V any] struct {
 	limit  int
 	live   int
 	seed   maphash.Seed // of this table, so that nobody outside can choose keys that collide
-	chunks [][]cell[K, V]
+	chunks []*[cellsPerChunk]cell[K, V]
 	made   uint32 // cells ever made
 	free   uint32 // first free cell, 0 if none
 
@@ -182,7 +182,7 @@ func (t *Table[K, V]) make(k K) uint32 {
 		t.free = t.at(n).newer
 	} else {
 		if t.made&(cellsPerChunk-1) == 0 {
-			t.chunks = append(t.chunks, make([]cell[K, V], cellsPerChunk))
+			t.chunks = append(t.chunks, new([cellsPerChunk]cell[K, V]))
 		}
 		t.made++
 		n = t.made
