@@ -74,6 +74,11 @@ func (j *judge) block(b *block) {
 	}
 	clear(j.merged)
 	if b.last {
+		var q qualityCounts
+		for i := range b.shards {
+			q.addStats(&b.shards[i].stats)
+		}
+		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
 }
