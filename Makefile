@@ -3,13 +3,13 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
-COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+COMMIT   ?= $(shell git rev-parse --verify --quiet HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
 RUNS     ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench assets stories clean
+.PHONY: help build test lint fuzz bench assets stories golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +17,10 @@ help: ## list the targets
 build: ## build the static program bin/stillwatch-sensor
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
 
-test: ## format, vet, staticcheck and every test under the race detector (TESTFLAGS=-short for less)
+test: ## format, vet, staticcheck, errcheck and every test under the race detector (TESTFLAGS=-short for less)
 	@scripts/test $(TESTFLAGS)
 
-lint: ## gofmt, go vet and staticcheck alone
+lint: ## gofmt, go vet, staticcheck and errcheck alone
 	@scripts/lint
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
@@ -39,6 +39,9 @@ assets: ## make the embedded data files anew from their public sources
 
 stories: ## make the story captures anew (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
+
+golden: ## write what the program prints into help texts, README and stories anew, to be read before it is committed
+	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 
 .PHONY: collector demo
 

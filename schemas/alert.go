@@ -104,7 +104,7 @@ type AlertPeer struct {
 	ASN          *ASN         `json:"asn,omitempty"`
 	Domain       *Domain      `json:"domain,omitempty"`
 	ThreatIntel  *ThreatIntel `json:"threat_intel,omitempty"`
-	FirstContact bool         `json:"first_contact"`
+	FirstContact bool         `json:"first_contact,omitempty"` // true, or not known
 }
 
 // Geo is where an address is registered, by a database of DBDate (YYYY-MM-DD).

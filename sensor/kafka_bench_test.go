@@ -18,6 +18,7 @@ import (
 	"github.com/google/gopacket/pcapgo"
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/scripts/kafka/cluster"
 	"stillwatch/scripts/kafka/kafkatest"
@@ -51,7 +52,7 @@ func BenchmarkPacketToAcknowledged(b *testing.B) {
 	}
 	fifo := filepath.Join(b.TempDir(), "live")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		b.Skipf("no FIFO here: %v", err)
+		testneed.Missing(b, "fifo", "no FIFO here: %v", err)
 	}
 	cmd := exec.Command(path, "replay", "--silent", "10.20.10.0/24", "--kafka", c.Brokers(cluster.Plaintext), "--spool", filepath.Join(b.TempDir(), "spool"), fifo)
 	if err := cmd.Start(); err != nil {

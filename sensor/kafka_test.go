@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -238,11 +239,15 @@ func TestSignalWhileKafkaIsAway(t *testing.T) {
 	spool := filepath.Join(t.TempDir(), "spool")
 	fifo := filepath.Join(t.TempDir(), "live")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Skipf("no FIFO here: %v", err)
+		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
 	}
-	cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--kafka", "127.0.0.1:1", "--spool", spool, "--kafka-patience", "2s", fifo)
+	cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--kafka", "127.0.0.1:1", "--spool", spool, "--kafka-patience", "2s", "--alerts", "-", fifo)
 	var told strings.Builder
 	cmd.Stderr = &told
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -251,8 +256,17 @@ func TestSignalWhileKafkaIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	feed(t, in)
+	if _, err := sample(t).WriteTo(in); err != nil {
+		t.Fatal(err)
+	}
+	alerts := bufio.NewReader(out)
+	if _, err := alerts.ReadString('\n'); err != nil { // an alert was decided
+		t.Fatal(err)
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, alerts); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()

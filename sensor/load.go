@@ -25,9 +25,6 @@ func (c *captures) load() (pipeline.Config, error) {
 	}
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
 	silent, silentMACs, err := config.ParseSilent(c.Silent)
-	if err != nil {
-		err = fmt.Errorf("--silent %w", err)
-	}
 	if err := errors.Join(setErr, invErr, err); err != nil {
 		return cfg, err
 	}

@@ -41,7 +41,7 @@ func crashed(p any, stack bool) int {
 	fmt.Fprintf(os.Stderr, "%s: internal error: %v; run again with --log-level debug for the stack and report it with the output of '%s version'\n",
 		program, p, program)
 	if stack {
-		os.Stderr.Write(debug.Stack())
+		fmt.Fprintf(os.Stderr, "%s", debug.Stack())
 	}
 	return exitBug
 }

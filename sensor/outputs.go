@@ -30,8 +30,23 @@ type names struct {
 	quiet                              bool // no alerts on standard output unless they are asked for
 }
 
+// useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
+func (n *names) useStdout(tty bool) {
+	if n.alerts == "" && !n.quiet && (!tty || n.stdout()) {
+		n.alerts = publish.Stdout
+	}
+}
+
+// stdout reports whether records go to standard output.
+func (n names) stdout() bool {
+	return n.alerts == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout
+}
+
 // check refuses names that would destroy something: one file for two records, or a capture as an output.
 func (n names) check(captures []string) error {
+	if n.metrics == publish.Stdout {
+		return errors.New("--metrics-file takes the name of a file: it is replaced as a whole at the end")
+	}
 	seen := map[string]string{}
 	for _, f := range []struct{ option, name string }{
 		{"--alerts", n.alerts}, {"--sessions", n.sessions}, {"--devices", n.devices}, {"--metrics-file", n.metrics},
@@ -39,12 +54,15 @@ func (n names) check(captures []string) error {
 		if f.name == "" || f.name == os.DevNull {
 			continue
 		}
-		at := f.name
+		at, shown := f.name, f.name
+		if f.name == publish.Stdout {
+			shown = "standard output"
+		}
 		if abs, err := filepath.Abs(f.name); err == nil && f.name != publish.Stdout {
 			at = abs
 		}
 		if other, ok := seen[at]; ok {
-			return fmt.Errorf("%s and %s both write %s: give each a file of its own", other, f.option, f.name)
+			return fmt.Errorf("%s and %s both write %s: give each a file of its own", other, f.option, shown)
 		}
 		seen[at] = f.option
 		for _, c := range captures {
@@ -65,8 +83,7 @@ func sameFile(a, b string) bool {
 	return err == nil && x.Mode().IsRegular() && os.SameFile(x, y)
 }
 
-// openOutputs opens what was asked for. Alerts go to standard output if no file is named: as cards to a terminal, as
-// JSON Lines otherwise.
+// openOutputs opens what was asked for. Alerts without a file are cards on a terminal.
 func openOutputs(n names, t *terminal) (*outputs, error) {
 	o := &outputs{tally: metrics.NewTally(), stamp: publish.NewStamp(true)}
 	if err := o.open(n, t); err != nil {
@@ -92,20 +109,15 @@ func (o *outputs) open(n names, t *terminal) error {
 	}
 	put := func(*schemas.Alert) error { return nil }
 	switch {
-	case n.alerts == "" && n.quiet:
-	case n.alerts == "" && t.outTTY:
-		o.deck = newDeck(t, t.out)
-		put = o.deck.add
-	default:
-		name := n.alerts
-		if name == "" {
-			name = publish.Stdout
-		}
-		s, err := o.sink(name)
+	case n.alerts != "":
+		s, err := o.sink(n.alerts)
 		if err != nil {
 			return err
 		}
 		put = publish.Alerts(s)
+	case !n.quiet:
+		o.deck = newDeck(t, t.out)
+		put = o.deck.add
 	}
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the pipeline's own stays as it is

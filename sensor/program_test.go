@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,13 +17,12 @@ import (
 	"stillwatch/scripts/stories/netsim"
 )
 
+// programDir is where builtProgram puts the program; TestMain makes it and takes it away.
+var programDir string
+
 // builtProgram builds the program once for all tests: what is tested here is what a user runs.
 var builtProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "stillwatch-test")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, program)
+	path := filepath.Join(programDir, program)
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
@@ -31,10 +31,14 @@ var builtProgram = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if path, err := builtProgram(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "stillwatch-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	programDir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(status)
 }
 

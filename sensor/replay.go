@@ -15,7 +15,6 @@ import (
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
-	"stillwatch/sensor/internal/publish"
 )
 
 type replayCmd struct {
@@ -52,6 +51,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
 	n := names{alerts: c.Alerts, sessions: c.Sessions, devices: c.Devices, metrics: c.MetricsFile}
 	n.quiet = c.wanted() && !t.outTTY
+	n.useStdout(t.outTTY)
 	if err := n.check(c.Captures); err != nil {
 		return badUsage(err)
 	}
@@ -84,22 +84,22 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		return errors.Join(badUsage(err), out.close(err))
 	}
 	defer stop()
-	return c.replay(t, log, cfg, src, out)
+	return c.replay(t, log, cfg, src, out, n)
 }
 
 // replay runs the pipeline and tells what came of it.
-func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs) error {
-	r, end, err := runPipeline(cfg, src, out.Output, t, t.errTTY && (t.outTTY || c.Alerts != ""))
+func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs, n names) error {
+	r, end, err := runPipeline(cfg, src, out.Output, t, t.errTTY && !n.stdout())
 	if err != nil {
 		return errors.Join(err, out.close(err))
 	}
 	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
 	err = errors.Join(end.err, c.deliver(out.kafka, end.signal, log), out.close(end.err))
-	if t.outTTY && err == nil && c.Alerts != publish.Stdout {
-		err = res.print(t, t.out)
-	}
-	if !t.outTTY || c.Alerts == publish.Stdout {
+	switch {
+	case !t.outTTY || n.stdout():
 		res.log(log)
+	case err == nil:
+		err = res.print(t, t.out)
 	}
 	if c.MetricsFile != "" {
 		v, _ := build()
@@ -119,7 +119,6 @@ type ending struct {
 // only: then there is no run.
 func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t *terminal, progress bool) (*pipeline.Run, ending, error) {
 	var end ending
-	tuneMemory()
 	r, err := pipeline.New(cfg, src, out)
 	if err != nil {
 		return nil, end, badUsage(err)
@@ -129,6 +128,7 @@ func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t
 	// A read from a pipe may wait for ever: closing the source ends it.
 	defer context.AfterFunc(ctx, func() { _ = src.Close() })()
 	painted, stop := make(chan struct{}), make(chan struct{})
+	tuneMemory(stop)
 	go func() {
 		defer close(painted)
 		if progress {

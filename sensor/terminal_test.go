@@ -6,29 +6,16 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/pipeline"
 )
 
 var emitted = regexp.MustCompile(`"emitted_at":"[^"]*",?|"boot_id":"[^"]*",?`)
-
-// pending gives the number of bytes that wait in a pipe.
-func pending(t *testing.T, f *os.File) int {
-	t.Helper()
-	n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 func TestCardsOnATerminal(t *testing.T) {
 	r := onTerminal(t, 72, nil, "replay", "--silent", "10.20.10.17", write(t, sample(t), "a.pcap"))
@@ -143,6 +130,28 @@ func TestDeckShowsLastRevisionsByIncident(t *testing.T) {
 	}
 	if want := "[first, late third second alone alone too]"; fmt.Sprint(got) != want {
 		t.Errorf("shown %v, want %s", got, want)
+	}
+}
+
+func TestIncidentBeginsWithItsChain(t *testing.T) {
+	var b bytes.Buffer
+	d := newDeck(&terminal{width: 80}, &b)
+	for i, rule := range []string{"D07", "D01", "D42"} {
+		a := &schemas.Alert{ID: rule, IncidentID: "A", Title: "title of " + rule, Rule: schemas.AlertRule{ID: rule}, Device: schemas.AlertDevice{Key: "srv"}}
+		a.Time.EventStart, a.Time.EventEnd = schemas.Time(i*1e9), schemas.Time(i*2e9)
+		if err := d.add(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.deal(3); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Incident A: 3 alerts on 1 device, 1970-01-01 00:00:00 to 1970-01-01 00:00:04 UTC\n"; !strings.HasPrefix(strings.ReplaceAll(b.String(), "\n", " "), strings.ReplaceAll(want, "\n", " ")) {
+		t.Errorf("begins with\n%.200s\nwant\n%s", b.String(), want)
+	}
+	at := func(rule string) int { return strings.Index(b.String(), "title of "+rule) }
+	if at("D42") > at("D07") || at("D07") > at("D01") {
+		t.Errorf("the order is not D42, D07, D01:\n%s", b.String())
 	}
 }
 

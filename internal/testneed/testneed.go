@@ -6,6 +6,7 @@
 package testneed
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,8 +98,8 @@ func record(t testing.TB, need, reason string) {
 		t.Logf("skip not recorded: %v", err)
 		return
 	}
-	defer f.Close()
-	if _, err := fmt.Fprintf(f, "%s: %s (%s)\n", need, reason, t.Name()); err != nil {
+	_, err = fmt.Fprintf(f, "%s: %s (%s)\n", need, reason, t.Name())
+	if err = errors.Join(err, f.Close()); err != nil {
 		t.Logf("skip not recorded: %v", err)
 	}
 }

@@ -55,7 +55,7 @@ func readStory(path string) ([]trace.Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	return trace.ReadStory(f)
 }
 

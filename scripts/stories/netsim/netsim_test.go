@@ -71,10 +71,11 @@ func TestSameSeedSameBytes(t *testing.T) {
 		}
 		return sha256.Sum256(b.Bytes())
 	}
-	if sum(1) != sum(1) {
+	first, again := sum(1), sum(1)
+	if first != again {
 		t.Error("the same seed gave other bytes")
 	}
-	if sum(1) == sum(2) {
+	if first == sum(2) {
 		t.Error("another seed gave the same bytes")
 	}
 }

@@ -10,7 +10,7 @@ func victim() *host { return &host{ip: ipOf(10, 1, 0, 10), mac: macOf(cardVMware
 // each calls one for every packet of a flood with its time; the packets are spread evenly.
 func (g *generator) each(one func(i int, t int64)) error {
 	span := float64(g.end - g.Start)
-	for i := range g.Packets {
+	for i := 0; i < g.Packets && g.out.err == nil; i++ {
 		one(i, g.Start+int64(span*float64(i)/float64(g.Packets)))
 	}
 	return nil

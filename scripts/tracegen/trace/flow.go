@@ -219,7 +219,7 @@ func (g *generator) send(f *flow, up bool, flags uint8, size int) []byte {
 func (g *generator) run() {
 	slices.SortStableFunc(g.flows, func(a, b flow) int { return cmp.Compare(a.next, b.next) })
 	var q queue
-	for started := 0; started < len(g.flows) || len(q) > 0; {
+	for started := 0; (started < len(g.flows) || len(q) > 0) && g.out.err == nil; {
 		for started < len(g.flows) && (len(q) == 0 || g.flows[started].next <= q[0].at) {
 			q.push(turn{g.flows[started].next, int32(started)})
 			started++

@@ -146,7 +146,8 @@ func (o *output) tcp(t int64, s *segment) []byte {
 	return h[head:]
 }
 
-// udp writes the frame of a datagram and gives its payload to fill in. Its checksum is absent (RFC 768).
+// udp writes the frame of a datagram and gives its payload to fill in. Its checksum is absent (RFC 768),
+// or any value where it may not be (RFC 8200 section 8.1).
 func (o *output) udp(t int64, s *segment) []byte {
 	h := o.network(t, s, udp, udpLen+s.size)
 	be.PutUint16(h, s.srcPort)

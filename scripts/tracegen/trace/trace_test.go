@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -270,6 +271,31 @@ func TestRefusals(t *testing.T) {
 	binary.LittleEndian.PutUint32(raw[20:], 101)
 	if _, err := ReadStory(bytes.NewReader(raw)); err == nil || !strings.Contains(err.Error(), "not Ethernet") {
 		t.Errorf("a story without Ethernet headers: %v", err)
+	}
+}
+
+// full takes so many bytes and then none.
+type full int
+
+func (f *full) Write(p []byte) (int, error) {
+	if *f -= full(len(p)); *f < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// TestFullDisk: the error is told, and little more is made in vain.
+func TestFullDisk(t *testing.T) {
+	for _, kind := range Kinds() {
+		c, room := small(kind), full(10)
+		c.Packets *= 100
+		c.Sessions *= 20
+		if _, err := Write(&room, c); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if room < -3*outputSize {
+			t.Errorf("%s: %d bytes were tried to write", kind, -room)
+		}
 	}
 }
 

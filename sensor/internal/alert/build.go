@@ -17,7 +17,7 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 	f := o.f
 	a := &schemas.Alert{
 		Schema: schemas.AlertSchema, ID: o.id, Revision: o.revision, Action: action,
-		Time: schemas.AlertTime{EventStart: schemas.Time(f.Start), EventEnd: schemas.Time(max(f.Start, f.End, eventEnd(f))),
+		Time: schemas.AlertTime{EventStart: schemas.Time(o.firstSeen), EventEnd: schemas.Time(max(o.lastSeen, eventEnd(f))),
 			DetectedAt: schemas.Time(c.Now), Replay: m.cfg.Replay},
 		Sensor: m.cfg.Sensor,
 		Rule:   schemas.AlertRule{ID: f.Rule.ID, Name: f.Rule.Name, Kind: f.Rule.Kind, Version: f.Rule.Version},

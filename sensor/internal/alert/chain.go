@@ -120,22 +120,41 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 	if p >= criticalAt {
 		sev = detect.Critical
 	}
+	if s, ok := m.cfg.Severity[detect.RuleChain().ID]; ok {
+		sev = s
+	}
 	grew := len(in.members) > in.toldN || p >= criticalAt && in.toldP < criticalAt
-	if !grew {
+	if !grew && p-in.toldP < minGrowth {
 		return
 	}
 	in.toldP, in.toldN = p, len(in.members)
-	f := in.finding(p, stages, sev)
+	c.Devices.Settle(in.device)
+	m.tellChain(in, in.finding(p, stages, sev), sev, risk{p, 1}, grew, c)
+}
+
+// minGrowth is the rise of P below which nothing has changed.
+const minGrowth = 1e-6
+
+// tellChain begins the alert of an incident, or goes on with it: at once when a rule or a device has joined or it has become
+// critical, else when a held back revision is due.
+func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity, r risk, now bool, c *detect.Context) {
 	k := alertKey{f.Rule.ID, in.key, f.Key}
-	if o := m.open[k]; o != nil {
-		m.order.MoveToBack(o.list)
-		o.merge(f, sev, risk{p, 1}, c)
-		o.standingP = risk{p, 1}
-		m.revise(o, c, "update")
+	o := m.open[k]
+	if o == nil {
+		m.create(k, f, sev, in, c)
+		m.open[k].standingP = r
 		return
 	}
-	m.create(k, f, sev, in, c)
-	m.open[k].standingP = risk{p, 1}
+	m.order.MoveToBack(o.list)
+	o.merge(f, sev, r, c)
+	o.f, o.standingP = f, r
+	switch {
+	case now:
+		m.revise(o, c, "update")
+	case !o.waiting:
+		o.waiting = true
+		m.waiting = append(m.waiting, o)
+	}
 }
 
 func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.Finding {
@@ -160,7 +179,7 @@ func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.
 		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each of the findings has an explanation of its own; one that explains them all is rare"})
-	f.Title = fmt.Sprintf("%d findings about %s tell one story (P %.2f)", len(ms), safe(in.key, 80), p)
+	f.Title = fmt.Sprintf("%d findings about %s tell one story (P %.2f)", len(ms), detect.Label(in.device), p)
 	f.Message = fmt.Sprintf("Expected: findings that have nothing to do with each other. Seen: %d stages of an intrusion in order, P %.3f. %s.",
 		stages, p, strings.Join(story, "; "))
 	f.Recommendation = "Read the findings in this order, decide whether the device was taken over, and isolate it if so. Look for the first login."

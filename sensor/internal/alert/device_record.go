@@ -8,13 +8,14 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// DeviceRecord gives the record of a device as it stands at now (capture clock, nanoseconds).
-func DeviceRecord(d *device.Device, book *contract.Book, now int64) schemas.Device {
+// DeviceRecord gives the record of a device as it stands at now (capture clock, nanoseconds), with its standing facts, which
+// Manager.Standing knows.
+func DeviceRecord(d *device.Device, book *contract.Book, now int64, standing ...schemas.DeviceFinding) schemas.Device {
 	r := schemas.Device{
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
 		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: d.Probability,
-		Evidence: roleEvidence(d.Evidence), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
+		Findings: standing, Evidence: roleEvidence(d.Evidence), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}
 	expect, source := book.Expect(d, now)
 	r.Expect = expect.String()

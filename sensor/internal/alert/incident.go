@@ -28,7 +28,6 @@ type incident struct {
 	first   int64
 	until   int64 // it is over then
 	members []member
-	raised  *member // the last state that was told, nil if none was
 	toldP   float64
 	toldN   int
 	list    *list.Element

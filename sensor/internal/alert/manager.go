@@ -17,6 +17,7 @@ type Config struct {
 	Sensor       schemas.AlertSensor        // id, site, version, iface, capture, hashes; boot_id and seq are the publisher's
 	Replay       bool                       // written into every alert
 	Severity     map[string]detect.Severity // by rule: what the operator has set instead of the detector's choice
+	NoChain      bool                       // incidents as a whole (D42) are not told
 	MaxOpen      int                        // open alerts held, default 50,000; beyond, the one that recurred longest ago goes
 	MaxIncidents int                        // incidents held, default 20,000; beyond, the same
 	PerDevice    int                        // open alerts of one rule and device; what comes on top is one alert; default 64
@@ -89,13 +90,14 @@ func (m *Manager) Stats() Stats {
 func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	m.stats.Findings++
 	in := m.add(f, c)
-	if in != nil {
+	if in != nil && !m.cfg.NoChain {
 		m.chain(in, c)
 	}
 }
 
 // add gives the incident if the finding has changed it.
 func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
+	c.Devices.Settle(f.Device)
 	device := m.deviceKey(f)
 	k := alertKey{f.Rule.ID, device, f.Key}
 	o := m.open[k]
@@ -104,7 +106,7 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 			return nil // what it goes on from was rolled up or is over
 		}
 		if m.perRule[ruleDevice{k.rule, device}] >= m.cfg.PerDevice {
-			f = m.rollUp(f, device)
+			f = m.rollUp(f)
 			k.key = f.Key
 			o = m.open[k]
 		}
@@ -164,6 +166,7 @@ func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *dete
 
 // revise hands on the next revision.
 func (m *Manager) revise(o *open, c *detect.Context, action string) {
+	c.Devices.Settle(o.f.Device)
 	o.revision++
 	o.told, o.toldCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++

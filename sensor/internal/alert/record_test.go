@@ -137,5 +137,9 @@ func TestDeviceRecord(t *testing.T) {
 	d.LastOrigination, d.Role, d.Level, d.Probability = begin, device.Camera, device.Identified, 0.995
 	d.Evidence = []device.Evidence{{Source: "oui", Value: "", Says: "vendor=Axis", Points: 12}}
 	d.Serves = []device.Serve{{Port: 554, Proto: "tcp", App: "rtsp", External: true}}
+	r := DeviceRecord(d, book, begin, schemas.DeviceFinding{Kind: "exposed_admin_port", Text: "x"})
+	if len(r.Findings) != 1 {
+		t.Error(r.Findings)
+	}
 	contains(t, check(), `"role":"camera","role_level":"identified"`, `"last_origination"`, `"points_db":12`, `"external":true`)
 }

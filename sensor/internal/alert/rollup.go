@@ -11,13 +11,14 @@ import (
 // rollUp gives the finding under which all further findings of one rule and device are counted, once that device has
 // filled its share of the list. Peers stand in the entities as far as there is room; it names no port and no session,
 // because it speaks of many.
-func (m *Manager) rollUp(f *detect.Finding, device string) *detect.Finding {
+func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
 	m.stats.RolledUp++
 	r := *f
 	r.Key, r.WindowS = "more", f.WindowS
 	r.Session, r.App = nil, nil
-	r.Title = fmt.Sprintf("%s: more than %d findings about %s", f.Rule.Name, m.cfg.PerDevice, safe(device, 80))
-	r.Message = fmt.Sprintf("%s. It is one of those beyond the %d that are told one by one within a window; the others are counted here.", f.Message, m.cfg.PerDevice)
+	r.Title = fmt.Sprintf("%s: more than %d findings about %s", f.Rule.Name, m.cfg.PerDevice, detect.Label(f.Device))
+	r.Message = fmt.Sprintf("Expected: at most %d findings of one kind about one device at a time, each told by itself. Seen: more; they are counted here. The last one: %s",
+		m.cfg.PerDevice, f.Message)
 	if f.Peer != nil {
 		p := *f.Peer
 		p.Port = 0

@@ -12,9 +12,12 @@ import (
 	"sync/atomic"
 )
 
-// batchSize is the usual size of Batch.Data in bytes. It fits the second-level cache beside the tables of the packet
-// path, so that a frame is still there when it is decoded.
-const batchSize = 256 << 10
+// batchSize is the usual size of Batch.Data in bytes, and batchFrames about how many frames a batch holds at most. Larger batches are
+// handed from one processor to another less often, smaller ones stay in its cache: these were the best of those measured.
+const (
+	batchSize   = 1 << 20
+	batchFrames = 2048
+)
 
 // Stdin is the path that names standard input.
 const Stdin = "-"

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"stillwatch/internal/testneed"
 )
 
 // at is a capture with packets at these seconds.
@@ -180,7 +182,7 @@ func pipe(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := mkfifo(path); err != nil {
-		t.Skipf("no FIFO: %v", err)
+		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
 	}
 	return path
 }

@@ -51,6 +51,7 @@ type stream struct {
 	off     int64  // place of tail[0] in the uncompressed bytes
 	packets uint64
 	given   uint64 // bytes of the frames of the last batch
+	mean    int    // bytes of a record in the last batch, 0 before the first
 	readErr error  // of r, io.EOF at the end
 	broken  error  // reason why the records cannot be taken apart any further
 }
@@ -187,7 +188,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	b.Data = room(b.Data, size, len(s.tail))
+	b.Data = room(b.Data, s.fit(size), len(s.tail))
 	n := copy(b.Data, s.tail)
 	for {
 		used, need, err := s.form.parse(b.Data[:n], b, last, math.MaxInt)
@@ -213,11 +214,21 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	}
 }
 
+// fit gives the size of the next batch: at most size bytes, and fewer if frames are so small that there would be more of them than
+// whoever decodes them wants to hold.
+func (s *stream) fit(size int) int {
+	if s.mean == 0 {
+		return size
+	}
+	return min(size, max(size/16, s.mean*batchFrames))
+}
+
 // hand gives the batch to its owner and keeps what was read behind its last record.
 func (s *stream) hand(b *Batch, used, n int) {
 	s.tail = append(s.tail[:0], b.Data[used:n]...)
 	b.Data = b.Data[:n]
 	s.packets += uint64(len(b.Frames))
+	s.mean = used / len(b.Frames)
 	s.given = 0
 	for i := range b.Frames {
 		s.given += uint64(b.Frames[i].Len)
@@ -231,7 +242,7 @@ func room(b []byte, size, have int) []byte {
 	if cap(b) < want || cap(b) > max(keepFactor*size, want) {
 		return make([]byte, want)
 	}
-	return b[:cap(b)]
+	return b[:want]
 }
 
 // close may be called twice, and while a read waits.

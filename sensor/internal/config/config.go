@@ -16,7 +16,6 @@ package config
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 
 	"stillwatch/sensor/internal/contract"
@@ -37,6 +36,7 @@ type Config struct {
 	Limits     Limits
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only
+	Source     []byte               // the document; nil for the defaults
 }
 
 // Limits bound the tables of the sensor.
@@ -55,7 +55,7 @@ func Defaults() *Config {
 		SensorID: "sensor",
 		IdleDays: contract.DefaultIdleDays,
 		Limits: Limits{Sessions: 1 << 20, Devices: device.DefaultMaxDevices, Names: enrich.DefaultNames,
-			HeadSessions: 1 << 16, HeadBytes: 64 << 20, HeadLimit: 16 << 10},
+			HeadSessions: 1 << 14, HeadBytes: 32 << 20, HeadLimit: 16 << 10},
 		Detections: map[string]Detection{},
 	}
 }
@@ -66,7 +66,7 @@ func Severities() []string { return []string{"informational", "low", "medium", "
 // Load reads a sensor configuration. A file that cannot be opened gives the error of the system, a file with mistakes
 // gives Errors.
 func Load(path string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readFile(path, maxConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,8 @@ func Load(path string) (*Config, error) {
 // Parse is Load of bytes; name stands in the messages.
 func Parse(name string, src []byte) (*Config, error) {
 	c := Defaults()
-	d := newDocument(name, src)
+	c.Source = src
+	d := newDocument(name, src, maxConfig)
 	if root := d.root(); root != nil {
 		c.read(root)
 	}

@@ -13,6 +13,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Source = nil
 	if !reflect.DeepEqual(c, Defaults()) {
 		t.Errorf("%+v, want %+v", c, Defaults())
 	}

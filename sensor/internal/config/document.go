@@ -13,12 +13,10 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
-
-// maxDocument bounds what is read: an inventory of a hundred thousand devices is smaller.
-const maxDocument = 64 << 20
 
 // document is a YAML file that is being read, with the mistakes found so far.
 type document struct {
@@ -28,13 +26,25 @@ type document struct {
 	bad   Errors
 }
 
-func newDocument(file string, src []byte) *document {
-	d := &document{file: file, lines: bytes.Split(src, []byte("\n"))}
-	if len(src) > maxDocument {
-		d.bad = append(d.bad, Problem{File: file, Line: 1, Column: 1, Text: "the file is larger than 64 MiB"})
+// newDocument parses a document of at most limit bytes, a whole number of MiB.
+func newDocument(file string, src []byte, limit int) *document {
+	d := &document{file: file}
+	if len(src) > limit {
+		d.bad = append(d.bad, Problem{File: file, Line: 1, Column: 1, Text: fmt.Sprintf("the file is larger than %d MiB", limit>>20)})
 		return d
 	}
-	f, err := parser.ParseBytes(src, 0)
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // the mark that editors put before UTF-8
+	if line, column, found := notText(src); found {
+		d.bad = append(d.bad, Problem{File: file, Line: line, Column: column, Text: "this is not text in UTF-8"})
+		return d
+	}
+	d.lines = bytes.Split(src, []byte("\n"))
+	tokens := lexer.Tokenize(string(src))
+	if t, text := outOfBounds(tokens); t != nil {
+		d.fail(t, "%s", text)
+		return d
+	}
+	f, err := parser.Parse(tokens, 0)
 	if err != nil {
 		d.syntax(err)
 		return d
@@ -44,13 +54,12 @@ func newDocument(file string, src []byte) *document {
 }
 
 func (d *document) syntax(err error) {
-	p := Problem{File: d.file, Line: 1, Column: 1, Text: err.Error()}
 	var at yaml.Error
 	if errors.As(err, &at) && at.GetToken() != nil {
-		pos := at.GetToken().Position
-		p = Problem{d.file, pos.Line, pos.Column, at.GetMessage(), d.line(pos.Line)}
+		d.fail(at.GetToken(), "%s", at.GetMessage())
+		return
 	}
-	d.bad = append(d.bad, p)
+	d.fail(nil, "%s", err)
 }
 
 func (d *document) line(n int) string {
@@ -68,7 +77,17 @@ func (d *document) fail(t *token.Token, format string, args ...any) {
 	if t != nil && t.Position != nil {
 		line, col = t.Position.Line, t.Position.Column
 	}
-	d.bad = append(d.bad, Problem{d.file, line, col, fmt.Sprintf(format, args...), d.line(line)})
+	d.bad = append(d.bad, Problem{d.file, line, col, shortened(fmt.Sprintf(format, args...)), d.line(line)})
+}
+
+// maxText bounds a message: the key or value that it quotes may be a megabyte.
+const maxText = 400
+
+func shortened(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
 // err gives the mistakes in the order of the file, nil if there are none.
@@ -101,11 +120,12 @@ type mapping struct {
 	doc    *document
 	node   ast.Node
 	items  []*ast.MappingValueNode
+	place  map[string]int // of a key in items
 	wanted map[string]bool
 }
 
 func (d *document) asMapping(n ast.Node, what string) *mapping {
-	m := &mapping{doc: d, node: n, wanted: map[string]bool{}}
+	m := &mapping{doc: d, node: n, place: map[string]int{}, wanted: map[string]bool{}}
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		m.items = n.Values
@@ -118,12 +138,12 @@ func (d *document) asMapping(n ast.Node, what string) *mapping {
 		d.fail(n.GetToken(), "%s must be a mapping (key: value), not %s", what, kind(n))
 		return nil
 	}
-	seen := map[string]bool{}
-	for _, it := range m.items {
-		if k := keyText(it); seen[k] {
+	for i, it := range m.items {
+		k := keyText(it)
+		if _, twice := m.place[k]; twice {
 			d.fail(it.Key.GetToken(), "%q stands here twice", k)
 		} else {
-			seen[k] = true
+			m.place[k] = i
 		}
 	}
 	return m
@@ -152,10 +172,8 @@ func kind(n ast.Node) string {
 // find gives the value of a key and ticks it off; nil if it is not there.
 func (m *mapping) find(key string) *value {
 	m.wanted[key] = true
-	for _, it := range m.items {
-		if keyText(it) == key {
-			return &value{doc: m.doc, node: it.Value, key: key}
-		}
+	if i, ok := m.place[key]; ok {
+		return &value{doc: m.doc, node: m.items[i].Value, key: key}
 	}
 	return nil
 }
@@ -169,11 +187,9 @@ func (m *mapping) keys() []string {
 }
 
 func (m *mapping) failKey(key, format string, args ...any) {
-	for _, it := range m.items {
-		if keyText(it) == key {
-			m.doc.fail(it.Key.GetToken(), format, args...)
-			return
-		}
+	if i, ok := m.place[key]; ok {
+		m.doc.fail(m.items[i].Key.GetToken(), format, args...)
+		return
 	}
 	m.fail(format, args...)
 }

@@ -26,10 +26,16 @@ func (p Problem) String() string {
 // Errors lists the mistakes of one document in the order of its lines; it is never empty.
 type Errors []Problem
 
+// maxShown bounds the mistakes that a message lists: whoever mistook the file needs no more, and a screen holds no more.
+const maxShown = 50
+
 func (e Errors) Error() string {
-	parts := make([]string, len(e))
-	for i, p := range e {
-		parts[i] = p.String()
+	var parts []string
+	for _, p := range e[:min(len(e), maxShown)] {
+		parts = append(parts, p.String())
+	}
+	if more := len(e) - len(parts); more > 0 {
+		parts = append(parts, fmt.Sprintf("%s: and %d more", e[0].File, more))
 	}
 	return strings.Join(parts, "\n")
 }

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -18,7 +17,7 @@ import (
 // LoadInventory reads an inventory (docs/inventory.md). A file that cannot be opened gives the error of the system, a file with
 // mistakes gives Errors.
 func LoadInventory(path string) (*contract.Inventory, error) {
-	src, err := os.ReadFile(path)
+	src, err := readFile(path, maxInventory)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +26,7 @@ func LoadInventory(path string) (*contract.Inventory, error) {
 
 // ParseInventory is LoadInventory of bytes; name stands in the messages.
 func ParseInventory(name string, src []byte) (*contract.Inventory, error) {
-	d := newDocument(name, src)
+	d := newDocument(name, src, maxInventory)
 	r := &inventoryReader{names: map[string]int{}}
 	if root := d.root(); root != nil {
 		r.read(root)
@@ -35,6 +34,7 @@ func ParseInventory(name string, src []byte) (*contract.Inventory, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
+	r.inv.Source = src
 	return &r.inv, nil
 }
 

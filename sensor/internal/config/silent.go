@@ -12,14 +12,17 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// ParseSilent reads what --silent takes: addresses, prefixes and MACs. The error joins one line for each that is none of these.
+// ParseSilent reads what --silent takes: addresses, prefixes and MACs. The error joins one line for each that is none of these; each
+// begins with the option.
 func ParseSilent(list []string) (prefixes []netip.Prefix, macs []packet.MAC, err error) {
 	var errs []error
 	for _, s := range list {
 		p, m, err := parseSilent(strings.TrimSpace(s))
 		switch {
+		case err != nil && strings.Contains(s, ","):
+			errs = append(errs, fmt.Errorf("--silent %q is a list: give --silent once for each", shortened(s)))
 		case err != nil:
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("--silent %w", err))
 		case p.IsValid():
 			prefixes = append(prefixes, p)
 		default:
@@ -37,11 +40,14 @@ func parseSilent(s string) (netip.Prefix, packet.MAC, error) {
 		return netip.Prefix{}, m, nil
 	}
 	p, err := parsePrefix(s)
-	if err != nil {
-		return p, packet.MAC{}, fmt.Errorf("%q is no address, no prefix and no MAC address", s)
+	if err != nil && !errors.Is(err, errHostBits) {
+		err = fmt.Errorf("%q is no address, no prefix and no MAC address", shortened(s))
 	}
-	return p, packet.MAC{}, nil
+	return p, packet.MAC{}, err
 }
+
+// errHostBits says that a prefix has bits set beyond its length.
+var errHostBits = errors.New("has bits set beyond its length")
 
 // parsePrefix reads a prefix or a single address. Bits set beyond the length are a mistake of the operator more often than
 // an abbreviation.
@@ -55,7 +61,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is no address and no prefix such as 10.20.0.0/16", s)
 	}
 	if p != p.Masked() {
-		return netip.Prefix{}, fmt.Errorf("%q has bits set beyond its length; the network is %s", s, p.Masked())
+		return netip.Prefix{}, fmt.Errorf("%q %w; the network is %s", s, errHostBits, p.Masked())
 	}
 	return p, nil
 }

@@ -6,6 +6,9 @@ package contract
 
 import (
 	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
 
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
@@ -61,26 +64,37 @@ type Config struct {
 type Book struct {
 	inv     *Inventory
 	cfg     Config
-	matches map[uint32]match // by device ID
+	blank   bool // nothing was declared, so that nothing describes any device
+	matches []match
 	infra   infrastructure
+	index   *index
+	silent  bart.Lite
 }
 
-// match is which entry describes a device, remembered until the device changes.
+// match is which entry describes a device, remembered until the device changes. Each device has one place, by its ID, and the next
+// one there takes it over: then the other is found anew.
 type match struct {
+	device  uint32
 	version uint32
 	entry   *Entry
 	silent  bool // declared on the command line
 }
 
-// maxMatches bounds what is remembered; it is forgotten as a whole and found anew when it is reached.
-const maxMatches = 400_000
+const maxMatches = 1 << 16 // places, a power of two
 
 // New gives the book of an inventory; inv may be nil.
 func New(inv *Inventory, cfg Config) *Book {
 	if cfg.IdleDays <= 0 {
 		cfg.IdleDays = DefaultIdleDays
 	}
-	b := &Book{inv: inv, cfg: cfg, matches: map[uint32]match{}}
+	b := &Book{inv: inv, cfg: cfg, index: newIndex(inv)}
+	b.blank = (inv == nil || len(inv.Devices) == 0) && len(cfg.Silent) == 0 && len(cfg.SilentMACs) == 0
+	if !b.blank {
+		b.matches = make([]match, maxMatches)
+	}
+	for _, p := range cfg.Silent {
+		b.silent.Insert(p.Masked())
+	}
 	b.infra.init(inv)
 	return b
 }
@@ -116,31 +130,23 @@ func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
 func (b *Book) Entry(d *device.Device) *Entry { return b.match(d).entry }
 
 func (b *Book) match(d *device.Device) match {
-	if d == nil {
+	if d == nil || b.blank {
 		return match{}
 	}
-	if m, ok := b.matches[d.ID]; ok && m.version == d.Version {
-		return m
+	m := &b.matches[d.ID%maxMatches]
+	if m.device != d.ID || m.version != d.Version || m.device == 0 {
+		*m = match{device: d.ID, version: d.Version, entry: b.index.find(d), silent: b.declaredSilent(d)}
 	}
-	if len(b.matches) >= maxMatches {
-		clear(b.matches)
-	}
-	m := match{version: d.Version, entry: b.inv.find(d), silent: b.declaredSilent(d)}
-	b.matches[d.ID] = m
-	return m
+	return *m
 }
 
 func (b *Book) declaredSilent(d *device.Device) bool {
-	for _, m := range b.cfg.SilentMACs {
-		if m == d.MAC {
-			return true
-		}
+	if slices.Contains(b.cfg.SilentMACs, d.MAC) {
+		return true
 	}
-	for _, p := range b.cfg.Silent {
-		for _, a := range d.IPs {
-			if p.Contains(a) {
-				return true
-			}
+	for _, a := range d.IPs {
+		if b.silent.Contains(a) {
+			return true
 		}
 	}
 	return false

@@ -4,11 +4,9 @@ package contract
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
 	"stillwatch/sensor/internal/device"
-	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -20,6 +18,7 @@ type Inventory struct {
 	Zones          []Zone // sorted by name
 	Infrastructure Infrastructure
 	Devices        []Entry // in the order of the file; the first match of the most exact kind counts
+	Source         []byte  // the document
 }
 
 // Zone is a named set of networks.
@@ -119,56 +118,4 @@ func (inv *Inventory) Watched() (out []netip.Prefix) {
 		}
 	}
 	return out
-}
-
-// How exact the ways to match are: the most exact one counts, whatever the order of the file.
-const (
-	byNothing = iota
-	byRole
-	byVendor
-	byPrefix // plus its length
-	byIP     = byPrefix + 129
-	byMAC    = byIP + 1
-)
-
-// find gives the entry that describes d best.
-func (inv *Inventory) find(d *device.Device) *Entry {
-	if inv == nil {
-		return nil
-	}
-	best, most := (*Entry)(nil), byNothing
-	for i := range inv.Devices {
-		if n := inv.Devices[i].Match.exactness(d); n > most {
-			best, most = &inv.Devices[i], n
-		}
-	}
-	return best
-}
-
-func (m *Match) exactness(d *device.Device) int {
-	switch {
-	case !m.MAC.IsZero():
-		if m.MAC == d.MAC {
-			return byMAC
-		}
-	case m.IP.IsValid():
-		if d.HasIP(m.IP) {
-			return byIP
-		}
-	case m.Prefix.IsValid():
-		for _, a := range d.IPs {
-			if m.Prefix.Contains(a) {
-				return byPrefix + m.Prefix.Bits()
-			}
-		}
-	case m.Vendor != "":
-		if strings.Contains(enrich.Squeeze(d.Vendor), enrich.Squeeze(m.Vendor)) {
-			return byVendor
-		}
-	case m.Role != device.Unknown:
-		if m.Role == d.Role && d.Level >= device.Probable {
-			return byRole
-		}
-	}
-	return byNothing
 }

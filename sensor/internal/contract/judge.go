@@ -5,6 +5,7 @@ package contract
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"stillwatch/sensor/internal/device"
@@ -53,10 +54,10 @@ func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fi
 // meant reports whether an expectation that is about addresses is about the address that opened v: a device may hold others.
 func (b *Book) meant(d *device.Device, v *session.View) bool {
 	m := b.match(d)
-	if !m.silent || m.entry != nil || len(b.cfg.SilentMACs) > 0 {
+	if !m.silent || m.entry != nil || slices.Contains(b.cfg.SilentMACs, d.MAC) {
 		return true
 	}
-	return inAny(b.cfg.Silent, v.Initiator.Addr.Netip())
+	return b.silent.Contains(v.Initiator.Addr.Netip())
 }
 
 func broken(e Expect, source string, d *device.Device) string {

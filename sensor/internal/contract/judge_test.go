@@ -290,3 +290,14 @@ func TestExpectOfNothing(t *testing.T) {
 		t.Error("something was found for nobody")
 	}
 }
+
+func BenchmarkJudge(b *testing.B) {
+	inv := inventory(Silent)
+	r, d, _ := known(device.Config{Named: inv.Named()}, "10.0.0.1", "10.0.0.2")
+	book := New(inv, Config{})
+	v := flow("10.0.0.1", "198.51.100.1", 6, 443)
+	peer := r.ByIP(v.Responder.Addr.Netip())
+	for b.Loop() {
+		book.Judge(d, session.Out, v, nil, "a.example.org", peer, 0)
+	}
+}

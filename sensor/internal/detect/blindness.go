@@ -8,12 +8,12 @@ import (
 
 // BlindnessParams are the parameters of D41.
 type BlindnessParams struct {
-	OneWayShare   float64 `yaml:"one_way_share"`  // of TCP sessions of which one direction is never seen
-	GapShareWarn  float64 `yaml:"gap_share_warn"` // of acknowledged bytes that were not captured
-	GapShareBad   float64 `yaml:"gap_share_bad"`
-	DupShare      float64 `yaml:"dup_share"`  // of frames that are there twice
-	LossRatio     float64 `yaml:"loss_ratio"` // of frames that were dropped before they were read
-	WindowSeconds int     `yaml:"window_seconds"`
+	OneWayShare   float64 `yaml:"one_way_share"`  // share of TCP sessions of which one direction is never seen
+	GapShareWarn  float64 `yaml:"gap_share_warn"` // share of acknowledged bytes that were not captured: low from here
+	GapShareBad   float64 `yaml:"gap_share_bad"`  // the same: high from here
+	DupShare      float64 `yaml:"dup_share"`      // share of frames that are there twice
+	LossRatio     float64 `yaml:"loss_ratio"`     // share of frames that were dropped before they were read
+	WindowSeconds int     `yaml:"window_seconds"` // how often it is looked at
 }
 
 // DefaultBlindnessParams gives the defaults of D41.

@@ -16,23 +16,24 @@ import (
 
 // BruteForceParams are the parameters of D09.
 type BruteForceParams struct {
-	Failures         int     `yaml:"failures"`         // on one target …
-	WindowSeconds    int     `yaml:"window_seconds"`   // … within this time
-	SprayTargets     int     `yaml:"spray_targets"`    // targets on which one source fails within an hour
-	SpreadFailures   int     `yaml:"spread_failures"`  // failures on one target within an hour …
-	SpreadSources    int     `yaml:"spread_sources"`   // … from so many sources
-	SlowAllowance    float64 `yaml:"slow_allowance"`   // failures an hour that the slow test (CUSUM) forgives
-	SlowThreshold    float64 `yaml:"slow_threshold"`   // sum of the slow test that raises: 24 is reached by 30 failures in a day
-	BeforeSuccess    int     `yaml:"before_success"`   // failures before a success that make it a guessed password
-	MisconfigSpread  float64 `yaml:"misconfig_spread"` // coefficient of variation of the gaps below which it is a machine with a wrong password
-	MaxPairs         int     `yaml:"max_pairs"`        // pairs of source and target followed
-	MaxSourcesPerHit int     `yaml:"max_sources"`      // sources remembered per target, and targets per source
+	Failures           int     `yaml:"failures"`             // failures of one source on one target
+	WindowSeconds      int     `yaml:"window_seconds"`       // time within which they count
+	SprayTargets       int     `yaml:"spray_targets"`        // targets on which one source fails within an hour
+	SpreadFailures     int     `yaml:"spread_failures"`      // failures on one target within an hour, from all sources
+	SpreadSources      int     `yaml:"spread_sources"`       // sources among which they are spread at least
+	SlowAllowance      float64 `yaml:"slow_allowance"`       // failures an hour that the slow test (CUSUM) forgives
+	SlowThreshold      float64 `yaml:"slow_threshold"`       // sum of the slow test that raises: 24 is reached by 30 failures in a day
+	BeforeSuccess      int     `yaml:"before_success"`       // failures before a success that make it a guessed password
+	InferredPerSession int     `yaml:"inferred_per_session"` // inferred failures that one session can count for: servers close after six
+	MisconfigSpread    float64 `yaml:"misconfig_spread"`     // coefficient of variation of the gaps below which it is a machine with a wrong password
+	MaxPairs           int     `yaml:"max_pairs"`            // pairs of source and target followed
+	MaxSourcesPerHit   int     `yaml:"max_sources"`          // sources remembered per target, and targets per source
 }
 
 // DefaultBruteForceParams gives the defaults of D09.
 func DefaultBruteForceParams() BruteForceParams {
 	return BruteForceParams{Failures: 10, WindowSeconds: 600, SprayTargets: 5, SpreadFailures: 20, SpreadSources: 5,
-		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
+		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
 }
 
 const maxFailTimes = 64
@@ -124,8 +125,10 @@ func (b *bruteForce) fresh(e *Event, c *Context, in login) int {
 		return 0
 	}
 	counted := b.sessions.put(e.Session.ID, c.Now)
-	n := min(in.failures-*counted, 1000)
-	*counted = max(*counted, in.failures)
+	// A server closes after a handful of failures: equal lengths beyond are something else, such as echoed keys.
+	now := min(in.failures, b.p.InferredPerSession)
+	n := now - *counted
+	*counted = max(*counted, now)
 	return n
 }
 
@@ -134,11 +137,13 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	p := b.pairs.put(guessPair{src, e.Responder.ID}, c.Now)
 	t := b.targets.put(e.Responder.ID, c.Now)
 	t.forget(c.Now, b.p.SlowAllowance)
+	p.begin(c.Now, day)
+	t.begin(c.Now, day)
 	for range n {
 		p.times = insertTime(p.times, c.Now, day, maxFailTimes)
 		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
-		p.add(c.Now, "")
-		t.add(c.Now, addr(&e.Session.Initiator, e.Session.V6).String())
+		p.add(c.Now)
+		t.addPeer(c.Now, addr(&e.Session.Initiator, e.Session.V6))
 		t.sum++
 	}
 	if p.hint != "" && in.hint != p.hint {
@@ -239,48 +244,6 @@ func gaps(times []int64) (mean, dev float64) {
 	return mean, math.Sqrt(sum / n)
 }
 
-var guessKinds = map[string]string{
-	"fast":        "one source tries one password after another",
-	"slow":        "failures come slowly, but go on and on",
-	"distributed": "many sources fail on one target, each a few times",
-}
-
-func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how string) *Finding {
-	f := c.on(b.Rule(), e, session.In)
-	f.Key, f.Stage, f.Start = "guessing "+f.Peer.IP, StageGuessed, t.first
-	if how == "distributed" || how == "slow" {
-		f.Key = "guessing " + how
-		f.Entities = append(f.Entities, ipEntities(t.peers)...)
-	}
-	x, source := c.Book.Expect(e.Responder, c.Now)
-	f.Severity = Medium
-	if strict(x, source) && (x >= contract.ServerOnly || f.Peer.External) {
-		f.Severity = High
-	}
-	f.Count = t.take()
-	d := label(e.Responder)
-	f.Title = fmt.Sprintf("Passwords of %s are guessed over %s", d, in.protocol)
-	f.Message = fmt.Sprintf("Expected of %s: a failed login now and then. Seen: %d failed logins over %s since %s, the last from %s (%s).",
-		d, t.count, in.protocol, clock(t.first), peerLabel(f.Peer), guessKinds[how])
-	f.Reasons = []Reason{{Code: how, Text: guessKinds[how], Weight: 0.5},
-		benign("a recorder or a script of yours has a wrong or an old password")}
-	f.Evidence = []Evidence{{Kind: "failures", Summary: fmt.Sprintf("%d failed logins", t.count), Data: map[string]any{
-		"failures": t.count, "protocol": in.protocol, "inferred": in.inferred}}}
-	f.Recommendation = "Block the source; check that the device locks out after failures and has no default password."
-	return f
-}
-
-func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Finding {
-	f := b.guessing(e, c, in, &p.tally, "fast")
-	mean, _ := gaps(p.times)
-	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
-	f.Title = fmt.Sprintf("%s logs in to %s with a wrong password", peerLabel(f.Peer), label(e.Responder))
-	f.Reasons = []Reason{{Code: "misconfiguration", Text: fmt.Sprintf("one source, one user name, evenly every %s", span(int64(mean))), Weight: -0.4},
-		benign("the password was changed on one side only")}
-	f.Recommendation = "Set the right password on the device that logs in."
-	return f
-}
-
 // spray looks at one source that fails on many targets within an hour.
 func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	s := b.sources.put(e.Session.Initiator.Addr, c.Now)
@@ -288,7 +251,8 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	if len(s.targets) < b.p.MaxSourcesPerHit {
 		s.targets = append(s.targets, sprayed{e.Responder.ID, c.Now})
 	}
-	s.add(c.Now, addr(&e.Session.Responder, e.Session.V6).String())
+	s.begin(c.Now, hour)
+	s.addPeer(c.Now, addr(&e.Session.Responder, e.Session.V6))
 	if s.device == nil {
 		s.device = e.Responder
 	}
@@ -296,28 +260,6 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 		return
 	}
 	c.Emit(b.sprayFinding(e, c, in, s))
-}
-
-// sprayFinding is about the source if it is ours, else about the target that it tried first.
-func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *Finding {
-	f := c.on(b.Rule(), e, session.In)
-	who := peerLabel(f.Peer)
-	f.Key, f.Stage, f.Severity, f.Start, f.Count = "spray "+f.Peer.IP, StageGuessed, Medium, s.first, s.take()
-	f.Device = s.device
-	if e.Initiator != nil {
-		f.Device, f.DeviceAddr, f.Stage, f.Severity = e.Initiator, addr(&e.Session.Initiator, e.Session.V6), StageFanOut, High
-		f.Peer = nil
-	} else if e.Responder != s.device {
-		f.DeviceAddr = s.device.IP()
-	}
-	f.Title = fmt.Sprintf("%s tries passwords on %d devices", who, len(s.targets))
-	f.Message = fmt.Sprintf("Expected: a host logs in to the devices that it manages. Seen: since %s, %s failed %d times over %s on %s.",
-		clock(s.first), who, s.count, in.protocol, listing(s.peers, 8))
-	f.Reasons = []Reason{{Code: "spray", Text: fmt.Sprintf("failures on %d targets within an hour", len(s.targets)), Weight: 0.6},
-		benign("a management system was given a new password that the devices do not have yet")}
-	f.Entities = append(entities(f), ipEntities(s.peers)...)
-	f.Recommendation = "Find out what runs on the source; change the passwords that are the same on many devices."
-	return f
 }
 
 // succeeded tells of a login that follows failures of the same source: the password was guessed. Three mistakes of a
@@ -343,7 +285,7 @@ func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 		f.Severity = Critical
 	}
 	f.Key, f.Stage, f.Reliability, f.Start = "guessed "+f.Peer.IP, StageLogin, 0.95, p.first
-	d := label(e.Responder)
+	d := Label(e.Responder)
 	f.Title = fmt.Sprintf("A password of %s was guessed over %s", d, in.protocol)
 	f.Message = fmt.Sprintf("Expected of %s: no login after a row of failures. Seen: %s failed %d times since %s and was let in at %s over %s.",
 		d, peerLabel(f.Peer), p.count, clock(p.first), clock(c.Now), in.protocol)

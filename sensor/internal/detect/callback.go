@@ -13,9 +13,9 @@ import (
 
 // CallbackParams are the parameters of D06.
 type CallbackParams struct {
-	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port …
-	WindowSeconds int `yaml:"window_seconds"` // … within this time
-	Hours         int `yaml:"hours"`          // or failed attempts in so many distinct hours
+	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port
+	WindowSeconds int `yaml:"window_seconds"` // time within which they count
+	Hours         int `yaml:"hours"`          // or: distinct hours with a failed attempt, within a week
 	MaxTargets    int `yaml:"max_targets"`    // pairs of device and destination followed
 }
 
@@ -66,7 +66,7 @@ func (k *callback) Observe(e *Event, c *Context) {
 	switch {
 	case v.Answered():
 		k.pairs.drop(t)
-	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+	case c.failed(e):
 		k.failed(e, c, t)
 	}
 }
@@ -106,7 +106,7 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	if !v.Allowed {
 		f.Broken = clean(v.Broken, 300)
 	}
-	who := label(e.Initiator)
+	who := Label(e.Initiator)
 	f.Title = fmt.Sprintf("%s keeps calling %s without an answer", who, peerAt(f.Peer))
 	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: since %s it has tried %d times to open %s to %s; %d were refused, the rest not answered.",
 		who, expectation(x, source), clock(s.first), s.fails, service(e), peerLabel(f.Peer), s.refuse)

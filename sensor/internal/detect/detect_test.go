@@ -3,9 +3,7 @@
 package detect
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -158,6 +156,14 @@ func TestFailedCallback(t *testing.T) {
 			w.connect(idle, web)
 			repeat(w, 3, minute, func() { w.attempt(idle, web) })
 		}, nil},
+		{"one-way mirror", true, func(w *world) {
+			w.c.Quality.OneWay = true
+			repeat(w, 9, minute, func() { w.attempt(idle, web) })
+		}, nil},
+		{"refused through a one-way mirror", true, func(w *world) {
+			w.c.Quality.OneWay = true
+			repeat(w, 5, minute, func() { w.refused(idle, web) })
+		}, []string{"high 198.51.100.23:443/tcp"}},
 		{"distinct ports are distinct", true, func(w *world) {
 			for p := range 5 {
 				w.attempt(idle, fmt.Sprintf("%s:%d", outside, 1000+p))
@@ -212,243 +218,6 @@ func TestExposedAdminPort(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestLoginSuccess(t *testing.T) {
-	ok := func(f dissect.Fact) func(*world, string, string) {
-		return func(w *world, from, to string) { w.fact(w.connect(from, to), f) }
-	}
-	ssh := ok(&dissect.SSHAuth{Result: dissect.OutcomeSuccess})
-	http := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
-	defaults := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess, DefaultCredentials: true})
-	failed := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeFailure})
-	for _, c := range []struct {
-		name string
-		do   func(w *world)
-		want []string
-	}{
-		{"outside on a silent device", func(w *world) { ssh(w, outside, idle+":22") }, []string{"critical 198.51.100.23 22/tcp"}},
-		{"outside, told in clear", func(w *world) { http(w, outside, host+":80") }, []string{"high 198.51.100.23 80/tcp"}},
-		{"outside, inferred, nothing expected", func(w *world) { ssh(w, outside, host+":22") }, []string{"medium 198.51.100.23 22/tcp"}},
-		{"outside with a default password", func(w *world) { defaults(w, outside, host+":80") }, []string{"critical 198.51.100.23 80/tcp"}},
-		{"failure", func(w *world) { failed(w, outside, idle+":80") }, nil},
-		{"inside on the first day", func(w *world) { ssh(w, host, idle+":22") }, nil},
-		{"inside, never seen, after days", func(w *world) {
-			w.connect(host, idle+":22")
-			w.wait(2 * day)
-			ssh(w, host, idle+":22")
-			ssh(w, host, idle+":22")
-		}, []string{"high 10.0.50.21 22/tcp"}},
-		{"approved", func(w *world) { ssh(w, "203.0.113.9", idle+":22") }, nil},
-		{"an answer of ours to nobody", func(w *world) { ssh(w, idle, web) }, nil},
-		{"gap in an inferred one", func(w *world) {
-			v := *w.connect(outside, idle+":22")
-			v.Gap = true
-			w.fact(&v, &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
-		}, nil},
-		{"one-way mirror", func(w *world) { w.c.Quality.OneWay = true; ssh(w, outside, idle+":22") }, nil},
-		{"told once per session", func(w *world) {
-			v := w.connect(outside, idle+":80")
-			for range 5 {
-				w.fact(v, &dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
-			}
-		}, []string{"critical 198.51.100.23 80/tcp"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := declared(t, entry("srv", idle, contract.Silent, allowIn("203.0.113.9/32", 22)))
-			c.do(w)
-			w.want("D08", c.want...)
-		})
-	}
-}
-
-func TestInferredLoginIsLessReliable(t *testing.T) {
-	w := newWorld(t, nil, idle)
-	w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
-	if f := w.wantLast("D08", "critical 198.51.100.23 22/tcp"); f.Reliability != 0.7 || f.Stage != StageLogin {
-		t.Errorf("reliability %v, stage %v", f.Reliability, f.Stage)
-	}
-}
-
-func TestBruteForce(t *testing.T) {
-	fail := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeFailure}
-	success := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeSuccess}
-	guess := func(w *world, from, to string, n int, gap func(i int) int64) {
-		for i := range n {
-			w.fact(w.connect(from, to), fail)
-			w.wait(gap(i))
-		}
-	}
-	uneven := func(i int) int64 { return second * int64(1+7*(i%5)) }
-	even := func(int) int64 { return 30 * second }
-	for _, c := range []struct {
-		name string
-		do   func(w *world)
-		want string // the last one; "" none
-	}{
-		{"nine", func(w *world) { guess(w, outside, idle+":23", 9, uneven) }, ""},
-		{"ten", func(w *world) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
-		{"ten, nothing expected", func(w *world) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
-		{"SSH tells cumulatively", func(w *world) {
-			v := w.connect(outside, idle+":22")
-			for n := range 12 {
-				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
-			}
-		}, "high guessing 198.51.100.23"},
-		{"SSH, the same number again and again", func(w *world) {
-			v := w.connect(outside, idle+":22")
-			for range 20 {
-				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
-			}
-		}, ""},
-		{"distributed", func(w *world) {
-			for i := range 24 {
-				guess(w, fmt.Sprintf("203.0.113.%d", i%6), idle+":23", 1, func(int) int64 { return minute })
-			}
-		}, "high guessing distributed"},
-		{"slow", func(w *world) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
-		{"a failure now and then", func(w *world) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
-		{"spray", func(w *world) {
-			for i := range 6 {
-				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)
-			}
-		}, "high spray 10.0.50.21"},
-		{"recorder with a wrong password", func(w *world) { guess(w, host, idle+":23", 40, even) }, "low misconfiguration 10.0.50.21"},
-		{"guessed", func(w *world) {
-			guess(w, outside, idle+":23", 3, uneven)
-			w.fact(w.connect(outside, idle+":23"), success)
-		}, "critical guessed 198.51.100.23"},
-		{"a colleague mistypes", func(w *world) {
-			guess(w, host, "10.0.10.40:23", 3, uneven)
-			w.fact(w.connect(host, "10.0.10.40:23"), success)
-		}, "medium guessed 10.0.50.21"},
-		{"two mistakes", func(w *world) {
-			guess(w, outside, idle+":23", 2, uneven)
-			w.fact(w.connect(outside, idle+":23"), success)
-		}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, nil, idle)
-			c.do(w)
-			if c.want == "" {
-				w.want("D09")
-				return
-			}
-			w.wantLast("D09", c.want)
-		})
-	}
-}
-
-func TestScan(t *testing.T) {
-	hosts := func(w *world, from string, n, port int, do func(from, to string)) {
-		for i := range n {
-			do(from, fmt.Sprintf("10.0.30.%d:%d", 10+i, port))
-			w.wait(second)
-		}
-	}
-	for _, c := range []struct {
-		name string
-		do   func(w *world)
-		want string // the last one; "" none
-	}{
-		{"silent device, four hosts", func(w *world) { hosts(w, idle, 4, 22, w.attempt) }, "high hosts"},
-		{"silent device, three hosts", func(w *world) { hosts(w, idle, 3, 22, w.attempt) }, ""},
-		{"any device, ten hosts", func(w *world) { hosts(w, host, 10, 445, w.refused) }, "high hosts"},
-		{"any device, nine hosts", func(w *world) { hosts(w, host, 9, 445, w.refused) }, ""},
-		{"hosts that answer", func(w *world) { hosts(w, host, 20, 445, func(a, b string) { w.connect(a, b) }) }, ""},
-		{"half of them answer", func(w *world) {
-			for i := range 30 {
-				to := fmt.Sprintf("10.0.30.%d:80", 10+i)
-				if i%2 == 0 {
-					w.connect(host, to)
-				} else {
-					w.attempt(host, to)
-				}
-			}
-		}, ""},
-		{"from outside", func(w *world) { hosts(w, outside, 6, 445, w.attempt) }, "low hosts 198.51.100.23"},
-		{"ports of one host", func(w *world) {
-			for p := range 8 {
-				w.refused(host, fmt.Sprintf("10.0.30.10:%d", 20+p))
-			}
-		}, "medium ports 10.0.30.10"},
-		{"seven ports", func(w *world) {
-			for p := range 7 {
-				w.refused(host, fmt.Sprintf("10.0.30.10:%d", 20+p))
-			}
-		}, ""},
-		{"ARP sweep", func(w *world) {
-			for i := range 12 {
-				w.arpRequest(idle, fmt.Sprintf("10.0.10.%d", 100+i))
-				w.wait(second / 2)
-			}
-		}, "high arp"},
-		{"ARP as usual", func(w *world) {
-			for i := range 12 {
-				w.arpRequest(idle, fmt.Sprintf("10.0.10.%d", 100+i))
-				w.wait(5 * second)
-			}
-		}, ""},
-		{"gratuitous ARP", func(w *world) {
-			for range 30 {
-				w.arpRequest(idle, idle)
-			}
-		}, ""},
-		{"echo sweep", func(w *world) {
-			for i := range 5 {
-				w.open(protoICMP, host, fmt.Sprintf("10.0.30.%d:0", 10+i))
-			}
-		}, "medium echo"},
-		{"one host again and again", func(w *world) {
-			for range 50 {
-				w.open(protoICMP, host, "10.0.30.10:0")
-			}
-		}, ""},
-		{"backscatter", func(w *world) {
-			for i := range 50 {
-				v := w.session(protoTCP, fmt.Sprintf("10.0.30.%d", 1+i), "203.0.113.5:80")
-				v.Basis = session.BasisSYNACK
-				w.event(SessionOpened, v, nil, nil)
-				w.event(SessionState, in(v, session.Rejected), nil, nil)
-				w.event(SessionEnded, in(v, session.Rejected), nil, nil)
-			}
-		}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, nil, idle)
-			c.do(w)
-			if c.want == "" {
-				w.want("D13")
-				return
-			}
-			w.wantLast("D13", c.want)
-		})
-	}
-}
-
-func TestMirai(t *testing.T) {
-	syn := func(w *world, from, to string, opts uint8, off uint32) {
-		v := w.session(protoTCP, from, to)
-		a := netip.MustParseAddrPort(to).Addr().As4()
-		v.SynSeq, v.SynOptLen = binary.BigEndian.Uint32(a[:])+off, opts
-		w.event(SessionOpened, v, nil, nil)
-	}
-	w := newWorld(t, nil)
-	syn(w, host, "203.0.113.7:23", 4, 0)
-	syn(w, host, "203.0.113.7:23", 0, 1)
-	w.want("D14")
-	syn(w, host, "203.0.113.7:23", 0, 0)
-	w.want("D14", "critical syn")
-	for range 99 {
-		syn(w, host, "203.0.113.8:23", 0, 0)
-	}
-	if n := len(w.told("D14")); n != 7 {
-		t.Errorf("100 SYNs were told %d times", n)
-	}
-	out := newWorld(t, nil)
-	out.arpRequest(host, host)
-	syn(out, outside, host+":23", 0, 0)
-	out.want("D14", "informational probed")
 }
 
 func TestUpload(t *testing.T) {

@@ -126,6 +126,18 @@ func (c *Context) approved(d *device.Device, v contract.Verdict) bool {
 	return x != contract.Allowlist || source != contract.FromRole
 }
 
+// failed reports whether an attempt to connect has failed: refused, or over without an answer. Where the mirror shows one
+// direction only, the lack of an answer says nothing.
+func (c *Context) failed(e *Event) bool {
+	switch e.Session.State {
+	case session.Rejected:
+		return e.Kind == SessionState
+	case session.Attempted:
+		return e.Kind == SessionEnded && !c.Quality.OneWay
+	}
+	return false
+}
+
 // external reports whether an end lies outside the watched network.
 func (c *Context) external(d *device.Device, a netip.Addr) bool {
 	return d == nil && !c.Devices.Internal(a)

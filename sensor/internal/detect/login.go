@@ -100,10 +100,11 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 		f.Reliability = l.p.InferredReliability
 	}
 	f.Peer.FirstContact = true
+	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login, not of the session: passwords may have been guessed before
 	where := map[bool]string{true: "outside", false: "an internal host that had not done so before"}[external]
-	f.Title = fmt.Sprintf("Login on %s from %s over %s", label(d), peerLabel(f.Peer), in.protocol)
+	f.Title = fmt.Sprintf("Login on %s from %s over %s", Label(d), peerLabel(f.Peer), in.protocol)
 	f.Message = fmt.Sprintf("Expected of %s: logins from its administrators only. Seen: at %s a login over %s from %s (%s) on %s.",
-		label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
+		Label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
 	f.Reasons = loginReasons(in, external)
 	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
 		"protocol": in.protocol, "inferred": in.inferred, "default_credentials": in.defaults, "in_clear": in.clear}}}
@@ -127,14 +128,14 @@ func loginReasons(in login, external bool) []Reason {
 	return append(rs, benign("it is a jump host, a bastion or a new administrator: then the inventory lacks it"))
 }
 
-// severity is critical from outside on a device that is expected to be silent; an inferred result on a device of which nothing
-// is expected is medium.
+// severity is critical from outside on a device that is expected to be silent. On a device of which nothing is expected, a shell or
+// a file transfer is high; a web page with a password may be public on purpose, and an inferred result may be wrong: medium.
 func (l *loginSuccess) severity(d *device.Device, x contract.Expect, source string, in login, external bool) Severity {
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
 	case external && (strict(x, source) || in.defaults):
 		return Critical
-	case external && (video || !in.inferred || d.Declared):
+	case external && (video || d.Declared || in.protocol == "telnet" || in.protocol == "ftp"):
 		return High
 	case strict(x, source) && x >= contract.ServerOnly:
 		return High

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -22,9 +23,17 @@ func DefaultOutboundParams() OutboundParams { return OutboundParams{MaxSessions:
 type outbound struct {
 	p    OutboundParams
 	live *table[uint64, openedSession] // by session
+	met  *table[contact, struct{}]
+}
+
+// contact is a device and a peer outside its contract.
+type contact struct {
+	device uint32
+	peer   packet.Addr
 }
 
 type openedSession struct {
+	first       bool // the device had no session with the peer before
 	expect      contract.Expect
 	source      string
 	broken      string
@@ -33,7 +42,7 @@ type openedSession struct {
 }
 
 func newOutbound(p OutboundParams) *outbound {
-	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions)}
+	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions)}
 }
 
 func (o *outbound) Rule() Rule { return ruleOutbound }
@@ -61,8 +70,11 @@ func (o *outbound) opened(e *Event, c *Context) {
 	if v.Allowed {
 		return
 	}
+	k := contact{e.Initiator.ID, e.Session.Responder.Addr}
+	first := o.met.get(k, c.Now) == nil
+	o.met.put(k, c.Now)
 	s := o.live.put(e.Session.ID, c.Now)
-	*s = openedSession{x, source, v.Broken, e.Session.Answered(), v.Maintenance}
+	*s = openedSession{first, x, source, v.Broken, e.Session.Answered(), v.Maintenance}
 	c.Emit(o.finding(e, c, *s))
 }
 
@@ -75,14 +87,18 @@ func (o *outbound) goesOn(e *Event, c *Context) {
 	}
 	ended := e.Kind == SessionEnded
 	fresh := e.Session.Answered() && !s.answered
+	told := *s
+	told.answered = e.Session.Answered()
 	if ended {
 		o.live.drop(e.Session.ID)
 	}
 	if !fresh && !ended || e.Initiator == nil || c.verdict(e).Allowed {
 		return
 	}
-	s.answered = e.Session.Answered()
-	f := o.finding(e, c, *s)
+	if !ended {
+		*s = told
+	}
+	f := o.finding(e, c, told)
 	f.Continues = true
 	c.Emit(f)
 }
@@ -91,7 +107,8 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f := c.on(o.Rule(), e, session.Out)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, clean(s.broken, 300), s.maintenance
-	who, to := label(e.Initiator), peerLabel(f.Peer)
+	f.Peer.FirstContact = s.first
+	who, to := Label(e.Initiator), peerLabel(f.Peer)
 	f.Title = fmt.Sprintf("%s opened %s to %s", who, service(e), to)
 	answer := "was not answered"
 	if s.answered {

@@ -89,15 +89,15 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 
 func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, text string) *Finding {
 	f := c.on(r.Rule(), e, dir)
-	f.Key = fmt.Sprintf("%s %s", [...]string{"client", "server"}[dir], serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session))
+	f.Key = [...]string{"client ", "server "}[dir] + service(&Event{Session: e.Session})
 	f.Severity = r.severity(d, c)
 	if dir == session.Out {
 		f.Stage = StageOutbound
 	}
 	f.Broken = clean(text, 300)
-	f.Title = fmt.Sprintf("%s goes against its role: %s", label(d), clean(text, 120))
+	f.Title = fmt.Sprintf("%s goes against its role: %s", Label(d), clean(text, 120))
 	f.Message = fmt.Sprintf("Expected of %s: what a %s does (the role is %s, P %.2f). Seen: at %s, %s; %s with %s.",
-		label(d), d.Role, d.Level, d.Probability, clock(e.Session.Start), clean(text, 200), service(e), peerLabel(f.Peer))
+		Label(d), d.Role, d.Level, d.Probability, clock(e.Session.Start), clean(text, 200), service(e), peerLabel(f.Peer))
 	f.Reasons = []Reason{{Code: "role_" + d.Level.String(), Text: "role " + d.Role.String() + " is " + d.Level.String(), Weight: d.Probability / 2},
 		benign("the role was told wrongly, or the maker uses this service for its own support")}
 	f.Recommendation = "Check that the role is right; if it is, look at what the device does with this service."

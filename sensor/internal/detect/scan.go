@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/contract"
@@ -14,16 +15,17 @@ import (
 
 // ScanParams are the parameters of D13.
 type ScanParams struct {
-	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that fail in a row, less those that succeed: sequential test with θ 0.8 and 0.2
-	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed …
-	WindowSeconds int   `yaml:"window_seconds"` // … within this time
+	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that failed, less those that succeeded: the sequential test with θ 0.8 and 0.2
+	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed within the window; or twice as many within an hour
+	WindowSeconds int   `yaml:"window_seconds"` // the window
 	SilentHosts   int   `yaml:"silent_hosts"`   // the same for a device that is expected to be silent
 	OutsideHosts  int   `yaml:"outside_hosts"`  // hosts of ours that an outside source failed on within an hour
 	Ports         int   `yaml:"ports"`          // distinct ports of one host that failed within the window
-	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for …
-	ARPSeconds    int   `yaml:"arp_seconds"`    // … within this time
-	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts sent an echo request …
-	PingSeconds   int   `yaml:"ping_seconds"`   // … within this time
+	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for by ARP
+	ARPSeconds    int   `yaml:"arp_seconds"`    // time within which they count
+	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts that were sent an echo request
+	PingSeconds   int   `yaml:"ping_seconds"`   // time within which they count
+	AttackPorts   []int `yaml:"attack_ports"`   // ports that nobody but a scanner tries on many outside hosts
 	CameraPorts   []int `yaml:"camera_ports"`   // a recorder or platform may look for cameras on these
 	MaxSources    int   `yaml:"max_sources"`    // sources followed
 	MaxPairs      int   `yaml:"max_pairs"`      // pairs of source and host followed
@@ -32,7 +34,8 @@ type ScanParams struct {
 // DefaultScanParams gives the defaults of D13.
 func DefaultScanParams() ScanParams {
 	return ScanParams{WalkFailures: 4, Hosts: 10, WindowSeconds: 300, SilentHosts: 4, OutsideHosts: 5, Ports: 8, ARPTargets: 10, ARPSeconds: 10,
-		PingTargets: 5, PingSeconds: 60, CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
+		PingTargets: 5, PingSeconds: 60, AttackPorts: []int{21, 22, 23, 2323, 135, 139, 445, 1433, 3306, 3389, 5555, 5900, 6379, 7547, 8291, 37215, 37777, 52869},
+		CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
 }
 
 // Bounds of what is kept of one source or one pair.
@@ -53,20 +56,29 @@ type scan struct {
 
 type scanPair struct{ from, to packet.Addr }
 
-// scanner is what is kept of one source: the walk, and the times at which distinct hosts failed it.
+// scanner is what is kept of one source: the walk, and what failed. Most sources never fail.
 type scanner struct {
+	walk  int
+	fails *sourceFails
+}
+
+// sourceFails is the times at which distinct hosts failed a source.
+type sourceFails struct {
 	tally
-	walk   int
-	fails  []int64
+	times  []int64
 	target *device.Device // the first of ours, for sources that are not
 }
 
 // scanned is what is kept of one source and one host.
 type scanned struct {
+	known bool // the first contact has counted
+	fails *pairFails
+}
+
+type pairFails struct {
 	tally
-	known    bool  // the first contact has counted
-	lastFail int64 // 0: none
-	ports    []portFail
+	last  int64 // 0: none
+	ports []portFail
 }
 
 type portFail struct {
@@ -111,7 +123,7 @@ func (s *scan) outcome(e *Event, c *Context) {
 	switch {
 	case e.Kind == SessionState && v.State == session.Established:
 		s.succeeded(e, c)
-	case e.Kind == SessionState && v.State == session.Rejected, e.Kind == SessionEnded && v.State == session.Attempted:
+	case c.failed(e):
 		s.failed(e, c)
 	}
 }
@@ -138,25 +150,37 @@ func (s *scan) failed(e *Event, c *Context) {
 		p.known = true
 		src.walk = min(src.walk+1, 4*s.p.WalkFailures)
 	}
-	if p.lastFail == 0 || v.Start-p.lastFail > window {
-		src.fails = insertTime(src.fails, v.Start, hour, maxScanTimes)
-		src.add(v.Start, addr(&v.Responder, v.V6).String())
+	if p.fails == nil {
+		p.fails = &pairFails{}
 	}
-	p.lastFail = max(p.lastFail, v.Start)
-	if src.target == nil {
-		src.target = e.Responder
+	if src.fails == nil {
+		src.fails = &sourceFails{}
 	}
-	if s.vertical(e, p, window) && grown(&p.tally) {
-		c.Emit(s.portFinding(e, c, p))
+	host, hosts := p.fails, src.fails
+	if host.last == 0 || v.Start-host.last > window {
+		hosts.begin(v.Start, hour)
+		hosts.times = insertTime(hosts.times, v.Start, hour, maxScanTimes)
+		hosts.addPeer(v.Start, addr(&v.Responder, v.V6))
 	}
-	if s.horizontal(e, c, src, window) && grown(&src.tally) {
+	host.last = max(host.last, v.Start)
+	if hosts.target == nil {
+		hosts.target = e.Responder
+	}
+	if s.vertical(e, host, window) && grown(&host.tally) {
+		c.Emit(s.portFinding(e, c, host))
+	}
+	if s.horizontal(e, c, src, window) && grown(&hosts.tally) {
 		c.Emit(s.hostFinding(e, c, src))
 	}
 }
 
-// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains.
+// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains, or goes to a
+// name that was looked up: scanners try addresses.
 func (s *scan) wanted(e *Event, c *Context) bool {
 	d := e.Initiator
+	if e.ResponderName != "" {
+		return true
+	}
 	if d.Role == device.NVR || d.Role == device.VMS {
 		if slices.Contains(s.p.CameraPorts, int(e.Session.Responder.Port)) {
 			return true
@@ -167,7 +191,7 @@ func (s *scan) wanted(e *Event, c *Context) bool {
 }
 
 // vertical notes a failed port and reports whether enough distinct ones failed within the window.
-func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
+func (s *scan) vertical(e *Event, p *pairFails, window int64) bool {
 	v := e.Session
 	port := v.Responder.Port
 	p.ports = slices.DeleteFunc(p.ports, func(x portFail) bool { return x.port == port || x.at < v.Start-window })
@@ -175,24 +199,26 @@ func (s *scan) vertical(e *Event, p *scanned, window int64) bool {
 		p.ports = slices.Delete(p.ports, 0, 1)
 	}
 	p.ports = append(p.ports, portFail{port, v.Start})
-	p.add(v.Start, "")
+	p.begin(v.Start, window)
+	p.add(v.Start)
 	return len(p.ports) >= s.p.Ports
 }
 
 // horizontal applies the walk and the numbers of hosts: the fewer the less is expected of the source.
 func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool {
-	if src.walk < s.p.WalkFailures {
+	times := src.fails.times
+	if src.walk < s.p.WalkFailures || len(times) == 0 {
 		return false
 	}
-	newest := src.fails[len(src.fails)-1]
-	recent := since(src.fails, newest-window)
+	newest := times[len(times)-1]
+	recent := since(times, newest-window)
 	if e.Initiator == nil {
-		return since(src.fails, newest-hour) >= s.p.OutsideHosts
+		return since(times, newest-hour) >= s.p.OutsideHosts
 	}
 	if x, source := c.Book.Expect(e.Initiator, c.Now); strict(x, source) && x >= contract.ServerOnly {
 		return recent >= s.p.SilentHosts
 	}
-	return recent >= s.p.Hosts || since(src.fails, newest-hour) >= 2*s.p.Hosts
+	return recent >= s.p.Hosts || since(times, newest-hour) >= 2*s.p.Hosts
 }
 
 // sweep is the recent requests of one source to distinct targets.
@@ -207,13 +233,15 @@ type sweptTarget struct {
 }
 
 // note adds a request and reports whether at least need distinct targets were asked within the window.
-func (w *sweep) note(to packet.Addr, text string, at, window int64, need int) bool {
+func (w *sweep) note(peer netip.Addr, at, window int64, need int) bool {
+	to := packet.AddrOf(peer)
 	w.seen = slices.DeleteFunc(w.seen, func(x sweptTarget) bool { return x.to == to || x.at < at-window })
 	if len(w.seen) >= max(need, maxScanTimes) {
 		w.seen = slices.Delete(w.seen, 0, 1)
 	}
 	w.seen = append(w.seen, sweptTarget{to, at})
-	w.add(at, text)
+	w.begin(at, window)
+	w.addPeer(at, peer)
 	return len(w.seen) >= need && grown(&w.tally)
 }
 
@@ -224,7 +252,7 @@ func (s *scan) ping(e *Event, c *Context) {
 		return
 	}
 	w := s.pings.put(v.Initiator.Addr, c.Now)
-	if !w.note(v.Responder.Addr, addr(&v.Responder, v.V6).String(), v.Start, int64(s.p.PingSeconds)*second, s.p.PingTargets) {
+	if !w.note(addr(&v.Responder, v.V6), v.Start, int64(s.p.PingSeconds)*second, s.p.PingTargets) {
 		return
 	}
 	if e.Initiator == nil && e.Responder == nil {
@@ -240,7 +268,7 @@ func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
 		return
 	}
 	w := s.arps.put(f.SenderMAC, c.Now)
-	if !w.note(packet.AddrOf(f.TargetIP), f.TargetIP.String(), e.Time, int64(s.p.ARPSeconds)*second, s.p.ARPTargets) {
+	if !w.note(f.TargetIP, e.Time, int64(s.p.ARPSeconds)*second, s.p.ARPTargets) {
 		return
 	}
 	d := e.Initiator

@@ -49,11 +49,21 @@ func (s *scan) severity(d *device.Device, c *Context, usual Severity) Severity {
 	return usual
 }
 
+// hostSeverity is high, but a telephone whose way out is cut tries many hosts of its clouds as well: on ports that are not
+// those of scanners, failures outside are low.
+func (s *scan) hostSeverity(e *Event, f *Finding) Severity {
+	if f.Peer.External && !slices.Contains(s.p.AttackPorts, int(e.Session.Responder.Port)) {
+		return Low
+	}
+	return High
+}
+
 func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
-	f := s.about(e, c, src.target)
+	fails := src.fails
+	f := s.about(e, c, fails.target)
 	who := s.who(e)
-	f.Severity = s.severity(e.Initiator, c, High)
-	f.Start, f.Count, f.Maintenance = src.first, src.take(), s.maintained(e, c)
+	f.Severity = s.severity(e.Initiator, c, s.hostSeverity(e, f))
+	f.Start, f.Count, f.Maintenance = fails.first, fails.take(), s.maintained(e, c)
 	f.Key = "hosts"
 	if e.Initiator == nil {
 		f.Key += " " + f.Peer.IP
@@ -62,16 +72,16 @@ func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
 	}
 	f.Title = fmt.Sprintf("%s looks for hosts on port %d", who, e.Session.Responder.Port)
 	f.Message = fmt.Sprintf("Expected of %s: connections to hosts that exist. Seen: since %s its first contacts with %d hosts failed (%s), the last on port %d.",
-		who, clock(src.first), src.count, listing(src.peers, 6), e.Session.Responder.Port)
+		who, clock(fails.first), fails.count, listing(fails.peers, 6), e.Session.Responder.Port)
 	f.Reasons = []Reason{{Code: "failed_first_contacts", Text: fmt.Sprintf("the sequential test stands at %d failures more than successes", src.walk), Weight: 0.6}, scanBenign}
-	f.Evidence = []Evidence{{Kind: "targets", Summary: fmt.Sprintf("%d hosts, e.g. %s", src.count, listing(src.peers, 5)),
-		Data: map[string]any{"hosts": src.count, "port": e.Session.Responder.Port, "sample": slices.Clone(src.peers)}}}
-	f.Entities = append(f.Entities, ipEntities(src.peers)...)
+	f.Evidence = []Evidence{{Kind: "targets", Summary: fmt.Sprintf("%d hosts, e.g. %s", fails.count, listing(fails.peers, 5)),
+		Data: map[string]any{"hosts": fails.count, "port": e.Session.Responder.Port, "sample": slices.Clone(fails.peers)}}}
+	f.Entities = append(f.Entities, ipEntities(fails.peers)...)
 	f.Recommendation = scanAdvice(e.Initiator)
 	return f
 }
 
-func (s *scan) portFinding(e *Event, c *Context, p *scanned) *Finding {
+func (s *scan) portFinding(e *Event, c *Context, p *pairFails) *Finding {
 	f := s.about(e, c, e.Responder)
 	usual := Medium
 	if len(p.ports) >= 4*s.p.Ports {
@@ -123,7 +133,7 @@ func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARP
 	f := &Finding{Rule: s.Rule(), Device: d, DeviceAddr: m.SenderIP, Start: w.first, End: e.Time, Key: "arp", WindowS: daySeconds,
 		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Count: w.take(), Maintenance: c.Book.Maintenance(d, c.Now)}
 	f.Entities = append(entities(f), ipEntities(w.peers)...)
-	who := label(d)
+	who := Label(d)
 	f.Title = fmt.Sprintf("%s asks for the hardware addresses of a whole network", who)
 	f.Message = fmt.Sprintf("Expected of %s: ARP requests for the hosts that it talks to. Seen: since %s it sent %d requests, for %d distinct addresses within %d s (%s).",
 		who, clock(w.first), w.count, len(w.seen), s.p.ARPSeconds, listing(w.peers, 6))
@@ -136,7 +146,7 @@ func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARP
 
 func (s *scan) who(e *Event) string {
 	if e.Initiator != nil {
-		return label(e.Initiator)
+		return Label(e.Initiator)
 	}
 	return "outside host " + addr(&e.Session.Initiator, e.Session.V6).String()
 }

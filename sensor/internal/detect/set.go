@@ -2,7 +2,11 @@
 
 package detect
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 // Config says how the detectors are to be set up. The zero value gives all detectors with their defaults.
 type Config struct {
@@ -51,6 +55,40 @@ func makers() []maker {
 	}
 }
 
+// Describe gives the rules that are in force with their parameters, one JSON object a line: what the hash of the rules in an
+// alert is made from.
+func Describe(cfg Config) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for i, m := range makers() {
+		if cfg.Enabled != nil && !cfg.Enabled(m.id) {
+			continue
+		}
+		p, err := m.settle(cfg)
+		if err != nil {
+			return nil, err
+		}
+		if err := enc.Encode(struct {
+			Rule   Rule
+			Params any
+		}{Rules()[i], p}); err != nil {
+			return nil, fmt.Errorf("parameters of %s: %w", m.id, err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// settle gives the parameters of a rule as the operator wants them.
+func (m maker) settle(cfg Config) (any, error) {
+	p := m.defaults()
+	if cfg.Params != nil {
+		if err := cfg.Params(m.id, p); err != nil {
+			return nil, fmt.Errorf("parameters of %s: %w", m.id, err)
+		}
+	}
+	return p, nil
+}
+
 // New gives the detectors in the order of their rules. The error names the rule whose parameters are wrong.
 func New(cfg Config) ([]Detector, error) {
 	var out []Detector
@@ -58,11 +96,9 @@ func New(cfg Config) ([]Detector, error) {
 		if cfg.Enabled != nil && !cfg.Enabled(m.id) {
 			continue
 		}
-		p := m.defaults()
-		if cfg.Params != nil {
-			if err := cfg.Params(m.id, p); err != nil {
-				return nil, fmt.Errorf("parameters of %s: %w", m.id, err)
-			}
+		p, err := m.settle(cfg)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, m.build(p))
 	}

@@ -2,72 +2,54 @@
 
 package detect
 
-import "container/list"
+import "stillwatch/sensor/internal/recent"
 
-// table is a bounded map that forgets what was used longest ago. It is what keeps a flood of sources or targets from
-// growing memory: evictions are counted, and their order depends on the events alone.
-type table[K comparable, V any] struct {
-	limit   int
-	byKey   map[K]*list.Element
-	order   *list.List // of *cell[K, V], least recently used first
-	evicted uint64
-}
+// table is a bounded map that forgets what was used longest ago, and what was not used for a while. It is what keeps a flood of
+// sources or targets from growing memory: evictions are counted, and their order depends on the events alone.
+type table[K comparable, V any] struct{ recent *recent.Table[K, dated[V]] }
 
-type cell[K comparable, V any] struct {
-	key  K
-	used int64
+type dated[V any] struct {
 	val  V
+	used int64
 }
 
 func newTable[K comparable, V any](limit int) *table[K, V] {
-	return &table[K, V]{limit: max(limit, 1), byKey: map[K]*list.Element{}, order: list.New()}
+	return &table[K, V]{recent.New[K, dated[V]](limit)}
 }
 
 // get gives the value of k, nil if there is none. The pointer is valid until k is evicted or dropped.
 func (t *table[K, V]) get(k K, now int64) *V {
-	el, ok := t.byKey[k]
-	if !ok {
+	d := t.recent.Get(k)
+	if d == nil {
 		return nil
 	}
-	c := el.Value.(*cell[K, V])
-	c.used = now
-	t.order.MoveToBack(el)
-	return &c.val
+	d.used = now
+	return &d.val
 }
 
 // put gives the value of k, making a zero one if there is none; when the table is full the oldest goes.
 func (t *table[K, V]) put(k K, now int64) *V {
-	if v := t.get(k, now); v != nil {
-		return v
-	}
-	for len(t.byKey) >= t.limit {
-		t.drop(t.order.Front().Value.(*cell[K, V]).key)
-		t.evicted++
-	}
-	c := &cell[K, V]{key: k, used: now}
-	t.byKey[k] = t.order.PushBack(c)
-	return &c.val
+	d := t.recent.Put(k)
+	d.used = now
+	return &d.val
 }
 
-func (t *table[K, V]) drop(k K) {
-	if el, ok := t.byKey[k]; ok {
-		t.order.Remove(el)
-		delete(t.byKey, k)
-	}
-}
+func (t *table[K, V]) drop(k K) { t.recent.Drop(k) }
 
 // expire drops what was not used since before.
 func (t *table[K, V]) expire(before int64) {
-	for el := t.order.Front(); el != nil; el = t.order.Front() {
-		c := el.Value.(*cell[K, V])
-		if c.used >= before {
+	for {
+		_, d, ok := t.recent.Oldest()
+		if !ok || d.used >= before {
 			return
 		}
-		t.drop(c.key)
+		t.recent.DropOldest()
 	}
 }
 
-func (t *table[K, V]) len() int { return len(t.byKey) }
+func (t *table[K, V]) len() int { return t.recent.Len() }
+
+func (t *table[K, V]) evicted() uint64 { return t.recent.Evicted() }
 
 // insertTime puts at into times, which are kept in rising order, and forgets what is older than the window that ends at
 // the newest; at most limit are kept, the newest. Events of one kind come nearly, not wholly, in the order of their start.

@@ -2,7 +2,10 @@
 
 package detect
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // maxListed bounds the lists of peers that a finding carries.
 const maxListed = 50
@@ -10,18 +13,37 @@ const maxListed = 50
 // tally counts what recurs and says when it is worth telling again: at 1, 2, 4, 8 …, so that a flood costs a logarithm.
 type tally struct {
 	count, told int
-	first       int64
+	first, last int64
 	peers       []string // distinct, in the order of arrival, at most maxListed
 }
 
-// add counts one observation of peer and reports whether it is due to be told.
-func (t *tally) add(at int64, peer string) bool {
+// begin forgets everything if nothing was counted for the given time: what comes now is another matter.
+func (t *tally) begin(at, within int64) {
+	if t.count > 0 && at-t.last > within {
+		*t = tally{}
+	}
+}
+
+// add counts one observation and reports whether it is due to be told.
+func (t *tally) add(at int64) bool {
+	t.last = max(t.last, at)
 	if t.count == 0 || at < t.first {
 		t.first = at
 	}
 	t.count++
-	t.peers = addDistinct(t.peers, peer, maxListed)
 	return t.count&(t.count-1) == 0
+}
+
+// addPeer counts one observation of a peer, as add does. A peer that is listed already costs no allocation.
+func (t *tally) addPeer(at int64, peer netip.Addr) bool {
+	if len(t.peers) < maxListed {
+		var room [64]byte
+		text := peer.AppendTo(room[:0])
+		if !slices.ContainsFunc(t.peers, func(p string) bool { return p == string(text) }) {
+			t.peers = append(t.peers, string(text))
+		}
+	}
+	return t.add(at)
 }
 
 // take gives the observations since it was last told.

@@ -17,6 +17,9 @@ import (
 // clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
 // is longer than limit runes is cut.
 func clean(s string, limit int) string {
+	if plain(s, limit) {
+		return s
+	}
 	var b strings.Builder
 	n := 0
 	for _, r := range s {
@@ -32,13 +35,23 @@ func clean(s string, limit int) string {
 	return b.String()
 }
 
+// plain reports whether a text is safe as it is: printable ASCII of at most limit bytes, as nearly all names are.
+func plain(s string, limit int) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) <= limit
+}
+
 // Named reports whether the key of a device is a name of the inventory rather than an address.
 func named(d *device.Device) bool {
 	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
 }
 
-// label names a device to a person: its name in the inventory, or its role with its address.
-func label(d *device.Device) string {
+// Label names a device to a person: its name in the inventory, or its role with its address.
+func Label(d *device.Device) string {
 	if d == nil {
 		return "the network"
 	}
@@ -67,10 +80,10 @@ func peerLabel(p *Peer) string {
 	case p == nil:
 		return "an unknown peer"
 	case p.Device != nil:
-		if l := label(p.Device); !strings.Contains(l, p.IP) {
+		if l := Label(p.Device); !strings.Contains(l, p.IP) {
 			return l + " (" + p.IP + ")"
 		}
-		return label(p.Device)
+		return Label(p.Device)
 	case p.Name != "":
 		return p.Name + " (" + p.IP + ")"
 	}
@@ -134,7 +147,7 @@ func expectation(x contract.Expect, source string) string {
 	}[x]
 	switch source {
 	case contract.FromInventory:
-		return s + " (inventory)"
+		return s + " (declared)"
 	case contract.FromRole:
 		return s + " (by its role)"
 	case contract.FromIdle:

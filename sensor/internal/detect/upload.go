@@ -4,9 +4,13 @@ package detect
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -33,24 +37,35 @@ const maxBaselineDays = 28
 // are one peer.
 type upload struct {
 	p        UploadParams
-	sessions *table[uint64, carried]
+	sessions *table[uint64, carried] // as far as they were counted
 	peers    *table[uploadPeer, volume]
 	devices  *table[uint32, baseline]
 }
 
-type carried struct{ out, in uint64 } // of a session, as far as it was counted
+// carried is payload in bytes.
+type carried struct{ out, in uint64 }
 
+// uploadPeer is a device and a peer of it: by its name, else by its address.
 type uploadPeer struct {
 	device uint32
-	key    string
+	v6     bool // how the address is written
+	addr   packet.Addr
+	name   string
 }
 
-// volume is what went to one peer, in the hours of the last day.
+// volume is what went to one peer within the last day, hour by hour. Most peers are met in one hour only.
 type volume struct {
-	out, in [24]uint64
-	hour    int64 // of the newest bucket, since the epoch
-	told    uint64
-	first   int64
+	day   carried
+	now   carried // of the newest hour
+	hour  int64   // the newest, since the epoch
+	past  []hourly
+	told  uint64
+	first int64
+}
+
+type hourly struct {
+	hour int64
+	carried
 }
 
 // baseline is the greatest daily upload of a device to one peer, over the last days.
@@ -101,61 +116,92 @@ func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 }
 
 func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, out, in uint64) {
-	key := peerKey(e, dir)
-	w := u.peers.put(uploadPeer{d.ID, key}, c.Now)
+	key := peerOf(e, d, dir)
+	w := u.peers.put(key, c.Now)
 	w.move(c.Now / hour)
 	if w.first == 0 {
 		w.first = e.Session.Start
 	}
-	at := (c.Now/hour%24 + 24) % 24
-	w.out[at] += out
-	w.in[at] += in
-	sumOut, sumIn := w.sums()
-	limit := u.limit(c, d, sumOut)
-	much := sumOut > limit
-	skewed := sumOut >= uint64(u.p.RatioBytes) && float64(sumOut) >= u.p.Ratio*float64(sumIn)
-	if !much && !skewed || sumOut < 2*w.told {
+	w.add(out, in)
+	limit := u.limit(c, d, w.day.out)
+	much := w.day.out > limit
+	skewed := w.day.out >= uint64(u.p.RatioBytes) && float64(w.day.out) >= u.p.Ratio*float64(w.day.in)
+	final := e.Kind == SessionEnded && w.told > 0 && w.day.out > w.told // the last word on what was told
+	if !much && !skewed || w.day.out < 2*w.told && !final {
 		return
 	}
 	v := c.judge(e, dir)
 	if v.Infrastructure || c.approved(d, v) {
 		return
 	}
-	w.told = sumOut
-	c.Emit(u.finding(c.on(u.Rule(), e, dir), c, d, v, w, key, sumOut, sumIn, much))
+	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, much)
+	f.Key = key.String()
+	f.Continues = final
+	w.told = w.day.out
+	c.Emit(f)
 }
 
-// peerKey names the other end: by its name if it has one, else by its address.
-func peerKey(e *Event, dir session.Dir) string {
+// peerOf gives the other end as it is counted.
+func peerOf(e *Event, d *device.Device, dir session.Dir) uploadPeer {
 	v := e.Session
 	if dir == session.In {
-		return addr(&v.Initiator, v.V6).String()
+		return uploadPeer{device: d.ID, addr: v.Initiator.Addr, v6: v.V6 || !v.Initiator.Addr.Is4()}
 	}
-	if e.ResponderName != "" {
-		return clean(e.ResponderName, 253)
+	if e.ResponderName == "" {
+		return uploadPeer{device: d.ID, addr: v.Responder.Addr, v6: v.V6 || !v.Responder.Addr.Is4()}
 	}
-	return addr(&v.Responder, v.V6).String()
+	name := clean(e.ResponderName, 253)
+	if a, ok := addressOf(name); ok { // a client may give an address as the name: it is the same peer
+		return uploadPeer{device: d.ID, addr: packet.AddrOf(a), v6: !a.Is4()}
+	}
+	return uploadPeer{device: d.ID, name: name}
 }
 
-// move empties the buckets of the hours that have passed.
+// addressOf gives the address that a name spells in its canonical form. No top-level domain ends in a digit or holds a colon
+// (RFC 3696 section 2), so that names are told apart at a glance.
+func addressOf(name string) (a netip.Addr, ok bool) {
+	if last := name[len(name)-1]; (last < '0' || last > '9') && strings.IndexByte(name, ':') < 0 {
+		return a, false
+	}
+	a, err := netip.ParseAddr(name)
+	return a, err == nil && a.Zone() == "" && a.String() == name
+}
+
+// String is the peer as it is written in the key of a finding.
+func (p *uploadPeer) String() string {
+	switch {
+	case p.name != "":
+		return p.name
+	case p.v6:
+		return netip.AddrFrom16(p.addr).String()
+	}
+	return p.addr.Netip().String()
+}
+
+// move goes on to hour h and forgets what is a day old.
 func (w *volume) move(h int64) {
 	if w.hour == 0 || h-w.hour >= 24 {
 		*w = volume{hour: h}
 		return
 	}
-	for w.hour < h {
-		w.hour++
-		i := (w.hour%24 + 24) % 24
-		w.out[i], w.in[i] = 0, 0
+	if h <= w.hour {
+		return
 	}
+	if w.now != (carried{}) {
+		w.past = append(w.past, hourly{w.hour, w.now})
+	}
+	w.hour, w.now = h, carried{}
+	gone := 0
+	for ; gone < len(w.past) && w.past[gone].hour <= h-24; gone++ {
+		w.day.out -= w.past[gone].out
+		w.day.in -= w.past[gone].in
+	}
+	w.past = slices.Delete(w.past, 0, gone)
 }
 
-func (w *volume) sums() (out, in uint64) {
-	for i := range w.out {
-		out += w.out[i]
-		in += w.in[i]
-	}
-	return out, in
+func (w *volume) add(out, in uint64) {
+	w.now.out, w.now.in = w.now.out+out, w.now.in+in
+	w.day.out, w.day.in = w.day.out+out, w.day.in+in
 }
 
 // limit is the greater of the parameter and, once enough days were seen, a multiple of the device's own greatest day.
@@ -178,9 +224,10 @@ func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 	return limit
 }
 
-func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, key string, out, in uint64, much bool) *Finding {
+func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, much bool) *Finding {
+	out, in := w.day.out, w.day.in
 	x, source := c.Book.Expect(d, c.Now)
-	f.Key, f.Stage, f.Start, f.Maintenance, f.Broken = key, StageOutbound, w.first, v.Maintenance, clean(v.Broken, 300)
+	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.first, v.Maintenance, clean(v.Broken, 300)
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
 	case strict(x, source):
@@ -190,9 +237,9 @@ func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Ve
 	default:
 		f.Severity = Low
 	}
-	f.Title = fmt.Sprintf("%s has sent %s to %s", label(d), size(out), peerLabel(f.Peer))
+	f.Title = fmt.Sprintf("%s has sent %s to %s", Label(d), size(out), peerLabel(f.Peer))
 	f.Message = fmt.Sprintf("Expected of %s: to %s, and no upload beyond %s a day to one peer. Seen: %s out and %s in with %s within a day, since %s.",
-		label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
+		Label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
 	f.Reasons = []Reason{{Code: "upload", Text: size(out) + " to one peer outside within a day", Weight: 0.5}}
 	if float64(out) >= u.p.Ratio*float64(in) {
 		f.Reasons = append(f.Reasons, Reason{Code: "ratio", Text: fmt.Sprintf("at least %.0f times as much out as in", u.p.Ratio), Weight: 0.2})

@@ -73,3 +73,14 @@ func fromMAC(a packet.Addr, m packet.MAC) bool {
 func routedTTL(ttl uint8) bool {
 	return ttl >= 61 && ttl <= 63 || ttl >= 125 && ttl <= 127 || ttl >= 252 && ttl <= 254
 }
+
+// directTTL reports whether a time to live is one that systems start with, so that no router has forwarded the packet.
+func directTTL(ttl uint8) bool { return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255 }
+
+// isLinkLocal reports whether no router forwards an address (RFC 3927 section 2.7, RFC 4291 section 2.5.6).
+func isLinkLocal(a packet.Addr) bool {
+	if a.Is4() {
+		return a[12] == 169 && a[13] == 254
+	}
+	return a[0] == 0xfe && a[1]&0xc0 == 0x80
+}

@@ -3,6 +3,8 @@
 package device
 
 import (
+	"slices"
+
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -26,6 +28,7 @@ type binding struct {
 	dev    *Device
 	mac    packet.MAC // zero for a device that is known by its address alone
 	strong bool       // by ARP, Neighbour Discovery or DHCP
+	direct bool       // its packets had not been forwarded when it was bound
 	last   int64
 }
 
@@ -43,7 +46,14 @@ type link struct {
 	router  bool
 	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
 	addrs   []linkAddr
-	foreign []packet.Addr // addresses that it forwards for, at most routerForeign
+	last    int64    // asked for
+	foreign *foreign // nil: none yet
+}
+
+// foreign is the addresses that a MAC forwards for, as many as make a router.
+type foreign struct {
+	n     int
+	addrs [routerForeign]packet.Addr
 }
 
 type linkAddr struct {
@@ -83,33 +93,63 @@ func (l *link) note(a packet.Addr, now int64) bool {
 
 // forwards records that l carries packets of an address that is not its own, and reports whether that makes a router.
 func (l *link) forwards(a packet.Addr) bool {
-	for _, x := range l.foreign {
-		if x == a {
-			return false
-		}
+	if l.foreign == nil {
+		l.foreign = &foreign{}
 	}
-	if len(l.foreign) < routerForeign {
-		l.foreign = append(l.foreign, a)
+	f := l.foreign
+	if slices.Contains(f.addrs[:f.n], a) {
+		return false
 	}
-	return len(l.foreign) >= routerForeign
+	if f.n < routerForeign {
+		f.addrs[f.n] = a
+		f.n++
+	}
+	return f.n >= routerForeign
 }
 
 // linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
-func (r *Registry) linkOf(mac packet.MAC) *link {
+func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	if mac.IsZero() || mac.IsGroup() {
 		return nil
+	}
+	if l := r.lastLink; l != nil && l.mac == mac {
+		l.last = max(l.last, now)
+		return l
 	}
 	l := r.links[mac]
 	if l == nil {
 		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
-		if len(r.links) >= 2*r.cfg.MaxDevices {
+		if len(r.links) >= 2*r.cfg.MaxDevices && !r.forgetLinks(now) {
 			r.stats.LinksRefused++
 			return nil
 		}
 		l = &link{mac: mac, router: virtualRouter(mac)}
 		r.links[mac] = l
 	}
+	l.last = max(l.last, now)
+	r.lastLink = l
 	return l
+}
+
+// linkIdle is how long a next hop without a device of its own is kept when room is needed, linkPause how often room is sought.
+const (
+	linkIdle  = 10 * 60 * 1e9
+	linkPause = 60 * 1e9
+)
+
+// forgetLinks drops the next hops that were not seen for a while, and reports whether there is room again.
+func (r *Registry) forgetLinks(now int64) bool {
+	if now < r.nextForget {
+		return false
+	}
+	r.nextForget = now + linkPause
+	for mac, l := range r.links {
+		if l.dev == nil && now-l.last >= linkIdle {
+			delete(r.links, mac)
+		}
+	}
+	r.lastLink = nil
+	return len(r.links) < 2*r.cfg.MaxDevices
 }
 
 // bind gives an address to a device.
@@ -121,7 +161,7 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 		}
 		b.dev, b.mac, b.strong, b.last = d, mac, b.strong || strong, now
 	} else {
-		r.bindings[a] = &binding{d, mac, strong, now}
+		r.setBinding(a, &binding{dev: d, mac: mac, strong: strong, last: now})
 	}
 	ip := a.Netip()
 	if d.HasIP(ip) {
@@ -138,12 +178,13 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 func (r *Registry) unbind(d *Device, a packet.Addr) {
 	d.dropIP(a.Netip())
 	if b := r.bindings[a]; b != nil && b.dev == d {
-		delete(r.bindings, a)
+		r.dropBinding(a)
 	}
 }
 
 // becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become
-// devices of their own, with the ports that they have answered on.
+// devices of their own, with the ports that they have answered on. Its own are those that ARP told, or the only one that it
+// had if packets came from there without having been forwarded.
 func (r *Registry) becomeRouter(l *link, now int64) {
 	l.router = true
 	strong := 0
@@ -152,7 +193,7 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 			strong++
 		}
 	}
-	l.proxy = strong >= routerAddrs
+	l.proxy = strong >= routerAddrs-1 // the address that brought us here is not bound yet
 	l.addrs = nil
 	d := l.dev
 	if d == nil {
@@ -160,12 +201,19 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 	}
 	d.Router = true
 	d.Version++
-	d.forgetTraffic()
-	for _, ip := range append(d.IPs[:0:0], d.IPs...) {
+	r.forgetTraffic(d)
+	var other []packet.Addr
+	for _, ip := range d.IPs {
 		a := packet.AddrOf(ip)
-		if b := r.bindings[a]; b != nil && b.strong && !l.proxy || r.namedIP[a] != "" {
+		if b := r.bindings[a]; b == nil || b.strong && !l.proxy || isLinkLocal(a) || r.namedIP[a] != "" {
 			continue
 		}
+		other = append(other, a)
+	}
+	if len(other) == 1 && r.bindings[other[0]].direct {
+		other = nil
+	}
+	for _, a := range other {
 		r.split(d, a, now)
 	}
 	r.observe(d, obsRouter, "forwards for other addresses", now)

@@ -23,42 +23,43 @@ const (
 
 // Device is one device of the watched network. Others read it and never write it.
 type Device struct {
-	ID  uint32 // from 1, in the order of discovery; never used again within a run
-	Key string // "mac:aa:bb:…", "ip:10.0.0.1@site", or the name in the inventory
+	ID      uint32 // from 1, in the order of discovery; never used again within a run
+	Version uint32 // counts up whenever identity, addresses, role or vendor change
+	Key     string // "mac:aa:bb:…", "ip:10.0.0.1@site", or the name in the inventory
 
 	MAC       packet.MAC // zero if not known
 	MACKind   enrich.VendorKind
-	RandomMAC bool         // locally administered: names no maker, may change
-	Router    bool         // other addresses stand behind its MAC
-	Declared  bool         // named in the inventory or on the command line
+	RandomMAC bool // locally administered: names no maker, may change
+	Router    bool // other addresses stand behind its MAC
+	Declared  bool // named in the inventory or on the command line
+	Role      Role
+	Level     Level
+	// ObservedDays counts the days (UTC) on which it was heard.
+	ObservedDays uint32
+
 	IPs       []netip.Addr // most recently bound last, at most MaxIPs
 	Hostnames []string     // in the order of discovery
 	VLANs     []uint16
 
-	Vendor, Model, Firmware string // "" if not known
-	FirmwareDate            string // "2019-12-15"; "" if not known
-	Role                    Role
-	Level                   Level
+	Vendor, Model, Firmware string     // "" if not known
+	FirmwareDate            string     // "2019-12-15"; "" if not known
 	Probability             float64    // of Role; 0 when unknown
-	Evidence                []Evidence // strongest first, at most MaxEvidence
-	Version                 uint32     // counts up whenever identity, addresses, role or vendor change
+	Evidence                []Evidence // strongest first, at most MaxEvidence; shared by devices with the same
 
 	FirstSeen, LastSeen int64 // capture clock, nanoseconds
 	// The first and last unicast session outside infrastructure that it opened itself; 0 if none.
 	FirstOrigination, LastOrigination int64
 	// The last of those sessions that came after a pause of a day or more, and that pause in nanoseconds; 0 if none did.
 	WokeAt, Pause int64
-	// Originated counts those sessions, Observed the days (UTC) on which it was heard.
-	Originated   uint64
-	ObservedDays uint32
+	Originated    uint64 // counts those sessions
 
 	Serves []Serve // by port, then protocol; at most MaxServes
 
-	lastDay int64
-	node    lruNode
 	claims  []claim
-	pulls   []packet.Addr // distinct RTSP servers that it pulled from, at most maxPulls
-	names   uint64        // which of 64 bits the names that it asked for fell on
+	names   uint64 // which of 64 bits the names that it asked for fell on
+	node    lruNode
+	lastDay int32  // since the epoch
+	round   uint16 // of the registry, when it was weighed last
 }
 
 // Serve is a port on which a device has answered.

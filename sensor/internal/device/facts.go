@@ -87,7 +87,7 @@ func (r *Registry) rtsp(v *session.View, f *dissect.RTSPExchange, client, server
 		r.say(server, obsServe, "rtsp answers 200 on 554", now)
 	}
 	if client != nil && (f.Method == "PLAY" || f.Method == "SETUP" || f.Method == "DESCRIBE") {
-		if n := client.pulled(v.Responder.Addr); n >= 3 {
+		if n := r.pulled(client, v.Responder.Addr); n >= 3 {
 			r.observe(client, obsPulls, "streams of at least 3 servers", now)
 		}
 	}
@@ -168,9 +168,9 @@ func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	}
 	switch key {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
-		r.claim(d, claim{source: obsTXT, rule: statedModel, value: key + "=" + value, model: value, at: now})
+		r.claim(d, claim{&statement{source: obsTXT, rule: statedModel, value: clean(key + "=" + value), model: value}, now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
-		r.claim(d, claim{source: obsTXT, rule: announceRule, value: key + "=" + value, vendor: value, vdb: 12, at: now})
+		r.claim(d, claim{&statement{source: obsTXT, rule: announceRule, value: clean(key + "=" + value), vendor: value, vdb: 12}, now})
 	}
 }
 

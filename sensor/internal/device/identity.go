@@ -22,26 +22,41 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 	if isUnspecified(e.Addr) {
 		return r.byLink(mac, heard, now)
 	}
-	if !isHost(e.Addr) {
+	if !isHost(e.Addr) && !r.declaredHost(e.Addr) {
 		return nil
 	}
-	if !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
+	b := r.binding(e.Addr)
+	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
+	if (b == nil || b.mac != mac || mac.IsZero()) && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}
-	return r.internalEnd(e.Addr, mac, e.TTL, heard, now)
+	return r.internalEnd(e.Addr, b, mac, e.TTL, heard, now)
 }
 
-// ownAddress reports whether an address outside the internal ranges is known to belong to the station with that MAC:
-// bound by Neighbour Discovery, made from the MAC, or held by a MAC that was declared.
+// declaredHost reports whether an address that no host should have (loopback, reserved) was declared all the same; a
+// multicast or broadcast address stays none.
+func (r *Registry) declaredHost(a packet.Addr) bool {
+	if a[0] == 0xff || a.Is4() && (a[12]>>4 == 0xe || a[12]&a[13]&a[14]&a[15] == 0xff) {
+		return false
+	}
+	return r.namedIP[a] != "" || r.watched(a)
+}
+
+// ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from
+// the MAC, the MAC was declared, or a router has announced its prefix for this link. Those bound by ARP and Neighbour Discovery have a binding already.
 func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {
 		return false
 	}
-	if b := r.bindings[a]; b != nil && b.strong && b.mac == mac {
+	if fromMAC(a, mac) || len(r.watchMAC) > 0 && r.watchMAC[mac] {
 		return true
 	}
-	return fromMAC(a, mac) || r.watchMAC[mac]
+	if a.Is4() || r.announced == 0 {
+		return false
+	}
+	l := r.links[mac]
+	return (l == nil || !l.router) && r.onLink.Contains(a.Netip())
 }
 
 // external notes that an address from outside stands behind mac, which makes mac a router. Only sessions with an internal
@@ -50,7 +65,7 @@ func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoi
 	if !r.InternalAddr(other.Addr) || !isHost(other.Addr) {
 		return
 	}
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil || l.router {
 		return
 	}
@@ -61,16 +76,16 @@ func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoi
 	r.becomeRouter(l, now)
 }
 
-func (r *Registry) internalEnd(a packet.Addr, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
-	b := r.bindings[a]
+func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
 	if !heard {
 		return r.unheard(a, b)
 	}
-	if b != nil && b.fresh(now) && (b.mac == mac || b.strong || mac.IsZero() || b.mac.IsZero()) {
+	// A binding that nobody contests holds; against another MAC it holds while it is fresh.
+	if b != nil && (b.mac == mac || b.fresh(now) && (b.strong || mac.IsZero() || b.mac.IsZero())) {
 		return r.held(a, b, mac, now)
 	}
-	l := r.linkOf(mac)
-	if l == nil || l.router {
+	l := r.linkOf(mac, now)
+	if l == nil || l.router && !isLinkLocal(a) {
 		return r.behind(a, now)
 	}
 	if b != nil && b.fresh(now) {
@@ -86,17 +101,20 @@ func (r *Registry) internalEnd(a packet.Addr, mac packet.MAC, ttl uint8, heard b
 		}
 		return r.behind(a, now)
 	}
-	return r.local(a, l, false, now)
+	d := r.local(a, l, false, now)
+	if b := r.bindings[a]; b != nil {
+		b.direct = directTTL(ttl)
+	}
+	return d
 }
 
 // held confirms a binding, and learns from a second MAC that carries it.
 func (r *Registry) held(a packet.Addr, b *binding, mac packet.MAC, now int64) *Device {
 	b.last = max(b.last, now)
-	l := r.links[mac]
-	if b.mac != mac && !b.mac.IsZero() && l == nil {
-		l = r.linkOf(mac)
+	if b.mac == mac || b.mac.IsZero() {
+		return b.dev
 	}
-	if l != nil && !l.router && b.mac != mac && !b.mac.IsZero() && l.forwards(a) {
+	if l := r.linkOf(mac, now); l != nil && !l.router && l.forwards(a) {
 		r.becomeRouter(l, now)
 	}
 	return b.dev
@@ -115,7 +133,7 @@ func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
 
 // local makes the station behind l the holder of an address.
 func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device {
-	if l.note(a, now) && !r.watchMAC[l.mac] {
+	if !isLinkLocal(a) && l.note(a, now) && !r.watchMAC[l.mac] {
 		r.becomeRouter(l, now)
 		if !strong || l.proxy {
 			return r.behind(a, now)
@@ -128,8 +146,41 @@ func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device
 	if r.watched(a) {
 		r.declare(d)
 	}
+	if b := r.bindings[a]; strong && b != nil && b.dev != d && b.dev.Key == r.addressKey(a) {
+		r.absorb(b.dev, d) // known by its address alone until ARP told its MAC
+	}
 	r.bind(a, d, l.mac, strong, now)
 	return d
+}
+
+func (r *Registry) addressKey(a packet.Addr) string {
+	return "ip:" + a.Netip().String() + "@" + r.cfg.Site
+}
+
+// absorb makes one device of two that turned out to be the same.
+func (r *Registry) absorb(from, to *Device) {
+	r.settle(to)
+	to.FirstSeen, to.LastSeen = min(to.FirstSeen, from.FirstSeen), max(to.LastSeen, from.LastSeen)
+	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
+		to.FirstOrigination = from.FirstOrigination
+	}
+	to.LastOrigination = max(to.LastOrigination, from.LastOrigination)
+	to.Originated += from.Originated
+	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)
+	if from.Declared {
+		r.declare(to)
+	}
+	for _, s := range from.Serves {
+		to.addServe(s)
+	}
+	for _, h := range from.Hostnames {
+		to.addHostname(h)
+	}
+	for _, c := range from.claims {
+		r.claim(to, c)
+	}
+	r.drop(from)
+	r.stats.Merged++
 }
 
 // namedHolder gives the device that the inventory names by its address, whatever MAC it has.
@@ -189,7 +240,7 @@ func (r *Registry) setMAC(d *Device, l *link, now int64) {
 
 // byLink gives the device of a MAC that has no address yet (DHCP from 0.0.0.0).
 func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil {
 		return nil
 	}
@@ -203,7 +254,7 @@ func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
 func (r *Registry) behind(a packet.Addr, now int64) *Device {
 	key := r.namedIP[a]
 	if key == "" {
-		key = "ip:" + a.Netip().String() + "@" + r.cfg.Site
+		key = r.addressKey(a)
 	}
 	d := r.byKey[key]
 	if d == nil {

@@ -5,7 +5,8 @@ package device
 // lruNode links a device into one of the two queues of the registry.
 type lruNode struct {
 	prev, next *Device
-	queue      *lru
+	queued     bool
+	often      bool // in which
 }
 
 // lru is a queue of devices, the one touched last in front. Devices stand in it by their own node, so that nothing is
@@ -13,7 +14,7 @@ type lruNode struct {
 type lru struct{ front, back *Device }
 
 func (q *lru) push(d *Device) {
-	d.node = lruNode{next: q.front, queue: q}
+	d.node.prev, d.node.next, d.node.queued = nil, q.front, true
 	if q.front != nil {
 		q.front.node.prev = d
 	} else {
@@ -23,8 +24,8 @@ func (q *lru) push(d *Device) {
 }
 
 func (q *lru) remove(d *Device) {
-	n := d.node
-	if n.queue != q {
+	n := &d.node
+	if !n.queued {
 		return
 	}
 	if n.prev != nil {
@@ -37,7 +38,7 @@ func (q *lru) remove(d *Device) {
 	} else {
 		q.back = n.prev
 	}
-	d.node = lruNode{}
+	n.prev, n.next, n.queued = nil, nil, false
 }
 
 func (q *lru) touch(d *Device) {

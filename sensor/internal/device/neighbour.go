@@ -21,6 +21,7 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 		d = r.nd(f, now)
 	}
 	if d != nil {
+		r.settle(d)
 		d.LastSeen = max(d.LastSeen, now)
 		r.touch(d, now-d.FirstSeen > keepTraffic)
 	}
@@ -46,7 +47,7 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	a := m.Src
 	switch m.Type {
 	case 134:
-		r.onLink(m.Prefixes)
+		r.announce(m.Prefixes)
 	case 136:
 		mac, a = packet.MAC(m.TargetLink), m.Target
 	}
@@ -59,14 +60,15 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	return r.strong(a, mac, now)
 }
 
-// onLink takes prefixes that a router announces as part of the watched network, a few at most: anybody can announce.
-func (r *Registry) onLink(prefixes []netip.Prefix) {
+// announce takes prefixes that a router announces for the link, a few at most. Anybody can announce, so they only tell that
+// a station that uses such an address holds it: they never make the address internal for others.
+func (r *Registry) announce(prefixes []netip.Prefix) {
 	for _, p := range prefixes {
-		if p.Bits() < 48 || !p.Addr().Is6() || r.internal.Contains(p.Addr()) || r.announced >= maxAnnounced {
+		if p.Bits() < 48 || !p.Addr().Is6() || r.announced >= maxAnnounced || r.onLink.Contains(p.Addr()) {
 			continue
 		}
 		r.announced++
-		r.internal.Insert(p.Masked())
+		r.onLink.Insert(p.Masked())
 	}
 }
 
@@ -75,7 +77,7 @@ const maxAnnounced = 16
 // strong binds an address to a MAC by the word of ARP, Neighbour Discovery or DHCP.
 func (r *Registry) strong(ip netip.Addr, mac packet.MAC, now int64) *Device {
 	a := packet.AddrOf(ip.Unmap())
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil || !isHost(a) {
 		return nil
 	}
@@ -101,7 +103,7 @@ func (r *Registry) dhcp(m *dissect.DHCPMessage, now int64) {
 	case "offer", "nak":
 		return
 	}
-	l := r.linkOf(mac)
+	l := r.linkOf(mac, now)
 	if l == nil || l.router {
 		return
 	}

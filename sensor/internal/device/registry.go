@@ -3,6 +3,7 @@
 package device
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ const (
 type Stats struct {
 	Devices          int
 	Created, Evicted uint64
+	Merged           uint64 // devices known by their address that turned out to be one known by its MAC
 	Splits           uint64 // addresses taken from a MAC that turned out to be a router
 	LinksRefused     uint64 // MACs not remembered because there were too many
 	ClaimsRefused    uint64 // evidence not taken because a device had its fill
@@ -57,6 +59,7 @@ type Stats struct {
 type Registry struct {
 	cfg      Config
 	internal bart.Lite
+	onLink   bart.Lite // announced by routers
 	watch    bart.Lite
 	watchMAC map[packet.MAC]bool
 	namedIP  map[packet.Addr]string
@@ -64,7 +67,14 @@ type Registry struct {
 
 	byKey    map[string]*Device
 	links    map[packet.MAC]*link
+	lastLink *link // asked for last, nil if it was dropped since
 	bindings map[packet.Addr]*binding
+	pulls    map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
+	memo     map[memoKey]*statement   // nil: nothing
+	lists    map[uint64][]Evidence    // by hash
+	seed     maphash.Seed
+	listed   []Evidence // scratch of list
+	ends     ends
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -72,8 +82,13 @@ type Registry struct {
 
 	nextID  uint32
 	nextDay int64
-	stats   Stats
-	onEvict []func(*Device)
+	// dayBegan is when devices were last due to be weighed anew, round how often that was: a device of another round is due.
+	dayBegan int64
+	round    uint16
+	// nextForget is when next hops may be forgotten again.
+	nextForget int64
+	stats      Stats
+	onEvict    []func(*Device)
 }
 
 // New gives an empty registry.
@@ -88,7 +103,8 @@ func New(cfg Config) *Registry {
 		cfg.Internal = DefaultInternal()
 	}
 	r := &Registry{cfg: cfg, watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
-		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}}
+		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
+		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed()}
 	for _, p := range cfg.Internal {
 		r.internal.Insert(p.Masked())
 	}
@@ -108,24 +124,32 @@ func New(cfg Config) *Registry {
 	return r
 }
 
-// Tick does what is due; now is a whole second of the capture clock. Once a day old evidence is weighed anew.
+// Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.
 func (r *Registry) Tick(now int64) {
 	if now < r.nextDay {
 		return
 	}
 	if r.nextDay != 0 {
-		for _, d := range r.All() {
-			d.weigh(now)
-		}
+		r.round++
+		r.dayBegan = now
 	}
 	r.nextDay = now + dayNs
+}
+
+// Settle brings what is said of a device up to date. Devices that the registry gives are; this is for those kept since.
+// r and d may be nil.
+func (r *Registry) Settle(d *Device) {
+	if r != nil {
+		r.settle(d)
+	}
 }
 
 const dayNs = 86400 * 1e9
 
 // ByIP gives the device that holds an address, nil if none.
 func (r *Registry) ByIP(a netip.Addr) *Device {
-	if b := r.bindings[packet.AddrOf(a.Unmap())]; a.IsValid() && b != nil {
+	if b := r.binding(packet.AddrOf(a.Unmap())); a.IsValid() && b != nil {
+		r.settle(b.dev)
 		return b.dev
 	}
 	return nil
@@ -134,26 +158,23 @@ func (r *Registry) ByIP(a netip.Addr) *Device {
 // ByMAC gives the device with a MAC, nil if none.
 func (r *Registry) ByMAC(m packet.MAC) *Device {
 	if l := r.links[m]; l != nil {
+		r.settle(l.dev)
 		return l.dev
 	}
 	return nil
 }
 
 // ByKey gives the device with a key, nil if none.
-func (r *Registry) ByKey(k string) *Device { return r.byKey[k] }
-
-// Internal reports whether an address belongs to the watched network: by configuration, by a router advertisement, or
-// because it was declared.
-func (r *Registry) Internal(a netip.Addr) bool {
-	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
+func (r *Registry) ByKey(k string) *Device {
+	d := r.byKey[k]
+	r.settle(d)
+	return d
 }
 
-// InternalAddr is Internal for the form that sessions carry.
-func (r *Registry) InternalAddr(a packet.Addr) bool {
-	if r.internal.Contains(a.Netip()) || r.namedIP[a] != "" {
-		return true
-	}
-	return r.watched(a)
+// Internal reports whether an address belongs to the watched network: by configuration, or because it was
+// declared.
+func (r *Registry) Internal(a netip.Addr) bool {
+	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
 }
 
 func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip()) }
@@ -162,6 +183,7 @@ func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip
 func (r *Registry) All() []*Device {
 	out := make([]*Device, 0, len(r.byKey))
 	for _, d := range r.byKey {
+		r.settle(d)
 		out = append(out, d)
 	}
 	slices.SortFunc(out, func(a, b *Device) int { return strings.Compare(a.Key, b.Key) })
@@ -183,7 +205,7 @@ func (r *Registry) create(key string, now int64) *Device {
 	}
 	r.nextID++
 	r.stats.Created++
-	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: now / dayNs}
+	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round}
 	r.byKey[key] = d
 	r.once.push(d)
 	return d
@@ -206,29 +228,47 @@ func (r *Registry) evict() bool {
 	if d == nil {
 		return false
 	}
-	d.node.queue.remove(d)
+	r.drop(d)
+	r.stats.Evicted++
+	return true
+}
+
+// drop forgets a device and what is bound to it.
+func (r *Registry) drop(d *Device) {
+	r.queueOf(d).remove(d)
 	delete(r.byKey, d.Key)
+	delete(r.pulls, d.ID)
 	for _, ip := range d.IPs {
 		if a := packet.AddrOf(ip); r.bindings[a] != nil && r.bindings[a].dev == d {
-			delete(r.bindings, a)
+			r.dropBinding(a)
 		}
 	}
 	if l := r.links[d.MAC]; l != nil && l.dev == d {
 		delete(r.links, d.MAC)
+		r.lastLink = nil
 	}
-	r.stats.Evicted++
 	for _, fn := range r.onEvict {
 		fn(d)
 	}
-	return true
 }
 
 // touch moves a device to the front of its queue; one that was heard in a second session is no longer a passer-by.
 func (r *Registry) touch(d *Device, again bool) {
-	if q := d.node.queue; q == &r.often || !again {
-		q.touch(d)
+	if !d.node.queued { // dropped to make room for the other end of the same session
+		return
+	}
+	if d.node.often || !again {
+		r.queueOf(d).touch(d)
 		return
 	}
 	r.once.remove(d)
+	d.node.often = true
 	r.often.push(d)
+}
+
+func (r *Registry) queueOf(d *Device) *lru {
+	if d.node.often {
+		return &r.often
+	}
+	return &r.once
 }

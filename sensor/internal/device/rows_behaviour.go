@@ -23,7 +23,7 @@ func clientRows() []row {
 		{src: obsUserAgent, text: "~^Withings", roles: iot(18), vendor: "Withings", vdb: 20},
 		{src: obsUserAgent, text: "~Sonos/", roles: iot(22), vendor: "Sonos", vdb: 25},
 		{src: obsUserAgent, text: "~(?:Wget|BusyBox)", roles: embedded(3)},
-		{src: obsRequest, text: "~fitbit\\.com/scale/", roles: iot(18), vendor: "Fitbit", vdb: 18, model: "Aria", mdb: 18},
+		{src: obsRequest, text: "fitbit.com/scale/", roles: iot(18), vendor: "Fitbit", vdb: 18, model: "Aria", mdb: 18},
 		{src: obsSSHClient, text: "~PuTTY|WinSCP|MobaXterm|SecureCRT", roles: desk(14)},
 		{src: obsSSHClient, text: "~for_Windows", roles: computer(10)},
 		{src: obsSSHClient, text: "~paramiko|libssh|Go$|JSCH", roles: server(5)},
@@ -33,7 +33,7 @@ func clientRows() []row {
 // behaviourRows: what a device does. The value of obsServe is "proto/port app".
 func behaviourRows() []row {
 	return []row{
-		{src: obsPulls, text: "streams", roles: []vote{{NVR, 20}, {VMS, 18}, {Camera, -10}}},
+		{src: obsPulls, text: "streams", roles: []vote{{NVR, 20}, {VMS, 14}, {Camera, -10}}},
 		{src: obsManyNames, text: "asks", roles: []vote{{Workstation, 10}, {Phone, 9}, {Server, 2}, {Camera, -12}, {NVR, -10}, {Printer, -10}, {IoTHub, -8}, {IoT, -6}, {NetworkGear, -2}}},
 		{src: obsRouter, text: "forwards", roles: []vote{{NetworkGear, 32}, {Camera, -20}, {IoT, -15}, {IoTHub, -10}, {Printer, -20}, {Phone, -10}, {Workstation, -8}}},
 		{src: obsServe, text: "rtsp answers", roles: []vote{{Camera, 10}, {NVR, 6}}},

@@ -2,18 +2,36 @@
 
 package device
 
+import "slices"
+
+// cloud is a set of domains that devices of one vendor ask for.
+type cloud struct {
+	roles   []vote
+	vendor  string
+	vdb     float64
+	model   string
+	domains []string
+}
+
 // nameRows: domains that devices of a vendor ask for. Where the domain is also visited by people or by the vendor's app on a
 // phone it gets 10 dB at most; hosts that only the device itself speaks to get more.
 func nameRows() []row {
 	var rows []row
-	for _, x := range []struct {
-		roles   []vote
-		vendor  string
-		vdb     float64
-		model   string
-		domains []string
-	}{
-		// Cameras and recorders.
+	for _, x := range slices.Concat(cameraClouds(), hubClouds(), thingClouds(), systemClouds()) {
+		for _, d := range x.domains {
+			mdb := 0.0
+			if x.model != "" {
+				mdb = 10
+			}
+			rows = append(rows, row{src: obsName, text: d, roles: x.roles, vendor: x.vendor, vdb: x.vdb, model: x.model, mdb: mdb})
+		}
+	}
+	return rows
+}
+
+// cameraClouds are of cameras and recorders.
+func cameraClouds() []cloud {
+	return []cloud{
 		{camOrNVR(10), "Hikvision", 10, "", []string{"hik-connect.com", "hikvision.com", "hik-online.com", "hicloudcam.com"}},
 		{cam(10), "EZVIZ", 10, "", []string{"ezvizlife.com", "ezviz7.com", "ezvizru.com", "ys7.com"}},
 		{camOrNVR(10), "Dahua", 10, "", []string{"easy4ip.com", "easy4ipcloud.com", "dahuap2p.com", "dahuaddns.com", "quickddns.com"}},
@@ -22,7 +40,7 @@ func nameRows() []row {
 		{cam(10), "Reolink", 10, "", []string{"reolink.com", "p2p.reolink.com"}},
 		{cam(12), "Yi", 12, "", []string{"xiaoyi.com", "xiaoyi.com.tw", "yitechnology.com", "yihomeapp.com", "us.xiaoyi.com", "kamihome.com"}},
 		{cam(10), "Wyze", 12, "", []string{"wyze.com", "wyzecam.com"}},
-		{cam(16), "Blink", 16, "", []string{"immedia-semi.com"}},
+		{cam(16), "Blink", 16, "Blink Camera", []string{"immedia-semi.com"}},
 		{cam(10), "Blink", 14, "", []string{"blinkforhome.com"}},
 		{cam(10), "Ring", 12, "", []string{"ring.com", "ring.devices.a2z.com"}},
 		{cam(10), "Arlo", 12, "", []string{"arlo.com", "arloxcld.com", "vzwow.com"}},
@@ -37,7 +55,12 @@ func nameRows() []row {
 		{camOrNVR(8), "", 0, "", []string{"tutk.com", "iotcplatform.com", "p2pcloud.cn", "vstarcam.com"}},
 		{recorder(10), "Swann", 10, "", []string{"swannsecurity.com", "swanndvr.com"}},
 		{recorder(10), "Lorex", 10, "", []string{"lorexddns.net", "lorextechnology.com"}},
-		// Hubs.
+	}
+}
+
+// hubClouds are of hubs.
+func hubClouds() []cloud {
+	return []cloud{
 		{hub(12), "Philips Lighting (Signify)", 12, "Hue Bridge", []string{"meethue.com", "bridge.meethue.com", "dcp.cpp.philips.com", "dcs.cpp.philips.com", "dcp.dc1.philips.com", "diag.meethue.com", "ws.meethue.com"}},
 		{hub(18), "Osram", 18, "Lightify Gateway", []string{"lightify.com", "arrayent.com", "osram.arrayent.com"}},
 		{hub(18), "eQ-3", 18, "MAX! Cube", []string{"max.eq-3.de", "smarthome.eq-3.de"}},
@@ -49,9 +72,14 @@ func nameRows() []row {
 		{hub(10), "TTLock (Sciener)", 14, "", []string{"sciener.cn", "sciener.com", "ttlock.com", "ttlock.cn", "sifely.com"}},
 		{hub(10), "Aqara", 12, "", []string{"aqara.com", "aqara.cn"}},
 		{hub(12), "Insteon", 14, "", []string{"connect.insteon.com", "insteon.com"}},
-		{hub(14), "", 0, "", []string{"icomen.yunext.com"}},
+		{hub(16), "", 0, "", []string{"icomen.yunext.com"}},
 		{hub(12), "Ednet (Assmann)", 14, "", []string{"ednet-living.com"}},
-		// Things.
+	}
+}
+
+// thingClouds are of plugs, scales, locks, speakers and other things.
+func thingClouds() []cloud {
+	return []cloud{
 		{iot(16), "TP-Link", 12, "", []string{"devs.tplinkcloud.com", "deventry.tplinkcloud.com"}},
 		{iot(8), "TP-Link", 10, "", []string{"tplinkcloud.com", "tplinkra.com", "tplinknbu.com"}},
 		{[]vote{{IoT, 13}, {IoTHub, 9}}, "Belkin", 14, "WeMo", []string{"xbcs.net", "api.xbcs.net", "nat.xbcs.net", "fw.xbcs.net", "heartbeat.xwemo.com", "xwemo.com"}},
@@ -81,7 +109,12 @@ func nameRows() []row {
 		{iot(12), "Netatmo", 12, "", []string{"netcom.netatmo.net"}},
 		{iot(12), "Sense", 14, "", []string{"sense.com"}},
 		{iot(12), "Chamberlain", 14, "", []string{"myqdevice.com", "myq-cloud.com", "liftmaster.com"}},
-		// Phones, computers and network gear by what their systems ask for.
+	}
+}
+
+// systemClouds are what operating systems, network gear and printers ask for.
+func systemClouds() []cloud {
+	return []cloud{
 		{[]vote{{Phone, 6}, {IoT, 3}}, "", 0, "", []string{"connectivitycheck.gstatic.com", "connectivitycheck.android.com", "mtalk.google.com", "android.clients.google.com"}},
 		{[]vote{{Phone, 5}, {Workstation, 5}}, "Apple", 8, "", []string{"captive.apple.com", "gsp-ssl.ls.apple.com", "courier.push.apple.com", "push.apple.com", "gs-loc.apple.com"}},
 		{[]vote{{Workstation, 12}, {Server, 5}}, "", 0, "", []string{"msftncsi.com", "msftconnecttest.com", "windowsupdate.com", "update.microsoft.com", "wns.windows.com", "settings-win.data.microsoft.com"}},
@@ -92,14 +125,5 @@ func nameRows() []row {
 		{printer(12), "HP", 10, "", []string{"hpeprint.com", "xmpp009.hpeprint.com", "ccc.hpeprint.com", "avatar.ext.hp.com"}},
 		{printer(12), "Epson", 12, "", []string{"epsonconnect.com", "epsonconnect.info"}},
 		{printer(12), "Brother", 12, "", []string{"bwc.brother.com", "brother-apps.com"}},
-	} {
-		for _, d := range x.domains {
-			mdb := 0.0
-			if x.model != "" {
-				mdb = 10
-			}
-			rows = append(rows, row{src: obsName, text: d, roles: x.roles, vendor: x.vendor, vdb: x.vdb, model: x.model, mdb: mdb})
-		}
 	}
-	return rows
 }

@@ -28,6 +28,8 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 		// Both ends behind one MAC that is not yet known for a router.
 		initiator, responder = r.apart(v, now)
 	}
+	r.settle(initiator)
+	r.settle(responder)
 	if initiator != nil {
 		r.heard(initiator, step, v, now)
 		if step == Opened {
@@ -57,7 +59,7 @@ func (r *Registry) heard(d *Device, step Step, v *session.View, now int64) {
 	if t := max(v.End, v.Start); t > d.LastSeen {
 		d.LastSeen = t
 	}
-	if day := now / dayNs; day > d.lastDay {
+	if day := int32(now / dayNs); day > d.lastDay {
 		d.lastDay = day
 		d.ObservedDays++
 	}
@@ -126,12 +128,12 @@ func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 	if app != nil {
 		s.App = app.Name
 	}
-	before := d.ServesOn(s.Port, s.Proto)
-	known := before != nil && before.App == s.App
-	d.addServe(s)
-	if !known {
-		r.observeServe(d, s)
+	if x := d.ServesOn(s.Port, s.Proto); x != nil && (s.App == "" || s.App == x.App) {
+		x.note(&s)
+		return
 	}
+	d.addServe(s)
+	r.observeServe(d, s)
 }
 
 // serves reports whether a session shows that its responder offers a service. The side of a UDP session that happened to
@@ -166,8 +168,13 @@ func (d *Device) addServe(s Serve) {
 	if s.App != "" {
 		x.App = s.App
 	}
-	x.External = x.External || s.External
-	x.First, x.Last = min(x.First, s.First), max(x.Last, s.Last)
+	x.note(&s)
+}
+
+// note takes what another session on the same port adds.
+func (s *Serve) note(x *Serve) {
+	s.External = s.External || x.External
+	s.First, s.Last = min(s.First, x.First), max(s.Last, x.Last)
 }
 
 func (d *Device) dropIP(a netip.Addr) {
@@ -186,18 +193,22 @@ func (d *Device) addHostname(name string) {
 }
 
 // forgetTraffic drops what was concluded from traffic that was not the device's own.
-func (d *Device) forgetTraffic() {
+func (r *Registry) forgetTraffic(d *Device) {
+	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Pause = 0, 0, 0, 0, 0
-	d.Hostnames, d.pulls, d.names = nil, nil, 0
+	d.Hostnames, d.names = nil, 0
 	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source != obsVendor && c.source != obsRandomMAC })
 }
 
-// pulled notes an RTSP server that a device got a stream from, and gives how many there are.
-func (d *Device) pulled(a packet.Addr) int {
-	if len(d.pulls) < maxPulls && !slices.Contains(d.pulls, a) {
-		d.pulls = append(d.pulls, a)
+// pulled notes an RTSP server that a device got a stream from, and gives how many there are. Few devices do that.
+func (r *Registry) pulled(d *Device, server packet.Addr) int {
+	if !d.node.queued { // dropped
+		return 0
 	}
-	return len(d.pulls)
+	if list := r.pulls[d.ID]; len(list) < maxPulls && !slices.Contains(list, server) {
+		r.pulls[d.ID] = append(list, server)
+	}
+	return len(r.pulls[d.ID])
 }
 
 const maxPulls = 8

@@ -5,6 +5,7 @@ package device
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"slices"
 	"strings"
@@ -30,8 +31,8 @@ var prior = [numRoles]float64{Camera: -7, NVR: -13, VMS: -17, Server: -7, Workst
 // maxClaims bounds the evidence kept of one device.
 const maxClaims = 64
 
-// claim is one observation that a row of the table speaks about.
-type claim struct {
+// statement is an observation and what the table says of it. Devices of which the same was observed share one.
+type statement struct {
 	source source
 	rule   *rule // never nil
 	value  string
@@ -39,14 +40,27 @@ type claim struct {
 	model  string
 	fw     string
 	vdb    float64
-	at     int64
+
+	words  string  // of says, when it was asked last
+	wordsF float64 // the decay at that time
 }
 
-func (c *claim) vendorName() string {
-	if c.vendor != "" {
-		return c.vendor
+// claim is a statement about a device, made at the given time.
+type claim struct {
+	*statement
+	at int64
+}
+
+// same reports whether two statements say the same, whatever their texts.
+func (s *statement) same(x *statement) bool {
+	return s == x || s.source == x.source && s.rule == x.rule && s.model == x.model && s.vendor == x.vendor && s.fw == x.fw
+}
+
+func (s *statement) vendorName() string {
+	if s.vendor != "" {
+		return s.vendor
 	}
-	return c.rule.vendor
+	return s.rule.vendor
 }
 
 // decay halves the weight of old evidence once a half-life.
@@ -60,12 +74,51 @@ func (r *Registry) observe(d *Device, src source, value string, now int64) {
 	if value == "" {
 		return
 	}
-	value = clean(value)
-	rule, model, fw := rules().match(src, value)
-	if rule == nil {
-		return
+	if st := r.lookup(src, clean(value)); st != nil {
+		r.claim(d, claim{st, now})
 	}
-	r.claim(d, claim{source: src, rule: rule, value: value, model: model, fw: fw, vdb: rule.vdb, at: now})
+}
+
+// memoKey names a text of a source. What the table says of it is remembered: servers and clients repeat themselves, and regular
+// expressions are slow.
+type memoKey struct {
+	src   source
+	value string
+}
+
+// maxMemo bounds what is remembered; it is forgotten as a whole when it is reached, and found anew.
+const maxMemo = 16 << 10
+
+// lookup gives what the table says of a text, nil if nothing.
+func (r *Registry) lookup(src source, value string) *statement {
+	k := memoKey{src, value}
+	// Most of these are not in the table, hardly repeat, and meet no regular expressions: they are remembered only if they are in it.
+	passing := src == obsName || src == obsURI || src == obsRequest
+	if !passing {
+		if st, known := r.memo[k]; known {
+			return st
+		}
+	}
+	rule, model, fw := rules().match(src, value)
+	if rule == nil && passing {
+		return nil
+	}
+	if st := r.memo[k]; st != nil {
+		return st
+	}
+	var st *statement
+	if rule != nil {
+		st = &statement{source: src, rule: rule, value: value, model: model, fw: fw, vdb: rule.vdb}
+	}
+	r.remember(k, st)
+	return st
+}
+
+func (r *Registry) remember(k memoKey, st *statement) {
+	if len(r.memo) >= maxMemo {
+		clear(r.memo)
+	}
+	r.memo[k] = st
 }
 
 var (
@@ -75,28 +128,37 @@ var (
 
 // observeMaker weighs the maker behind a MAC. A chip maker is no vendor evidence.
 func (r *Registry) observeMaker(d *Device, m enrich.Maker, now int64) {
-	c := claim{source: obsVendor, rule: makerRule, value: clean(m.Owner), vendor: m.Name, at: now}
-	switch m.Kind {
-	case enrich.VendorBrand:
-		c.vdb = brandDB
-		if x, model, _ := rules().match(obsVendor, m.Name); x != nil {
-			c.rule, c.model = x, model
-		}
-	case enrich.VendorODM:
-		c.vdb = odmDB
-	case enrich.VendorChip:
+	if m.Kind == enrich.VendorChip {
 		return
-	default:
-		c.vdb = unknownDB
+	}
+	k := memoKey{obsVendor, m.Owner}
+	st := r.memo[k]
+	if st == nil {
+		st = makerStatement(m)
+		r.remember(k, st)
 	}
 	d.claims = slices.DeleteFunc(d.claims, func(x claim) bool { return x.source == obsVendor })
-	r.claim(d, c)
+	r.claim(d, claim{st, now})
+}
+
+func makerStatement(m enrich.Maker) *statement {
+	st := &statement{source: obsVendor, rule: makerRule, value: clean(m.Owner), vendor: m.Name, vdb: unknownDB}
+	switch m.Kind {
+	case enrich.VendorBrand:
+		st.vdb = brandDB
+		if x, model, _ := rules().match(obsVendor, m.Name); x != nil {
+			st.rule, st.model = x, model
+		}
+	case enrich.VendorODM:
+		st.vdb = odmDB
+	}
+	return st
 }
 
 func (r *Registry) claim(d *Device, c claim) {
+	r.settle(d)
 	for i := range d.claims {
-		x := &d.claims[i]
-		if x.source == c.source && x.rule == c.rule && x.model == c.model && x.vendor == c.vendor && x.fw == c.fw {
+		if x := &d.claims[i]; x.same(c.statement) {
 			x.at = max(x.at, c.at)
 			return
 		}
@@ -106,7 +168,7 @@ func (r *Registry) claim(d *Device, c claim) {
 		return
 	}
 	d.claims = append(d.claims, c)
-	d.weigh(c.at)
+	r.weigh(d, c.at)
 }
 
 // tally adds the points that one group has for one hypothesis: the strongest and three tenths of the others, at most five
@@ -126,8 +188,27 @@ func (t *tally) score() float64 {
 	return plus + max(t.worst+0.3*(t.minus-t.worst), 1.25*t.worst)
 }
 
+// lasting reports whether an observation holds as long as the device is heard, so that it does not age meanwhile.
+func (s source) lasting() bool {
+	return s == obsVendor || s == obsRandomMAC || s == obsRouter || s == obsServe
+}
+
+// settle weighs a device anew if a day has begun since it was weighed. Old evidence fades by the day, and weighing all devices when
+// the day begins would hold up everything else: each is weighed when it is next asked for.
+func (r *Registry) settle(d *Device) {
+	if d != nil && d.round != r.round && d.node.queued {
+		r.weigh(d, r.dayBegan)
+	}
+}
+
 // weigh decides role, vendor, model and firmware anew.
-func (d *Device) weigh(now int64) {
+func (r *Registry) weigh(d *Device, now int64) {
+	d.round = r.round
+	for i := range d.claims {
+		if c := &d.claims[i]; c.source.lasting() {
+			c.at = max(c.at, d.LastSeen)
+		}
+	}
 	role, level, p := d.weighRole(now)
 	vendor := d.weighVendor(now)
 	model, fw := d.weighModel(vendor, now)
@@ -135,7 +216,7 @@ func (d *Device) weigh(now int64) {
 		d.Version++
 	}
 	d.Role, d.Level, d.Probability, d.Vendor, d.Model, d.Firmware = role, level, p, vendor, model, fw
-	d.list(now)
+	r.list(d, now)
 }
 
 // totals gives prior plus groups for each role.
@@ -251,42 +332,82 @@ func (d *Device) weighModel(vendor string, now int64) (model, firmware string) {
 }
 
 // list makes the evidence readable, strongest first.
-func (d *Device) list(now int64) {
-	out := make([]Evidence, 0, len(d.claims))
+func (r *Registry) list(d *Device, now int64) {
+	out := r.listed[:0]
 	for i := range d.claims {
 		c := &d.claims[i]
 		says, points := c.says(now)
-		s := sources[c.source]
+		s := &sources[c.source]
 		out = append(out, Evidence{Source: s.name, Value: c.value, Says: says, Points: points, Group: s.group})
 	}
 	slices.SortStableFunc(out, func(a, b Evidence) int {
 		return cmp.Or(cmp.Compare(math.Abs(b.Points), math.Abs(a.Points)), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Value, b.Value))
 	})
-	d.Evidence = out[:min(len(out), MaxEvidence)]
+	if top := out[:min(len(out), MaxEvidence)]; !slices.Equal(top, d.Evidence) {
+		d.Evidence = r.share(top)
+	}
+	clear(out)
+	r.listed = out
 }
+
+// share gives the list that is equal to list and that other devices have as well: of one model there are many devices, and the
+// evidence of most is the same.
+func (r *Registry) share(list []Evidence) []Evidence {
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	for i := range list {
+		maphash.WriteComparable(&h, list[i])
+	}
+	k := h.Sum64()
+	if x, ok := r.lists[k]; ok && slices.Equal(x, list) {
+		return x
+	}
+	if len(r.lists) >= maxLists {
+		clear(r.lists)
+	}
+	r.lists[k] = slices.Clone(list)
+	return r.lists[k]
+}
+
+// maxLists bounds the lists of evidence that are kept for sharing.
+const maxLists = 4 << 10
 
 // says puts a claim into words, with the points of its strongest part.
 func (c *claim) says(now int64) (string, float64) {
-	f := c.decay(now)
-	var parts []string
-	points := 0.0
-	for _, v := range c.rule.roles {
-		parts = append(parts, fmt.Sprintf("role=%s %+.0f", v.role, v.points*f))
-		if math.Abs(v.points*f) > math.Abs(points) {
-			points = v.points * f
+	f, points := c.decay(now), 0.0
+	known := c.words != ""
+	part := func(db float64) {
+		if math.Abs(db*f) > math.Abs(points) {
+			points = db * f
 		}
+		known = known && math.RoundToEven(db*f) == math.RoundToEven(db*c.wordsF)
 	}
-	if name := c.vendorName(); name != "" && c.vdb != 0 {
-		parts = append(parts, fmt.Sprintf("vendor=%s %+.0f", name, c.vdb*f))
-		if c.vdb*f > math.Abs(points) {
-			points = c.vdb * f
-		}
+	for _, v := range c.rule.roles {
+		part(v.points)
+	}
+	if c.vendorName() != "" && c.vdb != 0 {
+		part(c.vdb)
 	}
 	if c.model != "" {
-		parts = append(parts, fmt.Sprintf("model=%s %+.0f", c.model, c.rule.mdb*f))
-		if c.rule.mdb*f > math.Abs(points) {
-			points = c.rule.mdb * f
-		}
+		part(c.rule.mdb)
 	}
-	return strings.Join(parts, ", "), math.Round(points*10) / 10
+	if !known {
+		c.words, c.wordsF = c.wording(f), f
+	}
+	return c.words, math.Round(points*10) / 10
+}
+
+// wording tells what a statement that has faded by f speaks for, in whole decibans.
+func (s *statement) wording(f float64) string {
+	var parts []string
+	for _, v := range s.rule.roles {
+		parts = append(parts, fmt.Sprintf("role=%s %+.0f", v.role, v.points*f))
+	}
+	if name := s.vendorName(); name != "" && s.vdb != 0 {
+		parts = append(parts, fmt.Sprintf("vendor=%s %+.0f", name, s.vdb*f))
+	}
+	if s.model != "" {
+		parts = append(parts, fmt.Sprintf("model=%s %+.0f", s.model, s.rule.mdb*f))
+	}
+	return strings.Join(parts, ", ")
 }

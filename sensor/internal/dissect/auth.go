@@ -15,8 +15,8 @@ type credentials struct {
 // authSchemes are the names that may go into a record. Any other first word of the header could be the secret itself.
 var authSchemes = [...]string{"basic", "digest", "bearer", "ntlm", "negotiate", "hoba", "mutual", "scram-sha-1", "scram-sha-256", "aws4-hmac-sha256"}
 
-// readAuthorization reads the value of an Authorization header (RFC 7617, RFC 7616).
-func readAuthorization(value []byte) (c credentials) {
+// readAuthorization reads the value of an Authorization header (RFC 7617, RFC 7616) of a request with this method.
+func readAuthorization(method string, value []byte) (c credentials) {
 	scheme, rest := word(value)
 	c.scheme = "other"
 	for _, s := range authSchemes {
@@ -28,7 +28,7 @@ func readAuthorization(value []byte) (c credentials) {
 	case "basic":
 		c.readBasic(rest)
 	case "digest":
-		c.userHint = userHint(authParam(rest, "username"))
+		c.readDigest(method, rest)
 	}
 	return c
 }

@@ -29,42 +29,6 @@ func looksRADIUS(b []byte, ports Ports) bool {
 	return size >= headLen && at == size
 }
 
-// looksSNMP checks the frame of a message: a sequence of its own length, the version, then a community and a request
-// (versions 1 and 2c) or the header of version 3 (RFC 3416, RFC 3412).
-func looksSNMP(b []byte, _ Ports) bool {
-	if len(b) < 12 || b[0] != 0x30 {
-		return false
-	}
-	body, ok := berExact(b)
-	if !ok || len(body) < 8 || body[0] != 2 || body[1] != 1 {
-		return false
-	}
-	switch body[2] {
-	case 0, 1:
-		n := 5 + int(body[4])
-		return body[3] == 4 && body[4] < 0x80 && n < len(body) && body[n] >= 0xa0 && body[n] <= 0xa8
-	case 3:
-		return body[3] == 0x30
-	}
-	return false
-}
-
-// berExact is berBody for a length that is the rest of b.
-func berExact(b []byte) (body []byte, ok bool) {
-	body, ok = berBody(b)
-	if !ok {
-		return nil, false
-	}
-	n := int(b[1])
-	if n&0x80 != 0 {
-		n = 0
-		for _, c := range b[2 : len(b)-len(body)] {
-			n = n<<8 | int(c)
-		}
-	}
-	return body, n == len(body)
-}
-
 // looksKerberos tells the application tags of requests, answers and errors, and the version number within (RFC 4120
 // section 5.4.1).
 func looksKerberos(b []byte, _ Ports) bool {

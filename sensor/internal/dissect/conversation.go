@@ -14,6 +14,10 @@ type datagramDissector interface {
 	datagram(dir int, data []byte, sink Sink) (more bool)
 }
 
+// headLimit is how much of a stream is ever seen. A dissector that is in the middle of something longer has no more
+// interest, so that the bytes need not be kept until then.
+const headLimit = 16 << 10
+
 // atEnd is wanted by a dissector that has something to give when a direction ends and not before: it is more than any
 // head will hold.
 const atEnd = 1 << 30
@@ -24,12 +28,13 @@ const maxUnknownDatagrams = 4
 // Conversation tells which protocol a session speaks and hands its bytes to the dissector of that protocol. The zero
 // value serves; Reset makes it serve the next session.
 type Conversation struct {
-	ports    Ports
-	stream   streamDissector
-	datagrms datagramDissector
-	flip     int  // 1 if the bytes show that the responder acts as the client
-	named    bool // the protocol is known
-	unknown  uint8
+	ports     Ports
+	stream    streamDissector
+	datagrams datagramDissector
+	flip      int  // 1 if the bytes show that the responder acts as the client
+	named     bool // the protocol is known
+	unknown   uint8
+	short     quicShort
 }
 
 // Reset prepares c for a new session.
@@ -99,14 +104,14 @@ func (c *Conversation) adoptStream(id *streamIdentifier, flip int, sink Sink) {
 // is kept.
 func (c *Conversation) Datagram(dir int, data []byte, sink Sink) (more bool) {
 	dir &= 1
-	if !c.named && !c.identifyDatagram(data, sink) {
+	if !c.named && !c.identifyDatagram(dir, data, sink) {
 		c.unknown++
 		return c.unknown < maxUnknownDatagrams
 	}
-	return c.datagrms != nil && c.datagrms.datagram(dir, data, sink)
+	return c.datagrams != nil && c.datagrams.datagram(dir, data, sink)
 }
 
-func (c *Conversation) identifyDatagram(data []byte, sink Sink) bool {
+func (c *Conversation) identifyDatagram(dir int, data []byte, sink Sink) bool {
 	for i := range datagramIdentifiers {
 		id := &datagramIdentifiers[i]
 		if !id.looks(data, c.ports) {
@@ -115,9 +120,12 @@ func (c *Conversation) identifyDatagram(data []byte, sink Sink) bool {
 		c.named = true
 		sink(&AppID{Name: id.name})
 		if id.open != nil {
-			c.datagrms = id.open(c.ports)
+			c.datagrams = id.open(c.ports)
 		}
 		return true
 	}
-	return false
+	if c.named = c.short.repeats(dir, data, c.ports); c.named {
+		sink(&AppID{Name: "quic"})
+	}
+	return c.named
 }

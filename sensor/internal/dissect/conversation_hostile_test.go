@@ -35,6 +35,7 @@ var openings = map[string]struct {
 	"redis":      {Ports{1, 9000}, client("*1\r\n$4\r\nPING\r\n")},
 	"ldap":       {Ports{1, 9000}, client("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00")},
 	"vnc":        {Ports{1, 9000}, server("RFB 003.008\n")},
+	"nntp":       {Ports{1, 119}, server("200 news ready\r\n")},
 	"mysql":      {Ports{1, 9000}, server("\x4a\x00\x00\x00\x0a5.7.1\x00abcdefgh")},
 	"mongodb":    {Ports{1, 9000}, client("\x3a\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07\x00\x00")},
 	"dhip":       {Ports{1, 9000}, client("\x20\x00\x00\x00DHIP")},
@@ -111,6 +112,17 @@ func TestDatagramNames(t *testing.T) {
 	}
 }
 
+func TestSIPKeepAlive(t *testing.T) {
+	for _, s := range []string{"\r\n\r\n", "\r\n", "hello"} {
+		if got := appOf(datagrams(Ports{5060, 5060}, []byte(s))); got != "sip" {
+			t.Errorf("%q: named %q", s, got)
+		}
+		if got := appOf(datagrams(Ports{5061, 9000}, []byte(s))); got != "" {
+			t.Errorf("%q away from its port: named %q", s, got)
+		}
+	}
+}
+
 // TestTunnels checks that TLS behind a proxy or an upgrade is handed on from its first byte.
 func TestTunnels(t *testing.T) {
 	hello := string(tlsHelloOf(t, &tls.Config{ServerName: "h"}))
@@ -122,10 +134,22 @@ func TestTunnels(t *testing.T) {
 		"pop3":       {server("+OK POP3\r\n"), client("STLS\r\n"), server("+OK\r\n"), client(hello)},
 		"imap":       {server("* OK x\r\n"), client("a STARTTLS\r\n"), server("a OK\r\n"), client(hello)},
 		"postgresql": {client("\x00\x00\x00\x08\x04\xd2\x16\x2f"), server("S"), client(hello)},
+		"adb":        {client(adbMessageOf("CNXN", "host::\x00")), server(adbMessageOf("STLS", "")), client(adbMessageOf("STLS", "")), client(hello)},
+		"adb, greeted by the device": {client(adbMessageOf("CNXN", "host::\x00")), server(adbMessageOf("CNXN", "device::\x00")),
+			client(adbMessageOf("SYNC", "")), client(adbMessageOf("STLS", "") + hello)},
+		"ldap": {client(ldapStartTLSRequest), server(ldapStartTLSAnswer), client(hello)},
+		"ldap, after a search": {client("\x30\x84\x00\x00\x00\x0c\x02\x01\x01\x63\x07\x04\x00\x0a\x01\x00\x0a\x01"), server("\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"),
+			client(strings.Replace(ldapStartTLSRequest, "\x01\x01w", "\x01\x02w", 1)), server(strings.Replace(ldapStartTLSAnswer, "\x01\x01x", "\x01\x02x", 1)), client(hello)},
+		"mysql":                      {server(mysqlGreeting), client("\x20\x00\x00\x01\x05\xae\x3f\x20" + strings.Repeat("\x00", 28)), client(hello)},
+		"xmpp":                       {client("<stream:stream to='a'>"), server("<stream:features><starttls xmlns='urn'><required/></starttls></stream:features>"), client("<starttls xmlns='urn'/>"), server("<proceed xmlns='urn'/>"), client(hello)},
+		"xmpp, with closing tags":    {client("<stream:stream to='a'>"), client("<starttls xmlns='urn'></starttls>"), server("<proceed xmlns='urn'></proceed>"), client(hello)},
+		"irc":                        {client("CAP LS 302\r\n"), server(":s CAP * LS :tls\r\n"), client("STARTTLS\r\n"), server(":s 670 * :go\r\n"), client(hello)},
+		"irc, greeted by the server": {server("NOTICE AUTH :hello\r\n"), client("STARTTLS\r\n"), server(":s 670 * :go\r\n"), client(hello)},
 		"rdp": {client("\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00"),
 			server("\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x00\x08\x00\x01\x00\x00\x00"), client(hello)},
 	} {
 		facts := sameHoweverCut(t, Ports{1, 9000}, turns)
+		name, _, _ = strings.Cut(name, ",")
 		if n := len(factsOf[TLSClientHello](facts)); n != 1 || appOf(facts) != name {
 			t.Errorf("%s: %d hellos, named %q", name, n, appOf(facts))
 		}
@@ -161,6 +185,10 @@ func FuzzConversation(f *testing.F) {
 		{server("$\x00\x00\x04RTSP" + request("RTSP/1.0 200 OK", "CSeq: 5"))},
 		{server("login: "), client("root\r\n"), server("Password: "), client("root\r\n"), server("# ")},
 		{server("220 x\r\n"), client("AUTH TLS\r\n"), server("234 go\r\n"), client(helloHead)},
+		{client(ldapStartTLSRequest), server(ldapStartTLSAnswer), client(helloHead)},
+		{server(mysqlGreeting), client("\x20\x00\x00\x01\x05\xae\x3f\x20" + strings.Repeat("\x00", 28) + helloHead)},
+		{client(mqttLogin("cam", "x")), server("\x20\x02\x00\x05")},
+		{client("*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n"), server("+OK\r\n")},
 	} {
 		var b []byte
 		for _, t := range turns {
@@ -210,17 +238,6 @@ func FuzzDatagram(f *testing.F) {
 				t.Fatalf("%d facts of one datagram", facts)
 			}
 			b = b[2+n:]
-		}
-	})
-}
-
-func FuzzSolicited(f *testing.F) {
-	f.Add([]byte("\x00\x01\x08\x00\x06\x04\x00\x01abcdefghijklmnopqrst"))
-	f.Add(append([]byte{136, 0, 0, 0, 0x60, 0, 0, 0}, "0123456789abcdef\x02\x01abcdef"...))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ParseARP(b, [6]byte{}, [6]byte{})
-		if m, ok := ParseND(b, addrZero, addrZero, [6]byte{}); ok && len(m.Prefixes) > maxPrefixes {
-			t.Fatalf("%d prefixes", len(m.Prefixes))
 		}
 	})
 }

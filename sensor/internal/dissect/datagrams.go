@@ -16,7 +16,7 @@ var datagramIdentifiers = []datagramIdentifier{
 	{"wsd", looksWSDiscovery, nil},
 	{"sadp", looksSADP, nil},
 	{"sip", looksSIPDatagram, nil},
-	{"snmp", looksSNMP, nil},
+	{"snmp", looksSNMP, func(Ports) datagramDissector { return new(snmpDatagrams) }},
 	{"dhcpv6", looksDHCPv6, func(Ports) datagramDissector { return dhcpv6Datagrams{} }},
 	{"nbns", looksNBNS, nil},
 	{"ike", looksIKE, nil},

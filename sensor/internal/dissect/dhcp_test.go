@@ -9,8 +9,6 @@ import (
 	"testing"
 )
 
-var addrZero netip.Addr
-
 // dhcpPacket builds a request with options: code, value, code, value …
 func dhcpPacket(options ...any) []byte {
 	b := make([]byte, dhcpFixed, 512)

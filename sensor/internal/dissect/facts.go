@@ -91,8 +91,10 @@ type SSHAuth struct {
 	Failures int
 }
 
-// HTTPExchange is one request with its response (RFC 9112). Response fields are zero until it was seen. AuthScheme is
-// the scheme the client offered, lower case; AuthUserHint is at most the last two characters of the user name.
+// HTTPExchange is one request with its response (RFC 9112). It is given when the request was read, with zero response
+// fields (Status is 0), and again under the same Index with the response. AuthScheme is the scheme the client offered, lower
+// case, "form" for a login form and "wsse" for a WS-Security token; AuthUserHint is at most the last two characters of
+// the user name.
 type HTTPExchange struct {
 	Method, URI, Host, UserAgent      string // query values that look like secrets are masked
 	Version                           string // "1.0", "1.1"
@@ -101,13 +103,13 @@ type HTTPExchange struct {
 	AuthScheme                        string
 	AuthUserHint                      string
 	AuthResult                        Outcome // 401 or 403 with credentials: failure; 2xx/3xx with credentials: success
-	DefaultCredentials                bool    // clear-text credentials are a well-known default pair
+	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a digest
 	CleartextCredentials              bool    // Basic, or a login form in clear
 	SOAPAction                        string
 	Index                             int // 0 is the first exchange of the session
 }
 
-// RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826).
+// RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826), given twice as an HTTPExchange is.
 type RTSPExchange struct {
 	Method, URI, UserAgent string
 	Status                 int
@@ -187,10 +189,10 @@ type NTPMessage struct {
 	Version, Mode, Stratum uint8
 }
 
-// Login is a login over a clear-text protocol: Telnet, FTP, and others to come. UserHint is at most the last two characters
-// of the user name.
+// Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
+// only what was answered is told, and only once a session.
 type Login struct {
-	Protocol             string // ftp telnet
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool

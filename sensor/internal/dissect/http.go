@@ -40,7 +40,7 @@ type httpStream struct {
 	requests  []httpRequest  // that wait for their response, oldest first
 	responses []httpResponse // that were seen before their request
 	count     int            // exchanges begun
-	titled    bool           // a title was read
+	titled    bool           // a title was found
 	tunnel    *handover      // after CONNECT
 }
 
@@ -81,7 +81,11 @@ func (h *httpStream) step(dir int, s *httpSide, head []byte, final bool, sink Si
 	switch s.state {
 	case httpHead:
 		m, ok := readMessage(head, s.pos, final)
-		if !ok {
+		switch {
+		case m.line != nil && !httpStartLine(dir, m.line):
+			s.state = httpDone
+			return 0
+		case !ok:
 			return len(head) + 1
 		}
 		s.body = m.end
@@ -94,18 +98,30 @@ func (h *httpStream) step(dir int, s *httpSide, head []byte, final bool, sink Si
 		s.pos, s.state = s.body, s.after
 		h.complete(dir, s, head[s.body:max(s.body, min(len(head), end))], sink)
 	case httpBody:
-		if s.pos = s.body + s.framing.length; len(head) < s.pos {
-			return s.pos
-		}
-		s.state = httpHead
+		return s.passed(s.body+s.framing.length, len(head))
 	case httpChunks:
 		pos, done := skipChunks(head, s.pos)
-		if s.pos = pos; !done {
-			return max(pos, len(head)+1)
+		if want := s.passed(pos, len(head)); want != 0 || s.state == httpDone || done {
+			return want
 		}
-		s.state = httpHead
+		s.state = httpChunks
+		return len(head) + 1
 	case httpHold:
 		return len(head) + 1
+	}
+	return 0
+}
+
+// passed goes on with the next message at pos, when there are that many bytes; if there never will be, the side is done.
+func (s *httpSide) passed(pos, have int) (want int) {
+	s.pos = pos
+	switch {
+	case pos > headLimit:
+		s.state = httpDone
+	case have < pos:
+		return pos
+	default:
+		s.state = httpHead
 	}
 	return 0
 }
@@ -113,10 +129,6 @@ func (h *httpStream) step(dir int, s *httpSide, head []byte, final bool, sink Si
 // begin reads the start line and the header fields, and says how the body is read.
 func (h *httpStream) begin(dir int, s *httpSide, m message) {
 	var peek int
-	if !httpStartLine(dir, m.line) {
-		s.state = httpDone
-		return
-	}
 	if dir == FromClient {
 		r := readHTTPRequest(m)
 		h.request, s.framing, peek = &r, r.framing, r.peek
@@ -131,15 +143,16 @@ func (h *httpStream) begin(dir int, s *httpSide, m message) {
 		}
 	}
 	s.after = s.framing.state(dir)
-	s.peekEnd, s.state = s.body+peek, httpPeek
+	s.peekEnd, s.state = min(s.body+peek, max(s.body, headLimit)), httpPeek
 }
 
-// httpStartLine reports whether a line can start a message. What follows an upgrade or a broken body cannot.
+// httpStartLine reports whether a line can start a message. What follows an upgrade or a broken body cannot, and the
+// preface of HTTP/2 only looks like one.
 func httpStartLine(dir int, line []byte) bool {
 	if dir == FromServer {
 		return bytes.HasPrefix(line, []byte("HTTP/"))
 	}
-	return methodLen(line) < len(line) && methodLen(line) > 0
+	return methodLen(line) < len(line) && methodLen(line) > 0 && !bytes.HasPrefix(line, []byte("PRI * HTTP/2"))
 }
 
 // complete pairs the message that was read.
@@ -158,7 +171,7 @@ func (h *httpStream) complete(dir int, s *httpSide, body []byte, sink Sink) {
 	}
 	if r.peek > 0 && !h.titled {
 		r.title = htmlTitle(body)
-		h.titled = true
+		h.titled = r.title != ""
 	}
 	h.addResponse(*r, s, sink)
 }

@@ -72,7 +72,7 @@ func (r *httpRequest) field(name, value []byte) {
 		}
 	case 13:
 		if foldEqual(name, "authorization") {
-			r.creds = readAuthorization(value)
+			r.creds = readAuthorization(r.Method, value)
 		}
 	default:
 		r.framing.field(name, value)

@@ -14,70 +14,73 @@ func plainAuth(user, password string) string {
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
+func cleartextLogin(protocol, hint string, r Outcome, defaults bool) Login {
+	return Login{Protocol: protocol, UserHint: hint, Result: r, DefaultCredentials: defaults, CleartextCredentials: true}
+}
+
+var loginCases = map[string]struct {
+	ports  Ports
+	turns  []turn
+	app    string
+	banner string
+	want   []Login
+}{
+	"ftp: wrong, then right": {
+		Ports{4000, 21},
+		[]turn{
+			server("220-Welcome\r\n220 Camera FTP server (vsFTPd 2.0.5)\r\n"), client("USER root\r\n"), server("331 Password\r\n"), client("PASS nope\r\n"), server("530 Login incorrect.\r\n"),
+			client("user root\r\n"), server("331 Password\r\n"), client("pass root\r\n"), server("230-Hello\r\n230 In.\r\n"), client("QUIT\r\n"),
+		}, "ftp", "Welcome Camera FTP server (vsFTPd 2.0.5)",
+		[]Login{cleartextLogin("ftp", "ot", OutcomeFailure, false), cleartextLogin("ftp", "ot", OutcomeSuccess, true)},
+	},
+	"ftp: named by the command": {
+		Ports{4000, 2100},
+		[]turn{server("220 ready\r\n"), client("USER admin\r\n"), server("331 ?\r\n"), client("PASS 12345\r\n")},
+		"ftp", "ready", []Login{cleartextLogin("ftp", "in", OutcomeUnknown, true)},
+	},
+	"ftp: anonymous": {
+		Ports{4000, 21},
+		[]turn{server("220 x\r\n"), client("USER anonymous\r\n"), server("331 ?\r\n"), client("PASS me@\r\n"), server("230 ok\r\n")},
+		"ftp", "x", []Login{{Protocol: "ftp", UserHint: "us", Result: OutcomeSuccess}},
+	},
+	"smtp: plain refused, login accepted": {
+		Ports{4000, 587},
+		[]turn{
+			server("220 mx ESMTP Postfix\r\n"), client("EHLO me\r\n"), server("250-mx\r\n250 AUTH PLAIN LOGIN\r\n"), client("AUTH PLAIN " + plainAuth("joe", "x1") + "\r\n"), server("535 no\r\n"),
+			client("AUTH LOGIN\r\n"), server("334 VXNlcm5hbWU6\r\n"), client(b64("joe") + "\r\n"), server("334 UGFzc3dvcmQ6\r\n"), client(b64("x2") + "\r\n"), server("235 ok\r\n"),
+		}, "smtp", "mx ESMTP Postfix", []Login{cleartextLogin("smtp", "oe", OutcomeFailure, false), cleartextLogin("smtp", "oe", OutcomeSuccess, false)},
+	},
+	"pop3": {
+		Ports{4000, 110},
+		[]turn{server("+OK Dovecot ready.\r\n"), client("USER joe\r\nPASS a\r\n"), server("+OK\r\n-ERR no\r\n"), client("AUTH PLAIN\r\n"), server("+ \r\n"), client(plainAuth("guest", "guest") + "\r\n"), server("+OK in\r\n")},
+		"pop3", "Dovecot ready.", []Login{cleartextLogin("pop3", "oe", OutcomeFailure, false), cleartextLogin("pop3", "st", OutcomeSuccess, true)},
+	},
+	"imap": {
+		Ports{4000, 143},
+		[]turn{server("* OK [CAPABILITY IMAP4rev1] hello\r\n"), client("a1 LOGIN \"joe\" \"p w\"\r\n"), server("a1 NO wrong\r\n"), client("a2 AUTHENTICATE PLAIN\r\n"), server("+\r\n"), client(plainAuth("joe", "y") + "\r\n"), server("* CAPABILITY\r\na2 OK in\r\n")},
+		"imap", "[CAPABILITY IMAP4rev1] hello", []Login{cleartextLogin("imap", "oe", OutcomeFailure, false), cleartextLogin("imap", "oe", OutcomeSuccess, false)},
+	},
+	"telnet: asked again, said incorrect, then a prompt": {
+		Ports{4000, 23},
+		[]turn{
+			server("\xff\xfd\x01\xff\xfb\x03"), client("\xff\xfc\x01\xff\xfa\x18\x00xterm\xff\xf0"), server("BusyBox v1.1\r\n\r\ncam login: "), client("root\r\n"), server("root\r\nPassword: "), client("abc\r\n"),
+			server("\r\nLogin incorrect\r\ncam login: "), client("r\xff\xf1oot\r\x00"), server("Password: "), client("xc3511\r\x00"), server("\r\nLast login: yesterday\r\n# "), client("ls\r\n"),
+		}, "telnet", "BusyBox v1.1", []Login{cleartextLogin("telnet", "ot", OutcomeFailure, false), cleartextLogin("telnet", "ot", OutcomeSuccess, true)},
+	},
+	"telnet: the client goes on": {
+		Ports{4000, 2323},
+		[]turn{server("Username: "), client("admin\n"), server("Password:"), client("zz\n"), server("Welcome\r\n"), client("enable\n")},
+		"telnet", "", []Login{cleartextLogin("telnet", "in", OutcomeSuccess, false)},
+	},
+	"telnet: nobody knows": {
+		Ports{4000, 23},
+		[]turn{server("login: "), client("admin\n"), server("Password:"), client("\n"), server("\r\n")},
+		"telnet", "", []Login{cleartextLogin("telnet", "in", OutcomeUnknown, true)},
+	},
+}
+
 func TestLogins(t *testing.T) {
-	login := func(protocol, hint string, r Outcome, defaults bool) Login {
-		return Login{Protocol: protocol, UserHint: hint, Result: r, DefaultCredentials: defaults, CleartextCredentials: true}
-	}
-	for name, tc := range map[string]struct {
-		ports  Ports
-		turns  []turn
-		app    string
-		banner string
-		want   []Login
-	}{
-		"ftp: wrong, then right": {
-			Ports{4000, 21},
-			[]turn{
-				server("220-Welcome\r\n220 Camera FTP server (vsFTPd 2.0.5)\r\n"), client("USER root\r\n"), server("331 Password\r\n"), client("PASS nope\r\n"), server("530 Login incorrect.\r\n"),
-				client("user root\r\n"), server("331 Password\r\n"), client("pass root\r\n"), server("230-Hello\r\n230 In.\r\n"), client("QUIT\r\n"),
-			}, "ftp", "Welcome Camera FTP server (vsFTPd 2.0.5)",
-			[]Login{login("ftp", "ot", OutcomeFailure, false), login("ftp", "ot", OutcomeSuccess, true)},
-		},
-		"ftp: named by the command": {
-			Ports{4000, 2100},
-			[]turn{server("220 ready\r\n"), client("USER admin\r\n"), server("331 ?\r\n"), client("PASS 12345\r\n")},
-			"ftp", "ready", []Login{login("ftp", "in", OutcomeUnknown, true)},
-		},
-		"ftp: anonymous": {
-			Ports{4000, 21},
-			[]turn{server("220 x\r\n"), client("USER anonymous\r\n"), server("331 ?\r\n"), client("PASS me@\r\n"), server("230 ok\r\n")},
-			"ftp", "x", []Login{{Protocol: "ftp", UserHint: "us", Result: OutcomeSuccess}},
-		},
-		"smtp: plain refused, login accepted": {
-			Ports{4000, 587},
-			[]turn{
-				server("220 mx ESMTP Postfix\r\n"), client("EHLO me\r\n"), server("250-mx\r\n250 AUTH PLAIN LOGIN\r\n"), client("AUTH PLAIN " + plainAuth("joe", "x1") + "\r\n"), server("535 no\r\n"),
-				client("AUTH LOGIN\r\n"), server("334 VXNlcm5hbWU6\r\n"), client(b64("joe") + "\r\n"), server("334 UGFzc3dvcmQ6\r\n"), client(b64("x2") + "\r\n"), server("235 ok\r\n"),
-			}, "smtp", "mx ESMTP Postfix", []Login{login("smtp", "oe", OutcomeFailure, false), login("smtp", "oe", OutcomeSuccess, false)},
-		},
-		"pop3": {
-			Ports{4000, 110},
-			[]turn{server("+OK Dovecot ready.\r\n"), client("USER joe\r\nPASS a\r\n"), server("+OK\r\n-ERR no\r\n"), client("AUTH PLAIN\r\n"), server("+ \r\n"), client(plainAuth("guest", "guest") + "\r\n"), server("+OK in\r\n")},
-			"pop3", "Dovecot ready.", []Login{login("pop3", "oe", OutcomeFailure, false), login("pop3", "st", OutcomeSuccess, true)},
-		},
-		"imap": {
-			Ports{4000, 143},
-			[]turn{server("* OK [CAPABILITY IMAP4rev1] hello\r\n"), client("a1 LOGIN \"joe\" \"p w\"\r\n"), server("a1 NO wrong\r\n"), client("a2 AUTHENTICATE PLAIN\r\n"), server("+\r\n"), client(plainAuth("joe", "y") + "\r\n"), server("* CAPABILITY\r\na2 OK in\r\n")},
-			"imap", "[CAPABILITY IMAP4rev1] hello", []Login{login("imap", "oe", OutcomeFailure, false), login("imap", "oe", OutcomeSuccess, false)},
-		},
-		"telnet: asked again, said incorrect, then a prompt": {
-			Ports{4000, 23},
-			[]turn{
-				server("\xff\xfd\x01\xff\xfb\x03"), client("\xff\xfc\x01\xff\xfa\x18\x00xterm\xff\xf0"), server("BusyBox v1.1\r\n\r\ncam login: "), client("root\r\n"), server("root\r\nPassword: "), client("abc\r\n"),
-				server("\r\nLogin incorrect\r\ncam login: "), client("r\xff\xf1oot\r\x00"), server("Password: "), client("xc3511\r\x00"), server("\r\nLast login: yesterday\r\n# "), client("ls\r\n"),
-			}, "telnet", "BusyBox v1.1", []Login{login("telnet", "ot", OutcomeFailure, false), login("telnet", "ot", OutcomeSuccess, true)},
-		},
-		"telnet: the client goes on": {
-			Ports{4000, 2323},
-			[]turn{server("Username: "), client("admin\n"), server("Password:"), client("zz\n"), server("Welcome\r\n"), client("enable\n")},
-			"telnet", "", []Login{login("telnet", "in", OutcomeSuccess, false)},
-		},
-		"telnet: nobody knows": {
-			Ports{4000, 23},
-			[]turn{server("login: "), client("admin\n"), server("Password:"), client("\n"), server("\r\n")},
-			"telnet", "", []Login{login("telnet", "in", OutcomeUnknown, true)},
-		},
-	} {
+	for name, tc := range loginCases {
 		t.Run(name, func(t *testing.T) {
 			facts := sameHoweverCut(t, tc.ports, tc.turns)
 			got := factsOf[Login](facts)
@@ -126,6 +129,9 @@ func TestNoSecretInFacts(t *testing.T) {
 		"socks":          {client("\x05\x01\x02"), server("\x05\x02"), client("\x01\x01a\x09" + secret), server("\x01\x00")},
 		"irc":            {client("PASS " + secret + "\r\nNICK a\r\n")},
 		"redis":          {client("*2\r\n$4\r\nAUTH\r\n$9\r\n" + secret + "\r\n")},
+		"redis, user":    {client("*3\r\n$4\r\nAUTH\r\n$1\r\na\r\n$9\r\n" + secret + "\r\n"), server("+OK\r\n")},
+		"mqtt accepted":  {client(mqttLogin("a", secret)), server("\x20\x02\x00\x00")},
+		"ldap":           {client("\x30\x15\x02\x01\x01\x60\x10\x02\x01\x03\x04\x00\x80\x09" + secret)},
 		"stratum":        {client(`{"method":"mining.authorize","params":["w","` + secret + `"]}` + "\n")},
 	} {
 		text := dump(play(t, Ports{4000, 8080}, turns, 0)) + dump(play(t, Ports{4000, 8080}, turns, 1))

@@ -43,47 +43,44 @@ type serviceName struct{ instance, service string }
 // instance reads the name of a service instance: one label of any text, then the service, as in "Front
 // door._axis-video._tcp.local". ok is false for names of another shape.
 func (p *dnsParser) instance() (n serviceName, ok bool) {
-	first := *p
-	if n.instance, ok = first.label(); !ok {
+	first, ok := p.label()
+	if !ok || first[0] == '_' {
 		return n, false
 	}
 	full, ok := p.name()
 	if !ok {
 		return n, false
 	}
-	i := strings.Index(full, "._")
-	if i < 0 {
+	// The instance may hold dots and underscores itself, so the service begins after its escaped form.
+	rest := full[len(appendLabel(nil, first)):]
+	if !strings.HasPrefix(rest, "._") {
 		return n, false
 	}
-	n.service = full[i+1:]
-	if j := strings.Index(n.service, "._udp"); j > 0 {
-		n.service = n.service[:j+5]
-	} else if j := strings.Index(n.service, "._tcp"); j > 0 {
-		n.service = n.service[:j+5]
-	} else {
+	end := max(strings.Index(rest, "._tcp"), strings.Index(rest, "._udp"))
+	if end < 1 {
 		return n, false
 	}
-	return n, !strings.HasPrefix(n.instance, "_")
+	return serviceName{instance: cleanText(first, 63), service: rest[1 : end+len("._tcp")]}, true
 }
 
 // label reads the first label of a name in its own case, following at most one pointer chain of falling offsets.
-func (p *dnsParser) label() (string, bool) {
+func (p *dnsParser) label() ([]byte, bool) {
 	at, low := p.pos, p.pos
 	for at+1 < len(p.data) && p.data[at] >= 0xc0 {
 		to := int(binary.BigEndian.Uint16(p.data[at:]) & 0x3fff)
 		if to >= low {
-			return "", false
+			return nil, false
 		}
 		at, low = to, to
 	}
 	if at >= len(p.data) {
-		return "", false
+		return nil, false
 	}
 	n := int(p.data[at])
 	if n == 0 || n > 63 || at+1+n > len(p.data) {
-		return "", false
+		return nil, false
 	}
-	return cleanText(p.data[at+1:at+1+n], 63), true
+	return p.data[at+1 : at+1+n], true
 }
 
 // service finds or adds the announcement of an instance; nil if there are too many.

@@ -20,7 +20,7 @@ const maxPrefixes = 16
 
 // ndOptionsAt is where the options of each message begin.
 var ndOptionsAt = [...]int{
-	ndRouterSolicitation - ndRouterSolicitation: 8, ndRouterAdvertisement - ndRouterSolicitation: 16,
+	0: 8, ndRouterAdvertisement - ndRouterSolicitation: 16,
 	ndNeighborSolicitation - ndRouterSolicitation: 24, ndNeighborAdvertisement - ndRouterSolicitation: 24,
 	ndRedirect - ndRouterSolicitation: 40,
 }

@@ -5,6 +5,7 @@ package dissect
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // Google QUIC before the IETF's: a public header (Q043 and earlier) or an early long header (Q046), and a client hello of
@@ -72,7 +73,7 @@ func gquicServerName(data []byte) string {
 			return ""
 		}
 		if string(tag[:4]) == "SNI\x00" && to-from <= tlsMaxName {
-			return string(values[from:to])
+			return strings.ToLower(string(values[from:to]))
 		}
 		from = to
 	}

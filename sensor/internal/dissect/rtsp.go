@@ -35,7 +35,7 @@ func looksRTSPResponse(head []byte, _ bool, _ Ports) verdict {
 func (r *rtspStream) feed(dir int, head []byte, final bool, sink Sink) int {
 	for {
 		pos := r.pos[dir]
-		if r.answered >= maxExchanges || dir == FromClient && r.count >= maxExchanges {
+		if r.answered >= maxExchanges || dir == FromClient && r.count >= maxExchanges || pos > headLimit {
 			return 0
 		}
 		if pos >= len(head) {
@@ -87,7 +87,7 @@ func (r *rtspStream) request(dir int, m message, sink Sink) (body int) {
 		case foldEqual(name, "user-agent"):
 			q.UserAgent = cleanText(value, 256)
 		case foldEqual(name, "authorization"):
-			q.creds = readAuthorization(value)
+			q.creds = readAuthorization(q.Method, value)
 		case foldEqual(name, "content-length"):
 			body, _ = number(value)
 		}

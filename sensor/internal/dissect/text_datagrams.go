@@ -20,7 +20,12 @@ func looksWSDiscovery(b []byte, _ Ports) bool {
 		(bytes.Contains(b, []byte("schemas.xmlsoap.org/ws/2005/04/discovery")) || bytes.Contains(b, []byte("docs.oasis-open.org/ws-dd/ns/discovery")))
 }
 
+// looksSIPDatagram also takes what phones send on the port of SIP to keep a mapping alive: line ends (RFC 5626 section 3.5.1),
+// and the word "hello" of some.
 func looksSIPDatagram(b []byte, ports Ports) bool {
+	if ports.has(5060) && (string(b) == "\r\n\r\n" || string(b) == "\r\n" || string(b) == "hello") {
+		return true
+	}
 	return len(b) > 0 && (looksSIPRequest(b, true, ports) == yes || looksSIPResponse(b, true, ports) == yes)
 }
 

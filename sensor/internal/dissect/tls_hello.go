@@ -2,6 +2,8 @@
 
 package dissect
 
+import "strings"
+
 // Handshake message types, RFC 8446 appendix B.3 and RFC 5246 section 7.4.
 const (
 	tlsHelloRequest  = 0
@@ -104,13 +106,14 @@ func (h *TLSClientHello) extension(typ int, r tlsReader) {
 	}
 }
 
-// tlsServerName gives the first host_name of a server_name list (RFC 6066 section 3).
+// tlsServerName gives the first host_name of a server_name list (RFC 6066 section 3), in lower case: names are compared with those
+// seen in DNS, and a client may write them as it likes.
 func tlsServerName(r tlsReader) string {
 	list := tlsReader{b: r.vec16()}
 	for len(list.b) > 0 {
 		typ, name := list.u8(), list.vec16()
 		if typ == 0 && len(name) > 0 && len(name) <= tlsMaxName {
-			return string(name)
+			return strings.ToLower(string(name))
 		}
 	}
 	return ""

@@ -331,6 +331,7 @@ func TestTLSDamagedHello(t *testing.T) {
 		{name: "second extension is cut", body: fixed + "\x00\x08\x00\x17\x00\x00\x00\x23\x00\x09", extensions: []uint16{0x17}},
 		{name: "name is cut", body: fixed + "\x00\x09\x00\x00\x00\x05\x00\x20\x00\x00\x05", extensions: []uint16{0}},
 		{name: "name of another type", body: fixed + "\x00\x0a\x00\x00\x00\x06\x00\x04\x01\x00\x01x", extensions: []uint16{0}},
+		{name: "capital letters", body: fixed + "\x00\x0c\x00\x00\x00\x08\x00\x06\x00\x00\x03CaM", extensions: []uint16{0}, sni: "cam"},
 		{name: "two names", body: fixed + "\x00\x0e\x00\x00\x00\x0a\x00\x08\x00\x00\x01a\x00\x00\x01b", extensions: []uint16{0}, sni: "a"},
 		{name: "no ciphers", body: fixed[:36], none: true},
 		{name: "nothing", body: "", none: true},

@@ -143,3 +143,13 @@ var makers = []struct {
 	{"cypresssemi", "Infineon", VendorChip}, {"infineon", "Infineon", VendorChip}, {"hisilicon", "HiSilicon", VendorChip}, {"wiznet", "WIZnet", VendorChip},
 	{"quectel", "Quectel", VendorChip}, {"renesas", "Renesas", VendorChip},
 }
+
+// Brands lists the short names of the brands, in the order of the table.
+func Brands() (out []string) {
+	for _, m := range makers {
+		if m.kind == VendorBrand {
+			out = append(out, m.name)
+		}
+	}
+	return out
+}

@@ -3,8 +3,9 @@
 package enrich
 
 import (
-	"container/list"
 	"net/netip"
+
+	"stillwatch/sensor/internal/recent"
 )
 
 // DefaultNames is how many (client, address) pairs are remembered by default.
@@ -16,10 +17,10 @@ const (
 	maxKeepNs = 86400 * 1e9
 )
 
-type nameKey struct{ client, addr netip.Addr }
+// nameKey is a client and an address, both as 16 bytes. The zero client stands for anybody.
+type nameKey struct{ client, addr [16]byte }
 
 type nameEntry struct {
-	key   nameKey
 	name  string
 	until int64
 }
@@ -27,10 +28,7 @@ type nameEntry struct {
 // Names remembers under which name a client looked an address up. It is bounded: when it is full, the pair learned
 // longest ago is forgotten and counted. Not safe for concurrent use.
 type Names struct {
-	limit   int
-	entries map[nameKey]*list.Element
-	order   *list.List // of *nameEntry, oldest first
-	evicted uint64
+	pairs *recent.Table[nameKey, nameEntry]
 }
 
 // NewNames gives an empty cache of at most limit pairs; limit <= 0 means DefaultNames.
@@ -38,7 +36,7 @@ func NewNames(limit int) *Names {
 	if limit <= 0 {
 		limit = DefaultNames
 	}
-	return &Names{limit: limit, entries: make(map[nameKey]*list.Element), order: list.New()}
+	return &Names{recent.New[nameKey, nameEntry](limit)}
 }
 
 // Learn notes that client was told that name has address addr. ttl is in seconds, now in nanoseconds of the capture
@@ -47,54 +45,45 @@ func (n *Names) Learn(client, addr netip.Addr, name string, ttl uint32, now int6
 	if name == "" || !addr.IsValid() {
 		return
 	}
-	keep := min(max(int64(ttl)*1e9, minKeepNs), maxKeepNs)
-	n.put(nameKey{client, addr}, name, now+keep)
-	// Under the zero client stands what anybody was told last.
-	n.put(nameKey{addr: addr}, name, now+keep)
+	e := nameEntry{name, now + min(max(int64(ttl)*1e9, minKeepNs), maxKeepNs)}
+	k := nameKey{pack(client), pack(addr)}
+	*n.pairs.Put(k) = e
+	*n.pairs.Put(nameKey{addr: k.addr}) = e // what anybody was told last
 }
 
-func (n *Names) put(k nameKey, name string, until int64) {
-	if el, ok := n.entries[k]; ok {
-		e := el.Value.(*nameEntry)
-		e.name, e.until = name, until
-		n.order.MoveToBack(el)
-		return
+// pack gives 16 bytes that are different for different addresses. "::" and the IPv4-mapped form, which are not the invalid
+// address and not IPv4, go where no host can be: into the group addresses with all flags set (RFC 7371).
+func pack(a netip.Addr) [16]byte {
+	b := a.As16()
+	if a.Is4In6() || a.Is6() && b == [16]byte{} {
+		b[0], b[1] = 0xff, 0xff
 	}
-	for len(n.entries) >= n.limit {
-		n.drop(n.order.Front())
-		n.evicted++
-	}
-	n.entries[k] = n.order.PushBack(&nameEntry{k, name, until})
-}
-
-func (n *Names) drop(el *list.Element) {
-	delete(n.entries, el.Value.(*nameEntry).key)
-	n.order.Remove(el)
+	return b
 }
 
 // Lookup gives the name under which client, or failing that anybody, looked addr up.
 func (n *Names) Lookup(client, addr netip.Addr, now int64) (name string, ok bool) {
-	if name, ok = n.get(nameKey{client, addr}, now); ok {
+	k := nameKey{pack(client), pack(addr)}
+	if name, ok = n.get(k, now); ok {
 		return name, true
 	}
-	return n.get(nameKey{addr: addr}, now)
+	return n.get(nameKey{addr: k.addr}, now)
 }
 
 func (n *Names) get(k nameKey, now int64) (string, bool) {
-	el, ok := n.entries[k]
-	if !ok {
+	e := n.pairs.Peek(k)
+	if e == nil {
 		return "", false
 	}
-	e := el.Value.(*nameEntry)
 	if now > e.until {
-		n.drop(el)
+		n.pairs.Drop(k)
 		return "", false
 	}
 	return e.name, true
 }
 
 // Len is the number of pairs held, Evicted how many were forgotten because the cache was full.
-func (n *Names) Len() int { return len(n.entries) }
+func (n *Names) Len() int { return n.pairs.Len() }
 
 // Evicted counts the pairs that were forgotten because the cache was full.
-func (n *Names) Evicted() uint64 { return n.evicted }
+func (n *Names) Evicted() uint64 { return n.pairs.Evicted() }

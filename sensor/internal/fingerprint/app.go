@@ -6,7 +6,8 @@ package fingerprint
 import "stillwatch/sensor/internal/dissect"
 
 // App is what is known of the application side of one session: the facts that describe it, with their fingerprints. An App is
-// never changed once it is shared: With gives a new one.
+// never changed once it is shared: With gives a new one. Of a hello it keeps no ciphers, extensions, groups, formats and signature
+// algorithms.
 type App struct {
 	Name        string // application protocol, "" if not known
 	QUIC        bool   // the hello came inside QUIC
@@ -39,7 +40,7 @@ func (a *App) With(f dissect.Fact) *App {
 		n.Name = f.Name
 	case *dissect.TLSClientHello:
 		n.QUIC = n.QUIC || f.QUIC
-		n.Hello, n.JA3, n.JA4 = f, JA3(f), JA4(f)
+		n.Hello, n.JA3, n.JA4 = digest(f), JA3(f), JA4(f)
 	case *dissect.TLSServerHello:
 		n.ServerHello, n.JA3S = f, JA3S(f)
 	case *dissect.TLSCertificate:
@@ -84,4 +85,11 @@ func (a *App) With(f dissect.Fact) *App {
 		}
 	}
 	return &n
+}
+
+// digest gives a hello without the lists that its fingerprints stand for: it is kept for as long as its session lives.
+func digest(f *dissect.TLSClientHello) *dissect.TLSClientHello {
+	h := *f
+	h.Ciphers, h.Extensions, h.Groups, h.PointFormats, h.SigAlgs = nil, nil, nil, nil, nil
+	return &h
 }

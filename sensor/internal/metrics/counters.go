@@ -12,6 +12,7 @@ const droppedKey = "datagrams_dropped_"
 func counters() []family {
 	one := func(key, help string) family { return family{key + "_total", counter, help, nil} }
 	return []family{
+		one("frames_time_ahead", "Frames that are more than a day ahead of the one before them; the clock follows when the next one agrees."),
 		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
 		one("fragments", "IP fragments."),
 		one("fragments_held", "Fragments that came before the first of their datagram and waited for it."),
@@ -29,6 +30,7 @@ func counters() []family {
 		one("heads_cut", "Stream heads that were given up because their buffers were full."),
 		one("heads_with_gap", "Stream heads that ended at a gap."),
 		one("segments_beyond_window", "Segments out of order that lay beyond what is kept of a stream head."),
+		one("vlan_stacks_lost", "Sessions whose VLAN tags were not kept, because there were too many different stacks of tags."),
 		one("tcp_sessions_ended", "TCP sessions that ended."),
 		one("tcp_sessions_one_way", "Those of them of which one direction was never seen though it must exist."),
 		one("tcp_bytes_acked", "Bytes that TCP acknowledged."),
@@ -36,6 +38,7 @@ func counters() []family {
 		one("tcp_packets", "TCP packets."),
 		one("tcp_packets_duplicate", "Those of them that were captured twice."),
 		one("conversations_read", "Sessions whose application protocol was looked for."),
+		one("session_details_dropped", "Sessions of which only the name of the protocol was kept to their end, because too many had details."),
 		one("link_facts", "ARP and Neighbour Discovery messages that were read."),
 		one("names_evicted", "Names of addresses that were forgotten because the cache was full."),
 		one("devices_evicted", "Devices that were forgotten because the registry was full."),

@@ -36,7 +36,7 @@ func families() []family {
 		{"captures_total", counter, "Captures that were read.", nil},
 		{"captures_damaged_total", counter, "Captures that could not be read to their end.", nil},
 		{"packets_total", counter, "Frames that were read.", nil},
-		{"bytes_total", counter, "Captured bytes of those frames.", nil},
+		{"bytes_total", counter, "Bytes of those frames by their length on the wire, which may be more than was captured of them.", nil},
 		{"verdict_total", counter, "Frames by what the decoder said of them.", []string{"verdict"}},
 		{"sessions_total", counter, "Sessions.", nil},
 		{"sessions_live_max", gauge, "The greatest number of sessions that were live at once.", nil},
@@ -47,6 +47,6 @@ func families() []family {
 		{"alert_records_total", counter, "Alert records that were written, by action.", []string{"action"}},
 		{"one_way_ratio", gauge, "Share of the TCP sessions of which only one direction was seen.", nil},
 		{"gap_ratio", gauge, "Share of the acknowledged bytes that the capture lacks.", nil},
-		{"duplicate_ratio", gauge, "Share of the frames that came twice.", nil},
+		{"duplicate_ratio", gauge, "Share of the TCP packets that were captured twice.", nil},
 	}
 }

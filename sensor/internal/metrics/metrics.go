@@ -3,7 +3,6 @@
 package metrics
 
 import (
-	"fmt"
 	"runtime"
 	"time"
 
@@ -18,21 +17,6 @@ type Run struct {
 	Alerts  *Tally
 	Wall    time.Duration
 	Version string
-}
-
-// WriteFile writes the metrics of a run, and those of others, in the text format of Prometheus. The file is there whole or
-// not at all: it is written beside its place and renamed.
-func WriteFile(name string, r Run, others ...prometheus.Collector) error {
-	reg := prometheus.NewRegistry()
-	for _, c := range append([]prometheus.Collector{collector{r}}, others...) {
-		if err := reg.Register(c); err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
-	}
-	if err := prometheus.WriteToTextfile(name, reg); err != nil {
-		return fmt.Errorf("cannot write the metrics: %w", err)
-	}
-	return nil
 }
 
 // collector gives the values of a run that is over.

@@ -188,12 +188,6 @@ func TestEveryCounterOfTheRunIsAMetric(t *testing.T) {
 	}
 }
 
-func TestFileThatCannotBeWritten(t *testing.T) {
-	if err := WriteFile(filepath.Join(t.TempDir(), "no", "metrics.prom"), full()); err == nil || strings.Contains(err.Error(), "\n") {
-		t.Errorf("gave %v, want one line", err)
-	}
-}
-
 func TestTallyFollowsRevisions(t *testing.T) {
 	tally := NewTally()
 	for _, a := range []struct{ id, action, severity string }{

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"stillwatch/internal/testneed"
 )
 
 type encapRow struct {
@@ -28,10 +30,10 @@ type encapRow struct {
 }
 
 func TestCorpusEncapsulations(t *testing.T) {
-	dir := corpusDir(t)
+	dir := testneed.Corpus(t)
 	f, err := os.Open(filepath.Join(dir, "truth", "encap.jsonl"))
 	if err != nil {
-		t.Skip(err)
+		testneed.Missing(t, testneed.CorpusNeed, "no truth on encapsulations: %v", err)
 	}
 	defer f.Close()
 	rows := map[string][]encapRow{}

@@ -4,30 +4,14 @@ package packet
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"stillwatch/internal/testneed"
 )
 
-// corpusDir gives the folder of public captures, or skips.
-func corpusDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("STILLWATCH_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "captures")); err != nil {
-		if strings.Contains(os.Getenv("STILLWATCH_REQUIRE"), "corpus") {
-			t.Fatalf("corpus required: %v", err)
-		}
-		t.Skip("no corpus of captures here; set STILLWATCH_CORPUS")
-	}
-	return dir
-}
-
 func TestCorpusDecodes(t *testing.T) {
-	dir := filepath.Join(corpusDir(t), "captures")
+	dir := filepath.Join(testneed.Corpus(t), "captures")
 	var verdicts [NumVerdicts]int
 	frames := 0
 	r := NewReassembler(ReassemblerConfig{})

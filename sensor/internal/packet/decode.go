@@ -50,6 +50,33 @@ func decodeLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
 	case LinkCiscoHDLC:
 		return ciscoHDLC(p, b, wire)
 	}
+	return decodeRareLink(p, link, b, wire)
+}
+
+// decodeRareLink is Decode for captures in the air, in a switch and on macOS.
+func decodeRareLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
+	switch link {
+	case LinkIEEE80211:
+		return ieee80211(p, b, wire, false)
+	case LinkRadiotap:
+		return radiotap(p, b, wire)
+	case LinkPrism:
+		return prism(p, b, wire)
+	case LinkAVS:
+		return avs(p, b, wire)
+	case LinkPPI:
+		return ppi(p, b, wire)
+	case LinkPKTAP:
+		return pktap(p, b, wire)
+	case LinkBroadcom:
+		return broadcom(p, b, wire)
+	case LinkBroadcomPrepended:
+		return broadcomPrepended(p, b, wire)
+	case LinkDSA:
+		return dsa(p, b, wire)
+	case LinkEDSA:
+		return ethernet(p, b, wire, 0)
+	}
 	return VerdictLinkType
 }
 

@@ -41,7 +41,7 @@ func verdictCases() []decodeCase {
 func linkFaults() []decodeCase {
 	e := LinkEthernet
 	return []decodeCase{
-		{name: "unknown link", link: 127, frame: syn4, verdict: VerdictLinkType},
+		{name: "unknown link", link: unknownLink, frame: syn4, verdict: VerdictLinkType},
 		{name: "empty ethernet", link: e, verdict: VerdictShortLink},
 		{name: "short ethernet", link: e, frame: make([]byte, 13), verdict: VerdictShortLink},
 		{name: "empty raw", link: LinkRaw, verdict: VerdictShortLink},

@@ -2,7 +2,10 @@
 
 package packet
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 func le16(v uint16) []byte { return binary.LittleEndian.AppendUint16(nil, v) }
 
@@ -30,7 +33,9 @@ func onlySource(p *Packet) bool { return isSYN(p) && p.HasMAC && p.SrcMAC == mac
 // stp is the beginning of a spanning tree frame.
 var stp = []byte{0x42, 0x42, 3, 0, 0, 0, 0}
 
-func linkCases() []decodeCase { return append(ethernetCases(), otherLinkCases()...) }
+func linkCases() []decodeCase {
+	return slices.Concat(ethernetCases(), otherLinkCases(), wifiCases(), radioCases(), switchCases())
+}
 
 func ethernetCases() []decodeCase {
 	snap := func(oui byte, et uint16) []byte { return join([]byte{0xaa, 0xaa, 3, 0, 0, oui}, u16(et)) }

@@ -21,6 +21,7 @@ const (
 	etherNSH        = 0x894f
 	etherPBB        = 0x88e7 // IEEE 802.1ah
 	etherCMD        = 0x8909 // Cisco MetaData: the security group tag of TrustSec
+	etherEDSA       = 0xdada // Marvell's switches: not assigned, but their usual value
 	etherVNTag      = 0x8926 // Cisco VN-Tag, the base of IEEE 802.1BR
 	etherVLANOld    = 0x9100 // before 802.1ad
 	etherVLANOld2   = 0x9200
@@ -73,6 +74,8 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 		return macsec(p, b, wire, depth)
 	case etherNSH:
 		return nsh(p, b, wire, depth)
+	case etherEDSA:
+		return edsa(p, b, wire, depth)
 	}
 	if et <= maxLengthField {
 		return llc(p, b, min(wire, int(et)), depth)

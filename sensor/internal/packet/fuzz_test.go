@@ -7,9 +7,13 @@ import (
 	"testing"
 )
 
+// unknownLink is a type that files may use as they like.
+const unknownLink LinkType = 147
+
 var linkTypes = []LinkType{
 	LinkEthernet, LinkNull, LinkPPP, LinkPPPHDLC, LinkPPPoE, LinkRawBSD12, LinkRawBSD14, LinkRaw, LinkCiscoHDLC, LinkLoop,
-	LinkLinuxSLL, LinkIPv4, LinkIPv6, LinkNFLOG, LinkSLL2, 127,
+	LinkLinuxSLL, LinkIPv4, LinkIPv6, LinkNFLOG, LinkSLL2, unknownLink,
+	LinkIEEE80211, LinkRadiotap, LinkPrism, LinkAVS, LinkPPI, LinkPKTAP, LinkBroadcom, LinkBroadcomPrepended, LinkDSA, LinkEDSA,
 }
 
 func FuzzDecode(f *testing.F) {

@@ -4,7 +4,10 @@
 // a frame that cannot be read has a Verdict that says why, and whatever was understood before that point.
 package packet
 
-import "net/netip"
+import (
+	"net/netip"
+	"unsafe"
+)
 
 // Addr is an IPv4 or IPv6 address in network byte order. An IPv4 address stands in the IPv4-mapped form
 // (RFC 4291, section 2.5.5.2); Packet.V6 tells a real IPv6 packet that carries such an address from IPv4.
@@ -93,58 +96,62 @@ const (
 
 // Packet is what one frame says. It is filled in place and reused; slices point into the frame (or, for a
 // reassembled datagram, into a buffer of the Reassembler) and are valid until the batch is released.
+//
+// The fields that every packet of a known session needs lie in the first two lines of the cache, because another core than the one that
+// decoded them will read them.
 type Packet struct {
-	Time  int64  // capture time, nanoseconds since the Unix epoch
-	Num   uint64 // number of the frame in the run, from 1
-	Frame []byte // the captured bytes
-	// Payload is the transport payload as far as it was captured; padding is cut off.
-	Payload []byte
-	// Body is the whole ICMPv6 message, from its type byte, of Neighbour Discovery (types 133 to 137), the body of an ARP
-	// packet, or, of a fragment, the captured piece of the fragmentable part (RFC 8200 section 4.5).
-	Body []byte
-
+	Time     int64  // capture time, nanoseconds since the Unix epoch
+	Num      uint64 // number of the frame in the run, from 1
 	Src, Dst Addr
 	// IPBytes is the IP total length from the header, PayloadLen the transport payload length from the headers: a
-	// short snap length changes neither. Outside of tunnels they are at most what the frame had on the wire. Count is the
-	// number of frames accounted for here (more than 1 only when held fragments are released).
-	IPBytes    uint32
-	PayloadLen uint32
-	Count      uint32
-
-	FragID  uint32 // of a fragment: identification
-	FragOff uint32 // of a fragment: bytes before it in the fragmentable part
-	FragLen uint32 // of a fragment: length of its piece from the headers; Body may hold less
-
-	Seq, Ack         uint32 // TCP
+	// short snap length changes neither. Outside of tunnels they are at most what the frame had on the wire.
+	IPBytes          uint32
+	PayloadLen       uint32
 	SrcPort, DstPort uint16 // TCP, UDP, SCTP; ICMP: type and code of this message in SrcPort, DstPort
-	Window           uint16 // TCP
-	MSS              uint16 // TCP option, 0 if absent
-	IPID             uint16
-	ICMPID           uint16 // ICMP echo identifier
-	EtherType        uint16
-	TCPFlags         uint8
-	TCPOptLen        uint8 // bytes of TCP options
-	WindowScale      uint8 // TCP option + 1, 0 if absent
-	TTL              uint8 // IPv4 TTL or IPv6 hop limit
-	Proto            uint8 // IP protocol number
 	Kind             Kind
-	Frag             Frag
-	FragNext         uint8 // of a fragment: protocol of the first header in the fragmentable part
-	FragMore         bool  // of a fragment: more follow
+	Proto            uint8 // IP protocol number
+	TCPFlags         uint8
 	V6               bool
-	HasIP            bool // Src, Dst, Proto, IPBytes are valid
-	HasMAC           bool // SrcMAC, DstMAC are those of the innermost Ethernet header; DstMAC is zero in a cooked capture
-	Truncated        bool // the snap length cut the frame
-	Verdict          Verdict
 
+	// Payload is the transport payload as far as it was captured; padding is cut off.
+	Payload        []byte
+	Seq, Ack       uint32 // TCP
+	Count          uint32 // frames accounted for here: more than 1 only when held fragments are released
+	IPID           uint16
 	SrcMAC, DstMAC MAC
-	VLANs          [MaxVLANs]uint16 // outermost first, over all layers
+	Frag           Frag
+	TTL            uint8 // IPv4 TTL or IPv6 hop limit
+	TCPOptLen      uint8 // bytes of TCP options
 	NumVLANs       uint8
 	NumTunnels     uint8
-	Tunnels        [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
-	// Part is the partition of the session table that the packet belongs to, set by the pipeline.
-	Part uint8
+	Part           uint8 // partition of the session table that the packet belongs to, set by the pipeline
+	Verdict        Verdict
+	HasIP          bool // Src, Dst, Proto, IPBytes are valid
+	HasMAC         bool // SrcMAC, DstMAC are those of the innermost Ethernet header; DstMAC is zero in a cooked capture
+	Truncated      bool // the snap length cut the frame
+
+	Frame []byte // the captured bytes
+	// Body is the whole ICMPv6 message, from its type byte, of Neighbour Discovery (types 133 to 137), the body of an ARP
+	// packet, or, of a fragment, the captured piece of the fragmentable part (RFC 8200 section 4.5).
+	Body        []byte
+	FragID      uint32 // of a fragment: identification
+	FragOff     uint32 // of a fragment: bytes before it in the fragmentable part
+	FragLen     uint32 // of a fragment: length of its piece from the headers; Body may hold less
+	EtherType   uint16
+	Window      uint16             // TCP
+	MSS         uint16             // TCP option, 0 if absent
+	ICMPID      uint16             // ICMP echo identifier
+	WindowScale uint8              // TCP option + 1, 0 if absent
+	FragNext    uint8              // of a fragment: protocol of the first header in the fragmentable part
+	FragMore    bool               // of a fragment: more follow
+	VLANs       [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
+	Tunnels     [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
+	_           [12]byte           // to whole lines of the cache
 }
+
+const cacheLine = 64
+
+var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine] // does not compile otherwise
 
 // AddrFrom4 gives the IPv4-mapped form of four bytes in network order.
 func AddrFrom4(b []byte) (a Addr) {

@@ -24,6 +24,7 @@ type block struct {
 	ticks   []tick
 	frames  frameCounts
 	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
+	flush   int   // 1 + the partition whose sessions end with the run; 0: none
 	last    bool  // the run ends here
 
 	shards []shardPart
@@ -35,10 +36,15 @@ type shardPart struct {
 	index  []uint32 // of its packets
 	events []ordered
 	stats  session.Stats // sums over its tables
-	live   int
 	extra  shardCounts
-	// quality holds the sums of the shard at each tick of the block.
-	quality []qualityCounts
+	// ticks holds the sums of the shard at each tick of the block.
+	ticks []tickCounts
+}
+
+// tickCounts is what a shard counts at a tick, before it ends what is due.
+type tickCounts struct {
+	quality qualityCounts
+	live    int // sessions
 }
 
 // tick says that before packet number before of the block the clock reached second sec.
@@ -85,6 +91,7 @@ type frameCounts struct {
 	bytes     uint64
 	held      uint64 // fragments held back
 	backwards uint64 // frames older than the clock by more than a second
+	ahead     uint64 // frames so far ahead of the clock that it did not follow
 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
@@ -94,10 +101,11 @@ func (b *block) reset() {
 	b.arena.Reset()
 	b.ticks = b.ticks[:0]
 	b.frames = frameCounts{}
-	b.last = false
+	b.packets = b.packets[:0]
+	b.flush, b.last = 0, false
 	for i := range b.shards {
 		p := &b.shards[i]
 		clear(p.events)
-		p.index, p.events, p.quality = p.index[:0], p.events[:0], p.quality[:0]
+		p.index, p.events, p.ticks = p.index[:0], p.events[:0], p.ticks[:0]
 	}
 }

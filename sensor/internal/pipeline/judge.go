@@ -35,12 +35,14 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block) {
+func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
 	for b := range in {
 		b.wait.Wait()
-		j.block(b)
 		last := b.last
-		j.tally.add(b)
+		g.do("judge", func() {
+			j.block(b)
+			j.tally.add(b)
+		})
 		free <- b
 		if last {
 			return
@@ -72,6 +74,11 @@ func (j *judge) block(b *block) {
 	}
 	clear(j.merged)
 	if b.last {
+		var q qualityCounts
+		for i := range b.shards {
+			q.addStats(&b.shards[i].stats)
+		}
+		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
 }
@@ -80,9 +87,12 @@ func (j *judge) block(b *block) {
 // the capture was cut into files.
 func (j *judge) tickOf(b *block, i int) {
 	var q qualityCounts
+	live := 0
 	for s := range b.shards {
-		q.add(&b.shards[s].quality[i])
+		q.add(&b.shards[s].ticks[i].quality)
+		live += b.shards[s].ticks[i].live
 	}
+	j.tally.maxLive = max(j.tally.maxLive, live)
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
 }
@@ -208,7 +218,7 @@ func (j *judge) finish(clock int64) {
 		expect, _ := j.book.Expect(d, j.ctx.Now)
 		j.tally.device(d, expect)
 		if j.out.Device != nil && j.failed == nil {
-			r := alert.DeviceRecord(d, j.book, j.ctx.Now)
+			r := alert.DeviceRecord(d, j.book, j.ctx.Now, j.alerts.Standing(d.Key)...)
 			j.check(j.out.Device(&r))
 		}
 	}

@@ -17,37 +17,60 @@ type reader struct {
 	src    capture.Source
 	reasm  *packet.Reassembler
 	shards int
+	// maxSessions is how many one partition holds.
+	maxSessions int
+
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
 	begun  bool
-	first  int64
+	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
-// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. The last block is marked.
-func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block) error {
-	var failed error
-	for done := false; !done; {
-		b := <-free
-		b.reset()
-		err := r.fill(ctx, b)
-		done = err != nil
-		if done {
-			b.last = true
-			if !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-				failed = err
-			}
-		}
-		b.wait.Add(len(out))
-		for _, c := range out {
-			c <- b
-		}
-		judge <- b
+// flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
+const flushSessions = 1 << 12
+
+// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then the partitions end
+// their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
+func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block, g *guard) error {
+	var err error
+	for err == nil && g.err() == nil {
+		b := next(free)
+		g.do("reader", func() { err = r.fill(ctx, b) })
+		b.send(out, judge)
 	}
-	return failed
+	rounds := r.maxSessions/flushSessions + 1
+	for i := range Partitions * rounds {
+		b := next(free)
+		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
+		if i == 0 {
+			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
+		}
+		b.send(out, judge)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func next(free <-chan *block) *block {
+	b := <-free
+	b.reset()
+	return b
+}
+
+// send gives b to every shard, and to the judge, who waits for them.
+func (b *block) send(out []chan<- *block, judge chan<- *block) {
+	b.wait.Add(len(out))
+	for _, c := range out {
+		c <- b
+	}
+	judge <- b
 }
 
 func (r *reader) fill(ctx context.Context, b *block) error {
+	b.clock = r.clock
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -89,18 +112,28 @@ func (r *reader) frame(b *block, i uint32) {
 	s.index = append(s.index, i)
 }
 
+// believedJump is how far the clock follows one frame, in nanoseconds: a frame that is further ahead may have a wrong time, and the clock
+// waits for the next one to agree. aheadSlack is how far that one may lie before it.
+const (
+	believedJump = 86400e9
+	aheadSlack   = 3600e9
+)
+
 // advance moves the clock on and notes a tick where a new second begins. A clock that jumps back stands until it is caught up with.
 func (r *reader) advance(b *block, i uint32, t int64) {
-	if !r.begun {
-		r.begun, r.first = true, t
-	}
 	if t < r.clock {
+		r.ahead = 0
 		if r.clock-t > 1e9 {
 			b.frames.backwards++
 		}
 		return
 	}
-	r.clock = t
+	if r.begun && t-r.clock > believedJump && (r.ahead == 0 || t < r.ahead-aheadSlack) {
+		r.ahead = t
+		b.frames.ahead++
+		return
+	}
+	r.begun, r.ahead, r.clock = true, 0, t
 	if sec := t / 1e9; sec > r.second {
 		r.second = sec
 		b.ticks = append(b.ticks, tick{before: i, sec: sec, num: r.num})

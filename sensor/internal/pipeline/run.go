@@ -22,7 +22,6 @@ type Run struct {
 	reader *reader
 	shards []*shard
 	judge  *judge
-	done   bool
 }
 
 // New prepares a run over src. The run does not close src.
@@ -36,19 +35,22 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{src: src, judge: j, reader: &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n}}
+	limits := sessionConfig(cfg.Settings.Limits)
+	r := &Run{src: src, judge: j}
+	r.reader = &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n, maxSessions: limits.MaxSessions}
 	for i := range n {
-		r.shards = append(r.shards, newShard(i, n, sessionConfig(cfg.Settings.Limits)))
+		r.shards = append(r.shards, newShard(i, n, limits))
 	}
 	return r, nil
 }
 
 // Run reads the source to its end, or until ctx is cancelled, and reports all that was found so far. The error is of the
-// source or of an output.
+// source or of an output, or a *PanicError.
 func (r *Run) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.judge.stopped = cancel
+	g := &guard{stop: cancel}
 	free := make(chan *block, blocksInFlight)
 	for range blocksInFlight {
 		free <- newBlock(len(r.shards))
@@ -59,16 +61,18 @@ func (r *Run) Run(ctx context.Context) error {
 	for _, sh := range r.shards {
 		in := make(chan *block, blocksInFlight)
 		ins = append(ins, in)
-		work.Go(func() { sh.run(in) })
+		work.Go(func() { sh.run(in, g) })
 	}
-	work.Go(func() { r.judge.run(judged, free) })
-	err := r.reader.run(ctx, free, ins, judged)
+	work.Go(func() { r.judge.run(judged, free, g) })
+	err := r.reader.run(ctx, free, ins, judged, g)
 	for _, in := range ins {
 		close(in)
 	}
 	work.Wait()
-	r.done = true
-	if r.judge.failed != nil {
+	switch {
+	case g.err() != nil:
+		return g.err()
+	case r.judge.failed != nil:
 		return r.judge.failed
 	}
 	return err

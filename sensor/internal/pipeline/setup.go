@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 
 	"stillwatch/schemas"
@@ -21,18 +22,35 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	site := siteOf(set, inv)
 	reg := device.New(registryConfig(&cfg, site))
 	book := contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: cfg.Settings.Silent, SilentMACs: cfg.Settings.SilentMACs})
-	ds, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params})
+	rules := detect.Config{Enabled: set.Enabled, Params: set.Params}
+	ds, err := detect.New(rules)
+	if err != nil {
+		return nil, err
+	}
+	inForce, err := detect.Describe(rules)
 	if err != nil {
 		return nil, err
 	}
 	j := &judge{out: out, reg: reg, book: book, detectors: ds, tally: newTally()}
 	j.alerts = alert.New(alert.Config{
-		Sensor:   schemas.AlertSensor{ID: set.SensorID, Site: site, Version: cfg.Version, Capture: "file"},
+		Sensor: schemas.AlertSensor{
+			ID: set.SensorID, Site: site, Version: cfg.Version, Capture: "file", RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
+		},
 		Replay:   cfg.Replay,
 		Severity: severities(set),
+		NoChain:  !set.Enabled(detect.RuleChain().ID),
 	}, j.write)
 	j.ctx = detect.Context{Devices: reg, Book: book, Names: enrich.NewNames(set.Limits.Names), Emit: j.emit}
 	return j, nil
+}
+
+// configHash names what the operator has set: configuration, inventory, and what was declared silent.
+func configHash(set *config.Config, inv *contract.Inventory) string {
+	var inventory []byte
+	if inv != nil {
+		inventory = inv.Source
+	}
+	return alert.Hash(set.Source, inventory, fmt.Append(nil, set.Silent, set.SilentMACs))
 }
 
 func registryConfig(cfg *Config, site string) device.Config {

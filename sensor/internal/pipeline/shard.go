@@ -5,7 +5,6 @@ package pipeline
 import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
-	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -30,34 +29,14 @@ type shard struct {
 // shardCounts is what a shard counts beside its tables.
 type shardCounts struct {
 	LinkFacts, Conversations uint64
-}
-
-// partition hears one table.
-type partition struct {
-	sh    *shard
-	table *session.Table
-	part  uint8
-	seq   uint32
-	conv  []*dissect.Conversation // free ones
-	names map[string]*fingerprint.App
-	sink  dissect.Sink
-	// Of the call that is being made, for sink.
-	s   *session.Session
-	d   session.Dir
-	now int64
-}
-
-// state is what is known of a session beyond its packets.
-type state struct {
-	app  *fingerprint.App
-	conv *dissect.Conversation
-	side session.Dir // initiator side when conv began: what is learned later about who opened must not turn its streams around
+	DetailsDropped           uint64 // sessions of which only the name of the protocol was kept, because there were too many
 }
 
 func newShard(id, of int, cfg session.Config) *shard {
+	maxDetails := max(cfg.MaxSessions/detailShare, 1)
 	sh := &shard{id: id, of: of}
 	for i := id; i < Partitions; i += of {
-		p := &partition{sh: sh, part: uint8(i), names: map[string]*fingerprint.App{}}
+		p := &partition{sh: sh, part: uint8(i), details: details{max: maxDetails}}
 		p.sink = p.fact
 		sh.parts[i] = p
 		p.table = session.New(cfg, p)
@@ -66,9 +45,9 @@ func newShard(id, of int, cfg session.Config) *shard {
 	return sh
 }
 
-func (sh *shard) run(in <-chan *block) {
+func (sh *shard) run(in <-chan *block, g *guard) {
 	for b := range in {
-		sh.process(b)
+		g.do("shard", func() { sh.process(b) })
 		b.wait.Done()
 	}
 }
@@ -88,8 +67,9 @@ func (sh *shard) process(b *block) {
 	for _, t := range ticks {
 		sh.tick(t)
 	}
-	if b.last {
-		sh.flush(b.clock)
+	if t := b.flush - 1; t >= 0 && sh.tables[t] != nil {
+		sh.num = 1<<64 - 1
+		sh.tables[t].Flush(flushSessions, b.clock)
 	}
 	sh.report()
 }
@@ -134,152 +114,40 @@ func (sh *shard) neighbour(p *packet.Packet) {
 
 func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 	sh.counts.LinkFacts++
-	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f}, 0)
+	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f})
 }
 
 func (sh *shard) tick(t tick) {
 	sh.num, sh.ticked = 2*t.num, true
-	var q qualityCounts
+	sh.count()
 	for _, x := range sh.tables {
 		if x != nil {
 			x.Advance(t.sec)
-			q.addStats(&x.Stats)
 		}
 	}
-	sh.out.quality = append(sh.out.quality, q)
 	sh.ticked = false
 }
 
-func (sh *shard) flush(clock int64) {
-	sh.num = 1<<64 - 1
+// count gives the judge the sums at a tick.
+func (sh *shard) count() {
+	var c tickCounts
 	for _, x := range sh.tables {
 		if x != nil {
-			x.Flush(clock)
+			c.quality.addStats(&x.Stats)
+			c.live += x.Live()
 		}
 	}
+	sh.out.ticks = append(sh.out.ticks, c)
 }
 
 // report gives the judge the sums so far.
 func (sh *shard) report() {
 	var s session.Stats
-	sh.out.live = 0
 	for i, x := range sh.tables {
 		if x != nil {
 			s.Add(&x.Stats)
-			sh.out.live += x.Live()
 			sh.parts[i].seq = 0
 		}
 	}
 	sh.out.stats, sh.out.extra = s, sh.counts
-}
-
-// emit appends an event; due is the second of an expiry.
-func (p *partition) emit(e detect.Event, due int64) {
-	sh := p.sh
-	e.Num = sh.num / 2
-	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq, Event: e})
-	p.seq++
-}
-
-func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
-	due := int64(0)
-	if p.sh.ticked {
-		due = now / 1e9
-	}
-	p.emit(detect.Event{Kind: k, Time: now, Session: p.table.View(s), App: p.app(s)}, due)
-}
-
-func (p *partition) app(s *session.Session) *fingerprint.App {
-	if x, ok := p.table.User(s).(*state); ok {
-		return x.app
-	}
-	return nil
-}
-
-// Opened implements session.Handler.
-func (p *partition) Opened(s *session.Session, now int64) { p.session(detect.SessionOpened, s, now) }
-
-// Changed implements session.Handler.
-func (p *partition) Changed(s *session.Session, now int64) { p.session(detect.SessionState, s, now) }
-
-// Progress implements session.Handler.
-func (p *partition) Progress(s *session.Session, now int64) {
-	p.session(detect.SessionProgress, s, now)
-}
-
-// Ended implements session.Handler.
-func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
-	p.session(detect.SessionEnded, s, now)
-}
-
-// Stream implements session.Handler.
-func (p *partition) Stream(s *session.Session, d session.Dir, head []byte, final bool, now int64) int {
-	p.s, p.d, p.now = s, d, now
-	x := p.conversation(s)
-	return x.conv.Stream(int(d^x.side^s.InitiatorSide()), head, final, p.sink)
-}
-
-// Datagram implements session.Handler.
-func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now int64) bool {
-	p.s, p.d, p.now = s, d, now
-	x := p.conversation(s)
-	return x.conv.Datagram(int(d^x.side^s.InitiatorSide()), data, p.sink)
-}
-
-// Release implements session.Handler.
-func (p *partition) Release(s *session.Session) {
-	x, ok := p.table.User(s).(*state)
-	if !ok || x.conv == nil {
-		return
-	}
-	p.conv = append(p.conv, x.conv)
-	x.conv = nil
-	if x.app == nil {
-		p.table.SetUser(s, nil)
-	}
-}
-
-func (p *partition) conversation(s *session.Session) *state {
-	x, ok := p.table.User(s).(*state)
-	if !ok {
-		x = new(state)
-		p.table.SetUser(s, x)
-	}
-	if x.conv == nil {
-		if n := len(p.conv); n > 0 {
-			x.conv = p.conv[n-1]
-			p.conv = p.conv[:n-1]
-		} else {
-			x.conv = new(dissect.Conversation)
-		}
-		c, r := s.Ports()
-		x.side = s.InitiatorSide()
-		x.conv.Reset(dissect.Ports{Client: c, Server: r})
-		p.sh.counts.Conversations++
-	}
-	return x
-}
-
-// fact takes a fact about the session that is being read.
-func (p *partition) fact(f dissect.Fact) {
-	x := p.table.User(p.s).(*state)
-	if q, ok := f.(*dissect.QUICInitial); ok {
-		p.d = p.s.SetQUIC(q.FromClient, p.d)
-	}
-	x.app = p.with(x.app, f)
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.table.View(p.s), App: x.app, Fact: f, FactDir: p.d}, 0)
-}
-
-// with shares one App among the sessions of which only the protocol is known.
-func (p *partition) with(a *fingerprint.App, f dissect.Fact) *fingerprint.App {
-	id, ok := f.(*dissect.AppID)
-	if !ok || a != nil {
-		return a.With(f)
-	}
-	x := p.names[id.Name]
-	if x == nil {
-		x = a.With(f)
-		p.names[id.Name] = x
-	}
-	return x
 }

@@ -3,8 +3,6 @@
 package pipeline
 
 import (
-	"fmt"
-
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -20,7 +18,7 @@ func (r *Run) Summary() Summary {
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1),
 	}
 	for _, d := range s.Damage {
-		out.Damage = append(out.Damage, fmt.Sprintf("%s: packet %d: %s (offset %d)", d.File, d.Packet+1, d.Reason, d.Offset))
+		out.Damage = append(out.Damage, d.String())
 	}
 	return out
 }
@@ -29,39 +27,42 @@ func (r *Run) Summary() Summary {
 func (r *Run) counters() map[string]uint64 {
 	t, f, a := &r.judge.tally, r.reader.reasm.Stats(), r.judge.alerts.Stats()
 	m := map[string]uint64{
-		"frames_time_backwards":  t.frames.backwards,
-		"fragments":              f.Fragments,
-		"fragments_held":         f.Held,
-		"fragments_lost":         f.Lost,
-		"fragments_overlapping":  f.Overlaps,
-		"fragments_duplicate":    f.Duplicates,
-		"datagrams_reassembled":  f.Completed,
-		"datagrams_expired":      f.Expired,
-		"datagrams_evicted":      f.Evicted,
-		"sessions_created":       t.stats.Created,
-		"sessions_expired":       t.stats.Expired,
-		"sessions_evicted":       t.stats.Evicted,
-		"sessions_port_reused":   t.stats.Reused,
-		"heads_evicted":          t.stats.HeadsEvicted,
-		"heads_cut":              t.stats.HeadsCut,
-		"heads_with_gap":         t.stats.HeadGaps,
-		"segments_beyond_window": t.stats.SegmentsDropped,
-		"tcp_sessions_ended":     t.stats.TCPEnded,
-		"tcp_sessions_one_way":   t.stats.TCPOneWay,
-		"tcp_bytes_acked":        t.stats.AckedBytes,
-		"tcp_bytes_missed":       t.stats.GapBytes,
-		"tcp_packets":            t.stats.TCPPackets,
-		"tcp_packets_duplicate":  t.stats.Duplicates,
-		"conversations_read":     t.extra.Conversations,
-		"link_facts":             t.extra.LinkFacts,
-		"names_evicted":          r.judge.ctx.Names.Evicted(),
-		"devices_evicted":        r.judge.reg.Stats().Evicted,
-		"findings":               a.Findings,
-		"alert_revisions":        a.Revisions,
-		"alerts_rolled_up":       a.RolledUp,
-		"alerts_evicted":         a.Evicted,
-		"incidents":              a.Incidents,
-		"incidents_evicted":      a.IncidentsEvicted,
+		"frames_time_ahead":       t.frames.ahead,
+		"frames_time_backwards":   t.frames.backwards,
+		"fragments":               f.Fragments,
+		"fragments_held":          f.Held,
+		"fragments_lost":          f.Lost,
+		"fragments_overlapping":   f.Overlaps,
+		"fragments_duplicate":     f.Duplicates,
+		"datagrams_reassembled":   f.Completed,
+		"datagrams_expired":       f.Expired,
+		"datagrams_evicted":       f.Evicted,
+		"sessions_created":        t.stats.Created,
+		"sessions_expired":        t.stats.Expired,
+		"sessions_evicted":        t.stats.Evicted,
+		"sessions_port_reused":    t.stats.Reused,
+		"heads_evicted":           t.stats.HeadsEvicted,
+		"heads_cut":               t.stats.HeadsCut,
+		"heads_with_gap":          t.stats.HeadGaps,
+		"segments_beyond_window":  t.stats.SegmentsDropped,
+		"vlan_stacks_lost":        t.stats.VLANStacksLost,
+		"tcp_sessions_ended":      t.stats.TCPEnded,
+		"tcp_sessions_one_way":    t.stats.TCPOneWay,
+		"tcp_bytes_acked":         t.stats.AckedBytes,
+		"tcp_bytes_missed":        t.stats.GapBytes,
+		"tcp_packets":             t.stats.TCPPackets,
+		"tcp_packets_duplicate":   t.stats.Duplicates,
+		"conversations_read":      t.extra.Conversations,
+		"session_details_dropped": t.extra.DetailsDropped,
+		"link_facts":              t.extra.LinkFacts,
+		"names_evicted":           r.judge.ctx.Names.Evicted(),
+		"devices_evicted":         r.judge.reg.Stats().Evicted,
+		"findings":                a.Findings,
+		"alert_revisions":         a.Revisions,
+		"alerts_rolled_up":        a.RolledUp,
+		"alerts_evicted":          a.Evicted,
+		"incidents":               a.Incidents,
+		"incidents_evicted":       a.IncidentsEvicted,
 	}
 	for i, n := range f.Dropped {
 		m["datagrams_dropped_"+packet.FragDrop(i).String()] = n

@@ -16,7 +16,6 @@ type tally struct {
 	frames   frameCounts
 	stats    session.Stats
 	extra    shardCounts
-	live     int
 	maxLive  int
 	sessions uint64
 	devices  uint64
@@ -42,15 +41,13 @@ func (t *tally) add(b *block) {
 	}
 	var s session.Stats
 	var x shardCounts
-	t.live = 0
 	for i := range b.shards {
 		s.Add(&b.shards[i].stats)
 		x.LinkFacts += b.shards[i].extra.LinkFacts
 		x.Conversations += b.shards[i].extra.Conversations
-		t.live += b.shards[i].live
+		x.DetailsDropped += b.shards[i].extra.DetailsDropped
 	}
 	t.stats, t.extra = s, x
-	t.maxLive = max(t.maxLive, t.live)
 	t.progress.set(t)
 }
 
@@ -62,15 +59,16 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.bytes += x.bytes
 	f.held += x.held
 	f.backwards += x.backwards
+	f.ahead += x.ahead
 }
 
 func (t *tally) finding(f *detect.Finding) {
-	if f.Device != nil && f.Broken != "" {
+	if f.Device != nil && f.Broken != "" && len(t.spoke) < maxTallied {
 		t.spoke[f.Device.Key] = true
 	}
 }
 
-// maxTallied bounds the alerts whose severity is remembered for the summary; ids beyond it are counted when they are created.
+// maxTallied bounds the alerts whose severity is remembered for the summary, and the devices that spoke.
 const maxTallied = 1 << 20
 
 func (t *tally) alert(a *schemas.Alert) {

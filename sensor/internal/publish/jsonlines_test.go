@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"stillwatch/internal/testneed"
 )
 
 var _ Sink = (*JSONLines)(nil)
@@ -51,7 +53,7 @@ func TestJSONLinesWritesWhatItWasGiven(t *testing.T) {
 func TestPipeGetsEachRecordAtOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Skipf("no FIFO here: %v", err)
+		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
 	}
 	r, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {

@@ -17,9 +17,13 @@ type headRef uint32
 // head is the reading of the streams of one session.
 type head struct {
 	owner      ref
-	prev, next headRef // from oldest to newest; the free ones by next
+	prev, next headRef // of its queue, from oldest to newest; the free ones by next
+	named      uint8   // which queue
 	dir        [2]stream
 }
+
+// queue is a list of heads, oldest first.
+type queue struct{ oldest, newest headRef }
 
 // stream is what is read of one side. buf holds its n bytes, unless nothing needs to be kept.
 type stream struct {
@@ -34,21 +38,27 @@ type segment struct {
 	data []byte
 }
 
-// heads are the sessions of a table that are being read, oldest first.
+// heads are the sessions of a table that are being read: those whose protocol is not known, and those where it is. When there are too many
+// the first kind has to go before the second, because a flood of sessions that say nothing is cheaper than one of sessions that say
+// something.
 type heads struct {
-	all            []head
-	free           headRef
-	oldest, newest headRef
-	count, bytes   int
-	pool           [bufClasses][][]byte
+	all          []head
+	free         headRef
+	queues       [2]queue
+	count, bytes int
+	pooled       int // bytes in pool: with those in use at most max
+	max          int
+	pool         [bufClasses][][]byte
 }
 
-func newHeads(c Config) heads { return heads{all: make([]head, 1, min(c.MaxHeads, 64)+1)} }
+func newHeads(c Config) heads {
+	return heads{all: make([]head, 1, min(c.MaxHeads, 64)+1), max: c.MaxHeadBytes}
+}
 
-// Buffers come in sizes of 1 KiB to 1 MiB, the most that a head may be limited to.
+// Buffers come in sizes of 256 bytes to 1 MiB, the most that a head may be limited to.
 const (
-	minBuf     = 1 << 10
-	bufClasses = 11
+	minBuf     = 1 << 8
+	bufClasses = 13
 )
 
 func bufClass(n int) int {
@@ -65,7 +75,9 @@ func (h *heads) get(n int) []byte {
 	h.bytes += minBuf << c
 	if p := h.pool[c]; len(p) > 0 {
 		b := p[len(p)-1]
+		p[len(p)-1] = nil
 		h.pool[c] = p[:len(p)-1]
+		h.pooled -= cap(b)
 		return b
 	}
 	return make([]byte, 0, minBuf<<c)
@@ -76,8 +88,12 @@ func (h *heads) put(b []byte) {
 		return
 	}
 	h.bytes -= cap(b)
+	if h.bytes+h.pooled+cap(b) > h.max {
+		return
+	}
 	c := bufClass(cap(b))
 	h.pool[c] = append(h.pool[c], b[:0])
+	h.pooled += cap(b)
 }
 
 // headOf gives the head of a session, a new one at the price of the oldest if there are too many.
@@ -97,22 +113,64 @@ func (t *Table) headOf(r ref, s *Session, now int64) *head {
 		h.all = append(h.all, head{})
 	}
 	x := &h.all[i]
-	*x = head{owner: r, prev: h.newest}
-	if h.newest != 0 {
-		h.all[h.newest].next = i
-	} else {
-		h.oldest = i
-	}
-	h.newest = i
+	*x = head{owner: r}
+	h.push(i)
 	h.count++
 	s.head = i
 	return x
 }
 
+// push appends head i to its queue.
+func (h *heads) push(i headRef) {
+	x := &h.all[i]
+	q := &h.queues[x.named]
+	x.prev, x.next = q.newest, 0
+	if q.newest != 0 {
+		h.all[q.newest].next = i
+	} else {
+		q.oldest = i
+	}
+	q.newest = i
+}
+
+// pull takes head i out of its queue.
+func (h *heads) pull(i headRef) {
+	x := &h.all[i]
+	q := &h.queues[x.named]
+	if x.prev != 0 {
+		h.all[x.prev].next = x.next
+	} else {
+		q.oldest = x.next
+	}
+	if x.next != 0 {
+		h.all[x.next].prev = x.prev
+	} else {
+		q.newest = x.prev
+	}
+}
+
+// promote moves the head of a session whose protocol has become known.
+func (t *Table) promote(s *Session) {
+	h := &t.heads
+	if s.head != 0 && s.Label != 0 && h.all[s.head].named == 0 {
+		h.pull(s.head)
+		h.all[s.head].named = 1
+		h.push(s.head)
+	}
+}
+
+// oldest gives the head that has to go first.
+func (h *heads) oldest() headRef {
+	if i := h.queues[0].oldest; i != 0 {
+		return i
+	}
+	return h.queues[1].oldest
+}
+
 func (t *Table) dropOldest(now int64) {
-	o := t.heads.all[t.heads.oldest].owner
+	o := t.heads.all[t.heads.oldest()].owner
 	t.Stats.HeadsEvicted++
-	t.finishHead(o, t.at(o), now)
+	t.finishHead(t.at(o), now)
 }
 
 // freeHead gives back what reading a session has held.
@@ -122,16 +180,7 @@ func (t *Table) freeHead(s *Session) {
 	for d := range x.dir {
 		t.drop(&x.dir[d])
 	}
-	if x.prev != 0 {
-		h.all[x.prev].next = x.next
-	} else {
-		h.oldest = x.next
-	}
-	if x.next != 0 {
-		h.all[x.next].prev = x.prev
-	} else {
-		h.newest = x.prev
-	}
+	h.pull(i)
 	*x = head{next: h.free}
 	h.free = i
 	h.count--
@@ -148,6 +197,33 @@ func (t *Table) drop(st *stream) {
 	st.held = nil
 }
 
+// readPacket reads what a packet brings to the streams of its session: payload, the proof that bytes are missing, or their end.
+func (t *Table) readPacket(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
+	if len(p.Payload) > 0 && (p.Kind != packet.KindTCP || p.TCPFlags&packet.RST == 0) { // a RST may carry text, but no part of the stream
+		t.read(r, s, p, n, now)
+	}
+	if s.head == 0 || p.Kind != packet.KindTCP {
+		return
+	}
+	if p.TCPFlags&packet.ACK != 0 {
+		t.acknowledged(s, n^1, p.Ack, now)
+	}
+	if s.head != 0 && s.over() {
+		t.finishHead(s, now)
+	}
+}
+
+// acknowledged ends the reading of side n at a hole of which the receiver says that it has the bytes: the capture lacks them.
+func (t *Table) acknowledged(s *Session, n uint8, ack uint32, now int64) {
+	st := &t.heads.all[s.head].dir[n]
+	if len(st.held) == 0 || s.flags&(flagDone0<<n) != 0 {
+		return
+	}
+	if d := int32(ack - s.end[n].base); int(d) > st.n && int(d) <= st.n+maxAhead {
+		t.gap(s, n, now)
+	}
+}
+
 // read gives the payload of a packet to the handler as far as it is wanted.
 func (t *Table) read(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
 	if p.Frag == packet.FragFirst || p.Frag == packet.FragLater {
@@ -160,6 +236,7 @@ func (t *Table) read(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
 			s.flags |= flagDone
 			t.freeHead(s)
 		}
+		t.promote(s)
 	case packet.KindTCP:
 		if s.flags&(flagDone0<<n) == 0 {
 			t.readStream(r, s, p, n, now)
@@ -174,7 +251,7 @@ func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int
 	if p.TCPFlags&packet.SYN != 0 {
 		seq++ // data with the SYN, RFC 7413
 	}
-	off, data := int(int32(seq-s.side[n].base)), p.Payload
+	off, data := int(int32(seq-s.end[n].base)), p.Payload
 	t.headOf(r, s, now)
 	st := &t.heads.all[s.head].dir[n]
 	if off < st.n {
@@ -208,8 +285,10 @@ func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
 		st.want = t.h.Stream(s, s.dir(n), whole, final, now)
 		if st.want == 0 || final {
 			t.doneSide(s, n)
+			t.promote(s)
 			return false
 		}
+		t.promote(s)
 	}
 	if len(st.buf) == 0 {
 		t.keep(st, data)
@@ -226,7 +305,7 @@ func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
 // of interest has been read by then.
 func (t *Table) makeRoom(s *Session, now int64) bool {
 	for t.heads.bytes > t.cfg.MaxHeadBytes {
-		if t.heads.oldest == s.head {
+		if t.heads.oldest() == s.head {
 			return false
 		}
 		t.dropOldest(now)
@@ -245,12 +324,12 @@ func (t *Table) keep(st *stream, data []byte) {
 	st.buf = append(st.buf, data...)
 }
 
-// hold keeps a segment that came too early. When there are too many of them, what is missing will not come.
+// hold keeps a segment that came too early. What lies too far ahead, or is too many, is dropped: it may be forged, and what was sent in
+// order must still be read.
 func (t *Table) hold(s *Session, n uint8, off int, data []byte, now int64) {
 	st := &t.heads.all[s.head].dir[n]
 	if off-st.n > maxAhead || len(st.held) >= maxHeld || !t.makeRoom(s, now) {
 		t.Stats.SegmentsDropped++
-		t.gap(s, n, now)
 		return
 	}
 	i := len(st.held)
@@ -314,7 +393,7 @@ func (t *Table) doneSide(s *Session, n uint8) {
 }
 
 // finishHead ends the reading of a session.
-func (t *Table) finishHead(_ ref, s *Session, now int64) {
+func (t *Table) finishHead(s *Session, now int64) {
 	if s.head != 0 && s.key.proto() == protoTCP {
 		for n := range uint8(2) {
 			t.finishSide(s, n, now)

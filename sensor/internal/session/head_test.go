@@ -48,7 +48,7 @@ func TestStreamWhateverTheOrder(t *testing.T) {
 		if tab.heads.count != 1 {
 			t.Fatalf("%d heads", tab.heads.count)
 		}
-		tab.Flush(1)
+		tab.Flush(1<<20, 1)
 		if tab.heads.count != 0 || tab.heads.bytes != 0 {
 			t.Fatalf("%d heads and %d bytes left", tab.heads.count, tab.heads.bytes)
 		}
@@ -73,6 +73,7 @@ func TestOverlapsAndKeepAlives(t *testing.T) {
 	}
 }
 
+// TestGapEndsTheHead loses a segment that the receiver acknowledges.
 func TestGapEndsTheHead(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
@@ -83,10 +84,109 @@ func TestGapEndsTheHead(t *testing.T) {
 		tab.Add(p)
 	}
 	w.play(tab, "sA:answer")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	v := r.ended[0]
 	if !v.Gap || tab.Stats.HeadGaps != 1 || len(r.streams["1/0"]) != 100 || r.streams["1/1"] != "answer" {
 		t.Errorf("gap %v, %d gaps, %d bytes", v.Gap, tab.Stats.HeadGaps, len(r.streams["1/0"]))
+	}
+}
+
+// TestForgedPacketsHideNothing sends in the middle of a stream what its receiver will not believe: all of the stream is still read.
+func TestForgedPacketsHideNothing(t *testing.T) {
+	forged := map[string]func(w *wire) []*packet.Packet{
+		"a segment far ahead": func(w *wire) []*packet.Packet {
+			p := w.packet(true, ack, "")
+			p.Seq += 100_000
+			p.Payload, p.PayloadLen = []byte("x"), 1
+			return []*packet.Packet{p}
+		},
+		"many segments ahead": func(w *wire) (ps []*packet.Packet) {
+			for i := range 40 {
+				p := w.packet(true, ack, "")
+				p.Seq += 1000 + uint32(2*i)
+				p.Payload, p.PayloadLen = []byte("x"), 1
+				ps = append(ps, p)
+			}
+			return ps
+		},
+		"a RST far off": func(w *wire) []*packet.Packet {
+			p := w.packet(true, rst, "")
+			p.Seq += 900_000
+			return []*packet.Packet{p}
+		},
+		"a RST within the window": func(w *wire) []*packet.Packet {
+			p := w.packet(true, rst, "")
+			p.Seq += 1000
+			return []*packet.Packet{p}
+		},
+		"a RST with data": func(w *wire) []*packet.Packet {
+			p := w.packet(true, rst, "")
+			p.Payload, p.PayloadLen = []byte("go away"), 7
+			return []*packet.Packet{p}
+		},
+	}
+	for name, forge := range forged {
+		r := &recorder{want: more}
+		tab := New(DefaultConfig(), r)
+		r.tab = tab
+		w := newWire()
+		w.play(tab, "cS sSA cA cA:USER-root")
+		for _, p := range forge(w) {
+			tab.Add(p)
+		}
+		w.play(tab, "sA:331 cA:PASS-x sA:230")
+		if r.streams["1/0"] != "USER-rootPASS-x" || r.streams["1/1"] != "331230" {
+			t.Errorf("%s: read %q and %q", name, r.streams["1/0"], r.streams["1/1"])
+		}
+		tab.Flush(1<<20, w.time)
+		if v := r.ended[0]; v.State != Established {
+			t.Errorf("%s: %v", name, v.State)
+		}
+	}
+}
+
+// TestFloodOfHeadsSparesTheNamed opens more silent sessions than may be read, while one whose protocol is known goes on.
+func TestFloodOfHeadsSparesTheNamed(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxHeads = 50
+	r := &recorder{want: more, label: func(head []byte) uint8 {
+		if strings.HasPrefix(string(head), "USER") {
+			return 1
+		}
+		return 0
+	}}
+	tab := New(cfg, r)
+	r.tab = tab
+	victim := newWire()
+	victim.play(tab, "cS sSA cA cA:USER-root")
+	for i := range 2000 {
+		w := newWire()
+		w.num, w.client = uint64(100+10*i), uint16(1000+i)
+		w.play(tab, "cS sSA cA cA:x")
+	}
+	victim.play(tab, "cA:PASS-x")
+	if r.streams["1/0"] != "USER-rootPASS-x" || tab.Stats.HeadsEvicted < 1900 {
+		t.Errorf("read %q, %d heads evicted", r.streams["1/0"], tab.Stats.HeadsEvicted)
+	}
+}
+
+// TestBuffersAreBounded walks sessions through all sizes of buffers: what is pooled counts like what is in use.
+func TestBuffersAreBounded(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxHeadBytes = 256 << 10
+	r := &recorder{want: more}
+	tab := New(cfg, r)
+	r.tab = tab
+	for i := range 500 {
+		w := newWire()
+		w.num, w.client = uint64(100*i), uint16(1000+i)
+		w.play(tab, "cS sSA cA")
+		for range 8 {
+			w.play(tab, "cA:"+strings.Repeat("z", 100<<(i%8)))
+		}
+		if n := tab.heads.bytes + tab.heads.pooled; n > cfg.MaxHeadBytes+32<<10 {
+			t.Fatalf("%d bytes", n)
+		}
 	}
 }
 
@@ -154,7 +254,7 @@ func TestHeadsAreBounded(t *testing.T) {
 	if tab.Stats.HeadsEvicted == 0 {
 		t.Error("nothing was evicted")
 	}
-	tab.Flush(1)
+	tab.Flush(1<<20, 1)
 	if tab.heads.bytes != 0 || tab.heads.count != 0 {
 		t.Errorf("%d bytes, %d heads left", tab.heads.bytes, tab.heads.count)
 	}
@@ -182,7 +282,7 @@ func FuzzTable(f *testing.F) {
 				t.Fatalf("%d sessions, %d heads", tab.Live(), tab.heads.count)
 			}
 		}
-		tab.Flush(w.time)
+		tab.Flush(1<<20, w.time)
 		if uint64(len(r.ended)) != tab.Stats.Created || tab.Live() != 0 || tab.heads.bytes != 0 {
 			t.Fatalf("created %d, ended %d, live %d, bytes %d", tab.Stats.Created, len(r.ended), tab.Live(), tab.heads.bytes)
 		}

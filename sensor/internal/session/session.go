@@ -5,6 +5,7 @@ package session
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 
 	"stillwatch/sensor/internal/packet"
 )
@@ -17,7 +18,6 @@ const (
 	flagDone0                                   // nothing of side lo is to be read any more
 	flagDone1                                   // nothing of side hi is to be read any more
 	flagGap                                     // the head of a stream has a gap
-	flagClosing                                 // a FIN or RST was seen
 	flagSimultaneous                            // both sides sent a SYN
 	flagNoAnswerNeeded                          // to a group address, or a message that nobody answers
 	flagDone           = flagDone0 | flagDone1
@@ -30,46 +30,51 @@ const (
 	sawACK
 	sawFIN
 	sawRST
+	sawTCP // any TCP packet: base and maxEnd are valid
 )
 
-// side is what came from one end.
-type side struct {
-	packets, ipBytes, payload uint64
-	base                      uint32 // sequence number of the first byte of the stream
-	maxEnd                    uint32 // highest sequence number seen, plus length
-	lastSeq                   uint32
-	lastLen                   uint32
-	lastID                    uint16
-	window                    uint16
-	ttl                       uint8
-	saw                       uint8
-	started                   bool // base and maxEnd are valid
-	mac                       packet.MAC
+// counts is what came from one end.
+type counts struct{ packets, ipBytes, payload uint64 }
+
+// end is what is known of one end, and of its stream.
+type end struct {
+	base   uint32 // sequence number of the first byte of the stream
+	maxEnd uint32 // highest sequence number seen, plus length
+	mark   uint32 // of the last TCP packet, to know it again
+	ttl    uint8
+	saw    uint8
+	mac    packet.MAC
 }
 
-// Session is one live session. It holds no pointers: a million of them lie outside of the heap.
+// Session is one live session. It holds no pointers: a million of them lie outside of the heap. It takes three lines of the cache: who and
+// in which state, the counts, and the ends; pairs are by side.
 type Session struct {
-	key       key
-	side      [2]side
-	first     int64
-	last      int64
-	id        uint64
-	touched   int64 // second of the last packet, by the clock of the table
-	reported  int64
-	reportAt  uint64
-	extra     uint32 // number of its extra; 0 for most
+	key      key
+	last     int64
+	touched  uint32 // second of the last packet, by the clock of the table
+	reportAt uint32 // KiB of payload from which on progress is reported again
+	head     headRef
+	flags    sessionFlags
+	state    State
+	basis    Basis
+
+	counts [2]counts
+	first  int64
+	id     uint64
+
+	end       [2]end
+	reported  uint32 // second of the last report of progress
 	next      ref
-	head      headRef
+	extra     uint32 // number of its extra; 0 for most
 	synSeq    uint32
-	flags     sessionFlags
-	vlans     [packet.MaxVLANs]uint16
-	numVLANs  uint8
-	state     State
-	basis     Basis
+	vlans     uint16 // number of its stack of VLANs; 0 for none
 	synOptLen uint8
 	icmpType  uint8
 	icmpCode  uint8
+	Label     uint8 // of the handler
 }
+
+const _ = uint(3*64 - unsafe.Sizeof(Session{}))
 
 // Ports gives the ports of initiator and responder; 0 where the protocol has none.
 func (s *Session) Ports() (initiator, responder uint16) {
@@ -111,9 +116,9 @@ func (s *Session) setInitiator(side uint8) {
 // begin sets what the first packet tells.
 func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	s.id, s.first = p.Num, p.Time
-	s.touched = max(p.Time/1e9, t.wheel.now)
-	s.reported, s.reportAt = s.touched, t.cfg.ProgressBytes
-	s.vlans, s.numVLANs = p.VLANs, p.NumVLANs
+	s.touched = uint32(t.wheel.now)
+	s.reported, s.reportAt = s.touched, t.cfg.ProgressKiB
+	s.vlans = t.stacks.number(p, &t.Stats)
 	s.setInitiator(side)
 	s.basis = BasisFirstPacket
 	if p.NumTunnels > 0 {
@@ -126,17 +131,17 @@ func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 }
 
 // update counts a packet.
-func (t *Table) update(_ ref, s *Session, p *packet.Packet, n uint8, _ int64) {
-	x := &s.side[n]
+func (t *Table) update(s *Session, p *packet.Packet, n uint8) {
+	x := &s.counts[n]
 	if x.packets == 0 {
-		x.ttl, x.window, x.mac = p.TTL, p.Window, p.SrcMAC
+		s.end[n].ttl, s.end[n].mac = p.TTL, p.SrcMAC
 	}
 	x.packets += uint64(max(p.Count, 1))
 	x.ipBytes += uint64(p.IPBytes)
 	x.payload += uint64(p.PayloadLen)
 	s.last = max(s.last, p.Time)
 	s.first = min(s.first, p.Time)
-	s.touched = max(p.Time/1e9, t.wheel.now)
+	s.touched = uint32(t.wheel.now) // holds until the year 2106
 }
 
 // deadline gives the second at which the session is over if nothing more is seen.
@@ -157,7 +162,7 @@ func (s *Session) deadline(c *Config) int64 {
 			d = c.DatagramTimeout
 		}
 	}
-	return s.touched + d
+	return int64(s.touched) + d
 }
 
 // View gives a session as it stands.
@@ -165,20 +170,21 @@ func (t *Table) View(s *Session) *View {
 	a, b := s.initiatorSide(), s.initiatorSide()^1
 	lo, hi := s.key.ports()
 	addrs, port := [2][2]uint64{s.key.lo, s.key.hi}, [2]uint16{lo, hi}
-	x, y := &s.side[a], &s.side[b]
+	x, y := &s.counts[a], &s.counts[b]
 	v := &View{
 		ID: s.id, Start: s.first, End: s.last, Proto: s.key.proto(), V6: s.key.v6(),
 		Packets:      [2]uint64{x.packets, y.packets},
 		IPBytes:      [2]uint64{x.ipBytes, y.ipBytes},
 		PayloadBytes: [2]uint64{x.payload, y.payload},
-		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: x.mac, TTL: x.ttl, Window: x.window},
-		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: y.mac, TTL: y.ttl, Window: y.window},
+		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: s.end[a].mac, TTL: s.end[a].ttl},
+		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: s.end[b].mac, TTL: s.end[b].ttl},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
-		Gap: s.flags&flagGap != 0, Basis: s.basis, State: s.State(), VLANs: s.vlans, NumVLANs: s.numVLANs,
+		Gap: s.flags&flagGap != 0, Basis: s.basis, State: s.State(),
 	}
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]
 	}
+	v.VLANs, v.NumVLANs = t.stacks.at(s.vlans)
 	v.Tunnels = t.extras.at(s).tunnels
 	return v
 }

@@ -16,7 +16,8 @@ type recorder struct {
 	log     []string
 	ended   []*View
 	want    func(head []byte) int // what Stream answers; nil: nothing is wanted
-	streams map[string]string     // last head by session and direction
+	label   func(head []byte) uint8
+	streams map[string]string // last head by session and direction
 	finals  []string
 	reads   int
 	open    int // sessions being read
@@ -40,6 +41,9 @@ func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) i
 	}
 	k := fmt.Sprintf("%d/%d", s.id, d)
 	r.streams[k] = string(head)
+	if r.label != nil && s.Label == 0 {
+		s.Label = r.label(head)
+	}
 	if final {
 		r.finals = append(r.finals, k)
 	}
@@ -104,6 +108,7 @@ const (
 
 // play turns a script into packets: each word is a side (c or s), flags and optional payload: "cS" "sSA" "cA:hello".
 func (w *wire) play(t *Table, script string) {
+	t.Advance(w.time / 1e9)
 	for _, word := range strings.Fields(script) {
 		flags, payload, _ := strings.Cut(word[1:], ":")
 		f := map[string]uint8{"S": syn, "SA": synack, "A": ack, "F": fin, "R": rst, "": 0}[flags]
@@ -142,7 +147,7 @@ func TestStates(t *testing.T) {
 			w := newWire()
 			w.swapTheAddrs = swap
 			w.play(tab, c.script)
-			tab.Flush(w.time)
+			tab.Flush(1<<20, w.time)
 			if len(r.ended) != 1 {
 				t.Fatalf("%s: %d sessions", c.name, len(r.ended))
 			}
@@ -160,7 +165,7 @@ func TestCountsEachWay(t *testing.T) {
 	r.tab = tab
 	w := newWire()
 	w.play(tab, "cS sSA cA cA:hello sA:hi-there cF sF")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	v := r.ended[0]
 	if v.Packets != [2]uint64{4, 3} || v.PayloadBytes != [2]uint64{5, 8} || v.IPBytes != [2]uint64{165, 128} {
 		t.Errorf("packets %v payload %v bytes %v", v.Packets, v.PayloadBytes, v.IPBytes)
@@ -177,7 +182,7 @@ func TestPortReuse(t *testing.T) {
 	w.play(tab, "cS sSA cA")
 	w.cseq = 95000 // a forged SYN into a live session begins nothing
 	w.play(tab, "cS")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	if len(r.ended) != 2 || r.ended[0].State != Closed || r.ended[1].State != Established || r.ended[1].Packets[0] != 3 {
 		t.Errorf("%v", r.log)
 	}
@@ -248,7 +253,7 @@ func TestUDPAndICMP(t *testing.T) {
 	tab.Add(echo(true))
 	w.clientAddr = 9
 	tab.Add(echo(true)) // only the reply is seen
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	want := []struct {
 		state State
 		basis Basis
@@ -296,7 +301,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 	}
 	r.ended = nil
 	w.play(tab, "cA:still-here")
-	tab.Flush(w.time)
+	tab.Flush(1<<20, w.time)
 	if v := r.ended[0]; v.State != Established || v.Packets != [2]uint64{3, 1} {
 		t.Errorf("the story was lost: %v %v", v.State, v.Packets)
 	}

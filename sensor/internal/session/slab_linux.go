@@ -9,13 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// slabBytes is one huge page on most machines: sessions are met at random, and with small pages each would cost a walk of the page table.
-const slabBytes = 2 << 20
-
 // newChunk gives memory for sessions outside of the heap, where no collection counts or walks it; it goes back when t does. Sessions
-// hold no pointers, so nothing that they refer to can be lost.
+// hold no pointers, so nothing that they refer to can be lost. They are met at random: with huge pages that costs fewer walks of the
+// page table. What is not used of a chunk takes no memory.
 func newChunk(t *Table) *[chunkSize]Session {
-	m, err := unix.Mmap(-1, 0, slabBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	m, err := unix.Mmap(-1, 0, int(unsafe.Sizeof([chunkSize]Session{})), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return new([chunkSize]Session) // the heap will do; its limits speak for themselves
 	}
@@ -23,5 +21,3 @@ func newChunk(t *Table) *[chunkSize]Session {
 	runtime.AddCleanup(t, func(m []byte) { _ = unix.Munmap(m) }, m)
 	return (*[chunkSize]Session)(unsafe.Pointer(unsafe.SliceData(m)))
 }
-
-const _ = uint(slabBytes - unsafe.Sizeof([chunkSize]Session{})) // a chunk fits a slab

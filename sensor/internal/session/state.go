@@ -86,7 +86,7 @@ func (s *Session) isReuse(p *packet.Packet, n uint8, now int64) bool {
 	if p.Kind != packet.KindTCP || p.TCPFlags&(packet.SYN|packet.ACK|packet.RST) != packet.SYN {
 		return false
 	}
-	x := &s.side[n]
+	x := &s.end[n]
 	if x.saw&sawSYN != 0 && x.base == p.Seq+1 {
 		return false // retransmitted
 	}
@@ -97,10 +97,10 @@ func (s *Session) isReuse(p *packet.Packet, n uint8, now int64) bool {
 		// Another sequence number from the same side is another attempt; from the other side it is a simultaneous open.
 		return x.saw&sawSYN != 0
 	case Midstream:
-		return x.packets+s.side[n^1].packets > 3
+		return s.packets() > 3
 	default:
 		// A SYN inside a live session may be forged (RFC 9293, section 3.10.7.4): only silence makes it believable.
-		return now-s.touched > 60 || x.saw&sawFIN != 0
+		return now-int64(s.touched) > 60 || x.saw&sawFIN != 0
 	}
 }
 
@@ -114,7 +114,7 @@ func (t *Table) advanceState(s *Session, p *packet.Packet, n uint8, now int64) {
 	case packet.KindSCTP:
 		s.stateSCTP(p, n)
 	default:
-		if s.state == Attempted && (s.side[0].packets > 0 && s.side[1].packets > 0) {
+		if s.state == Attempted && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
 			s.state = Established
 		}
 	}
@@ -124,17 +124,19 @@ func (t *Table) advanceState(s *Session, p *packet.Packet, n uint8, now int64) {
 }
 
 func (s *Session) stateTCP(p *packet.Packet, n uint8) {
-	x, y := &s.side[n], &s.side[n^1]
+	x, y := &s.end[n], &s.end[n^1]
 	fl := p.TCPFlags
 	fromInitiator := n == s.initiatorSide()
 	switch {
 	case fl&packet.RST != 0:
-		s.flags |= flagClosing
+		if !x.believes(p, y) {
+			return
+		}
 		x.saw |= sawRST
 		switch {
 		case s.state == Attempted && !fromInitiator:
 			s.state = Rejected
-		case s.state == Established || s.state == Midstream && x.packets+y.packets > 1:
+		case s.state == Established || s.state == Midstream && s.packets() > 1:
 			s.state = Reset
 		}
 		return
@@ -147,11 +149,14 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 		}
 	case fl&packet.ACK != 0:
 		x.saw |= sawACK
-		s.ackSeen(fromInitiator, y)
+		s.ackSeen(fromInitiator, s.counts[n^1].packets == 0)
+	}
+	if s.state == Reset && x.saw&sawRST != 0 && p.PayloadLen > 0 {
+		s.state = Established // who goes on to send has not reset: the RST was forged
+		x.saw &^= sawRST
 	}
 	if fl&packet.FIN != 0 {
 		x.saw |= sawFIN
-		s.flags |= flagClosing
 		if y.saw&sawFIN != 0 && s.state != Reset {
 			s.state = Closed
 		}
@@ -160,15 +165,15 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 
 // synSeen handles a SYN: the opening one, a simultaneous open, or one that comes after later packets of its session.
 func (s *Session) synSeen(p *packet.Packet, n uint8) {
-	x := &s.side[n]
+	x := &s.end[n]
 	switch {
-	case s.state == Midstream && s.side[n].packets+s.side[n^1].packets <= 4 || s.basis == BasisSYNACK && n == s.initiatorSide():
+	case s.state == Midstream && s.packets() <= 4 || s.basis == BasisSYNACK && n == s.initiatorSide():
 		s.setInitiator(n)
 		s.basis = BasisSYN
 		s.synSeq, s.synOptLen = p.Seq, p.TCPOptLen
 		if s.state == Midstream {
 			s.state = Attempted
-			if s.side[n^1].packets > 0 {
+			if s.counts[n^1].packets > 0 {
 				s.state = Established
 			}
 		}
@@ -179,14 +184,14 @@ func (s *Session) synSeen(p *packet.Packet, n uint8) {
 }
 
 // ackSeen handles an ACK without SYN: it completes a simultaneous open, or shows that the answer went another way.
-func (s *Session) ackSeen(fromInitiator bool, other *side) {
+func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
 	if s.state != Attempted && s.state != OneWay {
 		return
 	}
 	switch {
 	case !fromInitiator || s.flags&flagSimultaneous != 0:
 		s.state = Established
-	case other.packets == 0:
+	case otherUnseen:
 		s.state = OneWay
 	}
 }
@@ -201,27 +206,49 @@ func (s *Session) State() State {
 
 // oneWay reports whether one direction of a TCP session was never seen although it must exist: the other acknowledges it.
 func (s *Session) oneWay() bool {
-	a, b := &s.side[0], &s.side[1]
-	if a.packets > 0 && b.packets > 0 {
+	n := 0
+	switch {
+	case s.counts[0].packets > 0 && s.counts[1].packets > 0:
 		return false
+	case s.counts[0].packets == 0:
+		n = 1
 	}
-	if a.packets == 0 {
-		a = b
-	}
-	return a.saw&(sawACK|sawSYNACK) != 0 && a.packets >= 2
+	return s.end[n].saw&(sawACK|sawSYNACK) != 0 && s.counts[n].packets >= 2
 }
 
-// over reports whether nothing more is to come in the streams.
-func (s *Session) over() bool { return s.state == Closed || s.state == Reset || s.state == Rejected }
+func (s *Session) packets() uint64 { return s.counts[0].packets + s.counts[1].packets }
+
+// over reports whether nothing more is to come in the streams. After a RST that is not sure: the receiver may not have believed it.
+func (s *Session) over() bool { return s.state == Closed || s.state == Rejected }
+
+// rstWindow is how far the sequence number of a RST may lie from what was seen last: the capture may lack some segments, but a number
+// far off ends no session (RFC 5961, section 3.2) and is sent to make us believe that it does.
+const rstWindow = 1 << 16
+
+// believes reports whether a RST from this end can be meant for its session.
+func (x *end) believes(p *packet.Packet, other *end) bool {
+	if x.saw&sawTCP == 0 { // the refusal of a SYN acknowledges it and may have any sequence number
+		return p.TCPFlags&packet.ACK == 0 || other.saw&sawTCP == 0 || other.near(p.Ack)
+	}
+	return x.near(p.Seq)
+}
+
+func (x *end) near(seq uint32) bool {
+	d := int32(seq - x.maxEnd)
+	return d <= rstWindow && d >= -rstWindow
+}
 
 // trackTCP counts duplicated frames and bytes that were acknowledged but never seen.
 func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
-	x, y := &s.side[n], &s.side[n^1]
+	x, y := &s.end[n], &s.end[n^1]
 	t.Stats.TCPPackets++
-	if x.packets > 1 && p.IPID == x.lastID && p.IPID != 0 && p.Seq == x.lastSeq && p.PayloadLen == x.lastLen {
+	// The same IP identification, sequence number, length and flags twice in a row is a frame that was captured twice: a retransmission has
+	// another identification.
+	mark := (p.Seq*0x9e3779b1 ^ uint32(p.IPID)<<16 ^ p.PayloadLen ^ uint32(p.TCPFlags)<<24) | 1
+	if p.IPID != 0 && mark == x.mark {
 		t.Stats.Duplicates++
 	}
-	x.lastID, x.lastSeq, x.lastLen = p.IPID, p.Seq, p.PayloadLen
+	x.mark = mark
 	if p.TCPFlags&packet.RST != 0 {
 		return
 	}
@@ -230,15 +257,16 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 		length++
 	}
 	end := p.Seq + length
-	if !x.started {
-		x.started, x.maxEnd, x.base = true, end, p.Seq
+	if x.saw&sawTCP == 0 {
+		x.saw |= sawTCP
+		x.maxEnd, x.base = end, p.Seq
 		if p.TCPFlags&packet.SYN != 0 {
 			x.base++
 		}
 	} else if int32(end-x.maxEnd) > 0 {
 		x.maxEnd = end
 	}
-	if p.TCPFlags&packet.ACK != 0 && y.started {
+	if p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP != 0 {
 		if gap := int32(p.Ack - y.maxEnd); gap > 0 && gap < 1<<24 {
 			t.Stats.GapBytes += uint64(gap)
 			t.Stats.AckedBytes += uint64(gap)

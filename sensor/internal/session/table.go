@@ -27,15 +27,15 @@ type Config struct {
 	ClosedTimeout      int64  // TCP after both FINs or a RST: stragglers still belong to it
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
-	ProgressBytes      uint64 // payload after which a live session is reported again
+	ProgressKiB        uint32 // payload after which a live session is reported again
 }
 
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
 func DefaultConfig() Config {
 	return Config{
-		MaxSessions: 1 << 16, MaxHeads: 1 << 12, MaxHeadBytes: 4 << 20, HeadLimit: 16 << 10,
+		MaxSessions: 1 << 16, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
-		ProgressBytes: 256 << 10,
+		ProgressKiB: 256,
 	}
 }
 
@@ -66,21 +66,22 @@ type Handler interface {
 	Release(s *Session)
 }
 
-// Stats counts what a table did. All but Live and MaxLive only grow.
+// Stats counts what a table did.
 type Stats struct {
 	Created, Expired, Evicted, Reused uint64
 	HeadsEvicted                      uint64 // heads given up because too many were being read
 	HeadsCut                          uint64 // heads given up because their buffers were full
 	HeadGaps                          uint64 // heads that ended at a gap
 	SegmentsDropped                   uint64 // out-of-order segments beyond the window
+	VLANStacksLost                    uint64 // sessions whose VLAN tags are not kept, because there were too many different stacks
 	TCPEnded, TCPOneWay               uint64 // TCP sessions ended, and those of which one direction was never seen though it must exist
 	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
-// A chunk of sessions fills a slab.
+// Sessions are allotted in chunks.
 const (
-	chunkBits = 13
+	chunkBits = 15
 	chunkSize = 1 << chunkBits
 )
 
@@ -89,19 +90,21 @@ type ref uint32
 
 // Table keeps the sessions of one partition. It is not safe for concurrent use.
 type Table struct {
-	cfg    Config
-	h      Handler
-	seed   secret
-	chunks []*[chunkSize]Session
-	free   ref
-	used   ref // number of sessions ever carved out of the chunks
-	slots  []slot
-	live   int // sessions in the index
-	wheel  wheel
-	heads  heads
-	extras extras
-	intern map[tunnelKey][]packet.Tunnel
-	Stats  Stats
+	cfg     Config
+	h       Handler
+	seed    secret
+	chunks  []*[chunkSize]Session
+	free    ref
+	used    ref // number of sessions ever carved out of the chunks
+	slots   []slot
+	live    int // sessions in the index
+	wheel   wheel
+	heads   heads
+	stacks  vlanStacks
+	extras  extras
+	leaving []ref // what Flush has still to end
+	intern  map[tunnelKey][]packet.Tunnel
+	Stats   Stats
 }
 
 // slot is one place of the open-addressing index.
@@ -136,7 +139,7 @@ func (t *Table) Prepare(p *packet.Packet, l *Lookup) (touched int64) {
 	l.hash = l.key.hash(&t.seed)
 	x := &t.slots[int(l.hash)&(len(t.slots)-1)]
 	s := t.at(x.r)
-	return s.last + int64(s.side[l.side].packets)
+	return s.last + int64(s.counts[l.side].packets) + int64(s.end[0].saw)
 }
 
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
@@ -150,7 +153,7 @@ func (t *Table) Add(p *packet.Packet) {
 func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	k, side, h := &l.key, l.side, l.hash
 	i, r := t.find(k, h)
-	now := max(p.Time, t.wheel.now*1e9)
+	now := t.clock(p.Time)
 	var s *Session
 	if r != 0 {
 		s = t.at(r)
@@ -162,22 +165,25 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	}
 	if r == 0 {
 		r, s = t.create(p, *k, h, side)
-		t.update(r, s, p, side, now)
+		t.update(s, p, side)
 		t.h.Opened(s, now)
 	} else {
-		t.update(r, s, p, side, now)
+		t.update(s, p, side)
 	}
 	t.advanceState(s, p, side, now)
-	if len(p.Payload) > 0 && s.flags&flagDone != flagDone {
-		t.read(r, s, p, side, now)
+	if s.flags&flagDone != flagDone {
+		t.readPacket(r, s, p, side, now)
 	}
-	if s.flags&flagClosing != 0 && s.head != 0 && s.over() {
-		t.finishHead(r, s, now)
-	}
-	if p := s.side[0].payload + s.side[1].payload; p >= s.reportAt && s.touched-s.reported >= 60 {
-		s.reportAt, s.reported = p+t.cfg.ProgressBytes, s.touched
+	if p := (s.counts[0].payload + s.counts[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
+		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
+}
+
+// clock gives the time of an event at a packet: its own, unless that lies outside of the second to which the clock has come. A frame with
+// a wrong time must not carry the clock away.
+func (t *Table) clock(at int64) int64 {
+	return min(max(at, t.wheel.now*1e9), t.wheel.now*1e9+1e9-1)
 }
 
 // find gives the place of k in the index: of its session, or the empty place where it belongs.
@@ -197,7 +203,7 @@ func (t *Table) find(k *key, h uint64) (int, ref) {
 
 func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Session) {
 	if t.wheel.count >= t.cfg.MaxSessions {
-		t.evict(max(p.Time, t.wheel.now*1e9))
+		t.evict(t.clock(p.Time))
 	}
 	if 4*t.live >= 3*len(t.slots) {
 		t.grow()
@@ -255,23 +261,23 @@ func (t *Table) remove(i int) {
 
 // retire ends a session before its time; its memory is given back when its slot of the wheel comes.
 func (t *Table) retire(i int, s *Session, now int64) {
-	t.conclude(t.slots[i].r, s, EndReused, now)
+	t.conclude(s, EndReused, now)
 	t.remove(i)
 	s.flags |= flagDead
 }
 
 // end ends a session that was taken from the wheel.
-func (t *Table) end(r ref, s *Session, why EndReason, now int64) {
+func (t *Table) end(s *Session, why EndReason, now int64) {
 	if why == EndExpired {
 		t.Stats.Expired++
 	}
-	t.conclude(r, s, why, now)
+	t.conclude(s, why, now)
 	i, _ := t.find(&s.key, s.key.hash(&t.seed))
 	t.remove(i)
 }
 
-func (t *Table) conclude(r ref, s *Session, why EndReason, now int64) {
-	t.finishHead(r, s, now)
+func (t *Table) conclude(s *Session, why EndReason, now int64) {
+	t.finishHead(s, now)
 	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
@@ -288,13 +294,20 @@ func (t *Table) release(r ref) {
 	t.free = r
 }
 
-// Flush ends every session that is left, in the order in which they began.
-func (t *Table) Flush(now int64) {
-	for _, r := range t.liveRefs() {
+// Flush ends at most n of the sessions that are left, in the order in which they began, and reports whether there are more. Nothing may
+// be added to a table that is being flushed.
+func (t *Table) Flush(n int, now int64) (more bool) {
+	if t.leaving == nil {
+		t.leaving = t.liveRefs()
+	}
+	n = min(n, len(t.leaving))
+	for _, r := range t.leaving[:n] {
 		s := t.at(r)
-		t.end(r, s, EndRun, now)
+		t.end(s, EndRun, now)
 		s.flags |= flagDead
 	}
+	t.leaving = t.leaving[n:]
+	return len(t.leaving) > 0
 }
 
 // Add adds the counts of x to s.
@@ -307,6 +320,7 @@ func (s *Stats) Add(x *Stats) {
 	s.HeadsCut += x.HeadsCut
 	s.HeadGaps += x.HeadGaps
 	s.SegmentsDropped += x.SegmentsDropped
+	s.VLANStacksLost += x.VLANStacksLost
 	s.TCPEnded += x.TCPEnded
 	s.TCPOneWay += x.TCPOneWay
 	s.AckedBytes += x.AckedBytes

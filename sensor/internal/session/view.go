@@ -52,11 +52,10 @@ func (s State) String() string { return stateNames[s] }
 
 // Endpoint is one end of a session. HasPort is false where the protocol has no ports.
 type Endpoint struct {
-	Addr   packet.Addr
-	MAC    packet.MAC // zero if not known
-	Port   uint16
-	TTL    uint8 // of the first packet seen from this end, 0 if none was
-	Window uint16
+	Addr packet.Addr
+	MAC  packet.MAC // zero if not known
+	Port uint16
+	TTL  uint8 // of the first packet seen from this end, 0 if none was
 }
 
 // View is a session as it stood at one moment: a plain value that may be kept. Index 0 of the pairs is Out

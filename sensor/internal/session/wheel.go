@@ -55,7 +55,7 @@ func (t *Table) Advance(now int64) {
 			case due > sec:
 				t.schedule(r, due)
 			default:
-				t.end(r, s, EndExpired, sec*1e9)
+				t.end(s, EndExpired, sec*1e9)
 				t.release(r)
 			}
 			r = next
@@ -84,7 +84,7 @@ func (t *Table) evict(now int64) {
 				continue
 			}
 			t.Stats.Evicted++
-			t.end(r, s, EndEvicted, now)
+			t.end(s, EndEvicted, now)
 		}
 		t.release(r)
 		return

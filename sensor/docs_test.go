@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/sensor/internal/config"
+)
+
+// TestLinksOfThePages follows every link between the pages.
+func TestLinksOfThePages(t *testing.T) {
+	root := testneed.Root(t)
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".md") {
+			return nil
+		}
+		for _, m := range link.FindAllStringSubmatch(read(t, path), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				rel, _ := filepath.Rel(root, path)
+				t.Errorf("%s links to %s, which is not there", rel, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPageOfReplayNamesEveryOption keeps docs/replay.md complete.
+func TestPageOfReplayNamesEveryOption(t *testing.T) {
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "replay.md"))
+	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "replay", "--help").out, -1) {
+		if option != "--help" && !strings.Contains(page, option) {
+			t.Errorf("docs/replay.md does not name %s", option)
+		}
+	}
+}
+
+// TestPageOfTheConfigurationIsTrue reads the example of docs/configuration.md as the program does, and holds what it calls
+// defaults to the defaults.
+func TestPageOfTheConfigurationIsTrue(t *testing.T) {
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "configuration.md"))
+	m := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(page)
+	if m == nil {
+		t.Fatal("the page has no example")
+	}
+	got, err := config.Parse("configuration.md", []byte(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := config.Defaults(); got.Limits != want.Limits || got.IdleDays != want.IdleDays {
+		t.Errorf("the page says %+v, idle after %d days; the defaults are %+v, %d", got.Limits, got.IdleDays, want.Limits, want.IdleDays)
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/gaissmai/bart"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/packet"
+)
+
+// index finds the entry of a device without going through an inventory of tens of thousands of lines.
+type index struct {
+	byMAC    map[packet.MAC]*Entry
+	byIP     map[netip.Addr]*Entry
+	prefixes bart.Table[*Entry]
+	vendors  []vendorEntry
+	byRole   map[device.Role]*Entry
+}
+
+type vendorEntry struct {
+	name  string // squeezed
+	entry *Entry
+}
+
+func newIndex(inv *Inventory) *index {
+	x := &index{byMAC: map[packet.MAC]*Entry{}, byIP: map[netip.Addr]*Entry{}, byRole: map[device.Role]*Entry{}}
+	if inv == nil {
+		return x
+	}
+	for i := range inv.Devices {
+		x.add(&inv.Devices[i])
+	}
+	return x
+}
+
+// add takes an entry; of two with the same match the first counts (the config package refuses them).
+func (x *index) add(e *Entry) {
+	m := &e.Match
+	switch {
+	case !m.MAC.IsZero():
+		if x.byMAC[m.MAC] == nil {
+			x.byMAC[m.MAC] = e
+		}
+	case m.IP.IsValid():
+		if x.byIP[m.IP] == nil {
+			x.byIP[m.IP] = e
+		}
+	case m.Prefix.IsValid():
+		if _, ok := x.prefixes.Get(m.Prefix.Masked()); !ok {
+			x.prefixes.Insert(m.Prefix.Masked(), e)
+		}
+	case m.Vendor != "":
+		x.vendors = append(x.vendors, vendorEntry{enrich.Squeeze(m.Vendor), e})
+	case m.Role != device.Unknown && x.byRole[m.Role] == nil:
+		x.byRole[m.Role] = e
+	}
+}
+
+// find gives the entry that describes d most exactly: by MAC, by address, by the longest prefix, by vendor, by role; nil if
+// none does.
+func (x *index) find(d *device.Device) *Entry {
+	if e := x.byMAC[d.MAC]; e != nil {
+		return e
+	}
+	for _, a := range d.IPs {
+		if e := x.byIP[a]; e != nil {
+			return e
+		}
+	}
+	if e := x.byPrefix(d); e != nil {
+		return e
+	}
+	vendor := enrich.Squeeze(d.Vendor)
+	for _, v := range x.vendors {
+		if strings.Contains(vendor, v.name) {
+			return v.entry
+		}
+	}
+	if d.Level >= device.Probable {
+		return x.byRole[d.Role]
+	}
+	return nil
+}
+
+func (x *index) byPrefix(d *device.Device) (best *Entry) {
+	for _, a := range d.IPs {
+		if e, ok := x.prefixes.Lookup(a); ok && (best == nil || e.Match.Prefix.Bits() > best.Match.Prefix.Bits()) {
+			best = e
+		}
+	}
+	return best
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"testing"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/dissect"
+)
+
+func TestLoginSuccess(t *testing.T) {
+	ok := func(f dissect.Fact) func(*world, string, string) {
+		return func(w *world, from, to string) { w.fact(w.connect(from, to), f) }
+	}
+	ssh := ok(&dissect.SSHAuth{Result: dissect.OutcomeSuccess})
+	http := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
+	telnet := ok(&dissect.Login{Protocol: "telnet", Result: dissect.OutcomeSuccess})
+	defaults := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess, DefaultCredentials: true})
+	failed := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeFailure})
+	for _, c := range []struct {
+		name string
+		do   func(w *world)
+		want []string
+	}{
+		{"outside on a silent device", func(w *world) { ssh(w, outside, idle+":22") }, []string{"critical 198.51.100.23 22/tcp"}},
+		{"outside, a web page", func(w *world) { http(w, outside, host+":80") }, []string{"medium 198.51.100.23 80/tcp"}},
+		{"outside, a shell", func(w *world) { telnet(w, outside, host+":23") }, []string{"high 198.51.100.23 23/tcp"}},
+		{"outside, inferred, nothing expected", func(w *world) { ssh(w, outside, host+":22") }, []string{"medium 198.51.100.23 22/tcp"}},
+		{"outside with a default password", func(w *world) { defaults(w, outside, host+":80") }, []string{"critical 198.51.100.23 80/tcp"}},
+		{"failure", func(w *world) { failed(w, outside, idle+":80") }, nil},
+		{"inside on the first day", func(w *world) { ssh(w, host, idle+":22") }, nil},
+		{"inside, never seen, after days", func(w *world) {
+			w.connect(host, idle+":22")
+			w.wait(2 * day)
+			ssh(w, host, idle+":22")
+			ssh(w, host, idle+":22")
+		}, []string{"high 10.0.50.21 22/tcp"}},
+		{"approved", func(w *world) { ssh(w, "203.0.113.9", idle+":22") }, nil},
+		{"an answer of ours to nobody", func(w *world) { ssh(w, idle, web) }, nil},
+		{"gap in an inferred one", func(w *world) {
+			v := *w.connect(outside, idle+":22")
+			v.Gap = true
+			w.fact(&v, &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
+		}, nil},
+		{"one-way mirror", func(w *world) { w.c.Quality.OneWay = true; ssh(w, outside, idle+":22") }, nil},
+		{"told once per session", func(w *world) {
+			v := w.connect(outside, idle+":80")
+			for range 5 {
+				w.fact(v, &dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
+			}
+		}, []string{"critical 198.51.100.23 80/tcp"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := declared(t, entry("srv", idle, contract.Silent, allowIn("203.0.113.9/32", 22)))
+			c.do(w)
+			w.want("D08", c.want...)
+		})
+	}
+}
+
+func TestInferredLoginIsLessReliable(t *testing.T) {
+	w := newWorld(t, nil, idle)
+	w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
+	if f := w.wantLast("D08", "critical 198.51.100.23 22/tcp"); f.Reliability != 0.7 || f.Stage != StageLogin {
+		t.Errorf("reliability %v, stage %v", f.Reliability, f.Stage)
+	}
+}
+
+func TestBruteForce(t *testing.T) {
+	fail := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeFailure}
+	success := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeSuccess}
+	guess := func(w *world, from, to string, n int, gap func(i int) int64) {
+		for i := range n {
+			w.fact(w.connect(from, to), fail)
+			w.wait(gap(i))
+		}
+	}
+	uneven := func(i int) int64 { return second * int64(1+7*(i%5)) }
+	even := func(int) int64 { return 30 * second }
+	for _, c := range []struct {
+		name string
+		do   func(w *world)
+		want string // the last one; "" none
+	}{
+		{"nine", func(w *world) { guess(w, outside, idle+":23", 9, uneven) }, ""},
+		{"ten", func(w *world) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
+		{"ten, nothing expected", func(w *world) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
+		{"SSH tells cumulatively", func(w *world) {
+			for range 2 {
+				v := w.connect(outside, idle+":22")
+				for n := range 6 {
+					w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
+				}
+			}
+		}, "high guessing 198.51.100.23"},
+		{"SSH, more than a server bears with", func(w *world) {
+			v := w.connect(outside, idle+":22")
+			for n := range 50 {
+				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
+			}
+		}, ""},
+		{"SSH, the same number again and again", func(w *world) {
+			v := w.connect(outside, idle+":22")
+			for range 20 {
+				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
+			}
+		}, ""},
+		{"distributed", func(w *world) {
+			for i := range 24 {
+				guess(w, fmt.Sprintf("203.0.113.%d", i%6), idle+":23", 1, func(int) int64 { return minute })
+			}
+		}, "high guessing distributed"},
+		{"slow", func(w *world) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
+		{"a failure now and then", func(w *world) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
+		{"spray", func(w *world) {
+			for i := range 6 {
+				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)
+			}
+		}, "high spray 10.0.50.21"},
+		{"recorder with a wrong password", func(w *world) { guess(w, host, idle+":23", 40, even) }, "low misconfiguration 10.0.50.21"},
+		{"guessed", func(w *world) {
+			guess(w, outside, idle+":23", 3, uneven)
+			w.fact(w.connect(outside, idle+":23"), success)
+		}, "critical guessed 198.51.100.23"},
+		{"a colleague mistypes", func(w *world) {
+			guess(w, host, "10.0.10.40:23", 3, uneven)
+			w.fact(w.connect(host, "10.0.10.40:23"), success)
+		}, "medium guessed 10.0.50.21"},
+		{"two mistakes", func(w *world) {
+			guess(w, outside, idle+":23", 2, uneven)
+			w.fact(w.connect(outside, idle+":23"), success)
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, nil, idle)
+			c.do(w)
+			if c.want == "" {
+				w.want("D09")
+				return
+			}
+			w.wantLast("D09", c.want)
+		})
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pinned reads the list of techniques: id to domain and tactics.
+func pinned(t *testing.T) map[string][2]string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/attack.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string][2]string{}
+	for line := range strings.Lines(string(b)) {
+		v := strings.Split(strings.TrimSpace(line), "\t")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if len(v) != 4 {
+			t.Fatalf("%q has not four columns", line)
+		}
+		m[v[0]] = [2]string{v[1], v[2]}
+	}
+	return m
+}
+
+func TestTechniquesAreOnThePinnedList(t *testing.T) {
+	list, used := pinned(t), map[string]bool{}
+	for _, r := range Rules() {
+		for _, a := range r.Attack {
+			p, ok := list[a.Technique]
+			used[a.Technique] = true
+			if !ok || p[0] != a.Domain || !slices.Contains(strings.Split(p[1], ","), a.Tactic) {
+				t.Errorf("%s: %+v, the list has %v", r.ID, a, p)
+			}
+		}
+	}
+	for id := range list {
+		if !used[id] {
+			t.Errorf("no rule names %s", id)
+		}
+	}
+}
+
+func TestRulesAreInOrderAndDistinct(t *testing.T) {
+	kind := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	last := ""
+	for _, r := range Rules() {
+		if r.ID <= last || !kind.MatchString(r.Kind) || r.Name == "" || r.Version < 1 || r.Reliability < 0 || r.Reliability > 1 {
+			t.Errorf("%+v after %s", r, last)
+		}
+		last = r.ID
+	}
+	dets, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range dets {
+		if d.Rule().ID != Rules()[i].ID {
+			t.Errorf("detector %d is %s, the rule is %s", i, d.Rule().ID, Rules()[i].ID)
+		}
+		if Parameters()[d.Rule().ID] == nil {
+			t.Errorf("%s has no parameters", d.Rule().ID)
+		}
+	}
+	if len(dets)+1 != len(Rules()) { // the chain is the alert manager's
+		t.Errorf("%d detectors, %d rules", len(dets), len(Rules()))
+	}
+}
+
+func TestConfiguration(t *testing.T) {
+	dets, err := New(Config{
+		Enabled: func(rule string) bool { return rule == "D06" || rule == "D13" },
+		Params: func(rule string, into any) error {
+			if p, ok := into.(*CallbackParams); ok {
+				p.Attempts = 2
+			}
+			return nil
+		}})
+	if err != nil || len(dets) != 2 || dets[0].(*callback).p.Attempts != 2 || dets[0].(*callback).p.Hours != 3 {
+		t.Errorf("%v %+v", err, dets)
+	}
+	all, err := Describe(Config{})
+	some, err2 := Describe(Config{Params: func(_ string, into any) error {
+		if p, ok := into.(*CallbackParams); ok {
+			p.Attempts = 2
+		}
+		return nil
+	}})
+	if err != nil || err2 != nil || strings.Count(string(all), "\n") != len(Rules())-1 || string(all) == string(some) {
+		t.Errorf("%v %v\n%s", err, err2, all)
+	}
+	bad := errors.New("line 3")
+	if _, err := New(Config{Params: func(string, any) error { return bad }}); !errors.Is(err, bad) || !strings.Contains(err.Error(), "D01") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestTableForgetsTheOldest(t *testing.T) {
+	tab := newTable[int, string](3)
+	for i := range 3 {
+		*tab.put(i, int64(i)) = "v"
+	}
+	tab.get(0, 10)
+	tab.put(3, 11)
+	if tab.get(1, 12) != nil || tab.get(0, 12) == nil || tab.len() != 3 || tab.evicted() != 1 {
+		t.Errorf("%d entries, %d evicted", tab.len(), tab.evicted())
+	}
+	tab.expire(12)
+	if tab.len() != 1 {
+		t.Errorf("%d entries are left", tab.len())
+	}
+}
+
+func TestInsertTimeKeepsOrderWindowAndLimit(t *testing.T) {
+	var ts []int64
+	for _, at := range []int64{5, 3, 9, 7, 1, 20} {
+		ts = insertTime(ts, at, 15, 4)
+	}
+	if !slices.Equal(ts, []int64{5, 7, 9, 20}) {
+		t.Error(ts)
+	}
+}
+
+func TestCleanText(t *testing.T) {
+	for in, want := range map[string]string{"plain": "plain", "a\x1b[2Jb": "a\ufffd[2Jb", "a\u202eb": "a\ufffdb", "\xff": "\ufffd", "abcdefghijk": "abcdefgh…"} {
+		if got := clean(in, 8); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSizesAndSpans(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 B", 999: "999 B", 1500: "1.5 kB", 2_500_000: "2.5 MB", 3e9: "3.0 GB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+	for ns, want := range map[int64]string{-5: "0 s", 59 * second: "59 s", 61 * second: "1 min 1 s", 3 * hour: "3 h 0 min", 49 * hour: "2 d 1 h"} {
+		if got := span(ns); got != want {
+			t.Errorf("%d: %s", ns, got)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/session"
+)
+
+// partition hears one table and makes events of what happens in it.
+type partition struct {
+	sh      *shard
+	table   *session.Table
+	part    uint8
+	seq     uint32
+	conv    []*dissect.Conversation // free ones
+	names   appNames
+	details details
+	sink    dissect.Sink
+	// Of the call that is being made, for sink.
+	s   *session.Session
+	d   session.Dir
+	now int64
+	// The latest view, and the order of events at which it was made.
+	view   *session.View
+	viewed uint64
+}
+
+// state is what is known of a session beyond its packets and the name of its protocol.
+type state struct {
+	app  *fingerprint.App // nil: only the name is known
+	conv *dissect.Conversation
+	side session.Dir // initiator side when conv began: what is learned later about who opened must not turn its streams around
+
+	// Of the list of details.
+	s          *session.Session
+	prev, next *state
+}
+
+// emit appends an event. At a tick its time is the second of an expiry.
+func (p *partition) emit(e detect.Event) {
+	sh := p.sh
+	due := int64(0)
+	if sh.ticked {
+		due = e.Time / 1e9
+	}
+	e.Num = sh.num / 2
+	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq, Event: e})
+	p.seq++
+}
+
+func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
+	p.view, p.viewed = p.table.View(s), p.sh.num
+	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)})
+}
+
+// app gives what is known of the application of s, nil if nothing.
+func (p *partition) app(s *session.Session) *fingerprint.App {
+	if x, ok := p.table.User(s).(*state); ok && x.app != nil {
+		return x.app
+	}
+	return p.names.app(s.Label)
+}
+
+// Opened implements session.Handler.
+func (p *partition) Opened(s *session.Session, now int64) { p.session(detect.SessionOpened, s, now) }
+
+// Changed implements session.Handler.
+func (p *partition) Changed(s *session.Session, now int64) { p.session(detect.SessionState, s, now) }
+
+// Progress implements session.Handler.
+func (p *partition) Progress(s *session.Session, now int64) {
+	p.session(detect.SessionProgress, s, now)
+}
+
+// Ended implements session.Handler.
+func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
+	p.session(detect.SessionEnded, s, now)
+	if x, ok := p.table.User(s).(*state); ok {
+		p.details.remove(x)
+	}
+}
+
+// Stream implements session.Handler.
+func (p *partition) Stream(s *session.Session, d session.Dir, head []byte, final bool, now int64) int {
+	p.s, p.d, p.now = s, d, now
+	x := p.conversation(s)
+	return x.conv.Stream(int(d^x.side^s.InitiatorSide()), head, final, p.sink)
+}
+
+// Datagram implements session.Handler.
+func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now int64) bool {
+	p.s, p.d, p.now = s, d, now
+	x := p.conversation(s)
+	return x.conv.Datagram(int(d^x.side^s.InitiatorSide()), data, p.sink)
+}
+
+// Release implements session.Handler.
+func (p *partition) Release(s *session.Session) {
+	x, ok := p.table.User(s).(*state)
+	if !ok || x.conv == nil {
+		return
+	}
+	x.conv.Reset(dissect.Ports{}) // lets go of what it has read
+	p.conv = append(p.conv, x.conv)
+	x.conv = nil
+	p.settle(x, s)
+}
+
+// settle takes the state from a session that needs it no more.
+func (p *partition) settle(x *state, s *session.Session) {
+	if x.app == nil && x.conv == nil {
+		p.table.SetUser(s, nil)
+	}
+}
+
+func (p *partition) conversation(s *session.Session) *state {
+	x, ok := p.table.User(s).(*state)
+	if !ok {
+		x = &state{s: s}
+		p.table.SetUser(s, x)
+	}
+	if x.conv == nil {
+		if n := len(p.conv); n > 0 {
+			x.conv = p.conv[n-1]
+			p.conv = p.conv[:n-1]
+		} else {
+			x.conv = new(dissect.Conversation)
+		}
+		c, r := s.Ports()
+		x.side = s.InitiatorSide()
+		x.conv.Reset(dissect.Ports{Client: c, Server: r})
+		p.sh.counts.Conversations++
+	}
+	return x
+}
+
+// fact takes a fact about the session that is being read.
+func (p *partition) fact(f dissect.Fact) {
+	x := p.table.User(p.s).(*state)
+	if q, ok := f.(*dissect.QUICInitial); ok {
+		p.d = p.s.SetQUIC(q.FromClient, p.d)
+		p.view = nil
+	}
+	app := p.learn(x, f)
+	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d})
+}
+
+// viewOf gives the view that was made at the same packet, if it was of s: between two facts of one packet only the initiator of a QUIC
+// session may change.
+func (p *partition) viewOf(s *session.Session) *session.View {
+	if p.view == nil || p.viewed != p.sh.num || p.view.ID != s.ID() {
+		p.view, p.viewed = p.table.View(s), p.sh.num
+	}
+	return p.view
+}
+
+// learn adds a fact to what is known. A name alone is kept with the session itself, everything else among the details.
+func (p *partition) learn(x *state, f dissect.Fact) *fingerprint.App {
+	if id, ok := f.(*dissect.AppID); ok {
+		p.s.Label = p.names.label(id.Name)
+		if x.app == nil {
+			return p.names.app(p.s.Label)
+		}
+	}
+	if x.app == nil {
+		x.app = p.names.app(p.s.Label)
+		if old := p.details.add(x); old != nil {
+			p.sh.counts.DetailsDropped++
+			old.app = nil
+			p.settle(old, old.s)
+		}
+	}
+	x.app = x.app.With(f)
+	return x.app
+}
