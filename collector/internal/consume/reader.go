@@ -3,6 +3,7 @@
 package consume
 
 import (
+	"context"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -15,8 +16,41 @@ import (
 // Topics gives what the collector reads.
 func Topics() []string { return []string{schemas.AlertTopic, schemas.DeviceTopic} }
 
-// NewReader joins the group. Partitions that nobody has committed yet are read from their begin.
+// waitEvery is how often it is looked whether topics that were missing are there.
+const waitEvery = time.Second
+
+// NewReader reads as a member of the group, which it joins at the first fetch, once the topics are there. Partitions that nobody has
+// committed yet are read from their begin.
 func NewReader(l *queue.Link, group string, log *zap.Logger) Reader {
+	return &reader{link: l, group: group, log: log}
+}
+
+// reader joins the group late. FetchMessage and CommitMessages have one caller; Close comes after them.
+type reader struct {
+	link  *queue.Link
+	group string
+	log   *zap.Logger
+	*kafka.Reader
+}
+
+func (r *reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
+	if r.Reader == nil {
+		if err := r.link.Wait(ctx, Topics(), waitEvery); err != nil {
+			return kafka.Message{}, err
+		}
+		r.Reader = join(r.link, r.group, r.log)
+	}
+	return r.Reader.FetchMessage(ctx)
+}
+
+func (r *reader) Close() error {
+	if r.Reader == nil {
+		return nil
+	}
+	return r.Reader.Close()
+}
+
+func join(l *queue.Link, group string, log *zap.Logger) *kafka.Reader {
 	sugar := log.Sugar()
 	return kafka.NewReader(kafka.ReaderConfig{
 		Brokers: l.Brokers(), Dialer: l.Dialer("stillwatch-collector"), GroupID: group, GroupTopics: Topics(), StartOffset: kafka.FirstOffset,

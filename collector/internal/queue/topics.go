@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -98,6 +99,31 @@ func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
 		made = append(made, t.Name)
 	}
 	return made, nil
+}
+
+// Wait returns when each topic has a partition, or with the error of ctx. A group that is joined before would have nothing to read, and
+// would learn of a new topic late.
+func (l *Link) Wait(ctx context.Context, topics []string, every time.Duration) error {
+	c := l.Client("stillwatch-collector-topics")
+	for {
+		if meta, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: topics}); err == nil && all(meta.Topics, topics) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
+}
+
+func all(there []kafka.Topic, wanted []string) bool {
+	for _, name := range wanted {
+		if !slices.ContainsFunc(there, func(t kafka.Topic) bool { return t.Name == name && t.Error == nil && len(t.Partitions) > 0 }) {
+			return false
+		}
+	}
+	return true
 }
 
 func create(ctx context.Context, c *kafka.Client, t Topic) error {
