@@ -9,13 +9,17 @@ FUZZTIME ?= 10s
 RUNS     ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench assets stories golden clean
+.PHONY: help build test demo lint fuzz bench bench-publish bench-ingest assets stories golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build the static program bin/stillwatch-sensor
+build: ## build the static programs bin/stillwatch-sensor and bin/stillwatch-collector
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
+
+demo: build ## show it all in the browser (ONCE=1: check that every alert arrives, and end)
+	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
 
 test: ## format, vet, staticcheck, errcheck and every test under the race detector (TESTFLAGS=-short for less)
 	@scripts/test $(TESTFLAGS)
@@ -29,7 +33,6 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table in Markdown
 	@scripts/bench $(RUNS)
 
-.PHONY: bench-publish
 bench-publish: ## spool, drain and latency to real Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
 	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
@@ -43,16 +46,7 @@ stories: ## make the story captures anew (scripts/stories/testdata)
 golden: ## write what the program prints into help texts, README and stories anew, to be read before it is committed
 	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 
-.PHONY: collector demo
-
-collector: ## build the static program bin/stillwatch-collector
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
-
-demo: build collector ## show everything at once in the browser (ONCE=1: check that every alert arrives, and end)
-	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
-
-.PHONY: bench-ingest
-bench-ingest:
+bench-ingest: ## alerts a second into the collector's database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
 	GOGC=400 $(GO) test -run XXX -bench Ingest -benchtime 3x ./collector/internal/consume
 
