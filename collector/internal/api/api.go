@@ -143,6 +143,6 @@ func schemaFile(k schemas.Kind) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/schema+json")
-		w.Write(b)
+		_, _ = w.Write(b)
 	})
 }

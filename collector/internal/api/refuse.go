@@ -23,5 +23,5 @@ func Refuse(w http.ResponseWriter, _ *http.Request, status int, why string) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	w.Write(b)
+	_, _ = w.Write(b)
 }

@@ -58,5 +58,5 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("v") == a.hash[name] {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	w.Write(b)
+	_, _ = w.Write(b)
 }

@@ -75,7 +75,7 @@ func read(path, story string) ([]raised, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var all []raised
 	at := map[string]int{}
 	lines := bufio.NewScanner(f)

@@ -41,7 +41,7 @@ func shown(ctx context.Context, base, token string, a raised) bool {
 	if err != nil {
 		return false
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var got struct {
 		Revision int `json:"revision"`
 		Alert    struct {

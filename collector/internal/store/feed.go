@@ -19,7 +19,7 @@ func (s *SQLite) Changes(ctx context.Context, after int64, limit int) ([]Change,
 	if err != nil {
 		return nil, fmt.Errorf("changes: %w", mark(err))
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }()
 	var out []Change
 	err = listed(ctx, tx, `SELECT `+alertColumns+alertJoin+`WHERE a.change > ? ORDER BY a.change LIMIT ?`, func(r *sql.Rows) error {
 		a, _, err := scanAlert(r.Scan)

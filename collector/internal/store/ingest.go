@@ -103,7 +103,7 @@ func (in *ingest) each(query string, keys []any, scan func(*sql.Rows) error) err
 }
 
 func scanAll(found *sql.Rows, scan func(*sql.Rows) error) error {
-	defer found.Close()
+	defer func() { _ = found.Close() }()
 	for found.Next() {
 		if err := scan(found); err != nil {
 			return err

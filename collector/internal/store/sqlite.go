@@ -47,7 +47,7 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	f.Close()
+	_ = f.Close()
 	// FULL: a transaction is on disk when it is over. With NORMAL a power cut could take back alerts whose offsets are
 	// already committed in Kafka.
 	s := &SQLite{watchers: map[chan struct{}]struct{}{}}
@@ -56,11 +56,11 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	}
 	s.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, path, s.write); err != nil {
-		s.write.Close()
+		_ = s.write.Close()
 		return nil, fmt.Errorf("database %s: %w", path, mark(err))
 	}
 	if s.read, err = connect(path, "deferred", "query_only(ON)", "cache_size(-32768)"); err != nil {
-		s.write.Close()
+		_ = s.write.Close()
 		return nil, err
 	}
 	s.read.SetMaxOpenConns(4)
@@ -83,7 +83,7 @@ func migrate(ctx context.Context, path string, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}

@@ -97,7 +97,7 @@ func (n *Node) launch() error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	cmd := n.java(context.Background(), "kafka.Kafka", n.file("server.properties"))
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
