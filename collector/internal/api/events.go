@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -97,6 +98,10 @@ type stream struct {
 
 func (s *stream) serve(r *http.Request, w http.ResponseWriter) {
 	s.w, s.ctrl = w, http.NewResponseController(w)
+	// The stream is not over when the time to send the request is.
+	if err := s.ctrl.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return
+	}
 	changed, stop := s.api.store.Watch()
 	defer stop()
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -215,22 +215,22 @@ func (c *Consumer) handle(ctx context.Context, w work) error {
 // refused then is a dead letter.
 func (c *Consumer) keep(ctx context.Context, b parsed, letters *[]letter) error {
 	err := c.apply(ctx, b.batch(*letters))
-	if err == nil || ctx.Err() != nil {
+	if !errors.Is(err, store.ErrRefused) {
 		return err
 	}
 	for _, one := range b {
 		err := c.apply(ctx, parsed{one}.batch(nil))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			*letters = append(*letters, letter{one.message, fmt.Sprintf("the database refuses it: %v", err)})
+		switch {
+		case errors.Is(err, store.ErrRefused):
+			*letters = append(*letters, letter{one.message, err.Error()})
+		case err != nil:
+			return err
 		}
 	}
 	return c.apply(ctx, parsed(nil).batch(*letters))
 }
 
-// apply stores one batch, and tries again while the database cannot be written.
+// apply stores one batch, and tries again whatever is wrong with the database, until ctx is done or the batch is refused.
 func (c *Consumer) apply(ctx context.Context, b store.Batch) error {
 	for wait := newBackoff(); ; {
 		got, err := c.store.Apply(ctx, b)
@@ -239,7 +239,7 @@ func (c *Consumer) apply(ctx context.Context, b store.Batch) error {
 			c.setTrouble("")
 			return nil
 		}
-		if ctx.Err() != nil || !errors.Is(err, store.ErrRetry) {
+		if ctx.Err() != nil || errors.Is(err, store.ErrRefused) {
 			return err
 		}
 		c.metrics.retries.Inc()

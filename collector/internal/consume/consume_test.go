@@ -186,7 +186,7 @@ type choosy struct {
 func (c choosy) Apply(ctx context.Context, b store.Batch) (store.Applied, error) {
 	for _, a := range b.Alerts {
 		if a.Alert.ID == c.bad {
-			return store.Applied{}, errors.New("constraint")
+			return store.Applied{}, fmt.Errorf("%w: constraint", store.ErrRefused)
 		}
 	}
 	return c.Ingest.Apply(ctx, b)
@@ -201,12 +201,15 @@ func TestRecordThatTheStoreRefusesDoesNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
-func TestBrokenStoreEndsTheRunWithoutACommit(t *testing.T) {
-	r := newScript(alertMessage(t, 0))
-	broken := errors.New("the file is no database")
-	m := &moody{errs: []error{broken, broken, broken}, before: func() {}}
-	if err := New(Config{}, r, m, &letterbox{}, newMetrics()).Run(context.Background()); !errors.Is(err, broken) || len(r.committed) != 0 {
-		t.Errorf("%v, committed %v", err, r.committed)
+// TestTroubleOfTheStoreMakesNoDeadLetter: what is not known to be the record's own fault is tried again, however strange.
+func TestTroubleOfTheStoreMakesNoDeadLetter(t *testing.T) {
+	r, s, l := newScript(alertMessage(t, 0), alertMessage(t, 1)), openStore(t), &letterbox{}
+	broken := errors.New("locking protocol (15)")
+	m := &moody{Ingest: s, errs: []error{broken, broken, broken, broken}, before: func() {}}
+	consumeAll(t, r, m, l)
+	whole(t, s, 2)
+	if dead, err := s.DeadLetters(t.Context(), store.Page{}); err != nil || len(dead.Letters)+len(l.reasons) != 0 {
+		t.Errorf("%+v, %q, %v", dead.Letters, l.reasons, err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"stillwatch/collector/internal/auth"
@@ -41,12 +42,13 @@ type Server struct {
 	lag      *consume.Lag
 
 	web, health net.Listener // health may be nil
+	limits      limits
 }
 
 // New opens and starts what Run needs, so that what is wrong is known before anything is served. Close ends it if Run is
 // never called.
 func New(ctx context.Context, c config.Config, version string, log *zap.Logger) (*Server, error) {
-	s := &Server{config: c, log: log, registry: newRegistry(version)}
+	s := &Server{config: c, log: log, registry: newRegistry(version), limits: limits{read: 15 * time.Second, write: time.Minute}}
 	for _, step := range []func(context.Context) error{s.openStore, s.openQueue, s.openListeners} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -110,8 +112,27 @@ func Link(k config.Kafka) (*queue.Link, error) {
 	return queue.New(q)
 }
 
+// limits is how long a request may take to come, and its answer to go. Event streams set deadlines of their own.
+type limits struct{ read, write time.Duration }
+
+// What strangers may hold: connections beyond these wait until others end, and a body is never larger.
+const (
+	maxConnections       = 1024
+	maxHealthConnections = 64
+	maxBody              = 64 << 10
+)
+
+// listen opens a listener that has at most n connections at once. TLS goes on top of it: the HTTP server must see its connections.
+func listen(addr string, n int) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return netutil.LimitListener(l, n), nil
+}
+
 func (s *Server) openListeners(context.Context) (err error) {
-	if s.web, err = net.Listen("tcp", s.config.Listen); err != nil {
+	if s.web, err = listen(s.config.Listen, maxConnections); err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
 	if s.config.TLS.Cert != "" {
@@ -122,7 +143,7 @@ func (s *Server) openListeners(context.Context) (err error) {
 		s.web = tls.NewListener(s.web, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
 	}
 	if s.config.Health != "" {
-		if s.health, err = net.Listen("tcp", s.config.Health); err != nil {
+		if s.health, err = listen(s.config.Health, maxHealthConnections); err != nil {
 			return fmt.Errorf("health: %w", err)
 		}
 	}
@@ -195,7 +216,8 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, befo
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: quiet}
+	server := &http.Server{Handler: http.MaxBytesHandler(h, maxBody), ReadHeaderTimeout: min(10*time.Second, s.limits.read), ReadTimeout: s.limits.read,
+		WriteTimeout: s.limits.write, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: quiet}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		before()

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 		return in.run(b)
 	})
 	if err != nil {
+		if !errors.Is(err, ErrRefused) && !errors.Is(err, ErrRetry) { // of database/sql or of ctx: not the batch's fault
+			err = fmt.Errorf("%w: %w", ErrRetry, err)
+		}
 		return Applied{}, fmt.Errorf("store a batch: %w", err)
 	}
 	if in.applied.Alerts+in.applied.Devices > 0 {

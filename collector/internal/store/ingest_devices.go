@@ -4,6 +4,7 @@ package store
 
 import (
 	"database/sql"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -63,7 +64,7 @@ func (in *ingest) named(b Batch) error {
 		d := deviceOf(r.Alert)
 		line, err := schemas.AppendDevice(nil, d)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 		if err := in.device(DeviceRecord{Device: d, JSON: line}, true); err != nil {
 			return err

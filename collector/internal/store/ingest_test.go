@@ -183,3 +183,35 @@ func TestTwoProcessesBringUpOneDatabase(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyTheDataItselfIsRefused: an error that does not prove that the batch is at fault asks for another attempt.
+func TestOnlyTheDataItselfIsRefused(t *testing.T) {
+	s := open(t)
+	for query, want := range map[string]error{
+		`INSERT INTO counter (id, change) VALUES (2, 0)`: ErrRefused, // CHECK
+		`INSERT INTO dead_letters (id) VALUES ('x')`:     ErrRefused, // datatype mismatch
+		`INSERT INTO nowhere VALUES (1)`:                 ErrRetry,   // SQLITE_ERROR
+		`ATTACH '/nowhere/at/all.db' AS other`:           ErrRetry,   // SQLITE_CANTOPEN
+	} {
+		_, err := s.write.ExecContext(t.Context(), query)
+		if err = mark(err); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", query, err, want)
+		}
+	}
+}
+
+func TestTroubleInTheMiddleOfABatchAsksForAnotherAttempt(t *testing.T) {
+	s := open(t)
+	if _, err := s.write.ExecContext(t.Context(), `ALTER TABLE boots RENAME TO gone`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Apply(t.Context(), records(t, 0, 2)); !errors.Is(err, ErrRetry) {
+		t.Error(err)
+	}
+	if _, err := s.write.ExecContext(t.Context(), `ALTER TABLE gone RENAME TO boots`); err != nil {
+		t.Fatal(err)
+	}
+	if got := apply(t, s, records(t, 0, 2)); got.Alerts != 2 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -104,17 +104,18 @@ func migrate(ctx context.Context, path string, db *sql.DB) error {
 // Close ends the use of the file.
 func (s *SQLite) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
-// mark wraps the errors of SQLite that may pass by themselves in ErrRetry.
+// mark wraps the errors of SQLite: those that prove that the data itself is refused in ErrRefused, all others in ErrRetry. A list of
+// what may pass would never be whole, and a record that is refused by mistake is shown to nobody.
 func mark(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Code() & 0xff { // the primary result code
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:
-		return fmt.Errorf("%w: %w", ErrRetry, err)
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrRetry, err)
 }
 
 // change runs f in a transaction of the writing connection.

@@ -19,8 +19,10 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrCursor: a cursor that this store did not make, or made for another order.
 	ErrCursor = errors.New("not a cursor of this list")
-	// ErrRetry: the database is locked, its disk is full, read-only or failing. Nothing of the call was stored; the same
-	// call may succeed later.
+	// ErrRefused: the database works, and does not take what it was given: the same call never succeeds.
+	ErrRefused = errors.New("the database refuses it")
+	// ErrRetry: the database is locked, its disk is full, read-only or failing, or anything else is wrong that the caller's
+	// data did not cause. Nothing of the call was stored; the same call may succeed later.
 	ErrRetry = errors.New("the database cannot be written now")
 )
 
@@ -35,7 +37,7 @@ type Store interface {
 // Ingest is the way in.
 type Ingest interface {
 	// Apply stores a batch in one transaction that is on disk when it returns: all of it or nothing. It is idempotent: an
-	// alert whose (id, revision) is known changes nothing, whatever else differs.
+	// alert whose (id, revision) is known changes nothing, whatever else differs. Its errors are ErrRefused or ErrRetry.
 	Apply(ctx context.Context, b Batch) (Applied, error)
 }
 
