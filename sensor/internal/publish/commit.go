@@ -50,7 +50,7 @@ func (s *Spool) flush() error {
 	s.writing, s.pending = s.pending, nil
 	f, at := s.active, g.size
 	s.mu.Unlock()
-	n, took, err := write(f, at, s.writing)
+	n, took, err := s.o.write(f, at, s.writing)
 	s.mu.Lock()
 	if err != nil {
 		s.abandon(at)

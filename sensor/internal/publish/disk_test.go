@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"stillwatch/internal/testneed"
 )
 
 // insideEnv tells a test that it runs in a mount namespace of its own.
@@ -24,13 +26,13 @@ func namespaced(t *testing.T) bool {
 		return true
 	}
 	if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
-		t.Skip("mounting a small disk needs root and unshare")
+		testneed.Missing(t, "root", "mounting a small disk needs root and unshare")
 	}
 	cmd := exec.Command("unshare", "-m", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), insideEnv+"=1")
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "--- SKIP") || strings.Contains(string(out), "unshare failed") {
-		t.Skipf("no mounts here: %s", out)
+		testneed.Missing(t, "root", "no mounts here: %s", out)
 	}
 	if err != nil || !strings.Contains(string(out), "--- PASS") {
 		t.Errorf("%v\n%s", err, out)
@@ -43,7 +45,7 @@ func smallDisk(t *testing.T, kb int) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, fmt.Sprintf("size=%dk", kb)); err != nil {
-		t.Skipf("no tmpfs: %v", err)
+		testneed.Missing(t, "root", "no tmpfs: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir

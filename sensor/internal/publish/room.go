@@ -2,7 +2,11 @@
 
 package publish
 
-import "os"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
 // place is where records of a rank are.
 type place struct {
@@ -88,7 +92,7 @@ func (s *Spool) compact(p place) (int64, error) {
 		s.roll()
 	}
 	old, err := os.ReadFile(g.path)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
 	fresh := &segment{path: g.path, first: g.first}
@@ -110,7 +114,7 @@ func (s *Spool) compact(p place) (int64, error) {
 		return 0, nil
 	}
 	if len(kept) == 0 {
-		err = os.Remove(g.path)
+		err = removeFile(g.path)
 	} else {
 		err = replace(g.path, kept, true)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ type segment struct {
 	size  int64  // bytes that are on disk for certain
 	count [numRanks]int
 	bytes [numRanks]int64
+	lost  int // of the records that were counted: those that the disk did not give back
 }
 
 func newSegment(dir string, first uint64) *segment {
@@ -156,6 +158,35 @@ func replace(path string, b []byte, sync bool) error {
 		return err
 	}
 	return os.Rename(path+partSuffix, path)
+}
+
+// makeDir makes a folder with those above it, and makes their names durable.
+func makeDir(dir string, sync func(string) error) error {
+	_, err := os.Stat(dir)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	up := filepath.Dir(dir)
+	if up != dir {
+		if err := makeDir(up, sync); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return sync(up)
+}
+
+// removeFile removes a file that may be gone already.
+func removeFile(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // syncDir makes names durable.

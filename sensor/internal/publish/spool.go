@@ -23,6 +23,8 @@ type SpoolOptions struct {
 	// Synced is called with the seconds that each fsync took; nil: not wanted.
 	Synced func(seconds float64)
 	now    func() time.Time
+	write  func(f *os.File, at int64, all []entry) (int64, time.Duration, error)
+	open   func(path string) (segmentFile, error)
 }
 
 func (o SpoolOptions) withDefaults() SpoolOptions {
@@ -43,6 +45,12 @@ func (o SpoolOptions) withDefaults() SpoolOptions {
 	}
 	if o.now == nil {
 		o.now = time.Now
+	}
+	if o.write == nil {
+		o.write = write
+	}
+	if o.open == nil {
+		o.open = openSegment
 	}
 	return o
 }
@@ -107,7 +115,7 @@ type SpoolStats struct {
 	Bytes     int64            // of all segments
 	OldestAt  int64            // when the oldest record that is not acknowledged was appended, 0 if there is none
 	Faults    uint64           // writes that failed
-	Fault     error            // why the disk takes nothing at present, nil if it does
+	Fault     error            // why the disk takes or gives nothing at present, nil if it does
 }
 
 // DroppedTotal sums over the ranks.
@@ -121,7 +129,7 @@ func (s SpoolStats) DroppedTotal() (n uint64) {
 // OpenSpool opens the spool of a folder, which is made if it is not there. What an earlier run has left is repaired and will
 // be drained first. ErrInUse: another process has it open.
 func OpenSpool(dir string, o SpoolOptions) (*Spool, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := makeDir(dir, syncDir); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDONLY, 0o600)
@@ -261,7 +269,7 @@ func (s *Spool) Stats() SpoolStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Fault = s.fault
+	st.Fault = errors.Join(s.fault, s.read.fault)
 	st.Records = s.live
 	st.Bytes = s.bytes()
 	if st.Records > 0 {
@@ -303,7 +311,7 @@ func (s *Spool) endFiles() error {
 	}
 	errs = append(errs, writeCursor(s.dir, s.acked, true))
 	for len(s.segs) > 0 && s.segs[0].last < s.acked {
-		errs = append(errs, os.Remove(s.segs[0].path))
+		errs = append(errs, removeFile(s.segs[0].path))
 		s.segs = s.segs[1:]
 	}
 	return errors.Join(errs...)

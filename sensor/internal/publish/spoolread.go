@@ -3,30 +3,55 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // chunkBytes is how much is read of a segment at once.
 const chunkBytes = 4 << 20
 
+// The pauses after the disk did not give back a segment: they double from the first to the last.
+const (
+	firstReadPause = 250 * time.Millisecond
+	lastReadPause  = 10 * time.Second
+)
+
+// segmentFile is a segment that is read from.
+type segmentFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
+func openSegment(path string) (segmentFile, error) { return os.Open(path) }
+
 // reader is where the drain reads.
 type reader struct {
 	index uint64 // of the next record to hand out
 	seg   *segment
-	file  *os.File
+	file  segmentFile
 	at    int64
+	seen  int // records of seg before at
+
+	fault error // why seg cannot be read at present
+	pause time.Duration
+	again time.Time // not before
 }
 
 func (r *reader) close() {
 	if r.file != nil {
 		_ = r.file.Close() // only read from
 	}
-	r.seg, r.file, r.at = nil, nil, 0
+	r.seg, r.file, r.at, r.seen = nil, nil, 0, 0
 }
 
 // Next waits for records and hands out at most limit of them, in order, each once. They are the oldest that were not handed out yet and are
@@ -52,16 +77,22 @@ func (s *Spool) wake() {
 	s.changed.Broadcast()
 }
 
+// take gives what comes next. Nothing may be passed over: what is being written comes before what is pending, and what the disk does
+// not give back at present before what is behind it.
 func (s *Spool) take(limit int) []Record {
+	if s.read.fault != nil && s.o.now().Before(s.read.again) {
+		return nil
+	}
+	s.read.fault = nil
 	for _, g := range s.segs {
 		if g.records() == 0 || g.last < s.read.index {
 			continue
 		}
-		if out := s.takeFrom(g, limit); len(out) > 0 {
+		if out := s.takeFrom(g, limit); len(out) > 0 || s.read.fault != nil {
 			return out
 		}
 	}
-	if s.fault == nil {
+	if s.fault == nil || len(s.writing) > 0 {
 		return nil
 	}
 	var out []Record
@@ -78,9 +109,10 @@ func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 	for size := int64(chunkBytes); len(out) == 0; {
 		b, whole := s.chunk(g, size)
 		if len(b) == 0 {
-			return nil
+			break
 		}
 		end, _ := scan(b, func(r *Record, _, _ int) bool {
+			s.read.seen++
 			if r.Index >= s.read.index {
 				out = append(out, *r)
 			}
@@ -89,22 +121,50 @@ func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 		switch {
 		case len(out) == limit || !whole && end > 0:
 			s.read.at += int64(end)
-		case whole || size > chunkBytes: // what is left is the damaged end of the segment
+		case whole: // what is left is the damaged end of the segment
 			s.read.at = g.size
+		case size > chunkBytes: // no record begins here
+			s.read.at += int64(stepOver(b))
 		default: // a record that is larger than a chunk
 			size = headBytes + MaxRecord
 		}
 	}
+	if s.read.fault == nil && s.read.at == g.size {
+		s.missed(g)
+	}
 	return out
 }
 
-// chunk reads what comes next of a segment, at most size bytes, and tells whether that is all of it.
+// stepOver gives where in b the next record may begin.
+func stepOver(b []byte) int {
+	if i := bytes.Index(b[1:], recordMagic[:]); i >= 0 {
+		return i + 1
+	}
+	return max(len(b)-len(recordMagic)+1, 1)
+}
+
+// missed counts the records of a segment that was read to its end and that were not in it any more.
+func (s *Spool) missed(g *segment) {
+	if n := g.records() - s.read.seen - g.lost; n > 0 {
+		g.lost += n
+		s.live -= min(s.live, uint64(n))
+		s.stats.Damaged++
+		s.changed.Broadcast()
+	}
+}
+
+// chunk reads what comes next of a segment, at most size bytes, and tells whether that is all of it. Nothing is given at the end, and
+// while the disk does not give it back: then reader.fault is set.
 func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
 	if s.read.seg != g {
 		s.read.close()
-		f, err := os.Open(g.path)
+		f, err := s.o.open(g.path)
+		if errors.Is(err, fs.ErrNotExist) { // no later attempt can bring it back
+			s.read.seg, s.read.at = g, g.size
+			return nil, true
+		}
 		if err != nil {
-			s.unreadable(g)
+			s.unreadable(err)
 			return nil, true
 		}
 		s.read.seg, s.read.file = g, f
@@ -114,17 +174,25 @@ func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
 		return nil, true
 	}
 	b := make([]byte, n)
-	if _, err := s.read.file.ReadAt(b, s.read.at); err != nil {
-		s.unreadable(g)
+	got, err := s.read.file.ReadAt(b, s.read.at)
+	if err != nil && !errors.Is(err, io.EOF) { // a file that has become shorter is as damaged as one with wrong bytes
+		s.read.close()
+		s.unreadable(err)
 		return nil, true
 	}
-	return b, s.read.at+n == g.size
+	s.read.pause = 0
+	if got == 0 {
+		s.read.at = g.size
+	}
+	return b[:got], s.read.at+n == g.size
 }
 
-// unreadable gives up a segment that the disk does not give back, so that it does not hold up the others.
-func (s *Spool) unreadable(g *segment) {
-	s.stats.Damaged++
-	s.read.index = max(s.read.index, g.last+1)
+// unreadable shows that the disk does not give back a segment, and has it tried again after a while.
+func (s *Spool) unreadable(err error) {
+	s.read.fault = fmt.Errorf("spool %s: reading: %w", s.dir, err)
+	s.read.pause = min(max(2*s.read.pause, firstReadPause), lastReadPause)
+	s.read.again = s.o.now().Add(s.read.pause)
+	time.AfterFunc(s.read.pause+time.Millisecond, s.wake)
 }
 
 // Ack says that every record that was handed out below index has arrived, n of them since the last time. Segments that are no
@@ -147,7 +215,7 @@ func (s *Spool) Ack(index uint64, n int) {
 		if s.read.seg == s.segs[0] {
 			s.read.close()
 		}
-		if err := os.Remove(s.segs[0].path); err != nil {
+		if err := removeFile(s.segs[0].path); err != nil {
 			_ = s.failed(err)
 			break
 		}
