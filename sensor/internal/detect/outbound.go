@@ -53,8 +53,19 @@ func (o *outbound) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
 		o.opened(e, c)
+	case SessionFact, SessionProgress:
+		o.unmasked(e, c)
 	case SessionState, SessionEnded:
+		o.unmasked(e, c)
 		o.goesOn(e, c)
+	}
+}
+
+// unmasked judges anew a session that was let pass for its port when it was opened: a silent device must not hide behind port 53 or
+// 123 what is neither DNS nor NTP.
+func (o *outbound) unmasked(e *Event, c *Context) {
+	if contract.Disguised(e.Session, e.App) && o.live.get(e.Session.ID, c.Now) == nil {
+		o.opened(e, c)
 	}
 }
 
@@ -117,6 +128,10 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: at %s it opened %s to %s, which %s.",
 		who, expectation(s.expect, s.source), clock(e.Session.Start), service(e), to, answer)
 	f.Reasons = o.reasons(f.Peer, s)
+	if contract.Disguised(e.Session, e.App) {
+		text := fmt.Sprintf("the port is that of %s, and this is not", contract.Promised(e.Session))
+		f.Reasons = append([]Reason{{Code: "disguised", Text: text, Weight: 0.3}}, f.Reasons...)
+	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
 		Data: map[string]any{"basis": e.Session.Basis.String()}}}
 	f.Recommendation = "Find out which process opened it. If the session is wanted, add it to the contract of the device; " +
