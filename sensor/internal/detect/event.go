@@ -4,7 +4,9 @@ package detect
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
@@ -97,9 +99,70 @@ type judgedKey struct {
 func (c *Context) verdict(e *Event) contract.Verdict {
 	if k := (judgedKey{e.Session, e.App, e.Initiator, e.Responder, e.ResponderName, c.Now}); c.judgedKey != k {
 		c.judgedKey = k
-		c.judged = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, e.ResponderName, e.Responder, c.Now)
+		c.judged = c.ask(e)
 	}
 	return c.judged
+}
+
+// ask judges the session of e under each name that the initiator can be believed to mean by the address of the responder.
+func (c *Context) ask(e *Event) contract.Verdict {
+	var names []string
+	if c.Book.HasInventory() { // nothing else speaks of names
+		names = c.believed(e)
+	}
+	var v contract.Verdict
+	for i := range max(len(names), 1) {
+		name := ""
+		if i < len(names) {
+			name = names[i]
+		}
+		if v = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, name, e.Responder, c.Now); v.Allowed {
+			break
+		}
+	}
+	return v
+}
+
+// believed gives the names that count for a contract: those under which this client was told the address. A name that the client writes into
+// its hello (SNI) must be one of them, because whoever has taken the client can write any; without an answer from DNS the certificate
+// must bear it out, and only where no lookup of this client is in view at all the hello alone counts.
+func (c *Context) believed(e *Event) []string {
+	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
+	var told []string
+	asks := false
+	if c.Names != nil {
+		told, asks = c.Names.Own(client, far, c.Now), c.Names.Asks(client, c.Now)
+	}
+	if e.App == nil || e.App.Hello == nil || e.App.Hello.SNI == "" {
+		return told
+	}
+	sni := e.App.Hello.SNI
+	switch {
+	case len(told) > 0:
+		if !slices.ContainsFunc(told, func(n string) bool { return sameName(n, sni) }) {
+			return nil
+		}
+	case asks && !certified(e.App.Cert, sni):
+		return nil
+	}
+	return []string{sni}
+}
+
+// certified reports whether a certificate that went in clear speaks for a name (RFC 6125: a wildcard stands for one label).
+func certified(cert *dissect.TLSCertificate, name string) bool {
+	if cert == nil || cert.SelfSigned {
+		return false
+	}
+	_, parent, _ := strings.Cut(name, ".")
+	return slices.ContainsFunc(cert.DNSNames, func(n string) bool {
+		rest, wild := strings.CutPrefix(n, "*.")
+		return sameName(n, name) || wild && parent != "" && sameName(rest, parent)
+	})
+}
+
+// sameName compares two DNS names (RFC 4343).
+func sameName(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
 // judge says what the contract of the device at one end says: of the initiator (Out), or of the responder (In). That end must

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -62,9 +63,10 @@ func (o *outbound) Observe(e *Event, c *Context) {
 }
 
 // unmasked judges anew a session that was let pass for its port when it was opened: a silent device must not hide behind port 53 or
-// 123 what is neither DNS nor NTP.
+// 123 what is neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another.
 func (o *outbound) unmasked(e *Event, c *Context) {
-	if contract.Disguised(e.Session, e.App) && o.live.get(e.Session.ID, c.Now) == nil {
+	_, hello := e.Fact.(*dissect.TLSClientHello)
+	if (hello && c.Book.HasInventory() || contract.Disguised(e.Session, e.App)) && o.live.get(e.Session.ID, c.Now) == nil {
 		o.opened(e, c)
 	}
 }
