@@ -57,12 +57,12 @@ func (r *httpRequest) field(name, value []byte) {
 	switch len(name) {
 	case 4:
 		if foldEqual(name, "host") {
-			r.Host = cleanText(value, 256)
+			r.Host = maskTarget(value, 256)
 		}
 	case 10:
 		switch {
 		case foldEqual(name, "user-agent"):
-			r.UserAgent = cleanText(value, 256)
+			r.UserAgent = maskText(value, 256)
 		case foldEqual(name, "soapaction"):
 			r.SOAPAction = cleanText(bytes.Trim(value, `"`), 256)
 		}
