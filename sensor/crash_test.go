@@ -17,9 +17,9 @@ import (
 	"stillwatch/sensor/internal/capture"
 )
 
-// faulty replays a capture in this process with a fault in what takes the devices, which come last, and gives the error and the file of
-// sessions.
-func faulty(t *testing.T) (err error, sessions string) {
+// faulty replays a capture in this process with a fault in what takes the devices, which come last, and gives the file of sessions and the
+// error.
+func faulty(t *testing.T) (sessions string, err error) {
 	t.Helper()
 	path := write(t, sample(t), "a.pcap")
 	sessions = filepath.Join(t.TempDir(), "sessions")
@@ -42,7 +42,7 @@ func faulty(t *testing.T) (err error, sessions string) {
 	s := watchSignals(t.Context())
 	defer signal.Reset(syscall.SIGPIPE) // what the tests start would inherit that it is ignored
 	defer s.stop()
-	return c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c), s), sessions
+	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c), s)
 }
 
 func TestFaultOfTheProgram(t *testing.T) {
@@ -56,7 +56,7 @@ func TestFaultOfTheProgram(t *testing.T) {
 	} {
 		t.Run("trace "+c.trace, func(t *testing.T) {
 			t.Setenv(traceVariable, c.trace)
-			err, sessions := faulty(t)
+			sessions, err := faulty(t)
 			var e *exitError
 			if !errors.As(err, &e) || e.status != exitBug {
 				t.Fatalf("gave %v", err)

@@ -69,9 +69,9 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 }
 
 // openCaptures opens captures, unless a signal comes first: a pipe may wait for ever for its first byte.
-func openCaptures(s *interrupt, names []string) (capture.Source, error) {
+func openCaptures(s *interrupt, names []string) (*capture.Files, error) {
 	type opened struct {
-		src capture.Source
+		src *capture.Files
 		err error
 	}
 	done := make(chan opened, 1)
