@@ -103,19 +103,22 @@ func chunkSize(line []byte) (n int, ok bool) {
 
 // htmlTitle gives the text of the title element.
 func htmlTitle(body []byte) string {
-	i := foldIndex(body, "<title")
-	if i < 0 {
+	for {
+		i := bytes.IndexByte(body, '<')
+		if i < 0 {
+			return ""
+		}
+		if body = body[i:]; foldPrefix(body, "<title") {
+			break
+		}
+		body = body[1:]
+	}
+	_, body, _ = bytes.Cut(body, []byte(">"))
+	text, _, ok := bytes.Cut(body, []byte("<"))
+	if !ok {
 		return ""
 	}
-	body = body[i:]
-	if i = bytes.IndexByte(body, '>'); i < 0 {
-		return ""
-	}
-	body = body[i+1:]
-	if i = bytes.IndexByte(body, '<'); i < 0 {
-		return ""
-	}
-	return cleanText(bytes.Join(bytes.Fields(body[:i]), []byte(" ")), 128)
+	return cleanText(bytes.Join(bytes.Fields(text), []byte(" ")), 128)
 }
 
 // readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the
