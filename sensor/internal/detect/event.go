@@ -39,7 +39,8 @@ func addr(e *session.Endpoint, v6 bool) netip.Addr {
 	return e.Addr.Netip()
 }
 
-func protoName(p uint8) string {
+// Proto gives the name of an IP protocol as records and keys write it: its number where it has no name of its own.
+func Proto(p uint8) string {
 	switch p {
 	case protoICMP:
 		return "icmp"
@@ -52,7 +53,7 @@ func protoName(p uint8) string {
 	case 132:
 		return "sctp"
 	}
-	return "protocol " + strconv.Itoa(int(p))
+	return strconv.Itoa(int(p))
 }
 
 // unicast reports whether an end is one host: not a group, not everybody, not nobody.
@@ -214,9 +215,9 @@ func strict(x contract.Expect, source string) bool {
 // serviceKey names a peer and its port: "198.51.100.1:443/tcp".
 func serviceKey(a netip.Addr, v *session.View) string {
 	if !v.HasPorts {
-		return a.String() + "/" + protoName(v.Proto)
+		return a.String() + "/" + Proto(v.Proto)
 	}
-	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + protoName(v.Proto)
+	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + Proto(v.Proto)
 }
 
 // on makes a finding about the session of e; dir says whether the device opened it (Out) or answered (In).
@@ -232,7 +233,7 @@ func (c *Context) on(r Rule, e *Event, dir session.Dir) *Finding {
 		p.Port = other.Port
 	}
 	if dir == session.Out && e.ResponderName != "" {
-		p.Name, p.NameSource = clean(e.ResponderName, 253), "dns"
+		p.Name, p.NameSource = Clean(e.ResponderName, 253), "dns"
 		if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI == e.ResponderName {
 			p.NameSource = "sni"
 		}
