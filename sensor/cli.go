@@ -19,6 +19,7 @@ type cli struct {
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name(program),
+		kong.NamedMapper("shards", kong.MapperFunc(shardCount)),
 		kong.Description("A passive sensor that tells when a device that ought to be silent speaks, to whom, and what it means.\n\n" +
 			"It reads captures, sends nothing, and writes JSON Lines or, on a terminal, what a person can read.\n\n" +
 			"Examples:\n\n" +
@@ -34,6 +35,6 @@ type captures struct {
 	Inventory string   `help:"Inventory of the network (YAML): what each device is and what it may do." placeholder:"FILE" type:"path"`
 	Silent    []string `help:"Expect silence of this network, address or MAC. May be given more than once." placeholder:"CIDR|MAC" sep:"none"`
 	Config    string   `help:"Configuration of the sensor (YAML)." placeholder:"FILE" type:"path"`
-	Shards    int      `help:"Goroutines that keep sessions; the result is the same with any number. 0: by the processors." default:"0" placeholder:"N"`
+	Shards    int      `help:"Goroutines that keep sessions; the result is the same with any number. 0: by the processors." default:"0" placeholder:"N" type:"shards"`
 	Captures  []string `arg:"" name:"capture" help:"pcap or pcapng file, plain, gzip or zstd; - is standard input."`
 }

@@ -32,7 +32,7 @@ func (d *deck) add(a *schemas.Alert) error {
 		return nil
 	}
 	if len(d.order) == deckSize {
-		if d.t.errTTY { // the line of the progress is on the same screen
+		if d.t.progress() { // the line of the progress is on the same screen
 			fmt.Fprint(d.t.err, eraseLine)
 		}
 		if err := d.deal(deckSize / 2); err != nil {

@@ -3,13 +3,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"stillwatch/schemas"
-	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
 )
@@ -34,39 +33,71 @@ func (c *devicesCmd) Run(t *terminal) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	src, err := capture.OpenFiles(c.Captures)
+	s := watchSignals(context.Background())
+	defer s.stop()
+	src, err := openCaptures(s, c.Captures)
 	if err != nil {
-		return badUsage(err)
+		return err
 	}
 	defer src.Close()
 	out, finish, err := c.output(t)
 	if err != nil {
-		return err
+		return badUsage(err)
 	}
-	r, end, err := runPipeline(cfg, src, out, t, t.errTTY && t.outTTY)
+	r, err := pipeline.New(cfg, src, out)
 	if err != nil {
-		return err
+		return badUsage(err)
 	}
-	return verdict(errors.Join(end.err, finish()), end.signal, r.Summary().Damage)
+	end := run(r, src, s, t, t.progress() && t.outTTY)
+	var fault *pipeline.PanicError
+	if errors.As(end.err, &fault) {
+		return crash(fault)
+	}
+	err = finish()
+	if errors.Is(end.err, err) {
+		err = nil // it is told already
+	}
+	return verdict(errors.Join(end.err, err), end.signal, r.Summary().Damage)
 }
 
 // output gives what takes the devices, and what writes them at the end.
 func (c *devicesCmd) output(t *terminal) (pipeline.Output, func() error, error) {
-	if c.JSON {
+	take, finish, err := c.shape(t)
+	if c.Explain == "" || err != nil {
+		return pipeline.Output{Device: take}, finish, err
+	}
+	found := false
+	return pipeline.Output{Device: func(d *schemas.Device) error {
+			if !c.named(d) {
+				return nil
+			}
+			found = true
+			return take(d)
+		}}, func() error {
+			if !found {
+				return badUsage(fmt.Errorf("no device %s in these captures; 'devices' without --explain lists their keys", c.Explain))
+			}
+			return finish()
+		}, nil
+}
+
+// shape gives what a device becomes: a record, its evidence, or a row of the table.
+func (c *devicesCmd) shape(t *terminal) (take func(*schemas.Device) error, finish func() error, err error) {
+	switch {
+	case c.JSON:
 		sink, err := publish.Create(publish.Stdout)
 		if err != nil {
-			return pipeline.Output{}, nil, badUsage(err)
+			return nil, nil, err
 		}
-		return pipeline.Output{Device: publish.Devices(sink)}, sink.Close, nil
-	}
-	if c.Explain != "" {
-		return c.explained(t)
+		return publish.Devices(sink), sink.Close, nil
+	case c.Explain != "":
+		return func(d *schemas.Device) error { return explain(t, t.out, d) }, func() error { return nil }, nil
 	}
 	rows := [][]string{{"KEY", "IP", "VENDOR", "MODEL", "ROLE", "EXPECTED", "LAST OPENED", "SERVES"}}
-	return pipeline.Output{Device: func(d *schemas.Device) error {
+	return func(d *schemas.Device) error {
 		rows = append(rows, deviceRow(d))
 		return nil
-	}}, func() error { return t.table(t.out, rows) }, nil
+	}, func() error { return t.table(t.out, rows) }, nil
 }
 
 func deviceRow(d *schemas.Device) []string {
@@ -105,23 +136,6 @@ func servesText(all []schemas.Service) string {
 	return strings.Join(parts, ", ")
 }
 
-// explained looks for one device and tells why it is taken for what it is.
-func (c *devicesCmd) explained(t *terminal) (pipeline.Output, func() error, error) {
-	found := 0
-	return pipeline.Output{Device: func(d *schemas.Device) error {
-			if !c.named(d) {
-				return nil
-			}
-			found++
-			return explain(t, t.out, d)
-		}}, func() error {
-			if found == 0 {
-				return badUsage(fmt.Errorf("no device %s in these captures; 'devices' without --explain lists their keys", c.Explain))
-			}
-			return nil
-		}, nil
-}
-
 func (c *devicesCmd) named(d *schemas.Device) bool {
 	if strings.EqualFold(d.Key, c.Explain) || strings.EqualFold(d.MAC.String(), c.Explain) {
 		return true
@@ -132,34 +146,4 @@ func (c *devicesCmd) named(d *schemas.Device) bool {
 		}
 	}
 	return false
-}
-
-// explain writes the evidence of a device, point by point.
-func explain(t *terminal, w io.Writer, d *schemas.Device) error {
-	var b strings.Builder
-	b.WriteString(t.paint(clean(d.Key), bold) + "\n")
-	var ips []string
-	for _, ip := range d.IPs {
-		ips = append(ips, ip.String())
-	}
-	t.row(&b, "addresses", strings.Join(ips, ", "))
-	t.row(&b, "names", strings.Join(d.Hostnames, ", "))
-	t.row(&b, "vendor", strings.TrimSpace(d.Vendor+" "+d.Model))
-	t.row(&b, "firmware", strings.TrimSpace(d.Firmware+" "+d.FirmwareDate))
-	t.row(&b, "role", fmt.Sprintf("%s, %s, probability %.4f", d.Role, d.RoleLevel, d.RoleProbability))
-	t.row(&b, "expected", strings.TrimSpace(strings.ReplaceAll(d.Expect, "_", " ")+" "+d.ExpectSource))
-	t.row(&b, "serves", servesText(d.Serves))
-	b.WriteByte('\n')
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
-	}
-	if len(d.Evidence) == 0 {
-		_, err := io.WriteString(w, "no evidence: nothing it said tells what it is\n")
-		return err
-	}
-	rows := [][]string{{"POINTS (dB)", "SAYS", "SOURCE", "VALUE"}}
-	for _, e := range d.Evidence {
-		rows = append(rows, []string{fmt.Sprintf("%+11.1f", e.PointsDB), e.Says, e.Source, e.Value})
-	}
-	return t.table(w, rows)
 }

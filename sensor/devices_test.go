@@ -49,7 +49,7 @@ func TestDevicesAsRecords(t *testing.T) {
 func TestExplainShowsEveryPoint(t *testing.T) {
 	capture, inventory := storyFiles(t, "S1")
 	byName := run1(t, "devices", "--inventory", inventory, "--explain", "cam-02", capture)
-	for _, want := range []string{"role=camera", "vendor=Axis", "oui", "mdns_service", "probability", "server only inventory"} {
+	for _, want := range []string{"role=camera", "vendor=Axis", "oui", "mdns_service", "identified (probability 1.0", "server only: to answer"} {
 		if !strings.Contains(byName.out, want) {
 			t.Errorf("%q is not in\n%s", want, byName.out)
 		}
@@ -58,6 +58,40 @@ func TestExplainShowsEveryPoint(t *testing.T) {
 		if r := run1(t, "devices", "--inventory", inventory, "--explain", key, capture); r.out != byName.out {
 			t.Errorf("--explain %s:\n%s\nby name:\n%s", key, r.out, byName.out)
 		}
+	}
+}
+
+func TestExplainOfWhatIsNotKnown(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    schemas.Device
+		want [2]string
+	}{
+		{"nothing", schemas.Device{Role: "unknown", RoleLevel: "unknown", Expect: "silent", ExpectSource: "idle"},
+			[2]string{"not known: nothing was seen that tells", "silent: to open nothing but infrastructure, because it has opened nothing for days"}},
+		{"too little", schemas.Device{Role: "unknown", RoleLevel: "unknown", Expect: "normal", Evidence: make([]schemas.RoleEvidence, 1)},
+			[2]string{"not known: what was seen is not enough for one role", "nothing in particular: detectors of attacks alone judge it"}},
+		{"hint", schemas.Device{Role: "camera", RoleLevel: "hint", RoleProbability: 0.7, Expect: "server_only", ExpectSource: "role"},
+			[2]string{"perhaps camera (probability 0.7000)", "server only: to answer, and to open nothing but infrastructure, as its role tells"}},
+		{"probable", schemas.Device{Role: "nvr", RoleLevel: "probable", RoleProbability: 0.95, Expect: "allowlist", ExpectSource: "inventory"},
+			[2]string{"probably nvr (probability 0.9500)", "allowlist: to open infrastructure, and what its entry allows, as the inventory or --silent says"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := [2]string{roleText(&c.d), expectText(&c.d)}; got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestExplainAsARecord(t *testing.T) {
+	capture, inventory := storyFiles(t, "S1")
+	r := run1(t, "devices", "--json", "--inventory", inventory, "--explain", "10.20.30.12", capture)
+	if all := records(t, schemas.KindDevice, r.out); r.status != exitOK || len(all) != 1 || all[0]["key"] != "cam-02" {
+		t.Errorf("exit status %d: %s%s", r.status, r.out, r.err)
+	}
+	if r := run1(t, "devices", "--json", "--explain", "cam-99", capture); r.status != exitUsage || r.out != "" || !strings.Contains(r.err, "no device cam-99") {
+		t.Errorf("exit status %d: %s%s", r.status, r.out, r.err)
 	}
 }
 

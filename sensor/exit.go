@@ -3,14 +3,17 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
+
+	"stillwatch/sensor/internal/publish"
 )
 
 // The exit statuses, as docs/replay.md has them. 128 + n is a run that signal n ended, after it has told what it found.
 const (
 	exitOK         = 0
-	exitIncomplete = 1  // a capture was damaged or cut, or a record could not be written
+	exitIncomplete = 1  // a capture was damaged or cut, or something could not be written
 	exitUsage      = 2  // bad usage, bad inventory or configuration, a file that cannot be opened
 	exitBug        = 70 // EX_SOFTWARE of sysexits.h
 	exitSignal     = 128
@@ -20,6 +23,7 @@ const (
 type exitError struct {
 	status int
 	err    error
+	stack  []byte // of a fault of the program, for whoever asked for it
 }
 
 func (e *exitError) Error() string {
@@ -52,7 +56,30 @@ func lines(err error) []string {
 		return all
 	}
 	if path, ok := err.(*fs.PathError); ok {
-		return []string{"cannot " + path.Op + " " + path.Path + ": " + path.Err.Error()}
+		name := path.Path
+		if publish.IsStdout(name) {
+			name = "standard output"
+		}
+		return []string{"cannot " + path.Op + " " + name + ": " + path.Err.Error()}
 	}
 	return strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+}
+
+// unwritten reports whether err is of a write: of a disk that is full, or a reader that has gone.
+func unwritten(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path) && path.Op == "write"
+}
+
+// bare gives the error of an output without what is said around it: it names the output itself.
+func bare(err error) error {
+	var record *publish.WriteError
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &record):
+		return record
+	case errors.As(err, &path):
+		return path
+	}
+	return err
 }

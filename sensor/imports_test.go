@@ -31,7 +31,7 @@ func mayImport() map[string][]string {
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich"},
 		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
-		"alert":       {"packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"publish":     {"schemas"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish"}, below...),

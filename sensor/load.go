@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
@@ -20,9 +24,6 @@ import (
 func (c *captures) load() (pipeline.Config, error) {
 	v, _ := build()
 	cfg := pipeline.Config{Shards: c.Shards, Version: v, Replay: true}
-	if c.Shards < 0 {
-		return cfg, fmt.Errorf("--shards %d: give a number from 0", c.Shards)
-	}
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
 	silent, silentMACs, err := config.ParseSilent(c.Silent)
 	if err := errors.Join(setErr, invErr, err); err != nil {
@@ -40,16 +41,24 @@ func documents(configFile, inventoryFile string) (set *config.Config, inv *contr
 	if configFile != "" {
 		set, setErr = readConfig(configFile)
 	}
-	if inventoryFile == "" && set != nil && set.Inventory != "" {
-		inventoryFile = set.Inventory
-		if !filepath.IsAbs(inventoryFile) {
-			inventoryFile = filepath.Join(filepath.Dir(configFile), inventoryFile)
-		}
+	if set != nil {
+		inventoryFile = inventoryOf(set, configFile, inventoryFile)
 	}
 	if inventoryFile != "" {
 		inv, invErr = config.LoadInventory(inventoryFile)
 	}
 	return set, inv, setErr, invErr
+}
+
+// inventoryOf gives the file of the inventory that is in force, "" if there is none.
+func inventoryOf(set *config.Config, configFile, inventoryFile string) string {
+	switch {
+	case inventoryFile != "" || set.Inventory == "":
+		return inventoryFile
+	case filepath.IsAbs(set.Inventory):
+		return set.Inventory
+	}
+	return filepath.Join(filepath.Dir(configFile), set.Inventory)
 }
 
 // readConfig reads a configuration and asks the detectors whether they take it.
@@ -75,4 +84,19 @@ func rules() []string {
 	all := append(slices.Collect(maps.Keys(detect.Parameters())), chainRule)
 	slices.Sort(all)
 	return all
+}
+
+// shardCount reads the value of --shards. kong would take a negative number for an option, and tell of that.
+func shardCount(ctx *kong.DecodeContext, target reflect.Value) error {
+	t := ctx.Scan.Pop()
+	text := fmt.Sprint(t.Value)
+	if t.IsEOL() {
+		return fmt.Errorf("give a number from 0 to %d", pipeline.Partitions)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > pipeline.Partitions {
+		return fmt.Errorf("give a number from 0 to %d, not %q", pipeline.Partitions, text)
+	}
+	target.SetInt(int64(n))
+	return nil
 }

@@ -11,18 +11,20 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"stillwatch/sensor/internal/pipeline"
 )
 
 const program = "stillwatch-sensor"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(start(os.Args[1:])) }
 
-// run does what the arguments say and gives the exit status.
-func run(args []string) (status int) {
+// start does what the arguments say and gives the exit status.
+func start(args []string) (status int) {
 	var c cli
 	defer func() {
-		if p := recover(); p != nil {
-			status = crashed(p, c.LogLevel == "debug")
+		if v := recover(); v != nil {
+			status = report(crash(&pipeline.PanicError{Where: "command line", Value: v, Stack: debug.Stack()}))
 		}
 	}()
 	parser, err := kong.New(&c, options()...)
@@ -30,32 +32,25 @@ func run(args []string) (status int) {
 		panic(err)
 	}
 	ctx, err := parser.Parse(args)
+	if err != nil && unwritten(err) { // the help, on a disk that is full
+		return report(bare(err))
+	}
 	if err != nil {
 		return usage(err)
 	}
 	return report(ctx.Run(newTerminal(c.NoColor), &c, parser))
 }
 
-// crashed tells of a fault of the program itself in one line; whoever debugs it asks for the stack.
-func crashed(p any, stack bool) int {
-	fmt.Fprintf(os.Stderr, "%s: internal error: %v; run again with --log-level debug for the stack and report it with the output of '%s version'\n",
-		program, p, program)
-	if stack {
-		fmt.Fprintf(os.Stderr, "%s", debug.Stack())
-	}
-	return exitBug
-}
-
 // usage tells what is wrong with the command line.
 func usage(err error) int {
-	command := program
+	path := program
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if name := parse.Context.Command(); name != "" {
-			command = commandPath(parse.Context)
+			path = commandPath(parse.Context)
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%s: %s; see '%s --help'\n", program, clean(err.Error()), command)
+	fmt.Fprintf(os.Stderr, "%s: %s; see '%s --help'\n", program, clean(err.Error()), path)
 	return exitUsage
 }
 
@@ -77,7 +72,7 @@ func report(err error) int {
 	}
 	var e *exitError
 	if !errors.As(err, &e) {
-		e = &exitError{status: exitUsage, err: err}
+		e = &exitError{status: exitIncomplete, err: err}
 	}
 	for _, line := range lines(e.err) {
 		head := program + ": "
@@ -86,5 +81,6 @@ func report(err error) int {
 		}
 		fmt.Fprintln(os.Stderr, head+clean(line))
 	}
+	_, _ = os.Stderr.Write(e.stack) // there is nowhere else to say that it cannot be written
 	return e.status
 }

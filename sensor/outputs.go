@@ -4,9 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/metrics"
@@ -16,92 +13,48 @@ import (
 
 // outputs are the places that the records of a run go to.
 type outputs struct {
-	sinks []publish.Sink
-	deck  *deck // of the alerts that a person reads; nil if none does
+	sinks map[string]*publish.JSONLines // by option
+	order []string                      // of the options
+	deck  *deck                         // of the alerts that a person reads; nil if none does
 	tally *metrics.Tally
 	kafka *publish.Publisher // nil: records go to files only
 	stamp *publish.Stamp
+	begun bool
+
+	// Alerts that the sink of alerts was given, and of which it has not yet said that they are written: those count as written that are.
+	waiting []*schemas.Alert
+	counted uint64
+
 	pipeline.Output
 }
 
-// names are the files that were asked for; an empty name means that the record is not wanted.
-type names struct {
-	alerts, sessions, devices, metrics string
-	quiet                              bool // no alerts on standard output unless they are asked for
-}
-
-// useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
-func (n *names) useStdout(tty bool) {
-	if n.alerts == "" && !n.quiet && (!tty || n.stdout()) {
-		n.alerts = publish.Stdout
+// openOutputs opens what was asked for; what the files hold stays until begin. Alerts without a file are cards on a terminal.
+func openOutputs(n names, in []input, t *terminal) (*outputs, error) {
+	if err := n.check(in, nil); err != nil {
+		return nil, badUsage(err)
 	}
-}
-
-// stdout reports whether records go to standard output.
-func (n names) stdout() bool {
-	return n.alerts == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout
-}
-
-// check refuses names that would destroy something: one file for two records, or a capture as an output.
-func (n names) check(captures []string) error {
-	if n.metrics == publish.Stdout {
-		return errors.New("--metrics-file takes the name of a file: it is replaced as a whole at the end")
+	o := &outputs{tally: metrics.NewTally(), stamp: publish.NewStamp(true), sinks: map[string]*publish.JSONLines{}}
+	err := o.open(n, t)
+	if err == nil {
+		err = n.check(in, o.sinks)
 	}
-	seen := map[string]string{}
-	for _, f := range []struct{ option, name string }{
-		{"--alerts", n.alerts}, {"--sessions", n.sessions}, {"--devices", n.devices}, {"--metrics-file", n.metrics},
-	} {
-		if f.name == "" || f.name == os.DevNull {
-			continue
-		}
-		at, shown := f.name, f.name
-		if f.name == publish.Stdout {
-			shown = "standard output"
-		}
-		if abs, err := filepath.Abs(f.name); err == nil && f.name != publish.Stdout {
-			at = abs
-		}
-		if other, ok := seen[at]; ok {
-			return fmt.Errorf("%s and %s both write %s: give each a file of its own", other, f.option, shown)
-		}
-		seen[at] = f.option
-		for _, c := range captures {
-			if sameFile(f.name, c) {
-				return fmt.Errorf("%s would overwrite the capture %s: give another file", f.option, c)
-			}
-		}
-	}
-	return nil
-}
-
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil || a == publish.Stdout || b == publish.Stdout {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && x.Mode().IsRegular() && os.SameFile(x, y)
-}
-
-// openOutputs opens what was asked for. Alerts without a file are cards on a terminal.
-func openOutputs(n names, t *terminal) (*outputs, error) {
-	o := &outputs{tally: metrics.NewTally(), stamp: publish.NewStamp(true)}
-	if err := o.open(n, t); err != nil {
-		return nil, errors.Join(err, o.close(err))
+	if err != nil {
+		o.discard()
+		return nil, badUsage(err)
 	}
 	return o, nil
 }
 
 func (o *outputs) open(n names, t *terminal) error {
 	if n.sessions != "" {
-		s, err := o.sink(n.sessions)
+		s, err := o.sink("--sessions", n.sessions)
 		if err != nil {
 			return err
 		}
 		o.Session = publish.Sessions(s)
 	}
 	if n.devices != "" {
-		s, err := o.sink(n.devices)
+		s, err := o.sink("--devices", n.devices)
 		if err != nil {
 			return err
 		}
@@ -110,7 +63,7 @@ func (o *outputs) open(n names, t *terminal) error {
 	put := func(*schemas.Alert) error { return nil }
 	switch {
 	case n.alerts != "":
-		s, err := o.sink(n.alerts)
+		s, err := o.sink("--alerts", n.alerts)
 		if err != nil {
 			return err
 		}
@@ -122,13 +75,15 @@ func (o *outputs) open(n names, t *terminal) error {
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the pipeline's own stays as it is
 		o.stamp.Alert(&stamped)
-		o.tally.Add(&stamped)
+		o.waiting = append(o.waiting, &stamped)
 		if o.kafka != nil {
 			if err := o.kafka.Alert(&stamped); err != nil {
 				return err
 			}
 		}
-		return put(&stamped)
+		err := put(&stamped)
+		o.count()
+		return err
 	}
 	return nil
 }
@@ -154,25 +109,62 @@ func both[T any](first, second func(T) error) func(T) error {
 	}
 }
 
-func (o *outputs) sink(name string) (publish.Sink, error) {
-	s, err := publish.Create(name)
+func (o *outputs) sink(option, name string) (publish.Sink, error) {
+	s, err := publish.Open(name)
 	if err != nil {
-		return nil, badUsage(err)
+		return nil, err
 	}
-	o.sinks = append(o.sinks, s)
+	o.sinks[option], o.order = s, append(o.order, option)
 	return s, nil
 }
 
-// close shows what is held back and writes what is buffered. Errors that told says already are left out.
+// begin empties the files: from here on they are those of this run.
+func (o *outputs) begin() error {
+	for _, option := range o.order {
+		if err := o.sinks[option].Empty(); err != nil {
+			return badUsage(err)
+		}
+	}
+	o.begun = true
+	return nil
+}
+
+// count takes alerts into the tally once they are written; what is on a screen is.
+func (o *outputs) count() {
+	written := o.counted + uint64(len(o.waiting))
+	if s := o.sinks["--alerts"]; s != nil {
+		written = s.Records()
+	}
+	for len(o.waiting) > 0 && o.counted < written {
+		o.tally.Add(o.waiting[0])
+		o.waiting = o.waiting[1:]
+		o.counted++
+	}
+}
+
+// close shows what is held back and writes what is buffered; before begin it leaves everything as it was. Errors that told says already
+// are left out.
 func (o *outputs) close(told error) error {
+	if !o.begun {
+		o.discard()
+		return nil
+	}
 	var errs []error
 	if o.deck != nil {
 		errs = append(errs, o.deck.deal(len(o.deck.order)))
 	}
-	for _, s := range o.sinks {
-		if err := s.Close(); !errors.Is(told, err) {
+	for _, option := range o.order {
+		if err := o.sinks[option].Close(); !errors.Is(told, err) {
 			errs = append(errs, err)
 		}
 	}
+	o.count()
 	return errors.Join(errs...)
+}
+
+// discard lets go of files into which nothing was written.
+func (o *outputs) discard() {
+	for _, option := range o.order {
+		o.sinks[option].Discard()
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/publish"
 )
 
 type replayCmd struct {
@@ -49,12 +50,9 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
-	n := names{alerts: c.Alerts, sessions: c.Sessions, devices: c.Devices, metrics: c.MetricsFile}
+	n := namesOf(c)
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
-	if err := n.check(c.Captures); err != nil {
-		return badUsage(err)
-	}
 	cfg, err := c.load()
 	if err != nil {
 		return badUsage(err)
@@ -63,70 +61,98 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	src, err := capture.OpenFiles(c.Captures)
-	if err != nil {
-		return badUsage(err)
-	}
-	defer src.Close()
-	out, err := openOutputs(n, t)
+	out, err := openOutputs(n, c.inputs(cfg), t)
 	if err != nil {
 		return err
 	}
+	s := watchSignals(context.Background())
+	defer s.stop()
+	src, err := openCaptures(s, c.Captures)
+	if err != nil {
+		return errors.Join(err, out.close(nil))
+	}
+	defer src.Close()
 	if to != nil {
 		p, err := to.start(log, cfg, out.stamp)
 		if err != nil {
-			return errors.Join(badUsage(err), out.close(err))
+			return errors.Join(badUsage(err), out.close(nil))
 		}
 		out.publish(p, to.Sessions)
 	}
 	stop, err := c.serve(log, out.kafka)
 	if err != nil {
-		return errors.Join(badUsage(err), out.close(err))
+		return errors.Join(badUsage(err), out.close(nil))
 	}
 	defer stop()
-	return c.replay(t, log, cfg, src, out, n)
+	return c.replay(t, log, cfg, src, out, n, s)
+}
+
+// openCaptures opens captures, unless a signal comes first: a pipe may wait for ever for its first byte.
+func openCaptures(s *interrupt, names []string) (*capture.Files, error) {
+	type opened struct {
+		src *capture.Files
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		src, err := capture.OpenFiles(names)
+		done <- opened{src, badUsage(err)}
+	}()
+	select {
+	case o := <-done:
+		return o.src, o.err
+	case <-s.ctx.Done():
+		return nil, endedBy(s.signal(), "no capture had begun: 0 packets, and nothing was written")
+	}
 }
 
 // replay runs the pipeline and tells what came of it.
-func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs, n names) error {
-	r, end, err := runPipeline(cfg, src, out.Output, t, t.errTTY && !n.stdout())
-	if err != nil {
-		return errors.Join(err, out.close(err))
+func (c *replayCmd) replay(t *terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs, n names, s *interrupt) error {
+	r, err := pipeline.New(cfg, src, out.Output)
+	if err == nil {
+		err = out.begin()
 	}
-	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
+	end := run(r, src, s, t, t.progress() && !n.stdout())
+	var fault *pipeline.PanicError
+	if errors.As(end.err, &fault) {
+		e := crash(fault)
+		e.err = errors.Join(e.err, out.close(nil))
+		return e
+	}
 	err = errors.Join(end.err, c.deliver(out.kafka, end.signal, log), out.close(end.err))
+	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
 	switch {
 	case !t.outTTY || n.stdout():
 		res.log(log)
 	case err == nil:
 		err = res.print(t, t.out)
 	}
-	if c.MetricsFile != "" {
-		v, _ := build()
-		err = errors.Join(err, metrics.WriteFile(c.MetricsFile, metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: v}, out.collectors()...))
+	v, _ := build()
+	m := metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: v}
+	switch n.metrics {
+	case "":
+	case publish.Stdout:
+		err = errors.Join(err, metrics.Write(t.out, m, out.collectors()...))
+	default:
+		err = errors.Join(err, metrics.WriteFile(n.metrics, m, out.collectors()...))
 	}
 	return verdict(err, end.signal, res.Damage)
 }
 
 // ending is how a run came to its end.
 type ending struct {
-	err    error
+	err    error // of the source or of an output, which names itself, or a *pipeline.PanicError
 	signal int
 	wall   time.Duration
 }
 
-// runPipeline runs until the captures end, an output fails, or the user asks for the end. err is about the beginning
-// only: then there is no run.
-func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t *terminal, progress bool) (*pipeline.Run, ending, error) {
-	var end ending
-	r, err := pipeline.New(cfg, src, out)
-	if err != nil {
-		return nil, end, badUsage(err)
-	}
-	ctx, signals := watchSignals(context.Background())
-	defer signals.stop()
+// run runs until the captures end, an output fails, or the user asks for the end.
+func run(r *pipeline.Run, src capture.Source, s *interrupt, t *terminal, progress bool) (end ending) {
 	// A read from a pipe may wait for ever: closing the source ends it.
-	defer context.AfterFunc(ctx, func() { _ = src.Close() })()
+	defer context.AfterFunc(s.ctx, func() { _ = src.Close() })()
 	painted, stop := make(chan struct{}), make(chan struct{})
 	tuneMemory(stop)
 	go func() {
@@ -136,14 +162,14 @@ func runPipeline(cfg pipeline.Config, src capture.Source, out pipeline.Output, t
 		}
 	}()
 	began := time.Now()
-	end.err = r.Run(ctx)
+	end.err = bare(r.Run(s.ctx))
 	end.wall = time.Since(began)
 	close(stop)
 	<-painted
-	if end.signal = signals.signal(); end.signal != 0 && errors.Is(end.err, os.ErrClosed) {
+	if end.signal = s.signal(); end.signal != 0 && errors.Is(end.err, os.ErrClosed) {
 		end.err = nil
 	}
-	return r, end, nil
+	return end
 }
 
 // verdict gives the error that stands for the exit status of a run.
@@ -163,7 +189,11 @@ func verdict(err error, signal int, damage []string) error {
 		}
 		return &exitError{status: exitIncomplete, err: errors.Join(errs...)}
 	case signal != 0:
-		return &exitError{status: exitSignal + signal, err: fmt.Errorf("ended by %s; what was found until then is told", syscall.Signal(signal))}
+		return endedBy(signal, "what was found until then is told")
 	}
 	return nil
+}
+
+func endedBy(signal int, how string) error {
+	return &exitError{status: exitSignal + signal, err: fmt.Errorf("ended by %s; %s", syscall.Signal(signal), how)}
 }

@@ -228,6 +228,47 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptBeforeTheFirstBytes ends a replay that waits for a pipe.
+func TestInterruptBeforeTheFirstBytes(t *testing.T) {
+	dir := t.TempDir()
+	fifo, old := filepath.Join(dir, "live"), filepath.Join(dir, "old")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
+	}
+	if err := os.WriteFile(old, []byte("what was there\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"replay":  {"replay", "--alerts", old, "--sessions", filepath.Join(dir, "new"), fifo},
+		"devices": {"devices", fifo},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := sensor(t, args...)
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			in, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program has opened it; nothing is written
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			want := program + ": ended by interrupt; no capture had begun: 0 packets, and nothing was written\n"
+			if got := cmd.ProcessState.ExitCode(); got != exitSignal+int(syscall.SIGINT) || errs.String() != want {
+				t.Errorf("exit status %d: %s", got, errs.String())
+			}
+		})
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 || read(t, old) != "what was there\n" {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // unstamped takes out of alerts what differs from run to run.
 func unstamped(text string) string {
 	var b strings.Builder

@@ -13,18 +13,19 @@ import (
 // interrupt ends a run when the user asks for it: the first SIGINT or SIGTERM cancels the context, so that what was found so
 // far is told; then both have their usual effect again, and a second one kills.
 type interrupt struct {
+	ctx    context.Context // of the run
 	cancel context.CancelFunc
 	got    atomic.Int32
 	ch     chan os.Signal
 }
 
-func watchSignals(parent context.Context) (context.Context, *interrupt) {
+func watchSignals(parent context.Context) *interrupt {
 	ctx, cancel := context.WithCancel(parent)
-	i := &interrupt{cancel: cancel, ch: make(chan os.Signal, 1)}
+	i := &interrupt{ctx: ctx, cancel: cancel, ch: make(chan os.Signal, 1)}
+	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM)
 	// A reader of standard output that goes away is an error of the write, not the end of the process: the other files
 	// must still be completed.
 	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		s, ok := <-i.ch
 		if !ok {
@@ -36,7 +37,7 @@ func watchSignals(parent context.Context) (context.Context, *interrupt) {
 		signal.Stop(i.ch)
 		cancel()
 	}()
-	return ctx, i
+	return i
 }
 
 // signal gives the number of the signal that came, 0 if none did.

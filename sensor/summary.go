@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stillwatch/schemas"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
 )
@@ -134,12 +135,14 @@ func (r *result) log(l *zap.Logger) {
 	for _, d := range r.Spoke[:min(len(r.Spoke), maxNamed)] {
 		spoke = append(spoke, d.Key)
 	}
-	l.Info("replay finished",
-		zap.Uint64("captures", r.Files), zap.Uint64("packets", r.Packets), zap.Uint64("bytes", r.Bytes),
-		zap.String("first", moment(r.First)), zap.String("last", moment(r.Last)),
+	fields := []zap.Field{zap.Uint64("captures", r.Files), zap.Uint64("packets", r.Packets), zap.Uint64("bytes", r.Bytes)}
+	if r.Packets > 0 {
+		fields = append(fields, zap.Stringer("first", schemas.Time(r.First)), zap.Stringer("last", schemas.Time(r.Last)))
+	}
+	l.Info("replay finished", append(fields,
 		zap.Uint64("sessions", r.Sessions), zap.Uint64("devices", r.Devices),
 		zap.Int("expected_silent", len(r.Silent)), zap.Int("spoke", len(r.Spoke)), zap.Strings("spoke_devices", spoke),
 		zap.Any("alerts", bySeverity), zap.Int("damaged", len(r.Damage)),
 		zap.Float64("one_way_ratio", r.OneWayShare), zap.Float64("gap_ratio", r.GapShare), zap.Float64("duplicate_ratio", r.DupShare),
-		zap.Float64("seconds", r.wall.Seconds()))
+		zap.Float64("seconds", r.wall.Seconds()))...)
 }

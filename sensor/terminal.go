@@ -20,18 +20,23 @@ type terminal struct {
 	outTTY   bool
 	errTTY   bool
 	color    bool
-	width    int // columns to write into
+	dumb     bool // knows no escape sequences
+	width    int  // columns to write into
 }
 
 func newTerminal(noColor bool) *terminal {
 	t := &terminal{out: os.Stdout, err: os.Stderr, width: usualWidth}
 	t.outTTY, t.errTTY = term.IsTerminal(int(t.out.Fd())), term.IsTerminal(int(t.err.Fd()))
-	t.color = t.outTTY && !noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	t.dumb = os.Getenv("TERM") == "dumb"
+	t.color = t.outTTY && !noColor && os.Getenv("NO_COLOR") == "" && !t.dumb
 	if w, _, err := term.GetSize(int(t.out.Fd())); err == nil && w > 0 {
 		t.width = min(max(w, leastWidth), mostWidth)
 	}
 	return t
 }
+
+// progress reports whether a line on standard error can be painted over and over.
+func (t *terminal) progress() bool { return t.errTTY && !t.dumb }
 
 // style is the parameter of an SGR sequence (ECMA-48 section 8.3.117).
 type style string

@@ -44,13 +44,22 @@ func TestNoColourWhereItIsNotWanted(t *testing.T) {
 		name string
 		env  []string
 		args []string
-	}{{"NO_COLOR", []string{"NO_COLOR=1"}, nil}, {"flag", nil, []string{"--no-color"}}, {"dumb terminal", []string{"TERM=dumb"}, nil}} {
+	}{{"NO_COLOR", []string{"NO_COLOR=1"}, nil}, {"flag", nil, []string{"--no-color"}}} {
 		t.Run(c.name, func(t *testing.T) {
 			r := onTerminal(t, 100, c.env, append([]string{"replay", "--silent", "10.20.10.17", path}, c.args...)...)
 			if text := strings.ReplaceAll(r.out, eraseLine, ""); strings.Contains(text, "\x1b") || !strings.Contains(text, "D01") {
 				t.Errorf("screen:\n%q", text)
 			}
 		})
+	}
+}
+
+func TestDumbTerminalGetsNoEscape(t *testing.T) {
+	path := write(t, sample(t), "a.pcap")
+	for _, args := range [][]string{{"replay", "--silent", "10.20.10.17", path}, {"devices", path}} {
+		if r := onTerminal(t, 100, []string{"TERM=dumb"}, args...); strings.ContainsAny(r.out, "\x1b\r") || !strings.Contains(r.out, "10.20.10.17") {
+			t.Errorf("%s: screen:\n%q", args[0], r.out)
+		}
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 const maxMarks = 2
 
 // clean makes text that may come from the wire safe for a terminal. Control characters could move the cursor or change
-// colours, bidirectional marks and invisible characters could show something else than what is there (Unicode TR 36):
-// each becomes U+FFFD. Tabs and line ends become spaces.
+// colours, bidirectional marks and invisible characters could show something else than what is there (Unicode TR 36, UAX 44
+// Default_Ignorable_Code_Point): each becomes U+FFFD. Tabs and line ends become spaces.
 func clean(s string) string {
 	if plain(s) {
 		return s
@@ -28,6 +28,8 @@ func clean(s string) string {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':
 			r, marks = ' ', 0
+		case invisible(r):
+			r, marks = utf8.RuneError, 0
 		case unicode.Is(unicode.M, r):
 			if marks++; marks > maxMarks {
 				continue
@@ -40,6 +42,12 @@ func clean(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// invisible reports whether a character that is no control shows nothing: selectors, fillers, and the blank of Braille.
+func invisible(r rune) bool {
+	const blankBraille = 0x2800
+	return r == blankBraille || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 func plain(s string) bool {

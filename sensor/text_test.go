@@ -23,6 +23,14 @@ func TestClean(t *testing.T) {
 		{"bell", "ding\a", "ding�"},
 		{"bytes that are no UTF-8", "a\xff\xfeb", "a��b"},
 		{"marks piled up", "a" + strings.Repeat("\u0301", 50), "a\u0301\u0301"},
+		{"selector", "pay\ufe0fpal", "pay�pal"},
+		{"selector of a supplement", "a\U000e0100b", "a�b"},
+		{"selector of Mongolian", "a\u180bb", "a�b"},
+		{"grapheme joiner", "a\u034fb", "a�b"},
+		{"fillers", "a\u115fb\u3164c\uffa0d", "a�b�c�d"},
+		{"inherent vowel", "a\u17b4b", "a�b"},
+		{"blank of Braille", "a\u2800b", "a�b"},
+		{"spaces of other widths", "a\u00a0b\u3000c", "a�b�c"},
 		{"private use", "\ue000", "�"},
 	}
 	for _, c := range cases {

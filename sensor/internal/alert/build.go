@@ -5,8 +5,6 @@ package alert
 import (
 	"math"
 	"net/netip"
-	"strings"
-	"unicode"
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
@@ -21,12 +19,12 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 			DetectedAt: schemas.Time(c.Now), Replay: m.cfg.Replay},
 		Sensor: m.cfg.Sensor,
 		Rule:   schemas.AlertRule{ID: f.Rule.ID, Name: f.Rule.Name, Kind: f.Rule.Kind, Version: f.Rule.Version},
-		Title:  safe(f.Title, 300), Message: safe(f.Message, 3000),
+		Title:  detect.Clean(f.Title, 300), Message: detect.Clean(f.Message, 3000),
 		Severity: o.sev.String(), RiskScore: riskScore(o.sev, o.standingP, o.state.entry), Confidence: o.standingP.confidence(),
 		Device: deviceOf(m.deviceKey(f), o), Peer: peerOf(f.Peer),
-		Dedupe: schemas.AlertDedupe{Key: safe(o.key.key, 300), WindowS: o.window, Count: o.count,
+		Dedupe: schemas.AlertDedupe{Key: detect.Clean(o.key.key, 300), WindowS: o.window, Count: o.count,
 			FirstSeen: schemas.Time(o.firstSeen), LastSeen: schemas.Time(o.lastSeen)},
-		Recommendation: safe(f.Recommendation, 1000),
+		Recommendation: detect.Clean(f.Recommendation, 1000),
 	}
 	a.Sensor.OneWay, a.Sensor.LossRatio = c.Quality.OneWay, finite(c.Quality.LossRatio)
 	if f.Rule.ID == detect.RuleChain().ID {
@@ -62,21 +60,33 @@ func finite(v float64) float64 {
 
 func fillReasons(a *schemas.Alert, f *detect.Finding) {
 	for _, r := range f.Reasons {
-		a.Reasons = append(a.Reasons, schemas.AlertReason{Code: r.Code, Text: safe(r.Text, 500), Weight: math.Round(1000*r.Weight) / 1000})
+		a.Reasons = append(a.Reasons, schemas.AlertReason{Code: r.Code, Text: detect.Clean(r.Text, 500), Weight: math.Round(1000*r.Weight) / 1000})
 	}
 	for _, t := range f.Rule.Attack {
 		a.Attack = append(a.Attack, schemas.AlertAttack{Domain: t.Domain, Tactic: t.Tactic, Technique: t.Technique})
 	}
 	for _, e := range f.Evidence {
 		if len(a.Evidence) < maxEvidence {
-			a.Evidence = append(a.Evidence, schemas.AlertEvidence{Kind: e.Kind, Summary: safe(e.Summary, 1000), Data: e.Data})
+			a.Evidence = append(a.Evidence, schemas.AlertEvidence{Kind: e.Kind, Time: evidenceTime(f, e.Time), Summary: detect.Clean(e.Summary, 1000), Data: e.Data})
 		}
 	}
 }
 
+// evidenceTime is when what a finding shows was seen: unless it says so itself, the beginning of the login, of the session or of the window.
+func evidenceTime(f *detect.Finding, at int64) *schemas.Time {
+	if at == 0 {
+		at = f.Start
+	}
+	if at == 0 {
+		return nil
+	}
+	t := schemas.Time(at)
+	return &t
+}
+
 func deviceOf(key string, o *open) schemas.AlertDevice {
 	d := o.f.Device
-	out := schemas.AlertDevice{Key: safe(key, 300), IP: o.f.DeviceAddr, Contract: safe(o.f.Broken, 300)}
+	out := schemas.AlertDevice{Key: detect.Clean(key, 300), IP: o.f.DeviceAddr, Contract: detect.Clean(o.f.Broken, 300)}
 	if d == nil {
 		return out
 	}
@@ -84,13 +94,13 @@ func deviceOf(key string, o *open) schemas.AlertDevice {
 		out.IP = d.IP()
 	}
 	out.MAC, out.Role = schemas.MAC(d.MAC), d.Role.String()
-	out.Vendor, out.Model = safe(d.Vendor, 200), safe(d.Model, 200)
+	out.Vendor, out.Model = detect.Clean(d.Vendor, 200), detect.Clean(d.Model, 200)
 	if len(d.VLANs) > 0 {
 		v := d.VLANs[len(d.VLANs)-1]
 		out.VLAN = &v
 	}
 	if e := o.state.entry; e != nil {
-		out.Owner, out.Criticality = safe(e.Owner, 200), e.Criticality
+		out.Owner, out.Criticality = detect.Clean(e.Owner, 200), e.Criticality
 	}
 	out.Expect, out.SilentForS = o.state.expect, o.state.silentFor
 	out.Evidence = roleEvidence(d.Evidence)
@@ -113,43 +123,15 @@ func peerOf(p *detect.Peer) *schemas.AlertPeer {
 		out.Port = &port
 	}
 	if p.Name != "" {
-		out.Domain = &schemas.Domain{Name: safe(p.Name, 253), Source: p.NameSource}
+		out.Domain = &schemas.Domain{Name: detect.Clean(p.Name, 253), Source: p.NameSource}
 	}
 	return out
-}
-
-// safe makes text from the wire safe to show and bounds it: control and formatting characters and broken UTF-8 become
-// U+FFFD, and what is longer than limit runes is cut.
-func safe(s string, limit int) string {
-	n, plain := 0, true
-	for _, r := range s {
-		if n++; n > limit || r == unicode.ReplacementChar || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
-	var b strings.Builder
-	n = 0
-	for _, r := range s {
-		if n++; n > limit {
-			b.WriteString("…")
-			break
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			r = unicode.ReplacementChar
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 func safeAll(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = safe(s, 400)
+		out[i] = detect.Clean(s, 400)
 	}
 	return out
 }

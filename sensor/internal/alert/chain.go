@@ -172,8 +172,8 @@ func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.
 			f.Reasons = append(f.Reasons, detect.Reason{Code: x.kind, Text: x.rule + ": " + x.title, Weight: x.weight()})
 		}
 		if len(f.Evidence) < maxEvidence {
-			f.Evidence = append(f.Evidence, detect.Evidence{Kind: "finding", Summary: fmt.Sprintf("%s %s %s (%s)", at, x.rule, x.title, x.sev),
-				Data: map[string]any{"rule": x.rule, "device": safe(x.device, 200), "severity": x.sev.String()}})
+			f.Evidence = append(f.Evidence, detect.Evidence{Kind: "finding", Time: x.at, Summary: fmt.Sprintf("%s %s %s (%s)", at, x.rule, x.title, x.sev),
+				Data: map[string]any{"rule": x.rule, "device": detect.Clean(x.device, 200), "severity": x.sev.String()}})
 		}
 		f.Related = addAll(f.Related, x.related, maxRelated)
 		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)

@@ -3,6 +3,8 @@
 package alert
 
 import (
+	"math"
+
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
@@ -14,7 +16,7 @@ func DeviceRecord(d *device.Device, book *contract.Book, now int64, standing ...
 	r := schemas.Device{
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
-		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: d.Probability,
+		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: rounded(d.Probability),
 		Findings: standing, Evidence: roleEvidence(d.Evidence), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}
 	expect, source := book.Expect(d, now)
@@ -32,11 +34,14 @@ func DeviceRecord(d *device.Device, book *contract.Book, now int64, standing ...
 	return r
 }
 
+// rounded keeps four decimals: the last bits of a sum of logarithms differ between processors.
+func rounded(v float64) float64 { return math.Round(1e4*v) / 1e4 }
+
 func roleEvidence(es []device.Evidence) []schemas.RoleEvidence {
 	var out []schemas.RoleEvidence
 	for _, e := range es {
 		if e.Source != "" && e.Says != "" {
-			out = append(out, schemas.RoleEvidence{Source: e.Source, Value: e.Value, Says: e.Says, PointsDB: e.Points})
+			out = append(out, schemas.RoleEvidence{Source: e.Source, Value: e.Value, Says: e.Says, PointsDB: rounded(e.Points)})
 		}
 	}
 	return out

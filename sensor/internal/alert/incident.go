@@ -31,6 +31,7 @@ type incident struct {
 	toldP   float64
 	toldN   int
 	list    *list.Element
+	grave   bool // holds something of high severity or above: in which order it stands
 }
 
 // member is what an incident keeps of a finding.
@@ -49,13 +50,14 @@ type incidents struct {
 	limit    int
 	byDevice map[string]*incident
 	keys     map[*incident][]string
-	order    *list.List // of *incident, longest without a finding first
+	calm     *list.List // of *incident, longest without a finding first: nothing in them is high
+	grave    *list.List // the others, which go only when there are no calm ones
 	begun    uint64
 	evicted  uint64
 }
 
 func newIncidents(limit int) *incidents {
-	return &incidents{limit: limit, byDevice: map[string]*incident{}, keys: map[*incident][]string{}, order: list.New()}
+	return &incidents{limit: limit, byDevice: map[string]*incident{}, keys: map[*incident][]string{}, calm: list.New(), grave: list.New()}
 }
 
 func (t *incidents) get(key string, now int64) *incident {
@@ -68,15 +70,43 @@ func (t *incidents) get(key string, now int64) *incident {
 }
 
 func (t *incidents) begin(key string, d *device.Device, at, now int64) *incident {
-	for t.order.Len() >= t.limit {
-		t.drop(t.order.Front().Value.(*incident))
+	for t.len() >= t.limit {
+		t.drop(t.weakest())
 		t.evicted++
 	}
 	in := &incident{id: incidentID(key, now), device: d, key: key, first: at, until: now}
-	in.list = t.order.PushBack(in)
+	in.list = t.calm.PushBack(in)
 	t.begun++
 	t.bind(key, in)
 	return in
+}
+
+func (t *incidents) len() int { return t.calm.Len() + t.grave.Len() }
+
+// weakest gives the incident to forget: a flood of small findings must not push out the story of an intrusion.
+func (t *incidents) weakest() *incident {
+	if el := t.calm.Front(); el != nil {
+		return el.Value.(*incident)
+	}
+	return t.grave.Front().Value.(*incident)
+}
+
+func (t *incidents) orderOf(in *incident) *list.List {
+	if in.grave {
+		return t.grave
+	}
+	return t.calm
+}
+
+// touch notes that an incident has got a finding of the given severity.
+func (t *incidents) touch(in *incident, sev detect.Severity) {
+	if in.grave || sev < detect.High {
+		t.orderOf(in).MoveToBack(in.list)
+		return
+	}
+	t.calm.Remove(in.list)
+	in.grave = true
+	in.list = t.grave.PushBack(in)
 }
 
 // maxSpread bounds the devices that one incident stands under.
@@ -97,16 +127,14 @@ func (t *incidents) drop(in *incident) {
 		}
 	}
 	delete(t.keys, in)
-	t.order.Remove(in.list)
+	t.orderOf(in).Remove(in.list)
 }
 
 func (t *incidents) expire(now int64) {
-	for el := t.order.Front(); el != nil; el = t.order.Front() {
-		in := el.Value.(*incident)
-		if now <= in.until {
-			return
+	for _, order := range [...]*list.List{t.calm, t.grave} {
+		for el := order.Front(); el != nil && now > el.Value.(*incident).until; el = order.Front() {
+			t.drop(el.Value.(*incident))
 		}
-		t.drop(in)
 	}
 }
 
@@ -125,7 +153,7 @@ func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *de
 		window = standingWindow
 	}
 	in.until = max(in.until, c.Now+window)
-	m.incidents.order.MoveToBack(in.list)
+	m.incidents.touch(in, sev)
 	if r := m.riskOf(f, sev, c); f.Device != nil {
 		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, title: f.Title, at: f.Start, sev: sev, r: r.reliability, q: r.quality,
 			stage: f.Stage, standing: f.Standing, related: f.Related})

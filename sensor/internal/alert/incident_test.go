@@ -153,3 +153,34 @@ func TestIncidentEnds(t *testing.T) {
 		t.Errorf("incidents %v: the second must be new, the third the same for a standing finding", ids)
 	}
 }
+
+// A flood of small findings pushes out small incidents, and not the one that holds an intrusion.
+func TestGraveIncidentsAreSpared(t *testing.T) {
+	b := newBench(t, Config{MaxIncidents: 10}, nil)
+	taken := dev(1)
+	b.m.Add(b.finding("D01", taken, "a", detect.High), b.c)
+	story := b.got[0].IncidentID
+	for i := range uint32(100) {
+		b.c.Now += second
+		b.m.Add(b.finding("D34", dev(i+2), "new", detect.Low), b.c)
+	}
+	if s := b.m.Stats(); s.IncidentsEvicted != 91 || b.m.incidents.len() != 10 {
+		t.Errorf("%+v, %d held", s, b.m.incidents.len())
+	}
+	b.m.Add(b.finding("D13", taken, "b", detect.Medium), b.c)
+	for _, a := range b.got {
+		if a.Rule.ID == "D13" && a.IncidentID != story {
+			t.Error("the story was forgotten")
+		}
+	}
+	for i := range uint32(30) {
+		b.m.Add(b.finding("D01", dev(i+200), "a", detect.Critical), b.c)
+	}
+	if n := b.m.incidents.len(); n != 10 {
+		t.Errorf("%d incidents of 10", n)
+	}
+	b.wait(25 * hour)
+	if n := b.m.incidents.len(); n != 0 {
+		t.Errorf("%d incidents a day later", n)
+	}
+}

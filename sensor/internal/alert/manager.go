@@ -10,6 +10,7 @@ import (
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/recent"
 )
 
 // Config of a Manager. The zero value is usable.
@@ -19,7 +20,7 @@ type Config struct {
 	Severity     map[string]detect.Severity // by rule: what the operator has set instead of the detector's choice
 	NoChain      bool                       // incidents as a whole (D42) are not told
 	MaxOpen      int                        // open alerts held, default 50,000; beyond, the one that recurred longest ago goes
-	MaxIncidents int                        // incidents held, default 20,000; beyond, the same
+	MaxIncidents int                        // incidents held, default 20,000; beyond, the same, those without a high finding first
 	PerDevice    int                        // open alerts of one rule and device; what comes on top is one alert; default 64
 	UpdateGapS   int64                      // least seconds between two revisions that tell only a higher count, default 60
 }
@@ -64,8 +65,8 @@ type Manager struct {
 	waiting   []*open    // alerts with a revision that was held back, in the order in which they got it
 	perRule   map[ruleDevice]int
 	incidents *incidents
-	standing  map[string][]schemas.DeviceFinding // by device key
-	seq       uint64                             // of creations: breaks ties deterministically
+	standing  *recent.Table[string, []schemas.DeviceFinding] // by device key
+	seq       uint64                                         // of creations: breaks ties deterministically
 }
 
 type alertKey struct{ rule, device, key string }
@@ -76,7 +77,7 @@ type ruleDevice struct{ rule, device string }
 func New(cfg Config, emit func(*schemas.Alert)) *Manager {
 	cfg = cfg.withDefaults()
 	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{},
-		incidents: newIncidents(cfg.MaxIncidents), standing: map[string][]schemas.DeviceFinding{}}
+		incidents: newIncidents(cfg.MaxIncidents), standing: recent.New[string, []schemas.DeviceFinding](maxStandingDevices)}
 }
 
 // Stats gives the counts so far.

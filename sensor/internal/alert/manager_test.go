@@ -246,7 +246,7 @@ func TestFloodIsBounded(t *testing.T) {
 			Standing: i%2 == 0, Title: "t", Message: "m", Count: 1}, c)
 		c.Now += 1000
 	}
-	if len(m.open) > 500 || m.order.Len() > 500 || len(m.perRule) > 500 || len(m.incidents.byDevice) > 300 || len(m.standing) > maxStandingDevices {
+	if len(m.open) > 500 || m.order.Len() > 500 || len(m.perRule) > 500 || len(m.incidents.byDevice) > 300 || m.standing.Len() > maxStandingDevices {
 		t.Errorf("open %d, rules %d, incidents %d", len(m.open), len(m.perRule), len(m.incidents.byDevice))
 	}
 	if len(m.due) > 500 {
@@ -306,6 +306,16 @@ func TestHostileTextIsMadeSafe(t *testing.T) {
 	}
 	if s := string(line); strings.ContainsAny(s, "\x1b\x00") || strings.Contains(s, "\u202e") || strings.Contains(s, `\u001b`) || len(s) > 40_000 {
 		t.Errorf("%d bytes: %.200s", len(s), s)
+	}
+}
+
+func TestEvidenceHasItsTime(t *testing.T) {
+	b := newBench(t, Config{}, nil)
+	f := b.finding("D01", dev(1), "a", detect.High)
+	f.Evidence = []detect.Evidence{{Kind: "session", Summary: "s"}}
+	b.m.Add(f, b.c)
+	if e := b.got[0].Evidence[0]; e.Time == nil || *e.Time != schemas.Time(f.Start) {
+		t.Errorf("%+v", e)
 	}
 }
 

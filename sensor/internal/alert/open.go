@@ -170,7 +170,8 @@ func silence(d *device.Device, f *detect.Finding) *int64 {
 	return &v
 }
 
-// maxStanding bounds the standing facts kept of one device, maxStandingDevices the devices.
+// maxStanding bounds the standing facts kept of one device, maxStandingDevices the devices: beyond, those of which nothing was said for
+// longest are forgotten.
 const (
 	maxStanding        = 32
 	maxStandingDevices = 50_000
@@ -181,20 +182,25 @@ func (m *Manager) keepStanding(f *detect.Finding, device string) {
 	if !f.Standing || f.Device == nil {
 		return
 	}
-	list := m.standing[device]
-	text := safe(f.Title, 400)
-	for i := range list {
-		if list[i].Kind == f.Rule.Kind && list[i].Text == text {
-			list[i].LastSeen = max(list[i].LastSeen, schemas.Time(f.End))
+	kept := m.standing.Put(device)
+	text := detect.Clean(f.Title, 400)
+	for i := range *kept {
+		if x := &(*kept)[i]; x.Kind == f.Rule.Kind && x.Text == text {
+			x.LastSeen = max(x.LastSeen, schemas.Time(f.End))
 			return
 		}
 	}
-	if len(list) >= maxStanding || list == nil && len(m.standing) >= maxStandingDevices {
+	if len(*kept) >= maxStanding {
 		return
 	}
-	m.standing[device] = append(list, schemas.DeviceFinding{Kind: f.Rule.Kind, Text: text,
+	*kept = append(*kept, schemas.DeviceFinding{Kind: f.Rule.Kind, Text: text,
 		FirstSeen: schemas.Time(f.Start), LastSeen: schemas.Time(max(f.Start, f.End))})
 }
 
 // Standing gives the standing facts of a device, for its record.
-func (m *Manager) Standing(deviceKey string) []schemas.DeviceFinding { return m.standing[deviceKey] }
+func (m *Manager) Standing(deviceKey string) []schemas.DeviceFinding {
+	if kept := m.standing.Peek(deviceKey); kept != nil {
+		return *kept
+	}
+	return nil
+}

@@ -4,9 +4,9 @@ package alert
 
 import (
 	"net/netip"
-	"strconv"
 
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
@@ -19,7 +19,7 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 	s := schemas.Session{
 		Schema: schemas.SessionSchema, Start: schemas.Time(v.Start), End: schemas.Time(v.End),
 		Initiator: endpoint(&v.Initiator, v), Responder: endpoint(&v.Responder, v),
-		InitiatorBasis: v.Basis.String(), Proto: Proto(v.Proto), CommunityID: session.CommunityID(v),
+		InitiatorBasis: v.Basis.String(), Proto: detect.Proto(v.Proto), CommunityID: session.CommunityID(v),
 		Encap:      encap(v.Tunnels),
 		PacketsOut: v.Packets[session.Out], PacketsIn: v.Packets[session.In],
 		IPBytesOut: v.IPBytes[session.Out], IPBytesIn: v.IPBytes[session.In],
@@ -33,23 +33,6 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 		addApp(&s, app)
 	}
 	return s
-}
-
-// Proto gives the name of an IP protocol as records write it: its number where it has no name of its own.
-func Proto(p uint8) string {
-	switch p {
-	case 1:
-		return "icmp"
-	case 6:
-		return "tcp"
-	case 17:
-		return "udp"
-	case 58:
-		return "icmp6"
-	case 132:
-		return "sctp"
-	}
-	return strconv.Itoa(int(p))
 }
 
 // address keeps an IPv4-mapped address of a real IPv6 packet as it was on the wire.

@@ -143,3 +143,12 @@ func TestDeviceRecord(t *testing.T) {
 	}
 	contains(t, check(), `"role":"camera","role_level":"identified"`, `"last_origination"`, `"points_db":12`, `"external":true`)
 }
+
+// Numbers are written with four decimals, so that they are the same on every machine.
+func TestNumbersAreRounded(t *testing.T) {
+	d := &device.Device{Key: "k", Probability: 0.93749999999999989, Evidence: []device.Evidence{{Source: "oui", Value: "v", Says: "s", Points: 12.300000000000001}}}
+	r := DeviceRecord(d, contract.New(nil, contract.Config{}), 0)
+	if r.RoleProbability != 0.9375 || r.Evidence[0].PointsDB != 12.3 {
+		t.Errorf("%v, %v", r.RoleProbability, r.Evidence[0].PointsDB)
+	}
+}

@@ -15,8 +15,9 @@ import (
 // Where the inventory lists the servers for names, time, addresses or logs, only sessions to those count: the list pins
 // them. Where it lists none, every DNS, NTP and DHCP session counts, also to an external server: a device that keeps
 // its clock with a public server is no finding of its own, and that it hides something there is for the detectors of
-// tunnels and of unpinned infrastructure to say. Syslog counts only when it stays inside. The protocol must not be
-// another one: a session on port 53 or 123 whose bytes were read as something else is not infrastructure.
+// tunnels and of unpinned infrastructure to say. Syslog counts only when it stays inside. The protocol must be that of the
+// port: a session on port 53 or 123 whose bytes were read as something else, or that goes on without being read as what it
+// should be, is not infrastructure. Otherwise a port number would be all that a taken device needs to be silent.
 type infrastructure struct {
 	list     Infrastructure
 	internal []netip.Prefix
@@ -47,32 +48,65 @@ func (f *infrastructure) allows(v *session.View, app *fingerprint.App, peerName 
 	case 2:
 		return true
 	case 6:
-		return v.Responder.Port == 53 && spoken(app, "dns") && pinned(f.list.DNS, a, peerName)
+		return v.Responder.Port == 53 && spoken(v, app) && pinned(f.list.DNS, a, peerName)
 	case 17:
-		return f.datagram(v.Responder.Port, a, app, peerName)
+		return f.datagram(v, a, app, peerName)
 	}
 	return false
 }
 
-func (f *infrastructure) datagram(port uint16, a netip.Addr, app *fingerprint.App, peerName string) bool {
-	switch port {
+func (f *infrastructure) datagram(v *session.View, a netip.Addr, app *fingerprint.App, peerName string) bool {
+	switch v.Responder.Port {
 	case 53:
-		return spoken(app, "dns") && pinned(f.list.DNS, a, peerName)
+		return spoken(v, app) && pinned(f.list.DNS, a, peerName)
 	case 123:
-		return spoken(app, "ntp") && pinned(f.list.NTP, a, peerName)
-	case 67, 68:
-		return spoken(app, "dhcp") && pinned(f.list.DHCP, a, peerName)
-	case 546, 547:
-		return spoken(app, "dhcpv6") && pinned(f.list.DHCP, a, peerName)
+		return spoken(v, app) && pinned(f.list.NTP, a, peerName)
+	case 67, 68, 546, 547:
+		return spoken(v, app) && pinned(f.list.DHCP, a, peerName)
 	case 514:
 		return hasHost(f.list.Syslog, a, peerName) || f.list.Syslog == nil && inAny(f.internal, a)
 	}
 	return false
 }
 
-// spoken reports whether a session speaks what its port promises, or has not yet been read.
-func spoken(app *fingerprint.App, name string) bool {
-	return app == nil || app.Name == "" || app.Name == name
+// Promised gives the protocol that makes a unicast session on a port infrastructure, "" if none does.
+func Promised(v *session.View) string {
+	switch p := v.Responder.Port; {
+	case p == 53 && (v.Proto == 6 || v.Proto == 17):
+		return "dns"
+	case v.Proto != 17:
+		return ""
+	case p == 123:
+		return "ntp"
+	case p == 67, p == 68:
+		return "dhcp"
+	case p == 546, p == 547:
+		return "dhcpv6"
+	}
+	return ""
+}
+
+// Disguised reports whether a session stands on a port of infrastructure and is not what that port promises: it was read as something
+// else, or it should have been read by now. App may be nil.
+func Disguised(v *session.View, app *fingerprint.App) bool {
+	return Promised(v) != "" && !device.GroupDestination(v) && !spoken(v, app)
+}
+
+// unreadBytes is how much a session may carry, both ways together, without being read as what its port promises. The first question
+// tells, and truncated captures lose some.
+const unreadBytes = 4096
+
+// spoken reports whether a session speaks what its port promises, or may still be read as that.
+func spoken(v *session.View, app *fingerprint.App) bool {
+	if app != nil && app.Name != "" {
+		return app.Name == Promised(v)
+	}
+	if v.PayloadBytes[session.Out]+v.PayloadBytes[session.In] > unreadBytes {
+		return false
+	}
+	// A stream that is over and of which no byte was missed will tell no more.
+	over := v.State == session.Closed || v.State == session.Reset
+	return v.Proto != 6 || !over || v.Gap || v.PayloadBytes[session.Out] == 0
 }
 
 func pinned(hosts []Host, a netip.Addr, name string) bool {

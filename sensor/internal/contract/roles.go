@@ -100,12 +100,12 @@ func (b *Book) RoleBreach(d *device.Device, v *session.View, app *fingerprint.Ap
 func (t *template) clientBreach(v *session.View, app *fingerprint.App) string {
 	if app != nil && app.Name != "" {
 		if slices.Contains(t.neverApps, app.Name) {
-			return fmt.Sprintf("a %s never opens %s (port %d)", t.role, app.Name, v.Responder.Port)
+			return fmt.Sprintf("%s never opens %s (port %d)", t.role.Phrase(), app.Name, v.Responder.Port)
 		}
 		return "" // another protocol on a port of ill repute
 	}
 	if v.Proto == 6 && slices.Contains(t.neverPorts, v.Responder.Port) {
-		return fmt.Sprintf("a %s never opens port %d", t.role, v.Responder.Port)
+		return fmt.Sprintf("%s never opens port %d", t.role.Phrase(), v.Responder.Port)
 	}
 	return ""
 }
@@ -118,5 +118,5 @@ func (t *template) serverBreach(v *session.View, app *fingerprint.App) string {
 	if app != nil && app.Name != "" {
 		what = "answers " + app.Name
 	}
-	return fmt.Sprintf("a %s normally has no port %d, and this one %s there", t.role, v.Responder.Port, what)
+	return fmt.Sprintf("%s normally has no port %d, and this one %s there", t.role.Phrase(), v.Responder.Port, what)
 }

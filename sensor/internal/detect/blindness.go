@@ -8,7 +8,8 @@ import (
 
 // BlindnessParams are the parameters of D41.
 type BlindnessParams struct {
-	OneWayShare   float64 `yaml:"one_way_share"`  // share of TCP sessions of which one direction is never seen
+	OneWayShare   float64 `yaml:"one_way_share"`  // share of TCP sessions of which one direction is never seen: medium from here
+	OneWayBad     float64 `yaml:"one_way_bad"`    // the same: high from here
 	GapShareWarn  float64 `yaml:"gap_share_warn"` // share of acknowledged bytes that were not captured: low from here
 	GapShareBad   float64 `yaml:"gap_share_bad"`  // the same: high from here
 	DupShare      float64 `yaml:"dup_share"`      // share of frames that are there twice
@@ -18,7 +19,7 @@ type BlindnessParams struct {
 
 // DefaultBlindnessParams gives the defaults of D41.
 func DefaultBlindnessParams() BlindnessParams {
-	return BlindnessParams{OneWayShare: 0.05, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, WindowSeconds: 300}
+	return BlindnessParams{OneWayShare: 0.05, OneWayBad: 0.5, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, WindowSeconds: 300}
 }
 
 // blindness is D41: the sensor sees too little to be believed. It is about the sensor, so its findings have no device. The
@@ -32,7 +33,11 @@ func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
 
 func (b *blindness) Rule() Rule { return ruleBlindness }
 
-func (b *blindness) Observe(e *Event, c *Context) {}
+func (b *blindness) Observe(e *Event, c *Context) {
+	if b.from == 0 {
+		b.from = e.Time
+	}
+}
 
 func (b *blindness) Tick(now int64, c *Context) {
 	if b.from == 0 {
@@ -45,10 +50,21 @@ func (b *blindness) Tick(now int64, c *Context) {
 	b.from = now
 }
 
+// Finish judges a capture that ends within a window.
+func (b *blindness) Finish(now int64, c *Context) {
+	if b.from != 0 && now > b.from {
+		b.quality(now, c)
+	}
+}
+
 func (b *blindness) quality(now int64, c *Context) {
 	q := c.Quality
 	if q.OneWayShare > b.p.OneWayShare {
-		c.Emit(b.finding(now, "one_way", q.OneWayShare, b.p.OneWayShare, Medium,
+		sev := Medium
+		if q.OneWayShare > b.p.OneWayBad {
+			sev = High
+		}
+		c.Emit(b.finding(now, "one_way", q.OneWayShare, b.p.OneWayShare, sev,
 			"of the TCP sessions show one direction only", "the mirror port copies one direction, or traffic takes another way back"))
 	}
 	switch {

@@ -104,7 +104,7 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	f.Start, f.Stage, f.Maintenance = s.first, StageOutbound, v.Maintenance
 	f.Severity = k.severity(f.Peer, x, source)
 	if !v.Allowed {
-		f.Broken = clean(v.Broken, 300)
+		f.Broken = Clean(v.Broken, 300)
 	}
 	who := Label(e.Initiator)
 	f.Title = fmt.Sprintf("%s keeps calling %s without an answer", who, peerAt(f.Peer))

@@ -96,6 +96,12 @@ type Detector interface {
 	Tick(now int64, c *Context)
 }
 
+// Finisher is a detector that has something to say when a run ends, after the last Tick: what it would have said at the end of a
+// window that the capture is too short for.
+type Finisher interface {
+	Finish(now int64, c *Context)
+}
+
 // Severity of a finding.
 type Severity uint8
 
@@ -148,6 +154,7 @@ type Peer struct {
 type Evidence struct {
 	Kind, Summary string
 	Data          map[string]any
+	Time          int64 // nanoseconds; 0: the Start of the finding
 }
 
 // Finding is what a detector concluded.

@@ -305,6 +305,7 @@ func TestBlindness(t *testing.T) {
 	}{
 		{Quality{}, nil},
 		{Quality{OneWayShare: 0.5, OneWay: true}, []string{"medium one_way"}},
+		{Quality{OneWayShare: 0.6, OneWay: true}, []string{"high one_way"}},
 		{Quality{GapShare: 0.02}, []string{"low gaps"}},
 		{Quality{GapShare: 0.2, DupShare: 0.5, LossRatio: 0.2}, []string{"high gaps", "low duplicates", "high loss"}},
 	} {
@@ -320,4 +321,26 @@ func TestBlindness(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A capture that is shorter than a window is judged when it ends, and a window that was judged is not judged again.
+func TestBlindnessOfAShortCapture(t *testing.T) {
+	w := newWorld(t, nil)
+	finish := func() {
+		for _, d := range w.dets {
+			if f, ok := d.(Finisher); ok {
+				f.Finish(w.c.Now, &w.c)
+			}
+		}
+	}
+	finish()
+	w.c.Quality = Quality{OneWayShare: 0.9, OneWay: true}
+	w.connect(host, web)
+	w.wait(second / 2)
+	w.want("D41")
+	finish()
+	w.want("D41", "high one_way")
+	w.wait(6 * minute)
+	finish()
+	w.want("D41", "high one_way", "high one_way")
 }

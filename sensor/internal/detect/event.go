@@ -4,7 +4,9 @@ package detect
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
@@ -37,7 +39,8 @@ func addr(e *session.Endpoint, v6 bool) netip.Addr {
 	return e.Addr.Netip()
 }
 
-func protoName(p uint8) string {
+// Proto gives the name of an IP protocol as records and keys write it: its number where it has no name of its own.
+func Proto(p uint8) string {
 	switch p {
 	case protoICMP:
 		return "icmp"
@@ -50,7 +53,7 @@ func protoName(p uint8) string {
 	case 132:
 		return "sctp"
 	}
-	return "protocol " + strconv.Itoa(int(p))
+	return strconv.Itoa(int(p))
 }
 
 // unicast reports whether an end is one host: not a group, not everybody, not nobody.
@@ -97,9 +100,70 @@ type judgedKey struct {
 func (c *Context) verdict(e *Event) contract.Verdict {
 	if k := (judgedKey{e.Session, e.App, e.Initiator, e.Responder, e.ResponderName, c.Now}); c.judgedKey != k {
 		c.judgedKey = k
-		c.judged = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, e.ResponderName, e.Responder, c.Now)
+		c.judged = c.ask(e)
 	}
 	return c.judged
+}
+
+// ask judges the session of e under each name that the initiator can be believed to mean by the address of the responder.
+func (c *Context) ask(e *Event) contract.Verdict {
+	var names []string
+	if c.Book.HasInventory() { // nothing else speaks of names
+		names = c.believed(e)
+	}
+	var v contract.Verdict
+	for i := range max(len(names), 1) {
+		name := ""
+		if i < len(names) {
+			name = names[i]
+		}
+		if v = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, name, e.Responder, c.Now); v.Allowed {
+			break
+		}
+	}
+	return v
+}
+
+// believed gives the names that count for a contract: those under which this client was told the address. A name that the client writes into
+// its hello (SNI) must be one of them, because whoever has taken the client can write any; without an answer from DNS the certificate
+// must bear it out, and only where no lookup of this client is in view at all the hello alone counts.
+func (c *Context) believed(e *Event) []string {
+	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
+	var told []string
+	asks := false
+	if c.Names != nil {
+		told, asks = c.Names.Own(client, far, c.Now), c.Names.Asks(client, c.Now)
+	}
+	if e.App == nil || e.App.Hello == nil || e.App.Hello.SNI == "" {
+		return told
+	}
+	sni := e.App.Hello.SNI
+	switch {
+	case len(told) > 0:
+		if !slices.ContainsFunc(told, func(n string) bool { return sameName(n, sni) }) {
+			return nil
+		}
+	case asks && !certified(e.App.Cert, sni):
+		return nil
+	}
+	return []string{sni}
+}
+
+// certified reports whether a certificate that went in clear speaks for a name (RFC 6125: a wildcard stands for one label).
+func certified(cert *dissect.TLSCertificate, name string) bool {
+	if cert == nil || cert.SelfSigned {
+		return false
+	}
+	_, parent, _ := strings.Cut(name, ".")
+	return slices.ContainsFunc(cert.DNSNames, func(n string) bool {
+		rest, wild := strings.CutPrefix(n, "*.")
+		return sameName(n, name) || wild && parent != "" && sameName(rest, parent)
+	})
+}
+
+// sameName compares two DNS names (RFC 4343).
+func sameName(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
 // judge says what the contract of the device at one end says: of the initiator (Out), or of the responder (In). That end must
@@ -151,9 +215,9 @@ func strict(x contract.Expect, source string) bool {
 // serviceKey names a peer and its port: "198.51.100.1:443/tcp".
 func serviceKey(a netip.Addr, v *session.View) string {
 	if !v.HasPorts {
-		return a.String() + "/" + protoName(v.Proto)
+		return a.String() + "/" + Proto(v.Proto)
 	}
-	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + protoName(v.Proto)
+	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + Proto(v.Proto)
 }
 
 // on makes a finding about the session of e; dir says whether the device opened it (Out) or answered (In).
@@ -169,7 +233,7 @@ func (c *Context) on(r Rule, e *Event, dir session.Dir) *Finding {
 		p.Port = other.Port
 	}
 	if dir == session.Out && e.ResponderName != "" {
-		p.Name, p.NameSource = clean(e.ResponderName, 253), "dns"
+		p.Name, p.NameSource = Clean(e.ResponderName, 253), "dns"
 		if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI == e.ResponderName {
 			p.NameSource = "sni"
 		}

@@ -57,9 +57,9 @@ func TestFloodsAreBounded(t *testing.T) {
 		w.event(SessionEnded, &f, nil, nil)
 		w.c.Now += second / 10
 	}
-	tables := 0
+	tables, sum := 0, uint64(0)
 	for _, d := range w.dets {
-		v := reflect.ValueOf(d).Elem()
+		v, evicted := reflect.ValueOf(d).Elem(), uint64(0)
 		for i := range v.NumField() {
 			f := v.Field(i)
 			if f.Kind() != reflect.Pointer || f.IsNil() || f.Elem().Kind() != reflect.Struct {
@@ -70,10 +70,18 @@ func TestFloodsAreBounded(t *testing.T) {
 				continue
 			}
 			tables++
+			evicted += m.Elem().FieldByName("evicted").Uint()
 			if n := m.Elem().FieldByName("live").Int(); n > limit {
 				t.Errorf("%s: a table of %d entries", d.Rule().ID, n)
 			}
 		}
+		if got := EvictionsOf(d); got != evicted {
+			t.Errorf("%s: %d evictions are told of %d", d.Rule().ID, got, evicted)
+		}
+		sum += evicted
+	}
+	if got := Evictions(w.dets); got != sum || sum == 0 {
+		t.Errorf("%d evictions are told of %d", got, sum)
 	}
 	if tables < 15 {
 		t.Errorf("only %d tables were looked at", tables)

@@ -82,12 +82,21 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 	if admin || known {
 		return false
 	}
-	machine := in.protocol == "rtsp" || e.Initiator != nil && (e.Initiator.Role == device.NVR || e.Initiator.Role == device.VMS)
+	machine := byMachine(in.protocol) || e.Initiator != nil && (e.Initiator.Role == device.NVR || e.Initiator.Role == device.VMS)
 	if listed && !machine {
 		return true
 	}
 	learn := int64(l.p.LearnHours) * hour
 	return c.Now-e.Responder.FirstSeen >= learn && c.Now-l.start >= learn
+}
+
+// byMachine reports whether it is machines that log in with a protocol, at an interval and unasked: players, pollers, publishers, caches.
+func byMachine(protocol string) bool {
+	switch protocol {
+	case "rtsp", "mqtt", "snmp", "redis":
+		return true
+	}
+	return false
 }
 
 func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *Finding {

@@ -4,10 +4,13 @@ package detect
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
 )
 
 func TestLoginSuccess(t *testing.T) {
@@ -142,5 +145,31 @@ func TestBruteForce(t *testing.T) {
 			}
 			w.wantLast("D09", c.want)
 		})
+	}
+}
+
+// Machines log in with some protocols by themselves: with a list of administrators they are learned like everybody else without one.
+func TestMachinesThatLogIn(t *testing.T) {
+	for protocol, want := range map[string][]string{"mqtt": nil, "snmp": nil, "redis": nil, "telnet": {"high 10.0.50.21 1883/tcp"}} {
+		e := entry("srv", idle, contract.Silent)
+		e.HasExpect = true
+		inv := &contract.Inventory{Devices: []contract.Entry{e}, Infrastructure: contract.Infrastructure{
+			Admin: []contract.Host{{Prefix: netip.MustParsePrefix("10.0.9.9/32")}}}}
+		w := newWorld(t, inv)
+		w.reg = device.New(device.Config{Named: inv.Named()})
+		w.c.Devices = w.reg
+		w.fact(w.connect(host, idle+":1883"), &dissect.Login{Protocol: protocol, Result: dissect.OutcomeSuccess})
+		w.want("D08", want...)
+	}
+}
+
+func TestProtocolsAreNamedInOneWay(t *testing.T) {
+	for p, want := range map[uint8]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp", 47: "47", 0: "0"} {
+		if got := Proto(p); got != want {
+			t.Errorf("%d: %s", p, got)
+		}
+	}
+	if got := service(&Event{Session: &session.View{Proto: 47}}); got != "IP protocol 47" {
+		t.Error(got)
 	}
 }

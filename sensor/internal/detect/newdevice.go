@@ -95,7 +95,7 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 		Severity: Informational, Standing: true, Count: 1}
 	where := "the network"
 	if zone != "" {
-		f.Severity, where = Medium, "the zone "+clean(zone, 80)
+		f.Severity, where = Medium, "the zone "+Clean(zone, 80)
 	}
 	f.Entities = entities(f)
 	f.Title = fmt.Sprintf("New device in %s: %s", where, Label(d))

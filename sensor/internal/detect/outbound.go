@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -53,8 +54,20 @@ func (o *outbound) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
 		o.opened(e, c)
+	case SessionFact, SessionProgress:
+		o.unmasked(e, c)
 	case SessionState, SessionEnded:
+		o.unmasked(e, c)
 		o.goesOn(e, c)
+	}
+}
+
+// unmasked judges anew a session that was let pass for its port when it was opened: a silent device must not hide behind port 53 or
+// 123 what is neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another.
+func (o *outbound) unmasked(e *Event, c *Context) {
+	_, hello := e.Fact.(*dissect.TLSClientHello)
+	if (hello && c.Book.HasInventory() || contract.Disguised(e.Session, e.App)) && o.live.get(e.Session.ID, c.Now) == nil {
+		o.opened(e, c)
 	}
 }
 
@@ -106,7 +119,7 @@ func (o *outbound) goesOn(e *Event, c *Context) {
 func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f := c.on(o.Rule(), e, session.Out)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
-	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, clean(s.broken, 300), s.maintenance
+	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, Clean(s.broken, 300), s.maintenance
 	f.Peer.FirstContact = s.first
 	who, to := Label(e.Initiator), peerLabel(f.Peer)
 	f.Title = fmt.Sprintf("%s opened %s to %s", who, service(e), to)
@@ -117,6 +130,10 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: at %s it opened %s to %s, which %s.",
 		who, expectation(s.expect, s.source), clock(e.Session.Start), service(e), to, answer)
 	f.Reasons = o.reasons(f.Peer, s)
+	if contract.Disguised(e.Session, e.App) {
+		text := fmt.Sprintf("the port is that of %s, and this is not", contract.Promised(e.Session))
+		f.Reasons = append([]Reason{{Code: "disguised", Text: text, Weight: 0.3}}, f.Reasons...)
+	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
 		Data: map[string]any{"basis": e.Session.Basis.String()}}}
 	f.Recommendation = "Find out which process opened it. If the session is wanted, add it to the contract of the device; " +

@@ -132,7 +132,7 @@ func TestInsertTimeKeepsOrderWindowAndLimit(t *testing.T) {
 
 func TestCleanText(t *testing.T) {
 	for in, want := range map[string]string{"plain": "plain", "a\x1b[2Jb": "a\ufffd[2Jb", "a\u202eb": "a\ufffdb", "\xff": "\ufffd", "abcdefghijk": "abcdefgh…"} {
-		if got := clean(in, 8); got != want {
+		if got := Clean(in, 8); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
-// is longer than limit runes is cut.
-func clean(s string, limit int) string {
+// Clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
+// is longer than limit runes is cut. All text that goes into a record passes through here.
+func Clean(s string, limit int) string {
 	if plain(s, limit) {
 		return s
 	}
@@ -56,14 +56,14 @@ func Label(d *device.Device) string {
 		return "the network"
 	}
 	if named(d) {
-		return clean(d.Key, 80)
+		return Clean(d.Key, 80)
 	}
 	what := "device"
 	if d.Role != device.Unknown {
 		what = strings.ReplaceAll(d.Role.String(), "_", " ")
 	}
 	if d.Vendor != "" {
-		what = clean(d.Vendor, 40) + " " + what
+		what = Clean(d.Vendor, 40) + " " + what
 	}
 	if ip := d.IP(); ip.IsValid() {
 		return what + " " + ip.String()
@@ -71,7 +71,7 @@ func Label(d *device.Device) string {
 	if !d.MAC.IsZero() {
 		return what + " " + d.MAC.String()
 	}
-	return what + " " + clean(d.Key, 80)
+	return what + " " + Clean(d.Key, 80)
 }
 
 // peerLabel names the other side: "relay.example.net (198.51.100.23)".
@@ -93,12 +93,15 @@ func peerLabel(p *Peer) string {
 // service names a port and its protocol, with the application if that is known: "443/tcp (tls)".
 func service(e *Event) string {
 	v := e.Session
-	s := protoName(v.Proto)
-	if v.HasPorts {
+	s := Proto(v.Proto)
+	switch {
+	case v.HasPorts:
 		s = strconv.Itoa(int(v.Responder.Port)) + "/" + s
+	case s[0] <= '9':
+		s = "IP protocol " + s
 	}
 	if e.App != nil && e.App.Name != "" {
-		s += " (" + clean(e.App.Name, 20) + ")"
+		s += " (" + Clean(e.App.Name, 20) + ")"
 	}
 	return s
 }

@@ -150,7 +150,7 @@ func peerOf(e *Event, d *device.Device, dir session.Dir) uploadPeer {
 	if e.ResponderName == "" {
 		return uploadPeer{device: d.ID, addr: v.Responder.Addr, v6: v.V6 || !v.Responder.Addr.Is4()}
 	}
-	name := clean(e.ResponderName, 253)
+	name := Clean(e.ResponderName, 253)
 	if a, ok := addressOf(name); ok { // a client may give an address as the name: it is the same peer
 		return uploadPeer{device: d.ID, addr: packet.AddrOf(a), v6: !a.Is4()}
 	}
@@ -227,7 +227,7 @@ func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, much bool) *Finding {
 	out, in := w.day.out, w.day.in
 	x, source := c.Book.Expect(d, c.Now)
-	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.first, v.Maintenance, clean(v.Broken, 300)
+	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.first, v.Maintenance, Clean(v.Broken, 300)
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
 	case strict(x, source):

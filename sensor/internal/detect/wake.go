@@ -107,7 +107,7 @@ func (w *wake) opened(e *Event, c *Context) {
 func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.Verdict) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
 	x, source := c.Book.Expect(e.Initiator, c.Now)
-	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, clean(v.Broken, 300)
+	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, Clean(v.Broken, 300)
 	f.Severity = Medium
 	if strict(x, source) && !v.Allowed {
 		f.Severity = High

@@ -21,6 +21,8 @@ const (
 	routerAddrs6  = 24 // temporary addresses (RFC 8981) make many of one host
 	routerForeign = 2
 	addrWindow    = 24 * 3600 * 1e9
+	// With so many there are too many of one kind, and more would tell nothing: a declared MAC is no router whatever is forged behind it.
+	maxLinkAddrs = routerAddrs + routerAddrs6
 )
 
 // binding says which device holds an address.
@@ -81,7 +83,9 @@ func (l *link) note(a packet.Addr, now int64) bool {
 	}
 	l.addrs = live
 	if !found {
-		l.addrs = append(l.addrs, linkAddr{a, now})
+		if len(live) < maxLinkAddrs {
+			l.addrs = append(l.addrs, linkAddr{a, now})
+		}
 		if a.Is4() {
 			n4++
 		} else {
@@ -112,11 +116,10 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	if mac.IsZero() || mac.IsGroup() {
 		return nil
 	}
-	if l := r.lastLink; l != nil && l.mac == mac {
-		l.last = max(l.last, now)
-		return l
+	l := r.lastLink
+	if l == nil || l.mac != mac {
+		l = r.links[mac]
 	}
-	l := r.links[mac]
 	if l == nil {
 		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
 		if len(r.links) >= 2*r.cfg.MaxDevices && !r.forgetLinks(now) {
@@ -125,6 +128,9 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 		}
 		l = &link{mac: mac, router: virtualRouter(mac)}
 		r.links[mac] = l
+	}
+	if l.dev != nil {
+		r.pin(l.dev) // or l could be dropped with it
 	}
 	l.last = max(l.last, now)
 	r.lastLink = l
@@ -201,7 +207,7 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 	}
 	d.Router = true
 	d.Version++
-	r.forgetTraffic(d)
+	r.forgetTraffic(r.pin(d))
 	var other []packet.Addr
 	for _, ip := range d.IPs {
 		a := packet.AddrOf(ip)

@@ -11,6 +11,14 @@ import (
 // end resolves one end of a session. heard says that the end has sent something: only then may it become a device, so
 // that a scan of empty addresses makes none.
 func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Device {
+	d := r.resolve(e, other, heard, now)
+	if d != nil {
+		r.pin(d)
+	}
+	return d
+}
+
+func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *Device {
 	mac := e.MAC
 	// Some captures carry one MAC on both ends: it says nothing.
 	if mac == other.MAC {

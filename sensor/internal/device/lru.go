@@ -7,6 +7,8 @@ type lruNode struct {
 	prev, next *Device
 	queued     bool
 	often      bool // in which
+	// event is the last one that resolved it: until the next it is not evicted.
+	event uint32
 }
 
 // lru is a queue of devices, the one touched last in front. Devices stand in it by their own node, so that nothing is
@@ -46,4 +48,14 @@ func (q *lru) touch(d *Device) {
 		q.remove(d)
 		q.push(d)
 	}
+}
+
+// last gives the device that was touched longest ago and that the given event has not resolved; nil if there is none. What it passes over
+// is what one event can resolve: a few devices.
+func (q *lru) last(event uint32) *Device {
+	d := q.back
+	for d != nil && d.node.event == event {
+		d = d.node.prev
+	}
+	return d
 }

@@ -13,6 +13,7 @@ import (
 
 // Link notes an ARP or Neighbour Discovery message and gives the device that sent it, nil if it is none of ours.
 func (r *Registry) Link(f dissect.Fact, now int64) *Device {
+	r.event++
 	var d *Device
 	switch f := f.(type) {
 	case *dissect.ARPMessage:

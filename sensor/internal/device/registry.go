@@ -45,14 +45,14 @@ const (
 	Ended
 )
 
-// Stats counts what a registry did.
+// Stats counts what a registry did since it was made.
 type Stats struct {
 	Devices          int
-	Created, Evicted uint64
+	Created, Evicted uint64 // evicted: dropped because there were too many
 	Merged           uint64 // devices known by their address that turned out to be one known by its MAC
 	Splits           uint64 // addresses taken from a MAC that turned out to be a router
-	LinksRefused     uint64 // MACs not remembered because there were too many
-	ClaimsRefused    uint64 // evidence not taken because a device had its fill
+	LinksRefused     uint64 // times that a MAC was not remembered because there were too many: forged MACs, or too low a limit
+	ClaimsRefused    uint64 // times that evidence was not taken because the device had its fill
 }
 
 // Registry holds the devices.
@@ -88,7 +88,7 @@ type Registry struct {
 	// nextForget is when next hops may be forgotten again.
 	nextForget int64
 	stats      Stats
-	onEvict    []func(*Device)
+	event      uint32 // counts the events: what one has resolved stays until the next
 }
 
 // New gives an empty registry.
@@ -190,9 +190,6 @@ func (r *Registry) All() []*Device {
 	return out
 }
 
-// OnEvict has fn called with every device that is dropped, so that what is kept under its ID can be dropped too.
-func (r *Registry) OnEvict(fn func(*Device)) { r.onEvict = append(r.onEvict, fn) }
-
 // Stats gives the counts so far.
 func (r *Registry) Stats() Stats {
 	s := r.stats
@@ -208,7 +205,7 @@ func (r *Registry) create(key string, now int64) *Device {
 	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round}
 	r.byKey[key] = d
 	r.once.push(d)
-	return d
+	return r.pin(d)
 }
 
 func (r *Registry) rekey(d *Device, key string) {
@@ -219,11 +216,12 @@ func (r *Registry) rekey(d *Device, key string) {
 }
 
 // evict drops the device that is worth least: the oldest of those heard once, else the one not heard for longest.
-// Declared devices count as heard often from the start.
+// Declared devices count as heard often from the start. It reports false when all that is left belongs to this event: then the
+// registry is over its limit until the next one, by the few devices that one event can resolve.
 func (r *Registry) evict() bool {
-	d := r.once.back
+	d := r.once.last(r.event)
 	if d == nil {
-		d = r.often.back
+		d = r.often.last(r.event)
 	}
 	if d == nil {
 		return false
@@ -231,6 +229,13 @@ func (r *Registry) evict() bool {
 	r.drop(d)
 	r.stats.Evicted++
 	return true
+}
+
+// pin keeps a device that an event has resolved from being evicted while that event lasts: whoever was handed it goes on
+// with a device that is known.
+func (r *Registry) pin(d *Device) *Device {
+	d.node.event = r.event
+	return d
 }
 
 // drop forgets a device and what is bound to it.
@@ -246,9 +251,6 @@ func (r *Registry) drop(d *Device) {
 	if l := r.links[d.MAC]; l != nil && l.dev == d {
 		delete(r.links, d.MAC)
 		r.lastLink = nil
-	}
-	for _, fn := range r.onEvict {
-		fn(d)
 	}
 }
 

@@ -340,8 +340,6 @@ func TestOriginations(t *testing.T) {
 // A million MACs change a counter, not the memory; a declared device stays.
 func TestRegistryIsBounded(t *testing.T) {
 	r := New(Config{MaxDevices: 2000, WatchMACs: []packet.MAC{mac(1)}})
-	evicted := 0
-	r.OnEvict(func(*Device) { evicted++ })
 	play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), answered: true})
 	for i := range uint32(100_000) {
 		m := packet.MAC{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
@@ -351,8 +349,8 @@ func TestRegistryIsBounded(t *testing.T) {
 		r.Session(Opened, v, nil, int64(i))
 	}
 	s := r.Stats()
-	if s.Devices > 2000 || s.Merged != 0 || evicted != int(s.Evicted) || s.Created-s.Evicted != uint64(s.Devices) {
-		t.Errorf("%+v, told %d", s, evicted)
+	if s.Devices > 2000 || s.Merged != 0 || s.Created-s.Evicted != uint64(s.Devices) {
+		t.Errorf("%+v", s)
 	}
 	if len(r.links) > 4000 || len(r.bindings) > 2000*MaxIPs {
 		t.Errorf("%d links, %d bindings", len(r.links), len(r.bindings))

@@ -26,6 +26,12 @@ var roleNames = [numRoles]string{"unknown", "camera", "nvr", "vms", "server", "w
 
 func (r Role) String() string { return roleNames[r] }
 
+// Phrase names one of the role in a sentence: "a camera", "an NVR".
+func (r Role) Phrase() string {
+	return [numRoles]string{"an unknown device", "a camera", "an NVR", "a VMS", "a server", "a workstation", "a phone", "a printer",
+		"a network device", "an IoT hub", "an IoT device"}[r]
+}
+
 // ParseRole gives the role of a name; ok is false if there is none.
 func ParseRole(s string) (r Role, ok bool) {
 	for i, n := range roleNames {

@@ -22,6 +22,7 @@ const (
 // group, or an internal address from which nothing was ever heard: whether an address without a device is external is told by
 // Internal. v must not be nil; app may be.
 func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
+	r.event++
 	initiator = r.end(&v.Initiator, &v.Responder, true, now)
 	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
 	if initiator == responder && initiator != nil && !isUnspecified(v.Initiator.Addr) && v.Initiator.Addr != v.Responder.Addr {

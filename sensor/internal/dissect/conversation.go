@@ -112,8 +112,10 @@ func (c *Conversation) Datagram(dir int, data []byte, sink Sink) (more bool) {
 }
 
 func (c *Conversation) identifyDatagram(dir int, data []byte, sink Sink) bool {
-	for i := range datagramIdentifiers {
-		id := &datagramIdentifiers[i]
+	if len(data) == 0 {
+		return false
+	}
+	for _, id := range datagramOrder[data[0]] {
 		if !id.looks(data, c.ports) {
 			continue
 		}

@@ -6,35 +6,50 @@ import "encoding/binary"
 
 // datagramIdentifiers are the protocols over UDP, most particular first. The first one that fits decides.
 var datagramIdentifiers = []datagramIdentifier{
-	{"dhcp", looksDHCP, func(Ports) datagramDissector { return dhcpDatagrams{} }},
-	{"dtls", func(b []byte, _ Ports) bool { return dtlsLooks(b) }, func(Ports) datagramDissector { return new(dtlsConn) }},
-	{"stun", looksSTUN, nil},
-	{"dhip", looksDHIPDatagram, nil},
-	{"xmeye", looksXMEyeDatagram, nil},
-	{"dvrip", looksDVRIPDatagram, nil},
-	{"ssdp", looksSSDP, nil},
-	{"wsd", looksWSDiscovery, nil},
-	{"sadp", looksSADP, nil},
-	{"sip", looksSIPDatagram, nil},
-	{"snmp", looksSNMP, func(Ports) datagramDissector { return new(snmpDatagrams) }},
-	{"dhcpv6", looksDHCPv6, func(Ports) datagramDissector { return dhcpv6Datagrams{} }},
-	{"nbns", looksNBNS, nil},
-	{"ike", looksIKE, nil},
-	{"radius", looksRADIUS, nil},
-	{"wireguard", looksWireGuard, nil},
-	{"openvpn", looksOpenVPN, nil},
-	{"tuya", looksTuya, nil},
-	{"pppp", looksPPPP, nil},
-	{"bittorrent", looksDHT, nil},
-	{"kerberos", looksKerberos, nil},
-	{"syslog", looksSyslog, nil},
-	{"tftp", looksTFTP, nil},
-	{"mdns", looksMDNS, func(Ports) datagramDissector { return &dnsDatagrams{mdns: true} }},
-	{"llmnr", looksLLMNR, func(Ports) datagramDissector { return &dnsDatagrams{llmnr: true} }},
-	{"dns", looksDNSMessage, func(Ports) datagramDissector { return new(dnsDatagrams) }},
-	{"ntp", looksNTP, func(Ports) datagramDissector { return new(ntpDatagrams) }},
-	{"rtcp", looksRTCP, nil},
-	{"quic", func(b []byte, _ Ports) bool { return quicLooks(b) }, func(Ports) datagramDissector { return new(quicConn) }},
+	{"dhcp", "\x01\x02", looksDHCP, func(Ports) datagramDissector { return dhcpDatagrams{} }},
+	{"dtls", "\x14\x18", func(b []byte, _ Ports) bool { return dtlsLooks(b) }, func(Ports) datagramDissector { return new(dtlsConn) }},
+	{"stun", "\x00\x3f", looksSTUN, nil},
+	{"dhip", "\x20\x20", looksDHIPDatagram, nil},
+	{"xmeye", "\xff\xff", looksXMEyeDatagram, nil},
+	{"dvrip", "\xa3\xa3\xb3\xb3", looksDVRIPDatagram, nil},
+	{"ssdp", "HHMN", looksSSDP, nil},
+	{"wsd", "\n\n\r\r  <<\xef\xef", looksWSDiscovery, nil},
+	{"sadp", "<<", looksSADP, nil},
+	{"sip", "\r\rAZhh", looksSIPDatagram, nil},
+	{"snmp", "00", looksSNMP, func(Ports) datagramDissector { return new(snmpDatagrams) }},
+	{"dhcpv6", "", looksDHCPv6, func(Ports) datagramDissector { return dhcpv6Datagrams{} }},
+	{"nbns", "", looksNBNS, nil},
+	{"ike", "", looksIKE, nil},
+	{"radius", "", looksRADIUS, nil},
+	{"wireguard", "\x01\x02", looksWireGuard, nil},
+	{"openvpn", "\x38\x38\x40\x40", looksOpenVPN, nil},
+	{"tuya", "\x00\x00", looksTuya, nil},
+	{"pppp", "\xf1\xf1", looksPPPP, nil},
+	{"bittorrent", "dd", looksDHT, nil},
+	{"kerberos", "jm~~", looksKerberos, nil},
+	{"syslog", "<<", looksSyslog, nil},
+	{"tftp", "\x00\x00", looksTFTP, nil},
+	{"mdns", "", looksMDNS, func(Ports) datagramDissector { return dnsMulticast }},
+	{"llmnr", "", looksLLMNR, func(Ports) datagramDissector { return dnsLLMNR }},
+	{"dns", "", looksDNSMessage, func(Ports) datagramDissector { return dnsPlain }},
+	{"ntp", "", looksNTP, func(Ports) datagramDissector { return new(ntpDatagrams) }},
+	{"rtcp", "\x80\xbf", looksRTCP, nil},
+	{"quic", "", func(b []byte, _ Ports) bool { return quicLooks(b) }, func(Ports) datagramDissector { return new(quicConn) }},
+}
+
+// datagramOrder gives, for each first byte, the entries that such a datagram may fit, in their order.
+var datagramOrder = orderDatagrams()
+
+func orderDatagrams() (order [256][]*datagramIdentifier) {
+	for i := range datagramIdentifiers {
+		id := &datagramIdentifiers[i]
+		for c := range order {
+			if id.takes(byte(c)) {
+				order[c] = append(order[c], id)
+			}
+		}
+	}
+	return order
 }
 
 func looksMDNS(b []byte, ports Ports) bool { return ports.has(5353) && looksDNSMessage(b, ports) }

@@ -68,16 +68,22 @@ func (d *dnsStream) feed(dir int, head []byte, _ bool, sink Sink) int {
 }
 
 // dnsDatagrams reads DNS, mDNS or LLMNR over UDP, for as long as the session lasts.
-type dnsDatagrams struct{ mdns, llmnr bool }
+type dnsDatagrams uint8
 
-func (d *dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
-	m, p, ok := readDNS(data, d.mdns)
+const (
+	dnsPlain dnsDatagrams = iota
+	dnsMulticast
+	dnsLLMNR
+)
+
+func (d dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
+	m, p, ok := readDNS(data, d == dnsMulticast)
 	if !ok {
 		return true
 	}
-	m.MDNS, m.LLMNR = d.mdns, d.llmnr
+	m.MDNS, m.LLMNR = d == dnsMulticast, d == dnsLLMNR
 	sink(m)
-	if d.mdns && m.Response {
+	if m.MDNS && m.Response {
 		p.announce(sink)
 	}
 	return true
@@ -105,7 +111,7 @@ func looksDNSMessage(b []byte, ports Ports) bool {
 	if len(b) < dnsHeaderLen || !dnsHeaderLooks(b) {
 		return false
 	}
-	p := dnsParser{data: b, pos: dnsHeaderLen}
+	p := dnsParser{data: b, pos: dnsHeaderLen, skip: true}
 	questions := int(binary.BigEndian.Uint16(b[4:]))
 	usual := ports.has(53, 5353, 5355)
 	if questions == 0 && !usual {
@@ -161,8 +167,11 @@ func readDNS(b []byte, all bool) (*DNSMessage, *dnsRecords, bool) {
 	if all {
 		limit = p.left()
 	}
-	records := &dnsRecords{}
-	for range min(limit, maxRecords) {
+	var records *dnsRecords
+	if all {
+		records = &dnsRecords{}
+	}
+	for n := min(limit, maxRecords); n > 0; n-- {
 		r, ok := p.record()
 		if !ok {
 			break
@@ -170,7 +179,14 @@ func readDNS(b []byte, all bool) (*DNSMessage, *dnsRecords, bool) {
 		if all {
 			records.add(r)
 		}
-		if a, ok := r.answer(); ok && len(m.Answers) < maxAnswers {
+		if len(m.Answers) == maxAnswers {
+			continue
+		}
+		if a, ok := r.answer(&p); ok {
+			if m.Answers == nil {
+				// A record has 11 bytes at least, so no header can ask for more room than its message has.
+				m.Answers = make([]DNSAnswer, 0, min(n, maxAnswers, (len(b)-r.nameAt)/11))
+			}
 			m.Answers = append(m.Answers, a)
 		}
 	}
@@ -185,18 +201,18 @@ type dnsRecord struct {
 	ttl        uint32
 	nameAt     int // offset of the name
 	start, end int // of the data
-	parser     *dnsParser
+	msg        []byte
 }
 
-// answer gives the text form; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
-func (r *dnsRecord) answer() (a DNSAnswer, ok bool) {
+// answer gives the text form, of which p has seen the names so far; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
+func (r *dnsRecord) answer(p *dnsParser) (a DNSAnswer, ok bool) {
 	const opt = 41
 	if r.kind == opt {
 		return a, false
 	}
 	a = DNSAnswer{Name: r.name, Type: dnsType(r.kind), TTL: r.ttl}
-	data := r.parser.data[r.start:r.end]
-	at := dnsParser{data: r.parser.data, pos: r.start}
+	data := r.msg[r.start:r.end]
+	at := dnsParser{data: r.msg, pos: r.start, first: p.first, last: p.last}
 	switch r.kind {
 	case 1:
 		if addr, ok := netip.AddrFromSlice(data); ok && len(data) == 4 {
@@ -208,6 +224,7 @@ func (r *dnsRecord) answer() (a DNSAnswer, ok bool) {
 		}
 	case 2, 5, 12, 39:
 		a.Data, _ = at.name()
+		p.last = at.last
 	case 15:
 		a.Data = at.numbersAndName(1)
 	case 33:

@@ -11,6 +11,9 @@ import (
 type dnsParser struct {
 	data []byte
 	pos  int
+	skip bool // names are stepped over and not given
+	// The name of the question and the latest other one: most records are about one of the two.
+	first, last string
 }
 
 // left is the number of records after the questions.
@@ -39,7 +42,7 @@ func (p *dnsParser) record() (r dnsRecord, ok bool) {
 		return r, false
 	}
 	b := p.data[p.pos:]
-	r = dnsRecord{name: name, nameAt: nameAt, parser: p, kind: binary.BigEndian.Uint16(b), class: binary.BigEndian.Uint16(b[2:]), ttl: binary.BigEndian.Uint32(b[4:])}
+	r = dnsRecord{name: name, nameAt: nameAt, msg: p.data, kind: binary.BigEndian.Uint16(b), class: binary.BigEndian.Uint16(b[2:]), ttl: binary.BigEndian.Uint32(b[4:])}
 	r.start = p.pos + 10
 	r.end = r.start + int(binary.BigEndian.Uint16(b[8:]))
 	if r.end > len(p.data) {
@@ -67,7 +70,7 @@ func (p *dnsParser) name() (string, bool) {
 			if !jumped {
 				p.pos = at + 1
 			}
-			return string(out), true
+			return p.text(out), true
 		case n >= 0xc0:
 			if at+2 > len(p.data) {
 				return "", false
@@ -86,10 +89,26 @@ func (p *dnsParser) name() (string, bool) {
 			if wire += n + 1; wire > 255 || at+1+n > len(p.data) {
 				return "", false
 			}
-			out = appendLabel(out, p.data[at+1:at+1+n])
+			if !p.skip {
+				out = appendLabel(out, p.data[at+1:at+1+n])
+			}
 			at += n + 1
 		}
 	}
+}
+
+// text gives a name as a string, the same one where the message repeats it.
+func (p *dnsParser) text(name []byte) string {
+	switch {
+	case string(name) == p.first:
+		return p.first
+	case string(name) != p.last:
+		p.last = string(name)
+		if p.first == "" {
+			p.first = p.last
+		}
+	}
+	return p.last
 }
 
 func appendLabel(out, label []byte) []byte {

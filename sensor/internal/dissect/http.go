@@ -35,13 +35,14 @@ type httpSide struct {
 // given when it was read and, completed, with its response.
 type httpStream struct {
 	sides     [2]httpSide
-	request   *httpRequest   // the one that is being read
-	response  *httpResponse  // likewise
-	requests  []httpRequest  // that wait for their response, oldest first
-	responses []httpResponse // that were seen before their request
-	count     int            // exchanges begun
-	titled    bool           // a title was found
-	tunnel    *handover      // after CONNECT
+	request   *httpRequest    // the one that is being read
+	response  *httpResponse   // likewise
+	requests  []*httpRequest  // that wait for their response, oldest first
+	responses []*httpResponse // that were seen before their request
+	room      [1]*httpRequest // of requests, for a client that waits for each answer
+	count     int             // exchanges begun
+	titled    bool            // a title was found
+	tunnel    *handover       // after CONNECT
 }
 
 var httpIdentifier = streamIdentifier{name: "http", looks: looksHTTPRequest, open: func(Ports) streamDissector { return new(httpStream) }}
@@ -131,10 +132,10 @@ func (h *httpStream) begin(dir int, s *httpSide, m message) {
 	var peek int
 	if dir == FromClient {
 		r := readHTTPRequest(m)
-		h.request, s.framing, peek = &r, r.framing, r.peek
+		h.request, s.framing, peek = r, r.framing, r.peek
 	} else {
 		r := readHTTPResponse(m)
-		h.response, s.framing, peek = &r, r.framing, r.peek
+		h.response, s.framing, peek = r, r.framing, r.peek
 		if h.titled {
 			peek = 0
 		}
@@ -161,7 +162,7 @@ func (h *httpStream) complete(dir int, s *httpSide, body []byte, sink Sink) {
 		r := h.request
 		h.request = nil
 		r.readBody(body)
-		h.addRequest(*r, s, sink)
+		h.addRequest(r, s, sink)
 		return
 	}
 	r := h.response
@@ -173,10 +174,10 @@ func (h *httpStream) complete(dir int, s *httpSide, body []byte, sink Sink) {
 		r.title = htmlTitle(body)
 		h.titled = r.title != ""
 	}
-	h.addResponse(*r, s, sink)
+	h.addResponse(r, s, sink)
 }
 
-func (h *httpStream) addRequest(r httpRequest, s *httpSide, sink Sink) {
+func (h *httpStream) addRequest(r *httpRequest, s *httpSide, sink Sink) {
 	r.Index = h.count
 	r.end = s.pos
 	h.count++
@@ -193,10 +194,13 @@ func (h *httpStream) addRequest(r httpRequest, s *httpSide, sink Sink) {
 		return
 	}
 	sink(r.fact(nil))
+	if h.requests == nil {
+		h.requests = h.room[:0]
+	}
 	h.requests = append(h.requests, r)
 }
 
-func (h *httpStream) addResponse(p httpResponse, s *httpSide, sink Sink) {
+func (h *httpStream) addResponse(p *httpResponse, s *httpSide, sink Sink) {
 	p.end = s.body
 	if len(h.requests) == 0 {
 		if len(h.responses) < maxExchanges {
@@ -207,7 +211,9 @@ func (h *httpStream) addResponse(p httpResponse, s *httpSide, sink Sink) {
 		return
 	}
 	r := h.requests[0]
-	h.requests = h.requests[1:]
+	if h.requests = h.requests[1:]; len(h.requests) == 0 {
+		h.requests = h.room[:0]
+	}
 	if len(h.requests) == 0 && h.count >= maxExchanges {
 		s.state = httpDone
 	}
@@ -215,8 +221,8 @@ func (h *httpStream) addResponse(p httpResponse, s *httpSide, sink Sink) {
 }
 
 // pair gives an exchange, and turns the session over to what a CONNECT or an upgrade makes of it.
-func (h *httpStream) pair(r httpRequest, p httpResponse, sink Sink) {
-	sink(r.fact(&p))
+func (h *httpStream) pair(r *httpRequest, p *httpResponse, sink Sink) {
+	sink(r.fact(p))
 	client, server := &h.sides[FromClient], &h.sides[FromServer]
 	switch {
 	case r.Method == "CONNECT" && p.status/100 == 2:
@@ -236,7 +242,7 @@ func (h *httpStream) giveResponses(sink Sink) {
 		}
 		r := httpRequest{HTTPExchange: HTTPExchange{Index: h.count}}
 		h.count++
-		sink(r.fact(&h.responses[i]))
+		sink(r.fact(h.responses[i]))
 	}
 	h.responses = nil
 }

@@ -2,7 +2,10 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // httpFraming says how the length of a body is known (RFC 9112 section 6).
 type httpFraming struct {
@@ -101,21 +104,38 @@ func chunkSize(line []byte) (n int, ok bool) {
 	return n, len(line) > 0
 }
 
+// maxTitle is how many bytes of a title are kept.
+const maxTitle = 128
+
 // htmlTitle gives the text of the title element.
 func htmlTitle(body []byte) string {
-	i := foldIndex(body, "<title")
-	if i < 0 {
+	for {
+		i := bytes.IndexByte(body, '<')
+		if i < 0 {
+			return ""
+		}
+		if body = body[i:]; foldPrefix(body, "<title") {
+			break
+		}
+		body = body[1:]
+	}
+	_, body, _ = bytes.Cut(body, []byte(">"))
+	text, _, ok := bytes.Cut(body, []byte("<"))
+	if !ok {
 		return ""
 	}
-	body = body[i:]
-	if i = bytes.IndexByte(body, '>'); i < 0 {
-		return ""
+	var buf [maxTitle + utf8.UTFMax]byte
+	title := buf[:0]
+	for field := range bytes.FieldsSeq(text) {
+		if len(title) > 0 {
+			title = append(title, ' ')
+		}
+		// One that was never closed is followed by the whole page.
+		if title = append(title, field[:min(len(field), len(buf)-len(title))]...); len(title) == len(buf) {
+			break
+		}
 	}
-	body = body[i+1:]
-	if i = bytes.IndexByte(body, '<'); i < 0 {
-		return ""
-	}
-	return cleanText(bytes.Join(bytes.Fields(body[:i]), []byte(" ")), 128)
+	return cleanText(title, maxTitle)
 }
 
 // readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the

@@ -34,14 +34,15 @@ const (
 	bodyXML
 )
 
-func readHTTPRequest(m message) (r httpRequest) {
+func readHTTPRequest(m message) *httpRequest {
+	r := new(httpRequest)
 	method, rest := word(m.line)
-	r.Method = cleanText(method, 24)
+	r.Method = httpMethod(method)
 	target, version := bytes.TrimRight(rest, " "), []byte(nil)
 	if i := bytes.LastIndex(target, []byte(" HTTP/")); i >= 0 {
 		target, version = target[:i], target[i+len(" HTTP/"):]
 	}
-	r.Version = cleanText(version, 3)
+	r.Version = httpVersion(version)
 	r.URI = maskURI(target)
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		r.field(name, value)
@@ -53,16 +54,53 @@ func readHTTPRequest(m message) (r httpRequest) {
 	return r
 }
 
+// httpMethod, httpVersion and contentType give the text of what most messages have in common without a copy of it.
+func httpMethod(b []byte) string {
+	switch string(b) {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	}
+	return cleanText(b, 24)
+}
+
+func httpVersion(b []byte) string {
+	switch string(b) {
+	case "1.1":
+		return "1.1"
+	case "1.0":
+		return "1.0"
+	}
+	return cleanText(b, 3)
+}
+
+func contentType(b []byte) string {
+	switch string(b) {
+	case "text/html":
+		return "text/html"
+	case "text/html; charset=utf-8":
+		return "text/html; charset=utf-8"
+	case "application/json":
+		return "application/json"
+	case "text/plain":
+		return "text/plain"
+	}
+	return cleanText(b, 128)
+}
+
 func (r *httpRequest) field(name, value []byte) {
 	switch len(name) {
 	case 4:
 		if foldEqual(name, "host") {
-			r.Host = cleanText(value, 256)
+			r.Host = maskTarget(value, 256)
 		}
 	case 10:
 		switch {
 		case foldEqual(name, "user-agent"):
-			r.UserAgent = cleanText(value, 256)
+			r.UserAgent = maskText(value, 256)
 		case foldEqual(name, "soapaction"):
 			r.SOAPAction = cleanText(bytes.Trim(value, `"`), 256)
 		}
@@ -158,9 +196,10 @@ func soapOperation(xml []byte) string {
 	return cleanText(name, 64)
 }
 
-func readHTTPResponse(m message) (p httpResponse) {
+func readHTTPResponse(m message) *httpResponse {
+	p := new(httpResponse)
 	version, rest := word(m.line)
-	p.version = cleanText(bytes.TrimPrefix(version, []byte("HTTP/")), 3)
+	p.version = httpVersion(bytes.TrimPrefix(version, []byte("HTTP/")))
 	p.status, _ = number(rest)
 	p.framing.toEnd = true
 	encoded := false
@@ -169,7 +208,7 @@ func readHTTPResponse(m message) (p httpResponse) {
 		case foldEqual(name, "server"):
 			p.server = cleanText(value, 256)
 		case foldEqual(name, "content-type"):
-			p.contentType = cleanText(value, 128)
+			p.contentType = contentType(value)
 		case foldEqual(name, "content-encoding"):
 			encoded = !foldEqual(value, "identity")
 		case foldEqual(name, "www-authenticate"):

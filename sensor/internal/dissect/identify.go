@@ -23,8 +23,19 @@ type streamIdentifier struct {
 // datagramIdentifier tells one protocol by a whole datagram.
 type datagramIdentifier struct {
 	name  string
+	first string // ranges of the first byte, from and to; "" for any
 	looks func(data []byte, ports Ports) bool
 	open  func(ports Ports) datagramDissector
+}
+
+// takes reports whether a datagram of this protocol may begin with c.
+func (id *datagramIdentifier) takes(c byte) bool {
+	for i := 0; i < len(id.first); i += 2 {
+		if id.first[i] <= c && c <= id.first[i+1] {
+			return true
+		}
+	}
+	return id.first == ""
 }
 
 // matchStream gives the first entry that does not say no.

@@ -18,19 +18,19 @@ const (
 type dnsRecords struct{ services []ServiceAnnouncement }
 
 func (d *dnsRecords) add(r dnsRecord) {
-	at := dnsParser{data: r.parser.data, pos: r.start}
+	at := dnsParser{data: r.msg, pos: r.start}
 	switch r.kind {
 	case 12:
 		if target, ok := at.instance(); ok && at.pos == r.end {
 			d.service(target)
 		}
 	case 16:
-		own := dnsParser{data: r.parser.data, pos: r.nameAt}
+		own := dnsParser{data: r.msg, pos: r.nameAt}
 		if name, ok := own.instance(); ok {
-			d.text(name, r.parser.data[r.start:r.end])
+			d.text(name, r.msg[r.start:r.end])
 		}
 	case 33:
-		own := dnsParser{data: r.parser.data, pos: r.nameAt}
+		own := dnsParser{data: r.msg, pos: r.nameAt}
 		if name, ok := own.instance(); ok && r.end-r.start > 6 {
 			d.where(name, &at)
 		}

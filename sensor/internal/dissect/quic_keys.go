@@ -5,7 +5,6 @@ package dissect
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
 )
 
@@ -66,15 +65,12 @@ func quicInitialKeys(version uint32, dcid []byte, dir int) *quicKeys {
 	if dir == FromServer {
 		sender = "server in"
 	}
-	initial, err := hkdf.Extract(sha256.New, dcid, []byte(quicSalt(version)))
-	if err != nil {
-		return nil
-	}
-	secret := quicExpand(initial, sender, sha256.Size)
-	key := quicExpand(secret, prefix+"key", 16)
-	iv := quicExpand(secret, prefix+"iv", 12)
-	hp := quicExpand(secret, prefix+"hp", 16)
-	return newQUICKeys(key, iv, hp)
+	initial := quicHMAC([]byte(quicSalt(version)), dcid)
+	secret := quicExpand(initial[:], "", sender, sha256.Size)
+	key := quicExpand(secret[:], prefix, "key", 16)
+	iv := quicExpand(secret[:], prefix, "iv", 12)
+	hp := quicExpand(secret[:], prefix, "hp", 16)
+	return newQUICKeys(key[:16], iv[:12], hp[:16])
 }
 
 func newQUICKeys(key, iv, hp []byte) *quicKeys {
@@ -93,15 +89,30 @@ func newQUICKeys(key, iv, hp []byte) *quicKeys {
 	return k
 }
 
-// quicExpand is HKDF-Expand-Label with an empty context (RFC 8446 section 7.1).
-func quicExpand(secret []byte, label string, n int) []byte {
-	const tls13 = "tls13 "
-	info := string([]byte{byte(n >> 8), byte(n), byte(len(tls13) + len(label))}) + tls13 + label + "\x00"
-	out, err := hkdf.Expand(sha256.New, secret, info, n)
-	if err != nil {
-		return nil
+// quicExpand is HKDF-Expand-Label with an empty context (RFC 8446 section 7.1), of at most one block; n bytes of it count.
+func quicExpand(secret []byte, prefix, label string, n int) [sha256.Size]byte {
+	const tls13, context, block = "tls13 ", 0, 1
+	var buf [64]byte
+	info := append(buf[:0], byte(n>>8), byte(n), byte(len(tls13)+len(prefix)+len(label)))
+	info = append(append(append(info, tls13...), prefix...), label...)
+	return quicHMAC(secret, append(info, context, block))
+}
+
+// quicHMAC is HMAC-SHA-256 (RFC 2104) with a key and a text that are both shorter than a block, as they are here: HKDF
+// is the greater part of what a QUIC session costs, and most of that the states of the general form.
+func quicHMAC(key, text []byte) [sha256.Size]byte {
+	var inner, outer [2 * sha256.BlockSize]byte
+	for i := range sha256.BlockSize {
+		k := byte(0)
+		if i < len(key) {
+			k = key[i]
+		}
+		inner[i], outer[i] = k^0x36, k^0x5c
 	}
-	return out
+	n := sha256.BlockSize + copy(inner[sha256.BlockSize:], text)
+	sum := sha256.Sum256(inner[:n])
+	n = sha256.BlockSize + copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:n])
 }
 
 // open takes the protection off an Initial packet (RFC 9001 sections 5.3 and 5.4) and gives its frames; nil if the packet is not
@@ -116,7 +127,8 @@ func (k *quicKeys) open(p *quicPacket) []byte {
 	k.header.Encrypt(mask[:], p.all[at:at+aes.BlockSize])
 	first := p.all[0] ^ mask[0]&0x0f
 	n := int(first&3) + 1
-	head := append([]byte(nil), p.all[:p.number+n]...)
+	var buf [128]byte // holds a header, unless it has a long token
+	head := append(buf[:0], p.all[:p.number+n]...)
 	head[0] = first
 	nonce := k.iv
 	for i := range n {

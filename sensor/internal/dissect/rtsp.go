@@ -85,7 +85,7 @@ func (r *rtspStream) request(dir int, m message, sink Sink) (body int) {
 		case foldEqual(name, "cseq"):
 			q.cseq, _ = number(value)
 		case foldEqual(name, "user-agent"):
-			q.UserAgent = cleanText(value, 256)
+			q.UserAgent = maskText(value, 256)
 		case foldEqual(name, "authorization"):
 			q.creds = readAuthorization(q.Method, value)
 		case foldEqual(name, "content-length"):

@@ -79,8 +79,8 @@ func foldEqual(b []byte, s string) bool {
 
 // foldIndex finds s, which is lower-case ASCII, in b without regard to case; -1 if absent.
 func foldIndex(b []byte, s string) int {
-	for i := 0; i+len(s) <= len(b); i++ {
-		if lower(b[i]) == s[0] && foldPrefix(b[i:], s) {
+	for i, c := range b[:max(0, len(b)-len(s)+1)] {
+		if lower(c) == s[0] && foldEqual(b[i:i+len(s)], s) {
 			return i
 		}
 	}

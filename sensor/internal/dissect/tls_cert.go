@@ -23,6 +23,8 @@ const (
 	tlsMaxExtensions = 128
 )
 
+const tlsBMPString = cbasn1.Tag(30)
+
 // tlsEmitLeaf gives the first certificate of a Certificate message before TLS 1.3 (RFC 5246 section 7.4.2), if all of it
 // is there.
 func tlsEmitLeaf(body []byte, sink Sink) {
@@ -91,6 +93,14 @@ func tlsTime(s *cryptobyte.String) time.Time {
 
 // tlsName gives the RFC 2253 form of the contents of a Name.
 func tlsName(name cryptobyte.String) string {
+	if text, ok := tlsPlainName(name); ok {
+		return text
+	}
+	return tlsAnyName(name)
+}
+
+// tlsAnyName is tlsName for names of any kind.
+func tlsAnyName(name cryptobyte.String) string {
 	var rdns pkix.RDNSequence
 	for !name.Empty() && len(rdns) < tlsMaxRDNs {
 		var set cryptobyte.String
@@ -125,8 +135,7 @@ func tlsAttribute(set *cryptobyte.String) (a pkix.AttributeTypeAndValue, ok bool
 
 // tlsText makes UTF-8 of an ASN.1 string; bytes that are none become U+FFFD.
 func tlsText(b []byte, tag cbasn1.Tag) string {
-	const bmpString = cbasn1.Tag(30)
-	if tag == bmpString && len(b)%2 == 0 {
+	if tag == tlsBMPString && len(b)%2 == 0 {
 		return string(utf16.Decode(tlsUint16s(b)))
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD")

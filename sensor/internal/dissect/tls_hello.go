@@ -49,58 +49,85 @@ func tlsParseClientHello(body []byte, dtls bool) *TLSClientHello {
 	if r.bad {
 		return nil
 	}
-	h.Ciphers = tlsUint16s(ciphers)
 	r.vec8()
 	exts := tlsReader{b: r.vec16()}
-	h.Extensions = tlsExtensionTypes(exts)
+	n, values := tlsCountExtensions(exts)
+	lists := tlsLists(make([]uint16, 0, len(ciphers)/2+n+values))
+	h.Ciphers = lists.add(ciphers)
+	h.Extensions = lists.types(exts, n)
 	for len(exts.b) > 0 {
 		typ, data := exts.u16(), exts.vec16()
 		if exts.bad {
 			break
 		}
-		h.extension(typ, tlsReader{b: data})
+		h.extension(typ, tlsReader{b: data}, &lists)
 	}
 	return h
 }
 
-// tlsExtensionTypes lists the types of a block of extensions in wire order; it counts first to allocate once.
-func tlsExtensionTypes(block tlsReader) []uint16 {
-	n := 0
-	for r := block; len(r.b) > 0; n++ {
-		if r.u16(); r.vec16() == nil && r.bad {
+// tlsCountExtensions gives the number of extensions of a block, and of the 16-bit values that those may hold which are
+// read as lists.
+func tlsCountExtensions(block tlsReader) (n, values int) {
+	for ; len(block.b) > 0; n++ {
+		typ, data := block.u16(), block.vec16()
+		if block.bad {
 			break
 		}
+		switch typ {
+		case tlsExtGroups, tlsExtSigAlgs, tlsExtVersions:
+			values += len(data) / 2
+		}
 	}
+	return n, values
+}
+
+// tlsLists is the room in which all lists of a hello are kept.
+type tlsLists []uint16
+
+// add reads b as a list of 16-bit values; nil if there is none.
+func (l *tlsLists) add(b []byte) []uint16 {
+	if len(b) < 2 {
+		return nil
+	}
+	begin := len(*l)
+	for ; len(b) >= 2; b = b[2:] {
+		*l = append(*l, uint16(b[0])<<8|uint16(b[1]))
+	}
+	return (*l)[begin:len(*l):len(*l)]
+}
+
+// types lists the types of the first n extensions of a block.
+func (l *tlsLists) types(block tlsReader, n int) []uint16 {
 	if n == 0 {
 		return nil
 	}
-	types := make([]uint16, n)
-	for i := range types {
-		types[i] = uint16(block.u16())
+	begin := len(*l)
+	for ; n > 0; n-- {
+		*l = append(*l, uint16(block.u16()))
 		block.vec16()
 	}
-	return types
+	return (*l)[begin:len(*l):len(*l)]
 }
 
 // extension takes over what one extension says.
-func (h *TLSClientHello) extension(typ int, r tlsReader) {
+func (h *TLSClientHello) extension(typ int, r tlsReader, lists *tlsLists) {
 	switch typ {
 	case tlsExtServerName:
 		if h.SNI == "" {
 			h.SNI = tlsServerName(r)
 		}
 	case tlsExtGroups:
-		h.Groups = tlsUint16s(r.vec16())
+		h.Groups = lists.add(r.vec16())
 	case tlsExtPointFormats:
 		if f := r.vec8(); len(f) > 0 {
 			h.PointFormats = append([]uint8(nil), f...)
 		}
 	case tlsExtSigAlgs:
-		h.SigAlgs = tlsUint16s(r.vec16())
+		h.SigAlgs = lists.add(r.vec16())
 	case tlsExtALPN:
 		h.ALPN = tlsProtocols(tlsReader{b: r.vec16()})
 	case tlsExtVersions:
-		h.SupportedVersions = tlsUint16s(r.vec8())
+		h.SupportedVersions = lists.add(r.vec8())
 	case tlsExtECH:
 		h.ECH = true
 	}
@@ -127,9 +154,22 @@ func tlsProtocols(list tlsReader) []string {
 		if list.bad {
 			break
 		}
-		names = append(names, string(name))
+		names = append(names, tlsProtocol(name))
 	}
 	return names
+}
+
+// tlsProtocol gives the name of a protocol, without a copy of the usual ones.
+func tlsProtocol(name []byte) string {
+	switch string(name) {
+	case "h2":
+		return "h2"
+	case "http/1.1":
+		return "http/1.1"
+	case "h3":
+		return "h3"
+	}
+	return string(name)
 }
 
 // tlsParseServerHello reads the body of a ServerHello (RFC 8446 section 4.1.3), which a HelloRetryRequest is in form: where one is sent it
@@ -151,7 +191,9 @@ func tlsParseServerHello(body []byte, dtls bool) *TLSServerHello {
 		r.u8()
 	}
 	exts := tlsReader{b: r.vec16()}
-	h.Extensions = tlsExtensionTypes(exts)
+	n, _ := tlsCountExtensions(exts)
+	lists := tlsLists(make([]uint16, 0, n))
+	h.Extensions = lists.types(exts, n)
 	for len(exts.b) > 0 {
 		typ, data := exts.u16(), exts.vec16()
 		if exts.bad {

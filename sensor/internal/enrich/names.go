@@ -4,6 +4,7 @@ package enrich
 
 import (
 	"net/netip"
+	"slices"
 
 	"stillwatch/sensor/internal/recent"
 )
@@ -17,13 +18,22 @@ const (
 	maxKeepNs = 86400 * 1e9
 )
 
-// nameKey is a client and an address, both as 16 bytes. The zero client stands for anybody.
+// nameKey is a client and an address, both as 16 bytes. The zero client stands for anybody, the zero address for any that the client was
+// told.
 type nameKey struct{ client, addr [16]byte }
 
 type nameEntry struct {
 	name  string
 	until int64
+	older []agedName // newest first, at most maxOlder: many names share an address where many sites share a server
 }
+
+type agedName struct {
+	name  string
+	until int64
+}
+
+const maxOlder = 7
 
 // Names remembers under which name a client looked an address up. It is bounded: when it is full, the pair learned
 // longest ago is forgotten and counted. Not safe for concurrent use.
@@ -45,10 +55,42 @@ func (n *Names) Learn(client, addr netip.Addr, name string, ttl uint32, now int6
 	if name == "" || !addr.IsValid() {
 		return
 	}
-	e := nameEntry{name, now + min(max(int64(ttl)*1e9, minKeepNs), maxKeepNs)}
+	until := now + min(max(int64(ttl)*1e9, minKeepNs), maxKeepNs)
 	k := nameKey{pack(client), pack(addr)}
-	*n.pairs.Put(k) = e
-	*n.pairs.Put(nameKey{addr: k.addr}) = e // what anybody was told last
+	own := n.pairs.Put(k)
+	if own.name != "" && own.name != name {
+		own.older = slices.DeleteFunc(own.older, func(o agedName) bool { return o.name == name || now > o.until })
+		own.older = slices.Insert(own.older, 0, agedName{own.name, own.until})
+		own.older = own.older[:min(len(own.older), maxOlder)]
+	}
+	own.name, own.until = name, until
+	*n.pairs.Put(nameKey{addr: k.addr}) = nameEntry{name: name, until: until} // what anybody was told last
+	*n.pairs.Put(nameKey{client: k.client}) = nameEntry{name: name, until: now + maxKeepNs}
+}
+
+// Own gives the names under which this very client was told addr, the last first; nil if it was told none. Only these say whom it meant to
+// reach: what others were told is for showing.
+func (n *Names) Own(client, addr netip.Addr, now int64) []string {
+	e := n.pairs.Peek(nameKey{pack(client), pack(addr)})
+	if e == nil {
+		return nil
+	}
+	var out []string
+	if now <= e.until {
+		out = append(out, e.name)
+	}
+	for _, o := range e.older {
+		if now <= o.until {
+			out = append(out, o.name)
+		}
+	}
+	return out
+}
+
+// Asks reports whether an answer to this client was seen within the last day, so that its lookups can be believed to be in view.
+func (n *Names) Asks(client netip.Addr, now int64) bool {
+	_, ok := n.get(nameKey{client: pack(client)}, now)
+	return ok
 }
 
 // pack gives 16 bytes that are different for different addresses. "::" and the IPv4-mapped form, which are not the invalid
@@ -61,7 +103,7 @@ func pack(a netip.Addr) [16]byte {
 	return b
 }
 
-// Lookup gives the name under which client, or failing that anybody, looked addr up.
+// Lookup gives the name under which client, or failing that anybody, looked addr up: to show it, not to allow anything by it.
 func (n *Names) Lookup(client, addr netip.Addr, now int64) (name string, ok bool) {
 	k := nameKey{pack(client), pack(addr)}
 	if name, ok = n.get(k, now); ok {

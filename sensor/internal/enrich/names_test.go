@@ -5,6 +5,7 @@ package enrich
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -56,10 +57,42 @@ func TestNamesAreBounded(t *testing.T) {
 		binary.BigEndian.PutUint32(b[:], 0xc6000000+i)
 		n.Learn(c, netip.AddrFrom4(b), "flood.example", 1<<31, int64(i))
 	}
-	if n.Len() != 1000 || n.Evicted() != 99_000 {
+	if n.Len() != 1000 || n.Evicted() != 99_001 {
 		t.Errorf("%d entries, %d evicted", n.Len(), n.Evicted())
 	}
 	if _, ok := n.Lookup(c, netip.AddrFrom4(b), 50_000); !ok {
 		t.Error("the newest was forgotten")
+	}
+}
+
+// Only what a client was told itself counts as its own; many names may share an address.
+func TestOwnNames(t *testing.T) {
+	a, b, x := addr("10.0.0.1"), addr("10.0.0.2"), addr("198.51.100.7")
+	n := NewNames(0)
+	n.Learn(a, x, "one.example.com", 60, 0)
+	n.Learn(a, x, "two.example.com", 7200, second)
+	n.Learn(a, x, "one.example.com", 60, 2*second)
+	for _, tt := range []struct {
+		client netip.Addr
+		now    int64
+		want   []string
+	}{
+		{a, 3 * second, []string{"one.example.com", "two.example.com"}},
+		{a, 3700 * second, []string{"two.example.com"}},
+		{a, 9000 * second, nil},
+		{b, 3 * second, nil},
+	} {
+		if got := n.Own(tt.client, x, tt.now); !slices.Equal(got, tt.want) {
+			t.Errorf("%v at %d: %q, want %q", tt.client, tt.now/second, got, tt.want)
+		}
+	}
+	if !n.Asks(a, second) || n.Asks(b, second) || n.Asks(a, 86_500*second) {
+		t.Error("who asks is not known")
+	}
+	for i := range 100 {
+		n.Learn(a, x, "n"+string(rune('a'+i%26))+string(rune('a'+i/26))+".example", 60, 0)
+	}
+	if got := n.Own(a, x, second); len(got) != 1+maxOlder {
+		t.Errorf("%d names of one address", len(got))
 	}
 }

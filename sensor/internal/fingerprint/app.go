@@ -29,8 +29,11 @@ type App struct {
 	Banner      *dissect.Banner
 }
 
-// With gives an App that also knows f. a may be nil.
+// With gives an App that also knows f, a itself if f says nothing that an App keeps. a may be nil.
 func (a *App) With(f dissect.Fact) *App {
+	if a != nil && !a.takes(f) {
+		return a
+	}
 	var n App
 	if a != nil {
 		n = *a
@@ -85,6 +88,29 @@ func (a *App) With(f dissect.Fact) *App {
 		}
 	}
 	return &n
+}
+
+// takes reports whether With would change a.
+func (a *App) takes(f dissect.Fact) bool {
+	switch f := f.(type) {
+	case *dissect.AppID:
+		return a.Name != f.Name
+	case *dissect.TLSCertificate:
+		return a.Cert == nil
+	case *dissect.QUICInitial:
+		return !a.QUIC
+	case *dissect.HTTPExchange:
+		return f.Index == 0
+	case *dissect.RTSPExchange:
+		return f.Index == 0
+	case *dissect.DNSMessage:
+		return f.Response && a.DNSAnswer == nil || !f.Response && a.DNSQuery == nil
+	case *dissect.Banner:
+		return a.Banner == nil
+	case *dissect.TLSClientHello, *dissect.TLSServerHello, *dissect.SSHBanner, *dissect.SSHKexInit, *dissect.SSHAuth, *dissect.Login:
+		return true
+	}
+	return false
 }
 
 // digest gives a hello without the lists that its fingerprints stand for: it is kept for as long as its session lives.

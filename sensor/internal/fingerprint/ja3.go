@@ -62,9 +62,23 @@ func appendDecimals(b []byte, list []uint16) []byte {
 			b = append(b, '-')
 		}
 		first = false
-		b = strconv.AppendUint(b, uint64(v), 10)
+		b = appendDecimal(b, v)
 	}
 	return b
+}
+
+// appendDecimal adds the digits of v: most of what JA3 costs beside the hash.
+func appendDecimal(b []byte, v uint16) []byte {
+	if v < 10 {
+		return append(b, '0'+byte(v))
+	}
+	var digits [5]byte
+	at := len(digits)
+	for ; v > 0; v /= 10 {
+		at--
+		digits[at] = '0' + byte(v%10)
+	}
+	return append(b, digits[at:]...)
 }
 
 func md5Hex(b []byte) string {

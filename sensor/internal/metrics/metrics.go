@@ -48,8 +48,10 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 func (r Run) values(put func(string, float64, ...string)) {
 	s := r.Summary
 	put("run_seconds", r.Wall.Seconds())
-	put("capture_first_timestamp_seconds", float64(s.First)/1e9)
-	put("capture_last_timestamp_seconds", float64(s.Last)/1e9)
+	if s.Packets > 0 { // else there is no such time
+		put("capture_first_timestamp_seconds", float64(s.First)/1e9)
+		put("capture_last_timestamp_seconds", float64(s.Last)/1e9)
+	}
 	put("captures_total", float64(s.Files))
 	put("captures_damaged_total", float64(len(s.Damage)))
 	put("packets_total", float64(s.Packets))

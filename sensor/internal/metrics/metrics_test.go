@@ -34,7 +34,7 @@ func page(t *testing.T) string {
 
 // full is a run in which everything happened.
 func full() Run {
-	s := pipeline.Summary{Files: 1, Sessions: 2, Devices: 3, Verdicts: map[string]uint64{}, Counters: map[string]uint64{}}
+	s := pipeline.Summary{Progress: pipeline.Progress{Packets: 1}, Files: 1, Sessions: 2, Devices: 3, Verdicts: map[string]uint64{}, Counters: map[string]uint64{}}
 	for i := range packet.NumVerdicts {
 		s.Verdicts[packet.Verdict(i).String()] = uint64(i + 1)
 	}
@@ -155,6 +155,15 @@ func TestValues(t *testing.T) {
 		if !slices.Contains(strings.Split(string(text), "\n"), want) {
 			t.Errorf("%q is not in the file", want)
 		}
+	}
+}
+
+func TestCaptureWithoutPacketsHasNoTimes(t *testing.T) {
+	r := full()
+	r.Summary.Packets = 0
+	var b strings.Builder
+	if err := Write(&b, r); err != nil || strings.Contains(b.String(), "timestamp") || !strings.Contains(b.String(), prefix+"packets_total 0\n") {
+		t.Errorf("%v:\n%s", err, b.String())
 	}
 }
 

@@ -212,6 +212,9 @@ func (j *judge) finish(clock int64) {
 	j.ctx.Now = max(j.ctx.Now, clock)
 	for _, d := range j.detectors {
 		d.Tick(j.ctx.Now, &j.ctx)
+		if f, ok := d.(detect.Finisher); ok {
+			f.Finish(j.ctx.Now, &j.ctx)
+		}
 	}
 	j.alerts.Close(j.ctx.Now, &j.ctx)
 	for _, d := range j.reg.All() {

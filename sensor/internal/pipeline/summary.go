@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -25,7 +26,8 @@ func (r *Run) Summary() Summary {
 
 // counters gives every exit that is neither a verdict nor an alert, by the name of its metric.
 func (r *Run) counters() map[string]uint64 {
-	t, f, a := &r.judge.tally, r.reader.reasm.Stats(), r.judge.alerts.Stats()
+	t, f := &r.judge.tally, r.reader.reasm.Stats()
+	a, d := r.judge.alerts.Stats(), r.judge.reg.Stats()
 	m := map[string]uint64{
 		"frames_time_ahead":       t.frames.ahead,
 		"frames_time_backwards":   t.frames.backwards,
@@ -56,7 +58,12 @@ func (r *Run) counters() map[string]uint64 {
 		"session_details_dropped": t.extra.DetailsDropped,
 		"link_facts":              t.extra.LinkFacts,
 		"names_evicted":           r.judge.ctx.Names.Evicted(),
-		"devices_evicted":         r.judge.reg.Stats().Evicted,
+		"devices_evicted":         d.Evicted,
+		"device_links_refused":    d.LinksRefused,
+		"device_claims_refused":   d.ClaimsRefused,
+		"devices_merged":          d.Merged,
+		"devices_split":           d.Splits,
+		"detector_evictions":      detect.Evictions(r.judge.detectors),
 		"findings":                a.Findings,
 		"alert_revisions":         a.Revisions,
 		"alerts_rolled_up":        a.RolledUp,

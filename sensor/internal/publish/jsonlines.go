@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -25,11 +26,13 @@ type file interface {
 // JSONLines writes records to a file, one a line. Writes are buffered and end on a record; when one fails half-way, the
 // half line is taken back from a regular file, so what is there can always be read.
 type JSONLines struct {
-	name  string
-	f     file
-	eager bool // a reader waits: pass every record on at once
-	trunc bool // a regular file that starts at our first byte: a half line can be taken back
-	keep  bool // not ours to close
+	name    string
+	f       file
+	os      *os.File // the same, for what only a true file can tell
+	eager   bool     // a reader waits: pass every record on at once
+	trunc   bool     // a regular file that starts at our first byte: a half line can be taken back
+	keep    bool     // not ours to close
+	created bool     // was not there before
 
 	buf   []byte
 	held  uint64 // records in buf
@@ -38,17 +41,65 @@ type JSONLines struct {
 	err   error
 }
 
-// Create opens a file for records and empties it; Stdout means standard output. The error is a *fs.PathError.
-func Create(name string) (*JSONLines, error) {
-	if name == Stdout {
-		return &JSONLines{name: "standard output", f: os.Stdout, keep: true, eager: !regular(os.Stdout)}, nil
+// IsStdout reports whether a file name means standard output. Under the names that the system has for it a file that it was redirected
+// to would be opened a second time, at its beginning.
+func IsStdout(name string) bool {
+	switch name {
+	case Stdout, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
+		return true
 	}
-	f, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	return false
+}
+
+// Create opens a file for records and empties it. The error is a *fs.PathError.
+func Create(name string) (*JSONLines, error) {
+	s, err := Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Empty()
+}
+
+// Open opens a file for records and leaves it as it is, so that it can be compared with other files before anything is lost: Empty
+// or Discard must follow. The error is a *fs.PathError.
+func Open(name string) (*JSONLines, error) {
+	if IsStdout(name) {
+		return &JSONLines{name: "standard output", f: os.Stdout, os: os.Stdout, keep: true, eager: !regular(os.Stdout)}, nil
+	}
+	clean := filepath.Clean(name)
+	f, err := os.OpenFile(clean, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	created := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		// O_CREATE follows a link to a file that is not there yet.
+		f, err = os.OpenFile(clean, os.O_WRONLY|os.O_CREATE, 0o644)
+	}
 	if err != nil {
 		return nil, err
 	}
 	plain := regular(f)
-	return &JSONLines{name: name, f: f, eager: !plain, trunc: plain}, nil
+	return &JSONLines{name: name, f: f, os: f, created: created, eager: !plain, trunc: plain}, nil
+}
+
+// Stat tells which file it is.
+func (s *JSONLines) Stat() (os.FileInfo, error) { return s.os.Stat() }
+
+// Empty takes away what the file holds. Standard output, a pipe and a device stay as they are.
+func (s *JSONLines) Empty() error {
+	if !s.trunc {
+		return nil
+	}
+	return s.f.Truncate(0)
+}
+
+// Discard lets go of a file into which nothing was written, as if it had not been opened.
+func (s *JSONLines) Discard() {
+	if s.keep {
+		return
+	}
+	_ = s.os.Close() // nothing was written
+	if s.created {
+		_ = os.Remove(s.os.Name())
+	}
 }
 
 func regular(f *os.File) bool {

@@ -155,9 +155,80 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestFullDiskMessage(t *testing.T) {
-	err := &WriteError{Name: "alerts.jsonl", Records: 12, Err: syscall.ENOSPC}
-	if got, want := err.Error(), "cannot write alerts.jsonl: no space left on device; it holds 12 records, each of them whole"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	cases := []struct {
+		records uint64
+		cut     bool
+		want    string
+	}{
+		{12, false, "12 records were written, each of them whole"},
+		{12, true, "12 records were written whole, and the next is cut"},
+		{1, false, "1 record was written, and it is whole"},
+		{1, true, "1 record was written whole, and the next is cut"},
+		{0, false, "no record was written"},
+		{0, true, "no record was written whole, and the first is cut"},
+	}
+	for _, c := range cases {
+		err := &WriteError{Name: "alerts.jsonl", Records: c.records, Cut: c.cut, Err: syscall.ENOSPC}
+		if got, want := err.Error(), "cannot write alerts.jsonl: no space left on device; "+c.want; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestOpenLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "fresh")
+	if err := os.WriteFile(old, []byte("kept\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{old, fresh} {
+		s, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := s.Stat()
+		if err != nil || info.Name() != filepath.Base(name) {
+			t.Errorf("it is %v, %v", info, err)
+		}
+		s.Discard()
+	}
+	if text, err := os.ReadFile(old); err != nil || string(text) != "kept\n" {
+		t.Errorf("it holds %q, %v", text, err)
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was not there is there: %v", err)
+	}
+	s, err := Open(old)
+	if err == nil {
+		err = errors.Join(s.Empty(), s.Close())
+	}
+	if text, e := os.ReadFile(old); err != nil || e != nil || len(text) != 0 {
+		t.Errorf("emptied, it holds %q (%v, %v)", text, err, e)
+	}
+}
+
+func TestLinkToAFileThatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(dir, "target"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Create(filepath.Join(dir, "link"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Put([]byte("{}\n")), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "target")); err != nil || string(text) != "{}\n" {
+		t.Errorf("it holds %q, %v", text, err)
+	}
+}
+
+func TestNamesOfStandardOutput(t *testing.T) {
+	for name, want := range map[string]bool{"-": true, "/dev/stdout": true, "/dev/fd/1": true, "/proc/self/fd/1": true, "stdout": false, "/dev/stderr": false} {
+		if got := IsStdout(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

@@ -28,11 +28,28 @@ type WriteError struct {
 
 // Error gives one line: where, why, what is there.
 func (e *WriteError) Error() string {
-	state := "each of them whole"
-	if e.Cut {
-		state = "and the last line is cut"
+	return fmt.Sprintf("cannot write %s: %v; %s", e.Name, e.Err, e.state())
+}
+
+func (e *WriteError) state() string {
+	switch {
+	case e.Records == 0 && e.Cut:
+		return "no record was written whole, and the first is cut"
+	case e.Records == 0:
+		return "no record was written"
+	case e.Cut:
+		return fmt.Sprintf("%s written whole, and the next is cut", number(e.Records))
+	case e.Records == 1:
+		return "1 record was written, and it is whole"
 	}
-	return fmt.Sprintf("cannot write %s: %v; it holds %d records, %s", e.Name, e.Err, e.Records, state)
+	return fmt.Sprintf("%s written, each of them whole", number(e.Records))
+}
+
+func number(n uint64) string {
+	if n == 1 {
+		return "1 record was"
+	}
+	return fmt.Sprintf("%d records were", n)
 }
 
 // Unwrap gives the error of the file system.

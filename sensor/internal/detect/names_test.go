@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"net/netip"
+	"testing"
+
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
+)
+
+// What a client writes into its hello opens nothing that it did not look up.
+func TestNamesOfAContract(t *testing.T) {
+	const cloud, evil = "cloud.example.com", "relay.example.net"
+	told := func(client, name string) func(w *world) {
+		return func(w *world) {
+			w.c.Names.Learn(netip.MustParseAddr(client), netip.MustParseAddr(outside), name, 300, w.c.Now)
+		}
+	}
+	elsewhere := func(w *world) {
+		w.c.Names.Learn(netip.MustParseAddr(idle), netip.MustParseAddr("192.0.2.1"), "ntp.example.org", 300, w.c.Now)
+	}
+	all := func(fs ...func(w *world)) func(w *world) {
+		return func(w *world) {
+			for _, f := range fs {
+				f(w)
+			}
+		}
+	}
+	names := func(n ...string) *dissect.TLSCertificate { return &dissect.TLSCertificate{DNSNames: n} }
+	attempt, high := "medium "+web+"/tcp", "high "+web+"/tcp"
+	for _, c := range []struct {
+		name string
+		seen func(w *world)
+		sni  string
+		cert *dissect.TLSCertificate
+		want []string
+	}{
+		{"looked up, no hello", told(idle, cloud), "", nil, nil},
+		{"looked up, the same hello", told(idle, cloud), "Cloud.Example.com", nil, nil},
+		{"looked up, shared with another name", all(told(idle, cloud), told(idle, "other.example.org")), cloud, nil, nil},
+		{"another name was looked up", told(idle, evil), cloud, nil, []string{attempt, high, high}},
+		{"another name was looked up, forged certificate", told(idle, evil), cloud, names(cloud), []string{attempt, high, high}},
+		{"looked up, another hello", told(idle, cloud), evil, nil, []string{high, high}},
+		{"somebody else looked it up", all(told(host, cloud), elsewhere), "", nil, []string{attempt, high, high}},
+		{"the address was never looked up", elsewhere, cloud, nil, []string{attempt, high, high}},
+		{"never looked up, but certified", elsewhere, cloud, names("*.example.com"), []string{attempt, high}},
+		{"certified by itself", elsewhere, cloud, &dissect.TLSCertificate{DNSNames: []string{cloud}, SelfSigned: true}, []string{attempt, high, high}},
+		{"lookups are not in view", func(*world) {}, cloud, nil, []string{attempt, high}},
+		{"no name at all", func(*world) {}, "", nil, []string{attempt, high, high}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := declared(t, entry("srv", idle, contract.Silent, contract.Rule{Text: "cloud", Proto: "tcp", Peer: contract.Peer{Name: "*.example.com"}}))
+			w.t = t
+			c.seen(w)
+			v := w.connect(idle, web)
+			var app *fingerprint.App
+			if c.sni != "" {
+				hello := &dissect.TLSClientHello{SNI: c.sni}
+				app = app.With(hello)
+				w.event(SessionFact, v, app, hello)
+			}
+			if c.cert != nil {
+				app = app.With(c.cert)
+				w.event(SessionFact, v, app, c.cert)
+			}
+			w.event(SessionEnded, v, app, nil)
+			w.want("D01", c.want...)
+		})
+	}
+}
