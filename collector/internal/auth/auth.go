@@ -50,13 +50,14 @@ type Config struct {
 
 // Auth is the door. All methods may be called at once from many goroutines.
 type Auth struct {
-	store   store.Accounts
-	secure  bool
-	now     func() time.Time
-	log     *zap.Logger
-	hasher  *hasher
-	guesses *guesses
-	decoy   func() string // a hash that no password has
+	store    store.Accounts
+	secure   bool
+	now      func() time.Time
+	log      *zap.Logger
+	hasher   *hasher
+	guesses  *guesses
+	refusals refusals
+	decoy    func() string // a hash that no password has
 }
 
 // New gives an Auth.

@@ -27,11 +27,14 @@ type brake struct {
 	Longest time.Duration
 }
 
-// A name is braked only briefly, so that an attacker cannot shut its owner out; an address, from which one source guesses
-// many names, for longer.
+// Who guesses brakes himself: a name is braked for each source apart, so that a stranger who knows it cannot shut its owner out, and a
+// source that guesses many names for longer. Guesses at one name from many sources brake the name for all (wideBrake) but those who come
+// from where its owner has signed in before. What remains: an owner who comes from a new place may wait up to 30 s at a time
+// while the name is under such an attack, and one who shares an address with an attacker shares its brake.
 var (
 	nameBrake = brake{Free: 3, Longest: 30 * time.Second}
 	addrBrake = brake{Free: 10, Longest: 15 * time.Minute}
+	wideBrake = brake{Free: 30, Longest: 30 * time.Second}
 )
 
 const (
@@ -45,7 +48,7 @@ type tries struct {
 	blocked time.Time // until then
 }
 
-// guesses counts failed sign-ins by name and by address, in a bounded table.
+// guesses counts failed sign-ins by name and address, by address, and by name, in a bounded table.
 type guesses struct {
 	mu sync.Mutex
 	by map[string]*tries
@@ -54,28 +57,41 @@ type guesses struct {
 func newGuesses() *guesses { return &guesses{by: map[string]*tries{}} }
 
 // begin counts an attempt before its password is looked at, so that attempts at once cannot slip past the brake; success
-// takes it back. It refuses with a *TooSoonError while a wait lasts.
-func (g *guesses) begin(name, remote string, now time.Time) error {
+// takes it back. It refuses with a *TooSoonError while a wait lasts. known: the user of that name has signed in from there before.
+func (g *guesses) begin(name, remote string, known bool, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n, a := g.entry(nameKey(name), now), g.entry(addrKey(remote), now)
-	if wait := max(n.blocked.Sub(now), a.blocked.Sub(now)); wait > 0 {
+	n, a := g.entry(pairKey(name, remote), now), g.entry(addrKey(remote), now)
+	wait := max(n.blocked.Sub(now), a.blocked.Sub(now))
+	wide := &tries{} // of nobody
+	if !known {
+		wide = g.entry(nameKey(name), now)
+		wait = max(wait, wide.blocked.Sub(now))
+	}
+	if wait > 0 {
 		return &TooSoonError{After: wait}
 	}
 	nameBrake.count(n, now)
 	addrBrake.count(a, now)
+	wideBrake.count(wide, now)
 	return nil
 }
 
-// success forgets the failures of a name, and takes the attempt itself from those of the address: failures that came from
-// there against other names stay.
-func (g *guesses) success(name, remote string) {
+// success forgets the failures of a name from this address, and takes the attempt itself from those of the address and of the name:
+// failures against other names, or from elsewhere, stay.
+func (g *guesses) success(name, remote string, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.by, nameKey(name))
-	if a := g.by[addrKey(remote)]; a != nil && a.count > 0 {
-		a.count--
-		a.blocked = time.Time{}
+	delete(g.by, pairKey(name, remote))
+	keys := []string{addrKey(remote)}
+	if !known {
+		keys = append(keys, nameKey(name))
+	}
+	for _, key := range keys {
+		if t := g.by[key]; t != nil && t.count > 0 {
+			t.count--
+			t.blocked = time.Time{}
+		}
 	}
 }
 
@@ -126,6 +142,8 @@ func (g *guesses) evict(now time.Time) {
 func nameKey(name string) string {
 	return "n:" + strings.ToLower(name[:min(len(name), maxName)])
 }
+
+func pairKey(name, remote string) string { return addrKey(remote) + " " + nameKey(name) }
 
 // addrKey takes an IPv6 network of 64 bits as one source: its owner has all addresses in it.
 func addrKey(remote string) string {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stillwatch/collector/internal/store"
 )
 
 // TestGuessing: who guesses waits longer each time; the right password does not help while the wait lasts, and helps after.
@@ -21,8 +23,8 @@ func TestGuessing(t *testing.T) {
 		var soon *TooSoonError
 		if errors.As(err, &soon) {
 			waits = append(waits, soon.After)
-			if _, err := r.SignIn(ctx, "ann", password, "192.0.2.77"); !errors.As(err, &soon) {
-				t.Fatalf("the right password from elsewhere: %v", err)
+			if _, err := r.SignIn(ctx, "ann", password, "192.0.2.1"); !errors.As(err, &soon) {
+				t.Fatalf("the right password during the wait: %v", err)
 			}
 			r.clock = r.clock.Add(soon.After)
 			_, err = r.SignIn(ctx, "ann", "wrong password", "192.0.2.1")
@@ -67,7 +69,7 @@ func TestGuessingAtOnce(t *testing.T) {
 	let := 0
 	for range 50 {
 		wg.Go(func() {
-			if g.begin("ann", "192.0.2.1", now) == nil {
+			if g.begin("ann", "192.0.2.1", false, now) == nil {
 				mu.Lock()
 				let++
 				mu.Unlock()
@@ -85,16 +87,80 @@ func TestGuessTableIsBounded(t *testing.T) {
 	g, now := newGuesses(), time.Unix(1e9, 0)
 	for i := range maxTracked + 500 {
 		now = now.Add(time.Millisecond)
-		_ = g.begin(strings.Repeat("x", 200)[:i%100]+fmt.Sprint(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
+		_ = g.begin(strings.Repeat("x", 200)[:i%100]+fmt.Sprint(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), false, now)
 	}
 	if n := len(g.by); n > maxTracked+1 {
 		t.Errorf("%d entries", n)
 	}
 	for i := 0; len(g.by) < maxTracked; i++ {
-		_ = g.begin(fmt.Sprint("fill-", i), "192.0.2.9", now)
+		_ = g.begin(fmt.Sprint("fill-", i), "192.0.2.9", false, now)
 	}
-	_ = g.begin("late", "192.0.2.1", now.Add(2*forgetAfter))
+	_ = g.begin("late", "192.0.2.1", false, now.Add(2*forgetAfter))
 	if n := len(g.by); n > 10 {
 		t.Errorf("%d entries after a long time, in a table that was full", n)
+	}
+}
+
+// TestStrangerCannotLockAnOwnerOut: guesses at a name from one place do not slow its owner elsewhere; guesses from very many places do,
+// but never where the owner has signed in before.
+func TestStrangerCannotLockAnOwnerOut(t *testing.T) {
+	r := newRig(t, false)
+	ctx := t.Context()
+	if _, err := r.SignIn(ctx, "ann", password, "2001:db8:1:2::7"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		_, _ = r.SignIn(ctx, "ann", "wrong password", "198.51.100.1")
+	}
+	if _, err := r.SignIn(ctx, "ANN", password, "192.0.2.77"); err != nil {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	for i := range 100 {
+		_, _ = r.SignIn(ctx, "ann", "wrong password", fmt.Sprintf("203.0.113.%d", i))
+	}
+	var soon *TooSoonError
+	if _, err := r.SignIn(ctx, "ann", password, "192.0.2.99"); !errors.As(err, &soon) || soon.After > 30*time.Second {
+		t.Errorf("from a new place, during an attack from a hundred: %v", err)
+	}
+	for _, place := range []string{"192.0.2.77", "2001:db8:1:2::8"} {
+		if _, err := r.SignIn(ctx, "ann", password, place); err != nil {
+			t.Errorf("from a known place, %s: %v", place, err)
+		}
+	}
+}
+
+// TestRefusalsAreBounded: however many sign-ins are refused, few rows are written, and their number is kept.
+func TestRefusalsAreBounded(t *testing.T) {
+	r := newRig(t, false)
+	ctx := t.Context()
+	for range 500 {
+		_, _ = r.SignInLink(ctx, "no link", "192.0.2.1")
+	}
+	for i := range 100 {
+		_, _ = r.SignIn(ctx, fmt.Sprint("user-", i), "wrong password", fmt.Sprintf("10.0.0.%d", i))
+	}
+	r.clock = r.clock.Add(time.Minute)
+	if err := r.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l, err := r.store.Audit(ctx, store.Page{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, e := range l.Entries {
+		if e.Action == store.Refusal {
+			found[e.Detail]++
+		}
+	}
+	more, others := "499 more within the minute, the last: unknown or used link", "71 from other addresses within the minute, the last: wrong name or password"
+	if len(l.Entries) > 2*refusalRows+3 || found[more] != 1 || found[others] != 1 {
+		t.Errorf("%d rows: %v", len(l.Entries), found)
+	}
+	if err := r.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := r.store.Audit(ctx, store.Page{Limit: 1000}); len(again.Entries) != len(l.Entries) {
+		t.Error("written twice")
 	}
 }

@@ -20,33 +20,32 @@ type Grant struct {
 
 // SignIn lets a person in by name and password. Errors: ErrRefused, *TooSoonError, or one of the store.
 func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (Grant, error) {
-	if err := a.guesses.begin(name, remote, a.now()); err != nil {
+	known, err := a.store.KnowsPlace(ctx, name[:min(len(name), maxName)], addrKey(remote))
+	if err != nil {
+		return Grant{}, fmt.Errorf("place: %w", err)
+	}
+	if err := a.guesses.begin(name, remote, known, a.now()); err != nil {
 		return Grant{}, errors.Join(err, a.refused(ctx, name, "too soon", remote))
 	}
 	u, err := a.store.UserByName(ctx, name)
-	known := err == nil && u.PasswordHash != "" && !u.Disabled
+	usable := err == nil && u.PasswordHash != "" && !u.Disabled
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Grant{}, fmt.Errorf("user: %w", err)
 	}
 	// A name that is unknown costs as much time as one that is known: how long it takes tells nothing.
 	hash := a.decoy()
-	if known {
+	if usable {
 		hash = u.PasswordHash
 	}
 	ok, err := a.hasher.matches(ctx, hash, password[:min(len(password), MaxPassword+1)])
 	if err != nil {
 		return Grant{}, fmt.Errorf("password of %s: %w", u.Name, err)
 	}
-	if !ok || !known {
+	if !ok || !usable {
 		return Grant{}, errors.Join(ErrRefused, a.refused(ctx, name, "wrong name or password", remote))
 	}
-	a.guesses.success(name, remote)
+	a.guesses.success(name, remote, known)
 	return a.open(ctx, u, remote, "password")
-}
-
-// refused notes a refused sign-in. The name is cut: it is what somebody typed, perhaps a password in the wrong field.
-func (a *Auth) refused(ctx context.Context, name, why, remote string) error {
-	return a.audit(ctx, name[:min(len(name), maxName)], "sign_in_refused", "", why, remote)
 }
 
 // open makes a session.
@@ -62,6 +61,9 @@ func (a *Auth) open(ctx context.Context, u store.User, remote, how string) (Gran
 	}
 	if err := a.store.AddSession(ctx, s); err != nil {
 		return Grant{}, fmt.Errorf("session: %w", err)
+	}
+	if err := a.store.AddPlace(ctx, u.ID, addrKey(remote), now); err != nil {
+		return Grant{}, fmt.Errorf("place: %w", err)
 	}
 	if err := a.store.TouchUser(ctx, u.ID, now); err != nil {
 		return Grant{}, fmt.Errorf("user %s: %w", u.Name, err)

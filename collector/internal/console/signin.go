@@ -84,6 +84,8 @@ func (k *Console) signInRefused(w http.ResponseWriter, r *http.Request, err erro
 		status, body.Error = http.StatusUnauthorized, "This link was used already, or has ended."
 	case errors.Is(err, auth.ErrRefused):
 		status, body.Error = http.StatusUnauthorized, "The name or the password is wrong."
+	case r.Context().Err() != nil: // who asked is gone: nobody is told, and nothing is wrong
+		return
 	default:
 		k.log.Error("sign-in failed", zap.Error(err))
 	}

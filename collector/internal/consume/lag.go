@@ -100,11 +100,17 @@ func (l *Lag) compare(have *kafka.ListOffsetsResponse, done *kafka.OffsetFetchRe
 	for topic, partitions := range have.Topics {
 		committed := map[int]int64{}
 		for _, p := range done.Topics[topic] {
+			if p.Error != nil {
+				return 0, fmt.Errorf("group %s, topic %s partition %d: %w", l.Group, topic, p.Partition, p.Error)
+			}
 			committed[p.Partition] = p.CommittedOffset
 		}
 		for _, p := range partitions {
 			if p.Error != nil {
 				return 0, fmt.Errorf("topic %s partition %d: %w", topic, p.Partition, p.Error)
+			}
+			if _, ok := committed[p.Partition]; !ok {
+				return 0, fmt.Errorf("group %s, topic %s partition %d: Kafka does not tell what is committed", l.Group, topic, p.Partition)
 			}
 			n := max(p.LastOffset-max(committed[p.Partition], p.FirstOffset), 0)
 			l.Metrics.setLag(topic, p.Partition, n)

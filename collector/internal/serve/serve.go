@@ -235,13 +235,17 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, befo
 	return nil
 }
 
-// expire forgets sessions that have ended.
+// expire forgets sessions that have ended and the end of the audit trail, every ten minutes, and writes counted refusals every minute.
 func (s *Server) expire(ctx context.Context) error {
-	ticker := time.NewTicker(10 * time.Minute)
+	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
-	for {
-		if err := s.store.DeleteExpired(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.Warn("ended sessions are not removed", zap.Error(err))
+	for minute := 0; ; minute++ {
+		err := s.auth.Flush(ctx)
+		if minute%10 == 0 {
+			err = errors.Join(err, s.store.DeleteExpired(ctx, time.Now()), s.store.TrimAudit(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("housekeeping of accounts failed", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():

@@ -88,3 +88,27 @@ func TestAuditByPage(t *testing.T) {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
+
+// TestAuditIsTrimmed: refusals do not push out what users did.
+func TestAuditIsTrimmed(t *testing.T) {
+	s, ctx := open(t), context.Background()
+	for i := range 30 {
+		action := Refusal
+		if i%3 == 0 {
+			action = "sign_in"
+		}
+		if err := s.AddAudit(ctx, AuditEntry{User: "anna", Action: action}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.trimAudit(ctx, 8, 5); err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.Audit(ctx, Page{Limit: 100})
+	if err != nil || len(a.Entries) != 13 || a.Entries[0].ID != 30 || a.Entries[12].ID != 7 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if err := s.TrimAudit(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -21,8 +22,13 @@ func (in *ingest) devices(b Batch) error {
 		}
 	}
 	for _, r := range b.Devices {
-		if newest[r.Device.Key].Device != r.Device {
+		n := newest[r.Device.Key]
+		if n.Device != r.Device {
 			continue
+		}
+		r, err := in.whole(r, b)
+		if err != nil {
+			return err
 		}
 		if err := in.device(r, false); err != nil {
 			return err
@@ -32,6 +38,47 @@ func (in *ingest) devices(b Batch) error {
 		return err
 	}
 	return in.hours(b)
+}
+
+// whole gives r with what it leaves out and what is known: when the device was first seen, and when it last opened something. A sensor that
+// begins anew knows neither.
+func (in *ingest) whole(r DeviceRecord, b Batch) (DeviceRecord, error) {
+	if r.Device.LastOrigination != nil && r.Device.FirstSeen != 0 {
+		return r, nil
+	}
+	d := *r.Device
+	learn := func(old *schemas.Device) {
+		if t := old.LastOrigination; r.Device.LastOrigination == nil && t != nil && (d.LastOrigination == nil || *t > *d.LastOrigination) {
+			d.LastOrigination = t
+		}
+		if t := old.FirstSeen; r.Device.FirstSeen == 0 && t != 0 && (d.FirstSeen == 0 || t < d.FirstSeen) {
+			d.FirstSeen = t
+		}
+	}
+	for _, other := range b.Devices {
+		if other.Device.Key == d.Key {
+			learn(other.Device)
+		}
+	}
+	err := in.each(`SELECT json FROM devices WHERE key IN (%s)`, []any{d.Key}, func(rs *sql.Rows) error {
+		var line []byte
+		if err := rs.Scan(&line); err != nil {
+			return err
+		}
+		var old schemas.Device
+		if json.Unmarshal(line, &old) == nil { // what cannot be read tells nothing
+			learn(&old)
+		}
+		return nil
+	})
+	if err != nil || d.LastOrigination == r.Device.LastOrigination && d.FirstSeen == r.Device.FirstSeen {
+		return r, err
+	}
+	line, err := schemas.AppendDevice(nil, &d)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return DeviceRecord{Device: &d, JSON: line}, nil
 }
 
 // named makes a row for devices of alerts that have none.

@@ -215,3 +215,28 @@ func TestTroubleInTheMiddleOfABatchAsksForAnotherAttempt(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestDeviceRecordKeepsWhatItLeavesOut: a sensor that begins anew does not make the collector forget when a device last opened something.
+func TestDeviceRecordKeepsWhatItLeavesOut(t *testing.T) {
+	s, ctx := open(t), context.Background()
+	device := func(first, seen schemas.Time, opened *schemas.Time) DeviceRecord {
+		r := &schemas.Device{Schema: schemas.DeviceSchema, Key: "cam", Role: "camera", RoleLevel: "hint", Expect: "silent", FirstSeen: first, LastSeen: seen, LastOrigination: opened}
+		line, err := schemas.AppendDevice(nil, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return DeviceRecord{r, line}
+	}
+	at := day
+	for _, batch := range [][]DeviceRecord{{device(day, day, &at), device(0, day+1e9, nil)}, {device(0, day+2e9, nil)}} {
+		apply(t, s, Batch{Devices: batch})
+		d, err := s.Device(ctx, "cam")
+		last := batch[len(batch)-1].Device.LastSeen
+		if err != nil || d.Device.LastOrigination == nil || *d.Device.LastOrigination != at || d.Device.FirstSeen != day || d.Device.LastSeen != last {
+			t.Fatalf("%+v, %v", d.Device, err)
+		}
+		if got := apply(t, s, Batch{Devices: batch[len(batch)-1:]}); got.Devices != 0 {
+			t.Errorf("the same again: %+v", got)
+		}
+	}
+}

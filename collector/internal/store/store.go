@@ -99,6 +99,12 @@ type Accounts interface {
 	// TakeLink gives a link and removes it, so that it can be used once; ErrNotFound when it is used up or ended at now.
 	TakeLink(ctx context.Context, hash []byte, now time.Time) (Link, error)
 
+	// AddPlace notes from where a user signed in; KnowsPlace tells whether the user of that name ever did from there.
+	AddPlace(ctx context.Context, user int64, place string, at time.Time) error
+	KnowsPlace(ctx context.Context, name, place string) (bool, error)
+
 	AddAudit(ctx context.Context, e AuditEntry) error
+	// TrimAudit removes the oldest entries beyond what is kept: 100,000 of what users did, 10,000 refusals.
+	TrimAudit(ctx context.Context) error
 	Audit(ctx context.Context, p Page) (AuditList, error)
 }
