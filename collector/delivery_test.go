@@ -45,7 +45,7 @@ type delivery struct {
 // TestDelivery holds the collector to its promise: whatever breaks, each alert that Kafka has is stored exactly once.
 func TestDelivery(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real Kafka: left out by -short")
+		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
 	}
 	c := kafkatest.Start(t, cluster.Options{})
 	for _, x := range []struct {

@@ -31,6 +31,7 @@ func (c *topicsInitCmd) Run(ctx context.Context) error {
 		return err
 	}
 	made, err := link.Init(ctx, plan)
+	err = link.Explain(err)
 	for _, name := range made {
 		fmt.Println("made", name)
 	}
@@ -73,7 +74,7 @@ func topicsOf(f configFlag) (*queue.Link, queue.Plan, error) {
 func tell(ctx context.Context, link *queue.Link, plan queue.Plan) error {
 	all, err := link.Check(ctx, plan)
 	if err != nil {
-		return err
+		return link.Explain(err)
 	}
 	for _, d := range all {
 		fmt.Println(d)

@@ -41,6 +41,8 @@ type Config struct {
 	Batch  int           // most records in one transaction; 0: 1000
 	Linger time.Duration // how long a batch waits for more; 0: 20 ms
 	Log    *zap.Logger   // nil: none
+	// Explain tells what an error of Kafka means for whoever runs it; nil: as it is.
+	Explain func(error) error
 }
 
 // Consumer moves records from one reader to one store.
@@ -65,6 +67,9 @@ func New(c Config, r Reader, s store.Ingest, l Letters, m *Metrics) *Consumer {
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
+	}
+	if c.Explain == nil {
+		c.Explain = func(err error) error { return err }
 	}
 	return &Consumer{reader: r, store: s, letters: l, config: c, metrics: m}
 }
@@ -145,6 +150,7 @@ func (c *Consumer) fetch(ctx context.Context, out chan<- kafka.Message) error {
 			return nil
 		case err != nil:
 			c.metrics.fetchErrors.Inc()
+			err = c.config.Explain(err)
 			c.setTrouble(fmt.Sprintf("Kafka: %v", err))
 			c.config.Log.Warn("cannot fetch", zap.Error(err))
 			if wait.sleep(ctx) != nil {

@@ -18,6 +18,7 @@ type Lag struct {
 	Topics  []string
 	Every   time.Duration // 0: 5 s
 	Metrics *Metrics
+	Explain func(error) error // what an error means for whoever runs the brokers; nil: as it is
 
 	mu      sync.Mutex
 	looked  bool
@@ -61,6 +62,9 @@ func (l *Lag) look(ctx context.Context) {
 	defer l.mu.Unlock()
 	l.looked, l.total, l.trouble = true, total, ""
 	if err != nil {
+		if l.Explain != nil {
+			err = l.Explain(err)
+		}
 		l.trouble = fmt.Sprintf("Kafka: %v", err)
 		l.Metrics.lagErrors.Inc()
 	}

@@ -32,7 +32,7 @@ func build(t *testing.T) string {
 
 func TestOnceShowsEveryAlertOfTheStories(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the sensor: left out by -short")
+		testneed.Missing(t, "go", "the sensor is built: left out by -short")
 	}
 	var out bytes.Buffer
 	o := Options{Sensor: build(t), Stories: filepath.Join(testneed.Root(t), "scripts", "stories", "testdata"), Once: true, Out: &out, Version: "test", Log: zap.NewNop()}

@@ -42,6 +42,7 @@ type Link struct {
 	brokers   []string
 	tls       *tls.Config
 	mechanism sasl.Mechanism
+	user      string // of the mechanism
 }
 
 // dialTimeout is how long a broker may take to answer a connection.
@@ -52,7 +53,7 @@ func New(s Settings) (*Link, error) {
 	if len(s.Brokers) == 0 {
 		return nil, errors.New("kafka: no brokers are given")
 	}
-	l := &Link{brokers: s.Brokers}
+	l := &Link{brokers: s.Brokers, user: s.SASL.User}
 	var err error
 	if l.tls, err = s.TLS.config(); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)

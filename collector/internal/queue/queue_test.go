@@ -14,6 +14,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/scripts/kafka/cluster"
 	"stillwatch/scripts/kafka/kafkatest"
@@ -55,7 +56,7 @@ func TestPlanOfOneAndOfThreeBrokers(t *testing.T) {
 // TestTopicsAndSignIn asks real Kafka.
 func TestTopicsAndSignIn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("real Kafka: left out by -short")
+		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
 	}
 	c := kafkatest.Start(t, cluster.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

@@ -64,8 +64,8 @@ func New(ctx context.Context, c config.Config, version string, log *zap.Logger) 
 	metrics := consume.NewMetrics(s.registry)
 	s.registry.MustRegister(missing(s.store), ready(s.Trouble))
 	letters := &consume.Topic{Client: s.link.Client("stillwatch-collector-letters"), Name: queue.DeadLetterTopic}
-	s.consumer = consume.New(consume.Config{Log: log}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, letters, metrics)
-	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: metrics}
+	s.consumer = consume.New(consume.Config{Log: log, Explain: s.link.Explain}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, letters, metrics)
+	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: metrics, Explain: s.link.Explain}
 	return s, nil
 }
 

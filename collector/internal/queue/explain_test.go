@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+func TestErrorsAreExplained(t *testing.T) {
+	plain, err := New(Settings{Brokers: []string{"k:9092"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := New(Settings{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: "SCRAM-SHA-512", User: "collector", Password: "p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		link *Link
+		err  error
+		want string
+	}{
+		{signed, io.ErrUnexpectedEOF, `hangs up while user "collector" signs in by SCRAM-SHA-512: the password is wrong`},
+		{signed, kafka.SASLAuthenticationFailed, "check name and password"},
+		{plain, io.EOF, "wants TLS or SASL"},
+		{plain, x509.UnknownAuthorityError{}, "kafka.tls.ca"},
+		{plain, tls.RecordHeaderError{Msg: "x"}, "does not speak TLS"},
+		{plain, &net.DNSError{Name: "k"}, "the name k is not known"},
+		{plain, kafka.TopicAuthorizationFailed, "has no right"},
+		{plain, context.DeadlineExceeded, "no answer in time"},
+		{plain, errors.New("two\nlines"), "two lines"},
+	} {
+		got := c.link.Explain(fmt.Errorf("kafka: %w", c.err))
+		if s := got.Error(); !errors.Is(got, c.err) || !strings.HasPrefix(s, "kafka k:9092: ") || !strings.Contains(s, c.want) || strings.Contains(s, "\n") {
+			t.Errorf("%v: %s", c.err, s)
+		}
+		if again := c.link.Explain(got); again != got {
+			t.Error("explained twice")
+		}
+	}
+	if plain.Explain(nil) != nil {
+		t.Error("nil")
+	}
+}
+
+// TestWrongPortsAndAuthoritiesAreExplained asks listeners that are there and not what they were taken for.
+func TestWrongPortsAndAuthoritiesAreExplained(t *testing.T) {
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	for _, c := range []struct {
+		addr, want string
+		tls        bool
+	}{
+		{free.Addr().String(), "nobody listens there", false},
+		{web.Listener.Addr().String(), "does not speak TLS", true},
+		{secure.Listener.Addr().String(), "kafka.tls.ca", true},
+	} {
+		link, err := New(Settings{Brokers: []string{c.addr}, TLS: TLS{On: c.tls}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_, err = link.Check(ctx, Plan{})
+		cancel()
+		if s := fmt.Sprint(link.Explain(err)); !strings.Contains(s, c.want) {
+			t.Errorf("%s: %s\nwant %s", c.addr, s, c.want)
+		}
+	}
+}
