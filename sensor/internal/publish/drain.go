@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +38,7 @@ type Drain struct {
 
 	client     *kafka.Client // nil after a failure: the next attempt learns anew who leads what
 	transport  *kafka.Transport
+	clockTold  bool
 	topics     []string         // that were ever sent to
 	partitions map[string][]int // of the topics that are known
 }
@@ -93,40 +93,7 @@ func (d *Drain) Run(ctx context.Context) {
 			}
 		}
 	}()
-	for b := range batches {
-		if !d.deliver(ctx, b) {
-			return
-		}
-		d.spool.Ack(b[len(b)-1].Index+1, len(b))
-	}
-}
-
-// deliver tries until all of a batch has arrived; false means that ctx has ended.
-func (d *Drain) deliver(ctx context.Context, batch []Record) bool {
-	left := batch
-	pause := firstPause
-	for {
-		rest, err := d.attempt(ctx, left)
-		if err == nil {
-			d.note(nil)
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		if len(rest) < len(left) {
-			pause = firstPause // something arrived
-		}
-		left = rest
-		d.note(err)
-		d.disconnect()
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(pause - rand.N(pause/2)):
-		}
-		pause = min(2*pause, lastPause)
-	}
+	d.deliver(ctx, batches)
 }
 
 // note keeps how it stands.
@@ -136,7 +103,7 @@ func (d *Drain) note(err error) {
 	d.stats.Fault = err
 	var now *DeliveryError
 	if errors.As(err, &now) {
-		d.stats.Errors[now.Cause]++
+		d.stats.Errors[now.Cause.label()]++
 	}
 	d.mu.Unlock()
 	var before *DeliveryError
@@ -172,38 +139,49 @@ type lane struct {
 	topic     string
 	partition int
 	records   []Record
+	untimed   error // why the records go without a time, nil if they go with it
 }
 
-// attempt sends records, the partitions beside each other. It gives those that have not arrived, in order, and the first error.
-func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, error) {
-	lanes, left, first := d.lanes(ctx, records)
+// attempt sends records, the partitions beside each other. It gives those that have not arrived, in order, and why, by topic.
+func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[string]error) {
+	lanes, left, failed := d.lanes(ctx, records)
 	errs := make([]error, len(lanes))
 	var w sync.WaitGroup
 	for i, l := range lanes {
 		w.Go(func() { errs[i] = d.send(ctx, l) })
 	}
 	w.Wait()
+	d.tellClock(lanes)
 	for i, l := range lanes {
 		left = append(left, l.records...)
-		if first == nil {
-			first = errs[i]
+		if errs[i] != nil && failed[l.topic] == nil {
+			failed[l.topic] = errs[i]
 		}
 	}
 	slices.SortFunc(left, func(a, b Record) int { return cmp.Compare(a.Index, b.Index) })
-	return left, first
+	return left, failed
 }
 
 // lanes puts the records to their partitions, by the hash that Java's producer uses, so that a key has one partition
 // whoever writes. Records of topics that are not there stay left.
-func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left []Record, first error) {
+func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left []Record, failed map[string]error) {
+	failed = map[string]error{}
 	places := map[string][]*lane{}
 	hash := kafka.Murmur2Balancer{Consistent: true}
+	d.meet(records)
+	var broken error // that is not about one topic
 	for _, r := range records {
 		to, known := places[r.Topic]
 		if !known {
-			n, err := d.learn(ctx, r.Topic)
-			if first == nil {
-				first = err
+			n, err := 0, broken
+			if err == nil {
+				n, err = d.learn(ctx, r.Topic)
+			}
+			if err != nil {
+				failed[r.Topic] = err
+				if !ofTopic(err) {
+					broken = err
+				}
 			}
 			to = make([]*lane, n)
 			places[r.Topic] = to
@@ -219,15 +197,27 @@ func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left 
 		}
 		to[p].records = append(to[p].records, r)
 	}
-	return all, left, first
+	return all, left, failed
+}
+
+// meet connects anew if there are topics that were never sent to: a connection knows only those that it was made for.
+func (d *Drain) meet(records []Record) {
+	for i := range records {
+		if t := records[i].Topic; !slices.Contains(d.topics, t) {
+			d.topics = append(d.topics, t)
+			d.disconnect()
+		}
+	}
+}
+
+// ofTopic reports whether an error says nothing about other topics.
+func ofTopic(err error) bool {
+	var e *DeliveryError
+	return errors.As(err, &e) && (e.Cause == CauseNoTopic || e.Cause == CauseAuthorization || e.Cause == CauseLeader || e.Cause == CauseReplicas)
 }
 
 // learn gives how many partitions a topic has.
 func (d *Drain) learn(ctx context.Context, topic string) (int, error) {
-	if !slices.Contains(d.topics, topic) {
-		d.topics = append(d.topics, topic)
-		d.disconnect() // a connection knows only the topics that it was made for
-	}
 	if err := d.connect(); err != nil {
 		return 0, err
 	}
@@ -266,17 +256,52 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 		case errors.As(err, &e) && e.Cause == CauseTooLarge && len(part) > 1:
 			most = len(part) / 2
 			continue
+		case errors.As(err, &e) && e.Cause == CauseClock && l.untimed == nil:
+			l.untimed = err
+			continue
 		case errors.As(err, &e) && e.Cause == CauseTooLarge:
-			if err := d.poison.add(&part[0], e.Text); err != nil {
+			if err := d.putAside(&part[0], e.Text); err != nil {
 				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "side file: " + err.Error(), Err: err}
 			}
-			d.countPoison()
 		default:
 			return err
 		}
 		l.records = l.records[len(part):]
 	}
 	return nil
+}
+
+// putAside puts a record that can never arrive into the side file; if that is full, the record is given up.
+func (d *Drain) putAside(r *Record, why string) error {
+	err := d.poison.add(r, why)
+	switch {
+	case errors.Is(err, errPoisonFull):
+		d.spool.gaveUp(r.Rank)
+	case err != nil:
+		return err
+	default:
+		d.countPoison()
+	}
+	return nil
+}
+
+// tellClock says that brokers refuse the time of records, once until they take it again.
+func (d *Drain) tellClock(lanes []*lane) {
+	var why error
+	for _, l := range lanes {
+		if l.untimed != nil {
+			why = l.untimed
+		}
+	}
+	if why != nil {
+		d.mu.Lock()
+		d.stats.Errors[CauseClock.label()]++
+		d.mu.Unlock()
+		if !d.clockTold {
+			d.told(why)
+		}
+	}
+	d.clockTold = why != nil
 }
 
 // fitting gives how many records go into one request, at least one.
@@ -308,6 +333,9 @@ func (d *Drain) produce(ctx context.Context, l *lane, part []Record) error {
 	for i := range part {
 		r := &part[i]
 		out[i] = kafka.Record{Time: time.Unix(0, r.At), Key: kafka.NewBytes([]byte(r.Key)), Value: kafka.NewBytes(r.Value), Headers: make([]kafka.Header, len(r.Headers))}
+		if l.untimed != nil {
+			out[i].Time = time.UnixMilli(-1) // Kafka's number for no time
+		}
 		for j, h := range r.Headers {
 			out[i].Headers[j] = kafka.Header{Key: h.Key, Value: []byte(h.Value)}
 		}

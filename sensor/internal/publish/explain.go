@@ -12,6 +12,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -31,11 +32,20 @@ const (
 	CauseTooLarge      Cause = "too_large"
 	CauseReplicas      Cause = "not_enough_replicas"
 	CauseLeader        Cause = "leader"
+	CauseClock         Cause = "clock"
 	CauseTimeout       Cause = "timeout"
 	CauseOther         Cause = "other"
 )
 
-// Causes lists all of them.
+// label is what counts stand under: a record that is refused for its time arrives without one, so it is no cause of its own there.
+func (c Cause) label() Cause {
+	if c == CauseClock {
+		return CauseOther
+	}
+	return c
+}
+
+// Causes lists those that are counted.
 func Causes() []Cause {
 	return []Cause{CauseUnreachable, CauseProtocol, CauseAuthority, CauseClientCert, CauseAuthenticate, CauseAuthorization, CauseNoTopic,
 		CauseTooLarge, CauseReplicas, CauseLeader, CauseTimeout, CauseOther}
@@ -95,6 +105,8 @@ func (c KafkaConfig) explainCode(topic string, code kafka.Error, text string) (C
 		return CauseReplicas, fmt.Sprintf("%s: topic %s has fewer replicas in sync than its min.insync.replicas; see which brokers are down", who, topic)
 	case kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.FencedLeaderEpoch:
 		return CauseLeader, fmt.Sprintf("%s: a partition of topic %s has no leader at present, or another one", who, topic)
+	case kafka.InvalidTimestamp:
+		return CauseClock, fmt.Sprintf("%s: the time of a record is refused by topic %s: set the clock of this machine (%s); records are sent without a time until then", who, topic, time.Now().UTC().Format(time.RFC3339))
 	case kafka.SASLAuthenticationFailed:
 		return CauseAuthenticate, fmt.Sprintf("%s: %s is refused by %s; check name and password", who, c.user(), c.SASL.name())
 	case kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:

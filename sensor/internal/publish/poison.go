@@ -14,15 +14,19 @@ import (
 // maxPoison bounds the side file.
 const maxPoison = 256 << 20
 
+// errPoisonFull says that the side file takes no more.
+var errPoisonFull = errors.New("the side file is full: look at it and move it away")
+
 // poisonFile takes records that no broker will ever take, so that they are kept and block nothing: JSON Lines beside the
 // spool. It is safe for concurrent use.
 type poisonFile struct {
 	path string
+	most int64
 	mu   sync.Mutex
 }
 
 func newPoisonFile(dir string) *poisonFile {
-	return &poisonFile{path: filepath.Join(dir, "poison.jsonl")}
+	return &poisonFile{path: filepath.Join(dir, "poison.jsonl"), most: maxPoison}
 }
 
 func (p *poisonFile) add(r *Record, why string) error {
@@ -37,8 +41,8 @@ func (p *poisonFile) add(r *Record, why string) error {
 		return err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Size()+int64(len(line)) > maxPoison {
-		err = fmt.Errorf("%s is full (%d bytes): look at it and move it away", p.path, info.Size())
+	if err == nil && info.Size()+int64(len(line)) > p.most {
+		err = fmt.Errorf("%s: %w", p.path, errPoisonFull)
 	}
 	if err == nil {
 		_, err = f.Write(append(line, '\n'))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"stillwatch/schemas"
@@ -26,6 +27,7 @@ type Publisher struct {
 	drain  *Drain
 	stamp  *Stamp
 	env    envelope
+	fullMu sync.Mutex
 	full   fullAlert
 	syncs  *syncTimes
 	cancel context.CancelFunc
@@ -47,7 +49,13 @@ func NewPublisher(cfg PublisherConfig, stamp *Stamp) (*Publisher, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Publisher{spool: spool, drain: drain, stamp: stamp, env: newEnvelope(cfg.Sensor.ID, stamp.boot, stamp.replay),
 		full: fullAlert{sensor: cfg.Sensor}, syncs: syncs, cancel: cancel, done: make(chan struct{})}
-	go func() { defer close(p.done); drain.Run(ctx) }()
+	go func() {
+		defer close(p.done)
+		var w sync.WaitGroup
+		w.Go(func() { p.watchDropped(ctx) })
+		drain.Run(ctx)
+		w.Wait()
+	}()
 	return p, nil
 }
 
@@ -85,23 +93,35 @@ func (p *Publisher) Session(s *schemas.Session) error {
 func (p *Publisher) append(r Record) error {
 	_, err := p.spool.Append(r)
 	if errors.Is(err, errRecord) {
-		if e := p.drain.poison.add(&r, err.Error()); e != nil {
-			return e
-		}
-		p.drain.countPoison()
-		return nil
+		return p.drain.putAside(&r, err.Error())
 	}
 	return err
 }
 
 // tellDropped raises an alert about records that the spool has given up.
 func (p *Publisher) tellDropped() error {
+	p.fullMu.Lock()
+	defer p.fullMu.Unlock()
 	a := p.full.next(p.spool.Stats().DroppedTotal(), time.Now())
 	if a == nil {
 		return nil
 	}
 	p.stamp.Alert(a)
 	return p.put(a)
+}
+
+// watchDropped tells of records that were given up when no alert comes by that would.
+func (p *Publisher) watchDropped(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = p.tellDropped() // kept in the counts; the spool is closed, or its fault is shown
+		}
+	}
 }
 
 // Wait waits until everything has arrived. It gives up when nothing has arrived for patience, or when ctx ends; the error

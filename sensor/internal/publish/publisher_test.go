@@ -183,3 +183,29 @@ func TestEveryMetricIsGiven(t *testing.T) {
 		t.Errorf("%v", values)
 	}
 }
+
+// TestFullSpoolIsToldWithoutAnotherAlert gives up sessions, and nothing else comes.
+func TestFullSpoolIsToldWithoutAnotherAlert(t *testing.T) {
+	p := nowhere(t, SpoolOptions{MaxBytes: 64 << 10})
+	for range 300 {
+		if err := p.append(Record{Rank: RankSession, Topic: "t", Value: make([]byte, 1000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the alert", func() bool {
+		p.fullMu.Lock()
+		defer p.fullMu.Unlock()
+		return p.full.revised == 1
+	})
+}
+
+func TestFullSideFileHoldsUpNothing(t *testing.T) {
+	p := nowhere(t, SpoolOptions{})
+	p.drain.poison.most = 10
+	if err := p.drain.putAside(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, "too large"); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.Spool().Dropped[RankHigh]; n != 1 || p.Drain().Poison != 0 {
+		t.Errorf("%d records are counted as given up, %d as kept aside", n, p.Drain().Poison)
+	}
+}

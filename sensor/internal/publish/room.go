@@ -19,6 +19,11 @@ type place struct {
 func (s *Spool) makeRoom() error {
 	fixed := map[place]bool{} // where nothing can be given up
 	for len(s.pending) > 0 && s.bytes()+s.pendingBytes() > s.o.MaxBytes {
+		if swept, err := s.sweep(); err != nil {
+			return err
+		} else if swept {
+			continue
+		}
 		if s.o.Patience > 0 {
 			if s.closed {
 				return ErrFull
@@ -84,6 +89,18 @@ func (s *Spool) dropWaiting() bool {
 	return false
 }
 
+// sweep frees the room of records that have arrived in one segment, if there is one with such.
+func (s *Spool) sweep() (bool, error) {
+	for _, g := range s.segs {
+		if g.gone > 0 {
+			freed, err := s.compact(place{g, numRanks})
+			g.gone = 0
+			return freed > 0, err
+		}
+	}
+	return false, nil
+}
+
 // compact writes a segment anew without its records of a rank, and without those that were acknowledged. Records that were
 // handed out stay: they are on their way, and a crash must not lose them. It gives the bytes that became free.
 func (s *Spool) compact(p place) (int64, error) {
@@ -100,7 +117,7 @@ func (s *Spool) compact(p place) (int64, error) {
 	dropped := uint64(0)
 	scan(old[:min(g.size, int64(len(old)))], func(r *Record, at, n int) bool {
 		switch {
-		case r.Index < s.acked:
+		case r.Index < s.acked, s.gone[r.Index]:
 		case r.Rank == p.rank && r.Index >= s.read.index:
 			dropped++
 		default:
@@ -121,8 +138,10 @@ func (s *Spool) compact(p place) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.stats.Dropped[p.rank] += dropped
-	s.live -= dropped
+	if dropped > 0 {
+		s.stats.Dropped[p.rank] += dropped
+		s.live -= dropped
+	}
 	s.swap(g, fresh)
 	return g.size - fresh.size, nil
 }

@@ -25,6 +25,7 @@ type segment struct {
 	size  int64  // bytes that are on disk for certain
 	count [numRanks]int
 	bytes [numRanks]int64
+	gone  int // of the records: those that have arrived
 	lost  int // of the records that were counted: those that the disk did not give back
 }
 

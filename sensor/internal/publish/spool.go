@@ -93,6 +93,7 @@ type Spool struct {
 	memory  int // bytes of pending and writing
 	read    reader
 	marks   []mark
+	gone    map[uint64]bool // records not below acked that have arrived
 	stats   SpoolStats
 	fault   error
 }
@@ -140,7 +141,7 @@ func OpenSpool(dir string, o SpoolOptions) (*Spool, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("spool %s: %w", dir, ErrInUse)
 	}
-	s := &Spool{dir: dir, o: o.withDefaults(), lock: lock, done: make(chan struct{})}
+	s := &Spool{dir: dir, o: o.withDefaults(), lock: lock, done: make(chan struct{}), gone: map[uint64]bool{}}
 	s.changed = sync.NewCond(&s.mu)
 	if err := s.recover(); err != nil {
 		_ = lock.Close()
@@ -262,6 +263,13 @@ func (s *Spool) Sync() error {
 		}
 	}
 	return nil
+}
+
+// gaveUp counts a record that was handed out and that nobody takes, not even the side file.
+func (s *Spool) gaveUp(r Rank) {
+	s.mu.Lock()
+	s.stats.Dropped[r]++
+	s.mu.Unlock()
 }
 
 // Stats gives the counts.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -195,6 +196,24 @@ func (s *Spool) unreadable(err error) {
 	time.AfterFunc(s.read.pause+time.Millisecond, s.wake)
 }
 
+// ackSome says that records have arrived though some before them have not. A crash before Ack is told of them sends them again.
+func (s *Spool) ackSome(all []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, index := range all {
+		s.gone[index] = true
+		for _, g := range s.segs {
+			if g.first <= index && g.records() > 0 && index <= g.last {
+				g.gone++
+				break
+			}
+		}
+	}
+	s.stats.Acked += uint64(len(all))
+	s.live -= min(s.live, uint64(len(all)))
+	s.changed.Broadcast()
+}
+
 // Ack says that every record that was handed out below index has arrived, n of them since the last time. Segments that are no
 // longer needed are deleted.
 func (s *Spool) Ack(index uint64, n int) {
@@ -206,6 +225,7 @@ func (s *Spool) Ack(index uint64, n int) {
 	s.stats.Acked += uint64(n)
 	s.live -= min(s.live, uint64(n))
 	s.acked = index
+	maps.DeleteFunc(s.gone, func(i uint64, _ bool) bool { return i < index })
 	if err := writeCursor(s.dir, index, false); err != nil {
 		_ = s.failed(err) // sent again after a restart; shown until a write succeeds
 	} else if len(s.pending)+len(s.writing) == 0 {

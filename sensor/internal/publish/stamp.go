@@ -5,15 +5,17 @@ package publish
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"stillwatch/schemas"
 )
 
 // Stamp sets what an alert can know only when it leaves: the wall clock, the run, and its number within the run. It
-// has one caller at a time.
+// is safe for concurrent use.
 type Stamp struct {
 	boot   string
+	mu     sync.Mutex
 	seq    uint64
 	replay bool
 	now    func() time.Time
@@ -28,6 +30,8 @@ func NewStamp(replay bool) *Stamp {
 
 // Alert stamps a.
 func (s *Stamp) Alert(a *schemas.Alert) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.seq++
 	at := schemas.TimeOf(s.now())
 	a.Time.EmittedAt, a.Time.Replay = &at, s.replay
