@@ -87,7 +87,7 @@ func (m *uriMasker) secretAt(delim byte, p []byte) int {
 		return value
 	case value > 0:
 		return -1
-	case isOpaque(p), m.bare && delim == '&' && !isNumber(p) && bytes.IndexAny(p, "/+ .(") < 0 && len(p) > 0:
+	case isOpaque(p), m.bare && delim == '&' && !isNumber(p) && !bytes.ContainsAny(p, "/+ .(") && len(p) > 0:
 		return 0 // "user&password"
 	}
 	return -1

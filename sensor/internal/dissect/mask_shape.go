@@ -76,7 +76,7 @@ func isBase64Pair(b []byte) bool {
 // isOpaque reports whether a parameter without a name is long and of letters and digits at random, as tokens are.
 func isOpaque(b []byte) bool {
 	const least = 20
-	if len(b) < least || bytes.IndexAny(b, "0123456789") < 0 {
+	if len(b) < least || !bytes.ContainsAny(b, "0123456789") {
 		return false
 	}
 	for _, c := range b {
