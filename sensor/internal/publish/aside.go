@@ -157,11 +157,16 @@ func (d *Drain) round(ctx context.Context, a *aside, batch []Record) {
 		return
 	}
 	left, failed := d.attempt(ctx, tried)
-	d.spool.ackSome(a.put(tried, left, time.Now()))
-	d.spool.Ack(a.cursor(), 0)
-	if ctx.Err() != nil {
-		return
+	arrived := a.put(tried, left, time.Now())
+	if ctx.Err() == nil {
+		d.tell(a, failed)
 	}
+	d.spool.ackSome(arrived) // after that: who waits for the last record must not find trouble that is over
+	d.spool.Ack(a.cursor(), 0)
+}
+
+// tell notes how an attempt went.
+func (d *Drain) tell(a *aside, failed map[string]error) {
 	if len(failed) > 0 {
 		d.disconnect()
 		d.note(failed[slices.Min(slices.Collect(maps.Keys(failed)))])
