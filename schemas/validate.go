@@ -74,7 +74,7 @@ func Validate(k Kind, line []byte) error {
 	return j.judge(k, line)
 }
 
-// Certain reports whether Validate knows without the library that a line is valid: for tests and measurements.
+// Certain reports whether it is known without the library, in a tenth of its time, that a line is valid. If it is not, Validate decides.
 func Certain(k Kind, line []byte) bool {
 	m, err := compiled()
 	return err == nil && m[k].certain != nil && m[k].certain.line(string(line))
