@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"unsafe"
 
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
@@ -81,12 +83,22 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
-	for i := range b.batch.Frames {
+	frames := b.batch.Frames
+	for i := range frames {
+		if ahead := i + framesAhead; ahead < n {
+			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
+		}
 		r.frame(b, uint32(i))
 	}
 	b.clock = r.clock
 	return err
 }
+
+// The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
+const (
+	framesAhead = 8
+	headerLines = 2
+)
 
 // frame decodes one frame and assigns it.
 func (r *reader) frame(b *block, i uint32) {

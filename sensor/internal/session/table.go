@@ -3,7 +3,10 @@
 package session
 
 import (
+	"unsafe"
+
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // IP protocol numbers.
@@ -132,14 +135,23 @@ type Lookup struct {
 	side uint8
 }
 
-// Prepare fills l for p and brings what Add will need into the cache. Prepared in a run for many packets, their waits for memory
-// overlap. The result is of no meaning: it only keeps the loads from being left out.
-func (t *Table) Prepare(p *packet.Packet, l *Lookup) (touched int64) {
+// Prepare fills l for p and asks for the place of its session in the index. Reach and AddPrepared follow, each later than the one before
+// by so much other work that memory has answered meanwhile.
+func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
 	l.key, l.side = keyOf(p)
 	l.hash = l.key.hash(&t.seed)
-	x := &t.slots[int(l.hash)&(len(t.slots)-1)]
-	s := t.at(x.r)
-	return s.last + int64(s.counts[l.side].packets) + int64(s.end[0].saw)
+	prefetch.Lines(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
+}
+
+// Reach asks for the session that is probably meant: the first of those with its tag.
+func (t *Table) Reach(l *Lookup) {
+	mask, tag := len(t.slots)-1, uint32(l.hash>>32)
+	for i := int(l.hash) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
+		if x := &t.slots[i]; x.tag == tag {
+			prefetch.Lines(unsafe.Pointer(t.at(x.r)), sessionLines)
+			return
+		}
+	}
 }
 
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
