@@ -105,13 +105,18 @@ func (u *upload) Observe(e *Event, c *Context) {
 // delta gives what the session has carried since it was last counted, as the device sees it.
 func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 	v := e.Session
-	s := u.sessions.put(v.ID, c.Now)
 	now := carried{v.PayloadBytes[dir], v.PayloadBytes[1-dir]}
+	if e.Kind == SessionEnded {
+		if s := u.sessions.get(v.ID, c.Now); s != nil {
+			out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
+			u.sessions.drop(v.ID)
+			return out, in
+		}
+		return now.out, now.in // most sessions end before they were counted once
+	}
+	s := u.sessions.put(v.ID, c.Now)
 	out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
 	*s = now
-	if e.Kind == SessionEnded {
-		u.sessions.drop(v.ID)
-	}
 	return out, in
 }
 

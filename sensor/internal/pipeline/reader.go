@@ -16,9 +16,9 @@ import (
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
 // gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
 type reader struct {
-	src    capture.Source
-	reasm  *packet.Reassembler
-	shards int
+	src     capture.Source
+	reasm   *packet.Reassembler
+	shardOf [Partitions]uint8 // which shard keeps a partition
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
@@ -120,7 +120,7 @@ func (r *reader) frame(b *block, i uint32) {
 	}
 	// The upper bits choose the partition; within a table another hash is used.
 	p.Part = uint8(p.FlowHash() >> 60)
-	s := &b.shards[int(p.Part)%r.shards]
+	s := &b.shards[r.shardOf[p.Part%Partitions]]
 	s.index = append(s.index, i)
 }
 
