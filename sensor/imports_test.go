@@ -33,7 +33,7 @@ func mayImport() map[string][]string {
 		"config":      {"packet", "session", "device", "contract", "enrich"},
 		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
-		"publish":     {"schemas"},
+		"publish":     {"schemas", "internal/brokers"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish"}, below...),
 		"state":       below,

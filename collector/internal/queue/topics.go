@@ -66,6 +66,10 @@ func (p Plan) Topics(brokers int) []Topic {
 	}
 }
 
+func ourTopics() []string {
+	return []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic, DeadLetterTopic}
+}
+
 // Difference is something of a topic that is not as it ought to be.
 type Difference struct {
 	Topic, What, Is, Want string
@@ -150,7 +154,12 @@ func (l *Link) Check(ctx context.Context, p Plan) ([]Difference, error) {
 	}
 	var all []Difference
 	for _, want := range p.Topics(len(meta.Brokers)) {
-		i := slices.IndexFunc(meta.Topics, func(t kafka.Topic) bool { return t.Name == want.Name && t.Error == nil })
+		i := slices.IndexFunc(meta.Topics, func(t kafka.Topic) bool {
+			return t.Name == want.Name && !errors.Is(t.Error, kafka.UnknownTopicOrPartition)
+		})
+		if i >= 0 && meta.Topics[i].Error != nil {
+			return all, fmt.Errorf("topic %s: %w", want.Name, meta.Topics[i].Error)
+		}
 		if i < 0 {
 			all = append(all, Difference{Topic: want.Name})
 			continue
