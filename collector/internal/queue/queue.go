@@ -51,7 +51,9 @@ func (l *Link) Dialer(id string) *kafka.Dialer {
 
 // Client gives what single requests are sent with. It asks for our topics by name: only so does a broker tell one to which there is no
 // right from one that is not there.
-func (l *Link) Client(id string) *kafka.Client {
+func (l *Link) Client(id string) *kafka.Client { return l.client(id, ourTopics()) }
+
+func (l *Link) client(id string, topics []string) *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP(l.way.Addrs...), Timeout: 30 * time.Second,
-		Transport: &kafka.Transport{ClientID: id, DialTimeout: dialTimeout, MetadataTopics: ourTopics(), TLS: l.tls, SASL: l.mechanism}}
+		Transport: &kafka.Transport{ClientID: id, DialTimeout: dialTimeout, MetadataTopics: topics, TLS: l.tls, SASL: l.mechanism}}
 }

@@ -84,7 +84,7 @@ func (d Difference) String() string {
 
 // Init makes the topics that are missing. It changes nothing of those that are there: what differs is for a person.
 func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
-	c := l.Client("stillwatch-collector-topics")
+	c := l.client("stillwatch-collector-topics", nil) // which waits until what it has made is seen
 	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
