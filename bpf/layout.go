@@ -9,20 +9,20 @@ type Reason uint32
 
 // The reasons. The copied ones lie between Edge and NoRoom; of these Short, Malformed, Tunnel and Nesting are doubts.
 const (
-	Unwatched  Reason = iota // touches no watched device: counted and let go
-	Shunted                  // of a session whose beginning was copied: counted there and let go
-	Edge                     // copied: opening or ending of a session
-	Head                     // copied: of the beginning of a session
-	Discovery                // copied: a protocol that tells what a device is
-	Fragment                 // copied: part of an IP datagram
-	Full                     // copied: the whole session was asked for
-	NoIP                     // copied: ARP, LLDP and whatever else has no IP inside
-	Short                    // copied in doubt: a header lies beyond what is there
-	Malformed                // copied in doubt: a header contradicts itself or the frame
-	Tunnel                   // copied in doubt: an encapsulation that is not taken off in the kernel
-	Nesting                  // copied in doubt: more layers than are followed
-	NoRoom                   // copied: the session table did not take the session
-	RingFull                 // lost: the ring buffer was full
+	Unwatched Reason = iota // touches no watched device: counted and let go
+	Shunted                 // of a session whose beginning was copied: counted there and let go
+	Edge                    // copied: opening or ending of a session
+	Head                    // copied: of the beginning of a session
+	Discovery               // copied: a protocol that tells what a device is
+	Fragment                // copied: part of an IP datagram
+	Full                    // copied: the whole session was asked for
+	NoIP                    // copied: ARP, LLDP and whatever else has no IP inside
+	Short                   // copied in doubt: a header lies beyond what is there
+	Malformed               // copied in doubt: a header contradicts itself or the frame
+	Tunnel                  // copied in doubt: an encapsulation that is not taken off in the kernel
+	Nesting                 // copied in doubt: more layers than are followed
+	NoRoom                  // copied: the session table did not take the session
+	RingFull                // lost: the ring buffer was full
 	// NumReasons is the number of reasons.
 	NumReasons = int(iota)
 )

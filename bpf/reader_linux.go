@@ -16,7 +16,8 @@ const MaxRecord = frameSize + 65600
 // Record is what the ring buffer gives: the bytes of a frame, or counts of a session.
 type Record struct {
 	Counts *Counts // nil for a frame; points into the buffer that was given
-	Data   []byte  // the captured bytes of the frame, in the buffer that was given
+	Data   []byte  // the captured bytes of the frame, in the buffer that was given,
+	Off    int     // which begin so far in it
 	Time   uint64  // CLOCK_MONOTONIC, ns
 	Wire   uint32  // length of the frame on the wire
 	Reason Reason
@@ -48,7 +49,7 @@ func (r *Reader) Read(buf []byte, rec *Record) error {
 	if len(b) >= frameSize && record(*(*uint32)(unsafe.Pointer(&b[0]))) == recordFrame {
 		f := (*frame)(unsafe.Pointer(&b[0]))
 		if n := frameSize + int(f.Captured); n <= len(b) {
-			*rec = Record{Data: b[frameSize:n:n], Time: f.Time, Wire: f.Wire, Reason: Reason(f.Reason)}
+			*rec = Record{Data: b[frameSize:n:n], Off: frameSize, Time: f.Time, Wire: f.Wire, Reason: Reason(f.Reason)}
 			return nil
 		}
 	} else if len(b) >= countsSize && record(*(*uint32)(unsafe.Pointer(&b[0]))) == recordCounts {
