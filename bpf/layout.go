@@ -89,7 +89,7 @@ type Counts struct {
 	Gap                        uint32 // TCP: bytes that these packets acknowledge and that were never seen on the wire
 	Key                        Key
 	Packets, IPBytes, Payloads [2]uint64
-	Last                       uint64    // time of the last of them, CLOCK_MONOTONIC, ns; see Record.Time
+	Last                       uint64    // time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early
 	End                        [2]uint32 // TCP: sequence number after the highest that was seen; 0 if none was
 }
 

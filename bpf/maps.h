@@ -58,6 +58,15 @@ struct {
 	__type(value, __u8);
 } watch_mac SEC(".maps");
 
+#define ANSWER_BITS 12
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << ANSWER_BITS);
+	__type(key, __u32);
+	__type(value, struct answer);
+} answers SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -77,5 +86,5 @@ __u32 watch_prefixes4;		/* how many there are: 0 spares the look-up */
 __u32 watch_prefixes6;
 __u32 watch_macs;
 __u32 watch_all = 1;
-__u32 generation;		/* of the watch list */
+__u32 generation = 1;		/* of the watch list */
 __u32 full_sessions;		/* how many are copied in full */

@@ -147,10 +147,8 @@ static __always_inline __u64 mac(const __u8 *b)
 #endif
 }
 
-__noinline int read_ethernet(CTX *ctx, struct packet *p)
+static __always_inline int ethernet(CTX *ctx, struct packet *p)
 {
-	if (!p)
-		return REASON_SHORT;
 	__u8 *b = at(ctx, p, p->off, 14);
 	if (!b)
 		return REASON_SHORT;
@@ -158,11 +156,9 @@ __noinline int read_ethernet(CTX *ctx, struct packet *p)
 	p->smac = mac(b + 6);
 	__u16 type = be16(b + 12);
 	skip(p, 14);
-	if (type == ETHER_IPV4) {
-		p->layer = LAYER_IPV4;
-		return MORE;
-	}
-	return tag_size(type) ? read_tags(ctx, p, type) : ether_type(p, type);
+	if (type == ETHER_IPV4 || type == ETHER_IPV6)
+		return ether_type(p, type);
+	return read_tags(ctx, p, type);
 }
 
 /* Whether an Ethernet header that leads on stands here: what follows MPLS does not say what it is. */
@@ -256,11 +252,9 @@ __noinline int read_gre(CTX *ctx, struct packet *p)
 }
 
 /* VXLAN (RFC 7348 section 5), with the bits of the group policy extension. */
-__noinline int read_vxlan(CTX *ctx, struct packet *p)
+static __always_inline int vxlan(CTX *ctx, struct packet *p)
 {
 	enum { VNI = 0x08, GROUP = 0x80 };
-	if (!p)
-		return REASON_SHORT;
 	__u8 *b = at(ctx, p, p->off, 8 + 14);
 	if (!b)
 		return REASON_SHORT;
@@ -425,11 +419,9 @@ static __always_inline bool ip_length(struct packet *p, __u32 total)
 }
 
 /* RFC 791 section 3.1. */
-__noinline int read_ipv4(CTX *ctx, struct packet *p)
+static __always_inline int ipv4(CTX *ctx, struct packet *p)
 {
 	enum { MORE_OR_OFFSET = 0x3fff };
-	if (!p)
-		return REASON_SHORT;
 	__u8 *b = at(ctx, p, p->off, 20);
 	if (!b)
 		return REASON_SHORT;
@@ -489,10 +481,8 @@ __noinline int read_extensions(CTX *ctx, struct packet *p)
 }
 
 /* RFC 8200 section 3. */
-__noinline int read_ipv6(CTX *ctx, struct packet *p)
+static __always_inline int ipv6(CTX *ctx, struct packet *p)
 {
-	if (!p)
-		return REASON_SHORT;
 	__u8 *b = at(ctx, p, p->off, 40);
 	if (!b)
 		return REASON_SHORT;
@@ -518,22 +508,52 @@ __noinline int read_ipv6(CTX *ctx, struct packet *p)
 	return read_extensions(ctx, p);
 }
 
-/* Reads a frame of wire bytes down to its innermost packet: FLOW, or the reason why it is copied as it is. */
-static __always_inline int parse(CTX *ctx, struct packet *p, __u32 wire)
+/* An Ethernet header and what most often follows it. */
+static __always_inline int ethernet_ip(CTX *ctx, struct packet *p)
 {
-	p->end = p->wire = wire;
-	for (int i = 0; i < MAX_LAYERS; i++) {
-		int v;
-		switch (p->layer) {
-		case LAYER_ETHERNET: v = read_ethernet(ctx, p); break;
-		case LAYER_IPV4: v = read_ipv4(ctx, p); break;
-		case LAYER_IPV6: v = read_ipv6(ctx, p); break;
-		case LAYER_MPLS: v = read_mpls(ctx, p); break;
-		case LAYER_GRE: v = read_gre(ctx, p); break;
-		default: v = read_vxlan(ctx, p);
-		}
+	int v = ethernet(ctx, p);
+	if (v == MORE && p->layer == LAYER_IPV4)
+		return ipv4(ctx, p);
+	if (v == MORE && p->layer == LAYER_IPV6)
+		return ipv6(ctx, p);
+	return v;
+}
+
+/* A layer more, or several. */
+__noinline int read_layer(CTX *ctx, struct packet *p)
+{
+	if (!p)
+		return REASON_SHORT;
+	switch (p->layer) {
+	case LAYER_VXLAN: {
+		int v = vxlan(ctx, p);
 		if (v != MORE)
 			return v;
 	}
-	return REASON_NESTING;
+		/* fall through */
+	case LAYER_ETHERNET:
+		return ethernet_ip(ctx, p);
+	case LAYER_IPV4:
+		return ipv4(ctx, p);
+	case LAYER_IPV6:
+		return ipv6(ctx, p);
+	case LAYER_MPLS:
+		return read_mpls(ctx, p);
+	}
+	return read_gre(ctx, p);
+}
+
+/*
+ * Reads a frame of wire bytes down to its innermost packet: FLOW, or the reason why it is copied as it is. What most packets
+ * have is read here, without the price of a call.
+ */
+static __always_inline int parse(CTX *ctx, struct packet *p, __u32 wire)
+{
+	p->off = 0;
+	p->end = p->wire = wire;
+	p->depth = 0;
+	int v = ethernet_ip(ctx, p);
+	for (int i = 0; i < MAX_LAYERS && v == MORE; i++)
+		v = read_layer(ctx, p);
+	return v == MORE ? REASON_NESTING : v;
 }

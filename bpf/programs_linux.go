@@ -53,7 +53,7 @@ func load(spec *ebpf.CollectionSpec, program string, cfg Config) (*Programs, err
 	}
 	return &Programs{
 		coll: coll, prog: coll.Programs[program], sweep: coll.Programs["sweep"],
-		watch: watchList{prefixes: map[netip.Prefix]bool{}, macs: map[[6]byte]bool{}}, full: map[Key]bool{},
+		watch: watchList{prefixes: map[netip.Prefix]bool{}, macs: map[[6]byte]bool{}, generation: 1}, full: map[Key]bool{},
 	}, nil
 }
 

@@ -70,7 +70,7 @@ struct counts {
 	__u64 packets[2];
 	__u64 ip_bytes[2];
 	__u64 payload[2];
-	__u64 last;	/* time of the last of them, CLOCK_MONOTONIC, ns */
+	__u64 last;	/* time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early */
 	__u32 end[2];	/* TCP: sequence number after the highest that was seen, copied packets too; 0 if none was */
 };
 
@@ -81,16 +81,23 @@ struct counts {
 struct session {
 	__u64 volume[2];	/* not told: packets << 40 | IP bytes */
 	__u64 payload[2];	/* not told: bytes */
-	__u64 last;		/* time of the last packet that was not copied */
+	__u64 last;		/* time of the last packet that was not copied, CLOCK_MONOTONIC_COARSE, ns */
 	__u64 seen;		/* time of the last packet */
 	__u32 base[2];		/* TCP: sequence number of the first byte */
 	__u32 end[2];		/* TCP: sequence number after the highest seen */
 	__u32 gap;		/* not told */
-	__u32 generation;	/* of the watch list that let the session in */
 	__u16 copied[2];	/* packets of the beginning that were copied */
 	__u8 known[2];		/* TCP: base and end are valid */
 	__u8 grace;		/* packets to be copied after a FIN or RST */
-	__u8 zero;
+	__u8 zero[5];
+};
+
+/* What the watch list said of two ends: the answer to the same question is most often the same. */
+struct answer {
+	__u64 src[2], dst[2];
+	__u64 smac, dmac;	/* 0 as long as no MAC is watched */
+	__u32 tag;		/* generation of the watch list, and in the last bit whether the packet is IPv6 */
+	__u32 watched;
 };
 
 struct prefix4 {

@@ -64,8 +64,12 @@ int watch(CTX *ctx)
 	struct packet p = {};
 	struct session_key k;
 	struct session *s = NULL;
-	__u32 side = 0, gap = 0, wire = bpf_xdp_get_buff_len(ctx), reason;
+	__u32 side = 0, gap = 0, wire = ctx->data_end - ctx->data, reason;
 	int v = parse(ctx, &p, wire);
+	if (v != FLOW && bpf_xdp_get_buff_len(ctx) != wire) { /* a frame in several buffers: its headers speak of more than the first */
+		wire = bpf_xdp_get_buff_len(ctx);
+		v = parse(ctx, &p, wire);
+	}
 	if (v != FLOW)
 		reason = v;
 	else if (discovery(&p))

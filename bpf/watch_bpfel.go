@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	watchMapAnswers        = "answers"
 	watchMapEvents         = "events"
 	watchMapFullCopy       = "full_copy"
 	watchMapReasons        = "reasons"
@@ -88,6 +89,7 @@ type watchProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type watchMapSpecs struct {
+	Answers  *ebpf.MapSpec `ebpf:"answers"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	FullCopy *ebpf.MapSpec `ebpf:"full_copy"`
 	Reasons  *ebpf.MapSpec `ebpf:"reasons"`
@@ -134,6 +136,7 @@ func (o *watchObjects) Close() error {
 //
 // It can be passed to loadWatchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type watchMaps struct {
+	Answers  *ebpf.Map `ebpf:"answers"`
 	Events   *ebpf.Map `ebpf:"events"`
 	FullCopy *ebpf.Map `ebpf:"full_copy"`
 	Reasons  *ebpf.Map `ebpf:"reasons"`
@@ -146,6 +149,7 @@ type watchMaps struct {
 
 func (m *watchMaps) Close() error {
 	return _WatchClose(
+		m.Answers,
 		m.Events,
 		m.FullCopy,
 		m.Reasons,

@@ -39,8 +39,7 @@ func (p *Programs) SetWatch(prefixes []netip.Prefix, macs [][6]byte) error {
 	if err := p.shrink(&want); err != nil {
 		return fmt.Errorf("watch list: %w", err)
 	}
-	// Sessions that were let in are asked about again only now that the maps are as they will stay.
-	want.generation++
+	// The answers that the program has kept are void only now that the maps are as they will stay.
 	p.watch = want
 	return p.set("generation", int(want.generation))
 }
