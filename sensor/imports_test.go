@@ -32,6 +32,7 @@ func mayImport() map[string][]string {
 		"config":      {"packet", "session", "device", "contract", "enrich"},
 		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"privilege":   nil,
 		"publish":     {"schemas"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish"}, below...),
