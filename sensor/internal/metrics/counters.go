@@ -14,6 +14,8 @@ func counters() []family {
 	return []family{
 		one("frames_time_ahead", "Frames that are more than a day ahead of the one before them; the clock follows when the next one agrees."),
 		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
+		one("packets_shunted", "Packets that the kernel counted for their sessions and did not hand on."),
+		one("packets_shunted_bytes", "Bytes of those packets, from the IP header on."),
 		one("fragments", "IP fragments."),
 		one("fragments_held", "Fragments that came before the first of their datagram and waited for it."),
 		one("fragments_lost", "Fragments that waited in vain and are part of no session."),

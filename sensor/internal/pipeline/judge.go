@@ -93,8 +93,19 @@ func (j *judge) tickOf(b *block, i int) {
 		live += b.shards[s].ticks[i].live
 	}
 	j.tally.maxLive = max(j.tally.maxLive, live)
+	if b.ticks[i].idle {
+		j.idleTo(b.ticks[i].sec)
+		return
+	}
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
+}
+
+// idleTo moves the clock on to a second without packets: to the last whole minute, as tickTo does when the next packet comes.
+func (j *judge) idleTo(sec int64) {
+	if m := sec / 60 * 60; j.second > 0 {
+		j.tickTo(m)
+	}
 }
 
 // maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.

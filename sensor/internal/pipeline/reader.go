@@ -81,11 +81,43 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
+	counts := b.batch.Counts
 	for i := range b.batch.Frames {
+		if len(counts) > 0 {
+			counts = r.counted(b, counts, uint32(i))
+		}
 		r.frame(b, uint32(i))
 	}
+	r.counted(b, counts, uint32(n))
+	r.idle(b)
 	b.clock = r.clock
 	return err
+}
+
+// counted gives what the kernel has counted before frame i to the shards of the sessions, and what it has counted later back.
+func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.Counts {
+	for len(counts) > 0 && counts[0].Before <= i {
+		c := &counts[0]
+		r.num++
+		part := uint8(c.FlowHash() >> 60)
+		s := &b.shards[int(part)%r.shards]
+		s.counts = append(s.counts, counted{c, r.num, part})
+		b.frames.shunted += c.Packets[0] + c.Packets[1]
+		b.frames.kept += c.IPBytes[0] + c.IPBytes[1]
+		counts = counts[1:]
+	}
+	return counts
+}
+
+// idle moves the clock on to where the source says that it is, though no frame has come.
+func (r *reader) idle(b *block) {
+	n := len(b.ticks)
+	if b.batch.Clock > r.clock {
+		r.advance(b, uint32(len(b.batch.Frames)), b.batch.Clock)
+	}
+	if len(b.ticks) > n {
+		b.ticks[n].num, b.ticks[n].idle = r.num+1, true
+	}
 }
 
 // frame decodes one frame and assigns it.

@@ -31,6 +31,8 @@ func (r *Run) counters() map[string]uint64 {
 	m := map[string]uint64{
 		"frames_time_ahead":       t.frames.ahead,
 		"frames_time_backwards":   t.frames.backwards,
+		"packets_shunted":         t.frames.shunted,
+		"packets_shunted_bytes":   t.frames.kept,
 		"fragments":               f.Fragments,
 		"fragments_held":          f.Held,
 		"fragments_lost":          f.Lost,

@@ -60,6 +60,8 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.held += x.held
 	f.backwards += x.backwards
 	f.ahead += x.ahead
+	f.shunted += x.shunted
+	f.kept += x.kept
 }
 
 func (t *tally) finding(f *detect.Finding) {
