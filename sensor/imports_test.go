@@ -33,6 +33,7 @@ func mayImport() map[string][]string {
 		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
+		"service":     nil,
 		"publish":     {"schemas"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish"}, below...),
