@@ -35,6 +35,7 @@ func mayImport() map[string][]string {
 		"privilege":   nil,
 		"service":     nil,
 		"publish":     {"schemas"},
+		"doctor":      {"packet", "capture", "publish", "schemas"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish"}, below...),
 		"state":       below,

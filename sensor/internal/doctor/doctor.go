@@ -42,7 +42,6 @@ const (
 	CheckSilence       = "silence"
 	CheckClock         = "clock"
 	CheckRate          = "rate"
-	CheckPrivileges    = "privileges"
 	CheckKafka         = "kafka"
 )
 

@@ -22,7 +22,7 @@ const (
 	duplicateWarning  = 0.01
 	unreadableWarning = 0.01
 	dropProblem       = 0.01
-	nearFull          = 0.7 // of what the sensor can take
+	nearFull          = 0.5 // of what the sensor took in the trial
 	beyondFull        = 1.0
 )
 
@@ -323,7 +323,7 @@ func Rate(t *Traffic, c *Capacity) Finding {
 	switch {
 	case part >= beyondFull:
 		f.Level, f.Fix = Problem, fix
-	case part >= nearFull/2:
+	case part >= nearFull:
 		f.Level, f.Fix = Warning, fix
 	}
 	return f

@@ -24,7 +24,9 @@ func (m Manager) say(lines ...string) {
 func (m Manager) Ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+oneLine(status)) }
 
 // Reloading says that configuration and inventory are read again; Ready must follow.
-func (m Manager) Reloading() { m.say(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec())) }
+func (m Manager) Reloading() {
+	m.say(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
+}
 
 // Stopping says that the sensor ends.
 func (m Manager) Stopping() { m.say(daemon.SdNotifyStopping) }
