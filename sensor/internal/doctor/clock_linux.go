@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"math"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,4 +47,13 @@ func synced() *bool {
 	}
 	is := state != unix.TIME_ERROR
 	return &is
+}
+
+// CPUTime gives the processor time that this process has used.
+func CPUTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
