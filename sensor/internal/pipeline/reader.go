@@ -24,6 +24,8 @@ type reader struct {
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
 	begun  bool
+	live   bool // the source loses frames, and says so
+	loss   lossCounts
 	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
@@ -43,6 +45,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	for i := range Partitions * rounds {
 		b := next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
+		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
 		}
@@ -90,8 +93,18 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	r.counted(b, counts, uint32(n))
 	r.idle(b)
-	b.clock = r.clock
+	if r.live && len(b.ticks) > 0 {
+		r.lost()
+	}
+	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
 	return err
+}
+
+// lost asks the source what it has lost, once a second.
+func (r *reader) lost() {
+	s := r.src.Stats()
+	r.loss.lost = s.Drops.Lost()
+	r.loss.offered = s.Received + s.Drops.NIC + s.Drops.Queue
 }
 
 // counted gives what the kernel has counted before frame i to the shards of the sessions, and what it has counted later back.
