@@ -37,7 +37,7 @@ func mayImport() map[string][]string {
 		"publish":     {"schemas"},
 		"doctor":      {"packet", "capture", "publish", "schemas"},
 		"pipeline":    below,
-		"metrics":     append([]string{"pipeline", "publish"}, below...),
+		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
 		"state":       below,
 	}
 }

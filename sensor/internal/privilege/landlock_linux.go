@@ -39,7 +39,7 @@ func restrictFiles(c Config) (Protection, error) {
 		return p, err
 	}
 	p.Active = abi >= wholeABI
-	p.Detail = fmt.Sprintf("version %d, reads %s, writes %s", abi, listText(foldersOf(c.Read)), listText(write))
+	p.Detail = fmt.Sprintf("version %d, reads %s, writes %s", abi, strings.Join(read, ", "), listText(write))
 	if !p.Active {
 		p.Lack = fmt.Sprintf("version %d of the kernel does not cover truncation and ioctl of other files, which version %d does", abi, wholeABI)
 	}

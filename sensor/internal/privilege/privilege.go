@@ -4,11 +4,7 @@
 // one, opens no file but those that it was told to keep, and makes no system call but those of Calls.
 package privilege
 
-import (
-	"strings"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "strings"
 
 // Config says what a run still needs after the mirror port is open.
 type Config struct {
@@ -30,6 +26,9 @@ const (
 	Landlock     = "landlock"
 	Seccomp      = "seccomp"
 )
+
+// Names lists them.
+func Names() []string { return []string{Capabilities, NoNewPrivs, Landlock, Seccomp} }
 
 // Protection is one thing that holds the process back.
 type Protection struct {
@@ -62,25 +61,4 @@ func (s Status) String() string {
 		}
 	}
 	return strings.Join(all, "; ")
-}
-
-// MetricName is the metric of the protections: 1 for each that is whole, else 0.
-const MetricName = "stillwatch_sensor_protection_active"
-
-func desc() *prometheus.Desc {
-	return prometheus.NewDesc(MetricName, "1 if this protection of the process is whole, 0 if the kernel cannot do it or only a part.", []string{"protection"}, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (s Status) Describe(out chan<- *prometheus.Desc) { out <- desc() }
-
-// Collect implements prometheus.Collector.
-func (s Status) Collect(out chan<- prometheus.Metric) {
-	for _, p := range s {
-		v := 0.0
-		if p.Active {
-			v = 1
-		}
-		out <- prometheus.MustNewConstMetric(desc(), prometheus.GaugeValue, v, p.Name)
-	}
 }
