@@ -23,9 +23,12 @@ type block struct {
 	arena   packet.Arena // payloads of reassembled datagrams
 	ticks   []tick
 	frames  frameCounts
-	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
-	flush   int   // 1 + the partition whose sessions end with the run; 0: none
-	last    bool  // the run ends here
+	// Sums over the run up to the end of this block.
+	fragments packet.ReassemblyStats
+	loss      lossCounts
+	clock     int64 // the latest capture time seen up to the end of this block, nanoseconds
+	flush     int   // 1 + the partition whose sessions end with the run; 0: none
+	last      bool  // the run ends here
 
 	shards []shardPart
 	wait   sync.WaitGroup
@@ -136,6 +139,9 @@ type frameCounts struct {
 	shunted   uint64 // packets that the kernel counted and did not hand on
 	kept      uint64 // bytes of their IP packets
 }
+
+// lossCounts are what a live source says of the frames that it did not get.
+type lossCounts struct{ offered, lost uint64 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 

@@ -23,15 +23,10 @@ func (k *key) of(p *packet.Packet) (side uint8) {
 	if p.Kind != packet.KindTCP && p.Kind != packet.KindUDP {
 		sp, dp = ports(p)
 	}
-	return k.set(&p.Src, &p.Dst, sp, dp, p.Proto, p.V6)
-}
-
-// set makes k the key of what src sent to dst, and gives the side of src.
-func (k *key) set(src, dst *packet.Addr, sp, dp uint16, proto uint8, v6 bool) (side uint8) {
-	src0, src1 := binary.BigEndian.Uint64(src[:8]), binary.BigEndian.Uint64(src[8:])
-	dst0, dst1 := binary.BigEndian.Uint64(dst[:8]), binary.BigEndian.Uint64(dst[8:])
-	tail := uint64(proto) << 16
-	if v6 {
+	src0, src1 := binary.BigEndian.Uint64(p.Src[:8]), binary.BigEndian.Uint64(p.Src[8:])
+	dst0, dst1 := binary.BigEndian.Uint64(p.Dst[:8]), binary.BigEndian.Uint64(p.Dst[8:])
+	tail := uint64(p.Proto) << 16
+	if p.V6 {
 		tail++
 	}
 	if src0 < dst0 || src0 == dst0 && (src1 < dst1 || src1 == dst1 && sp <= dp) {
