@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,7 +30,7 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, mode string, to *pub
 
 // needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, mode string, to *publishTo) privilege.Config {
-	p := privilege.Config{Maps: mode == capture.ModeXDP, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	p := privilege.Config{Maps: strings.HasPrefix(mode, capture.ModeXDP), Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
 	if to == nil {
 		return p
 	}
