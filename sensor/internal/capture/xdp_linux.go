@@ -72,6 +72,10 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 	if x.reader, err = x.programs.NewReader(); err != nil {
 		return err
 	}
+	// The first sweep makes the library ask the kernel what it can do, which takes privileges that are given up later.
+	if err = x.programs.Sweep(); err != nil {
+		return err
+	}
 	x.Mode, x.Refused, err = x.programs.Attach(cfg.Iface, cfg.Modes...)
 	return err
 }

@@ -40,7 +40,7 @@ func Conditional() []CallGroup {
 		{"streams and datagrams of IPv4, IPv6 and local sockets: no raw and no packet sockets", []string{"socket"}},
 		{"signals to its own threads", []string{"tgkill"}},
 		{"names of its own memory", []string{"prctl"}},
-		{"reading and writing maps that are open, in mode xdp", []string{"bpf"}},
+		{"reading and writing maps that are open and running programs that are loaded, in mode xdp", []string{"bpf"}},
 	}
 }
 
@@ -65,7 +65,7 @@ func conditions(maps bool) (all []seccomp.NameWithConditions) {
 	add("prctl", equal(0, unix.PR_SET_VMA))
 	if maps {
 		for _, command := range []uint64{unix.BPF_MAP_LOOKUP_ELEM, unix.BPF_MAP_UPDATE_ELEM, unix.BPF_MAP_DELETE_ELEM, unix.BPF_MAP_GET_NEXT_KEY,
-			unix.BPF_MAP_LOOKUP_AND_DELETE_ELEM, unix.BPF_MAP_LOOKUP_BATCH, unix.BPF_MAP_LOOKUP_AND_DELETE_BATCH, unix.BPF_MAP_UPDATE_BATCH, unix.BPF_MAP_DELETE_BATCH} {
+			unix.BPF_MAP_LOOKUP_AND_DELETE_ELEM, unix.BPF_MAP_LOOKUP_BATCH, unix.BPF_MAP_LOOKUP_AND_DELETE_BATCH, unix.BPF_MAP_UPDATE_BATCH, unix.BPF_MAP_DELETE_BATCH, unix.BPF_PROG_TEST_RUN} {
 			add("bpf", equal(0, command))
 		}
 	}
