@@ -22,6 +22,7 @@ import (
 type cli struct {
 	Run   runCmd   `cmd:"" default:"withargs" help:"Act the stories before a sensor and say which alerts came."`
 	Up    upCmd    `cmd:"" help:"Make the lab with its ordinary traffic, until Ctrl-C, to try things by hand."`
+	Bench benchCmd `cmd:"" help:"Offer frames at fixed rates to the sensor, tcpdump and dumpcap, and compare cost and loss."`
 	Clean cleanCmd `cmd:"" help:"Remove what runs have left that were killed."`
 	Host  hostCmd  `cmd:"" hidden:"" help:"Be a machine, in its namespace."`
 	Act   actCmd   `cmd:"" hidden:"" help:"Act a story, in the namespace outside."`

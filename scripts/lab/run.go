@@ -38,11 +38,14 @@ type runCmd struct {
 	Mode   string   `help:"How the sensor captures: ${enum}. file: it does not watch but replays what tcpdump recorded." enum:"auto,xdp,afpacket,file" default:"auto"`
 	Story  []string `help:"Stories to act." default:"S1,S3"`
 	Record string   `help:"Keep what the mirror port showed in FILE (pcap, by tcpdump)." placeholder:"FILE" type:"path"`
-	Once   bool     `help:"End with status 1 if an alert that is expected did not come, instead of saying so alone."`
+	Once   bool     `help:"End after the stories, with status 1 if an alert that is expected did not come. Without it the lab stands until Ctrl-C."`
 }
 
 // Run shows the lab, and ends with an error if it could not.
 func (c *runCmd) Run(ctx context.Context) (err error) {
+	if err := wire.Needs(); err != nil {
+		return err
+	}
 	stories, err := c.stories()
 	if err != nil {
 		return err
@@ -52,7 +55,7 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r := &run{runCmd: c, dir: dir, score: story.NewScore(stories), view: show.NewView(os.Stdout)}
+	r := &run{runCmd: c, dir: dir, score: story.NewScore(stories, stage.SensorID, c.OneWay), view: show.NewView(os.Stdout)}
 	o, err := c.options(func(x step.Step) { r.score.Step(x); r.view.Step(x) })
 	if err != nil {
 		return err
@@ -69,7 +72,17 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 	if n := r.score.Missing(); n > 0 && c.Once {
 		return fmt.Errorf("%d alerts that are expected did not come", n)
 	}
-	return nil
+	if !c.Once {
+		hints(r.stage, o.Program)
+		<-ctx.Done()
+	}
+	return r.stage.Failure()
+}
+
+// hints say what can be done with a lab that stands.
+func hints(s *stage.Stage, program string) {
+	fmt.Printf("\nthe mirror port   ip netns exec %s tcpdump -ni %s\na story again     ip netns exec %s %s act S1\nCtrl-C removes it all.\n",
+		s.Namespace(wire.Sensor), wire.SensorPort, s.Namespace(wire.Outside), program)
 }
 
 const file = "file"
@@ -105,7 +118,7 @@ func (r *run) alert(a schemas.Alert) {
 
 // perform has the stories acted and the sensor watch.
 func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
-	inventory, config, err := stage.Files(r.dir)
+	inventory, config, err := stage.Files(r.dir, stage.SensorID)
 	if err != nil {
 		return err
 	}
@@ -179,6 +192,9 @@ type upCmd struct {
 
 // Run keeps a lab until ctx ends.
 func (c *upCmd) Run(ctx context.Context) error {
+	if err := wire.Needs(); err != nil {
+		return err
+	}
 	o, err := c.options(nil)
 	if err != nil {
 		return err
@@ -188,8 +204,7 @@ func (c *upCmd) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Print(show.Picture(c.Mirror, c.OneWay))
-	fmt.Printf("the mirror port:  ip netns exec %s tcpdump -ni %s\na story:          ip netns exec %s %s act S1\nCtrl-C removes it all.\n",
-		s.Namespace(wire.Sensor), wire.SensorPort, s.Namespace(wire.Outside), o.Program)
+	hints(s, o.Program)
 	<-ctx.Done()
 	return errors.Join(s.Failure(), s.Close())
 }

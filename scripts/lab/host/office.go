@@ -51,7 +51,9 @@ func (m *machine) recorder() error {
 	}
 	for name, b := range brands() {
 		udp := name == wire.Camera2
-		m.every(2*time.Second, func(ctx context.Context) error { return record(ctx, wire.Address(name), b.stream, "NVR/4.1", udp) })
+		m.every(2*time.Second, func(ctx context.Context) error {
+			return record(ctx, netip.AddrPortFrom(wire.Address(name), 554), b.stream, "NVR/4.1", udp)
+		})
 	}
 	return nil
 }

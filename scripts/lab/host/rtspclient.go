@@ -27,16 +27,16 @@ type rtspClient struct {
 }
 
 // record plays the stream of a camera until ctx ends or the stream does. By UDP if udp, else over the connection.
-func record(ctx context.Context, camera netip.Addr, path, agent string, udp bool) error {
-	conn, err := dialer(netip.Addr{}, 3*time.Second).DialContext(ctx, "tcp4", netip.AddrPortFrom(camera, 554).String())
+func record(ctx context.Context, camera netip.AddrPort, path, agent string, udp bool) error {
+	conn, err := dialer(netip.Addr{}, 3*time.Second).DialContext(ctx, "tcp4", camera.String())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // the camera may have closed it
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := &rtspClient{conn: conn, in: bufio.NewReader(conn), uri: fmt.Sprintf("rtsp://%s:554%s", camera, path), agent: agent}
+	c := &rtspClient{conn: conn, in: bufio.NewReader(conn), uri: fmt.Sprintf("rtsp://%s%s", camera, path), agent: agent}
 	transport := "RTP/AVP/TCP;unicast;interleaved=0-1"
-	var media *net.UDPConn
+	var media *net.UDPConn // nil if the stream comes over the connection
 	if udp {
 		u, err := net.ListenUDP("udp4", nil)
 		if err != nil {

@@ -127,9 +127,12 @@ func Alerts(r io.Reader, f func(schemas.Alert)) error {
 	}
 }
 
+// SensorID is the name of the sensor in its alerts.
+const SensorID = "lab"
+
 // Files writes what the sensor is told of the office into a folder: the inventory, and settings that make blindness show within the
 // time of a lab instead of five minutes.
-func Files(dir string) (inventory, config string, err error) {
+func Files(dir, sensor string) (inventory, config string, err error) {
 	var b strings.Builder
 	b.WriteString("version: 1\nnetworks:\n  internal: [10.20.0.0/16]\nzones:\n  cameras: [10.20.30.8/29]\ninfrastructure:\n  dns: [" + wire.Address(wire.DNS).String() + "]\ndevices:\n")
 	for _, m := range wire.Machines() {
@@ -142,7 +145,7 @@ func Files(dir string) (inventory, config string, err error) {
 	inventory, config = filepath.Join(dir, "inventory.yaml"), filepath.Join(dir, "sensor.yaml")
 	return inventory, config, errors.Join(
 		os.WriteFile(inventory, []byte(b.String()), 0o600),
-		os.WriteFile(config, []byte("version: 1\nsensor: {id: lab, site: lab}\ndetections:\n  D41: {params: {window_seconds: 20}}\n"), 0o600),
+		os.WriteFile(config, []byte("version: 1\nsensor: {id: "+sensor+", site: lab}\ndetections:\n  D41: {params: {window_seconds: 20}}\n"), 0o600),
 	)
 }
 

@@ -15,7 +15,7 @@ import (
 type Result struct {
 	Expectation
 	Story    string
-	Step     time.Time // when the step began
+	Step     time.Time // when the step began; for what follows no step, when the score did
 	Came     time.Time
 	Severity string
 	Seen     string // title of the alert
@@ -28,13 +28,19 @@ type Score struct {
 	changed chan struct{}
 }
 
-// NewScore is the score of some stories.
-func NewScore(stories []Story) *Score {
+// NewScore is the score of some stories before a sensor. If the mirror shows one direction only, what needs both is not expected, and that
+// the sensor says so is.
+func NewScore(stories []Story, sensor string, oneWay bool) *Score {
 	s := &Score{changed: make(chan struct{}, 1)}
 	for _, x := range stories {
 		for _, e := range x.Expect {
-			s.results = append(s.results, Result{Expectation: e, Story: x.Name})
+			if !e.Whole || !oneWay {
+				s.results = append(s.results, Result{Expectation: e, Story: x.Name})
+			}
 		}
+	}
+	if oneWay {
+		s.results = append(s.results, Result{Expectation: blind(sensor), Step: time.Now()})
 	}
 	return s
 }

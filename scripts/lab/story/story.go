@@ -20,6 +20,7 @@ type Expectation struct {
 	Device string // key of the device
 	Title  string // part of the title
 	Severe bool   // only as critical
+	Whole  bool   // only if the mirror shows both directions
 }
 
 // Story is a story with its expectations, in the order in which they are to be shown.
@@ -33,12 +34,12 @@ type Story struct {
 func Stories() []Story {
 	return []Story{
 		{Name: "S1", Title: "the server that nobody uses", act: actS1, Expect: about(wire.Legacy,
-			Expectation{After: s1Scan, Rule: "D07", Title: "probed from outside"},
-			Expectation{After: s1Scan, Rule: "D13", Title: "tries the ports"},
-			Expectation{After: s1Scan, Rule: "D07", Title: "answers on 22/tcp to the outside"},
-			Expectation{After: s1Guess, Rule: "D09", Title: "are guessed over ssh"},
-			Expectation{After: s1Login, Rule: "D08", Title: "Login on srv-legacy-07 from " + wire.Intruder},
-			Expectation{After: s1Login, Rule: "D09", Title: "was guessed over ssh"},
+			Expectation{Whole: true, After: s1Scan, Rule: "D07", Title: "probed from outside"},
+			Expectation{Whole: true, After: s1Scan, Rule: "D13", Title: "tries the ports"},
+			Expectation{Whole: true, After: s1Scan, Rule: "D07", Title: "answers on 22/tcp to the outside"},
+			Expectation{Whole: true, After: s1Guess, Rule: "D09", Title: "are guessed over ssh"},
+			Expectation{Whole: true, After: s1Login, Rule: "D08", Title: "Login on srv-legacy-07 from " + wire.Intruder},
+			Expectation{Whole: true, After: s1Login, Rule: "D09", Title: "was guessed over ssh"},
 			Expectation{After: s1ARP, Rule: "D13", Title: "hardware addresses of a whole network"},
 			Expectation{After: s1Ping, Rule: "D13", Title: "echo requests to many hosts"},
 			Expectation{After: s1Ping, Rule: "D01", Title: "opened icmp to"},
@@ -49,10 +50,10 @@ func Stories() []Story {
 			Expectation{After: s1Login, Rule: "D42", Title: "tell one story", Severe: true},
 		)},
 		{Name: "S3", Title: "Telnet on the recorder", act: actS3, Expect: about(wire.Recorder,
-			Expectation{After: s3Guess, Rule: "D07", Title: "answers on 23/tcp to the outside"},
-			Expectation{After: s3Guess, Rule: "D09", Title: "are guessed over telnet"},
-			Expectation{After: s3Login, Rule: "D08", Title: "Login on nvr from " + wire.Worm},
-			Expectation{After: s3Login, Rule: "D09", Title: "was guessed over telnet"},
+			Expectation{Whole: true, After: s3Guess, Rule: "D07", Title: "answers on 23/tcp to the outside"},
+			Expectation{Whole: true, After: s3Guess, Rule: "D09", Title: "are guessed over telnet"},
+			Expectation{Whole: true, After: s3Login, Rule: "D08", Title: "Login on nvr from " + wire.Worm},
+			Expectation{Whole: true, After: s3Login, Rule: "D09", Title: "was guessed over telnet"},
 			Expectation{After: host.BotCalls, Rule: "D01", Title: "4444/tcp to update-cdn.example.com"},
 			Expectation{After: host.BotCallback, Rule: "D06", Title: "keeps calling " + wire.Gone},
 			Expectation{After: host.BotScans, Rule: "D14", Title: "as the Mirai family does"},
@@ -67,6 +68,11 @@ func about(device string, list ...Expectation) []Expectation {
 		list[i].Device = device
 	}
 	return list
+}
+
+// blind is expected where the mirror shows one direction only.
+func blind(sensor string) Expectation {
+	return Expectation{Rule: "D41", Device: "sensor:" + sensor, Title: "show one direction only"}
 }
 
 // Act acts a story in the namespace outside.

@@ -48,6 +48,12 @@ const (
 // SensorPort is the interface of the sensor; it has no address.
 const SensorPort = "mirror0"
 
+// Sender is the namespace at the other end of a cable, and SenderPort its interface.
+const (
+	Sender     = "sender"
+	SenderPort = "tx0"
+)
+
 const prefixLength = 16
 
 // Machines lists the machines at the bridge, the router first.

@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 )
 
 // Network is the network of one run. Its namespaces are called prefix, run, and the name of a machine.
 type Network struct {
 	run     string
+	names   []string // of the namespaces, without prefix and run
 	lock    *os.File
 	program string
 	relay   *exec.Cmd
@@ -37,7 +37,7 @@ func Needs() error {
 
 // New makes the network with its mirror port. Program is that of the lab, for what has to run within the network. What it has made by
 // the time that it fails is gone again.
-func New(ctx context.Context, m Mirror, program string) (_ *Network, err error) {
+func New(ctx context.Context, m Mirror, program string) (*Network, error) {
 	if err := Needs(); err != nil {
 		return nil, err
 	}
@@ -45,18 +45,40 @@ func New(ctx context.Context, m Mirror, program string) (_ *Network, err error) 
 	if err != nil {
 		return nil, err
 	}
-	n.program = program
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, n.Close())
-		}
-	}()
-	for _, step := range []func(context.Context) error{n.namespaces, n.office, n.outside, n.quiet, m.build(n)} {
+	n.program, n.names = program, []string{Switch, Outside, Sensor}
+	for _, x := range Machines() {
+		n.names = append(n.names, x.Name)
+	}
+	return n, n.make(ctx, n.office, n.outside, n.quiet, m.build(n))
+}
+
+// NewCable makes two namespaces, Sender and Sensor, with a cable from SenderPort to SensorPort and nothing else.
+func NewCable(ctx context.Context) (*Network, error) {
+	if err := Needs(); err != nil {
+		return nil, err
+	}
+	n, err := begin()
+	if err != nil {
+		return nil, err
+	}
+	n.names = []string{Sender, Sensor}
+	return n, n.make(ctx, func(ctx context.Context) error {
+		return errors.Join(
+			batch(ctx, fmt.Sprintf("link add %s mtu %d type veth peer name %s mtu %d netns %s\nlink set %s arp off up\n", SenderPort, jumbo, SensorPort, jumbo, n.Namespace(Sensor), SenderPort),
+				"-n", n.Namespace(Sender)),
+			batch(ctx, "link set "+SensorPort+" arp off up\n", "-n", n.Namespace(Sensor)),
+		)
+	})
+}
+
+// make makes the namespaces and what is in them, or nothing.
+func (n *Network) make(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range append([]func(context.Context) error{n.namespaces}, steps...) {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return errors.Join(err, n.Close())
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // begin takes a name that nobody has.
@@ -75,23 +97,15 @@ func (n *Network) Run() string { return n.run }
 // Namespace gives the name by which `ip netns` knows a namespace.
 func (n *Network) Namespace(name string) string { return prefix + n.run + "-" + name }
 
-func (n *Network) all() []string {
-	names := []string{Switch, Outside, Sensor}
-	for _, m := range Machines() {
-		names = append(names, m.Name)
-	}
-	return names
-}
-
 func (n *Network) namespaces(ctx context.Context) error {
 	var b strings.Builder
-	for _, name := range n.all() {
+	for _, name := range n.names {
 		fmt.Fprintf(&b, "netns add %s\n", n.Namespace(name))
 	}
 	if err := batch(ctx, b.String()); err != nil {
 		return err
 	}
-	for _, name := range n.all() { // no router advertisements, no multicast of the kernel's own
+	for _, name := range n.names { // no router advertisements, no multicast of the kernel's own
 		if err := n.Command(ctx, name, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1").run(); err != nil {
 			return err
 		}
@@ -158,11 +172,10 @@ func (n *Network) quiet(ctx context.Context) error {
 
 // Close ends what runs in the namespaces and removes them.
 func (n *Network) Close() error {
-	names := n.all()
-	for i := range names {
-		names[i] = n.Namespace(names[i])
+	var names []string
+	for _, name := range n.names {
+		names = append(names, n.Namespace(name))
 	}
-	slices.Reverse(names)
 	err := remove(names)
 	if n.relay != nil {
 		_ = n.relay.Wait() // it was killed

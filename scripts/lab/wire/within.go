@@ -4,6 +4,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -93,4 +94,22 @@ func carry(ctx context.Context, c net.Conn, address string) {
 	go pipe(far, c)
 	go pipe(c, far)
 	<-done
+}
+
+// Count is the frames that an interface has counted.
+type Count struct{ Received, Sent uint64 }
+
+// Frames gives the counters of the sensor's end of the mirror port.
+func (n *Network) Frames(ctx context.Context) (c Count, err error) {
+	out, err := n.Command(ctx, Sensor, "ip", "-j", "-s", "link", "show", "dev", SensorPort).Output()
+	if err != nil {
+		return c, err
+	}
+	var links []struct {
+		Stats64 struct{ Rx, Tx struct{ Packets uint64 } }
+	}
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		return c, fmt.Errorf("counters of %s: %v: %s", SensorPort, err, out)
+	}
+	return Count{links[0].Stats64.Rx.Packets, links[0].Stats64.Tx.Packets}, nil
 }
