@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,7 +47,7 @@ func full() Run {
 	}
 	tally := NewTally()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
-	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3"}
+	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for"}}
 }
 
 // TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
@@ -92,6 +93,8 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"reason":   reasons,
 		"severity": {"informational", "low", "medium", "high", "critical"},
 		"action":   {"create", "update", "close"},
+		"place":    slices.Sorted(maps.Keys(Places(capture.Drops{}))),
+		"result":   {"taken", "refused"},
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + label + "` \\| (.*) \\|$").FindStringSubmatch(page(t))
 		if row == nil {

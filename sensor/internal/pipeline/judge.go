@@ -35,17 +35,23 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
+func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
 	for b := range in {
 		b.wait.Wait()
 		last := b.last
 		g.do("judge", func() {
 			j.block(b)
 			j.tally.add(b)
+			j.flush()
 		})
 		free <- b
 		if last {
 			return
+		}
+		select {
+		case f := <-asked:
+			g.do("judge", f)
+		default:
 		}
 	}
 }
@@ -78,6 +84,7 @@ func (j *judge) block(b *block) {
 		for i := range b.shards {
 			q.addStats(&b.shards[i].stats)
 		}
+		q.lost, q.offered = b.loss.lost, b.loss.offered
 		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
@@ -92,9 +99,22 @@ func (j *judge) tickOf(b *block, i int) {
 		q.add(&b.shards[s].ticks[i].quality)
 		live += b.shards[s].ticks[i].live
 	}
+	j.tally.live = live
 	j.tally.maxLive = max(j.tally.maxLive, live)
+	if b.ticks[i].idle {
+		j.idleTo(b.ticks[i].sec)
+		return
+	}
+	q.lost, q.offered = b.loss.lost, b.loss.offered
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
+}
+
+// idleTo moves the clock on to a second without packets: to the last whole minute, as tickTo does when the next packet comes.
+func (j *judge) idleTo(sec int64) {
+	if m := sec / 60 * 60; j.second > 0 {
+		j.tickTo(m)
+	}
 }
 
 // maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
@@ -195,6 +215,13 @@ func (j *judge) write(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
+	}
+}
+
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
 	}
 }
 

@@ -34,7 +34,8 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	j := &judge{out: out, reg: reg, book: book, detectors: ds, tally: newTally()}
 	j.alerts = alert.New(alert.Config{
 		Sensor: schemas.AlertSensor{
-			ID: set.SensorID, Site: site, Version: cfg.Version, Capture: "file", RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
+			ID: set.SensorID, Site: site, Version: cfg.Version, Iface: cfg.Iface, Capture: captureOf(cfg),
+			RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
 		},
 		Replay:   cfg.Replay,
 		Severity: severities(set),
@@ -42,6 +43,13 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	}, j.write)
 	j.ctx = detect.Context{Devices: reg, Book: book, Names: enrich.NewNames(set.Limits.Names), Emit: j.emit}
 	return j, nil
+}
+
+func captureOf(cfg Config) string {
+	if cfg.Capture == "" {
+		return "file"
+	}
+	return cfg.Capture
 }
 
 // configHash names what the operator has set: configuration, inventory, and what was declared silent.

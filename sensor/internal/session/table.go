@@ -174,6 +174,11 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagDone != flagDone {
 		t.readPacket(r, s, p, side, now)
 	}
+	t.progress(s, now)
+}
+
+// progress reports a session that has grown.
+func (t *Table) progress(s *Session, now int64) {
 	if p := (s.counts[0].payload + s.counts[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
 		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
