@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"time"
 
@@ -72,13 +71,13 @@ func (c *benchCmd) programs() (list []load.Program) {
 	for _, mode := range c.Modes {
 		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode,
 			Command: []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"},
-			Ready:   "watching", Taken: regexp.MustCompile(`"packets":(\d+)`)})
+			Ready:   "listening at the port", Taken: load.Sensor})
 	}
 	others := []load.Program{
 		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},
-			Ready: "listening on", Taken: regexp.MustCompile(`(\d+) packets? captured`)},
+			Ready: "listening on", Taken: load.Group(`(\d+) packets? captured`)},
 		{Name: "dumpcap", Command: []string{"dumpcap", "-q", "-i", wire.SensorPort, "-w", "/dev/null"},
-			Ready: "File: ", Taken: regexp.MustCompile(`Packets captured: (\d+)`)},
+			Ready: "File: ", Taken: load.Group(`Packets captured: (\d+)`)},
 	}
 	for _, p := range others {
 		if _, err := exec.LookPath(p.Command[0]); err != nil {

@@ -67,7 +67,7 @@ func (m *machine) obey() error {
 		if err != nil {
 			return err
 		}
-		out := map[string]string{"id": "uid=0(root) gid=0(root)", "uname -a": "Linux dvrdvs 3.10.0 #1 armv7l GNU/Linux"}[strings.TrimSpace(line)]
+		out := map[string]string{"id": "uid=0(root) gid=0(root)", "uname -a": "Linux dvrdvs 3.10.0 armv7l GNU/Linux"}[strings.TrimSpace(line)]
 		if _, err := io.WriteString(c, out+"\n#"); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -94,7 +93,7 @@ func TestMeasure(t *testing.T) {
 	}
 	defer tr.Close()
 	p := Program{Name: "tcpdump", Command: []string{tcpdump, "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},
-		Ready: "listening on", Taken: regexp.MustCompile(`(\d+) packets? captured`)}
+		Ready: "listening on", Taken: Group(`(\d+) packets? captured`)}
 	c, err := Measure(t.Context(), p, tr, 5000, time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +101,18 @@ func TestMeasure(t *testing.T) {
 	if c.Packets != 5000 || c.Taken == 0 || c.Taken > c.Packets || c.Program == 0 || c.InSend == 0 {
 		t.Errorf("%+v", c)
 	}
-	p.Taken = regexp.MustCompile(`(\d+) elephants`)
+	p.Taken = Group(`(\d+) elephants`)
 	if _, err := Measure(t.Context(), p, tr, 1000, 100*time.Millisecond); err == nil {
 		t.Error("a program that does not say what it took was accepted")
+	}
+}
+
+func TestSensor(t *testing.T) {
+	text := "{\"msg\":\"listening\",\"received\":5}\n{\"msg\":\"run finished\",\"packets\":90,\"received\":100,\"dropped\":{\"nic\":9,\"queue\":4,\"ring\":2,\"xdp\":1}}\n"
+	if n, err := Sensor(text); n != 97 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := Sensor("nothing"); err == nil {
+		t.Error("no error")
 	}
 }

@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +20,8 @@ import (
 type Program struct {
 	Name    string
 	Command []string
-	Ready   string         // what it says on standard error as soon as it listens
-	Taken   *regexp.Regexp // its first group is the number of packets that it took, in what it says at its end
+	Ready   string                    // what it says as soon as it listens
+	Taken   func(string) (int, error) // finds the number of packets that it took in what it has said
 }
 
 // Cost is what it took to take the frames of one sender.
@@ -82,14 +83,41 @@ func start(ctx context.Context, n *wire.Network, p Program, c *Cost) (func() err
 		}
 		<-ended // some end with a status of their own after a signal
 		c.Program = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		m := p.Taken.FindStringSubmatch(said.text.String())
-		if m == nil {
-			return fmt.Errorf("%s does not say how many packets it took: %s", p.Name, said.text.String())
-		}
 		var err error
-		c.Taken, err = strconv.Atoi(m[1])
-		return err
+		if c.Taken, err = p.Taken(said.text.String()); err != nil {
+			return fmt.Errorf("%s: %w: %s", p.Name, err, said.text.String())
+		}
+		return nil
 	}, nil
+}
+
+var errNoCount = errors.New("it does not say how many packets it took")
+
+// Group finds a number as the first group of an expression.
+func Group(expression string) func(string) (int, error) {
+	r := regexp.MustCompile(expression)
+	return func(text string) (int, error) {
+		m := r.FindStringSubmatch(text)
+		if m == nil {
+			return 0, errNoCount
+		}
+		return strconv.Atoi(m[1])
+	}
+}
+
+// Sensor finds what the sensor took in its last words: what the kernel had for it, without what was dropped on the way.
+func Sensor(text string) (int, error) {
+	for line := range strings.Lines(text) {
+		var last struct {
+			Msg      string
+			Received int
+			Dropped  struct{ Ring, XDP int }
+		}
+		if json.Unmarshal([]byte(line), &last) == nil && last.Msg == "run finished" {
+			return last.Received - last.Dropped.Ring - last.Dropped.XDP, nil
+		}
+	}
+	return 0, errNoCount
 }
 
 // listener keeps what a program says and tells when it has said that it is ready.

@@ -128,7 +128,7 @@ func Table(results []story.Result, replayed bool) string {
 		if r.Came.IsZero() {
 			missing++
 		} else {
-			came, after = r.Severity, fmt.Sprintf("%.2f s", r.Came.Sub(r.Step).Seconds())
+			came, after = r.Severity, fmt.Sprintf("%.3f s", r.Came.Sub(r.Step).Seconds())
 		}
 		fmt.Fprintf(&b, "%-5s %-4s %-13s %-44s %-13s %9s\n", r.Story, r.Rule, r.Device, r.Title, came, after)
 	}

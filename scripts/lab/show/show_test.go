@@ -45,7 +45,7 @@ func TestTable(t *testing.T) {
 	r := []story.Result{{Story: "S1", Step: at, Came: at.Add(1500 * time.Millisecond), Severity: "high", Expectation: story.Expectation{Rule: "D01", Device: "box", Title: "opened"}},
 		{Story: "S1", Step: at, Expectation: story.Expectation{Rule: "D42", Device: "box", Title: "story"}}}
 	got := Table(r, false)
-	for _, want := range []string{"high             1.50 s\n", "missing", "1 of 2 expected alerts came"} {
+	for _, want := range []string{"high            1.500 s\n", "missing", "1 of 2 expected alerts came"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
