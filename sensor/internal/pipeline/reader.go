@@ -6,17 +6,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"unsafe"
 
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
 // gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
 type reader struct {
-	src    capture.Source
-	reasm  *packet.Reassembler
-	shards int
+	src     capture.Source
+	reasm   *packet.Reassembler
+	shardOf [Partitions]uint8 // which shard keeps a partition
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
@@ -84,8 +86,11 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
-	counts := b.batch.Counts
-	for i := range b.batch.Frames {
+	frames, counts := b.batch.Frames, b.batch.Counts
+	for i := range frames {
+		if ahead := i + framesAhead; ahead < n {
+			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
+		}
 		if len(counts) > 0 {
 			counts = r.counted(b, counts, uint32(i))
 		}
@@ -100,6 +105,12 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	return err
 }
 
+// The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
+const (
+	framesAhead = 8
+	headerLines = 2
+)
+
 // lost asks the source what it has lost, once a second.
 func (r *reader) lost() {
 	s := r.src.Stats()
@@ -113,7 +124,7 @@ func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.
 		c := &counts[0]
 		r.num++
 		part := uint8(c.FlowHash() >> 60)
-		s := &b.shards[int(part)%r.shards]
+		s := &b.shards[r.shardOf[part]]
 		s.counts = append(s.counts, counted{c, r.num, part})
 		b.frames.shunted += c.Packets[0] + c.Packets[1]
 		b.frames.kept += c.IPBytes[0] + c.IPBytes[1]
@@ -153,7 +164,7 @@ func (r *reader) frame(b *block, i uint32) {
 	}
 	// The upper bits choose the partition; within a table another hash is used.
 	p.Part = uint8(p.FlowHash() >> 60)
-	s := &b.shards[int(p.Part)%r.shards]
+	s := &b.shards[r.shardOf[p.Part%Partitions]]
 	s.index = append(s.index, i)
 }
 

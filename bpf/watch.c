@@ -1,0 +1,101 @@
+//go:build ignore
+
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The XDP program: every packet of a mirror port is counted, those that the sensor needs are copied to it. */
+#define CTX struct xdp_md
+#include "maps.h"
+
+/* Bytes off to off+n, if they lie in the first buffer of the frame. */
+static __always_inline void *bytes(CTX *ctx, __u32 off, __u32 n)
+{
+	void *b = (void *)(long)ctx->data + off;
+	asm volatile("" : "+r"(b)); /* one register for the check and for what is checked: the verifier follows no other */
+	return b + n <= (void *)(long)ctx->data_end ? b : NULL;
+}
+
+#include "session.h"
+
+/* A record has one of these sizes, for the verifier must know it; larger frames are cut. */
+#define MAX_CAPTURED 65600
+
+static __always_inline bool put(CTX *ctx, const struct frame *h, const __u32 size)
+{
+	struct frame *r = bpf_ringbuf_reserve(&ring, sizeof(*r) + size, 0);
+	if (!r)
+		return false;
+	*r = *h;
+	if (bpf_xdp_load_bytes(ctx, 0, r + 1, h->captured)) {
+		bpf_ringbuf_discard(r, 0);
+		return false;
+	}
+	bpf_ringbuf_submit(r, 0);
+	return true;
+}
+
+#define PUT_UP_TO(size)                                                                                                   \
+	if (h.captured <= (size))                                                                                         \
+		return put(ctx, &h, size)
+
+/* Copies a frame into the ring buffer. */
+__noinline bool copy(CTX *ctx, __u32 wire, __u32 reason)
+{
+	struct frame h = {
+		.kind = RECORD_FRAME,
+		.reason = reason,
+		.time = bpf_ktime_get_ns(),
+		.wire = wire,
+		.captured = wire < MAX_CAPTURED ? wire : MAX_CAPTURED,
+	};
+	if (!h.captured)
+		return false;
+	PUT_UP_TO(128);
+	PUT_UP_TO(256);
+	PUT_UP_TO(512);
+	PUT_UP_TO(1024);
+	PUT_UP_TO(1600);
+	PUT_UP_TO(4096);
+	PUT_UP_TO(9728);
+	return put(ctx, &h, MAX_CAPTURED);
+}
+
+SEC("xdp.frags")
+int watch(CTX *ctx)
+{
+	struct packet p = {};
+	struct session_key k;
+	struct session *s = NULL;
+	__u32 side = 0, gap = 0, wire = ctx->data_end - ctx->data, reason;
+	int v = parse(ctx, &p, wire);
+	if (v != FLOW && bpf_xdp_get_buff_len(ctx) != wire) { /* a frame in several buffers: its headers speak of more than the first */
+		wire = bpf_xdp_get_buff_len(ctx);
+		v = parse(ctx, &p, wire);
+	}
+	if (v != FLOW)
+		reason = v;
+	else if (discovery(&p))
+		reason = REASON_DISCOVERY;
+	else
+		reason = decide(&p, &k, &s, &side, &gap);
+	if (reason > REASON_SHUNTED) {
+		if (s && untold(s))
+			tell(&k, s);
+		if (!copy(ctx, wire, reason)) {
+			reason = REASON_RING_FULL;
+			if (s)
+				count_event(EVENT_LOST_COUNTED, 1);
+		}
+	}
+	if (s && (reason == REASON_SHUNTED || reason == REASON_RING_FULL)) {
+		if (gap)
+			__sync_fetch_and_add(&s->gap, gap);
+		keep_count(&k, s, &p, side);
+	}
+	struct counter *c = bpf_map_lookup_elem(&reasons, &reason);
+	if (c) {
+		c->packets++;
+		c->bytes += wire;
+	}
+	return verdict;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
