@@ -40,7 +40,7 @@ type AFPacket struct {
 	held  map[*Batch]block
 	clock *wallClock
 
-	mu     sync.Mutex // of what follows, and of port
+	mu     sync.Mutex // of what follows
 	stats  Stats
 	closed bool
 }
@@ -141,22 +141,12 @@ func (s *AFPacket) wait(nanos int64) error {
 		case err != nil:
 			return fmt.Errorf("listen at %s: %w", s.port.name, os.NewSyscallError("getsockopt", err))
 		case code == 0 || unix.Errno(code) == unix.ENETDOWN:
-			if err := s.there(); err != nil {
-				return err
+			if _, _, err := s.port.since(); err != nil {
+				return fmt.Errorf("%s: %w", s.port.name, err)
 			}
 		default:
 			return fmt.Errorf("listen at %s: %w", s.port.name, unix.Errno(code))
 		}
-	}
-	return nil
-}
-
-// there gives an error if the interface is no more.
-func (s *AFPacket) there() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, _, err := s.port.since(); err != nil {
-		return fmt.Errorf("%s: %w", s.port.name, err)
 	}
 	return nil
 }
@@ -173,14 +163,8 @@ func (s *AFPacket) Stats() Stats {
 		s.stats.Received += seen
 		s.stats.Drops.Ring += dropped
 	}
-	out := &s.stats
-	if c, up, err := s.port.since(); err == nil {
-		out.Drops.NIC, out.Drops.Queue, out.Unclaimed, out.Sent = c.missed, c.queue, c.unclaimed, c.sent
-		out.Down = !up
-	} else {
-		out.Down = true
-	}
-	out.ClockSteps = s.clock.steps.Load()
+	s.port.tell(&s.stats)
+	s.stats.ClockSteps = s.clock.steps.Load()
 	return s.stats
 }
 

@@ -3,7 +3,7 @@
 package capture
 
 import (
-	"fmt"
+	"stillwatch/bpf"
 )
 
 // OpenLive opens a port in the mode that is asked for. The error names what is missing for it.
@@ -11,11 +11,10 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 	why := "it was asked for"
 	switch {
 	case cfg.Mode == ModeXDP:
-		return openXDP(cfg)
+		return openXDP(cfg, why)
 	case cfg.Mode == ModeAuto && cfg.Rings+cfg.SnapLen == 0:
-		l, err := openXDP(cfg)
+		l, err := openXDP(cfg, "it is the best that works here")
 		if err == nil {
-			l.Why = "it is the best that works here"
 			return l, nil
 		}
 		why = "XDP cannot be had: " + err.Error()
@@ -29,6 +28,14 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 	return &Live{Source: s, Mode: ModeAFPacket, Why: why}, nil
 }
 
-func openXDP(cfg LiveConfig) (*Live, error) {
-	return nil, fmt.Errorf("%s: this program was built without XDP", cfg.Iface)
+// openXDP attaches the XDP program in the driver, else in the kernel, and says why not in the driver.
+func openXDP(cfg LiveConfig, why string) (*Live, error) {
+	x, err := OpenXDP(XDPConfig{Iface: cfg.Iface, Prefixes: cfg.Watch, MACs: cfg.WatchMACs, Program: bpf.Config{Drop: cfg.Drop}})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range x.Refused {
+		why += "; " + f.Err.Error()
+	}
+	return &Live{Source: x, Mode: ModeXDP + " " + x.Mode.String(), Why: why}, nil
 }

@@ -5,7 +5,7 @@ package session
 import "stillwatch/sensor/internal/packet"
 
 // AddCounts accounts for packets that were counted elsewhere and are not there: the session has them as if they had come, but its streams
-// cannot be read beyond them, and from now on its sequence numbers prove nothing. num is their number in the run. Counts of a session that
+// cannot be read beyond them. num is their number in the run. Counts of a session that
 // is not known begin one, caught in the middle: its packets were captured by the same right as those of any other.
 func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	var l Lookup
@@ -16,12 +16,14 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	if opened {
 		s = t.beginCounted(c, &l, num)
 	}
-	s.flags |= flagShunted
 	for i, side := range sides {
 		x := &s.counts[side]
 		x.packets += c.Packets[i]
 		x.ipBytes += c.IPBytes[i]
 		x.payload += c.PayloadBytes[i]
+	}
+	if s.key.proto() == protoTCP {
+		t.trackCounted(s, c, sides)
 	}
 	s.last = max(s.last, c.Last)
 	s.touched = max(s.touched, uint32(min(c.Last/1e9, t.wheel.now)))
@@ -56,6 +58,24 @@ func (t *Table) beginCounted(c *packet.Counts, l *Lookup, num uint64) *Session {
 	_, s := t.create(&p, l)
 	s.flags |= flagDone
 	return s
+}
+
+// trackCounted is trackTCP for packets that were counted.
+func (t *Table) trackCounted(s *Session, c *packet.Counts, sides [2]uint8) {
+	t.Stats.TCPPackets += c.Packets[0] + c.Packets[1]
+	t.Stats.GapBytes += uint64(c.Gap)
+	t.Stats.AckedBytes += c.PayloadBytes[0] + c.PayloadBytes[1] + uint64(c.Gap)
+	for i, side := range sides {
+		x := &s.end[side]
+		switch {
+		case c.End[i] == 0:
+		case x.saw&sawTCP == 0:
+			x.saw |= sawTCP
+			x.maxEnd, x.base = c.End[i], c.End[i]
+		case int32(c.End[i]-x.maxEnd) > 0:
+			x.maxEnd = c.End[i]
+		}
+	}
 }
 
 // countedState moves the state on: both ends have spoken.

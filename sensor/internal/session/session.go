@@ -20,7 +20,6 @@ const (
 	flagGap                                     // the head of a stream has a gap
 	flagSimultaneous                            // both sides sent a SYN
 	flagNoAnswerNeeded                          // to a group address, or a message that nobody answers
-	flagShunted                                 // the kernel counted some of its packets and did not hand them on
 	flagDone           = flagDone0 | flagDone1
 )
 
