@@ -20,6 +20,7 @@ type Config struct {
 	HeadBytes     uint32 // of each direction of TCP that are copied, by sequence number; 16 KiB
 	HeadSegments  uint32 // with payload of each direction of TCP that are copied at least; 8
 	HeadDatagrams uint32 // packets of each direction of every other protocol that are copied; 64
+	CountOnly     bool   // of a session only what opens and ends it is copied: HeadBytes, HeadSegments and HeadDatagrams are 0
 }
 
 // Programs are the loaded programs with their maps. Methods may be called from any goroutine.
@@ -32,6 +33,8 @@ type Programs struct {
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
+	// evicted is the most that Sweep has found to be missing.
+	evicted uint64
 }
 
 // Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; an error that says what is missing is an *UnsupportedError.
@@ -66,18 +69,30 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 	if c.RingBytes != 0 {
 		spec.Maps["ring"].MaxEntries = c.RingBytes
 	}
-	set := func(name string, v uint32) error {
-		if v == 0 || spec.Variables[name] == nil {
+	set := func(name string, v uint32, is bool) error {
+		if !is {
 			return nil
 		}
 		return spec.Variables[name].Set(v)
 	}
-	drop := uint32(0)
-	if c.Drop {
-		drop = xdpDrop
+	head := func(name string, v uint32) error {
+		if c.CountOnly {
+			v = 0
+		}
+		return set(name, v, v != 0 || c.CountOnly)
 	}
-	return errors.Join(set("verdict", drop), set("head_bytes", c.HeadBytes), set("head_segments", c.HeadSegments),
-		set("head_datagrams", c.HeadDatagrams))
+	return errors.Join(set("verdict", xdpDrop, c.Drop), head("head_bytes", c.HeadBytes), head("head_segments", c.HeadSegments),
+		head("head_datagrams", c.HeadDatagrams))
+}
+
+// Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP. The frame
+// has at least 14 bytes.
+func (p *Programs) Try(f []byte) (verdict uint32, err error) {
+	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: f})
+	if err != nil {
+		return 0, fmt.Errorf("running the program on a frame of %d bytes: %w", len(f), err)
+	}
+	return verdict, nil
 }
 
 // Close detaches the program and releases everything.
@@ -97,8 +112,31 @@ func (p *Programs) Close() error {
 // kernel does it, so that no count is taken twice or lost between reading and setting it back. If the ring buffer becomes full,
 // the rest stays for the next time.
 func (p *Programs) Sweep() error {
-	_, err := p.sweep.Run(&ebpf.RunOptions{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	counted, err := p.counted()
+	if err != nil {
+		return err
+	}
+	full, err := p.sweep.Run(&ebpf.RunOptions{})
+	if err != nil {
+		return fmt.Errorf("reading the counts of sessions: %w", err)
+	}
+	e, err := p.events()
+	if told := e[eventTold]; err == nil && full == 0 && counted > told {
+		p.evicted = max(p.evicted, counted-told)
+	}
 	return err
+}
+
+// counted gives the packets that were counted in sessions.
+func (p *Programs) counted() (uint64, error) {
+	c, err := p.reason(Shunted)
+	if err != nil {
+		return 0, err
+	}
+	e, err := p.events()
+	return c.Packets + e[eventLostCounted], err
 }
 
 // FullCopy switches the copying of a whole session on or off.
@@ -137,15 +175,39 @@ type Counters struct {
 
 // Counters reads the counters of all processors.
 func (p *Programs) Counters() (c Counters, err error) {
-	var perCPU []Counter
 	for r := range c.Reasons {
-		if err = p.coll.Maps["reasons"].Lookup(uint32(r), &perCPU); err != nil {
-			return c, fmt.Errorf("reading counters of the program: %w", err)
-		}
-		for _, x := range perCPU {
-			c.Reasons[r].Packets += x.Packets
-			c.Reasons[r].Bytes += x.Bytes
+		if c.Reasons[r], err = p.reason(Reason(r)); err != nil {
+			return c, err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.Evicted = p.evicted
 	return c, nil
+}
+
+func (p *Programs) reason(r Reason) (sum Counter, err error) {
+	var perCPU []Counter
+	if err = p.coll.Maps["reasons"].Lookup(uint32(r), &perCPU); err != nil {
+		return sum, fmt.Errorf("reading counters of the program: %w", err)
+	}
+	for _, x := range perCPU {
+		sum.Packets += x.Packets
+		sum.Bytes += x.Bytes
+	}
+	return sum, nil
+}
+
+// events reads what is counted beside the reasons.
+func (p *Programs) events() (sum [numEvents]uint64, err error) {
+	var perCPU []uint64
+	for e := range sum {
+		if err = p.coll.Maps["events"].Lookup(uint32(e), &perCPU); err != nil {
+			return sum, fmt.Errorf("reading counters of the program: %w", err)
+		}
+		for _, x := range perCPU {
+			sum[e] += x
+		}
+	}
+	return sum, nil
 }

@@ -141,8 +141,8 @@ static __always_inline bool tell(const struct session_key *k, struct session *s)
 	c->packets[1] = v1 >> 40;
 	c->ip_bytes[0] = v0 & (VOLUME(1, 0) - 1);
 	c->ip_bytes[1] = v1 & (VOLUME(1, 0) - 1);
-	c->payload[0] = __sync_lock_test_and_set(&s->payload[0], 0);
-	c->payload[1] = __sync_lock_test_and_set(&s->payload[1], 0);
+	c->payload_bytes[0] = __sync_lock_test_and_set(&s->payload_bytes[0], 0);
+	c->payload_bytes[1] = __sync_lock_test_and_set(&s->payload_bytes[1], 0);
 	c->last = s->last;
 	c->end[0] = s->end[0];
 	c->end[1] = s->end[1];
@@ -162,7 +162,7 @@ static __always_inline void keep_count(struct session_key *k, struct session *s,
 	side &= 1;
 	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
 	if (p->payload)
-		__sync_fetch_and_add(&s->payload[side], p->payload);
+		__sync_fetch_and_add(&s->payload_bytes[side], p->payload);
 	s->last = s->seen;
 	if (s->volume[side] >> 40 >= MAX_UNTOLD)
 		tell(k, s);
@@ -172,6 +172,7 @@ static __always_inline void keep_count(struct session_key *k, struct session *s,
 static __always_inline void restart(struct session *s)
 {
 	s->copied[0] = s->copied[1] = 0;
+	s->acks[0] = s->acks[1] = 0;
 	s->known[0] = s->known[1] = 0;
 	s->grace = 0;
 }
@@ -218,9 +219,9 @@ static __always_inline bool of_beginning(struct session *s, struct packet *p, __
 	}
 	__u32 other = !side;
 	if (!s->known[other]) {
-		if (s->copied[side] >= head_segments)
+		if (s->acks[side] >= head_segments || s->acks[side] == 255)
 			return false;
-		s->copied[side]++;
+		s->acks[side]++;
 		return true;
 	}
 	return p->ack + head_bytes - s->base[other] < 2 * head_bytes + ACK_AHEAD;
@@ -302,15 +303,21 @@ static __always_inline __u32 decide(struct packet *p, struct session_key *k, str
 	return policy(k, s, p, *side, gap);
 }
 
-static long tell_if_untold(void *map, const struct session_key *k, struct session *s, void *ctx)
+struct walk {
+	bool full;
+};
+
+static long tell_if_untold(void *map, const struct session_key *k, struct session *s, struct walk *w)
 {
-	return untold(s) && !tell(k, s); /* a full ring buffer ends the walk */
+	w->full = untold(s) && !tell(k, s);
+	return w->full;
 }
 
-/* Run by user space at each tick: tells the counts of all sessions that have some. */
+/* Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all. */
 SEC("syscall")
 int sweep(void *ctx)
 {
-	bpf_for_each_map_elem(&sessions, tell_if_untold, NULL, 0);
-	return 0;
+	struct walk w = {};
+	bpf_for_each_map_elem(&sessions, tell_if_untold, &w, 0);
+	return w.full;
 }

@@ -159,7 +159,7 @@ func (x *XDP) read(b *Batch, used int) (n int, err error) {
 func countsOf(c *bpf.Counts, last int64, before int) Counts {
 	return Counts{
 		A: c.Key.Lo, B: c.Key.Hi, PortA: c.Key.LoPort, PortB: c.Key.HiPort, Proto: c.Key.Proto, Before: uint32(before),
-		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.Payloads, Last: last,
+		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.PayloadBytes, Last: last,
 	}
 }
 

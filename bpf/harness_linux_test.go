@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+)
+
+// bench is a program that is not attached, and what it says.
+type bench struct {
+	*Programs
+	r   *Reader
+	buf []byte
+}
+
+func newBench(t testing.TB, cfg Config) *bench {
+	t.Helper()
+	p := mustLoad(t, cfg)
+	r, err := p.NewReader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return &bench{p, r, make([]byte, MaxRecord)}
+}
+
+// said is what stands in the ring buffer.
+type said struct {
+	frames  [][]byte
+	reasons []Reason
+	wire    []uint32
+	counts  []Counts
+}
+
+func (b *bench) said(t testing.TB) (s said) {
+	t.Helper()
+	b.r.SetDeadline(time.Now())
+	for {
+		var rec Record
+		err := b.r.Read(b.buf, &rec)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return s
+		case err != nil:
+			t.Fatal(err)
+		case rec.Counts != nil:
+			s.counts = append(s.counts, *rec.Counts)
+		default:
+			s.frames = append(s.frames, bytes.Clone(rec.Data))
+			s.reasons = append(s.reasons, rec.Reason)
+			s.wire = append(s.wire, rec.Wire)
+		}
+	}
+}
+
+// run gives a frame to the program and checks what holds for every one: the verdict; that one counter moved by this packet and no
+// other; and that what was copied is the frame, and nothing when it was not to be copied. It gives the reason.
+func (b *bench) run(t testing.TB, frame []byte) (Reason, said) {
+	t.Helper()
+	before, err := b.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, err := b.Try(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verdict != xdpPass {
+		t.Errorf("verdict %d", verdict)
+	}
+	after, err := b.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := Reason(NumReasons)
+	for r := range after.Reasons {
+		if n := after.Reasons[r]; n != before.Reasons[r] {
+			if moved != Reason(NumReasons) || n.Packets != before.Reasons[r].Packets+1 || n.Bytes != before.Reasons[r].Bytes+uint64(len(frame)) {
+				t.Errorf("counter %v went from %+v to %+v for a frame of %d bytes, and %v moved", Reason(r), before.Reasons[r], n, len(frame), moved)
+			}
+			moved = Reason(r)
+		}
+	}
+	s := b.said(t)
+	if want := moved.Copied(); len(s.frames) > 1 || (len(s.frames) == 1) != want ||
+		want && (!bytes.Equal(s.frames[0], frame) || s.reasons[0] != moved || int(s.wire[0]) != len(frame)) {
+		t.Errorf("%v: %d frames were copied: %v %v", moved, len(s.frames), s.reasons, s.wire)
+	}
+	return moved, s
+}
+
+// counts has the counts told and gives them.
+func (b *bench) counts(t testing.TB) []Counts {
+	t.Helper()
+	if err := b.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	return b.said(t).counts
+}
+
+func addr(s string) [16]byte { return netip.MustParseAddr(s).As16() }
