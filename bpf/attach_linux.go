@@ -77,7 +77,7 @@ func probe(ifc *net.Interface, m Mode) error {
 	return l.Close()
 }
 
-const xdpPass = 2
+const xdpDrop, xdpPass = 1, 2
 
 // Attach makes the program see the packets of an interface, in the first of modes that works: without modes Native, then
 // Generic. It gives the one that does, and why each before it does not. Offload needs a card that has maps of every kind that
@@ -104,6 +104,14 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 		refused, errs = append(refused, Finding{m, err}), append(errs, err)
 	}
 	return 0, refused, errors.Join(errs...)
+}
+
+// AttachSocket makes the filter decide what an AF_PACKET socket gets. The socket keeps it when p is closed.
+func (p *Programs) AttachSocket(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, p.prog.FD()); err != nil {
+		return fmt.Errorf("socket filter: %w", err)
+	}
+	return nil
 }
 
 func interfaceByName(name string) (*net.Interface, error) {

@@ -39,7 +39,7 @@ func BenchmarkProgram(b *testing.B) {
 }
 
 func measure(b *testing.B, cfg Config, watch []netip.Prefix, first, frame []byte) {
-	p := mustLoad(b, cfg)
+	p := mustLoad(b, Load, cfg)
 	if err := p.SetWatch(watch, nil); err != nil {
 		b.Fatal(err)
 	}

@@ -9,7 +9,12 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
 )
+
+// loader is Load or LoadFilter.
+type loader func(Config) (*Programs, error)
 
 // bench is a program that is not attached, and what it says.
 type bench struct {
@@ -18,9 +23,15 @@ type bench struct {
 	buf []byte
 }
 
-func newBench(t testing.TB, cfg Config) *bench {
+// onBoth runs a test on the XDP program and on the socket filter.
+func onBoth(t *testing.T, test func(t *testing.T, load loader)) {
+	t.Run("xdp", func(t *testing.T) { test(t, Load) })
+	t.Run("filter", func(t *testing.T) { test(t, LoadFilter) })
+}
+
+func newBench(t testing.TB, load loader, cfg Config) *bench {
 	t.Helper()
-	p := mustLoad(t, cfg)
+	p := mustLoad(t, load, cfg)
 	r, err := p.NewReader()
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +81,6 @@ func (b *bench) run(t testing.TB, frame []byte) (Reason, said) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verdict != xdpPass {
-		t.Errorf("verdict %d", verdict)
-	}
 	after, err := b.Counters()
 	if err != nil {
 		t.Fatal(err)
@@ -87,9 +95,15 @@ func (b *bench) run(t testing.TB, frame []byte) (Reason, said) {
 		}
 	}
 	s := b.said(t)
-	if want := moved.Copied(); len(s.frames) > 1 || (len(s.frames) == 1) != want ||
+	if b.prog.Type() == ebpf.SocketFilter {
+		if passes := verdict == 1<<32-1; passes != moved.Copied() || !passes && verdict != 0 || len(s.frames) != 0 {
+			t.Errorf("%v: %d bytes pass, %d frames in the ring buffer", moved, verdict, len(s.frames))
+		}
+		return moved, s
+	}
+	if want := moved.Copied(); verdict != xdpPass || len(s.frames) > 1 || (len(s.frames) == 1) != want ||
 		want && (!bytes.Equal(s.frames[0], frame) || s.reasons[0] != moved || int(s.wire[0]) != len(frame)) {
-		t.Errorf("%v: %d frames were copied: %v %v", moved, len(s.frames), s.reasons, s.wire)
+		t.Errorf("%v: verdict %d, %d frames were copied: %v %v", moved, verdict, len(s.frames), s.reasons, s.wire)
 	}
 	return moved, s
 }

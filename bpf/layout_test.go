@@ -15,7 +15,7 @@ import (
 func specs(t *testing.T) map[string]*ebpf.CollectionSpec {
 	t.Helper()
 	all := map[string]*ebpf.CollectionSpec{}
-	for name, load := range map[string]func() (*ebpf.CollectionSpec, error){"watch": loadWatch} {
+	for name, load := range map[string]func() (*ebpf.CollectionSpec, error){"watch": loadWatch, "filter": loadFilter} {
 		spec, err := load()
 		if err != nil {
 			t.Fatal(err)

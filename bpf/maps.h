@@ -77,7 +77,6 @@ struct {
 } full_copy SEC(".maps");
 
 /* Set before loading. */
-volatile const __u32 verdict = XDP_PASS;	/* what becomes of every packet */
 volatile const __u32 head_bytes = 16 << 10;	/* of each direction of TCP, by sequence number */
 volatile const __u32 head_segments = 8;		/* with payload, of each direction of TCP */
 volatile const __u32 head_datagrams = 64;	/* of each direction of everything else */

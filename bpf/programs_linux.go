@@ -46,6 +46,19 @@ func Load(cfg Config) (*Programs, error) {
 	return load(spec, "watch", cfg)
 }
 
+// LoadFilter loads the socket filter: what it lets through comes from the sockets to which AttachSocket gives it, the counts of
+// sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_NET_ADMIN.
+func LoadFilter(cfg Config) (*Programs, error) {
+	if cfg.Drop {
+		return nil, errors.New("a socket filter cannot drop packets for others")
+	}
+	spec, err := loadFilter()
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded socket filter: %w", err)
+	}
+	return load(spec, "filter", cfg)
+}
+
 func load(spec *ebpf.CollectionSpec, program string, cfg Config) (*Programs, error) {
 	if err := cfg.apply(spec); err != nil {
 		return nil, err
@@ -62,7 +75,6 @@ func load(spec *ebpf.CollectionSpec, program string, cfg Config) (*Programs, err
 
 // apply puts the configuration into a specification.
 func (c Config) apply(spec *ebpf.CollectionSpec) error {
-	const xdpDrop = 1
 	if c.Sessions != 0 {
 		spec.Maps["sessions"].MaxEntries = c.Sessions
 	}
@@ -85,9 +97,12 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 		head("head_datagrams", c.HeadDatagrams))
 }
 
-// Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP. The frame
-// has at least 14 bytes.
+// Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP, of the
+// filter how many bytes pass. The frame has at least 14 bytes.
 func (p *Programs) Try(f []byte) (verdict uint32, err error) {
+	if p.prog.Type() == ebpf.SocketFilter { // the kernel takes a header of Ethernet off before it runs one for a trial
+		f = append(make([]byte, 14), f...)
+	}
 	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: f})
 	if err != nil {
 		return 0, fmt.Errorf("running the program on a frame of %d bytes: %w", len(f), err)

@@ -156,18 +156,6 @@ static __always_inline bool untold(struct session *s)
 	return s->volume[0] | s->volume[1];
 }
 
-/* Accounts for a packet that user space does not get. */
-static __always_inline void keep_count(struct session_key *k, struct session *s, struct packet *p, __u32 side)
-{
-	side &= 1;
-	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
-	if (p->payload)
-		__sync_fetch_and_add(&s->payload_bytes[side], p->payload);
-	s->last = s->seen;
-	if (s->volume[side] >> 40 >= MAX_UNTOLD)
-		tell(k, s);
-}
-
 /* Begins to copy a session from its beginning. Its counts are not touched. */
 static __always_inline void restart(struct session *s)
 {
@@ -279,28 +267,79 @@ static __always_inline struct session *add(struct session_key *k)
 	return bpf_map_lookup_elem(&sessions, k);
 }
 
-/*
- * Finds the session of a packet, and decides. *found is the session if there is one.
- */
-static __always_inline __u32 decide(struct packet *p, struct session_key *k, struct session **found, __u32 *side, __u32 *gap)
+/* What becomes of a packet, and of which session it is. */
+struct decision {
+	struct packet packet;
+	struct session_key key;
+	struct session *session; /* NULL if it has none, or if that was not asked for */
+	__u32 side, gap;
+	__u32 reason;
+};
+
+/* Decides about a packet of which the parser says v. */
+static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 {
+	struct packet *p = &d->packet;
+	d->reason = v;
+	if (v != FLOW)
+		return;
+	d->reason = REASON_DISCOVERY;
+	if (discovery(p))
+		return;
+	d->reason = REASON_UNWATCHED;
 	if (!watched(p))
-		return REASON_UNWATCHED;
-	*side = key_of(p, k);
-	struct session *s = bpf_map_lookup_elem(&sessions, k);
+		return;
+	d->side = key_of(p, &d->key);
+	struct session *s = bpf_map_lookup_elem(&sessions, &d->key);
 	if (!s) {
+		d->reason = REASON_EDGE;
 		if (needs_no_entry(p))
-			return REASON_EDGE;
-		s = add(k);
+			return;
+		d->reason = REASON_NO_ROOM;
+		s = add(&d->key);
 		if (!s)
-			return REASON_NO_ROOM;
+			return;
 	}
 	__u64 now = bpf_ktime_get_coarse_ns(); /* a fifth of the price of a time to the nanosecond */
 	if (now - s->seen > IDLE)
 		restart(s);
 	s->seen = now;
-	*found = s;
-	return policy(k, s, p, *side, gap);
+	d->session = s;
+	d->reason = policy(&d->key, s, p, d->side, &d->gap);
+}
+
+/* Tells what is not told of the session of a packet that is about to be copied, so that user space has it before. */
+static __always_inline void tell_before(struct decision *d)
+{
+	if (d->session && untold(d->session))
+		tell(&d->key, d->session);
+}
+
+/* Accounts for a packet that user space does not get. */
+static __always_inline void keep_count(struct decision *d)
+{
+	struct session *s = d->session;
+	struct packet *p = &d->packet;
+	__u32 side = d->side & 1;
+	if (!s)
+		return;
+	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
+	if (p->payload)
+		__sync_fetch_and_add(&s->payload_bytes[side], p->payload);
+	if (d->gap)
+		__sync_fetch_and_add(&s->gap, d->gap);
+	s->last = s->seen;
+	if (s->volume[side] >> 40 >= MAX_UNTOLD)
+		tell(&d->key, s);
+}
+
+static __always_inline void count(__u32 reason, __u32 wire)
+{
+	struct counter *c = bpf_map_lookup_elem(&reasons, &reason);
+	if (c) {
+		c->packets++;
+		c->bytes += wire;
+	}
 }
 
 struct walk {

@@ -35,8 +35,10 @@ func (b *bench) steps(t *testing.T, all []step) {
 }
 
 // What begins and ends a session is copied, the head of each direction by its place in the stream, and the rest is counted.
-func TestTCPIsShuntedAfterItsHead(t *testing.T) {
-	b := newBench(t, Config{HeadBytes: 2000, HeadSegments: 2, Sessions: 64})
+func TestTCPIsShuntedAfterItsHead(t *testing.T) { onBoth(t, tCPIsShuntedAfterItsHead) }
+
+func tCPIsShuntedAfterItsHead(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadBytes: 2000, HeadSegments: 2, Sessions: 64})
 	const a0, b0 = 1000, 1<<32 - 500 // the numbers of b wrap
 	b.steps(t, []step{
 		{fromA(a0-1, 0, flagSYN, 0), Edge},
@@ -70,7 +72,11 @@ func TestTCPIsShuntedAfterItsHead(t *testing.T) {
 
 // The counts of a session come before the next packet of it that is copied, and hold exactly what was not.
 func TestCountsComeBeforeTheNextCopiedPacket(t *testing.T) {
-	b := newBench(t, Config{HeadBytes: 100, HeadSegments: 1, Sessions: 64})
+	onBoth(t, countsComeBeforeTheNextCopiedPacket)
+}
+
+func countsComeBeforeTheNextCopiedPacket(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadBytes: 100, HeadSegments: 1, Sessions: 64})
 	b.steps(t, []step{
 		{fromA(1, 1, flagACK, 100), Head}, {fromB(1, 101, flagACK, 100), Head},
 		{fromA(1000, 101, flagACK, 300), Shunted}, {fromB(1000, 50000, flagACK, 500), Shunted}, {fromB(1500, 50000, flagACK, 600), Shunted},
@@ -99,8 +105,10 @@ func TestCountsComeBeforeTheNextCopiedPacket(t *testing.T) {
 }
 
 // An opening makes the session begin anew, though its entry is there; its old counts come before it.
-func TestReusedPortsAreCopiedAnew(t *testing.T) {
-	b := newBench(t, Config{HeadBytes: 100, HeadSegments: 1, Sessions: 64})
+func TestReusedPortsAreCopiedAnew(t *testing.T) { onBoth(t, reusedPortsAreCopiedAnew) }
+
+func reusedPortsAreCopiedAnew(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadBytes: 100, HeadSegments: 1, Sessions: 64})
 	b.steps(t, []step{{fromA(1, 1, flagACK, 100), Head}, {fromA(101, 1, flagACK, 100), Shunted}})
 	why, s := b.run(t, fromA(70000, 0, flagSYN, 0))
 	if why != Edge || len(s.counts) != 1 || s.counts[0].Packets != [2]uint64{1, 0} {
@@ -110,8 +118,10 @@ func TestReusedPortsAreCopiedAnew(t *testing.T) {
 }
 
 // A flood of openings leaves no entry.
-func TestOpeningsTakeNoRoom(t *testing.T) {
-	b := newBench(t, Config{Sessions: 64})
+func TestOpeningsTakeNoRoom(t *testing.T) { onBoth(t, openingsTakeNoRoom) }
+
+func openingsTakeNoRoom(t *testing.T, load loader) {
+	b := newBench(t, load, Config{Sessions: 64})
 	for port := range 200 {
 		for _, flags := range []int{flagSYN, flagRST, flagSYN | flagACK, flagFIN | flagACK} {
 			if why, _ := b.run(t, frameOf(ipv4(6, tcp(1000+port, 443, 0, 0, flags, nil)))); why != Edge {
@@ -125,8 +135,10 @@ func TestOpeningsTakeNoRoom(t *testing.T) {
 	}
 }
 
-func TestDatagramsAreShuntedAfterTheFirst(t *testing.T) {
-	b := newBench(t, Config{HeadDatagrams: 2, Sessions: 64})
+func TestDatagramsAreShuntedAfterTheFirst(t *testing.T) { onBoth(t, datagramsAreShuntedAfterTheFirst) }
+
+func datagramsAreShuntedAfterTheFirst(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadDatagrams: 2, Sessions: 64})
 	back := func(ip []byte) []byte { return slices.Concat(ip[:12], ip[16:20], ip[12:16], ip[20:]) }
 	ask, answer := frameOf(ipv4(17, udp(40000, 5000, []byte{1}))), frameOf(back(ipv4(17, udp(5000, 40000, nil))))
 	b.steps(t, []step{{ask, Head}, {ask, Head}, {ask, Shunted}, {answer, Head}, {answer, Head}, {answer, Shunted}})
@@ -139,8 +151,10 @@ func TestDatagramsAreShuntedAfterTheFirst(t *testing.T) {
 	b.steps(t, []step{{chunk(1), Edge}, {chunk(0), Head}, {chunk(3), Head}, {chunk(0), Shunted}, {chunk(5), Shunted}, {chunk(7), Edge}, {chunk(6), Edge}})
 }
 
-func TestFullCopy(t *testing.T) {
-	b := newBench(t, Config{CountOnly: true, Sessions: 64})
+func TestFullCopy(t *testing.T) { onBoth(t, fullCopy) }
+
+func fullCopy(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
 	k := Key{Lo: addr(addr4A), Hi: addr(addr4B), LoPort: 40000, HiPort: 443, Proto: 6}
 	full := func(on bool) {
 		t.Helper()
@@ -159,8 +173,10 @@ func TestFullCopy(t *testing.T) {
 }
 
 // A table that is too small loses counts, but not unseen.
-func TestEvictionIsCounted(t *testing.T) {
-	b := newBench(t, Config{CountOnly: true, Sessions: 64})
+func TestEvictionIsCounted(t *testing.T) { onBoth(t, evictionIsCounted) }
+
+func evictionIsCounted(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
 	const sessions = 10000
 	told := uint64(0)
 	add := func(all []Counts) {
@@ -184,7 +200,7 @@ func TestEvictionIsCounted(t *testing.T) {
 
 // When the ring buffer is full, frames are lost and counted; those of a session stand in its counts, so the account is exact.
 func TestFullRingBufferIsCounted(t *testing.T) {
-	b := newBench(t, Config{HeadDatagrams: 1 << 15, Sessions: 64, RingBytes: 4096})
+	b := newBench(t, Load, Config{HeadDatagrams: 1 << 15, Sessions: 64, RingBytes: 4096})
 	const sent = 20
 	frame := frameOf(ipv4(17, udp(40000, 5000, make([]byte, 900))))
 	for range sent {
@@ -214,7 +230,11 @@ func TestFullRingBufferIsCounted(t *testing.T) {
 
 // Counts that do not fit into the ring buffer stay for the next sweep.
 func TestSweepGoesOnWhereTheRingBufferWasFull(t *testing.T) {
-	b := newBench(t, Config{CountOnly: true, Sessions: 1024, RingBytes: 4096})
+	onBoth(t, sweepGoesOnWhereTheRingBufferWasFull)
+}
+
+func sweepGoesOnWhereTheRingBufferWasFull(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 1024, RingBytes: 4096})
 	const sessions = 100
 	for port := range sessions {
 		b.run(t, frameOf(ipv4(17, udp(20000+port, 5000, nil))))
@@ -237,8 +257,8 @@ func TestSweepGoesOnWhereTheRingBufferWasFull(t *testing.T) {
 }
 
 func TestDropVerdict(t *testing.T) {
-	const xdpDrop = 1
-	p := mustLoad(t, Config{Drop: true, Sessions: 64})
+
+	p := mustLoad(t, Load, Config{Drop: true, Sessions: 64})
 	if err := p.SetWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +271,7 @@ func TestDropVerdict(t *testing.T) {
 
 // Frames of every size arrive whole, also those that the kernel holds in several buffers.
 func TestEverySizeIsCopiedWhole(t *testing.T) {
-	b := newBench(t, Config{Sessions: 64})
+	b := newBench(t, Load, Config{Sessions: 64})
 	for _, size := range []int{14, 60, 128, 129, 256, 257, 512, 513, 1024, 1025, 1514, 1600, 1601, 4096, 4097, 9014, 9728, 9729, 16000, 60000} {
 		frame := bytes.Repeat([]byte{0x88, 0xb5, 1, 2, 3, 4}, size/6+1)[:size] // 0x88b5 is an EtherType for experiments
 		if why, _ := b.run(t, frame); why != NoIP {
