@@ -283,4 +283,14 @@ func TestEverySizeIsCopiedWhole(t *testing.T) {
 	if why, _ := b.run(t, long); why != Head {
 		t.Errorf("a datagram of 20000 bytes: %v", why)
 	}
+	// A segment that the sender left to its network card has no length of its own.
+	b = newBench(t, Load, Config{CountOnly: true, Sessions: 64})
+	uncut := frameOf(tcp4(443, 8000))
+	uncut[16], uncut[17] = 0, 0
+	if why, _ := b.run(t, uncut); why != Shunted {
+		t.Errorf("a segment without a length: %v", why)
+	}
+	if c := b.counts(t); len(c) != 1 || c[0].IPBytes[0] != 8040 || c[0].PayloadBytes[0] != 8000 {
+		t.Errorf("%+v", c)
+	}
 }

@@ -65,9 +65,11 @@ int watch(CTX *ctx)
 {
 	struct decision d = {};
 	__u32 wire = ctx->data_end - ctx->data;
+	d.packet.first = 1;
 	int v = parse(ctx, &d.packet, wire);
-	if (v != FLOW && bpf_xdp_get_buff_len(ctx) != wire) { /* a frame in several buffers: its headers speak of more than the first */
+	if (v != FLOW) { /* there may be more of the frame, in other buffers; to ask each time would cost more */
 		wire = bpf_xdp_get_buff_len(ctx);
+		d.packet.first = 0;
 		v = parse(ctx, &d.packet, wire);
 	}
 	decide(ctx, &d, v);
