@@ -45,9 +45,18 @@ type Stats struct {
 	Damage               []Damage
 
 	// Of live sources.
-	Received uint64 // frames that came to the port, with those that were dropped or only counted
+	Received uint64 // frames that the kernel had for us, with those of Drops.Ring, Drops.XDP and those that were only counted
 	Drops    Drops
+	// Unclaimed is what the interface calls dropped. Some drivers count lost frames there, but the kernel also those for whose protocol
+	// there is no other receiver on this machine than us, so it is no measure of loss.
+	Unclaimed  uint64
+	Sent       uint64 // frames that the interface has sent
+	Down       bool   // the interface is down, or gone
+	ClockSteps uint64 // how often the clock of the system was set
 }
+
+// Lost gives the frames that were lost at any place.
+func (d Drops) Lost() uint64 { return d.NIC + d.Ring + d.XDP + d.Queue }
 
 // Drops counts frames that were lost, by the place where it happened.
 type Drops struct {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,7 @@ import (
 
 // port is an interface that is listened to. What it needs is opened at the start, so that it works on after privileges are given up.
 type port struct {
+	mu    sync.Mutex
 	name  string
 	index int
 	link  packet.LinkType
@@ -73,10 +75,22 @@ func (p *port) take(l linkState) error {
 }
 
 func (p *port) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_ = unix.Close(p.fd) // nothing was written
+	p.fd = -1
 	if p.queue != nil {
 		_ = p.queue.Close()
 	}
+}
+
+// tell writes what the kernel counts of the port. A port that does not answer is gone.
+func (p *port) tell(s *Stats) {
+	c, up, err := p.since()
+	if s.Down = err != nil || !up; err != nil {
+		return
+	}
+	s.Drops.NIC, s.Drops.Queue, s.Unclaimed, s.Sent = c.missed, c.queue, c.unclaimed, c.sent
 }
 
 func portNames() (names []string) {
@@ -89,6 +103,8 @@ func portNames() (names []string) {
 
 // since gives what was counted since the port was opened, and whether it is up. A counter that was reset begins anew.
 func (p *port) since() (c portCounters, up bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	l, err := p.ask()
 	if err != nil {
 		return c, false, err

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	liveWait = 100 * time.Millisecond // how long Next waits for a frame
 	// A batch that the ring buffer could not fill waits so long for more, once: a batch for each frame would cost more than it is worth.
 	linger      = 500 * time.Microsecond
 	lingerUnder = 64 // frames
@@ -71,6 +70,10 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 		return err
 	}
 	if x.reader, err = x.programs.NewReader(); err != nil {
+		return err
+	}
+	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
+	if err = x.programs.Sweep(); err != nil {
 		return err
 	}
 	x.Mode, x.Refused, err = x.programs.Attach(cfg.Iface, cfg.Modes...)
@@ -159,7 +162,7 @@ func (x *XDP) read(b *Batch, used int) (n int, err error) {
 func countsOf(c *bpf.Counts, last int64, before int) Counts {
 	return Counts{
 		A: c.Key.Lo, B: c.Key.Hi, PortA: c.Key.LoPort, PortB: c.Key.HiPort, Proto: c.Key.Proto, Before: uint32(before),
-		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.PayloadBytes, Last: last,
+		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.PayloadBytes, Last: last, Gap: c.Gap, End: c.End,
 	}
 }
 
@@ -187,6 +190,8 @@ func (x *XDP) Stats() Stats {
 		}
 	}
 	s.Drops.XDP = c.Reasons[bpf.RingFull].Packets
+	x.port.tell(&s)
+	s.ClockSteps = x.clock.steps.Load()
 	return s
 }
 

@@ -2,7 +2,10 @@
 
 package metrics
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // droppedKey begins the keys of Summary.Counters that are one metric with a label for the rest.
 const droppedKey = "datagrams_dropped_"
@@ -74,4 +77,4 @@ func (r Run) count(put func(string, float64, ...string)) {
 }
 
 // all lists every metric.
-func all() []family { return append(families(), counters()...) }
+func all() []family { return slices.Concat(families(), counters(), portFamilies()) }

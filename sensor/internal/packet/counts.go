@@ -11,6 +11,8 @@ type Counts struct {
 	Proto                          uint8     // IP protocol number
 	Before                         uint32    // index of the frame in its batch before which they were counted; the number of frames: after all
 	Packets, IPBytes, PayloadBytes [2]uint64 // since the last counts of the session
+	Gap                            uint32    // TCP: bytes that these packets acknowledge and that were never seen
+	End                            [2]uint32 // TCP: sequence number after the highest that was seen so far; 0: none was
 	Last                           int64     // capture time of the last of these packets, nanoseconds since the Unix epoch
 }
 

@@ -23,9 +23,12 @@ type block struct {
 	arena   packet.Arena // payloads of reassembled datagrams
 	ticks   []tick
 	frames  frameCounts
-	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
-	flush   int   // 1 + the partition whose sessions end with the run; 0: none
-	last    bool  // the run ends here
+	// Sums over the run up to the end of this block.
+	fragments packet.ReassemblyStats
+	loss      lossCounts
+	clock     int64 // the latest capture time seen up to the end of this block, nanoseconds
+	flush     int   // 1 + the partition whose sessions end with the run; 0: none
+	last      bool  // the run ends here
 
 	shards []shardPart
 	wait   sync.WaitGroup
@@ -36,10 +39,40 @@ type shardPart struct {
 	index  []uint32 // of its packets
 	counts []counted
 	events []ordered
+	views  views         // of its events
 	stats  session.Stats // sums over its tables
 	extra  shardCounts
 	// ticks holds the sums of the shard at each tick of the block.
 	ticks []tickCounts
+}
+
+// views hold how sessions stood at the events of a block. They do not move while there come more, and are written anew with the next block.
+type views struct {
+	chunks []*[viewsPerChunk]session.View
+	used   int
+}
+
+// A block seldom needs more than keptViewChunks; one in which a flood expires does, and gives them back.
+const (
+	viewsPerChunk  = 64
+	keptViewChunks = 16
+)
+
+func (v *views) next() *session.View {
+	if v.used == viewsPerChunk*len(v.chunks) {
+		v.chunks = append(v.chunks, new([viewsPerChunk]session.View))
+	}
+	x := &v.chunks[v.used/viewsPerChunk][v.used%viewsPerChunk]
+	v.used++
+	return x
+}
+
+func (v *views) reset() {
+	if len(v.chunks) > keptViewChunks {
+		clear(v.chunks[keptViewChunks:])
+		v.chunks = v.chunks[:keptViewChunks]
+	}
+	v.used = 0
 }
 
 // tickCounts is what a shard counts at a tick.
@@ -74,7 +107,7 @@ type ordered struct {
 	detect.Event
 }
 
-func compareOrder(a, b ordered) int {
+func compareOrder(a, b *ordered) int {
 	switch {
 	case a.num != b.num:
 		return less(a.num < b.num)
@@ -107,6 +140,9 @@ type frameCounts struct {
 	kept      uint64 // bytes of their IP packets
 }
 
+// lossCounts are what a live source says of the frames that it did not get.
+type lossCounts struct{ offered, lost uint64 }
+
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 
 func (b *block) reset() {
@@ -120,5 +156,6 @@ func (b *block) reset() {
 		p := &b.shards[i]
 		clear(p.events)
 		p.index, p.counts, p.events, p.ticks = p.index[:0], p.counts[:0], p.events[:0], p.ticks[:0]
+		p.views.reset()
 	}
 }

@@ -4,7 +4,6 @@ package pipeline
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"stillwatch/schemas"
@@ -20,6 +19,7 @@ import (
 // written. It is one goroutine.
 type judge struct {
 	out       Output
+	cfg       Config // in force
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
@@ -28,24 +28,30 @@ type judge struct {
 	quality   qualityWindow
 
 	second  int64 // last one ticked
-	merged  []ordered
+	merged  []*ordered
 	tally   tally
 	failed  error // of an output; nothing is written after it
 	stopped func()
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
+func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
 	for b := range in {
 		b.wait.Wait()
 		last := b.last
 		g.do("judge", func() {
 			j.block(b)
 			j.tally.add(b)
+			j.flush()
 		})
 		free <- b
 		if last {
 			return
+		}
+		select {
+		case f := <-asked:
+			g.do("judge", f)
+		default:
 		}
 	}
 }
@@ -54,12 +60,15 @@ func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
 func (j *judge) block(b *block) {
 	j.merged = j.merged[:0]
 	for i := range b.shards {
-		j.merged = append(j.merged, b.shards[i].events...)
+		for k := range b.shards[i].events {
+			j.merged = append(j.merged, &b.shards[i].events[k])
+		}
 	}
-	slices.SortFunc(j.merged, compareOrder)
+	if !slices.IsSortedFunc(j.merged, compareOrder) {
+		slices.SortFunc(j.merged, compareOrder)
+	}
 	done := 0 // ticks
-	for i := range j.merged {
-		e := &j.merged[i]
+	for _, e := range j.merged {
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
 			j.tickOf(b, done)
 			done++
@@ -78,6 +87,7 @@ func (j *judge) block(b *block) {
 		for i := range b.shards {
 			q.addStats(&b.shards[i].stats)
 		}
+		q.lost, q.offered = b.loss.lost, b.loss.offered
 		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
@@ -92,11 +102,13 @@ func (j *judge) tickOf(b *block, i int) {
 		q.add(&b.shards[s].ticks[i].quality)
 		live += b.shards[s].ticks[i].live
 	}
+	j.tally.live = live
 	j.tally.maxLive = max(j.tally.maxLive, live)
 	if b.ticks[i].idle {
 		j.idleTo(b.ticks[i].sec)
 		return
 	}
+	q.lost, q.offered = b.loss.lost, b.loss.offered
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
 }
@@ -152,8 +164,8 @@ func (j *judge) event(e *detect.Event) {
 			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)
 			j.learnNames(e)
 		}
-		e.ResponderName = j.nameOf(e)
 	}
+	j.ctx.Begin()
 	for _, d := range j.detectors {
 		d.Observe(e, &j.ctx)
 	}
@@ -180,22 +192,6 @@ func (j *judge) learnNames(e *detect.Event) {
 	}
 }
 
-// nameOf gives the name under which the initiator knows the responder.
-func (j *judge) nameOf(e *detect.Event) string {
-	if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI != "" {
-		return e.App.Hello.SNI
-	}
-	if e.Responder != nil {
-		return ""
-	}
-	return j.lookup(e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip())
-}
-
-func (j *judge) lookup(client, addr netip.Addr) string {
-	name, _ := j.ctx.Names.Lookup(client, addr, j.ctx.Now)
-	return name
-}
-
 func (j *judge) emit(f *detect.Finding) {
 	j.tally.finding(f)
 	j.alerts.Add(f, &j.ctx)
@@ -206,6 +202,13 @@ func (j *judge) write(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
+	}
+}
+
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
 	}
 }
 

@@ -6,17 +6,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"unsafe"
 
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
 // gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
 type reader struct {
-	src    capture.Source
-	reasm  *packet.Reassembler
-	shards int
+	src     capture.Source
+	reasm   *packet.Reassembler
+	shardOf [Partitions]uint8 // which shard keeps a partition
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
@@ -24,6 +26,8 @@ type reader struct {
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
 	begun  bool
+	live   bool // the source loses frames, and says so
+	loss   lossCounts
 	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
@@ -43,6 +47,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	for i := range Partitions * rounds {
 		b := next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
+		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
 		}
@@ -81,8 +86,11 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
-	counts := b.batch.Counts
-	for i := range b.batch.Frames {
+	frames, counts := b.batch.Frames, b.batch.Counts
+	for i := range frames {
+		if ahead := i + framesAhead; ahead < n {
+			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
+		}
 		if len(counts) > 0 {
 			counts = r.counted(b, counts, uint32(i))
 		}
@@ -90,8 +98,24 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	r.counted(b, counts, uint32(n))
 	r.idle(b)
-	b.clock = r.clock
+	if r.live && len(b.ticks) > 0 {
+		r.lost()
+	}
+	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
 	return err
+}
+
+// The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
+const (
+	framesAhead = 8
+	headerLines = 2
+)
+
+// lost asks the source what it has lost, once a second.
+func (r *reader) lost() {
+	s := r.src.Stats()
+	r.loss.lost = s.Drops.Lost()
+	r.loss.offered = s.Received + s.Drops.NIC + s.Drops.Queue
 }
 
 // counted gives what the kernel has counted before frame i to the shards of the sessions, and what it has counted later back.
@@ -100,7 +124,7 @@ func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.
 		c := &counts[0]
 		r.num++
 		part := uint8(c.FlowHash() >> 60)
-		s := &b.shards[int(part)%r.shards]
+		s := &b.shards[r.shardOf[part]]
 		s.counts = append(s.counts, counted{c, r.num, part})
 		b.frames.shunted += c.Packets[0] + c.Packets[1]
 		b.frames.kept += c.IPBytes[0] + c.IPBytes[1]
@@ -140,7 +164,7 @@ func (r *reader) frame(b *block, i uint32) {
 	}
 	// The upper bits choose the partition; within a table another hash is used.
 	p.Part = uint8(p.FlowHash() >> 60)
-	s := &b.shards[int(p.Part)%r.shards]
+	s := &b.shards[r.shardOf[p.Part%Partitions]]
 	s.index = append(s.index, i)
 }
 

@@ -13,20 +13,23 @@ import (
 
 // tally counts what a run has seen. Only the judge changes it.
 type tally struct {
-	frames   frameCounts
-	stats    session.Stats
-	extra    shardCounts
-	maxLive  int
-	sessions uint64
-	devices  uint64
-	first    int64
-	clock    int64
-	alerts   map[string]string // severity by alert id
-	rules    map[string]uint64
-	spoke    map[string]bool
-	silent   []DeviceLine
-	spoken   []DeviceLine
-	progress progress
+	frames    frameCounts
+	stats     session.Stats
+	extra     shardCounts
+	live      int // sessions at the last tick
+	maxLive   int
+	fragments packet.ReassemblyStats
+	loss      lossCounts
+	sessions  uint64
+	devices   uint64
+	first     int64
+	clock     int64
+	alerts    map[string]string // severity by alert id
+	rules     map[string]uint64
+	spoke     map[string]bool
+	silent    []DeviceLine
+	spoken    []DeviceLine
+	progress  progress
 }
 
 func newTally() tally {
@@ -48,6 +51,7 @@ func (t *tally) add(b *block) {
 		x.DetailsDropped += b.shards[i].extra.DetailsDropped
 	}
 	t.stats, t.extra = s, x
+	t.fragments, t.loss = b.fragments, b.loss
 	t.progress.set(t)
 }
 

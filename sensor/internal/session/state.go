@@ -129,7 +129,7 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 	fromInitiator := n == s.initiatorSide()
 	switch {
 	case fl&packet.RST != 0:
-		if !x.believes(p, y) && s.flags&flagShunted == 0 { // of what was shunted the sequence numbers are not known
+		if !x.believes(p, y) {
 			return
 		}
 		x.saw |= sawRST
@@ -267,7 +267,7 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 		x.maxEnd = end
 	}
 	if p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP != 0 {
-		if gap := int32(p.Ack - y.maxEnd); gap > 0 && gap < 1<<24 && s.flags&flagShunted == 0 {
+		if gap := int32(p.Ack - y.maxEnd); gap > 0 && gap < 1<<24 {
 			t.Stats.GapBytes += uint64(gap)
 			t.Stats.AckedBytes += uint64(gap)
 			y.maxEnd = p.Ack
