@@ -108,13 +108,14 @@ func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
 		port.Count(stats)
 		r.Port = port
 	}
-	r.Traffic = o.Traffic()
+	seen := o.Traffic()
+	r.Traffic = &seen
 	if r.Capacity, err = measure(sample); err != nil {
 		return err
 	}
-	r.Findings = append(r.Findings, doctor.Judge(&r.Traffic, port)...)
+	r.Findings = append(r.Findings, doctor.Judge(r.Traffic, port)...)
 	if r.Traffic.Frames > 0 {
-		r.Findings = append(r.Findings, doctor.Rate(&r.Traffic, r.Capacity))
+		r.Findings = append(r.Findings, doctor.Rate(r.Traffic, r.Capacity))
 	}
 	for _, d := range stats.Damage {
 		r.Findings = append(r.Findings, doctor.Finding{Check: doctor.CheckFrames, Level: doctor.Warning, Found: d.String(), Fix: "what comes after the damage was not looked at"})
@@ -127,12 +128,15 @@ func (c *doctorCmd) open(s *interrupt) (capture.Source, *doctor.Port, error) {
 		src, err := openCaptures(s, c.Captures)
 		return src, nil, err
 	}
-	port, err := doctor.LookAtPort(c.Iface)
+	src, err := capture.OpenAFPacket(capture.AFPacketConfig{Iface: c.Iface})
 	if err != nil {
 		return nil, nil, badUsage(err)
 	}
-	src, err := capture.OpenAFPacket(capture.AFPacketConfig{Iface: c.Iface})
-	return src, port, badUsage(err)
+	port, err := doctor.LookAtPort(c.Iface)
+	if err != nil {
+		return nil, nil, badUsage(errors.Join(err, src.Close()))
+	}
+	return src, port, nil
 }
 
 // leastMeasured is how many frames a measurement takes, so that what is done once does not count for much.

@@ -16,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 
+	"stillwatch/internal/testneed"
 	"stillwatch/scripts/stories/netsim"
 )
 
@@ -148,9 +151,20 @@ func documentedCapabilities(mode string) []uintptr {
 // TestRunWithoutRoot starts the sensor as a service manager would: without root, with the documented capabilities alone. It must see what a
 // device does, hold no privilege then, and never send.
 func TestRunWithoutRoot(t *testing.T) {
-	d := deploy(t, nobodyID, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}, AmbientCaps: documentedCapabilities("afpacket")},
-		"--mode", "afpacket", "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
-	if said := d.told(t); said != "READY=1\nSTATUS=listening at span0 by afpacket, inventory none" {
+	for _, mode := range []string{"afpacket", "xdp"} {
+		t.Run(mode, func(t *testing.T) { runWithoutRoot(t, mode) })
+	}
+}
+
+func runWithoutRoot(t *testing.T, mode string) {
+	if mode == "xdp" {
+		if err := features.HaveProgramType(ebpf.XDP); err != nil {
+			testneed.Missing(t, testneed.BPFNeed, "no XDP programs: %v", err)
+		}
+	}
+	d := deploy(t, nobodyID, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}, AmbientCaps: documentedCapabilities(mode)},
+		"--mode", mode, "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
+	if said := d.told(t); !strings.HasPrefix(said, "READY=1\nSTATUS=listening at span0 by "+mode) || !strings.HasSuffix(said, ", inventory none") {
 		t.Errorf("the manager is told %q first", said)
 	}
 	frames := framesOf(sample(t))

@@ -52,7 +52,7 @@ type Report struct {
 	Seconds   float64   `json:"seconds"`
 	Worst     Level     `json:"worst"`
 	Findings  []Finding `json:"findings"`
-	Traffic   Traffic   `json:"traffic"`
+	Traffic   *Traffic  `json:"traffic,omitempty"`   // unless Kafka alone was asked for
 	Port      *Port     `json:"port,omitempty"`      // of an interface only
 	Capacity  *Capacity `json:"capacity,omitempty"`  // unless there were too few frames to measure
 	Published *Brokers  `json:"published,omitempty"` // if Kafka was asked for

@@ -162,11 +162,11 @@ func cases(t *testing.T) []struct {
 			return isIP(x) && (x.Data[29] == 100 || x.Data[33] == 100)
 		}), want: m{CheckMirror: {Note, "10.20.1.100 takes part", ""}, CheckDirections: {Note, "2 TCP sessions", ""}}},
 		{name: "one way", edit: only(func(x netsim.Frame) bool { return !isIP(x) || x.Data[29] >= 100 }), want: m{
-			CheckDirections: {Problem, "100.0 % came in one direction", "both directions"}, CheckGaps: {Note, "nothing to tell by", ""}}},
+			CheckDirections: {Problem, "100 % came in one direction", "both directions"}, CheckGaps: {Note, "nothing to tell by", ""}}},
 		{name: "one conversation", edit: only(func(x netsim.Frame) bool { return isIP(x) && x.Data[29]+x.Data[33] == 180 }), want: m{
 			CheckMirror: {Warning, "to 2 destinations: one conversation", "add its ports"}, CheckDirections: {Note, "1 TCP session:", ""}}},
 		{name: "one machine one way", edit: only(func(x netsim.Frame) bool { return !isIP(x) || x.Data[29] != 104 }),
-			want: m{CheckDirections: {Warning, "10.0 % came in one direction", "both directions"}}},
+			want: m{CheckDirections: {Warning, "10 % came in one direction", "both directions"}}},
 		{name: "losses", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			if i%50 == 49 && len(x.Data) > 1000 {
 				return nil
@@ -183,9 +183,9 @@ func cases(t *testing.T) []struct {
 		}},
 		{name: "tags", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			return []netsim.Frame{tagged(tagged(x, 10), uint16(100+i%2))}
-		}), want: m{CheckVLANs: {OK, "2 VLANs: 100.10 (50.", ""}}},
+		}), want: m{CheckVLANs: {OK, "2 VLANs: 100.10 (50 %), 101.10", ""}}},
 		{name: "VXLAN", port: onPort, edit: edit(func(_ int, x netsim.Frame) []netsim.Frame { return []netsim.Frame{wrapped(t, x)} }),
-			want: m{CheckEncapsulation: {OK, "vxlan from 192.0.2.1 to 192.0.2.9 (100.0 %)", ""}, CheckOffloads: {Warning, "longer than the MTU of 1500", "mtu 9000"}}},
+			want: m{CheckEncapsulation: {OK, "vxlan from 192.0.2.1 to 192.0.2.9 (100 %)", ""}, CheckOffloads: {Warning, "longer than the MTU of 1500", "mtu 9000"}}},
 		{name: "twice", edit: edit(func(_ int, x netsim.Frame) []netsim.Frame {
 			y := x
 			y.Time = y.Time.Add(time.Microsecond)
@@ -196,7 +196,7 @@ func cases(t *testing.T) []struct {
 				return []netsim.Frame{x}
 			}
 			return []netsim.Frame{x, routed(x)}
-		}), want: m{CheckDuplicates: {Warning, "on the other side of a router", "both sides"}}},
+		}), want: m{CheckDuplicates: {Warning, "from another side of a router", "both sides"}}},
 		{name: "cut", edit: edit(func(_ int, x netsim.Frame) []netsim.Frame {
 			x.Data = x.Data[:min(len(x.Data), 60)]
 			return []netsim.Frame{x}
@@ -295,7 +295,7 @@ func TestRate(t *testing.T) {
 		{nil, expected{Note, "too few frames to measure", ""}},
 		{&Capacity{Frames: 30000, Processors: 2, FramesPerSecond: 1e6}, expected{OK, "1,000,000 frames/s on 2 processors: the busiest second is 0.2 % of that", ""}},
 		{&Capacity{Frames: 30000, Processors: 2, FramesPerSecond: 3000}, expected{Warning, "66.7 %", "mode xdp"}},
-		{&Capacity{Frames: 30000, Processors: 2, FramesPerSecond: 1000}, expected{Problem, "200.0 %", "mode xdp"}},
+		{&Capacity{Frames: 30000, Processors: 2, FramesPerSecond: 1000}, expected{Problem, "200 %", "mode xdp"}},
 	} {
 		compare(t, []Finding{Rate(&tr, c.can)}, map[string]expected{CheckRate: c.want})
 	}

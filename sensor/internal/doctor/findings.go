@@ -51,7 +51,7 @@ func percent(x float64) string {
 	case x > 0 && x < 0.001:
 		return "under 0.1 %"
 	default:
-		return fmt.Sprintf("%.1f %%", 100*x)
+		return fmt.Sprintf("%.3g %%", 100*x)
 	}
 }
 
@@ -169,8 +169,10 @@ func encapsulation(t *Traffic) Finding {
 func duplicates(t *Traffic) Finding {
 	f := Finding{Check: CheckDuplicates, Level: OK}
 	twice, routed := share(t.Duplicates, t.Frames), share(t.Routed, t.Frames)
-	f.Found = fmt.Sprintf("%s of the frames came twice, %s once more on the other side of a router or in another VLAN", percent(twice), percent(routed))
+	f.Found = fmt.Sprintf("%s of the frames came twice, %s once more from another side of a router or VLAN", percent(twice), percent(routed))
 	switch {
+	case twice+routed == 0:
+		f.Found = "no frame came twice"
 	case twice >= duplicateWarning:
 		f.Level, f.Fix = Warning, "two sources of the mirror see the same frame: mirror rx of the ports only, or the VLAN and not its ports as well"
 	case routed >= duplicateWarning:
