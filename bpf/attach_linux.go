@@ -90,8 +90,13 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	if len(modes) == 0 {
 		modes = []Mode{Native, Generic}
 	}
-	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return 0, nil, err
+	}
+	if p.link != nil {
+		return 0, nil, errors.New("the XDP program is attached already")
+	}
 	var refused []Finding
 	var errs []error
 	for _, m := range modes {

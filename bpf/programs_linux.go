@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -29,7 +30,8 @@ type Programs struct {
 	sweep *ebpf.Program
 	coll  *ebpf.Collection
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows, and the maps against being closed
+	done  bool
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
@@ -114,34 +116,48 @@ func (p *Programs) Try(f []byte) (verdict uint32, err error) {
 func (p *Programs) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.done {
+		return nil
+	}
+	p.done = true
 	var err error
 	if p.link != nil {
 		err = p.link.Close()
-		p.link = nil
 	}
 	p.coll.Close()
 	return err
 }
 
-// Sweep puts what is counted and not told of every session into the ring buffer, behind the packets that are there. The
-// kernel does it, so that no count is taken twice or lost between reading and setting it back. If the ring buffer becomes full,
-// the rest stays for the next time.
-func (p *Programs) Sweep() error {
+// lock is for what needs the maps: os.ErrClosed after Close. The caller unlocks.
+func (p *Programs) lock() error {
 	p.mu.Lock()
+	if p.done {
+		return os.ErrClosed
+	}
+	return nil
+}
+
+// Sweep puts what is counted and not told of every session into the ring buffer, behind the packets that are there. The
+// kernel does it, so that no count is taken twice or lost between reading and setting it back. It fills at most half of the ring
+// buffer: if there is more, that is to be read, and Sweep called again.
+func (p *Programs) Sweep() (more bool, err error) {
 	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return false, err
+	}
 	counted, err := p.counted()
 	if err != nil {
-		return err
+		return false, err
 	}
-	full, err := p.sweep.Run(&ebpf.RunOptions{})
+	left, err := p.sweep.Run(&ebpf.RunOptions{})
 	if err != nil {
-		return fmt.Errorf("reading the counts of sessions: %w", err)
+		return false, fmt.Errorf("reading the counts of sessions: %w", err)
 	}
 	e, err := p.events()
-	if told := e[eventTold]; err == nil && full == 0 && counted > told {
+	if told := e[eventTold]; err == nil && left == 0 && counted > told {
 		p.evicted = max(p.evicted, counted-told)
 	}
-	return err
+	return left != 0, err
 }
 
 // counted gives the packets that were counted in sessions.
@@ -156,8 +172,10 @@ func (p *Programs) counted() (uint64, error) {
 
 // FullCopy switches the copying of a whole session on or off.
 func (p *Programs) FullCopy(k Key, on bool) error {
-	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return err
+	}
 	m := p.coll.Maps["full_copy"]
 	switch {
 	case on == p.full[k]:
@@ -190,13 +208,15 @@ type Counters struct {
 
 // Counters reads the counters of all processors.
 func (p *Programs) Counters() (c Counters, err error) {
+	defer p.mu.Unlock()
+	if err = p.lock(); err != nil {
+		return c, err
+	}
 	for r := range c.Reasons {
 		if c.Reasons[r], err = p.reason(Reason(r)); err != nil {
 			return c, err
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	c.Evicted = p.evicted
 	return c, nil
 }

@@ -343,20 +343,26 @@ static __always_inline void count(__u32 reason, __u32 wire)
 }
 
 struct walk {
-	bool full;
+	__u64 room; /* bytes of the ring buffer that counts may fill: the rest is for packets, which come meanwhile */
+	bool more;
 };
 
 static long tell_if_untold(void *map, const struct session_key *k, struct session *s, struct walk *w)
 {
-	w->full = untold(s) && !tell(k, s);
-	return w->full;
+	if (!untold(s))
+		return 0;
+	w->more = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > w->room || !tell(k, s);
+	return w->more;
 }
 
-/* Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all. */
+/*
+ * Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all:
+ * then it is to be read, and the rest told.
+ */
 SEC("syscall")
 int sweep(void *ctx)
 {
-	struct walk w = {};
+	struct walk w = {.room = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2};
 	bpf_for_each_map_elem(&sessions, tell_if_untold, &w, 0);
-	return w.full;
+	return w.more;
 }

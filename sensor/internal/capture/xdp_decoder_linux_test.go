@@ -68,7 +68,7 @@ func (x *trial) judge(t *testing.T, frame []byte) (j judged) {
 	}
 	x.last = now
 	if j.reason == bpf.Shunted {
-		if err := x.Sweep(); err != nil {
+		if _, err := x.Sweep(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -73,7 +73,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 		return err
 	}
 	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
-	if err = x.programs.Sweep(); err != nil {
+	if _, err = x.programs.Sweep(); err != nil {
 		return err
 	}
 	x.Mode, x.Refused, err = x.programs.Attach(cfg.Iface, cfg.Modes...)
@@ -166,13 +166,16 @@ func countsOf(c *bpf.Counts, last int64, before int) Counts {
 	}
 }
 
-// sweep has the counts told once in each second.
+// sweep has the counts told once in each second; what the ring buffer had no room for is told when it has been read.
 func (x *XDP) sweep(second int64) error {
 	if second == x.swept {
 		return nil
 	}
-	x.swept = second
-	return x.programs.Sweep()
+	more, err := x.programs.Sweep()
+	if !more {
+		x.swept = second
+	}
+	return err
 }
 
 // Stats implements Source.
