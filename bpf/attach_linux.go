@@ -67,7 +67,7 @@ func probe(ifc *net.Interface, m Mode) error {
 		if m == Offload && !errors.Is(err, unix.EPERM) {
 			return explainAttach(ifc.Name, m, err)
 		}
-		return explainLoad(err)
+		return explainLoad(err, capBPF, capNetAdmin)
 	}
 	defer prog.Close()
 	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})

@@ -45,11 +45,11 @@ func Load(cfg Config) (*Programs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded XDP program: %w", err)
 	}
-	return load(spec, "watch", cfg)
+	return load(spec, "watch", cfg, capBPF, capPerfmon, capNetAdmin)
 }
 
 // LoadFilter loads the socket filter: what it lets through comes from the sockets to which AttachSocket gives it, the counts of
-// sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_NET_ADMIN.
+// sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_PERFMON.
 func LoadFilter(cfg Config) (*Programs, error) {
 	if cfg.Drop {
 		return nil, errors.New("a socket filter cannot drop packets for others")
@@ -58,16 +58,16 @@ func LoadFilter(cfg Config) (*Programs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded socket filter: %w", err)
 	}
-	return load(spec, "filter", cfg)
+	return load(spec, "filter", cfg, capBPF, capPerfmon)
 }
 
-func load(spec *ebpf.CollectionSpec, program string, cfg Config) (*Programs, error) {
+func load(spec *ebpf.CollectionSpec, program string, cfg Config, need ...capability) (*Programs, error) {
 	if err := cfg.apply(spec); err != nil {
 		return nil, err
 	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil {
-		return nil, explainLoad(err)
+		return nil, explainLoad(err, need...)
 	}
 	return &Programs{
 		coll: coll, prog: coll.Programs[program], sweep: coll.Programs["sweep"],

@@ -110,6 +110,38 @@ func TestFramesArriveFromAnInterface(t *testing.T) {
 	}
 }
 
+// What cannot be had is told with its kind.
+func TestRefusedAttach(t *testing.T) {
+	vethPair(t)
+	first, second := mustLoad(t, Load, Config{Sessions: 64}), mustLoad(t, Load, Config{Sessions: 64})
+	kind := func(err error) Missing {
+		u := new(UnsupportedError)
+		if !errors.As(err, &u) {
+			t.Errorf("%v", err)
+		}
+		return u.Kind
+	}
+	if _, _, err := first.Attach("mirror", Offload); kind(err) != MissingDriver {
+		t.Error(err)
+	}
+	mode, refused, err := first.Attach("mirror", Offload, Generic)
+	if err != nil || mode != Generic || len(refused) != 1 || refused[0].Mode != Offload || kind(refused[0].Err) != MissingDriver {
+		t.Errorf("%v, refused %v, %v", mode, refused, err)
+	}
+	if _, _, err := first.Attach("mirror"); err == nil {
+		t.Error("attached twice")
+	}
+	if _, refused, err := second.Attach("mirror"); len(refused) != 2 || kind(err) != InUse {
+		t.Errorf("refused %v, %v", refused, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if mode, _, err := second.Attach("mirror"); err != nil || mode != Native {
+		t.Error(mode, err)
+	}
+}
+
 func TestProbe(t *testing.T) {
 	vethPair(t)
 	mustLoad(t, Load, Config{})
