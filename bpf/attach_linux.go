@@ -55,10 +55,7 @@ func Probe(iface string) ([]Finding, error) {
 }
 
 func probe(ifc *net.Interface, m Mode) error {
-	spec := &ebpf.ProgramSpec{
-		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
-	}
+	spec := passing()
 	if m == Offload {
 		spec.Ifindex, spec.Flags = uint32(ifc.Index), 0
 	}
@@ -75,6 +72,14 @@ func probe(ifc *net.Interface, m Mode) error {
 		return explainAttach(ifc.Name, m, err)
 	}
 	return l.Close()
+}
+
+// passing is a program that passes every packet.
+func passing() *ebpf.ProgramSpec {
+	return &ebpf.ProgramSpec{
+		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
+	}
 }
 
 const xdpDrop, xdpPass = 1, 2

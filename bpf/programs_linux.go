@@ -102,14 +102,19 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 // Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP, of the
 // filter how many bytes pass. The frame has at least 14 bytes.
 func (p *Programs) Try(f []byte) (verdict uint32, err error) {
-	if p.prog.Type() == ebpf.SocketFilter { // the kernel takes a header of Ethernet off before it runs one for a trial
-		f = append(make([]byte, 14), f...)
-	}
-	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: f})
+	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: p.trial(f)})
 	if err != nil {
 		return 0, fmt.Errorf("running the program on a frame of %d bytes: %w", len(f), err)
 	}
 	return verdict, nil
+}
+
+// trial gives what the kernel is to be given for a trial with a frame: from a socket filter it takes an Ethernet header off first.
+func (p *Programs) trial(f []byte) []byte {
+	if p.prog.Type() == ebpf.SocketFilter {
+		return append(make([]byte, 14), f...)
+	}
+	return f
 }
 
 // Close detaches the program and releases everything.
