@@ -163,6 +163,7 @@ func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *
 	m := manager(log)
 	defer context.AfterFunc(s.ctx, m.Stopping)()
 	go w.supervise(s.ctx, m)
+	defer w.reloadOn(s.ctx, m)()
 	quit := make(chan struct{})
 	tuneMemory(quit)
 	runErr := bare(r.Run(s.ctx))

@@ -72,7 +72,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 	if x.reader, err = x.programs.NewReader(); err != nil {
 		return err
 	}
-	// The first sweep makes the library ask the kernel what it can do, which takes privileges that are given up later.
+	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
 	if err = x.programs.Sweep(); err != nil {
 		return err
 	}

@@ -19,12 +19,14 @@ import (
 // written. It is one goroutine.
 type judge struct {
 	out       Output
+	cfg       Config // in force
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
+	census    census // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -146,6 +148,9 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	if !j.cfg.Replay {
+		j.count(sec)
+	}
 }
 
 var steps = [...]device.Step{

@@ -40,7 +40,7 @@ func Conditional() []CallGroup {
 		{"streams and datagrams of IPv4, IPv6 and local sockets: no raw and no packet sockets", []string{"socket"}},
 		{"signals to its own threads", []string{"tgkill"}},
 		{"names of its own memory", []string{"prctl"}},
-		{"reading and writing maps that are open and running programs that are loaded, in mode xdp", []string{"bpf"}},
+		{"reading and writing maps that are open, and running programs that are loaded, in mode xdp", []string{"bpf"}},
 	}
 }
 
