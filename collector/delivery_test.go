@@ -58,6 +58,8 @@ func TestDelivery(t *testing.T) {
 		{"poison among the alerts", (*delivery).poison},
 		{"rebalance between two collectors", (*delivery).rebalance},
 		{"topics made after the start", (*delivery).late},
+		{"broker stopped and started in the middle", (*delivery).brokerAway},
+		{"sensor killed in the middle", (*delivery).sensorKilled},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			d := &delivery{T: t, cluster: c, dir: t.TempDir()}

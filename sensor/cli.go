@@ -9,6 +9,7 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Listen at a mirror port and report alerts, sessions and devices."`
 	Replay     replayCmd     `cmd:"" help:"Read captures and report alerts, sessions and devices."`
 	Devices    devicesCmd    `cmd:"" help:"List the devices of captures: what they are, and what is expected of them."`
+	Doctor     doctorCmd     `cmd:"" help:"Find out what is wrong with a mirror port, and whether Kafka takes records."`
 	Config     configCmd     `cmd:"" help:"Work with the inventory and the configuration."`
 	Version    versionCmd    `cmd:"" help:"Print the version of the program."`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`

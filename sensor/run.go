@@ -16,6 +16,7 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/privilege"
 )
 
 type runCmd struct {
@@ -29,6 +30,7 @@ type runCmd struct {
 	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices  string `help:"Append devices to FILE as JSON Lines, when they have changed." placeholder:"FILE"`
+	User     string `help:"Go on as this user, once started as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
 
@@ -73,6 +75,11 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
+	if c.User != "" {
+		if err := privilege.Become(c.User); err != nil {
+			return badUsage(err)
+		}
+	}
 	cfg, err := c.loadLive()
 	if err != nil {
 		return badUsage(err)
@@ -105,7 +112,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 		out.publish(p, to.Sessions)
 	}
 	cfg.Capture, cfg.Iface = src.Mode, c.Iface
-	return c.listen(t, log, cfg, src, out, s)
+	return c.listen(t, log, cfg, src, out, s, to)
 }
 
 func (c *runCmd) loadLive() (pipeline.Config, error) {
@@ -134,7 +141,7 @@ func watched(inv *contract.Inventory, silent []netip.Prefix) []netip.Prefix {
 }
 
 // listen runs the pipeline until it is ended, and tells what came of it.
-func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt) error {
+func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt, to *publishTo) error {
 	r, err := pipeline.New(cfg, src, out.Output)
 	if err == nil {
 		err = out.begin()
@@ -148,6 +155,15 @@ func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	defer stop()
+	held, err := c.drop(log, cfg, src.Mode, to)
+	if err != nil {
+		return errors.Join(err, out.close(nil))
+	}
+	w.protected(held)
+	m := manager(log)
+	defer context.AfterFunc(s.ctx, m.Stopping)()
+	go w.supervise(s.ctx, m)
+	defer w.reloadOn(s.ctx, m)()
 	quit := make(chan struct{})
 	tuneMemory(quit)
 	runErr := bare(r.Run(s.ctx))

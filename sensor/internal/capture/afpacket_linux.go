@@ -31,13 +31,13 @@ type AFPacketConfig struct {
 }
 
 // AFPacket is a port that is listened to by AF_PACKET, with a ring of TPACKET_V3 (packet(7)). It sends nothing: its sockets are for
-// receiving, and have no ring for sending. A batch is a block of the ring, without a copy; the block goes back to the kernel when Next is
-// given its batch again.
+// receiving, and have no ring for sending. A batch is some blocks of a ring, without a copy; they go back to the kernel when Next is given
+// their batch again.
 type AFPacket struct {
 	port  *port
 	rings []*ring
 	polls []unix.PollFd
-	held  map[*Batch]block
+	held  map[*Batch]blocks
 	clock *wallClock
 
 	mu     sync.Mutex // of what follows
@@ -57,7 +57,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &AFPacket{port: p, held: map[*Batch]block{}, clock: newWallClock(systemClocks)}
+	s := &AFPacket{port: p, held: map[*Batch]blocks{}, clock: newWallClock(systemClocks)}
 	if err := s.open(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -66,7 +66,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 
 // open opens the rings. They take nothing until all of them share the port: else a frame would be in more than one.
 func (s *AFPacket) open(cfg AFPacketConfig) error {
-	fanout := 0
+	group := newGroup
 	for range cfg.Rings {
 		r, err := newRing(s.port, cfg.RingBytes/cfg.Rings)
 		if err != nil {
@@ -77,7 +77,7 @@ func (s *AFPacket) open(cfg AFPacketConfig) error {
 		if cfg.Rings == 1 {
 			continue
 		}
-		if fanout, err = r.share(fanout); err != nil {
+		if group, err = r.share(group); err != nil {
 			return err
 		}
 	}
@@ -99,9 +99,9 @@ func (s *AFPacket) Next(b *Batch) error {
 	now := s.clock.look()
 	for end := now + int64(liveWait); ; now = s.clock.look() {
 		if r := s.oldest(); r != nil {
-			block := r.take()
-			s.held[b] = block
-			block.read(b, s.port.link, s.clock)
+			taken := r.take()
+			s.held[b] = taken
+			taken.read(b, s.port.link, s.clock)
 			return nil
 		}
 		b.Clock = now - clockLag

@@ -39,3 +39,11 @@ func openXDP(cfg LiveConfig, why string) (*Live, error) {
 	}
 	return &Live{Source: x, Mode: ModeXDP + " " + x.Mode.String(), Why: why}, nil
 }
+
+// SetWatch takes what is of interest from now on. No packet is lost by it. AF_PACKET has everything anyway.
+func (l *Live) SetWatch(cfg LiveConfig) error {
+	if x, ok := l.Source.(*XDP); ok {
+		return x.SetWatch(cfg.Watch, cfg.WatchMACs)
+	}
+	return nil
+}

@@ -15,8 +15,12 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// blockSize is that of one block of a ring, in bytes: what is handed on at once at a high rate.
-const blockSize = 1 << 20
+// blockSize is that of one block of a ring, in bytes: more than the largest frame. A block that is not full takes as much of the ring as one
+// that is, so that with small ones a ring lasts longer when little comes. A batch takes so many of them at once, if they are there.
+const (
+	blockSize   = 128 << 10
+	batchBlocks = 2
+)
 
 // vlanTag is the length of a VLAN tag. The interface takes it out of the frame, and it is put back.
 const vlanTag = 4
@@ -35,7 +39,7 @@ func newRing(p *port, size int) (*ring, error) {
 	if err != nil {
 		return nil, socketError(err)
 	}
-	r := &ring{fd: fd, blocks: max(size/blockSize, 4)}
+	r := &ring{fd: fd, blocks: max(size/blockSize, 8*batchBlocks)}
 	if err := r.set(p); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -90,12 +94,15 @@ func (r *ring) set(p *port) error {
 	return nil
 }
 
-// share makes the socket one of a group that divides the frames by a hash that is the same for both directions of a session. 0 begins a
-// group; its number is given.
+// newGroup is no number of a group of sockets, which begin with 0.
+const newGroup = -1
+
+// share makes the socket one of a group that divides the frames by a hash that is the same for both directions of a session, or the first of
+// a new one. It gives the number of the group.
 func (r *ring) share(group int) (int, error) {
 	flags := unix.PACKET_FANOUT_HASH
-	if group == 0 {
-		flags |= unix.PACKET_FANOUT_FLAG_UNIQUEID
+	if group == newGroup {
+		group, flags = 0, flags|unix.PACKET_FANOUT_FLAG_UNIQUEID
 	}
 	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_FANOUT, group|flags<<16); err != nil {
 		return 0, fmt.Errorf("the kernel does not divide the frames among several rings (PACKET_FANOUT): %w", err)
@@ -142,11 +149,23 @@ func (r *ring) ready() (at int64, ok bool) {
 
 func (r *ring) next() block { return block(r.memory[r.at*blockSize : (r.at+1)*blockSize]) }
 
-// take gives the next block.
-func (r *ring) take() block {
-	b := r.next()
-	r.at = (r.at + 1) % r.blocks
-	return b
+// take gives the blocks that are ready, of which the first is known to be, as far as they lie side by side.
+func (r *ring) take() blocks {
+	from := r.at
+	for n := 1; ; n++ {
+		r.at = (from + n) % r.blocks
+		if n == batchBlocks || r.at == 0 {
+			break
+		}
+		if _, ok := r.ready(); !ok {
+			break
+		}
+	}
+	to := r.at
+	if to == 0 {
+		to = r.blocks
+	}
+	return blocks(r.memory[from*blockSize : to*blockSize])
 }
 
 // counts gives the frames since it was asked last: all, and those for which there was no room.
@@ -179,9 +198,27 @@ func (b block) status() *uint32 { return &b.head().Block_status }
 // release gives the block back to the kernel.
 func (b block) release() { atomic.StoreUint32(b.status(), unix.TP_STATUS_KERNEL) }
 
-// read lists the frames of the block. The kernel has written all that is read here.
-func (b block) read(out *Batch, link packet.LinkType, clock *wallClock) {
+// blocks are several of them, side by side.
+type blocks []byte
+
+// each calls f with each block, and where it begins.
+func (b blocks) each(f func(x block, at uint32)) {
+	for at := 0; at < len(b); at += blockSize {
+		f(block(b[at:at+blockSize]), uint32(at))
+	}
+}
+
+// release gives the blocks back to the kernel.
+func (b blocks) release() { b.each(func(x block, _ uint32) { x.release() }) }
+
+// read lists the frames of the blocks.
+func (b blocks) read(out *Batch, link packet.LinkType, clock *wallClock) {
 	out.Data = b
+	b.each(func(x block, at uint32) { x.read(out, at, link, clock) })
+}
+
+// read lists the frames of a block that begins at base of the batch. The kernel has written all that is read here.
+func (b block) read(out *Batch, base uint32, link packet.LinkType, clock *wallClock) {
 	at := b.head().Offset_to_first_pkt
 	for range b.head().Num_pkts {
 		h := (*unix.Tpacket3Hdr)(unsafe.Pointer(&b[at]))
@@ -191,6 +228,7 @@ func (b block) read(out *Batch, link packet.LinkType, clock *wallClock) {
 		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 && f.Len >= 2*macLen && link == packet.LinkEthernet {
 			b.restoreTag(&f, h)
 		}
+		f.Off += base
 		out.Frames = append(out.Frames, f)
 		at += h.Next_offset
 	}

@@ -72,6 +72,10 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 	if x.reader, err = x.programs.NewReader(); err != nil {
 		return err
 	}
+	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
+	if err = x.programs.Sweep(); err != nil {
+		return err
+	}
 	x.Mode, x.Refused, err = x.programs.Attach(cfg.Iface, cfg.Modes...)
 	return err
 }

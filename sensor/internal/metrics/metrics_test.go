@@ -21,6 +21,7 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/privilege"
 )
 
 // page reads docs/metrics.md.
@@ -47,7 +48,8 @@ func full() Run {
 	}
 	tally := NewTally()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
-	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for"}}
+	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
+		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
 
 // TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
@@ -95,6 +97,8 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"action":   {"create", "update", "close"},
 		"place":    slices.Sorted(maps.Keys(Places(capture.Drops{}))),
 		"result":   {"taken", "refused"},
+
+		"protection": privilege.Names(),
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + label + "` \\| (.*) \\|$").FindStringSubmatch(page(t))
 		if row == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/privilege"
 )
 
 // Port is what there is to say of a run at a port.
@@ -16,7 +17,8 @@ type Port struct {
 	Source           capture.Stats
 	Age              time.Duration // of the Summary
 	Reloads, Refused uint64        // of the configuration
-	Stale            bool          // the last one was refused, so that what is in force is not what the files say
+	Protection       privilege.Status
+	Stale            bool // the last one was refused, so that what is in force is not what the files say
 }
 
 // portFamilies lists the metrics of a run at a port.
@@ -29,6 +31,7 @@ func portFamilies() []family {
 		{"capture_unclaimed_total", counter, "Frames that the interface calls dropped: no measure of loss, see live.md.", nil},
 		{"capture_sent_total", counter, "Frames that the port has sent; the sensor sends none.", nil},
 		{"capture_clock_steps_total", counter, "How often the clock of the system was set.", nil},
+		{"protection_active", gauge, "1 if this protection of the process is whole, 0 if the kernel cannot do it or only a part.", []string{"protection"}},
 		{"loss_ratio", gauge, "Share of the frames that were dropped before they were read.", nil},
 		{"summary_age_seconds", gauge, "How old the figures are that the judge gives; above a second it is behind.", nil},
 		{"reloads_total", counter, "Configurations that were read while it ran, by what came of them.", []string{"result"}},
@@ -51,6 +54,9 @@ func (r Run) port(put func(string, float64, ...string)) {
 	put("capture_unclaimed_total", float64(p.Source.Unclaimed))
 	put("capture_sent_total", float64(p.Source.Sent))
 	put("capture_clock_steps_total", float64(p.Source.ClockSteps))
+	for _, x := range p.Protection {
+		put("protection_active", one(x.Active), x.Name)
+	}
 	put("loss_ratio", r.Summary.LossRatio)
 	put("summary_age_seconds", p.Age.Seconds())
 	put("reloads_total", float64(p.Reloads), "taken")

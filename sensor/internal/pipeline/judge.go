@@ -19,6 +19,7 @@ import (
 // written. It is one goroutine.
 type judge struct {
 	out       Output
+	cfg       Config // in force
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
