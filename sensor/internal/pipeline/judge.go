@@ -26,6 +26,7 @@ type judge struct {
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
+	census    census // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -147,6 +148,9 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	if !j.cfg.Replay {
+		j.count(sec)
+	}
 }
 
 var steps = [...]device.Step{

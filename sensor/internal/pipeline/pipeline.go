@@ -52,9 +52,9 @@ type Summary struct {
 	SessionsNow    uint64 // at the last tick
 	Devices        uint64
 	DevicesEvicted uint64
-	Silent         []DeviceLine      // devices of which silence is expected, in the order of the keys
-	Spoke          []DeviceLine      // those of them that opened a session outside their contract
-	Severities     map[string]uint64 // alerts (not revisions) by their last severity
+	Quiet, Loud    uint64            // devices of which silence is expected, and those that opened a session outside their contract
+	Silent         []DeviceLine      // the former, in the order of the keys; of a run that is over
+	Spoke          []DeviceLine      // the latter
 	Verdicts       map[string]uint64 // frames by decoder verdict
 	Counters       map[string]uint64 // every other exit: fragments, evictions, head limits …, by metric name
 	Damage         []string          // one line each

@@ -119,7 +119,7 @@ type progress struct {
 func (p *progress) set(t *tally) {
 	p.packets.Store(t.frames.frames)
 	p.bytes.Store(t.frames.bytes)
-	p.alerts.Store(uint64(len(t.alerts)))
+	p.alerts.Store(t.alerts)
 	p.blocks.Add(1)
 	p.first.Store(t.first)
 	p.last.Store(t.clock)

@@ -12,11 +12,14 @@ func (r *Run) Summary() Summary {
 	t := &r.judge.tally
 	s := r.src.Stats()
 	out := Summary{
-		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: t.devices,
-		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, Severities: t.severities(), Verdicts: t.verdicts(),
+		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.judge.reg.Stats().Devices),
+		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, Verdicts: t.verdicts(),
 		Counters:    r.counters(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
+	}
+	if out.Quiet, out.Loud = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
+		out.Quiet, out.Loud = t.census.silent, t.census.spoke
 	}
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())

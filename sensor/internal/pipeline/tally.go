@@ -24,16 +24,16 @@ type tally struct {
 	devices   uint64
 	first     int64
 	clock     int64
-	alerts    map[string]string // severity by alert id
-	rules     map[string]uint64
+	alerts    uint64
 	spoke     map[string]bool
 	silent    []DeviceLine
 	spoken    []DeviceLine
+	census    censusCounts // of a live run that goes on
 	progress  progress
 }
 
 func newTally() tally {
-	return tally{alerts: map[string]string{}, rules: map[string]uint64{}, spoke: map[string]bool{}}
+	return tally{spoke: map[string]bool{}}
 }
 
 func (t *tally) add(b *block) {
@@ -74,15 +74,12 @@ func (t *tally) finding(f *detect.Finding) {
 	}
 }
 
-// maxTallied bounds the alerts whose severity is remembered for the summary, and the devices that spoke.
+// maxTallied bounds the devices that spoke.
 const maxTallied = 1 << 20
 
 func (t *tally) alert(a *schemas.Alert) {
 	if a.Action == "create" {
-		t.rules[a.Rule.ID]++
-	}
-	if _, ok := t.alerts[a.ID]; ok || len(t.alerts) < maxTallied {
-		t.alerts[a.ID] = a.Severity
+		t.alerts++
 	}
 }
 
@@ -114,14 +111,6 @@ func (t *tally) verdicts() map[string]uint64 {
 		if n > 0 {
 			m[packet.Verdict(i).String()] = n
 		}
-	}
-	return m
-}
-
-func (t *tally) severities() map[string]uint64 {
-	m := map[string]uint64{}
-	for _, s := range t.alerts {
-		m[s]++
 	}
 	return m
 }
