@@ -33,9 +33,12 @@ func mayImport() map[string][]string {
 		"config":      {"packet", "session", "device", "contract", "enrich"},
 		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"privilege":   nil,
+		"service":     nil,
 		"publish":     {"schemas", "internal/brokers"},
+		"doctor":      {"packet", "capture", "publish", "schemas"},
 		"pipeline":    below,
-		"metrics":     append([]string{"pipeline", "publish"}, below...),
+		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
 		"state":       below,
 	}
 }

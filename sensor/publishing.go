@@ -178,7 +178,7 @@ func (o *outputs) collectors() []prometheus.Collector {
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
-func (o *publishing) serve(log *zap.Logger, p *publish.Publisher) (func(), error) {
+func (o *publishing) serve(log *zap.Logger, h http.Handler) (func(), error) {
 	if o.Listen == "" {
 		return func() {}, nil
 	}
@@ -186,26 +186,29 @@ func (o *publishing) serve(log *zap.Logger, p *publish.Publisher) (func(), error
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	srv := &http.Server{Handler: routes(p), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed
 	log.Info("listening", zap.String("address", l.Addr().String()))
 	return func() { _ = srv.Close() }, nil
 }
 
-// routes of the sensor: nothing that changes anything, and nothing that was seen on the network.
-func routes(p *publish.Publisher) http.Handler {
+// routes of the sensor: nothing that changes anything, and nothing that was seen on the network. Each of ready gives the reasons why it is
+// not.
+func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() []string) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(more...)
 	if p != nil {
 		reg.MustRegister(p)
+		ready = append(ready, p.Ready)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
-		if p != nil {
-			reasons = p.Ready()
+		for _, of := range ready {
+			reasons = append(reasons, of()...)
 		}
 		if len(reasons) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)

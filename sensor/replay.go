@@ -50,7 +50,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
-	n := namesOf(c)
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	cfg, err := c.load()
@@ -61,7 +61,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	out, err := openOutputs(n, c.inputs(cfg), t)
+	out, err := openOutputs(n, c.inputs(cfg), newDeck(t, t.out))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	stop, err := c.serve(log, out.kafka)
+	stop, err := c.serve(log, routes(out.kafka, nil))
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}

@@ -109,6 +109,7 @@ func TestDrainToRealKafka(t *testing.T) {
 		}
 	})
 	t.Run("wrong settings", func(t *testing.T) { testWrongSettings(t, c) })
+	t.Run("check", func(t *testing.T) { testCheck(t, c) })
 }
 
 func testDelivers(t *testing.T, c *cluster.Cluster) {

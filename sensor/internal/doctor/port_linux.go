@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// LookAtPort reads how an interface is set up.
+func LookAtPort(name string) (*Port, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", name, err)
+	}
+	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}}
+	copy(p.mac[:], i.HardwareAddr)
+	p.MAC = i.HardwareAddr.String()
+	addresses, err := i.Addrs()
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: addresses: %w", name, err)
+	}
+	for _, a := range addresses {
+		p.Addresses = append(p.Addresses, a.String())
+	}
+	return p, p.offloads()
+}
+
+// offloads asks the driver through ethtool's ioctl. What a driver does not know stays nil.
+func (p *Port) offloads() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, p.Name); err == nil {
+		p.Driver = string(bytes.TrimRight(info.Driver[:], "\x00"))
+	}
+	const lro = 1 << 15 // ETH_FLAG_LRO of linux/ethtool.h
+	if v, ok := ethtool(fd, p.Name, unix.ETHTOOL_GGRO); ok {
+		on := v != 0
+		p.GRO = &on
+	}
+	if v, ok := ethtool(fd, p.Name, unix.ETHTOOL_GFLAGS); ok {
+		on := v&lro != 0
+		p.LRO = &on
+	}
+	return nil
+}
+
+// ethtool asks one of the questions that are answered with one number (struct ethtool_value).
+func ethtool(fd int, name string, command uint32) (uint32, bool) {
+	value := struct{ cmd, data uint32 }{cmd: command}
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte // struct ifreq has a union of 24 bytes here
+	}{data: unsafe.Pointer(&value)}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	return value.data, e == 0
+}
