@@ -45,6 +45,12 @@ const (
 	CheckKafka         = "kafka"
 )
 
+// Checks lists them.
+func Checks() []string {
+	return []string{CheckTraffic, CheckMirror, CheckDirections, CheckGaps, CheckVLANs, CheckEncapsulation, CheckDuplicates, CheckFrames, CheckOffloads, CheckDrops,
+		CheckSilence, CheckClock, CheckRate, CheckKafka}
+}
+
 // Report is what the doctor tells. docs/deploy/doctor.schema.json describes its JSON form.
 type Report struct {
 	Version   int       `json:"version"`
