@@ -11,7 +11,7 @@ RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lab lint fuzz bench bench-live bench-publish bench-ingest assets stories golden clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets stories golden bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ bench-live: ## cost and loss at fixed rates on a cable, beside tcpdump and dumpc
 bench-publish: ## spool, drain and latency to real Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
 	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
+
+bench-bpf: ## nanoseconds that the kernel's programs take for a packet, three times (needs root)
+	$(GO) test -run '^$$' -bench Program -benchtime 1000000x -count 3 ./bpf
+
+bpf: ## compile the programs of the kernel anew (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
+	C_INCLUDE_PATH=/usr/include/$(shell uname -m)-linux-gnu $(GO) generate ./bpf
 
 assets: ## make the embedded data files anew from their public sources
 	@scripts/assets/build

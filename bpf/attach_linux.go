@@ -55,10 +55,7 @@ func Probe(iface string) ([]Finding, error) {
 }
 
 func probe(ifc *net.Interface, m Mode) error {
-	spec := &ebpf.ProgramSpec{
-		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
-	}
+	spec := passing()
 	if m == Offload {
 		spec.Ifindex, spec.Flags = uint32(ifc.Index), 0
 	}
@@ -67,7 +64,7 @@ func probe(ifc *net.Interface, m Mode) error {
 		if m == Offload && !errors.Is(err, unix.EPERM) {
 			return explainAttach(ifc.Name, m, err)
 		}
-		return explainLoad(err)
+		return explainLoad(err, capBPF, capNetAdmin)
 	}
 	defer prog.Close()
 	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
@@ -77,7 +74,15 @@ func probe(ifc *net.Interface, m Mode) error {
 	return l.Close()
 }
 
-const xdpPass = 2
+// passing is a program that passes every packet.
+func passing() *ebpf.ProgramSpec {
+	return &ebpf.ProgramSpec{
+		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
+	}
+}
+
+const xdpDrop, xdpPass = 1, 2
 
 // Attach makes the program see the packets of an interface, in the first of modes that works: without modes Native, then
 // Generic. It gives the one that does, and why each before it does not. Offload needs a card that has maps of every kind that
@@ -90,8 +95,13 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	if len(modes) == 0 {
 		modes = []Mode{Native, Generic}
 	}
-	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return 0, nil, err
+	}
+	if p.link != nil {
+		return 0, nil, errors.New("the XDP program is attached already")
+	}
 	var refused []Finding
 	var errs []error
 	for _, m := range modes {
@@ -104,6 +114,14 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 		refused, errs = append(refused, Finding{m, err}), append(errs, err)
 	}
 	return 0, refused, errors.Join(errs...)
+}
+
+// AttachSocket makes the filter decide what an AF_PACKET socket gets. The socket keeps it when p is closed.
+func (p *Programs) AttachSocket(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, p.prog.FD()); err != nil {
+		return fmt.Errorf("socket filter: %w", err)
+	}
+	return nil
 }
 
 func interfaceByName(name string) (*net.Interface, error) {

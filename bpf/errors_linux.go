@@ -34,6 +34,9 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
+	if _, code := errors.AsType[unix.Errno](e.Err); !code {
+		return e.What + ": " + e.Reason
+	}
 	return fmt.Sprintf("%s: %s (%v)", e.What, e.Reason, rootCause(e.Err))
 }
 
@@ -51,22 +54,29 @@ func rootCause(err error) error {
 	}
 }
 
-// capabilities are those that loading needs, by their numbers in linux/capability.h.
-var capabilities = []struct {
+// capability is one of those that loading may need, by its number in linux/capability.h.
+type capability struct {
 	name string
 	bit  uint
-}{{"CAP_BPF", unix.CAP_BPF}, {"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_PERFMON", unix.CAP_PERFMON}}
+}
 
-// missingCapabilities names those that this thread lacks; CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
-func missingCapabilities() (names []string) {
+// What loading needs. CAP_PERFMON is for arithmetic with pointers into a packet.
+var (
+	capBPF      = capability{"CAP_BPF", unix.CAP_BPF}
+	capPerfmon  = capability{"CAP_PERFMON", unix.CAP_PERFMON}
+	capNetAdmin = capability{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}
+)
+
+// missingCapabilities names those of need that this thread lacks; CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+func missingCapabilities(need []capability) (names []string) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
 		return nil
 	}
 	has := func(bit uint) bool { return data[bit/32].Effective&(1<<(bit%32)) != 0 }
-	for _, c := range capabilities {
-		if !has(c.bit) && (c.bit == unix.CAP_NET_ADMIN || !has(unix.CAP_SYS_ADMIN)) {
+	for _, c := range need {
+		if !has(c.bit) && (c == capNetAdmin || !has(unix.CAP_SYS_ADMIN)) {
 			names = append(names, c.name)
 		}
 	}
@@ -74,9 +84,10 @@ func missingCapabilities() (names []string) {
 }
 
 // explainLoad says why the programs cannot be loaded. The verifier's log is in the wrapped error (%+v).
-func explainLoad(err error) error {
+func explainLoad(err error, need ...capability) error {
 	e := &UnsupportedError{What: "loading the BPF programs", Err: err}
-	if missing := missingCapabilities(); errors.Is(err, unix.EPERM) && len(missing) > 0 {
+	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) // the latter from the verifier, to whom lacks CAP_PERFMON
+	if missing := missingCapabilities(need); denied && len(missing) > 0 {
 		e.Kind, e.Reason = MissingCapability, "it needs "+strings.Join(missing, ", ")
 		return e
 	}

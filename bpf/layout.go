@@ -85,12 +85,12 @@ type Key struct {
 // Counts is struct counts of types.h: the packets of a session that were counted and not copied since its last counts. Index
 // 0 is what the end Lo has sent.
 type Counts struct {
-	kind                       uint32
-	Gap                        uint32 // TCP: bytes that these packets acknowledge and that were never seen on the wire
-	Key                        Key
-	Packets, IPBytes, Payloads [2]uint64
-	Last                       uint64    // time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early
-	End                        [2]uint32 // TCP: sequence number after the highest that was seen; 0 if none was
+	kind                           uint32
+	Gap                            uint32 // TCP: bytes that these packets acknowledge and that were never seen on the wire
+	Key                            Key
+	Packets, IPBytes, PayloadBytes [2]uint64
+	Last                           uint64    // time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early
+	End                            [2]uint32 // TCP: sequence number after the highest that was seen; 0 if none was
 }
 
 const countsSize = int(unsafe.Sizeof(Counts{}))

@@ -18,19 +18,20 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 24);
+	__type(value, union ring_record);
 } ring SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, NUM_REASONS);
-	__type(key, __u32);
+	__type(key, enum reason);
 	__type(value, struct counter);
 } reasons SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, NUM_EVENTS);
-	__type(key, __u32);
+	__type(key, enum event);
 	__type(value, __u64);
 } events SEC(".maps");
 
@@ -76,7 +77,6 @@ struct {
 } full_copy SEC(".maps");
 
 /* Set before loading. */
-volatile const __u32 verdict = XDP_PASS;	/* what becomes of every packet */
 volatile const __u32 head_bytes = 16 << 10;	/* of each direction of TCP, by sequence number */
 volatile const __u32 head_segments = 8;		/* with payload, of each direction of TCP */
 volatile const __u32 head_datagrams = 64;	/* of each direction of everything else */

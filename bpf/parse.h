@@ -34,7 +34,7 @@ struct packet {
 	__u8 flags;		/* TCP */
 	__u8 chunk;		/* SCTP: type of the first one */
 	__u8 neighbour;		/* ICMPv6: Neighbour Discovery */
-	__u8 zero;
+	__u8 first;		/* only the first buffer of the frame is looked at: how long the frame is is not known */
 };
 
 enum {
@@ -426,7 +426,7 @@ static __always_inline int ipv4(CTX *ctx, struct packet *p)
 	if (!b)
 		return REASON_SHORT;
 	__u32 header = (b[0] & 15) * 4, total = be16(b + 2);
-	if (!total) /* a segment still to be cut by the network card */
+	if (!total && !p->first) /* a segment still to be cut by the network card */
 		total = p->wire;
 	if (b[0] >> 4 != 4 || header < 20 || total < header)
 		return REASON_MALFORMED;
@@ -491,7 +491,7 @@ static __always_inline int ipv6(CTX *ctx, struct packet *p)
 		return REASON_MALFORMED;
 	p->proto = b[6];
 	if (!length && p->proto != PROTO_NONE) { /* a segment still to be cut, or with a jumbo payload option */
-		if (p->proto == PROTO_HOPBYHOP)
+		if (p->proto == PROTO_HOPBYHOP || p->first)
 			return REASON_MALFORMED;
 		length = p->wire < 40 ? 0 : p->wire - 40;
 	}

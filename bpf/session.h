@@ -141,8 +141,8 @@ static __always_inline bool tell(const struct session_key *k, struct session *s)
 	c->packets[1] = v1 >> 40;
 	c->ip_bytes[0] = v0 & (VOLUME(1, 0) - 1);
 	c->ip_bytes[1] = v1 & (VOLUME(1, 0) - 1);
-	c->payload[0] = __sync_lock_test_and_set(&s->payload[0], 0);
-	c->payload[1] = __sync_lock_test_and_set(&s->payload[1], 0);
+	c->payload_bytes[0] = __sync_lock_test_and_set(&s->payload_bytes[0], 0);
+	c->payload_bytes[1] = __sync_lock_test_and_set(&s->payload_bytes[1], 0);
 	c->last = s->last;
 	c->end[0] = s->end[0];
 	c->end[1] = s->end[1];
@@ -156,22 +156,11 @@ static __always_inline bool untold(struct session *s)
 	return s->volume[0] | s->volume[1];
 }
 
-/* Accounts for a packet that user space does not get. */
-static __always_inline void keep_count(struct session_key *k, struct session *s, struct packet *p, __u32 side)
-{
-	side &= 1;
-	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
-	if (p->payload)
-		__sync_fetch_and_add(&s->payload[side], p->payload);
-	s->last = s->seen;
-	if (s->volume[side] >> 40 >= MAX_UNTOLD)
-		tell(k, s);
-}
-
 /* Begins to copy a session from its beginning. Its counts are not touched. */
 static __always_inline void restart(struct session *s)
 {
 	s->copied[0] = s->copied[1] = 0;
+	s->acks[0] = s->acks[1] = 0;
 	s->known[0] = s->known[1] = 0;
 	s->grace = 0;
 }
@@ -218,9 +207,9 @@ static __always_inline bool of_beginning(struct session *s, struct packet *p, __
 	}
 	__u32 other = !side;
 	if (!s->known[other]) {
-		if (s->copied[side] >= head_segments)
+		if (s->acks[side] >= head_segments || s->acks[side] == 255)
 			return false;
-		s->copied[side]++;
+		s->acks[side]++;
 		return true;
 	}
 	return p->ack + head_bytes - s->base[other] < 2 * head_bytes + ACK_AHEAD;
@@ -278,39 +267,102 @@ static __always_inline struct session *add(struct session_key *k)
 	return bpf_map_lookup_elem(&sessions, k);
 }
 
-/*
- * Finds the session of a packet, and decides. *found is the session if there is one.
- */
-static __always_inline __u32 decide(struct packet *p, struct session_key *k, struct session **found, __u32 *side, __u32 *gap)
+/* What becomes of a packet, and of which session it is. */
+struct decision {
+	struct packet packet;
+	struct session_key key;
+	struct session *session; /* NULL if it has none, or if that was not asked for */
+	__u32 side, gap;
+	__u32 reason;
+};
+
+/* Decides about a packet of which the parser says v. */
+static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 {
+	struct packet *p = &d->packet;
+	d->reason = v;
+	if (v != FLOW)
+		return;
+	d->reason = REASON_DISCOVERY;
+	if (discovery(p))
+		return;
+	d->reason = REASON_UNWATCHED;
 	if (!watched(p))
-		return REASON_UNWATCHED;
-	*side = key_of(p, k);
-	struct session *s = bpf_map_lookup_elem(&sessions, k);
+		return;
+	d->side = key_of(p, &d->key);
+	struct session *s = bpf_map_lookup_elem(&sessions, &d->key);
 	if (!s) {
+		d->reason = REASON_EDGE;
 		if (needs_no_entry(p))
-			return REASON_EDGE;
-		s = add(k);
+			return;
+		d->reason = REASON_NO_ROOM;
+		s = add(&d->key);
 		if (!s)
-			return REASON_NO_ROOM;
+			return;
 	}
 	__u64 now = bpf_ktime_get_coarse_ns(); /* a fifth of the price of a time to the nanosecond */
 	if (now - s->seen > IDLE)
 		restart(s);
 	s->seen = now;
-	*found = s;
-	return policy(k, s, p, *side, gap);
+	d->session = s;
+	d->reason = policy(&d->key, s, p, d->side, &d->gap);
 }
 
-static long tell_if_untold(void *map, const struct session_key *k, struct session *s, void *ctx)
+/* Tells what is not told of the session of a packet that is about to be copied, so that user space has it before. */
+static __always_inline void tell_before(struct decision *d)
 {
-	return untold(s) && !tell(k, s); /* a full ring buffer ends the walk */
+	if (d->session && untold(d->session))
+		tell(&d->key, d->session);
 }
 
-/* Run by user space at each tick: tells the counts of all sessions that have some. */
+/* Accounts for a packet that user space does not get. */
+static __always_inline void keep_count(struct decision *d)
+{
+	struct session *s = d->session;
+	struct packet *p = &d->packet;
+	__u32 side = d->side & 1;
+	if (!s)
+		return;
+	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
+	if (p->payload)
+		__sync_fetch_and_add(&s->payload_bytes[side], p->payload);
+	if (d->gap)
+		__sync_fetch_and_add(&s->gap, d->gap);
+	s->last = s->seen;
+	if (s->volume[side] >> 40 >= MAX_UNTOLD)
+		tell(&d->key, s);
+}
+
+static __always_inline void count(__u32 reason, __u32 wire)
+{
+	struct counter *c = bpf_map_lookup_elem(&reasons, &reason);
+	if (c) {
+		c->packets++;
+		c->bytes += wire;
+	}
+}
+
+struct walk {
+	__u64 room; /* bytes of the ring buffer that counts may fill: the rest is for packets, which come meanwhile */
+	bool more;
+};
+
+static long tell_if_untold(void *map, const struct session_key *k, struct session *s, struct walk *w)
+{
+	if (!untold(s))
+		return 0;
+	w->more = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > w->room || !tell(k, s);
+	return w->more;
+}
+
+/*
+ * Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all:
+ * then it is to be read, and the rest told.
+ */
 SEC("syscall")
 int sweep(void *ctx)
 {
-	bpf_for_each_map_elem(&sessions, tell_if_untold, NULL, 0);
-	return 0;
+	struct walk w = {.room = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2};
+	bpf_for_each_map_elem(&sessions, tell_if_untold, &w, 0);
+	return w.more;
 }

@@ -41,8 +41,8 @@ struct counter {
 };
 
 struct frame {
-	__u32 kind;	/* RECORD_FRAME */
-	__u32 reason;	/* enum reason */
+	enum record kind;	/* RECORD_FRAME */
+	enum reason reason;
 	__u64 time;	/* CLOCK_MONOTONIC, ns */
 	__u32 wire;	/* length of the frame */
 	__u32 captured;	/* bytes of it that follow */
@@ -64,12 +64,12 @@ struct session_key {
 
 /* The packets of a session that were counted and not copied since its last counts. Index 0: sent by lo. */
 struct counts {
-	__u32 kind;	/* RECORD_COUNTS */
+	enum record kind;	/* RECORD_COUNTS */
 	__u32 gap;	/* TCP: bytes that these packets acknowledge and that were never seen */
 	struct session_key key;
 	__u64 packets[2];
 	__u64 ip_bytes[2];
-	__u64 payload[2];
+	__u64 payload_bytes[2];
 	__u64 last;	/* time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early */
 	__u32 end[2];	/* TCP: sequence number after the highest that was seen, copied packets too; 0 if none was */
 };
@@ -80,16 +80,17 @@ struct counts {
  */
 struct session {
 	__u64 volume[2];	/* not told: packets << 40 | IP bytes */
-	__u64 payload[2];	/* not told: bytes */
+	__u64 payload_bytes[2];	/* not told: bytes */
 	__u64 last;		/* time of the last packet that was not copied, CLOCK_MONOTONIC_COARSE, ns */
 	__u64 seen;		/* time of the last packet */
 	__u32 base[2];		/* TCP: sequence number of the first byte */
 	__u32 end[2];		/* TCP: sequence number after the highest seen */
 	__u32 gap;		/* not told */
-	__u16 copied[2];	/* packets of the beginning that were copied */
+	__u16 copied[2];	/* packets of the beginning that were copied; TCP: those with payload */
+	__u8 acks[2];		/* TCP: packets without payload that were copied while nothing was seen of the other side */
 	__u8 known[2];		/* TCP: base and end are valid */
 	__u8 grace;		/* packets to be copied after a FIN or RST */
-	__u8 zero[5];
+	__u8 zero[3];
 };
 
 /* What the watch list said of two ends: the answer to the same question is most often the same. */
@@ -98,6 +99,13 @@ struct answer {
 	__u64 smac, dmac;	/* 0 as long as no MAC is watched */
 	__u32 tag;		/* generation of the watch list, and in the last bit whether the packet is IPv6 */
 	__u32 watched;
+};
+
+/* What stands in the ring buffer. */
+union ring_record {
+	enum record kind;
+	struct frame frame;
+	struct counts counts;
 };
 
 struct prefix4 {

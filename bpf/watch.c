@@ -15,6 +15,8 @@ static __always_inline void *bytes(CTX *ctx, __u32 off, __u32 n)
 
 #include "session.h"
 
+volatile const __u32 verdict = XDP_PASS; /* what becomes of every packet; set before loading */
+
 /* A record has one of these sizes, for the verifier must know it; larger frames are cut. */
 #define MAX_CAPTURED 65600
 
@@ -61,40 +63,27 @@ __noinline bool copy(CTX *ctx, __u32 wire, __u32 reason)
 SEC("xdp.frags")
 int watch(CTX *ctx)
 {
-	struct packet p = {};
-	struct session_key k;
-	struct session *s = NULL;
-	__u32 side = 0, gap = 0, wire = ctx->data_end - ctx->data, reason;
-	int v = parse(ctx, &p, wire);
-	if (v != FLOW && bpf_xdp_get_buff_len(ctx) != wire) { /* a frame in several buffers: its headers speak of more than the first */
+	struct decision d = {};
+	__u32 wire = ctx->data_end - ctx->data;
+	d.packet.first = 1;
+	int v = parse(ctx, &d.packet, wire);
+	if (v != FLOW) { /* there may be more of the frame, in other buffers; to ask each time would cost more */
 		wire = bpf_xdp_get_buff_len(ctx);
-		v = parse(ctx, &p, wire);
+		d.packet.first = 0;
+		v = parse(ctx, &d.packet, wire);
 	}
-	if (v != FLOW)
-		reason = v;
-	else if (discovery(&p))
-		reason = REASON_DISCOVERY;
-	else
-		reason = decide(&p, &k, &s, &side, &gap);
-	if (reason > REASON_SHUNTED) {
-		if (s && untold(s))
-			tell(&k, s);
-		if (!copy(ctx, wire, reason)) {
-			reason = REASON_RING_FULL;
-			if (s)
+	decide(ctx, &d, v);
+	if (d.reason > REASON_SHUNTED) {
+		tell_before(&d);
+		if (!copy(ctx, wire, d.reason)) {
+			d.reason = REASON_RING_FULL;
+			if (d.session)
 				count_event(EVENT_LOST_COUNTED, 1);
 		}
 	}
-	if (s && (reason == REASON_SHUNTED || reason == REASON_RING_FULL)) {
-		if (gap)
-			__sync_fetch_and_add(&s->gap, gap);
-		keep_count(&k, s, &p, side);
-	}
-	struct counter *c = bpf_map_lookup_elem(&reasons, &reason);
-	if (c) {
-		c->packets++;
-		c->bytes += wire;
-	}
+	if (d.reason == REASON_SHUNTED || d.reason == REASON_RING_FULL)
+		keep_count(&d);
+	count(d.reason, wire);
 	return verdict;
 }
 

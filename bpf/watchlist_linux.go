@@ -18,8 +18,10 @@ type watchList struct {
 // SetWatch says which devices are watched: those with an address in one of prefixes, or one of macs. Without any, everything
 // is. It may be called at any time, and at no moment fewer devices are watched than both the old and the new list name.
 func (p *Programs) SetWatch(prefixes []netip.Prefix, macs [][6]byte) error {
-	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return err
+	}
 	want := watchList{prefixes: map[netip.Prefix]bool{}, macs: map[[6]byte]bool{}, generation: p.watch.generation + 1}
 	for _, x := range prefixes {
 		if !x.IsValid() {

@@ -73,7 +73,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 		return err
 	}
 	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
-	if err = x.programs.Sweep(); err != nil {
+	if _, err = x.programs.Sweep(); err != nil {
 		return err
 	}
 	x.Mode, x.Refused, err = x.programs.Attach(cfg.Iface, cfg.Modes...)
@@ -162,17 +162,20 @@ func (x *XDP) read(b *Batch, used int) (n int, err error) {
 func countsOf(c *bpf.Counts, last int64, before int) Counts {
 	return Counts{
 		A: c.Key.Lo, B: c.Key.Hi, PortA: c.Key.LoPort, PortB: c.Key.HiPort, Proto: c.Key.Proto, Before: uint32(before),
-		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.Payloads, Last: last, Gap: c.Gap, End: c.End,
+		Packets: c.Packets, IPBytes: c.IPBytes, PayloadBytes: c.PayloadBytes, Last: last, Gap: c.Gap, End: c.End,
 	}
 }
 
-// sweep has the counts told once in each second.
+// sweep has the counts told once in each second; what the ring buffer had no room for is told when it has been read.
 func (x *XDP) sweep(second int64) error {
 	if second == x.swept {
 		return nil
 	}
-	x.swept = second
-	return x.programs.Sweep()
+	more, err := x.programs.Sweep()
+	if !more {
+		x.swept = second
+	}
+	return err
 }
 
 // Stats implements Source.

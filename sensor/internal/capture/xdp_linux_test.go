@@ -195,6 +195,42 @@ func exhaust(t *testing.T, x *XDP, b *Batch, got map[direction]account) (shunted
 	}
 }
 
+// Reading does not allocate for a packet.
+func TestXDPNextDoesNotAllocate(t *testing.T) {
+	cable(t)
+	x := mustOpenXDP(t, XDPConfig{})
+	frame := append(make([]byte, 12, 600), 0x88, 0xb5) // an EtherType for experiments
+	frame = frame[:600]
+	var b Batch
+	const frames = 1000
+	round := func() {
+		for range frames {
+			if _, err := x.programs.Try(frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	read := func() (n int) {
+		for n < frames {
+			if err := x.Next(&b); err != nil {
+				t.Fatal(err)
+			}
+			n += len(b.Frames)
+		}
+		return n
+	}
+	round()
+	read()
+	round()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := read()
+	runtime.ReadMemStats(&after)
+	if got := after.Mallocs - before.Mallocs; got > uint64(n)/10 { // a sweep, or another goroutine, may allocate a little
+		t.Errorf("%d allocations for %d frames", got, n)
+	}
+}
+
 func TestXDPCloseEndsNext(t *testing.T) {
 	cable(t)
 	x := mustOpenXDP(t, XDPConfig{})
