@@ -40,6 +40,7 @@ const (
 	CheckOffloads      = "offloads"
 	CheckDrops         = "drops"
 	CheckSilence       = "silence"
+	CheckMode          = "mode"
 	CheckClock         = "clock"
 	CheckRate          = "rate"
 	CheckKafka         = "kafka"
@@ -48,7 +49,7 @@ const (
 // Checks lists them.
 func Checks() []string {
 	return []string{CheckTraffic, CheckMirror, CheckDirections, CheckGaps, CheckVLANs, CheckEncapsulation, CheckDuplicates, CheckFrames, CheckOffloads, CheckDrops,
-		CheckSilence, CheckClock, CheckRate, CheckKafka}
+		CheckSilence, CheckMode, CheckClock, CheckRate, CheckKafka}
 }
 
 // Report is what the doctor tells. docs/deploy/doctor.schema.json describes its JSON form.
