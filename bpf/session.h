@@ -3,7 +3,6 @@
 #pragma once
 #include "parse.h"
 
-#define IDLE 15000000000ULL	/* a session that was quiet for so long is copied from its beginning again, ns */
 #define GRACE 4			/* packets copied after a FIN or RST: they tell whether it was believed */
 #define ACK_AHEAD (32 << 10)	/* how far beyond the beginning of a stream an acknowledgement can matter, bytes */
 #define MAX_UNTOLD (1ULL << 22)	/* packets: told before their 24 bits are full */
@@ -123,8 +122,8 @@ static __always_inline __u32 key_of(struct packet *p, struct session_key *k)
 static __always_inline void count_event(__u32 event, __u64 n)
 {
 	__u64 *v = bpf_map_lookup_elem(&events, &event);
-	if (v)
-		*v += n;
+	if (v) /* a packet may come while the same processor sweeps */
+		__sync_fetch_and_add(v, n);
 }
 
 /* Puts the counts of a session that were not told into the ring buffer. If it is full, they stay. */
@@ -289,6 +288,9 @@ static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 	d->reason = REASON_UNWATCHED;
 	if (!watched(p))
 		return;
+	d->reason = REASON_FULL;
+	if (!shunt)
+		return;
 	d->side = key_of(p, &d->key);
 	struct session *s = bpf_map_lookup_elem(&sessions, &d->key);
 	if (!s) {
@@ -301,7 +303,7 @@ static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 			return;
 	}
 	__u64 now = bpf_ktime_get_coarse_ns(); /* a fifth of the price of a time to the nanosecond */
-	if (now - s->seen > IDLE)
+	if (now - s->seen > idle)
 		restart(s);
 	s->seen = now;
 	d->session = s;

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 )
 
 // talk is a TCP session between the two addresses: a sends from port 40000, b answers from 443.
@@ -115,6 +116,43 @@ func reusedPortsAreCopiedAnew(t *testing.T, load loader) {
 		t.Errorf("%v %+v", why, s.counts)
 	}
 	b.steps(t, []step{{fromA(70001, 1, flagACK, 100), Head}, {fromA(70101, 1, flagACK, 100), Shunted}})
+}
+
+// A session that was quiet for long is copied from its beginning again: user space may have forgotten it.
+func TestQuietSessionsAreCopiedAnew(t *testing.T) { onBoth(t, quietSessionsAreCopiedAnew) }
+
+func quietSessionsAreCopiedAnew(t *testing.T, load loader) {
+	const idle = 200 * time.Millisecond
+	b := newBench(t, load, Config{HeadDatagrams: 1, HeadBytes: 100, HeadSegments: 1, Idle: idle, Sessions: 64})
+	datagram := frameOf(ipv4(17, udp(40000, 5000, []byte{1})))
+	begin := func() {
+		b.steps(t, []step{{datagram, Head}, {datagram, Shunted}})
+		b.steps(t, []step{{fromA(5000, 1, flagACK, 100), Head}, {fromA(6000, 1, flagACK, 100), Shunted}})
+	}
+	begin()
+	time.Sleep(2 * idle)
+	begin()
+	if c := b.counts(t); len(c) != 2 || c[0].Packets[0] != 1 || c[1].Packets[0] != 1 { // the first ones were told before what was copied
+		t.Errorf("%+v", c)
+	}
+}
+
+// Without shunting what is watched is copied whole.
+func TestNoShunt(t *testing.T) { onBoth(t, noShunt) }
+
+func noShunt(t *testing.T, load loader) {
+	b := newBench(t, load, Config{NoShunt: true, Sessions: 64})
+	datagram := frameOf(ipv4(17, udp(40000, 5000, []byte{1})))
+	for range 100 {
+		b.steps(t, []step{{datagram, Full}, {fromA(1<<20, 1, flagACK, 100), Full}, {fromA(1, 1, flagSYN, 0), Full}})
+	}
+	if err := b.SetWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.steps(t, []step{{datagram, Unwatched}, {fromA(1, 1, flagSYN, 0), Unwatched}})
+	if c := b.counts(t); len(c) != 0 {
+		t.Errorf("%+v", c)
+	}
 }
 
 // A flood of openings leaves no entry.
