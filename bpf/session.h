@@ -143,8 +143,8 @@ static __always_inline bool tell(const struct session_key *k, struct session *s)
 	c->payload_bytes[0] = __sync_lock_test_and_set(&s->payload_bytes[0], 0);
 	c->payload_bytes[1] = __sync_lock_test_and_set(&s->payload_bytes[1], 0);
 	c->last = s->last;
-	c->end[0] = s->end[0];
-	c->end[1] = s->end[1];
+	c->end[0] = s->known[0] & KNOWN_END ? s->end[0] : 0;
+	c->end[1] = s->known[1] & KNOWN_END ? s->end[1] : 0;
 	bpf_ringbuf_submit(c, 0);
 	count_event(EVENT_TOLD, (v0 >> 40) + (v1 >> 40));
 	return true;
@@ -161,7 +161,7 @@ static __always_inline void restart(struct session *s)
 	s->copied[0] = s->copied[1] = 0;
 	s->acks[0] = s->acks[1] = 0;
 	s->known[0] = s->known[1] = 0;
-	s->grace = 0;
+	s->grace = s->opened = s->ended = 0;
 }
 
 /*
@@ -173,14 +173,21 @@ static __always_inline __u32 track(struct session *s, struct packet *p, __u32 si
 	__u32 other = !side, end = p->seq + p->payload + (p->flags & (SYN | FIN) ? 1 : 0);
 	if (p->flags & RST)
 		return 0;
-	if (!s->known[side]) {
-		s->known[side] = 1;
+	if (!(s->known[side] & KNOWN_BASE))
 		s->base[side] = p->seq + (p->flags & SYN ? 1 : 0);
+	if (!(s->known[side] & KNOWN_END) || (__s32)(end - s->end[side]) > 0)
 		s->end[side] = end;
-	} else if ((__s32)(end - s->end[side]) > 0) {
-		s->end[side] = end;
+	s->known[side] = KNOWN_BASE | KNOWN_END;
+	if (!(p->flags & ACK))
+		return 0;
+	if ((p->flags & SYN) && !s->opened) {
+		s->opened = 1;
+		if (!s->known[other]) { /* where its stream begins, whatever may claim to be a part of it */
+			s->known[other] = KNOWN_BASE;
+			s->base[other] = p->ack;
+		}
 	}
-	if (!(p->flags & ACK) || !s->known[other])
+	if (!(s->known[other] & KNOWN_END))
 		return 0;
 	__s32 gap = p->ack - s->end[other];
 	if (gap <= 0 || gap >= MAX_GAP)
@@ -205,7 +212,7 @@ static __always_inline bool of_beginning(struct session *s, struct packet *p, __
 		return p->seq + early - s->base[side] < head_bytes + early;
 	}
 	__u32 other = !side;
-	if (!s->known[other]) {
+	if (!(s->known[other] & KNOWN_BASE)) {
 		if (s->acks[side] >= head_segments || s->acks[side] == 255)
 			return false;
 		s->acks[side]++;
@@ -225,12 +232,14 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 {
 	side &= 1;
 	if (p->proto == PROTO_TCP) {
-		if (p->flags & SYN)
+		if (p->flags & SYN && (!s->opened || s->ended)) /* else it may be forged: user space does not believe it either */
 			restart(s);
 		*gap = track(s, p, side);
 		if (p->flags & (SYN | FIN | RST)) {
-			if (p->flags & (FIN | RST))
+			if (p->flags & (FIN | RST)) {
 				s->grace = GRACE;
+				s->ended = 1;
+			}
 			return REASON_EDGE;
 		}
 		if (of_beginning(s, p, side))
@@ -252,10 +261,13 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 	return REASON_SHUNTED;
 }
 
-/* What opens or refuses a session is copied without an entry, so that a flood of it does not push out the sessions that live. */
+/*
+ * What asks for a session or ends it is copied without an entry, so that a flood of it does not push out the sessions that
+ * live. A SYN-ACK makes one: it says where both streams begin.
+ */
 static __always_inline bool needs_no_entry(struct packet *p)
 {
-	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST);
+	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST) && (p->flags & (SYN | ACK)) != (SYN | ACK);
 }
 
 /* Makes an entry for a session. Another processor may be the one that adds it. */

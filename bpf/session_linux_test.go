@@ -155,13 +155,49 @@ func noShunt(t *testing.T, load loader) {
 	}
 }
 
+// What claims to be a part of a session cannot shift its head: neither data with other numbers, nor an opening in its midst.
+func TestForgedSegmentsDoNotHideTheHead(t *testing.T) { onBoth(t, forgedSegmentsDoNotHideTheHead) }
+
+func forgedSegmentsDoNotHideTheHead(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadBytes: 2000, HeadSegments: 1, Sessions: 64})
+	b.steps(t, []step{
+		{fromA(999, 0, flagSYN, 0), Edge},
+		{fromB(4999, 1000, flagSYN|flagACK, 0), Edge},
+		{fromA(1<<30, 5000, flagACK, 100), Head}, // the first, but not the beginning
+		{fromA(1<<30+100, 5000, flagACK, 100), Shunted},
+		{fromA(1000, 5000, flagACK, 1000), Head},
+		{fromA(1<<31, 0, flagSYN, 0), Edge},
+		{fromB(1<<31, 7, flagSYN|flagACK, 0), Edge},
+		{fromA(2000, 5000, flagACK, 1000), Head},
+		{fromB(5000, 1000, flagACK, 1000), Head},
+		{fromB(6000, 1000, flagACK, 1000), Head},
+		{fromA(3000, 5000, flagACK, 1000), Shunted},
+		{fromB(7000, 1000, flagACK, 1000), Shunted},
+		{fromA(4000, 5000, flagFIN|flagACK, 0), Edge}, // from now on an opening is believed
+		{fromA(77, 0, flagSYN, 0), Edge},
+		{fromB(88, 78, flagSYN|flagACK, 0), Edge},
+		{fromA(1078, 89, flagACK, 900), Head}, {fromA(2078, 89, flagACK, 900), Shunted}, {fromA(78, 89, flagACK, 900), Head},
+	})
+}
+
+// Of a direction that is never seen nothing is claimed: neither where it stands, nor that anything of it is missing.
+func TestOneWayHasNoGaps(t *testing.T) { onBoth(t, oneWayHasNoGaps) }
+
+func oneWayHasNoGaps(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
+	b.steps(t, []step{{fromB(4999, 1000, flagSYN|flagACK, 0), Edge}, {fromB(5000, 90000, flagACK, 500), Shunted}, {fromB(5500, 95000, flagACK, 500), Shunted}})
+	if c := b.counts(t); len(c) != 1 || c[0].Gap != 0 || c[0].End != [2]uint32{0, 6000} {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A flood of openings leaves no entry.
 func TestOpeningsTakeNoRoom(t *testing.T) { onBoth(t, openingsTakeNoRoom) }
 
 func openingsTakeNoRoom(t *testing.T, load loader) {
 	b := newBench(t, load, Config{Sessions: 64})
 	for port := range 200 {
-		for _, flags := range []int{flagSYN, flagRST, flagSYN | flagACK, flagFIN | flagACK} {
+		for _, flags := range []int{flagSYN, flagRST, flagRST | flagACK, flagFIN | flagACK} {
 			if why, _ := b.run(t, frameOf(ipv4(6, tcp(1000+port, 443, 0, 0, flags, nil)))); why != Edge {
 				t.Errorf("flags %x: %v", flags, why)
 			}
