@@ -172,7 +172,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}
 	var got []schemas.Alert
-	for end := time.Now().Add(2 * time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		got = d.alerts(t, c.name)
 		for _, a := range got {
 			score.Alert(a, time.Now())

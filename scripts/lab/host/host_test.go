@@ -143,3 +143,28 @@ func TestMiraiSYN(t *testing.T) {
 		t.Errorf("checksum of %x", p)
 	}
 }
+
+// TestJoined holds that new keys leave with the message behind them, and by themselves if there is none.
+func TestJoined(t *testing.T) {
+	keys := []byte{0, 0, 0, 12, 10, 21, 0, 0}
+	for _, behind := range []string{"more", ""} {
+		a, b := net.Pipe()
+		c := &joined{Conn: a}
+		go func() {
+			_, _ = c.Write([]byte("SSH-2.0-x\r\n"))
+			_, _ = c.Write(keys)
+			if behind != "" {
+				_, _ = c.Write([]byte(behind))
+			}
+		}()
+		got := make([]byte, 64)
+		for _, want := range []string{"SSH-2.0-x\r\n", string(keys) + behind} {
+			n, err := b.Read(got)
+			if err != nil || string(got[:n]) != want {
+				t.Errorf("%q, %v; want %q", got[:n], err, want)
+			}
+		}
+		a.Close()
+		b.Close()
+	}
+}

@@ -46,7 +46,7 @@ func (m *machine) sshd(address string, run shell) error {
 		}}
 	c.AddHostKey(signer)
 	return m.listen(address, func(conn net.Conn) {
-		s, channels, requests, err := ssh.NewServerConn(conn, c)
+		s, channels, requests, err := ssh.NewServerConn(&joined{Conn: conn}, c)
 		if err != nil {
 			return // a login that failed
 		}

@@ -88,11 +88,10 @@ type counted struct {
 	part uint8
 }
 
-// tick says that before packet number before of the block the clock reached second sec.
+// tick says that the clock reached second sec before packet num of the run.
 type tick struct {
-	before uint32
-	sec    int64
-	num    uint64 // number of that packet in the run
+	sec int64
+	num uint64 // number of that packet in the run
 	// idle says that no packet came in this second. The shards end what is due, but the judge ticks at whole minutes only: the made up
 	// ticks of a replay are the same.
 	idle bool

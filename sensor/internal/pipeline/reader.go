@@ -137,7 +137,7 @@ func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.
 func (r *reader) idle(b *block) {
 	n := len(b.ticks)
 	if b.batch.Clock > r.clock {
-		r.advance(b, uint32(len(b.batch.Frames)), b.batch.Clock)
+		r.advance(b, b.batch.Clock)
 	}
 	if len(b.ticks) > n {
 		b.ticks[n].num, b.ticks[n].idle = r.num+1, true
@@ -150,7 +150,7 @@ func (r *reader) frame(b *block, i uint32) {
 	p := &b.packets[i]
 	r.num++
 	p.Num, p.Time = r.num, f.Time
-	r.advance(b, i, f.Time)
+	r.advance(b, f.Time)
 	packet.Decode(p, f.Link, b.batch.Data[f.Off:f.Off+f.Len], f.OrigLen)
 	b.frames.frames++
 	b.frames.bytes += uint64(f.OrigLen)
@@ -176,7 +176,7 @@ const (
 )
 
 // advance moves the clock on and notes a tick where a new second begins. A clock that jumps back stands until it is caught up with.
-func (r *reader) advance(b *block, i uint32, t int64) {
+func (r *reader) advance(b *block, t int64) {
 	if t < r.clock {
 		r.ahead = 0
 		if r.clock-t > 1e9 {
@@ -192,6 +192,6 @@ func (r *reader) advance(b *block, i uint32, t int64) {
 	r.begun, r.ahead, r.clock = true, 0, t
 	if sec := t / 1e9; sec > r.second {
 		r.second = sec
-		b.ticks = append(b.ticks, tick{before: i, sec: sec, num: r.num})
+		b.ticks = append(b.ticks, tick{sec: sec, num: r.num})
 	}
 }

@@ -63,12 +63,8 @@ func (sh *shard) process(b *block) {
 		index = index[len(group):]
 		sh.prepare(b, group)
 		for n, i := range group {
-			if len(counts) > 0 {
+			if len(ticks)+len(counts) > 0 {
 				ticks, counts = sh.until(b.packets[i].Num, ticks, counts)
-			}
-			for len(ticks) > 0 && ticks[0].before <= i {
-				sh.tick(ticks[0])
-				ticks = ticks[1:]
 			}
 			sh.packet(&b.packets[i], &sh.lookups[n])
 		}
