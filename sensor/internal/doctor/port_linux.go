@@ -59,7 +59,7 @@ func (p *Port) offloads() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // it was only asked
 	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, p.Name); err == nil {
 		p.Driver = string(bytes.TrimRight(info.Driver[:], "\x00"))
 	}
