@@ -41,11 +41,18 @@ func TestLinksOfThePages(t *testing.T) {
 	}
 }
 
-// TestPageOfReplayNamesEveryOption keeps docs/replay.md complete.
-func TestPageOfReplayNamesEveryOption(t *testing.T) {
-	page := read(t, filepath.Join(testneed.Root(t), "docs", "replay.md"))
-	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "replay", "--help").out, -1) {
-		if option != "--help" && !strings.Contains(page, option) {
+// TestPagesNameEveryOption keeps docs/replay.md and docs/live.md complete.
+func TestPagesNameEveryOption(t *testing.T) {
+	for command, name := range map[string]string{"replay": "replay.md", "run": "live.md"} {
+		page := read(t, filepath.Join(testneed.Root(t), "docs", name))
+		for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, command, "--help").out, -1) {
+			if option != "--help" && option != "--log-level" && option != "--no-color" && !strings.Contains(page, option) {
+				t.Errorf("docs/%s does not name %s", name, option)
+			}
+		}
+	}
+	for _, option := range []string{"--log-level", "--no-color"} {
+		if !strings.Contains(read(t, filepath.Join(testneed.Root(t), "docs", "replay.md")), option) {
 			t.Errorf("docs/replay.md does not name %s", option)
 		}
 	}
