@@ -37,7 +37,7 @@ type AFPacket struct {
 	port  *port
 	rings []*ring
 	polls []unix.PollFd
-	held  map[*Batch]blocks
+	held  map[*Batch]taken
 	clock *wallClock
 
 	mu     sync.Mutex // of what follows
@@ -57,7 +57,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &AFPacket{port: p, held: map[*Batch]blocks{}, clock: newWallClock(systemClocks)}
+	s := &AFPacket{port: p, held: map[*Batch]taken{}, clock: newWallClock(systemClocks)}
 	if err := s.open(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -99,9 +99,9 @@ func (s *AFPacket) Next(b *Batch) error {
 	now := s.clock.look()
 	for end := now + int64(liveWait); ; now = s.clock.look() {
 		if r := s.oldest(); r != nil {
-			taken := r.take()
-			s.held[b] = taken
-			taken.read(b, s.port.link, s.clock)
+			x := r.take()
+			s.held[b] = x
+			x.read(b, s.port.link, s.clock)
 			return nil
 		}
 		b.Clock = now - clockLag

@@ -53,6 +53,10 @@ type Stats struct {
 	Sent       uint64 // frames that the interface has sent
 	Down       bool   // the interface is down, or gone
 	ClockSteps uint64 // how often the clock of the system was set
+	// Of XDP: packets by the way in which they left the program, and packets of which the counts were lost because the table of sessions in
+	// the kernel was full.
+	Reasons   map[string]uint64
+	Uncounted uint64
 }
 
 // Lost gives the frames that were lost at any place.

@@ -30,7 +30,8 @@ type ring struct {
 	fd     int
 	memory []byte
 	blocks int
-	at     int // the block that comes next
+	at     int    // the block that comes next
+	out    []bool // blocks that are in use by a batch
 }
 
 // newRing opens a socket that takes no frame yet.
@@ -39,7 +40,8 @@ func newRing(p *port, size int) (*ring, error) {
 	if err != nil {
 		return nil, socketError(err)
 	}
-	r := &ring{fd: fd, blocks: max(size/blockSize, 8*batchBlocks)}
+	n := max(size/blockSize, 16*batchBlocks)
+	r := &ring{fd: fd, blocks: n, out: make([]bool, n)}
 	if err := r.set(p); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -137,35 +139,54 @@ func attach(fd int, program []unix.SockFilter) error {
 	return nil
 }
 
-// ready gives the time of the first frame of the next block, by the kernel's clock, if the kernel has handed it over.
+// ready gives the time of the first frame of the next block, by the kernel's clock, if the kernel has handed it over, and not we to a batch.
 func (r *ring) ready() (at int64, ok bool) {
 	b := r.next()
-	if atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
+	if r.out[r.at] || atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
 		return 0, false
 	}
 	t := b.head().Ts_first_pkt
 	return int64(t.Sec)*nanosPerSec + int64(t.Usec), true // nanoseconds, for all the name says
 }
 
-func (r *ring) next() block { return block(r.memory[r.at*blockSize : (r.at+1)*blockSize]) }
+func (r *ring) next() block { return r.block(r.at) }
+
+func (r *ring) block(i int) block { return block(r.memory[i*blockSize : (i+1)*blockSize]) }
 
 // take gives the blocks that are ready, of which the first is known to be, as far as they lie side by side.
-func (r *ring) take() blocks {
-	from := r.at
-	for n := 1; ; n++ {
-		r.at = (from + n) % r.blocks
-		if n == batchBlocks || r.at == 0 {
-			break
-		}
+func (r *ring) take() taken {
+	x := taken{ring: r, from: r.at}
+	for x.n < batchBlocks && x.from+x.n < r.blocks {
 		if _, ok := r.ready(); !ok {
 			break
 		}
+		r.out[r.at] = true
+		x.n++
+		r.at = (r.at + 1) % r.blocks
 	}
-	to := r.at
-	if to == 0 {
-		to = r.blocks
+	return x
+}
+
+// taken are blocks of a ring, side by side, that a batch consists of.
+type taken struct {
+	ring    *ring
+	from, n int
+}
+
+// release gives the blocks back to the kernel.
+func (x taken) release() {
+	for i := x.from; i < x.from+x.n; i++ {
+		x.ring.out[i] = false
+		x.ring.block(i).release()
 	}
-	return blocks(r.memory[from*blockSize : to*blockSize])
+}
+
+// read lists the frames of the blocks.
+func (x taken) read(out *Batch, link packet.LinkType, clock *wallClock) {
+	out.Data = x.ring.memory[x.from*blockSize : (x.from+x.n)*blockSize]
+	for i := range x.n {
+		x.ring.block(x.from+i).read(out, uint32(i*blockSize), link, clock)
+	}
 }
 
 // counts gives the frames since it was asked last: all, and those for which there was no room.
@@ -197,25 +218,6 @@ func (b block) status() *uint32 { return &b.head().Block_status }
 
 // release gives the block back to the kernel.
 func (b block) release() { atomic.StoreUint32(b.status(), unix.TP_STATUS_KERNEL) }
-
-// blocks are several of them, side by side.
-type blocks []byte
-
-// each calls f with each block, and where it begins.
-func (b blocks) each(f func(x block, at uint32)) {
-	for at := 0; at < len(b); at += blockSize {
-		f(block(b[at:at+blockSize]), uint32(at))
-	}
-}
-
-// release gives the blocks back to the kernel.
-func (b blocks) release() { b.each(func(x block, _ uint32) { x.release() }) }
-
-// read lists the frames of the blocks.
-func (b blocks) read(out *Batch, link packet.LinkType, clock *wallClock) {
-	out.Data = b
-	b.each(func(x block, at uint32) { x.read(out, at, link, clock) })
-}
 
 // read lists the frames of a block that begins at base of the batch. The kernel has written all that is read here.
 func (b block) read(out *Batch, base uint32, link packet.LinkType, clock *wallClock) {

@@ -33,16 +33,27 @@ func newWallClock(read func() (real, mono int64)) *wallClock {
 	return c
 }
 
-// systemClocks reads CLOCK_REALTIME and CLOCK_MONOTONIC.
+// readTogether is within how many nanoseconds both clocks are to be read: what comes between them looks like a step.
+const readTogether = 1e6
+
+// systemClocks reads CLOCK_REALTIME and CLOCK_MONOTONIC at the same time: anew when the processor was taken away in between.
 func systemClocks() (real, mono int64) {
-	var r, m unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &m); err != nil { // fails for no clock that Linux has
+	for range 100 {
+		before := clockTime(unix.CLOCK_MONOTONIC)
+		real = clockTime(unix.CLOCK_REALTIME)
+		if mono = clockTime(unix.CLOCK_MONOTONIC); mono-before < readTogether {
+			break
+		}
+	}
+	return real, mono
+}
+
+func clockTime(id int32) int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(id, &t); err != nil { // fails for no clock that Linux has
 		panic(fmt.Sprintf("clock_gettime: %v", err))
 	}
-	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &r); err != nil {
-		panic(fmt.Sprintf("clock_gettime: %v", err))
-	}
-	return r.Nano(), m.Nano()
+	return t.Nano()
 }
 
 // look reads the clocks and gives our time. It is called before frames are taken, at least every 100 ms.

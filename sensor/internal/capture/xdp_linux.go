@@ -185,7 +185,9 @@ func (x *XDP) Stats() Stats {
 	if err != nil { // closed
 		return s
 	}
+	s.Reasons, s.Uncounted = make(map[string]uint64, len(c.Reasons)), c.Evicted
 	for r, n := range c.Reasons {
+		s.Reasons[bpf.Reason(r).String()] = n.Packets
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {
 			s.Frames += n.Packets

@@ -40,10 +40,17 @@ const (
 	CheckOffloads      = "offloads"
 	CheckDrops         = "drops"
 	CheckSilence       = "silence"
+	CheckMode          = "mode"
 	CheckClock         = "clock"
 	CheckRate          = "rate"
 	CheckKafka         = "kafka"
 )
+
+// Checks lists them.
+func Checks() []string {
+	return []string{CheckTraffic, CheckMirror, CheckDirections, CheckGaps, CheckVLANs, CheckEncapsulation, CheckDuplicates, CheckFrames, CheckOffloads, CheckDrops,
+		CheckSilence, CheckMode, CheckClock, CheckRate, CheckKafka}
+}
 
 // Report is what the doctor tells. docs/deploy/doctor.schema.json describes its JSON form.
 type Report struct {
@@ -126,7 +133,6 @@ type Traffic struct {
 type Capacity struct {
 	Frames          uint64  `json:"frames"`
 	Seconds         float64 `json:"seconds"`
-	CPUSeconds      float64 `json:"cpu_seconds"`
 	Processors      int     `json:"processors"`
 	FramesPerSecond float64 `json:"frames_per_second"`
 }

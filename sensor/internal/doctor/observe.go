@@ -44,8 +44,12 @@ type Observer struct {
 
 // NewObserver makes one for the frames of a port, or of files (nil).
 func NewObserver(port *Port) *Observer {
-	return &Observer{Port: port, vlans: map[string]uint64{}, tunnels: map[Tunnel]uint64{}, dests: map[packet.Addr]struct{}{}, hosts: map[packet.Addr]uint64{},
+	o := &Observer{Port: port, vlans: map[string]uint64{}, tunnels: map[Tunnel]uint64{}, dests: map[packet.Addr]struct{}{}, hosts: map[packet.Addr]uint64{},
 		flows: flowTable{}, dups: newRecentFrames()}
+	if port != nil {
+		o.t.ClockSynced = port.synced
+	}
+	return o
 }
 
 // See takes the frames of a batch into account.
@@ -152,9 +156,8 @@ func countIn[K comparable](m map[K]uint64, k K, most int) bool {
 
 // who sorts a frame by its sender and receiver. Inside of an encapsulation those within count: the outer ones are the mirror's own.
 func (o *Observer) who(p *packet.Packet) {
-	own := o.Port != nil && p.HasMAC && (p.SrcMAC == o.Port.mac || p.DstMAC == o.Port.mac)
 	switch {
-	case own:
+	case o.Port != nil && o.Port.takesPart(p):
 		o.t.Own++
 	case p.HasMAC && p.DstMAC.IsGroup(), p.HasIP && group(p):
 		o.t.Group++

@@ -6,18 +6,22 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"stillwatch/bpf"
+	"stillwatch/sensor/internal/packet"
 )
 
-// LookAtPort reads how an interface is set up.
+// LookAtPort reads how an interface, and the clock of this machine, are set up.
 func LookAtPort(name string) (*Port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}
-	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}}
+	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}, Modes: []Mode{}, synced: synced()}
 	copy(p.mac[:], i.HardwareAddr)
 	p.MAC = i.HardwareAddr.String()
 	addresses, err := i.Addrs()
@@ -26,8 +30,26 @@ func LookAtPort(name string) (*Port, error) {
 	}
 	for _, a := range addresses {
 		p.Addresses = append(p.Addresses, a.String())
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			p.addrs = append(p.addrs, packet.AddrOf(prefix.Addr()))
+		}
 	}
 	return p, p.offloads()
+}
+
+// TryModes attaches a program that lets everything through, for an instant, in each mode. Some drivers lose a few packets by that.
+func (p *Port) TryModes() {
+	found, err := bpf.Probe(p.Name)
+	if err != nil {
+		return // the interface is gone
+	}
+	p.Modes = []Mode{}
+	for _, f := range found {
+		if f.Mode == bpf.Offload { // no card has what the program needs
+			continue
+		}
+		p.Modes = append(p.Modes, Mode{f.Mode.String(), text(f.Err)})
+	}
 }
 
 // offloads asks the driver through ethtool's ioctl. What a driver does not know stays nil.
@@ -36,7 +58,7 @@ func (p *Port) offloads() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // it was only asked
 	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, p.Name); err == nil {
 		p.Driver = string(bytes.TrimRight(info.Driver[:], "\x00"))
 	}
