@@ -62,7 +62,7 @@ func sought(all []AlertRecord, words []string, order Order, severity string) (id
 
 // TestSearchFindsAllInOrder pages through searches, of alerts that came in the order of their time and of such that did not.
 func TestSearchFindsAllInOrder(t *testing.T) {
-	const n, first = 600, 100
+	const n, first = 500, 20
 	for _, shuffled := range []bool{false, true} {
 		s, all := open(t), searched(t, n)
 		s.searchFirst = first
@@ -93,7 +93,7 @@ func TestSearchFindsAllInOrder(t *testing.T) {
 
 func paged(t *testing.T, s *SQLite, f AlertFilter, order Order) (ids []string) {
 	t.Helper()
-	for p := (Page{Limit: 70, Order: order}); ; {
+	for p := (Page{Limit: 15, Order: order}); ; {
 		list, err := s.Alerts(context.Background(), f, p)
 		if err != nil {
 			t.Fatal(err)
