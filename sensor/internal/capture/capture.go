@@ -21,6 +21,7 @@ type Counts = packet.Counts
 type Batch struct {
 	Data   []byte  // backing buffer, grown by the source to hold at least one frame
 	Frames []Frame // reused: the source truncates and appends
+	More   bool    // set by the source: more is there already, so that nobody needs to hurry with this batch
 	// Clock is a time before which no frame will follow, nanoseconds since the Unix epoch, so that time goes on while nothing arrives.
 	// 0 from sources that cannot tell (files).
 	Clock int64
