@@ -116,14 +116,6 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	return 0, refused, errors.Join(errs...)
 }
 
-// AttachSocket makes the filter decide what an AF_PACKET socket gets. The socket keeps it when p is closed.
-func (p *Programs) AttachSocket(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, p.prog.FD()); err != nil {
-		return fmt.Errorf("socket filter: %w", err)
-	}
-	return nil
-}
-
 func interfaceByName(name string) (*net.Interface, error) {
 	ifc, err := net.InterfaceByName(name)
 	if err != nil {

@@ -343,6 +343,16 @@ func TestDropVerdict(t *testing.T) {
 	}
 }
 
+func TestFilterCuts(t *testing.T) {
+	p := mustLoad(t, LoadFilter, Config{SnapLen: 96, CountOnly: true, Sessions: 64})
+	for _, c := range []step{{fromA(1, 1, flagSYN, 0), Edge}, {fromA(1, 1, flagACK, 0), Shunted}} {
+		want := map[Reason]uint32{Edge: 96}[c.want]
+		if n, err := p.Try(c.frame); err != nil || n != want {
+			t.Errorf("%d bytes pass, not %d: %v", n, want, err)
+		}
+	}
+}
+
 // Frames of every size arrive whole, also those that the kernel holds in several buffers.
 func TestEverySizeIsCopiedWhole(t *testing.T) {
 	b := newBench(t, Load, Config{Sessions: 64})

@@ -155,7 +155,7 @@ func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	defer stop()
-	held, err := c.drop(log, cfg, src.Mode, to)
+	held, err := c.drop(log, cfg, src.Maps, to)
 	if err != nil {
 		return errors.Join(err, out.close(nil))
 	}

@@ -82,11 +82,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 
 // SetWatch changes which devices are watched; without any, everything is. No packet is lost by it.
 func (x *XDP) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
-	raw := make([][6]byte, len(macs))
-	for i, m := range macs {
-		raw[i] = m
-	}
-	return x.programs.SetWatch(prefixes, raw)
+	return x.programs.SetWatch(prefixes, rawMACs(macs))
 }
 
 // FullCopy switches the copying of a whole session on or off.
@@ -185,6 +181,7 @@ func (x *XDP) Stats() Stats {
 	if err != nil { // closed
 		return s
 	}
+	s.Kernel.set(&c)
 	for r, n := range c.Reasons {
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {

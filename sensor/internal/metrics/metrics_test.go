@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stillwatch/bpf"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
@@ -49,6 +50,7 @@ func full() Run {
 	tally := NewTally()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
 	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
+		Source:     capture.Stats{Kernel: capture.Kernel{Packets: [bpf.NumReasons]uint64{bpf.Unwatched: 4}}},
 		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
 
@@ -95,6 +97,7 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"reason":   reasons,
 		"severity": {"informational", "low", "medium", "high", "critical"},
 		"action":   {"create", "update", "close"},
+		"way":      slices.Sorted(maps.Keys(new(capture.Kernel).Ways())),
 		"place":    slices.Sorted(maps.Keys(Places(capture.Drops{}))),
 		"result":   {"taken", "refused"},
 
