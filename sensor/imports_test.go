@@ -36,7 +36,7 @@ func mayImport() map[string][]string {
 		"privilege":   nil,
 		"service":     nil,
 		"publish":     {"schemas"},
-		"doctor":      {"packet", "capture", "publish", "schemas"},
+		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
 		"state":       below,

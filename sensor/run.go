@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -111,7 +112,8 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	cfg.Capture, cfg.Iface = src.Mode, c.Iface
+	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
+	cfg.Iface = c.Iface
 	return c.listen(t, log, cfg, src, out, s, to)
 }
 

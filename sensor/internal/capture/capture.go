@@ -3,10 +3,7 @@
 // Package capture gives frames in batches: from files (file.go) and from the ports of this machine (live_linux.go).
 package capture
 
-import (
-	"stillwatch/bpf"
-	"stillwatch/sensor/internal/packet"
-)
+import "stillwatch/sensor/internal/packet"
 
 // Frame is one captured frame inside a batch: Data[Off:Off+Len] of its Batch.
 type Frame struct {
@@ -50,13 +47,16 @@ type Stats struct {
 	// Of live sources.
 	Received uint64 // frames that the kernel had for us, with those of Drops.Ring, Drops.XDP and those that were only counted
 	Drops    Drops
-	Kernel   Kernel
 	// Unclaimed is what the interface calls dropped. Some drivers count lost frames there, but the kernel also those for whose protocol
 	// there is no other receiver on this machine than us, so it is no measure of loss.
 	Unclaimed  uint64
 	Sent       uint64 // frames that the interface has sent
 	Down       bool   // the interface is down, or gone
 	ClockSteps uint64 // how often the clock of the system was set
+	// Of a program in the kernel: packets by the way in which they left it, and packets of which the counts were lost because the table of sessions in
+	// the kernel was full.
+	Reasons   map[string]uint64
+	Uncounted uint64
 }
 
 // Lost gives the frames that were lost at any place.
@@ -68,28 +68,6 @@ type Drops struct {
 	Ring  uint64 // because the ring of AF_PACKET was full
 	XDP   uint64 // because the ring buffer of the XDP program was full
 	Queue uint64 // by the input queue of the kernel, which all interfaces of the machine share
-}
-
-// Kernel counts what a program in the kernel did with the frames: XDP, or the socket filter of AF_PACKET.
-type Kernel struct {
-	Packets [bpf.NumReasons]uint64 // by the way they went, bpf.Reason; all 0 without such a program
-	Evicted uint64                 // packets that were counted in a session whose counts were lost, because the table had no room for it
-}
-
-func (k *Kernel) set(c *bpf.Counters) {
-	for r, n := range c.Reasons {
-		k.Packets[r] = n.Packets
-	}
-	k.Evicted = c.Evicted
-}
-
-// Ways gives the packets by the name of the way they went.
-func (k *Kernel) Ways() map[string]uint64 {
-	m := map[string]uint64{}
-	for r, n := range k.Packets {
-		m[bpf.Reason(r).String()] = n
-	}
-	return m
 }
 
 // Source gives frames. Next fills b with the next frames and returns io.EOF, with no frames, after the last one.

@@ -44,8 +44,8 @@ func (f *Filtered) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
 func (f *Filtered) Stats() Stats {
 	s := f.AFPacket.Stats()
 	if c, err := f.filter.Counters(); err == nil { // else it is closed
-		s.Kernel.set(&c)
-		s.Received += s.Kernel.Packets[bpf.Unwatched]
+		s.Reasons = ways(&c)
+		s.Received += c.Reasons[bpf.Unwatched].Packets
 	}
 	return s
 }

@@ -71,7 +71,7 @@ func TestFilteredAFPacket(t *testing.T) {
 		t.Errorf("IPv6 is watched: %d and %d of %d and %d frames came", v4, v6, len(frames)-six, six)
 	}
 	s := l.Stats()
-	if s.Kernel.Packets[bpf.Unwatched] != uint64(len(frames)) || s.Received != uint64(2*len(frames)) || s.Drops.Ring != 0 {
+	if s.Reasons[bpf.Unwatched.String()] != uint64(len(frames)) || s.Received != uint64(2*len(frames)) || s.Drops.Ring != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -181,7 +181,7 @@ func (x *XDP) Stats() Stats {
 	if err != nil { // closed
 		return s
 	}
-	s.Kernel.set(&c)
+	s.Reasons, s.Uncounted = ways(&c), c.Evicted
 	for r, n := range c.Reasons {
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {
@@ -193,6 +193,15 @@ func (x *XDP) Stats() Stats {
 	x.port.tell(&s)
 	s.ClockSteps = x.clock.steps.Load()
 	return s
+}
+
+// ways gives the packets by the name of the way they went.
+func ways(c *bpf.Counters) map[string]uint64 {
+	m := make(map[string]uint64, len(c.Reasons))
+	for r, n := range c.Reasons {
+		m[bpf.Reason(r).String()] = n.Packets
+	}
+	return m
 }
 
 // Close implements Source.

@@ -50,7 +50,7 @@ func full() Run {
 	tally := NewTally()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
 	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
-		Source:     capture.Stats{Kernel: capture.Kernel{Packets: [bpf.NumReasons]uint64{bpf.Unwatched: 4}}},
+		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
 		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
 
@@ -83,6 +83,13 @@ func TestPageListsTheMetrics(t *testing.T) {
 	}
 }
 
+func ways() (all []string) {
+	for i := range bpf.NumReasons {
+		all = append(all, bpf.Reason(i).String())
+	}
+	return all
+}
+
 func TestPageListsTheLabelValues(t *testing.T) {
 	var verdicts []string
 	for i := range packet.NumVerdicts {
@@ -97,7 +104,7 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"reason":   reasons,
 		"severity": {"informational", "low", "medium", "high", "critical"},
 		"action":   {"create", "update", "close"},
-		"way":      slices.Sorted(maps.Keys(new(capture.Kernel).Ways())),
+		"way":      ways(),
 		"place":    slices.Sorted(maps.Keys(Places(capture.Drops{}))),
 		"result":   {"taken", "refused"},
 

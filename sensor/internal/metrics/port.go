@@ -28,8 +28,8 @@ func portFamilies() []family {
 		{"capture_up", gauge, "1 while the port is up, else 0.", nil},
 		{"capture_received_total", counter, "Frames that the kernel had for the sensor, with those that it dropped in the ring or counted itself.", nil},
 		{"capture_dropped_total", counter, "Frames that were lost, by the place where it happened.", []string{"place"}},
-		{"capture_kernel_packets_total", counter, "Frames that the program in the kernel looked at, by what became of them: see capture-xdp.md.", []string{"way"}},
-		{"capture_counts_evicted_total", counter, "Packets that the kernel counted in a session and whose counts were lost, because its table had no room for the session.", nil},
+		{"capture_kernel_total", counter, "Frames by the way in which they left the program in the kernel: see capture-xdp.md.", []string{"way"}},
+		{"capture_uncounted_total", counter, "Packets that are missing in the counts of their sessions, because the table of sessions in the kernel was full.", nil},
 		{"capture_unclaimed_total", counter, "Frames that the interface calls dropped: no measure of loss, see live.md.", nil},
 		{"capture_sent_total", counter, "Frames that the port has sent; the sensor sends none.", nil},
 		{"capture_clock_steps_total", counter, "How often the clock of the system was set.", nil},
@@ -53,12 +53,10 @@ func (r Run) port(put func(string, float64, ...string)) {
 	for place, n := range Places(p.Source.Drops) {
 		put("capture_dropped_total", float64(n), place)
 	}
-	for way, n := range p.Source.Kernel.Ways() {
-		if n > 0 {
-			put("capture_kernel_packets_total", float64(n), way)
-		}
+	for way, n := range p.Source.Reasons {
+		put("capture_kernel_total", float64(n), way)
 	}
-	put("capture_counts_evicted_total", float64(p.Source.Kernel.Evicted))
+	put("capture_uncounted_total", float64(p.Source.Uncounted))
 	put("capture_unclaimed_total", float64(p.Source.Unclaimed))
 	put("capture_sent_total", float64(p.Source.Sent))
 	put("capture_clock_steps_total", float64(p.Source.ClockSteps))
