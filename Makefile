@@ -47,7 +47,8 @@ bench-publish: ## spool, drain and latency to real Kafka, three times each (need
 	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
 
 bench-bpf: ## nanoseconds that the kernel's programs take for a packet, three times (needs root)
-	$(GO) test -run '^$$' -bench Program -benchtime 1000000x -count 3 ./bpf
+	$(GO) test -run '^$$' -bench 'Program$$' -benchtime 1000000x -count 3 ./bpf
+	$(GO) test -run '^$$' -bench ProgramSweep -benchtime 20x -count 3 ./bpf
 
 bpf: ## compile the programs of the kernel anew (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
 	C_INCLUDE_PATH=/usr/include/$(shell uname -m)-linux-gnu $(GO) generate ./bpf

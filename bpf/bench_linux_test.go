@@ -115,3 +115,24 @@ func empty(b testing.TB, r *Reader, buf []byte) {
 		}
 	}
 }
+
+// BenchmarkProgramSweep measures the walk over the table of sessions that tells their counts.
+func BenchmarkProgramSweep(b *testing.B) {
+	const quiet = 200_000
+	t := newBench(b, Load, Config{CountOnly: true})
+	sweep := func(b *testing.B) {
+		for range b.N {
+			if _, err := t.Sweep(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("empty", sweep)
+	for i := range quiet {
+		if _, err := t.Try(frameOf(ipv4(17, udp(1+i%60000, 20000+i/60000, nil)))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	t.counts(b)
+	b.Run("quiet", sweep)
+}

@@ -33,6 +33,8 @@ const (
 	filterVarHeadBytes      = "head_bytes"
 	filterVarHeadDatagrams  = "head_datagrams"
 	filterVarHeadSegments   = "head_segments"
+	filterVarIdle           = "idle"
+	filterVarShunt          = "shunt"
 	filterVarWatchAll       = "watch_all"
 	filterVarWatchMacs      = "watch_macs"
 	filterVarWatchPrefixes4 = "watch_prefixes4"
@@ -110,6 +112,8 @@ type filterVariableSpecs struct {
 	HeadBytes      *ebpf.VariableSpec `ebpf:"head_bytes"`
 	HeadDatagrams  *ebpf.VariableSpec `ebpf:"head_datagrams"`
 	HeadSegments   *ebpf.VariableSpec `ebpf:"head_segments"`
+	Idle           *ebpf.VariableSpec `ebpf:"idle"`
+	Shunt          *ebpf.VariableSpec `ebpf:"shunt"`
 	WatchAll       *ebpf.VariableSpec `ebpf:"watch_all"`
 	WatchMacs      *ebpf.VariableSpec `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.VariableSpec `ebpf:"watch_prefixes4"`
@@ -172,6 +176,8 @@ type filterVariables struct {
 	HeadBytes      *ebpf.Variable `ebpf:"head_bytes"`
 	HeadDatagrams  *ebpf.Variable `ebpf:"head_datagrams"`
 	HeadSegments   *ebpf.Variable `ebpf:"head_segments"`
+	Idle           *ebpf.Variable `ebpf:"idle"`
+	Shunt          *ebpf.Variable `ebpf:"shunt"`
 	WatchAll       *ebpf.Variable `ebpf:"watch_all"`
 	WatchMacs      *ebpf.Variable `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.Variable `ebpf:"watch_prefixes4"`

@@ -80,6 +80,8 @@ struct {
 volatile const __u32 head_bytes = 16 << 10;	/* of each direction of TCP, by sequence number */
 volatile const __u32 head_segments = 8;		/* with payload, of each direction of TCP */
 volatile const __u32 head_datagrams = 64;	/* of each direction of everything else */
+volatile const __u64 idle = 15000000000; /* a session that was quiet for so long is copied from its beginning again, ns */
+volatile const __u32 shunt = 1;		/* else every packet of a watched session is copied */
 
 /* Set at any time. */
 __u32 watch_prefixes4;		/* how many there are: 0 spares the look-up */

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -21,7 +22,11 @@ type Config struct {
 	HeadBytes     uint32 // of each direction of TCP that are copied, by sequence number; 16 KiB
 	HeadSegments  uint32 // with payload of each direction of TCP that are copied at least; 8
 	HeadDatagrams uint32 // packets of each direction of every other protocol that are copied; 64
-	CountOnly     bool   // of a session only what opens and ends it is copied: HeadBytes, HeadSegments and HeadDatagrams are 0
+	// Idle is how long a session has to be quiet to be copied from its beginning again; 15 s. It is less than what user space keeps a
+	// session for without a packet, so that what is a new session there has its beginning.
+	Idle      time.Duration
+	NoShunt   bool // every packet of a watched session is copied, and no session is counted
+	CountOnly bool // of a session only what opens and ends it is copied: HeadBytes, HeadSegments and HeadDatagrams are 0
 }
 
 // Programs are the loaded programs with their maps. Methods may be called from any goroutine.
@@ -94,6 +99,16 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 			v = 0
 		}
 		return set(name, v, v != 0 || c.CountOnly)
+	}
+	if c.Idle != 0 {
+		if err := spec.Variables["idle"].Set(uint64(c.Idle)); err != nil {
+			return err
+		}
+	}
+	if c.NoShunt {
+		if err := spec.Variables["shunt"].Set(uint32(0)); err != nil {
+			return err
+		}
 	}
 	return errors.Join(set("verdict", xdpDrop, c.Drop), head("head_bytes", c.HeadBytes), head("head_segments", c.HeadSegments),
 		head("head_datagrams", c.HeadDatagrams))

@@ -3,7 +3,6 @@
 #pragma once
 #include "parse.h"
 
-#define IDLE 15000000000ULL	/* a session that was quiet for so long is copied from its beginning again, ns */
 #define GRACE 4			/* packets copied after a FIN or RST: they tell whether it was believed */
 #define ACK_AHEAD (32 << 10)	/* how far beyond the beginning of a stream an acknowledgement can matter, bytes */
 #define MAX_UNTOLD (1ULL << 22)	/* packets: told before their 24 bits are full */
@@ -123,8 +122,8 @@ static __always_inline __u32 key_of(struct packet *p, struct session_key *k)
 static __always_inline void count_event(__u32 event, __u64 n)
 {
 	__u64 *v = bpf_map_lookup_elem(&events, &event);
-	if (v)
-		*v += n;
+	if (v) /* a packet may come while the same processor sweeps */
+		__sync_fetch_and_add(v, n);
 }
 
 /* Puts the counts of a session that were not told into the ring buffer. If it is full, they stay. */
@@ -144,8 +143,8 @@ static __always_inline bool tell(const struct session_key *k, struct session *s)
 	c->payload_bytes[0] = __sync_lock_test_and_set(&s->payload_bytes[0], 0);
 	c->payload_bytes[1] = __sync_lock_test_and_set(&s->payload_bytes[1], 0);
 	c->last = s->last;
-	c->end[0] = s->end[0];
-	c->end[1] = s->end[1];
+	c->end[0] = s->known[0] & KNOWN_END ? s->end[0] : 0;
+	c->end[1] = s->known[1] & KNOWN_END ? s->end[1] : 0;
 	bpf_ringbuf_submit(c, 0);
 	count_event(EVENT_TOLD, (v0 >> 40) + (v1 >> 40));
 	return true;
@@ -162,7 +161,7 @@ static __always_inline void restart(struct session *s)
 	s->copied[0] = s->copied[1] = 0;
 	s->acks[0] = s->acks[1] = 0;
 	s->known[0] = s->known[1] = 0;
-	s->grace = 0;
+	s->grace = s->opened = s->ended = 0;
 }
 
 /*
@@ -174,14 +173,21 @@ static __always_inline __u32 track(struct session *s, struct packet *p, __u32 si
 	__u32 other = !side, end = p->seq + p->payload + (p->flags & (SYN | FIN) ? 1 : 0);
 	if (p->flags & RST)
 		return 0;
-	if (!s->known[side]) {
-		s->known[side] = 1;
+	if (!(s->known[side] & KNOWN_BASE))
 		s->base[side] = p->seq + (p->flags & SYN ? 1 : 0);
+	if (!(s->known[side] & KNOWN_END) || (__s32)(end - s->end[side]) > 0)
 		s->end[side] = end;
-	} else if ((__s32)(end - s->end[side]) > 0) {
-		s->end[side] = end;
+	s->known[side] = KNOWN_BASE | KNOWN_END;
+	if (!(p->flags & ACK))
+		return 0;
+	if ((p->flags & SYN) && !s->opened) {
+		s->opened = 1;
+		if (!s->known[other]) { /* where its stream begins, whatever may claim to be a part of it */
+			s->known[other] = KNOWN_BASE;
+			s->base[other] = p->ack;
+		}
 	}
-	if (!(p->flags & ACK) || !s->known[other])
+	if (!(s->known[other] & KNOWN_END))
 		return 0;
 	__s32 gap = p->ack - s->end[other];
 	if (gap <= 0 || gap >= MAX_GAP)
@@ -206,7 +212,7 @@ static __always_inline bool of_beginning(struct session *s, struct packet *p, __
 		return p->seq + early - s->base[side] < head_bytes + early;
 	}
 	__u32 other = !side;
-	if (!s->known[other]) {
+	if (!(s->known[other] & KNOWN_BASE)) {
 		if (s->acks[side] >= head_segments || s->acks[side] == 255)
 			return false;
 		s->acks[side]++;
@@ -226,12 +232,14 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 {
 	side &= 1;
 	if (p->proto == PROTO_TCP) {
-		if (p->flags & SYN)
+		if (p->flags & SYN && (!s->opened || s->ended)) /* else it may be forged: user space does not believe it either */
 			restart(s);
 		*gap = track(s, p, side);
 		if (p->flags & (SYN | FIN | RST)) {
-			if (p->flags & (FIN | RST))
+			if (p->flags & (FIN | RST)) {
 				s->grace = GRACE;
+				s->ended = 1;
+			}
 			return REASON_EDGE;
 		}
 		if (of_beginning(s, p, side))
@@ -253,10 +261,13 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 	return REASON_SHUNTED;
 }
 
-/* What opens or refuses a session is copied without an entry, so that a flood of it does not push out the sessions that live. */
+/*
+ * What asks for a session or ends it is copied without an entry, so that a flood of it does not push out the sessions that
+ * live. A SYN-ACK makes one: it says where both streams begin.
+ */
 static __always_inline bool needs_no_entry(struct packet *p)
 {
-	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST);
+	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST) && (p->flags & (SYN | ACK)) != (SYN | ACK);
 }
 
 /* Makes an entry for a session. Another processor may be the one that adds it. */
@@ -289,6 +300,9 @@ static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 	d->reason = REASON_UNWATCHED;
 	if (!watched(p))
 		return;
+	d->reason = REASON_FULL;
+	if (!shunt)
+		return;
 	d->side = key_of(p, &d->key);
 	struct session *s = bpf_map_lookup_elem(&sessions, &d->key);
 	if (!s) {
@@ -301,7 +315,7 @@ static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 			return;
 	}
 	__u64 now = bpf_ktime_get_coarse_ns(); /* a fifth of the price of a time to the nanosecond */
-	if (now - s->seen > IDLE)
+	if (now - s->seen > idle)
 		restart(s);
 	s->seen = now;
 	d->session = s;

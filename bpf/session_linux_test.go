@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 )
 
 // talk is a TCP session between the two addresses: a sends from port 40000, b answers from 443.
@@ -117,13 +118,86 @@ func reusedPortsAreCopiedAnew(t *testing.T, load loader) {
 	b.steps(t, []step{{fromA(70001, 1, flagACK, 100), Head}, {fromA(70101, 1, flagACK, 100), Shunted}})
 }
 
+// A session that was quiet for long is copied from its beginning again: user space may have forgotten it.
+func TestQuietSessionsAreCopiedAnew(t *testing.T) { onBoth(t, quietSessionsAreCopiedAnew) }
+
+func quietSessionsAreCopiedAnew(t *testing.T, load loader) {
+	const idle = 200 * time.Millisecond
+	b := newBench(t, load, Config{HeadDatagrams: 1, HeadBytes: 100, HeadSegments: 1, Idle: idle, Sessions: 64})
+	datagram := frameOf(ipv4(17, udp(40000, 5000, []byte{1})))
+	begin := func() {
+		b.steps(t, []step{{datagram, Head}, {datagram, Shunted}})
+		b.steps(t, []step{{fromA(5000, 1, flagACK, 100), Head}, {fromA(6000, 1, flagACK, 100), Shunted}})
+	}
+	begin()
+	time.Sleep(2 * idle)
+	begin()
+	if c := b.counts(t); len(c) != 2 || c[0].Packets[0] != 1 || c[1].Packets[0] != 1 { // the first ones were told before what was copied
+		t.Errorf("%+v", c)
+	}
+}
+
+// Without shunting what is watched is copied whole.
+func TestNoShunt(t *testing.T) { onBoth(t, noShunt) }
+
+func noShunt(t *testing.T, load loader) {
+	b := newBench(t, load, Config{NoShunt: true, Sessions: 64})
+	datagram := frameOf(ipv4(17, udp(40000, 5000, []byte{1})))
+	for range 100 {
+		b.steps(t, []step{{datagram, Full}, {fromA(1<<20, 1, flagACK, 100), Full}, {fromA(1, 1, flagSYN, 0), Full}})
+	}
+	if err := b.SetWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.steps(t, []step{{datagram, Unwatched}, {fromA(1, 1, flagSYN, 0), Unwatched}})
+	if c := b.counts(t); len(c) != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What claims to be a part of a session cannot shift its head: neither data with other numbers, nor an opening in its midst.
+func TestForgedSegmentsDoNotHideTheHead(t *testing.T) { onBoth(t, forgedSegmentsDoNotHideTheHead) }
+
+func forgedSegmentsDoNotHideTheHead(t *testing.T, load loader) {
+	b := newBench(t, load, Config{HeadBytes: 2000, HeadSegments: 1, Sessions: 64})
+	b.steps(t, []step{
+		{fromA(999, 0, flagSYN, 0), Edge},
+		{fromB(4999, 1000, flagSYN|flagACK, 0), Edge},
+		{fromA(1<<30, 5000, flagACK, 100), Head}, // the first, but not the beginning
+		{fromA(1<<30+100, 5000, flagACK, 100), Shunted},
+		{fromA(1000, 5000, flagACK, 1000), Head},
+		{fromA(1<<31, 0, flagSYN, 0), Edge},
+		{fromB(1<<31, 7, flagSYN|flagACK, 0), Edge},
+		{fromA(2000, 5000, flagACK, 1000), Head},
+		{fromB(5000, 1000, flagACK, 1000), Head},
+		{fromB(6000, 1000, flagACK, 1000), Head},
+		{fromA(3000, 5000, flagACK, 1000), Shunted},
+		{fromB(7000, 1000, flagACK, 1000), Shunted},
+		{fromA(4000, 5000, flagFIN|flagACK, 0), Edge}, // from now on an opening is believed
+		{fromA(77, 0, flagSYN, 0), Edge},
+		{fromB(88, 78, flagSYN|flagACK, 0), Edge},
+		{fromA(1078, 89, flagACK, 900), Head}, {fromA(2078, 89, flagACK, 900), Shunted}, {fromA(78, 89, flagACK, 900), Head},
+	})
+}
+
+// Of a direction that is never seen nothing is claimed: neither where it stands, nor that anything of it is missing.
+func TestOneWayHasNoGaps(t *testing.T) { onBoth(t, oneWayHasNoGaps) }
+
+func oneWayHasNoGaps(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
+	b.steps(t, []step{{fromB(4999, 1000, flagSYN|flagACK, 0), Edge}, {fromB(5000, 90000, flagACK, 500), Shunted}, {fromB(5500, 95000, flagACK, 500), Shunted}})
+	if c := b.counts(t); len(c) != 1 || c[0].Gap != 0 || c[0].End != [2]uint32{0, 6000} {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A flood of openings leaves no entry.
 func TestOpeningsTakeNoRoom(t *testing.T) { onBoth(t, openingsTakeNoRoom) }
 
 func openingsTakeNoRoom(t *testing.T, load loader) {
 	b := newBench(t, load, Config{Sessions: 64})
 	for port := range 200 {
-		for _, flags := range []int{flagSYN, flagRST, flagSYN | flagACK, flagFIN | flagACK} {
+		for _, flags := range []int{flagSYN, flagRST, flagRST | flagACK, flagFIN | flagACK} {
 			if why, _ := b.run(t, frameOf(ipv4(6, tcp(1000+port, 443, 0, 0, flags, nil)))); why != Edge {
 				t.Errorf("flags %x: %v", flags, why)
 			}

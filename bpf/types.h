@@ -74,6 +74,8 @@ struct counts {
 	__u32 end[2];	/* TCP: sequence number after the highest that was seen, copied packets too; 0 if none was */
 };
 
+enum { KNOWN_BASE = 1, KNOWN_END = 2 };
+
 /*
  * The kernel's state of a session. Counts are taken by exchange with 0, so that none is lost or told twice; what is not
  * counted may be written by two processors at once, which at worst copies a few packets more.
@@ -88,9 +90,11 @@ struct session {
 	__u32 gap;		/* not told */
 	__u16 copied[2];	/* packets of the beginning that were copied; TCP: those with payload */
 	__u8 acks[2];		/* TCP: packets without payload that were copied while nothing was seen of the other side */
-	__u8 known[2];		/* TCP: base and end are valid */
+	__u8 known[2];		/* TCP: KNOWN_BASE, KNOWN_END */
 	__u8 grace;		/* packets to be copied after a FIN or RST */
-	__u8 zero[3];
+	__u8 opened;		/* TCP: a SYN-ACK was seen, so base is what it says */
+	__u8 ended;		/* TCP: a FIN or RST was seen */
+	__u8 zero;
 };
 
 /* What the watch list said of two ends: the answer to the same question is most often the same. */

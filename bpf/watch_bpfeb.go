@@ -32,6 +32,8 @@ const (
 	watchVarHeadBytes      = "head_bytes"
 	watchVarHeadDatagrams  = "head_datagrams"
 	watchVarHeadSegments   = "head_segments"
+	watchVarIdle           = "idle"
+	watchVarShunt          = "shunt"
 	watchVarVerdict        = "verdict"
 	watchVarWatchAll       = "watch_all"
 	watchVarWatchMacs      = "watch_macs"
@@ -109,6 +111,8 @@ type watchVariableSpecs struct {
 	HeadBytes      *ebpf.VariableSpec `ebpf:"head_bytes"`
 	HeadDatagrams  *ebpf.VariableSpec `ebpf:"head_datagrams"`
 	HeadSegments   *ebpf.VariableSpec `ebpf:"head_segments"`
+	Idle           *ebpf.VariableSpec `ebpf:"idle"`
+	Shunt          *ebpf.VariableSpec `ebpf:"shunt"`
 	Verdict        *ebpf.VariableSpec `ebpf:"verdict"`
 	WatchAll       *ebpf.VariableSpec `ebpf:"watch_all"`
 	WatchMacs      *ebpf.VariableSpec `ebpf:"watch_macs"`
@@ -170,6 +174,8 @@ type watchVariables struct {
 	HeadBytes      *ebpf.Variable `ebpf:"head_bytes"`
 	HeadDatagrams  *ebpf.Variable `ebpf:"head_datagrams"`
 	HeadSegments   *ebpf.Variable `ebpf:"head_segments"`
+	Idle           *ebpf.Variable `ebpf:"idle"`
+	Shunt          *ebpf.Variable `ebpf:"shunt"`
 	Verdict        *ebpf.Variable `ebpf:"verdict"`
 	WatchAll       *ebpf.Variable `ebpf:"watch_all"`
 	WatchMacs      *ebpf.Variable `ebpf:"watch_macs"`

@@ -4,9 +4,9 @@ package session
 
 import "stillwatch/sensor/internal/packet"
 
-// AddCounts accounts for packets that were counted elsewhere and are not there: the session has them as if they had come, but its streams
-// cannot be read beyond them. num is their number in the run. Counts of a session that
-// is not known begin one, caught in the middle: its packets were captured by the same right as those of any other.
+// AddCounts accounts for packets that were counted elsewhere and are not there: the session has them as if they had come. What is read of
+// its streams is not touched: who counts hands on all that lies in their first HeadLimit bytes, also what comes late or again. num is
+// their number in the run. Counts of a session that is not known begin one, caught in the middle: its packets were captured by the same right as those of any other.
 func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	var l Lookup
 	sides := t.of(c, &l)
@@ -31,11 +31,6 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 		t.h.Opened(s, now)
 	}
 	t.countedState(s, opened, now)
-	for i, side := range sides {
-		if c.PayloadBytes[i] > 0 && s.head != 0 && s.key.proto() == protoTCP {
-			t.finishSide(s, side, now)
-		}
-	}
 	t.progress(s, now)
 }
 
