@@ -67,7 +67,7 @@ type Counter struct{ Packets, Bytes uint64 }
 type Counters struct {
 	Reasons [NumReasons]Counter
 	// Evicted counts packets that were counted in a session, whose entry then had to make room before they were told: at least so
-	// many. It is exact when Sweep has been called and nothing came meanwhile.
+	// many. It is exact when Sweep has been called twice and nothing came meanwhile.
 	Evicted uint64
 }
 

@@ -41,8 +41,9 @@ type Programs struct {
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
-	// evicted is the most that Sweep has found to be missing.
-	evicted uint64
+	// missing is what Sweep has found to be counted and not told, and evicted the most that was so twice in a row: once may be what
+	// another processor was just telling.
+	missing, evicted uint64
 }
 
 // Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; an error that says what is missing is an *UnsupportedError.
@@ -181,8 +182,10 @@ func (p *Programs) Sweep() (more bool, err error) {
 		return false, fmt.Errorf("reading the counts of sessions: %w", err)
 	}
 	e, err := p.events()
-	if told := e[eventTold]; err == nil && left == 0 && counted > told {
-		p.evicted = max(p.evicted, counted-told)
+	if told := e[eventTold]; err == nil && left == 0 {
+		missing := max(counted, told) - told
+		p.evicted = max(p.evicted, min(missing, p.missing))
+		p.missing = missing
 	}
 	return left != 0, err
 }
