@@ -66,7 +66,7 @@ func probe(ifc *net.Interface, m Mode) error {
 		}
 		return explainLoad(err, capBPF, capNetAdmin)
 	}
-	defer prog.Close()
+	defer func() { _ = prog.Close() }() // nothing can be lost with it
 	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
 	if err != nil {
 		return explainAttach(ifc.Name, m, err)
