@@ -115,6 +115,7 @@ func (x *XDP) Next(b *Batch) error {
 			}
 			lingered = true
 			time.Sleep(linger)
+			continue
 		}
 		n, err := x.read(b, used)
 		switch {
