@@ -35,7 +35,7 @@ func mayImport() map[string][]string {
 		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
 		"service":     nil,
-		"publish":     {"schemas"},
+		"publish":     {"schemas", "internal/brokers"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"pipeline":    below,
 		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
