@@ -143,9 +143,11 @@ func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity
 	if o == nil {
 		m.create(k, f, sev, in, c)
 		m.open[k].standingP = r
+		m.saved.alert(m.open[k])
 		return
 	}
 	m.order.MoveToBack(o.list)
+	m.saved.alert(o)
 	o.merge(f, sev, r, c)
 	o.f, o.standingP = f, r
 	switch {

@@ -67,6 +67,8 @@ type Manager struct {
 	incidents *incidents
 	standing  *recent.Table[string, []schemas.DeviceFinding] // by device key
 	seq       uint64                                         // of creations: breaks ties deterministically
+	saved     *saved                                         // nil: nobody saves it
+	telling   *open                                          // of which emit has a revision
 }
 
 type alertKey struct{ rule, device, key string }
@@ -93,6 +95,7 @@ func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	in := m.add(f, c)
 	if in != nil && !m.cfg.NoChain {
 		m.chain(in, c)
+		m.saved.incident(in)
 	}
 }
 
@@ -137,7 +140,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 	}
 	m.seq++
 	o := &open{key: k, f: f, sev: sev, seq: m.seq, count: max(f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
-		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: snapshot(f, c)}
+		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: stateOf(f, c)}
 	o.id = alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
 	m.open[k] = o
@@ -151,6 +154,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 // again takes a finding that an open alert already stands for.
 func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *detect.Context) {
 	m.order.MoveToBack(o.list)
+	m.saved.alert(o)
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
 	switch {
 	case changed:
@@ -171,7 +175,10 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	o.revision++
 	o.told, o.toldCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++
+	m.saved.alert(o)
+	m.telling = o
 	m.emit(m.build(o, c, action))
+	m.telling = nil
 }
 
 func (m *Manager) forget(o *open) {
@@ -179,6 +186,7 @@ func (m *Manager) forget(o *open) {
 	m.order.Remove(o.list)
 	heap.Remove(&m.due, o.at)
 	o.gone = true
+	m.saved.forgot(o)
 	rd := ruleDevice{o.key.rule, o.key.device}
 	if m.perRule[rd]--; m.perRule[rd] <= 0 {
 		delete(m.perRule, rd)
@@ -197,8 +205,8 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 			heap.Fix(&m.due, 0)
 			continue
 		}
-		m.revise(o, c, "close")
 		m.forget(o)
+		m.revise(o, c, "close")
 	}
 	m.incidents.expire(now)
 }

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// A file of bbolt (version 2 of its format) is pages, of which the first two say where the tree begins; numbers are in the byte order of
+// the machine. The library follows what stands there: a page that refers to one above it, or beyond the end, would hang or kill the
+// program. So every page that can be reached is looked at before the library is.
+const (
+	metaMagic   = 0xed0cdaed
+	metaVersion = 2
+	pageHead    = 16
+	metaBytes   = 64
+	minPage     = 512
+	maxPage     = 64 << 10
+	branchFlag  = 0x01
+	leafFlag    = 0x02
+	bucketFlag  = 0x01 // of an element of a leaf
+	maxDepth    = 64
+)
+
+// inspect reports whether there is no state yet, or why the file cannot be used.
+func inspect(path string) (fresh bool, err error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() {
+		return false, ErrForeign
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false, ErrInUse
+	}
+	size := info.Size()
+	if size == 0 {
+		return true, nil
+	}
+	m, err := readMeta(f, size)
+	if err != nil {
+		return false, err
+	}
+	t := &tree{f: f, page: int64(m.page), size: size, end: m.end, seen: map[uint64]bool{0: true, 1: true}}
+	return false, t.visit(m.root, 0)
+}
+
+type meta struct {
+	page      uint32
+	root, end uint64 // pages
+	tx        uint64
+}
+
+// readMeta gives the younger of the two that are whole.
+func readMeta(f io.ReaderAt, size int64) (best meta, err error) {
+	known, found := false, false
+	for page := int64(minPage); page <= maxPage; page *= 2 {
+		for i := range int64(2) {
+			m, magic, whole := parseMeta(f, i*page)
+			known = known || magic
+			if whole && int64(m.page) == page && (!found || m.tx > best.tx) {
+				best, found = m, true
+			}
+		}
+	}
+	switch {
+	case !known:
+		return best, ErrForeign
+	case !found || best.end > uint64(size/int64(best.page)):
+		return best, ErrDamaged
+	}
+	return best, nil
+}
+
+// parseMeta reads the meta page at a place: magic, version, page size, flags, root page, sequence, freelist, end, transaction, sum.
+func parseMeta(f io.ReaderAt, at int64) (m meta, magic, whole bool) {
+	b := make([]byte, metaBytes)
+	if _, err := f.ReadAt(b, at+pageHead); err != nil {
+		return m, false, false
+	}
+	n := binary.NativeEndian
+	magic = n.Uint32(b) == metaMagic
+	h := fnv.New64a()
+	h.Write(b[:metaBytes-8])
+	m = meta{page: n.Uint32(b[8:]), root: n.Uint64(b[16:]), end: n.Uint64(b[40:]), tx: n.Uint64(b[48:])}
+	return m, magic, magic && n.Uint32(b[4:]) == metaVersion && n.Uint64(b[56:]) == h.Sum64()
+}
+
+// tree is walked from its root.
+type tree struct {
+	f          io.ReaderAt
+	page, size int64
+	end        uint64
+	seen       map[uint64]bool
+}
+
+func (t *tree) damaged(id uint64, what string) error {
+	return fmt.Errorf("%w (page %d: %s)", ErrDamaged, id, what)
+}
+
+// visit looks at the page with an id, and at those below it.
+func (t *tree) visit(id uint64, depth int) error {
+	head := make([]byte, pageHead)
+	if id >= t.end || depth > maxDepth {
+		return t.damaged(id, "it is beyond the end")
+	}
+	if _, err := t.f.ReadAt(head, int64(id)*t.page); err != nil {
+		return t.damaged(id, err.Error())
+	}
+	more := uint64(binary.NativeEndian.Uint32(head[12:]))
+	if binary.NativeEndian.Uint64(head) != id || more >= t.end-id {
+		return t.damaged(id, "another page stands there")
+	}
+	for i := range more + 1 {
+		if t.seen[id+i] {
+			return t.damaged(id, "it is referred to twice")
+		}
+		t.seen[id+i] = true
+	}
+	b := make([]byte, int64(more+1)*t.page)
+	if _, err := t.f.ReadAt(b, int64(id)*t.page); err != nil {
+		return t.damaged(id, err.Error())
+	}
+	return t.elements(id, b, depth)
+}
+
+// elements looks at what a page holds: keys, values, other pages, and small buckets within.
+func (t *tree) elements(id uint64, b []byte, depth int) error {
+	n := binary.NativeEndian
+	flags, count := n.Uint16(b[8:]), int(n.Uint16(b[10:]))
+	if flags != branchFlag && flags != leafFlag || pageHead+16*count > len(b) || flags == branchFlag && count == 0 {
+		return t.damaged(id, "it is no page of a tree")
+	}
+	for i := range count {
+		at := pageHead + 16*i
+		e := b[at:]
+		if flags == branchFlag {
+			if end := int64(at) + int64(n.Uint32(e)) + int64(n.Uint32(e[4:])); end > int64(len(b)) {
+				return t.damaged(id, "a key lies beyond it")
+			}
+			if err := t.visit(n.Uint64(e[8:]), depth+1); err != nil {
+				return err
+			}
+			continue
+		}
+		from := int64(at) + int64(n.Uint32(e[4:])) + int64(n.Uint32(e[8:]))
+		to := from + int64(n.Uint32(e[12:]))
+		if to > int64(len(b)) {
+			return t.damaged(id, "a value lies beyond it")
+		}
+		if n.Uint32(e)&bucketFlag != 0 {
+			if err := t.bucket(id, b[from:to], depth); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bucket looks at a bucket: its root page and a sequence, and, if that page is 0, a page of its own.
+func (t *tree) bucket(id uint64, v []byte, depth int) error {
+	if len(v) < 16 || depth >= maxDepth {
+		return t.damaged(id, "a bucket is cut short")
+	}
+	if root := binary.NativeEndian.Uint64(v); root != 0 {
+		return t.visit(root, depth+1)
+	}
+	if len(v) < 16+pageHead || binary.NativeEndian.Uint16(v[16+8:]) != leafFlag {
+		return t.damaged(id, "a bucket is cut short")
+	}
+	return t.elements(id, v[16:], depth+1)
+}
