@@ -15,8 +15,8 @@ import (
 // batchSize is the usual size of Batch.Data in bytes, and batchFrames about how many frames a batch holds at most. Larger batches are
 // handed from one processor to another less often, smaller ones stay in its cache: these were the best of those measured.
 const (
-	batchSize   = 1 << 20
-	batchFrames = 2048
+	batchSize   = 1 << 18
+	batchFrames = 512
 )
 
 // Stdin is the path that names standard input.

@@ -28,7 +28,8 @@ const (
 	LinkFact                    // ARP or Neighbour Discovery: no session
 )
 
-// Event is one thing that happened. It must not be changed, and Session, App and Fact may be kept.
+// Event is one thing that happened. It must not be changed. App and Fact may be kept; the event itself and Session are used again once it
+// was observed, so that who keeps them makes a copy.
 type Event struct {
 	Kind    Kind
 	Time    int64 // capture clock, nanoseconds
@@ -37,11 +38,13 @@ type Event struct {
 	App     *fingerprint.App // nil while nothing was read
 	Fact    dissect.Fact     // SessionFact and LinkFact
 	FactDir session.Dir      // who sent what the fact was read from
+	Named   bool             // SessionFact: App.Name has become known with it
 
 	// Filled in before the detectors see the event. A device is nil where the end is not one of ours (external).
 	Initiator, Responder *device.Device
-	// ResponderName is the name under which the initiator looked the responder up (DNS), or the SNI; "" if not known.
-	ResponderName string
+
+	name  string // see Context.ResponderName
+	named bool
 }
 
 // Quality is how well the capture could be seen, as measured so far.
@@ -71,8 +74,30 @@ type Context struct {
 	Quality Quality
 	Emit    func(*Finding)
 
-	judged    contract.Verdict // of judgedKey, so that a session is judged once for all detectors
-	judgedKey judgedKey
+	judged   contract.Verdict // of the event at hand, so that a session is judged once for all detectors
+	isJudged bool
+}
+
+// Begin forgets what was concluded about the event before: another one follows.
+func (c *Context) Begin() { c.isJudged = false }
+
+// ResponderName gives the name under which the initiator knows the responder: the SNI, else what was looked up (DNS); "" if there is none.
+func (c *Context) ResponderName(e *Event) string {
+	if !e.named {
+		e.name, e.named = c.nameOf(e), true
+	}
+	return e.name
+}
+
+func (c *Context) nameOf(e *Event) string {
+	if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI != "" {
+		return e.App.Hello.SNI
+	}
+	if e.Responder != nil || c.Names == nil {
+		return ""
+	}
+	name, _ := c.Names.Lookup(e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip(), c.Now)
+	return name
 }
 
 // Rule describes a detector to the reader of an alert and of the documentation.

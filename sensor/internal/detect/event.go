@@ -11,7 +11,6 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
-	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -87,20 +86,10 @@ func originated(e *Event) bool {
 	return true
 }
 
-// judgedKey is all that the verdict on a session depends on.
-type judgedKey struct {
-	session              *session.View
-	app                  *fingerprint.App
-	initiator, responder *device.Device
-	name                 string
-	now                  int64
-}
-
 // verdict says what the contract of the initiator says of the session of e; it is asked once for all detectors.
 func (c *Context) verdict(e *Event) contract.Verdict {
-	if k := (judgedKey{e.Session, e.App, e.Initiator, e.Responder, e.ResponderName, c.Now}); c.judgedKey != k {
-		c.judgedKey = k
-		c.judged = c.ask(e)
+	if !c.isJudged {
+		c.judged, c.isJudged = c.ask(e), true
 	}
 	return c.judged
 }
@@ -232,14 +221,15 @@ func (c *Context) on(r Rule, e *Event, dir session.Dir) *Finding {
 	if v.HasPorts && dir == session.Out {
 		p.Port = other.Port
 	}
-	if dir == session.Out && e.ResponderName != "" {
-		p.Name, p.NameSource = Clean(e.ResponderName, 253), "dns"
-		if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI == e.ResponderName {
+	if name := c.ResponderName(e); dir == session.Out && name != "" {
+		p.Name, p.NameSource = Clean(name, 253), "dns"
+		if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI == name {
 			p.NameSource = "sni"
 		}
 	}
+	kept := *v
 	f := &Finding{
-		Rule: r, Device: mine, DeviceAddr: addr(self, v.V6), Peer: p, Session: v, App: e.App, Start: v.Start, End: v.End,
+		Rule: r, Device: mine, DeviceAddr: addr(self, v.V6), Peer: p, Session: &kept, App: e.App, Start: v.Start, End: v.End,
 		WindowS: daySeconds, Related: []string{session.CommunityID(v)}, Count: 1,
 	}
 	f.Entities = entities(f)

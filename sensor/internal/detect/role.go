@@ -7,7 +7,6 @@ import (
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
-	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -49,7 +48,7 @@ func (r *role) Observe(e *Event, c *Context) {
 			return
 		}
 	case SessionFact:
-		if _, ok := e.Fact.(*dissect.AppID); !ok {
+		if !e.Named {
 			return
 		}
 	default:

@@ -178,7 +178,7 @@ func (s *scan) failed(e *Event, c *Context) {
 // name that was looked up: scanners try addresses.
 func (s *scan) wanted(e *Event, c *Context) bool {
 	d := e.Initiator
-	if e.ResponderName != "" {
+	if c.ResponderName(e) != "" {
 		return true
 	}
 	if d.Role == device.NVR || d.Role == device.VMS {

@@ -105,18 +105,23 @@ func (u *upload) Observe(e *Event, c *Context) {
 // delta gives what the session has carried since it was last counted, as the device sees it.
 func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 	v := e.Session
-	s := u.sessions.put(v.ID, c.Now)
 	now := carried{v.PayloadBytes[dir], v.PayloadBytes[1-dir]}
+	if e.Kind == SessionEnded {
+		if s := u.sessions.get(v.ID, c.Now); s != nil {
+			out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
+			u.sessions.drop(v.ID)
+			return out, in
+		}
+		return now.out, now.in // most sessions end before they were counted once
+	}
+	s := u.sessions.put(v.ID, c.Now)
 	out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
 	*s = now
-	if e.Kind == SessionEnded {
-		u.sessions.drop(v.ID)
-	}
 	return out, in
 }
 
 func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, out, in uint64) {
-	key := peerOf(e, d, dir)
+	key := peerOf(e, c, d, dir)
 	w := u.peers.put(key, c.Now)
 	w.move(c.Now / hour)
 	if w.first == 0 {
@@ -142,15 +147,16 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 }
 
 // peerOf gives the other end as it is counted.
-func peerOf(e *Event, d *device.Device, dir session.Dir) uploadPeer {
+func peerOf(e *Event, c *Context, d *device.Device, dir session.Dir) uploadPeer {
 	v := e.Session
 	if dir == session.In {
 		return uploadPeer{device: d.ID, addr: v.Initiator.Addr, v6: v.V6 || !v.Initiator.Addr.Is4()}
 	}
-	if e.ResponderName == "" {
+	known := c.ResponderName(e)
+	if known == "" {
 		return uploadPeer{device: d.ID, addr: v.Responder.Addr, v6: v.V6 || !v.Responder.Addr.Is4()}
 	}
-	name := Clean(e.ResponderName, 253)
+	name := Clean(known, 253)
 	if a, ok := addressOf(name); ok { // a client may give an address as the name: it is the same peer
 		return uploadPeer{device: d.ID, addr: packet.AddrOf(a), v6: !a.Is4()}
 	}

@@ -69,13 +69,13 @@ func TestUploadPeersAreNamedOrAddressed(t *testing.T) {
 		{"a\x00b", "198.51.100.1", false, "a�b"},
 	}
 	for _, tt := range tests {
-		e := &Event{ResponderName: tt.name, Session: &session.View{Responder: end(tt.to), V6: tt.v6}}
-		p := peerOf(e, d, session.Out)
+		e := &Event{name: tt.name, named: true, Session: &session.View{Responder: end(tt.to), V6: tt.v6}}
+		p := peerOf(e, &Context{}, d, session.Out)
 		if p.String() != tt.want {
 			t.Errorf("%q %s: %q, want %q", tt.name, tt.to, p.String(), tt.want)
 		}
-		e.ResponderName = ""
-		if named := tt.want != tt.to; named == (p == peerOf(e, d, session.Out)) {
+		e.name = ""
+		if named := tt.want != tt.to; named == (p == peerOf(e, &Context{}, d, session.Out)) {
 			t.Errorf("%q %s: the peer by its name and by its address", tt.name, tt.to)
 		}
 	}

@@ -97,9 +97,8 @@ func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.F
 	if f != nil {
 		w.reg.Fact(v, f, e.FactDir, e.Initiator, e.Responder, w.c.Now)
 	}
-	if app != nil && app.Hello != nil {
-		e.ResponderName = app.Hello.SNI
-	}
+	_, e.Named = f.(*dissect.AppID)
+	w.c.Begin()
 	for _, d := range w.dets {
 		d.Observe(e, &w.c)
 	}

@@ -151,6 +151,9 @@ type Packet struct {
 
 const cacheLine = 64
 
+// HotLines is how many lines of the cache, from the first on, hold what every packet of a known session needs.
+const HotLines = 3
+
 var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine] // does not compile otherwise
 
 // AddrFrom4 gives the IPv4-mapped form of four bytes in network order.

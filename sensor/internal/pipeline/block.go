@@ -35,10 +35,40 @@ type block struct {
 type shardPart struct {
 	index  []uint32 // of its packets
 	events []ordered
+	views  views         // of its events
 	stats  session.Stats // sums over its tables
 	extra  shardCounts
 	// ticks holds the sums of the shard at each tick of the block.
 	ticks []tickCounts
+}
+
+// views hold how sessions stood at the events of a block. They do not move while there come more, and are written anew with the next block.
+type views struct {
+	chunks []*[viewsPerChunk]session.View
+	used   int
+}
+
+// A block seldom needs more than keptViewChunks; one in which a flood expires does, and gives them back.
+const (
+	viewsPerChunk  = 64
+	keptViewChunks = 16
+)
+
+func (v *views) next() *session.View {
+	if v.used == viewsPerChunk*len(v.chunks) {
+		v.chunks = append(v.chunks, new([viewsPerChunk]session.View))
+	}
+	x := &v.chunks[v.used/viewsPerChunk][v.used%viewsPerChunk]
+	v.used++
+	return x
+}
+
+func (v *views) reset() {
+	if len(v.chunks) > keptViewChunks {
+		clear(v.chunks[keptViewChunks:])
+		v.chunks = v.chunks[:keptViewChunks]
+	}
+	v.used = 0
 }
 
 // tickCounts is what a shard counts at a tick, before it ends what is due.
@@ -63,7 +93,7 @@ type ordered struct {
 	detect.Event
 }
 
-func compareOrder(a, b ordered) int {
+func compareOrder(a, b *ordered) int {
 	switch {
 	case a.num != b.num:
 		return less(a.num < b.num)
@@ -107,5 +137,6 @@ func (b *block) reset() {
 		p := &b.shards[i]
 		clear(p.events)
 		p.index, p.events, p.ticks = p.index[:0], p.events[:0], p.ticks[:0]
+		p.views.reset()
 	}
 }

@@ -4,7 +4,6 @@ package pipeline
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"stillwatch/schemas"
@@ -28,7 +27,7 @@ type judge struct {
 	quality   qualityWindow
 
 	second  int64 // last one ticked
-	merged  []ordered
+	merged  []*ordered
 	tally   tally
 	failed  error // of an output; nothing is written after it
 	stopped func()
@@ -54,12 +53,15 @@ func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
 func (j *judge) block(b *block) {
 	j.merged = j.merged[:0]
 	for i := range b.shards {
-		j.merged = append(j.merged, b.shards[i].events...)
+		for k := range b.shards[i].events {
+			j.merged = append(j.merged, &b.shards[i].events[k])
+		}
 	}
-	slices.SortFunc(j.merged, compareOrder)
+	if !slices.IsSortedFunc(j.merged, compareOrder) {
+		slices.SortFunc(j.merged, compareOrder)
+	}
 	done := 0 // ticks
-	for i := range j.merged {
-		e := &j.merged[i]
+	for _, e := range j.merged {
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
 			j.tickOf(b, done)
 			done++
@@ -141,8 +143,8 @@ func (j *judge) event(e *detect.Event) {
 			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)
 			j.learnNames(e)
 		}
-		e.ResponderName = j.nameOf(e)
 	}
+	j.ctx.Begin()
 	for _, d := range j.detectors {
 		d.Observe(e, &j.ctx)
 	}
@@ -167,22 +169,6 @@ func (j *judge) learnNames(e *detect.Event) {
 			j.ctx.Names.Learn(client, a.Addr, m.QName, a.TTL, j.ctx.Now)
 		}
 	}
-}
-
-// nameOf gives the name under which the initiator knows the responder.
-func (j *judge) nameOf(e *detect.Event) string {
-	if e.App != nil && e.App.Hello != nil && e.App.Hello.SNI != "" {
-		return e.App.Hello.SNI
-	}
-	if e.Responder != nil {
-		return ""
-	}
-	return j.lookup(e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip())
-}
-
-func (j *judge) lookup(client, addr netip.Addr) string {
-	name, _ := j.ctx.Names.Lookup(client, addr, j.ctx.Now)
-	return name
 }
 
 func (j *judge) emit(f *detect.Finding) {

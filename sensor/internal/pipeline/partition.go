@@ -23,7 +23,9 @@ type partition struct {
 	s   *session.Session
 	d   session.Dir
 	now int64
-	// The latest view, and the order of events at which it was made.
+	// The name of the application that became known in this call, and has not yet been told with another fact.
+	named *dissect.AppID
+	// The latest view of the block, and the order of events at which it was made.
 	view   *session.View
 	viewed uint64
 }
@@ -52,8 +54,14 @@ func (p *partition) emit(e detect.Event) {
 }
 
 func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
-	p.view, p.viewed = p.table.View(s), p.sh.num
+	p.look(s)
 	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)})
+}
+
+// look makes a view of s.
+func (p *partition) look(s *session.Session) {
+	p.view, p.viewed = p.sh.out.views.next(), p.sh.num
+	p.table.View(s, p.view)
 }
 
 // app gives what is known of the application of s, nil if nothing.
@@ -84,17 +92,21 @@ func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
 }
 
 // Stream implements session.Handler.
-func (p *partition) Stream(s *session.Session, d session.Dir, head []byte, final bool, now int64) int {
+func (p *partition) Stream(s *session.Session, d session.Dir, head []byte, final bool, now int64) (want int) {
 	p.s, p.d, p.now = s, d, now
 	x := p.conversation(s)
-	return x.conv.Stream(int(d^x.side^s.InitiatorSide()), head, final, p.sink)
+	want = x.conv.Stream(int(d^x.side^s.InitiatorSide()), head, final, p.sink)
+	p.tellName()
+	return want
 }
 
 // Datagram implements session.Handler.
-func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now int64) bool {
+func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now int64) (more bool) {
 	p.s, p.d, p.now = s, d, now
 	x := p.conversation(s)
-	return x.conv.Datagram(int(d^x.side^s.InitiatorSide()), data, p.sink)
+	more = x.conv.Datagram(int(d^x.side^s.InitiatorSide()), data, p.sink)
+	p.tellName()
+	return more
 }
 
 // Release implements session.Handler.
@@ -145,14 +157,30 @@ func (p *partition) fact(f dissect.Fact) {
 		p.view = nil
 	}
 	app := p.learn(x, f)
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d})
+	if id, ok := f.(*dissect.AppID); ok {
+		p.named = id // most often another fact follows at once
+		return
+	}
+	p.tell(f, app)
+}
+
+func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
+	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d, Named: p.named != nil})
+	p.named = nil
+}
+
+// tellName tells the name of the application if nothing else has been said with it.
+func (p *partition) tellName() {
+	if p.named != nil {
+		p.tell(p.named, p.app(p.s))
+	}
 }
 
 // viewOf gives the view that was made at the same packet, if it was of s: between two facts of one packet only the initiator of a QUIC
 // session may change.
 func (p *partition) viewOf(s *session.Session) *session.View {
 	if p.view == nil || p.viewed != p.sh.num || p.view.ID != s.ID() {
-		p.view, p.viewed = p.table.View(s), p.sh.num
+		p.look(s)
 	}
 	return p.view
 }

@@ -6,17 +6,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"unsafe"
 
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
 // gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
 type reader struct {
-	src    capture.Source
-	reasm  *packet.Reassembler
-	shards int
+	src     capture.Source
+	reasm   *packet.Reassembler
+	shardOf [Partitions]uint8 // which shard keeps a partition
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
@@ -81,12 +83,22 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
-	for i := range b.batch.Frames {
+	frames := b.batch.Frames
+	for i := range frames {
+		if ahead := i + framesAhead; ahead < n {
+			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
+		}
 		r.frame(b, uint32(i))
 	}
 	b.clock = r.clock
 	return err
 }
+
+// The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
+const (
+	framesAhead = 8
+	headerLines = 2
+)
 
 // frame decodes one frame and assigns it.
 func (r *reader) frame(b *block, i uint32) {
@@ -108,7 +120,7 @@ func (r *reader) frame(b *block, i uint32) {
 	}
 	// The upper bits choose the partition; within a table another hash is used.
 	p.Part = uint8(p.FlowHash() >> 60)
-	s := &b.shards[int(p.Part)%r.shards]
+	s := &b.shards[r.shardOf[p.Part%Partitions]]
 	s.index = append(s.index, i)
 }
 

@@ -37,7 +37,10 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	}
 	limits := sessionConfig(cfg.Settings.Limits)
 	r := &Run{src: src, judge: j}
-	r.reader = &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), shards: n, maxSessions: limits.MaxSessions}
+	r.reader = &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
+	for i := range Partitions {
+		r.reader.shardOf[i] = uint8(i % n)
+	}
 	for i := range n {
 		r.shards = append(r.shards, newShard(i, n, limits))
 	}

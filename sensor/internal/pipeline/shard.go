@@ -3,9 +3,12 @@
 package pipeline
 
 import (
+	"unsafe"
+
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -17,8 +20,7 @@ type shard struct {
 	parts  [Partitions]*partition
 	out    *shardPart
 
-	lookups []session.Lookup // of the block at work
-	touched int64            // of no meaning: see session.Table.Prepare
+	lookups [groupSize]session.Lookup // of the group at work
 
 	// Of the moment: the order of events that are made now.
 	num    uint64
@@ -56,13 +58,17 @@ func (sh *shard) run(in <-chan *block, g *guard) {
 func (sh *shard) process(b *block) {
 	sh.out = &b.shards[sh.id]
 	ticks := b.ticks
-	sh.prepare(b)
-	for n, i := range sh.out.index {
-		for len(ticks) > 0 && ticks[0].before <= i {
-			sh.tick(ticks[0])
-			ticks = ticks[1:]
+	for index := sh.out.index; len(index) > 0; {
+		group := index[:min(len(index), groupSize)]
+		index = index[len(group):]
+		sh.prepare(b, group)
+		for n, i := range group {
+			for len(ticks) > 0 && ticks[0].before <= i {
+				sh.tick(ticks[0])
+				ticks = ticks[1:]
+			}
+			sh.packet(&b.packets[i], &sh.lookups[n])
 		}
-		sh.packet(&b.packets[i], &sh.lookups[n])
 	}
 	for _, t := range ticks {
 		sh.tick(t)
@@ -74,16 +80,23 @@ func (sh *shard) process(b *block) {
 	sh.report()
 }
 
-// prepare looks ahead over the packets of a block.
-func (sh *shard) prepare(b *block) {
-	n := len(sh.out.index)
-	if cap(sh.lookups) < n {
-		sh.lookups = make([]session.Lookup, n, 2*n)
+// groupSize is how many packets are looked ahead at: enough that memory answers before it is needed, few enough that what it gives stays
+// in the nearest cache.
+const groupSize = 64
+
+// prepare looks ahead over a group of packets, so that their waits for memory overlap.
+func (sh *shard) prepare(b *block, group []uint32) {
+	for _, i := range group {
+		prefetch.Lines(unsafe.Pointer(&b.packets[i]), packet.HotLines)
 	}
-	sh.lookups = sh.lookups[:n]
-	for n, i := range sh.out.index {
+	for n, i := range group {
 		if p := &b.packets[i]; p.HasIP {
-			sh.touched += sh.tables[p.Part].Prepare(p, &sh.lookups[n])
+			sh.tables[p.Part].Prepare(p, &sh.lookups[n])
+		}
+	}
+	for n, i := range group {
+		if p := &b.packets[i]; p.HasIP {
+			sh.tables[p.Part].Reach(&sh.lookups[n])
 		}
 	}
 }
@@ -146,7 +159,7 @@ func (sh *shard) report() {
 	for i, x := range sh.tables {
 		if x != nil {
 			s.Add(&x.Stats)
-			sh.parts[i].seq = 0
+			sh.parts[i].seq, sh.parts[i].view = 0, nil
 		}
 	}
 	sh.out.stats, sh.out.extra = s, sh.counts

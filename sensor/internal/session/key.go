@@ -17,22 +17,26 @@ type key struct {
 	ends   uint64 // port of lo, port of hi, protocol, 1 for IPv6; 16 bits each
 }
 
-// keyOf gives the key of p and the side that sent it: 0 for lo.
-func keyOf(p *packet.Packet) (k key, side uint8) {
-	sp, dp := ports(p)
-	src, dst := words(&p.Src), words(&p.Dst)
+// of makes k the key of p and gives the side that sent it: 0 for lo.
+func (k *key) of(p *packet.Packet) (side uint8) {
+	sp, dp := p.SrcPort, p.DstPort
+	if p.Kind != packet.KindTCP && p.Kind != packet.KindUDP {
+		sp, dp = ports(p)
+	}
+	src0, src1 := binary.BigEndian.Uint64(p.Src[:8]), binary.BigEndian.Uint64(p.Src[8:])
+	dst0, dst1 := binary.BigEndian.Uint64(p.Dst[:8]), binary.BigEndian.Uint64(p.Dst[8:])
 	tail := uint64(p.Proto) << 16
 	if p.V6 {
 		tail++
 	}
-	if src[0] < dst[0] || src[0] == dst[0] && (src[1] < dst[1] || src[1] == dst[1] && sp <= dp) {
-		return key{src, dst, uint64(sp)<<48 | uint64(dp)<<32 | tail}, 0
+	if src0 < dst0 || src0 == dst0 && (src1 < dst1 || src1 == dst1 && sp <= dp) {
+		k.lo[0], k.lo[1], k.hi[0], k.hi[1] = src0, src1, dst0, dst1
+		k.ends = uint64(sp)<<48 | uint64(dp)<<32 | tail
+		return 0
 	}
-	return key{dst, src, uint64(dp)<<48 | uint64(sp)<<32 | tail}, 1
-}
-
-func words(a *packet.Addr) [2]uint64 {
-	return [2]uint64{binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])}
+	k.lo[0], k.lo[1], k.hi[0], k.hi[1] = dst0, dst1, src0, src1
+	k.ends = uint64(dp)<<48 | uint64(sp)<<32 | tail
+	return 1
 }
 
 func addr(w [2]uint64) (a packet.Addr) {

@@ -74,7 +74,10 @@ type Session struct {
 	Label     uint8 // of the handler
 }
 
-const _ = uint(3*64 - unsafe.Sizeof(Session{}))
+// sessionLines is how many lines of the cache a session takes.
+const sessionLines = 3
+
+const _ = uint(sessionLines*64 - unsafe.Sizeof(Session{}))
 
 // Ports gives the ports of initiator and responder; 0 where the protocol has none.
 func (s *Session) Ports() (initiator, responder uint16) {
@@ -165,13 +168,13 @@ func (s *Session) deadline(c *Config) int64 {
 	return int64(s.touched) + d
 }
 
-// View gives a session as it stands.
-func (t *Table) View(s *Session) *View {
+// View writes into v how a session stands.
+func (t *Table) View(s *Session, v *View) {
 	a, b := s.initiatorSide(), s.initiatorSide()^1
 	lo, hi := s.key.ports()
 	addrs, port := [2][2]uint64{s.key.lo, s.key.hi}, [2]uint16{lo, hi}
 	x, y := &s.counts[a], &s.counts[b]
-	v := &View{
+	*v = View{
 		ID: s.id, Start: s.first, End: s.last, Proto: s.key.proto(), V6: s.key.v6(),
 		Packets:      [2]uint64{x.packets, y.packets},
 		IPBytes:      [2]uint64{x.ipBytes, y.ipBytes},
@@ -186,7 +189,6 @@ func (t *Table) View(s *Session) *View {
 	}
 	v.VLANs, v.NumVLANs = t.stacks.at(s.vlans)
 	v.Tunnels = t.extras.at(s).tunnels
-	return v
 }
 
 // liveRefs gives the sessions that are not over, in the order of their first packet.

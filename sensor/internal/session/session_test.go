@@ -23,15 +23,21 @@ type recorder struct {
 	open    int // sessions being read
 }
 
+func (r *recorder) view(s *Session) *View {
+	v := new(View)
+	r.tab.View(s, v)
+	return v
+}
+
 func (r *recorder) note(what string, s *Session) {
-	r.log = append(r.log, fmt.Sprintf("%s %s", what, r.tab.View(s).State))
+	r.log = append(r.log, fmt.Sprintf("%s %s", what, r.view(s).State))
 }
 func (r *recorder) Opened(s *Session, _ int64)   { r.note("open", s) }
 func (r *recorder) Changed(s *Session, _ int64)  { r.note("state", s) }
 func (r *recorder) Progress(s *Session, _ int64) { r.note("progress", s) }
 func (r *recorder) Ended(s *Session, _ EndReason, _ int64) {
 	r.note("end", s)
-	r.ended = append(r.ended, r.tab.View(s))
+	r.ended = append(r.ended, r.view(s))
 }
 
 func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) int {

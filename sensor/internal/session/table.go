@@ -3,7 +3,10 @@
 package session
 
 import (
+	"unsafe"
+
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/prefetch"
 )
 
 // IP protocol numbers.
@@ -129,42 +132,51 @@ func (t *Table) at(r ref) *Session { return &t.chunks[r>>chunkBits][r&(chunkSize
 type Lookup struct {
 	key  key
 	hash uint64
+	r    ref // the session that is probably meant, 0 if there is none
 	side uint8
 }
 
-// Prepare fills l for p and brings what Add will need into the cache. Prepared in a run for many packets, their waits for memory
-// overlap. The result is of no meaning: it only keeps the loads from being left out.
-func (t *Table) Prepare(p *packet.Packet, l *Lookup) (touched int64) {
-	l.key, l.side = keyOf(p)
+// Prepare fills l for p and asks for the place of its session in the index. Reach and AddPrepared follow, each later than the one before
+// by so much other work that memory has answered meanwhile.
+func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
+	l.side = l.key.of(p)
 	l.hash = l.key.hash(&t.seed)
-	x := &t.slots[int(l.hash)&(len(t.slots)-1)]
-	s := t.at(x.r)
-	return s.last + int64(s.counts[l.side].packets) + int64(s.end[0].saw)
+	prefetch.Lines(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
+}
+
+// Reach asks for the session that is probably meant: the first of those with its tag.
+func (t *Table) Reach(l *Lookup) {
+	mask, tag := len(t.slots)-1, uint32(l.hash>>32)
+	l.r = 0
+	for i := int(l.hash) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
+		if x := &t.slots[i]; x.tag == tag {
+			l.r = x.r
+			prefetch.Lines(unsafe.Pointer(t.at(x.r)), sessionLines)
+			return
+		}
+	}
 }
 
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
 func (t *Table) Add(p *packet.Packet) {
 	var l Lookup
 	t.Prepare(p, &l)
+	t.Reach(&l)
 	t.AddPrepared(p, &l)
 }
 
 // AddPrepared is Add for a packet that Prepare has seen.
 func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
-	k, side, h := &l.key, l.side, l.hash
-	i, r := t.find(k, h)
+	side := l.side
 	now := t.clock(p.Time)
-	var s *Session
-	if r != 0 {
-		s = t.at(r)
-		if s.isReuse(p, side, t.wheel.now) {
-			t.Stats.Reused++
-			t.retire(i, s, now)
-			r = 0
-		}
+	r, s := t.session(l)
+	if r != 0 && s.isReuse(p, side, t.wheel.now) {
+		t.Stats.Reused++
+		t.retire(l, s, now)
+		r = 0
 	}
 	if r == 0 {
-		r, s = t.create(p, *k, h, side)
+		r, s = t.create(p, l)
 		t.update(s, p, side)
 		t.h.Opened(s, now)
 	} else {
@@ -178,6 +190,15 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
+}
+
+// session gives the session of l, 0 if there is none. What was reached may have ended since, or another have taken its place.
+func (t *Table) session(l *Lookup) (ref, *Session) {
+	if s := t.at(l.r); s.key.equal(&l.key) && s.flags&flagDead == 0 && l.r != 0 {
+		return l.r, s
+	}
+	_, r := t.find(&l.key, l.hash)
+	return r, t.at(r)
 }
 
 // clock gives the time of an event at a packet: its own, unless that lies outside of the second to which the clock has come. A frame with
@@ -201,7 +222,7 @@ func (t *Table) find(k *key, h uint64) (int, ref) {
 	}
 }
 
-func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Session) {
+func (t *Table) create(p *packet.Packet, l *Lookup) (ref, *Session) {
 	if t.wheel.count >= t.cfg.MaxSessions {
 		t.evict(t.clock(p.Time))
 	}
@@ -219,12 +240,12 @@ func (t *Table) create(p *packet.Packet, k key, h uint64, side uint8) (ref, *Ses
 		}
 	}
 	s := t.at(r)
-	*s = Session{key: k}
-	i, _ := t.find(&k, h)
-	t.slots[i] = slot{uint32(h >> 32), r}
+	*s = Session{key: l.key}
+	i, _ := t.find(&l.key, l.hash)
+	t.slots[i] = slot{uint32(l.hash >> 32), r}
 	t.live++
 	t.Stats.Created++
-	s.begin(p, side, t)
+	s.begin(p, l.side, t)
 	t.schedule(r, s.deadline(&t.cfg))
 	return r, s
 }
@@ -260,8 +281,9 @@ func (t *Table) remove(i int) {
 }
 
 // retire ends a session before its time; its memory is given back when its slot of the wheel comes.
-func (t *Table) retire(i int, s *Session, now int64) {
+func (t *Table) retire(l *Lookup, s *Session, now int64) {
 	t.conclude(s, EndReused, now)
+	i, _ := t.find(&l.key, l.hash)
 	t.remove(i)
 	s.flags |= flagDead
 }

@@ -58,7 +58,7 @@ type Endpoint struct {
 	TTL  uint8 // of the first packet seen from this end, 0 if none was
 }
 
-// View is a session as it stood at one moment: a plain value that may be kept. Index 0 of the pairs is Out
+// View is a session as it stood at one moment: a plain value. Index 0 of the pairs is Out
 // (initiator to responder), index 1 is In.
 type View struct {
 	ID           uint64 // number of its first packet: unique within a run
