@@ -169,15 +169,18 @@ func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) 
 }
 
 // collectors gives what more there is to measure.
-func (o *outputs) collectors() []prometheus.Collector {
-	if o.kafka == nil {
-		return nil
+func (o *outputs) collectors() (all []prometheus.Collector) {
+	if o.kafka != nil {
+		all = append(all, o.kafka)
 	}
-	return []prometheus.Collector{o.kafka}
+	if o.state != nil {
+		all = append(all, o.state)
+	}
+	return all
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
-func (o *publishing) serve(log *zap.Logger, p *publish.Publisher) (func(), error) {
+func (o *publishing) serve(log *zap.Logger, p *publish.Publisher, more ...prometheus.Collector) (func(), error) {
 	if o.Listen == "" {
 		return func() {}, nil
 	}
@@ -185,19 +188,17 @@ func (o *publishing) serve(log *zap.Logger, p *publish.Publisher) (func(), error
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	srv := &http.Server{Handler: routes(p), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: routes(p, more...), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed
 	log.Info("listening", zap.String("address", l.Addr().String()))
 	return func() { _ = srv.Close() }, nil
 }
 
 // routes of the sensor: nothing that changes anything, and nothing that was seen on the network.
-func routes(p *publish.Publisher) http.Handler {
+func routes(p *publish.Publisher, more ...prometheus.Collector) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if p != nil {
-		reg.MustRegister(p)
-	}
+	reg.MustRegister(more...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

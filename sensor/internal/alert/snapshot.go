@@ -54,10 +54,7 @@ func (m *Manager) SaveTold(b *snapshot.Batch, r *device.Registry) {
 		return
 	}
 	r.SaveCounters(b)
-	b.Put(counterPart)
-	b.Value()
-	m.walk(b.Codec())
-	b.End()
+	b.PutSingle(counterPart, m.walk)
 	if in := o.incident; in != nil && !in.gone {
 		r.Save(b, in.device)
 		m.saveIncident(b, in, r)

@@ -14,15 +14,16 @@ import (
 func (r *Registry) Parts() []snapshot.Part {
 	r.saved = &saved{byID: map[uint32]*Device{}}
 	return []snapshot.Part{
-		snapshot.Single("registry/1", r.walk),
+		snapshot.Single(registryPart, r.walk),
 		{Name: devicesPart, Drain: r.drainDevices, Restore: r.restoreDevices},
 		{Name: linksPart, Drain: r.drainLinks, Restore: r.restoreLinks},
 	}
 }
 
 const (
-	devicesPart = "devices/1"
-	linksPart   = "links/1"
+	registryPart = "registry/1"
+	devicesPart  = "devices/1"
+	linksPart    = "links/1"
 )
 
 // ByID gives the device with an ID while a snapshot is restored, nil if there is none.
@@ -110,13 +111,7 @@ func (r *Registry) Save(b *snapshot.Batch, d *Device) {
 }
 
 // SaveCounters writes what belongs to no device, among it which IDs were given.
-func (r *Registry) SaveCounters(b *snapshot.Batch) {
-	b.Put("registry/1")
-	b.Value()
-	c := b.Codec()
-	r.walk(c)
-	b.End()
-}
+func (r *Registry) SaveCounters(b *snapshot.Batch) { b.PutSingle(registryPart, r.walk) }
 
 // writeID writes an ID so that the order of the bytes is that of the IDs: new ones are written at one place of the file.
 func writeID(c *snapshot.Codec, id uint32) {

@@ -25,6 +25,7 @@ type judge struct {
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
+	memory    *memory // nil: nothing is kept over a restart
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -51,6 +52,7 @@ func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
 
 // block judges the events of a block, in between the ticks that belong there.
 func (j *judge) block(b *block) {
+	j.memory.begin(j, b.ticks)
 	j.merged = j.merged[:0]
 	for i := range b.shards {
 		for k := range b.shards[i].events {
@@ -126,6 +128,7 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	j.memory.save(j)
 }
 
 var steps = [...]device.Step{
@@ -176,8 +179,14 @@ func (j *judge) emit(f *detect.Finding) {
 	j.alerts.Add(f, &j.ctx)
 }
 
-// write hands a revision of an alert on.
+// write takes a revision of an alert.
 func (j *judge) write(a *schemas.Alert) {
+	j.memory.decided(j, a)
+	j.put(a)
+}
+
+// put hands a revision of an alert on.
+func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
@@ -211,4 +220,5 @@ func (j *judge) finish(clock int64) {
 			j.check(j.out.Device(&r))
 		}
 	}
+	j.memory.end(j)
 }

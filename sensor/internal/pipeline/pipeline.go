@@ -8,6 +8,7 @@ import (
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
+	store "stillwatch/sensor/internal/state"
 )
 
 // Config says how a run is to be done.
@@ -17,6 +18,7 @@ type Config struct {
 	Inventory *contract.Inventory // nil: none
 	Version   string
 	Replay    bool
+	State     *store.Store // what is known over a restart; nil: nothing is kept. The caller closes it after the run
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil
@@ -25,6 +27,7 @@ type Output struct {
 	Alert   func(*schemas.Alert) error
 	Session func(*schemas.Session) error
 	Device  func(*schemas.Device) error // at the end of the run, in the order of the keys
+	Flush   func() error                // passes on what is held back, so that a kill of the program does not lose it
 }
 
 // Progress is how far a run has come. It is safe to ask from another goroutine.

@@ -41,6 +41,9 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 		NoChain:  !set.Enabled(detect.RuleChain().ID),
 	}, j.write)
 	j.ctx = detect.Context{Devices: reg, Book: book, Names: enrich.NewNames(set.Limits.Names), Emit: j.emit}
+	if cfg.State != nil {
+		return j, j.remember(&cfg)
+	}
 	return j, nil
 }
 

@@ -10,31 +10,33 @@ import (
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/snapshot"
-	"stillwatch/sensor/internal/state"
+	store "stillwatch/sensor/internal/state"
 )
 
 // snapshotRecords bounds what the judge writes into a snapshot at one tick; what is left comes with the next. Some ten milliseconds.
 const snapshotRecords = 20_000
 
-// memory is what the judge keeps over a restart.
+// memory is what the judge keeps over a restart; nil keeps nothing.
 type memory struct {
-	store *state.Store
-	parts []snapshot.Part
-	told  snapshot.Batch // scratch
-	begun bool
+	store  *store.Store
+	parts  []snapshot.Part
+	told   snapshot.Batch // scratch
+	replay bool
+	begun  bool
+	off    bool // the run must not change the state
 }
 
 // remember restores what an earlier run knew, and keeps from now on what this one learns. Sessions are not kept.
-func (j *judge) remember(s *state.Store) error {
-	j.memory = &memory{store: s}
-	m := j.memory
+func (j *judge) remember(cfg *Config) error {
+	m := &memory{store: cfg.State, replay: cfg.Replay}
 	m.parts = append(j.reg.Parts(), snapshot.Single("judge/1", j.walk), j.ctx.Names.Part())
 	m.parts = append(m.parts, detect.Parts(j.detectors, j.reg)...)
 	m.parts = append(m.parts, j.alerts.Parts(&j.ctx)...)
-	if err := s.Load(m.parts); err != nil {
+	if err := m.store.Load(m.parts); err != nil {
 		return err
 	}
 	j.reg.Restored()
+	j.memory = m
 	return nil
 }
 
@@ -50,13 +52,17 @@ func (j *judge) walk(c *snapshot.Codec) {
 	j.quality.walk(c)
 }
 
-// walk walks the window. The sums of the next run begin at zero: those of the past are kept as what they lack to the present ones, and
-// wrap around.
+// walk walks the window. The sums of the next run begin at zero: those of the past are kept as what the present ones are ahead of them,
+// and become negative, which in unsigned numbers comes to the same.
 func (w *qualityWindow) walk(c *snapshot.Codec) {
 	c.Time(&w.minute)
-	for _, past := range w.past {
-		for _, n := range past.since(w.last).list() {
+	for i := range w.past {
+		ahead := w.last.since(w.past[i])
+		for _, n := range ahead.list() {
 			c.Fixed(n)
+		}
+		if c.Reading() {
+			w.past[i] = qualityCounts{}.since(ahead)
 		}
 	}
 }
@@ -65,9 +71,22 @@ func (q *qualityCounts) list() []*uint64 {
 	return []*uint64{&q.ended, &q.oneWay, &q.acked, &q.gaps, &q.packets, &q.duplicates}
 }
 
-// repeat hands on the alerts that the run before may have been killed with.
-func (j *judge) repeat() {
-	for _, record := range j.memory.store.Repeat() {
+// begin is called with each block, and does something at the first tick: the alerts that the run before may have been killed with are
+// handed on again. A replay must not go back behind what is known: its clock would stand until it is caught up with.
+func (m *memory) begin(j *judge, ticks []tick) {
+	if m == nil || m.begun || len(ticks) == 0 {
+		return
+	}
+	m.begun = true
+	if first, known := ticks[0].sec, m.store.Clock(); m.replay && first < known/1e9 {
+		text := func(sec int64) string { return time.Unix(sec, 0).UTC().Format(time.RFC3339) }
+		m.off = true
+		j.failed = fmt.Errorf("the captures begin at %s, and the state knows what was until %s: replay in the order of time, or give another state file",
+			text(first), text(known/1e9))
+		j.stopped()
+		return
+	}
+	for _, record := range m.store.Repeat() {
 		var a schemas.Alert
 		if json.Unmarshal(record, &a) == nil {
 			j.put(&a)
@@ -75,27 +94,18 @@ func (j *judge) repeat() {
 	}
 }
 
-// begin is called at the first tick. A replay must not go back behind what is known: its clock would stand until it is caught up with.
-func (m *memory) begin(j *judge, sec int64, replay bool) {
-	m.begun = true
-	if known := m.store.Clock(); replay && sec < known/1e9 {
-		text := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
-		j.failed = fmt.Errorf("the captures begin at %s, and the state already knows what was until %s: replay in the order of time, or give another state file",
-			text(sec*1e9), text(known))
-		j.stopped()
-		return
-	}
-	j.repeat()
-}
+// stands reports whether the state may be changed: not after an output has failed, or it would hold alerts as told that were not.
+func (m *memory) stands(j *judge) bool { return m != nil && !m.off && j.failed == nil }
 
 // save writes a snapshot if one is due.
 func (m *memory) save(j *judge) {
-	b := m.store.Ready(j.ctx.Now)
-	if b == nil {
+	if !m.stands(j) {
 		return
 	}
-	j.flush()
-	m.store.Save(b, j.ctx.Now, m.drain(b, snapshotRecords))
+	if b := m.store.Ready(j.ctx.Now); b != nil {
+		j.flush()
+		m.store.Save(b, j.ctx.Now, m.drain(b, snapshotRecords))
+	}
 }
 
 // drain fills a batch with at most about limit records and reports whether there are more.
@@ -110,6 +120,9 @@ func (m *memory) drain(b *snapshot.Batch, limit int) (more bool) {
 
 // end writes what is left at the end of a run.
 func (m *memory) end(j *judge) {
+	if !m.stands(j) || !m.begun {
+		return
+	}
 	j.flush()
 	if b := m.store.Final(); b != nil {
 		m.drain(b, maxSnapshot)
@@ -122,6 +135,9 @@ const maxSnapshot = 1 << 30
 
 // decided keeps an alert before it is handed on.
 func (m *memory) decided(j *judge, a *schemas.Alert) {
+	if !m.stands(j) {
+		return
+	}
 	record, err := schemas.AppendAlert(nil, a)
 	if err != nil {
 		return // the output says so
@@ -137,3 +153,6 @@ func (j *judge) flush() {
 		j.check(j.out.Flush())
 	}
 }
+
+// Site gives the name of the site that a run is about.
+func (c *Config) Site() string { return siteOf(c.Settings, c.Inventory) }

@@ -58,6 +58,14 @@ func (b *Batch) begin(k kind, part string) *Codec {
 // Put begins a record of a part: the caller writes its key, calls Value, writes its value, and calls End.
 func (b *Batch) Put(part string) *Codec { return b.begin(opPut, part) }
 
+// PutSingle writes the record of a part that has but one.
+func (b *Batch) PutSingle(part string, walk func(*Codec)) {
+	b.Put(part).Raw([]byte{0}) // a key is not empty
+	b.Value()
+	walk(&b.c)
+	b.End()
+}
+
 // Delete begins the removal of a record: the caller writes its key, and calls End.
 func (b *Batch) Delete(part string) *Codec { return b.begin(opDelete, part) }
 

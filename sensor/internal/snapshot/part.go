@@ -27,10 +27,7 @@ func Single(name string, walk func(*Codec)) Part {
 	return Part{
 		Name: name,
 		Drain: func(b *Batch, _ int) int {
-			b.Put(name)
-			b.Value()
-			walk(&b.c)
-			b.End()
+			b.PutSingle(name, walk)
 			return 0 // it takes no room that others need
 		},
 		Restore: func(all Records) (bad int) {
