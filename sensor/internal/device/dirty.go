@@ -12,6 +12,9 @@ type saved struct {
 	gone    []uint32 // IDs of devices
 	goneMAC []packet.MAC
 	byID    map[uint32]*Device // while it is restored
+	// declared stands for what the operator has declared; renamed says that it has changed since it was saved.
+	declared uint64
+	renamed  bool
 }
 
 // mark is what the copy on disk knows of one device or link.

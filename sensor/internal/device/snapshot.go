@@ -3,6 +3,7 @@
 package device
 
 import (
+	"fmt"
 	"net/netip"
 
 	"stillwatch/sensor/internal/packet"
@@ -12,7 +13,7 @@ import (
 // Parts gives the registry as parts of a snapshot, in the order in which they are to be restored; from then on it remembers what
 // has changed. They are restored into an empty registry, and Restored ends that.
 func (r *Registry) Parts() []snapshot.Part {
-	r.saved = &saved{byID: map[uint32]*Device{}}
+	r.saved = &saved{byID: map[uint32]*Device{}, declared: fnv(fmt.Sprint(r.cfg.Named, r.cfg.Watch, r.cfg.WatchMACs))}
 	return []snapshot.Part{
 		snapshot.Single(registryPart, r.walk),
 		{Name: devicesPart, Drain: r.drainDevices, Restore: r.restoreDevices},
@@ -50,8 +51,9 @@ func (r *Registry) Ref(c *snapshot.Codec, d **Device) {
 
 // walk walks what belongs to no device. Another version of the evidence table has all devices weighed anew.
 func (r *Registry) walk(c *snapshot.Codec) {
-	version := EvidenceVersion
+	version, declared := EvidenceVersion, r.saved.declared
 	c.Int(&version)
+	c.Fixed(&declared)
 	snapshot.Number(c, &r.nextID)
 	c.Time(&r.nextDay)
 	c.Time(&r.dayBegan)
@@ -70,6 +72,7 @@ func (r *Registry) walk(c *snapshot.Codec) {
 	if !c.Reading() {
 		return
 	}
+	r.saved.renamed = declared != r.saved.declared
 	for _, p := range list {
 		if p.IsValid() {
 			r.onLink.Insert(p.Masked())

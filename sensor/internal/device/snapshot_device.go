@@ -115,7 +115,9 @@ func (r *Registry) restoreDevices(all snapshot.Records) (bad int) {
 		}
 		r.enter(x)
 	}
-	r.applyNames()
+	if r.saved.renamed {
+		r.applyNames()
+	}
 	return bad
 }
 

@@ -201,6 +201,7 @@ func (s source) lasting() bool {
 // the day begins would hold up everything else: each is weighed when it is next asked for.
 func (r *Registry) settle(d *Device) {
 	if d != nil && d.round != r.round && d.node.queued {
+		r.changed(d)
 		r.weigh(d, r.dayBegan)
 	}
 }
