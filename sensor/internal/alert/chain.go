@@ -147,15 +147,13 @@ func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity
 		return
 	}
 	m.order.MoveToBack(o.list)
-	m.saved.alert(o)
+	m.saved.used(o)
 	o.merge(f, sev, r, c)
 	o.f, o.standingP = f, r
-	switch {
-	case now:
+	if now {
 		m.revise(o, c, "update")
-	case !o.waiting:
-		o.waiting = true
-		m.waiting = append(m.waiting, o)
+	} else {
+		m.hold(o)
 	}
 }
 

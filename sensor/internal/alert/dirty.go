@@ -8,12 +8,15 @@ type saved struct {
 	alerts        changed[*open]
 	incidents     changed[*incident]
 	gone, goneInc []string // ids
+	turn          uint64   // counts the times that one of them was used
 }
 
 // mark is what the copy on disk knows of one of them.
 type mark struct {
-	place int  // 1 + its place among those that have changed; 0: it has not
-	kept  bool // there is a copy
+	place int    // 1 + its place among those that have changed; 0: it has not
+	kept  bool   // there is a copy
+	turn  uint64 // when it was used last
+	waits uint64 // the turn since which it waits
 }
 
 type marked interface{ saving() *mark }
@@ -50,6 +53,15 @@ func (s *saved) alert(o *open) {
 	}
 }
 
+// used notes that an open alert has moved to the end of the order.
+func (s *saved) used(o *open) {
+	if s != nil {
+		s.turn++
+		o.mark.turn = s.turn
+		s.alert(o)
+	}
+}
+
 // forgot notes that an alert is over.
 func (s *saved) forgot(o *open) {
 	if s == nil {
@@ -65,6 +77,15 @@ func (s *saved) forgot(o *open) {
 func (s *saved) incident(in *incident) {
 	if s != nil && !in.gone {
 		s.incidents.add(in)
+	}
+}
+
+// usedIncident notes that an incident has moved to the end of its order.
+func (s *saved) usedIncident(in *incident) {
+	if s != nil {
+		s.turn++
+		in.mark.turn = s.turn
+		s.incident(in)
 	}
 }
 

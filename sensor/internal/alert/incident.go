@@ -103,7 +103,7 @@ func (t *incidents) orderOf(in *incident) *list.List {
 
 // touch notes that an incident has got a finding of the given severity.
 func (t *incidents) touch(in *incident, sev detect.Severity) {
-	t.saved.incident(in)
+	t.saved.usedIncident(in)
 	if in.grave || sev < detect.High {
 		t.orderOf(in).MoveToBack(in.list)
 		return

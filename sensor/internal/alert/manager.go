@@ -143,6 +143,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: stateOf(f, c)}
 	o.id = alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
+	m.saved.used(o)
 	m.open[k] = o
 	m.perRule[ruleDevice{k.rule, k.device}]++
 	o.due = c.Now + o.window*second
@@ -154,7 +155,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 // again takes a finding that an open alert already stands for.
 func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *detect.Context) {
 	m.order.MoveToBack(o.list)
-	m.saved.alert(o)
+	m.saved.used(o)
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
 	switch {
 	case changed:
@@ -162,11 +163,19 @@ func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *dete
 	case o.worthTelling():
 		if c.Now-o.told >= m.cfg.UpdateGapS*second {
 			m.revise(o, c, "update")
-		} else if !o.waiting {
-			o.waiting = true
-			m.waiting = append(m.waiting, o)
+		} else {
+			m.hold(o)
 		}
 	}
+}
+
+// hold has an alert wait until its next revision is due.
+func (m *Manager) hold(o *open) {
+	if o.waiting {
+		return
+	}
+	o.waiting, o.mark.waits = true, o.mark.turn
+	m.waiting = append(m.waiting, o)
 }
 
 // revise hands on the next revision.
@@ -202,6 +211,7 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 		o := m.due[0]
 		if end := o.touched + o.window*second; end > now && now-o.created < maxWindows*o.window*second {
 			o.due = end
+			m.saved.alert(o)
 			heap.Fix(&m.due, 0)
 			continue
 		}

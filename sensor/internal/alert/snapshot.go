@@ -124,7 +124,7 @@ func (m *Manager) saveIncident(b *snapshot.Batch, in *incident, r *device.Regist
 	in.mark.kept = true
 }
 
-// restoreIncidents fills the table in the order in which incidents end, which is nearly that of their last findings.
+// restoreIncidents fills the table in the order in which the incidents were used.
 func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (bad int) {
 	t := m.incidents
 	type kept struct {
@@ -143,13 +143,14 @@ func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (ba
 		}
 		list = append(list, x)
 	}
-	slices.SortFunc(list, func(a, b kept) int { return cmp.Or(cmp.Compare(a.in.until, b.in.until), cmp.Compare(a.in.id, b.in.id)) })
+	slices.SortFunc(list, func(a, b kept) int { return cmp.Compare(a.in.mark.turn, b.in.mark.turn) })
 	for _, x := range list {
 		for t.len() >= t.limit {
 			t.drop(t.weakest())
 		}
 		in := x.in
 		in.mark.kept = true
+		m.saved.turn = max(m.saved.turn, in.mark.turn)
 		in.list = t.orderOf(in).PushBack(in)
 		for _, k := range x.keys {
 			t.byDevice[k] = in
@@ -159,7 +160,7 @@ func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (ba
 	return bad
 }
 
-// restoreAlerts fills the list of open alerts in the order in which they recurred last.
+// restoreAlerts fills the list of open alerts in the order in which they were used.
 func (m *Manager) restoreAlerts(all snapshot.Records, ctx *detect.Context) (bad int) {
 	incidents := map[string]*incident{}
 	for in := range m.incidents.keys {
@@ -178,15 +179,19 @@ func (m *Manager) restoreAlerts(all snapshot.Records, ctx *detect.Context) (bad 
 		o.incident = incidents[in]
 		list = append(list, o)
 	}
-	slices.SortFunc(list, func(a, b *open) int { return cmp.Or(cmp.Compare(a.touched, b.touched), cmp.Compare(a.seq, b.seq)) })
+	slices.SortFunc(list, func(a, b *open) int { return cmp.Compare(a.mark.turn, b.mark.turn) })
 	for i, o := range list {
 		o.mark.kept = true
-		if len(list)-i > m.cfg.MaxOpen || m.open[o.key] != nil {
+		if len(list)-i > m.cfg.MaxOpen {
 			m.saved.gone = append(m.saved.gone, o.id)
 			continue
 		}
+		if older := m.open[o.key]; older != nil { // it had been let go, which the last snapshot did not know
+			m.forget(older)
+		}
 		m.enter(o, ctx)
 	}
+	slices.SortFunc(m.waiting, func(a, b *open) int { return cmp.Compare(a.mark.waits, b.mark.waits) })
 	return bad
 }
 
@@ -199,6 +204,7 @@ func (m *Manager) enter(o *open, c *detect.Context) {
 		o.state.entry = c.Book.Entry(o.f.Device)
 	}
 	m.seq = max(m.seq, o.seq)
+	m.saved.turn = max(m.saved.turn, o.mark.turn)
 	o.list = m.order.PushBack(o)
 	m.open[o.key] = o
 	m.perRule[ruleDevice{o.key.rule, o.key.device}]++

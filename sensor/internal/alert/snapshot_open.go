@@ -17,6 +17,8 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 		c.String(s)
 	}
 	c.Uint(&o.seq)
+	c.Uint(&o.mark.turn)
+	c.Uint(&o.mark.waits)
 	snapshot.Enum(c, &o.sev, detect.Critical)
 	c.Float(&o.standingP.reliability)
 	c.Float(&o.standingP.quality)
@@ -53,6 +55,7 @@ func walkIncident(c *snapshot.Codec, in *incident, keys *[]string, r *device.Reg
 	for _, t := range []*int64{&in.first, &in.until} {
 		c.Time(t)
 	}
+	c.Uint(&in.mark.turn)
 	c.Float(&in.toldP)
 	c.Int(&in.toldN)
 	c.Bool(&in.grave)
