@@ -3,6 +3,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,7 +59,8 @@ func inspect(path string) (fresh bool, err error) {
 		return false, err
 	}
 	t := &tree{f: f, page: int64(m.page), size: size, end: m.end, seen: map[uint64]bool{0: true, 1: true}}
-	return false, t.visit(m.root, 0)
+	_, err = t.visit(m.root, span{}, 0)
+	return false, err
 }
 
 type meta struct {
@@ -114,63 +116,98 @@ func (t *tree) damaged(id uint64, what string) error {
 	return fmt.Errorf("%w (page %d: %s)", ErrDamaged, id, what)
 }
 
-// visit looks at the page with an id, and at those below it.
-func (t *tree) visit(id uint64, depth int) error {
+// span is between which keys those of a page must lie: from the first on, and before the second; nil is no bound.
+type span struct{ from, before []byte }
+
+// visit looks at the page with an id, and at those below it, and gives the last key.
+func (t *tree) visit(id uint64, keys span, depth int) (last []byte, err error) {
 	head := make([]byte, pageHead)
 	if id >= t.end || depth > maxDepth {
-		return t.damaged(id, "it is beyond the end")
+		return nil, t.damaged(id, "it is beyond the end")
 	}
 	if _, err := t.f.ReadAt(head, int64(id)*t.page); err != nil {
-		return t.damaged(id, err.Error())
+		return nil, t.damaged(id, err.Error())
 	}
 	more := uint64(binary.NativeEndian.Uint32(head[12:]))
 	if binary.NativeEndian.Uint64(head) != id || more >= t.end-id {
-		return t.damaged(id, "another page stands there")
+		return nil, t.damaged(id, "another page stands there")
 	}
 	for i := range more + 1 {
 		if t.seen[id+i] {
-			return t.damaged(id, "it is referred to twice")
+			return nil, t.damaged(id, "it is referred to twice")
 		}
 		t.seen[id+i] = true
 	}
 	b := make([]byte, int64(more+1)*t.page)
 	if _, err := t.f.ReadAt(b, int64(id)*t.page); err != nil {
-		return t.damaged(id, err.Error())
+		return nil, t.damaged(id, err.Error())
 	}
-	return t.elements(id, b, depth)
+	return t.elements(id, b, keys, depth)
 }
 
 // elements looks at what a page holds: keys, values, other pages, and small buckets within.
-func (t *tree) elements(id uint64, b []byte, depth int) error {
-	n := binary.NativeEndian
-	flags, count := n.Uint16(b[8:]), int(n.Uint16(b[10:]))
+func (t *tree) elements(id uint64, b []byte, keys span, depth int) (last []byte, err error) {
+	flags, count := binary.NativeEndian.Uint16(b[8:]), int(binary.NativeEndian.Uint16(b[10:]))
 	if flags != branchFlag && flags != leafFlag || pageHead+16*count > len(b) || flags == branchFlag && count == 0 {
-		return t.damaged(id, "it is no page of a tree")
+		return nil, t.damaged(id, "it is no page of a tree")
 	}
 	for i := range count {
-		at := pageHead + 16*i
-		e := b[at:]
-		if flags == branchFlag {
-			if end := int64(at) + int64(n.Uint32(e)) + int64(n.Uint32(e[4:])); end > int64(len(b)) {
-				return t.damaged(id, "a key lies beyond it")
-			}
-			if err := t.visit(n.Uint64(e[8:]), depth+1); err != nil {
-				return err
-			}
-			continue
+		e := elementOf(b, i, flags)
+		if e == nil {
+			return nil, t.damaged(id, "a key or value lies beyond it")
 		}
-		from := int64(at) + int64(n.Uint32(e[4:])) + int64(n.Uint32(e[8:]))
-		to := from + int64(n.Uint32(e[12:]))
-		if to > int64(len(b)) {
-			return t.damaged(id, "a value lies beyond it")
+		if i == 0 && bytes.Compare(e.key, keys.from) < 0 || i > 0 && bytes.Compare(e.key, last) <= 0 || keys.before != nil && bytes.Compare(e.key, keys.before) >= 0 {
+			return nil, t.damaged(id, "its keys are not in order")
 		}
-		if n.Uint32(e)&bucketFlag != 0 {
-			if err := t.bucket(id, b[from:to], depth); err != nil {
-				return err
+		last = e.key
+		switch {
+		case flags == branchFlag:
+			below := span{e.key, keys.before}
+			if i+1 < count {
+				next := elementOf(b, i+1, flags)
+				if next == nil {
+					return nil, t.damaged(id, "a key or value lies beyond it")
+				}
+				below.before = next.key
 			}
+			last, err = t.visit(e.page, below, depth+1)
+		case e.bucket:
+			err = t.bucket(id, e.value, depth)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return last, nil
+}
+
+// element is one of a page: a key with a page below it, or with a value, which may be a bucket.
+type element struct {
+	key, value []byte
+	page       uint64
+	bucket     bool
+}
+
+// elementOf gives element i of a page, nil if it lies beyond it. Places are counted from the element on.
+func elementOf(b []byte, i int, flags uint16) *element {
+	n := binary.NativeEndian
+	at := pageHead + 16*i
+	e := b[at:]
+	if flags == branchFlag {
+		from := int64(at) + int64(n.Uint32(e))
+		to := from + int64(n.Uint32(e[4:]))
+		if to > int64(len(b)) {
+			return nil
+		}
+		return &element{key: b[from:to], page: n.Uint64(e[8:])}
+	}
+	from := int64(at) + int64(n.Uint32(e[4:]))
+	mid := from + int64(n.Uint32(e[8:]))
+	to := mid + int64(n.Uint32(e[12:]))
+	if to > int64(len(b)) {
+		return nil
+	}
+	return &element{key: b[from:mid], value: b[mid:to], bucket: n.Uint32(e)&bucketFlag != 0}
 }
 
 // bucket looks at a bucket: its root page and a sequence, and, if that page is 0, a page of its own.
@@ -179,10 +216,12 @@ func (t *tree) bucket(id uint64, v []byte, depth int) error {
 		return t.damaged(id, "a bucket is cut short")
 	}
 	if root := binary.NativeEndian.Uint64(v); root != 0 {
-		return t.visit(root, depth+1)
+		_, err := t.visit(root, span{}, depth+1)
+		return err
 	}
 	if len(v) < 16+pageHead || binary.NativeEndian.Uint16(v[16+8:]) != leafFlag {
 		return t.damaged(id, "a bucket is cut short")
 	}
-	return t.elements(id, v[16:], depth+1)
+	_, err := t.elements(id, v[16:], span{}, depth+1)
+	return err
 }
