@@ -10,6 +10,7 @@ import (
 	"hash/fnv"
 	"io"
 	"io/fs"
+	"math/bits"
 	"os"
 	"syscall"
 )
@@ -69,22 +70,25 @@ type meta struct {
 	tx        uint64
 }
 
-// readMeta gives the younger of the two that are whole.
+// readMeta gives the younger of the two that are whole. The first stands at the beginning, and the second where the first page ends,
+// however long that is.
 func readMeta(f io.ReaderAt, size int64) (best meta, err error) {
-	known, found := false, false
-	for page := int64(minPage); page <= maxPage; page *= 2 {
-		for i := range int64(2) {
-			m, magic, whole := parseMeta(f, i*page)
-			known = known || magic
-			if whole && int64(m.page) == page && (!found || m.tx > best.tx) {
-				best, found = m, true
-			}
+	known := false
+	for page := int64(0); page <= maxPage; page = max(minPage, 2*page) {
+		m, magic, whole := parseMeta(f, page)
+		known = known || magic
+		switch {
+		case !whole:
+		case page != 0 && best.page == 0 && int64(m.page) != page, best.page != 0 && m.page != best.page, bits.OnesCount32(m.page) != 1:
+			return best, ErrDamaged // it says that it stands elsewhere
+		case best.page == 0 || int64(m.page) == page && m.tx > best.tx:
+			best = m
 		}
 	}
 	switch {
 	case !known:
 		return best, ErrForeign
-	case !found || best.end > uint64(size/int64(best.page)):
+	case best.page < minPage || best.page > maxPage || best.end > uint64(size/int64(best.page)):
 		return best, ErrDamaged
 	}
 	return best, nil
