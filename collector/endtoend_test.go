@@ -331,6 +331,7 @@ func TestLeaderKilled(t *testing.T) {
 	}
 	s.end()
 	d.exactly()
+	d.tooFew(p)
 	p.stop()
 }
 

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"stillwatch/internal/testneed"
 	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/doctor"
 )
 
 // TestLinksOfThePages follows every link between the pages.
@@ -54,6 +56,21 @@ func TestPagesNameEveryOption(t *testing.T) {
 	for _, option := range []string{"--log-level", "--no-color"} {
 		if !strings.Contains(read(t, filepath.Join(testneed.Root(t), "docs", "replay.md")), option) {
 			t.Errorf("docs/replay.md does not name %s", option)
+		}
+	}
+}
+
+// TestPageOfTheDoctorIsComplete has it name every option and every check.
+func TestPageOfTheDoctorIsComplete(t *testing.T) {
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "doctor.md"))
+	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "doctor", "--help").out, -1) {
+		if !slices.Contains([]string{"--help", "--log-level", "--no-color"}, option) && !strings.Contains(page, option) {
+			t.Errorf("docs/deploy/doctor.md does not name %s", option)
+		}
+	}
+	for _, check := range doctor.Checks() {
+		if !strings.Contains(page, "\n| `"+check+"` |") {
+			t.Errorf("docs/deploy/doctor.md has no row for %s", check)
 		}
 	}
 }

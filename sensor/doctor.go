@@ -106,6 +106,7 @@ func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
 	}
 	if port != nil {
 		port.Count(stats)
+		port.TryModes()
 		r.Port = port
 	}
 	seen := o.Traffic()
@@ -128,7 +129,7 @@ func (c *doctorCmd) open(s *interrupt) (capture.Source, *doctor.Port, error) {
 		src, err := openCaptures(s, c.Captures)
 		return src, nil, err
 	}
-	src, err := capture.OpenAFPacket(capture.AFPacketConfig{Iface: c.Iface})
+	src, err := capture.OpenLive(capture.LiveConfig{Iface: c.Iface, Mode: capture.ModeAFPacket})
 	if err != nil {
 		return nil, nil, badUsage(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -236,6 +238,32 @@ func waitUntil(t *testing.T, what string, is func() bool) {
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// TestUnitGivesTheDocumentedCapabilities holds the unit of systemd to what the sensor asks for, and to what it does with its service manager.
+func TestUnitGivesTheDocumentedCapabilities(t *testing.T) {
+	unit := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "stillwatch-sensor.service"))
+	const all = "CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON"
+	for _, line := range []string{"AmbientCapabilities=" + all, "CapabilityBoundingSet=" + all, "NoNewPrivileges=yes", "Type=notify", "User=stillwatch",
+		"ExecReload=/bin/kill -HUP $MAINPID", "ExecStart=/usr/local/bin/stillwatch-sensor run --iface ${STILLWATCH_IFACE} $STILLWATCH_OPTIONS"} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("the unit lacks %s", line)
+		}
+	}
+	if !regexp.MustCompile(`(?m)^WatchdogSec=\d+$`).MatchString(unit) {
+		t.Error("the unit has no watchdog")
+	}
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "privileges.md"))
+	for _, c := range strings.Fields(all) {
+		if !strings.Contains(page, "`"+c+"`") {
+			t.Errorf("docs/deploy/privileges.md does not name %s", c)
+		}
+	}
+	for _, m := range regexp.MustCompile("`(CAP_[A-Z_]+)`").FindAllStringSubmatch(page, -1) {
+		if !slices.Contains(strings.Fields(all), m[1]) {
+			t.Errorf("docs/deploy/privileges.md names %s, which the unit does not give", m[1])
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/pipeline"
@@ -122,14 +123,14 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, stamp *publish.
 func (to *publishTo) kafka() (publish.KafkaConfig, error) {
 	c := publish.KafkaConfig{Brokers: to.Brokers, ClientID: to.ClientID}
 	if t := to.TLS; t != nil {
-		c.TLS = &publish.TLSConfig{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
+		c.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
 	}
 	if s := to.SASL; s != nil {
 		password, err := secret(s)
 		if err != nil {
 			return c, err
 		}
-		c.SASL = &publish.SASLConfig{Mechanism: s.Mechanism, User: s.User, Password: password}
+		c.SASL = &brokers.SASL{Mechanism: s.Mechanism, User: s.User, Password: password}
 	}
 	return c, nil
 }

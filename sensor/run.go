@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -115,7 +116,8 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	if err := out.remember(c.State, &cfg, log); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	cfg.Capture, cfg.Iface = src.Mode, c.Iface
+	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
+	cfg.Iface = c.Iface
 	return c.listen(t, log, cfg, src, out, s, to)
 }
 

@@ -276,6 +276,7 @@ func (c *Consumer) send(ctx context.Context, letters []letter) error {
 				c.config.Log.Error("the dead letter is in the database only", zap.Error(err))
 				break
 			}
+			err = c.config.Explain(err)
 			c.setTrouble(err.Error())
 			c.config.Log.Warn("cannot send a dead letter: trying again", zap.Error(err))
 			if err := wait.sleep(ctx); err != nil {

@@ -40,10 +40,17 @@ const (
 	CheckOffloads      = "offloads"
 	CheckDrops         = "drops"
 	CheckSilence       = "silence"
+	CheckMode          = "mode"
 	CheckClock         = "clock"
 	CheckRate          = "rate"
 	CheckKafka         = "kafka"
 )
+
+// Checks lists them.
+func Checks() []string {
+	return []string{CheckTraffic, CheckMirror, CheckDirections, CheckGaps, CheckVLANs, CheckEncapsulation, CheckDuplicates, CheckFrames, CheckOffloads, CheckDrops,
+		CheckSilence, CheckMode, CheckClock, CheckRate, CheckKafka}
+}
 
 // Report is what the doctor tells. docs/deploy/doctor.schema.json describes its JSON form.
 type Report struct {

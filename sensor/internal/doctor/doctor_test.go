@@ -115,7 +115,7 @@ func yes() *bool { v := true; return &v }
 func no() *bool  { v := false; return &v }
 
 func goodPort() *Port {
-	return &Port{Name: "span0", MTU: 1500, Up: true, Running: true, Addresses: []string{}, GRO: no(), LRO: no(), mac: packet.MAC{2, 0, 0, 0, 0, 9}, Counters: Counters{Received: 10000}}
+	return &Port{Name: "span0", MTU: 1500, Up: true, Running: true, Addresses: []string{}, GRO: no(), LRO: no(), mac: packet.MAC{2, 0, 0, 0, 0, 9}, Counters: Counters{Received: 10000}, Modes: []Mode{{"native", ""}, {"generic", ""}}}
 }
 
 type expected struct {
@@ -158,6 +158,13 @@ func cases(t *testing.T) []struct {
 			own := []byte{0xb8, 0xca, 0x3a, 0, 1, 0}
 			return bytes.Equal(x.Data[:6], own) || bytes.Equal(x.Data[6:12], own)
 		}), want: m{CheckMirror: {Problem, "no mirror", "destination"}, CheckDirections: {Note, "2 TCP sessions", ""}}},
+		{name: "delivered to the port by a cloud", port: func(p *Port) {
+			p.addrs = []packet.Addr{packet.AddrFrom4([]byte{10, 9, 9, 9})}
+		}, edit: edit(func(_ int, x netsim.Frame) []netsim.Frame {
+			x.Data = bytes.Clone(x.Data)
+			copy(x.Data, []byte{2, 0, 0, 0, 0, 9}) // the MAC of the port
+			return []netsim.Frame{x}
+		})},
 		{name: "one machine", edit: only(func(x netsim.Frame) bool {
 			return isIP(x) && (x.Data[29] == 100 || x.Data[33] == 100)
 		}), want: m{CheckMirror: {Note, "10.20.1.100 takes part", ""}, CheckDirections: {Note, "2 TCP sessions", ""}}},
@@ -213,6 +220,8 @@ func cases(t *testing.T) []struct {
 		{name: "many drops", port: func(p *Port) { p.Counters.Ring, p.Counters.Queue = 900, 10 }, want: m{CheckDrops: {Problem, "900 by the ring", "netdev_max_backlog"}}},
 		{name: "sends", port: func(p *Port) { p.Counters.Sent = 3 }, want: m{CheckSilence: {Warning, "sent 3 frames", "addrgenmode none"}}},
 		{name: "address", port: func(p *Port) { p.Addresses = []string{"192.0.2.9/24"} }, want: m{CheckSilence: {Warning, "192.0.2.9/24", "ip addr flush dev span0"}}},
+		{name: "generic XDP", port: func(p *Port) { p.Modes[0].Error = "the driver has none" }, want: m{CheckMode: {Note, "xdp generic can be had, which is slower than in the driver: the driver has none", ""}}},
+		{name: "no XDP", port: func(p *Port) { p.Modes = []Mode{{"native", "no right"}, {"generic", "no right either"}} }, want: m{CheckMode: {Note, "xdp cannot be had, so mode afpacket is what there is: no right; no right either", ""}}},
 		{name: "back in time", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			if i == 500 {
 				x.Time = x.Time.Add(-2 * time.Second)

@@ -33,7 +33,7 @@ func Judge(t *Traffic, p *Port) []Finding {
 		all = append(all, mirror(t, p), directions(t), gaps(t), vlans(t), encapsulation(t), duplicates(t), frames(t))
 	}
 	if p != nil {
-		all = append(all, offloads(t, p), drops(p), silence(p))
+		all = append(all, offloads(t, p), drops(p), silence(p), mode(p))
 	}
 	return append(all, clock(t, p != nil))
 }
@@ -274,6 +274,26 @@ func silence(p *Port) Finding {
 		f.Level, f.Fix = Warning, quiet
 		f.Found = "the port has " + strings.Join(p.Addresses, ", ") + ": it needs no address, and with one this machine may answer what it hears"
 	}
+	return f
+}
+
+// mode says which mode of XDP the sensor would have here.
+func mode(p *Port) Finding {
+	f := Finding{Check: CheckMode, Level: Note}
+	var reasons []string
+	for i, m := range p.Modes {
+		if m.Error != "" {
+			reasons = append(reasons, m.Error)
+			continue
+		}
+		if f.Found = "xdp " + m.Mode + " can be had"; i == 0 {
+			f.Level = OK
+		} else {
+			f.Found += ", which is slower than in the driver: " + strings.Join(reasons, "; ")
+		}
+		return f
+	}
+	f.Found = "xdp cannot be had, so mode afpacket is what there is: " + strings.Join(slices.Compact(reasons), "; ")
 	return f
 }
 

@@ -152,9 +152,8 @@ func countIn[K comparable](m map[K]uint64, k K, most int) bool {
 
 // who sorts a frame by its sender and receiver. Inside of an encapsulation those within count: the outer ones are the mirror's own.
 func (o *Observer) who(p *packet.Packet) {
-	own := o.Port != nil && p.HasMAC && (p.SrcMAC == o.Port.mac || p.DstMAC == o.Port.mac)
 	switch {
-	case own:
+	case o.Port != nil && o.Port.takesPart(p):
 		o.t.Own++
 	case p.HasMAC && p.DstMAC.IsGroup(), p.HasIP && group(p):
 		o.t.Group++

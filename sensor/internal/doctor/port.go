@@ -3,6 +3,8 @@
 package doctor
 
 import (
+	"slices"
+
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
 )
@@ -19,8 +21,25 @@ type Port struct {
 	GRO       *bool    `json:"gro,omitempty"` // absent: the driver does not know it
 	LRO       *bool    `json:"lro,omitempty"`
 	Counters  Counters `json:"counters"`
+	Modes     []Mode   `json:"modes"` // of XDP, the best first
 
-	mac packet.MAC
+	mac   packet.MAC
+	addrs []packet.Addr
+}
+
+// Mode is a way to attach XDP to the port, and why it cannot be had ("": it can).
+type Mode struct {
+	Mode  string `json:"mode"`
+	Error string `json:"error,omitempty"`
+}
+
+// takesPart reports whether a frame is from or to this machine. A cloud delivers what it mirrors to the MAC of the port, so packets between
+// other addresses are not this machine's.
+func (p *Port) takesPart(k *packet.Packet) bool {
+	if !k.HasMAC || k.SrcMAC != p.mac && k.DstMAC != p.mac {
+		return false
+	}
+	return !k.HasIP || len(p.addrs) == 0 || slices.Contains(p.addrs, k.Src) || slices.Contains(p.addrs, k.Dst)
 }
 
 // Counters are the frames that came to the port during the look, and those that were lost, by place.

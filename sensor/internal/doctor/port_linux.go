@@ -6,9 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"stillwatch/bpf"
+	"stillwatch/sensor/internal/packet"
 )
 
 // LookAtPort reads how an interface is set up.
@@ -17,7 +21,7 @@ func LookAtPort(name string) (*Port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}
-	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}}
+	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}, Modes: []Mode{}}
 	copy(p.mac[:], i.HardwareAddr)
 	p.MAC = i.HardwareAddr.String()
 	addresses, err := i.Addrs()
@@ -26,8 +30,27 @@ func LookAtPort(name string) (*Port, error) {
 	}
 	for _, a := range addresses {
 		p.Addresses = append(p.Addresses, a.String())
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			p.addrs = append(p.addrs, packet.AddrOf(prefix.Addr()))
+		}
 	}
 	return p, p.offloads()
+}
+
+// TryModes attaches a program that lets everything through, for an instant, in each mode. Some drivers lose a few packets by that, so it is done
+// when the look is over.
+func (p *Port) TryModes() {
+	found, err := bpf.Probe(p.Name)
+	if err != nil {
+		return // the interface is gone
+	}
+	p.Modes = []Mode{}
+	for _, f := range found {
+		if f.Mode == bpf.Offload { // no card has what the program needs
+			continue
+		}
+		p.Modes = append(p.Modes, Mode{f.Mode.String(), text(f.Err)})
+	}
 }
 
 // offloads asks the driver through ethtool's ioctl. What a driver does not know stays nil.

@@ -8,3 +8,6 @@ import "errors"
 
 // LookAtPort is for Linux alone.
 func LookAtPort(string) (*Port, error) { return nil, errors.ErrUnsupported }
+
+// TryModes is for Linux alone.
+func (*Port) TryModes() {}

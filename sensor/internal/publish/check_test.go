@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/scripts/kafka/cluster"
 	"stillwatch/scripts/kafka/kafkatest"
 )
@@ -14,14 +15,14 @@ import (
 // testCheck asks real Kafka after testWrongSettings, which has made the topic that is forbidden.
 func testCheck(t *testing.T, c *cluster.Cluster) {
 	kafkatest.Topic(t, c, "checked", 3, map[string]string{"cleanup.policy": "compact"})
-	cfg := KafkaConfig{Brokers: []string{closedPort(t), c.Brokers(cluster.SASLPlaintext)}, SASL: &SASLConfig{"PLAIN", "sensor", cluster.Password("sensor")}}
-	brokers, topics, err := cfg.Check(t.Context(), []string{"checked", "forbidden", "missing"})
-	if err != nil || len(brokers) != 2 || len(topics) != 3 {
-		t.Fatalf("%+v, %+v, %v", brokers, topics, err)
+	cfg := KafkaConfig{Brokers: []string{closedPort(t), c.Brokers(cluster.SASLPlaintext)}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: cluster.Password("sensor")}}
+	asked, topics, err := cfg.Check(t.Context(), []string{"checked", "forbidden", "missing"})
+	if err != nil || len(asked) != 2 || len(topics) != 3 {
+		t.Fatalf("%+v, %+v, %v", asked, topics, err)
 	}
-	wantCause(t, brokers[0].Err, CauseUnreachable, "nobody listens there")
-	if brokers[1].Err != nil {
-		t.Errorf("%s: %v", brokers[1].Broker, brokers[1].Err)
+	wantCause(t, asked[0].Err, brokers.Unreachable, "nobody listens there")
+	if asked[1].Err != nil {
+		t.Errorf("%s: %v", asked[1].Broker, asked[1].Err)
 	}
 	is := map[string]TopicCheck{}
 	for _, k := range topics {
@@ -48,12 +49,12 @@ func wantCause(t *testing.T, err error, cause Cause, says string) {
 }
 
 func TestCheckOfWhatIsNotThere(t *testing.T) {
-	brokers, topics, err := KafkaConfig{Brokers: []string{closedPort(t)}}.Check(t.Context(), []string{"a"})
-	if err != nil || len(brokers) != 1 || len(topics) != 0 {
-		t.Fatalf("%+v, %+v, %v", brokers, topics, err)
+	asked, topics, err := KafkaConfig{Brokers: []string{closedPort(t)}}.Check(t.Context(), []string{"a"})
+	if err != nil || len(asked) != 1 || len(topics) != 0 {
+		t.Fatalf("%+v, %+v, %v", asked, topics, err)
 	}
-	wantCause(t, brokers[0].Err, CauseUnreachable, "nobody listens there")
-	if _, _, err := (KafkaConfig{Brokers: []string{"127.0.0.1:1"}, SASL: &SASLConfig{Mechanism: "NTLM"}}).Check(t.Context(), nil); err == nil {
+	wantCause(t, asked[0].Err, brokers.Unreachable, "nobody listens there")
+	if _, _, err := (KafkaConfig{Brokers: []string{"127.0.0.1:1"}, SASL: &brokers.SASL{Mechanism: "NTLM"}}).Check(t.Context(), nil); err == nil {
 		t.Error("a mechanism that does not exist was taken")
 	}
 }
