@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,10 +30,13 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, maps bool, to *publi
 // needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.Config {
 	p := privilege.Config{Maps: maps, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	if c.State != "" {
+		p.Write = append(p.Write, filepath.Dir(c.State))
+	}
 	if to == nil {
 		return p
 	}
-	p.Names, p.Write = true, []string{to.SpoolDir}
+	p.Names, p.Write = true, append(p.Write, to.SpoolDir)
 	p.Read = append(p.Read, c.PublishConfig)
 	if t := to.TLS; t != nil {
 		p.Read = append(p.Read, t.CA, t.Cert, t.Key)

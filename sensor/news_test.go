@@ -10,10 +10,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// TestFeedShowsWhatIsNew gives revisions of two alerts, of which only some say more than before.
-func TestFeedShowsWhatIsNew(t *testing.T) {
+// TestNewsShowsWhatIsNew gives revisions of two alerts, of which only some say more than before.
+func TestNewsShowsWhatIsNew(t *testing.T) {
 	var b bytes.Buffer
-	f := newFeed(&terminal{width: 80}, &b)
+	f := newNews(&terminal{width: 80}, &b)
 	for i, c := range []struct {
 		id, action, severity, title string
 		shown                       bool
