@@ -147,6 +147,9 @@ func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Pref
 		internal = device.DefaultInternal()
 	}
 	prefixes, macs = slices.Concat(internal, inv.Watched(), set.Silent), slices.Clone(set.SilentMACs)
+	if !slices.ContainsFunc(inv.Internal, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers announce what is ours
+	}
 	for _, n := range inv.Named() {
 		if n.IP.IsValid() {
 			prefixes = append(prefixes, netip.PrefixFrom(n.IP.Unmap(), n.IP.Unmap().BitLen()))

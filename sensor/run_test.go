@@ -25,7 +25,7 @@ func TestWatchedIsAllThatIsOurs(t *testing.T) {
 		{Name: "three", Match: contract.Match{Prefix: netip.MustParsePrefix("198.51.100.0/24")}},
 	}}
 	p, m := watched(inv, set)
-	for _, want := range []string{"10.20.0.0/16", "192.0.2.0/25", "198.51.100.0/24", "203.0.113.7/32"} {
+	for _, want := range []string{"10.20.0.0/16", "192.0.2.0/25", "198.51.100.0/24", "203.0.113.7/32", "::/0"} {
 		if !slices.Contains(p, netip.MustParsePrefix(want)) {
 			t.Errorf("%s is not watched: %v", want, p)
 		}
@@ -35,6 +35,10 @@ func TestWatchedIsAllThatIsOurs(t *testing.T) {
 	}
 	if len(set.SilentMACs) != 1 {
 		t.Error("the settings were changed")
+	}
+	inv.Internal = append(inv.Internal, netip.MustParsePrefix("2001:db8::/32"))
+	if p, _ := watched(inv, set); slices.Contains(p, netip.MustParsePrefix("::/0")) {
+		t.Errorf("all of IPv6 is watched though the inventory says what is ours: %v", p)
 	}
 	inv.Internal = nil
 	if p, _ := watched(inv, set); !slices.Contains(p, netip.MustParsePrefix("10.0.0.0/8")) {
