@@ -79,7 +79,7 @@ func TestImportsRunDownward(t *testing.T) {
 			continue
 		}
 		for _, i := range p.Imports {
-			if !strings.HasPrefix(i, "stillwatch/") || nested && strings.HasPrefix(i, inner+name+"/") {
+			if !strings.HasPrefix(i, "stillwatch/") || nested && (i == inner+name || strings.HasPrefix(i, inner+name+"/")) {
 				continue
 			}
 			to := strings.TrimPrefix(strings.TrimPrefix(i, inner), "stillwatch/")

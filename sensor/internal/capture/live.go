@@ -34,3 +34,10 @@ type Live struct {
 	Why  string // it was chosen, one line
 	Maps bool   // maps of the kernel are read and written as long as it is open
 }
+
+// Finish says that the batches up to the next one without frames are the last: what the kernel has counted comes with them.
+func (l *Live) Finish() {
+	if f, ok := l.Source.(interface{ Finish() }); ok {
+		f.Finish()
+	}
+}
