@@ -54,7 +54,7 @@ type Stats struct {
 	Sent       uint64 // frames that the interface has sent
 	Down       bool   // the interface is down, or gone
 	ClockSteps uint64 // how often the clock of the system was set
-	// Of XDP: packets by the way in which they left the program, and packets of which the counts were lost because the table of sessions in
+	// Of a program in the kernel: packets by the way in which they left it, and packets of which the counts were lost because the table of sessions in
 	// the kernel was full.
 	Reasons   map[string]uint64
 	Uncounted uint64
