@@ -151,7 +151,7 @@ var decided = sync.OnceValues(func() (map[string]string, error) {
 	}
 	all := map[string]string{}
 	for line := range bytes.Lines(out) {
-		key, text, _, err := bare(line)
+		key, text, err := bare(line)
 		if err != nil {
 			return nil, err
 		}
@@ -160,20 +160,36 @@ var decided = sync.OnceValues(func() (map[string]string, error) {
 	return all, nil
 })
 
-// bare gives an alert's id and revision, the record without what only a run can know, and the run.
-func bare(line []byte) (key, text, boot string, err error) {
+// bare gives an alert's id and revision, and the record without what only a run can know.
+func bare(line []byte) (key, text string, err error) {
 	var a schemas.Alert
 	if err := errors.Join(schemas.Validate(schemas.KindAlert, line), json.Unmarshal(line, &a)); err != nil {
-		return "", "", "", err
+		return "", "", err
 	}
-	boot = a.Sensor.BootID
 	a.Time.EmittedAt, a.Time.Replay, a.Sensor.BootID, a.Sensor.Seq = nil, false, "", 0
 	b, err := schemas.AppendAlert(nil, &a)
-	return fmt.Sprintf("%s.%d", a.ID, a.Revision), string(b), boot, err
+	return fmt.Sprintf("%s.%d", a.ID, a.Revision), string(b), err
 }
 
-// revisions gives all that the database has, by id and revision, and how many of each run. It fails the test if anything is there twice.
-func (d *delivery) revisions() (all map[string]string, runs map[string]int) {
+// ask asks the database for a number.
+func (d *delivery) ask(query string) (n int) {
+	d.Helper()
+	db, err := sql.Open("sqlite", "file:"+d.path+"?mode=ro")
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&n); err != nil {
+		d.Fatal(err)
+	}
+	return n
+}
+
+// stored is how many revisions the database has.
+func (d *delivery) stored() int { return d.ask(`SELECT count(*) FROM revisions`) }
+
+// revisions gives all that the database has, by id and revision. It fails the test if anything is there twice.
+func (d *delivery) revisions() map[string]string {
 	d.Helper()
 	db, err := sql.Open("sqlite", "file:"+d.path+"?mode=ro")
 	if err != nil {
@@ -185,13 +201,13 @@ func (d *delivery) revisions() (all map[string]string, runs map[string]int) {
 		d.Fatal(err)
 	}
 	defer found.Close()
-	all, runs = map[string]string{}, map[string]int{}
+	all := map[string]string{}
 	for found.Next() {
 		var line []byte
 		if err := found.Scan(&line); err != nil {
 			d.Fatal(err)
 		}
-		key, text, boot, err := bare(line)
+		key, text, err := bare(line)
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -199,12 +215,11 @@ func (d *delivery) revisions() (all map[string]string, runs map[string]int) {
 			d.Errorf("%s is stored twice", key)
 		}
 		all[key] = text
-		runs[boot]++
 	}
 	if err := found.Err(); err != nil {
 		d.Fatal(err)
 	}
-	return all, runs
+	return all
 }
 
 // exactly waits until the database has as much as the sensor decides, and wants it to be that, with no number missing.
@@ -217,8 +232,8 @@ func (d *delivery) exactly() {
 	if len(want) < alerts {
 		d.Fatalf("the capture raises %d alerts only", len(want))
 	}
-	var got map[string]string
-	until(d.T, "all is stored", func() bool { got, _ = d.revisions(); return len(got) >= len(want) })
+	until(d.T, "all is stored", func() bool { return d.stored() >= len(want) })
+	got := d.revisions()
 	for key, text := range want {
 		if got[key] != text {
 			d.Fatalf("%s is stored as\n%s\nand was decided as\n%s", key, got[key], text)
@@ -239,11 +254,6 @@ func (d *delivery) nothingMissing() {
 	if err != nil || len(sensors) != 1 || sensors[0].Missing != 0 {
 		d.Errorf("sensors %+v, %v: numbers are missing", sensors, err)
 	}
-}
-
-func (d *delivery) stored() int {
-	all, _ := d.revisions()
-	return len(all)
 }
 
 func (d *delivery) brokerAway() {
@@ -289,16 +299,7 @@ func (d *delivery) sensorKilled() {
 	empty := d.sense(spool)
 	empty.left = empty.left[:24] // the head of the file alone
 	empty.end()
-	var boot string
-	until(d.T, "what was raised is stored", func() bool {
-		_, runs := d.revisions()
-		for b, n := range runs {
-			if n >= raised {
-				boot = b
-			}
-		}
-		return boot != ""
-	})
+	until(d.T, "what was raised is stored", func() bool { return d.ask(`SELECT coalesce(max(received), 0) FROM boots`) >= raised })
 	d.nothingMissing()
 	if n := d.stored(); n >= alerts {
 		d.Errorf("%d records are stored already: it was not in the middle", n)
