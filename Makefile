@@ -7,9 +7,11 @@ COMMIT   ?= $(shell git rev-parse --verify --quiet HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
 RUNS     ?= 5
+RATES    ?= 100000,400000,800000
+SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lint fuzz bench bench-publish bench-ingest assets stories golden clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets stories golden bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,10 @@ build: ## build the static programs bin/stillwatch-sensor and bin/stillwatch-col
 
 demo: build ## show it all in the browser (ONCE=1: check that every alert arrives, and end)
 	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
+
+lab: build ## a span port in network namespaces, intruders, and the sensor before them (as root; ONCE=1: check that every alert comes, and end)
+	@$(GO) build -o bin/lab ./scripts/lab
+	@bin/lab run $(LABFLAGS) $(if $(ONCE),--once)
 
 test: ## format, vet, staticcheck, errcheck and every test under the race detector (TESTFLAGS=-short for less)
 	@scripts/test $(TESTFLAGS)
@@ -33,9 +39,19 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table in Markdown
 	@scripts/bench $(RUNS)
 
+bench-live: ## cost and loss at fixed rates on a cable, beside tcpdump and dumpcap (as root; RATES, SECONDS); writes a table in Markdown
+	@scripts/bench-live $(RATES) $(SECONDS)
+
 bench-publish: ## spool, drain and latency to real Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
 	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
+
+bench-bpf: ## nanoseconds that the kernel's programs take for a packet, three times (needs root)
+	$(GO) test -run '^$$' -bench 'Program$$' -benchtime 1000000x -count 3 ./bpf
+	$(GO) test -run '^$$' -bench ProgramSweep -benchtime 20x -count 3 ./bpf
+
+bpf: ## compile the programs of the kernel anew (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
+	C_INCLUDE_PATH=/usr/include/$(shell uname -m)-linux-gnu $(GO) generate ./bpf
 
 assets: ## make the embedded data files anew from their public sources
 	@scripts/assets/build

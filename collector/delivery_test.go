@@ -57,7 +57,10 @@ func TestDelivery(t *testing.T) {
 		{"disk full for a while", (*delivery).full},
 		{"poison among the alerts", (*delivery).poison},
 		{"rebalance between two collectors", (*delivery).rebalance},
+		{"rights missing for a while", (*delivery).refused},
 		{"topics made after the start", (*delivery).late},
+		{"broker stopped and started in the middle", (*delivery).brokerAway},
+		{"sensor killed in the middle", (*delivery).sensorKilled},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			d := &delivery{T: t, cluster: c, dir: t.TempDir()}

@@ -24,12 +24,12 @@ func mayImport() map[string][]string {
 		"config":  nil,
 		"broker":  nil,
 		"store":   {"schemas"},
-		"queue":   {"schemas"},
+		"queue":   {"schemas", "internal/brokers"},
 		"consume": {"store", "queue", "schemas"},
 		"auth":    {"store"},
 		"api":     {"auth", "store", "schemas"},
 		"console": {"api", "auth", "store", "schemas"},
-		"serve":   {"config", "broker", "queue", "consume", "store", "auth", "console"},
+		"serve":   {"config", "broker", "queue", "consume", "store", "auth", "console", "internal/brokers"},
 		"demo":    {"serve", "config", "auth", "console", "schemas"},
 	}
 }

@@ -44,7 +44,7 @@ func TestHelp(t *testing.T) {
 		name string
 		args []string
 	}{
-		{"program", nil}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}},
+		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"doctor", []string{"doctor"}},
 		{"config", []string{"config"}}, {"config_check", []string{"config", "check"}},
 		{"version", []string{"version"}}, {"completion", []string{"completion"}},
 	} {

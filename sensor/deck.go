@@ -44,6 +44,9 @@ func (d *deck) add(a *schemas.Alert) error {
 	return nil
 }
 
+// finish shows what is left.
+func (d *deck) finish() error { return d.deal(len(d.order)) }
+
 // deal shows the n alerts that came first: incidents in the order in which they began, each with its alerts in their
 // order.
 func (d *deck) deal(n int) error {

@@ -190,7 +190,7 @@ func inProcess(t *testing.T, shards int, paths ...string) (text string, whole, o
 		return "", false, false
 	}
 	defer src.Close()
-	cfg, err := (&captures{Shards: shards}).load()
+	cfg, err := (&settings{Shards: shards}).load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"stillwatch/internal/testneed"
 	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/doctor"
 )
 
 // TestLinksOfThePages follows every link between the pages.
@@ -41,12 +43,34 @@ func TestLinksOfThePages(t *testing.T) {
 	}
 }
 
-// TestPageOfReplayNamesEveryOption keeps docs/replay.md complete.
-func TestPageOfReplayNamesEveryOption(t *testing.T) {
-	page := read(t, filepath.Join(testneed.Root(t), "docs", "replay.md"))
-	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "replay", "--help").out, -1) {
-		if option != "--help" && !strings.Contains(page, option) {
+// TestPagesNameEveryOption keeps docs/replay.md and docs/live.md complete.
+func TestPagesNameEveryOption(t *testing.T) {
+	for command, name := range map[string]string{"replay": "replay.md", "run": "live.md"} {
+		page := read(t, filepath.Join(testneed.Root(t), "docs", name))
+		for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, command, "--help").out, -1) {
+			if option != "--help" && option != "--log-level" && option != "--no-color" && !strings.Contains(page, option) {
+				t.Errorf("docs/%s does not name %s", name, option)
+			}
+		}
+	}
+	for _, option := range []string{"--log-level", "--no-color"} {
+		if !strings.Contains(read(t, filepath.Join(testneed.Root(t), "docs", "replay.md")), option) {
 			t.Errorf("docs/replay.md does not name %s", option)
+		}
+	}
+}
+
+// TestPageOfTheDoctorIsComplete has it name every option and every check.
+func TestPageOfTheDoctorIsComplete(t *testing.T) {
+	page := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "doctor.md"))
+	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "doctor", "--help").out, -1) {
+		if !slices.Contains([]string{"--help", "--log-level", "--no-color"}, option) && !strings.Contains(page, option) {
+			t.Errorf("docs/deploy/doctor.md does not name %s", option)
+		}
+	}
+	for _, check := range doctor.Checks() {
+		if !strings.Contains(page, "\n| `"+check+"` |") {
+			t.Errorf("docs/deploy/doctor.md has no row for %s", check)
 		}
 	}
 }

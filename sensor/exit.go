@@ -15,6 +15,8 @@ const (
 	exitOK         = 0
 	exitIncomplete = 1  // a capture was damaged or cut, or something could not be written
 	exitUsage      = 2  // bad usage, bad inventory or configuration, a file that cannot be opened
+	exitWarning    = 3  // of doctor: the worst that it has found is a warning
+	exitProblem    = 4  // of doctor: it is a problem
 	exitBug        = 70 // EX_SOFTWARE of sysexits.h
 	exitSignal     = 128
 )

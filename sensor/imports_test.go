@@ -34,10 +34,13 @@ func mayImport() map[string][]string {
 		"config":      {"packet", "session", "device", "contract", "enrich"},
 		"detect":      {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
-		"publish":     {"schemas"},
+		"privilege":   nil,
+		"service":     nil,
+		"publish":     {"schemas", "internal/brokers"},
+		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"state":       {"snapshot"},
 		"pipeline":    append([]string{"snapshot", "state"}, below...),
-		"metrics":     append([]string{"pipeline", "publish"}, below...),
+		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
 	}
 }
 

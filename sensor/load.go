@@ -21,7 +21,7 @@ import (
 )
 
 // load reads what the command line names, so that every mistake is told before a packet is read.
-func (c *captures) load() (pipeline.Config, error) {
+func (c *settings) load() (pipeline.Config, error) {
 	v, _ := build()
 	cfg := pipeline.Config{Shards: c.Shards, Version: v, Replay: true}
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)

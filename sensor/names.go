@@ -21,14 +21,14 @@ type names struct {
 }
 
 // namesOf takes what the command line says. All names of standard output become one.
-func namesOf(c *replayCmd) names {
+func namesOf(alerts, sessions, devices, metrics string) names {
 	one := func(name string) string {
 		if publish.IsStdout(name) {
 			return publish.Stdout
 		}
 		return name
 	}
-	return names{alerts: one(c.Alerts), sessions: one(c.Sessions), devices: one(c.Devices), metrics: one(c.MetricsFile), state: c.State}
+	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
 }
 
 // useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
@@ -81,24 +81,29 @@ type input struct {
 	info os.FileInfo
 }
 
-// inputs lists the files that a run reads, as far as writing could destroy them.
+// inputs lists the files that a replay reads, as far as writing could destroy them.
 func (c *captures) inputs(cfg pipeline.Config) (all []input) {
-	add := func(what, name string) {
-		info, err := os.Stat(name)
-		if what == "the capture" && name == publish.Stdout {
-			info, err = os.Stdin.Stat()
-			name = "on standard input"
-		}
-		// A terminal or a socket may well be both ends.
-		if err == nil && info.Mode()&(os.ModeCharDevice|os.ModeSocket) == 0 {
-			all = append(all, input{what + " " + name, info})
-		}
-	}
 	for _, name := range c.Captures {
-		add("the capture", name)
+		all = appendInput(all, "the capture", name)
 	}
-	add("the inventory", inventoryOf(cfg.Settings, c.Config, c.Inventory))
-	add("the configuration", c.Config)
+	return append(all, c.settings.inputs(cfg)...)
+}
+
+func (c *settings) inputs(cfg pipeline.Config) (all []input) {
+	all = appendInput(all, "the inventory", inventoryOf(cfg.Settings, c.Config, c.Inventory))
+	return appendInput(all, "the configuration", c.Config)
+}
+
+func appendInput(all []input, what, name string) []input {
+	info, err := os.Stat(name)
+	if what == "the capture" && name == publish.Stdout {
+		info, err = os.Stdin.Stat()
+		name = "on standard input"
+	}
+	// A terminal or a socket may well be both ends.
+	if err == nil && info.Mode()&(os.ModeCharDevice|os.ModeSocket) == 0 {
+		all = append(all, input{what + " " + name, info})
+	}
 	return all
 }
 

@@ -16,12 +16,13 @@ import (
 type outputs struct {
 	sinks map[string]*publish.JSONLines // by option
 	order []string                      // of the options
-	deck  *deck                         // of the alerts that a person reads; nil if none does
+	deck  cards                         // of the alerts that a person reads; nil if none does
 	tally *metrics.Tally
 	kafka *publish.Publisher // nil: records go to files only
 	state *state.Store       // nil: nothing is kept over a restart
 	stamp *publish.Stamp
 	begun bool
+	file  func(name string) (*publish.JSONLines, error) // opens one
 
 	// Alerts that the sink of alerts was given, and of which it has not yet said that they are written: those count as written that are.
 	waiting []*schemas.Alert
@@ -30,13 +31,30 @@ type outputs struct {
 	pipeline.Output
 }
 
-// openOutputs opens what was asked for; what the files hold stays until begin. Alerts without a file are cards on a terminal.
-func openOutputs(n names, in []input, t *terminal) (*outputs, error) {
+// cards shows alerts to a person: add takes revisions, finish shows what was held back of them.
+type cards interface {
+	add(a *schemas.Alert) error
+	finish() error
+}
+
+// openOutputs opens what was asked for; what the files hold stays until begin. Alerts without a file are cards.
+func openOutputs(n names, in []input, deck cards) (*outputs, error) {
+	return open(n, in, &outputs{stamp: publish.NewStamp(true)}, deck, publish.Open)
+}
+
+// openLive is openOutputs for a run without an end: records are appended to the files, and written as soon as they are there.
+func openLive(n names, in []input, deck cards) (*outputs, error) {
+	o := &outputs{stamp: publish.NewStamp(false)}
+	o.Flush = o.flush
+	return open(n, in, o, deck, publish.Append)
+}
+
+func open(n names, in []input, o *outputs, deck cards, file func(string) (*publish.JSONLines, error)) (*outputs, error) {
 	if err := n.check(in, nil); err != nil {
 		return nil, badUsage(err)
 	}
-	o := &outputs{tally: metrics.NewTally(), stamp: publish.NewStamp(true), sinks: map[string]*publish.JSONLines{}}
-	err := o.open(n, t)
+	o.tally, o.sinks, o.file = metrics.NewTally(), map[string]*publish.JSONLines{}, file
+	err := o.open(n, deck)
 	if err == nil {
 		err = n.check(in, o.sinks)
 	}
@@ -47,7 +65,7 @@ func openOutputs(n names, in []input, t *terminal) (*outputs, error) {
 	return o, nil
 }
 
-func (o *outputs) open(n names, t *terminal) error {
+func (o *outputs) open(n names, deck cards) error {
 	if n.sessions != "" {
 		s, err := o.sink("--sessions", n.sessions)
 		if err != nil {
@@ -71,8 +89,8 @@ func (o *outputs) open(n names, t *terminal) error {
 		}
 		put = publish.Alerts(s)
 	case !n.quiet:
-		o.deck = newDeck(t, t.out)
-		put = o.deck.add
+		o.deck = deck
+		put = deck.add
 	}
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the pipeline's own stays as it is
@@ -112,7 +130,7 @@ func both[T any](first, second func(T) error) func(T) error {
 }
 
 func (o *outputs) sink(option, name string) (publish.Sink, error) {
-	s, err := publish.Open(name)
+	s, err := o.file(name)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +162,17 @@ func (o *outputs) count() {
 	}
 }
 
+// flush writes what is buffered.
+func (o *outputs) flush() error {
+	for _, option := range o.order {
+		if err := o.sinks[option].Flush(); err != nil {
+			return err
+		}
+	}
+	o.count()
+	return nil
+}
+
 // close shows what is held back and writes what is buffered; before begin it leaves everything as it was. Errors that told says already
 // are left out.
 func (o *outputs) close(told error) error {
@@ -156,7 +185,7 @@ func (o *outputs) close(told error) error {
 		return errors.Join(errs...)
 	}
 	if o.deck != nil {
-		errs = append(errs, o.deck.deal(len(o.deck.order)))
+		errs = append(errs, o.deck.finish())
 	}
 	for _, option := range o.order {
 		if err := o.sinks[option].Close(); !errors.Is(told, err) {

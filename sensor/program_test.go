@@ -23,7 +23,9 @@ var programDir string
 // builtProgram builds the program once for all tests: what is tested here is what a user runs.
 var builtProgram = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(programDir, program)
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: threads give up privileges in another way with cgo
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
 	}
@@ -37,6 +39,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	programDir = dir
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run it, too
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)

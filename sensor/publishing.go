@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/pipeline"
@@ -122,14 +123,14 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, stamp *publish.
 func (to *publishTo) kafka() (publish.KafkaConfig, error) {
 	c := publish.KafkaConfig{Brokers: to.Brokers, ClientID: to.ClientID}
 	if t := to.TLS; t != nil {
-		c.TLS = &publish.TLSConfig{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
+		c.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
 	}
 	if s := to.SASL; s != nil {
 		password, err := secret(s)
 		if err != nil {
 			return c, err
 		}
-		c.SASL = &publish.SASLConfig{Mechanism: s.Mechanism, User: s.User, Password: password}
+		c.SASL = &brokers.SASL{Mechanism: s.Mechanism, User: s.User, Password: password}
 	}
 	return c, nil
 }
@@ -173,14 +174,11 @@ func (o *outputs) collectors() (all []prometheus.Collector) {
 	if o.kafka != nil {
 		all = append(all, o.kafka)
 	}
-	if o.state != nil {
-		all = append(all, o.state)
-	}
-	return all
+	return append(all, o.kept()...)
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
-func (o *publishing) serve(log *zap.Logger, p *publish.Publisher, more ...prometheus.Collector) (func(), error) {
+func (o *publishing) serve(log *zap.Logger, h http.Handler) (func(), error) {
 	if o.Listen == "" {
 		return func() {}, nil
 	}
@@ -188,24 +186,29 @@ func (o *publishing) serve(log *zap.Logger, p *publish.Publisher, more ...promet
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	srv := &http.Server{Handler: routes(p, more...), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed
 	log.Info("listening", zap.String("address", l.Addr().String()))
 	return func() { _ = srv.Close() }, nil
 }
 
-// routes of the sensor: nothing that changes anything, and nothing that was seen on the network.
-func routes(p *publish.Publisher, more ...prometheus.Collector) http.Handler {
+// routes of the sensor: nothing that changes anything, and nothing that was seen on the network. Each of ready gives the reasons why it is
+// not.
+func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() []string) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	reg.MustRegister(more...)
+	if p != nil {
+		reg.MustRegister(p)
+		ready = append(ready, p.Ready)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
-		if p != nil {
-			reasons = p.Ready()
+		for _, of := range ready {
+			reasons = append(reasons, of()...)
 		}
 		if len(reasons) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)

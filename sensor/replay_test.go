@@ -25,6 +25,9 @@ func records(t *testing.T, kind schemas.Kind, text string) (all []map[string]any
 		if err := schemas.Validate(kind, []byte(line)); err != nil {
 			t.Errorf("%v\n%s", err, line)
 		}
+		if !schemas.Certain(kind, []byte(strings.TrimSuffix(line, "\n"))) {
+			t.Errorf("a collector would have to take the slow way with %s", line)
+		}
 		var r map[string]any
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatal(err)

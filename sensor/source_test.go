@@ -53,7 +53,7 @@ func sources(t *testing.T) (all []source) {
 			return err
 		}
 		s := source{text: text, set: token.NewFileSet()}
-		if s.file, err = parser.ParseFile(s.set, path, text, parser.SkipObjectResolution); err != nil {
+		if s.file, err = parser.ParseFile(s.set, path, text, parser.SkipObjectResolution|parser.ParseComments); err != nil {
 			return err
 		}
 		rel, err := filepath.Rel(root, path)
@@ -78,6 +78,29 @@ func TestSourceRules(t *testing.T) {
 		for _, d := range s.file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
 				checkFunction(t, s, f)
+			}
+		}
+	}
+}
+
+// The programs of the kernel have the licence that it asks for.
+func TestKernelSourceRules(t *testing.T) {
+	for _, pattern := range []string{"*.c", "*.h"} {
+		paths, err := filepath.Glob(filepath.Join(testneed.Root(t), "bpf", pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head := strings.TrimPrefix(string(text), "//go:build ignore\n\n")
+			if !strings.HasPrefix(head, "/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */\n") {
+				t.Errorf("%s: no licence line at its head", filepath.Base(path))
+			}
+			if n := bytes.Count(text, []byte("\n")); n > maxFileLines {
+				t.Errorf("%s: %d lines, more than %d", filepath.Base(path), n, maxFileLines)
 			}
 		}
 	}

@@ -26,12 +26,13 @@ type result struct {
 	pipeline.Summary
 	tally *metrics.Tally
 	wall  time.Duration
+	port  string // that was listened to, and how; "": captures were read
 }
 
 // print writes the closing summary for a person.
 func (r *result) print(t *terminal, w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(t.paint(fmt.Sprintf("%s, %s, %s", counted(r.Files, "capture"), counted(r.Packets, "packet"), bytesText(r.Bytes)), bold) + "\n")
+	b.WriteString(t.paint(fmt.Sprintf("%s, %s, %s", either(r.port, counted(r.Files, "capture")), counted(r.Packets, "packet"), bytesText(r.Bytes)), bold) + "\n")
 	if r.Packets > 0 {
 		t.row(&b, "time", fmt.Sprintf("%s to %s UTC, %s", moment(r.First), moment(r.Last), span(time.Duration(r.Last-r.First))))
 	}
@@ -119,6 +120,9 @@ func (r *result) quality() string {
 	}
 	text := fmt.Sprintf("one-way %.1f %%, gaps %.1f %%, duplicates %.1f %%, %s not understood",
 		r.OneWayShare*100, r.GapShare*100, r.DupShare*100, counted(faults, "frame"))
+	if r.port != "" {
+		text += fmt.Sprintf(", %s of %s dropped", grouped(r.Source.Drops.Lost()), grouped(r.Source.Received))
+	}
 	if len(r.Damage) > 0 {
 		text += fmt.Sprintf(", %d damaged (see below)", len(r.Damage))
 	}
@@ -139,7 +143,12 @@ func (r *result) log(l *zap.Logger) {
 	if r.Packets > 0 {
 		fields = append(fields, zap.Stringer("first", schemas.Time(r.First)), zap.Stringer("last", schemas.Time(r.Last)))
 	}
-	l.Info("replay finished", append(fields,
+	what := "replay finished"
+	if r.port != "" {
+		what = "run finished"
+		fields = append(fields, zap.String("port", r.port), zap.Uint64("received", r.Source.Received), zap.Any("dropped", metrics.Places(r.Source.Drops)))
+	}
+	l.Info(what, append(fields,
 		zap.Uint64("sessions", r.Sessions), zap.Uint64("devices", r.Devices),
 		zap.Int("expected_silent", len(r.Silent)), zap.Int("spoke", len(r.Spoke)), zap.Strings("spoke_devices", spoke),
 		zap.Any("alerts", bySeverity), zap.Int("damaged", len(r.Damage)),

@@ -23,6 +23,7 @@ const (
 	KafkaNeed    = "kafka"    // a Kafka broker
 	PostgresNeed = "postgres" // a PostgreSQL server
 	BrowserNeed  = "browser"  // a web browser that can be driven
+	RootNeed     = "root"     // all privileges: to make network namespaces, to change the user
 )
 
 // Missing ends the test: it fails when need is required, and is skipped otherwise. A skip is also written, one line each, to

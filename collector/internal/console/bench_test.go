@@ -53,7 +53,7 @@ func copyOf(model *schemas.Alert, n int) *schemas.Alert {
 	a.Sensor.Seq = uint64(n + 1)
 	if model.Session != nil {
 		session := *model.Session
-		session.CommunityID = fmt.Sprintf("1:%027d=", n)
+		session.CommunityID, session.Initiator.IP, session.Start = fmt.Sprintf("1:%027d=", n), a.Device.IP, at
 		a.Session = &session
 		a.RelatedSessions = []string{session.CommunityID}
 	}

@@ -99,7 +99,7 @@ func (k *Console) overview(w http.ResponseWriter, r *http.Request) error {
 // spoke finds the devices that ought to be silent, have an open alert, and are known to have opened something in the week
 // before they were last seen: of the 100 seen last, the 8 with the highest risk.
 func (k *Console) spoke(ctx context.Context) ([]spokeRow, error) {
-	list, err := k.store.Devices(ctx, store.DeviceFilter{Expect: quiet, Alerts: true}, store.Page{Limit: 100})
+	list, err := k.store.Devices(ctx, store.DeviceFilter{Expect: quiet, Alerts: true, Spoke: true}, store.Page{Limit: 100})
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,10 @@ package consume
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sys/unix"
 
 	"stillwatch/collector/internal/sample"
 	"stillwatch/schemas"
@@ -41,7 +43,7 @@ func (e *endless) Close() error { return nil }
 // what Kafka has given.
 func BenchmarkIngest(b *testing.B) {
 	const size = 20_000
-	n, bytes := 0, 0
+	n, bytes, used := 0, 0, time.Duration(0)
 	s := openStore(b)
 	for b.Loop() {
 		b.StopTimer()
@@ -54,6 +56,7 @@ func BenchmarkIngest(b *testing.B) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
+		before := processor(b)
 		b.StartTimer()
 		go func() { ended <- New(Config{}, r, s, &letterbox{}, newMetrics()).Run(ctx) }()
 		<-r.done
@@ -61,7 +64,19 @@ func BenchmarkIngest(b *testing.B) {
 		if err := <-ended; err != nil {
 			b.Fatal(err)
 		}
+		used += processor(b) - before
 	}
+	b.ReportMetric(float64(used.Microseconds())/float64(n), "µs-cpu/alert")
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "alerts/s")
 	b.ReportMetric(float64(bytes)/float64(n), "B/alert")
+}
+
+// processor gives the processor time that this process has used.
+func processor(b *testing.B) time.Duration {
+	b.Helper()
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

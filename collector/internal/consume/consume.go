@@ -38,7 +38,7 @@ var ErrUndeliverable = errors.New("the dead-letter topic does not take it")
 
 // Config says how records are gathered.
 type Config struct {
-	Batch  int           // most records in one transaction; 0: 1000
+	Batch  int           // most records in one transaction; 0: 4000
 	Linger time.Duration // how long a batch waits for more; 0: 20 ms
 	Log    *zap.Logger   // nil: none
 	// Explain tells what an error of Kafka means for whoever runs it; nil: as it is.
@@ -60,7 +60,7 @@ type Consumer struct {
 // New makes a consumer. It owns the reader from now on.
 func New(c Config, r Reader, s store.Ingest, l Letters, m *Metrics) *Consumer {
 	if c.Batch == 0 {
-		c.Batch = 1000
+		c.Batch = 4000
 	}
 	if c.Linger == 0 {
 		c.Linger = 20 * time.Millisecond
@@ -276,6 +276,7 @@ func (c *Consumer) send(ctx context.Context, letters []letter) error {
 				c.config.Log.Error("the dead letter is in the database only", zap.Error(err))
 				break
 			}
+			err = c.config.Explain(err)
 			c.setTrouble(err.Error())
 			c.config.Log.Warn("cannot send a dead letter: trying again", zap.Error(err))
 			if err := wait.sleep(ctx); err != nil {

@@ -57,7 +57,7 @@ func join(l *queue.Link, group string, log *zap.Logger) *kafka.Reader {
 		// RoundRobin spreads the partitions of both topics; a range would give one collector the low numbers of each.
 		GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
 		QueueCapacity:  1000, MaxBytes: 8 << 20, MaxWait: 250 * time.Millisecond,
-		HeartbeatInterval: 2 * time.Second, SessionTimeout: 15 * time.Second, RebalanceTimeout: 15 * time.Second, JoinGroupBackoff: 2 * time.Second,
+		HeartbeatInterval: 2 * time.Second, SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second, JoinGroupBackoff: 2 * time.Second,
 		WatchPartitionChanges: true, PartitionWatchInterval: 10 * time.Second,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) { sugar.Debugf("kafka: "+format, args...) }),
 	})

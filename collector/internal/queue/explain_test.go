@@ -17,14 +17,16 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"stillwatch/internal/brokers"
 )
 
 func TestErrorsAreExplained(t *testing.T) {
-	plain, err := New(Settings{Brokers: []string{"k:9092"}})
+	plain, err := New(brokers.Way{Addrs: []string{"k:9092"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := New(Settings{Brokers: []string{"k:9092"}, SASL: SASL{Mechanism: "SCRAM-SHA-512", User: "collector", Password: "p"}})
+	signed, err := New(brokers.Way{Addrs: []string{"k:9092"}, SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "collector", Password: "p"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestErrorsAreExplained(t *testing.T) {
 		{signed, io.ErrUnexpectedEOF, `hangs up while user "collector" signs in by SCRAM-SHA-512: the password is wrong`},
 		{signed, kafka.SASLAuthenticationFailed, "check name and password"},
 		{plain, io.EOF, "wants TLS or SASL"},
-		{plain, x509.UnknownAuthorityError{}, "kafka.tls.ca"},
+		{plain, x509.UnknownAuthorityError{}, "name the right one as ca"},
 		{plain, tls.RecordHeaderError{Msg: "x"}, "does not speak TLS"},
 		{plain, &net.DNSError{Name: "k"}, "the name k is not known"},
 		{plain, kafka.TopicAuthorizationFailed, "has no right"},
@@ -73,9 +75,13 @@ func TestWrongPortsAndAuthoritiesAreExplained(t *testing.T) {
 	}{
 		{free.Addr().String(), "nobody listens there", false},
 		{web.Listener.Addr().String(), "does not speak TLS", true},
-		{secure.Listener.Addr().String(), "kafka.tls.ca", true},
+		{secure.Listener.Addr().String(), "name the right one as ca", true},
 	} {
-		link, err := New(Settings{Brokers: []string{c.addr}, TLS: TLS{On: c.tls}})
+		w := brokers.Way{Addrs: []string{c.addr}}
+		if c.tls {
+			w.TLS = &brokers.TLS{}
+		}
+		link, err := New(w)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/scripts/kafka/cluster"
@@ -26,16 +27,16 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	brokers := []string{"k:1"}
+	addrs := []string{"k:1"}
 	for _, c := range []struct {
-		s    Settings
+		s    brokers.Way
 		want string
 	}{
-		{Settings{}, "no brokers"},
-		{Settings{Brokers: brokers, TLS: TLS{On: true, CA: none}}, "no such file"},
-		{Settings{Brokers: brokers, TLS: TLS{On: true, CA: junk}}, "no certificate in PEM"},
-		{Settings{Brokers: brokers, TLS: TLS{On: true, Cert: junk, Key: junk}}, "client certificate"},
-		{Settings{Brokers: brokers, SASL: SASL{Mechanism: "GSSAPI"}}, "are known"},
+		{brokers.Way{}, "no brokers"},
+		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{CA: none}}, "no such file"},
+		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{CA: junk}}, "no certificate in the form PEM"},
+		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{Cert: junk, Key: junk}}, "client certificate"},
+		{brokers.Way{Addrs: addrs, SASL: &brokers.SASL{Mechanism: "GSSAPI"}}, "there are PLAIN"},
 	} {
 		if _, err := New(c.s); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.s, err)
@@ -44,10 +45,10 @@ func TestSettingsThatCannotWork(t *testing.T) {
 }
 
 func TestPlanOfOneAndOfThreeBrokers(t *testing.T) {
-	for brokers, want := range map[int][2]string{1: {"1", "1"}, 2: {"2", "1"}, 3: {"3", "2"}, 9: {"3", "2"}} {
-		for _, topic := range (Plan{}).Topics(brokers) {
+	for number, want := range map[int][2]string{1: {"1", "1"}, 2: {"2", "1"}, 3: {"3", "2"}, 9: {"3", "2"}} {
+		for _, topic := range (Plan{}).Topics(number) {
 			if got := [2]string{fmt.Sprint(topic.Replicas), topic.Settings["min.insync.replicas"]}; got != want {
-				t.Errorf("%d brokers, %s: %v, want %v", brokers, topic.Name, got, want)
+				t.Errorf("%d brokers, %s: %v, want %v", number, topic.Name, got, want)
 			}
 		}
 	}
@@ -61,7 +62,7 @@ func TestTopicsAndSignIn(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	link, err := New(Settings{Brokers: strings.Split(c.Brokers(cluster.Plaintext), ",")})
+	link, err := New(brokers.Way{Addrs: strings.Split(c.Brokers(cluster.Plaintext), ",")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,34 +101,79 @@ func TestTopicsAndSignIn(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
-	tls := TLS{On: true, CA: c.CA(), Cert: c.ClientCert(), Key: c.ClientKey()}
+	t.Run("ways in", func(t *testing.T) { waysIn(t, c) })
+	t.Run("wrong settings", func(t *testing.T) { wrongSettings(t, c) })
+}
+
+// ask uses a way as the collector does: single requests, and the connection of a group reader.
+func ask(t *testing.T, w brokers.Way) (byClient, byReader error) {
+	t.Helper()
+	link, err := New(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, byClient = link.Client("test").Metadata(ctx, &kafka.MetadataRequest{})
+	return link.Explain(byClient), link.Explain(asReader(ctx, link))
+}
+
+func signed(mechanism, user, password string) *brokers.SASL {
+	return &brokers.SASL{Mechanism: mechanism, User: user, Password: password}
+}
+
+func waysIn(t *testing.T, c *cluster.Cluster) {
+	right := cluster.Password("collector")
+	for name, w := range map[string]brokers.Way{
+		"PLAIN":                  {Addrs: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: signed("PLAIN", "collector", right)},
+		"SCRAM-SHA-256":          {Addrs: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: signed("SCRAM-SHA-256", "collector", right)},
+		"SCRAM-SHA-512 over TLS": {Addrs: []string{c.Brokers(cluster.SASLTLS)}, TLS: &brokers.TLS{CA: c.CA()}, SASL: signed("SCRAM-SHA-512", "collector", right)},
+		"client certificate":     {Addrs: []string{c.Brokers(cluster.MutualTLS)}, TLS: &brokers.TLS{CA: c.CA(), Cert: c.ClientCert(), Key: c.ClientKey()}},
+	} {
+		if a, b := ask(t, w); a != nil || b != nil {
+			t.Errorf("%s: %v, %v", name, a, b)
+		}
+	}
+}
+
+// wrongSettings wants one line for each that says what is wrong.
+func wrongSettings(t *testing.T, c *cluster.Cluster) {
+	foreign := filepath.Join(t.TempDir(), "foreign.pem")
+	other, err := cluster.ForeignAuthority()
+	if err == nil {
+		err = os.WriteFile(foreign, other, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(listener string) []string { return []string{c.Brokers(listener)} }
+	ours, right := &brokers.TLS{CA: c.CA()}, cluster.Password("collector")
 	for _, x := range []struct {
-		name, listener string
-		tls            TLS
-		sasl           SASL
-		in             bool
+		name string
+		way  brokers.Way
+		want string
 	}{
-		{"PLAIN", cluster.SASLPlaintext, TLS{}, SASL{"PLAIN", "collector", cluster.Password("collector")}, true},
-		{"SCRAM-SHA-256", cluster.SASLPlaintext, TLS{}, SASL{"SCRAM-SHA-256", "collector", cluster.Password("collector")}, true},
-		{"SCRAM-SHA-512 over TLS", cluster.SASLTLS, tls, SASL{"SCRAM-SHA-512", "collector", cluster.Password("collector")}, true},
-		{"client certificate", cluster.MutualTLS, tls, SASL{}, true},
-		{"no client certificate", cluster.MutualTLS, TLS{On: true, CA: c.CA()}, SASL{}, false},
-		{"wrong password", cluster.SASLPlaintext, TLS{}, SASL{"SCRAM-SHA-512", "collector", "wrong"}, false},
-		{"another authority", cluster.SASLTLS, TLS{On: true}, SASL{"SCRAM-SHA-512", "collector", cluster.Password("collector")}, false},
+		{"no TLS to a TLS port", brokers.Way{Addrs: at(cluster.MutualTLS)}, "wants TLS"},
+		{"TLS to a port without", brokers.Way{Addrs: at(cluster.Plaintext), TLS: ours}, "does not speak TLS"},
+		{"another authority", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: foreign}, SASL: signed("PLAIN", "collector", right)}, "not signed by the authority of " + foreign},
+		{"the authorities of the system", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{}, SASL: signed("PLAIN", "collector", right)}, "name the right one as ca"},
+		{"another name", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: c.CA(), ServerName: "kafka.example"}, SASL: signed("PLAIN", "collector", right)}, "kafka.example"},
+		{"no client certificate", brokers.Way{Addrs: at(cluster.MutualTLS), TLS: ours}, "client certificate"},
+		{"no sign-in", brokers.Way{Addrs: at(cluster.SASLPlaintext)}, "SASL"},
+		{"sign-in at a port without", brokers.Way{Addrs: at(cluster.Plaintext), SASL: signed("PLAIN", "collector", right)}, "another"},
+		{"wrong password, PLAIN", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("PLAIN", "collector", "wrong")}, "password"},
+		{"wrong password, SCRAM-256", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-256", "collector", "wrong")}, "password"},
+		{"wrong password, SCRAM-512 over TLS", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: ours, SASL: signed("SCRAM-SHA-512", "collector", "wrong")}, "password"},
+		{"unknown user", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-512", "nobody", right)}, `user "nobody"`},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			link, err := New(Settings{Brokers: strings.Split(c.Brokers(x.listener), ","), TLS: x.tls, SASL: x.sasl})
-			if err != nil {
-				t.Fatal(err)
+			byClient, byReader := ask(t, x.way)
+			for _, err := range []error{byClient, byReader} {
+				if text := fmt.Sprint(err); !strings.Contains(text, x.want) || !strings.HasPrefix(text, "kafka 127.0.0.1:") || strings.Contains(text, "\n") {
+					t.Errorf("%s\nwant %q", text, x.want)
+				}
 			}
-			ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-			defer cancel()
-			if _, err = link.Client("test").Metadata(ctx, &kafka.MetadataRequest{}); (err == nil) != x.in {
-				t.Errorf("the client: %v", err)
-			}
-			if err := asReader(ctx, link); (err == nil) != x.in {
-				t.Errorf("the reader's way: %v", err)
-			}
+			t.Log(byClient)
 		})
 	}
 }
@@ -139,6 +185,6 @@ func asReader(ctx context.Context, link *Link) error {
 		return err
 	}
 	defer conn.Close()
-	_, err = conn.ApiVersions()
+	_, err = conn.Brokers()
 	return err
 }

@@ -66,6 +66,10 @@ func (p Plan) Topics(brokers int) []Topic {
 	}
 }
 
+func ourTopics() []string {
+	return []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic, DeadLetterTopic}
+}
+
 // Difference is something of a topic that is not as it ought to be.
 type Difference struct {
 	Topic, What, Is, Want string
@@ -80,7 +84,7 @@ func (d Difference) String() string {
 
 // Init makes the topics that are missing. It changes nothing of those that are there: what differs is for a person.
 func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
-	c := l.Client("stillwatch-collector-topics")
+	c := l.client("stillwatch-collector-topics", nil) // which waits until what it has made is seen
 	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -150,7 +154,12 @@ func (l *Link) Check(ctx context.Context, p Plan) ([]Difference, error) {
 	}
 	var all []Difference
 	for _, want := range p.Topics(len(meta.Brokers)) {
-		i := slices.IndexFunc(meta.Topics, func(t kafka.Topic) bool { return t.Name == want.Name && t.Error == nil })
+		i := slices.IndexFunc(meta.Topics, func(t kafka.Topic) bool {
+			return t.Name == want.Name && !errors.Is(t.Error, kafka.UnknownTopicOrPartition)
+		})
+		if i >= 0 && meta.Topics[i].Error != nil {
+			return all, fmt.Errorf("topic %s: %w", want.Name, meta.Topics[i].Error)
+		}
 		if i < 0 {
 			all = append(all, Difference{Topic: want.Name})
 			continue

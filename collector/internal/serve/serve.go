@@ -25,6 +25,7 @@ import (
 	"stillwatch/collector/internal/consume"
 	"stillwatch/collector/internal/queue"
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/brokers"
 )
 
 // Server is the running collector.
@@ -85,7 +86,7 @@ func (s *Server) openQueue(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	if s.link, err = queue.New(queue.Settings{Brokers: []string{b.Addr()}}); err != nil {
+	if s.link, err = queue.New(brokers.Way{Addrs: []string{b.Addr()}}); err != nil {
 		return err
 	}
 	_, err = s.link.Init(ctx, EmbeddedPlan())
@@ -98,18 +99,18 @@ func EmbeddedPlan() queue.Plan { return queue.Plan{Partitions: 4, Replicas: 1} }
 
 // Link gives the way to the brokers of a configuration.
 func Link(k config.Kafka) (*queue.Link, error) {
-	q := queue.Settings{Brokers: k.Brokers}
+	w := brokers.Way{Addrs: k.Brokers}
 	if t := k.TLS; t != nil {
-		q.TLS = queue.TLS{On: true, CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
+		w.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
 	}
 	if k.SASL != nil {
 		password, err := k.SASL.Password()
 		if err != nil {
 			return nil, err
 		}
-		q.SASL = queue.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: password}
+		w.SASL = &brokers.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: password}
 	}
-	return queue.New(q)
+	return queue.New(w)
 }
 
 // limits is how long a request may take to come, and its answer to go. Event streams set deadlines of their own.

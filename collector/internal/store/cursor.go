@@ -43,22 +43,30 @@ func (p Page) limits() int {
 
 // page adds to w what p asks for, and gives the end of the query, for one row more than is given.
 func (s sorted) page(w *where, p Page) (tail string, err error) {
-	column, ok := s.column[p.Order]
-	if !ok {
+	if _, ok := s.column[p.Order]; !ok {
 		return "", fmt.Errorf("%w: the order %.20q", ErrCursor, string(p.Order))
-	}
-	direction, less := "DESC", "<"
-	if p.Order == Oldest {
-		direction, less = "ASC", ">"
 	}
 	if p.Cursor != "" {
 		c, err := s.read(p)
 		if err != nil {
 			return "", err
 		}
-		w.add("("+column+", "+s.row+") "+less+" (?, ?)", c.Value, c.Row)
+		less := "<"
+		if p.Order == Oldest {
+			less = ">"
+		}
+		w.add("("+s.column[p.Order]+", "+s.row+") "+less+" (?, ?)", c.Value, c.Row)
 	}
-	return fmt.Sprintf("ORDER BY %s %s, %s %s LIMIT %d", column, direction, s.row, direction, p.limits()+1), nil
+	return fmt.Sprintf("%s LIMIT %d", s.clause(p), p.limits()+1), nil
+}
+
+// clause gives the order of p.
+func (s sorted) clause(p Page) string {
+	direction := "DESC"
+	if p.Order == Oldest {
+		direction = "ASC"
+	}
+	return fmt.Sprintf("ORDER BY %s %s, %s %s", s.column[p.Order], direction, s.row, direction)
 }
 
 func (s sorted) read(p Page) (cursor, error) {

@@ -23,7 +23,7 @@ func (in *ingest) incidents(ids map[string]bool) error {
 			return err
 		}
 		if i.Alerts == 0 {
-			if _, err := in.tx.ExecContext(in.ctx, `DELETE FROM incidents WHERE id = ?`, id); err != nil {
+			if _, err := in.exec(`DELETE FROM incidents WHERE id = ?`, id); err != nil {
 				return err
 			}
 			continue
@@ -38,14 +38,14 @@ func (in *ingest) incidents(ids map[string]bool) error {
 func (in *ingest) sum(id string) (IncidentRow, error) {
 	i := IncidentRow{ID: id}
 	var severity sql.NullInt64
-	err := in.tx.QueryRowContext(in.ctx, `SELECT count(*), coalesce(sum(open), 0), max(severity), coalesce(max(risk), 0), coalesce(min(at), 0),
+	err := in.row(`SELECT count(*), coalesce(sum(open), 0), max(severity), coalesce(max(risk), 0), coalesce(min(at), 0),
 		coalesce(max(last_at), 0), coalesce(max(change), 0) FROM alerts WHERE incident = ? AND incident <> ''`, id).
 		Scan(&i.Alerts, &i.Open, &severity, &i.RiskScore, &i.First, &i.Last, &i.Change)
 	if err != nil || i.Alerts == 0 {
 		return i, err
 	}
 	i.Severity = severityName(int(severity.Int64))
-	err = in.tx.QueryRowContext(in.ctx, `SELECT title FROM alerts WHERE incident = ? AND incident <> '' ORDER BY risk DESC, at, row LIMIT 1`, id).Scan(&i.Title)
+	err = in.row(`SELECT title FROM alerts WHERE incident = ? AND incident <> '' ORDER BY risk DESC, at, row LIMIT 1`, id).Scan(&i.Title)
 	if err != nil {
 		return i, err
 	}
@@ -65,7 +65,7 @@ func (in *ingest) sum(id string) (IncidentRow, error) {
 }
 
 func (in *ingest) texts(query string, args ...any) ([]string, error) {
-	found, err := in.tx.QueryContext(in.ctx, query, args...)
+	found, err := in.query(query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (in *ingest) writeIncident(i IncidentRow) error {
 		}
 		lists[n] = string(b)
 	}
-	_, err := in.tx.ExecContext(in.ctx, `INSERT INTO incidents (id, change, open, severity, risk, title, first_at, last_at, alerts, devices, rules, sensors)
+	_, err := in.exec(`INSERT INTO incidents (id, change, open, severity, risk, title, first_at, last_at, alerts, devices, rules, sensors)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET change = excluded.change, open = excluded.open, severity = excluded.severity,
 		risk = excluded.risk, title = excluded.title, first_at = excluded.first_at, last_at = excluded.last_at, alerts = excluded.alerts,
 		devices = excluded.devices, rules = excluded.rules, sensors = excluded.sensors`,

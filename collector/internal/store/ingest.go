@@ -18,17 +18,23 @@ type ingest struct {
 	now     int64 // wall clock, nanoseconds
 	change  int64
 	applied Applied
-	upsert  *sql.Stmt // of a device, once there was one
+	db      *SQLite
+
+	statements map[string]*sql.Stmt // of db.compiled, in this transaction
 }
 
 // Apply is described at Ingest.
 func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	in := &ingest{ctx: ctx, now: time.Now().UnixNano()}
+	if err := s.compile(ctx); err != nil {
+		return Applied{}, fmt.Errorf("store a batch: %w", err)
+	}
+	// Statements do not watch ctx, which would cost a goroutine each: none of them waits for anything once the transaction has begun.
+	in := &ingest{ctx: context.WithoutCancel(ctx), now: time.Now().UnixNano(), db: s, statements: map[string]*sql.Stmt{}}
 	err := s.change(ctx, func(tx *sql.Tx) error {
 		in.tx = tx
-		return in.run(b)
+		return errors.Join(in.run(b), ctx.Err())
 	})
 	if err != nil {
 		if !errors.Is(err, ErrRefused) && !errors.Is(err, ErrRetry) { // of database/sql or of ctx: not the batch's fault
@@ -42,8 +48,22 @@ func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 	return in.applied, nil
 }
 
+// compile compiles what the batch before would have had use for.
+func (s *SQLite) compile(ctx context.Context) error {
+	for query, st := range s.compiled {
+		if st != nil {
+			continue
+		}
+		var err error
+		if s.compiled[query], err = s.write.PrepareContext(ctx, query); err != nil {
+			return fmt.Errorf("%w: %w", ErrRetry, err)
+		}
+	}
+	return nil
+}
+
 func (in *ingest) run(b Batch) error {
-	if err := in.tx.QueryRowContext(in.ctx, `SELECT change FROM counter`).Scan(&in.change); err != nil {
+	if err := in.row(`SELECT change FROM counter`).Scan(&in.change); err != nil {
 		return err
 	}
 	began := in.change
@@ -55,7 +75,7 @@ func (in *ingest) run(b Batch) error {
 	if in.change == began {
 		return nil
 	}
-	_, err := in.tx.ExecContext(in.ctx, `UPDATE counter SET change = ?`, in.change)
+	_, err := in.exec(`UPDATE counter SET change = ?`, in.change)
 	return err
 }
 
@@ -64,10 +84,12 @@ func (in *ingest) next() int64 {
 	return in.change
 }
 
-// rows inserts many rows at once: the round trip per statement costs more than the row.
+// rows inserts many rows at once: the round trip per statement costs more than the row. Its statements are OR FAIL, since whatever
+// fails takes the whole transaction with it: SQLite need not remember how the pages were before the statement.
 type rows struct {
-	head, tail string // INSERT INTO t (a, b) VALUES … tail
+	head, tail string // INSERT OR FAIL INTO t (a, b) VALUES … tail
 	width      int
+	least      int // rows that go into one statement though they have more than maxArgs parameters
 	args       []any
 }
 
@@ -76,17 +98,62 @@ func (r *rows) add(v ...any) { r.args = append(r.args, v...) }
 // maxArgs bounds the parameters of one statement; SQLite takes 32766, and gains little beyond some hundred.
 const maxArgs = 1000
 
+// insert writes the rows by statements of one length, which stay compiled, and what is left over by one of its own.
 func (in *ingest) insert(r *rows) error {
 	one := "(?" + strings.Repeat(",?", r.width-1) + ")"
+	full := max(maxArgs/r.width, r.least)
 	for len(r.args) > 0 {
-		n := min(len(r.args), maxArgs/r.width*r.width)
-		query := r.head + " VALUES " + one + strings.Repeat(","+one, n/r.width-1) + " " + r.tail
-		if _, err := in.tx.ExecContext(in.ctx, query, r.args[:n]...); err != nil {
+		n := min(len(r.args)/r.width, full)
+		query := r.head + " VALUES " + one + strings.Repeat(","+one, n-1) + " " + r.tail
+		args := r.args[:n*r.width]
+		var err error
+		if n == full {
+			_, err = in.exec(query, args...)
+		} else {
+			_, err = in.tx.ExecContext(in.ctx, query, args...)
+		}
+		if err != nil {
 			return err
 		}
-		r.args = r.args[n:]
+		r.args = r.args[n*r.width:]
 	}
 	return nil
+}
+
+// compiled gives the statement of a text that is used in every batch. The one connection compiles it between two batches; until then
+// there is none.
+func (in *ingest) compiled(query string) *sql.Stmt {
+	if st := in.statements[query]; st != nil {
+		return st
+	}
+	kept := in.db.compiled[query]
+	if kept == nil {
+		in.db.compiled[query] = nil // to be compiled
+		return nil
+	}
+	in.statements[query] = in.tx.StmtContext(in.ctx, kept)
+	return in.statements[query]
+}
+
+func (in *ingest) exec(query string, args ...any) (sql.Result, error) {
+	if st := in.compiled(query); st != nil {
+		return st.ExecContext(in.ctx, args...)
+	}
+	return in.tx.ExecContext(in.ctx, query, args...)
+}
+
+func (in *ingest) query(query string, args ...any) (*sql.Rows, error) {
+	if st := in.compiled(query); st != nil {
+		return st.QueryContext(in.ctx, args...)
+	}
+	return in.tx.QueryContext(in.ctx, query, args...)
+}
+
+func (in *ingest) row(query string, args ...any) *sql.Row {
+	if st := in.compiled(query); st != nil {
+		return st.QueryRowContext(in.ctx, args...)
+	}
+	return in.tx.QueryRowContext(in.ctx, query, args...)
 }
 
 // each runs query, in which %s stands for a list of parameters, over keys in parts, and scan on every row.
@@ -94,7 +161,11 @@ func (in *ingest) each(query string, keys []any, scan func(*sql.Rows) error) err
 	for len(keys) > 0 {
 		n := min(len(keys), maxArgs)
 		list := "?" + strings.Repeat(",?", n-1)
-		found, err := in.tx.QueryContext(in.ctx, fmt.Sprintf(query, list), keys[:n]...)
+		run := func(query string, args ...any) (*sql.Rows, error) { return in.tx.QueryContext(in.ctx, query, args...) }
+		if n == maxArgs {
+			run = in.query
+		}
+		found, err := run(fmt.Sprintf(query, list), keys[:n]...)
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*kept, []string
 		return nil, nil, err
 	}
 	var last int64
-	if err := in.tx.QueryRowContext(in.ctx, `SELECT coalesce(max(row), 0) FROM alerts`).Scan(&last); err != nil {
+	if err := in.row(`SELECT coalesce(max(row), 0) FROM alerts`).Scan(&last); err != nil {
 		return nil, nil, err
 	}
 	for _, id := range order {
@@ -100,8 +100,8 @@ func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*kept, []string
 
 // writeRevisions comes after the rows of the new alerts are there: it is their child.
 func (in *ingest) writeRevisions(all map[string]*kept, order []string) error {
-	r := rows{head: `INSERT INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, title)`, width: 18}
-	v := rows{head: `INSERT INTO revisions (alert, revision, stored_at, json)`, width: 4}
+	r := rows{head: `INSERT OR FAIL INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, title)`, width: 18}
+	v := rows{head: `INSERT OR FAIL INTO revisions (alert, revision, stored_at, json)`, width: 4}
 	for _, id := range order {
 		k := all[id]
 		if k.fresh {
@@ -135,8 +135,8 @@ func (in *ingest) columns(k *kept) []any {
 
 // writeLatest brings the rows of alerts that were there, the search index, the incidents and the devices up to date.
 func (in *ingest) writeLatest(all map[string]*kept, order []string) error {
-	keys := rows{head: `INSERT INTO alert_keys (key, alert)`, tail: `ON CONFLICT DO NOTHING`, width: 2}
-	text := rows{head: `INSERT INTO alerts_text (rowid, words)`, width: 2}
+	keys := rows{head: `INSERT OR FAIL INTO alert_keys (key, alert)`, tail: `ON CONFLICT DO NOTHING`, width: 2}
+	text := rows{head: `INSERT OR FAIL INTO alerts_text (rowid, words)`, width: 2, least: 4000} // each statement costs the index a write
 	incidents := map[string]bool{}
 	for _, id := range order {
 		k := all[id]
@@ -166,13 +166,13 @@ func (in *ingest) writeLatest(all map[string]*kept, order []string) error {
 }
 
 func (in *ingest) update(k *kept) error {
-	_, err := in.tx.ExecContext(in.ctx, `UPDATE alerts SET revision = ?, change = ?, open = ?, at = ?, last_at = ?, severity = ?, risk = ?,
+	_, err := in.exec(`UPDATE alerts SET revision = ?, change = ?, open = ?, at = ?, last_at = ?, severity = ?, risk = ?,
 		rule = ?, kind = ?, device = ?, peer = ?, domain = ?, incident = ?, sensor = ?, replay = ?, title = ? WHERE row = ?`,
 		append(in.columns(k), k.row)...)
 	if err != nil {
 		return err
 	}
-	_, err = in.tx.ExecContext(in.ctx, `DELETE FROM alerts_text WHERE rowid = ?`, k.row)
+	_, err = in.exec(`DELETE FROM alerts_text WHERE rowid = ?`, k.row)
 	return err
 }
 

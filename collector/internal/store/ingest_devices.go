@@ -145,11 +145,7 @@ func deviceOf(a *schemas.Alert) *schemas.Device {
 // device upserts one row: a record always replaces what an alert said, and a record that is not older replaces a record.
 func (in *ingest) device(r DeviceRecord, fromAlert bool) error {
 	d := r.Device
-	upsert, err := in.deviceUpsert()
-	if err != nil {
-		return err
-	}
-	res, err := upsert.ExecContext(in.ctx, d.Key, in.change+1, fromAlert, d.LastSeen, d.Role, d.Expect, deviceWords(d), r.JSON)
+	res, err := in.exec(deviceUpsert, d.Key, in.change+1, fromAlert, d.LastSeen, d.Role, d.Expect, deviceWords(d), r.JSON)
 	if err != nil {
 		return err
 	}
@@ -163,19 +159,11 @@ func (in *ingest) device(r DeviceRecord, fromAlert bool) error {
 	return nil
 }
 
-// deviceUpsert is compiled once for a batch; the statement ends with the transaction.
-func (in *ingest) deviceUpsert() (*sql.Stmt, error) {
-	if in.upsert != nil {
-		return in.upsert, nil
-	}
-	var err error
-	in.upsert, err = in.tx.PrepareContext(in.ctx, `INSERT INTO devices (key, change, from_alert, last_seen, role, expect, text, json) VALUES (?,?,?,?,?,?,?,?)
-		ON CONFLICT (key) DO UPDATE SET change = excluded.change, from_alert = excluded.from_alert, last_seen = excluded.last_seen,
-		role = excluded.role, expect = excluded.expect, text = excluded.text, json = excluded.json
-		WHERE (devices.from_alert AND NOT excluded.from_alert)
-		OR (NOT excluded.from_alert AND excluded.last_seen >= devices.last_seen AND excluded.json <> devices.json)`)
-	return in.upsert, err
-}
+const deviceUpsert = `INSERT INTO devices (key, change, from_alert, last_seen, role, expect, text, json) VALUES (?,?,?,?,?,?,?,?)
+	ON CONFLICT (key) DO UPDATE SET change = excluded.change, from_alert = excluded.from_alert, last_seen = excluded.last_seen,
+	role = excluded.role, expect = excluded.expect, text = excluded.text, json = excluded.json
+	WHERE (devices.from_alert AND NOT excluded.from_alert)
+	OR (NOT excluded.from_alert AND excluded.last_seen >= devices.last_seen AND excluded.json <> devices.json)`
 
 // deviceWords gives the text that a search looks into, bounded.
 func deviceWords(d *schemas.Device) string {
@@ -193,7 +181,7 @@ func deviceWords(d *schemas.Device) string {
 
 // hours notes the moments at which a device is known to have opened a session: they fill its silence strip.
 func (in *ingest) hours(b Batch) error {
-	r := rows{head: `INSERT INTO device_hours (device, hour, at)`, tail: `ON CONFLICT DO NOTHING`, width: 3}
+	r := rows{head: `INSERT OR FAIL INTO device_hours (device, hour, at)`, tail: `ON CONFLICT DO NOTHING`, width: 3}
 	for _, d := range b.Devices {
 		if t := d.Device.LastOrigination; t != nil {
 			r.add(d.Device.Key, hourOf(*t), *t)

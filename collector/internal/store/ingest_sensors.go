@@ -77,7 +77,7 @@ func (in *ingest) sensor(id string, s *sensorSeen, came int) error {
 		}
 		return 0
 	}).Sensor.LossRatio
-	_, err := in.tx.ExecContext(in.ctx, `INSERT INTO sensors (id, site, version, iface, capture, rules_hash, config_hash, boot, one_way, loss, max_loss,
+	_, err := in.exec(`INSERT INTO sensors (id, site, version, iface, capture, rules_hash, config_hash, boot, one_way, loss, max_loss,
 		first_seen, last_seen, last_event, alerts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET site = excluded.site,
 		version = excluded.version, iface = excluded.iface, capture = excluded.capture, rules_hash = excluded.rules_hash,
 		config_hash = excluded.config_hash, boot = excluded.boot, one_way = excluded.one_way, loss = excluded.loss,

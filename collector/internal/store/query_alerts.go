@@ -20,20 +20,32 @@ const alertColumns = `a.row, a.change, a.open, a.at, a.risk, r.stored_at, r.revi
 
 const alertJoin = ` FROM alerts a JOIN revisions r ON r.alert = a.row AND r.revision = a.revision `
 
+func alertOrder() sorted {
+	return sorted{"alerts", map[Order]string{Newest: "a.at", Oldest: "a.at", Riskiest: "a.risk"}, "a.row"}
+}
+
 // Alerts is described at Records.
 func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, error) {
-	w := f.where()
-	order := sorted{"alerts", map[Order]string{Newest: "a.at", Oldest: "a.at", Riskiest: "a.risk"}, "a.row"}
-	tail, err := order.page(&w, p)
-	if err != nil {
-		return AlertList{}, err
+	list, whole, err := s.window(ctx, f, p)
+	if err == nil && !whole {
+		from, w := f.from()
+		var tail string
+		if tail, err = alertOrder().page(&w, p); err == nil {
+			list, err = s.alertPage(ctx, `SELECT a.row FROM `+from+` `+w.conds+` `+tail, tail, w.args, p)
+		}
 	}
-	// The page is found in the narrow table first: the records are read for its rows only.
-	query := `SELECT ` + alertColumns + ` FROM (SELECT a.row FROM alerts a ` + w.conds + ` ` + tail + `) f JOIN alerts a ON a.row = f.row
-		JOIN revisions r ON r.alert = a.row AND r.revision = a.revision ` + tail
-	rs, err := s.read.QueryContext(ctx, query, w.args...)
 	if err != nil {
 		return AlertList{}, fmt.Errorf("alerts: %w", mark(err))
+	}
+	return list, nil
+}
+
+// alertPage reads the alerts whose rows a query finds: in indices, so that the records are read for these rows only.
+func (s *SQLite) alertPage(ctx context.Context, rows, tail string, args []any, p Page) (AlertList, error) {
+	rs, err := s.read.QueryContext(ctx, `SELECT `+alertColumns+` FROM (`+rows+`) f JOIN alerts a ON a.row = f.row
+		JOIN revisions r ON r.alert = a.row AND r.revision = a.revision `+tail, args...)
+	if err != nil {
+		return AlertList{}, err
 	}
 	var list AlertList
 	var values []int64
@@ -46,14 +58,38 @@ func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, 
 		list.Alerts, values = append(list.Alerts, a), append(values, v)
 		return err
 	})
-	if err != nil {
-		return AlertList{}, fmt.Errorf("alerts: %w", mark(err))
-	}
-	if n := p.limits(); len(list.Alerts) > n {
+	if n := p.limits(); err == nil && len(list.Alerts) > n {
 		list.Alerts = list.Alerts[:n]
-		list.Next = cursor{order.list, p.Order, values[n-1], list.Alerts[n-1].Row}.String()
+		list.Next = cursor{alertOrder().list, p.Order, values[n-1], list.Alerts[n-1].Row}.String()
 	}
-	return list, nil
+	return list, err
+}
+
+// windowRows is how many alerts, the first ones in the order that is asked for, are searched for words before all are.
+const windowRows = 2000
+
+// window finds the page of a search among the first alerts that pass the rest of the filter: a word that many alerts have is in enough
+// of them, and need not be found in all. It reports false when it is not, or when those first ones are scattered over the search index.
+func (s *SQLite) window(ctx context.Context, f AlertFilter, p Page) (list AlertList, whole bool, err error) {
+	match, any := textMatch(f.Text)
+	if !any {
+		return list, false, nil
+	}
+	w := f.conditions()
+	tail, err := alertOrder().page(&w, p)
+	if err != nil {
+		return list, false, err
+	}
+	first := fmt.Sprintf(`SELECT a.row, a.at, a.risk FROM alerts a %s %s LIMIT %d`, w.conds, alertOrder().clause(p), windowRows)
+	var n int
+	var low, high int64
+	err = s.read.QueryRowContext(ctx, `SELECT count(*), coalesce(min(row), 0), coalesce(max(row), 0) FROM (`+first+`)`, w.args...).Scan(&n, &low, &high)
+	if err != nil || high-low > 20*windowRows {
+		return list, false, err
+	}
+	list, err = s.alertPage(ctx, `SELECT a.row FROM (`+first+`) a WHERE a.row IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ? AND rowid BETWEEN ? AND ?) `+tail,
+		tail, append(w.args, match, low, high), p)
+	return list, list.Next != "" || n < windowRows, err
 }
 
 func scanAlert(scan func(...any) error) (AlertRow, schemas.Time, error) {
@@ -72,10 +108,32 @@ func scanAlert(scan func(...any) error) (AlertRow, schemas.Time, error) {
 	return a, at, nil
 }
 
-// where gives the conditions of f on alerts a.
+// where gives all conditions of f on alerts a.
 func (f *AlertFilter) where() where {
+	w := f.conditions()
+	if match, any := textMatch(f.Text); any {
+		w.add("a.row IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?)", match)
+	} else if f.Text != "" {
+		w.add("0")
+	}
+	return w
+}
+
+// from gives what is to be read for f, alerts a with the search index before it if there are words, and the conditions.
+func (f *AlertFilter) from() (string, where) {
+	match, any := textMatch(f.Text)
+	if !any {
+		return "alerts a", f.where()
+	}
+	w := f.conditions()
+	w.add("words.alerts_text MATCH ?", match)
+	return "alerts_text words CROSS JOIN alerts a ON a.row = words.rowid", w
+}
+
+// conditions gives those that are not about words.
+func (f *AlertFilter) conditions() where {
 	var w where
-	w.any("a.severity", ranks(f.Severity))
+	w.any("+a.severity", ranks(f.Severity)) // +: no index of it, which would have the order found by sorting
 	if len(f.Rule) > 0 {
 		var either where
 		either.any("a.rule", anys(f.Rule))
@@ -100,15 +158,12 @@ func (f *AlertFilter) where() where {
 		}
 	}
 	if f.State != "" {
-		w.add("a.open = ?", f.State == "open")
+		w.add("+a.open = ?", f.State == "open")
 	}
 	if f.Replay != nil {
 		w.add("a.replay = ?", *f.Replay)
 	}
 	f.times(&w)
-	if f.Text != "" {
-		textWhere(&w, f.Text)
-	}
 	return w
 }
 
@@ -132,8 +187,9 @@ func address(s string) string {
 	return s
 }
 
-// textWhere adds the full-text condition. Each word is quoted, so that nothing in it is an operator of the search.
-func textWhere(w *where, text string) {
+// textMatch gives the full-text query of a text, false if there is no word in it. Each word is quoted, so that nothing in it is an
+// operator of the search; the last may be a beginning.
+func textMatch(text string) (string, bool) {
 	const maxWords, maxLen = 16, 512
 	var words []string
 	for _, f := range strings.Fields(strings.ToValidUTF8(text[:min(len(text), maxLen)], "")) {
@@ -142,22 +198,20 @@ func textWhere(w *where, text string) {
 		}
 	}
 	if len(words) == 0 {
-		w.add("0")
-		return
+		return "", false
 	}
 	words = words[:min(len(words), maxWords)]
-	words[len(words)-1] += "*"
-	w.add("a.row IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?)", strings.Join(words, " "))
+	return strings.Join(words, " ") + "*", true
 }
 
 // CountAlerts is described at Records.
 func (s *SQLite) CountAlerts(ctx context.Context, f AlertFilter, limit int) (int, error) {
-	w := f.where()
+	from, w := f.from()
 	if limit <= 0 {
 		limit = -1 // no limit, in SQLite
 	}
 	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM alerts a `+w.conds+` LIMIT ?)`, append(w.args, limit)...).Scan(&n)
+	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+from+` `+w.conds+` LIMIT ?)`, append(w.args, limit)...).Scan(&n)
 	return n, mark(err)
 }
 

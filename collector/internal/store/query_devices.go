@@ -28,6 +28,9 @@ func (s *SQLite) Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceLis
 	if f.Alerts {
 		w.add("EXISTS (SELECT 1 FROM alerts a WHERE a.device = d.key AND a.open)")
 	}
+	if f.Spoke {
+		w.add("EXISTS (SELECT 1 FROM device_hours h WHERE h.device = d.key)")
+	}
 	order := sorted{"devices", map[Order]string{Newest: "d.last_seen", Oldest: "d.last_seen"}, "d.row"}
 	tail, err := order.page(&w, p)
 	if err != nil {

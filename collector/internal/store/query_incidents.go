@@ -78,7 +78,7 @@ func (s *SQLite) Overview(ctx context.Context) (Overview, error) {
 	for _, name := range severities() {
 		o.OpenBySeverity[name] = 0
 	}
-	err := s.counts(ctx, `SELECT severity, count(*) FROM alerts WHERE open GROUP BY severity`, func(r *sql.Rows) error {
+	err := s.counts(ctx, `SELECT severity, count(*) FROM alerts WHERE open = 1 GROUP BY severity`, func(r *sql.Rows) error {
 		var rank, n int
 		err := r.Scan(&rank, &n)
 		if name := severityName(rank); name != "" {

@@ -73,7 +73,7 @@ func (in *ingest) boot(sensor, boot string, s *sensorSeen) (int, error) {
 		numbers[int64((n-1)/blockBits)] = append(numbers[int64((n-1)/blockBits)], (n-1)%blockBits)
 	}
 	var row int64
-	err := in.tx.QueryRowContext(in.ctx, `INSERT INTO boots (sensor, boot, first_seen, last_seen, max_seq, received, replay) VALUES (?,?,?,?,?,0,?)
+	err := in.row(`INSERT INTO boots (sensor, boot, first_seen, last_seen, max_seq, received, replay) VALUES (?,?,?,?,?,0,?)
 		ON CONFLICT (sensor, boot) DO UPDATE SET last_seen = excluded.last_seen, max_seq = max(boots.max_seq, excluded.max_seq) RETURNING row`,
 		sensor, boot, in.now, in.now, highest, s.latest.Time.Replay).Scan(&row)
 	if err != nil {
@@ -87,14 +87,14 @@ func (in *ingest) boot(sensor, boot string, s *sensorSeen) (int, error) {
 		}
 		came += n
 	}
-	_, err = in.tx.ExecContext(in.ctx, `UPDATE boots SET received = received + ? WHERE row = ?`, came, row)
+	_, err = in.exec(`UPDATE boots SET received = received + ? WHERE row = ?`, came, row)
 	return came, err
 }
 
 // block sets bits of one block and gives how many of them were new.
 func (in *ingest) block(boot, block int64, numbers []uint64) (int, error) {
 	var bits []byte
-	err := in.tx.QueryRowContext(in.ctx, `SELECT bits FROM boot_blocks WHERE boot = ? AND block = ?`, boot, block).Scan(&bits)
+	err := in.row(`SELECT bits FROM boot_blocks WHERE boot = ? AND block = ?`, boot, block).Scan(&bits)
 	if errors.Is(err, sql.ErrNoRows) {
 		bits, err = make([]byte, blockBytes), nil
 	}
@@ -110,7 +110,7 @@ func (in *ingest) block(boot, block int64, numbers []uint64) (int, error) {
 	if came == 0 {
 		return 0, nil
 	}
-	_, err = in.tx.ExecContext(in.ctx, `INSERT INTO boot_blocks (boot, block, bits) VALUES (?,?,?) ON CONFLICT (boot, block) DO UPDATE SET bits = excluded.bits`,
+	_, err = in.exec(`INSERT INTO boot_blocks (boot, block, bits) VALUES (?,?,?) ON CONFLICT (boot, block) DO UPDATE SET bits = excluded.bits`,
 		boot, block, packed(bits))
 	return came, err
 }

@@ -128,6 +128,7 @@ type DeviceFilter struct {
 	Expect []string // any of them
 	Text   string   // occurs in key, MAC, address, host name, vendor, model or role
 	Alerts bool     // only those with an open alert
+	Spoke  bool     // only those that are known to have opened something
 }
 
 // DeviceRow is a device as it was last told of.

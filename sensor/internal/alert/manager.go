@@ -89,6 +89,12 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
+// Reconfigure takes what may change while a run goes on: severities, whether chains are told, and the hashes of rules and configuration.
+func (m *Manager) Reconfigure(cfg Config) {
+	m.cfg.Severity, m.cfg.NoChain = cfg.Severity, cfg.NoChain
+	m.cfg.Sensor.RulesHash, m.cfg.Sensor.ConfigHash = cfg.Sensor.RulesHash, cfg.Sensor.ConfigHash
+}
+
 // Add takes a finding: it becomes an alert, a further revision of one, or only a higher count.
 func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	m.stats.Findings++

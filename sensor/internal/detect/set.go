@@ -31,10 +31,21 @@ type maker struct {
 	id       string
 	defaults func() any
 	build    func(params any) Detector
+	tune     func(d Detector, params any)
 }
 
-func ofRule[P any, D Detector](r Rule, defaults func() P, build func(P) D) maker {
-	return maker{r.ID, func() any { p := defaults(); return &p }, func(p any) Detector { return build(*p.(*P)) }}
+// tunable is a detector that goes on with other parameters, and with what it has seen.
+type tunable[P any] interface {
+	Detector
+	tune(P)
+}
+
+func ofRule[P any, D tunable[P]](r Rule, defaults func() P, build func(P) D) maker {
+	return maker{
+		id: r.ID, defaults: func() any { p := defaults(); return &p },
+		build: func(p any) Detector { return build(*p.(*P)) },
+		tune:  func(d Detector, p any) { d.(D).tune(*p.(*P)) },
+	}
 }
 
 // makers lists the detectors in the order of their rules.
@@ -103,4 +114,31 @@ func New(cfg Config) ([]Detector, error) {
 		out = append(out, m.build(p))
 	}
 	return out, nil
+}
+
+// Retune gives the detectors as another configuration wants them: those that were there go on with what they have seen, and nothing is
+// changed if there is an error.
+func Retune(old []Detector, cfg Config) ([]Detector, error) {
+	fresh, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]maker{}
+	for _, m := range makers() {
+		made[m.id] = m
+	}
+	for i, d := range fresh {
+		id := d.Rule().ID
+		for _, x := range old {
+			if x.Rule().ID == id {
+				p, err := made[id].settle(cfg)
+				if err != nil {
+					return nil, err
+				}
+				made[id].tune(x, p)
+				fresh[i] = x
+			}
+		}
+	}
+	return fresh, nil
 }

@@ -47,6 +47,9 @@ func (t *table[K, V]) expire(before int64) {
 	}
 }
 
+// limit sets how many entries there may be.
+func (t *table[K, V]) limit(n int) { t.recent.Limit(n) }
+
 func (t *table[K, V]) len() int { return t.recent.Len() }
 
 func (t *table[K, V]) evicted() uint64 { return t.recent.Evicted() }

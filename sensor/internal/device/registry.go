@@ -57,13 +57,9 @@ type Stats struct {
 
 // Registry holds the devices.
 type Registry struct {
-	cfg      Config
-	internal bart.Lite
-	onLink   bart.Lite // announced by routers
-	watch    bart.Lite
-	watchMAC map[packet.MAC]bool
-	namedIP  map[packet.Addr]string
-	namedMAC map[packet.MAC]string
+	cfg Config
+	*declared
+	onLink bart.Lite // announced by routers
 
 	byKey    map[string]*Device
 	links    map[packet.MAC]*link
@@ -100,29 +96,9 @@ func New(cfg Config) *Registry {
 	if cfg.MaxDevices <= 0 {
 		cfg.MaxDevices = DefaultMaxDevices
 	}
-	if len(cfg.Internal) == 0 {
-		cfg.Internal = DefaultInternal()
-	}
-	r := &Registry{cfg: cfg, watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
+	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
 		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed()}
-	for _, p := range cfg.Internal {
-		r.internal.Insert(p.Masked())
-	}
-	for _, p := range cfg.Watch {
-		r.watch.Insert(p.Masked())
-	}
-	for _, m := range cfg.WatchMACs {
-		r.watchMAC[m] = true
-	}
-	for _, n := range cfg.Named {
-		if n.IP.IsValid() {
-			r.namedIP[packet.AddrOf(n.IP.Unmap())] = n.Name
-		} else {
-			r.namedMAC[n.MAC] = n.Name
-		}
-	}
-	return r
 }
 
 // Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.

@@ -146,34 +146,18 @@ func (r *Registry) enter(x keptDevice) {
 	r.list(d, d.LastSeen)
 }
 
-// applyNames brings keys up to the inventory, which may have been changed since.
+// applyNames brings keys up to the inventory, which has been changed since.
 func (r *Registry) applyNames() {
-	names := map[string]bool{}
-	for _, n := range r.cfg.Named {
-		names[n.Name] = true
-	}
 	for _, id := range slices.Sorted(maps.Keys(r.saved.byID)) {
 		d := r.saved.byID[id]
-		want, watched := r.namedMAC[d.MAC], len(r.watchMAC) > 0 && r.watchMAC[d.MAC]
-		for _, ip := range d.IPs {
-			if want == "" {
-				want = r.namedIP[packet.AddrOf(ip)]
-			}
-			watched = watched || r.watch.Contains(ip)
+		name := r.nameOf(d)
+		if name == "" && !r.names[d.Key] && !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:") {
+			name = r.plainKey(d)
 		}
-		switch derived := strings.HasPrefix(d.Key, "mac:") || strings.HasPrefix(d.Key, "ip:"); {
-		case names[d.Key]:
-			want = d.Key
-		case want != "" || derived:
-		case !d.MAC.IsZero():
-			want = "mac:" + d.MAC.String()
-		case d.IP().IsValid():
-			want = r.addressKey(packet.AddrOf(d.IP()))
+		if name != "" && name != d.Key && r.byKey[name] == nil {
+			r.rekey(d, name)
 		}
-		if want != "" && want != d.Key && r.byKey[want] == nil {
-			r.rekey(d, want)
-			r.changed(d)
-		}
-		d.Declared = names[d.Key] || watched
+		d.Declared = r.isDeclared(d)
+		r.changed(d)
 	}
 }

@@ -2,6 +2,11 @@
 
 package dissect
 
+import (
+	"encoding/binary"
+	"sync"
+)
+
 // Frames that Initial packets may hold, RFC 9000 section 12.4; quicGoogleCrypto is what Google's versions 50 and 51 use.
 const (
 	quicFramePadding = 0x00
@@ -73,9 +78,16 @@ func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
 	return false
 }
 
+// quicRooms lends the room in which a packet is decrypted. What it holds is copied before it is given back.
+const quicMaxFrames = 1 << 11
+
+var quicRooms = sync.Pool{New: func() any { return new([quicMaxFrames]byte) }}
+
 // initial reads one Initial packet.
 func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
-	frames := q.open(dir, p)
+	room := quicRooms.Get().(*[quicMaxFrames]byte)
+	defer quicRooms.Put(room)
+	frames := q.open(dir, p, room[:])
 	if frames == nil || q.done[dir] {
 		return
 	}
@@ -88,12 +100,12 @@ func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
 }
 
 // open decrypts a packet with the keys at hand, else with keys from the packet's own connection id.
-func (q *quicConn) open(dir int, p *quicPacket) []byte {
+func (q *quicConn) open(dir int, p *quicPacket, room []byte) []byte {
 	if q.dcid != nil {
 		if q.keys[dir] == nil || q.keyFor[dir] != p.version {
 			q.keys[dir], q.keyFor[dir] = quicInitialKeys(quicKeysLike(p.version)[0], q.dcid, dir), p.version
 		}
-		if frames := q.keys[dir].open(p); frames != nil {
+		if frames := q.keys[dir].open(p, room); frames != nil {
 			return frames
 		}
 	}
@@ -103,7 +115,7 @@ func (q *quicConn) open(dir int, p *quicPacket) []byte {
 	q.tries++
 	for _, version := range quicKeysLike(p.version) {
 		keys := quicInitialKeys(version, p.dcid, dir)
-		if frames := keys.open(p); frames != nil {
+		if frames := keys.open(p, room); frames != nil {
 			q.begin(append([]byte{}, p.dcid...))
 			q.keys[FromClient], q.keyFor[FromClient] = keys, p.version
 			return frames
@@ -123,8 +135,12 @@ func (q *quicConn) begin(dcid []byte) {
 func quicCrypto(frames []byte, version uint32, into *tlsPieces) {
 	r := tlsReader{b: frames}
 	for len(r.b) > 0 {
+		if r.b[0] == quicFramePadding {
+			r.b = quicSkipPadding(r.b)
+			continue
+		}
 		switch typ := r.u8(); {
-		case typ == quicFramePadding || typ == quicFramePing:
+		case typ == quicFramePing:
 		case typ == quicFrameAck || typ == quicFrameAckECN:
 			quicSkipAck(&r, typ == quicFrameAckECN)
 		case typ == quicFrameCrypto || typ == quicGoogleCrypto && quicIsGoogle(version):
@@ -136,6 +152,17 @@ func quicCrypto(frames []byte, version uint32, into *tlsPieces) {
 			return
 		}
 	}
+}
+
+// quicSkipPadding passes over zeros, of which an Initial has a thousand (RFC 9000 section 14.1), eight at a time.
+func quicSkipPadding(b []byte) []byte {
+	for len(b) >= 8 && binary.LittleEndian.Uint64(b) == 0 {
+		b = b[8:]
+	}
+	for len(b) > 0 && b[0] == quicFramePadding {
+		b = b[1:]
+	}
+	return b
 }
 
 // quicSkipAck reads over an ACK frame (RFC 9000 section 19.3).

@@ -115,9 +115,9 @@ func quicHMAC(key, text []byte) [sha256.Size]byte {
 	return sha256.Sum256(outer[:n])
 }
 
-// open takes the protection off an Initial packet (RFC 9001 sections 5.3 and 5.4) and gives its frames; nil if the packet is not
-// protected by these keys. Packet numbers of Initials are small, so the truncated number stands for the whole one.
-func (k *quicKeys) open(p *quicPacket) []byte {
+// open takes the protection off an Initial packet (RFC 9001 sections 5.3 and 5.4) and gives its frames, in room if they fit; nil if the
+// packet is not protected by these keys. Packet numbers of Initials are small, so the truncated number stands for the whole one.
+func (k *quicKeys) open(p *quicPacket, room []byte) []byte {
 	const sampleAt = 4
 	at := p.number + sampleAt
 	if k == nil || len(p.all) < at+aes.BlockSize {
@@ -135,7 +135,7 @@ func (k *quicKeys) open(p *quicPacket) []byte {
 		head[p.number+i] ^= mask[1+i]
 		nonce[len(nonce)-n+i] ^= head[p.number+i]
 	}
-	frames, err := k.aead.Open(nil, nonce[:], p.all[p.number+n:], head)
+	frames, err := k.aead.Open(room[:0], nonce[:], p.all[p.number+n:], head)
 	if err != nil {
 		return nil
 	}

@@ -110,7 +110,7 @@ func TestQUICKeys(t *testing.T) {
 		if !ok {
 			t.Fatal("not parsed")
 		}
-		if got := quicInitialKeys(v.version, unhex(t, quicTestID), v.dir).open(&p); string(got) != "frames" {
+		if got := quicInitialKeys(v.version, unhex(t, quicTestID), v.dir).open(&p, nil); string(got) != "frames" {
 			t.Errorf("version %#x direction %d: %q", v.version, v.dir, got)
 		}
 	}

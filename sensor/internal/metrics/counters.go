@@ -2,7 +2,10 @@
 
 package metrics
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // droppedKey begins the keys of Summary.Counters that are one metric with a label for the rest.
 const droppedKey = "datagrams_dropped_"
@@ -14,6 +17,8 @@ func counters() []family {
 	return []family{
 		one("frames_time_ahead", "Frames that are more than a day ahead of the one before them; the clock follows when the next one agrees."),
 		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
+		one("packets_shunted", "Packets that the kernel counted for their sessions and did not hand on."),
+		one("packets_shunted_bytes", "Bytes of those packets, from the IP header on."),
 		one("fragments", "IP fragments."),
 		one("fragments_held", "Fragments that came before the first of their datagram and waited for it."),
 		one("fragments_lost", "Fragments that waited in vain and are part of no session."),
@@ -72,4 +77,4 @@ func (r Run) count(put func(string, float64, ...string)) {
 }
 
 // all lists every metric.
-func all() []family { return append(families(), counters()...) }
+func all() []family { return slices.Concat(families(), counters(), portFamilies()) }

@@ -26,7 +26,7 @@ const (
 	gauge   = prometheus.GaugeValue
 )
 
-// families lists all metrics but those of Summary.Counters (see counters.go), in the order of the page.
+// families lists all metrics but those of Summary.Counters (see counters.go) and of a port (port.go), in the order of the page.
 func families() []family {
 	return []family{
 		{"build_info", gauge, "Always 1; the labels tell which program wrote this.", []string{"version", "go_version"}},
@@ -39,8 +39,9 @@ func families() []family {
 		{"bytes_total", counter, "Bytes of those frames by their length on the wire, which may be more than was captured of them.", nil},
 		{"verdict_total", counter, "Frames by what the decoder said of them.", []string{"verdict"}},
 		{"sessions_total", counter, "Sessions.", nil},
+		{"sessions_live", gauge, "Sessions that were live in the last second.", nil},
 		{"sessions_live_max", gauge, "The greatest number of sessions that were live at once.", nil},
-		{"devices", gauge, "Devices that are known at the end of the run.", nil},
+		{"devices", gauge, "Devices that are known.", nil},
 		{"devices_expected_silent", gauge, "Devices of which silence is expected.", nil},
 		{"devices_spoke", gauge, "Those of them that opened a session outside their contract.", nil},
 		{"alerts_total", counter, "Alerts by rule and by the severity of their last revision.", []string{"severity", "rule"}},

@@ -11,15 +11,16 @@ import (
 	"stillwatch/sensor/internal/pipeline"
 )
 
-// Run is one run at its end.
+// Run is one run, at its end or while it goes on.
 type Run struct {
 	Summary pipeline.Summary
 	Alerts  *Tally
 	Wall    time.Duration
 	Version string
+	Port    *Port // nil: captures were read
 }
 
-// collector gives the values of a run that is over.
+// collector gives the values of a run.
 type collector struct{ run Run }
 
 // Describe implements prometheus.Collector.
@@ -42,6 +43,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	c.run.values(put)
 	c.run.labelled(put)
 	c.run.count(put)
+	c.run.port(put)
 }
 
 // values gives the metrics without labels.
@@ -57,10 +59,11 @@ func (r Run) values(put func(string, float64, ...string)) {
 	put("packets_total", float64(s.Packets))
 	put("bytes_total", float64(s.Bytes))
 	put("sessions_total", float64(s.Sessions))
+	put("sessions_live", float64(s.SessionsNow))
 	put("sessions_live_max", float64(s.SessionsLive))
 	put("devices", float64(s.Devices))
-	put("devices_expected_silent", float64(len(s.Silent)))
-	put("devices_spoke", float64(len(s.Spoke)))
+	put("devices_expected_silent", float64(s.Quiet))
+	put("devices_spoke", float64(s.Loud))
 	put("one_way_ratio", s.OneWayShare)
 	put("gap_ratio", s.GapShare)
 	put("duplicate_ratio", s.DupShare)

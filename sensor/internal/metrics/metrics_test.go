@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,12 +15,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stillwatch/bpf"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/privilege"
 )
 
 // page reads docs/metrics.md.
@@ -46,7 +49,9 @@ func full() Run {
 	}
 	tally := NewTally()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
-	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3"}
+	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
+		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
+		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
 
 // TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
@@ -78,6 +83,13 @@ func TestPageListsTheMetrics(t *testing.T) {
 	}
 }
 
+func ways() (all []string) {
+	for i := range bpf.NumReasons {
+		all = append(all, bpf.Reason(i).String())
+	}
+	return all
+}
+
 func TestPageListsTheLabelValues(t *testing.T) {
 	var verdicts []string
 	for i := range packet.NumVerdicts {
@@ -92,6 +104,11 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"reason":   reasons,
 		"severity": {"informational", "low", "medium", "high", "critical"},
 		"action":   {"create", "update", "close"},
+		"way":      ways(),
+		"place":    slices.Sorted(maps.Keys(Places(capture.Drops{}))),
+		"result":   {"taken", "refused"},
+
+		"protection": privilege.Names(),
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + label + "` \\| (.*) \\|$").FindStringSubmatch(page(t))
 		if row == nil {
@@ -137,7 +154,7 @@ func TestValues(t *testing.T) {
 	r := full()
 	r.Summary.Packets, r.Summary.Bytes, r.Summary.First, r.Summary.Last = 7, 4000, 1_500_000_000, 2_000_000_000
 	r.Summary.Damage = []string{"one"}
-	r.Summary.Silent, r.Summary.Spoke = make([]pipeline.DeviceLine, 4), make([]pipeline.DeviceLine, 2)
+	r.Summary.Quiet, r.Summary.Loud = 4, 2
 	name := filepath.Join(t.TempDir(), "metrics.prom")
 	if err := WriteFile(name, r); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,11 @@
 
 package metrics
 
-import "stillwatch/schemas"
+import (
+	"maps"
+
+	"stillwatch/schemas"
+)
 
 // Tally counts alerts by rule and by the severity of their last revision. It holds the severity of each alert until it is
 // closed, so it is as large as the table of open alerts. It has one caller at a time.
@@ -15,6 +19,11 @@ type Tally struct {
 // NewTally gives a tally of nothing.
 func NewTally() *Tally {
 	return &Tally{alerts: map[[2]string]uint64{}, records: map[string]uint64{}, open: map[string]string{}}
+}
+
+// Clone gives a tally that stays as this one is now.
+func (t *Tally) Clone() *Tally {
+	return &Tally{alerts: maps.Clone(t.alerts), records: maps.Clone(t.records), open: map[string]string{}}
 }
 
 // Add counts one record.

@@ -11,7 +11,7 @@ import "encoding/binary"
 // comes from the headers, and is what is accounted; the captured bytes may be fewer, and are what is read.
 func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
 	wire := max(len(frame), min(int(origLen), maxFrame))
-	p.reset(frame)
+	p.reset()
 	p.Truncated = wire > len(frame)
 	if link == LinkEthernet {
 		p.Verdict = ethernet(p, frame, wire, 0)
@@ -81,8 +81,7 @@ func decodeRareLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
 }
 
 // reset clears what Decode owns. The big arrays are left as they are: their counts say what is valid.
-func (p *Packet) reset(frame []byte) {
-	p.Frame = frame
+func (p *Packet) reset() {
 	p.NumVLANs, p.NumTunnels = 0, 0
 	p.HasMAC = false
 	p.SrcMAC, p.DstMAC = MAC{}, MAC{}
@@ -93,19 +92,25 @@ func (p *Packet) reset(frame []byte) {
 
 // resetNetwork clears the network layer and what is above it.
 func (p *Packet) resetNetwork() {
-	p.Payload, p.Body = nil, nil
+	p.Payload = nil
 	p.Src, p.Dst = Addr{}, Addr{}
 	p.IPBytes, p.PayloadLen = 0, 0
-	p.FragID, p.FragOff, p.FragLen = 0, 0, 0
 	p.Seq, p.Ack = 0, 0
 	p.SrcPort, p.DstPort = 0, 0
-	p.Window, p.MSS = 0, 0
-	p.IPID, p.ICMPID = 0, 0
-	p.TCPFlags, p.TCPOptLen, p.WindowScale = 0, 0, 0
+	p.IPID = 0
+	p.TCPFlags, p.TCPOptLen = 0, 0
 	p.TTL, p.Proto = 0, 0
 	p.Kind, p.Frag = KindOther, FragNone
-	p.FragNext, p.FragMore = 0, false
 	p.V6, p.HasIP = false, false
+	if p.hasRare {
+		p.resetRare()
+	}
+}
+
+func (p *Packet) resetRare() {
+	p.Body, p.hasRare = nil, false
+	p.FragID, p.FragOff, p.FragLen, p.FragNext, p.FragMore = 0, 0, 0, 0, false
+	p.Window, p.MSS, p.WindowScale, p.ICMPID = 0, 0, 0, 0
 }
 
 // rest sets what lies above the last header that is read, cut to its length on the wire.

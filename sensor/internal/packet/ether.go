@@ -183,7 +183,7 @@ func arp(p *Packet, b []byte, wire int) Verdict {
 		return VerdictShortARP
 	}
 	p.Kind = KindARP
-	p.Body = b[:ethernetIPv4:ethernetIPv4]
+	p.Body, p.hasRare = b[:ethernetIPv4:ethernetIPv4], true
 	p.rest(b, min(wire, ethernetIPv4))
 	return VerdictOK
 }

@@ -60,6 +60,7 @@ func (d *datagram) keep(p *Packet) {
 func (d *datagram) pass(p *Packet) {
 	p.Kind, p.Proto = d.kind, d.proto
 	p.SrcPort, p.DstPort, p.ICMPID = d.srcPort, d.dstPort, d.icmpID
+	p.hasRare = true
 	p.Count += d.held
 	p.IPBytes += d.heldIP
 	p.PayloadLen += d.heldPayload

@@ -53,8 +53,8 @@ func samePacket(a, b *Packet) bool {
 		return false
 	}
 	x, y := *a, *b
-	x.Payload, x.Body, x.Frame = nil, nil, nil
-	y.Payload, y.Body, y.Frame = nil, nil, nil
+	x.Payload, x.Body = nil, nil
+	y.Payload, y.Body = nil, nil
 	return equalFields(x, y)
 }
 

@@ -76,7 +76,7 @@ func fragment(p *Packet, h fragmentHeader, b []byte, n int) Verdict {
 	}
 	p.FragID, p.FragOff, p.FragLen = h.id, uint32(h.offset), uint32(n)
 	p.FragMore, p.FragNext = h.more, h.next
-	p.Body = b
+	p.Body, p.hasRare = b, true
 	v := VerdictOK
 	if h.offset == 0 {
 		v = upper(p, h.next, b, n)

@@ -97,8 +97,8 @@ const (
 // Packet is what one frame says. It is filled in place and reused; slices point into the frame (or, for a
 // reassembled datagram, into a buffer of the Reassembler) and are valid until the batch is released.
 //
-// The fields that every packet of a known session needs lie in the first two lines of the cache, because another core than the one that
-// decoded them will read them.
+// What every packet of a known session needs lies in the first two lines of the cache, because another core than the one that decoded it
+// will read it; what few packets have lies behind, where most leave it alone.
 type Packet struct {
 	Time     int64  // capture time, nanoseconds since the Unix epoch
 	Num      uint64 // number of the frame in the run, from 1
@@ -118,6 +118,7 @@ type Packet struct {
 	Seq, Ack       uint32 // TCP
 	Count          uint32 // frames accounted for here: more than 1 only when held fragments are released
 	IPID           uint16
+	EtherType      uint16
 	SrcMAC, DstMAC MAC
 	Frag           Frag
 	TTL            uint8 // IPv4 TTL or IPv6 hop limit
@@ -129,30 +130,33 @@ type Packet struct {
 	HasIP          bool // Src, Dst, Proto, IPBytes are valid
 	HasMAC         bool // SrcMAC, DstMAC are those of the innermost Ethernet header; DstMAC is zero in a cooked capture
 	Truncated      bool // the snap length cut the frame
+	hasRare        bool // one of the fields from Body to ICMPID was set
+	_              [1]byte
 
-	Frame []byte // the captured bytes
 	// Body is the whole ICMPv6 message, from its type byte, of Neighbour Discovery (types 133 to 137), the body of an ARP
 	// packet, or, of a fragment, the captured piece of the fragmentable part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification
 	FragOff     uint32 // of a fragment: bytes before it in the fragmentable part
 	FragLen     uint32 // of a fragment: length of its piece from the headers; Body may hold less
-	EtherType   uint16
-	Window      uint16             // TCP
-	MSS         uint16             // TCP option, 0 if absent
-	ICMPID      uint16             // ICMP echo identifier
-	WindowScale uint8              // TCP option + 1, 0 if absent
-	FragNext    uint8              // of a fragment: protocol of the first header in the fragmentable part
-	FragMore    bool               // of a fragment: more follow
-	VLANs       [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
-	Tunnels     [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
-	_           [12]byte           // to whole lines of the cache
+	FragNext    uint8  // of a fragment: protocol of the first header in the fragmentable part
+	FragMore    bool   // of a fragment: more follow
+	WindowScale uint8  // of a SYN: TCP option + 1, 0 if absent
+	Window      uint16 // of a SYN
+	MSS         uint16 // of a SYN: TCP option, 0 if absent
+	ICMPID      uint16 // ICMP echo identifier
+
+	VLANs   [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
+	Tunnels [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
+	_       [40]byte           // to whole lines of the cache
 }
 
 const cacheLine = 64
 
 // HotLines is how many lines of the cache, from the first on, hold what every packet of a known session needs.
-const HotLines = 3
+const HotLines = 2
+
+var _ = [1]struct{}{}[unsafe.Offsetof(Packet{}.Body)-HotLines*cacheLine] // the same
 
 var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine] // does not compile otherwise
 

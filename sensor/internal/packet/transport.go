@@ -105,15 +105,15 @@ func tcp(p *Packet, b []byte, n int) Verdict {
 	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
 	p.Seq, p.Ack = be32(b[4:]), be32(b[8:])
 	p.TCPFlags = b[13]
-	p.Window = be16(b[14:])
 	header := int(b[12]>>4) * 4
 	if header < 20 || header > n {
 		p.rest(b[20:], n-20)
 		return VerdictTCPOffset
 	}
 	p.PayloadLen = uint32(n - header)
-	if header > 20 {
-		p.TCPOptLen = uint8(header - 20)
+	p.TCPOptLen = uint8(header - 20)
+	if p.TCPFlags&SYN != 0 {
+		p.Window, p.hasRare = be16(b[14:]), true
 		tcpOptions(p, b[20:min(header, len(b))])
 	}
 	if header < len(b) {
@@ -201,10 +201,10 @@ func icmp(p *Packet, kind Kind, b []byte, n int) Verdict {
 	}
 	p.SrcPort, p.DstPort = uint16(b[0]), uint16(b[1])
 	if hasICMPID(kind, b[0]) {
-		p.ICMPID = be16(b[4:])
+		p.ICMPID, p.hasRare = be16(b[4:]), true
 	}
 	if kind == KindICMP6 && b[0] >= 133 && b[0] <= 137 && p.Frag == FragNone { // RFC 6980: never in fragments
-		p.Body = b
+		p.Body, p.hasRare = b, true
 	}
 	p.rest(b[8:], n-8)
 	return VerdictOK

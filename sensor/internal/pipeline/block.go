@@ -23,9 +23,12 @@ type block struct {
 	arena   packet.Arena // payloads of reassembled datagrams
 	ticks   []tick
 	frames  frameCounts
-	clock   int64 // the latest capture time seen up to the end of this block, nanoseconds
-	flush   int   // 1 + the partition whose sessions end with the run; 0: none
-	last    bool  // the run ends here
+	// Sums over the run up to the end of this block.
+	fragments packet.ReassemblyStats
+	loss      lossCounts
+	clock     int64 // the latest capture time seen up to the end of this block, nanoseconds
+	flush     int   // 1 + the partition whose sessions end with the run; 0: none
+	last      bool  // the run ends here
 
 	shards []shardPart
 	wait   sync.WaitGroup
@@ -34,6 +37,7 @@ type block struct {
 // shardPart is what one shard gets with a block, and what it gives back.
 type shardPart struct {
 	index  []uint32 // of its packets
+	counts []counted
 	events []ordered
 	views  views         // of its events
 	stats  session.Stats // sums over its tables
@@ -71,17 +75,26 @@ func (v *views) reset() {
 	v.used = 0
 }
 
-// tickCounts is what a shard counts at a tick, before it ends what is due.
+// tickCounts is what a shard counts at a tick.
 type tickCounts struct {
 	quality qualityCounts
-	live    int // sessions
+	live    int // sessions, before those end that are due
 }
 
-// tick says that before packet number before of the block the clock reached second sec.
+// counted is what the kernel counted of a session, with the place in the run where it belongs.
+type counted struct {
+	*packet.Counts
+	num  uint64
+	part uint8
+}
+
+// tick says that the clock reached second sec before packet num of the run.
 type tick struct {
-	before uint32
-	sec    int64
-	num    uint64 // number of that packet in the run
+	sec int64
+	num uint64 // number of that packet in the run
+	// idle says that no packet came in this second. The shards end what is due, but the judge ticks at whole minutes only: the made up
+	// ticks of a replay are the same.
+	idle bool
 }
 
 // ordered is an event with its place in the order of the run: (num, due, part, seq).
@@ -122,12 +135,17 @@ type frameCounts struct {
 	held      uint64 // fragments held back
 	backwards uint64 // frames older than the clock by more than a second
 	ahead     uint64 // frames so far ahead of the clock that it did not follow
+	shunted   uint64 // packets that the kernel counted and did not hand on
+	kept      uint64 // bytes of their IP packets
 }
+
+// lossCounts are what a live source says of the frames that it did not get.
+type lossCounts struct{ offered, lost uint64 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 
 func (b *block) reset() {
-	b.batch.Frames = b.batch.Frames[:0]
+	b.batch.Frames, b.batch.Counts, b.batch.Clock = b.batch.Frames[:0], b.batch.Counts[:0], 0
 	b.arena.Reset()
 	b.ticks = b.ticks[:0]
 	b.frames = frameCounts{}
@@ -136,7 +154,7 @@ func (b *block) reset() {
 	for i := range b.shards {
 		p := &b.shards[i]
 		clear(p.events)
-		p.index, p.events, p.ticks = p.index[:0], p.events[:0], p.ticks[:0]
+		p.index, p.counts, p.events, p.ticks = p.index[:0], p.counts[:0], p.events[:0], p.ticks[:0]
 		p.views.reset()
 	}
 }

@@ -19,6 +19,7 @@ import (
 // written. It is one goroutine.
 type judge struct {
 	out       Output
+	cfg       Config // in force
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
@@ -26,6 +27,7 @@ type judge struct {
 	ctx       detect.Context
 	quality   qualityWindow
 	memory    *memory // nil: nothing is kept over a restart
+	census    census  // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -35,17 +37,23 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, g *guard) {
+func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
 	for b := range in {
 		b.wait.Wait()
 		last := b.last
 		g.do("judge", func() {
 			j.block(b)
 			j.tally.add(b)
+			j.flush()
 		})
 		free <- b
 		if last {
 			return
+		}
+		select {
+		case f := <-asked:
+			g.do("judge", f)
+		default:
 		}
 	}
 }
@@ -82,6 +90,7 @@ func (j *judge) block(b *block) {
 		for i := range b.shards {
 			q.addStats(&b.shards[i].stats)
 		}
+		q.lost, q.offered = b.loss.lost, b.loss.offered
 		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
@@ -96,9 +105,22 @@ func (j *judge) tickOf(b *block, i int) {
 		q.add(&b.shards[s].ticks[i].quality)
 		live += b.shards[s].ticks[i].live
 	}
+	j.tally.live = live
 	j.tally.maxLive = max(j.tally.maxLive, live)
+	if b.ticks[i].idle {
+		j.idleTo(b.ticks[i].sec)
+		return
+	}
+	q.lost, q.offered = b.loss.lost, b.loss.offered
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
+}
+
+// idleTo moves the clock on to a second without packets: to the last whole minute, as tickTo does when the next packet comes.
+func (j *judge) idleTo(sec int64) {
+	if m := sec / 60 * 60; j.second > 0 {
+		j.tickTo(m)
+	}
 }
 
 // maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
@@ -129,6 +151,9 @@ func (j *judge) tick(sec int64) {
 	}
 	j.alerts.Tick(now, &j.ctx)
 	j.memory.save(j)
+	if !j.cfg.Replay {
+		j.count(sec)
+	}
 }
 
 var steps = [...]device.Step{
@@ -190,6 +215,13 @@ func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
+	}
+}
+
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
 	}
 }
 

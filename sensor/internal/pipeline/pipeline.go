@@ -6,6 +6,7 @@ package pipeline
 
 import (
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	store "stillwatch/sensor/internal/state"
@@ -19,6 +20,8 @@ type Config struct {
 	Version   string
 	Replay    bool
 	State     *store.Store // what is known over a restart; nil: nothing is kept. The caller closes it after the run
+	Capture   string       // how the packets come: "file" if it is empty, or the mode of a live capture
+	Iface     string       // of a live capture
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil
@@ -26,8 +29,11 @@ type Config struct {
 type Output struct {
 	Alert   func(*schemas.Alert) error
 	Session func(*schemas.Session) error
-	Device  func(*schemas.Device) error // at the end of the run, in the order of the keys
-	Flush   func() error                // passes on what is held back, so that a kill of the program does not lose it
+	// Device is called at the end of the run for each device, in the order of the keys; in a live run also each minute for those that have
+	// changed.
+	Device func(*schemas.Device) error
+	// Flush is called when nothing more follows from what has come so far: what was held back is to be written. Nil: nothing is.
+	Flush func() error
 }
 
 // Progress is how far a run has come. It is safe to ask from another goroutine.
@@ -36,6 +42,7 @@ type Progress struct {
 	BytesRead, BytesTotal uint64 // of the files as stored; BytesTotal 0: not known
 	First, Last           int64  // capture clock, nanoseconds
 	Alerts                uint64
+	Blocks                uint64 // batches that were judged; at a port they come even when no packet does
 }
 
 // Summary is what a run has seen, for a person and for the metrics.
@@ -44,17 +51,20 @@ type Summary struct {
 	Files          uint64
 	Sessions       uint64
 	SessionsLive   uint64 // greatest number at once
+	SessionsNow    uint64 // at the last tick
 	Devices        uint64
 	DevicesEvicted uint64
-	Silent         []DeviceLine      // devices of which silence is expected, in the order of the keys
-	Spoke          []DeviceLine      // those of them that opened a session outside their contract
-	Severities     map[string]uint64 // alerts (not revisions) by their last severity
+	Quiet, Loud    uint64            // devices of which silence is expected, and those that opened a session outside their contract
+	Silent         []DeviceLine      // the former, in the order of the keys; of a run that is over
+	Spoke          []DeviceLine      // the latter
 	Verdicts       map[string]uint64 // frames by decoder verdict
 	Counters       map[string]uint64 // every other exit: fragments, evictions, head limits …, by metric name
 	Damage         []string          // one line each
 	OneWayShare    float64
 	GapShare       float64
 	DupShare       float64
+	LossRatio      float64 // frames that were dropped before they were read, of all
+	Source         capture.Stats
 }
 
 // DeviceLine names a device to a person.

@@ -9,7 +9,7 @@ import (
 
 // qualityCounts are the sums from which the quality of a capture is told.
 type qualityCounts struct {
-	ended, oneWay, acked, gaps, packets, duplicates uint64
+	ended, oneWay, acked, gaps, packets, duplicates, offered, lost uint64
 }
 
 func (q *qualityCounts) add(x *qualityCounts) {
@@ -19,14 +19,17 @@ func (q *qualityCounts) add(x *qualityCounts) {
 	q.gaps += x.gaps
 	q.packets += x.packets
 	q.duplicates += x.duplicates
+	q.offered += x.offered
+	q.lost += x.lost
 }
 
 func (q *qualityCounts) addStats(s *session.Stats) {
-	q.add(&qualityCounts{s.TCPEnded, s.TCPOneWay, s.AckedBytes, s.GapBytes, s.TCPPackets, s.Duplicates})
+	q.add(&qualityCounts{ended: s.TCPEnded, oneWay: s.TCPOneWay, acked: s.AckedBytes, gaps: s.GapBytes, packets: s.TCPPackets, duplicates: s.Duplicates})
 }
 
 func (q qualityCounts) since(x qualityCounts) qualityCounts {
-	return qualityCounts{q.ended - x.ended, q.oneWay - x.oneWay, q.acked - x.acked, q.gaps - x.gaps, q.packets - x.packets, q.duplicates - x.duplicates}
+	return qualityCounts{q.ended - x.ended, q.oneWay - x.oneWay, q.acked - x.acked, q.gaps - x.gaps, q.packets - x.packets, q.duplicates - x.duplicates,
+		q.offered - x.offered, q.lost - x.lost}
 }
 
 // qualityMinutes is over how many minutes quality is taken.
@@ -65,6 +68,7 @@ func (q qualityCounts) tell(out *detect.Quality) {
 	out.OneWayShare = share(q.oneWay, q.ended, minEnded)
 	out.GapShare = share(q.gaps, q.acked, minAcked)
 	out.DupShare = share(q.duplicates, q.packets, minPackets)
+	out.LossRatio = share(q.lost, q.offered, minPackets)
 	out.OneWay = out.OneWayShare > oneWayLimit
 }
 

@@ -26,6 +26,8 @@ type reader struct {
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
 	begun  bool
+	live   bool // the source loses frames, and says so
+	loss   lossCounts
 	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
@@ -45,6 +47,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	for i := range Partitions * rounds {
 		b := next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
+		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
 		}
@@ -83,14 +86,22 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	}
 	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
-	frames := b.batch.Frames
+	frames, counts := b.batch.Frames, b.batch.Counts
 	for i := range frames {
 		if ahead := i + framesAhead; ahead < n {
 			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
 		}
+		if len(counts) > 0 {
+			counts = r.counted(b, counts, uint32(i))
+		}
 		r.frame(b, uint32(i))
 	}
-	b.clock = r.clock
+	r.counted(b, counts, uint32(n))
+	r.idle(b)
+	if r.live && len(b.ticks) > 0 {
+		r.lost()
+	}
+	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
 	return err
 }
 
@@ -100,13 +111,46 @@ const (
 	headerLines = 2
 )
 
+// lost asks the source what it has lost, once a second.
+func (r *reader) lost() {
+	s := r.src.Stats()
+	r.loss.lost = s.Drops.Lost()
+	r.loss.offered = s.Received + s.Drops.NIC + s.Drops.Queue
+}
+
+// counted gives what the kernel has counted before frame i to the shards of the sessions, and what it has counted later back.
+func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.Counts {
+	for len(counts) > 0 && counts[0].Before <= i {
+		c := &counts[0]
+		r.num++
+		part := uint8(c.FlowHash() >> 60)
+		s := &b.shards[r.shardOf[part]]
+		s.counts = append(s.counts, counted{c, r.num, part})
+		b.frames.shunted += c.Packets[0] + c.Packets[1]
+		b.frames.kept += c.IPBytes[0] + c.IPBytes[1]
+		counts = counts[1:]
+	}
+	return counts
+}
+
+// idle moves the clock on to where the source says that it is, though no frame has come.
+func (r *reader) idle(b *block) {
+	n := len(b.ticks)
+	if b.batch.Clock > r.clock {
+		r.advance(b, b.batch.Clock)
+	}
+	if len(b.ticks) > n {
+		b.ticks[n].num, b.ticks[n].idle = r.num+1, true
+	}
+}
+
 // frame decodes one frame and assigns it.
 func (r *reader) frame(b *block, i uint32) {
 	f := &b.batch.Frames[i]
 	p := &b.packets[i]
 	r.num++
 	p.Num, p.Time = r.num, f.Time
-	r.advance(b, i, f.Time)
+	r.advance(b, f.Time)
 	packet.Decode(p, f.Link, b.batch.Data[f.Off:f.Off+f.Len], f.OrigLen)
 	b.frames.frames++
 	b.frames.bytes += uint64(f.OrigLen)
@@ -132,7 +176,7 @@ const (
 )
 
 // advance moves the clock on and notes a tick where a new second begins. A clock that jumps back stands until it is caught up with.
-func (r *reader) advance(b *block, i uint32, t int64) {
+func (r *reader) advance(b *block, t int64) {
 	if t < r.clock {
 		r.ahead = 0
 		if r.clock-t > 1e9 {
@@ -148,6 +192,6 @@ func (r *reader) advance(b *block, i uint32, t int64) {
 	r.begun, r.ahead, r.clock = true, 0, t
 	if sec := t / 1e9; sec > r.second {
 		r.second = sec
-		b.ticks = append(b.ticks, tick{before: i, sec: sec, num: r.num})
+		b.ticks = append(b.ticks, tick{sec: sec, num: r.num})
 	}
 }

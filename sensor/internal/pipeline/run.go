@@ -22,6 +22,8 @@ type Run struct {
 	reader *reader
 	shards []*shard
 	judge  *judge
+	asked  chan func() // what others want to have done between two blocks
+	over   chan struct{}
 }
 
 // New prepares a run over src. The run does not close src.
@@ -36,8 +38,8 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 		return nil, err
 	}
 	limits := sessionConfig(cfg.Settings.Limits)
-	r := &Run{src: src, judge: j}
-	r.reader = &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
+	r := &Run{src: src, judge: j, asked: make(chan func()), over: make(chan struct{})}
+	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
 	for i := range Partitions {
 		r.reader.shardOf[i] = uint8(i % n)
 	}
@@ -66,12 +68,13 @@ func (r *Run) Run(ctx context.Context) error {
 		ins = append(ins, in)
 		work.Go(func() { sh.run(in, g) })
 	}
-	work.Go(func() { r.judge.run(judged, free, g) })
+	work.Go(func() { r.judge.run(judged, free, r.asked, g) })
 	err := r.reader.run(ctx, free, ins, judged, g)
 	for _, in := range ins {
 		close(in)
 	}
 	work.Wait()
+	close(r.over)
 	switch {
 	case g.err() != nil:
 		return g.err()
@@ -79,6 +82,24 @@ func (r *Run) Run(ctx context.Context) error {
 		return r.judge.failed
 	}
 	return err
+}
+
+// Ask has f done by the judge between two blocks, or at once after the run, and waits for it. The error is that of ctx: then f is not done.
+// At a port blocks come at least every 100 ms; a run that is behind takes longer.
+func (r *Run) Ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case r.asked <- func() { defer close(done); f() }:
+		select {
+		case <-done:
+		case <-r.over: // a fault ended the run before it was done
+		}
+	case <-r.over:
+		f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // Progress tells how far the run has come.
@@ -91,21 +112,22 @@ func (r *Run) Progress() Progress {
 
 // progress is the part of a tally that others may read while it goes on.
 type progress struct {
-	packets, bytes, alerts atomic.Uint64
-	first, last            atomic.Int64
+	packets, bytes, alerts, blocks atomic.Uint64
+	first, last                    atomic.Int64
 }
 
 func (p *progress) set(t *tally) {
 	p.packets.Store(t.frames.frames)
 	p.bytes.Store(t.frames.bytes)
-	p.alerts.Store(uint64(len(t.alerts)))
+	p.alerts.Store(t.alerts)
+	p.blocks.Add(1)
 	p.first.Store(t.first)
 	p.last.Store(t.clock)
 }
 
 func (p *progress) get() Progress {
 	return Progress{
-		Packets: p.packets.Load(), Bytes: p.bytes.Load(), Alerts: p.alerts.Load(),
+		Packets: p.packets.Load(), Bytes: p.bytes.Load(), Alerts: p.alerts.Load(), Blocks: p.blocks.Load(),
 		First: p.first.Load(), Last: p.last.Load(),
 	}
 }

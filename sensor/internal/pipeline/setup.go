@@ -16,35 +16,59 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// newJudge makes the parts behind the shards as the operator has set them.
-func newJudge(cfg Config, out Output) (*judge, error) {
+// rules are what the operator has set of the judge's part, and may set anew while it runs.
+type rules struct {
+	detect detect.Config
+	book   *contract.Book
+	device device.Config
+	alert  alert.Config
+}
+
+func rulesOf(cfg *Config) (rules, error) {
 	set, inv := cfg.Settings, cfg.Inventory
 	site := siteOf(set, inv)
-	reg := device.New(registryConfig(&cfg, site))
-	book := contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: cfg.Settings.Silent, SilentMACs: cfg.Settings.SilentMACs})
-	rules := detect.Config{Enabled: set.Enabled, Params: set.Params}
-	ds, err := detect.New(rules)
-	if err != nil {
-		return nil, err
+	r := rules{
+		detect: detect.Config{Enabled: set.Enabled, Params: set.Params},
+		book:   contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs}),
+		device: registryConfig(cfg, site),
 	}
-	inForce, err := detect.Describe(rules)
-	if err != nil {
-		return nil, err
-	}
-	j := &judge{out: out, reg: reg, book: book, detectors: ds, tally: newTally()}
-	j.alerts = alert.New(alert.Config{
+	inForce, err := detect.Describe(r.detect)
+	r.alert = alert.Config{
 		Sensor: schemas.AlertSensor{
-			ID: set.SensorID, Site: site, Version: cfg.Version, Capture: "file", RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
+			ID: set.SensorID, Site: site, Version: cfg.Version, Iface: cfg.Iface, Capture: captureOf(cfg),
+			RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
 		},
 		Replay:   cfg.Replay,
 		Severity: severities(set),
 		NoChain:  !set.Enabled(detect.RuleChain().ID),
-	}, j.write)
-	j.ctx = detect.Context{Devices: reg, Book: book, Names: enrich.NewNames(set.Limits.Names), Emit: j.emit}
+	}
+	return r, err
+}
+
+// newJudge makes the parts behind the shards as the operator has set them.
+func newJudge(cfg Config, out Output) (*judge, error) {
+	r, err := rulesOf(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	ds, err := detect.New(r.detect)
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{out: out, cfg: cfg, reg: device.New(r.device), book: r.book, detectors: ds, tally: newTally()}
+	j.alerts = alert.New(r.alert, j.write)
+	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
 	if cfg.State != nil {
-		return j, j.remember(&cfg)
+		return j, j.remember()
 	}
 	return j, nil
+}
+
+func captureOf(cfg *Config) string {
+	if cfg.Capture == "" {
+		return "file"
+	}
+	return cfg.Capture
 }
 
 // configHash names what the operator has set: configuration, inventory, and what was declared silent.

@@ -57,27 +57,42 @@ func (sh *shard) run(in <-chan *block, g *guard) {
 // process works through the packets of a block that are this shard's, and through its ticks.
 func (sh *shard) process(b *block) {
 	sh.out = &b.shards[sh.id]
-	ticks := b.ticks
+	ticks, counts := b.ticks, sh.out.counts
 	for index := sh.out.index; len(index) > 0; {
 		group := index[:min(len(index), groupSize)]
 		index = index[len(group):]
 		sh.prepare(b, group)
 		for n, i := range group {
-			for len(ticks) > 0 && ticks[0].before <= i {
-				sh.tick(ticks[0])
-				ticks = ticks[1:]
+			if len(ticks)+len(counts) > 0 {
+				ticks, counts = sh.until(b.packets[i].Num, ticks, counts)
 			}
 			sh.packet(&b.packets[i], &sh.lookups[n])
 		}
 	}
-	for _, t := range ticks {
-		sh.tick(t)
-	}
+	sh.until(1<<64-1, ticks, counts)
 	if t := b.flush - 1; t >= 0 && sh.tables[t] != nil {
 		sh.num = 1<<64 - 1
 		sh.tables[t].Flush(flushSessions, b.clock)
 	}
 	sh.report()
+}
+
+// until does what lies before packet num: ticks, and what the kernel has counted, in their order.
+func (sh *shard) until(num uint64, ticks []tick, counts []counted) ([]tick, []counted) {
+	for {
+		switch {
+		case len(ticks) > 0 && ticks[0].num <= num && (len(counts) == 0 || ticks[0].num <= counts[0].num):
+			sh.tick(ticks[0])
+			ticks = ticks[1:]
+		case len(counts) > 0 && counts[0].num < num:
+			c := &counts[0]
+			sh.num = 2*c.num + 1
+			sh.tables[c.part].AddCounts(c.Counts, c.num)
+			counts = counts[1:]
+		default:
+			return ticks, counts
+		}
+	}
 }
 
 // groupSize is how many packets are looked ahead at: enough that memory answers before it is needed, few enough that what it gives stays
@@ -132,25 +147,16 @@ func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 
 func (sh *shard) tick(t tick) {
 	sh.num, sh.ticked = 2*t.num, true
-	sh.count()
-	for _, x := range sh.tables {
-		if x != nil {
-			x.Advance(t.sec)
-		}
-	}
-	sh.ticked = false
-}
-
-// count gives the judge the sums at a tick.
-func (sh *shard) count() {
 	var c tickCounts
 	for _, x := range sh.tables {
 		if x != nil {
-			c.quality.addStats(&x.Stats)
 			c.live += x.Live()
+			x.Advance(t.sec)
+			c.quality.addStats(&x.Stats)
 		}
 	}
 	sh.out.ticks = append(sh.out.ticks, c)
+	sh.ticked = false
 }
 
 // report gives the judge the sums so far.

@@ -7,16 +7,19 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// Summary tells what the run has seen. It is called after Run.
+// Summary tells what the run has seen. It is called after Run, or by Ask.
 func (r *Run) Summary() Summary {
 	t := &r.judge.tally
 	s := r.src.Stats()
 	out := Summary{
-		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), Devices: t.devices,
-		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, Severities: t.severities(), Verdicts: t.verdicts(),
+		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.judge.reg.Stats().Devices),
+		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, Verdicts: t.verdicts(),
 		Counters:    r.counters(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
-		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1),
+		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
+	}
+	if out.Quiet, out.Loud = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
+		out.Quiet, out.Loud = t.census.silent, t.census.spoke
 	}
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())
@@ -26,11 +29,14 @@ func (r *Run) Summary() Summary {
 
 // counters gives every exit that is neither a verdict nor an alert, by the name of its metric.
 func (r *Run) counters() map[string]uint64 {
-	t, f := &r.judge.tally, r.reader.reasm.Stats()
+	t := &r.judge.tally
+	f := &t.fragments
 	a, d := r.judge.alerts.Stats(), r.judge.reg.Stats()
 	m := map[string]uint64{
 		"frames_time_ahead":       t.frames.ahead,
 		"frames_time_backwards":   t.frames.backwards,
+		"packets_shunted":         t.frames.shunted,
+		"packets_shunted_bytes":   t.frames.kept,
 		"fragments":               f.Fragments,
 		"fragments_held":          f.Held,
 		"fragments_lost":          f.Lost,

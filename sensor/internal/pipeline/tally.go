@@ -13,24 +13,27 @@ import (
 
 // tally counts what a run has seen. Only the judge changes it.
 type tally struct {
-	frames   frameCounts
-	stats    session.Stats
-	extra    shardCounts
-	maxLive  int
-	sessions uint64
-	devices  uint64
-	first    int64
-	clock    int64
-	alerts   map[string]string // severity by alert id
-	rules    map[string]uint64
-	spoke    map[string]bool
-	silent   []DeviceLine
-	spoken   []DeviceLine
-	progress progress
+	frames    frameCounts
+	stats     session.Stats
+	extra     shardCounts
+	live      int // sessions at the last tick
+	maxLive   int
+	fragments packet.ReassemblyStats
+	loss      lossCounts
+	sessions  uint64
+	devices   uint64
+	first     int64
+	clock     int64
+	alerts    uint64
+	spoke     map[string]bool
+	silent    []DeviceLine
+	spoken    []DeviceLine
+	census    censusCounts // of a live run that goes on
+	progress  progress
 }
 
 func newTally() tally {
-	return tally{alerts: map[string]string{}, rules: map[string]uint64{}, spoke: map[string]bool{}}
+	return tally{spoke: map[string]bool{}}
 }
 
 func (t *tally) add(b *block) {
@@ -48,6 +51,7 @@ func (t *tally) add(b *block) {
 		x.DetailsDropped += b.shards[i].extra.DetailsDropped
 	}
 	t.stats, t.extra = s, x
+	t.fragments, t.loss = b.fragments, b.loss
 	t.progress.set(t)
 }
 
@@ -60,6 +64,8 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.held += x.held
 	f.backwards += x.backwards
 	f.ahead += x.ahead
+	f.shunted += x.shunted
+	f.kept += x.kept
 }
 
 func (t *tally) finding(f *detect.Finding) {
@@ -68,15 +74,12 @@ func (t *tally) finding(f *detect.Finding) {
 	}
 }
 
-// maxTallied bounds the alerts whose severity is remembered for the summary, and the devices that spoke.
+// maxTallied bounds the devices that spoke.
 const maxTallied = 1 << 20
 
 func (t *tally) alert(a *schemas.Alert) {
 	if a.Action == "create" {
-		t.rules[a.Rule.ID]++
-	}
-	if _, ok := t.alerts[a.ID]; ok || len(t.alerts) < maxTallied {
-		t.alerts[a.ID] = a.Severity
+		t.alerts++
 	}
 }
 
@@ -108,14 +111,6 @@ func (t *tally) verdicts() map[string]uint64 {
 		if n > 0 {
 			m[packet.Verdict(i).String()] = n
 		}
-	}
-	return m
-}
-
-func (t *tally) severities() map[string]uint64 {
-	m := map[string]uint64{}
-	for _, s := range t.alerts {
-		m[s]++
 	}
 	return m
 }

@@ -3,13 +3,8 @@
 package publish
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,103 +140,4 @@ func TestDeliveryWhileTheBrokerIsAway(t *testing.T) {
 		t.Errorf("all is well, and yet: %v", p.Ready())
 	}
 	arrived(t, c, 4)
-}
-
-// childEnv makes TestSensorIsKilled the program that is killed: "folder brokers first last".
-const childEnv = "STILLWATCH_TEST_PUBLISH"
-
-func TestSensorIsKilled(t *testing.T) {
-	if args := strings.Fields(os.Getenv(childEnv)); len(args) == 4 {
-		child(t, args)
-		return
-	}
-	c := kafkatest.Start(t, cluster.Options{})
-	kafkatest.Topic(t, c, schemas.AlertTopic, 4, nil)
-	dir := filepath.Join(t.TempDir(), "spool")
-	at := 0
-	for round := 0; at < deliveries; round++ {
-		kill := 3000 * (round + 1)
-		at = runChild(t, dir, c.Brokers(cluster.Plaintext), at, kill)
-		t.Logf("round %d: %d are raised", round, at)
-	}
-	p := publisher(t, dir, c.Brokers(cluster.Plaintext))
-	delivered(t, p)
-	arrived(t, c, 4)
-}
-
-// runChild sends alerts from a process of its own, which is killed once so many are raised. It gives how many are.
-func runChild(t *testing.T, dir, brokers string, from, kill int) int {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSensorIsKilled$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d %d", childEnv, dir, brokers, from, deliveries))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	raised := from
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if n, ok := strings.CutPrefix(lines.Text(), "raised "); ok {
-			if raised, err = strconv.Atoi(n); err != nil {
-				t.Fatal(err)
-			}
-			if raised >= kill {
-				_ = cmd.Process.Kill()
-			}
-		}
-	}
-	_ = cmd.Wait() // killed, or done
-	if raised == from {
-		t.Fatal("nothing was raised")
-	}
-	return raised
-}
-
-// child raises alerts and says how many are on disk. It ends without a word to the spool or the broker.
-func child(t *testing.T, args []string) {
-	from, _ := strconv.Atoi(args[2])
-	to, _ := strconv.Atoi(args[3])
-	p := publisher(t, args[0], args[1])
-	for at := from; at < to; at += 100 {
-		send(t, p, at, at+100)
-		if err := p.spool.Sync(); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("raised", at+100)
-	}
-	os.Exit(0)
-}
-
-func TestLeaderIsKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three brokers: left out by -short")
-	}
-	c := kafkatest.Start(t, cluster.Options{Brokers: 3})
-	kafkatest.Topic(t, c, schemas.AlertTopic, 3, map[string]string{"min.insync.replicas": "2"})
-	kafkatest.Topic(t, c, "all-three", 1, map[string]string{"min.insync.replicas": "3"})
-	p := publisher(t, t.TempDir(), c.Brokers(cluster.Plaintext))
-	send(t, p, 0, 4000)
-	waitFor(t, "some to arrive", func() bool { return p.Spool().Acked > 500 })
-	leaders, err := c.Leaders(t.Context(), schemas.AlertTopic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Nodes[leaders[0]-1].Kill(); err != nil {
-		t.Fatal(err)
-	}
-	send(t, p, 4000, deliveries)
-	delivered(t, p)
-	arrived(t, c, 3)
-	s := openSpool(t, t.TempDir(), SpoolOptions{})
-	if _, err := s.Append(Record{Topic: "all-three", Value: []byte("v")}); err != nil {
-		t.Fatal(err)
-	}
-	d := startDrain(t, s, plainConfig(c))
-	waitFor(t, "too few replicas to be seen", func() bool { return d.Stats().Errors[CauseReplicas] > 0 })
-	if err := d.Stats().Fault; err == nil || !strings.Contains(err.Error(), "fewer replicas in sync than its min.insync.replicas") {
-		t.Errorf("gave %v", err)
-	}
 }

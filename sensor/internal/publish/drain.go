@@ -103,7 +103,7 @@ func (d *Drain) note(err error) {
 	d.stats.Fault = err
 	var now *DeliveryError
 	if errors.As(err, &now) {
-		d.stats.Errors[now.Cause.label()]++
+		d.stats.Errors[now.Cause]++
 	}
 	d.mu.Unlock()
 	var before *DeliveryError
@@ -295,7 +295,7 @@ func (d *Drain) tellClock(lanes []*lane) {
 	}
 	if why != nil {
 		d.mu.Lock()
-		d.stats.Errors[CauseClock.label()]++
+		d.stats.Errors[CauseClock]++
 		d.mu.Unlock()
 		if !d.clockTold {
 			d.told(why)

@@ -32,6 +32,7 @@ type JSONLines struct {
 	eager   bool     // a reader waits: pass every record on at once
 	trunc   bool     // a regular file that starts at our first byte: a half line can be taken back
 	keep    bool     // not ours to close
+	append  bool     // what is there stays
 	created bool     // was not there before
 
 	buf   []byte
@@ -62,16 +63,55 @@ func Create(name string) (*JSONLines, error) {
 
 // Open opens a file for records and leaves it as it is, so that it can be compared with other files before anything is lost: Empty
 // or Discard must follow. The error is a *fs.PathError.
-func Open(name string) (*JSONLines, error) {
+func Open(name string) (*JSONLines, error) { return open(name, 0) }
+
+// Append is Open for a file whose records stay: Empty leaves them, and what is written comes after them. A half line at the end, of a run
+// that was killed, is ended, so that it spoils no other.
+func Append(name string) (*JSONLines, error) {
+	s, err := open(name, os.O_APPEND)
+	if err != nil || !s.trunc {
+		return s, err
+	}
+	s.append = true
+	info, err := s.os.Stat()
+	if err == nil {
+		s.whole = info.Size()
+		err = s.endLine()
+	}
+	if err != nil {
+		s.Discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// endLine ends the last line of the file, if it has no end.
+func (s *JSONLines) endLine() error {
+	r, err := os.Open(s.os.Name())
+	if err != nil || s.whole == 0 {
+		return nil // what cannot be read cannot be looked at
+	}
+	defer r.Close()
+	last := []byte{'\n'}
+	if _, err := r.ReadAt(last, s.whole-1); err != nil {
+		return err
+	}
+	if last[0] != '\n' {
+		s.buf = append(s.buf, '\n')
+	}
+	return nil
+}
+
+func open(name string, flag int) (*JSONLines, error) {
 	if IsStdout(name) {
 		return &JSONLines{name: "standard output", f: os.Stdout, os: os.Stdout, keep: true, eager: !regular(os.Stdout)}, nil
 	}
 	clean := filepath.Clean(name)
-	f, err := os.OpenFile(clean, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(clean, flag|os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	created := err == nil
 	if errors.Is(err, fs.ErrExist) {
 		// O_CREATE follows a link to a file that is not there yet.
-		f, err = os.OpenFile(clean, os.O_WRONLY|os.O_CREATE, 0o644)
+		f, err = os.OpenFile(clean, flag|os.O_WRONLY|os.O_CREATE, 0o644)
 	}
 	if err != nil {
 		return nil, err
@@ -85,7 +125,7 @@ func (s *JSONLines) Stat() (os.FileInfo, error) { return s.os.Stat() }
 
 // Empty takes away what the file holds. Standard output, a pipe and a device stay as they are.
 func (s *JSONLines) Empty() error {
-	if !s.trunc {
+	if !s.trunc || s.append {
 		return nil
 	}
 	return s.f.Truncate(0)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/scripts/kafka/cluster"
 	"stillwatch/scripts/kafka/kafkatest"
 )
@@ -85,16 +86,16 @@ func emptied(t *testing.T, s *Spool, d *Drain) {
 
 func TestDrainToRealKafka(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
-	tlsPlain := KafkaConfig{Brokers: []string{c.Brokers(cluster.SASLTLS)}, TLS: &TLSConfig{CA: c.CA()},
-		SASL: &SASLConfig{Mechanism: "SCRAM-SHA-512", User: "sensor", Password: cluster.Password("sensor")}}
+	tlsPlain := KafkaConfig{Brokers: []string{c.Brokers(cluster.SASLTLS)}, TLS: &brokers.TLS{CA: c.CA()},
+		SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "sensor", Password: cluster.Password("sensor")}}
 	t.Run("delivers", func(t *testing.T) { testDelivers(t, c) })
 	t.Run("poison", func(t *testing.T) { testPoison(t, c) })
 	t.Run("signed in", func(t *testing.T) {
 		for i, cfg := range []KafkaConfig{
 			tlsPlain,
-			{Brokers: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: &SASLConfig{"PLAIN", "sensor", cluster.Password("sensor")}},
-			{Brokers: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: &SASLConfig{"SCRAM-SHA-256", "sensor", cluster.Password("sensor")}},
-			{Brokers: []string{c.Brokers(cluster.MutualTLS)}, TLS: &TLSConfig{CA: c.CA(), Cert: c.ClientCert(), Key: c.ClientKey()}},
+			{Brokers: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: cluster.Password("sensor")}},
+			{Brokers: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-256", User: "sensor", Password: cluster.Password("sensor")}},
+			{Brokers: []string{c.Brokers(cluster.MutualTLS)}, TLS: &brokers.TLS{CA: c.CA(), Cert: c.ClientCert(), Key: c.ClientKey()}},
 		} {
 			topic := fmt.Sprintf("signed-in-%d", i)
 			kafkatest.Topic(t, c, topic, 1, nil)
@@ -108,6 +109,7 @@ func TestDrainToRealKafka(t *testing.T) {
 		}
 	})
 	t.Run("wrong settings", func(t *testing.T) { testWrongSettings(t, c) })
+	t.Run("check", func(t *testing.T) { testCheck(t, c) })
 }
 
 func testDelivers(t *testing.T, c *cluster.Cluster) {
@@ -207,7 +209,7 @@ func testWrongSettings(t *testing.T, c *cluster.Cluster) {
 	}
 	at := func(l string) []string { return []string{c.Brokers(l)} }
 	good := cluster.Password("sensor")
-	tlsOn := &TLSConfig{CA: c.CA()}
+	tlsOn := &brokers.TLS{CA: c.CA()}
 	for _, w := range []struct {
 		name  string
 		cfg   KafkaConfig
@@ -215,22 +217,22 @@ func testWrongSettings(t *testing.T, c *cluster.Cluster) {
 		cause Cause
 		says  string
 	}{
-		{"closed port", KafkaConfig{Brokers: []string{closedPort(t)}}, "there", CauseUnreachable, "nobody listens there"},
-		{"unknown name", KafkaConfig{Brokers: []string{"no-such-host.invalid:9092"}}, "there", CauseUnreachable, "no-such-host.invalid"},
-		{"port of a web server", KafkaConfig{Brokers: []string{strings.TrimPrefix(web.URL, "http://")}}, "there", CauseTimeout, "is this port one of Kafka"},
-		{"no TLS to a TLS port", KafkaConfig{Brokers: at(cluster.MutualTLS)}, "there", CauseProtocol, "wants TLS"},
-		{"TLS to a port without", KafkaConfig{Brokers: at(cluster.Plaintext), TLS: tlsOn}, "there", CauseProtocol, "does not speak TLS"},
-		{"wrong CA", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &TLSConfig{CA: foreign}, SASL: &SASLConfig{"PLAIN", "sensor", good}}, "there", CauseAuthority, "not signed by the authority of " + foreign},
-		{"wrong name", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &TLSConfig{CA: c.CA(), ServerName: "kafka.example"}, SASL: &SASLConfig{"PLAIN", "sensor", good}}, "there", CauseAuthority, "kafka.example"},
-		{"no client certificate", KafkaConfig{Brokers: at(cluster.MutualTLS), TLS: tlsOn}, "there", CauseClientCert, "client certificate"},
-		{"no SASL", KafkaConfig{Brokers: at(cluster.SASLPlaintext)}, "there", CauseProtocol, "SASL"},
-		{"SASL to a port without", KafkaConfig{Brokers: at(cluster.Plaintext), SASL: &SASLConfig{"PLAIN", "sensor", good}}, "there", CauseAuthenticate, "another port"},
-		{"wrong password, PLAIN", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &SASLConfig{"PLAIN", "sensor", "wrong"}}, "there", CauseAuthenticate, "password"},
-		{"wrong password, SCRAM-256", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &SASLConfig{"SCRAM-SHA-256", "sensor", "wrong"}}, "there", CauseAuthenticate, "password"},
-		{"wrong password, SCRAM-512, TLS", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: tlsOn, SASL: &SASLConfig{"SCRAM-SHA-512", "sensor", "wrong"}}, "there", CauseAuthenticate, "password"},
-		{"unknown user", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &SASLConfig{"SCRAM-SHA-512", "nobody", good}}, "there", CauseAuthenticate, `user "nobody"`},
+		{"closed port", KafkaConfig{Brokers: []string{closedPort(t)}}, "there", brokers.Unreachable, "nobody listens there"},
+		{"unknown name", KafkaConfig{Brokers: []string{"no-such-host.invalid:9092"}}, "there", brokers.Unreachable, "no-such-host.invalid"},
+		{"port of a web server", KafkaConfig{Brokers: []string{strings.TrimPrefix(web.URL, "http://")}}, "there", brokers.Timeout, "is this port one of Kafka"},
+		{"no TLS to a TLS port", KafkaConfig{Brokers: at(cluster.MutualTLS)}, "there", brokers.Protocol, "wants TLS"},
+		{"TLS to a port without", KafkaConfig{Brokers: at(cluster.Plaintext), TLS: tlsOn}, "there", brokers.Protocol, "does not speak TLS"},
+		{"wrong CA", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: foreign}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "there", brokers.Authority, "not signed by the authority of " + foreign},
+		{"wrong name", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: c.CA(), ServerName: "kafka.example"}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "there", brokers.Authority, "kafka.example"},
+		{"no client certificate", KafkaConfig{Brokers: at(cluster.MutualTLS), TLS: tlsOn}, "there", brokers.ClientCert, "client certificate"},
+		{"no SASL", KafkaConfig{Brokers: at(cluster.SASLPlaintext)}, "there", brokers.Protocol, "SASL"},
+		{"SASL to a port without", KafkaConfig{Brokers: at(cluster.Plaintext), SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "there", brokers.Authenticate, "another port"},
+		{"wrong password, PLAIN", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: "wrong"}}, "there", brokers.Authenticate, "password"},
+		{"wrong password, SCRAM-256", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-256", User: "sensor", Password: "wrong"}}, "there", brokers.Authenticate, "password"},
+		{"wrong password, SCRAM-512, TLS", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: tlsOn, SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "sensor", Password: "wrong"}}, "there", brokers.Authenticate, "password"},
+		{"unknown user", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "nobody", Password: good}}, "there", brokers.Authenticate, `user "nobody"`},
 		{"missing topic", KafkaConfig{Brokers: at(cluster.Plaintext)}, "missing", CauseNoTopic, "there is no topic missing"},
-		{"missing right", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &SASLConfig{"PLAIN", "sensor", good}}, "forbidden", CauseAuthorization, `user "sensor" has no right to write to topic forbidden`},
+		{"missing right", KafkaConfig{Brokers: at(cluster.SASLPlaintext), SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "forbidden", CauseAuthorization, `user "sensor" has no right to write to topic forbidden`},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			w.cfg.Timeout = 4 * time.Second
@@ -269,11 +271,11 @@ func TestBadKafkaFiles(t *testing.T) {
 	s := openSpool(t, filepath.Join(dir, "spool"), SpoolOptions{})
 	for says, cfg := range map[string]KafkaConfig{
 		"no brokers are named":    {},
-		"no such file":            {Brokers: []string{"a:1"}, TLS: &TLSConfig{CA: filepath.Join(dir, "none")}},
-		"no certificate in the":   {Brokers: []string{"a:1"}, TLS: &TLSConfig{CA: empty}},
-		"belong together":         {Brokers: []string{"a:1"}, TLS: &TLSConfig{Cert: empty}},
-		"client certificate":      {Brokers: []string{"a:1"}, TLS: &TLSConfig{Cert: empty, Key: empty}},
-		`SASL mechanism "GSSAPI"`: {Brokers: []string{"a:1"}, SASL: &SASLConfig{Mechanism: "GSSAPI"}},
+		"no such file":            {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: filepath.Join(dir, "none")}},
+		"no certificate in the":   {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: empty}},
+		"belong together":         {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty}},
+		"client certificate":      {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty, Key: empty}},
+		`SASL mechanism "GSSAPI"`: {Brokers: []string{"a:1"}, SASL: &brokers.SASL{Mechanism: "GSSAPI"}},
 	} {
 		if _, err := NewDrain(s, cfg, nil); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("gave %v, want %q", err, says)

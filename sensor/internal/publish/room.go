@@ -15,10 +15,10 @@ type place struct {
 }
 
 // makeRoom sees to it that what is pending fits. The least severe records go first, of the same severity the oldest; with
-// SpoolOptions.Patience it waits for acknowledgements instead.
+// SpoolOptions.Patience it waits for acknowledgements instead. An empty spool takes a record that is larger than all of it.
 func (s *Spool) makeRoom() error {
 	fixed := map[place]bool{} // where nothing can be given up
-	for len(s.pending) > 0 && s.bytes()+s.pendingBytes() > s.o.MaxBytes {
+	for used := s.bytes(); len(s.pending) > 0 && used > 0 && used+s.pendingBytes() > s.o.MaxBytes; used = s.bytes() {
 		if swept, err := s.sweep(); err != nil {
 			return err
 		} else if swept {
@@ -74,14 +74,17 @@ func (s *Spool) lowestStored(fixed map[place]bool) place {
 	return place{}
 }
 
-// dropWaiting gives up the oldest of the least severe records that wait for the disk. It reports whether there was one.
+// dropWaiting gives up the oldest of the least severe records that wait for the disk. It reports whether there was one. What was handed
+// out from memory is on its way all the same: it is only forgotten here.
 func (s *Spool) dropWaiting() bool {
 	r := lowest(s.pending)
 	for i := range s.pending {
 		if s.pending[i].rec.Rank == r {
 			s.memory -= len(s.pending[i].data)
-			s.stats.Dropped[r]++
-			s.live--
+			if s.pending[i].rec.Index >= s.read.index {
+				s.stats.Dropped[r]++
+				s.live--
+			}
 			s.pending = append(s.pending[:i], s.pending[i+1:]...)
 			return true
 		}
@@ -114,10 +117,11 @@ func (s *Spool) compact(p place) (int64, error) {
 	}
 	fresh := &segment{path: g.path, first: g.first}
 	var kept []byte
-	dropped := uint64(0)
+	dropped, seen := uint64(0), 0
 	scan(old[:min(g.size, int64(len(old)))], func(r *Record, at, n int) bool {
+		seen++
 		switch {
-		case r.Index < s.acked, s.gone[r.Index]:
+		case r.Index < s.acked, s.gone.has(r.Index):
 		case r.Rank == p.rank && r.Index >= s.read.index:
 			dropped++
 		default:
@@ -138,6 +142,7 @@ func (s *Spool) compact(p place) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.missed(g, seen)
 	if dropped > 0 {
 		s.stats.Dropped[p.rank] += dropped
 		s.live -= dropped

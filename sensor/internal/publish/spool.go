@@ -93,7 +93,7 @@ type Spool struct {
 	memory  int // bytes of pending and writing
 	read    reader
 	marks   []mark
-	gone    map[uint64]bool // records not below acked that have arrived
+	gone    spans // records not below acked that have arrived
 	stats   SpoolStats
 	fault   error
 }
@@ -141,7 +141,7 @@ func OpenSpool(dir string, o SpoolOptions) (*Spool, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("spool %s: %w", dir, ErrInUse)
 	}
-	s := &Spool{dir: dir, o: o.withDefaults(), lock: lock, done: make(chan struct{}), gone: map[uint64]bool{}}
+	s := &Spool{dir: dir, o: o.withDefaults(), lock: lock, done: make(chan struct{})}
 	s.changed = sync.NewCond(&s.mu)
 	if err := s.recover(); err != nil {
 		_ = lock.Close()

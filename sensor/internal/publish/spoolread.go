@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,7 +130,7 @@ func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 		}
 	}
 	if s.read.fault == nil && s.read.at == g.size {
-		s.missed(g)
+		s.missed(g, s.read.seen)
 	}
 	return out
 }
@@ -144,9 +143,9 @@ func stepOver(b []byte) int {
 	return max(len(b)-len(recordMagic)+1, 1)
 }
 
-// missed counts the records of a segment that was read to its end and that were not in it any more.
-func (s *Spool) missed(g *segment) {
-	if n := g.records() - s.read.seen - g.lost; n > 0 {
+// missed counts the records of a segment that was read to its end, where so many were seen, and that were not in it any more.
+func (s *Spool) missed(g *segment, seen int) {
+	if n := g.records() - seen - g.lost; n > 0 {
 		g.lost += n
 		s.live -= min(s.live, uint64(n))
 		s.stats.Damaged++
@@ -201,7 +200,7 @@ func (s *Spool) ackSome(all []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, index := range all {
-		s.gone[index] = true
+		s.gone.add(index)
 		for _, g := range s.segs {
 			if g.first <= index && g.records() > 0 && index <= g.last {
 				g.gone++
@@ -225,7 +224,7 @@ func (s *Spool) Ack(index uint64, n int) {
 	s.stats.Acked += uint64(n)
 	s.live -= min(s.live, uint64(n))
 	s.acked = index
-	maps.DeleteFunc(s.gone, func(i uint64, _ bool) bool { return i < index })
+	s.gone.drop(index)
 	if err := writeCursor(s.dir, index, false); err != nil {
 		_ = s.failed(err) // sent again after a restart; shown until a write succeeds
 	} else if len(s.pending)+len(s.writing) == 0 {

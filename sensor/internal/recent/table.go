@@ -50,6 +50,15 @@ func New[K comparable, V any](limit int) *Table[K, V] {
 	return t
 }
 
+// Limit sets how many entries there may be. If there are more, those used longest ago are forgotten.
+func (t *Table[K, V]) Limit(limit int) {
+	t.limit = min(max(limit, 1), 1<<30)
+	for t.live > t.limit {
+		t.DropOldest()
+		t.evicted++
+	}
+}
+
 // Len is the number of entries, Evicted how many were forgotten because the table was full.
 func (t *Table[K, V]) Len() int { return t.live }
 

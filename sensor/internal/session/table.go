@@ -186,8 +186,18 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagDone != flagDone {
 		t.readPacket(r, s, p, side, now)
 	}
-	if p := (s.counts[0].payload + s.counts[1].payload) >> 10; p >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
-		s.reportAt, s.reported = uint32(min(p+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
+	if s.kib() >= uint64(s.reportAt) {
+		t.progress(s, now)
+	}
+}
+
+// kib gives the payload of both directions.
+func (s *Session) kib() uint64 { return (s.counts[0].payload + s.counts[1].payload) >> 10 }
+
+// progress reports a session that has grown, at most once a minute.
+func (t *Table) progress(s *Session, now int64) {
+	if s.kib() >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
+		s.reportAt, s.reported = uint32(min(s.kib()+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
 		t.h.Progress(s, now)
 	}
 }

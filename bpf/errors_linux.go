@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
+	"golang.org/x/sys/unix"
+)
+
+// Missing says what an UnsupportedError lacks.
+type Missing uint8
+
+// What may be missing.
+const (
+	MissingCapability Missing = iota + 1
+	MissingKernel             // an option or a feature of the kernel
+	MissingDriver             // a feature of the network driver
+	MissingInterface
+	InUse // the place is taken
+)
+
+// UnsupportedError says what cannot be had here, and why.
+type UnsupportedError struct {
+	Kind   Missing
+	What   string // what was wanted
+	Reason string // what is missing for it
+	Err    error
+}
+
+func (e *UnsupportedError) Error() string {
+	if _, code := errors.AsType[unix.Errno](e.Err); !code {
+		return e.What + ": " + e.Reason
+	}
+	return fmt.Sprintf("%s: %s (%v)", e.What, e.Reason, rootCause(e.Err))
+}
+
+// Unwrap gives the error of the kernel.
+func (e *UnsupportedError) Unwrap() error { return e.Err }
+
+// rootCause is the innermost error: the libraries' own words around it repeat ours.
+func rootCause(err error) error {
+	for {
+		u := errors.Unwrap(err)
+		if u == nil {
+			return err
+		}
+		err = u
+	}
+}
+
+// capability is one of those that loading may need, by its number in linux/capability.h.
+type capability struct {
+	name string
+	bit  uint
+}
+
+// What loading needs. CAP_PERFMON is for arithmetic with pointers into a packet.
+var (
+	capBPF      = capability{"CAP_BPF", unix.CAP_BPF}
+	capPerfmon  = capability{"CAP_PERFMON", unix.CAP_PERFMON}
+	capNetAdmin = capability{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}
+)
+
+// missingCapabilities names those of need that this thread lacks; CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+func missingCapabilities(need []capability) (names []string) {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return nil
+	}
+	has := func(bit uint) bool { return data[bit/32].Effective&(1<<(bit%32)) != 0 }
+	for _, c := range need {
+		if !has(c.bit) && (c == capNetAdmin || !has(unix.CAP_SYS_ADMIN)) {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// explainLoad says why the programs cannot be loaded. The verifier's log is in the wrapped error (%+v).
+func explainLoad(err error, need ...capability) error {
+	e := &UnsupportedError{What: "loading the BPF programs", Err: err}
+	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) // the latter from the verifier, to whom lacks CAP_PERFMON
+	if missing := missingCapabilities(need); denied && len(missing) > 0 {
+		e.Kind, e.Reason = MissingCapability, "it needs "+strings.Join(missing, ", ")
+		return e
+	}
+	if what := missingFeature(); what != "" {
+		e.Kind, e.Reason = MissingKernel, what
+		return e
+	}
+	return fmt.Errorf("loading the BPF programs: %w", err)
+}
+
+// missingFeature asks the kernel for each thing that the programs use, and names the first that it lacks.
+func missingFeature() string {
+	if errors.Is(features.HaveProgramType(ebpf.XDP), ebpf.ErrNotSupported) {
+		return "the kernel has no XDP (CONFIG_BPF_SYSCALL, CONFIG_NET)"
+	}
+	for _, m := range []ebpf.MapType{ebpf.RingBuf, ebpf.LRUHash, ebpf.LPMTrie, ebpf.PerCPUArray} {
+		if errors.Is(features.HaveMapType(m), ebpf.ErrNotSupported) {
+			return fmt.Sprintf("the kernel has no BPF map of type %s", m)
+		}
+	}
+	if errors.Is(features.HaveProgramType(ebpf.Syscall), ebpf.ErrNotSupported) {
+		return "the kernel has no BPF program of type Syscall"
+	}
+	for _, h := range []asm.BuiltinFunc{asm.FnXdpLoadBytes, asm.FnXdpGetBuffLen, asm.FnRingbufReserve, asm.FnKtimeGetNs} {
+		if errors.Is(features.HaveProgramHelper(ebpf.XDP, h), ebpf.ErrNotSupported) {
+			return fmt.Sprintf("the kernel has no BPF helper %s for XDP", h)
+		}
+	}
+	if errors.Is(features.HaveProgramHelper(ebpf.Syscall, asm.FnForEachMapElem), ebpf.ErrNotSupported) {
+		return "the kernel has no BPF helper bpf_for_each_map_elem"
+	}
+	return ""
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// Config says how the programs work. The zero value of a field means its default.
+type Config struct {
+	Drop          bool   // XDP_DROP instead of XDP_PASS: for a port that serves nothing else
+	Sessions      uint32 // entries of the session table, of 200 bytes each; 262144
+	RingBytes     uint32 // size of the ring buffer: a power of two and of pages; 16 MiB
+	HeadBytes     uint32 // of each direction of TCP that are copied, by sequence number; 16 KiB
+	HeadSegments  uint32 // with payload of each direction of TCP that are copied at least; 8
+	HeadDatagrams uint32 // packets of each direction of every other protocol that are copied; 64
+	// Idle is how long a session has to be quiet to be copied from its beginning again; 15 s. It is less than what user space keeps a
+	// session for without a packet, so that what is a new session there has its beginning.
+	Idle      time.Duration
+	NoShunt   bool // every packet of a watched session is copied, and no session is counted
+	CountOnly bool // of a session only what opens and ends it is copied: HeadBytes, HeadSegments and HeadDatagrams are 0
+}
+
+// Programs are the loaded programs with their maps. Methods may be called from any goroutine.
+type Programs struct {
+	prog  *ebpf.Program
+	sweep *ebpf.Program
+	coll  *ebpf.Collection
+
+	mu    sync.Mutex // guards what follows, and the maps against being closed
+	done  bool
+	link  link.Link
+	watch watchList
+	full  map[Key]bool
+	// evicted is the most that Sweep has found to be missing.
+	evicted uint64
+}
+
+// Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; an error that says what is missing is an *UnsupportedError.
+func Load(cfg Config) (*Programs, error) {
+	spec, err := loadWatch()
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded XDP program: %w", err)
+	}
+	return load(spec, "watch", cfg, capBPF, capPerfmon, capNetAdmin)
+}
+
+// LoadFilter loads the socket filter: what it lets through comes from the sockets to which AttachSocket gives it, the counts of
+// sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_PERFMON.
+func LoadFilter(cfg Config) (*Programs, error) {
+	if cfg.Drop {
+		return nil, errors.New("a socket filter cannot drop packets for others")
+	}
+	spec, err := loadFilter()
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded socket filter: %w", err)
+	}
+	return load(spec, "filter", cfg, capBPF, capPerfmon)
+}
+
+func load(spec *ebpf.CollectionSpec, program string, cfg Config, need ...capability) (*Programs, error) {
+	if err := cfg.apply(spec); err != nil {
+		return nil, err
+	}
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return nil, explainLoad(err, need...)
+	}
+	return &Programs{
+		coll: coll, prog: coll.Programs[program], sweep: coll.Programs["sweep"],
+		watch: watchList{prefixes: map[netip.Prefix]bool{}, macs: map[[6]byte]bool{}, generation: 1}, full: map[Key]bool{},
+	}, nil
+}
+
+// apply puts the configuration into a specification.
+func (c Config) apply(spec *ebpf.CollectionSpec) error {
+	if c.Sessions != 0 {
+		spec.Maps["sessions"].MaxEntries = c.Sessions
+	}
+	if c.RingBytes != 0 {
+		spec.Maps["ring"].MaxEntries = c.RingBytes
+	}
+	set := func(name string, v uint32, is bool) error {
+		if !is {
+			return nil
+		}
+		return spec.Variables[name].Set(v)
+	}
+	head := func(name string, v uint32) error {
+		if c.CountOnly {
+			v = 0
+		}
+		return set(name, v, v != 0 || c.CountOnly)
+	}
+	if c.Idle != 0 {
+		if err := spec.Variables["idle"].Set(uint64(c.Idle)); err != nil {
+			return err
+		}
+	}
+	if c.NoShunt {
+		if err := spec.Variables["shunt"].Set(uint32(0)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(set("verdict", xdpDrop, c.Drop), head("head_bytes", c.HeadBytes), head("head_segments", c.HeadSegments),
+		head("head_datagrams", c.HeadDatagrams))
+}
+
+// Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP, of the
+// filter how many bytes pass. The frame has at least 14 bytes.
+func (p *Programs) Try(f []byte) (verdict uint32, err error) {
+	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: p.trial(f)})
+	if err != nil {
+		return 0, fmt.Errorf("running the program on a frame of %d bytes: %w", len(f), err)
+	}
+	return verdict, nil
+}
+
+// trial gives what the kernel is to be given for a trial with a frame: from a socket filter it takes an Ethernet header off first.
+func (p *Programs) trial(f []byte) []byte {
+	if p.prog.Type() == ebpf.SocketFilter {
+		return append(make([]byte, 14), f...)
+	}
+	return f
+}
+
+// Close detaches the program and releases everything.
+func (p *Programs) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return nil
+	}
+	p.done = true
+	var err error
+	if p.link != nil {
+		err = p.link.Close()
+	}
+	p.coll.Close()
+	return err
+}
+
+// lock is for what needs the maps: os.ErrClosed after Close. The caller unlocks.
+func (p *Programs) lock() error {
+	p.mu.Lock()
+	if p.done {
+		return os.ErrClosed
+	}
+	return nil
+}
+
+// Sweep puts what is counted and not told of every session into the ring buffer, behind the packets that are there. The
+// kernel does it, so that no count is taken twice or lost between reading and setting it back. It fills at most half of the ring
+// buffer: if there is more, that is to be read, and Sweep called again.
+func (p *Programs) Sweep() (more bool, err error) {
+	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return false, err
+	}
+	counted, err := p.counted()
+	if err != nil {
+		return false, err
+	}
+	left, err := p.sweep.Run(&ebpf.RunOptions{})
+	if err != nil {
+		return false, fmt.Errorf("reading the counts of sessions: %w", err)
+	}
+	e, err := p.events()
+	if told := e[eventTold]; err == nil && left == 0 && counted > told {
+		p.evicted = max(p.evicted, counted-told)
+	}
+	return left != 0, err
+}
+
+// counted gives the packets that were counted in sessions.
+func (p *Programs) counted() (uint64, error) {
+	c, err := p.reason(Shunted)
+	if err != nil {
+		return 0, err
+	}
+	e, err := p.events()
+	return c.Packets + e[eventLostCounted], err
+}
+
+// FullCopy switches the copying of a whole session on or off.
+func (p *Programs) FullCopy(k Key, on bool) error {
+	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return err
+	}
+	m := p.coll.Maps["full_copy"]
+	switch {
+	case on == p.full[k]:
+		return nil
+	case on:
+		if err := m.Put(&k, uint8(1)); err != nil {
+			return fmt.Errorf("full copy of a session: %w", err)
+		}
+		p.full[k] = true
+	default:
+		if err := m.Delete(&k); err != nil {
+			return fmt.Errorf("end of the full copy of a session: %w", err)
+		}
+		delete(p.full, k)
+	}
+	return p.set("full_sessions", len(p.full))
+}
+
+func (p *Programs) set(variable string, n int) error {
+	return p.coll.Variables[variable].Set(uint32(n))
+}
+
+// Counters is what the program has counted since it was loaded.
+type Counters struct {
+	Reasons [NumReasons]Counter
+	// Evicted counts packets that were counted in a session, whose entry then had to make room before they were told: at least so
+	// many. It is exact when Sweep has been called and nothing came meanwhile.
+	Evicted uint64
+}
+
+// Counters reads the counters of all processors.
+func (p *Programs) Counters() (c Counters, err error) {
+	defer p.mu.Unlock()
+	if err = p.lock(); err != nil {
+		return c, err
+	}
+	for r := range c.Reasons {
+		if c.Reasons[r], err = p.reason(Reason(r)); err != nil {
+			return c, err
+		}
+	}
+	c.Evicted = p.evicted
+	return c, nil
+}
+
+func (p *Programs) reason(r Reason) (sum Counter, err error) {
+	var perCPU []Counter
+	if err = p.coll.Maps["reasons"].Lookup(uint32(r), &perCPU); err != nil {
+		return sum, fmt.Errorf("reading counters of the program: %w", err)
+	}
+	for _, x := range perCPU {
+		sum.Packets += x.Packets
+		sum.Bytes += x.Bytes
+	}
+	return sum, nil
+}
+
+// events reads what is counted beside the reasons.
+func (p *Programs) events() (sum [numEvents]uint64, err error) {
+	var perCPU []uint64
+	for e := range sum {
+		if err = p.coll.Maps["events"].Lookup(uint32(e), &perCPU); err != nil {
+			return sum, fmt.Errorf("reading counters of the program: %w", err)
+		}
+		for _, x := range perCPU {
+			sum[e] += x
+		}
+	}
+	return sum, nil
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Which devices are watched, what of a session is copied, and the account of what is not. */
+#pragma once
+#include "parse.h"
+
+#define GRACE 4			/* packets copied after a FIN or RST: they tell whether it was believed */
+#define ACK_AHEAD (32 << 10)	/* how far beyond the beginning of a stream an acknowledgement can matter, bytes */
+#define MAX_UNTOLD (1ULL << 22)	/* packets: told before their 24 bits are full */
+#define MAX_GAP (1 << 24)	/* bytes: a number further ahead is no gap, but another stream */
+
+#define VOLUME(packets, bytes) ((__u64)(packets) << 40 | (bytes))
+
+/* Whether user space dissects every datagram of this port, whoever sends it. */
+static __always_inline bool discovery_port(__u16 port)
+{
+	switch (port) {
+	case 53:			/* DNS */
+	case 67: case 68:		/* DHCP */
+	case 137: case 138:		/* NetBIOS */
+	case 427:			/* SLP */
+	case 546: case 547:		/* DHCPv6 */
+	case 1900:			/* SSDP */
+	case 3702:			/* WS-Discovery */
+	case 5353:			/* mDNS */
+	case 5355:			/* LLMNR */
+	case 5678:			/* MNDP */
+	case 6666: case 6667:		/* Tuya */
+	case 10001:			/* Ubiquiti */
+	case 34569:			/* XMEye */
+	case 37020:			/* SADP */
+	case 37810:			/* DHIP */
+		return true;
+	}
+	return false;
+}
+
+static __always_inline bool discovery(struct packet *p)
+{
+	return p->proto == PROTO_UDP ? discovery_port(p->dport) || discovery_port(p->sport) : p->neighbour;
+}
+
+static __always_inline bool watched4(__u64 addr)
+{
+	struct prefix4 k = {.bits = 32, .addr = addr >> 32};
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+	k.addr = addr;
+#endif
+	return bpf_map_lookup_elem(&watch4, &k);
+}
+
+static __always_inline bool watched6(__u64 *addr)
+{
+	struct prefix6 k = {.bits = 128};
+	__builtin_memcpy(k.addr, addr, 16);
+	return bpf_map_lookup_elem(&watch6, &k);
+}
+
+/* Asks the watch list about both ends. */
+__noinline bool ask(struct packet *p)
+{
+	if (!p)
+		return true;
+	if (p->v6) {
+		if (watch_prefixes6 && (watched6(p->src) || watched6(p->dst)))
+			return true;
+	} else if (watch_prefixes4 && (watched4(p->src[1]) || watched4(p->dst[1]))) {
+		return true;
+	}
+	return watch_macs && (bpf_map_lookup_elem(&watch_mac, &p->smac) || bpf_map_lookup_elem(&watch_mac, &p->dmac));
+}
+
+/* Whether a device at either end is to be watched. */
+static __always_inline bool watched(struct packet *p)
+{
+	if (watch_all)
+		return true;
+	__u64 smac = 0, dmac = 0;
+	if (watch_macs) {
+		smac = p->smac;
+		dmac = p->dmac;
+	}
+	/* Multipliers without pattern: fractional parts of square roots. */
+	__u64 h = (p->src[0] ^ smac) * 0x6a09e667f3bcc909 + (p->src[1] ^ p->v6) * 0xbb67ae8584caa73b +
+		  (p->dst[0] ^ dmac) * 0x3c6ef372fe94f82b + p->dst[1] * 0xa54ff53a5f1d36f1;
+	__u32 slot = h >> (64 - ANSWER_BITS), tag = generation << 1 | p->v6;
+	struct answer *a = bpf_map_lookup_elem(&answers, &slot);
+	if (!a)
+		return ask(p);
+	if (a->tag == tag && a->src[1] == p->src[1] && a->dst[1] == p->dst[1] && a->src[0] == p->src[0] &&
+	    a->dst[0] == p->dst[0] && a->smac == smac && a->dmac == dmac)
+		return a->watched;
+	a->src[0] = p->src[0];
+	a->src[1] = p->src[1];
+	a->dst[0] = p->dst[0];
+	a->dst[1] = p->dst[1];
+	a->smac = smac;
+	a->dmac = dmac;
+	a->watched = ask(p);
+	a->tag = tag;
+	return a->watched;
+}
+
+/* Fills the key of a packet's session, and says which end sent it: 0 for lo. */
+static __always_inline __u32 key_of(struct packet *p, struct session_key *k)
+{
+	__u64 a = bpf_be64_to_cpu(p->src[1]), b = bpf_be64_to_cpu(p->dst[1]);
+	bool lo = a < b || (a == b && p->sport <= p->dport);
+	if (p->src[0] != p->dst[0])
+		lo = bpf_be64_to_cpu(p->src[0]) < bpf_be64_to_cpu(p->dst[0]);
+	k->lo[0] = lo ? p->src[0] : p->dst[0];
+	k->lo[1] = lo ? p->src[1] : p->dst[1];
+	k->hi[0] = lo ? p->dst[0] : p->src[0];
+	k->hi[1] = lo ? p->dst[1] : p->src[1];
+	k->lo_port = lo ? p->sport : p->dport;
+	k->hi_port = lo ? p->dport : p->sport;
+	k->proto = p->proto;
+	k->v6 = p->v6;
+	k->zero = 0;
+	return !lo;
+}
+
+static __always_inline void count_event(__u32 event, __u64 n)
+{
+	__u64 *v = bpf_map_lookup_elem(&events, &event);
+	if (v) /* a packet may come while the same processor sweeps */
+		__sync_fetch_and_add(v, n);
+}
+
+/* Puts the counts of a session that were not told into the ring buffer. If it is full, they stay. */
+static __always_inline bool tell(const struct session_key *k, struct session *s)
+{
+	struct counts *c = bpf_ringbuf_reserve(&ring, sizeof(*c), 0);
+	if (!c)
+		return false;
+	__u64 v0 = __sync_lock_test_and_set(&s->volume[0], 0), v1 = __sync_lock_test_and_set(&s->volume[1], 0);
+	c->kind = RECORD_COUNTS;
+	c->gap = __sync_lock_test_and_set(&s->gap, 0);
+	c->key = *k;
+	c->packets[0] = v0 >> 40;
+	c->packets[1] = v1 >> 40;
+	c->ip_bytes[0] = v0 & (VOLUME(1, 0) - 1);
+	c->ip_bytes[1] = v1 & (VOLUME(1, 0) - 1);
+	c->payload_bytes[0] = __sync_lock_test_and_set(&s->payload_bytes[0], 0);
+	c->payload_bytes[1] = __sync_lock_test_and_set(&s->payload_bytes[1], 0);
+	c->last = s->last;
+	c->end[0] = s->known[0] & KNOWN_END ? s->end[0] : 0;
+	c->end[1] = s->known[1] & KNOWN_END ? s->end[1] : 0;
+	bpf_ringbuf_submit(c, 0);
+	count_event(EVENT_TOLD, (v0 >> 40) + (v1 >> 40));
+	return true;
+}
+
+static __always_inline bool untold(struct session *s)
+{
+	return s->volume[0] | s->volume[1];
+}
+
+/* Begins to copy a session from its beginning. Its counts are not touched. */
+static __always_inline void restart(struct session *s)
+{
+	s->copied[0] = s->copied[1] = 0;
+	s->acks[0] = s->acks[1] = 0;
+	s->known[0] = s->known[1] = 0;
+	s->grace = s->opened = s->ended = 0;
+}
+
+/*
+ * Follows the sequence numbers of one direction, as session.trackTCP does in user space. It gives the number of bytes that the
+ * packet acknowledges and that were never seen.
+ */
+static __always_inline __u32 track(struct session *s, struct packet *p, __u32 side)
+{
+	__u32 other = !side, end = p->seq + p->payload + (p->flags & (SYN | FIN) ? 1 : 0);
+	if (p->flags & RST)
+		return 0;
+	if (!(s->known[side] & KNOWN_BASE))
+		s->base[side] = p->seq + (p->flags & SYN ? 1 : 0);
+	if (!(s->known[side] & KNOWN_END) || (__s32)(end - s->end[side]) > 0)
+		s->end[side] = end;
+	s->known[side] = KNOWN_BASE | KNOWN_END;
+	if (!(p->flags & ACK))
+		return 0;
+	if ((p->flags & SYN) && !s->opened) {
+		s->opened = 1;
+		if (!s->known[other]) { /* where its stream begins, whatever may claim to be a part of it */
+			s->known[other] = KNOWN_BASE;
+			s->base[other] = p->ack;
+		}
+	}
+	if (!(s->known[other] & KNOWN_END))
+		return 0;
+	__s32 gap = p->ack - s->end[other];
+	if (gap <= 0 || gap >= MAX_GAP)
+		return 0;
+	s->end[other] = p->ack;
+	return gap;
+}
+
+/*
+ * Whether a segment may matter to who reads the beginnings of both streams: payload that lies in the first head_bytes, in
+ * whatever order it comes, and acknowledgements by which a hole there shows. Numbers wrap: a long stream comes by again
+ * after 4 GiB, and is copied a little.
+ */
+static __always_inline bool of_beginning(struct session *s, struct packet *p, __u32 side)
+{
+	if (p->payload) {
+		if (s->copied[side] < head_segments) {
+			s->copied[side]++;
+			return true;
+		}
+		__u32 early = head_bytes + p->payload; /* it may begin before base: the first that was seen need not be the first */
+		return p->seq + early - s->base[side] < head_bytes + early;
+	}
+	__u32 other = !side;
+	if (!(s->known[other] & KNOWN_BASE)) {
+		if (s->acks[side] >= head_segments || s->acks[side] == 255)
+			return false;
+		s->acks[side]++;
+		return true;
+	}
+	return p->ack + head_bytes - s->base[other] < 2 * head_bytes + ACK_AHEAD;
+}
+
+/* Types of SCTP chunks that neither open nor close: DATA, SACK, HEARTBEAT and its answer (RFC 9260 section 3.2). */
+static __always_inline bool sctp_transfer(__u8 chunk)
+{
+	return chunk == 0 || (chunk >= 3 && chunk <= 5);
+}
+
+/* Why a packet of a session that has an entry is copied, or REASON_SHUNTED. */
+static __always_inline __u32 policy(struct session_key *k, struct session *s, struct packet *p, __u32 side, __u32 *gap)
+{
+	side &= 1;
+	if (p->proto == PROTO_TCP) {
+		if (p->flags & SYN && (!s->opened || s->ended)) /* else it may be forged: user space does not believe it either */
+			restart(s);
+		*gap = track(s, p, side);
+		if (p->flags & (SYN | FIN | RST)) {
+			if (p->flags & (FIN | RST)) {
+				s->grace = GRACE;
+				s->ended = 1;
+			}
+			return REASON_EDGE;
+		}
+		if (of_beginning(s, p, side))
+			return REASON_HEAD;
+		if (s->grace) {
+			s->grace--;
+			return REASON_EDGE;
+		}
+	} else {
+		if (p->proto == PROTO_SCTP && !sctp_transfer(p->chunk))
+			return REASON_EDGE;
+		if (s->copied[side] < head_datagrams) {
+			s->copied[side]++;
+			return REASON_HEAD;
+		}
+	}
+	if (full_sessions && bpf_map_lookup_elem(&full_copy, k))
+		return REASON_FULL;
+	return REASON_SHUNTED;
+}
+
+/*
+ * What asks for a session or ends it is copied without an entry, so that a flood of it does not push out the sessions that
+ * live. A SYN-ACK makes one: it says where both streams begin.
+ */
+static __always_inline bool needs_no_entry(struct packet *p)
+{
+	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST) && (p->flags & (SYN | ACK)) != (SYN | ACK);
+}
+
+/* Makes an entry for a session. Another processor may be the one that adds it. */
+static __always_inline struct session *add(struct session_key *k)
+{
+	struct session fresh = {};
+	bpf_map_update_elem(&sessions, k, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sessions, k);
+}
+
+/* What becomes of a packet, and of which session it is. */
+struct decision {
+	struct packet packet;
+	struct session_key key;
+	struct session *session; /* NULL if it has none, or if that was not asked for */
+	__u32 side, gap;
+	__u32 reason;
+};
+
+/* Decides about a packet of which the parser says v. */
+static __always_inline void decide(CTX *ctx, struct decision *d, int v)
+{
+	struct packet *p = &d->packet;
+	d->reason = v;
+	if (v != FLOW)
+		return;
+	d->reason = REASON_DISCOVERY;
+	if (discovery(p))
+		return;
+	d->reason = REASON_UNWATCHED;
+	if (!watched(p))
+		return;
+	d->reason = REASON_FULL;
+	if (!shunt)
+		return;
+	d->side = key_of(p, &d->key);
+	struct session *s = bpf_map_lookup_elem(&sessions, &d->key);
+	if (!s) {
+		d->reason = REASON_EDGE;
+		if (needs_no_entry(p))
+			return;
+		d->reason = REASON_NO_ROOM;
+		s = add(&d->key);
+		if (!s)
+			return;
+	}
+	__u64 now = bpf_ktime_get_coarse_ns(); /* a fifth of the price of a time to the nanosecond */
+	if (now - s->seen > idle)
+		restart(s);
+	s->seen = now;
+	d->session = s;
+	d->reason = policy(&d->key, s, p, d->side, &d->gap);
+}
+
+/* Tells what is not told of the session of a packet that is about to be copied, so that user space has it before. */
+static __always_inline void tell_before(struct decision *d)
+{
+	if (d->session && untold(d->session))
+		tell(&d->key, d->session);
+}
+
+/* Accounts for a packet that user space does not get. */
+static __always_inline void keep_count(struct decision *d)
+{
+	struct session *s = d->session;
+	struct packet *p = &d->packet;
+	__u32 side = d->side & 1;
+	if (!s)
+		return;
+	__sync_fetch_and_add(&s->volume[side], VOLUME(1, p->ip_bytes));
+	if (p->payload)
+		__sync_fetch_and_add(&s->payload_bytes[side], p->payload);
+	if (d->gap)
+		__sync_fetch_and_add(&s->gap, d->gap);
+	s->last = s->seen;
+	if (s->volume[side] >> 40 >= MAX_UNTOLD)
+		tell(&d->key, s);
+}
+
+static __always_inline void count(__u32 reason, __u32 wire)
+{
+	struct counter *c = bpf_map_lookup_elem(&reasons, &reason);
+	if (c) {
+		c->packets++;
+		c->bytes += wire;
+	}
+}
+
+struct walk {
+	__u64 room; /* bytes of the ring buffer that counts may fill: the rest is for packets, which come meanwhile */
+	bool more;
+};
+
+static long tell_if_untold(void *map, const struct session_key *k, struct session *s, struct walk *w)
+{
+	if (!untold(s))
+		return 0;
+	w->more = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > w->room || !tell(k, s);
+	return w->more;
+}
+
+/*
+ * Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all:
+ * then it is to be read, and the rest told.
+ */
+SEC("syscall")
+int sweep(void *ctx)
+{
+	struct walk w = {.room = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2};
+	bpf_for_each_map_elem(&sessions, tell_if_untold, &w, 0);
+	return w.more;
+}

@@ -1,0 +1,12 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Indices that hold what lists filter by, so that rows are read for the page only. The row stands in them by name because
+-- it breaks ties in the order, before the columns that are only filtered by.
+
+-- +goose Up
+DROP INDEX alerts_at;
+DROP INDEX alerts_risk;
+DROP INDEX alerts_device;
+CREATE INDEX alerts_at ON alerts (at, row, open, severity, risk, replay, rule, kind, sensor);
+CREATE INDEX alerts_risk ON alerts (risk, row, open, severity, at, replay, rule, kind, sensor);
+CREATE INDEX alerts_device ON alerts (device, at, row, open, severity, risk);
+CREATE INDEX alerts_open ON alerts (open, severity);

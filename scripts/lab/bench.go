@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stillwatch/scripts/lab/load"
+	"stillwatch/scripts/lab/wire"
+)
+
+type benchCmd struct {
+	Trace   string        `help:"Capture whose frames are sent (scripts/tracegen)." required:"" type:"existingfile"`
+	Rates   []int         `help:"Packets a second that are offered." default:"100000,400000,800000"`
+	Seconds time.Duration `help:"How long each program is offered each rate." default:"10s"`
+	Sensor  string        `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
+	Modes   []string      `help:"Modes of the sensor." default:"xdp,afpacket"`
+	Silent  string        `help:"What the sensor is to expect silence of: what it watches." default:"10.0.30.0/24"`
+}
+
+// Run measures and prints a table in Markdown.
+func (c *benchCmd) Run(ctx context.Context) error {
+	if err := wire.Needs(); err != nil {
+		return err
+	}
+	t, err := load.Open(c.Trace)
+	if err != nil {
+		return err
+	}
+	programs := c.programs()
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return errors.Join(err, t.Close())
+	}
+	fmt.Printf("%d processors, of which the sender takes one; Linux %s; frames of %d bytes in the mean; %s a cell\n\n",
+		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), t.Bytes/int64(len(t.Frames)), c.Seconds)
+	fmt.Println("| offered, packets/s | reached | program | processor s of the program | of the kernel on its behalf | lost |\n|---|---|---|---|---|---|")
+	for _, rate := range c.Rates {
+		base, err := load.Measure(ctx, load.Program{}, t, rate, c.Seconds)
+		if err != nil {
+			return errors.Join(err, t.Close())
+		}
+		row(rate, "nobody", base, "–", "–", "–")
+		for _, p := range programs {
+			x, err := load.Measure(ctx, p, t, rate, c.Seconds)
+			if err != nil {
+				return errors.Join(err, t.Close())
+			}
+			kernel := x.InSend + x.Soft - base.InSend - base.Soft
+			row(rate, p.Name, x, seconds(x.Program), seconds(max(kernel, 0)), fmt.Sprintf("%.3f %%", 100*x.Lost()))
+		}
+	}
+	return t.Close()
+}
+
+func row(rate int, name string, c load.Cost, cells ...any) {
+	fmt.Printf("| %d | %.0f | %s | %s | %s | %s |\n", append([]any{rate, float64(c.Packets) / c.Wall.Seconds(), name}, cells...)...)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
+
+// programs are those of the comparison; what is not installed is left out, and said.
+func (c *benchCmd) programs() (list []load.Program) {
+	for _, mode := range c.Modes {
+		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode,
+			Command: []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"},
+			Ready:   "listening at the port", Taken: load.Sensor})
+	}
+	others := []load.Program{
+		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},
+			Ready: "listening on", Taken: load.Group(`(\d+) packets? captured`)},
+		{Name: "dumpcap", Command: []string{"dumpcap", "-q", "-i", wire.SensorPort, "-w", "/dev/null"},
+			Ready: "File: ", Taken: load.Group(`Packets captured: (\d+)`)},
+	}
+	for _, p := range others {
+		if _, err := exec.LookPath(p.Command[0]); err != nil {
+			fmt.Printf("%s is not installed and left out\n\n", p.Name)
+			continue
+		}
+		list = append(list, p)
+	}
+	return list
+}

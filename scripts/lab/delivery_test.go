@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/scripts/kafka/cluster"
+	"stillwatch/scripts/kafka/kafkatest"
+	"stillwatch/scripts/lab/stage"
+	"stillwatch/scripts/lab/story"
+	"stillwatch/scripts/lab/wire"
+)
+
+// TestDelivery goes the whole way: intruders in a lab, the sensor at its mirror port, real Kafka, the collector, and the alerts in
+// its interface.
+func TestDelivery(t *testing.T) {
+	if testing.Short() {
+		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
+	}
+	if err := wire.Needs(); err != nil {
+		testneed.Missing(t, "root", "%v", err)
+	}
+	kafka := kafkatest.Start(t, cluster.Options{})
+	d := &delivery{T: t, brokers: kafka.Brokers(cluster.Plaintext)}
+	programs := built(t, "scripts/lab", "sensor", "collector")
+	d.lab, d.sensor, d.collector = programs[0], programs[1], programs[2]
+	d.serve()
+	for _, c := range []deliveryCase{
+		{"xdp", "xdp", wire.Mirror{Way: wire.Direct}},
+		{"afpacket", "afpacket", wire.Mirror{Way: wire.Direct}},
+		{"vxlan", "xdp", wire.Mirror{Way: wire.VXLAN}},
+		{"erspan", "afpacket", wire.Mirror{Way: wire.ERSPAN}},
+		{"one-way", "xdp", wire.Mirror{Way: wire.Direct, OneWay: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) { d.deliver(t, c) })
+	}
+}
+
+type deliveryCase struct {
+	name   string // and of the sensor
+	mode   string
+	mirror wire.Mirror
+}
+
+// delivery is a collector that serves.
+type delivery struct {
+	*testing.T
+	brokers                string
+	lab, sensor, collector string // programs
+	console, token         string
+}
+
+// serve makes the topics, starts the collector and gets a token for its interface.
+func (d *delivery) serve() {
+	dir := d.TempDir()
+	config := filepath.Join(dir, "collector.yaml")
+	text := fmt.Sprintf("listen: 127.0.0.1:0\nhealth: 127.0.0.1:0\ndatabase: %s\nkafka:\n  brokers: [%s]\n", filepath.Join(dir, "collector.db"), d.brokers)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		d.Fatal(err)
+	}
+	if out, err := exec.Command(d.collector, "topics", "init", "--config", config).CombinedOutput(); err != nil {
+		d.Fatalf("%v: %s", err, out)
+	}
+	c := exec.Command(d.collector, "serve", "--config", config)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	log, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() {
+		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+			d.Error(err)
+		}
+		if err := c.Wait(); err != nil {
+			d.Error(err)
+		}
+	})
+	for lines := bufio.NewScanner(log); d.console == ""; {
+		if !lines.Scan() {
+			d.Fatal("the collector does not serve")
+		}
+		var said struct{ Msg, Console string }
+		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector serves" {
+			d.console = said.Console
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, log) }() // it must not wait for a reader
+	out, err := exec.Command(d.collector, "token", "add", "lab", "--config", config).Output()
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.token = strings.TrimSpace(string(out))
+}
+
+// alerts gives what the interface has of a sensor.
+func (d *delivery) alerts(t *testing.T, sensor string) (list []schemas.Alert) {
+	t.Helper()
+	for cursor := ""; ; {
+		r, err := http.NewRequest(http.MethodGet, d.console+"/api/v1/alerts?limit=1000&sensor="+sensor+"&cursor="+cursor, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+d.token)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page struct {
+			Alerts []struct{ Alert schemas.Alert }
+			Next   string
+		}
+		err = json.NewDecoder(res.Body).Decode(&page)
+		if res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s, %v", res.Status, err)
+		}
+		for _, a := range page.Alerts {
+			list = append(list, a.Alert)
+		}
+		if cursor = page.Next; cursor == "" {
+			return list
+		}
+	}
+}
+
+// deliver acts the stories and waits for every alert that is expected.
+func (d *delivery) deliver(t *testing.T, c deliveryCase) {
+	stories := story.Stories()
+	score := story.NewScore(stories, c.name, c.mirror.OneWay)
+	s, err := stage.Open(t.Context(), stage.Options{Mirror: c.mirror, Program: d.lab, Told: score.Step})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, broker := range strings.Split(d.brokers, ",") {
+		if err := s.Carry(t.Context(), wire.Sensor, broker); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inventory, config, err := stage.Files(t.TempDir(), c.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Watch(t.Context(), d.sensor, []string{"--mode", c.mode, "--inventory", inventory, "--config", config, "--kafka", d.brokers, "--spool", t.TempDir()}, func(schemas.Alert) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range stories {
+		if err := s.Act(t.Context(), x.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	var got []schemas.Alert
+	for end := time.Now().Add(time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		got = d.alerts(t, c.name)
+		for _, a := range got {
+			score.Alert(a, time.Now())
+		}
+	}
+	if err := w.Stop(); err != nil {
+		t.Error(err)
+	}
+	for _, r := range score.Results() {
+		if r.Came.IsZero() {
+			t.Errorf("missing: %+v", r.Expectation)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the sensor said:\n%s", w.Said())
+	}
+	for _, a := range got {
+		if a.Sensor.Capture != c.mode || a.Sensor.Iface != wire.SensorPort || a.Time.Replay {
+			t.Fatalf("an alert of capture %q at %q, replay %v", a.Sensor.Capture, a.Sensor.Iface, a.Time.Replay)
+		}
+	}
+	if told := oneWay(got); told != c.mirror.OneWay {
+		t.Errorf("alerts tell of a mirror of one direction: %v", told)
+	}
+	if n, err := s.Frames(context.Background()); err != nil || n.Sent != 0 || n.Received == 0 {
+		t.Errorf("the mirror port: %+v, %v", n, err)
+	}
+}
+
+// oneWay reports whether alerts say that the mirror shows one direction only.
+func oneWay(list []schemas.Alert) bool {
+	for _, a := range list {
+		if a.Sensor.OneWay {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/scripts/lab/wire"
+)
+
+// built builds programs of the repository for a test.
+func built(t *testing.T, packages ...string) (paths []string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, p := range packages {
+		path := filepath.Join(dir, filepath.Base(p))
+		c := exec.Command("go", "build", "-o", path, "./"+p)
+		c.Dir, c.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// standing is a lab that stands: its process, and the name of its run.
+type standing struct {
+	*exec.Cmd
+	out *os.File
+	run string
+}
+
+func stand(t *testing.T, lab string) *standing {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { out.Close() })
+	s := &standing{Cmd: exec.Command(lab, "up"), out: out}
+	s.Stdout, s.Stderr = out, out
+	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(out.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("Ctrl-C removes it all")) {
+			_, rest, _ := strings.Cut(string(text), "stillwatch-lab-")
+			s.run, _, _ = strings.Cut(rest, "-")
+			return s
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the lab does not stand: %s", text)
+		}
+	}
+}
+
+// machines lists the processes of a lab by their command lines.
+func machines(t *testing.T, run string) (pids []string) {
+	t.Helper()
+	names, err := filepath.Glob("/run/netns/stillwatch-lab-" + run + "-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		out, err := exec.Command("ip", "netns", "pids", filepath.Base(n)).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, strings.Fields(string(out))...)
+	}
+	return pids
+}
+
+// gone gives an error if one of the processes runs. One that has ended and waits for whoever adopted it does not.
+func gone(pids []string) error {
+	for _, p := range pids {
+		stat, err := os.ReadFile("/proc/" + p + "/stat")
+		if err == nil && !strings.Contains(string(stat), ") Z ") {
+			return fmt.Errorf("process %s is still there: %s", p, stat)
+		}
+	}
+	return nil
+}
+
+// TestEnd holds that a lab leaves nothing when it is ended by a signal, and nothing that `lab clean` does not find when it is killed.
+func TestEnd(t *testing.T) {
+	if err := wire.Needs(); err != nil {
+		testneed.Missing(t, "root", "%v", err)
+	}
+	lab := built(t, "scripts/lab")[0]
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s := stand(t, lab)
+			pids := machines(t, s.run)
+			if len(pids) < 9 {
+				t.Fatalf("%d machines", len(pids))
+			}
+			if err := s.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			err := s.Wait()
+			if sig == syscall.SIGKILL {
+				out, err := exec.Command(lab, "clean").CombinedOutput()
+				if err != nil || !strings.Contains(string(out), "removed run "+s.run) {
+					t.Errorf("clean: %v: %s", err, out)
+				}
+			} else if err != nil {
+				text, _ := os.ReadFile(s.out.Name())
+				t.Errorf("%v: %s", err, text)
+			}
+			if left, _ := filepath.Glob("/run/*/*" + s.run + "*"); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+			if err := gone(pids); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"stillwatch/schemas"
+	"stillwatch/scripts/lab/show"
+	"stillwatch/scripts/lab/stage"
+	"stillwatch/scripts/lab/step"
+	"stillwatch/scripts/lab/story"
+	"stillwatch/scripts/lab/wire"
+)
+
+// mirrorFlags say what the mirror port shows.
+type mirrorFlags struct {
+	Mirror string `help:"How frames reach the sensor: ${enum}." enum:"${ways}" default:"direct"`
+	OneWay bool   `help:"Mirror one direction only: what comes in at the uplink is not shown."`
+}
+
+func (f mirrorFlags) options(told func(step.Step)) (stage.Options, error) {
+	program, err := os.Executable()
+	return stage.Options{Mirror: wire.Mirror{Way: f.Mirror, OneWay: f.OneWay}, Program: program, Told: told}, err
+}
+
+type runCmd struct {
+	mirrorFlags
+	Sensor string   `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
+	Mode   string   `help:"How the sensor captures: ${enum}. file: it does not watch but replays what tcpdump recorded." enum:"auto,xdp,afpacket,file" default:"auto"`
+	Story  []string `help:"Stories to act." default:"S1,S3"`
+	Record string   `help:"Keep what the mirror port showed in FILE (pcap, by tcpdump)." placeholder:"FILE" type:"path"`
+	Once   bool     `help:"End after the stories, with status 1 if an alert that is expected did not come. Without it the lab stands until Ctrl-C."`
+}
+
+// Run shows the lab, and ends with an error if it could not.
+func (c *runCmd) Run(ctx context.Context) (err error) {
+	if err := wire.Needs(); err != nil {
+		return err
+	}
+	stories, err := c.stories()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "stillwatch-lab-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	r := &run{runCmd: c, dir: dir, score: story.NewScore(stories, stage.SensorID, c.OneWay), view: show.NewView(os.Stdout)}
+	o, err := c.options(func(x step.Step) { r.score.Step(x); r.view.Step(x) })
+	if err != nil {
+		return err
+	}
+	fmt.Print(show.Picture(c.Mirror, c.OneWay))
+	if r.stage, err = stage.Open(ctx, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.stage.Close()) }()
+	if err := r.perform(ctx, stories); err != nil {
+		return err
+	}
+	fmt.Print(show.Table(r.score.Results(), c.Mode == file), r.view.Rest())
+	if n := r.score.Missing(); n > 0 && c.Once {
+		return fmt.Errorf("%d alerts that are expected did not come", n)
+	}
+	if !c.Once {
+		hints(r.stage, o.Program)
+		<-ctx.Done()
+	}
+	return r.stage.Failure()
+}
+
+// hints say what can be done with a lab that stands.
+func hints(s *stage.Stage, program string) {
+	fmt.Printf("\nthe mirror port   ip netns exec %s tcpdump -ni %s\na story again     ip netns exec %s %s act S1\nCtrl-C removes it all.\n",
+		s.Namespace(wire.Sensor), wire.SensorPort, s.Namespace(wire.Outside), program)
+}
+
+const file = "file"
+
+func (c *runCmd) stories() (list []story.Story, err error) {
+	for _, s := range story.Stories() {
+		if slices.Contains(c.Story, s.Name) {
+			list = append(list, s)
+		}
+	}
+	if len(list) != len(c.Story) {
+		return nil, fmt.Errorf("--story %s: there are S1 and S3", strings.Join(c.Story, ","))
+	}
+	return list, nil
+}
+
+// run is one show.
+type run struct {
+	*runCmd
+	dir   string
+	score *story.Score
+	view  *show.View
+	stage *stage.Stage
+}
+
+func (r *run) alert(a schemas.Alert) {
+	came := time.Now()
+	if r.Mode == file {
+		came = time.Unix(0, int64(a.Time.DetectedAt))
+	}
+	r.view.Alert(a, r.score.Alert(a, came))
+}
+
+// perform has the stories acted and the sensor watch.
+func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
+	inventory, config, err := stage.Files(r.dir, stage.SensorID)
+	if err != nil {
+		return err
+	}
+	args := []string{"--inventory", inventory, "--config", config}
+	recorded := r.Record
+	if recorded == "" && r.Mode == file {
+		recorded = filepath.Join(r.dir, "mirror.pcap")
+	}
+	stopRecord := func() error { return nil }
+	if recorded != "" {
+		if stopRecord, err = r.stage.Record(recorded); err != nil {
+			return err
+		}
+	}
+	var w *stage.Sensor
+	if r.Mode != file {
+		if w, err = r.stage.Watch(ctx, r.Sensor, append(args, "--mode", r.Mode), r.alert); err != nil {
+			return errors.Join(err, stopRecord())
+		}
+	}
+	err = r.act(ctx, stories)
+	if w != nil {
+		if err == nil {
+			r.score.Wait(20 * time.Second)
+		}
+		err = errors.Join(err, w.Stop())
+	}
+	if err = errors.Join(err, stopRecord()); err == nil && r.Mode == file {
+		err = r.replay(ctx, append(args, recorded))
+	}
+	return err
+}
+
+func (r *run) act(ctx context.Context, stories []story.Story) error {
+	r.view.Say("ordinary life: three streams, pages, look-ups")
+	select {
+	case <-time.After(4 * time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, s := range stories {
+		r.view.Say(s.Name + ", " + s.Title)
+		if err := r.stage.Act(ctx, s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay has the sensor read what was recorded.
+func (r *run) replay(ctx context.Context, args []string) error {
+	c := exec.CommandContext(ctx, r.Sensor, append([]string{"replay", "--alerts", "-"}, args...)...)
+	var said strings.Builder
+	c.Stderr = &said
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(stage.Alerts(out, r.alert), c.Wait()); err != nil {
+		return fmt.Errorf("replay: %w: %s", err, said.String())
+	}
+	return nil
+}
+
+type upCmd struct {
+	mirrorFlags
+}
+
+// Run keeps a lab until ctx ends.
+func (c *upCmd) Run(ctx context.Context) error {
+	if err := wire.Needs(); err != nil {
+		return err
+	}
+	o, err := c.options(nil)
+	if err != nil {
+		return err
+	}
+	s, err := stage.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Print(show.Picture(c.Mirror, c.OneWay))
+	hints(s, o.Program)
+	<-ctx.Done()
+	return errors.Join(s.Failure(), s.Close())
+}

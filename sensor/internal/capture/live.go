@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// Modes of live capture.
+const (
+	ModeAuto     = "auto" // XDP where it can be had, else AF_PACKET
+	ModeXDP      = "xdp"
+	ModeAFPacket = "afpacket"
+)
+
+// LiveConfig says how a port is listened to.
+type LiveConfig struct {
+	Iface string
+	Mode  string // ModeAuto, ModeXDP or ModeAFPacket
+	// Of XDP: what is of interest; the rest is counted and let go. Nothing at all means everything.
+	Watch     []netip.Prefix
+	WatchMACs []packet.MAC
+	Drop      bool // XDP_DROP instead of XDP_PASS: the port is a mirror and nothing else
+	// Of AF_PACKET: see AFPacketConfig.
+	Rings, RingBytes, SnapLen int
+}
+
+// Live is a source at a port of this machine.
+type Live struct {
+	Source
+	Mode string // "xdp native", "xdp generic" or "afpacket"
+	Why  string // it was chosen, one line
+}

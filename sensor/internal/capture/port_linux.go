@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// port is an interface that is listened to. What it needs is opened at the start, so that it works on after privileges are given up.
+type port struct {
+	mu    sync.Mutex
+	name  string
+	index int
+	link  packet.LinkType
+	fd    int      // of rtnetlink(7)
+	queue *os.File // /proc/net/softnet_stat; nil: not there
+	base  portCounters
+}
+
+// portCounters are what the kernel counts of an interface and of its input queue.
+type portCounters struct{ received, sent, missed, unclaimed, queue uint64 }
+
+// errGone says that there is no such interface any more.
+var errGone = errors.New("the interface is gone")
+
+// openPort looks an interface up: it must be there, be up, and have frames of a kind that can be read.
+func openPort(name string) (*port, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("there is no interface %s; there are %s", name, strings.Join(portNames(), " "))
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open rtnetlink: %w", err)
+	}
+	p := &port{name: name, index: i.Index, fd: fd}
+	p.queue, _ = os.Open("/proc/net/softnet_stat") // a kernel without it tells nothing of its queue
+	l, err := p.ask()
+	if err == nil {
+		err = p.take(l)
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *port) take(l linkState) error {
+	if !l.up {
+		return fmt.Errorf("the interface %s is down: ip link set %s up", p.name, p.name)
+	}
+	switch l.kind {
+	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
+		p.link = packet.LinkEthernet
+	case unix.ARPHRD_NONE:
+		p.link = packet.LinkRaw
+	default:
+		return fmt.Errorf("the frames of the interface %s cannot be read: it is of type %d (ARPHRD_ of linux/if_arp.h); Ethernet is 1", p.name, l.kind)
+	}
+	p.base = l.portCounters
+	return nil
+}
+
+func (p *port) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = unix.Close(p.fd) // nothing was written
+	p.fd = -1
+	if p.queue != nil {
+		_ = p.queue.Close()
+	}
+}
+
+// tell writes what the kernel counts of the port. A port that does not answer is gone.
+func (p *port) tell(s *Stats) {
+	c, up, err := p.since()
+	if s.Down = err != nil || !up; err != nil {
+		return
+	}
+	s.Drops.NIC, s.Drops.Queue, s.Unclaimed, s.Sent = c.missed, c.queue, c.unclaimed, c.sent
+}
+
+func portNames() (names []string) {
+	all, _ := net.Interfaces() // without them the message only lacks its help
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
+// since gives what was counted since the port was opened, and whether it is up. A counter that was reset begins anew.
+func (p *port) since() (c portCounters, up bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, err := p.ask()
+	if err != nil {
+		return c, false, err
+	}
+	c = l.portCounters
+	b := &p.base
+	for _, x := range []struct{ now, base *uint64 }{
+		{&c.received, &b.received}, {&c.sent, &b.sent}, {&c.missed, &b.missed}, {&c.unclaimed, &b.unclaimed}, {&c.queue, &b.queue},
+	} {
+		*x.base = min(*x.base, *x.now)
+		*x.now -= *x.base
+	}
+	return c, l.up, nil
+}
+
+// linkState is what rtnetlink says of an interface.
+type linkState struct {
+	up   bool
+	kind uint16 // ARPHRD_
+	portCounters
+}
+
+// ask sends RTM_GETLINK and reads the answer.
+func (p *port) ask() (l linkState, err error) {
+	req := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(req, uint32(len(req)))
+	binary.NativeEndian.PutUint16(req[4:], unix.RTM_GETLINK)
+	binary.NativeEndian.PutUint16(req[6:], unix.NLM_F_REQUEST)
+	binary.NativeEndian.PutUint32(req[unix.SizeofNlMsghdr+4:], uint32(p.index))
+	if err := unix.Sendto(p.fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return l, fmt.Errorf("ask rtnetlink: %w", err)
+	}
+	answer := make([]byte, 16<<10)
+	n, _, err := unix.Recvfrom(p.fd, answer, 0)
+	if err != nil {
+		return l, fmt.Errorf("ask rtnetlink: %w", err)
+	}
+	if l, err = parseLink(answer[:n]); err == nil {
+		l.queue = p.queueDrops()
+	}
+	return l, err
+}
+
+// Places in struct rtnl_link_stats64 (linux/if_link.h), in words of 64 bits.
+const (
+	statRxPackets = 0
+	statTxPackets = 1
+	statRxDropped = 6
+	statRxFIFO    = 14
+	statRxMissed  = 15
+)
+
+func parseLink(b []byte) (l linkState, err error) {
+	const head = unix.SizeofNlMsghdr + unix.SizeofIfInfomsg
+	if len(b) < head || binary.NativeEndian.Uint16(b[4:]) != unix.RTM_NEWLINK {
+		return l, errGone
+	}
+	l.kind = binary.NativeEndian.Uint16(b[unix.SizeofNlMsghdr+2:])
+	l.up = binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr+8:])&unix.IFF_UP != 0
+	for b = b[head:]; len(b) >= unix.SizeofRtAttr; {
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < unix.SizeofRtAttr || n > len(b) {
+			break
+		}
+		if v := b[unix.SizeofRtAttr:n]; binary.NativeEndian.Uint16(b[2:]) == unix.IFLA_STATS64 && len(v) >= 8*(statRxMissed+1) {
+			at := func(i int) uint64 { return binary.NativeEndian.Uint64(v[8*i:]) }
+			l.received, l.sent, l.unclaimed = at(statRxPackets), at(statTxPackets), at(statRxDropped)
+			l.missed = at(statRxFIFO) + at(statRxMissed)
+		}
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return l, nil
+}
+
+// queueDrops gives the second column of softnet_stat, summed over the processors: frames for which the input queue of the kernel
+// (net.core.netdev_max_backlog) had no room.
+func (p *port) queueDrops() (n uint64) {
+	if p.queue == nil {
+		return 0
+	}
+	text := make([]byte, 64<<10)
+	m, _ := p.queue.ReadAt(text, 0) // ends with io.EOF
+	for line := range bytes.Lines(text[:m]) {
+		if f := bytes.Fields(line); len(f) > 1 {
+			x, _ := strconv.ParseUint(string(f[1]), 16, 64)
+			n += x
+		}
+	}
+	return n
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"github.com/gaissmai/bart"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// declared is what the operator has said of devices.
+type declared struct {
+	internal bart.Lite
+	watch    bart.Lite
+	watchMAC map[packet.MAC]bool
+	namedIP  map[packet.Addr]string
+	namedMAC map[packet.MAC]string
+	names    map[string]bool // of the inventory
+}
+
+func declaredBy(cfg Config) *declared {
+	d := &declared{watchMAC: map[packet.MAC]bool{}, namedIP: map[packet.Addr]string{}, namedMAC: map[packet.MAC]string{},
+		names: map[string]bool{}}
+	if len(cfg.Internal) == 0 {
+		cfg.Internal = DefaultInternal()
+	}
+	for _, p := range cfg.Internal {
+		d.internal.Insert(p.Masked())
+	}
+	for _, p := range cfg.Watch {
+		d.watch.Insert(p.Masked())
+	}
+	for _, m := range cfg.WatchMACs {
+		d.watchMAC[m] = true
+	}
+	for _, n := range cfg.Named {
+		d.names[n.Name] = true
+		if n.IP.IsValid() {
+			d.namedIP[packet.AddrOf(n.IP.Unmap())] = n.Name
+		} else {
+			d.namedMAC[n.MAC] = n.Name
+		}
+	}
+	return d
+}
+
+// Reconfigure takes what the operator now says of devices; site and size stay as they are. What is known of the devices stays too: one that
+// has got a name goes on under it, one that has lost it goes on under its address. A name that another device bears passes on when the next
+// packet of the device comes.
+func (r *Registry) Reconfigure(cfg Config) {
+	before := r.declared
+	r.declared = declaredBy(cfg)
+	if r.saved != nil {
+		r.saved.declared = declaredHash(cfg)
+	}
+	for _, d := range r.All() {
+		name := r.nameOf(d)
+		if name == "" && before.names[d.Key] {
+			name = r.plainKey(d)
+		}
+		if name != "" && name != d.Key && r.byKey[name] == nil {
+			r.rekey(d, name)
+		}
+		d.Version++
+		if d.Declared = false; r.isDeclared(d) {
+			r.declare(d)
+		}
+		r.changed(d)
+	}
+}
+
+// nameOf gives the name that the inventory has for a device, by its MAC or one of its addresses.
+func (r *Registry) nameOf(d *Device) string {
+	if name := r.namedMAC[d.MAC]; name != "" && !d.MAC.IsZero() {
+		return name
+	}
+	for _, ip := range d.IPs {
+		if name := r.namedIP[packet.AddrOf(ip)]; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// plainKey gives the key of a device that has no name; "" if it has neither MAC nor address.
+func (r *Registry) plainKey(d *Device) string {
+	switch {
+	case !d.MAC.IsZero():
+		return "mac:" + d.MAC.String()
+	case len(d.IPs) > 0:
+		return r.addressKey(packet.AddrOf(d.IPs[0]))
+	}
+	return ""
+}
+
+func (r *Registry) isDeclared(d *Device) bool {
+	if r.nameOf(d) != "" || r.watchMAC[d.MAC] && !d.MAC.IsZero() {
+		return true
+	}
+	for _, ip := range d.IPs {
+		if r.watched(packet.AddrOf(ip)) {
+			return true
+		}
+	}
+	return false
+}

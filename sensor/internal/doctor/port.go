@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"slices"
+
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/packet"
+)
+
+// Port is an interface as it is set up.
+type Port struct {
+	Name      string   `json:"name"`
+	MAC       string   `json:"mac"`
+	Driver    string   `json:"driver,omitempty"`
+	MTU       int      `json:"mtu"`
+	Up        bool     `json:"up"`
+	Running   bool     `json:"running"` // there is a link
+	Addresses []string `json:"addresses"`
+	GRO       *bool    `json:"gro,omitempty"` // absent: the driver does not know it
+	LRO       *bool    `json:"lro,omitempty"`
+	Counters  Counters `json:"counters"`
+	Modes     []Mode   `json:"modes"` // of XDP, the best first
+
+	mac   packet.MAC
+	addrs []packet.Addr
+}
+
+// Mode is a way to attach XDP to the port, and why it cannot be had ("": it can).
+type Mode struct {
+	Mode  string `json:"mode"`
+	Error string `json:"error,omitempty"`
+}
+
+// takesPart reports whether a frame is from or to this machine. A cloud delivers what it mirrors to the MAC of the port, so packets between
+// other addresses are not this machine's.
+func (p *Port) takesPart(k *packet.Packet) bool {
+	if !k.HasMAC || k.SrcMAC != p.mac && k.DstMAC != p.mac {
+		return false
+	}
+	return !k.HasIP || len(p.addrs) == 0 || slices.Contains(p.addrs, k.Src) || slices.Contains(p.addrs, k.Dst)
+}
+
+// Counters are the frames that came to the port during the look, and those that were lost, by place.
+type Counters struct {
+	Received uint64 `json:"received"`
+	Sent     uint64 `json:"sent"`
+	NIC      uint64 `json:"nic"`   // lost by the interface
+	Ring     uint64 `json:"ring"`  // lost because the ring of AF_PACKET was full
+	Queue    uint64 `json:"queue"` // lost by the input queue of the kernel
+}
+
+// Count takes what a live source has counted.
+func (p *Port) Count(s capture.Stats) {
+	p.Counters = Counters{s.Received, s.Sent, s.Drops.NIC, s.Drops.Ring, s.Drops.Queue}
+	p.Running = p.Running && !s.Down
+}

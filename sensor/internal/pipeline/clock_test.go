@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline_test
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"testing"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/pipeline"
+)
+
+// ticking gives the frames of src as a live source would: it says how late it is while nothing comes.
+type ticking struct {
+	capture.Source
+	in   capture.Batch
+	next int
+	now  int64
+	step int64
+	idle int
+}
+
+func (s *ticking) Next(b *capture.Batch) error {
+	b.Frames, b.Counts, b.Clock = b.Frames[:0], b.Counts[:0], 0
+	if s.next == len(s.in.Frames) {
+		s.next = 0
+		if err := s.Source.Next(&s.in); err != nil {
+			return err
+		}
+		if len(s.in.Frames) == 0 {
+			return nil
+		}
+	}
+	first := s.in.Frames[s.next].Time
+	if s.now > 0 && first-s.now > s.step {
+		s.now += s.step
+		b.Clock = s.now
+		s.idle++
+		return nil
+	}
+	b.Data = append(b.Data[:0], s.in.Data...)
+	for ; s.next < len(s.in.Frames) && (s.now == 0 || s.in.Frames[s.next].Time-s.now <= s.step); s.next++ {
+		f := s.in.Frames[s.next]
+		b.Frames = append(b.Frames, f)
+		s.now = max(s.now, f.Time)
+	}
+	b.Clock = s.now
+	return nil
+}
+
+func alertsOf(t *testing.T, src capture.Source, inventory string) (all []string) {
+	t.Helper()
+	inv, err := config.LoadInventory(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := pipeline.New(pipeline.Config{Settings: config.Defaults(), Inventory: inv, Replay: true}, src, pipeline.Output{
+		Alert: func(a *schemas.Alert) error {
+			line, err := schemas.AppendAlert(nil, a)
+			all = append(all, string(line))
+			return err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(context.Background()); err != nil && err != io.EOF {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestClockOfTheSourceChangesNothing has the time go on while nothing comes, as it does at a port: the alerts are the same to the byte.
+func TestClockOfTheSourceChangesNothing(t *testing.T) {
+	for _, story := range []string{"S1", "S3", "S4"} {
+		dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", story)
+		open := func() *capture.Files {
+			src, err := capture.OpenFiles([]string{filepath.Join(dir, "input.pcap")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = src.Close() })
+			return src
+		}
+		want := alertsOf(t, open(), filepath.Join(dir, "inventory.yaml"))
+		src := &ticking{Source: open(), step: 13e9}
+		got := alertsOf(t, src, filepath.Join(dir, "inventory.yaml"))
+		if len(want) == 0 || src.idle < 10_000 {
+			t.Fatalf("%s: %d alerts, %d batches without a frame", story, len(want), src.idle)
+		}
+		for i := range max(len(got), len(want)) {
+			switch {
+			case i >= len(got):
+				t.Fatalf("%s: only %d of %d records", story, len(got), len(want))
+			case i >= len(want):
+				t.Fatalf("%s: one record too many: %s", story, got[i])
+			case got[i] != want[i]:
+				t.Fatalf("%s:\ngot  %s\nwant %s", story, got[i], want[i])
+			}
+		}
+	}
+}

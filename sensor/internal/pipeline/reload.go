@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"stillwatch/sensor/internal/detect"
+)
+
+// Reload goes on with another inventory and other thresholds, between two packets: no packet, session or observation is lost. If there is an
+// error nothing has changed. The identity of the sensor and the size of its tables are those of the start.
+func (r *Run) Reload(ctx context.Context, cfg Config) error {
+	err := error(nil)
+	if e := r.Ask(ctx, func() { err = r.judge.reload(cfg) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// Errors of Reload.
+var (
+	errIdentity = errors.New("sensor.id and the site are read at the start: restart the sensor to change them")
+	errLimits   = errors.New("limits are read at the start: restart the sensor to change them")
+)
+
+func (j *judge) reload(cfg Config) error {
+	switch old := &j.cfg; {
+	case cfg.Settings.SensorID != old.Settings.SensorID, siteOf(cfg.Settings, cfg.Inventory) != siteOf(old.Settings, old.Inventory):
+		return errIdentity
+	case cfg.Settings.Limits != old.Settings.Limits:
+		return errLimits
+	}
+	r, err := rulesOf(&cfg)
+	if err != nil {
+		return err
+	}
+	ds, err := detect.Retune(j.detectors, r.detect)
+	if err != nil {
+		return err
+	}
+	cfg.State = j.cfg.State
+	j.cfg, j.detectors, j.book, j.ctx.Book = cfg, ds, r.book, r.book
+	j.memory.retune(j)
+	j.reg.Reconfigure(r.device)
+	j.alerts.Reconfigure(r.alert)
+	return nil
+}

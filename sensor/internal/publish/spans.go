@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import "slices"
+
+// span is all numbers from first to last.
+type span struct{ first, last uint64 }
+
+// spans is a set of numbers that mostly follow each other, in order: one span for each gap.
+type spans []span
+
+// at gives the place of the first span that does not end before i.
+func (s spans) at(i uint64) int {
+	k, _ := slices.BinarySearchFunc(s, i, func(x span, i uint64) int {
+		if x.last < i {
+			return -1
+		}
+		return 1
+	})
+	return k
+}
+
+func (s spans) has(i uint64) bool {
+	k := s.at(i)
+	return k < len(s) && s[k].first <= i
+}
+
+func (s *spans) add(i uint64) {
+	if s.has(i) {
+		return
+	}
+	k := s.at(i)
+	before, behind := k > 0 && (*s)[k-1].last+1 == i, k < len(*s) && (*s)[k].first == i+1
+	switch {
+	case before && behind:
+		(*s)[k-1].last = (*s)[k].last
+		*s = slices.Delete(*s, k, k+1)
+	case before:
+		(*s)[k-1].last = i
+	case behind:
+		(*s)[k].first = i
+	default:
+		*s = slices.Insert(*s, k, span{i, i})
+	}
+}
+
+// drop forgets the numbers below i.
+func (s *spans) drop(i uint64) {
+	k := s.at(i)
+	*s = slices.Delete(*s, 0, k)
+	if len(*s) > 0 {
+		(*s)[0].first = max((*s)[0].first, i)
+	}
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import "stillwatch/sensor/internal/packet"
+
+// AddCounts accounts for packets that were counted elsewhere and are not there: the session has them as if they had come. What is read of
+// its streams is not touched: who counts hands on all that lies in their first HeadLimit bytes, also what comes late or again. num is
+// their number in the run. Counts of a session that is not known begin one, caught in the middle: its packets were captured by the same right as those of any other.
+func (t *Table) AddCounts(c *packet.Counts, num uint64) {
+	var l Lookup
+	sides := t.of(c, &l)
+	now := t.clock(c.Last)
+	r, s := t.session(&l)
+	opened := r == 0
+	if opened {
+		s = t.beginCounted(c, &l, num)
+	}
+	for i, side := range sides {
+		x := &s.counts[side]
+		x.packets += c.Packets[i]
+		x.ipBytes += c.IPBytes[i]
+		x.payload += c.PayloadBytes[i]
+	}
+	if s.key.proto() == protoTCP {
+		t.trackCounted(s, c, sides)
+	}
+	s.last = max(s.last, c.Last)
+	s.touched = max(s.touched, uint32(min(c.Last/1e9, t.wheel.now)))
+	if opened {
+		t.h.Opened(s, now)
+	}
+	t.countedState(s, opened, now)
+	t.progress(s, now)
+}
+
+// of makes l the place of what c has counted, and gives the sides of A and B.
+func (t *Table) of(c *packet.Counts, l *Lookup) (sides [2]uint8) {
+	p := c.Packet()
+	p.Kind = packet.KindTCP // so that ports are taken as they are: those of ICMP are what they are to become
+	l.side = l.key.of(&p)
+	l.hash = l.key.hash(&t.seed)
+	sides[0], sides[1] = l.side, l.side^1
+	if c.Packets[0] == 0 { // then B has sent p
+		sides[0], sides[1] = sides[1], sides[0]
+	}
+	return sides
+}
+
+func (t *Table) beginCounted(c *packet.Counts, l *Lookup, num uint64) *Session {
+	p := c.Packet()
+	p.Num = num
+	_, s := t.create(&p, l)
+	s.flags |= flagDone
+	return s
+}
+
+// trackCounted is trackTCP for packets that were counted.
+func (t *Table) trackCounted(s *Session, c *packet.Counts, sides [2]uint8) {
+	t.Stats.TCPPackets += c.Packets[0] + c.Packets[1]
+	t.Stats.GapBytes += uint64(c.Gap)
+	t.Stats.AckedBytes += c.PayloadBytes[0] + c.PayloadBytes[1] + uint64(c.Gap)
+	for i, side := range sides {
+		x := &s.end[side]
+		switch {
+		case c.End[i] == 0:
+		case x.saw&sawTCP == 0:
+			x.saw |= sawTCP
+			x.maxEnd, x.base = c.End[i], c.End[i]
+		case int32(c.End[i]-x.maxEnd) > 0:
+			x.maxEnd = c.End[i]
+		}
+	}
+}
+
+// countedState moves the state on: both ends have spoken.
+func (t *Table) countedState(s *Session, opened bool, now int64) {
+	if (s.state == Attempted || s.state == OneWay) && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
+		s.state = Established
+		if !opened {
+			t.h.Changed(s, now)
+		}
+	}
+}

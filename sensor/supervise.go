@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/privilege"
+	"stillwatch/sensor/internal/service"
+)
+
+// drop gives up all privileges, now that everything is open, and says what the kernel could not do.
+func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, mode string, to *publishTo) (privilege.Status, error) {
+	held, err := privilege.Drop(c.needs(cfg, mode, to))
+	if err != nil {
+		return nil, err
+	}
+	log.Info("privileges are given up", zap.Stringer("protection", held))
+	if lacks := held.Lacks(); lacks != "" {
+		log.Warn("the kernel cannot protect the process as it should", zap.String("lacks", lacks))
+	}
+	return held, nil
+}
+
+// needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
+func (c *runCmd) needs(cfg pipeline.Config, mode string, to *publishTo) privilege.Config {
+	p := privilege.Config{Maps: strings.HasPrefix(mode, capture.ModeXDP), Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	if c.State != "" {
+		p.Write = append(p.Write, filepath.Dir(c.State))
+	}
+	if to == nil {
+		return p
+	}
+	p.Names, p.Write = true, append(p.Write, to.SpoolDir)
+	p.Read = append(p.Read, c.PublishConfig)
+	if t := to.TLS; t != nil {
+		p.Read = append(p.Read, t.CA, t.Cert, t.Key)
+	}
+	return p
+}
+
+// supervise tells a service manager that the sensor captures once it does, and feeds its watchdog while frames, or the time in which none
+// came, go all the way through to the judge.
+func (w *watch) supervise(ctx context.Context, m service.Manager) {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for w.run.Progress().Blocks == 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+	m.Ready(w.status())
+	m.Watch(ctx, func() []service.Beat {
+		return []service.Beat{{Part: "reader and judge", Count: w.run.Progress().Blocks}}
+	}, func(part string) {
+		w.log.Error("a part of the sensor stands still; the watchdog is not fed", zap.String("part", part))
+	})
+}
+
+// protected notes what holds the process back, for the metrics.
+func (w *watch) protected(held privilege.Status) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.port.Protection = held
+}
+
+// status is shown by systemctl status.
+func (w *watch) status() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return "listening at " + w.cmd.Iface + " by " + w.src.Mode + ", inventory " + either(inventoryOf(w.cfg.Settings, w.cmd.Config, w.cmd.Inventory), "none")
+}
+
+// manager is the service manager, if there is one.
+func manager(log *zap.Logger) service.Manager {
+	return service.Manager{Told: func(err error) { log.Warn("the service manager cannot be told", zap.Error(err)) }}
+}
