@@ -83,7 +83,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	if err := out.remember(c.State, &cfg, log, state.Options{}); err != nil {
+	if err := out.remember(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	stop, err := c.serve(log, routes(out.kafka, out.kept()))

@@ -47,7 +47,7 @@ func (t *Table[K, V]) Part(name string, key func(*snapshot.Codec, *K), val func(
 
 func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) (n int) {
 	s := &t.saved
-	if s.all {
+	if s.all && limit > 0 {
 		b.Clear(name)
 		s.all = false
 	}
