@@ -16,6 +16,7 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/doctor"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/privilege"
 )
 
 type doctorCmd struct {
@@ -106,7 +107,6 @@ func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
 	}
 	if port != nil {
 		port.Count(stats)
-		port.TryModes()
 		r.Port = port
 	}
 	seen := o.Traffic()
@@ -137,7 +137,29 @@ func (c *doctorCmd) open(s *interrupt) (capture.Source, *doctor.Port, error) {
 	if err != nil {
 		return nil, nil, badUsage(errors.Join(err, src.Close()))
 	}
+	port.TryModes()
+	if err := c.drop(); err != nil {
+		return nil, nil, errors.Join(err, src.Close())
+	}
 	return src, port, nil
+}
+
+// drop gives up all privileges, as a run does: what is looked at comes from strangers. What this kernel cannot do is left out.
+func (c *doctorCmd) drop() error {
+	to, err := c.target()
+	if err != nil {
+		return badUsage(err)
+	}
+	p := privilege.Config{Names: to != nil, Read: []string{c.PublishConfig}}
+	if to != nil {
+		p.Read = append(p.Read, to.files()...)
+	}
+	_, err = privilege.Drop(p)
+	return err
+}
+
+func (c *doctorCmd) target() (*publishTo, error) {
+	return (&publishing{Kafka: c.Kafka, PublishConfig: c.PublishConfig}).target()
 }
 
 // leastMeasured is how many frames a measurement takes, so that what is done once does not count for much.
@@ -154,18 +176,18 @@ func measure(sample *doctor.Sample) (*doctor.Capacity, error) {
 	if err != nil {
 		return nil, err
 	}
-	began, cpu := time.Now(), doctor.CPUTime()
+	began := time.Now()
 	if err := r.Run(context.Background()); err != nil {
 		return nil, err
 	}
 	wall := time.Since(began).Seconds()
-	return &doctor.Capacity{Frames: n, Seconds: wall, CPUSeconds: (doctor.CPUTime() - cpu).Seconds(), Processors: runtime.GOMAXPROCS(0),
+	return &doctor.Capacity{Frames: n, Seconds: wall, Processors: runtime.GOMAXPROCS(0),
 		FramesPerSecond: float64(n) / wall}, nil
 }
 
 // askKafka asks the brokers, if there are some to ask.
 func (c *doctorCmd) askKafka(ctx context.Context, r *doctor.Report) error {
-	to, err := (&publishing{Kafka: c.Kafka, PublishConfig: c.PublishConfig}).target()
+	to, err := c.target()
 	if to == nil || err != nil {
 		return err
 	}

@@ -5,8 +5,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,4 +156,25 @@ func storyFrames(t *testing.T, story string) (all [][]byte) {
 		}
 	}
 	return all
+}
+
+// TestDoctorGivesUpPrivileges looks at the threads of a doctor that is looking.
+func TestDoctorGivesUpPrivileges(t *testing.T) {
+	n := newSegment(t)
+	d := &deployment{segment: n, cmd: sensor(t, "doctor", "--json", "--iface", "span0", "--seconds", "30")}
+	var out bytes.Buffer
+	d.cmd.Stdout = &out
+	n.in(t, d.cmd.Start)
+	waitUntil(t, "the filter of system calls", func() bool {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+		return err == nil && strings.Contains(string(status), "\nSeccomp:\t2\n")
+	})
+	d.threads(t, 0)
+	if err := d.cmd.Process.Signal(syscall.SIGINT); err != nil { // ends the look early
+		t.Fatal(err)
+	}
+	_ = d.cmd.Wait() // nothing arrived, so it ends with the status of a problem
+	if r := diagnose(t, out.String()); d.cmd.ProcessState.ExitCode() != 4 || r.Traffic.ClockSynced == nil || len(r.Port.Modes) != 2 {
+		t.Errorf("status %d, %+v, %+v", d.cmd.ProcessState.ExitCode(), r.Traffic, r.Port)
+	}
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -196,7 +197,7 @@ func (d *deployment) metrics(t *testing.T) string {
 		c, err = net.Dial("tcp", "127.0.0.1:9477")
 		return err
 	})
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return c, nil }}}
+	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}}
 	res, err := client.Get("http://sensor/metrics")
 	if err != nil {
 		t.Fatal(err)

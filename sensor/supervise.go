@@ -39,11 +39,19 @@ func (c *runCmd) needs(cfg pipeline.Config, mode string, to *publishTo) privileg
 		return p
 	}
 	p.Names, p.Write = true, append(p.Write, to.SpoolDir)
-	p.Read = append(p.Read, c.PublishConfig)
-	if t := to.TLS; t != nil {
-		p.Read = append(p.Read, t.CA, t.Cert, t.Key)
-	}
+	p.Read = append(p.Read, append(to.files(), c.PublishConfig)...)
 	return p
+}
+
+// files are those that signing in to Kafka reads.
+func (to *publishTo) files() (all []string) {
+	if t := to.TLS; t != nil {
+		all = append(all, t.CA, t.Cert, t.Key)
+	}
+	if s := to.SASL; s != nil {
+		all = append(all, s.PasswordFile)
+	}
+	return all
 }
 
 // supervise tells a service manager that the sensor captures once it does, and feeds its watchdog while frames, or the time in which none

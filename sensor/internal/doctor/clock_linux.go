@@ -4,7 +4,6 @@ package doctor
 
 import (
 	"math"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,13 +46,4 @@ func synced() *bool {
 	}
 	is := state != unix.TIME_ERROR
 	return &is
-}
-
-// CPUTime gives the processor time that this process has used.
-func CPUTime() time.Duration {
-	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

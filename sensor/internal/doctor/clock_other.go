@@ -4,13 +4,6 @@
 
 package doctor
 
-import "time"
-
 type clockWatch struct{}
 
 func (*clockWatch) look(*Traffic) {}
-
-func synced() *bool { return nil }
-
-// CPUTime is for Linux alone.
-func CPUTime() time.Duration { return 0 }

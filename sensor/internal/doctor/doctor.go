@@ -133,7 +133,6 @@ type Traffic struct {
 type Capacity struct {
 	Frames          uint64  `json:"frames"`
 	Seconds         float64 `json:"seconds"`
-	CPUSeconds      float64 `json:"cpu_seconds"`
 	Processors      int     `json:"processors"`
 	FramesPerSecond float64 `json:"frames_per_second"`
 }

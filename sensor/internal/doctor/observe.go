@@ -44,8 +44,12 @@ type Observer struct {
 
 // NewObserver makes one for the frames of a port, or of files (nil).
 func NewObserver(port *Port) *Observer {
-	return &Observer{Port: port, vlans: map[string]uint64{}, tunnels: map[Tunnel]uint64{}, dests: map[packet.Addr]struct{}{}, hosts: map[packet.Addr]uint64{},
+	o := &Observer{Port: port, vlans: map[string]uint64{}, tunnels: map[Tunnel]uint64{}, dests: map[packet.Addr]struct{}{}, hosts: map[packet.Addr]uint64{},
 		flows: flowTable{}, dups: newRecentFrames()}
+	if port != nil {
+		o.t.ClockSynced = port.synced
+	}
+	return o
 }
 
 // See takes the frames of a batch into account.

@@ -23,8 +23,9 @@ type Port struct {
 	Counters  Counters `json:"counters"`
 	Modes     []Mode   `json:"modes"` // of XDP, the best first
 
-	mac   packet.MAC
-	addrs []packet.Addr
+	mac    packet.MAC
+	addrs  []packet.Addr
+	synced *bool // whether something keeps the clock of this machine right; nil: not known
 }
 
 // Mode is a way to attach XDP to the port, and why it cannot be had ("": it can).

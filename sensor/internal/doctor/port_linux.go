@@ -15,13 +15,13 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// LookAtPort reads how an interface is set up.
+// LookAtPort reads how an interface, and the clock of this machine, are set up.
 func LookAtPort(name string) (*Port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}
-	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}, Modes: []Mode{}}
+	p := &Port{Name: name, MTU: i.MTU, Up: i.Flags&net.FlagUp != 0, Running: i.Flags&net.FlagRunning != 0, Addresses: []string{}, Modes: []Mode{}, synced: synced()}
 	copy(p.mac[:], i.HardwareAddr)
 	p.MAC = i.HardwareAddr.String()
 	addresses, err := i.Addrs()
@@ -37,8 +37,7 @@ func LookAtPort(name string) (*Port, error) {
 	return p, p.offloads()
 }
 
-// TryModes attaches a program that lets everything through, for an instant, in each mode. Some drivers lose a few packets by that, so it is done
-// when the look is over.
+// TryModes attaches a program that lets everything through, for an instant, in each mode. Some drivers lose a few packets by that.
 func (p *Port) TryModes() {
 	found, err := bpf.Probe(p.Name)
 	if err != nil {
@@ -59,7 +58,7 @@ func (p *Port) offloads() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // it was only asked
 	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, p.Name); err == nil {
 		p.Driver = string(bytes.TrimRight(info.Driver[:], "\x00"))
 	}

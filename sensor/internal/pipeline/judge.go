@@ -44,9 +44,7 @@ func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g
 		g.do("judge", func() {
 			j.block(b)
 			j.tally.add(b)
-			if !j.cfg.Replay {
-				j.flush()
-			}
+			j.flush()
 		})
 		free <- b
 		if last {
@@ -217,6 +215,13 @@ func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
+	}
+}
+
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
 	}
 }
 

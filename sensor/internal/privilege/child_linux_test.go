@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,6 +32,7 @@ type order struct {
 	Dir    string // "kept" in it is writable, "config" readable, "other" neither
 	Parent int
 	Broker string // address of a listener
+	Old    bool   // as if the kernel knew neither Landlock nor seccomp
 }
 
 // told is what a child tells: its status, and how each attempt ended ("" is success).
@@ -81,14 +83,31 @@ func (o order) obey() (t told) {
 		return told{Error: err.Error()}
 	}
 	defer l.Close()
+	if o.Old {
+		if err := age(); err != nil {
+			return told{Error: err.Error()}
+		}
+	}
 	if t.Status, err = Drop(o.Config); err != nil {
 		return told{Error: err.Error()}
 	}
 	for name, f := range o.attempts(l) {
+		if o.Old && name != "read other" && name != "packet socket" {
+			continue // nothing would stop the others
+		}
 		note(t.Attempts, name, f)
 	}
 	manyThreads()
 	return t
+}
+
+// age makes the kernel answer as one that has neither Landlock nor seccomp.
+func age() error {
+	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls: []seccomp.SyscallGroup{{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS),
+			Names: []string{"landlock_create_ruleset", "landlock_restrict_self", "seccomp"}}},
+	}})
 }
 
 func packetSocket() error {
@@ -137,14 +156,14 @@ func (o order) attempts(l net.Listener) map[string]func() error {
 		"raw socket":       open(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_ICMP),
 		"netlink socket":   open(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0),
 		"vsock socket":     open(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0),
-		"exec":             func() error { _, err := syscall.ForkExec("/proc/self/exe", []string{"x"}, nil); return err },
-		"execve":           func() error { return unix.Exec("/proc/self/exe", []string{"x"}, nil) },
+		"exec":             func() error { _, err := syscall.ForkExec("/bin/true", []string{"true"}, nil); return err },
+		"execve":           func() error { return unix.Exec("/bin/true", []string{"true"}, nil) },
 		"setuid":           call(unix.SYS_SETUID, 0),
 		"capset":           call(unix.SYS_CAPSET, 0, 0),
 		"bpf map":          call(unix.SYS_BPF, unix.BPF_MAP_CREATE, 0, 0),
 		"bpf program":      call(unix.SYS_BPF, unix.BPF_PROG_LOAD, 0, 0),
 		"bpf lookup":       call(unix.SYS_BPF, unix.BPF_MAP_LOOKUP_ELEM, 0, 0),
-		"ptrace":           call(unix.SYS_PTRACE, unix.PTRACE_ATTACH, uintptr(o.Parent)),
+		"ptrace":           call(unix.SYS_PTRACE, unix.PTRACE_TRACEME),
 		"mount":            call(unix.SYS_MOUNT),
 		"unshare":          call(unix.SYS_UNSHARE, unix.CLONE_NEWUSER),
 		"module":           call(unix.SYS_INIT_MODULE),

@@ -187,6 +187,34 @@ func TestMapsStayInReach(t *testing.T) {
 	check(t, got, w)
 }
 
+// TestWhatTheKernelLacksIsTold drops on a kernel that knows neither Landlock nor seccomp: capabilities are gone, and the rest is told.
+func TestWhatTheKernelLacksIsTold(t *testing.T) {
+	o := ground(t, 0)
+	o.Old = true
+	got, pid := child(t, o, nil)
+	if got.Error != "" {
+		t.Fatal(got.Error)
+	}
+	active := map[string]bool{}
+	for _, p := range got.Status {
+		active[p.Name] = p.Active
+	}
+	if want := map[string]bool{Capabilities: true, NoNewPrivs: true, Landlock: false, Seccomp: false}; !maps.Equal(active, want) {
+		t.Errorf("active: %v, want %v", active, want)
+	}
+	lacks := got.Status.Lacks()
+	if !strings.HasPrefix(lacks, "landlock: not in this kernel") || !strings.Contains(lacks, "; seccomp: not in this kernel") || strings.Contains(lacks, "\n") {
+		t.Errorf("told %q", lacks)
+	}
+	if said := got.Status.String(); said != "capabilities: none; no_new_privs: set" {
+		t.Errorf("in force: %q", said)
+	}
+	if got.Attempts["read other"] != "" || got.Attempts["packet socket"] == "" {
+		t.Errorf("%v", got.Attempts)
+	}
+	checkThreads(t, pid, 0)
+}
+
 func TestFoldersOf(t *testing.T) {
 	dir := t.TempDir()
 	real := filepath.Join(dir, "real", "site.yaml")
