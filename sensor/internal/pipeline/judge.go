@@ -37,18 +37,19 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
-	for b := range in {
-		b.wait.Wait()
-		last := b.last
-		g.do("judge", func() {
-			j.block(b)
-			j.tally.add(b)
-			j.flush()
-		})
-		free <- b
-		if last {
-			return
+func (j *judge) run(in <-chan *block, free chan<- *block, patience int, asked <-chan func(), g *guard) {
+	for last := false; !last; {
+		b := receive(in, patience)
+		last = b.last
+		for _, x := range append(b.group, b) {
+			g.do("judge", func() {
+				j.block(x)
+				j.tally.add(x)
+				if !j.cfg.Replay {
+					j.flush()
+				}
+			})
+			free <- x
 		}
 		select {
 		case f := <-asked:

@@ -22,6 +22,9 @@ type reader struct {
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
+	group    []*block // filled, and to be judged together with the next one
+	patience int      // see receive
+
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
@@ -35,24 +38,24 @@ type reader struct {
 // flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
 const flushSessions = 1 << 12
 
-// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then the partitions end
+// run fills blocks from free and hands them to every shard until the source or ctx ends. Then the partitions end
 // their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
-func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block, g *guard) error {
+func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, g *guard) error {
 	var err error
 	for err == nil && g.err() == nil {
-		b := next(free)
+		b := r.next(free)
 		g.do("reader", func() { err = r.fill(ctx, b) })
-		b.send(out, judge)
+		r.send(b, out, b.batch.More && err == nil)
 	}
 	rounds := r.maxSessions/flushSessions + 1
 	for i := range Partitions * rounds {
-		b := next(free)
+		b := r.next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
 		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
 		}
-		b.send(out, judge)
+		r.send(b, out, false)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 		return nil
@@ -60,19 +63,24 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	return err
 }
 
-func next(free <-chan *block) *block {
-	b := <-free
+func (r *reader) next(free <-chan *block) *block {
+	b := receive(free, r.patience)
 	b.reset()
 	return b
 }
 
-// send gives b to every shard, and to the judge, who waits for them.
-func (b *block) send(out []chan<- *block, judge chan<- *block) {
-	b.wait.Add(len(out))
+// send gives b to every shard. more says that another block follows at once.
+func (r *reader) send(b *block, out []chan<- *block, more bool) {
+	if b.grouped = more && len(r.group) < groupBlocks-1; b.grouped {
+		r.group = append(r.group, b)
+	} else {
+		b.group = append(b.group, r.group...)
+		r.group = r.group[:0]
+	}
+	b.left.Store(int32(len(out)))
 	for _, c := range out {
 		c <- b
 	}
-	judge <- b
 }
 
 func (r *reader) fill(ctx context.Context, b *block) error {
