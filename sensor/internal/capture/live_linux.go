@@ -4,6 +4,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"stillwatch/bpf"
@@ -25,7 +26,11 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 	case cfg.Mode == ModeAuto:
 		why = "rings and a snap length are of AF_PACKET"
 	}
-	return openAFPacket(cfg, why)
+	l, err := openAFPacket(cfg, why)
+	if err != nil && cfg.Mode == ModeAuto {
+		return nil, fmt.Errorf("%s; and without XDP: %w", why, err)
+	}
+	return l, err
 }
 
 // openAFPacket opens the port with a socket filter if only a part is of interest; where that cannot be had, everything comes.
