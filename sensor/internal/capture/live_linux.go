@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"stillwatch/bpf"
 	"stillwatch/sensor/internal/packet"
@@ -27,7 +28,7 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 		why = "rings and a snap length are of AF_PACKET"
 	}
 	l, err := openAFPacket(cfg, why)
-	if err != nil && cfg.Mode == ModeAuto {
+	if err != nil && cfg.Mode == ModeAuto && !strings.Contains(why, err.Error()) { // else it is the interface that is wrong
 		return nil, fmt.Errorf("%s; and without XDP: %w", why, err)
 	}
 	return l, err
