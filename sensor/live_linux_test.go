@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -122,7 +123,7 @@ func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	last := map[string]string{}
 	for line := range strings.Lines(read(t, filepath.Join(dir, "alerts.jsonl"))) {
 		var a schemas.Alert
-		if err := json.Unmarshal([]byte(line), &a); err != nil {
+		if err := errors.Join(schemas.Validate(schemas.KindAlert, []byte(line)), json.Unmarshal([]byte(line), &a)); err != nil {
 			t.Fatal(err)
 		}
 		peer := ""
@@ -133,7 +134,7 @@ func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	}
 	for line := range strings.Lines(read(t, filepath.Join(dir, "sessions.jsonl"))) {
 		var s map[string]any
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
+		if err := errors.Join(schemas.Validate(schemas.KindSession, []byte(line)), json.Unmarshal([]byte(line), &s)); err != nil {
 			t.Fatal(err)
 		}
 		delete(s, "start")

@@ -31,6 +31,7 @@ type runCmd struct {
 	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices  string `help:"Append devices to FILE as JSON Lines, when they have changed." placeholder:"FILE"`
+	State    string `help:"Keep what is learned in FILE, and go on from it after a restart." placeholder:"FILE" type:"path"`
 	User     string `help:"Go on as this user, once started as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
@@ -89,7 +90,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, "", c.State)
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	s := watchSignals(context.Background())
@@ -100,7 +101,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	}
 	defer func() { _ = src.Close() }() // there is nothing to lose
 	log.Info("listening at the port", zap.String("iface", c.Iface), zap.String("mode", src.Mode), zap.String("why", src.Why))
-	out, err := openLive(n, c.inputs(cfg), newFeed(t, t.out))
+	out, err := openLive(n, c.inputs(cfg), newNews(t, t.out))
 	if err != nil {
 		return err
 	}
@@ -111,6 +112,9 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 			return errors.Join(badUsage(err), out.close(nil))
 		}
 		out.publish(p, to.Sessions)
+	}
+	if err := out.remember(c.State, &cfg, log); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
 	}
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
 	cfg.Iface = c.Iface

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,10 +32,13 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, mode string, to *pub
 // needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, mode string, to *publishTo) privilege.Config {
 	p := privilege.Config{Maps: strings.HasPrefix(mode, capture.ModeXDP), Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	if c.State != "" {
+		p.Write = append(p.Write, filepath.Dir(c.State))
+	}
 	if to == nil {
 		return p
 	}
-	p.Names, p.Write = true, []string{to.SpoolDir}
+	p.Names, p.Write = true, append(p.Write, to.SpoolDir)
 	p.Read = append(p.Read, append(to.files(), c.PublishConfig)...)
 	return p
 }

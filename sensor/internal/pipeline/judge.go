@@ -26,7 +26,8 @@ type judge struct {
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
-	census    census // of a live run
+	memory    *memory // nil: nothing is kept over a restart
+	census    census  // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -43,7 +44,9 @@ func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g
 		g.do("judge", func() {
 			j.block(b)
 			j.tally.add(b)
-			j.flush()
+			if !j.cfg.Replay {
+				j.flush()
+			}
 		})
 		free <- b
 		if last {
@@ -59,6 +62,7 @@ func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g
 
 // block judges the events of a block, in between the ticks that belong there.
 func (j *judge) block(b *block) {
+	j.memory.begin(j, b.ticks)
 	j.merged = j.merged[:0]
 	for i := range b.shards {
 		for k := range b.shards[i].events {
@@ -148,6 +152,7 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	j.memory.save(j)
 	if !j.cfg.Replay {
 		j.count(sec)
 	}
@@ -201,18 +206,17 @@ func (j *judge) emit(f *detect.Finding) {
 	j.alerts.Add(f, &j.ctx)
 }
 
-// write hands a revision of an alert on.
+// write takes a revision of an alert.
 func (j *judge) write(a *schemas.Alert) {
+	j.memory.decided(j, a)
+	j.put(a)
+}
+
+// put hands a revision of an alert on.
+func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
-	}
-}
-
-// flush has written what is held back.
-func (j *judge) flush() {
-	if j.out.Flush != nil && j.failed == nil {
-		j.check(j.out.Flush())
 	}
 }
 
@@ -243,4 +247,5 @@ func (j *judge) finish(clock int64) {
 			j.check(j.out.Device(&r))
 		}
 	}
+	j.memory.end(j)
 }
