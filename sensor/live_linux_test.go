@@ -199,7 +199,6 @@ func TestSameVerdicts(t *testing.T) {
 			d := deploy(t, 0, nil, append(args, "--inventory", inventory, "--sessions", "DIR/sessions.jsonl")...)
 			d.toldUntil(t, "READY=1")
 			d.play(t, packets)
-			time.Sleep(300 * time.Millisecond) // the last frames are on their way to the sensor
 			d.end(t)
 			alerts, sessions := verdicts(t, d.dir)
 			want := wantAlerts

@@ -14,8 +14,10 @@ import (
 	"go.uber.org/zap"
 
 	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"
 )
@@ -130,20 +132,32 @@ func (c *runCmd) loadLive() (pipeline.Config, error) {
 // live says how the port is to be listened to. XDP hands on what touches the network that is watched.
 func (c *runCmd) live(cfg pipeline.Config) capture.LiveConfig {
 	l := capture.LiveConfig{Iface: c.Iface, Mode: c.Mode, Drop: c.XDPAction == "drop", Rings: c.Rings, RingBytes: c.RingSize << 20, SnapLen: c.Snaplen}
-	l.Watch = watched(cfg.Inventory, cfg.Settings.Silent)
+	l.Watch, l.WatchMACs = watched(cfg.Inventory, cfg.Settings)
 	return l
 }
 
-// watched gives the networks whose packets are of interest: without an inventory all of them, because nobody has said which are ours.
-func watched(inv *contract.Inventory, silent []netip.Prefix) []netip.Prefix {
+// watched gives the networks and stations whose packets are of interest: without an inventory all of them, because nobody has said which are
+// ours.
+func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Prefix, macs []packet.MAC) {
 	if inv == nil {
-		return nil
+		return nil, nil
 	}
 	internal := inv.Internal
 	if len(internal) == 0 {
 		internal = device.DefaultInternal()
 	}
-	return slices.Concat(internal, inv.Watched(), silent)
+	prefixes, macs = slices.Concat(internal, inv.Watched(), set.Silent), slices.Clone(set.SilentMACs)
+	if !slices.ContainsFunc(inv.Internal, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers announce what is ours
+	}
+	for _, n := range inv.Named() {
+		if n.IP.IsValid() {
+			prefixes = append(prefixes, netip.PrefixFrom(n.IP.Unmap(), n.IP.Unmap().BitLen()))
+		} else {
+			macs = append(macs, n.MAC)
+		}
+	}
+	return prefixes, macs
 }
 
 // listen runs the pipeline until it is ended, and tells what came of it.

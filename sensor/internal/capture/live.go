@@ -33,3 +33,10 @@ type Live struct {
 	Mode string // "xdp native", "xdp generic" or "afpacket"
 	Why  string // it was chosen, one line
 }
+
+// Finish says that the batches up to the next one without frames are the last: what the kernel has counted comes with them.
+func (l *Live) Finish() {
+	if f, ok := l.Source.(interface{ Finish() }); ok {
+		f.Finish()
+	}
+}

@@ -134,6 +134,9 @@ func (x *XDP) Next(b *Batch) error {
 	return nil
 }
 
+// Finish has the next batch bring what was counted until now. It is called by whoever calls Next.
+func (x *XDP) Finish() { x.swept = 0 }
+
 // idle gives the time before which nothing will follow: 0 if something waits.
 func (x *XDP) idle() int64 {
 	now := x.clock.look()

@@ -28,6 +28,7 @@ type reader struct {
 	begun  bool
 	live   bool // the source loses frames, and says so
 	loss   lossCounts
+	last   int   // batches that were read when the run was to end
 	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
@@ -76,11 +77,15 @@ func (b *block) send(out []chan<- *block, judge chan<- *block) {
 
 func (r *reader) fill(ctx context.Context, b *block) error {
 	b.clock = r.clock
-	if err := ctx.Err(); err != nil {
-		return err
+	end := ctx.Err()
+	if end != nil && !r.leave() {
+		return end
 	}
 	err := r.src.Next(&b.batch)
 	n := len(b.batch.Frames)
+	if end != nil && n == 0 && err == nil {
+		err = end
+	}
 	if cap(b.packets) < n {
 		b.packets = make([]packet.Packet, n, n+n/4)
 	}
@@ -104,6 +109,25 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
 	return err
 }
+
+// lastBatches bounds what is still read of a port when the run is to end: what had come by then, unless it goes on to come faster than it is
+// read.
+const lastBatches = 64
+
+// leave reports whether more is to be read of a run that is to end: of a port what has come, once it was told that nothing more is wanted.
+func (r *reader) leave() bool {
+	if !r.live {
+		return false
+	}
+	if f, ok := r.src.(finisher); ok && r.last == 0 {
+		f.Finish()
+	}
+	r.last++
+	return r.last <= lastBatches
+}
+
+// finisher is a source that is to be told when its last batches are read.
+type finisher interface{ Finish() }
 
 // The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
 const (
