@@ -66,7 +66,7 @@ func probe(ifc *net.Interface, m Mode) error {
 		}
 		return explainLoad(err, capBPF, capNetAdmin)
 	}
-	defer prog.Close()
+	defer func() { _ = prog.Close() }() // nothing can be lost with it
 	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
 	if err != nil {
 		return explainAttach(ifc.Name, m, err)
@@ -114,14 +114,6 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 		refused, errs = append(refused, Finding{m, err}), append(errs, err)
 	}
 	return 0, refused, errors.Join(errs...)
-}
-
-// AttachSocket makes the filter decide what an AF_PACKET socket gets. The socket keeps it when p is closed.
-func (p *Programs) AttachSocket(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, p.prog.FD()); err != nil {
-		return fmt.Errorf("socket filter: %w", err)
-	}
-	return nil
 }
 
 func interfaceByName(name string) (*net.Interface, error) {

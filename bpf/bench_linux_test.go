@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"stillwatch/internal/testneed"
 )
 
 // copiedRing is large, so that it is not to be emptied often.
@@ -30,7 +32,7 @@ func BenchmarkProgram(b *testing.B) {
 	b.Run("returns", func(b *testing.B) { // what the measuring itself takes
 		prog, err := ebpf.NewProgram(passing())
 		if err != nil {
-			b.Skip(err)
+			testneed.Missing(b, testneed.BPFNeed, "%v", err)
 		}
 		defer prog.Close()
 		if _, each, err := prog.Benchmark(plain["ipv4"], b.N, nil); err == nil {

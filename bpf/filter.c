@@ -32,6 +32,8 @@ static __always_inline void *bytes(CTX *ctx, __u32 off, const __u32 n)
 
 #include "session.h"
 
+volatile const __u32 snap = -1; /* bytes that the socket gets of a frame at most; set before loading */
+
 static __always_inline bool fetch(CTX *ctx)
 {
 	struct headers *h = bpf_map_lookup_elem(&headers, &(__u32){0});
@@ -52,7 +54,7 @@ int filter(CTX *ctx)
 	else
 		keep_count(&d);
 	count(d.reason, ctx->len);
-	return d.reason > REASON_SHUNTED ? -1 : 0; /* bytes that the socket gets */
+	return d.reason > REASON_SHUNTED ? snap : 0;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

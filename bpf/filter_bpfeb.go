@@ -35,6 +35,7 @@ const (
 	filterVarHeadSegments   = "head_segments"
 	filterVarIdle           = "idle"
 	filterVarShunt          = "shunt"
+	filterVarSnap           = "snap"
 	filterVarWatchAll       = "watch_all"
 	filterVarWatchMacs      = "watch_macs"
 	filterVarWatchPrefixes4 = "watch_prefixes4"
@@ -114,6 +115,7 @@ type filterVariableSpecs struct {
 	HeadSegments   *ebpf.VariableSpec `ebpf:"head_segments"`
 	Idle           *ebpf.VariableSpec `ebpf:"idle"`
 	Shunt          *ebpf.VariableSpec `ebpf:"shunt"`
+	Snap           *ebpf.VariableSpec `ebpf:"snap"`
 	WatchAll       *ebpf.VariableSpec `ebpf:"watch_all"`
 	WatchMacs      *ebpf.VariableSpec `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.VariableSpec `ebpf:"watch_prefixes4"`
@@ -178,6 +180,7 @@ type filterVariables struct {
 	HeadSegments   *ebpf.Variable `ebpf:"head_segments"`
 	Idle           *ebpf.Variable `ebpf:"idle"`
 	Shunt          *ebpf.Variable `ebpf:"shunt"`
+	Snap           *ebpf.Variable `ebpf:"snap"`
 	WatchAll       *ebpf.Variable `ebpf:"watch_all"`
 	WatchMacs      *ebpf.Variable `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.Variable `ebpf:"watch_prefixes4"`

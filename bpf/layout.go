@@ -63,6 +63,14 @@ const (
 // Counter counts the packets that left in one way, and the bytes of their frames.
 type Counter struct{ Packets, Bytes uint64 }
 
+// Counters is what the program has counted since it was loaded.
+type Counters struct {
+	Reasons [NumReasons]Counter
+	// Evicted counts packets that were counted in a session, whose entry then had to make room before they were told: at least so
+	// many. It is exact when Sweep has been called twice and nothing came meanwhile.
+	Evicted uint64
+}
+
 // frame is struct frame of types.h.
 type frame struct {
 	Kind, Reason   uint32

@@ -16,6 +16,7 @@ import (
 
 // Config says how the programs work. The zero value of a field means its default.
 type Config struct {
+	SnapLen       uint32 // of the socket filter: bytes of a frame that a socket gets; all
 	Drop          bool   // XDP_DROP instead of XDP_PASS: for a port that serves nothing else
 	Sessions      uint32 // entries of the session table, of 200 bytes each; 262144
 	RingBytes     uint32 // size of the ring buffer: a power of two and of pages; 16 MiB
@@ -40,12 +41,16 @@ type Programs struct {
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
-	// evicted is the most that Sweep has found to be missing.
-	evicted uint64
+	// missing is what Sweep has found to be counted and not told, and evicted the most that was so twice in a row: once may be what
+	// another processor was just telling.
+	missing, evicted uint64
 }
 
 // Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; an error that says what is missing is an *UnsupportedError.
 func Load(cfg Config) (*Programs, error) {
+	if cfg.SnapLen != 0 {
+		return nil, errors.New("XDP copies frames whole")
+	}
 	spec, err := loadWatch()
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded XDP program: %w", err)
@@ -53,7 +58,7 @@ func Load(cfg Config) (*Programs, error) {
 	return load(spec, "watch", cfg, capBPF, capPerfmon, capNetAdmin)
 }
 
-// LoadFilter loads the socket filter: what it lets through comes from the sockets to which AttachSocket gives it, the counts of
+// LoadFilter loads the socket filter: what it lets through comes from the sockets that are given FD with SO_ATTACH_BPF, the counts of
 // sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_PERFMON.
 func LoadFilter(cfg Config) (*Programs, error) {
 	if cfg.Drop {
@@ -110,7 +115,7 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 			return err
 		}
 	}
-	return errors.Join(set("verdict", xdpDrop, c.Drop), head("head_bytes", c.HeadBytes), head("head_segments", c.HeadSegments),
+	return errors.Join(set("verdict", xdpDrop, c.Drop), set("snap", c.SnapLen, c.SnapLen != 0), head("head_bytes", c.HeadBytes), head("head_segments", c.HeadSegments),
 		head("head_datagrams", c.HeadDatagrams))
 }
 
@@ -131,6 +136,9 @@ func (p *Programs) trial(f []byte) []byte {
 	}
 	return f
 }
+
+// FD is the file descriptor of the program, for SO_ATTACH_BPF.
+func (p *Programs) FD() int { return p.prog.FD() }
 
 // Close detaches the program and releases everything.
 func (p *Programs) Close() error {
@@ -174,8 +182,10 @@ func (p *Programs) Sweep() (more bool, err error) {
 		return false, fmt.Errorf("reading the counts of sessions: %w", err)
 	}
 	e, err := p.events()
-	if told := e[eventTold]; err == nil && left == 0 && counted > told {
-		p.evicted = max(p.evicted, counted-told)
+	if told := e[eventTold]; err == nil && left == 0 {
+		missing := max(counted, told) - told
+		p.evicted = max(p.evicted, min(missing, p.missing))
+		p.missing = missing
 	}
 	return left != 0, err
 }
@@ -216,14 +226,6 @@ func (p *Programs) FullCopy(k Key, on bool) error {
 
 func (p *Programs) set(variable string, n int) error {
 	return p.coll.Variables[variable].Set(uint32(n))
-}
-
-// Counters is what the program has counted since it was loaded.
-type Counters struct {
-	Reasons [NumReasons]Counter
-	// Evicted counts packets that were counted in a session, whose entry then had to make room before they were told: at least so
-	// many. It is exact when Sweep has been called and nothing came meanwhile.
-	Evicted uint64
 }
 
 // Counters reads the counters of all processors.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -246,6 +247,57 @@ func fullCopy(t *testing.T, load loader) {
 	b.steps(t, []step{{fromA(1, 1, flagACK, 10), Shunted}})
 }
 
+// Several processors may count in one session while its counts are told: none is lost, none is told twice.
+func TestCountsAreExactWhateverHappensAtOnce(t *testing.T) {
+	const workers, each = 4, 3000
+	b := newBench(t, Load, Config{CountOnly: true, Sessions: 1024, RingBytes: 1 << 22})
+	frames := [][]byte{fromA(1<<20, 1, flagACK, 100), fromB(1<<21, 1, flagACK, 30), fromA(1<<20, 1, flagFIN|flagACK, 0)}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				f := frames[(i+w)%2]
+				if i%500 == 0 {
+					f = frames[2] // is copied, so the counts are told
+				}
+				if _, err := b.Try(f); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	var sum Counts
+	add := func(all []Counts) {
+		for _, c := range all {
+			for i := range 2 {
+				sum.Packets[i] += c.Packets[i]
+				sum.IPBytes[i] += c.IPBytes[i]
+				sum.PayloadBytes[i] += c.PayloadBytes[i]
+			}
+		}
+	}
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		add(b.counts(t))
+	}
+	add(b.counts(t))
+	c, err := b.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := c.Reasons[Shunted].Packets
+	if sum.Packets[0]+sum.Packets[1] != n || sum.PayloadBytes[0] != 100*sum.Packets[0] || sum.PayloadBytes[1] != 30*sum.Packets[1] ||
+		sum.IPBytes[0] != 140*sum.Packets[0] || sum.IPBytes[1] != 70*sum.Packets[1] || n == 0 || c.Evicted != 0 || c.Reasons[RingFull].Packets != 0 {
+		t.Errorf("%d packets counted; told %+v; %+v", n, sum, c)
+	}
+}
+
 // A table that is too small loses counts, but not unseen.
 func TestEvictionIsCounted(t *testing.T) { onBoth(t, evictionIsCounted) }
 
@@ -262,6 +314,7 @@ func evictionIsCounted(t *testing.T, load loader) {
 		_, s := b.run(t, frameOf(ipv4(17, udp(20000+port, 5000, nil))))
 		add(s.counts)
 	}
+	add(b.counts(t))
 	add(b.counts(t))
 	c, err := b.Counters()
 	if err != nil {
@@ -339,6 +392,16 @@ func TestDropVerdict(t *testing.T) {
 	for _, f := range [][]byte{frameOf(tcp4(443, 1)), ethernet(0x0806, make([]byte, 28)), make([]byte, 14)} {
 		if v, err := p.Try(f); err != nil || v != xdpDrop {
 			t.Errorf("%x: %d %v", f, v, err)
+		}
+	}
+}
+
+func TestFilterCuts(t *testing.T) {
+	p := mustLoad(t, LoadFilter, Config{SnapLen: 96, CountOnly: true, Sessions: 64})
+	for _, c := range []step{{fromA(1, 1, flagSYN, 0), Edge}, {fromA(1, 1, flagACK, 0), Shunted}} {
+		want := map[Reason]uint32{Edge: 96}[c.want]
+		if n, err := p.Try(c.frame); err != nil || n != want {
+			t.Errorf("%d bytes pass, not %d: %v", n, want, err)
 		}
 	}
 }

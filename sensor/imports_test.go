@@ -26,20 +26,21 @@ func mayImport() map[string][]string {
 		"session":     {"prefetch", "packet"},
 		"dissect":     nil,
 		"fingerprint": {"dissect"},
-		"recent":      nil,
-		"enrich":      {"recent"},
-		"device":      {"packet", "session", "dissect", "fingerprint", "enrich"},
+		"snapshot":    nil,
+		"recent":      {"snapshot"},
+		"enrich":      {"recent", "snapshot"},
+		"device":      {"snapshot", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich"},
-		"detect":      {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
-		"alert":       {"recent", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"detect":      {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
+		"alert":       {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
 		"service":     nil,
 		"publish":     {"schemas", "internal/brokers"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
-		"pipeline":    below,
+		"state":       {"snapshot"},
+		"pipeline":    append([]string{"snapshot", "state"}, below...),
 		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
-		"state":       below,
 	}
 }
 
@@ -78,7 +79,7 @@ func TestImportsRunDownward(t *testing.T) {
 			continue
 		}
 		for _, i := range p.Imports {
-			if !strings.HasPrefix(i, "stillwatch/") || nested && strings.HasPrefix(i, inner+name+"/") {
+			if !strings.HasPrefix(i, "stillwatch/") || nested && (i == inner+name || strings.HasPrefix(i, inner+name+"/")) {
 				continue
 			}
 			to := strings.TrimPrefix(strings.TrimPrefix(i, inner), "stillwatch/")

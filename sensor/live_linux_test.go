@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -122,7 +123,7 @@ func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	last := map[string]string{}
 	for line := range strings.Lines(read(t, filepath.Join(dir, "alerts.jsonl"))) {
 		var a schemas.Alert
-		if err := json.Unmarshal([]byte(line), &a); err != nil {
+		if err := errors.Join(schemas.Validate(schemas.KindAlert, []byte(line)), json.Unmarshal([]byte(line), &a)); err != nil {
 			t.Fatal(err)
 		}
 		peer := ""
@@ -133,7 +134,7 @@ func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	}
 	for line := range strings.Lines(read(t, filepath.Join(dir, "sessions.jsonl"))) {
 		var s map[string]any
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
+		if err := errors.Join(schemas.Validate(schemas.KindSession, []byte(line)), json.Unmarshal([]byte(line), &s)); err != nil {
 			t.Fatal(err)
 		}
 		delete(s, "start")
@@ -198,7 +199,6 @@ func TestSameVerdicts(t *testing.T) {
 			d := deploy(t, 0, nil, append(args, "--inventory", inventory, "--sessions", "DIR/sessions.jsonl")...)
 			d.toldUntil(t, "READY=1")
 			d.play(t, packets)
-			time.Sleep(300 * time.Millisecond) // the last frames are on their way to the sensor
 			d.end(t)
 			alerts, sessions := verdicts(t, d.dir)
 			want := wantAlerts

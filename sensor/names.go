@@ -14,21 +14,21 @@ import (
 
 // names are the files that were asked for; an empty name means that the record is not wanted.
 type names struct {
-	alerts, sessions, devices, metrics string
+	alerts, sessions, devices, metrics, state string
 
 	byDefault bool // nobody asked for alerts on standard output
 	quiet     bool // alerts go to Kafka, and nowhere else unless they are asked for
 }
 
 // namesOf takes what the command line says. All names of standard output become one.
-func namesOf(alerts, sessions, devices, metrics string) names {
+func namesOf(alerts, sessions, devices, metrics, state string) names {
 	one := func(name string) string {
 		if publish.IsStdout(name) {
 			return publish.Stdout
 		}
 		return name
 	}
-	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
+	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics), state: state}
 }
 
 // useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
@@ -53,7 +53,7 @@ type place struct {
 func (n names) places(open map[string]*publish.JSONLines) (all []place) {
 	for _, p := range []place{
 		{option: "--alerts", name: n.alerts}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
-		{option: "--metrics-file", name: n.metrics},
+		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state},
 	} {
 		if p.name == "" {
 			continue

@@ -9,6 +9,7 @@ import (
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
+	"stillwatch/sensor/internal/state"
 )
 
 // outputs are the places that the records of a run go to.
@@ -18,6 +19,7 @@ type outputs struct {
 	deck  cards                         // of the alerts that a person reads; nil if none does
 	tally *metrics.Tally
 	kafka *publish.Publisher // nil: records go to files only
+	state *state.Store       // nil: nothing is kept over a restart
 	stamp *publish.Stamp
 	begun bool
 	file  func(name string) (*publish.JSONLines, error) // opens one
@@ -162,23 +164,25 @@ func (o *outputs) count() {
 
 // flush writes what is buffered.
 func (o *outputs) flush() error {
+	var errs []error
 	for _, option := range o.order {
-		if err := o.sinks[option].Flush(); err != nil {
-			return err
-		}
+		errs = append(errs, o.sinks[option].Flush())
 	}
 	o.count()
-	return nil
+	return errors.Join(errs...)
 }
 
 // close shows what is held back and writes what is buffered; before begin it leaves everything as it was. Errors that told says already
 // are left out.
 func (o *outputs) close(told error) error {
+	var errs []error
+	if o.state != nil {
+		errs = append(errs, o.state.Close())
+	}
 	if !o.begun {
 		o.discard()
-		return nil
+		return errors.Join(errs...)
 	}
-	var errs []error
 	if o.deck != nil {
 		errs = append(errs, o.deck.finish())
 	}

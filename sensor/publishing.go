@@ -170,11 +170,14 @@ func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) 
 }
 
 // collectors gives what more there is to measure.
-func (o *outputs) collectors() []prometheus.Collector {
-	if o.kafka == nil {
-		return nil
+func (o *outputs) collectors() (all []prometheus.Collector) {
+	if o.kafka != nil {
+		all = append(all, o.kafka)
 	}
-	return []prometheus.Collector{o.kafka}
+	if o.state != nil {
+		all = append(all, o.state)
+	}
+	return all
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
@@ -199,7 +202,6 @@ func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() [
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	reg.MustRegister(more...)
 	if p != nil {
-		reg.MustRegister(p)
 		ready = append(ready, p.Ready)
 	}
 	mux := http.NewServeMux()

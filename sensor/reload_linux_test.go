@@ -117,3 +117,32 @@ func (d *deployment) check(t *testing.T, packets int) {
 	}
 	t.Error("the session is not told")
 }
+
+// TestStateOverKill kills the sensor after an alert: the next one knows the device and goes on with the alert.
+func TestStateOverKill(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "site.state")
+	var revisions []schemas.Alert
+	for range 2 {
+		d := deploy(t, 0, nil, "--silent", "10.20.10.17", "--state", state)
+		d.toldUntil(t, "READY=1")
+		d.send(t, framesOf(sample(t)))
+		waitUntil(t, "an alert", d.hasAlert(t, "D01", "mac:b8:ca:3a:00:00:17"))
+		if err := d.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = d.cmd.Wait() // says that it was killed
+		for line := range strings.Lines(read(t, filepath.Join(d.dir, "alerts.jsonl"))) {
+			var a schemas.Alert
+			if err := json.Unmarshal([]byte(line), &a); err != nil {
+				t.Fatal(err)
+			}
+			if a.Rule.ID == "D01" {
+				revisions = append(revisions, a)
+			}
+		}
+	}
+	first, last := &revisions[0], &revisions[len(revisions)-1]
+	if first.ID != last.ID || first.Revision != 1 || last.Revision < 2 || first.Sensor.BootID == last.Sensor.BootID {
+		t.Errorf("first %s revision %d of run %s, last %s revision %d of run %s", first.ID, first.Revision, first.Sensor.BootID, last.ID, last.Revision, last.Sensor.BootID)
+	}
+}

@@ -23,6 +23,7 @@ type replayCmd struct {
 	Alerts      string `help:"Write alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices     string `help:"Write the devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
+	State       string `help:"Go on from what FILE knows of an earlier replay, and keep there what this one learns." placeholder:"FILE" type:"path"`
 	MetricsFile string `help:"Write metrics to FILE in the text format of Prometheus, at the end." placeholder:"FILE"`
 	publishing
 }
@@ -37,6 +38,7 @@ Examples:
     stillwatch-sensor replay --inventory site.yaml monday.pcap tuesday.pcap.zst
     stillwatch-sensor replay --silent 10.20.10.17 --alerts alerts.jsonl span.pcapng
     ssh probe tcpdump -i span0 -w - | stillwatch-sensor replay -
+    stillwatch-sensor replay --state site.state tuesday.pcap
     stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
 
 Exit status: 0 all was read; 1 a capture was damaged or cut short, or a record could not be written or published;
@@ -50,7 +52,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile, c.State)
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	cfg, err := c.load()
@@ -79,7 +81,10 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	stop, err := c.serve(log, routes(out.kafka, nil))
+	if err := out.remember(c.State, &cfg, log); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
+	stop, err := c.serve(log, routes(out.kafka, out.collectors()))
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}

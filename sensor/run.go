@@ -14,8 +14,10 @@ import (
 	"go.uber.org/zap"
 
 	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"
 )
@@ -31,6 +33,7 @@ type runCmd struct {
 	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices  string `help:"Append devices to FILE as JSON Lines, when they have changed." placeholder:"FILE"`
+	State    string `help:"Keep what is learned in FILE, and go on from it after a restart." placeholder:"FILE" type:"path"`
 	User     string `help:"Go on as this user, once started as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
@@ -89,7 +92,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, "", c.State)
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	s := watchSignals(context.Background())
@@ -100,7 +103,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	}
 	defer func() { _ = src.Close() }() // there is nothing to lose
 	log.Info("listening at the port", zap.String("iface", c.Iface), zap.String("mode", src.Mode), zap.String("why", src.Why))
-	out, err := openLive(n, c.inputs(cfg), newFeed(t, t.out))
+	out, err := openLive(n, c.inputs(cfg), newNews(t, t.out))
 	if err != nil {
 		return err
 	}
@@ -111,6 +114,9 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 			return errors.Join(badUsage(err), out.close(nil))
 		}
 		out.publish(p, to.Sessions)
+	}
+	if err := out.remember(c.State, &cfg, log); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
 	}
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
 	cfg.Iface = c.Iface
@@ -126,20 +132,32 @@ func (c *runCmd) loadLive() (pipeline.Config, error) {
 // live says how the port is to be listened to. XDP hands on what touches the network that is watched.
 func (c *runCmd) live(cfg pipeline.Config) capture.LiveConfig {
 	l := capture.LiveConfig{Iface: c.Iface, Mode: c.Mode, Drop: c.XDPAction == "drop", Rings: c.Rings, RingBytes: c.RingSize << 20, SnapLen: c.Snaplen}
-	l.Watch = watched(cfg.Inventory, cfg.Settings.Silent)
+	l.Watch, l.WatchMACs = watched(cfg.Inventory, cfg.Settings)
 	return l
 }
 
-// watched gives the networks whose packets are of interest: without an inventory all of them, because nobody has said which are ours.
-func watched(inv *contract.Inventory, silent []netip.Prefix) []netip.Prefix {
+// watched gives the networks and stations whose packets are of interest: without an inventory all of them, because nobody has said which are
+// ours.
+func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Prefix, macs []packet.MAC) {
 	if inv == nil {
-		return nil
+		return nil, nil
 	}
 	internal := inv.Internal
 	if len(internal) == 0 {
 		internal = device.DefaultInternal()
 	}
-	return slices.Concat(internal, inv.Watched(), silent)
+	prefixes, macs = slices.Concat(internal, inv.Watched(), set.Silent), slices.Clone(set.SilentMACs)
+	if !slices.ContainsFunc(inv.Internal, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers announce what is ours
+	}
+	for _, n := range inv.Named() {
+		if n.IP.IsValid() {
+			prefixes = append(prefixes, netip.PrefixFrom(n.IP.Unmap(), n.IP.Unmap().BitLen()))
+		} else {
+			macs = append(macs, n.MAC)
+		}
+	}
+	return prefixes, macs
 }
 
 // listen runs the pipeline until it is ended, and tells what came of it.
@@ -157,7 +175,7 @@ func (c *runCmd) listen(t *terminal, log *zap.Logger, cfg pipeline.Config, src *
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	defer stop()
-	held, err := c.drop(log, cfg, src.Mode, to)
+	held, err := c.drop(log, cfg, src.Maps, to)
 	if err != nil {
 		return errors.Join(err, out.close(nil))
 	}

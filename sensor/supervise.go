@@ -4,20 +4,19 @@ package main
 
 import (
 	"context"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
 
-	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"
 	"stillwatch/sensor/internal/service"
 )
 
 // drop gives up all privileges, now that everything is open, and says what the kernel could not do.
-func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, mode string, to *publishTo) (privilege.Status, error) {
-	held, err := privilege.Drop(c.needs(cfg, mode, to))
+func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, maps bool, to *publishTo) (privilege.Status, error) {
+	held, err := privilege.Drop(c.needs(cfg, maps, to))
 	if err != nil {
 		return nil, err
 	}
@@ -29,12 +28,15 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, mode string, to *pub
 }
 
 // needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
-func (c *runCmd) needs(cfg pipeline.Config, mode string, to *publishTo) privilege.Config {
-	p := privilege.Config{Maps: strings.HasPrefix(mode, capture.ModeXDP), Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.Config {
+	p := privilege.Config{Maps: maps, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	if c.State != "" {
+		p.Write = append(p.Write, filepath.Dir(c.State))
+	}
 	if to == nil {
 		return p
 	}
-	p.Names, p.Write = true, []string{to.SpoolDir}
+	p.Names, p.Write = true, append(p.Write, to.SpoolDir)
 	p.Read = append(p.Read, append(to.files(), c.PublishConfig)...)
 	return p
 }

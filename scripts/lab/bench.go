@@ -72,7 +72,7 @@ func (c *benchCmd) programs() (list []load.Program) {
 	for _, mode := range c.Modes {
 		command := []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
 		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode, Command: append(command, c.Args...),
-			Ready:   "listening at the port", Taken: load.Sensor})
+			Ready: "listening at the port", Taken: load.Sensor})
 	}
 	others := []load.Program{
 		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},

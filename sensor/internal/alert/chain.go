@@ -143,17 +143,17 @@ func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity
 	if o == nil {
 		m.create(k, f, sev, in, c)
 		m.open[k].standingP = r
+		m.saved.alert(m.open[k])
 		return
 	}
 	m.order.MoveToBack(o.list)
+	m.saved.used(o)
 	o.merge(f, sev, r, c)
 	o.f, o.standingP = f, r
-	switch {
-	case now:
+	if now {
 		m.revise(o, c, "update")
-	case !o.waiting:
-		o.waiting = true
-		m.waiting = append(m.waiting, o)
+	} else {
+		m.hold(o)
 	}
 }
 

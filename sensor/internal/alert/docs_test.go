@@ -101,6 +101,7 @@ func (s *stage) event(k detect.Kind, v *session.View, f dissect.Fact) {
 		e.App = app.With(f)
 	}
 	e.Initiator, e.Responder = s.c.Devices.Session(steps[k], v, e.App, s.c.Now)
+	s.c.Begin()
 	for _, d := range s.dets {
 		d.Observe(e, &s.c)
 	}

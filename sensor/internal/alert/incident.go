@@ -32,6 +32,8 @@ type incident struct {
 	toldN   int
 	list    *list.Element
 	grave   bool // holds something of high severity or above: in which order it stands
+	gone    bool
+	mark    mark
 }
 
 // member is what an incident keeps of a finding.
@@ -54,6 +56,7 @@ type incidents struct {
 	grave    *list.List // the others, which go only when there are no calm ones
 	begun    uint64
 	evicted  uint64
+	saved    *saved
 }
 
 func newIncidents(limit int) *incidents {
@@ -100,6 +103,7 @@ func (t *incidents) orderOf(in *incident) *list.List {
 
 // touch notes that an incident has got a finding of the given severity.
 func (t *incidents) touch(in *incident, sev detect.Severity) {
+	t.saved.usedIncident(in)
 	if in.grave || sev < detect.High {
 		t.orderOf(in).MoveToBack(in.list)
 		return
@@ -118,6 +122,7 @@ func (t *incidents) bind(key string, in *incident) {
 	}
 	t.byDevice[key] = in
 	t.keys[in] = append(t.keys[in], key)
+	t.saved.incident(in)
 }
 
 func (t *incidents) drop(in *incident) {
@@ -128,6 +133,8 @@ func (t *incidents) drop(in *incident) {
 	}
 	delete(t.keys, in)
 	t.orderOf(in).Remove(in.list)
+	in.gone = true
+	t.saved.forgotIncident(in)
 }
 
 func (t *incidents) expire(now int64) {

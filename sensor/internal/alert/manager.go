@@ -67,6 +67,8 @@ type Manager struct {
 	incidents *incidents
 	standing  *recent.Table[string, []schemas.DeviceFinding] // by device key
 	seq       uint64                                         // of creations: breaks ties deterministically
+	saved     *saved                                         // nil: nobody saves it
+	telling   *open                                          // of which emit has a revision
 }
 
 type alertKey struct{ rule, device, key string }
@@ -99,6 +101,7 @@ func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	in := m.add(f, c)
 	if in != nil && !m.cfg.NoChain {
 		m.chain(in, c)
+		m.saved.incident(in)
 	}
 }
 
@@ -143,9 +146,10 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 	}
 	m.seq++
 	o := &open{key: k, f: f, sev: sev, seq: m.seq, count: max(f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
-		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: snapshot(f, c)}
+		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: stateOf(f, c)}
 	o.id = alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
+	m.saved.used(o)
 	m.open[k] = o
 	m.perRule[ruleDevice{k.rule, k.device}]++
 	o.due = c.Now + o.window*second
@@ -157,6 +161,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 // again takes a finding that an open alert already stands for.
 func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *detect.Context) {
 	m.order.MoveToBack(o.list)
+	m.saved.used(o)
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
 	switch {
 	case changed:
@@ -164,11 +169,19 @@ func (m *Manager) again(o *open, f *detect.Finding, sev detect.Severity, c *dete
 	case o.worthTelling():
 		if c.Now-o.told >= m.cfg.UpdateGapS*second {
 			m.revise(o, c, "update")
-		} else if !o.waiting {
-			o.waiting = true
-			m.waiting = append(m.waiting, o)
+		} else {
+			m.hold(o)
 		}
 	}
+}
+
+// hold has an alert wait until its next revision is due.
+func (m *Manager) hold(o *open) {
+	if o.waiting {
+		return
+	}
+	o.waiting, o.mark.waits = true, o.mark.turn
+	m.waiting = append(m.waiting, o)
 }
 
 // revise hands on the next revision.
@@ -177,7 +190,10 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	o.revision++
 	o.told, o.toldCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++
+	m.saved.alert(o)
+	m.telling = o
 	m.emit(m.build(o, c, action))
+	m.telling = nil
 }
 
 func (m *Manager) forget(o *open) {
@@ -185,6 +201,7 @@ func (m *Manager) forget(o *open) {
 	m.order.Remove(o.list)
 	heap.Remove(&m.due, o.at)
 	o.gone = true
+	m.saved.forgot(o)
 	rd := ruleDevice{o.key.rule, o.key.device}
 	if m.perRule[rd]--; m.perRule[rd] <= 0 {
 		delete(m.perRule, rd)
@@ -200,11 +217,12 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 		o := m.due[0]
 		if end := o.touched + o.window*second; end > now && now-o.created < maxWindows*o.window*second {
 			o.due = end
+			m.saved.alert(o)
 			heap.Fix(&m.due, 0)
 			continue
 		}
-		m.revise(o, c, "close")
 		m.forget(o)
+		m.revise(o, c, "close")
 	}
 	m.incidents.expire(now)
 }

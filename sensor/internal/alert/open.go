@@ -48,6 +48,7 @@ type open struct {
 	list                *list.Element
 	dirty, waiting      bool
 	gone                bool
+	mark                mark
 }
 
 // risk is what decides the scores of an alert.
@@ -139,8 +140,8 @@ func (h *dueHeap) Pop() any {
 	return x
 }
 
-// snapshot keeps what the book says of the device when the alert begins.
-func snapshot(f *detect.Finding, c *detect.Context) deviceState {
+// stateOf keeps what the book says of the device when the alert begins.
+func stateOf(f *detect.Finding, c *detect.Context) deviceState {
 	d := f.Device
 	if d == nil || c.Book == nil {
 		return deviceState{}

@@ -21,6 +21,7 @@ type Counts = packet.Counts
 type Batch struct {
 	Data   []byte  // backing buffer, grown by the source to hold at least one frame
 	Frames []Frame // reused: the source truncates and appends
+	More   bool    // set by the source: more is there already, so that nobody needs to hurry with this batch
 	// Clock is a time before which no frame will follow, nanoseconds since the Unix epoch, so that time goes on while nothing arrives.
 	// 0 from sources that cannot tell (files).
 	Clock int64
@@ -53,7 +54,7 @@ type Stats struct {
 	Sent       uint64 // frames that the interface has sent
 	Down       bool   // the interface is down, or gone
 	ClockSteps uint64 // how often the clock of the system was set
-	// Of XDP: packets by the way in which they left the program, and packets of which the counts were lost because the table of sessions in
+	// Of a program in the kernel: packets by the way in which they left it, and packets of which the counts were lost because the table of sessions in
 	// the kernel was full.
 	Reasons   map[string]uint64
 	Uncounted uint64

@@ -111,7 +111,7 @@ func look(path string, order bool) (e entry, size int64, err error) {
 
 // Next fills b. It returns as soon as it has frames, so that a pipe is followed without delay.
 func (f *Files) Next(b *Batch) error {
-	b.Frames = b.Frames[:0]
+	b.Frames, b.More = b.Frames[:0], false
 	for {
 		if f.cur == nil && !f.advance() {
 			b.Data = b.Data[:0]

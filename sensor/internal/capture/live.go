@@ -19,7 +19,7 @@ const (
 type LiveConfig struct {
 	Iface string
 	Mode  string // ModeAuto, ModeXDP or ModeAFPacket
-	// Of XDP: what is of interest; the rest is counted and let go. Nothing at all means everything.
+	// What is of interest; the rest is counted in the kernel and let go. Nothing at all means everything.
 	Watch     []netip.Prefix
 	WatchMACs []packet.MAC
 	Drop      bool // XDP_DROP instead of XDP_PASS: the port is a mirror and nothing else
@@ -32,4 +32,12 @@ type Live struct {
 	Source
 	Mode string // "xdp native", "xdp generic" or "afpacket"
 	Why  string // it was chosen, one line
+	Maps bool   // maps of the kernel are read and written as long as it is open
+}
+
+// Finish says that the batches up to the next one without frames are the last: what the kernel has counted comes with them.
+func (l *Live) Finish() {
+	if f, ok := l.Source.(interface{ Finish() }); ok {
+		f.Finish()
+	}
 }

@@ -3,7 +3,11 @@
 package capture
 
 import (
+	"errors"
+	"net/netip"
+
 	"stillwatch/bpf"
+	"stillwatch/sensor/internal/packet"
 )
 
 // OpenLive opens a port in the mode that is asked for. The error names what is missing for it.
@@ -21,7 +25,23 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 	case cfg.Mode == ModeAuto:
 		why = "rings and a snap length are of AF_PACKET"
 	}
-	s, err := OpenAFPacket(AFPacketConfig{Iface: cfg.Iface, Rings: cfg.Rings, RingBytes: cfg.RingBytes, SnapLen: cfg.SnapLen})
+	return openAFPacket(cfg, why)
+}
+
+// openAFPacket opens the port with a socket filter if only a part is of interest; where that cannot be had, everything comes.
+func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
+	port := AFPacketConfig{Iface: cfg.Iface, Rings: cfg.Rings, RingBytes: cfg.RingBytes, SnapLen: cfg.SnapLen}
+	if len(cfg.Watch)+len(cfg.WatchMACs) > 0 {
+		f, err := openFiltered(port, cfg.Watch, cfg.WatchMACs)
+		if err == nil {
+			return &Live{Source: f, Mode: ModeAFPacket, Why: why + "; a socket filter keeps out what is not watched", Maps: true}, nil
+		}
+		if _, ok := errors.AsType[*bpf.UnsupportedError](err); !ok {
+			return nil, err
+		}
+		why += "; what is not watched comes too: " + err.Error()
+	}
+	s, err := OpenAFPacket(port)
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +57,16 @@ func openXDP(cfg LiveConfig, why string) (*Live, error) {
 	for _, f := range x.Refused {
 		why += "; " + f.Err.Error()
 	}
-	return &Live{Source: x, Mode: ModeXDP + " " + x.Mode.String(), Why: why}, nil
+	return &Live{Source: x, Mode: ModeXDP + " " + x.Mode.String(), Why: why, Maps: true}, nil
 }
 
-// SetWatch takes what is of interest from now on. No packet is lost by it. AF_PACKET has everything anyway.
+// SetWatch takes what is of interest from now on. No packet is lost by it. AF_PACKET without a filter has everything anyway.
 func (l *Live) SetWatch(cfg LiveConfig) error {
-	if x, ok := l.Source.(*XDP); ok {
-		return x.SetWatch(cfg.Watch, cfg.WatchMACs)
+	x, ok := l.Source.(interface {
+		SetWatch([]netip.Prefix, []packet.MAC) error
+	})
+	if !ok {
+		return nil
 	}
-	return nil
+	return x.SetWatch(cfg.Watch, cfg.WatchMACs)
 }

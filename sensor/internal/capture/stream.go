@@ -195,6 +195,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 		s.off += int64(used)
 		s.broken = err
 		if len(b.Frames) > 0 {
+			b.More = n == len(b.Data) // a pipe gives less once it is empty
 			s.hand(b, used, n)
 			return nil
 		}

@@ -82,11 +82,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 
 // SetWatch changes which devices are watched; without any, everything is. No packet is lost by it.
 func (x *XDP) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
-	raw := make([][6]byte, len(macs))
-	for i, m := range macs {
-		raw[i] = m
-	}
-	return x.programs.SetWatch(prefixes, raw)
+	return x.programs.SetWatch(prefixes, rawMACs(macs))
 }
 
 // FullCopy switches the copying of a whole session on or off.
@@ -119,6 +115,7 @@ func (x *XDP) Next(b *Batch) error {
 			}
 			lingered = true
 			time.Sleep(linger)
+			continue
 		}
 		n, err := x.read(b, used)
 		switch {
@@ -133,6 +130,9 @@ func (x *XDP) Next(b *Batch) error {
 	b.Clock = x.idle()
 	return nil
 }
+
+// Finish has the next batch bring what was counted until now. It is called by whoever calls Next.
+func (x *XDP) Finish() { x.swept = 0 }
 
 // idle gives the time before which nothing will follow: 0 if something waits.
 func (x *XDP) idle() int64 {
@@ -185,9 +185,8 @@ func (x *XDP) Stats() Stats {
 	if err != nil { // closed
 		return s
 	}
-	s.Reasons, s.Uncounted = make(map[string]uint64, len(c.Reasons)), c.Evicted
+	s.Reasons, s.Uncounted = ways(&c), c.Evicted
 	for r, n := range c.Reasons {
-		s.Reasons[bpf.Reason(r).String()] = n.Packets
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {
 			s.Frames += n.Packets
@@ -198,6 +197,15 @@ func (x *XDP) Stats() Stats {
 	x.port.tell(&s)
 	s.ClockSteps = x.clock.steps.Load()
 	return s
+}
+
+// ways gives the packets by the name of the way they went.
+func ways(c *bpf.Counters) map[string]uint64 {
+	m := make(map[string]uint64, len(c.Reasons))
+	for r, n := range c.Reasons {
+		m[bpf.Reason(r).String()] = n.Packets
+	}
+	return m
 }
 
 // Close implements Source.

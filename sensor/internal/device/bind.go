@@ -50,6 +50,7 @@ type link struct {
 	addrs   []linkAddr
 	last    int64    // asked for
 	foreign *foreign // nil: none yet
+	mark    mark
 }
 
 // foreign is the addresses that a MAC forwards for, as many as make a router.
@@ -134,6 +135,7 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	}
 	l.last = max(l.last, now)
 	r.lastLink = l
+	r.changedLink(l)
 	return l
 }
 
@@ -149,9 +151,9 @@ func (r *Registry) forgetLinks(now int64) bool {
 		return false
 	}
 	r.nextForget = now + linkPause
-	for mac, l := range r.links {
+	for _, l := range r.links {
 		if l.dev == nil && now-l.last >= linkIdle {
-			delete(r.links, mac)
+			r.dropLink(l)
 		}
 	}
 	r.lastLink = nil
@@ -160,8 +162,10 @@ func (r *Registry) forgetLinks(now int64) bool {
 
 // bind gives an address to a device.
 func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, now int64) {
+	r.changed(d)
 	if b := r.bindings[a]; b != nil {
 		if b.dev != d {
+			r.changed(b.dev)
 			b.dev.dropIP(a.Netip())
 			b.strong = false
 		}
@@ -182,6 +186,7 @@ func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, n
 
 // unbind takes an address from a device.
 func (r *Registry) unbind(d *Device, a packet.Addr) {
+	r.changed(d)
 	d.dropIP(a.Netip())
 	if b := r.bindings[a]; b != nil && b.dev == d {
 		r.dropBinding(a)
@@ -193,6 +198,7 @@ func (r *Registry) unbind(d *Device, a packet.Addr) {
 // had if packets came from there without having been forwarded.
 func (r *Registry) becomeRouter(l *link, now int64) {
 	l.router = true
+	r.changedLink(l)
 	strong := 0
 	for _, x := range l.addrs {
 		if b := r.bindings[x.addr]; b != nil && b.strong && b.mac == l.mac {

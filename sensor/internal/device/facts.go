@@ -170,7 +170,7 @@ func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
 		r.claim(d, claim{&statement{source: obsTXT, rule: statedModel, value: clean(key + "=" + value), model: value}, now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
-		r.claim(d, claim{&statement{source: obsTXT, rule: announceRule, value: clean(key + "=" + value), vendor: value, vdb: 12}, now})
+		r.claim(d, claim{&statement{source: obsTXT, rule: announceRule, value: clean(key + "=" + value), vendor: value, vdb: announcedDB}, now})
 	}
 }
 

@@ -230,8 +230,10 @@ func (r *Registry) station(l *link, now int64) *Device {
 }
 
 func (r *Registry) setMAC(d *Device, l *link, now int64) {
+	r.changed(d)
 	if old := r.links[d.MAC]; old != nil && old.dev == d {
 		old.dev = nil
+		r.changedLink(old)
 	}
 	d.MAC, d.RandomMAC, d.Router = l.mac, l.mac.IsLocal(), l.router
 	d.Version++

@@ -9,6 +9,7 @@ type lruNode struct {
 	often      bool // in which
 	// event is the last one that resolved it: until the next it is not evicted.
 	event uint32
+	mark  mark
 }
 
 // lru is a queue of devices, the one touched last in front. Devices stand in it by their own node, so that nothing is

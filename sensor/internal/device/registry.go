@@ -85,6 +85,7 @@ type Registry struct {
 	nextForget int64
 	stats      Stats
 	event      uint32 // counts the events: what one has resolved stays until the next
+	saved      *saved // nil: nobody saves it
 }
 
 // New gives an empty registry.
@@ -211,12 +212,14 @@ func (r *Registry) evict() bool {
 // with a device that is known.
 func (r *Registry) pin(d *Device) *Device {
 	d.node.event = r.event
+	r.changed(d)
 	return d
 }
 
 // drop forgets a device and what is bound to it.
 func (r *Registry) drop(d *Device) {
 	r.queueOf(d).remove(d)
+	r.forgot(d)
 	delete(r.byKey, d.Key)
 	delete(r.pulls, d.ID)
 	for _, ip := range d.IPs {
@@ -225,7 +228,7 @@ func (r *Registry) drop(d *Device) {
 		}
 	}
 	if l := r.links[d.MAC]; l != nil && l.dev == d {
-		delete(r.links, d.MAC)
+		r.dropLink(l)
 		r.lastLink = nil
 	}
 }
@@ -235,6 +238,7 @@ func (r *Registry) touch(d *Device, again bool) {
 	if !d.node.queued { // dropped to make room for the other end of the same session
 		return
 	}
+	r.changed(d)
 	if d.node.often || !again {
 		r.queueOf(d).touch(d)
 		return

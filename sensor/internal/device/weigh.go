@@ -126,6 +126,9 @@ var (
 	announceRule = &rule{row: row{src: obsTXT}}
 )
 
+// announcedDB is what a device's own word for its maker weighs (decibans for the vendor).
+const announcedDB = 12
+
 // observeMaker weighs the maker behind a MAC. A chip maker is no vendor evidence.
 func (r *Registry) observeMaker(d *Device, m enrich.Maker, now int64) {
 	if m.Kind == enrich.VendorChip {
@@ -156,6 +159,7 @@ func makerStatement(m enrich.Maker) *statement {
 }
 
 func (r *Registry) claim(d *Device, c claim) {
+	r.changed(d)
 	r.settle(d)
 	for i := range d.claims {
 		if x := &d.claims[i]; x.same(c.statement) {
@@ -197,6 +201,7 @@ func (s source) lasting() bool {
 // the day begins would hold up everything else: each is weighed when it is next asked for.
 func (r *Registry) settle(d *Device) {
 	if d != nil && d.round != r.round && d.node.queued {
+		r.changed(d)
 		r.weigh(d, r.dayBegan)
 	}
 }

@@ -28,7 +28,7 @@ func portFamilies() []family {
 		{"capture_up", gauge, "1 while the port is up, else 0.", nil},
 		{"capture_received_total", counter, "Frames that the kernel had for the sensor, with those that it dropped in the ring or counted itself.", nil},
 		{"capture_dropped_total", counter, "Frames that were lost, by the place where it happened.", []string{"place"}},
-		{"capture_xdp_total", counter, "Frames by the way in which they left the XDP program.", []string{"way"}},
+		{"capture_kernel_total", counter, "Frames by the way in which they left the program in the kernel: see capture-xdp.md.", []string{"way"}},
 		{"capture_uncounted_total", counter, "Packets that are missing in the counts of their sessions, because the table of sessions in the kernel was full.", nil},
 		{"capture_unclaimed_total", counter, "Frames that the interface calls dropped: no measure of loss, see live.md.", nil},
 		{"capture_sent_total", counter, "Frames that the port has sent; the sensor sends none.", nil},
@@ -54,7 +54,7 @@ func (r Run) port(put func(string, float64, ...string)) {
 		put("capture_dropped_total", float64(n), place)
 	}
 	for way, n := range p.Source.Reasons {
-		put("capture_xdp_total", float64(n), way)
+		put("capture_kernel_total", float64(n), way)
 	}
 	put("capture_uncounted_total", float64(p.Source.Uncounted))
 	put("capture_unclaimed_total", float64(p.Source.Unclaimed))

@@ -3,7 +3,7 @@
 package pipeline
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/detect"
@@ -31,7 +31,10 @@ type block struct {
 	last      bool  // the run ends here
 
 	shards []shardPart
-	wait   sync.WaitGroup
+	left   atomic.Int32 // shards that have not done their part
+	// The judge is given blocks in groups, by the last one: grouped says that another one of its group follows, and group is those before.
+	grouped bool
+	group   []*block
 }
 
 // shardPart is what one shard gets with a block, and what it gives back.
@@ -150,7 +153,7 @@ func (b *block) reset() {
 	b.ticks = b.ticks[:0]
 	b.frames = frameCounts{}
 	b.packets = b.packets[:0]
-	b.flush, b.last = 0, false
+	b.flush, b.last, b.grouped, b.group = 0, false, false, b.group[:0]
 	for i := range b.shards {
 		p := &b.shards[i]
 		clear(p.events)

@@ -137,3 +137,34 @@ func TestClockOfTheSourceChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// jumping gives frames as src does, and once in between a clock that is far ahead.
+type jumping struct {
+	capture.Source
+	batches int
+}
+
+func (s *jumping) Next(b *capture.Batch) error {
+	if s.batches++; s.batches == 4 {
+		b.Frames, b.Counts, b.Clock = b.Frames[:0], b.Counts[:0], 1<<62
+		return nil
+	}
+	return s.Source.Next(b)
+}
+
+// TestClockThatJumpsIsNotFollowedAtOnce has the source say a time that it then takes back.
+func TestClockThatJumpsIsNotFollowedAtOnce(t *testing.T) {
+	last := func(wrap func(capture.Source) capture.Source) int64 {
+		src, err := capture.OpenFiles([]string{office(t, nil)}, capture.BatchSize(64<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		_, sum := sessionsOf(t, wrap(src), 2)
+		return sum.Last
+	}
+	want := last(func(s capture.Source) capture.Source { return s })
+	if got := last(func(s capture.Source) capture.Source { return &jumping{Source: s} }); got != want {
+		t.Errorf("the run ends at %d, want %d", got, want)
+	}
+}

@@ -27,6 +27,7 @@ type judge struct {
 	ctx       detect.Context
 	quality   qualityWindow
 	sums      qualityCounts // at the last tick with packets
+	memory    *memory       // nil: nothing is kept over a restart
 	census    census        // of a live run
 
 	second  int64 // last one ticked
@@ -37,18 +38,19 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
-	for b := range in {
-		b.wait.Wait()
-		last := b.last
-		g.do("judge", func() {
-			j.block(b)
-			j.tally.add(b)
-			j.flush()
-		})
-		free <- b
-		if last {
-			return
+func (j *judge) run(in <-chan *block, free chan<- *block, patience int, asked <-chan func(), g *guard) {
+	for last := false; !last; {
+		b := receive(in, patience)
+		last = b.last
+		for _, x := range append(b.group, b) {
+			g.do("judge", func() {
+				j.block(x)
+				j.tally.add(x)
+				if !j.cfg.Replay {
+					j.flush()
+				}
+			})
+			free <- x
 		}
 		select {
 		case f := <-asked:
@@ -60,6 +62,7 @@ func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g
 
 // block judges the events of a block, in between the ticks that belong there.
 func (j *judge) block(b *block) {
+	j.memory.begin(j, b.ticks)
 	j.merged = j.merged[:0]
 	for i := range b.shards {
 		for k := range b.shards[i].events {
@@ -152,6 +155,7 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	j.memory.save(j)
 	if !j.cfg.Replay {
 		j.count(sec)
 	}
@@ -205,18 +209,17 @@ func (j *judge) emit(f *detect.Finding) {
 	j.alerts.Add(f, &j.ctx)
 }
 
-// write hands a revision of an alert on.
+// write takes a revision of an alert.
 func (j *judge) write(a *schemas.Alert) {
+	j.memory.decided(j, a)
+	j.put(a)
+}
+
+// put hands a revision of an alert on.
+func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
-	}
-}
-
-// flush has written what is held back.
-func (j *judge) flush() {
-	if j.out.Flush != nil && j.failed == nil {
-		j.check(j.out.Flush())
 	}
 }
 
@@ -247,4 +250,5 @@ func (j *judge) finish(clock int64) {
 			j.check(j.out.Device(&r))
 		}
 	}
+	j.memory.end(j)
 }

@@ -39,6 +39,7 @@ const qualityMinutes = 10
 type qualityWindow struct {
 	minute int64
 	past   [qualityMinutes]qualityCounts // oldest first
+	last   qualityCounts                 // the sums as they stand
 }
 
 // set takes the sums at a second and tells the quality over the window.
@@ -50,6 +51,7 @@ func (w *qualityWindow) set(sec int64, q qualityCounts, out *detect.Quality) {
 		}
 		w.minute = m
 	}
+	w.last = q
 	q.since(w.past[0]).tell(out)
 }
 

@@ -22,6 +22,9 @@ type reader struct {
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
+	group    []*block // filled, and to be judged together with the next one
+	patience int      // see receive
+
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
@@ -29,30 +32,31 @@ type reader struct {
 	idled  bool // second was ticked and no frame has come in it
 	live   bool // the source loses frames, and says so
 	loss   lossCounts
+	last   int   // batches that were read when the run was to end
 	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
 }
 
 // flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
 const flushSessions = 1 << 12
 
-// run fills blocks from free and hands them to every shard and to the judge until the source or ctx ends. Then the partitions end
+// run fills blocks from free and hands them to every shard until the source or ctx ends. Then the partitions end
 // their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
-func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, judge chan<- *block, g *guard) error {
+func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, g *guard) error {
 	var err error
 	for err == nil && g.err() == nil {
-		b := next(free)
+		b := r.next(free)
 		g.do("reader", func() { err = r.fill(ctx, b) })
-		b.send(out, judge)
+		r.send(b, out, b.batch.More && err == nil)
 	}
 	rounds := r.maxSessions/flushSessions + 1
 	for i := range Partitions * rounds {
-		b := next(free)
+		b := r.next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
 		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
 		}
-		b.send(out, judge)
+		r.send(b, out, false)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 		return nil
@@ -60,28 +64,37 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	return err
 }
 
-func next(free <-chan *block) *block {
-	b := <-free
+func (r *reader) next(free <-chan *block) *block {
+	b := receive(free, r.patience)
 	b.reset()
 	return b
 }
 
-// send gives b to every shard, and to the judge, who waits for them.
-func (b *block) send(out []chan<- *block, judge chan<- *block) {
-	b.wait.Add(len(out))
+// send gives b to every shard. more says that another block follows at once.
+func (r *reader) send(b *block, out []chan<- *block, more bool) {
+	if b.grouped = more && len(r.group) < groupBlocks-1; b.grouped {
+		r.group = append(r.group, b)
+	} else {
+		b.group = append(b.group, r.group...)
+		r.group = r.group[:0]
+	}
+	b.left.Store(int32(len(out)))
 	for _, c := range out {
 		c <- b
 	}
-	judge <- b
 }
 
 func (r *reader) fill(ctx context.Context, b *block) error {
 	b.clock = r.clock
-	if err := ctx.Err(); err != nil {
-		return err
+	end := ctx.Err()
+	if end != nil && !r.leave() {
+		return end
 	}
 	err := r.src.Next(&b.batch)
 	n := len(b.batch.Frames)
+	if end != nil && n == 0 && err == nil {
+		err = end
+	}
 	if cap(b.packets) < n {
 		b.packets = make([]packet.Packet, n, n+n/4)
 	}
@@ -105,6 +118,25 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
 	return err
 }
+
+// lastBatches bounds what is still read of a port when the run is to end: what had come by then, unless it goes on to come faster than it is
+// read.
+const lastBatches = 64
+
+// leave reports whether more is to be read of a run that is to end: of a port what has come, once it was told that nothing more is wanted.
+func (r *reader) leave() bool {
+	if !r.live {
+		return false
+	}
+	if f, ok := r.src.(finisher); ok && r.last == 0 {
+		f.Finish()
+	}
+	r.last++
+	return r.last <= lastBatches
+}
+
+// finisher is a source that is to be told when its last batches are read.
+type finisher interface{ Finish() }
 
 // The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
 const (

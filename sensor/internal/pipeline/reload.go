@@ -26,6 +26,7 @@ var (
 )
 
 func (j *judge) reload(cfg Config) error {
+	cfg.State = j.cfg.State
 	switch old := &j.cfg; {
 	case cfg.Settings.SensorID != old.Settings.SensorID, siteOf(cfg.Settings, cfg.Inventory) != siteOf(old.Settings, old.Inventory):
 		return errIdentity
@@ -40,6 +41,7 @@ func (j *judge) reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	j.memory.retuned(j.detectors, ds, j.reg)
 	j.cfg, j.detectors, j.book, j.ctx.Book = cfg, ds, r.book, r.book
 	j.reg.Reconfigure(r.device)
 	j.alerts.Reconfigure(r.alert)

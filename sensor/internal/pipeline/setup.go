@@ -58,6 +58,9 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	j := &judge{out: out, cfg: cfg, reg: device.New(r.device), book: r.book, detectors: ds, tally: newTally()}
 	j.alerts = alert.New(r.alert, j.write)
 	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
+	if cfg.State != nil {
+		return j, j.remember(&cfg)
+	}
 	return j, nil
 }
 

@@ -47,10 +47,14 @@ func newShard(id, of int, cfg session.Config) *shard {
 	return sh
 }
 
-func (sh *shard) run(in <-chan *block, g *guard) {
-	for b := range in {
+// run does the part of this shard in each block. Who is the last to do so hands it to the judge; since every shard takes blocks in their
+// order, so does the judge.
+func (sh *shard) run(in <-chan *block, judge chan<- *block, patience int, g *guard) {
+	for b := receive(in, patience); b != nil; b = receive(in, patience) {
 		g.do("shard", func() { sh.process(b) })
-		b.wait.Done()
+		if b.left.Add(-1) == 0 && !b.grouped {
+			judge <- b
+		}
 	}
 }
 

@@ -8,7 +8,7 @@ import "strings"
 
 // Config says what a run still needs after the mirror port is open.
 type Config struct {
-	// Maps: maps of the kernel are read and written with bpf(2), as in mode xdp.
+	// Maps: maps of the kernel are read and written with bpf(2), as in mode xdp and by a socket filter.
 	Maps bool
 	// Read names files that are read again later, as on SIGHUP. The folder of each stays readable, because a new version of a file is
 	// usually put in the place of the old one, and then is another file to the kernel. Of a file in / only itself stays.

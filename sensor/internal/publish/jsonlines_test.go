@@ -241,3 +241,28 @@ func TestCloseErrorIsTold(t *testing.T) {
 		t.Errorf("gave %v, want the error of close", err)
 	}
 }
+
+// TestAppendLeavesWhatIsThere goes on with a file, also with one whose last line was cut by a kill.
+func TestAppendLeavesWhatIsThere(t *testing.T) {
+	for before, want := range map[string]string{"": "new\n", "old\n": "old\nnew\n", "old\nha": "old\nha\nnew\n"} {
+		name := filepath.Join(t.TempDir(), "out.jsonl")
+		if before != "" {
+			if err := os.WriteFile(name, []byte(before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Append(name)
+		if err == nil {
+			err = errors.Join(s.Empty(), s.Put([]byte("new\n")), s.Flush())
+		}
+		if err != nil || s.Records() != 1 {
+			t.Fatalf("%v, %d records", err, s.Records())
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+}

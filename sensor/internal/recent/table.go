@@ -39,6 +39,8 @@ type Table[K comparable, V any] struct {
 
 	oldest, newest uint32
 	evicted        uint64
+
+	saved saved[K]
 }
 
 // New gives an empty table of at most limit entries, at least one and at most a billion.
@@ -154,6 +156,9 @@ func (t *Table[K, V]) find(k K, h uint64) (slot, n uint32) {
 // use moves a cell to the end of the order.
 func (t *Table[K, V]) use(n uint32) *V {
 	c := t.at(n)
+	if t.saved.upTo == n {
+		t.saved.upTo = c.older
+	}
 	if t.newest != n {
 		t.unlink(c)
 		t.link(n, c)
@@ -205,6 +210,7 @@ func (t *Table[K, V]) make(k K) uint32 {
 func (t *Table[K, V]) remove(slot, n uint32) {
 	t.close(slot)
 	c := t.at(n)
+	t.dropped(n, c)
 	t.unlink(c)
 	*c = cell[K, V]{newer: t.free}
 	t.free = n

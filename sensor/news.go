@@ -9,8 +9,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// feed shows alerts as they come: each when it is raised, and again when it gets more severe or has been told to be more than it was.
-type feed struct {
+// news shows alerts as they come: each when it is raised, and again when it gets more severe or has been told to be more than it was.
+type news struct {
 	t     *terminal
 	w     io.Writer
 	shown map[string]seenAlert // by id, of alerts that are not closed
@@ -21,9 +21,9 @@ type seenAlert struct{ severity, title string }
 // maxShown bounds the alerts that are remembered; beyond it, all that is known of what was shown is forgotten.
 const maxShown = 1 << 16
 
-func newFeed(t *terminal, w io.Writer) *feed { return &feed{t: t, w: w, shown: map[string]seenAlert{}} }
+func newNews(t *terminal, w io.Writer) *news { return &news{t: t, w: w, shown: map[string]seenAlert{}} }
 
-func (f *feed) add(a *schemas.Alert) error {
+func (f *news) add(a *schemas.Alert) error {
 	before, known := f.shown[a.ID]
 	if a.Action == "close" {
 		delete(f.shown, a.ID)
@@ -39,7 +39,7 @@ func (f *feed) add(a *schemas.Alert) error {
 	return f.t.card(f.w, a)
 }
 
-func (f *feed) finish() error { return nil }
+func (f *news) finish() error { return nil }
 
 // worse reports whether severity a is above b.
 func worse(a, b string) bool { return slices.Index(severities(), a) < slices.Index(severities(), b) }

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/snapshot"
+)
+
+const (
+	counterPart   = "alert/1"
+	incidentsPart = "incidents/1"
+	alertsPart    = "alerts/1"
+)
+
+// Parts gives the manager as parts of a snapshot, in the order in which they are to be restored, after the registry; from then on it
+// remembers what has changed. c is the context of the run.
+func (m *Manager) Parts(c *detect.Context) []snapshot.Part {
+	m.saved = &saved{}
+	m.incidents.saved = m.saved
+	r := c.Devices
+	return []snapshot.Part{
+		snapshot.Single(counterPart, m.walk),
+		{Name: incidentsPart, Restore: func(all snapshot.Records) int { return m.restoreIncidents(all, r) },
+			Drain: func(b *snapshot.Batch, limit int) int { return m.drainIncidents(b, limit, r) }},
+		{Name: alertsPart, Restore: func(all snapshot.Records) int { return m.restoreAlerts(all, c) },
+			Drain: func(b *snapshot.Batch, limit int) int { return m.drainAlerts(b, limit, r) }},
+		m.standing.Part("standing/1", func(c *snapshot.Codec, k *string) { c.String(k) }, walkStanding),
+	}
+}
+
+func (m *Manager) walk(c *snapshot.Codec) { c.Uint(&m.seq) }
+
+func walkStanding(c *snapshot.Codec, list *[]schemas.DeviceFinding) {
+	snapshot.List(c, list, maxStanding, func(x *schemas.DeviceFinding) {
+		c.String(&x.Kind)
+		c.String(&x.Text)
+		c.Time((*int64)(&x.FirstSeen))
+		c.Time((*int64)(&x.LastSeen))
+	})
+}
+
+// SaveTold writes the alert of which emit is being given a revision, as it stands with that revision, and all that it refers to: what
+// was told must not be forgotten, while the rest may be as old as the last snapshot.
+func (m *Manager) SaveTold(b *snapshot.Batch, r *device.Registry) {
+	o := m.telling
+	if o == nil {
+		return
+	}
+	r.SaveCounters(b)
+	b.PutSingle(counterPart, m.walk)
+	if in := o.incident; in != nil && !in.gone {
+		r.Save(b, in.device)
+		m.saveIncident(b, in, r)
+	}
+	if o.gone {
+		b.Delete(alertsPart).String(&o.id)
+		b.End()
+		return
+	}
+	r.Save(b, o.f.Device)
+	if o.f.Peer != nil {
+		r.Save(b, o.f.Peer.Device)
+	}
+	m.saveAlert(b, o, r)
+}
+
+func (m *Manager) drainAlerts(b *snapshot.Batch, limit int, r *device.Registry) (n int) {
+	s := m.saved
+	for ; n < limit && len(s.gone) > 0; n++ {
+		last := len(s.gone) - 1
+		b.Delete(alertsPart).String(&s.gone[last])
+		b.End()
+		s.gone = s.gone[:last]
+	}
+	for ; n < limit && len(s.alerts.list) > 0; n++ {
+		o := s.alerts.list[0]
+		m.saveAlert(b, o, r)
+		s.alerts.remove(o)
+	}
+	return n
+}
+
+func (m *Manager) drainIncidents(b *snapshot.Batch, limit int, r *device.Registry) (n int) {
+	s := m.saved
+	for ; n < limit && len(s.goneInc) > 0; n++ {
+		last := len(s.goneInc) - 1
+		b.Delete(incidentsPart).String(&s.goneInc[last])
+		b.End()
+		s.goneInc = s.goneInc[:last]
+	}
+	for ; n < limit && len(s.incidents.list) > 0; n++ {
+		in := s.incidents.list[0]
+		m.saveIncident(b, in, r)
+		s.incidents.remove(in)
+	}
+	return n
+}
+
+func (m *Manager) saveAlert(b *snapshot.Batch, o *open, r *device.Registry) {
+	b.Put(alertsPart).String(&o.id)
+	b.Value()
+	in := ""
+	if o.incident != nil && !o.incident.gone {
+		in = o.incident.id
+	}
+	walkOpen(b.Codec(), o, &in, r)
+	b.End()
+	o.mark.kept = true
+}
+
+func (m *Manager) saveIncident(b *snapshot.Batch, in *incident, r *device.Registry) {
+	b.Put(incidentsPart).String(&in.id)
+	b.Value()
+	keys := m.incidents.keys[in]
+	walkIncident(b.Codec(), in, &keys, r)
+	b.End()
+	in.mark.kept = true
+}
+
+// restoreIncidents fills the table in the order in which the incidents were used.
+func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (bad int) {
+	t := m.incidents
+	type kept struct {
+		in   *incident
+		keys []string
+	}
+	var list []kept
+	for k, v := range all {
+		x := kept{in: &incident{}}
+		kc, c := snapshot.Reader(k), snapshot.Reader(v)
+		kc.String(&x.in.id)
+		walkIncident(c, x.in, &x.keys, r)
+		if kc.Done() != nil || c.Done() != nil {
+			bad++
+			continue
+		}
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b kept) int { return cmp.Compare(a.in.mark.turn, b.in.mark.turn) })
+	for _, x := range list {
+		for t.len() >= t.limit {
+			t.drop(t.weakest())
+		}
+		in := x.in
+		in.mark.kept = true
+		m.saved.turn = max(m.saved.turn, in.mark.turn)
+		in.list = t.orderOf(in).PushBack(in)
+		for _, k := range x.keys {
+			t.byDevice[k] = in
+		}
+		t.keys[in] = x.keys
+	}
+	return bad
+}
+
+// restoreAlerts fills the list of open alerts in the order in which they were used.
+func (m *Manager) restoreAlerts(all snapshot.Records, ctx *detect.Context) (bad int) {
+	incidents := map[string]*incident{}
+	for in := range m.incidents.keys {
+		incidents[in.id] = in
+	}
+	var list []*open
+	for k, v := range all {
+		o, in := &open{f: &detect.Finding{}}, ""
+		kc, c := snapshot.Reader(k), snapshot.Reader(v)
+		kc.String(&o.id)
+		walkOpen(c, o, &in, ctx.Devices)
+		if kc.Done() != nil || c.Done() != nil {
+			bad++
+			continue
+		}
+		o.incident = incidents[in]
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(a, b *open) int { return cmp.Compare(a.mark.turn, b.mark.turn) })
+	for i, o := range list {
+		o.mark.kept = true
+		if len(list)-i > m.cfg.MaxOpen {
+			m.saved.gone = append(m.saved.gone, o.id)
+			continue
+		}
+		if older := m.open[o.key]; older != nil { // it had been let go, which the last snapshot did not know
+			m.forget(older)
+		}
+		m.enter(o, ctx)
+	}
+	slices.SortFunc(m.waiting, func(a, b *open) int { return cmp.Compare(a.mark.waits, b.mark.waits) })
+	return bad
+}
+
+// enter puts a restored alert into the tables.
+func (m *Manager) enter(o *open, c *detect.Context) {
+	if o.f.Device == nil && o.key.device != m.deviceKey(o.f) { // forgotten since: the alert goes on without it
+		o.f.Device = &device.Device{Key: o.key.device}
+	}
+	if c.Book != nil {
+		o.state.entry = c.Book.Entry(o.f.Device)
+	}
+	m.seq = max(m.seq, o.seq)
+	m.saved.turn = max(m.saved.turn, o.mark.turn)
+	o.list = m.order.PushBack(o)
+	m.open[o.key] = o
+	m.perRule[ruleDevice{o.key.rule, o.key.device}]++
+	heap.Push(&m.due, o)
+	if o.waiting {
+		m.waiting = append(m.waiting, o)
+	}
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
+	"stillwatch/sensor/internal/snapshot/snapshottest"
+)
+
+func keptWorld(t *testing.T) (*world, []snapshot.Part) {
+	w := newWorld(t, nil, "10.0.0.1", "10.0.0.2")
+	return w, append(append(w.reg.Parts(), w.c.Names.Part()), Parts(w.dets, w.reg)...)
+}
+
+// happen lets something happen that is over before the next thing does.
+func (w *world) happen(x *rand.Rand) {
+	inside := fmt.Sprintf("10.0.0.%d", 1+x.IntN(5))
+	outside := fmt.Sprintf("198.51.100.%d", 1+x.IntN(6))
+	port := []int{22, 23, 80, 443, 5555, 3389}[x.IntN(6)]
+	switch x.IntN(9) {
+	case 0: // a login
+		v := w.connect(outside, fmt.Sprint(inside, ":", port))
+		w.fact(v, &dissect.Login{Protocol: "telnet", UserHint: "in", Result: dissect.Outcome(1 + x.IntN(2))})
+		w.event(SessionEnded, in(v, session.Closed), nil, nil)
+	case 1: // a row of failures
+		for range 4 {
+			v := w.connect(inside, fmt.Sprintf("10.0.0.%d:%d", 1+x.IntN(5), port))
+			w.fact(v, &dissect.Login{Protocol: "ftp", UserHint: "ot", Result: dissect.OutcomeFailure})
+			w.event(SessionEnded, in(v, session.Closed), nil, nil)
+		}
+	case 2: // an upload
+		v := w.connect(inside, outside+":443")
+		v.PayloadBytes = [2]uint64{uint64(x.IntN(12_000_000)), 1000}
+		w.event(SessionEnded, in(v, session.Closed), nil, nil)
+	case 3, 4: // unanswered
+		for range 1 + x.IntN(3) {
+			w.attempt(inside, fmt.Sprint(outside, ":", port))
+		}
+	case 5:
+		w.attempt(outside, fmt.Sprint(inside, ":", port))
+	case 6:
+		for range 1 + x.IntN(6) {
+			w.refused(inside, fmt.Sprintf("10.0.0.%d:%d", 100+x.IntN(100), port))
+		}
+	case 7:
+		w.arpRequest(inside, fmt.Sprintf("10.0.0.%d", 100+x.IntN(100)))
+	default:
+		v := w.open(protoICMP, inside, fmt.Sprintf("10.0.1.%d:0", x.IntN(20)))
+		w.event(SessionEnded, in(v, session.Established), nil, nil)
+	}
+	w.wait([]int64{second, second, 10 * second, 10 * second, minute, minute, hour, day}[x.IntN(8)] / int64(1+x.IntN(3)))
+}
+
+// TestRestoredDetectorsGoOn saves detectors and holds what restored ones find in what follows to what they find themselves.
+func TestRestoredDetectorsGoOn(t *testing.T) {
+	rules := map[string]bool{}
+	for seed := range uint64(60) {
+		x := rand.New(rand.NewPCG(seed, 11))
+		w, parts := keptWorld(t)
+		d := snapshottest.Disk{}
+		for range 20 + x.IntN(120) {
+			w.happen(x)
+			if x.IntN(10) == 0 {
+				d.Drain(t, parts, 1+x.IntN(5))
+			}
+		}
+		d.Drain(t, parts, 3)
+		again, parts2 := keptWorld(t)
+		d.Restore(t, parts2)
+		again.reg.Restored()
+		again.c.Now, again.num, again.port, w.got = w.c.Now, w.num, w.port, nil
+		y, z := rand.New(rand.NewPCG(seed, 12)), rand.New(rand.NewPCG(seed, 12))
+		for range 40 {
+			w.happen(y)
+			again.happen(z)
+		}
+		got, want := findings(again), findings(w)
+		for i := range min(len(got), len(want)) {
+			if got[i] != want[i] {
+				t.Fatalf("seed %d:\n%s\nwant\n%s", seed, got[i], want[i])
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("seed %d: %d findings, want %d", seed, len(got), len(want))
+		}
+		for _, f := range w.got {
+			rules[f.Rule.ID] = true
+		}
+	}
+	for _, id := range []string{"D01", "D02", "D06", "D07", "D08", "D09", "D13", "D18"} {
+		if !rules[id] {
+			t.Errorf("%s found nothing in all of it", id)
+		}
+	}
+}
+
+func findings(w *world) (all []string) {
+	for _, f := range w.got {
+		all = append(all, fmt.Sprint(f.Rule.ID, f.Key, f.Severity, f.Start, f.End, f.Count, f.Title, f.Message, f.Entities, f.Evidence))
+	}
+	return all
+}
+
+// TestEveryTableIsKept holds detectors to keeping every table that is not about single sessions.
+func TestEveryTableIsKept(t *testing.T) {
+	ofSessions := []string{"outbound.live", "role.told", "loginSuccess.told", "bruteForce.sessions", "upload.sessions"}
+	w := newWorld(t, nil)
+	for _, d := range w.dets {
+		kept := map[string]bool{}
+		if k, ok := d.(keeper); ok {
+			for _, p := range k.parts(w.reg) {
+				kept[p.Name] = true
+			}
+		}
+		v := reflect.TypeOf(d).Elem()
+		for i := range v.NumField() {
+			f := v.Field(i)
+			name := v.Name() + "." + f.Name
+			if !strings.HasPrefix(f.Type.String(), "*detect.table[") || slices.Contains(ofSessions, name) {
+				continue
+			}
+			if part := d.Rule().ID + "." + f.Name + "/1"; !kept[part] {
+				t.Errorf("%s is no part: want %s, or name it among those of sessions; parts are %v", name, part, kept)
+			}
+		}
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	x := rand.New(rand.NewPCG(5, 5))
+	known := snapshottest.Disk{}
+	w, parts := keptWorld(&testing.T{})
+	for range 100 {
+		w.happen(x)
+	}
+	w.c.Names.Learn(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("198.51.100.1"), "c2.example.net", 60, w.c.Now)
+	known.Drain(f, parts, 1000)
+	var again *world
+	snapshottest.Fuzz(f, func() (p []snapshot.Part) {
+		again, p = keptWorld(&testing.T{})
+		return p
+	}, known, func(t *testing.T) {
+		again.reg.Restored()
+		again.c.Now = w.c.Now
+		for range 12 {
+			again.happen(x)
+		}
+	})
+}

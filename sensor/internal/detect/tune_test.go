@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"errors"
+	"testing"
+)
+
+func attempts(n int) Config {
+	return Config{Params: func(rule string, into any) error {
+		if p, ok := into.(*CallbackParams); ok {
+			p.Attempts = n
+		}
+		return nil
+	}}
+}
+
+// TestRetuneKeepsWhatWasSeen changes a threshold between two attempts: those before it count.
+func TestRetuneKeepsWhatWasSeen(t *testing.T) {
+	w := declared(t, entry("srv", "10.0.0.5", 0))
+	retune := func(c Config) {
+		t.Helper()
+		ds, err := Retune(w.dets, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.dets = ds
+	}
+	retune(attempts(9))
+	try := func(n int) {
+		for range n {
+			w.attempt("10.0.0.5", "198.51.100.9:4444")
+			w.wait(30 * second)
+		}
+	}
+	try(6)
+	if got := w.told("D06"); len(got) != 0 {
+		t.Fatalf("too early: %q", got)
+	}
+	retune(attempts(7))
+	try(1)
+	if got := w.told("D06"); len(got) != 1 {
+		t.Errorf("told %q", got)
+	}
+}
+
+// TestRetuneChoosesRules switches one off and on again, and changes nothing when a parameter is wrong.
+func TestRetuneChoosesRules(t *testing.T) {
+	all, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := Retune(all, Config{Enabled: func(rule string) bool { return rule != "D06" }})
+	if err != nil || len(without) != len(all)-1 {
+		t.Fatalf("%v, %d of %d detectors", err, len(without), len(all))
+	}
+	again, err := Retune(without, Config{})
+	if err != nil || len(again) != len(all) {
+		t.Fatalf("%v, %d of %d detectors", err, len(again), len(all))
+	}
+	for i, d := range again {
+		if kept := d == all[i]; kept != (d.Rule().ID != "D06") {
+			t.Errorf("%s: kept is %v", d.Rule().ID, kept)
+		}
+	}
+	wrong := errors.New("wrong")
+	if _, err := Retune(all, Config{Params: func(string, any) error { return wrong }}); !errors.Is(err, wrong) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/snapshot"
+)
+
+// Parts gives the registry as parts of a snapshot, in the order in which they are to be restored; from then on it remembers what
+// has changed. They are restored into an empty registry, and Restored ends that.
+func (r *Registry) Parts() []snapshot.Part {
+	r.saved = &saved{byID: map[uint32]*Device{}, declared: r.cfg.declarations()}
+	return []snapshot.Part{
+		snapshot.Single(registryPart, r.walk),
+		{Name: devicesPart, Drain: r.drainDevices, Restore: r.restoreDevices},
+		{Name: linksPart, Drain: r.drainLinks, Restore: r.restoreLinks},
+	}
+}
+
+const (
+	registryPart = "registry/1"
+	devicesPart  = "devices/1"
+	linksPart    = "links/1"
+)
+
+// ByID gives the device with an ID while a snapshot is restored, nil if there is none.
+func (r *Registry) ByID(id uint32) *Device {
+	if r.saved == nil {
+		return nil
+	}
+	return r.saved.byID[id]
+}
+
+// Restored tells that all that refers to devices has been restored.
+func (r *Registry) Restored() { r.saved.byID = nil }
+
+// Ref walks a reference to a device; one that is not known any more becomes nil.
+func (r *Registry) Ref(c *snapshot.Codec, d **Device) {
+	id := uint32(0)
+	if *d != nil {
+		id = (*d).ID
+	}
+	if snapshot.Number(c, &id); c.Reading() {
+		*d = r.ByID(id)
+	}
+}
+
+// walk walks what belongs to no device. Another version of the evidence table has all devices weighed anew.
+func (r *Registry) walk(c *snapshot.Codec) {
+	version, declared := EvidenceVersion, r.saved.declared
+	c.Int(&version)
+	c.Fixed(&declared)
+	snapshot.Number(c, &r.nextID)
+	c.Time(&r.nextDay)
+	c.Time(&r.dayBegan)
+	snapshot.Number(c, &r.round)
+	c.Time(&r.nextForget)
+	var list []netip.Prefix
+	for p := range r.onLink.AllSorted() {
+		list = append(list, p)
+	}
+	snapshot.List(c, &list, maxAnnounced, func(p *netip.Prefix) {
+		a, bits := p.Addr(), p.Bits()
+		c.Addr(&a)
+		c.Int(&bits)
+		*p = netip.PrefixFrom(a, bits)
+	})
+	if !c.Reading() {
+		return
+	}
+	r.saved.renamed = declared != r.saved.declared
+	for _, p := range list {
+		if p.IsValid() {
+			r.onLink.Insert(p.Masked())
+			r.announced++
+		}
+	}
+	if version != EvidenceVersion {
+		r.round++
+	}
+}
+
+// drainDevices writes the devices that have changed.
+func (r *Registry) drainDevices(b *snapshot.Batch, limit int) (n int) {
+	s := r.saved
+	for ; n < limit && len(s.gone) > 0; n++ {
+		last := len(s.gone) - 1
+		writeID(b.Delete(devicesPart), s.gone[last])
+		b.End()
+		s.gone = s.gone[:last]
+	}
+	for ; n < limit && len(s.devices) > 0; n++ {
+		r.Save(b, s.devices[0])
+		s.settled(s.devices[0])
+	}
+	return n
+}
+
+// Save writes one device, if the registry knows it, as it stands.
+func (r *Registry) Save(b *snapshot.Batch, d *Device) {
+	if d == nil || !d.node.queued {
+		return
+	}
+	c := b.Put(devicesPart)
+	writeID(c, d.ID)
+	b.Value()
+	r.walkDevice(c, d, &keptDevice{})
+	b.End()
+	d.node.mark.kept = true
+}
+
+// SaveCounters writes what belongs to no device, among it which IDs were given.
+func (r *Registry) SaveCounters(b *snapshot.Batch) { b.PutSingle(registryPart, r.walk) }
+
+// writeID writes an ID so that the order of the bytes is that of the IDs: new ones are written at one place of the file.
+func writeID(c *snapshot.Codec, id uint32) {
+	c.Raw([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
+}
+
+func (r *Registry) drainLinks(b *snapshot.Batch, limit int) (n int) {
+	s := r.saved
+	for ; n < limit && len(s.goneMAC) > 0; n++ {
+		last := len(s.goneMAC) - 1
+		b.Delete(linksPart).Raw(s.goneMAC[last][:])
+		b.End()
+		s.goneMAC = s.goneMAC[:last]
+	}
+	for ; n < limit && len(s.links) > 0; n++ {
+		l := s.links[0]
+		s.settledLink(l)
+		if r.links[l.mac] != l { // dropped while it was in use
+			continue
+		}
+		c := b.Put(linksPart)
+		c.Raw(l.mac[:])
+		b.Value()
+		r.walkLink(c, l)
+		b.End()
+		l.mark.kept = true
+	}
+	return n
+}
+
+func (r *Registry) walkLink(c *snapshot.Codec, l *link) {
+	r.Ref(c, &l.dev)
+	c.Bool(&l.router)
+	c.Bool(&l.proxy)
+	c.Time(&l.last)
+	snapshot.List(c, &l.addrs, maxLinkAddrs, func(x *linkAddr) {
+		c.Raw(x.addr[:])
+		c.Time(&x.last)
+	})
+	snapshot.Pointer(c, &l.foreign, func(f *foreign) {
+		list := f.addrs[:f.n]
+		snapshot.List(c, &list, routerForeign, func(a *packet.Addr) { c.Raw(a[:]) })
+		f.n = copy(f.addrs[:], list)
+	})
+}
+
+func (r *Registry) restoreLinks(all snapshot.Records) (bad int) {
+	for k, v := range all {
+		l := &link{}
+		kc, c := snapshot.Reader(k), snapshot.Reader(v)
+		kc.Raw(l.mac[:])
+		r.walkLink(c, l)
+		if kc.Done() != nil || c.Done() != nil {
+			bad++
+			continue
+		}
+		if len(r.links) >= 2*r.cfg.MaxDevices {
+			continue
+		}
+		if l.dev != nil && l.dev.MAC != l.mac {
+			l.dev = nil
+		}
+		l.mark.kept = true
+		r.links[l.mac] = l
+	}
+	return bad
+}

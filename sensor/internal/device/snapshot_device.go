@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/snapshot"
+)
+
+// keptDevice is a device as it is kept, with what stands about it in other tables of the registry.
+type keptDevice struct {
+	*Device
+	held  []binding // of its addresses, in their order
+	pulls []packet.Addr
+}
+
+// walkDevice walks a device without its ID. Its evidence is kept as what was observed: what that says is for the table to tell. Role,
+// vendor and model are kept as they were weighed, so that a restart changes no mind.
+func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
+	snapshot.Number(c, &d.Version)
+	c.String(&d.Key)
+	c.Raw(d.MAC[:])
+	snapshot.Enum(c, &d.MACKind, enrich.VendorChip)
+	for _, b := range []*bool{&d.RandomMAC, &d.Router, &d.Declared, &d.node.often} {
+		c.Bool(b)
+	}
+	snapshot.Enum(c, &d.Role, numRoles-1)
+	snapshot.Enum(c, &d.Level, Identified)
+	c.Float(&d.Probability)
+	for _, s := range []*string{&d.Vendor, &d.Model, &d.Firmware, &d.FirmwareDate} {
+		c.String(s)
+	}
+	for _, t := range []*int64{&d.FirstSeen, &d.LastSeen, &d.FirstOrigination, &d.LastOrigination, &d.WokeAt, &d.Pause} {
+		c.Time(t)
+	}
+	c.Uint(&d.Originated)
+	snapshot.Number(c, &d.ObservedDays)
+	day := uint32(d.lastDay)
+	snapshot.Number(c, &day)
+	d.lastDay = int32(day)
+	snapshot.Number(c, &d.round)
+	c.Fixed(&d.names)
+	r.walkAddresses(c, d, x)
+	snapshot.List(c, &d.Hostnames, MaxHostnames, func(s *string) { c.String(s) })
+	snapshot.List(c, &d.VLANs, MaxVLANs, func(v *uint16) { snapshot.Number(c, v) })
+	snapshot.List(c, &d.Serves, MaxServes, func(s *Serve) { s.walk(c) })
+	r.walkClaims(c, d)
+	if !c.Reading() {
+		x.pulls = r.pulls[d.ID]
+	}
+	snapshot.List(c, &x.pulls, maxPulls, func(a *packet.Addr) { c.Raw(a[:]) })
+}
+
+func (r *Registry) walkAddresses(c *snapshot.Codec, d *Device, x *keptDevice) {
+	snapshot.List(c, &d.IPs, MaxIPs, func(ip *netip.Addr) {
+		c.Addr(ip)
+		var b binding
+		if kept := r.bindings[packet.AddrOf(*ip)]; !c.Reading() && kept != nil {
+			b = *kept
+		}
+		c.Raw(b.mac[:])
+		c.Bool(&b.strong)
+		c.Bool(&b.direct)
+		c.Time(&b.last)
+		if c.Reading() {
+			x.held = append(x.held, b)
+		}
+	})
+}
+
+func (s *Serve) walk(c *snapshot.Codec) {
+	udp := s.Proto == "udp"
+	snapshot.Number(c, &s.Port)
+	c.Bool(&udp)
+	if s.Proto = "tcp"; udp {
+		s.Proto = "udp"
+	}
+	c.String(&s.App)
+	c.Bool(&s.External)
+	c.Time(&s.First)
+	c.Time(&s.Last)
+	c.Raw(s.addr[:])
+}
+
+// restoreDevices fills the registry. Devices are put in the order in which they were heard last, which is nearly that of their use; the
+// last ones stay if there are more than it holds.
+func (r *Registry) restoreDevices(all snapshot.Records) (bad int) {
+	var list []keptDevice
+	for k, v := range all {
+		x := keptDevice{Device: &Device{}}
+		var id [4]byte
+		kc, c := snapshot.Reader(k), snapshot.Reader(v)
+		kc.Raw(id[:])
+		x.ID = uint32(id[0])<<24 | uint32(id[1])<<16 | uint32(id[2])<<8 | uint32(id[3])
+		r.walkDevice(c, x.Device, &x)
+		if kc.Done() != nil || c.Done() != nil || x.ID == 0 || x.Key == "" {
+			bad++
+			continue
+		}
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b keptDevice) int { return cmp.Or(cmp.Compare(a.LastSeen, b.LastSeen), cmp.Compare(a.ID, b.ID)) })
+	for i, x := range list {
+		x.node.mark.kept = true
+		if len(list)-i > r.cfg.MaxDevices || r.byKey[x.Key] != nil {
+			r.saved.gone = append(r.saved.gone, x.ID)
+			continue
+		}
+		r.enter(x)
+	}
+	if r.saved.renamed {
+		r.applyNames()
+	}
+	return bad
+}
+
+// enter puts a restored device into the tables.
+func (r *Registry) enter(x keptDevice) {
+	d := x.Device
+	r.nextID = max(r.nextID, d.ID)
+	r.byKey[d.Key] = d
+	r.saved.byID[d.ID] = d
+	r.queueOf(d).push(d)
+	kept := d.IPs[:0]
+	for i, ip := range d.IPs {
+		a := packet.AddrOf(ip)
+		if !ip.IsValid() || r.bindings[a] != nil { // no address has two holders
+			continue
+		}
+		b := x.held[i]
+		b.dev = d
+		r.setBinding(a, &b)
+		kept = append(kept, ip)
+	}
+	d.IPs = kept
+	if len(x.pulls) > 0 {
+		r.pulls[d.ID] = x.pulls
+	}
+	r.list(d, d.LastSeen)
+}
+
+// applyNames gives the devices that were restored the names that the inventory has for them now.
+func (r *Registry) applyNames() {
+	for _, id := range slices.Sorted(maps.Keys(r.saved.byID)) {
+		r.rename(r.saved.byID[id])
+	}
+}

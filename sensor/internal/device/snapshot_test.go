@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
+	"stillwatch/sensor/internal/snapshot/snapshottest"
+)
+
+func snapshotConfig(limit int) Config {
+	return Config{MaxDevices: limit, WatchMACs: []packet.MAC{mac(3)}, Watch: []netip.Prefix{netip.MustParsePrefix("10.0.2.0/30")},
+		Named: []Named{{Name: "srv", IP: netip.MustParseAddr("10.0.1.1")}, {Name: "cam", MAC: mac(5)}}}
+}
+
+// happen lets something happen to a registry.
+func happen(r *Registry, x *rand.Rand, at int64) {
+	addr := func() string { return fmt.Sprintf("10.0.%d.%d", x.IntN(4), 1+x.IntN(6)) }
+	now := at * sec
+	switch x.IntN(10) {
+	case 0:
+		r.Link(arp(addr(), mac(byte(x.IntN(8)))), now)
+	case 1:
+		m := mac(byte(x.IntN(8)))
+		d := &dissect.DHCPMessage{Type: []string{"request", "ack"}[x.IntN(2)], ClientMAC: m, YourIP: netip.MustParseAddr(addr()),
+			Hostname: []string{"axis-00408c000001", "", "DESKTOP-1"}[x.IntN(3)], VendorClass: "MSFT 5.0"}
+		v := talk{from: "0.0.0.0", to: "255.255.255.255", fromMAC: m, toMAC: packet.MAC{255, 255, 255, 255, 255, 255}, port: 67, proto: protoUDP, at: at}.view()
+		a, b := r.Session(Opened, v, nil, now)
+		r.Fact(v, d, session.Out, a, b, now)
+	case 2:
+		r.Link(&dissect.NDMessage{Type: 134, Src: netip.MustParseAddr("fe80::1"), EtherSrc: mac(9), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")}}, now)
+	default:
+		k := talk{from: addr(), to: addr(), fromMAC: mac(byte(x.IntN(8))), toMAC: mac(byte(x.IntN(8))), port: []uint16{22, 80, 443, 554}[x.IntN(4)],
+			answered: x.IntN(3) > 0, ttl: []uint8{64, 63}[x.IntN(2)], at: at}
+		if x.IntN(5) == 0 {
+			k.to = "198.51.100.7"
+		}
+		v := k.view()
+		a, b := play(r, k)
+		facts := []dissect.Fact{
+			&dissect.RTSPExchange{Method: "PLAY", Status: 200, Realm: "AXIS_00408C123456", UserAgent: "VLC"}, &dissect.TLSClientHello{SNI: "www.example.com"},
+			&dissect.ServiceAnnouncement{Service: "_axis-video._tcp", Host: "axis.local.", TXT: map[string]string{"md": "P3225", "manufacturer": "Axis"}},
+			&dissect.SSHBanner{Server: true, Line: "SSH-2.0-OpenSSH_9.6"}, &dissect.HTTPExchange{Status: 200, URI: "/axis-cgi/param.cgi", UserAgent: "curl/8"},
+		}
+		r.Fact(v, facts[x.IntN(len(facts))], session.Dir(x.IntN(2)), a, b, now)
+	}
+}
+
+// sight gives all that can be seen of a registry, and what it rests on.
+func sight(r *Registry) string {
+	var b strings.Builder
+	for _, d := range r.All() {
+		x := *d
+		x.Evidence, x.claims, x.node = nil, nil, lruNode{often: d.node.often}
+		fmt.Fprintf(&b, "%+v", x)
+		for _, c := range d.claims {
+			fmt.Fprintf(&b, " %d/%q/%q/%q@%d", c.source, c.value, c.vendorName(), c.model, c.at)
+		}
+		for _, ip := range d.IPs {
+			y := *r.bindings[packet.AddrOf(ip)]
+			fmt.Fprint(&b, " ", y.dev.ID, y.mac, y.strong, y.direct, y.last)
+		}
+		fmt.Fprintln(&b, r.pulls[d.ID])
+	}
+	var macs []packet.MAC
+	for m := range r.links {
+		macs = append(macs, m)
+	}
+	slices.SortFunc(macs, func(a, b packet.MAC) int { return bytes.Compare(a[:], b[:]) })
+	for _, m := range macs {
+		l := *r.links[m]
+		fmt.Fprintln(&b, m, keyOf(l.dev), l.router, l.proxy, l.addrs, l.last, l.foreign)
+	}
+	fmt.Fprintln(&b, r.nextID, r.nextDay, r.dayBegan, r.round, r.announced, r.onLink.Contains(netip.MustParseAddr("2001:db8:1::5")), len(r.bindings))
+	return b.String()
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return "\n" + g[i] + "\nwant\n" + w[i]
+		}
+	}
+	return fmt.Sprint(len(g), " lines, want ", len(w))
+}
+
+// TestSnapshotIsTheRegistry lets much happen, saves now and then some of what has changed, and holds a registry that was restored from it
+// to the one that it was saved from: as they stand, and in what they make of what happens next.
+func TestSnapshotIsTheRegistry(t *testing.T) {
+	for seed := range uint64(300) {
+		x := rand.New(rand.NewPCG(seed, 7))
+		limit := 12 + 1000*int(seed%2)
+		r := New(snapshotConfig(limit))
+		parts := r.Parts()
+		d, b := snapshottest.Disk{}, &snapshot.Batch{}
+		at := int64(1772409600)
+		for range 20 + x.IntN(150) {
+			at += int64(x.IntN(600))
+			if x.IntN(60) == 0 {
+				at += 86400
+			}
+			r.Tick(at * sec)
+			happen(r, x, at)
+			if x.IntN(8) == 0 {
+				for _, p := range parts {
+					p.Drain(b, 1+x.IntN(4))
+				}
+				d.Apply(t, b)
+			}
+		}
+		r.All()
+		d.Drain(t, parts, 3)
+		again := New(snapshotConfig(limit))
+		d.Restore(t, again.Parts())
+		again.Restored()
+		if got, want := sight(again), sight(r); got != want {
+			t.Fatalf("seed %d: %s", seed, firstDifference(got, want))
+		}
+		if limit == 12 { // who goes first when it is full is kept to the second in which they were heard
+			continue
+		}
+		y := rand.New(rand.NewPCG(seed, 8))
+		z := rand.New(rand.NewPCG(seed, 8))
+		for range 5 {
+			happen(r, y, at)
+			happen(again, z, at)
+		}
+		if got, want := sight(again), sight(r); got != want {
+			t.Fatalf("seed %d, later: %s", seed, firstDifference(got, want))
+		}
+	}
+}
+
+func TestNamesOfTheInventoryMayChange(t *testing.T) {
+	r := New(snapshotConfig(12))
+	parts := r.Parts()
+	play(r, talk{from: "10.0.1.1", to: "10.0.3.3", fromMAC: mac(1), toMAC: mac(5), answered: true, at: 1})
+	play(r, talk{from: "10.0.3.1", to: "10.0.3.3", fromMAC: mac(7), toMAC: mac(5), answered: true, at: 1})
+	d := snapshottest.Disk{}
+	d.Drain(t, parts, 100)
+	if got := keys(r); !slices.Equal(got, []string{"cam", "mac:00:40:8c:00:00:07", "srv"}) {
+		t.Fatalf("%v", got)
+	}
+	again := New(Config{Named: []Named{{Name: "server-1", IP: netip.MustParseAddr("10.0.1.1")}, {Name: "desk", MAC: mac(7)}}})
+	d.Restore(t, again.Parts())
+	if got := keys(again); !slices.Equal(got, []string{"desk", "mac:00:40:8c:00:00:05", "server-1"}) {
+		t.Errorf("%v", got)
+	}
+	if d := again.ByKey("mac:00:40:8c:00:00:05"); d.Declared || !again.ByKey("desk").Declared {
+		t.Error("what is declared is not what the inventory declares")
+	}
+}
+
+// TestFloodLeavesNoTrail forges many more devices than fit between two snapshots.
+func TestFloodLeavesNoTrail(t *testing.T) {
+	r := New(Config{MaxDevices: 100})
+	parts := r.Parts()
+	d := snapshottest.Disk{}
+	for i := range uint32(5000) {
+		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true}
+		v.Initiator = session.Endpoint{Addr: packet.AddrFrom4(binary.BigEndian.AppendUint32(nil, 10<<24|i)), MAC: packet.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}}
+		v.Responder = session.Endpoint{Addr: ip("10.255.255.1")}
+		r.Session(Opened, v, nil, int64(i))
+		if i == 2500 {
+			d.Drain(t, parts, 1000)
+		}
+	}
+	if s := r.saved; len(s.devices) > 101 || len(s.gone) > 101 || len(s.links) > 201 || len(s.goneMAC) > 201 {
+		t.Errorf("%d devices, %d gone, %d links, %d gone", len(s.devices), len(s.gone), len(s.links), len(s.goneMAC))
+	}
+	d.Drain(t, parts, 1000)
+	if n := len(d[devicesPart]); n != len(r.byKey) {
+		t.Errorf("%d on disk, %d known", n, len(r.byKey))
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	r := New(snapshotConfig(12))
+	parts := r.Parts()
+	x := rand.New(rand.NewPCG(1, 2))
+	for i := range int64(100) {
+		happen(r, x, i)
+	}
+	known := snapshottest.Disk{}
+	known.Drain(f, parts, 1000)
+	var again *Registry
+	snapshottest.Fuzz(f, func() []snapshot.Part {
+		again = New(snapshotConfig(12))
+		return again.Parts()
+	}, known, func(t *testing.T) {
+		again.Restored()
+		for i := range int64(20) {
+			again.Tick((200 + i*86400) * sec)
+			happen(again, x, 200+i*86400)
+		}
+		again.All()
+		d := snapshottest.Disk{}
+		d.Drain(t, again.Parts(), 100)
+	})
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime/debug"
+
+	bolt "go.etcd.io/bbolt"
+
+	"stillwatch/sensor/internal/snapshot"
+)
+
+// Clock gives the capture clock at which the state ends, 0 if there is none.
+func (s *Store) Clock() int64 { return s.clock }
+
+// Load restores parts in their order.
+func (s *Store) Load(parts []snapshot.Part) error {
+	over, err := overlay(s.old)
+	if err != nil {
+		return fmt.Errorf("state %s: %w", s.path, ErrDamaged)
+	}
+	err = guarded(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			for i := range parts {
+				s.load(tx, &parts[i], over)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("state %s: %w", s.path, err)
+	}
+	if n := s.stats.LeftOut; n > 0 {
+		s.o.Told(fmt.Errorf("state %s: %d records could not be read and were left out", s.path, n))
+	}
+	return nil
+}
+
+func (s *Store) load(tx *bolt.Tx, p *snapshot.Part, over map[string]map[string][]byte) {
+	var damaged, taken uint64
+	changes := over[p.Name]
+	bad := p.Restore(func(yield func(k, v []byte) bool) {
+		if b := tx.Bucket([]byte(p.Name)); b != nil {
+			c := b.Cursor()
+			for k, v := c.First(); k != nil; k, v = c.Next() {
+				if _, newer := changes[string(k)]; newer || v == nil {
+					continue
+				}
+				n := len(v) - 4
+				if n < 0 || binary.BigEndian.Uint32(v[n:]) != sum(p.Name, k, v[:n]) {
+					damaged++
+					continue
+				}
+				if taken++; !yield(k, v[:n]) {
+					return
+				}
+			}
+		}
+		for k, v := range changes {
+			if v == nil {
+				continue
+			}
+			if taken++; !yield([]byte(k), v) {
+				return
+			}
+		}
+	})
+	s.count(func(st *Stats) {
+		st.LeftOut += damaged + uint64(bad)
+		st.Restored += taken - uint64(bad)
+	})
+}
+
+// overlay gives what changes leave of the records that they touch, by part and key; nil stands for one that was removed. The journal
+// empties no part.
+func overlay(changes []byte) (map[string]map[string][]byte, error) {
+	over := map[string]map[string][]byte{}
+	err := snapshot.Changes(changes, func(c snapshot.Change) error {
+		if over[c.Part] == nil {
+			over[c.Part] = map[string][]byte{}
+		}
+		over[c.Part][string(c.Key)] = c.Value
+		return nil
+	})
+	return over, err
+}
+
+// guarded calls f, and makes an error of a fault: the database is mapped into memory, so that a disk that gives nothing back
+// shows as one.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w (%v)", ErrDamaged, r)
+		}
+	}()
+	return f()
+}

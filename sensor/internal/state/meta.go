@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// format is that of the file as a whole; the tables in it have forms of their own.
+const format = 1
+
+var metaBucket = []byte("meta")
+
+// identify reads the meta bucket and refuses what is not ours.
+func (s *Store) identify() error {
+	return s.db.View(func(tx *bolt.Tx) error {
+		b := tx.Bucket(metaBucket)
+		if first, _ := tx.Cursor().First(); b == nil && first == nil {
+			return nil // made, and killed before the first snapshot
+		}
+		if b == nil {
+			return ErrForeign
+		}
+		if f := string(b.Get([]byte("format"))); f != strconv.Itoa(format) {
+			return fmt.Errorf("it has format %.20q and this program reads %d: use the program that wrote it, or move the file away to begin anew", f, format)
+		}
+		for _, x := range []struct{ what, want string }{{"sensor", s.o.Sensor}, {"site", s.o.Site}} {
+			if got := string(b.Get([]byte(x.what))); got != x.want {
+				return fmt.Errorf("it is the state of %s %.80q and this is %s %.80q: give another file, or move it away to begin anew", x.what, got, x.what, x.want)
+			}
+		}
+		s.clock, s.step = int64(number(b, "clock")), number(b, "step")
+		if s.o.NotAfter != 0 && s.clock > s.o.NotAfter {
+			return fmt.Errorf("it ends at %s, which is still to come: set the clock of the machine, or move the file away to begin anew",
+				time.Unix(0, s.clock).UTC().Format(time.RFC3339))
+		}
+		return nil
+	})
+}
+
+func number(b *bolt.Bucket, name string) uint64 {
+	v := b.Get([]byte(name))
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+func (s *Store) writeMeta(tx *bolt.Tx, j *job) error {
+	b, err := tx.CreateBucketIfNotExists(metaBucket)
+	if err != nil {
+		return err
+	}
+	put := func(name string, v []byte) { err = errors.Join(err, b.Put([]byte(name), v)) }
+	put("format", []byte(strconv.Itoa(format)))
+	put("sensor", []byte(s.o.Sensor))
+	put("site", []byte(s.o.Site))
+	put("version", []byte(s.o.Version))
+	put("clock", binary.BigEndian.AppendUint64(nil, uint64(j.clock)))
+	put("step", binary.BigEndian.AppendUint64(nil, j.step))
+	return err
+}
