@@ -33,7 +33,7 @@ type publishing struct {
 	Kafka         []string      `help:"Publish to Kafka: BROKERS are host:port, separated by commas." placeholder:"BROKERS"`
 	PublishConfig string        `help:"Publish to Kafka as the publish section of FILE (YAML) says: TLS, sign-in, spool." placeholder:"FILE" type:"path"`
 	Spool         string        `help:"Folder of the spool, where records wait until they have arrived." placeholder:"DIR" type:"path"`
-	KafkaPatience time.Duration `help:"Give up when nothing has arrived for so long; what is left stays in the spool." default:"30s" placeholder:"TIME"`
+	KafkaPatience time.Duration `help:"Give up when nothing has arrived for so long (30s); what is left stays in the spool." default:"30s" placeholder:"TIME"`
 	Listen        string        `help:"Serve /metrics, /healthz and /readyz at this address while it runs." placeholder:"HOST:PORT"`
 }
 

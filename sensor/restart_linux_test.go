@@ -62,6 +62,7 @@ func TestLiveRestart(t *testing.T) {
 	d.send(t, frames)
 	waitUntil(t, "an alert", func() bool { return len(d.alerts(t, "D01")) > 0 })
 	first := d.alerts(t, "D01")[0]
+	d.reload(t) // what is kept goes on through a reload
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

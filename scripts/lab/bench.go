@@ -22,7 +22,8 @@ type benchCmd struct {
 	Seconds time.Duration `help:"How long each program is offered each rate." default:"10s"`
 	Sensor  string        `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
 	Modes   []string      `help:"Modes of the sensor." default:"xdp,afpacket"`
-	Silent  string        `help:"What the sensor is to expect silence of: what it watches." default:"10.0.30.0/24"`
+	Silent  string        `help:"What the sensor is to expect silence of; the cameras of the trace." default:"10.1.9.0/24"`
+	Args    []string      `arg:"" optional:"" help:"More arguments for the sensor, after --."`
 }
 
 // Run measures and prints a table in Markdown.
@@ -69,9 +70,9 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 // programs are those of the comparison; what is not installed is left out, and said.
 func (c *benchCmd) programs() (list []load.Program) {
 	for _, mode := range c.Modes {
-		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode,
-			Command: []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"},
-			Ready:   "listening at the port", Taken: load.Sensor})
+		command := []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
+		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode, Command: append(command, c.Args...),
+			Ready: "listening at the port", Taken: load.Sensor})
 	}
 	others := []load.Program{
 		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},
