@@ -49,7 +49,7 @@ func TestCommandLine(t *testing.T) {
 		{"bad configuration", "", []string{"config", "check", bad}, 2, "", "bad.yaml:2:"},
 		{"no configuration", "", []string{"config", "check", filepath.Join(dir, "none")}, 2, "", "no such file"},
 		{"configuration and flags", "", []string{"serve", "--config", good, "--brokers", "x:1"}, 2, "", "--config says everything"},
-		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "kafka.brokers is missing"},
+		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "where is Kafka"},
 		{"serve to everybody without TLS", "", []string{"serve", "--brokers", "x:1", "--listen", "0.0.0.0:1"}, 2, "", "tls.cert"},
 		{"demo to everybody", "", []string{"demo", "--listen", "0.0.0.0:1"}, 2, "", "loopback"},
 		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "refused"},
@@ -76,7 +76,7 @@ func TestServeWithoutKafkaSaysSo(t *testing.T) {
 	p := start(t, "--config", file)
 	until(t, "it says that Kafka is away", func() bool {
 		code, why := p.ready()
-		return code == http.StatusServiceUnavailable && strings.Contains(why, "Kafka") && strings.Contains(why, "refused")
+		return code == http.StatusServiceUnavailable && strings.Contains(why, "Kafka") && strings.Contains(why, "nobody listens there")
 	})
 	if p.metric("stillwatch_collector_ready") != 0 {
 		t.Error("the metric says that it is ready")

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/segmentio/kafka-go"
 
@@ -229,7 +230,8 @@ func (d *delivery) full() {
 func (d *delivery) poison() {
 	p := d.begin()
 	d.fill(0, alerts/2)
-	bad := [][]byte{[]byte("no JSON"), nil, []byte(`{"schema":"stillwatch.alert/1"}`), bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte{0xff}, 900_000)}
+	bad := [][]byte{[]byte("no JSON"), nil, []byte(`{"schema":"stillwatch.alert/1"}`), bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte{0xff}, 900_000),
+		[]byte("{\"\u202e\u009b31m\\u001b[2J\":\"x\"}")}
 	for i, v := range bad {
 		d.produce(i%parts, []kafka.Record{{Key: kafka.NewBytes([]byte("poison")), Value: kafka.NewBytes(v), Headers: []kafka.Header{{Key: "ce_id", Value: []byte("x")}}}})
 	}
@@ -256,16 +258,22 @@ func (d *delivery) poison() {
 	if err != nil || len(dead.Letters) != len(bad) {
 		d.Errorf("%d dead letters in the database, want %d; %v", len(dead.Letters), len(bad), err)
 	}
-	until(d.T, "nothing is left to read", func() bool { return lag(p) == 0 })
+	until(d.T, "nothing is left to read", func() bool { return caughtUp(p) })
+	if said := p.said(); !utf8.ValidString(said) || strings.ContainsAny(said, "\u202e\u009b\x1b") || !strings.Contains(said, `\u202e`) {
+		d.Errorf("the log acts on a terminal, or is silent: %q", said)
+	}
 	p.stop()
 }
 
-// lag sums what the group has not committed of the alerts.
-func lag(p *process) (sum float64) {
+// caughtUp tells whether the collector has seen that the group has committed all of the alerts. It looks every few seconds.
+func caughtUp(p *process) bool {
 	for n := range parts {
-		sum += p.metric(fmt.Sprintf(`stillwatch_collector_lag_records{partition="%d",topic="%s"}`, n, schemas.AlertTopic))
+		lag, seen := p.look(fmt.Sprintf(`stillwatch_collector_lag_records{partition="%d",topic="%s"}`, n, schemas.AlertTopic))
+		if !seen || lag > 0 {
+			return false
+		}
 	}
-	return sum
+	return true
 }
 
 func (d *delivery) rebalance() {

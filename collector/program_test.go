@@ -136,6 +136,16 @@ func (p *process) ready() (int, string) {
 // metric gives the value of a metric without labels, or of the line that begins with name.
 func (p *process) metric(name string) float64 {
 	p.t.Helper()
+	v, ok := p.look(name)
+	if !ok {
+		p.t.Fatalf("no metric %s", name)
+	}
+	return v
+}
+
+// look gives the same, false if there is none.
+func (p *process) look(name string) (float64, bool) {
+	p.t.Helper()
 	res, err := http.Get(p.health + "/metrics")
 	if err != nil {
 		p.t.Fatal(err)
@@ -144,13 +154,13 @@ func (p *process) metric(name string) float64 {
 	body, _ := io.ReadAll(res.Body)
 	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(body)
 	if m == nil {
-		p.t.Fatalf("no metric %s", name)
+		return 0, false
 	}
 	v, err := strconv.ParseFloat(string(m[1]), 64)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return v
+	return v, true
 }
 
 // until waits for cond, as long as a busy machine may need.

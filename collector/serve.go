@@ -15,10 +15,10 @@ import (
 type serveCmd struct {
 	Config         string   `help:"Configuration of the collector (YAML). Without it, the flags below say everything." placeholder:"FILE" type:"path"`
 	EmbeddedBroker bool     `help:"Run the embedded broker on 127.0.0.1:9092, with its records beside the database."`
-	Brokers        []string `help:"Brokers of Kafka." placeholder:"HOST:PORT"`
-	Database       string   `help:"Database file." placeholder:"FILE" type:"path"`
-	Listen         string   `help:"Address of console and API on the loopback interface; another one needs TLS and so a configuration." placeholder:"HOST:PORT"`
-	LogLevel       string   `help:"Least level of the log on standard error: ${enum}." enum:",debug,info,warn,error" default:"" placeholder:"LEVEL"`
+	Brokers        []string `help:"Brokers of Kafka: those that are named suffice to find the others." placeholder:"HOST:PORT"`
+	Database       string   `help:"Database file (stillwatch.db)." placeholder:"FILE" type:"path"`
+	Listen         string   `help:"Address of console and API on the loopback interface (127.0.0.1:8480); another one needs TLS and so a configuration." placeholder:"HOST:PORT"`
+	LogLevel       string   `help:"Least level of the log on standard error: debug, info, warn or error." enum:",debug,info,warn,error" default:"" placeholder:"LEVEL"`
 }
 
 // Run serves until a signal comes.
@@ -61,6 +61,9 @@ func (c *serveCmd) settings() (config.Config, error) {
 		s.LogLevel = c.LogLevel
 	}
 	s.Kafka.Brokers = append(s.Kafka.Brokers, c.Brokers...)
+	if c.Config == "" && len(c.Brokers) == 0 && !c.EmbeddedBroker {
+		return s, errors.New("where is Kafka? Give --config FILE, --brokers HOST:PORT, or --embedded-broker")
+	}
 	if c.EmbeddedBroker {
 		s.Broker = &config.Broker{Dir: filepath.Join(filepath.Dir(s.Database), "broker")}
 	}

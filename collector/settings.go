@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"stillwatch/collector/internal/config"
+	"stillwatch/internal/logs"
 )
 
 // configFlag names the configuration where it is all that a command needs.
@@ -59,12 +60,5 @@ func newLogger(level string) (*zap.Logger, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	c := zap.NewProductionEncoderConfig()
-	c.TimeKey, c.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	encoder := zapcore.NewJSONEncoder(c)
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		c.EncodeTime, c.EncodeLevel = zapcore.TimeEncoderOfLayout("15:04:05"), zapcore.CapitalLevelEncoder
-		encoder = zapcore.NewConsoleEncoder(c)
-	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), l)), nil
+	return logs.New(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())), l), nil
 }

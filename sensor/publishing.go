@@ -33,7 +33,7 @@ type publishing struct {
 	Kafka         []string      `help:"Publish to Kafka: BROKERS are host:port, separated by commas." placeholder:"BROKERS"`
 	PublishConfig string        `help:"Publish to Kafka as the publish section of FILE (YAML) says: TLS, sign-in, spool." placeholder:"FILE" type:"path"`
 	Spool         string        `help:"Folder of the spool, where records wait until they have arrived." placeholder:"DIR" type:"path"`
-	KafkaPatience time.Duration `help:"Give up when nothing has arrived for so long; what is left stays in the spool." default:"30s" placeholder:"TIME"`
+	KafkaPatience time.Duration `help:"Give up when nothing has arrived for so long (30s); what is left stays in the spool." default:"30s" placeholder:"TIME"`
 	Listen        string        `help:"Serve /metrics, /healthz and /readyz at this address while it runs." placeholder:"HOST:PORT"`
 }
 
@@ -174,10 +174,7 @@ func (o *outputs) collectors() (all []prometheus.Collector) {
 	if o.kafka != nil {
 		all = append(all, o.kafka)
 	}
-	if o.state != nil {
-		all = append(all, o.state)
-	}
-	return all
+	return append(all, o.kept()...)
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
@@ -202,6 +199,7 @@ func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() [
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	reg.MustRegister(more...)
 	if p != nil {
+		reg.MustRegister(p)
 		ready = append(ready, p.Ready)
 	}
 	mux := http.NewServeMux()

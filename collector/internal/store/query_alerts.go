@@ -65,8 +65,8 @@ func (s *SQLite) alertPage(ctx context.Context, rows, tail string, args []any, p
 	return list, err
 }
 
-// windowRows is how many alerts, the first ones in the order that is asked for, are searched for words before all are.
-const windowRows = 2000
+// searchFirst is how many alerts, the first ones in the order that is asked for, are searched for words before all are.
+const searchFirst = 2000
 
 // window finds the page of a search among the first alerts that pass the rest of the filter: a word that many alerts have is in enough
 // of them, and need not be found in all. It reports false when it is not, or when those first ones are scattered over the search index.
@@ -80,16 +80,16 @@ func (s *SQLite) window(ctx context.Context, f AlertFilter, p Page) (list AlertL
 	if err != nil {
 		return list, false, err
 	}
-	first := fmt.Sprintf(`SELECT a.row, a.at, a.risk FROM alerts a %s %s LIMIT %d`, w.conds, alertOrder().clause(p), windowRows)
+	first := fmt.Sprintf(`SELECT a.row, a.at, a.risk FROM alerts a %s %s LIMIT %d`, w.conds, alertOrder().clause(p), s.searchFirst)
 	var n int
 	var low, high int64
 	err = s.read.QueryRowContext(ctx, `SELECT count(*), coalesce(min(row), 0), coalesce(max(row), 0) FROM (`+first+`)`, w.args...).Scan(&n, &low, &high)
-	if err != nil || high-low > 20*windowRows {
+	if err != nil || high-low > 20*int64(s.searchFirst) {
 		return list, false, err
 	}
 	list, err = s.alertPage(ctx, `SELECT a.row FROM (`+first+`) a WHERE a.row IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ? AND rowid BETWEEN ? AND ?) `+tail,
 		tail, append(w.args, match, low, high), p)
-	return list, list.Next != "" || n < windowRows, err
+	return list, list.Next != "" || n < s.searchFirst, err
 }
 
 func scanAlert(scan func(...any) error) (AlertRow, schemas.Time, error) {

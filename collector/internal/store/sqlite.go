@@ -31,6 +31,8 @@ type SQLite struct {
 	applying sync.Mutex           // one batch at a time: the connection's own queue is not fair to a batch
 	compiled map[string]*sql.Stmt // of every batch, by their text; nil: not compiled yet. Under applying
 
+	searchFirst int // see there; tests make it small
+
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
 }
@@ -52,7 +54,7 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	// FULL: a transaction is on disk when it is over. With NORMAL a power cut could take back alerts whose offsets are
 	// already committed in Kafka. The indices are written at random places: the cache (64 MiB) holds what is written again soon, and a
 	// checkpoint at 32 MiB instead of 4 writes a page once for many batches.
-	s := &SQLite{watchers: map[chan struct{}]struct{}{}, compiled: map[string]*sql.Stmt{}}
+	s := &SQLite{watchers: map[chan struct{}]struct{}{}, compiled: map[string]*sql.Stmt{}, searchFirst: searchFirst}
 	if s.write, err = connect(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"cache_size(-65536)", "wal_autocheckpoint(8000)"); err != nil {
 		return nil, err

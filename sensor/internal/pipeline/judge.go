@@ -223,6 +223,13 @@ func (j *judge) put(a *schemas.Alert) {
 	}
 }
 
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
+	}
+}
+
 // check stops the run when an output can take no more.
 func (j *judge) check(err error) {
 	if err == nil || j.failed != nil {

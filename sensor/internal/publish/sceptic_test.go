@@ -312,3 +312,27 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestSideFileThatCannotBeWritten keeps the record until it can: no broker takes it, and the side file does not yet.
+func TestSideFileThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	s := openSpool(t, dir, SpoolOptions{})
+	d, err := NewDrain(s, KafkaConfig{Brokers: []string{"127.0.0.1:1"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := filepath.Join(dir, "poison.jsonl")
+	if err := os.Mkdir(side, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := Record{Rank: RankHigh, Topic: "t", Key: "k", Value: []byte("v")}
+	if err := d.putAside(&r, "too large"); err == nil || d.Stats().Poison != 0 || s.Stats().DroppedTotal() != 0 {
+		t.Errorf("%v, %+v: it counts as kept or as given up", err, d.Stats())
+	}
+	if err := os.Remove(side); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.putAside(&r, "too large"); err != nil || d.Stats().Poison != 1 || !strings.Contains(string(slurp(t, side)), "too large") {
+		t.Errorf("%v, %+v", err, d.Stats())
+	}
+}
