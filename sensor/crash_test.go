@@ -34,7 +34,7 @@ func faulty(t *testing.T) (sessions string, err error) {
 	}
 	defer src.Close()
 	term := &terminal{out: os.Stdout, err: os.Stderr}
-	out, err := openOutputs(namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile, c.State), c.inputs(cfg), newDeck(term, term.out))
+	out, err := openOutputs(namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile), c.inputs(cfg), newDeck(term, term.out))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func faulty(t *testing.T) (sessions string, err error) {
 	s := watchSignals(t.Context())
 	defer signal.Reset(syscall.SIGPIPE) // what the tests start would inherit that it is ignored
 	defer s.stop()
-	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile, c.State), s)
+	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile), s)
 }
 
 func TestFaultOfTheProgram(t *testing.T) {

@@ -26,7 +26,7 @@ func mayImport() map[string][]string {
 		"session":     {"prefetch", "packet"},
 		"dissect":     nil,
 		"fingerprint": {"dissect"},
-		"snapshot":    nil,
+		"snapshot":    {"snapshot"}, // its folder for tests
 		"recent":      {"snapshot"},
 		"enrich":      {"recent", "snapshot"},
 		"device":      {"snapshot", "packet", "session", "dissect", "fingerprint", "enrich"},

@@ -78,7 +78,7 @@ func killed(t *testing.T, nth int, alerts string, raw []byte, args ...string) (g
 		}
 	}()
 	packets := packetsOf(t, raw)
-	given = feed(in, raw, packets)
+	given = pour(in, raw, packets)
 	told := <-dead
 	_ = cmd.Wait() // by the signal
 	if err := os.WriteFile(alerts, []byte(told), 0o600); err != nil {
@@ -87,8 +87,8 @@ func killed(t *testing.T, nth int, alerts string, raw []byte, args ...string) (g
 	return given
 }
 
-// feed writes a capture to a pipe, a quiet week at once and what follows piece by piece, until nobody reads it any more.
-func feed(in io.WriteCloser, raw []byte, packets []packetAt) (given int) {
+// pour writes a capture to a pipe, a quiet week at once and what follows piece by piece, until nobody reads it any more.
+func pour(in io.WriteCloser, raw []byte, packets []packetAt) (given int) {
 	defer in.Close()
 	quiet := len(packets) * 6 / 10
 	for i := quiet; i <= len(packets); i += 25 {

@@ -21,14 +21,14 @@ type names struct {
 }
 
 // namesOf takes what the command line says. All names of standard output become one.
-func namesOf(alerts, sessions, devices, metrics, state string) names {
+func namesOf(alerts, sessions, devices, metrics string) names {
 	one := func(name string) string {
 		if publish.IsStdout(name) {
 			return publish.Stdout
 		}
 		return name
 	}
-	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics), state: state}
+	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
 }
 
 // useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.

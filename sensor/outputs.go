@@ -164,12 +164,13 @@ func (o *outputs) count() {
 
 // flush writes what is buffered.
 func (o *outputs) flush() error {
-	var errs []error
 	for _, option := range o.order {
-		errs = append(errs, o.sinks[option].Flush())
+		if err := o.sinks[option].Flush(); err != nil {
+			return err
+		}
 	}
 	o.count()
-	return errors.Join(errs...)
+	return nil
 }
 
 // close shows what is held back and writes what is buffered; before begin it leaves everything as it was. Errors that told says already

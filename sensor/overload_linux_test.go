@@ -105,7 +105,7 @@ func TestOverload(t *testing.T) {
 			if err := os.WriteFile(config, []byte("version: 1\nlimits: {sessions: 20000, devices: 1000, names: 2000}\ndetections:\n  D41: {params: {window_seconds: 2}}\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			d := deploy(t, 0, nil, "--mode", mode, "--config", config, "--ring-size", "4", "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
+			d := deploy(t, 0, nil, "--mode", mode, "--config", config, "--ring-size", "8", "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
 			d.toldUntil(t, "READY=1")
 			d.send(t, framesOf(sample(t)))
 			stop := make(chan struct{})

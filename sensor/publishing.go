@@ -174,10 +174,7 @@ func (o *outputs) collectors() (all []prometheus.Collector) {
 	if o.kafka != nil {
 		all = append(all, o.kafka)
 	}
-	if o.state != nil {
-		all = append(all, o.state)
-	}
-	return all
+	return append(all, o.kept()...)
 }
 
 // serve answers at the address of --listen until the function that it gives is called.
@@ -202,6 +199,7 @@ func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() [
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	reg.MustRegister(more...)
 	if p != nil {
+		reg.MustRegister(p)
 		ready = append(ready, p.Ready)
 	}
 	mux := http.NewServeMux()

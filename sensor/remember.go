@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"stillwatch/sensor/internal/pipeline"
@@ -14,17 +15,15 @@ import (
 
 // remember opens the state file, and has the run go on from it and save to it; an empty name stands for none. It is called after
 // publish, and before the files are begun.
-func (o *outputs) remember(name string, cfg *pipeline.Config, log *zap.Logger) error {
+func (o *outputs) remember(name string, cfg *pipeline.Config, log *zap.Logger, opts state.Options) error {
 	if name == "" {
 		return nil
 	}
 	if publish.IsStdout(name) {
 		return errors.New("--state: a stream cannot be read again: give the name of a file")
 	}
-	opts := state.Options{
-		Sensor: cfg.Settings.SensorID, Site: cfg.Site(), Version: cfg.Version,
-		Told: func(err error) { log.Warn(err.Error()) },
-	}
+	opts.Sensor, opts.Site, opts.Version = cfg.Settings.SensorID, cfg.Site(), cfg.Version
+	opts.Told = func(err error) { log.Warn(err.Error()) }
 	if o.kafka != nil {
 		opts.Sync = o.kafka.Sync
 	}
@@ -34,4 +33,12 @@ func (o *outputs) remember(name string, cfg *pipeline.Config, log *zap.Logger) e
 	}
 	o.state, cfg.State, o.Flush = s, s, o.flush
 	return nil
+}
+
+// kept gives what there is to measure of the state file.
+func (o *outputs) kept() []prometheus.Collector {
+	if o.state == nil {
+		return nil
+	}
+	return []prometheus.Collector{o.state}
 }

@@ -16,6 +16,7 @@ import (
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
+	"stillwatch/sensor/internal/state"
 )
 
 type replayCmd struct {
@@ -52,7 +53,8 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile, c.State)
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
+	n.state = c.State
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	cfg, err := c.load()
@@ -81,10 +83,10 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	if err := out.remember(c.State, &cfg, log); err != nil {
+	if err := out.remember(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	stop, err := c.serve(log, routes(out.kafka, out.collectors()))
+	stop, err := c.serve(log, routes(out.kafka, out.kept()))
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}

@@ -20,6 +20,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"
+	"stillwatch/sensor/internal/state"
 )
 
 type runCmd struct {
@@ -47,6 +48,7 @@ Examples:
     stillwatch-sensor run --iface span0 --inventory site.yaml
     stillwatch-sensor run --iface span0 --mode afpacket --silent 10.20.10.0/24 --alerts alerts.jsonl
     stillwatch-sensor run --iface span0 --xdp-action drop --kafka kafka-1:9092 --listen 127.0.0.1:9477
+    stillwatch-sensor run --iface span0 --state /var/lib/stillwatch/span0.state --kafka kafka-1:9092
 
 SIGTERM and SIGINT end it within 15 seconds; what was found until then is told. SIGHUP has it read the inventory and the
 configuration again: what is wrong is refused, and the old ones stay.
@@ -60,8 +62,8 @@ func (c *runCmd) Validate() error {
 	switch {
 	case c.Rings < 0 || c.Rings > 64:
 		return fmt.Errorf("--rings: give a number from 0 to 64, not %d", c.Rings)
-	case c.RingSize < 4 || c.RingSize > 65536:
-		return fmt.Errorf("--ring-size: give a number of MiB from 4 to 65536, not %d", c.RingSize)
+	case c.RingSize < 8*max(c.Rings, 1) || c.RingSize > 65536:
+		return fmt.Errorf("--ring-size: give at least 8 MiB for each ring, and at most 65536, not %d", c.RingSize)
 	case c.Snaplen != 0 && (c.Snaplen < 64 || c.Snaplen > 1<<18):
 		return fmt.Errorf("--snaplen: give 0 or a number from 64 to %d, not %d", 1<<18, c.Snaplen)
 	case c.Mode == capture.ModeXDP && c.Rings+c.Snaplen > 0:
@@ -92,7 +94,8 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, "", c.State)
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
+	n.state = c.State
 	n.quiet = c.wanted() && !t.outTTY
 	n.useStdout(t.outTTY)
 	s := watchSignals(context.Background())
@@ -115,13 +118,16 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 		}
 		out.publish(p, to.Sessions)
 	}
-	if err := out.remember(c.State, &cfg, log); err != nil {
+	if err := out.remember(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
 	cfg.Iface = c.Iface
 	return c.listen(t, log, cfg, src, out, s, to)
 }
+
+// clockSlack is how far the clock of a state file may be ahead of the machine's, which may have been set back a little.
+const clockSlack = time.Hour
 
 func (c *runCmd) loadLive() (pipeline.Config, error) {
 	cfg, err := c.load()

@@ -49,7 +49,7 @@ func newWatch(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run, 
 
 // routes answers while the run goes on.
 func (w *watch) routes() http.Handler {
-	return routes(w.out.kafka, append(w.out.collectors(), metrics.Collector(w.metrics)), w.ready)
+	return routes(w.out.kafka, append(w.out.kept(), metrics.Collector(w.metrics)), w.ready)
 }
 
 // metrics asks the judge for its figures. When it is too busy to answer, those of before are shown, with their age; what the port has lost is

@@ -17,12 +17,13 @@ import (
 )
 
 type benchCmd struct {
-	Trace   string        `help:"Capture whose frames are sent (scripts/tracegen)." required:"" type:"existingfile"`
-	Rates   []int         `help:"Packets a second that are offered." default:"100000,400000,800000"`
-	Seconds time.Duration `help:"How long each program is offered each rate." default:"10s"`
-	Sensor  string        `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
-	Modes   []string      `help:"Modes of the sensor." default:"xdp,afpacket"`
-	Silent  string        `help:"What the sensor is to expect silence of: what it watches." default:"10.0.30.0/24"`
+	Trace  string        `help:"Capture whose frames are sent (scripts/tracegen)." required:"" type:"existingfile"`
+	Rates  []int         `help:"Packets a second that are offered." default:"100000,400000,800000"`
+	Span   time.Duration `name:"seconds" help:"How long each program is offered each rate." default:"10s"`
+	Sensor string        `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
+	Modes  []string      `help:"Modes of the sensor." default:"xdp,afpacket"`
+	Silent string        `help:"What the sensor is to expect silence of; the cameras of the trace." default:"10.1.9.0/24"`
+	Args   []string      `arg:"" optional:"" help:"More arguments for the sensor, after --."`
 }
 
 // Run measures and prints a table in Markdown.
@@ -40,16 +41,16 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		return errors.Join(err, t.Close())
 	}
 	fmt.Printf("%d processors, of which the sender takes one; Linux %s; frames of %d bytes in the mean; %s a cell\n\n",
-		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), t.Bytes/int64(len(t.Frames)), c.Seconds)
+		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), t.Bytes/int64(len(t.Frames)), c.Span)
 	fmt.Println("| offered, packets/s | reached | program | processor s of the program | of the kernel on its behalf | lost |\n|---|---|---|---|---|---|")
 	for _, rate := range c.Rates {
-		base, err := load.Measure(ctx, load.Program{}, t, rate, c.Seconds)
+		base, err := load.Measure(ctx, load.Program{}, t, rate, c.Span)
 		if err != nil {
 			return errors.Join(err, t.Close())
 		}
 		row(rate, "nobody", base, "–", "–", "–")
 		for _, p := range programs {
-			x, err := load.Measure(ctx, p, t, rate, c.Seconds)
+			x, err := load.Measure(ctx, p, t, rate, c.Span)
 			if err != nil {
 				return errors.Join(err, t.Close())
 			}
@@ -69,9 +70,9 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 // programs are those of the comparison; what is not installed is left out, and said.
 func (c *benchCmd) programs() (list []load.Program) {
 	for _, mode := range c.Modes {
-		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode,
-			Command: []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"},
-			Ready:   "listening at the port", Taken: load.Sensor})
+		command := []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
+		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode, Command: append(command, c.Args...),
+			Ready: "listening at the port", Taken: load.Sensor})
 	}
 	others := []load.Program{
 		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},

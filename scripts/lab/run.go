@@ -142,7 +142,7 @@ func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 	err = r.act(ctx, stories)
 	if w != nil {
 		if err == nil {
-			r.score.Wait(20 * time.Second)
+			r.score.Wait(r.patience())
 		}
 		err = errors.Join(err, w.Stop())
 	}
@@ -150,6 +150,15 @@ func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 		err = r.replay(ctx, append(args, recorded))
 	}
 	return err
+}
+
+// patience is how long alerts may take after the last step. A session of which one side alone is seen is over after 70 seconds, and only then
+// is it known to be one.
+func (r *run) patience() time.Duration {
+	if r.OneWay {
+		return 2 * time.Minute
+	}
+	return 20 * time.Second
 }
 
 func (r *run) act(ctx context.Context, stories []story.Story) error {

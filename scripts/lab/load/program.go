@@ -68,14 +68,17 @@ func start(ctx context.Context, n *wire.Network, p Program, c *Cost) (func() err
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var end error
+	ended := make(chan struct{})
+	go func() { end = cmd.Wait(); close(ended) }()
 	select {
 	case <-said.heard:
-	case err := <-ended:
-		return nil, fmt.Errorf("%s ended: %w: %s", p.Name, err, said.text.String())
+	case <-ended:
+		return nil, fmt.Errorf("%s ended: %w: %s", p.Name, end, said.text.String())
 	case <-time.After(30 * time.Second):
-		return nil, errors.Join(fmt.Errorf("%s does not start: %s", p.Name, said.text.String()), cmd.Process.Kill())
+		err := cmd.Process.Kill()
+		<-ended
+		return nil, errors.Join(fmt.Errorf("%s does not start: %s", p.Name, said.text.String()), err)
 	}
 	return func() error {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {

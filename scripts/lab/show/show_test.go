@@ -3,10 +3,13 @@
 package show
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/scripts/lab/step"
 	"stillwatch/scripts/lab/story"
@@ -49,5 +52,16 @@ func TestTable(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+}
+
+// TestPictureInDocs holds the picture in docs/lab.md to the one that is printed.
+func TestPictureInDocs(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "lab.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Trim(Picture("direct", false), "\n"); !strings.Contains(string(doc), want) {
+		t.Errorf("docs/lab.md has not\n%s", want)
 	}
 }

@@ -55,9 +55,9 @@ func Stories() []Story {
 			Expectation{Whole: true, After: s3Login, Rule: "D08", Title: "Login on nvr from " + wire.Worm},
 			Expectation{Whole: true, After: s3Login, Rule: "D09", Title: "was guessed over telnet"},
 			Expectation{After: host.BotCalls, Rule: "D01", Title: "4444/tcp to update-cdn.example.com"},
-			Expectation{After: host.BotCallback, Rule: "D06", Title: "keeps calling " + wire.Gone},
+			Expectation{Whole: true, After: host.BotCallback, Rule: "D06", Title: "keeps calling " + wire.Gone},
 			Expectation{After: host.BotScans, Rule: "D14", Title: "as the Mirai family does"},
-			Expectation{After: host.BotScans, Rule: "D13", Title: "looks for hosts on port 23"},
+			Expectation{Whole: true, After: host.BotScans, Rule: "D13", Title: "looks for hosts on port 23"},
 			Expectation{After: s3Login, Rule: "D42", Title: "tell one story", Severe: true},
 		)},
 	}

@@ -4,7 +4,9 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"stillwatch/bpf"
 	"stillwatch/sensor/internal/packet"
@@ -25,7 +27,11 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 	case cfg.Mode == ModeAuto:
 		why = "rings and a snap length are of AF_PACKET"
 	}
-	return openAFPacket(cfg, why)
+	l, err := openAFPacket(cfg, why)
+	if err != nil && cfg.Mode == ModeAuto && !strings.Contains(why, err.Error()) { // else it is the interface that is wrong
+		return nil, fmt.Errorf("%s; and without XDP: %w", why, err)
+	}
+	return l, err
 }
 
 // openAFPacket opens the port with a socket filter if only a part is of interest; where that cannot be had, everything comes.

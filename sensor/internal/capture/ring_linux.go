@@ -20,6 +20,7 @@ import (
 const (
 	blockSize   = 128 << 10
 	batchBlocks = 2
+	leastBlocks = 64 // more than the batches of a pipeline hold at once
 )
 
 // vlanTag is the length of a VLAN tag. The interface takes it out of the frame, and it is put back.
@@ -40,7 +41,7 @@ func newRing(p *port, size int) (*ring, error) {
 	if err != nil {
 		return nil, socketError(err)
 	}
-	n := max(size/blockSize, 16*batchBlocks)
+	n := max(size/blockSize, leastBlocks)
 	r := &ring{fd: fd, blocks: n, out: make([]bool, n)}
 	if err := r.set(p); err != nil {
 		return nil, errors.Join(err, r.close())

@@ -3,9 +3,6 @@
 package device
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/gaissmai/bart"
 
 	"stillwatch/sensor/internal/packet"
@@ -51,34 +48,25 @@ func declaredBy(cfg Config) *declared {
 // has got a name goes on under it, one that has lost it goes on under its address. A name that another device bears passes on when the next
 // packet of the device comes.
 func (r *Registry) Reconfigure(cfg Config) {
-	r.cfg.Internal, r.cfg.Named, r.cfg.Watch, r.cfg.WatchMACs = cfg.Internal, cfg.Named, cfg.Watch, cfg.WatchMACs
+	before := r.declared
 	r.declared = declaredBy(cfg)
 	if r.saved != nil {
-		r.saved.declared = r.cfg.declarations()
+		r.saved.declared = declaredHash(cfg)
 	}
 	for _, d := range r.All() {
-		r.rename(d)
+		name := r.nameOf(d)
+		if name == "" && before.names[d.Key] {
+			name = r.plainKey(d)
+		}
+		if name != "" && name != d.Key && r.byKey[name] == nil {
+			r.rekey(d, name)
+		}
+		d.Version++
+		if d.Declared = false; r.isDeclared(d) {
+			r.declare(d)
+		}
+		r.changed(d)
 	}
-}
-
-// declarations stands for what the operator has declared.
-func (c *Config) declarations() uint64 { return fnv(fmt.Sprint(c.Named, c.Watch, c.WatchMACs)) }
-
-// rename gives a device the key that the names of the inventory ask for, and marks it as declared if it is.
-func (r *Registry) rename(d *Device) {
-	key := r.nameOf(d)
-	plain := strings.HasPrefix(d.Key, "mac:") || strings.HasPrefix(d.Key, "ip:")
-	if key == "" && !plain && !r.names[d.Key] {
-		key = r.plainKey(d)
-	}
-	if key != "" && key != d.Key && r.byKey[key] == nil {
-		r.rekey(d, key)
-	}
-	d.Version++
-	if d.Declared = false; r.isDeclared(d) {
-		r.declare(d)
-	}
-	r.changed(d)
 }
 
 // nameOf gives the name that the inventory has for a device, by its MAC or one of its addresses.

@@ -3,6 +3,7 @@
 package device
 
 import (
+	"fmt"
 	"net/netip"
 
 	"stillwatch/sensor/internal/packet"
@@ -12,7 +13,7 @@ import (
 // Parts gives the registry as parts of a snapshot, in the order in which they are to be restored; from then on it remembers what
 // has changed. They are restored into an empty registry, and Restored ends that.
 func (r *Registry) Parts() []snapshot.Part {
-	r.saved = &saved{byID: map[uint32]*Device{}, declared: r.cfg.declarations()}
+	r.saved = &saved{byID: map[uint32]*Device{}, declared: declaredHash(r.cfg)}
 	return []snapshot.Part{
 		snapshot.Single(registryPart, r.walk),
 		{Name: devicesPart, Drain: r.drainDevices, Restore: r.restoreDevices},
@@ -82,6 +83,9 @@ func (r *Registry) walk(c *snapshot.Codec) {
 		r.round++
 	}
 }
+
+// declaredHash stands for what the operator has declared.
+func declaredHash(c Config) uint64 { return fnv(fmt.Sprint(c.Named, c.Watch, c.WatchMACs)) }
 
 // drainDevices writes the devices that have changed.
 func (r *Registry) drainDevices(b *snapshot.Batch, limit int) (n int) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
@@ -145,9 +146,18 @@ func (r *Registry) enter(x keptDevice) {
 	r.list(d, d.LastSeen)
 }
 
-// applyNames gives the devices that were restored the names that the inventory has for them now.
+// applyNames brings keys up to the inventory, which has been changed since.
 func (r *Registry) applyNames() {
 	for _, id := range slices.Sorted(maps.Keys(r.saved.byID)) {
-		r.rename(r.saved.byID[id])
+		d := r.saved.byID[id]
+		name := r.nameOf(d)
+		if name == "" && !r.names[d.Key] && !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:") {
+			name = r.plainKey(d)
+		}
+		if name != "" && name != d.Key && r.byKey[name] == nil {
+			r.rekey(d, name)
+		}
+		d.Declared = r.isDeclared(d)
+		r.changed(d)
 	}
 }

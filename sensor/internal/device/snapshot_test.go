@@ -210,3 +210,52 @@ func FuzzRestore(f *testing.F) {
 		d.Drain(t, again.Parts(), 100)
 	})
 }
+
+// many gives a registry of n cameras that were heard and read.
+func many(n int) *Registry {
+	r := New(Config{})
+	r.Parts()
+	for i := range uint32(n) {
+		v := &session.View{Start: int64(i), End: int64(i), Proto: protoTCP, HasPorts: true, State: session.Established, Packets: [2]uint64{3, 3}}
+		v.Initiator = session.Endpoint{Addr: ip("10.255.255.1"), MAC: mac(9), Port: 40000, TTL: 64}
+		v.Responder = session.Endpoint{Addr: packet.AddrFrom4(binary.BigEndian.AppendUint32(nil, 10<<24|i)), MAC: packet.MAC{0x00, 0x40, 0x8c, byte(i >> 16), byte(i >> 8), byte(i)}, Port: 554, TTL: 64}
+		a, b := r.Session(StateChanged, v, nil, int64(i))
+		r.Fact(v, &dissect.RTSPExchange{Method: "DESCRIBE", Status: 200, Realm: "AXIS_00408C123456", Server: "AXIS P3225 RTSP"}, session.In, a, b, int64(i))
+		r.Fact(v, &dissect.HTTPExchange{Status: 200, URI: "/axis-cgi/param.cgi", Server: "Apache"}, session.In, a, b, int64(i))
+	}
+	return r
+}
+
+// BenchmarkDrain writes 20 thousand of 100 thousand devices that have changed, as much as a judge writes at one tick.
+func BenchmarkDrain(b *testing.B) {
+	const some = 20_000
+	r := many(100_000)
+	var batch snapshot.Batch
+	for b.Loop() {
+		batch.Reset()
+		if r.drainDevices(&batch, some) < some {
+			b.StopTimer()
+			for _, d := range r.byKey {
+				r.changed(d)
+			}
+			b.StartTimer()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/some, "ns/device")
+	b.ReportMetric(float64(batch.Size())/float64(max(batch.Len(), 1)), "B/device")
+}
+
+// BenchmarkRestore reads them again.
+func BenchmarkRestore(b *testing.B) {
+	d := snapshottest.Disk{}
+	r := many(100_000)
+	var batch snapshot.Batch
+	r.drainDevices(&batch, 1<<30)
+	d.Apply(b, &batch)
+	for b.Loop() {
+		again := New(Config{})
+		parts := again.Parts()
+		parts[1].Restore(d.Records(devicesPart))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/device")
+}

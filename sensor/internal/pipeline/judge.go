@@ -26,8 +26,9 @@ type judge struct {
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
-	memory    *memory // nil: nothing is kept over a restart
-	census    census  // of a live run
+	sums      qualityCounts // at the last tick with packets
+	memory    *memory       // nil: nothing is kept over a restart
+	census    census        // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
@@ -108,18 +109,20 @@ func (j *judge) tickOf(b *block, i int) {
 	}
 	j.tally.live = live
 	j.tally.maxLive = max(j.tally.maxLive, live)
+	j.idleTo(b.ticks[i].sec)
 	if b.ticks[i].idle {
-		j.idleTo(b.ticks[i].sec)
 		return
 	}
 	q.lost, q.offered = b.loss.lost, b.loss.offered
+	j.sums = q
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
 	j.tickTo(b.ticks[i].sec)
 }
 
-// idleTo moves the clock on to a second without packets: to the last whole minute, as tickTo does when the next packet comes.
+// idleTo moves the clock on to a second without packets: to the last whole minute before it, as tickTo does when the next packet comes. A
+// minute that begins now may still have packets in its first second, and then ticks with them.
 func (j *judge) idleTo(sec int64) {
-	if m := sec / 60 * 60; j.second > 0 {
+	if m := (sec - 1) / 60 * 60; j.second > 0 {
 		j.tickTo(m)
 	}
 }
@@ -135,6 +138,7 @@ func (j *judge) tickTo(sec int64) {
 	if j.second > 0 {
 		m := (j.second/60 + 1) * 60
 		for n := 0; m < sec && n < maxIdleTicks; n++ {
+			j.quality.set(m, j.sums, &j.ctx.Quality) // the window moves on, and nothing is added to it
 			j.tick(m)
 			m += 60
 		}
@@ -216,6 +220,13 @@ func (j *judge) put(a *schemas.Alert) {
 	j.tally.alert(a)
 	if j.out.Alert != nil && j.failed == nil {
 		j.check(j.out.Alert(a))
+	}
+}
+
+// flush has written what is held back.
+func (j *judge) flush() {
+	if j.out.Flush != nil && j.failed == nil {
+		j.check(j.out.Flush())
 	}
 }
 

@@ -19,9 +19,9 @@ type Config struct {
 	Inventory *contract.Inventory // nil: none
 	Version   string
 	Replay    bool
+	State     *store.Store // what is known over a restart; nil: nothing is kept. The caller closes it after the run
 	Capture   string       // how the packets come: "file" if it is empty, or the mode of a live capture
 	Iface     string       // of a live capture
-	State     *store.Store // what is known over a restart; nil: nothing is kept. The caller closes it after the run
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil

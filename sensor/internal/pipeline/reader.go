@@ -29,6 +29,7 @@ type reader struct {
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
 	begun  bool
+	idled  bool // second was ticked and no frame has come in it
 	live   bool // the source loses frames, and says so
 	loss   lossCounts
 	last   int   // batches that were read when the run was to end
@@ -165,14 +166,28 @@ func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.
 	return counts
 }
 
-// idle moves the clock on to where the source says that it is, though no frame has come.
+// idle moves the clock on to where the source says that it is, though no frame has come. A second in which the kernel has counted is
+// not idle.
 func (r *reader) idle(b *block) {
 	n := len(b.ticks)
 	if b.batch.Clock > r.clock {
 		r.advance(b, b.batch.Clock)
 	}
 	if len(b.ticks) > n {
-		b.ticks[n].num, b.ticks[n].idle = r.num+1, true
+		b.ticks[n].num, b.ticks[n].idle = r.num+1, len(b.batch.Counts) == 0
+		r.idled = b.ticks[n].idle
+	}
+}
+
+// busy ticks once more for a second that began without a frame, before the first frame that comes in it after all: the judge is to tick as
+// it does in a replay, where a second begins with its first frame.
+func (r *reader) busy(b *block, t int64) {
+	if t/1e9 < r.second {
+		return
+	}
+	r.idled = false
+	if len(b.ticks) == 0 {
+		b.ticks = append(b.ticks, tick{sec: r.second, num: r.num})
 	}
 }
 
@@ -183,6 +198,9 @@ func (r *reader) frame(b *block, i uint32) {
 	r.num++
 	p.Num, p.Time = r.num, f.Time
 	r.advance(b, f.Time)
+	if r.idled {
+		r.busy(b, f.Time)
+	}
 	packet.Decode(p, f.Link, b.batch.Data[f.Off:f.Off+f.Len], f.OrigLen)
 	b.frames.frames++
 	b.frames.bytes += uint64(f.OrigLen)

@@ -26,7 +26,6 @@ var (
 )
 
 func (j *judge) reload(cfg Config) error {
-	cfg.State = j.cfg.State
 	switch old := &j.cfg; {
 	case cfg.Settings.SensorID != old.Settings.SensorID, siteOf(cfg.Settings, cfg.Inventory) != siteOf(old.Settings, old.Inventory):
 		return errIdentity
@@ -41,8 +40,9 @@ func (j *judge) reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	j.memory.retuned(j.detectors, ds, j.reg)
+	cfg.State = j.cfg.State
 	j.cfg, j.detectors, j.book, j.ctx.Book = cfg, ds, r.book, r.book
+	j.memory.retune(j)
 	j.reg.Reconfigure(r.device)
 	j.alerts.Reconfigure(r.alert)
 	return nil

@@ -59,7 +59,7 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	j.alerts = alert.New(r.alert, j.write)
 	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
 	if cfg.State != nil {
-		return j, j.remember(&cfg)
+		return j, j.remember()
 	}
 	return j, nil
 }

@@ -5,12 +5,10 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
-	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/snapshot"
 	store "stillwatch/sensor/internal/state"
 )
@@ -20,26 +18,34 @@ const snapshotRecords = 20_000
 
 // memory is what the judge keeps over a restart; nil keeps nothing.
 type memory struct {
-	store  *store.Store
-	parts  []snapshot.Part
-	told   snapshot.Batch // scratch
-	replay bool
-	begun  bool
-	off    bool // the run must not change the state
+	store *store.Store
+	parts []snapshot.Part
+	fixed int            // how many of them are not of detectors
+	told  snapshot.Batch // scratch
+	begun bool
+	off   bool // the run must not change the state
 }
 
 // remember restores what an earlier run knew, and keeps from now on what this one learns. Sessions are not kept.
-func (j *judge) remember(cfg *Config) error {
-	m := &memory{store: cfg.State, replay: cfg.Replay}
+func (j *judge) remember() error {
+	m := &memory{store: j.cfg.State}
 	m.parts = append(j.reg.Parts(), snapshot.Single("judge/1", j.walk), j.ctx.Names.Part())
-	m.parts = append(m.parts, detect.Parts(j.detectors, j.reg)...)
 	m.parts = append(m.parts, j.alerts.Parts(&j.ctx)...)
+	m.fixed = len(m.parts)
+	m.retune(j)
 	if err := m.store.Load(m.parts); err != nil {
 		return err
 	}
 	j.reg.Restored()
 	j.memory = m
 	return nil
+}
+
+// retune takes the detectors as they are now.
+func (m *memory) retune(j *judge) {
+	if m != nil {
+		m.parts = append(m.parts[:m.fixed], detect.Parts(j.detectors, j.reg)...)
+	}
 }
 
 // walk walks the clock and the quality of the capture.
@@ -70,7 +76,7 @@ func (w *qualityWindow) walk(c *snapshot.Codec) {
 }
 
 func (q *qualityCounts) list() []*uint64 {
-	return []*uint64{&q.ended, &q.oneWay, &q.acked, &q.gaps, &q.packets, &q.duplicates}
+	return []*uint64{&q.ended, &q.oneWay, &q.acked, &q.gaps, &q.packets, &q.duplicates, &q.offered, &q.lost}
 }
 
 // begin is called with each block, and does something at the first tick: the alerts that the run before may have been killed with are
@@ -80,7 +86,7 @@ func (m *memory) begin(j *judge, ticks []tick) {
 		return
 	}
 	m.begun = true
-	if first, known := ticks[0].sec, m.store.Clock(); m.replay && first < known/1e9 {
+	if first, known := ticks[0].sec, m.store.Clock(); j.cfg.Replay && first < known/1e9 {
 		text := func(sec int64) string { return time.Unix(sec, 0).UTC().Format(time.RFC3339) }
 		m.off = true
 		j.failed = fmt.Errorf("the captures begin at %s, and the state knows what was until %s: replay in the order of time, or give another state file",
@@ -149,33 +155,5 @@ func (m *memory) decided(j *judge, a *schemas.Alert) {
 	m.store.Decided(&m.told, record)
 }
 
-// flush passes on what outputs hold back, so that no snapshot knows of an alert that a kill would lose.
-func (j *judge) flush() {
-	if j.out.Flush != nil && j.failed == nil {
-		j.check(j.out.Flush())
-	}
-}
-
 // Site gives the name of the site that a run is about.
 func (c *Config) Site() string { return siteOf(c.Settings, c.Inventory) }
-
-// retuned follows the detectors through a reload: those that went are kept no more, those that came are from now on.
-func (m *memory) retuned(before, now []detect.Detector, reg *device.Registry) {
-	if m == nil {
-		return
-	}
-	for _, p := range detect.Parts(without(before, now), reg) {
-		m.parts = slices.DeleteFunc(m.parts, func(x snapshot.Part) bool { return x.Name == p.Name })
-	}
-	m.parts = append(m.parts, detect.Parts(without(now, before), reg)...)
-}
-
-// without gives the detectors of all that are not among others.
-func without(all, others []detect.Detector) (left []detect.Detector) {
-	for _, d := range all {
-		if !slices.Contains(others, d) {
-			left = append(left, d)
-		}
-	}
-	return left
-}

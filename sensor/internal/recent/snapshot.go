@@ -31,9 +31,11 @@ func (t *Table[K, V]) dropped(n uint32, c *cell[K, V]) {
 }
 
 // Part gives the table as a part of a snapshot. From then on it remembers what has changed: every entry that was used counts as
-// changed.
+// changed. A table that is not restored takes the place of whatever was saved under its name.
 func (t *Table[K, V]) Part(name string, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) snapshot.Part {
-	t.saved.on = true
+	if !t.saved.on {
+		t.saved.on, t.saved.all = true, true
+	}
 	return snapshot.Part{
 		Name:  name,
 		Drain: func(b *snapshot.Batch, limit int) int { return t.drain(b, name, limit, key, val) },
@@ -45,7 +47,7 @@ func (t *Table[K, V]) Part(name string, key func(*snapshot.Codec, *K), val func(
 
 func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) (n int) {
 	s := &t.saved
-	if s.all {
+	if s.all && limit > 0 {
 		b.Clear(name)
 		s.all = false
 	}
@@ -80,6 +82,7 @@ func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(
 // restore fills the table in the order of use. The least recently used go if there are more than it holds, from the copy as well.
 func (t *Table[K, V]) restore(all snapshot.Records, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) int {
 	unread := 0
+	t.saved.all = false
 	bad := snapshot.InOrder(all, func(seq uint64, kb, vb []byte) {
 		var k K
 		var v V

@@ -159,6 +159,9 @@ func (s *Session) deadline(c *Config) int64 {
 			d = c.ClosedTimeout
 		default:
 			d = c.EstablishedTimeout
+			if s.endedAlone() {
+				d = c.ClosedTimeout
+			}
 		}
 	case protoUDP, protoSCTP:
 		if s.state == Established {

@@ -222,6 +222,27 @@ func TestExpiryByCaptureClock(t *testing.T) {
 	}
 }
 
+// TestOneDirectionEndsSoon holds that a session of which one side alone is seen is over soon after that side has ended it.
+func TestOneDirectionEndsSoon(t *testing.T) {
+	for script, ends := range map[string]bool{
+		"sSA sA:x sF": true, "cS cA cA:x cF": true, "sSA sA:x sR": true,
+		"sSA sA:x": false, "cS sSA cA cF": false,
+	} {
+		r := &recorder{}
+		tab := New(DefaultConfig(), r)
+		r.tab = tab
+		w := newWire()
+		w.play(tab, script)
+		tab.Advance(w.time/1e9 + tab.cfg.AttemptedTimeout)
+		if over := len(r.ended) == 1; over != ends {
+			t.Errorf("%s: over %v", script, over)
+		}
+		if one := tab.Stats.TCPOneWay == 1; one != ends {
+			t.Errorf("%s: counted as one-way %v", script, one)
+		}
+	}
+}
+
 func TestActiveSessionsOutliveTheirSlot(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)

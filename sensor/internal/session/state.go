@@ -216,6 +216,12 @@ func (s *Session) oneWay() bool {
 	return s.end[n].saw&(sawACK|sawSYNACK) != 0 && s.counts[n].packets >= 2
 }
 
+// endedAlone reports that the only side which was ever seen has ended its stream. The end of the other will not be seen either: without
+// this, a mirror of one direction would be noticed when its sessions time out, after an hour.
+func (s *Session) endedAlone() bool {
+	return s.oneWay() && (s.end[0].saw|s.end[1].saw)&(sawFIN|sawRST) != 0
+}
+
 func (s *Session) packets() uint64 { return s.counts[0].packets + s.counts[1].packets }
 
 // over reports whether nothing more is to come in the streams. After a RST that is not sure: the receiver may not have believed it.

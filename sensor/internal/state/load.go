@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -26,7 +27,10 @@ func (s *Store) Load(parts []snapshot.Part) error {
 			for i := range parts {
 				s.load(tx, &parts[i], over)
 			}
-			return nil
+			return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+				s.outdated(string(name), b, parts)
+				return nil
+			})
 		})
 	})
 	if err != nil {
@@ -71,6 +75,19 @@ func (s *Store) load(tx *bolt.Tx, p *snapshot.Part, over map[string]map[string][
 		st.LeftOut += damaged + uint64(bad)
 		st.Restored += taken - uint64(bad)
 	})
+}
+
+// outdated has the records of a part removed that has them in another form now. What belongs to a detector that is not wanted at present stays.
+func (s *Store) outdated(name string, b *bolt.Bucket, parts []snapshot.Part) {
+	old := slices.ContainsFunc(parts, func(p snapshot.Part) bool { return base(p.Name) == base(name) }) &&
+		!slices.ContainsFunc(parts, func(p snapshot.Part) bool { return p.Name == name })
+	if !old {
+		return
+	}
+	var gone snapshot.Batch
+	gone.Clear(name)
+	s.old = append(s.old, gone.Bytes()...)
+	s.count(func(st *Stats) { st.LeftOut += uint64(b.Stats().KeyN) })
 }
 
 // overlay gives what changes leave of the records that they touch, by part and key; nil stands for one that was removed. The journal

@@ -13,11 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// retryDisk is the pause after a snapshot that could not be written, patience how long the end of a run waits for the disk.
-const (
-	retryDisk = time.Second
-	patience  = 10 * time.Second
-)
+// retryDisk is the pause after a snapshot that could not be written.
+const retryDisk = time.Second
 
 // Ready gives the batch to fill with what has changed, if a snapshot is due at clock (capture clock, nanoseconds), nil otherwise.
 func (s *Store) Ready(clock int64) *snapshot.Batch {
@@ -85,30 +82,38 @@ func (s *Store) syncJournal() {
 	}
 }
 
-// Final gives the batch for the last snapshot, nil if the disk does not take the one before.
+// Final gives the batch for the last snapshot, nil if the disk does not take the one before in time: Close tells of that.
 func (s *Store) Final() *snapshot.Batch {
 	select {
 	case b := <-s.free:
 		b.Reset()
 		return b
-	case <-time.After(patience):
+	case <-time.After(s.o.Patience):
+		s.lost = true
 		return nil
 	}
 }
+
+// errLate says that the disk takes too long.
+var errLate = errors.New("the disk does not answer")
 
 // Close waits until what was handed over is on disk, but not for ever. The error says what is lost.
 func (s *Store) Close() error {
 	close(s.jobs)
 	close(s.sync)
-	t := time.AfterFunc(patience, func() { close(s.closing) })
+	t := time.AfterFunc(s.o.Patience, func() { close(s.closing) })
 	defer t.Stop()
+	var err error
 	select {
 	case <-s.done:
-	case <-time.After(2 * patience):
-		return fmt.Errorf("state %s: the disk does not answer: what was learned last is lost", s.path)
+		st := s.Stats()
+		err = errors.Join(st.Fault, s.journal.close(st.Fault == nil && s.whole), guarded(s.db.Close))
+	case <-time.After(3 * s.o.Patience):
+		s.lost = true
 	}
-	st := s.Stats()
-	err := errors.Join(st.Fault, s.journal.close(st.Fault == nil && s.whole), guarded(s.db.Close))
+	if err == nil && s.lost {
+		err = errLate
+	}
 	if err != nil {
 		return fmt.Errorf("state %s: what was learned last is lost: %w", s.path, plain(err))
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	// Interval is between two snapshots on the capture clock, default ten seconds; Pause on the wall clock, default one second, for
 	// replays, whose capture clock runs faster.
 	Interval, Pause time.Duration
+	// Patience is how long the end of a run waits for a disk that takes nothing, and three times as long for one that is at work;
+	// default three seconds.
+	Patience time.Duration
 	// Sync waits until all alerts that were handed on are on disk. It is called before a snapshot that holds them is written; nil: there
 	// is nothing to wait for.
 	Sync func() error
@@ -44,6 +47,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Pause <= 0 {
 		o.Pause = time.Second
+	}
+	if o.Patience <= 0 {
+		o.Patience = 3 * time.Second
 	}
 	if o.Sync == nil {
 		o.Sync = func() error { return nil }
@@ -73,6 +79,7 @@ type Store struct {
 	more    bool // the snapshot at work is not complete
 	late    bool // one is due and cannot begin
 	whole   bool // all that was told is in what was handed over
+	lost    bool // the last snapshot was not taken
 	sync    chan *os.File
 	step    uint64 // of the last batch that was handed over
 	batch   *snapshot.Batch

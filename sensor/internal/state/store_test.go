@@ -394,3 +394,38 @@ func TestOutputsComeFirst(t *testing.T) {
 		t.Errorf("%q", told)
 	}
 }
+
+// TestOutdatedFormIsLeftOut has a part in another form than the one that was saved, and one that nobody asks for.
+func TestOutdatedFormIsLeftOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	s := mustOpen(t, path, options())
+	b := s.Ready(100 * sec)
+	for _, part := range []string{"t/0", "other/1"} {
+		b.Put(part).Raw([]byte("k"))
+		b.End()
+	}
+	s.Save(b, 100*sec, false)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, path, options())
+	if got := content(t, s); len(got) != 0 || s.Stats().LeftOut != 1 {
+		t.Errorf("%v, %d left out", got, s.Stats().LeftOut)
+	}
+	save(t, s, 200*sec, nil)
+	left := map[string]int{}
+	if err := s.db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			left[string(name)] = b.Stats().KeyN
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if left["t/0"] != 0 || left["other/1"] != 1 {
+		t.Errorf("%v", left)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
