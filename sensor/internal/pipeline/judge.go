@@ -38,9 +38,9 @@ type judge struct {
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, patience int, asked <-chan func(), g *guard) {
+func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
 	for last := false; !last; {
-		b := receive(in, patience)
+		b := <-in
 		last = b.last
 		for _, x := range append(b.group, b) {
 			g.do("judge", func() {

@@ -22,8 +22,7 @@ type reader struct {
 	// maxSessions is how many one partition holds.
 	maxSessions int
 
-	group    []*block // filled, and to be judged together with the next one
-	patience int      // see receive
+	group []*block // filled, and to be judged together with the next one
 
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
@@ -65,7 +64,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 }
 
 func (r *reader) next(free <-chan *block) *block {
-	b := receive(free, r.patience)
+	b := <-free
 	b.reset()
 	return b
 }

@@ -16,26 +16,9 @@ import (
 // at every batch, few enough that they stay in the cache. Where they come without pause the judge takes up to groupBlocks of them together:
 // to wake a processor up costs more than to judge a batch.
 const (
-	blocksInFlight = 16
-	groupBlocks    = 4
+	blocksInFlight = 24
+	groupBlocks    = 8
 )
-
-// replayPatience is how often a part of a replay looks for the next block before it sleeps: some ten microseconds, in which it comes if
-// both processors are at work, and less than a processor takes to wake up. At a port, which is quiet most of the time, nobody looks twice.
-const replayPatience = 200
-
-// receive takes a block from c, nil if it is closed. It looks for it so often before it sleeps, and lets others work in between.
-func receive(c <-chan *block, patience int) *block {
-	for range patience {
-		select {
-		case b := <-c:
-			return b
-		default:
-			runtime.Gosched()
-		}
-	}
-	return <-c
-}
 
 // Run is one run over a source: the reader, the shards and the judge, and the blocks that go round between them.
 type Run struct {
@@ -61,9 +44,6 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	limits := sessionConfig(cfg.Settings.Limits)
 	r := &Run{src: src, judge: j, asked: make(chan func()), over: make(chan struct{})}
 	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
-	if cfg.Replay {
-		r.reader.patience = replayPatience
-	}
 	for i := range Partitions {
 		r.reader.shardOf[i] = uint8(i % n)
 	}
@@ -90,9 +70,9 @@ func (r *Run) Run(ctx context.Context) error {
 	for _, sh := range r.shards {
 		in := make(chan *block, blocksInFlight)
 		ins = append(ins, in)
-		work.Go(func() { sh.run(in, judged, r.reader.patience, g) })
+		work.Go(func() { sh.run(in, judged, g) })
 	}
-	work.Go(func() { r.judge.run(judged, free, r.reader.patience, r.asked, g) })
+	work.Go(func() { r.judge.run(judged, free, r.asked, g) })
 	err := r.reader.run(ctx, free, ins, g)
 	for _, in := range ins {
 		close(in)

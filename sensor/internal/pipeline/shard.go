@@ -49,8 +49,8 @@ func newShard(id, of int, cfg session.Config) *shard {
 
 // run does the part of this shard in each block. Who is the last to do so hands it to the judge; since every shard takes blocks in their
 // order, so does the judge.
-func (sh *shard) run(in <-chan *block, judge chan<- *block, patience int, g *guard) {
-	for b := receive(in, patience); b != nil; b = receive(in, patience) {
+func (sh *shard) run(in <-chan *block, judge chan<- *block, g *guard) {
+	for b := range in {
 		g.do("shard", func() { sh.process(b) })
 		if b.left.Add(-1) == 0 && !b.grouped {
 			judge <- b
