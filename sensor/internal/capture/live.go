@@ -35,6 +35,18 @@ type Live struct {
 	Maps bool   // maps of the kernel are read and written as long as it is open
 }
 
+// Copier is a source that counts some packets of a session instead of handing them on, and hands on all of them if it is asked.
+type Copier interface {
+	// FullCopy switches that on or off for the session of two ends and an IP protocol. It may be called from any goroutine.
+	FullCopy(a, b packet.Addr, portA, portB uint16, proto uint8, on bool) error
+}
+
+// Copier gives the source as one, nil if it hands on everything anyway.
+func (l *Live) Copier() Copier {
+	c, _ := l.Source.(Copier)
+	return c
+}
+
 // Finish says that the batches up to the next one without frames are the last: what the kernel has counted comes with them.
 func (l *Live) Finish() {
 	if f, ok := l.Source.(interface{ Finish() }); ok {

@@ -52,6 +52,8 @@ func counters() []family {
 		one("devices_split", "Devices whose MAC turned out to be a router's, so that others stand behind it."),
 		one("detector_evictions", "Sources, peers and sessions that detectors forgot because a table of theirs was full."),
 		one("devices_evicted", "Devices that were forgotten because the registry was full."),
+		one("close_looks", "Sessions that the kernel was asked to hand on whole for a minute, because of a finding about them."),
+		one("close_looks_refused", "Sessions of which that could not be had, because too many were asked for or the kernel refused."),
 		one("findings", "Findings of the detectors."),
 		one("alert_revisions", "Revisions of alerts."),
 		one("alerts_rolled_up", "Findings that were counted in one alert because a device had too many."),

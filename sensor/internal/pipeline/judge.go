@@ -26,6 +26,7 @@ type judge struct {
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
+	look      closeLook
 	sums      qualityCounts // at the last tick with packets
 	memory    *memory       // nil: nothing is kept over a restart
 	census    census        // of a live run
@@ -155,6 +156,7 @@ func (j *judge) tick(sec int64) {
 		d.Tick(now, &j.ctx)
 	}
 	j.alerts.Tick(now, &j.ctx)
+	j.look.tick(now)
 	j.memory.save(j)
 	if !j.cfg.Replay {
 		j.count(sec)
@@ -206,6 +208,7 @@ func (j *judge) learnNames(e *detect.Event) {
 
 func (j *judge) emit(f *detect.Finding) {
 	j.tally.finding(f)
+	j.look.begin(f, j.ctx.Now)
 	j.alerts.Add(f, &j.ctx)
 }
 

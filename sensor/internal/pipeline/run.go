@@ -41,6 +41,9 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l, ok := src.(interface{ Copier() capture.Copier }); ok {
+		j.look.src = l.Copier()
+	}
 	limits := sessionConfig(cfg.Settings.Limits)
 	r := &Run{src: src, judge: j, asked: make(chan func()), over: make(chan struct{})}
 	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}

@@ -70,6 +70,8 @@ func (r *Run) counters() map[string]uint64 {
 		"devices_merged":          d.Merged,
 		"devices_split":           d.Splits,
 		"detector_evictions":      detect.Evictions(r.judge.detectors),
+		"close_looks":             r.judge.look.begun,
+		"close_looks_refused":     r.judge.look.failed,
 		"findings":                a.Findings,
 		"alert_revisions":         a.Revisions,
 		"alerts_rolled_up":        a.RolledUp,
