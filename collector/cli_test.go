@@ -52,7 +52,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "where is Kafka"},
 		{"serve to everybody without TLS", "", []string{"serve", "--brokers", "x:1", "--listen", "0.0.0.0:1"}, 2, "", "tls.cert"},
 		{"demo to everybody", "", []string{"demo", "--listen", "0.0.0.0:1"}, 2, "", "loopback"},
-		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "refused"},
+		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "nobody listens there"},
 		{"user without a database", "x\n", []string{"user", "add", "anna"}, 2, "", "--config or --database"},
 		{"user in a wrong place", "x\n", []string{"user", "add", "anna", "--database", filepath.Join(dir, "none", "c.db")}, 2, "", "folder"},
 		{"short password", "x\n", []string{"user", "add", "anna", "--database", db}, 2, "", "password"},
