@@ -55,10 +55,11 @@ type views struct {
 	used   int
 }
 
-// A block seldom needs more than keptViewChunks; one in which a flood expires does, and gives them back.
+// A block seldom needs more than keptViewChunks, and room for keptEvents; one in which a flood expires does, and gives them back.
 const (
 	viewsPerChunk  = 64
 	keptViewChunks = 16
+	keptEvents     = 1 << 11
 )
 
 func (v *views) next() *session.View {
@@ -156,7 +157,9 @@ func (b *block) reset() {
 	b.flush, b.last, b.grouped, b.group = 0, false, false, b.group[:0]
 	for i := range b.shards {
 		p := &b.shards[i]
-		clear(p.events)
+		if clear(p.events); cap(p.events) > keptEvents {
+			p.events = nil
+		}
 		p.index, p.counts, p.events, p.ticks = p.index[:0], p.counts[:0], p.events[:0], p.ticks[:0]
 		p.views.reset()
 	}

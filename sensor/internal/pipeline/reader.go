@@ -36,7 +36,7 @@ type reader struct {
 }
 
 // flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
-const flushSessions = 1 << 12
+const flushSessions = 1 << 10
 
 // run fills blocks from free and hands them to every shard until the source or ctx ends. Then the partitions end
 // their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
