@@ -17,6 +17,8 @@ const (
 	liveWait = 100 * time.Millisecond
 	// blockPatience is after how many milliseconds the kernel hands a block on that is not full.
 	blockPatience = 10
+	// nap is slept when poll(2) has found nothing: it returns at once as long as we hold the block that the kernel filled last.
+	nap = 2 * time.Millisecond
 	// clockLag is how far the clock stays behind while nothing comes: the kernel may hold a frame for two looks at a block, and be late.
 	clockLag = 100e6
 )
@@ -96,7 +98,7 @@ func (s *AFPacket) Next(b *Batch) error {
 		held.release()
 		delete(s.held, b)
 	}
-	now := s.clock.look()
+	now, polled := s.clock.look(), false
 	for end := now + int64(liveWait); ; now = s.clock.look() {
 		if r := s.oldest(); r != nil {
 			x := r.take()
@@ -108,9 +110,13 @@ func (s *AFPacket) Next(b *Batch) error {
 		if now >= end {
 			return nil
 		}
+		if polled {
+			time.Sleep(nap)
+		}
 		if err := s.wait(end - now); err != nil {
 			return err
 		}
+		polled = true
 	}
 }
 
