@@ -47,7 +47,8 @@ type AlertSensor struct {
 	Site       string  `json:"site,omitempty"`
 	Version    string  `json:"version,omitempty"`
 	Iface      string  `json:"iface,omitempty"`
-	Capture    string  `json:"capture,omitempty"` // file afpacket xdp
+	Capture    string  `json:"capture,omitempty"`     // file afpacket xdp
+	CaptureWhy string  `json:"capture_why,omitempty"` // of a live capture: where it runs, and why it was chosen
 	RulesHash  string  `json:"rules_hash,omitempty"`
 	ConfigHash string  `json:"config_hash,omitempty"`
 	BootID     string  `json:"boot_id,omitempty"`

@@ -121,7 +121,8 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	if err := out.remember(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	cfg.Capture, _, _ = strings.Cut(src.Mode, " ") // the alert schema knows no more of it
+	cfg.Capture, _, _ = strings.Cut(src.Mode, " ")
+	cfg.Why = src.Mode + ": " + src.Why
 	cfg.Iface = c.Iface
 	return c.listen(t, log, cfg, src, out, s, to)
 }

@@ -22,6 +22,7 @@ type Config struct {
 	State     *store.Store // what is known over a restart; nil: nothing is kept. The caller closes it after the run
 	Capture   string       // how the packets come: "file" if it is empty, or the mode of a live capture
 	Iface     string       // of a live capture
+	Why       string       // it was chosen; of a live capture
 }
 
 // Output takes the records of a run, called from one goroutine in an order that depends on the packets alone. A nil

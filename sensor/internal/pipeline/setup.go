@@ -35,7 +35,7 @@ func rulesOf(cfg *Config) (rules, error) {
 	inForce, err := detect.Describe(r.detect)
 	r.alert = alert.Config{
 		Sensor: schemas.AlertSensor{
-			ID: set.SensorID, Site: site, Version: cfg.Version, Iface: cfg.Iface, Capture: captureOf(cfg),
+			ID: set.SensorID, Site: site, Version: cfg.Version, Iface: cfg.Iface, Capture: captureOf(cfg), CaptureWhy: detect.Clean(cfg.Why, 300),
 			RulesHash: alert.Hash(inForce), ConfigHash: configHash(set, inv),
 		},
 		Replay:   cfg.Replay,
