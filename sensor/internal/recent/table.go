@@ -4,10 +4,7 @@
 // was used longest ago.
 package recent
 
-import (
-	"hash/maphash"
-	"math/bits"
-)
+import "hash/maphash"
 
 // cellsPerChunk is how many cells are made at once. Cells never move, so that a pointer to a value stays good while others come and go.
 const (
@@ -15,27 +12,30 @@ const (
 	cellsPerChunk = 1 << chunkBits
 )
 
-// cell is an entry, linked into the order of use, or into the list of free cells by next. Cells are named by number from 1.
+// cell is an entry. Cells are named by number from 1.
 type cell[K comparable, V any] struct {
-	val          V
-	key          K
-	older, newer uint32
+	val V
+	key K
 }
 
+// link puts a cell into the order of use, or into the list of free cells by newer. Links stand apart from the cells and close to each other:
+// to move one to the end of the order takes its neighbours as well, and those are of no interest otherwise.
+type link struct{ older, newer uint32 }
+
+// slot is a place in the index: the number of a cell, 0 if it is empty, and the lower half of the hash of its key, which tells where it
+// belongs and spares nearly all looks at keys that are others.
+type slot struct{ tag, cell uint32 }
+
 // Table is a bounded map that knows in which order its entries were used. What it forgets when it is full depends on that order
-// alone. An entry takes its key, its value and some 15 bytes. Not safe for concurrent use.
+// alone. An entry takes its key, its value and some 20 bytes. Not safe for concurrent use.
 type Table[K comparable, V any] struct {
 	limit  int
 	live   int
 	seed   maphash.Seed // of this table, so that nobody outside can choose keys that collide
 	chunks []*[cellsPerChunk]cell[K, V]
-	made   uint32 // cells ever made
+	links  []link // by number of the cell; the first is nobody's
 	free   uint32 // first free cell, 0 if none
-
-	// index is a hash table with linear probing: 0 is empty, else the number of a cell in the low bits and a part of the hash of its key
-	// in the rest, which spares most looks at keys that are others.
-	index []uint32
-	shift uint8 // bits of a cell number
+	index  []slot // a hash table with linear probing
 
 	oldest, newest uint32
 	evicted        uint64
@@ -46,7 +46,7 @@ type Table[K comparable, V any] struct {
 // New gives an empty table of at most limit entries, at least one and at most a billion.
 func New[K comparable, V any](limit int) *Table[K, V] {
 	t := &Table[K, V]{limit: min(max(limit, 1), 1<<30), seed: maphash.MakeSeed()}
-	t.resize(16)
+	t.links, t.index = make([]link, 1, 16), make([]slot, 16)
 	return t
 }
 
@@ -67,7 +67,7 @@ func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
 // Peek gives the value of k without using it, nil if there is none. The pointer is good until k is dropped or forgotten.
 func (t *Table[K, V]) Peek(k K) *V {
-	if _, n := t.find(k, t.hash(k)); n != 0 {
+	if n := t.number(k); n != 0 {
 		return &t.at(n).val
 	}
 	return nil
@@ -75,40 +75,42 @@ func (t *Table[K, V]) Peek(k K) *V {
 
 // Get gives the value of k, nil if there is none, and makes k the one used last.
 func (t *Table[K, V]) Get(k K) *V {
-	_, n := t.find(k, t.hash(k))
-	if n == 0 {
-		return nil
+	if n := t.number(k); n != 0 {
+		return t.use(n)
 	}
-	return t.use(n)
+	return nil
 }
 
 // Put gives the value of k, making a zero one if there is none, and makes k the one used last. When the table is full the one
 // used longest ago goes.
 func (t *Table[K, V]) Put(k K) *V {
 	h := t.hash(k)
-	slot, n := t.find(k, h)
+	i, n := t.find(k, h)
 	if n != 0 {
 		return t.use(n)
 	}
 	for t.live >= t.limit {
 		t.DropOldest()
 		t.evicted++
-		slot, _ = t.find(k, h)
+		i, _ = t.find(k, h)
 	}
 	if (t.live+1)*4 > len(t.index)*3 {
-		t.resize(2 * len(t.index))
-		slot, _ = t.find(k, h)
+		t.grow()
+		i, _ = t.find(k, h)
 	}
 	n = t.make(k)
-	t.index[slot] = t.entry(n, h)
+	t.index[i] = slot{h, n}
 	t.live++
 	return &t.at(n).val
 }
 
 // Drop forgets k, if it is there.
 func (t *Table[K, V]) Drop(k K) {
-	if slot, n := t.find(k, t.hash(k)); n != 0 {
-		t.remove(slot, n)
+	if t.live == 0 {
+		return
+	}
+	if i, n := t.find(k, t.hash(k)); n != 0 {
+		t.remove(i, n)
 	}
 }
 
@@ -133,59 +135,64 @@ func (t *Table[K, V]) at(n uint32) *cell[K, V] {
 	return &t.chunks[n>>chunkBits][n&(cellsPerChunk-1)]
 }
 
-func (t *Table[K, V]) hash(k K) uint64 { return maphash.Comparable(t.seed, k) }
+func (t *Table[K, V]) hash(k K) uint32 { return uint32(maphash.Comparable(t.seed, k)) }
 
-// entry is what stands in the index for cell n with hash h.
-func (t *Table[K, V]) entry(n uint32, h uint64) uint32 { return uint32(h>>32)>>t.shift<<t.shift | n }
+// number gives the cell of k, 0 if it has none. Many tables are of attacks, and empty: those are not worth a hash.
+func (t *Table[K, V]) number(k K) uint32 {
+	if t.live == 0 {
+		return 0
+	}
+	_, n := t.find(k, t.hash(k))
+	return n
+}
 
 // find gives the slot and the cell of k, or the slot where it would stand and 0.
-func (t *Table[K, V]) find(k K, h uint64) (slot, n uint32) {
-	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
-	want := t.entry(0, h)
-	for slot = uint32(h) & mask; ; slot = (slot + 1) & mask {
-		x := t.index[slot]
-		if x == 0 {
-			return slot, 0
+func (t *Table[K, V]) find(k K, h uint32) (i, n uint32) {
+	mask := uint32(len(t.index) - 1)
+	for i = h & mask; ; i = (i + 1) & mask {
+		x := t.index[i]
+		if x.cell == 0 {
+			return i, 0
 		}
-		if x&^low == want && t.at(x&low).key == k {
-			return slot, x & low
+		if x.tag == h && t.at(x.cell).key == k {
+			return i, x.cell
 		}
 	}
 }
 
 // use moves a cell to the end of the order.
 func (t *Table[K, V]) use(n uint32) *V {
-	c := t.at(n)
 	if t.saved.upTo == n {
-		t.saved.upTo = c.older
+		t.saved.upTo = t.links[n].older
 	}
 	if t.newest != n {
-		t.unlink(c)
-		t.link(n, c)
+		t.unlink(n)
+		t.link(n)
 	}
-	return &c.val
+	return &t.at(n).val
 }
 
-func (t *Table[K, V]) link(n uint32, c *cell[K, V]) {
-	c.older, c.newer = t.newest, 0
+func (t *Table[K, V]) link(n uint32) {
+	t.links[n] = link{older: t.newest}
 	if t.newest != 0 {
-		t.at(t.newest).newer = n
+		t.links[t.newest].newer = n
 	} else {
 		t.oldest = n
 	}
 	t.newest = n
 }
 
-func (t *Table[K, V]) unlink(c *cell[K, V]) {
-	if c.older != 0 {
-		t.at(c.older).newer = c.newer
+func (t *Table[K, V]) unlink(n uint32) {
+	l := t.links[n]
+	if l.older != 0 {
+		t.links[l.older].newer = l.newer
 	} else {
-		t.oldest = c.newer
+		t.oldest = l.newer
 	}
-	if c.newer != 0 {
-		t.at(c.newer).older = c.older
+	if l.newer != 0 {
+		t.links[l.newer].older = l.older
 	} else {
-		t.newest = c.older
+		t.newest = l.older
 	}
 }
 
@@ -193,56 +200,54 @@ func (t *Table[K, V]) unlink(c *cell[K, V]) {
 func (t *Table[K, V]) make(k K) uint32 {
 	n := t.free
 	if n != 0 {
-		t.free = t.at(n).newer
+		t.free = t.links[n].newer
 	} else {
-		if t.made&(cellsPerChunk-1) == 0 {
+		n = uint32(len(t.links))
+		if (n-1)&(cellsPerChunk-1) == 0 {
 			t.chunks = append(t.chunks, new([cellsPerChunk]cell[K, V]))
 		}
-		t.made++
-		n = t.made
+		t.links = append(t.links, link{})
 	}
-	c := t.at(n)
-	c.key = k
-	t.link(n, c)
+	t.at(n).key = k
+	t.link(n)
 	return n
 }
 
-func (t *Table[K, V]) remove(slot, n uint32) {
-	t.close(slot)
-	c := t.at(n)
-	t.dropped(n, c)
-	t.unlink(c)
-	*c = cell[K, V]{newer: t.free}
+func (t *Table[K, V]) remove(i, n uint32) {
+	t.close(i)
+	t.dropped(n)
+	t.unlink(n)
+	*t.at(n) = cell[K, V]{}
+	t.links[n] = link{newer: t.free}
 	t.free = n
 	t.live--
 }
 
 // close empties a slot and moves up what had to stand behind it (Knuth, volume 3, section 6.4, algorithm R).
-func (t *Table[K, V]) close(slot uint32) {
-	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
-	for next := (slot + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
-		home := uint32(t.hash(t.at(t.index[next]&low).key)) & mask
-		if (next-home)&mask >= (next-slot)&mask {
-			t.index[slot] = t.index[next]
-			slot = next
+func (t *Table[K, V]) close(i uint32) {
+	mask := uint32(len(t.index) - 1)
+	for next := (i + 1) & mask; t.index[next].cell != 0; next = (next + 1) & mask {
+		if home := t.index[next].tag & mask; (next-home)&mask >= (next-i)&mask {
+			t.index[i] = t.index[next]
+			i = next
 		}
 	}
-	t.index[slot] = 0
+	t.index[i] = slot{}
 }
 
-// resize makes the index anew with size slots, a power of two.
-func (t *Table[K, V]) resize(size int) {
-	t.index = make([]uint32, size)
-	t.shift = uint8(bits.Len(uint(size - 1)))
-	mask := uint32(size - 1)
-	for n := t.oldest; n != 0; {
-		c := t.at(n)
-		h := t.hash(c.key)
-		slot := uint32(h) & mask
-		for t.index[slot] != 0 {
-			slot = (slot + 1) & mask
+// grow doubles the index.
+func (t *Table[K, V]) grow() {
+	old := t.index
+	t.index = make([]slot, 2*len(old))
+	mask := uint32(len(t.index) - 1)
+	for _, x := range old {
+		if x.cell == 0 {
+			continue
 		}
-		t.index[slot] = t.entry(n, h)
-		n = c.newer
+		i := x.tag & mask
+		for t.index[i].cell != 0 {
+			i = (i + 1) & mask
+		}
+		t.index[i] = x
 	}
 }
