@@ -23,6 +23,7 @@ type judge struct {
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
+	watch     *detect.Watch // of the detectors
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
@@ -180,9 +181,7 @@ func (j *judge) event(e *detect.Event) {
 		}
 	}
 	j.ctx.Begin()
-	for _, d := range j.detectors {
-		d.Observe(e, &j.ctx)
-	}
+	j.watch.Observe(e, &j.ctx)
 	if e.Kind == detect.SessionEnded {
 		j.tally.sessions++
 		if j.out.Session != nil && j.failed == nil {
