@@ -75,7 +75,11 @@ func (j *judge) block(b *block) {
 		slices.SortFunc(j.merged, compareOrder)
 	}
 	done := 0 // ticks
-	for _, e := range j.merged {
+	for i := range aheadFirst {
+		j.ahead(i - aheadFirst)
+	}
+	for i, e := range j.merged {
+		j.ahead(i)
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
 			j.tickOf(b, done)
 			done++
