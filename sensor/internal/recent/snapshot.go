@@ -18,7 +18,7 @@ type saved[K comparable] struct {
 func (t *Table[K, V]) dropped(n uint32) {
 	s := &t.saved
 	if s.upTo == n {
-		s.upTo = t.links[n].older
+		s.upTo = t.linkOf(n).older
 	}
 	if !s.on || s.all {
 		return
@@ -64,7 +64,7 @@ func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(
 	for ; n < limit && s.upTo != t.newest; n++ {
 		next := t.oldest
 		if s.upTo != 0 {
-			next = t.links[s.upTo].newer
+			next = t.linkOf(s.upTo).newer
 		}
 		x := t.at(next)
 		s.seq++

@@ -4,7 +4,10 @@
 // was used longest ago.
 package recent
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math/bits"
+)
 
 // cellsPerChunk is how many cells are made at once. Cells never move, so that a pointer to a value stays good while others come and go.
 const (
@@ -18,13 +21,18 @@ type cell[K comparable, V any] struct {
 	key K
 }
 
-// link puts a cell into the order of use, or into the list of free cells by newer. Links stand apart from the cells and close to each other:
-// to move one to the end of the order takes its neighbours as well, and those are of no interest otherwise.
-type link struct{ older, newer uint32 }
+// link puts a cell into the order of use, or into the list of free cells by newer.
+type link struct {
+	older, newer uint32
+	hash         uint32 // the lower half of that of the key
+}
 
-// slot is a place in the index: the number of a cell, 0 if it is empty, and the lower half of the hash of its key, which tells where it
-// belongs and spares nearly all looks at keys that are others.
-type slot struct{ tag, cell uint32 }
+// chunk is where cells stand. Their links stand apart and close to each other: to move one to the end of the order takes its neighbours as
+// well, and those are of no interest otherwise.
+type chunk[K comparable, V any] struct {
+	links [cellsPerChunk]link
+	cells [cellsPerChunk]cell[K, V]
+}
 
 // Table is a bounded map that knows in which order its entries were used. What it forgets when it is full depends on that order
 // alone. An entry takes its key, its value and some 20 bytes. Not safe for concurrent use.
@@ -32,10 +40,14 @@ type Table[K comparable, V any] struct {
 	limit  int
 	live   int
 	seed   maphash.Seed // of this table, so that nobody outside can choose keys that collide
-	chunks []*[cellsPerChunk]cell[K, V]
-	links  []link // by number of the cell; the first is nobody's
+	chunks []*chunk[K, V]
+	made   uint32 // cells ever made
 	free   uint32 // first free cell, 0 if none
-	index  []slot // a hash table with linear probing
+
+	// index is a hash table with linear probing: 0 is empty, else the number of a cell in the low bits and a part of its hash in the rest,
+	// which spares most looks at keys that are others.
+	index []uint32
+	shift uint8 // bits of a cell number
 
 	oldest, newest uint32
 	evicted        uint64
@@ -46,7 +58,7 @@ type Table[K comparable, V any] struct {
 // New gives an empty table of at most limit entries, at least one and at most a billion.
 func New[K comparable, V any](limit int) *Table[K, V] {
 	t := &Table[K, V]{limit: min(max(limit, 1), 1<<30), seed: maphash.MakeSeed()}
-	t.links, t.index = make([]link, 1, 16), make([]slot, 16)
+	t.resize(16)
 	return t
 }
 
@@ -95,11 +107,11 @@ func (t *Table[K, V]) Put(k K) *V {
 		i, _ = t.find(k, h)
 	}
 	if (t.live+1)*4 > len(t.index)*3 {
-		t.grow()
+		t.resize(2 * len(t.index))
 		i, _ = t.find(k, h)
 	}
-	n = t.make(k)
-	t.index[i] = slot{h, n}
+	n = t.make(k, h)
+	t.index[i] = t.entry(n, h)
 	t.live++
 	return &t.at(n).val
 }
@@ -132,7 +144,12 @@ func (t *Table[K, V]) DropOldest() {
 
 func (t *Table[K, V]) at(n uint32) *cell[K, V] {
 	n--
-	return &t.chunks[n>>chunkBits][n&(cellsPerChunk-1)]
+	return &t.chunks[n>>chunkBits].cells[n&(cellsPerChunk-1)]
+}
+
+func (t *Table[K, V]) linkOf(n uint32) *link {
+	n--
+	return &t.chunks[n>>chunkBits].links[n&(cellsPerChunk-1)]
 }
 
 func (t *Table[K, V]) hash(k K) uint32 { return uint32(maphash.Comparable(t.seed, k)) }
@@ -146,24 +163,31 @@ func (t *Table[K, V]) number(k K) uint32 {
 	return n
 }
 
+// entry is what stands in the index for cell n with hash h.
+func (t *Table[K, V]) entry(n, h uint32) uint32 { return h>>t.shift<<t.shift | n }
+
 // find gives the slot and the cell of k, or the slot where it would stand and 0.
 func (t *Table[K, V]) find(k K, h uint32) (i, n uint32) {
-	mask := uint32(len(t.index) - 1)
-	for i = h & mask; ; i = (i + 1) & mask {
+	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
+	want := t.entry(0, h)
+	for i = t.home(h); ; i = (i + 1) & mask {
 		x := t.index[i]
-		if x.cell == 0 {
+		if x == 0 {
 			return i, 0
 		}
-		if x.tag == h && t.at(x.cell).key == k {
-			return i, x.cell
+		if x&^low == want && t.at(x&low).key == k {
+			return i, x & low
 		}
 	}
 }
 
+// home gives the slot where a hash belongs.
+func (t *Table[K, V]) home(h uint32) uint32 { return h & uint32(len(t.index)-1) }
+
 // use moves a cell to the end of the order.
 func (t *Table[K, V]) use(n uint32) *V {
 	if t.saved.upTo == n {
-		t.saved.upTo = t.links[n].older
+		t.saved.upTo = t.linkOf(n).older
 	}
 	if t.newest != n {
 		t.unlink(n)
@@ -173,9 +197,10 @@ func (t *Table[K, V]) use(n uint32) *V {
 }
 
 func (t *Table[K, V]) link(n uint32) {
-	t.links[n] = link{older: t.newest}
+	l := t.linkOf(n)
+	l.older, l.newer = t.newest, 0
 	if t.newest != 0 {
-		t.links[t.newest].newer = n
+		t.linkOf(t.newest).newer = n
 	} else {
 		t.oldest = n
 	}
@@ -183,32 +208,33 @@ func (t *Table[K, V]) link(n uint32) {
 }
 
 func (t *Table[K, V]) unlink(n uint32) {
-	l := t.links[n]
+	l := t.linkOf(n)
 	if l.older != 0 {
-		t.links[l.older].newer = l.newer
+		t.linkOf(l.older).newer = l.newer
 	} else {
 		t.oldest = l.newer
 	}
 	if l.newer != 0 {
-		t.links[l.newer].older = l.older
+		t.linkOf(l.newer).older = l.older
 	} else {
 		t.newest = l.older
 	}
 }
 
 // make gives a cell for k at the end of the order.
-func (t *Table[K, V]) make(k K) uint32 {
+func (t *Table[K, V]) make(k K, h uint32) uint32 {
 	n := t.free
 	if n != 0 {
-		t.free = t.links[n].newer
+		t.free = t.linkOf(n).newer
 	} else {
-		n = uint32(len(t.links))
-		if (n-1)&(cellsPerChunk-1) == 0 {
-			t.chunks = append(t.chunks, new([cellsPerChunk]cell[K, V]))
+		if t.made&(cellsPerChunk-1) == 0 {
+			t.chunks = append(t.chunks, new(chunk[K, V]))
 		}
-		t.links = append(t.links, link{})
+		t.made++
+		n = t.made
 	}
 	t.at(n).key = k
+	t.linkOf(n).hash = h
 	t.link(n)
 	return n
 }
@@ -218,36 +244,36 @@ func (t *Table[K, V]) remove(i, n uint32) {
 	t.dropped(n)
 	t.unlink(n)
 	*t.at(n) = cell[K, V]{}
-	t.links[n] = link{newer: t.free}
+	*t.linkOf(n) = link{newer: t.free}
 	t.free = n
 	t.live--
 }
 
 // close empties a slot and moves up what had to stand behind it (Knuth, volume 3, section 6.4, algorithm R).
 func (t *Table[K, V]) close(i uint32) {
-	mask := uint32(len(t.index) - 1)
-	for next := (i + 1) & mask; t.index[next].cell != 0; next = (next + 1) & mask {
-		if home := t.index[next].tag & mask; (next-home)&mask >= (next-i)&mask {
+	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
+	for next := (i + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
+		home := t.home(t.linkOf(t.index[next] & low).hash)
+		if (next-home)&mask >= (next-i)&mask {
 			t.index[i] = t.index[next]
 			i = next
 		}
 	}
-	t.index[i] = slot{}
+	t.index[i] = 0
 }
 
-// grow doubles the index.
-func (t *Table[K, V]) grow() {
-	old := t.index
-	t.index = make([]slot, 2*len(old))
-	mask := uint32(len(t.index) - 1)
-	for _, x := range old {
-		if x.cell == 0 {
-			continue
-		}
-		i := x.tag & mask
-		for t.index[i].cell != 0 {
+// resize makes the index anew with size slots, a power of two.
+func (t *Table[K, V]) resize(size int) {
+	t.index = make([]uint32, size)
+	t.shift = uint8(bits.Len(uint(size - 1)))
+	mask := uint32(size - 1)
+	for n := t.oldest; n != 0; {
+		l := t.linkOf(n)
+		i := t.home(l.hash)
+		for t.index[i] != 0 {
 			i = (i + 1) & mask
 		}
-		t.index[i] = x
+		t.index[i] = t.entry(n, l.hash)
+		n = l.newer
 	}
 }
