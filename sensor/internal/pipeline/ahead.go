@@ -13,9 +13,9 @@ import (
 // What an event points to was written long ago, or by another processor. The judge asks for it some events ahead, one link of the chain
 // after the other, so that the waits for memory overlap with its work. Nothing that can be seen depends on it.
 const (
-	aheadFirst  = 16 // what the event points to
-	aheadSecond = 8  // what that points to
-	aheadThird  = 4
+	aheadFirst  = 9 // what the event points to
+	aheadSecond = 6  // what that points to
+	aheadThird  = 3
 )
 
 // ahead asks for what will be needed after event i.
