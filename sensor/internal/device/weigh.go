@@ -97,7 +97,7 @@ func (r *Registry) meaning(src source, value string) *statement {
 	if len(value) > maxObserved {
 		return r.lookup(src, clean(value))
 	}
-	p := &r.observed[(maphash.String(r.seed, value)+uint64(src))%observedPlaces]
+	p := &r.observed[maphash.String(r.seed, value)%observedPlaces]
 	if p.src != src || p.value != value {
 		p.src, p.value, p.st = src, value, r.lookup(src, clean(value))
 	}

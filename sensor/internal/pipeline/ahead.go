@@ -14,7 +14,7 @@ import (
 // after the other, so that the waits for memory overlap with its work. Nothing that can be seen depends on it.
 const (
 	aheadFirst  = 9 // what the event points to
-	aheadSecond = 6  // what that points to
+	aheadSecond = 6 // what that points to
 	aheadThird  = 3
 )
 
