@@ -5,9 +5,9 @@ package pipeline
 import (
 	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
-	"stillwatch/sensor/internal/prefetch"
 )
 
 // What an event points to was written long ago, or by another processor. The judge asks for it some events ahead, one link of the chain
@@ -21,32 +21,32 @@ const (
 // ahead asks for what will be needed after event i.
 func (j *judge) ahead(i int) {
 	if e := j.later(i + aheadFirst); e != nil {
-		prefetch.Lines(unsafe.Pointer(e.Session), 3)
+		cacheline.Prefetch(unsafe.Pointer(e.Session), 3)
 		if e.App != nil {
-			prefetch.Lines(unsafe.Pointer(e.App), 1)
+			cacheline.Prefetch(unsafe.Pointer(e.App), 1)
 		}
 		switch f := e.Fact.(type) {
 		case *dissect.DNSMessage:
-			prefetch.Lines(unsafe.Pointer(f), 1)
+			cacheline.Prefetch(unsafe.Pointer(f), 1)
 		case *dissect.TLSClientHello:
-			prefetch.Lines(unsafe.Add(unsafe.Pointer(f), unsafe.Offsetof(f.SNI)), 1)
+			cacheline.Prefetch(unsafe.Add(unsafe.Pointer(f), unsafe.Offsetof(f.SNI)), 1)
 		case *dissect.HTTPExchange:
-			prefetch.Lines(unsafe.Pointer(f), 2)
+			cacheline.Prefetch(unsafe.Pointer(f), 2)
 		}
 	}
 	if e := j.later(i + aheadSecond); e != nil {
 		if e.Kind == detect.SessionEnded && e.App != nil && e.App.Hello != nil {
-			prefetch.Lines(unsafe.Add(unsafe.Pointer(e.App.Hello), unsafe.Offsetof(e.App.Hello.SNI)), 1)
+			cacheline.Prefetch(unsafe.Add(unsafe.Pointer(e.App.Hello), unsafe.Offsetof(e.App.Hello.SNI)), 1)
 		}
 		switch f := e.Fact.(type) {
 		case *dissect.DNSMessage:
-			prefetch.Lines(unsafe.Pointer(unsafe.StringData(f.QName)), 1)
+			cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(f.QName)), 1)
 		case *dissect.TLSClientHello:
-			prefetch.Lines(unsafe.Pointer(unsafe.StringData(f.SNI)), 1)
+			cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(f.SNI)), 1)
 		}
 	}
 	if e := j.later(i + aheadThird); e != nil && e.Kind == detect.SessionEnded && e.App != nil && e.App.Hello != nil {
-		prefetch.Lines(unsafe.Pointer(unsafe.StringData(e.App.Hello.SNI)), 1)
+		cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(e.App.Hello.SNI)), 1)
 	}
 }
 
