@@ -42,13 +42,21 @@ func FuzzDatagramOrder(f *testing.F) {
 	})
 }
 
-func TestQUICHMAC(t *testing.T) {
+func TestHMAC(t *testing.T) {
+	own := newHMAC()
+	var k hmacKey
 	for n := range sha256.BlockSize + 1 {
 		key, text := []byte(strings.Repeat("k", n)), []byte(strings.Repeat("t", sha256.BlockSize-n))
 		h := hmac.New(sha256.New, key)
 		h.Write(text)
-		if got := quicHMAC(key, text); string(got[:]) != string(h.Sum(nil)) {
-			t.Errorf("key of %d bytes, text of %d", len(key), len(text))
+		own.key(&k, key)
+		for range 2 {
+			if got := own.of(&k, text); string(got) != string(h.Sum(nil)) {
+				t.Errorf("key of %d bytes, text of %d", len(key), len(text))
+			}
+		}
+		if n := testing.AllocsPerRun(10, func() { own.key(&k, key); own.of(&k, text) }); n != 0 {
+			t.Errorf("%v allocations", n)
 		}
 	}
 }
