@@ -5,6 +5,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"unsafe"
 )
@@ -162,9 +163,14 @@ var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine] // does not compile oth
 
 // AddrFrom4 gives the IPv4-mapped form of four bytes in network order.
 func AddrFrom4(b []byte) (a Addr) {
-	a[10], a[11] = 0xff, 0xff
-	copy(a[12:], b[:4])
+	a.set4(b)
 	return a
+}
+
+// set4 writes two whole words: who reads them at once need not wait until smaller pieces have come together.
+func (a *Addr) set4(b []byte) {
+	binary.LittleEndian.PutUint64(a[:8], 0)
+	binary.LittleEndian.PutUint64(a[8:], 0xffff<<16|uint64(binary.LittleEndian.Uint32(b))<<32)
 }
 
 // Is4 reports whether a is in the IPv4-mapped form.

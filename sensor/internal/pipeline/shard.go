@@ -37,6 +37,7 @@ type shardCounts struct {
 func newShard(id, of int, cfg session.Config) *shard {
 	maxDetails := max(cfg.MaxSessions/detailShare, 1)
 	sh := &shard{id: id, of: of}
+	cfg.Slab = new(session.Slab)
 	for i := id; i < Partitions; i += of {
 		p := &partition{sh: sh, part: uint8(i), details: details{max: maxDetails}}
 		p.sink = p.fact

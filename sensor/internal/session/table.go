@@ -31,6 +31,8 @@ type Config struct {
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
 	ProgressKiB        uint32 // payload after which a live session is reported again
+
+	Slab *Slab // where sessions lie; nil: one of the table's own
 }
 
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
@@ -82,12 +84,6 @@ type Stats struct {
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
-// Sessions are allotted in chunks.
-const (
-	chunkBits = 15
-	chunkSize = 1 << chunkBits
-)
-
 // ref names a session of a table; 0 is none.
 type ref uint32
 
@@ -96,7 +92,8 @@ type Table struct {
 	cfg     Config
 	h       Handler
 	seed    secret
-	chunks  []*[chunkSize]Session
+	slab    *Slab
+	chunks  []*chunk
 	free    ref
 	used    ref // number of sessions ever carved out of the chunks
 	slots   []slot
@@ -118,8 +115,11 @@ type slot struct {
 
 // New gives an empty table.
 func New(cfg Config, h Handler) *Table {
-	t := &Table{cfg: cfg, h: h, seed: newSecret(), slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
-	t.chunks = append(t.chunks, newChunk(t))
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
+	if t.slab == nil {
+		t.slab = new(Slab)
+	}
+	t.chunks = append(t.chunks, t.slab.chunk())
 	return t
 }
 
@@ -246,7 +246,7 @@ func (t *Table) create(p *packet.Packet, l *Lookup) (ref, *Session) {
 		r = t.used
 		t.used++
 		if int(r>>chunkBits) == len(t.chunks) {
-			t.chunks = append(t.chunks, newChunk(t))
+			t.chunks = append(t.chunks, t.slab.chunk())
 		}
 	}
 	s := t.at(r)
