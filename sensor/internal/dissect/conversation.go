@@ -35,6 +35,11 @@ type Conversation struct {
 	named     bool // the protocol is known
 	unknown   uint8
 	short     quicShort
+
+	// The dissectors of the most common protocols have their room here, where it is used again for the next session.
+	tls  tlsStream
+	http httpStream
+	dns  dnsDatagrams
 }
 
 // Reset prepares c for a new session.
@@ -92,11 +97,11 @@ func (c *Conversation) identifyStream(dir int, head []byte, final bool, sink Sin
 
 func (c *Conversation) adoptStream(id *streamIdentifier, flip int, sink Sink) {
 	c.named, c.flip = true, flip
-	if id.name != "" {
-		sink(&AppID{Name: id.name})
+	if id.app.Name != "" {
+		sink(&id.app)
 	}
 	if id.open != nil {
-		c.stream = id.open(c.ports)
+		c.stream = id.open(c)
 	}
 }
 
@@ -115,14 +120,14 @@ func (c *Conversation) identifyDatagram(dir int, data []byte, sink Sink) bool {
 	if len(data) == 0 {
 		return false
 	}
-	for _, id := range datagramOrder[data[0]] {
-		if !id.looks(data, c.ports) {
+	for _, id := range candidates(data, c.ports) {
+		if !id.fits(data, c.ports) {
 			continue
 		}
 		c.named = true
-		sink(&AppID{Name: id.name})
+		sink(&id.app)
 		if id.open != nil {
-			c.datagrams = id.open(c.ports)
+			c.datagrams = id.open(c)
 		}
 		return true
 	}

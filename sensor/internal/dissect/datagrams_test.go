@@ -25,8 +25,8 @@ func FuzzDatagramOrder(f *testing.F) {
 		p := Ports{40000, ports[int(port)%len(ports)]}
 		want, got := "", ""
 		for i := range datagramIdentifiers {
-			if id := &datagramIdentifiers[i]; want == "" && id.looks(b, p) {
-				want = id.name
+			if id := &datagramIdentifiers[i]; want == "" && id.fits(b, p) {
+				want = id.app.Name
 			}
 		}
 		var c Conversation

@@ -4,6 +4,7 @@ package dissect
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -125,17 +126,30 @@ func htmlTitle(body []byte) string {
 		return ""
 	}
 	var buf [maxTitle + utf8.UTFMax]byte
-	title := buf[:0]
-	for field := range bytes.FieldsSeq(text) {
-		if len(title) > 0 {
-			title = append(title, ' ')
+	return cleanText(appendWords(buf[:0], text), maxTitle)
+}
+
+// appendWords appends the words of text with one space between them, as far as there is room: a title that was never closed is followed
+// by the whole page.
+func appendWords(b, text []byte) []byte {
+	apart := false // the word before has ended
+	for len(text) > 0 && len(b) < cap(b) {
+		r, w := rune(text[0]), 1
+		if r >= utf8.RuneSelf {
+			r, w = utf8.DecodeRune(text)
 		}
-		// One that was never closed is followed by the whole page.
-		if title = append(title, field[:min(len(field), len(buf)-len(title))]...); len(title) == len(buf) {
-			break
+		switch {
+		case unicode.IsSpace(r):
+			apart = true
+		case apart && len(b) > 0:
+			b = append(b, ' ')
+			fallthrough
+		default:
+			b, apart = append(b, text[:min(w, cap(b)-len(b))]...), false
 		}
+		text = text[w:]
 	}
-	return cleanText(title, maxTitle)
+	return b
 }
 
 // readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the

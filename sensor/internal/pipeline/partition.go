@@ -15,8 +15,6 @@ type partition struct {
 	table   *session.Table
 	part    uint8
 	seq     uint32
-	conv    []*dissect.Conversation // free ones
-	names   appNames
 	details details
 	sink    dissect.Sink
 	// Of the call that is being made, for sink.
@@ -69,7 +67,7 @@ func (p *partition) app(s *session.Session) *fingerprint.App {
 	if x, ok := p.table.User(s).(*state); ok && x.app != nil {
 		return x.app
 	}
-	return p.names.app(s.Label)
+	return p.sh.names.app(s.Label)
 }
 
 // Opened implements session.Handler.
@@ -88,6 +86,8 @@ func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
 	p.session(detect.SessionEnded, s, now)
 	if x, ok := p.table.User(s).(*state); ok {
 		p.details.remove(x)
+		x.app = nil
+		p.settle(x)
 	}
 }
 
@@ -116,31 +116,29 @@ func (p *partition) Release(s *session.Session) {
 		return
 	}
 	x.conv.Reset(dissect.Ports{}) // lets go of what it has read
-	p.conv = append(p.conv, x.conv)
+	p.sh.conversations.put(x.conv)
 	x.conv = nil
-	p.settle(x, s)
+	p.settle(x)
 }
 
 // settle takes the state from a session that needs it no more.
-func (p *partition) settle(x *state, s *session.Session) {
+func (p *partition) settle(x *state) {
 	if x.app == nil && x.conv == nil {
-		p.table.SetUser(s, nil)
+		p.table.SetUser(x.s, nil)
+		*x = state{}
+		p.sh.states.put(x)
 	}
 }
 
 func (p *partition) conversation(s *session.Session) *state {
 	x, ok := p.table.User(s).(*state)
 	if !ok {
-		x = &state{s: s}
+		x = p.sh.states.get()
+		x.s = s
 		p.table.SetUser(s, x)
 	}
 	if x.conv == nil {
-		if n := len(p.conv); n > 0 {
-			x.conv = p.conv[n-1]
-			p.conv = p.conv[:n-1]
-		} else {
-			x.conv = new(dissect.Conversation)
-		}
+		x.conv = p.sh.conversations.get()
 		c, r := s.Ports()
 		x.side = s.InitiatorSide()
 		x.conv.Reset(dissect.Ports{Client: c, Server: r})
@@ -188,17 +186,17 @@ func (p *partition) viewOf(s *session.Session) *session.View {
 // learn adds a fact to what is known. A name alone is kept with the session itself, everything else among the details.
 func (p *partition) learn(x *state, f dissect.Fact) *fingerprint.App {
 	if id, ok := f.(*dissect.AppID); ok {
-		p.s.Label = p.names.label(id.Name)
+		p.s.Label = p.sh.names.label(id.Name)
 		if x.app == nil {
-			return p.names.app(p.s.Label)
+			return p.sh.names.app(p.s.Label)
 		}
 	}
 	if x.app == nil {
-		x.app = p.names.app(p.s.Label)
+		x.app = p.sh.names.app(p.s.Label)
 		if old := p.details.add(x); old != nil {
 			p.sh.counts.DetailsDropped++
 			old.app = nil
-			p.settle(old, old.s)
+			p.settle(old)
 		}
 	}
 	x.app = x.app.With(f)

@@ -22,11 +22,31 @@ type shard struct {
 
 	lookups [groupSize]session.Lookup // of the group at work
 
+	names         appNames
+	states        spares[state]
+	conversations spares[dissect.Conversation]
+
 	// Of the moment: the order of events that are made now.
 	num    uint64
 	ticked bool
 	counts shardCounts
 }
+
+// spares are values that are not in use, of which the latest is the most likely to be in a cache still.
+type spares[T any] []*T
+
+// get gives one as it was put, or a new one.
+func (s *spares[T]) get() *T {
+	n := len(*s) - 1
+	if n < 0 {
+		return new(T)
+	}
+	x := (*s)[n]
+	*s = (*s)[:n]
+	return x
+}
+
+func (s *spares[T]) put(x *T) { *s = append(*s, x) }
 
 // shardCounts is what a shard counts beside its tables.
 type shardCounts struct {
