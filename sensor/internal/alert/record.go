@@ -82,7 +82,7 @@ func encap(ts []packet.Tunnel) []schemas.Encap {
 func addApp(s *schemas.Session, app *fingerprint.App) {
 	s.App = app.Name
 	if t := tlsRecord(app); t != nil {
-		if app.QUIC {
+		if app.QUIC() {
 			s.QUIC = t
 		} else {
 			s.TLS = t

@@ -85,7 +85,7 @@ func TestSessionRecordOfApplications(t *testing.T) {
 		{"tls", &fingerprint.App{Name: "tls", Hello: &fingerprint.Hello{SNI: "a.example", ALPN: []string{"h2"}, JA3: hex32, JA4: "t13"},
 			ServerHello: &fingerprint.ServerHello{Version: 0x0304, JA3S: hex32}, Cert: &dissect.TLSCertificate{Subject: "CN=a", SHA256: strings.Repeat("ab", 32), NotAfter: time.Unix(0, 0)}},
 			[]string{`"tls":{"sni":"a.example","version":"1.3","alpn":["h2"],"ja3":"` + hex32, `"cert_not_after":"1970-01-01T00:00:00.000000000Z"`}},
-		{"quic", &fingerprint.App{Name: "quic", QUIC: true, Hello: &fingerprint.Hello{}}, []string{`"quic":{}`}},
+		{"quic", &fingerprint.App{Name: "quic", Hello: &fingerprint.Hello{}}, []string{`"quic":{}`}},
 		{"ssh", &fingerprint.App{SSH: &fingerprint.SSH{Client: "SSH-2.0-x", Auth: &dissect.SSHAuth{}}}, []string{`"auth":"unknown","auth_failures":0`}},
 		{"http", &fingerprint.App{HTTP: &dissect.HTTPExchange{Method: "GET", Status: 401, AuthScheme: "basic", AuthResult: dissect.OutcomeFailure}}, []string{`"status":401`, `"auth_result":"failure"`}},
 		{"http of no sense", &fingerprint.App{HTTP: &dissect.HTTPExchange{Status: -7}}, []string{`"http":{}`}},

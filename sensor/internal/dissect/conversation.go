@@ -35,15 +35,15 @@ type Conversation struct {
 	named     bool // the protocol is known
 	unknown   uint8
 	short     quicShort
-
-	// The dissectors of the most common protocols have their room here, where it is used again for the next session.
-	tls  tlsStream
-	http httpStream
-	dns  dnsDatagrams
+	dns       dnsDatagrams
+	spares    *Spares
 }
 
-// Reset prepares c for a new session.
-func (c *Conversation) Reset(ports Ports) { *c = Conversation{ports: ports} }
+// Reset prepares c for a new session. What it needs is taken from spares, and the next Reset gives it back; nil if there are none.
+func (c *Conversation) Reset(ports Ports, spares *Spares) {
+	c.spares.put(c.stream)
+	*c = Conversation{ports: ports, spares: spares}
+}
 
 // Stream reads a TCP stream. head is the contiguous stream of direction dir (FromClient or FromServer) from its start
 // so far, final says that no more will come. It returns how many bytes from the start are wanted before the next call

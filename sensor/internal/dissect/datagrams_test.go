@@ -30,7 +30,7 @@ func FuzzDatagramOrder(f *testing.F) {
 			}
 		}
 		var c Conversation
-		c.Reset(p)
+		c.Reset(p, nil)
 		c.Datagram(FromClient, b, func(x Fact) {
 			if id, ok := x.(*AppID); ok && got == "" {
 				got = id.Name

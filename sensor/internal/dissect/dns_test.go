@@ -32,7 +32,7 @@ func header(name string, kind dnsmessage.Type) dnsmessage.ResourceHeader {
 // datagrams feeds UDP payloads, all from the client.
 func datagrams(ports Ports, payloads ...[]byte) []Fact {
 	var c Conversation
-	c.Reset(ports)
+	c.Reset(ports, nil)
 	var facts []Fact
 	for _, p := range payloads {
 		own := append([]byte(nil), p...)

@@ -65,8 +65,6 @@ var streamIdentifiers = [2][]streamIdentifier{
 	},
 }
 
-func openTLS(c *Conversation) streamDissector { return &c.tls }
-
 // looksTLS waits for a record header and the head of a handshake message, or for the sums of an SSL 2.0 hello, with which
 // tlsLooks is sure.
 func looksTLS(head []byte, final bool, _ Ports) verdict {

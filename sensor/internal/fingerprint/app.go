@@ -9,7 +9,6 @@ import "stillwatch/sensor/internal/dissect"
 // never changed once it is shared: With gives a new one, so it is kept small.
 type App struct {
 	Name        string // application protocol, "" if not known
-	QUIC        bool   // the hello came inside QUIC
 	Hello       *Hello
 	ServerHello *ServerHello
 	Cert        *dissect.TLSCertificate
@@ -21,6 +20,9 @@ type App struct {
 	Login       *dissect.Login        // the latest
 	Banner      *dissect.Banner
 }
+
+// QUIC reports whether the hello came inside QUIC: a session that is named so has no other.
+func (a *App) QUIC() bool { return a.Name == "quic" }
 
 // Hello is what is kept of a client's hello for as long as its session lives: not the lists that the fingerprints stand for.
 type Hello struct {
@@ -58,14 +60,11 @@ func (a *App) With(f dissect.Fact) *App {
 		n.Name = f.Name
 	case *dissect.TLSClientHello:
 		p := printsOf(f)
-		n.QUIC = n.QUIC || f.QUIC
 		n.Hello = &Hello{SNI: f.SNI, ALPN: f.ALPN, JA3: p.ja3, JA4: p.ja4}
 	case *dissect.TLSServerHello:
-		n.ServerHello = &ServerHello{SSL2: f.SSL2, Version: f.Version, JA3S: ja3sOf(f)}
+		n.ServerHello = serverHelloOf(f)
 	case *dissect.TLSCertificate:
 		n.Cert = f
-	case *dissect.QUICInitial:
-		n.QUIC = true
 	case *dissect.SSHBanner, *dissect.SSHKexInit, *dissect.SSHAuth:
 		n.SSH = n.SSH.with(f)
 	case *dissect.HTTPExchange:
@@ -93,8 +92,6 @@ func (a *App) takes(f dissect.Fact) bool {
 		return a.Name != f.Name
 	case *dissect.TLSCertificate:
 		return a.Cert == nil
-	case *dissect.QUICInitial:
-		return !a.QUIC
 	case *dissect.HTTPExchange:
 		return f.Index == 0
 	case *dissect.RTSPExchange:

@@ -18,7 +18,6 @@ func TestAppTakes(t *testing.T) {
 	}{
 		{&dissect.AppID{Name: "tls"}, true},
 		{&dissect.AppID{Name: "tls"}, false},
-		{&dissect.QUICInitial{}, true},
 		{&dissect.QUICInitial{}, false},
 		{&dissect.HTTPExchange{URI: "/a"}, true},
 		{&dissect.HTTPExchange{URI: "/a", Status: 200}, true},

@@ -134,7 +134,7 @@ func TestAppWith(t *testing.T) {
 	if first.ServerHello != nil || first.Cert != nil || first.Hello.JA3 == "" {
 		t.Errorf("a shared value has changed: %+v", first)
 	}
-	if second.Name != "tls" || second.Hello.JA3 == "" || !strings.HasPrefix(second.Hello.JA4, "t13d1516h2_") || second.ServerHello.JA3S != sum("771,4865,") || second.Cert.Subject != "CN=leaf" || second.QUIC {
+	if second.Name != "tls" || second.Hello.JA3 == "" || !strings.HasPrefix(second.Hello.JA4, "t13d1516h2_") || second.ServerHello.JA3S != sum("771,4865,") || second.Cert.Subject != "CN=leaf" || second.QUIC() {
 		t.Errorf("%+v", second)
 	}
 	kex := func(server bool) *dissect.SSHKexInit { return &dissect.SSHKexInit{Server: server, Kex: "k"} }
@@ -143,8 +143,8 @@ func TestAppWith(t *testing.T) {
 	if ssh.Client != "SSH-2.0-C" || ssh.Server != "SSH-2.0-S" || ssh.HASSH != sum("k;;;") || ssh.HASSHServer != ssh.HASSH || ssh.Auth.Result != dissect.OutcomeSuccess {
 		t.Errorf("%+v", ssh)
 	}
-	quic := none.With(&dissect.QUICInitial{Version: 1}).With(&dissect.TLSClientHello{QUIC: true, SNI: "x"})
-	if !quic.QUIC || quic.Hello.SNI != "x" || quic.Hello.JA4 != "" {
+	quic := none.With(&dissect.AppID{Name: "quic"}).With(&dissect.QUICInitial{Version: 1}).With(&dissect.TLSClientHello{QUIC: true, SNI: "x"})
+	if !quic.QUIC() || quic.Hello.SNI != "x" || quic.Hello.JA4 != "" {
 		t.Errorf("%+v", quic)
 	}
 }
@@ -182,9 +182,9 @@ func TestPrintsAreRemembered(t *testing.T) {
 		if p := printsOf(h); p.ja3 != JA3(h) || p.ja4 != JA4(h) {
 			t.Fatalf("%+v: %s %s, want %s %s", h, p.ja3, p.ja4, JA3(h), JA4(h))
 		}
-		s := &dissect.TLSServerHello{SSL2: x.IntN(8) == 0, LegacyVersion: values[x.IntN(len(values))], Cipher: values[x.IntN(len(values))], Extensions: list()}
-		if got := ja3sOf(s); got != JA3S(s) {
-			t.Fatalf("%+v: %s, want %s", s, got, JA3S(s))
+		s := &dissect.TLSServerHello{SSL2: x.IntN(8) == 0, Version: values[x.IntN(len(values))], LegacyVersion: values[x.IntN(len(values))], Cipher: values[x.IntN(len(values))], Extensions: list()}
+		if got, want := *serverHelloOf(s), (ServerHello{s.SSL2, s.Version, JA3S(s)}); got != want {
+			t.Fatalf("%+v: %+v, want %+v", s, got, want)
 		}
 	}
 	h := chromeHello()

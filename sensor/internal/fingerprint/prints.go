@@ -15,7 +15,7 @@ type prints struct{ ja3, ja4 string }
 // Most hellos are those of a few programs, and differ in what no fingerprint looks at.
 var (
 	clientPrints memo.Table[prints]
-	serverPrints memo.Table[string]
+	serverHellos memo.Table[ServerHello]
 )
 
 // printsOf gives JA3 and JA4 of a hello.
@@ -24,10 +24,12 @@ func printsOf(h *dissect.TLSClientHello) *prints {
 	return clientPrints.Of(appendClientKey(room[:0], h), func() *prints { return &prints{ja3: JA3(h), ja4: JA4(h)} })
 }
 
-// ja3sOf gives JA3S of a hello.
-func ja3sOf(h *dissect.TLSServerHello) string {
+// serverHelloOf gives what is kept of a hello.
+func serverHelloOf(h *dissect.TLSServerHello) *ServerHello {
 	var room [64]byte
-	return *serverPrints.Of(appendServerKey(room[:0], h), func() *string { s := JA3S(h); return &s })
+	return serverHellos.Of(appendServerKey(room[:0], h), func() *ServerHello {
+		return &ServerHello{SSL2: h.SSL2, Version: h.Version, JA3S: JA3S(h)}
+	})
 }
 
 // appendClientKey adds all of h that JA3 and JA4 are made of. GREASE is left out: neither counts it, and a client draws it anew for each
@@ -42,9 +44,10 @@ func appendClientKey(b []byte, h *dissect.TLSClientHello) []byte {
 	return append(b, h.PointFormats...)
 }
 
-// appendServerKey adds all of h that JA3S is made of.
+// appendServerKey adds all of h that is kept, or that JA3S is made of.
 func appendServerKey(b []byte, h *dissect.TLSServerHello) []byte {
 	b = append(b, flags(h.SSL2))
+	b = binary.BigEndian.AppendUint16(b, h.Version)
 	b = binary.BigEndian.AppendUint16(b, h.LegacyVersion)
 	b = binary.BigEndian.AppendUint16(b, h.Cipher)
 	return appendList(b, h.Extensions)

@@ -115,7 +115,7 @@ func (p *partition) Release(s *session.Session) {
 	if !ok || x.conv == nil {
 		return
 	}
-	x.conv.Reset(dissect.Ports{}) // lets go of what it has read
+	x.conv.Reset(dissect.Ports{}, nil) // lets go of what it has read
 	p.sh.conversations.put(x.conv)
 	x.conv = nil
 	p.settle(x)
@@ -141,7 +141,7 @@ func (p *partition) conversation(s *session.Session) *state {
 		x.conv = p.sh.conversations.get()
 		c, r := s.Ports()
 		x.side = s.InitiatorSide()
-		x.conv.Reset(dissect.Ports{Client: c, Server: r})
+		x.conv.Reset(dissect.Ports{Client: c, Server: r}, &p.sh.dissectors)
 		p.sh.counts.Conversations++
 	}
 	return x

@@ -25,6 +25,7 @@ type shard struct {
 	names         appNames
 	states        spares[state]
 	conversations spares[dissect.Conversation]
+	dissectors    dissect.Spares
 
 	// Of the moment: the order of events that are made now.
 	num    uint64
