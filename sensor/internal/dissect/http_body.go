@@ -132,24 +132,36 @@ func htmlTitle(body []byte) string {
 // appendWords appends the words of text with one space between them, as far as there is room: a title that was never closed is followed
 // by the whole page.
 func appendWords(b, text []byte) []byte {
-	apart := false // the word before has ended
-	for len(text) > 0 && len(b) < cap(b) {
-		r, w := rune(text[0]), 1
-		if r >= utf8.RuneSelf {
-			r, w = utf8.DecodeRune(text)
+	for {
+		text = text[span(text, true):]
+		n := span(text[:min(len(text), cap(b)-len(b)+utf8.UTFMax)], false)
+		if n == 0 || len(b) == cap(b) {
+			return b
 		}
-		switch {
-		case unicode.IsSpace(r):
-			apart = true
-		case apart && len(b) > 0:
+		if len(b) > 0 {
 			b = append(b, ' ')
-			fallthrough
-		default:
-			b, apart = append(b, text[:min(w, cap(b)-len(b))]...), false
 		}
-		text = text[w:]
+		b = append(b, text[:min(n, cap(b)-len(b))]...)
+		text = text[n:]
 	}
-	return b
+}
+
+// span is the length of what is white space at the start of b, or of what is none.
+func span(b []byte, white bool) (n int) {
+	for n < len(b) {
+		c, w := b[n], 1
+		is := c == ' ' || '\t' <= c && c <= '\r'
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, w = utf8.DecodeRune(b[n:])
+			is = unicode.IsSpace(r)
+		}
+		if is != white {
+			break
+		}
+		n += w
+	}
+	return n
 }
 
 // readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the

@@ -74,8 +74,8 @@ func tlsParseClientHello(body []byte, dtls bool) *TLSClientHello {
 // tlsHelloRoom is a hello with the room in which its lists stand, if they are of the usual length.
 type tlsHelloRoom struct {
 	hello TLSClientHello
-	types [24]uint16
-	lists [64]uint16
+	types [20]uint16
+	lists [44]uint16
 }
 
 // tlsList is room for lists of 16-bit values.

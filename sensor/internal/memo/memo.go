@@ -10,16 +10,16 @@ import (
 	"sync/atomic"
 )
 
-// Slots is how many results a table holds, one a slot; MaxKey is the longest input in bytes whose result is kept.
+// Sets is how many sets a table has, of two results each; MaxKey is the longest input in bytes whose result is kept.
 const (
-	Slots  = 256
+	Sets   = 256
 	MaxKey = 4096
 )
 
-// Table holds results by the whole input: two inputs with one hash displace each other and are never taken for each other. The zero
-// value serves, for any number of goroutines, without a lock.
+// Table holds results by the whole input: inputs with one hash displace each other and are never taken for each other. The zero value
+// serves, for any number of goroutines, without a lock.
 type Table[V any] struct {
-	slots [Slots]atomic.Pointer[entry[V]]
+	sets [Sets][2]atomic.Pointer[entry[V]] // the newer one first
 }
 
 type entry[V any] struct {
@@ -36,11 +36,14 @@ func (t *Table[V]) Of(key []byte, f func() *V) *V {
 	if len(key) > MaxKey {
 		return f()
 	}
-	slot := &t.slots[maphash.Bytes(seed, key)%Slots]
-	if e := slot.Load(); e != nil && bytes.Equal(e.key, key) {
-		return e.val
+	set := &t.sets[maphash.Bytes(seed, key)%Sets]
+	for i := range set {
+		if e := set[i].Load(); e != nil && bytes.Equal(e.key, key) {
+			return e.val
+		}
 	}
 	v := f()
-	slot.Store(&entry[V]{key: bytes.Clone(key), val: v})
+	set[1].Store(set[0].Load())
+	set[0].Store(&entry[V]{key: bytes.Clone(key), val: v})
 	return v
 }

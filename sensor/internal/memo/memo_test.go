@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// TestTable checks that several goroutines that ask for far more inputs than there are slots are always given the result of their own.
+// TestTable checks that several goroutines that ask for far more inputs than there is room for are always given the result of their own.
 func TestTable(t *testing.T) {
 	var table Table[[]byte]
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
-			for i := range 20 * Slots {
-				key := binary.AppendUvarint(nil, uint64(i*(g+1)%(3*Slots)))
+			for i := range 40 * Sets {
+				key := binary.AppendUvarint(nil, uint64(i*(g+1)%(6*Sets)))
 				got := table.Of(key, func() *[]byte { v := slices.Clone(key); return &v })
 				if !slices.Equal(*got, key) {
 					t.Errorf("%x was given the result of %x", key, *got)
