@@ -168,5 +168,5 @@ func sound(a *fingerprint.App) bool {
 	}
 	ok := func(o dissect.Outcome) bool { return o <= dissect.OutcomeFailure }
 	return (a.SSH == nil || a.SSH.Auth == nil || ok(a.SSH.Auth.Result)) && (a.HTTP == nil || ok(a.HTTP.AuthResult)) &&
-		(a.RTSP == nil || ok(a.RTSP.AuthResult)) && (a.Login == nil || ok(a.Login.Result))
+		(a.RTSP == nil || ok(a.RTSP.AuthResult))
 }

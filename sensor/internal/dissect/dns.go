@@ -161,7 +161,7 @@ func readDNS(b []byte, known string, all bool) (*DNSMessage, *dnsRecords, bool) 
 		return nil, nil, false
 	}
 	flags := binary.BigEndian.Uint16(b[2:])
-	m := &DNSMessage{ID: binary.BigEndian.Uint16(b), Response: flags&0x8000 != 0, Bytes: len(b)}
+	m := &DNSMessage{ID: binary.BigEndian.Uint16(b), Response: flags&0x8000 != 0}
 	if m.Response {
 		m.RCode = dnsRCode(flags & 15)
 	}

@@ -136,7 +136,6 @@ type DNSMessage struct {
 	QName, QType               string      // first question; QName lower case without the final dot
 	RCode                      string      // NOERROR, NXDOMAIN …; responses only
 	Answers                    []DNSAnswer // at most 32, answer section (and additional of mDNS)
-	Bytes                      int
 }
 
 // DHCPMessage is a DHCPv4 message (RFC 2131).

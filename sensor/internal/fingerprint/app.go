@@ -17,8 +17,6 @@ type App struct {
 	RTSP        *dissect.RTSPExchange // the first exchange
 	DNSQuery    *dissect.DNSMessage   // the first question
 	DNSAnswer   *dissect.DNSMessage   // its answer
-	Login       *dissect.Login        // the latest
-	Banner      *dissect.Banner
 }
 
 // QUIC reports whether the hello came inside QUIC: a session that is named so has no other.
@@ -77,10 +75,6 @@ func (a *App) With(f dissect.Fact) *App {
 		} else {
 			n.DNSQuery = f
 		}
-	case *dissect.Login:
-		n.Login = f
-	case *dissect.Banner:
-		n.Banner = f
 	}
 	return n
 }
@@ -98,9 +92,7 @@ func (a *App) takes(f dissect.Fact) bool {
 		return f.Index == 0
 	case *dissect.DNSMessage:
 		return f.Response && a.DNSAnswer == nil || !f.Response && a.DNSQuery == nil
-	case *dissect.Banner:
-		return a.Banner == nil
-	case *dissect.TLSClientHello, *dissect.TLSServerHello, *dissect.SSHBanner, *dissect.SSHKexInit, *dissect.SSHAuth, *dissect.Login:
+	case *dissect.TLSClientHello, *dissect.TLSServerHello, *dissect.SSHBanner, *dissect.SSHKexInit, *dissect.SSHAuth:
 		return true
 	}
 	return false

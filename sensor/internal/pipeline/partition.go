@@ -39,21 +39,24 @@ type state struct {
 	prev, next *state
 }
 
-// emit appends an event. At a tick its time is the second of an expiry.
-func (p *partition) emit(e detect.Event) {
+// emit appends an event, of which the rest is for the caller to say. At a tick its time is the second of an expiry.
+func (p *partition) emit(k detect.Kind, now int64) *detect.Event {
 	sh := p.sh
 	due := int64(0)
 	if sh.ticked {
-		due = e.Time / 1e9
+		due = now / 1e9
 	}
-	e.Num = sh.num / 2
-	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq, Event: e})
+	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq})
 	p.seq++
+	e := &sh.out.events[len(sh.out.events)-1].Event
+	e.Kind, e.Time, e.Num = k, now, sh.num/2
+	return e
 }
 
 func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	p.look(s)
-	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)})
+	e := p.emit(k, now)
+	e.Session, e.App = p.view, p.app(s)
 }
 
 // look makes a view of s.
@@ -163,7 +166,9 @@ func (p *partition) fact(f dissect.Fact) {
 }
 
 func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d, Named: p.named != nil})
+	v := p.viewOf(p.s)
+	e := p.emit(detect.SessionFact, p.now)
+	e.Session, e.App, e.Fact, e.FactDir, e.Named = v, app, f, p.d, p.named != nil
 	p.named = nil
 }
 

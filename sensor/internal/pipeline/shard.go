@@ -168,7 +168,7 @@ func (sh *shard) neighbour(p *packet.Packet) {
 
 func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 	sh.counts.LinkFacts++
-	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f})
+	sh.parts[p.Part].emit(detect.LinkFact, p.Time).Fact = f
 }
 
 func (sh *shard) tick(t tick) {
