@@ -37,17 +37,17 @@ func (h *hmacSHA256) padded(state *[hmacStateLen]byte, k []byte, with byte) {
 	}
 	h.digest.Reset()
 	h.digest.Write(h.pad[:])
-	h.digest.(encoding.BinaryAppender).AppendBinary(state[:0]) // of SHA-256 neither this nor the way back can fail
+	_, _ = h.digest.(encoding.BinaryAppender).AppendBinary(state[:0]) // of SHA-256 neither this nor the way back can fail
 	clear(h.pad[:])
 }
 
 // of gives the code of text. It stands until the next call.
 func (h *hmacSHA256) of(k *hmacKey, text []byte) []byte {
 	load := h.digest.(encoding.BinaryUnmarshaler)
-	load.UnmarshalBinary(k.inner[:])
+	_ = load.UnmarshalBinary(k.inner[:])
 	h.digest.Write(text)
 	h.digest.Sum(h.sum[:0])
-	load.UnmarshalBinary(k.outer[:])
+	_ = load.UnmarshalBinary(k.outer[:])
 	h.digest.Write(h.sum[:])
 	return h.digest.Sum(h.sum[:0])
 }
