@@ -11,9 +11,6 @@ import "encoding/binary"
 // comes from the headers, and is what is accounted; the captured bytes may be fewer, and are what is read.
 func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
 	wire := max(len(frame), min(int(origLen), maxFrame))
-	if link == LinkEthernet && p.common(frame, wire) {
-		return
-	}
 	p.reset()
 	p.Truncated = wire > len(frame)
 	if link == LinkEthernet {

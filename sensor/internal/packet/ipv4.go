@@ -35,8 +35,7 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 		total = believable(total, wire, depth)
 	}
 	p.HasIP = true
-	p.Src.set4(b[12:])
-	p.Dst.set4(b[16:])
+	p.Src, p.Dst = AddrFrom4(b[12:]), AddrFrom4(b[16:])
 	p.IPBytes = uint32(total)
 	p.IPID = be16(b[4:])
 	p.TTL = b[8]

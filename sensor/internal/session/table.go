@@ -5,8 +5,8 @@ package session
 import (
 	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/prefetch"
 )
 
 // IP protocol numbers.
@@ -141,7 +141,7 @@ type Lookup struct {
 func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
 	l.side = l.key.of(p)
 	l.hash = l.key.hash(&t.seed)
-	prefetch.Lines(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
+	cacheline.Prefetch(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
 }
 
 // Reach asks for the session that is probably meant: the first of those with its tag.
@@ -151,7 +151,7 @@ func (t *Table) Reach(l *Lookup) {
 	for i := int(l.hash) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
 		if x := &t.slots[i]; x.tag == tag {
 			l.r = x.r
-			prefetch.Lines(unsafe.Pointer(t.at(x.r)), sessionLines)
+			cacheline.Prefetch(unsafe.Pointer(t.at(x.r)), sessionLines)
 			return
 		}
 	}
