@@ -93,7 +93,7 @@ type Table struct {
 	h       Handler
 	seed    secret
 	slab    *Slab
-	chunks  []*chunk
+	chunks  [][]Session // slices, because to index a pointer to an array is to touch its first line
 	free    ref
 	used    ref // number of sessions ever carved out of the chunks
 	slots   []slot
