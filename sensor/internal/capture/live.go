@@ -30,7 +30,7 @@ type LiveConfig struct {
 // Live is a source at a port of this machine.
 type Live struct {
 	Source
-	Mode string // "xdp native", "xdp generic" or "afpacket"
+	Mode string // "xdp offload", "xdp native", "xdp generic" or "afpacket"
 	Why  string // it was chosen, one line
 	Maps bool   // maps of the kernel are read and written as long as it is open
 }
