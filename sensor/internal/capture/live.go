@@ -15,6 +15,9 @@ const (
 	ModeAFPacket = "afpacket"
 )
 
+// MaxRingBytes bounds the memory of all rings of AF_PACKET together: frames have their place in it by 32 bits.
+const MaxRingBytes = 1<<32 - 1<<20
+
 // LiveConfig says how a port is listened to.
 type LiveConfig struct {
 	Iface string
