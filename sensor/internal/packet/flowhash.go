@@ -19,24 +19,26 @@ const (
 // FlowHash gives the same value for both directions of a flow: over addresses, ports and protocol; of ICMP and what has no
 // ports over addresses and protocol; without IP over EtherType and MACs.
 func (p *Packet) FlowHash() uint64 {
-	var a, b uint64
-	switch {
-	case p.HasIP:
-		a, b = hashEnd(&p.Src), hashEnd(&p.Dst)
-		if p.Kind == KindTCP || p.Kind == KindUDP || p.Kind == KindSCTP {
-			a += uint64(p.SrcPort) * hashKey3
-			b += uint64(p.DstPort) * hashKey3
-		}
-		return fold(a+b^hashKey2, fold(a^b^hashKey4, hashKey1)+uint64(p.Proto))
-	default:
-		a, b = mac64(p.SrcMAC)*hashKey1, mac64(p.DstMAC)*hashKey1
+	if !p.HasIP {
+		a, b := mac64(p.SrcMAC)*hashKey1, mac64(p.DstMAC)*hashKey1
 		return fold(a+b^hashKey2, a^b^hashKey4+uint64(p.EtherType))
 	}
+	a, b := hashAddr(&p.Src), hashAddr(&p.Dst)
+	if p.Kind == KindTCP || p.Kind == KindUDP || p.Kind == KindSCTP {
+		a += uint64(p.SrcPort) * hashKey3
+		b += uint64(p.DstPort) * hashKey3
+	}
+	return hashBoth(a, b, p.Proto)
 }
 
-func hashEnd(a *Addr) uint64 {
-	hi, lo := binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:])
-	return fold(hi^hashKey1, lo^hashKey2) + lo
+func hashAddr(a *Addr) uint64 {
+	return hashEnd(binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]))
+}
+
+func hashEnd(hi, lo uint64) uint64 { return fold(hi^hashKey1, lo^hashKey2) + lo }
+
+func hashBoth(a, b uint64, proto uint8) uint64 {
+	return fold(a+b^hashKey2, fold(a^b^hashKey4, hashKey1)+uint64(proto))
 }
 
 func mac64(m MAC) uint64 {

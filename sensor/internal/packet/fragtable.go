@@ -26,7 +26,7 @@ func keyOf(p *Packet) fragKey {
 }
 
 func (k *fragKey) hash() uint64 {
-	return fold(hashEnd(&k.src)^uint64(k.id)*hashKey3, hashEnd(&k.dst)*hashKey4^uint64(k.tunnel)<<8^uint64(k.proto))
+	return fold(hashAddr(&k.src)^uint64(k.id)*hashKey3, hashAddr(&k.dst)*hashKey4^uint64(k.tunnel)<<8^uint64(k.proto))
 }
 
 // fragTable finds datagrams by key: a fixed open-addressing table over a pool that grows to its bound. The list runs

@@ -41,6 +41,9 @@ func FuzzDecode(f *testing.F) {
 		if !samePacket(&again, &p) {
 			t.Errorf("a reused packet differs:\n%+v\n%+v", again, p)
 		}
+		if l == LinkEthernet {
+			sameInBrief(t, &p, frame, orig)
+		}
 	})
 }
 

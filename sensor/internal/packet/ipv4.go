@@ -35,10 +35,7 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 		total = believable(total, wire, depth)
 	}
 	p.HasIP = true
-	p.Src[10], p.Src[11] = 0xff, 0xff
-	p.Dst[10], p.Dst[11] = 0xff, 0xff
-	copy(p.Src[12:16], b[12:16])
-	copy(p.Dst[12:16], b[16:20])
+	p.Src, p.Dst = AddrFrom4(b[12:]), AddrFrom4(b[16:])
 	p.IPBytes = uint32(total)
 	p.IPID = be16(b[4:])
 	p.TTL = b[8]

@@ -5,6 +5,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"unsafe"
 )
@@ -97,8 +98,8 @@ const (
 // Packet is what one frame says. It is filled in place and reused; slices point into the frame (or, for a
 // reassembled datagram, into a buffer of the Reassembler) and are valid until the batch is released.
 //
-// What every packet of a known session needs lies in the first two lines of the cache, because another core than the one that decoded it
-// will read it; what few packets have lies behind, where most leave it alone.
+// What every packet of a known session needs lies in the first two lines of the cache; what few packets have lies behind, where most
+// leave it alone.
 type Packet struct {
 	Time     int64  // capture time, nanoseconds since the Unix epoch
 	Num      uint64 // number of the frame in the run, from 1
@@ -153,17 +154,12 @@ type Packet struct {
 
 const cacheLine = 64
 
-// HotLines is how many lines of the cache, from the first on, hold what every packet of a known session needs.
-const HotLines = 2
-
-var _ = [1]struct{}{}[unsafe.Offsetof(Packet{}.Body)-HotLines*cacheLine] // the same
-
-var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine] // does not compile otherwise
+var _ = [1]struct{}{}[unsafe.Offsetof(Packet{}.Body)-2*cacheLine] // does not compile otherwise
+var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine]          // the same
 
 // AddrFrom4 gives the IPv4-mapped form of four bytes in network order.
 func AddrFrom4(b []byte) (a Addr) {
-	a[10], a[11] = 0xff, 0xff
-	copy(a[12:], b[:4])
+	a.setWord(binary.LittleEndian.Uint32(b))
 	return a
 }
 

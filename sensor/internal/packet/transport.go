@@ -24,6 +24,11 @@ const (
 	protoShim6       = 140
 )
 
+const (
+	tcpHeaderSize = 20 // without options
+	udpHeaderSize = 8
+)
+
 // transport reads what IP carries, and takes off a tunnel if it is one. n is the length that the IP header gives.
 func transport(p *Packet, proto uint8, b []byte, n, depth int) Verdict {
 	switch proto {
@@ -99,22 +104,22 @@ func ah(p *Packet, b []byte, n, depth int) Verdict {
 // tcp reads a TCP header (RFC 9293 section 3.1). Of a header that the snap length cut, at least the ports are kept.
 func tcp(p *Packet, b []byte, n int) Verdict {
 	p.Kind = KindTCP
-	if len(b) < 20 {
+	if len(b) < tcpHeaderSize {
 		return shortPorts(p, b, n, VerdictShortTCP)
 	}
 	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
 	p.Seq, p.Ack = be32(b[4:]), be32(b[8:])
 	p.TCPFlags = b[13]
 	header := int(b[12]>>4) * 4
-	if header < 20 || header > n {
-		p.rest(b[20:], n-20)
+	if header < tcpHeaderSize || header > n {
+		p.rest(b[tcpHeaderSize:], n-tcpHeaderSize)
 		return VerdictTCPOffset
 	}
 	p.PayloadLen = uint32(n - header)
-	p.TCPOptLen = uint8(header - 20)
+	p.TCPOptLen = uint8(header - tcpHeaderSize)
 	if p.TCPFlags&SYN != 0 {
 		p.Window, p.hasRare = be16(b[14:]), true
-		tcpOptions(p, b[20:min(header, len(b))])
+		tcpOptions(p, b[tcpHeaderSize:min(header, len(b))])
 	}
 	if header < len(b) {
 		p.Payload = b[header:]
@@ -150,7 +155,7 @@ func tcpOptions(p *Packet, o []byte) {
 // udp reads a UDP header (RFC 768). A length of 0 is a jumbogram (RFC 2675 section 4) or an offloading sender.
 func udp(p *Packet, b []byte, n int) Verdict {
 	p.Kind = KindUDP
-	if len(b) < 8 {
+	if len(b) < udpHeaderSize {
 		return shortPorts(p, b, n, VerdictShortUDP)
 	}
 	p.SrcPort, p.DstPort = be16(b), be16(b[2:])
@@ -158,14 +163,14 @@ func udp(p *Packet, b []byte, n int) Verdict {
 	v := VerdictOK
 	if length == 0 {
 		length = n
-	} else if length < 8 || length > n {
-		if p.Frag == FragNone || length < 8 {
+	} else if length < udpHeaderSize || length > n {
+		if p.Frag == FragNone || length < udpHeaderSize {
 			v = VerdictUDPLength
 		}
 		length = n
 	}
-	p.PayloadLen = uint32(length - 8)
-	p.Payload = cut(b[8:], length-8)
+	p.PayloadLen = uint32(length - udpHeaderSize)
+	p.Payload = cut(b[udpHeaderSize:], length-udpHeaderSize)
 	return v
 }
 

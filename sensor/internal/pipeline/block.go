@@ -19,8 +19,9 @@ const Partitions = 16
 // all shards, and then it goes back to the reader.
 type block struct {
 	batch   capture.Batch
-	packets []packet.Packet
-	arena   packet.Arena // payloads of reassembled datagrams
+	num     uint64          // of the last packet before this block
+	packets []packet.Packet // those that are not plain
+	arena   packet.Arena    // payloads of reassembled datagrams
 	ticks   []tick
 	frames  frameCounts
 	// Sums over the run up to the end of this block.
@@ -39,7 +40,7 @@ type block struct {
 
 // shardPart is what one shard gets with a block, and what it gives back.
 type shardPart struct {
-	index  []uint32 // of its packets
+	briefs []packet.Brief // of its packets; At is the place in block.packets of one that is not plain, Num counts from block.num
 	counts []counted
 	events []ordered
 	views  views         // of its events
@@ -148,6 +149,16 @@ type lossCounts struct{ offered, lost uint64 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 
+// more gives room for one more packet that is not plain, with what is left of an old one.
+func (b *block) more() *packet.Packet {
+	n := len(b.packets)
+	if n == cap(b.packets) {
+		b.packets = append(b.packets, packet.Packet{})
+	}
+	b.packets = b.packets[:n+1]
+	return &b.packets[n]
+}
+
 func (b *block) reset() {
 	b.batch.Frames, b.batch.Counts, b.batch.Clock = b.batch.Frames[:0], b.batch.Counts[:0], 0
 	b.arena.Reset()
@@ -160,7 +171,7 @@ func (b *block) reset() {
 		if clear(p.events); cap(p.events) > keptEvents {
 			p.events = nil
 		}
-		p.index, p.counts, p.events, p.ticks = p.index[:0], p.counts[:0], p.events[:0], p.ticks[:0]
+		p.briefs, p.counts, p.events, p.ticks = p.briefs[:0], p.counts[:0], p.events[:0], p.ticks[:0]
 		p.views.reset()
 	}
 }

@@ -21,8 +21,7 @@ func events(packets ...packet.Packet) (all []string) {
 		p := &packets[i]
 		p.Num, p.Time, p.HasIP, p.Count = uint64(i+1), int64(i+1)*1e9, true, 1
 		p.PayloadLen = uint32(len(p.Payload))
-		p.Part = uint8(p.FlowHash() >> 60)
-		b.shards[0].index = append(b.shards[0].index, uint32(i))
+		b.shards[0].briefs = append(b.shards[0].briefs, packet.Brief{At: uint32(i), Part: uint8(p.FlowHash() >> 60)})
 	}
 	newShard(0, 1, session.DefaultConfig()).process(b)
 	for i := range b.shards[0].events {

@@ -6,11 +6,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/prefetch"
 )
 
 // reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
@@ -18,6 +19,7 @@ import (
 type reader struct {
 	src     capture.Source
 	reasm   *packet.Reassembler
+	brief   packet.Brief      // of the frame at work
 	shardOf [Partitions]uint8 // which shard keeps a partition
 	// maxSessions is how many one partition holds.
 	maxSessions int
@@ -77,6 +79,7 @@ func (r *reader) send(b *block, out []chan<- *block, more bool) {
 		b.group = append(b.group, r.group...)
 		r.group = r.group[:0]
 	}
+	cacheline.Flush()
 	b.left.Store(int32(len(out)))
 	for _, c := range out {
 		c <- b
@@ -84,7 +87,7 @@ func (r *reader) send(b *block, out []chan<- *block, more bool) {
 }
 
 func (r *reader) fill(ctx context.Context, b *block) error {
-	b.clock = r.clock
+	b.clock, b.num = r.clock, r.num
 	end := ctx.Err()
 	if end != nil && !r.leave() {
 		return end
@@ -94,15 +97,11 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	if end != nil && n == 0 && err == nil {
 		err = end
 	}
-	if cap(b.packets) < n {
-		b.packets = make([]packet.Packet, n, n+n/4)
-	}
-	b.packets = b.packets[:n]
 	r.reasm.Use(&b.arena)
 	frames, counts := b.batch.Frames, b.batch.Counts
 	for i := range frames {
 		if ahead := i + framesAhead; ahead < n {
-			prefetch.Lines(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
+			cacheline.Prefetch(unsafe.Pointer(unsafe.SliceData(b.batch.Data[frames[ahead].Off:])), headerLines)
 		}
 		if len(counts) > 0 {
 			counts = r.counted(b, counts, uint32(i))
@@ -193,28 +192,44 @@ func (r *reader) busy(b *block, t int64) {
 // frame decodes one frame and assigns it.
 func (r *reader) frame(b *block, i uint32) {
 	f := &b.batch.Frames[i]
-	p := &b.packets[i]
 	r.num++
-	p.Num, p.Time = r.num, f.Time
 	r.advance(b, f.Time)
 	if r.idled {
 		r.busy(b, f.Time)
 	}
-	packet.Decode(p, f.Link, b.batch.Data[f.Off:f.Off+f.Len], f.OrigLen)
 	b.frames.frames++
 	b.frames.bytes += uint64(f.OrigLen)
+	data := b.batch.Data[f.Off : f.Off+f.Len]
+	if f.Link == packet.LinkEthernet {
+		if hash, ok := r.brief.Take(data, f.OrigLen); ok {
+			b.frames.verdicts[packet.VerdictOK]++
+			r.brief.Time, r.brief.Off = f.Time, f.Off
+			r.assign(b, hash)
+			return
+		}
+	}
+	p := b.more()
+	p.Num, p.Time = r.num, f.Time
+	packet.Decode(p, f.Link, data, f.OrigLen)
 	b.frames.verdicts[p.Verdict]++
 	if p.Frag != packet.FragNone && !r.reasm.Add(p) {
 		b.frames.held++
 		return
 	}
-	if !p.HasIP && p.Kind != packet.KindARP {
-		return
+	if p.HasIP || p.Kind == packet.KindARP {
+		r.brief = packet.Brief{At: uint32(len(b.packets) - 1)}
+		r.assign(b, p.FlowHash())
 	}
-	// The upper bits choose the partition; within a table another hash is used.
-	p.Part = uint8(p.FlowHash() >> 60)
-	s := &b.shards[r.shardOf[p.Part%Partitions]]
-	s.index = append(s.index, i)
+}
+
+// assign gives the packet of the brief to the shard that keeps its flow. The upper bits of the hash choose the partition; within a table
+// another hash is used.
+func (r *reader) assign(b *block, hash uint64) {
+	r.brief.Num, r.brief.Part = uint32(r.num-b.num), uint8(hash>>60)
+	s := &b.shards[r.shardOf[r.brief.Part%Partitions]]
+	n := len(s.briefs)
+	s.briefs = slices.Grow(s.briefs, 1)[:n+1]
+	cacheline.Store(unsafe.Pointer(&s.briefs[n]), unsafe.Pointer(&r.brief))
 }
 
 // believedJump is how far the clock follows one frame, in nanoseconds: a frame that is further ahead may have a wrong time, and the clock

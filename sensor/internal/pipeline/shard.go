@@ -5,10 +5,10 @@ package pipeline
 import (
 	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/prefetch"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -20,7 +20,10 @@ type shard struct {
 	parts  [Partitions]*partition
 	out    *shardPart
 
-	lookups [groupSize]session.Lookup // of the group at work
+	// Of the group at work: its packets, the plain ones of them, and where they belong.
+	group   [groupSize]*packet.Packet
+	plain   [groupSize]packet.Packet
+	lookups [groupSize]session.Lookup
 
 	// Of the moment: the order of events that are made now.
 	num    uint64
@@ -37,6 +40,7 @@ type shardCounts struct {
 func newShard(id, of int, cfg session.Config) *shard {
 	maxDetails := max(cfg.MaxSessions/detailShare, 1)
 	sh := &shard{id: id, of: of}
+	cfg.Slab = new(session.Slab)
 	for i := id; i < Partitions; i += of {
 		p := &partition{sh: sh, part: uint8(i), details: details{max: maxDetails}}
 		p.sink = p.fact
@@ -62,15 +66,15 @@ func (sh *shard) run(in <-chan *block, judge chan<- *block, g *guard) {
 func (sh *shard) process(b *block) {
 	sh.out = &b.shards[sh.id]
 	ticks, counts := b.ticks, sh.out.counts
-	for index := sh.out.index; len(index) > 0; {
-		group := index[:min(len(index), groupSize)]
-		index = index[len(group):]
-		sh.prepare(b, group)
-		for n, i := range group {
+	for briefs := sh.out.briefs; len(briefs) > 0; {
+		n := min(len(briefs), groupSize)
+		sh.prepare(b, briefs[:n])
+		briefs = briefs[n:]
+		for i, p := range sh.group[:n] {
 			if len(ticks)+len(counts) > 0 {
-				ticks, counts = sh.until(b.packets[i].Num, ticks, counts)
+				ticks, counts = sh.until(p.Num, ticks, counts)
 			}
-			sh.packet(&b.packets[i], &sh.lookups[n])
+			sh.packet(p, &sh.lookups[i])
 		}
 	}
 	sh.until(1<<64-1, ticks, counts)
@@ -103,19 +107,26 @@ func (sh *shard) until(num uint64, ticks []tick, counts []counted) ([]tick, []co
 // in the nearest cache.
 const groupSize = 64
 
-// prepare looks ahead over a group of packets, so that their waits for memory overlap.
-func (sh *shard) prepare(b *block, group []uint32) {
-	for _, i := range group {
-		prefetch.Lines(unsafe.Pointer(&b.packets[i]), packet.HotLines)
-	}
-	for n, i := range group {
-		if p := &b.packets[i]; p.HasIP {
-			sh.tables[p.Part].Prepare(p, &sh.lookups[n])
+// prepare makes the packets of a group and looks ahead over them, so that their waits for memory overlap.
+func (sh *shard) prepare(b *block, briefs []packet.Brief) {
+	cacheline.Prefetch(unsafe.Pointer(unsafe.SliceData(briefs)), len(briefs))
+	for i := range briefs {
+		x, p := &briefs[i], &sh.plain[i]
+		if x.Plain() {
+			x.Packet(p, b.batch.Data[x.Off:])
+			p.Num = b.num + uint64(x.Num)
+		} else {
+			p = &b.packets[x.At]
+			p.Part = x.Part
+		}
+		sh.group[i] = p
+		if p.HasIP {
+			sh.tables[p.Part].Prepare(p, &sh.lookups[i])
 		}
 	}
-	for n, i := range group {
-		if p := &b.packets[i]; p.HasIP {
-			sh.tables[p.Part].Reach(&sh.lookups[n])
+	for i, p := range sh.group[:len(briefs)] {
+		if p.HasIP {
+			sh.tables[p.Part].Reach(&sh.lookups[i])
 		}
 	}
 }

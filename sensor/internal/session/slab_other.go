@@ -4,4 +4,4 @@
 
 package session
 
-func newChunk(*Table) *[chunkSize]Session { return new([chunkSize]Session) }
+func newRegion(*Slab) []Session { return make([]Session, chunkSize) }

@@ -5,8 +5,8 @@ package session
 import (
 	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/prefetch"
 )
 
 // IP protocol numbers.
@@ -31,6 +31,8 @@ type Config struct {
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
 	ProgressKiB        uint32 // payload after which a live session is reported again
+
+	Slab *Slab // where sessions lie; nil: one of the table's own
 }
 
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
@@ -82,12 +84,6 @@ type Stats struct {
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
-// Sessions are allotted in chunks.
-const (
-	chunkBits = 15
-	chunkSize = 1 << chunkBits
-)
-
 // ref names a session of a table; 0 is none.
 type ref uint32
 
@@ -96,7 +92,8 @@ type Table struct {
 	cfg     Config
 	h       Handler
 	seed    secret
-	chunks  []*[chunkSize]Session
+	slab    *Slab
+	chunks  [][]Session // slices, because to index a pointer to an array is to touch its first line
 	free    ref
 	used    ref // number of sessions ever carved out of the chunks
 	slots   []slot
@@ -118,8 +115,11 @@ type slot struct {
 
 // New gives an empty table.
 func New(cfg Config, h Handler) *Table {
-	t := &Table{cfg: cfg, h: h, seed: newSecret(), slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
-	t.chunks = append(t.chunks, newChunk(t))
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
+	if t.slab == nil {
+		t.slab = new(Slab)
+	}
+	t.chunks = append(t.chunks, t.slab.chunk())
 	return t
 }
 
@@ -141,7 +141,7 @@ type Lookup struct {
 func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
 	l.side = l.key.of(p)
 	l.hash = l.key.hash(&t.seed)
-	prefetch.Lines(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
+	cacheline.Prefetch(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
 }
 
 // Reach asks for the session that is probably meant: the first of those with its tag.
@@ -151,7 +151,7 @@ func (t *Table) Reach(l *Lookup) {
 	for i := int(l.hash) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
 		if x := &t.slots[i]; x.tag == tag {
 			l.r = x.r
-			prefetch.Lines(unsafe.Pointer(t.at(x.r)), sessionLines)
+			cacheline.Prefetch(unsafe.Pointer(t.at(x.r)), sessionLines)
 			return
 		}
 	}
@@ -246,7 +246,7 @@ func (t *Table) create(p *packet.Packet, l *Lookup) (ref, *Session) {
 		r = t.used
 		t.used++
 		if int(r>>chunkBits) == len(t.chunks) {
-			t.chunks = append(t.chunks, newChunk(t))
+			t.chunks = append(t.chunks, t.slab.chunk())
 		}
 	}
 	s := t.at(r)

@@ -5,7 +5,7 @@ package session
 import (
 	"unsafe"
 
-	"stillwatch/sensor/internal/prefetch"
+	"stillwatch/sensor/internal/cacheline"
 )
 
 // wheelSlots seconds are ahead on the wheel: more than the longest timeout, so that every session has a slot of its own second.
@@ -54,7 +54,7 @@ func (t *Table) Advance(now int64) {
 		for r := w.take(sec); r != 0; {
 			s := t.at(r)
 			next := s.next
-			prefetch.Lines(unsafe.Pointer(t.at(next)), sessionLines)
+			cacheline.Prefetch(unsafe.Pointer(t.at(next)), sessionLines)
 			w.count--
 			switch due := s.deadline(&t.cfg); {
 			case s.flags&flagDead != 0:

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Lines(p unsafe.Pointer, n int)
-TEXT ·Lines(SB), NOSPLIT, $0-16
+// func Prefetch(p unsafe.Pointer, n int)
+TEXT ·Prefetch(SB), NOSPLIT, $0-16
 	MOVD p+0(FP), R0
 	MOVD n+8(FP), R1
 loop:
