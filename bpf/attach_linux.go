@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -40,60 +41,42 @@ type Finding struct {
 	Err  error
 }
 
-// Probe tries each mode on an interface by attaching a program that passes everything, for an instant. A driver may set its
-// queues up anew for that, at the price of a few packets.
+// Probe tries each mode on an interface as Attach does, with the same program, for an instant. A driver may set its queues up
+// anew for that, at the price of a few packets.
 func Probe(iface string) ([]Finding, error) {
 	ifc, err := interfaceByName(iface)
 	if err != nil {
 		return nil, err
 	}
 	var all []Finding
-	for _, m := range Modes() {
-		all = append(all, Finding{m, probe(ifc, m)})
-	}
-	return all, nil
-}
-
-func probe(ifc *net.Interface, m Mode) error {
-	spec := passing()
-	if m == Offload {
-		spec.Ifindex, spec.Flags = uint32(ifc.Index), 0
-	}
-	prog, err := ebpf.NewProgram(spec)
+	p, err := Load(Config{Sessions: 1 << 10, RingBytes: 1 << 17})
 	if err != nil {
-		if m == Offload && !errors.Is(err, unix.EPERM) {
-			return explainAttach(ifc.Name, m, err)
+		for _, m := range Modes() {
+			all = append(all, Finding{m, err})
 		}
-		return explainLoad(err, capBPF, capNetAdmin)
+		return all, nil
 	}
-	defer func() { _ = prog.Close() }() // nothing can be lost with it
-	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
-	if err != nil {
-		return explainAttach(ifc.Name, m, err)
+	for _, m := range Modes() {
+		l, err := p.attach(ifc, m)
+		if err == nil {
+			err = l.Close()
+		}
+		all = append(all, Finding{m, err})
 	}
-	return l.Close()
-}
-
-// passing is a program that passes every packet.
-func passing() *ebpf.ProgramSpec {
-	return &ebpf.ProgramSpec{
-		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
-	}
+	return all, p.Close()
 }
 
 const xdpDrop, xdpPass = 1, 2
 
-// Attach makes the program see the packets of an interface, in the first of modes that works: without modes Native, then
-// Generic. It gives the one that does, and why each before it does not. Offload needs a card that has maps of every kind that
-// the program uses; none is known to.
+// Attach makes the program see the packets of an interface, in the first of modes that works: without modes all of them, fastest
+// first. It gives the one that does, and why each before it does not.
 func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) {
 	ifc, err := interfaceByName(iface)
 	if err != nil {
 		return 0, nil, err
 	}
 	if len(modes) == 0 {
-		modes = []Mode{Native, Generic}
+		modes = Modes()
 	}
 	defer p.mu.Unlock()
 	if err := p.lock(); err != nil {
@@ -105,15 +88,48 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	var refused []Finding
 	var errs []error
 	for _, m := range modes {
-		l, err := link.AttachXDP(link.XDPOptions{Program: p.prog, Interface: ifc.Index, Flags: m.flags()})
+		l, err := p.attach(ifc, m)
 		if err == nil {
 			p.link = l
 			return m, refused, nil
 		}
-		err = explainAttach(ifc.Name, m, err)
 		refused, errs = append(refused, Finding{m, err}), append(errs, err)
 	}
 	return 0, refused, errors.Join(errs...)
+}
+
+func (p *Programs) attach(ifc *net.Interface, m Mode) (link.Link, error) {
+	prog := p.prog
+	if m == Offload {
+		card, err := p.forCard(ifc.Index)
+		if err != nil {
+			return nil, explainAttach(ifc.Name, m, err)
+		}
+		defer card.Close() // the link holds the program
+		prog = card.Programs["watch"]
+	}
+	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
+	if err != nil {
+		return nil, explainAttach(ifc.Name, m, err)
+	}
+	return l, nil
+}
+
+// forCard loads the program once more, for the network card of an interface to run, with the maps that user space reads. Linux up
+// to 6.18 at least refuses that with every card: one gets no maps but its own, arrays and hash tables alone of them
+// (kernel/bpf/offload.c), and neither buffers of several parts. So the kernel is asked each time, and nothing is taken for granted.
+func (p *Programs) forCard(ifindex int) (*ebpf.Collection, error) {
+	spec, err := loadWatch()
+	if err != nil {
+		return nil, err
+	}
+	delete(spec.Programs, "sweep")
+	spec.Programs["watch"].Ifindex = uint32(ifindex)
+	spec.Programs["watch"].Flags &^= unix.BPF_F_XDP_HAS_FRAGS
+	for name, m := range p.coll.Maps { // as they were sized
+		spec.Maps[name].MaxEntries = m.MaxEntries()
+	}
+	return ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: p.coll.Maps})
 }
 
 func interfaceByName(name string) (*net.Interface, error) {
@@ -132,7 +148,10 @@ func explainAttach(iface string, m Mode, err error) error {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
 		e.Kind, e.Reason = InUse, "another XDP program is attached (ip link show "+iface+" tells which)"
 	case m == Offload:
-		e.Reason = "the driver cannot run the program in the network card"
+		e.Reason = "the network card does not run it"
+		if why := objection(err); why != "" {
+			e.Reason += ": " + why
+		}
 	case errors.Is(err, unix.EOPNOTSUPP) && m == Native:
 		e.Reason = "the driver has no XDP"
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE), errors.Is(err, unix.E2BIG):
@@ -141,4 +160,18 @@ func explainAttach(iface string, m Mode, err error) error {
 		e.Reason = "the kernel refuses it"
 	}
 	return e
+}
+
+// objection is what the verifier says against a program; empty if it was refused before it was read.
+func objection(err error) string {
+	v, ok := errors.AsType[*ebpf.VerifierError](err)
+	if !ok {
+		return ""
+	}
+	for _, line := range slices.Backward(v.Log) {
+		if !strings.HasPrefix(line, "processed ") { // its account of the work
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }

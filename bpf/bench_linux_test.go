@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 
 	"stillwatch/internal/testneed"
 )
@@ -137,4 +139,12 @@ func BenchmarkProgramSweep(b *testing.B) {
 	}
 	t.counts(b)
 	b.Run("quiet", sweep)
+}
+
+// passing is a program that passes every packet.
+func passing() *ebpf.ProgramSpec {
+	return &ebpf.ProgramSpec{
+		Name: "stillwatch_try", Type: ebpf.XDP, License: "Dual BSD/GPL", Flags: unix.BPF_F_XDP_HAS_FRAGS,
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
+	}
 }

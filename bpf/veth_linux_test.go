@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"stillwatch/internal/testneed"
@@ -131,14 +133,35 @@ func TestRefusedAttach(t *testing.T) {
 	if _, _, err := first.Attach("mirror"); err == nil {
 		t.Error("attached twice")
 	}
-	if _, refused, err := second.Attach("mirror"); len(refused) != 2 || kind(err) != InUse {
+	if _, refused, err := second.Attach("mirror"); len(refused) != 3 || kind(refused[1].Err) != InUse || kind(refused[2].Err) != InUse {
 		t.Errorf("refused %v, %v", refused, err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if mode, _, err := second.Attach("mirror"); err != nil || mode != Native {
-		t.Error(mode, err)
+	if mode, refused, err := second.Attach("mirror"); err != nil || mode != Native || len(refused) != 1 || refused[0].Mode != Offload {
+		t.Error(mode, refused, err)
+	}
+}
+
+// A network card is asked first. Whether it runs no program, or not this one, shows in the reason.
+func TestReasonAgainstOffload(t *testing.T) {
+	vethPair(t)
+	p := mustLoad(t, Load, Config{Sessions: 64, RingBytes: 1 << 17})
+	_, _, err := p.Attach("mirror", Offload)
+	if want := "XDP in offload mode on mirror: the network card does not run it (invalid argument)"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if c, err := p.forCard(0); err != nil { // for this machine: so nothing else than the card was in the way
+		t.Errorf("%+v", err)
+	} else {
+		c.Close()
+	}
+	err = explainAttach("mirror", Offload, fmt.Errorf("program watch: %w", &ebpf.VerifierError{
+		Cause: unix.EINVAL, Log: []string{"0: (b7) r0 = 1", "offload device mismatch between prog and map", "processed 0 insns (limit 1000000)"},
+	}))
+	if want := "XDP in offload mode on mirror: the network card does not run it: offload device mismatch between prog and map (invalid argument)"; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
@@ -148,6 +171,9 @@ func TestProbe(t *testing.T) {
 	found, err := Probe("mirror")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(found) != 3 || found[0].Mode != Offload {
+		t.Errorf("%v", found)
 	}
 	for _, f := range found {
 		t.Log(f.Mode, f.Err)

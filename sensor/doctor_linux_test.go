@@ -174,7 +174,7 @@ func TestDoctorGivesUpPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = d.cmd.Wait() // nothing arrived, so it ends with the status of a problem
-	if r := diagnose(t, out.String()); d.cmd.ProcessState.ExitCode() != 4 || r.Traffic.ClockSynced == nil || len(r.Port.Modes) != 2 {
+	if r := diagnose(t, out.String()); d.cmd.ProcessState.ExitCode() != 4 || r.Traffic.ClockSynced == nil || len(r.Port.Modes) != 3 {
 		t.Errorf("status %d, %+v, %+v", d.cmd.ProcessState.ExitCode(), r.Traffic, r.Port)
 	}
 }

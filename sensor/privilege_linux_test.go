@@ -189,8 +189,8 @@ func runWithoutRoot(t *testing.T, mode string) {
 	}
 }
 
-// metrics asks the sensor from within its namespace: a connection stays where it was made.
-func (d *deployment) metrics(t *testing.T) string {
+// get asks the sensor from within its namespace: a connection stays where it was made.
+func (d *deployment) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()
 	var c net.Conn
 	d.in(t, func() (err error) {
@@ -198,7 +198,7 @@ func (d *deployment) metrics(t *testing.T) string {
 		return err
 	})
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}}
-	res, err := client.Get("http://sensor/metrics")
+	res, err := client.Get("http://sensor" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,23 @@ func (d *deployment) metrics(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	return res.StatusCode, string(b)
+}
+
+func (d *deployment) metrics(t *testing.T) string {
+	t.Helper()
+	_, body := d.get(t, "/metrics")
+	return body
+}
+
+// healthy wants the sensor to say that it is well.
+func (d *deployment) healthy(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, body := d.get(t, path); status != http.StatusOK {
+			t.Errorf("%s: status %d: %s", path, status, body)
+		}
+	}
 }
 
 // TestRunAsUser starts as root and goes on as somebody else, whose spool takes the alerts while the broker is away.
@@ -236,7 +252,12 @@ func TestRunAsUser(t *testing.T) {
 
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+	waitFor(t, 30*time.Second, what, is)
+}
+
+func waitFor(t *testing.T, long time.Duration, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(long); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}

@@ -62,8 +62,8 @@ func (c *runCmd) Validate() error {
 	switch {
 	case c.Rings < 0 || c.Rings > 64:
 		return fmt.Errorf("--rings: give a number from 0 to 64, not %d", c.Rings)
-	case c.RingSize < 8*max(c.Rings, 1) || c.RingSize > 65536:
-		return fmt.Errorf("--ring-size: give at least 8 MiB for each ring, and at most 65536, not %d", c.RingSize)
+	case c.RingSize < 8*max(c.Rings, 1) || c.RingSize > capture.MaxRingBytes>>20:
+		return fmt.Errorf("--ring-size: give at least 8 MiB for each ring, and at most %d, not %d", capture.MaxRingBytes>>20, c.RingSize)
 	case c.Snaplen != 0 && (c.Snaplen < 64 || c.Snaplen > 1<<18):
 		return fmt.Errorf("--snaplen: give 0 or a number from 64 to %d, not %d", 1<<18, c.Snaplen)
 	case c.Mode == capture.ModeXDP && c.Rings+c.Snaplen > 0:

@@ -4,16 +4,20 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/scripts/lab/stage"
 	"stillwatch/scripts/lab/wire"
 )
 
@@ -131,4 +135,69 @@ func TestEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTagsAndLeases has the mirror tag each frame with a VLAN, as RSPAN does: by either mode the sensor has the tag of every session, and
+// the name that the workstation gives the DHCP server.
+func TestTagsAndLeases(t *testing.T) {
+	if err := wire.Needs(); err != nil {
+		testneed.Missing(t, "root", "%v", err)
+	}
+	programs := built(t, "scripts/lab", "sensor")
+	s, err := stage.Open(t.Context(), stage.Options{Mirror: wire.Mirror{Way: wire.RSPAN}, Program: programs[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, mode := range []string{"xdp", "afpacket"} {
+		t.Run(mode, func(t *testing.T) {
+			dir := t.TempDir()
+			sessions, devices := filepath.Join(dir, "sessions"), filepath.Join(dir, "devices")
+			w, err := s.Watch(t.Context(), programs[1], []string{"--mode", mode, "--sessions", sessions, "--devices", devices}, func(schemas.Alert) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(12 * time.Second) // the lease is renewed twice
+			if err := w.Stop(); err != nil {
+				t.Error(err)
+			}
+			operator := false
+			for line := range strings.Lines(text(t, devices)) {
+				var d schemas.Device
+				if err := json.Unmarshal([]byte(line), &d); err != nil {
+					t.Fatal(err)
+				}
+				operator = operator || d.Key == "mac:"+wire.MachineOf(wire.Operator).MAC && slices.Contains(d.Hostnames, "ws-operator")
+			}
+			if !operator {
+				t.Error("the workstation has no name")
+			}
+			n := 0
+			for line := range strings.Lines(text(t, sessions)) {
+				var x schemas.Session
+				if err := json.Unmarshal([]byte(line), &x); err != nil {
+					t.Fatal(err)
+				}
+				if n++; !slices.Equal(x.VLANs, []uint16{wire.RemoteVLAN}) {
+					t.Errorf("a session in the VLANs %d: %s", x.VLANs, line)
+				}
+			}
+			if n < 5 {
+				t.Errorf("%d sessions", n)
+			}
+		})
+	}
+}
+
+func text(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -22,6 +23,9 @@ func zone() map[string]netip.Addr {
 		"files.example.net.":      wire.Address(wire.Files),
 	}
 }
+
+// services are names and addresses.
+func (m *machine) services() error { return errors.Join(m.resolver(), m.leases()) }
 
 // resolver answers questions for addresses.
 func (m *machine) resolver() error {

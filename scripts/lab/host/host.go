@@ -28,7 +28,7 @@ type machine struct {
 // Run is the machine until ctx ends. It tells that it is ready as soon as its servers listen.
 func Run(ctx context.Context, name string) error {
 	begin, ok := map[string]func(*machine) error{
-		wire.DNS:      (*machine).resolver,
+		wire.DNS:      (*machine).services,
 		wire.Operator: (*machine).operator,
 		wire.Legacy:   (*machine).legacy,
 		wire.Files:    (*machine).files,

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket/layers"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"stillwatch/scripts/lab/wire"
@@ -166,5 +167,30 @@ func TestJoined(t *testing.T) {
 		}
 		a.Close()
 		b.Close()
+	}
+}
+
+// TestLeases asks for an address as machines do, and as a machine that has none here.
+func TestLeases(t *testing.T) {
+	own := wire.MachineOf(wire.Operator)
+	mac, err := net.ParseMAC(own.MAC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{name: own.Name}
+	for ask, want := range map[layers.DHCPMsgType]layers.DHCPMsgType{layers.DHCPMsgTypeDiscover: layers.DHCPMsgTypeOffer, layers.DHCPMsgTypeRequest: layers.DHCPMsgTypeAck} {
+		q := m.ask(ask, mac)
+		a := lease(dhcpBytes(q))
+		if a == nil || dhcpKind(a) != want || a.Xid != q.Xid || a.YourClientIP.String() != own.IP.String() {
+			t.Errorf("%v is answered with %+v", ask, a)
+		}
+	}
+	for _, q := range []*layers.DHCPv4{m.ask(layers.DHCPMsgTypeRelease, mac), m.ask(layers.DHCPMsgTypeDiscover, net.HardwareAddr{2, 0, 0, 0, 0, 9})} {
+		if a := lease(dhcpBytes(q)); a != nil {
+			t.Errorf("%+v is answered with %+v", q, a)
+		}
+	}
+	if a := lease([]byte("nothing")); a != nil {
+		t.Errorf("%+v", a)
 	}
 }

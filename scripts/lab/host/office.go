@@ -60,6 +60,9 @@ func (m *machine) recorder() error {
 
 // operator is the workstation of the guard: pages of the recorder and of the outside, by name.
 func (m *machine) operator() error {
+	if err := m.dhcp(wire.MachineOf(wire.Operator)); err != nil {
+		return err
+	}
 	visit := func(d time.Duration, name, path string) {
 		m.every(d, func(ctx context.Context) error {
 			ip, err := lookup(ctx, name)

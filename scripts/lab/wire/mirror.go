@@ -16,10 +16,11 @@ const (
 	VXLAN  = "vxlan"  // RFC 7348, by the kernel
 	GRE    = "gre"    // RFC 2784 with Ethernet frames
 	ERSPAN = "erspan" // type II
+	RSPAN  = "rspan"  // each frame with the tag of the VLAN that carries it to the sensor (IEEE 802.1Q)
 )
 
 // Ways lists them.
-func Ways() []string { return []string{Direct, VXLAN, GRE, ERSPAN} }
+func Ways() []string { return []string{Direct, VXLAN, GRE, ERSPAN, RSPAN} }
 
 // Mirror says what the mirror port shows, and how. OneWay leaves out what comes in at the uplink, as a port does that was
 // set up for one direction only.
@@ -30,6 +31,8 @@ type Mirror struct {
 
 // Numbers of the tunnels, and the addresses between which they run. The sensor needs none: its hardware address is written down at the other end.
 const (
+	// RemoteVLAN is the VLAN of RSPAN.
+	RemoteVLAN = 999
 	tunnelID   = 4711
 	sessionID  = 77 // of ERSPAN, 10 bits
 	tunnelFrom = "10.255.0.1"
@@ -69,6 +72,9 @@ func (m Mirror) port(ctx context.Context, n *Network) error {
 func (m Mirror) tunnel(ctx context.Context, n *Network) (string, error) {
 	if m.Way == Direct {
 		return "mirror", nil
+	}
+	if m.Way == RSPAN {
+		return "relay", m.relay(ctx, n)
 	}
 	base := fmt.Sprintf("addr add %s/30 dev mirror\nneigh add %s lladdr %s dev mirror nud permanent\n", tunnelFrom, tunnelTo, sensorMAC)
 	if err := batch(ctx, base, "-n", n.Namespace(Switch)); err != nil {

@@ -54,7 +54,11 @@ const (
 	SenderPort = "tx0"
 )
 
-const prefixLength = 16
+// PrefixLength is that of the office's network.
+const PrefixLength = 16
+
+// Leased reports whether a machine has no address until it has asked for one by DHCP.
+func (m Machine) Leased() bool { return m.Name == Operator }
 
 // Machines lists the machines at the bridge, the router first.
 func Machines() []Machine {
@@ -72,12 +76,15 @@ func Machines() []Machine {
 	}
 }
 
-// Address gives the address of a machine at the bridge.
-func Address(name string) netip.Addr {
+// MachineOf gives the machine of a name.
+func MachineOf(name string) Machine {
 	for _, m := range Machines() {
 		if m.Name == name {
-			return m.IP
+			return m
 		}
 	}
 	panic("wire: no machine " + name)
 }
+
+// Address gives the address of a machine at the bridge.
+func Address(name string) netip.Addr { return MachineOf(name).IP }

@@ -127,8 +127,11 @@ func (n *Network) office(ctx context.Context) error {
 		return err
 	}
 	for _, m := range Machines() {
-		text := fmt.Sprintf("addr add %s/%d dev eth0\nlink set eth0 up\n", m.IP, prefixLength)
-		if m.Name != Router {
+		text := "link set eth0 up\n"
+		if !m.Leased() {
+			text += fmt.Sprintf("addr add %s/%d dev eth0\n", m.IP, PrefixLength)
+		}
+		if m.Name != Router && !m.Leased() {
 			text += fmt.Sprintf("route add default via %s\n", Address(Router))
 		}
 		if err := batch(ctx, text, "-n", n.Namespace(m.Name)); err != nil {

@@ -19,21 +19,23 @@ const (
 	greLen    = 4
 	seqLen    = 4
 	erspanLen = 8
+	tagLen    = 4
+	macsLen   = 12
 )
 
-const etherIPv4, etherTEB, etherERSPAN = 0x0800, 0x6558, 0x88be
+const etherIPv4, etherVLAN, etherTEB, etherERSPAN = 0x0800, 0x8100, 0x6558, 0x88be
 
 // Relay reads frames from the interface wrap and writes them, wrapped in GRE (RFC 2784 over Ethernet frames, RFC 1701 type 0x6558) or in
-// ERSPAN type II, to the interface mirror. It stands in for kernels without these tunnels and runs in the namespace of the switch until it is killed.
+// ERSPAN type II, or with the tag of a VLAN (IEEE 802.1Q), to the interface mirror. It stands in for kernels without these and runs in the namespace of the switch until it is killed.
 func Relay(way string) error {
-	if way != GRE && way != ERSPAN {
+	if way != GRE && way != ERSPAN && way != RSPAN {
 		return fmt.Errorf("%s is nothing that is wrapped here", way)
 	}
-	in, err := packetSocket("wrap")
+	in, err := PacketSocket("wrap")
 	if err != nil {
 		return err
 	}
-	out, err := packetSocket("mirror")
+	out, err := PacketSocket("mirror")
 	if err != nil {
 		return err
 	}
@@ -66,6 +68,9 @@ type wrapper struct {
 }
 
 func newWrapper(way string) *wrapper {
+	if way == RSPAN {
+		return &wrapper{way: way, head: tagLen}
+	}
 	w := &wrapper{way: way, head: etherLen + ipLen + greLen}
 	if way == ERSPAN {
 		w.head += seqLen + erspanLen
@@ -83,6 +88,12 @@ func newWrapper(way string) *wrapper {
 
 // wrap fills the head of p; the frame is behind it.
 func (w *wrapper) wrap(p []byte) {
+	if w.way == RSPAN { // the tag stands behind the addresses
+		copy(p, p[tagLen:tagLen+macsLen])
+		binary.BigEndian.PutUint16(p[macsLen:], etherVLAN)
+		binary.BigEndian.PutUint16(p[macsLen+2:], RemoteVLAN)
+		return
+	}
 	copy(p, w.tmpl)
 	ip := p[etherLen:]
 	binary.BigEndian.PutUint16(ip[2:], uint16(len(p)-etherLen))
@@ -116,7 +127,8 @@ func Checksum(sum uint32, b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-func packetSocket(name string) (int, error) {
+// PacketSocket opens a raw socket at an interface of the namespace that the caller is in.
+func PacketSocket(name string) (int, error) {
 	dev, err := net.InterfaceByName(name)
 	if err != nil {
 		return 0, err

@@ -46,3 +46,16 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+// TestTag has another decoder read a frame with the tag of RSPAN.
+func TestTag(t *testing.T) {
+	frame := append([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x88, 0xb5}, bytes.Repeat([]byte{0x5a}, 51)...)
+	w := newWrapper(RSPAN)
+	p := append(make([]byte, w.head), frame...)
+	w.wrap(p)
+	got := gopacket.NewPacket(p, layers.LayerTypeEthernet, gopacket.Default)
+	tag, ok := got.Layer(layers.LayerTypeDot1Q).(*layers.Dot1Q)
+	if !ok || tag.VLANIdentifier != RemoteVLAN || tag.Type != 0x88b5 || !bytes.Equal(p[:12], frame[:12]) || !bytes.Equal(tag.Payload, frame[14:]) {
+		t.Errorf("%v", got)
+	}
+}

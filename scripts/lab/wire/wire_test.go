@@ -52,12 +52,12 @@ func TestCable(t *testing.T) {
 	frame := []byte("\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x88\xb5the frame")
 	got := make([]byte, 256)
 	var in int
-	if err := n.Within(Sensor, func() (err error) { in, err = packetSocket(SensorPort); return err }); err != nil {
+	if err := n.Within(Sensor, func() (err error) { in, err = PacketSocket(SensorPort); return err }); err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(in)
 	if err := n.Within(Sender, func() error {
-		out, err := packetSocket(SenderPort)
+		out, err := PacketSocket(SenderPort)
 		if err != nil {
 			return err
 		}

@@ -3,10 +3,12 @@
 package alert
 
 import (
+	"container/list"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -240,4 +242,38 @@ func FuzzRestore(f *testing.F) {
 		}
 		again.m.Close(again.c.Now, again.c)
 	})
+}
+
+// TestEveryFieldIsKept holds the snapshot to all that is known of open alerts and incidents, but for what is found again from the rest.
+func TestEveryFieldIsKept(t *testing.T) {
+	r := device.New(device.Config{})
+	r.Parts()
+	how := snapshottest.Instead{
+		reflect.TypeFor[*device.Device]():   func(v reflect.Value) { v.Set(reflect.ValueOf(&device.Device{ID: 77})) },
+		reflect.TypeFor[*fingerprint.App](): func(v reflect.Value) { v.Set(reflect.ValueOf(&fingerprint.App{Name: "ssh"})) },
+		reflect.TypeFor[*list.Element]():    func(reflect.Value) {},
+		reflect.TypeFor[*incident]():        func(reflect.Value) {},
+		reflect.TypeFor[*contract.Entry]():  func(reflect.Value) {},
+	}
+	o := &open{f: &detect.Finding{Session: &session.View{}, Peer: &detect.Peer{}}}
+	how[reflect.TypeFor[detect.Rule]()] = func(v reflect.Value) { v.Set(reflect.ValueOf(detect.Rule{ID: "D01"})) }
+	got := snapshottest.Forgotten(o, func() []byte {
+		c, in := snapshot.Writer(nil), ""
+		walkOpen(c, o, &in, r)
+		return c.Bytes()
+	}, how)
+	want := []string{"id", // the key of the record
+		"f.Session.ID", "state.entry", "at", "incident", "list", "gone", "mark.place", "mark.kept"}
+	if !slices.Equal(got, want) {
+		t.Errorf("of an alert %q are forgotten, want %q", got, want)
+	}
+	in := &incident{}
+	got = snapshottest.Forgotten(in, func() []byte {
+		c, keys := snapshot.Writer(nil), []string(nil)
+		walkIncident(c, in, &keys, r)
+		return c.Bytes()
+	}, how)
+	if want := []string{"id", "list", "gone", "mark.place", "mark.kept", "mark.waits"}; !slices.Equal(got, want) {
+		t.Errorf("of an incident %q are forgotten, want %q", got, want)
+	}
 }

@@ -5,6 +5,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -33,14 +34,15 @@ type AFPacketConfig struct {
 }
 
 // AFPacket is a port that is listened to by AF_PACKET, with a ring of TPACKET_V3 (packet(7)). It sends nothing: its sockets are for
-// receiving, and have no ring for sending. A batch is some blocks of a ring, without a copy; they go back to the kernel when Next is given
-// their batch again.
+// receiving, and have no ring for sending. A batch is frames of some blocks of the rings, without a copy, in the order of their time; a
+// block goes back to the kernel when Next is given the last batch again that has frames of it.
 type AFPacket struct {
-	port  *port
-	rings []*ring
-	polls []unix.PollFd
-	held  map[*Batch]taken
-	clock *wallClock
+	port   *port
+	memory []byte // of all rings, one behind the other
+	rings  []*ring
+	polls  []unix.PollFd
+	held   map[*Batch][]int // blocks, by their place in the memory
+	clock  *wallClock
 
 	mu     sync.Mutex // of what follows
 	stats  Stats
@@ -59,7 +61,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &AFPacket{port: p, held: map[*Batch]taken{}, clock: newWallClock(systemClocks)}
+	s := &AFPacket{port: p, held: map[*Batch][]int{}, clock: newWallClock(systemClocks)}
 	if err := s.open(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -68,9 +70,13 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 
 // open opens the rings. They take nothing until all of them share the port: else a frame would be in more than one.
 func (s *AFPacket) open(cfg AFPacketConfig) error {
-	group := newGroup
-	for range cfg.Rings {
-		r, err := newRing(s.port, cfg.RingBytes/cfg.Rings)
+	group, blocks := newGroup, max(cfg.RingBytes/cfg.Rings/blockSize, leastBlocks)
+	var err error
+	if s.memory, err = unix.Mmap(-1, 0, cfg.Rings*blocks*blockSize, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE); err != nil {
+		return fmt.Errorf("addresses for %d rings: %w", cfg.Rings, err)
+	}
+	for i := range cfg.Rings {
+		r, err := newRing(s.port, s.memory, i*blocks, blocks)
 		if err != nil {
 			return err
 		}
@@ -93,17 +99,13 @@ func (s *AFPacket) open(cfg AFPacketConfig) error {
 
 // Next implements Source.
 func (s *AFPacket) Next(b *Batch) error {
-	b.Frames, b.Counts, b.Clock, b.Data = b.Frames[:0], b.Counts[:0], 0, nil
-	if held, ok := s.held[b]; ok {
-		held.release()
-		delete(s.held, b)
-	}
+	b.Frames, b.Counts, b.Clock, b.Data = b.Frames[:0], b.Counts[:0], 0, s.memory
+	s.giveBack(b)
 	now, polled := s.clock.look(), false
 	for end := now + int64(liveWait); ; now = s.clock.look() {
-		if r := s.oldest(); r != nil {
-			x := r.take()
-			s.held[b] = x
-			x.read(b, s.port.link, s.clock)
+		for s.merge(b) {
+		}
+		if len(b.Frames) > 0 {
 			return nil
 		}
 		b.Clock = now - clockLag
@@ -120,15 +122,77 @@ func (s *AFPacket) Next(b *Batch) error {
 	}
 }
 
-// oldest gives the ring whose next block begins first, nil if none has one.
-func (s *AFPacket) oldest() (first *ring) {
-	var at int64
+// giveBack ends the use of the blocks that a batch has frames of.
+func (s *AFPacket) giveBack(b *Batch) {
+	for _, block := range s.held[b] {
+		s.ringOf(block).use(block, -1)
+	}
+	s.held[b] = s.held[b][:0]
+}
+
+func (s *AFPacket) ringOf(block int) *ring { return s.rings[block/(s.rings[0].end-s.rings[0].first)] }
+
+// merge lists frames until a block is at its end, and reports whether it may go on with another. The frame that came first among those
+// of all rings is the next if no ring can give an earlier one. A ring whose next block is empty cannot: its frames would have been there
+// before those that were seen, because the kernel takes the frames of a receive queue in one after the other. One whose next block has
+// frames is waited for, the 10 to 20 ms that it takes until the kernel hands it over, but not for longer than clockLag.
+func (s *AFPacket) merge(b *Batch) (more bool) {
 	for _, r := range s.rings {
-		if t, ok := r.ready(); ok && (first == nil || t < at) {
-			first, at = r, t
+		r.load()
+	}
+	last := int64(math.MaxInt64) // nanoseconds by the kernel's clock: what came later has to wait
+	for _, r := range s.rings {
+		if r.left == 0 && r.fills() {
+			last = s.clock.real - clockLag
 		}
 	}
-	return first
+	for {
+		r, until := s.first(last)
+		if r == nil || !s.hold(b, r) || !r.list(b, until, s.port.link, s.clock) {
+			return false
+		}
+		if r.left == 0 {
+			r.use(r.reading, -1)
+			return true
+		}
+	}
+}
+
+// first gives the ring with the earliest frame of those that are being read, nil if there is none, and until when it is that.
+func (s *AFPacket) first(last int64) (first *ring, until int64) {
+	until = last
+	for _, r := range s.rings {
+		switch {
+		case r.left == 0:
+		case first == nil:
+			first = r
+		case r.time < first.time:
+			first, until = r, min(until, first.time)
+		default:
+			until = min(until, r.time)
+		}
+	}
+	return first, until
+}
+
+// hold notes that a batch has frames of the block that a ring reads, and reports whether it may have it: a batch has batchBlocks of a ring
+// at most, so that those of a pipeline never hold all.
+func (s *AFPacket) hold(b *Batch, r *ring) bool {
+	held, of := s.held[b], 0
+	for _, block := range held {
+		if block == r.reading {
+			return true
+		}
+		if s.ringOf(block) == r {
+			of++
+		}
+	}
+	if of == batchBlocks {
+		return false
+	}
+	s.held[b] = append(held, r.reading)
+	r.use(r.reading, 1)
+	return true
 }
 
 // wait waits for a block, for so many nanoseconds at most.
@@ -186,6 +250,9 @@ func (s *AFPacket) Close() error {
 	var errs []error
 	for _, r := range s.rings {
 		errs = append(errs, r.close())
+	}
+	if s.memory != nil {
+		errs = append(errs, unix.Munmap(s.memory))
 	}
 	s.port.close()
 	return errors.Join(errs...)

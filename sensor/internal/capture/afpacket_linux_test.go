@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os/exec"
 	"strings"
 	"testing"
@@ -162,13 +163,10 @@ func TestAFPacketRingsShareTheFrames(t *testing.T) {
 	in := map[uint16]int{} // session to ring
 	used := map[int]int{}
 	for k, r := range s.rings {
-		for {
-			if _, ok := r.ready(); !ok {
-				break
-			}
-			var b Batch
-			got := r.take()
-			got.read(&b, s.port.link, s.clock)
+		for r.load(); r.left > 0; r.load() {
+			b := Batch{Data: s.memory}
+			r.list(&b, math.MaxInt64, s.port.link, s.clock)
+			r.use(r.reading, -1)
 			for _, f := range b.Frames {
 				used[k]++
 				src, dst := binary.BigEndian.Uint16(b.Data[f.Off+34:]), binary.BigEndian.Uint16(b.Data[f.Off+36:])
@@ -178,7 +176,6 @@ func TestAFPacketRingsShareTheFrames(t *testing.T) {
 				}
 				in[port] = k
 			}
-			got.release()
 		}
 	}
 	total := 0
@@ -187,6 +184,49 @@ func TestAFPacketRingsShareTheFrames(t *testing.T) {
 	}
 	if total != 2*sessions || len(used) < 2 {
 		t.Errorf("%d frames of %d, by ring %v", total, 2*sessions, used)
+	}
+}
+
+// TestAFPacketMergesRings sends frames of many sessions, at first one after the other with pauses in which the kernel hands blocks over, then
+// as fast as it can: they come in the order in which they were sent, as from one ring, and none is missing.
+func TestAFPacketMergesRings(t *testing.T) {
+	send := cable(t)
+	s := mustOpenAFPacket(t, AFPacketConfig{Rings: 4, RingBytes: 64 << 20})
+	var round batches
+	number := uint32(0)
+	for _, burst := range []int{1, 2, 3, 50, 7, 1, 20_000, 300, 1} {
+		for i := range burst {
+			n := number + uint32(i)
+			f := udp([4]byte{10, 0, byte(n >> 4), byte(n)}, [4]byte{10, 1, 0, 1}, uint16(1024+n%97), 53)
+			binary.BigEndian.PutUint32(f[42:], n)
+			send(f)
+			if burst < 100 && i%3 == 0 {
+				time.Sleep(7 * time.Millisecond)
+			}
+		}
+		last := int64(0)
+		round.take(t, s, burst, func(f Frame, data []byte) {
+			if n := binary.BigEndian.Uint32(data[42:]); n != number || f.Time < last {
+				t.Fatalf("frame %d at %d came for frame %d, after one at %d", n, f.Time, number, last)
+			}
+			number++
+			last = f.Time
+		})
+	}
+	if st := s.Stats(); st.Received != uint64(number) || st.Drops.Ring != 0 {
+		t.Errorf("%+v after %d frames", st, number)
+	}
+	held := 0
+	for _, r := range s.rings {
+		for _, n := range r.uses {
+			held += n
+		}
+	}
+	for _, blocks := range s.held {
+		held -= len(blocks)
+	}
+	if held != 0 {
+		t.Errorf("%d uses of blocks that no batch has", held)
 	}
 }
 

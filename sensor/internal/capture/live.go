@@ -15,6 +15,9 @@ const (
 	ModeAFPacket = "afpacket"
 )
 
+// MaxRingBytes bounds the memory of all rings of AF_PACKET together: frames have their place in it by 32 bits.
+const MaxRingBytes = 1<<32 - 1<<20
+
 // LiveConfig says how a port is listened to.
 type LiveConfig struct {
 	Iface string
@@ -30,7 +33,7 @@ type LiveConfig struct {
 // Live is a source at a port of this machine.
 type Live struct {
 	Source
-	Mode string // "xdp native", "xdp generic" or "afpacket"
+	Mode string // "xdp offload", "xdp native", "xdp generic" or "afpacket"
 	Why  string // it was chosen, one line
 	Maps bool   // maps of the kernel are read and written as long as it is open
 }

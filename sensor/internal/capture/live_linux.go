@@ -54,7 +54,7 @@ func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
 	return &Live{Source: s, Mode: ModeAFPacket, Why: why}, nil
 }
 
-// openXDP attaches the XDP program in the driver, else in the kernel, and says why not in the driver.
+// openXDP attaches the XDP program in the fastest mode that works, and says why not in faster ones.
 func openXDP(cfg LiveConfig, why string) (*Live, error) {
 	x, err := OpenXDP(XDPConfig{Iface: cfg.Iface, Prefixes: cfg.Watch, MACs: cfg.WatchMACs, Program: bpf.Config{Drop: cfg.Drop}})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // blockSize is that of one block of a ring, in bytes: more than the largest frame. A block that is not full takes as much of the ring as one
-// that is, so that with small ones a ring lasts longer when little comes. A batch takes so many of them at once, if they are there.
+// that is, so that with small ones a ring lasts longer when little comes. A batch takes so many of each ring at once, if they are there.
 const (
 	blockSize   = 128 << 10
 	batchBlocks = 2
@@ -28,21 +28,26 @@ const vlanTag = 4
 
 // ring is one socket with its ring of blocks, which the kernel and we write in turn (Documentation/networking/packet_mmap.rst).
 type ring struct {
-	fd     int
-	memory []byte
-	blocks int
-	at     int    // the block that comes next
-	out    []bool // blocks that are in use by a batch
+	fd    int
+	all   []byte // of all rings, of which this one has blocks from first to before end
+	first int
+	end   int
+	at    int   // the block that comes next
+	uses  []int // by block, from first on: how many batches have frames of it, and one more while it is read
+
+	// The block that is read, of which left frames are left; the next of them lies at off and came at time, by the kernel's clock.
+	reading, left int
+	off           uint32
+	time          int64
 }
 
-// newRing opens a socket that takes no frame yet.
-func newRing(p *port, size int) (*ring, error) {
+// newRing opens a socket that takes no frame yet, with a ring of n blocks from block first on.
+func newRing(p *port, all []byte, first, n int) (*ring, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, socketError(err)
 	}
-	n := max(size/blockSize, leastBlocks)
-	r := &ring{fd: fd, blocks: n, out: make([]bool, n)}
+	r := &ring{fd: fd, all: all, first: first, end: first + n, at: first, uses: make([]int, n)}
 	if err := r.set(p); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -76,12 +81,13 @@ func (r *ring) set(p *port) error {
 			return fmt.Errorf("the kernel does not take %s: %w", o.name, err)
 		}
 	}
-	req := unix.TpacketReq3{Block_size: blockSize, Block_nr: uint32(r.blocks), Frame_size: 2048, Frame_nr: uint32(r.blocks) * blockSize / 2048, Retire_blk_tov: blockPatience}
+	size := (r.end - r.first) * blockSize
+	req := unix.TpacketReq3{Block_size: blockSize, Block_nr: uint32(r.end - r.first), Frame_size: 2048, Frame_nr: uint32(size / 2048), Retire_blk_tov: blockPatience}
 	if err := unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
-		return fmt.Errorf("there is no memory for a ring of %d MiB: %w", r.blocks*blockSize>>20, err)
+		return fmt.Errorf("there is no memory for a ring of %d MiB: %w", size>>20, err)
 	}
-	var err error
-	if r.memory, err = unix.Mmap(r.fd, 0, r.blocks*blockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	place := unsafe.Pointer(&r.all[r.first*blockSize])
+	if _, err := unix.MmapPtr(r.fd, 0, place, uintptr(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED); err != nil {
 		return fmt.Errorf("map the ring: %w", err)
 	}
 	if err := attach(r.fd, []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}); err != nil {
@@ -140,54 +146,60 @@ func attach(fd int, program []unix.SockFilter) error {
 	return nil
 }
 
-// ready gives the time of the first frame of the next block, by the kernel's clock, if the kernel has handed it over, and not we to a batch.
-func (r *ring) ready() (at int64, ok bool) {
-	b := r.next()
-	if r.out[r.at] || atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
-		return 0, false
+// block is a block by its number among those of all rings.
+func (r *ring) block(i int) block { return block(r.all[i*blockSize : (i+1)*blockSize]) }
+
+// free reports whether no batch has the block that comes next: else the kernel has come round to it, and waits for it.
+func (r *ring) free() bool { return r.uses[r.at-r.first] == 0 }
+
+// load begins to read the block that comes next, if the kernel has handed it over and none is being read.
+func (r *ring) load() {
+	b := r.block(r.at)
+	if r.left > 0 || !r.free() || atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
+		return
 	}
-	t := b.head().Ts_first_pkt
-	return int64(t.Sec)*nanosPerSec + int64(t.Usec), true // nanoseconds, for all the name says
+	r.reading, r.left, r.off = r.at, int(b.head().Num_pkts), b.head().Offset_to_first_pkt
+	r.use(r.reading, 1)
+	if r.at++; r.at == r.end {
+		r.at = r.first
+	}
+	if r.left == 0 {
+		r.use(r.reading, -1)
+		return
+	}
+	r.time = b.frame(r.off).time()
 }
 
-func (r *ring) next() block { return r.block(r.at) }
+// fills reports whether the kernel has frames for the block that comes next, and has not handed them over.
+func (r *ring) fills() bool {
+	b := r.block(r.at)
+	return r.free() && (atomic.LoadUint32(b.status())&unix.TP_STATUS_USER != 0 || atomic.LoadUint32(&b.head().Num_pkts) > 0)
+}
 
-func (r *ring) block(i int) block { return block(r.memory[i*blockSize : (i+1)*blockSize]) }
+// use counts a use of a block, or the end of one. The kernel gets the block back with the last.
+func (r *ring) use(block, n int) {
+	if r.uses[block-r.first] += n; r.uses[block-r.first] == 0 {
+		r.block(block).release()
+	}
+}
 
-// take gives the blocks that are ready, of which the first is known to be, as far as they lie side by side.
-func (r *ring) take() taken {
-	x := taken{ring: r, from: r.at}
-	for x.n < batchBlocks && x.from+x.n < r.blocks {
-		if _, ok := r.ready(); !ok {
-			break
+// list lists the frames that are left of the block, up to a time and without those after it, and reports whether there were any.
+func (r *ring) list(out *Batch, until int64, link packet.LinkType, clock *wallClock) (some bool) {
+	b, base := r.block(r.reading), uint32(r.reading*blockSize)
+	for ; r.left > 0 && r.time <= until; some = true {
+		h := b.frame(r.off)
+		f := Frame{Time: clock.ofReal(r.time), Off: r.off + uint32(h.Mac), Len: h.Snaplen, OrigLen: h.Len, Link: link}
+		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 && f.Len >= 2*macLen && link == packet.LinkEthernet {
+			b.restoreTag(&f, h)
 		}
-		r.out[r.at] = true
-		x.n++
-		r.at = (r.at + 1) % r.blocks
+		f.Off += base
+		out.Frames = append(out.Frames, f)
+		r.off += h.Next_offset
+		if r.left--; r.left > 0 {
+			r.time = b.frame(r.off).time()
+		}
 	}
-	return x
-}
-
-// taken are blocks of a ring, side by side, that a batch consists of.
-type taken struct {
-	ring    *ring
-	from, n int
-}
-
-// release gives the blocks back to the kernel.
-func (x taken) release() {
-	for i := x.from; i < x.from+x.n; i++ {
-		x.ring.out[i] = false
-		x.ring.block(i).release()
-	}
-}
-
-// read lists the frames of the blocks.
-func (x taken) read(out *Batch, link packet.LinkType, clock *wallClock) {
-	out.Data = x.ring.memory[x.from*blockSize : (x.from+x.n)*blockSize]
-	for i := range x.n {
-		x.ring.block(x.from+i).read(out, uint32(i*blockSize), link, clock)
-	}
+	return some
 }
 
 // counts gives the frames since it was asked last: all, and those for which there was no room.
@@ -199,14 +211,7 @@ func (r *ring) counts() (seen, dropped uint64) {
 	return uint64(s.Packets), uint64(s.Drops)
 }
 
-func (r *ring) close() error {
-	var errs []error
-	if r.memory != nil {
-		errs = append(errs, unix.Munmap(r.memory))
-		r.memory = nil
-	}
-	return errors.Join(append(errs, unix.Close(r.fd))...)
-}
+func (r *ring) close() error { return unix.Close(r.fd) }
 
 // block is one block of a ring: struct tpacket_block_desc and the frames.
 type block []byte
@@ -217,31 +222,24 @@ func (b block) head() *unix.TpacketHdrV1 { return (*unix.TpacketHdrV1)(unsafe.Po
 
 func (b block) status() *uint32 { return &b.head().Block_status }
 
-// release gives the block back to the kernel.
-func (b block) release() { atomic.StoreUint32(b.status(), unix.TP_STATUS_KERNEL) }
-
-// read lists the frames of a block that begins at base of the batch. The kernel has written all that is read here.
-func (b block) read(out *Batch, base uint32, link packet.LinkType, clock *wallClock) {
-	at := b.head().Offset_to_first_pkt
-	for range b.head().Num_pkts {
-		h := (*unix.Tpacket3Hdr)(unsafe.Pointer(&b[at]))
-		f := Frame{
-			Time: clock.ofReal(int64(h.Sec)*nanosPerSec + int64(h.Nsec)), Off: at + uint32(h.Mac), Len: h.Snaplen, OrigLen: h.Len, Link: link,
-		}
-		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 && f.Len >= 2*macLen && link == packet.LinkEthernet {
-			b.restoreTag(&f, h)
-		}
-		f.Off += base
-		out.Frames = append(out.Frames, f)
-		at += h.Next_offset
-	}
+// release gives the block back to the kernel. It has no frames then, as the kernel itself says only when it comes to it.
+func (b block) release() {
+	atomic.StoreUint32(&b.head().Num_pkts, 0)
+	atomic.StoreUint32(b.status(), unix.TP_STATUS_KERNEL)
 }
+
+// frame gives the header of a frame. The kernel has written all that is read here.
+func (b block) frame(off uint32) *frameHead { return (*frameHead)(unsafe.Pointer(&b[off])) }
+
+type frameHead unix.Tpacket3Hdr
+
+func (h *frameHead) time() int64 { return int64(h.Sec)*nanosPerSec + int64(h.Nsec) }
 
 const macLen = 6
 
 // restoreTag puts the VLAN tag back that the interface has taken out: the addresses move into the room that PACKET_RESERVE has left before
 // them.
-func (b block) restoreTag(f *Frame, h *unix.Tpacket3Hdr) {
+func (b block) restoreTag(f *Frame, h *frameHead) {
 	tpid := uint16(unix.ETH_P_8021Q)
 	if h.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
 		tpid = h.Hv1.Vlan_tpid

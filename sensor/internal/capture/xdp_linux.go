@@ -26,7 +26,7 @@ const (
 // XDPConfig says what OpenXDP opens.
 type XDPConfig struct {
 	Iface    string
-	Modes    []bpf.Mode // to be tried in turn; none: native, then generic
+	Modes    []bpf.Mode // to be tried in turn; none: all, fastest first
 	Prefixes []netip.Prefix
 	MACs     []packet.MAC // with Prefixes the devices that are watched; without both everything is
 	Program  bpf.Config

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/snapshot"
@@ -156,4 +157,64 @@ func FuzzRestore(f *testing.F) {
 			again.happen(x)
 		}
 	})
+}
+
+// forgotten gives the fields of the values of a table that are not kept.
+func forgotten[K comparable, V any](t *testing.T, k keeper, w *world, name string, of *table[K, V]) []string {
+	var part snapshot.Part
+	for _, p := range k.parts(w.reg) {
+		if p.Name == name {
+			part = p
+		}
+	}
+	var key K
+	value := of.put(key, 1)
+	how := snapshottest.Instead{reflect.TypeFor[*device.Device](): func(v reflect.Value) { v.Set(reflect.ValueOf(&device.Device{ID: 77})) }}
+	return snapshottest.Forgotten(value, func() []byte {
+		d := snapshottest.Disk{}
+		of.put(key, 1)
+		d.Drain(t, []snapshot.Part{part}, 10)
+		var all []byte
+		for _, v := range d.Records(name) {
+			all = v[8:] // after the number of its turn
+		}
+		return all
+	}, how)
+}
+
+// TestEveryFieldIsKept holds the snapshot to all that the tables of detectors know.
+func TestEveryFieldIsKept(t *testing.T) {
+	w := newWorld(t, nil)
+	var got []string
+	for _, d := range w.dets {
+		switch d := d.(type) {
+		case *outbound:
+			got = append(got, forgotten(t, d, w, "D01.met/1", d.met)...)
+		case *wake:
+			got = append(got, forgotten(t, d, w, "D02.devices/1", d.devices)...)
+		case *callback:
+			got = append(got, forgotten(t, d, w, "D06.pairs/1", d.pairs)...)
+		case *exposure:
+			got = append(got, forgotten(t, d, w, "D07.probed/1", d.probed)...)
+		case *loginSuccess:
+			got = append(got, forgotten(t, d, w, "D08.hosts/1", d.hosts)...)
+		case *bruteForce:
+			got = slices.Concat(got, forgotten(t, d, w, "D09.pairs/1", d.pairs), forgotten(t, d, w, "D09.targets/1", d.targets), forgotten(t, d, w, "D09.sources/1", d.sources))
+		case *scan:
+			got = slices.Concat(got, forgotten(t, d, w, "D13.sources/1", d.sources), forgotten(t, d, w, "D13.pairs/1", d.pairs),
+				forgotten(t, d, w, "D13.arps/1", d.arps), forgotten(t, d, w, "D13.pings/1", d.pings))
+		case *mirai:
+			got = slices.Concat(got, forgotten(t, d, w, "D14.ours/1", d.ours), forgotten(t, d, w, "D14.them/1", d.them))
+		case *upload:
+			got = slices.Concat(got, forgotten(t, d, w, "D18.peers/1", d.peers), forgotten(t, d, w, "D18.devices/1", d.devices))
+		case *newDevice:
+			got = append(got, forgotten(t, d, w, "D34.told/1", d.told)...)
+		case *role, *blindness: // only about sessions; one number
+		default:
+			t.Errorf("%T has to be held to what it keeps, too", d)
+		}
+	}
+	if len(got) > 0 {
+		t.Errorf("%q are forgotten", got)
+	}
 }

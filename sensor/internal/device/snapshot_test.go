@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -258,4 +259,46 @@ func BenchmarkRestore(b *testing.B) {
 		parts[1].Restore(d.Records(devicesPart))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/device")
+}
+
+// TestEveryFieldIsKept holds the snapshot to all that is known of a device and of a MAC, but for what is found again from the rest.
+func TestEveryFieldIsKept(t *testing.T) {
+	r := New(Config{})
+	r.Parts()
+	d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), at: 1})
+	leave := func(reflect.Value) {}
+	how := snapshottest.Instead{reflect.TypeFor[[]claim](): leave, reflect.TypeFor[[]Evidence](): leave, reflect.TypeFor[*Device](): leave}
+	encode := func() []byte {
+		c := snapshot.Writer(nil)
+		r.walkDevice(c, d, &keptDevice{})
+		return c.Bytes()
+	}
+	want := []string{"ID", // the key of the record
+		"Serves[].Proto",     // one bit: this test would have it neither TCP nor UDP
+		"Evidence", "claims", // claims are held to by TestSnapshotIsTheRegistry, and Evidence is listed from them
+		"node.prev", "node.next", "node.queued", "node.event", "node.mark.place", "node.mark.kept"}
+	if got := snapshottest.Forgotten(d, encode, how); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("of a device %q are forgotten, want %q", got, want)
+	}
+	l := r.links[mac(1)]
+	how[reflect.TypeFor[*Device]()] = func(v reflect.Value) { v.Set(reflect.ValueOf(&Device{ID: 77})) }
+	encode = func() []byte {
+		c := snapshot.Writer(nil)
+		r.walkLink(c, l)
+		return c.Bytes()
+	}
+	l.foreign = &foreign{n: routerForeign}
+	how[reflect.TypeFor[*foreign]()] = func(v reflect.Value) { v.Set(reflect.ValueOf(&foreign{n: 1})) }
+	if got, want := snapshottest.Forgotten(l, encode, how), []string{"mac[]", "mark.place", "mark.kept"}; !slices.Equal(got, want) {
+		t.Errorf("of a MAC %q are forgotten, want %q", got, want)
+	}
+	b := r.bindings[ip("10.0.0.1")]
+	encode = func() []byte {
+		c := snapshot.Writer(nil)
+		r.walkAddresses(c, d, &keptDevice{})
+		return c.Bytes()
+	}
+	if got, want := snapshottest.Forgotten(b, encode, how), []string{"dev"}; !slices.Equal(got, want) { // whose address it is
+		t.Errorf("of a binding %q are forgotten, want %q", got, want)
+	}
 }

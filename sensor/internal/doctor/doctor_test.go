@@ -115,7 +115,7 @@ func yes() *bool { v := true; return &v }
 func no() *bool  { v := false; return &v }
 
 func goodPort() *Port {
-	return &Port{Name: "span0", MTU: 1500, Up: true, Running: true, Addresses: []string{}, GRO: no(), LRO: no(), mac: packet.MAC{2, 0, 0, 0, 0, 9}, Counters: Counters{Received: 10000}, Modes: []Mode{{"native", ""}, {"generic", ""}}}
+	return &Port{Name: "span0", MTU: 1500, Up: true, Running: true, Addresses: []string{}, GRO: no(), LRO: no(), mac: packet.MAC{2, 0, 0, 0, 0, 9}, Counters: Counters{Received: 10000}, Modes: []Mode{{"offload", "the card does not"}, {"native", ""}, {"generic", ""}}}
 }
 
 type expected struct {
@@ -220,7 +220,7 @@ func cases(t *testing.T) []struct {
 		{name: "many drops", port: func(p *Port) { p.Counters.Ring, p.Counters.Queue = 900, 10 }, want: m{CheckDrops: {Problem, "900 by the ring", "netdev_max_backlog"}}},
 		{name: "sends", port: func(p *Port) { p.Counters.Sent = 3 }, want: m{CheckSilence: {Warning, "sent 3 frames", "addrgenmode none"}}},
 		{name: "address", port: func(p *Port) { p.Addresses = []string{"192.0.2.9/24"} }, want: m{CheckSilence: {Warning, "192.0.2.9/24", "ip addr flush dev span0"}}},
-		{name: "generic XDP", port: func(p *Port) { p.Modes[0].Error = "the driver has none" }, want: m{CheckMode: {Note, "xdp generic can be had, which is slower than in the driver: the driver has none", ""}}},
+		{name: "generic XDP", port: func(p *Port) { p.Modes[1].Error = "the driver has none" }, want: m{CheckMode: {Note, "xdp generic can be had, which is slower than in the driver: the card does not; the driver has none", ""}}},
 		{name: "no XDP", port: func(p *Port) { p.Modes = []Mode{{"native", "no right"}, {"generic", "no right either"}} }, want: m{CheckMode: {Note, "xdp cannot be had, so mode afpacket is what there is: no right; no right either", ""}}},
 		{name: "back in time", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			if i == 500 {

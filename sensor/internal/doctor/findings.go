@@ -281,12 +281,12 @@ func silence(p *Port) Finding {
 func mode(p *Port) Finding {
 	f := Finding{Check: CheckMode, Level: Note}
 	var reasons []string
-	for i, m := range p.Modes {
+	for _, m := range p.Modes {
 		if m.Error != "" {
 			reasons = append(reasons, m.Error)
 			continue
 		}
-		if f.Found = "xdp " + m.Mode + " can be had"; i == 0 {
+		if f.Found = "xdp " + m.Mode + " can be had"; m.Mode != "generic" { // and faster only in a network card
 			f.Level = OK
 		} else {
 			f.Found += ", which is slower than in the driver: " + strings.Join(reasons, "; ")

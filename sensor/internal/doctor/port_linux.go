@@ -37,7 +37,7 @@ func LookAtPort(name string) (*Port, error) {
 	return p, p.offloads()
 }
 
-// TryModes attaches a program that lets everything through, for an instant, in each mode. Some drivers lose a few packets by that.
+// TryModes attaches the program of mode xdp, for an instant, in each mode. Some drivers lose a few packets by that.
 func (p *Port) TryModes() {
 	found, err := bpf.Probe(p.Name)
 	if err != nil {
@@ -45,9 +45,6 @@ func (p *Port) TryModes() {
 	}
 	p.Modes = []Mode{}
 	for _, f := range found {
-		if f.Mode == bpf.Offload { // no card has what the program needs
-			continue
-		}
 		p.Modes = append(p.Modes, Mode{f.Mode.String(), text(f.Err)})
 	}
 }

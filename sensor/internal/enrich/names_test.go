@@ -7,6 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"stillwatch/sensor/internal/snapshot"
+	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
 
 const second = int64(1e9)
@@ -94,5 +97,24 @@ func TestOwnNames(t *testing.T) {
 	}
 	if got := n.Own(a, x, second); len(got) != 1+maxOlder {
 		t.Errorf("%d names of one address", len(got))
+	}
+}
+
+// TestEveryFieldIsKept holds the snapshot to all that is known of a name.
+func TestEveryFieldIsKept(t *testing.T) {
+	n := NewNames(4)
+	part, key := n.Part(), nameKey{}
+	got := snapshottest.Forgotten(n.pairs.Put(key), func() []byte {
+		d := snapshottest.Disk{}
+		n.pairs.Put(key)
+		d.Drain(t, []snapshot.Part{part}, 10)
+		var all []byte
+		for _, v := range d.Records(part.Name) {
+			all = v[8:] // after the number of its turn
+		}
+		return all
+	}, nil)
+	if len(got) > 0 {
+		t.Errorf("%q are forgotten", got)
 	}
 }

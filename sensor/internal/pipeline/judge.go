@@ -125,16 +125,14 @@ func (j *judge) tickOf(b *block, i int) {
 	j.tickTo(b.ticks[i].sec)
 }
 
-// idleTo moves the clock on to a second without packets: to the last whole minute before it, as tickTo does when the next packet comes. A
+// idleTo moves the clock on to a second without packets: to the last whole minute before it, as in a replay when the next packet comes. A
 // minute that begins now may still have packets in its first second, and then ticks with them.
 func (j *judge) idleTo(sec int64) {
-	if m := (sec - 1) / 60 * 60; j.second > 0 {
-		j.tickTo(m)
+	if m := (sec - 1) / 60 * 60; j.second > 0 && m > j.second {
+		j.minutes(m)
+		j.minute(m)
 	}
 }
-
-// maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
-const maxIdleTicks = 1440
 
 // tickTo moves the clock of the judge on. Seconds without packets tick at each whole minute, as they do in a live run.
 func (j *judge) tickTo(sec int64) {
@@ -142,13 +140,26 @@ func (j *judge) tickTo(sec int64) {
 		return
 	}
 	if j.second > 0 {
-		m := (j.second/60 + 1) * 60
-		for n := 0; m < sec && n < maxIdleTicks; n++ {
-			j.quality.set(m, j.sums, &j.ctx.Quality) // the window moves on, and nothing is added to it
-			j.tick(m)
-			m += 60
-		}
+		j.minutes(sec)
 	}
+	j.tick(sec)
+}
+
+// maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
+const maxIdleTicks = 1440
+
+// minutes ticks at the whole minutes before sec that had no packets.
+func (j *judge) minutes(sec int64) {
+	m := (j.second/60 + 1) * 60
+	for n := 0; m < sec && n < maxIdleTicks; n++ {
+		j.minute(m)
+		m += 60
+	}
+}
+
+// minute ticks at a whole minute without packets: the window of the quality moves on, and nothing is added to it.
+func (j *judge) minute(sec int64) {
+	j.quality.set(sec, j.sums, &j.ctx.Quality)
 	j.tick(sec)
 }
 
