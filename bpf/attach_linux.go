@@ -115,9 +115,9 @@ func (p *Programs) attach(ifc *net.Interface, m Mode) (link.Link, error) {
 	return l, nil
 }
 
-// forCard loads the program once more, for the network card of an interface to run, with the maps that user space reads. Linux up
-// to 6.18 at least refuses that with every card: one gets no maps but its own, arrays and hash tables alone of them
-// (kernel/bpf/offload.c), and neither buffers of several parts. So the kernel is asked each time, and nothing is taken for granted.
+// forCard loads the program once more, for the network card of an interface to run, with the maps that user space reads. Linux refuses
+// that: a card gets no maps but its own, arrays and hash tables alone of them (kernel/bpf/offload.c), and no buffers of several parts. But
+// the kernel is asked each time, and nothing is taken for granted.
 func (p *Programs) forCard(ifindex int) (*ebpf.Collection, error) {
 	spec, err := loadWatch()
 	if err != nil {
