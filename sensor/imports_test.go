@@ -18,14 +18,15 @@ const inner = "stillwatch/sensor/internal/"
 // mayImport says which packages of ours each package of the sensor may import (its tests may import more). Imports run
 // downward only; a package that is not here may not be.
 func mayImport() map[string][]string {
-	below := []string{"cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "device", "contract", "detect", "alert", "config", "schemas"}
+	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "device", "contract", "detect", "alert", "config", "schemas"}
 	return map[string][]string{
+		"memo":        nil,
 		"cacheline":   nil,
 		"packet":      nil,
 		"capture":     {"packet", "bpf"},
 		"session":     {"cacheline", "packet"},
-		"dissect":     nil,
-		"fingerprint": {"dissect"},
+		"dissect":     {"memo"},
+		"fingerprint": {"memo", "dissect"},
 		"snapshot":    {"snapshot"}, // its folder for tests
 		"recent":      {"snapshot"},
 		"enrich":      {"recent", "snapshot"},

@@ -102,9 +102,7 @@ func (s *stage) event(k detect.Kind, v *session.View, f dissect.Fact) {
 	}
 	e.Initiator, e.Responder = s.c.Devices.Session(steps[k], v, e.App, s.c.Now)
 	s.c.Begin()
-	for _, d := range s.dets {
-		d.Observe(e, &s.c)
-	}
+	detect.NewWatch(s.dets).Observe(e, &s.c)
 }
 
 func (s *stage) open(proto uint8, from, to string) *session.View {

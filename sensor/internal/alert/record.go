@@ -82,7 +82,7 @@ func encap(ts []packet.Tunnel) []schemas.Encap {
 func addApp(s *schemas.Session, app *fingerprint.App) {
 	s.App = app.Name
 	if t := tlsRecord(app); t != nil {
-		if app.QUIC {
+		if app.QUIC() {
 			s.QUIC = t
 		} else {
 			s.TLS = t
@@ -119,12 +119,12 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 	if app.Hello == nil && app.ServerHello == nil && app.Cert == nil {
 		return nil
 	}
-	t := &schemas.TLS{JA3: app.JA3, JA3S: app.JA3S, JA4: app.JA4}
+	t := &schemas.TLS{}
 	if h := app.Hello; h != nil {
-		t.SNI, t.ALPN = h.SNI, h.ALPN
+		t.SNI, t.ALPN, t.JA3, t.JA4 = h.SNI, h.ALPN, h.JA3, h.JA4
 	}
 	if h := app.ServerHello; h != nil {
-		t.Version = tlsVersion(h)
+		t.Version, t.JA3S = tlsVersion(h), h.JA3S
 	}
 	if c := app.Cert; c != nil {
 		t.CertSubject, t.CertSHA256, t.CertNotAfter = c.Subject, c.SHA256, schemas.FormatTime(c.NotAfter)
@@ -133,7 +133,7 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 }
 
 // tlsVersion gives the text of the negotiated version; drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
-func tlsVersion(h *dissect.TLSServerHello) string {
+func tlsVersion(h *fingerprint.ServerHello) string {
 	if h.SSL2 {
 		return "ssl2"
 	}
@@ -159,11 +159,12 @@ func tlsVersion(h *dissect.TLSServerHello) string {
 }
 
 func sshRecord(app *fingerprint.App) *schemas.SSH {
-	if app.SSHClient == "" && app.SSHServer == "" && app.HASSH == "" && app.HASSHServer == "" && app.SSHAuth == nil {
+	x := app.SSH
+	if x == nil {
 		return nil
 	}
-	s := &schemas.SSH{Client: app.SSHClient, Server: app.SSHServer, HASSH: app.HASSH, HASSHServer: app.HASSHServer}
-	if a := app.SSHAuth; a != nil {
+	s := &schemas.SSH{Client: x.Client, Server: x.Server, HASSH: x.HASSH, HASSHServer: x.HASSHServer}
+	if a := x.Auth; a != nil {
 		s.Auth, s.AuthFailures = a.Result.String(), &a.Failures
 	}
 	return s

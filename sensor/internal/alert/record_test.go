@@ -82,11 +82,11 @@ func TestSessionRecordOfApplications(t *testing.T) {
 		app  *fingerprint.App
 		want []string
 	}{
-		{"tls", &fingerprint.App{Name: "tls", Hello: &dissect.TLSClientHello{SNI: "a.example", ALPN: []string{"h2"}}, JA3: hex32, JA4: "t13", JA3S: hex32,
-			ServerHello: &dissect.TLSServerHello{Version: 0x0304}, Cert: &dissect.TLSCertificate{Subject: "CN=a", SHA256: strings.Repeat("ab", 32), NotAfter: time.Unix(0, 0)}},
+		{"tls", &fingerprint.App{Name: "tls", Hello: &fingerprint.Hello{SNI: "a.example", ALPN: []string{"h2"}, JA3: hex32, JA4: "t13"},
+			ServerHello: &fingerprint.ServerHello{Version: 0x0304, JA3S: hex32}, Cert: &dissect.TLSCertificate{Subject: "CN=a", SHA256: strings.Repeat("ab", 32), NotAfter: time.Unix(0, 0)}},
 			[]string{`"tls":{"sni":"a.example","version":"1.3","alpn":["h2"],"ja3":"` + hex32, `"cert_not_after":"1970-01-01T00:00:00.000000000Z"`}},
-		{"quic", &fingerprint.App{Name: "quic", QUIC: true, Hello: &dissect.TLSClientHello{}}, []string{`"quic":{}`}},
-		{"ssh", &fingerprint.App{SSHClient: "SSH-2.0-x", SSHAuth: &dissect.SSHAuth{}}, []string{`"auth":"unknown","auth_failures":0`}},
+		{"quic", &fingerprint.App{Name: "quic", Hello: &fingerprint.Hello{}}, []string{`"quic":{}`}},
+		{"ssh", &fingerprint.App{SSH: &fingerprint.SSH{Client: "SSH-2.0-x", Auth: &dissect.SSHAuth{}}}, []string{`"auth":"unknown","auth_failures":0`}},
 		{"http", &fingerprint.App{HTTP: &dissect.HTTPExchange{Method: "GET", Status: 401, AuthScheme: "basic", AuthResult: dissect.OutcomeFailure}}, []string{`"status":401`, `"auth_result":"failure"`}},
 		{"http of no sense", &fingerprint.App{HTTP: &dissect.HTTPExchange{Status: -7}}, []string{`"http":{}`}},
 		{"rtsp", &fingerprint.App{RTSP: &dissect.RTSPExchange{Method: "DESCRIBE"}}, []string{`"rtsp":{"method":"DESCRIBE"}`}},
@@ -101,11 +101,11 @@ func TestSessionRecordOfApplications(t *testing.T) {
 func TestTLSVersions(t *testing.T) {
 	for v, want := range map[uint16]string{0x300: "ssl3", 0x301: "1.0", 0x302: "1.1", 0x303: "1.2", 0x304: "1.3", 0x7f1c: "1.3", 0xfeff: "dtls1.0",
 		0xfefd: "dtls1.2", 0xfefc: "dtls1.3", 0x1234: ""} {
-		if got := tlsVersion(&dissect.TLSServerHello{Version: v}); got != want {
+		if got := tlsVersion(&fingerprint.ServerHello{Version: v}); got != want {
 			t.Errorf("%#x: %q", v, got)
 		}
 	}
-	if got := tlsVersion(&dissect.TLSServerHello{SSL2: true}); got != "ssl2" {
+	if got := tlsVersion(&fingerprint.ServerHello{SSL2: true}); got != "ssl2" {
 		t.Error(got)
 	}
 }

@@ -167,6 +167,6 @@ func sound(a *fingerprint.App) bool {
 		return true
 	}
 	ok := func(o dissect.Outcome) bool { return o <= dissect.OutcomeFailure }
-	return (a.SSHAuth == nil || ok(a.SSHAuth.Result)) && (a.HTTP == nil || ok(a.HTTP.AuthResult)) &&
-		(a.RTSP == nil || ok(a.RTSP.AuthResult)) && (a.Login == nil || ok(a.Login.Result))
+	return (a.SSH == nil || a.SSH.Auth == nil || ok(a.SSH.Auth.Result)) && (a.HTTP == nil || ok(a.HTTP.AuthResult)) &&
+		(a.RTSP == nil || ok(a.RTSP.AuthResult))
 }

@@ -69,8 +69,8 @@ func (b *bench) findSomething(x *rand.Rand, run uint64) {
 			VLANs: [packet.MaxVLANs]uint16{7}, Tunnels: []packet.Tunnel{{Type: packet.TunnelVXLAN, ID: 5, HasID: true}}}
 		f.Session.Initiator = session.Endpoint{Addr: packet.AddrFrom4([]byte{10, 0, 0, 1}), Port: 40000, TTL: 64}
 		f.Session.Responder = session.Endpoint{Addr: packet.AddrFrom4([]byte{198, 51, 100, 1}), Port: 443}
-		f.App = &fingerprint.App{Name: "tls", JA4: "t13d", Hello: &dissect.TLSClientHello{SNI: "c2.example.net", ALPN: []string{"h2"}},
-			Cert: &dissect.TLSCertificate{Subject: "CN=x", NotAfter: time.Unix(1800000000, 0).UTC()}, SSHAuth: &dissect.SSHAuth{Result: dissect.OutcomeSuccess}}
+		f.App = &fingerprint.App{Name: "tls", Hello: &fingerprint.Hello{SNI: "c2.example.net", ALPN: []string{"h2"}, JA4: "t13d"},
+			Cert: &dissect.TLSCertificate{Subject: "CN=x", NotAfter: time.Unix(1800000000, 0).UTC()}, SSH: &fingerprint.SSH{Auth: &dissect.SSHAuth{Result: dissect.OutcomeSuccess}}}
 	}
 	b.m.Add(f, b.c)
 }

@@ -33,6 +33,8 @@ func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
 
 func (b *blindness) Rule() Rule { return ruleBlindness }
 
+func (b *blindness) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
+
 func (b *blindness) Observe(e *Event, c *Context) {
 	if b.from == 0 {
 		b.from = e.Time

@@ -93,6 +93,8 @@ func newBruteForce(p BruteForceParams) *bruteForce {
 
 func (b *bruteForce) Rule() Rule { return ruleBruteForce }
 
+func (b *bruteForce) Kinds() []Kind { return []Kind{SessionFact} }
+
 func (b *bruteForce) Tick(now int64, c *Context) {
 	b.pairs.expire(now - day)
 	b.targets.expire(now - 2*day)
@@ -101,7 +103,7 @@ func (b *bruteForce) Tick(now int64, c *Context) {
 }
 
 func (b *bruteForce) Observe(e *Event, c *Context) {
-	if e.Kind != SessionFact || e.Responder == nil {
+	if e.Responder == nil {
 		return
 	}
 	in, ok := loginOf(e.Fact)

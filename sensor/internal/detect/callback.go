@@ -52,10 +52,12 @@ func newCallback(p CallbackParams) *callback {
 
 func (k *callback) Rule() Rule { return ruleCallback }
 
+func (k *callback) Kinds() []Kind { return []Kind{SessionState, SessionEnded} }
+
 func (k *callback) Tick(now int64, c *Context) { k.pairs.expire(now - 7*day) }
 
 func (k *callback) Observe(e *Event, c *Context) {
-	if e.Kind != SessionState && e.Kind != SessionEnded || e.Initiator == nil {
+	if e.Initiator == nil {
 		return
 	}
 	v := e.Session

@@ -26,6 +26,7 @@ const (
 	SessionProgress             // a live session has moved on: at most once a minute and only when it carried bytes
 	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
 	LinkFact                    // ARP or Neighbour Discovery: no session
+	numKinds
 )
 
 // Event is one thing that happened. It must not be changed. App and Fact may be kept; the event itself and Session are used again once it
@@ -113,12 +114,34 @@ type Rule struct {
 // Technique is a MITRE ATT&CK technique.
 type Technique struct{ Domain, Tactic, Technique string }
 
-// Detector turns events into findings. Observe is called for every event, Tick once for each whole second of the
-// capture clock that had events or in which something was due.
+// Detector turns events into findings. Observe is called for every event of its kinds, Tick once for each whole second of the
+// capture clock that had events or in which something was due. The first event of a run is SessionOpened or LinkFact.
 type Detector interface {
 	Rule() Rule
+	Kinds() []Kind
 	Observe(*Event, *Context)
 	Tick(now int64, c *Context)
+}
+
+// Watch is detectors by the kinds of events that they look at, each in the order of the rules.
+type Watch [numKinds][]Detector
+
+// NewWatch gives the watch of detectors.
+func NewWatch(ds []Detector) *Watch {
+	var w Watch
+	for _, d := range ds {
+		for _, k := range d.Kinds() {
+			w[k] = append(w[k], d)
+		}
+	}
+	return &w
+}
+
+// Observe shows an event to those that look at its kind.
+func (w *Watch) Observe(e *Event, c *Context) {
+	for _, d := range w[e.Kind] {
+		d.Observe(e, c)
+	}
 }
 
 // Finisher is a detector that has something to say when a run ends, after the last Tick: what it would have said at the end of a

@@ -260,9 +260,11 @@ func entities(f *Finding) []string {
 			add("device", p.Device.Key)
 		}
 	}
-	if f.App != nil {
-		add("ja4", f.App.JA4)
-		add("hassh", f.App.HASSH)
+	if f.App != nil && f.App.Hello != nil {
+		add("ja4", f.App.Hello.JA4)
+	}
+	if f.App != nil && f.App.SSH != nil {
+		add("hassh", f.App.SSH.HASSH)
 	}
 	return out
 }

@@ -49,10 +49,12 @@ func newExposure(p ExposureParams) *exposure {
 
 func (x *exposure) Rule() Rule { return ruleExposure }
 
+func (x *exposure) Kinds() []Kind { return []Kind{SessionState, SessionEnded} }
+
 func (x *exposure) Tick(now int64, c *Context) { x.probed.expire(now - 2*day) }
 
 func (x *exposure) Observe(e *Event, c *Context) {
-	if e.Kind != SessionState && e.Kind != SessionEnded || e.Responder == nil || e.Session.Proto != protoTCP {
+	if e.Responder == nil || e.Session.Proto != protoTCP {
 		return
 	}
 	v := e.Session

@@ -42,6 +42,8 @@ func newLoginSuccess(p LoginParams) *loginSuccess {
 
 func (l *loginSuccess) Rule() Rule { return ruleLogin }
 
+func (l *loginSuccess) Kinds() []Kind { return []Kind{SessionOpened, SessionFact, LinkFact} }
+
 func (l *loginSuccess) Tick(now int64, c *Context) {}
 
 func (l *loginSuccess) Observe(e *Event, c *Context) {

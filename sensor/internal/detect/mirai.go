@@ -32,13 +32,15 @@ func newMirai(p MiraiParams) *mirai {
 
 func (m *mirai) Rule() Rule { return ruleMirai }
 
+func (m *mirai) Kinds() []Kind { return []Kind{SessionOpened} }
+
 func (m *mirai) Tick(now int64, c *Context) {
 	m.ours.expire(now - day)
 	m.them.expire(now - day)
 }
 
 func (m *mirai) Observe(e *Event, c *Context) {
-	if e.Kind != SessionOpened || !miraiSYN(e.Session) {
+	if !miraiSYN(e.Session) {
 		return
 	}
 	v := e.Session

@@ -38,14 +38,13 @@ func newNewDevice(p NewDeviceParams) *newDevice {
 
 func (n *newDevice) Rule() Rule { return ruleNewDevice }
 
+func (n *newDevice) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
+
 func (n *newDevice) Tick(now int64, c *Context) { n.told.expire(now - 2*hour) }
 
 func (n *newDevice) Observe(e *Event, c *Context) {
 	if n.start == 0 {
 		n.start = e.Time
-	}
-	if e.Kind != SessionOpened && e.Kind != LinkFact {
-		return
 	}
 	n.look(e, c, e.Initiator)
 	n.look(e, c, e.Responder)

@@ -48,6 +48,10 @@ func newOutbound(p OutboundParams) *outbound {
 
 func (o *outbound) Rule() Rule { return ruleOutbound }
 
+func (o *outbound) Kinds() []Kind {
+	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded}
+}
+
 func (o *outbound) Tick(now int64, c *Context) {}
 
 func (o *outbound) Observe(e *Event, c *Context) {

@@ -33,6 +33,8 @@ func newRole(p RoleParams) *role { return &role{p, newTable[roleBreach, struct{}
 
 func (r *role) Rule() Rule { return ruleRole }
 
+func (r *role) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact} }
+
 func (r *role) Tick(now int64, c *Context) {}
 
 // Observe asks when a session was answered and when its application was recognised: those are the moments at which a

@@ -76,6 +76,31 @@ func TestRulesAreInOrderAndDistinct(t *testing.T) {
 	}
 }
 
+// A watch shows each event to those that look at its kind, once and in the order of the rules.
+func TestWatchFollowsTheRules(t *testing.T) {
+	dets, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string][]Kind{}
+	for k, ds := range NewWatch(dets) {
+		last := ""
+		for _, d := range ds {
+			id := d.Rule().ID
+			if id <= last {
+				t.Errorf("kind %d: %s after %s", k, id, last)
+			}
+			last, shown[id] = id, append(shown[id], Kind(k))
+		}
+	}
+	for _, d := range dets {
+		want := slices.Sorted(slices.Values(d.Kinds()))
+		if got := shown[d.Rule().ID]; !slices.Equal(got, want) || len(want) == 0 {
+			t.Errorf("%s is shown %v, it looks at %v", d.Rule().ID, got, want)
+		}
+	}
+}
+
 func TestConfiguration(t *testing.T) {
 	dets, err := New(Config{
 		Enabled: func(rule string) bool { return rule == "D06" || rule == "D13" },

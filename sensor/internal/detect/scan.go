@@ -93,6 +93,8 @@ func newScan(p ScanParams) *scan {
 
 func (s *scan) Rule() Rule { return ruleScan }
 
+func (s *scan) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionEnded, LinkFact} }
+
 func (s *scan) Tick(now int64, c *Context) {
 	s.sources.expire(now - day)
 	s.pairs.expire(now - 2*hour)

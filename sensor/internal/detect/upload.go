@@ -81,10 +81,12 @@ func newUpload(p UploadParams) *upload {
 
 func (u *upload) Rule() Rule { return ruleUpload }
 
+func (u *upload) Kinds() []Kind { return []Kind{SessionProgress, SessionEnded} }
+
 func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
 
 func (u *upload) Observe(e *Event, c *Context) {
-	if e.Kind != SessionProgress && e.Kind != SessionEnded || e.Session.PayloadBytes == [2]uint64{} {
+	if e.Session.PayloadBytes == [2]uint64{} {
 		return
 	}
 	v := e.Session

@@ -44,6 +44,8 @@ func newWake(p WakeParams) *wake {
 
 func (w *wake) Rule() Rule { return ruleWake }
 
+func (w *wake) Kinds() []Kind { return []Kind{SessionOpened, SessionFact, LinkFact} }
+
 func (w *wake) Tick(now int64, c *Context) {}
 
 func (w *wake) Observe(e *Event, c *Context) {

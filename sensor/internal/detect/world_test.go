@@ -99,9 +99,7 @@ func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.F
 	}
 	_, e.Named = f.(*dissect.AppID)
 	w.c.Begin()
-	for _, d := range w.dets {
-		d.Observe(e, &w.c)
-	}
+	NewWatch(w.dets).Observe(e, &w.c)
 }
 
 // in gives v in another state, as a new value.
@@ -156,9 +154,7 @@ func (w *world) arpRequest(from, to string) {
 	m.Gratuitous = from == to
 	e := &Event{Kind: LinkFact, Time: w.c.Now, Fact: m}
 	e.Initiator = w.reg.Link(m, w.c.Now)
-	for _, d := range w.dets {
-		d.Observe(e, &w.c)
-	}
+	NewWatch(w.dets).Observe(e, &w.c)
 }
 
 // told lists the findings of a rule as "severity key".

@@ -27,15 +27,16 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 	if mac.IsGroup() {
 		return nil
 	}
-	if isUnspecified(e.Addr) {
+	p := r.at(&e.Addr)
+	if p.unspecified {
 		return r.byLink(mac, heard, now)
 	}
-	if !isHost(e.Addr) && !r.declaredHost(e.Addr) {
+	if !p.host {
 		return nil
 	}
-	b := r.binding(e.Addr)
+	b := p.bound
 	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
-	if (b == nil || b.mac != mac || mac.IsZero()) && !r.InternalAddr(e.Addr) && !r.ownAddress(e.Addr, mac) {
+	if (b == nil || b.mac != mac || mac.IsZero()) && !p.inside && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}

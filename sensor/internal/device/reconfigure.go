@@ -50,6 +50,7 @@ func declaredBy(cfg Config) *declared {
 func (r *Registry) Reconfigure(cfg Config) {
 	before := r.declared
 	r.declared = declaredBy(cfg)
+	*r.ends = ends{} // of what was declared before
 	if r.saved != nil {
 		r.saved.declared = declaredHash(cfg)
 	}

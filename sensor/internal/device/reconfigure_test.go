@@ -22,11 +22,14 @@ func TestReconfigure(t *testing.T) {
 	if got, want := keys(r), []string{"mac:00:40:8c:00:00:02", "mac:00:40:8c:00:00:03", "old-cam"}; !slices.Equal(got, want) {
 		t.Fatalf("%q, want %q", got, want)
 	}
+	if !r.Internal(netip.MustParseAddr("10.1.0.1")) || r.Internal(netip.MustParseAddr("198.51.100.1")) {
+		t.Fatal("the networks are not the default")
+	}
 	first := r.ByKey("mac:00:40:8c:00:00:02")
 	version := first.Version
 	r.Reconfigure(Config{
 		Named:     []Named{{Name: "server", IP: netip.MustParseAddr("10.0.0.2")}},
-		WatchMACs: []packet.MAC{mac(3)}, Internal: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")},
+		WatchMACs: []packet.MAC{mac(3)}, Watch: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/32")}, Internal: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")},
 	})
 	if got, want := keys(r), []string{"mac:00:40:8c:00:00:01", "mac:00:40:8c:00:00:03", "server"}; !slices.Equal(got, want) {
 		t.Fatalf("%q, want %q", got, want)
@@ -37,7 +40,7 @@ func TestReconfigure(t *testing.T) {
 	if r.ByKey("mac:00:40:8c:00:00:01").Declared || !r.ByKey("mac:00:40:8c:00:00:03").Declared {
 		t.Error("declared are others than were declared")
 	}
-	if r.Internal(netip.MustParseAddr("10.1.0.1")) || !r.Internal(netip.MustParseAddr("10.0.0.9")) {
+	if r.Internal(netip.MustParseAddr("10.1.0.1")) || !r.Internal(netip.MustParseAddr("10.0.0.9")) || !r.Internal(netip.MustParseAddr("198.51.100.1")) {
 		t.Error("the networks are not those of the new configuration")
 	}
 	_, b := play(r, talk{from: "10.0.0.1", fromMAC: mac(1), to: "10.0.0.2", toMAC: mac(2), port: 80, answered: true, at: 1002})

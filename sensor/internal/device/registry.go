@@ -70,7 +70,8 @@ type Registry struct {
 	lists    map[uint64][]Evidence    // by hash
 	seed     maphash.Seed
 	listed   []Evidence // scratch of list
-	ends     ends
+	ends     *ends
+	observed *observed
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -98,7 +99,7 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
-		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed()}
+		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), ends: &ends{}, observed: &observed{}}
 }
 
 // Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.

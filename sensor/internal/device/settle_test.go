@@ -99,8 +99,8 @@ func TestEndsFollowBindings(t *testing.T) {
 		v.Initiator = session.Endpoint{Addr: a, MAC: m, Port: 1}
 		v.Responder = session.Endpoint{Addr: ip("10.255.255.1"), MAC: mac(0xfe), Port: 2}
 		r.Session(Opened, v, nil, int64(i)*dayNs/100)
-		for j := range r.ends.places {
-			if p := &r.ends.places[j]; p.isFilled && p.bound != r.bindings[p.addr] {
+		for j := range r.ends {
+			if p := &r.ends[j]; p.isFilled && p.bound != r.bindings[p.addr] {
 				t.Fatalf("step %d: %v is remembered wrongly", i, p.addr)
 			}
 		}

@@ -74,9 +74,34 @@ func (r *Registry) observe(d *Device, src source, value string, now int64) {
 	if value == "" {
 		return
 	}
-	if st := r.lookup(src, clean(value)); st != nil {
+	if st := r.meaning(src, value); st != nil {
 		r.claim(d, claim{st, now})
 	}
+}
+
+// observed remembers what the table says of the texts that were observed last, as they came: most repeat themselves soon. Each text has one
+// place, and the next one there takes it over.
+type observed [observedPlaces]struct {
+	src   source
+	value string
+	st    *statement // nil: nothing
+}
+
+const (
+	observedPlaces = 1 << 10
+	maxObserved    = 512 // bytes of a text: longer ones are not kept
+)
+
+// meaning gives what the table says of a text from the wire, nil if nothing.
+func (r *Registry) meaning(src source, value string) *statement {
+	if len(value) > maxObserved {
+		return r.lookup(src, clean(value))
+	}
+	p := &r.observed[maphash.String(r.seed, value)%observedPlaces]
+	if p.src != src || p.value != value {
+		p.src, p.value, p.st = src, value, r.lookup(src, clean(value))
+	}
+	return p.st
 }
 
 // memoKey names a text of a source. What the table says of it is remembered: servers and clients repeat themselves, and regular

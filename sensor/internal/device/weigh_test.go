@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -251,6 +252,36 @@ func TestEvidenceIsBounded(t *testing.T) {
 }
 
 // 100 thousand devices with names, ports and evidence in at most 250 MB.
+// What is remembered of texts is what the table says of them, whichever text had their place before.
+func TestMeaningsAreThoseOfTheTable(t *testing.T) {
+	r := New(Config{})
+	texts := []string{"Hikvision-Webs", "hik-connect.com", "api.hik-connect.com", "unknown.example", "GET / \x01", strings.Repeat("x", maxObserved) + "Hikvision-Webs",
+		strings.Repeat("y", maxObserved-1), "Sonos/57.3", "lighttpd"}
+	for i := range 4 * observedPlaces {
+		texts = append(texts, "host"+strconv.Itoa(i)+".hik-connect.com")
+	}
+	known := 0
+	for range 2 {
+		for i := range 8 * len(texts) {
+			src, text := source(i%int(numSources)), texts[i%9]
+			if i%2 == 0 {
+				text = texts[i%len(texts)]
+			}
+			rule, model, fw := rules().match(src, clean(text))
+			st := r.meaning(src, text)
+			if (st == nil) != (rule == nil) || st != nil && (st.source != src || st.rule != rule || st.model != model || st.fw != fw || st.value != clean(text)) {
+				t.Fatalf("%v %q: %+v, the table says %+v", src, text, st, rule)
+			}
+			if st != nil {
+				known++
+			}
+		}
+	}
+	if known == 0 {
+		t.Error("the table knows none of the texts")
+	}
+}
+
 func TestMemoryOfDevices(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")

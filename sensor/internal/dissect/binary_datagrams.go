@@ -13,9 +13,9 @@ func looksSTUN(b []byte, _ Ports) bool {
 }
 
 // looksRADIUS walks over the attributes: they must fill the packet (RFC 2865 section 3).
-func looksRADIUS(b []byte, ports Ports) bool {
+func looksRADIUS(b []byte, _ Ports) bool {
 	const headLen = 20
-	if len(b) < headLen || !ports.has(1812, 1813, 1645, 1646, 3799) || int(binary.BigEndian.Uint16(b[2:])) > len(b) {
+	if len(b) < headLen || int(binary.BigEndian.Uint16(b[2:])) > len(b) {
 		return false
 	}
 	if b[0] == 0 || b[0] > 13 && b[0] < 40 || b[0] > 45 {
@@ -89,10 +89,7 @@ func looksOpenVPN(b []byte, ports Ports) bool {
 }
 
 // looksIKE tells the header of IKE 1 and 2 (RFC 7296 section 3.1), with the marker of port 4500 before it.
-func looksIKE(b []byte, ports Ports) bool {
-	if !ports.has(500, 4500) {
-		return false
-	}
+func looksIKE(b []byte, _ Ports) bool {
 	if len(b) > 4 && string(b[:4]) == "\x00\x00\x00\x00" {
 		b = b[4:]
 	}
@@ -105,6 +102,6 @@ func looksTuya(b []byte, _ Ports) bool {
 }
 
 // looksPPPP tells the peer-to-peer protocol of cheap cameras: f1, a type, the length of the rest.
-func looksPPPP(b []byte, ports Ports) bool {
-	return ports.has(32100, 32108) && len(b) >= 4 && b[0] == 0xf1 && int(binary.BigEndian.Uint16(b[2:])) == len(b)-4
+func looksPPPP(b []byte, _ Ports) bool {
+	return len(b) >= 4 && b[0] == 0xf1 && int(binary.BigEndian.Uint16(b[2:])) == len(b)-4
 }

@@ -35,10 +35,15 @@ type Conversation struct {
 	named     bool // the protocol is known
 	unknown   uint8
 	short     quicShort
+	dns       dnsDatagrams
+	spares    *Spares
 }
 
-// Reset prepares c for a new session.
-func (c *Conversation) Reset(ports Ports) { *c = Conversation{ports: ports} }
+// Reset prepares c for a new session. What it needs is taken from spares, and the next Reset gives it back; nil if there are none.
+func (c *Conversation) Reset(ports Ports, spares *Spares) {
+	c.spares.put(c.stream)
+	*c = Conversation{ports: ports, spares: spares}
+}
 
 // Stream reads a TCP stream. head is the contiguous stream of direction dir (FromClient or FromServer) from its start
 // so far, final says that no more will come. It returns how many bytes from the start are wanted before the next call
@@ -92,11 +97,11 @@ func (c *Conversation) identifyStream(dir int, head []byte, final bool, sink Sin
 
 func (c *Conversation) adoptStream(id *streamIdentifier, flip int, sink Sink) {
 	c.named, c.flip = true, flip
-	if id.name != "" {
-		sink(&AppID{Name: id.name})
+	if id.app.Name != "" {
+		sink(&id.app)
 	}
 	if id.open != nil {
-		c.stream = id.open(c.ports)
+		c.stream = id.open(c)
 	}
 }
 
@@ -115,14 +120,14 @@ func (c *Conversation) identifyDatagram(dir int, data []byte, sink Sink) bool {
 	if len(data) == 0 {
 		return false
 	}
-	for _, id := range datagramOrder[data[0]] {
-		if !id.looks(data, c.ports) {
+	for _, id := range candidates(data, c.ports) {
+		if !id.fits(data, c.ports) {
 			continue
 		}
 		c.named = true
-		sink(&AppID{Name: id.name})
+		sink(&id.app)
 		if id.open != nil {
-			c.datagrams = id.open(c.ports)
+			c.datagrams = id.open(c)
 		}
 		return true
 	}

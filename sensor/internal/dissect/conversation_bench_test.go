@@ -19,9 +19,10 @@ func BenchmarkConversation(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			var c Conversation
+			var spares Spares
 			b.ReportAllocs()
 			for b.Loop() {
-				c.Reset(Ports{40000, 9000})
+				c.Reset(Ports{40000, 9000}, &spares)
 				c.Stream(FromClient, tc[0], false, sink)
 				c.Stream(FromServer, tc[1], false, sink)
 			}
@@ -32,7 +33,7 @@ func BenchmarkConversation(b *testing.B) {
 		var c Conversation
 		b.ReportAllocs()
 		for b.Loop() {
-			c.Reset(Ports{40000, 53})
+			c.Reset(Ports{40000, 53}, nil)
 			c.Datagram(FromServer, response, sink)
 		}
 	})

@@ -227,7 +227,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(uint16(161), framed("\x30\x26\x02\x01\x01\x04\x06public\xa0\x19"))
 	f.Fuzz(func(t *testing.T, port uint16, b []byte) {
 		var c Conversation
-		c.Reset(Ports{40000, port})
+		c.Reset(Ports{40000, port}, nil)
 		for len(b) >= 2 {
 			n := min(int(binary.BigEndian.Uint16(b)), len(b)-2)
 			facts := 0

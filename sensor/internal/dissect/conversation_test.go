@@ -23,7 +23,7 @@ func server(s string) turn { return turn{FromServer, s} }
 func play(t testing.TB, ports Ports, turns []turn, step int) []Fact {
 	t.Helper()
 	var c Conversation
-	c.Reset(ports)
+	c.Reset(ports, nil)
 	var facts []Fact
 	sink := func(f Fact) { facts = append(facts, f) }
 	var heads [2][]byte

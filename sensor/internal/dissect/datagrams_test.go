@@ -25,12 +25,12 @@ func FuzzDatagramOrder(f *testing.F) {
 		p := Ports{40000, ports[int(port)%len(ports)]}
 		want, got := "", ""
 		for i := range datagramIdentifiers {
-			if id := &datagramIdentifiers[i]; want == "" && id.looks(b, p) {
-				want = id.name
+			if id := &datagramIdentifiers[i]; want == "" && id.fits(b, p) {
+				want = id.app.Name
 			}
 		}
 		var c Conversation
-		c.Reset(p)
+		c.Reset(p, nil)
 		c.Datagram(FromClient, b, func(x Fact) {
 			if id, ok := x.(*AppID); ok && got == "" {
 				got = id.Name
@@ -42,13 +42,18 @@ func FuzzDatagramOrder(f *testing.F) {
 	})
 }
 
-func TestQUICHMAC(t *testing.T) {
+func TestHMAC(t *testing.T) {
+	own := newHMAC()
+	var k hmacKey
 	for n := range sha256.BlockSize + 1 {
 		key, text := []byte(strings.Repeat("k", n)), []byte(strings.Repeat("t", sha256.BlockSize-n))
 		h := hmac.New(sha256.New, key)
 		h.Write(text)
-		if got := quicHMAC(key, text); string(got[:]) != string(h.Sum(nil)) {
-			t.Errorf("key of %d bytes, text of %d", len(key), len(text))
+		own.key(&k, key)
+		for range 2 {
+			if got := own.of(&k, text); string(got) != string(h.Sum(nil)) {
+				t.Errorf("key of %d bytes, text of %d", len(key), len(text))
+			}
 		}
 	}
 }

@@ -112,7 +112,7 @@ func TestSNMPLogin(t *testing.T) {
 		"cut":               {[]turn{ask("public"), server(snmpOf(1, "public", response, 7, 0)[:20])}, nil},
 	} {
 		var c Conversation
-		c.Reset(Ports{40000, 161})
+		c.Reset(Ports{40000, 161}, nil)
 		var facts []Fact
 		for _, turn := range tc.turns {
 			own := []byte(turn.data)

@@ -33,8 +33,8 @@ var dhcp6Types = [...]string{1: "solicit", 2: "advertise", 3: "request", 4: "con
 type dhcpv6Datagrams struct{}
 
 // looksDHCPv6 needs the ports: the form alone says little.
-func looksDHCPv6(b []byte, ports Ports) bool {
-	if len(b) < 8 || !ports.has(546, 547) || b[0] == 0 || int(b[0]) >= len(dhcp6Types) {
+func looksDHCPv6(b []byte, _ Ports) bool {
+	if len(b) < 8 || b[0] == 0 || int(b[0]) >= len(dhcp6Types) {
 		return false
 	}
 	at := 4

@@ -55,7 +55,7 @@ func (d *dnsStream) feed(dir int, head []byte, _ bool, sink Sink) int {
 		if len(head) < end {
 			return end
 		}
-		m, _, ok := readDNS(head[pos+2:end], false)
+		m, _, ok := readDNS(head[pos+2:end], "", false)
 		if !ok {
 			return 0
 		}
@@ -68,20 +68,32 @@ func (d *dnsStream) feed(dir int, head []byte, _ bool, sink Sink) int {
 }
 
 // dnsDatagrams reads DNS, mDNS or LLMNR over UDP, for as long as the session lasts.
-type dnsDatagrams uint8
+type dnsDatagrams struct {
+	dialect dnsDialect
+	name    string // of the latest question: the answer repeats it
+}
+
+type dnsDialect uint8
 
 const (
-	dnsPlain dnsDatagrams = iota
+	dnsPlain dnsDialect = iota
 	dnsMulticast
 	dnsLLMNR
 )
 
-func (d dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
-	m, p, ok := readDNS(data, d == dnsMulticast)
+func openDNS(d dnsDialect) func(*Conversation) datagramDissector {
+	return func(c *Conversation) datagramDissector {
+		c.dns.dialect = d
+		return &c.dns
+	}
+}
+
+func (d *dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
+	m, p, ok := readDNS(data, d.name, d.dialect == dnsMulticast)
 	if !ok {
 		return true
 	}
-	m.MDNS, m.LLMNR = d == dnsMulticast, d == dnsLLMNR
+	m.MDNS, m.LLMNR, d.name = d.dialect == dnsMulticast, d.dialect == dnsLLMNR, m.QName
 	sink(m)
 	if m.MDNS && m.Response {
 		p.announce(sink)
@@ -142,18 +154,18 @@ func dnsClass(class uint16) bool {
 	return false
 }
 
-// readDNS reads one message. Of records that are cut or broken those before them are kept. all also keeps the
+// readDNS reads one message. known is a name that it is likely to ask for. Of records that are cut or broken those before them are kept. all also keeps the
 // authority and additional sections. ok is false if not even the questions could be read.
-func readDNS(b []byte, all bool) (*DNSMessage, *dnsRecords, bool) {
+func readDNS(b []byte, known string, all bool) (*DNSMessage, *dnsRecords, bool) {
 	if len(b) < dnsHeaderLen {
 		return nil, nil, false
 	}
 	flags := binary.BigEndian.Uint16(b[2:])
-	m := &DNSMessage{ID: binary.BigEndian.Uint16(b), Response: flags&0x8000 != 0, Bytes: len(b)}
+	m := &DNSMessage{ID: binary.BigEndian.Uint16(b), Response: flags&0x8000 != 0}
 	if m.Response {
 		m.RCode = dnsRCode(flags & 15)
 	}
-	p := dnsParser{data: b, pos: dnsHeaderLen}
+	p := dnsParser{data: b, pos: dnsHeaderLen, last: known}
 	for i := range int(binary.BigEndian.Uint16(b[4:])) {
 		name, kind, _, ok := p.question()
 		if !ok {

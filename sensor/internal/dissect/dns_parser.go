@@ -104,9 +104,9 @@ func (p *dnsParser) text(name []byte) string {
 		return p.first
 	case string(name) != p.last:
 		p.last = string(name)
-		if p.first == "" {
-			p.first = p.last
-		}
+	}
+	if p.first == "" {
+		p.first = p.last
 	}
 	return p.last
 }
@@ -116,17 +116,26 @@ func appendLabel(out, label []byte) []byte {
 		out = append(out, '.')
 	}
 	for _, c := range label {
-		switch {
-		case c == '.' || c == '\\':
+		if low := dnsPlainBytes[c]; low != 0 {
+			out = append(out, low)
+		} else if c == '.' || c == '\\' {
 			out = append(out, '\\', c)
-		case c >= 0x21 && c <= 0x7e, c == ' ':
-			out = append(out, lower(c))
-		default:
+		} else {
 			out = append(out, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
 		}
 	}
 	return out
 }
+
+// dnsPlainBytes gives the lower case of the bytes that stand for themselves in a name, 0 for the others.
+var dnsPlainBytes = func() (low [256]byte) {
+	for c := byte(' '); c <= '~'; c++ {
+		if c != '.' && c != '\\' {
+			low[c] = lower(c)
+		}
+	}
+	return low
+}()
 
 var dnsRCodes = [...]string{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"}
 

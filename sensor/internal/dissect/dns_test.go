@@ -32,7 +32,7 @@ func header(name string, kind dnsmessage.Type) dnsmessage.ResourceHeader {
 // datagrams feeds UDP payloads, all from the client.
 func datagrams(ports Ports, payloads ...[]byte) []Fact {
 	var c Conversation
-	c.Reset(ports)
+	c.Reset(ports, nil)
 	var facts []Fact
 	for _, p := range payloads {
 		own := append([]byte(nil), p...)
@@ -72,8 +72,8 @@ func TestDNS(t *testing.T) {
 	}
 	response := dnsResponse(t)
 	want := []DNSMessage{
-		{ID: 7, QName: "www.example.com", QType: "A", Bytes: len(query)},
-		{ID: 7, QName: "www.example.com", QType: "A", Bytes: len(response), Response: true, RCode: "NOERROR", Answers: answers},
+		{ID: 7, QName: "www.example.com", QType: "A"},
+		{ID: 7, QName: "www.example.com", QType: "A", Response: true, RCode: "NOERROR", Answers: answers},
 	}
 	for _, ports := range []Ports{{40000, 53}, {40000, 9953}} {
 		facts := datagrams(ports, query, response)

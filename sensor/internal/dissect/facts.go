@@ -32,6 +32,7 @@ type AppID struct{ Name string }
 // wire order and hold GREASE values (RFC 8701) still.
 type TLSClientHello struct {
 	QUIC, DTLS, SSL2  bool
+	ECH               bool // encrypted_client_hello: SNI is the outer name
 	RecordVersion     uint16
 	Version           uint16   // legacy_version
 	SupportedVersions []uint16 // extension 43
@@ -42,7 +43,6 @@ type TLSClientHello struct {
 	SigAlgs           []uint16
 	ALPN              []string
 	SNI               string
-	ECH               bool // encrypted_client_hello: SNI is the outer name
 }
 
 // TLSServerHello is the server's answer. Version is the negotiated one (supported_versions if present).
@@ -136,7 +136,6 @@ type DNSMessage struct {
 	QName, QType               string      // first question; QName lower case without the final dot
 	RCode                      string      // NOERROR, NXDOMAIN …; responses only
 	Answers                    []DNSAnswer // at most 32, answer section (and additional of mDNS)
-	Bytes                      int
 }
 
 // DHCPMessage is a DHCPv4 message (RFC 2131).

@@ -45,7 +45,7 @@ type httpStream struct {
 	tunnel    *handover       // after CONNECT
 }
 
-var httpIdentifier = streamIdentifier{name: "http", looks: looksHTTPRequest, open: func(Ports) streamDissector { return new(httpStream) }}
+var httpIdentifier = streamIdentifier{app: AppID{"http"}, looks: looksHTTPRequest, open: openHTTP}
 
 // looksHTTPRequest also takes the preface of HTTP/2 with prior knowledge (RFC 9113 section 3.4), whose first line has the
 // form of a request.

@@ -4,6 +4,7 @@ package dissect
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -125,17 +126,42 @@ func htmlTitle(body []byte) string {
 		return ""
 	}
 	var buf [maxTitle + utf8.UTFMax]byte
-	title := buf[:0]
-	for field := range bytes.FieldsSeq(text) {
-		if len(title) > 0 {
-			title = append(title, ' ')
+	return cleanText(appendWords(buf[:0], text), maxTitle)
+}
+
+// appendWords appends the words of text with one space between them, as far as there is room: a title that was never closed is followed
+// by the whole page.
+func appendWords(b, text []byte) []byte {
+	for {
+		text = text[span(text, true):]
+		n := span(text[:min(len(text), cap(b)-len(b)+utf8.UTFMax)], false)
+		if n == 0 || len(b) == cap(b) {
+			return b
 		}
-		// One that was never closed is followed by the whole page.
-		if title = append(title, field[:min(len(field), len(buf)-len(title))]...); len(title) == len(buf) {
+		if len(b) > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, text[:min(n, cap(b)-len(b))]...)
+		text = text[n:]
+	}
+}
+
+// span is the length of what is white space at the start of b, or of what is none.
+func span(b []byte, white bool) (n int) {
+	for n < len(b) {
+		c, w := b[n], 1
+		is := c == ' ' || '\t' <= c && c <= '\r'
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, w = utf8.DecodeRune(b[n:])
+			is = unicode.IsSpace(r)
+		}
+		if is != white {
 			break
 		}
+		n += w
 	}
-	return cleanText(title, maxTitle)
+	return n
 }
 
 // readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the

@@ -118,7 +118,7 @@ func TestHTTPLetsGo(t *testing.T) {
 		"no more HTTP": "HTTP/1.1 204 OK\r\n\r\n\x00\x01\x02\n",
 	} {
 		var c Conversation
-		c.Reset(Ports{1, 80})
+		c.Reset(Ports{1, 80}, nil)
 		answered := false
 		sink := func(f Fact) {
 			e, ok := f.(*HTTPExchange)

@@ -15,17 +15,18 @@ const (
 // streamIdentifier tells one protocol by the first bytes of one direction. If final is set no more bytes will come, and
 // maybe counts as no.
 type streamIdentifier struct {
-	name  string // short name; "" if the dissector gives the name later
+	app   AppID // without a name if the dissector gives it later
 	looks func(head []byte, final bool, ports Ports) verdict
-	open  func(ports Ports) streamDissector // nil: the protocol is named and not read
+	open  func(c *Conversation) streamDissector // nil: the protocol is named and not read
 }
 
 // datagramIdentifier tells one protocol by a whole datagram.
 type datagramIdentifier struct {
-	name  string
-	first string // ranges of the first byte, from and to; "" for any
+	app   AppID
+	first string   // ranges of the first byte, from and to; "" for any
+	where []uint16 // the ports of which one must be used; none for any
 	looks func(data []byte, ports Ports) bool
-	open  func(ports Ports) datagramDissector
+	open  func(c *Conversation) datagramDissector
 }
 
 // takes reports whether a datagram of this protocol may begin with c.
@@ -36,6 +37,11 @@ func (id *datagramIdentifier) takes(c byte) bool {
 		}
 	}
 	return id.first == ""
+}
+
+// fits reports whether a datagram between ports may be of this protocol.
+func (id *datagramIdentifier) fits(data []byte, ports Ports) bool {
+	return (len(id.where) == 0 || ports.has(id.where...)) && id.looks(data, ports)
 }
 
 // matchStream gives the first entry that does not say no.

@@ -7,7 +7,7 @@ import "bytes"
 // irc reads the registration of IRC up to the welcome, for a turn to TLS (IRCv3, "tls" extension).
 type irc struct{ asked bool }
 
-func openIRC(Ports) streamDissector { return &lineStream{proto: new(irc)} }
+func openIRC(*Conversation) streamDissector { return &lineStream{proto: new(irc)} }
 
 // looksIRC tells the registration of a client (RFC 2812 section 3.1, IRCv3 capabilities).
 func looksIRC(head []byte, final bool, ports Ports) verdict {

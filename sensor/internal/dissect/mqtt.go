@@ -8,7 +8,7 @@ type mqttStream struct {
 	done  [2]bool
 }
 
-func openMQTT(Ports) streamDissector { return &mqttStream{login: attempt{protocol: "mqtt"}} }
+func openMQTT(*Conversation) streamDissector { return &mqttStream{login: attempt{protocol: "mqtt"}} }
 
 const (
 	mqttConnect = 0x10

@@ -9,7 +9,7 @@ type nntp struct {
 	tls     bool
 }
 
-func openNNTP(Ports) streamDissector {
+func openNNTP(*Conversation) streamDissector {
 	return &lineStream{proto: &nntp{login: attempt{protocol: "nntp"}}}
 }
 

@@ -98,14 +98,14 @@ func FuzzSOCKS(f *testing.F) {
 }
 
 func FuzzUpgrade(f *testing.F) {
-	fuzzStream(f, func() streamDissector { return openRDP(Ports{}) },
+	fuzzStream(f, func() streamDissector { return openRDP(nil) },
 		[]turn{client("\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00"), server("\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x00\x08\x00\x01\x00\x00\x00"), client(helloHead)})
 }
 
 func FuzzDNS(f *testing.F) {
 	f.Add(dnsResponse(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, records, ok := readDNS(b, true)
+		m, records, ok := readDNS(b, "", true)
 		if !ok {
 			return
 		}

@@ -28,9 +28,10 @@ const (
 // connection id that the client chose, so anybody who sees the client's first packet can read them; they
 // hide nothing. After a Retry, or where a later packet is the first that is seen, the id of that packet is tried.
 type quicConn struct {
-	keys      [2]*quicKeys
-	keyFor    [2]uint32 // version for which the keys were made
-	dcid      []byte    // connection id from which the keys are made
+	keys      [2]quicKeys
+	keyFor    [2]uint32   // version for which the keys were made
+	secrets   quicSecrets // from which they were made
+	id        quicID
 	tries     int
 	crypto    [2]tlsPieces
 	done      [2]bool
@@ -67,27 +68,28 @@ func (q *quicConn) readPackets(dir int, data []byte, sink Sink) (short bool) {
 		}
 		data = rest
 		switch {
-		case p.kind == quicInitial && (!q.done[dir] || dir == FromClient && q.dcid == nil):
+		case p.kind == quicInitial && (!q.done[dir] || dir == FromClient && !q.id.known):
 			q.initial(dir, &p, sink)
 		case p.kind == quicNegotiation && dir == FromServer:
-			q.begin(nil)
+			q.begin(quicID{})
 		case p.kind == quicRetry && dir == FromServer:
-			q.begin(append([]byte{}, p.scid...))
+			q.begin(quicIDOf(p.scid))
 		}
 	}
 	return false
 }
 
-// quicRooms lends the room in which a packet is decrypted. What it holds is copied before it is given back.
+// quicMaxFrames is the room for the frames of a packet.
 const quicMaxFrames = 1 << 11
 
-var quicRooms = sync.Pool{New: func() any { return new([quicMaxFrames]byte) }}
+// quicRooms lends rooms. What one holds is copied before it is given back.
+var quicRooms = sync.Pool{New: func() any { return newQUICRoom() }}
 
 // initial reads one Initial packet.
 func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
-	room := quicRooms.Get().(*[quicMaxFrames]byte)
+	room := quicRooms.Get().(*quicRoom)
 	defer quicRooms.Put(room)
-	frames := q.open(dir, p, room[:])
+	frames := q.open(dir, p, room)
 	if frames == nil || q.done[dir] {
 		return
 	}
@@ -95,15 +97,30 @@ func (q *quicConn) initial(dir int, p *quicPacket, sink Sink) {
 		q.seen = true
 		sink(&QUICInitial{Version: p.version, FromClient: true})
 	}
-	quicCrypto(frames, p.version, &q.crypto[dir])
-	q.hello(dir, sink)
+	q.hello(dir, quicCrypto(frames, p.version, &q.crypto[dir]), sink)
+}
+
+// quicID is the connection id from which the keys are made.
+type quicID struct {
+	known bool
+	n     uint8
+	b     [quicMaxConnID]byte
+}
+
+func quicIDOf(b []byte) (id quicID) {
+	id.known, id.n = true, uint8(copy(id.b[:], b))
+	return id
 }
 
 // open decrypts a packet with the keys at hand, else with keys from the packet's own connection id.
-func (q *quicConn) open(dir int, p *quicPacket, room []byte) []byte {
-	if q.dcid != nil {
-		if q.keys[dir] == nil || q.keyFor[dir] != p.version {
-			q.keys[dir], q.keyFor[dir] = quicInitialKeys(quicKeysLike(p.version)[0], q.dcid, dir), p.version
+func (q *quicConn) open(dir int, p *quicPacket, room *quicRoom) []byte {
+	first, second := quicKeysLike(p.version)
+	if q.id.known {
+		if q.keys[dir].aead == nil || q.keyFor[dir] != p.version {
+			if q.secrets.version != first {
+				q.secrets = room.secrets(first, q.id.b[:q.id.n])
+			}
+			q.keys[dir], q.keyFor[dir] = room.keys(&q.secrets, dir), p.version
 		}
 		if frames := q.keys[dir].open(p, room); frames != nil {
 			return frames
@@ -113,26 +130,31 @@ func (q *quicConn) open(dir int, p *quicPacket, room []byte) []byte {
 		return nil
 	}
 	q.tries++
-	for _, version := range quicKeysLike(p.version) {
-		keys := quicInitialKeys(version, p.dcid, dir)
+	for _, version := range [...]uint32{first, second} {
+		if version == 0 {
+			continue
+		}
+		secrets := room.secrets(version, p.dcid)
+		keys := room.keys(&secrets, dir)
 		if frames := keys.open(p, room); frames != nil {
-			q.begin(append([]byte{}, p.dcid...))
-			q.keys[FromClient], q.keyFor[FromClient] = keys, p.version
+			q.begin(quicIDOf(p.dcid))
+			q.secrets, q.keys[dir], q.keyFor[dir] = secrets, keys, p.version
 			return frames
 		}
 	}
 	return nil
 }
 
-// begin starts over with another connection id, none if dcid is nil. What the client sent before, it sends again, and perhaps
+// begin starts over with another connection id, none if it is not known. What the client sent before, it sends again, and perhaps
 // something else.
-func (q *quicConn) begin(dcid []byte) {
-	q.dcid, q.keys = dcid, [2]*quicKeys{}
+func (q *quicConn) begin(id quicID) {
+	q.id, q.secrets, q.keys = id, quicSecrets{}, [2]quicKeys{}
 	q.crypto[FromClient].reset()
 }
 
-// quicCrypto collects the CRYPTO frames of a packet. Any other frame than those that an Initial may hold ends it.
-func quicCrypto(frames []byte, version uint32, into *tlsPieces) {
+// quicCrypto collects the CRYPTO frames of a packet, and gives what is there from the start. Any other frame than those that an Initial
+// may hold ends it. A message that begins the stream and is whole within one frame is not collected: nothing else is wanted.
+func quicCrypto(frames []byte, version uint32, into *tlsPieces) []byte {
 	r := tlsReader{b: frames}
 	for len(r.b) > 0 {
 		if r.b[0] == quicFramePadding {
@@ -145,13 +167,24 @@ func quicCrypto(frames []byte, version uint32, into *tlsPieces) {
 			quicSkipAck(&r, typ == quicFrameAckECN)
 		case typ == quicFrameCrypto || typ == quicGoogleCrypto && quicIsGoogle(version):
 			off := quicVarint(&r)
-			if data := r.bytes(quicVarint(&r)); !r.bad {
-				into.add(off, data)
+			data := r.bytes(quicVarint(&r))
+			if off == 0 && len(into.spans) == 0 && len(data) <= tlsMaxPieces && quicWhole(data) {
+				return data
 			}
+			into.add(off, data)
 		default:
-			return
+			return into.prefix()
 		}
 	}
+	return into.prefix()
+}
+
+// quicWhole reports whether b begins with a whole handshake message.
+func quicWhole(b []byte) bool {
+	r := tlsReader{b: b}
+	r.u8()
+	r.vec24()
+	return !r.bad
 }
 
 // quicSkipPadding passes over zeros, of which an Initial has a thousand (RFC 9000 section 14.1), eight at a time.
@@ -180,9 +213,9 @@ func quicSkipAck(r *tlsReader, ecn bool) {
 	}
 }
 
-// hello gives the hello of a direction once all of it is there.
-func (q *quicConn) hello(dir int, sink Sink) {
-	r := tlsReader{b: q.crypto[dir].prefix()}
+// hello gives the hello of a direction once all of it is there. stream is what is known of it from its start.
+func (q *quicConn) hello(dir int, stream []byte, sink Sink) {
+	r := tlsReader{b: stream}
 	if len(r.b) < tlsHandshakeHead {
 		return
 	}

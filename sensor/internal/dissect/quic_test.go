@@ -5,6 +5,7 @@ package dissect
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
 	"crypto/tls"
 	"encoding/hex"
 	"reflect"
@@ -44,6 +45,14 @@ var quicVectors = []struct {
 const quicVectorHello = `060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e868 04fe3a47f06a2b69484c00000413011302010000c000000010000e00000b6578 616d706c652e636f6dff01000100000a
 	00080006001d00170018001000070005 04616c706e00050005010000000000330026 0024001d00209370b2c9caa47fbabaf455 9fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010 000e0403050306030203
 	080408050806 002d00020101001c00024001003900320408ffffffffffffffff 05048000ffff07048000ffff0801100104 800075300901100f088394c8f03e5157 08 06048000ffff`
+
+// quicInitialKeys makes the keys of direction dir from the connection id of the client's first packet.
+func quicInitialKeys(version uint32, dcid []byte, dir int) *quicKeys {
+	room := newQUICRoom()
+	secrets := room.secrets(version, dcid)
+	k := room.keys(&secrets, dir)
+	return &k
+}
 
 // quicSeal protects the frames of an Initial packet; head ends with the packet number, of number bytes.
 func quicSeal(k *quicKeys, head []byte, number int, frames []byte) []byte {
@@ -104,13 +113,18 @@ func TestQUICKeys(t *testing.T) {
 		{quicVersion2, FromClient, "8b1a0bc121284290a29e0971b5cd045d", "91f73e2351d8fa91660e909f", "45b95e15235d6f45a6b19cbcb0294ba9"},
 		{quicVersion2, FromServer, "82db637861d55e1d011f19ea71d5d2a7", "dd13c276499c0249d3310652", "edf6d05c83121201b436e16877593c3a"},
 	} {
-		known := newQUICKeys(unhex(t, v.key), unhex(t, v.iv), unhex(t, v.hp))
+		aead, ok := quicAEAD(unhex(t, v.key))
+		header, err := aes.NewCipher(unhex(t, v.hp))
+		if !ok || err != nil {
+			t.Fatal(err)
+		}
+		known := &quicKeys{aead: aead, header: header, iv: [12]byte(unhex(t, v.iv))}
 		data := quicTestPacket(known, quicPacketShape{version: v.version, dcid: "d", number: 7}, []byte("frames"))
 		p, _, ok := quicParse(data)
 		if !ok {
 			t.Fatal("not parsed")
 		}
-		if got := quicInitialKeys(v.version, unhex(t, quicTestID), v.dir).open(&p, nil); string(got) != "frames" {
+		if got := quicInitialKeys(v.version, unhex(t, quicTestID), v.dir).open(&p, newQUICRoom()); string(got) != "frames" {
 			t.Errorf("version %#x direction %d: %q", v.version, v.dir, got)
 		}
 	}
@@ -357,8 +371,7 @@ func FuzzQUICFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		var q quicConn
 		for _, frames := range [][]byte{first, second, quicCryptoFrame(0, second[:min(len(second), 1000)])} {
-			quicCrypto(frames, quicVersion1, &q.crypto[0])
-			q.hello(0, func(Fact) {})
+			q.hello(0, quicCrypto(frames, quicVersion1, &q.crypto[0]), func(Fact) {})
 		}
 		if len(q.crypto[0].buf) > tlsMaxPieces || len(q.crypto[0].spans) > tlsMaxSpans {
 			t.Fatal("bounds exceeded")
@@ -366,12 +379,19 @@ func FuzzQUICFrames(f *testing.F) {
 	})
 }
 
+// BenchmarkQUICInitial measures a connection: the hello of the client, and the answer.
 func BenchmarkQUICInitial(b *testing.B) {
+	const id = "connection"
 	frames := append(quicCryptoFrame(0, quicRealHello(b)), make([]byte, 100)...)
-	packet := quicTestPacket(quicInitialKeys(quicVersion1, []byte("connection"), FromClient), quicPacketShape{quicVersion1, "connection", "", 0}, frames)
+	client := quicTestPacket(quicInitialKeys(quicVersion1, []byte(id), FromClient), quicPacketShape{quicVersion1, id, "", 0}, frames)
+	answer := quicCryptoFrame(0, []byte("\x02\x00\x00\x28\x03\x03"+strings.Repeat("r", 32)+"\x00\x13\x01\x00\x00\x00"))
+	server := quicTestPacket(quicInitialKeys(quicVersion1, []byte(id), FromServer), quicPacketShape{quicVersion1, "c", "", 0}, answer)
 	b.ReportAllocs()
 	for b.Loop() {
 		var q quicConn
-		q.datagram(FromClient, packet, func(Fact) {})
+		q.datagram(FromClient, client, func(Fact) {})
+		if q.datagram(FromServer, server, func(Fact) {}) {
+			b.Fatal("no answer was read")
+		}
 	}
 }

@@ -11,7 +11,7 @@ type redisStream struct {
 	stopped bool
 }
 
-func openRedis(Ports) streamDissector { return &redisStream{login: attempt{protocol: "redis"}} }
+func openRedis(*Conversation) streamDissector { return &redisStream{login: attempt{protocol: "redis"}} }
 
 // looksRedis tells a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n".
 func looksRedis(head []byte, _ bool, _ Ports) verdict {

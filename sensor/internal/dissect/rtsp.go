@@ -20,7 +20,7 @@ type rtspStream struct {
 	answered int
 }
 
-var rtspIdentifier = streamIdentifier{name: "rtsp", looks: looksRTSPRequest, open: func(Ports) streamDissector { return new(rtspStream) }}
+var rtspIdentifier = streamIdentifier{app: AppID{"rtsp"}, looks: looksRTSPRequest, open: func(*Conversation) streamDissector { return new(rtspStream) }}
 
 func looksRTSPRequest(head []byte, final bool, _ Ports) verdict {
 	return requestLine(head, final, " RTSP/", func(_, target []byte) bool {

@@ -4,7 +4,6 @@ package dissect
 
 import (
 	"bytes"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -25,12 +24,21 @@ func cleanText(b []byte, limit int) string {
 	if isPlain(b) {
 		return string(b)
 	}
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '.'
+	var room [256]byte
+	out := room[:0]
+	for len(b) > 0 {
+		r, w := rune(b[0]), 1
+		if r >= utf8.RuneSelf {
+			r, w = utf8.DecodeRune(b)
 		}
-		return r
-	}, string(b))
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			out = append(out, '.')
+		} else {
+			out = append(out, b[:w]...)
+		}
+		b = b[w:]
+	}
+	return string(out)
 }
 
 // isPlain reports whether b is printable ASCII.

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"stillwatch/sensor/internal/memo"
 )
 
 // Bounds on what is kept of a certificate: a hostile one may name thousands.
@@ -25,13 +27,16 @@ const (
 
 const tlsBMPString = cbasn1.Tag(30)
 
+// tlsLeaves are the certificates that were seen last: servers show the same one to everybody.
+var tlsLeaves memo.Table[TLSCertificate]
+
 // tlsEmitLeaf gives the first certificate of a Certificate message before TLS 1.3 (RFC 5246 section 7.4.2), if all of it
 // is there.
 func tlsEmitLeaf(body []byte, sink Sink) {
 	r := tlsReader{b: body}
 	r.u24()
 	if der := r.vec24(); len(der) > 0 {
-		sink(tlsParseCertificate(der))
+		sink(tlsLeaves.Of(der, func() *TLSCertificate { return tlsParseCertificate(der) }))
 	}
 }
 

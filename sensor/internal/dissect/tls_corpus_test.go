@@ -49,29 +49,24 @@ func found(app *fingerprint.App, kind string) string {
 	if app == nil {
 		return ""
 	}
-	switch kind {
-	case "ja3":
-		return app.JA3
-	case "ja3s":
-		return app.JA3S
-	case "ja4":
-		return app.JA4
-	case "hassh":
-		return app.HASSH
-	case "hassh_server":
-		return app.HASSHServer
-	case "ssh_client":
-		return app.SSHClient
-	case "ssh_server":
-		return app.SSHServer
+	var hello fingerprint.Hello
+	if app.Hello != nil {
+		hello = *app.Hello
 	}
-	if kind == "sni" && app.Hello != nil {
-		return app.Hello.SNI
+	var answer fingerprint.ServerHello
+	if app.ServerHello != nil {
+		answer = *app.ServerHello
 	}
-	if kind == "ssh_auth" && app.SSHAuth != nil {
-		return app.SSHAuth.Result.String()
+	var ssh fingerprint.SSH
+	if app.SSH != nil {
+		ssh = *app.SSH
 	}
-	return ""
+	auth := ""
+	if ssh.Auth != nil {
+		auth = ssh.Auth.Result.String()
+	}
+	return map[string]string{"ja3": hello.JA3, "ja3s": answer.JA3S, "ja4": hello.JA4, "sni": hello.SNI, "hassh": ssh.HASSH, "hassh_server": ssh.HASSHServer,
+		"ssh_client": ssh.Client, "ssh_server": ssh.Server, "ssh_auth": auth}[kind]
 }
 
 // truthFloors are the least shares that have to be right, in percent.

@@ -2,7 +2,10 @@
 
 package dissect
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Handshake message types, RFC 8446 appendix B.3 and RFC 5246 section 7.4.
 const (
@@ -39,7 +42,7 @@ const (
 // extensions gives those before the damage: the client did send them.
 func tlsParseClientHello(body []byte, dtls bool) *TLSClientHello {
 	r := tlsReader{b: body}
-	h := &TLSClientHello{DTLS: dtls, Version: uint16(r.u16())}
+	version := uint16(r.u16())
 	r.bytes(32)
 	r.vec8()
 	if dtls {
@@ -49,43 +52,37 @@ func tlsParseClientHello(body []byte, dtls bool) *TLSClientHello {
 	if r.bad {
 		return nil
 	}
-	r.vec8()
-	exts := tlsReader{b: r.vec16()}
-	n, values := tlsCountExtensions(exts)
-	lists := tlsLists(make([]uint16, 0, len(ciphers)/2+n+values))
+	room := new(tlsHelloRoom)
+	h := &room.hello
+	h.DTLS, h.Version = dtls, version
+	r.vec8() // compression
+	lists, types := tlsList(room.lists[:0]), tlsList(room.types[:0])
 	h.Ciphers = lists.add(ciphers)
-	h.Extensions = lists.types(exts, n)
+	exts := tlsReader{b: r.vec16()}
 	for len(exts.b) > 0 {
 		typ, data := exts.u16(), exts.vec16()
 		if exts.bad {
 			break
 		}
+		types = append(types, uint16(typ))
 		h.extension(typ, tlsReader{b: data}, &lists)
 	}
+	h.Extensions = types.all()
 	return h
 }
 
-// tlsCountExtensions gives the number of extensions of a block, and of the 16-bit values that those may hold which are
-// read as lists.
-func tlsCountExtensions(block tlsReader) (n, values int) {
-	for ; len(block.b) > 0; n++ {
-		typ, data := block.u16(), block.vec16()
-		if block.bad {
-			break
-		}
-		switch typ {
-		case tlsExtGroups, tlsExtSigAlgs, tlsExtVersions:
-			values += len(data) / 2
-		}
-	}
-	return n, values
+// tlsHelloRoom is a hello with the room in which its lists stand, if they are of the usual length.
+type tlsHelloRoom struct {
+	hello TLSClientHello
+	types [20]uint16
+	lists [44]uint16
 }
 
-// tlsLists is the room in which all lists of a hello are kept.
-type tlsLists []uint16
+// tlsList is room for lists of 16-bit values.
+type tlsList []uint16
 
-// add reads b as a list of 16-bit values; nil if there is none.
-func (l *tlsLists) add(b []byte) []uint16 {
+// add reads b as a list and keeps it behind those before; nil if there is none.
+func (l *tlsList) add(b []byte) []uint16 {
 	if len(b) < 2 {
 		return nil
 	}
@@ -96,21 +93,16 @@ func (l *tlsLists) add(b []byte) []uint16 {
 	return (*l)[begin:len(*l):len(*l)]
 }
 
-// types lists the types of the first n extensions of a block.
-func (l *tlsLists) types(block tlsReader, n int) []uint16 {
-	if n == 0 {
+// all gives everything that was added, nil if nothing was.
+func (l tlsList) all() []uint16 {
+	if len(l) == 0 {
 		return nil
 	}
-	begin := len(*l)
-	for ; n > 0; n-- {
-		*l = append(*l, uint16(block.u16()))
-		block.vec16()
-	}
-	return (*l)[begin:len(*l):len(*l)]
+	return l[:len(l):len(l)]
 }
 
 // extension takes over what one extension says.
-func (h *TLSClientHello) extension(typ int, r tlsReader, lists *tlsLists) {
+func (h *TLSClientHello) extension(typ int, r tlsReader, lists *tlsList) {
 	switch typ {
 	case tlsExtServerName:
 		if h.SNI == "" {
@@ -120,7 +112,7 @@ func (h *TLSClientHello) extension(typ int, r tlsReader, lists *tlsLists) {
 		h.Groups = lists.add(r.vec16())
 	case tlsExtPointFormats:
 		if f := r.vec8(); len(f) > 0 {
-			h.PointFormats = append([]uint8(nil), f...)
+			h.PointFormats = tlsFormats(f)
 		}
 	case tlsExtSigAlgs:
 		h.SigAlgs = lists.add(r.vec16())
@@ -146,8 +138,34 @@ func tlsServerName(r tlsReader) string {
 	return ""
 }
 
+// The lists that most hellos have: they are kept for as long as a session lives, so that it matters that there is one of each.
+var (
+	tlsFormat0 = []uint8{0} // uncompressed
+	tlsH2      = []string{"h2"}
+	tlsH3      = []string{"h3"}
+	tlsHTTP1   = []string{"http/1.1"}
+	tlsH2HTTP1 = []string{"h2", "http/1.1"}
+)
+
+func tlsFormats(b []byte) []uint8 {
+	if string(b) == "\x00" {
+		return tlsFormat0
+	}
+	return bytes.Clone(b)
+}
+
 // tlsProtocols reads a ProtocolNameList (RFC 7301 section 3.1).
 func tlsProtocols(list tlsReader) []string {
+	switch string(list.b) {
+	case "\x02h2":
+		return tlsH2
+	case "\x02h3":
+		return tlsH3
+	case "\x08http/1.1":
+		return tlsHTTP1
+	case "\x02h2\x08http/1.1":
+		return tlsH2HTTP1
+	}
 	var names []string
 	for len(list.b) > 0 && len(names) < tlsMaxALPN {
 		name := list.vec8()
@@ -183,25 +201,34 @@ func tlsParseServerHello(body []byte, dtls bool) *TLSServerHello {
 	if !oldDraft {
 		r.vec8()
 	}
-	h := &TLSServerHello{DTLS: dtls, Version: version, LegacyVersion: version, Cipher: uint16(r.u16())}
+	cipher := uint16(r.u16())
 	if r.bad {
 		return nil
 	}
 	if !oldDraft {
 		r.u8()
 	}
+	room := new(tlsServerHelloRoom)
+	h := &room.hello
+	h.DTLS, h.Version, h.LegacyVersion, h.Cipher = dtls, version, version, cipher
+	types := tlsList(room.types[:0])
 	exts := tlsReader{b: r.vec16()}
-	n, _ := tlsCountExtensions(exts)
-	lists := tlsLists(make([]uint16, 0, n))
-	h.Extensions = lists.types(exts, n)
 	for len(exts.b) > 0 {
 		typ, data := exts.u16(), exts.vec16()
 		if exts.bad {
 			break
 		}
+		types = append(types, uint16(typ))
 		h.extension(typ, tlsReader{b: data})
 	}
+	h.Extensions = types.all()
 	return h
+}
+
+// tlsServerHelloRoom is a hello with the room for its list, if it is of the usual length.
+type tlsServerHelloRoom struct {
+	hello TLSServerHello
+	types [8]uint16
 }
 
 func (h *TLSServerHello) extension(typ int, r tlsReader) {

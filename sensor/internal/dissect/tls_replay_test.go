@@ -149,7 +149,7 @@ func replayFind(flows map[replayKey][]*replayFlow, proto string, src, dst netip.
 	list := flows[key]
 	if len(list) == 0 || fresh {
 		f := &replayFlow{ends: [2]netip.AddrPort{src, dst}}
-		f.conv.Reset(dissect.Ports{Client: src.Port(), Server: dst.Port()})
+		f.conv.Reset(dissect.Ports{Client: src.Port(), Server: dst.Port()}, nil)
 		flows[key] = append(list, f)
 		return f, 0
 	}
@@ -170,7 +170,7 @@ func replayTCP(flows map[replayKey][]*replayFlow, l *layers.TCP, src, dst netip.
 	if l.SYN {
 		if l.ACK && dir == 0 && !f.stream[0].started {
 			f.ends[0], f.ends[1] = f.ends[1], f.ends[0]
-			f.conv.Reset(dissect.Ports{Client: f.ends[0].Port(), Server: f.ends[1].Port()})
+			f.conv.Reset(dissect.Ports{Client: f.ends[0].Port(), Server: f.ends[1].Port()}, nil)
 			f.stream[0], f.stream[1] = f.stream[1], f.stream[0]
 			dir, s = 1, &f.stream[1]
 		}

@@ -68,7 +68,7 @@ func looksPostgres(head []byte, _ bool, _ Ports) verdict {
 	return no
 }
 
-func openPostgres(Ports) streamDissector {
+func openPostgres(*Conversation) streamDissector {
 	return &upgradeStream{
 		size: func(dir int, head []byte) int {
 			switch {
@@ -114,7 +114,7 @@ func yesIf(b bool) verdict {
 	return no
 }
 
-func openRDP(Ports) streamDissector {
+func openRDP(*Conversation) streamDissector {
 	return &upgradeStream{
 		size: func(_ int, head []byte) int {
 			if len(head) < 4 {

@@ -5,6 +5,7 @@ package fingerprint
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -130,20 +131,20 @@ func TestAppWith(t *testing.T) {
 	first := none.With(&dissect.AppID{Name: "tls"}).With(chromeHello())
 	second := first.With(&dissect.TLSServerHello{LegacyVersion: 0x0303, Cipher: 0x1301}).
 		With(&dissect.TLSCertificate{Subject: "CN=leaf"}).With(&dissect.TLSCertificate{Subject: "CN=later"})
-	if first.ServerHello != nil || first.Cert != nil || first.JA3S != "" {
+	if first.ServerHello != nil || first.Cert != nil || first.Hello.JA3 == "" {
 		t.Errorf("a shared value has changed: %+v", first)
 	}
-	if second.Name != "tls" || second.JA3 == "" || !strings.HasPrefix(second.JA4, "t13d1516h2_") || second.JA3S != sum("771,4865,") || second.Cert.Subject != "CN=leaf" || second.QUIC {
+	if second.Name != "tls" || second.Hello.JA3 == "" || !strings.HasPrefix(second.Hello.JA4, "t13d1516h2_") || second.ServerHello.JA3S != sum("771,4865,") || second.Cert.Subject != "CN=leaf" || second.QUIC() {
 		t.Errorf("%+v", second)
 	}
 	kex := func(server bool) *dissect.SSHKexInit { return &dissect.SSHKexInit{Server: server, Kex: "k"} }
 	ssh := none.With(&dissect.SSHBanner{Line: "SSH-2.0-C"}).With(&dissect.SSHBanner{Server: true, Line: "SSH-2.0-S"}).With(kex(false)).With(kex(true)).
-		With(&dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 1}).With(&dissect.SSHAuth{Result: dissect.OutcomeSuccess, Failures: 1})
-	if ssh.SSHClient != "SSH-2.0-C" || ssh.SSHServer != "SSH-2.0-S" || ssh.HASSH != sum("k;;;") || ssh.HASSHServer != ssh.HASSH || ssh.SSHAuth.Result != dissect.OutcomeSuccess {
+		With(&dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 1}).With(&dissect.SSHAuth{Result: dissect.OutcomeSuccess, Failures: 1}).SSH
+	if ssh.Client != "SSH-2.0-C" || ssh.Server != "SSH-2.0-S" || ssh.HASSH != sum("k;;;") || ssh.HASSHServer != ssh.HASSH || ssh.Auth.Result != dissect.OutcomeSuccess {
 		t.Errorf("%+v", ssh)
 	}
-	quic := none.With(&dissect.QUICInitial{Version: 1}).With(&dissect.TLSClientHello{QUIC: true, SNI: "x"})
-	if !quic.QUIC || quic.Hello.SNI != "x" || quic.JA4 != "" {
+	quic := none.With(&dissect.AppID{Name: "quic"}).With(&dissect.QUICInitial{Version: 1}).With(&dissect.TLSClientHello{QUIC: true, SNI: "x"})
+	if !quic.QUIC() || quic.Hello.SNI != "x" || quic.Hello.JA4 != "" {
 		t.Errorf("%+v", quic)
 	}
 }
@@ -161,5 +162,42 @@ func BenchmarkJA3(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		JA3(h)
+	}
+}
+
+// What is remembered of a hello is what is computed from it: hellos that differ in one thing only, and in GREASE.
+func TestPrintsAreRemembered(t *testing.T) {
+	x := rand.New(rand.NewPCG(1, 2))
+	values := []uint16{0, 5, 10, 16, 0x0a0a, 0x1a1a, 0xfafa, 0x0303, 0x0304, 0xfefd, 0x7f1c}
+	list := func() (l []uint16) {
+		for range x.IntN(3) {
+			l = append(l, values[x.IntN(len(values))])
+		}
+		return l
+	}
+	for range 20000 {
+		h := &dissect.TLSClientHello{QUIC: x.IntN(4) == 0, DTLS: x.IntN(4) == 0, SSL2: x.IntN(8) == 0, Version: values[x.IntN(len(values))], SupportedVersions: list(),
+			Ciphers: list(), Extensions: list(), Groups: list(), SigAlgs: list(), PointFormats: [][]uint8{nil, {0}, {10, 10}}[x.IntN(3)],
+			ALPN: [][]string{nil, {""}, {"h2"}, {"h2", "x"}, {"\xab"}}[x.IntN(5)]}
+		if p := printsOf(h); p.ja3 != JA3(h) || p.ja4 != JA4(h) {
+			t.Fatalf("%+v: %s %s, want %s %s", h, p.ja3, p.ja4, JA3(h), JA4(h))
+		}
+		s := &dissect.TLSServerHello{SSL2: x.IntN(8) == 0, Version: values[x.IntN(len(values))], LegacyVersion: values[x.IntN(len(values))], Cipher: values[x.IntN(len(values))], Extensions: list()}
+		if got, want := *serverHelloOf(s), (ServerHello{s.SSL2, s.Version, JA3S(s)}); got != want {
+			t.Fatalf("%+v: %+v, want %+v", s, got, want)
+		}
+	}
+	h := chromeHello()
+	printsOf(h)
+	if n := testing.AllocsPerRun(100, func() { printsOf(h) }); n != 0 {
+		t.Errorf("%v allocations for a hello that is known", n)
+	}
+}
+
+func BenchmarkPrints(b *testing.B) {
+	h := chromeHello()
+	b.ReportAllocs()
+	for b.Loop() {
+		printsOf(h)
 	}
 }

@@ -165,12 +165,7 @@ func AddrFrom4(b []byte) (a Addr) {
 
 // Is4 reports whether a is in the IPv4-mapped form.
 func (a Addr) Is4() bool {
-	for _, b := range a[:10] {
-		if b != 0 {
-			return false
-		}
-	}
-	return a[10] == 0xff && a[11] == 0xff
+	return binary.BigEndian.Uint64(a[:8]) == 0 && binary.BigEndian.Uint32(a[8:12]) == 0xffff
 }
 
 // Netip gives the address as a netip.Addr, IPv4 addresses as four bytes.

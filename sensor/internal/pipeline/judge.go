@@ -23,6 +23,7 @@ type judge struct {
 	reg       *device.Registry
 	book      *contract.Book
 	detectors []detect.Detector
+	watch     *detect.Watch // of the detectors
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
@@ -74,7 +75,11 @@ func (j *judge) block(b *block) {
 		slices.SortFunc(j.merged, compareOrder)
 	}
 	done := 0 // ticks
-	for _, e := range j.merged {
+	for i := range aheadFirst {
+		j.ahead(i - aheadFirst)
+	}
+	for i, e := range j.merged {
+		j.ahead(i)
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
 			j.tickOf(b, done)
 			done++
@@ -191,9 +196,7 @@ func (j *judge) event(e *detect.Event) {
 		}
 	}
 	j.ctx.Begin()
-	for _, d := range j.detectors {
-		d.Observe(e, &j.ctx)
-	}
+	j.watch.Observe(e, &j.ctx)
 	if e.Kind == detect.SessionEnded {
 		j.tally.sessions++
 		if j.out.Session != nil && j.failed == nil {

@@ -15,8 +15,6 @@ type partition struct {
 	table   *session.Table
 	part    uint8
 	seq     uint32
-	conv    []*dissect.Conversation // free ones
-	names   appNames
 	details details
 	sink    dissect.Sink
 	// Of the call that is being made, for sink.
@@ -41,21 +39,24 @@ type state struct {
 	prev, next *state
 }
 
-// emit appends an event. At a tick its time is the second of an expiry.
-func (p *partition) emit(e detect.Event) {
+// emit appends an event, of which the rest is for the caller to say. At a tick its time is the second of an expiry.
+func (p *partition) emit(k detect.Kind, now int64) *detect.Event {
 	sh := p.sh
 	due := int64(0)
 	if sh.ticked {
-		due = e.Time / 1e9
+		due = now / 1e9
 	}
-	e.Num = sh.num / 2
-	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq, Event: e})
+	sh.out.events = append(sh.out.events, ordered{num: sh.num, due: due, part: p.part, seq: p.seq})
 	p.seq++
+	e := &sh.out.events[len(sh.out.events)-1].Event
+	e.Kind, e.Time, e.Num = k, now, sh.num/2
+	return e
 }
 
 func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	p.look(s)
-	p.emit(detect.Event{Kind: k, Time: now, Session: p.view, App: p.app(s)})
+	e := p.emit(k, now)
+	e.Session, e.App = p.view, p.app(s)
 }
 
 // look makes a view of s.
@@ -69,7 +70,7 @@ func (p *partition) app(s *session.Session) *fingerprint.App {
 	if x, ok := p.table.User(s).(*state); ok && x.app != nil {
 		return x.app
 	}
-	return p.names.app(s.Label)
+	return p.sh.names.app(s.Label)
 }
 
 // Opened implements session.Handler.
@@ -88,6 +89,8 @@ func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
 	p.session(detect.SessionEnded, s, now)
 	if x, ok := p.table.User(s).(*state); ok {
 		p.details.remove(x)
+		x.app = nil
+		p.settle(x)
 	}
 }
 
@@ -115,35 +118,33 @@ func (p *partition) Release(s *session.Session) {
 	if !ok || x.conv == nil {
 		return
 	}
-	x.conv.Reset(dissect.Ports{}) // lets go of what it has read
-	p.conv = append(p.conv, x.conv)
+	x.conv.Reset(dissect.Ports{}, nil) // lets go of what it has read
+	p.sh.conversations.put(x.conv)
 	x.conv = nil
-	p.settle(x, s)
+	p.settle(x)
 }
 
 // settle takes the state from a session that needs it no more.
-func (p *partition) settle(x *state, s *session.Session) {
+func (p *partition) settle(x *state) {
 	if x.app == nil && x.conv == nil {
-		p.table.SetUser(s, nil)
+		p.table.SetUser(x.s, nil)
+		*x = state{}
+		p.sh.states.put(x)
 	}
 }
 
 func (p *partition) conversation(s *session.Session) *state {
 	x, ok := p.table.User(s).(*state)
 	if !ok {
-		x = &state{s: s}
+		x = p.sh.states.get()
+		x.s = s
 		p.table.SetUser(s, x)
 	}
 	if x.conv == nil {
-		if n := len(p.conv); n > 0 {
-			x.conv = p.conv[n-1]
-			p.conv = p.conv[:n-1]
-		} else {
-			x.conv = new(dissect.Conversation)
-		}
+		x.conv = p.sh.conversations.get()
 		c, r := s.Ports()
 		x.side = s.InitiatorSide()
-		x.conv.Reset(dissect.Ports{Client: c, Server: r})
+		x.conv.Reset(dissect.Ports{Client: c, Server: r}, &p.sh.dissectors)
 		p.sh.counts.Conversations++
 	}
 	return x
@@ -165,7 +166,9 @@ func (p *partition) fact(f dissect.Fact) {
 }
 
 func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
-	p.emit(detect.Event{Kind: detect.SessionFact, Time: p.now, Session: p.viewOf(p.s), App: app, Fact: f, FactDir: p.d, Named: p.named != nil})
+	v := p.viewOf(p.s)
+	e := p.emit(detect.SessionFact, p.now)
+	e.Session, e.App, e.Fact, e.FactDir, e.Named = v, app, f, p.d, p.named != nil
 	p.named = nil
 }
 
@@ -188,17 +191,17 @@ func (p *partition) viewOf(s *session.Session) *session.View {
 // learn adds a fact to what is known. A name alone is kept with the session itself, everything else among the details.
 func (p *partition) learn(x *state, f dissect.Fact) *fingerprint.App {
 	if id, ok := f.(*dissect.AppID); ok {
-		p.s.Label = p.names.label(id.Name)
+		p.s.Label = p.sh.names.label(id.Name)
 		if x.app == nil {
-			return p.names.app(p.s.Label)
+			return p.sh.names.app(p.s.Label)
 		}
 	}
 	if x.app == nil {
-		x.app = p.names.app(p.s.Label)
+		x.app = p.sh.names.app(p.s.Label)
 		if old := p.details.add(x); old != nil {
 			p.sh.counts.DetailsDropped++
 			old.app = nil
-			p.settle(old, old.s)
+			p.settle(old)
 		}
 	}
 	x.app = x.app.With(f)

@@ -55,7 +55,7 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{out: out, cfg: cfg, reg: device.New(r.device), book: r.book, detectors: ds, tally: newTally()}
+	j := &judge{out: out, cfg: cfg, reg: device.New(r.device), book: r.book, detectors: ds, watch: detect.NewWatch(ds), tally: newTally()}
 	j.alerts = alert.New(r.alert, j.write)
 	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
 	if cfg.State != nil {

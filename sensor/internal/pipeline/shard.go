@@ -25,11 +25,32 @@ type shard struct {
 	plain   [groupSize]packet.Packet
 	lookups [groupSize]session.Lookup
 
+	names         appNames
+	states        spares[state]
+	conversations spares[dissect.Conversation]
+	dissectors    dissect.Spares
+
 	// Of the moment: the order of events that are made now.
 	num    uint64
 	ticked bool
 	counts shardCounts
 }
+
+// spares are values that are not in use, of which the latest is the most likely to be in a cache still.
+type spares[T any] []*T
+
+// get gives one as it was put, or a new one.
+func (s *spares[T]) get() *T {
+	n := len(*s) - 1
+	if n < 0 {
+		return new(T)
+	}
+	x := (*s)[n]
+	*s = (*s)[:n]
+	return x
+}
+
+func (s *spares[T]) put(x *T) { *s = append(*s, x) }
 
 // shardCounts is what a shard counts beside its tables.
 type shardCounts struct {
@@ -157,7 +178,7 @@ func (sh *shard) neighbour(p *packet.Packet) {
 
 func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 	sh.counts.LinkFacts++
-	sh.parts[p.Part].emit(detect.Event{Kind: detect.LinkFact, Time: p.Time, Fact: f})
+	sh.parts[p.Part].emit(detect.LinkFact, p.Time).Fact = f
 }
 
 func (sh *shard) tick(t tick) {

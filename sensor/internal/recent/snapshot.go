@@ -15,10 +15,10 @@ type saved[K comparable] struct {
 }
 
 // dropped notes that cell n goes.
-func (t *Table[K, V]) dropped(n uint32, c *cell[K, V]) {
+func (t *Table[K, V]) dropped(n uint32) {
 	s := &t.saved
 	if s.upTo == n {
-		s.upTo = c.older
+		s.upTo = t.linkOf(n).older
 	}
 	if !s.on || s.all {
 		return
@@ -27,7 +27,7 @@ func (t *Table[K, V]) dropped(n uint32, c *cell[K, V]) {
 		s.all, s.gone, s.upTo = true, nil, 0
 		return
 	}
-	s.gone = append(s.gone, c.key)
+	s.gone = append(s.gone, t.at(n).key)
 }
 
 // Part gives the table as a part of a snapshot. From then on it remembers what has changed: every entry that was used counts as
@@ -64,7 +64,7 @@ func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(
 	for ; n < limit && s.upTo != t.newest; n++ {
 		next := t.oldest
 		if s.upTo != 0 {
-			next = t.at(s.upTo).newer
+			next = t.linkOf(s.upTo).newer
 		}
 		x := t.at(next)
 		s.seq++

@@ -18,7 +18,7 @@ func partOf(t *Table[uint16, int]) snapshot.Part {
 
 // inOrder gives keys and values from the oldest to the newest.
 func inOrder(t *Table[uint16, int]) (all []string) {
-	for n := t.oldest; n != 0; n = t.at(n).newer {
+	for n := t.oldest; n != 0; n = t.linkOf(n).newer {
 		all = append(all, fmt.Sprint(t.at(n).key, "=", t.at(n).val))
 	}
 	return all

@@ -15,25 +15,37 @@ const (
 	cellsPerChunk = 1 << chunkBits
 )
 
-// cell is an entry, linked into the order of use, or into the list of free cells by next. Cells are named by number from 1.
+// cell is an entry. Cells are named by number from 1.
 type cell[K comparable, V any] struct {
-	val          V
-	key          K
+	val V
+	key K
+}
+
+// link puts a cell into the order of use, or into the list of free cells by newer.
+type link struct {
 	older, newer uint32
+	hash         uint32 // the lower half of that of the key
+}
+
+// chunk is where cells stand. Their links stand apart and close to each other: to move one to the end of the order takes its neighbours as
+// well, and those are of no interest otherwise.
+type chunk[K comparable, V any] struct {
+	links [cellsPerChunk]link
+	cells [cellsPerChunk]cell[K, V]
 }
 
 // Table is a bounded map that knows in which order its entries were used. What it forgets when it is full depends on that order
-// alone. An entry takes its key, its value and some 15 bytes. Not safe for concurrent use.
+// alone. An entry takes its key, its value and some 20 bytes. Not safe for concurrent use.
 type Table[K comparable, V any] struct {
 	limit  int
 	live   int
 	seed   maphash.Seed // of this table, so that nobody outside can choose keys that collide
-	chunks []*[cellsPerChunk]cell[K, V]
+	chunks []*chunk[K, V]
 	made   uint32 // cells ever made
 	free   uint32 // first free cell, 0 if none
 
-	// index is a hash table with linear probing: 0 is empty, else the number of a cell in the low bits and a part of the hash of its key
-	// in the rest, which spares most looks at keys that are others.
+	// index is a hash table with linear probing: 0 is empty, else the number of a cell in the low bits and a part of its hash in the rest,
+	// which spares most looks at keys that are others.
 	index []uint32
 	shift uint8 // bits of a cell number
 
@@ -67,7 +79,7 @@ func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
 // Peek gives the value of k without using it, nil if there is none. The pointer is good until k is dropped or forgotten.
 func (t *Table[K, V]) Peek(k K) *V {
-	if _, n := t.find(k, t.hash(k)); n != 0 {
+	if n := t.number(k); n != 0 {
 		return &t.at(n).val
 	}
 	return nil
@@ -75,40 +87,42 @@ func (t *Table[K, V]) Peek(k K) *V {
 
 // Get gives the value of k, nil if there is none, and makes k the one used last.
 func (t *Table[K, V]) Get(k K) *V {
-	_, n := t.find(k, t.hash(k))
-	if n == 0 {
-		return nil
+	if n := t.number(k); n != 0 {
+		return t.use(n)
 	}
-	return t.use(n)
+	return nil
 }
 
 // Put gives the value of k, making a zero one if there is none, and makes k the one used last. When the table is full the one
 // used longest ago goes.
 func (t *Table[K, V]) Put(k K) *V {
 	h := t.hash(k)
-	slot, n := t.find(k, h)
+	i, n := t.find(k, h)
 	if n != 0 {
 		return t.use(n)
 	}
 	for t.live >= t.limit {
 		t.DropOldest()
 		t.evicted++
-		slot, _ = t.find(k, h)
+		i, _ = t.find(k, h)
 	}
 	if (t.live+1)*4 > len(t.index)*3 {
 		t.resize(2 * len(t.index))
-		slot, _ = t.find(k, h)
+		i, _ = t.find(k, h)
 	}
-	n = t.make(k)
-	t.index[slot] = t.entry(n, h)
+	n = t.make(k, h)
+	t.index[i] = t.entry(n, h)
 	t.live++
 	return &t.at(n).val
 }
 
 // Drop forgets k, if it is there.
 func (t *Table[K, V]) Drop(k K) {
-	if slot, n := t.find(k, t.hash(k)); n != 0 {
-		t.remove(slot, n)
+	if t.live == 0 {
+		return
+	}
+	if i, n := t.find(k, t.hash(k)); n != 0 {
+		t.remove(i, n)
 	}
 }
 
@@ -130,104 +144,122 @@ func (t *Table[K, V]) DropOldest() {
 
 func (t *Table[K, V]) at(n uint32) *cell[K, V] {
 	n--
-	return &t.chunks[n>>chunkBits][n&(cellsPerChunk-1)]
+	return &t.chunks[n>>chunkBits].cells[n&(cellsPerChunk-1)]
 }
 
-func (t *Table[K, V]) hash(k K) uint64 { return maphash.Comparable(t.seed, k) }
+func (t *Table[K, V]) linkOf(n uint32) *link {
+	n--
+	return &t.chunks[n>>chunkBits].links[n&(cellsPerChunk-1)]
+}
+
+func (t *Table[K, V]) hash(k K) uint32 { return uint32(maphash.Comparable(t.seed, k)) }
+
+// number gives the cell of k, 0 if it has none. Many tables are of attacks, and empty: those are not worth a hash.
+func (t *Table[K, V]) number(k K) uint32 {
+	if t.live == 0 {
+		return 0
+	}
+	_, n := t.find(k, t.hash(k))
+	return n
+}
 
 // entry is what stands in the index for cell n with hash h.
-func (t *Table[K, V]) entry(n uint32, h uint64) uint32 { return uint32(h>>32)>>t.shift<<t.shift | n }
+func (t *Table[K, V]) entry(n, h uint32) uint32 { return h>>t.shift<<t.shift | n }
 
 // find gives the slot and the cell of k, or the slot where it would stand and 0.
-func (t *Table[K, V]) find(k K, h uint64) (slot, n uint32) {
+func (t *Table[K, V]) find(k K, h uint32) (i, n uint32) {
 	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
 	want := t.entry(0, h)
-	for slot = uint32(h) & mask; ; slot = (slot + 1) & mask {
-		x := t.index[slot]
+	for i = t.home(h); ; i = (i + 1) & mask {
+		x := t.index[i]
 		if x == 0 {
-			return slot, 0
+			return i, 0
 		}
 		if x&^low == want && t.at(x&low).key == k {
-			return slot, x & low
+			return i, x & low
 		}
 	}
 }
+
+// home gives the slot where a hash belongs.
+func (t *Table[K, V]) home(h uint32) uint32 { return h & uint32(len(t.index)-1) }
 
 // use moves a cell to the end of the order.
 func (t *Table[K, V]) use(n uint32) *V {
-	c := t.at(n)
 	if t.saved.upTo == n {
-		t.saved.upTo = c.older
+		t.saved.upTo = t.linkOf(n).older
 	}
 	if t.newest != n {
-		t.unlink(c)
-		t.link(n, c)
+		t.unlink(n)
+		t.link(n)
 	}
-	return &c.val
+	return &t.at(n).val
 }
 
-func (t *Table[K, V]) link(n uint32, c *cell[K, V]) {
-	c.older, c.newer = t.newest, 0
+func (t *Table[K, V]) link(n uint32) {
+	l := t.linkOf(n)
+	l.older, l.newer = t.newest, 0
 	if t.newest != 0 {
-		t.at(t.newest).newer = n
+		t.linkOf(t.newest).newer = n
 	} else {
 		t.oldest = n
 	}
 	t.newest = n
 }
 
-func (t *Table[K, V]) unlink(c *cell[K, V]) {
-	if c.older != 0 {
-		t.at(c.older).newer = c.newer
+func (t *Table[K, V]) unlink(n uint32) {
+	l := t.linkOf(n)
+	if l.older != 0 {
+		t.linkOf(l.older).newer = l.newer
 	} else {
-		t.oldest = c.newer
+		t.oldest = l.newer
 	}
-	if c.newer != 0 {
-		t.at(c.newer).older = c.older
+	if l.newer != 0 {
+		t.linkOf(l.newer).older = l.older
 	} else {
-		t.newest = c.older
+		t.newest = l.older
 	}
 }
 
 // make gives a cell for k at the end of the order.
-func (t *Table[K, V]) make(k K) uint32 {
+func (t *Table[K, V]) make(k K, h uint32) uint32 {
 	n := t.free
 	if n != 0 {
-		t.free = t.at(n).newer
+		t.free = t.linkOf(n).newer
 	} else {
 		if t.made&(cellsPerChunk-1) == 0 {
-			t.chunks = append(t.chunks, new([cellsPerChunk]cell[K, V]))
+			t.chunks = append(t.chunks, new(chunk[K, V]))
 		}
 		t.made++
 		n = t.made
 	}
-	c := t.at(n)
-	c.key = k
-	t.link(n, c)
+	t.at(n).key = k
+	t.linkOf(n).hash = h
+	t.link(n)
 	return n
 }
 
-func (t *Table[K, V]) remove(slot, n uint32) {
-	t.close(slot)
-	c := t.at(n)
-	t.dropped(n, c)
-	t.unlink(c)
-	*c = cell[K, V]{newer: t.free}
+func (t *Table[K, V]) remove(i, n uint32) {
+	t.close(i)
+	t.dropped(n)
+	t.unlink(n)
+	*t.at(n) = cell[K, V]{}
+	*t.linkOf(n) = link{newer: t.free}
 	t.free = n
 	t.live--
 }
 
 // close empties a slot and moves up what had to stand behind it (Knuth, volume 3, section 6.4, algorithm R).
-func (t *Table[K, V]) close(slot uint32) {
+func (t *Table[K, V]) close(i uint32) {
 	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
-	for next := (slot + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
-		home := uint32(t.hash(t.at(t.index[next]&low).key)) & mask
-		if (next-home)&mask >= (next-slot)&mask {
-			t.index[slot] = t.index[next]
-			slot = next
+	for next := (i + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
+		home := t.home(t.linkOf(t.index[next] & low).hash)
+		if (next-home)&mask >= (next-i)&mask {
+			t.index[i] = t.index[next]
+			i = next
 		}
 	}
-	t.index[slot] = 0
+	t.index[i] = 0
 }
 
 // resize makes the index anew with size slots, a power of two.
@@ -236,13 +268,12 @@ func (t *Table[K, V]) resize(size int) {
 	t.shift = uint8(bits.Len(uint(size - 1)))
 	mask := uint32(size - 1)
 	for n := t.oldest; n != 0; {
-		c := t.at(n)
-		h := t.hash(c.key)
-		slot := uint32(h) & mask
-		for t.index[slot] != 0 {
-			slot = (slot + 1) & mask
+		l := t.linkOf(n)
+		i := t.home(l.hash)
+		for t.index[i] != 0 {
+			i = (i + 1) & mask
 		}
-		t.index[slot] = t.entry(n, h)
-		n = c.newer
+		t.index[i] = t.entry(n, l.hash)
+		n = l.newer
 	}
 }
