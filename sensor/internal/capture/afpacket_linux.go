@@ -103,7 +103,7 @@ func (s *AFPacket) Next(b *Batch) error {
 	s.giveBack(b)
 	now, polled := s.clock.look(), false
 	for end := now + int64(liveWait); ; now = s.clock.look() {
-		for s.merge(b) {
+		for s.merge(b, now) {
 		}
 		if len(b.Frames) > 0 {
 			return nil
@@ -135,15 +135,16 @@ func (s *AFPacket) ringOf(block int) *ring { return s.rings[block/(s.rings[0].en
 // merge lists frames until a block is at its end, and reports whether it may go on with another. The frame that came first among those
 // of all rings is the next if no ring can give an earlier one. A ring whose next block is empty cannot: its frames would have been there
 // before those that were seen, because the kernel takes the frames of a receive queue in one after the other. One whose next block has
-// frames is waited for, the 10 to 20 ms that it takes until the kernel hands it over, but not for longer than clockLag.
-func (s *AFPacket) merge(b *Batch) (more bool) {
+// frames is waited for, the 10 to 20 ms that it takes until the kernel hands it over, but not for longer than clockLag. All times are by our
+// clock: by the kernel's, what came before it was set back would have to wait until it comes there again.
+func (s *AFPacket) merge(b *Batch, now int64) (more bool) {
 	for _, r := range s.rings {
-		r.load()
+		r.load(s.clock)
 	}
-	last := int64(math.MaxInt64) // nanoseconds by the kernel's clock: what came later has to wait
+	last := int64(math.MaxInt64) // what came later has to wait
 	for _, r := range s.rings {
 		if r.left == 0 && r.fills() {
-			last = s.clock.real - clockLag
+			last = now - clockLag
 		}
 	}
 	for {

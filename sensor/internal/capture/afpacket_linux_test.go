@@ -163,7 +163,7 @@ func TestAFPacketRingsShareTheFrames(t *testing.T) {
 	in := map[uint16]int{} // session to ring
 	used := map[int]int{}
 	for k, r := range s.rings {
-		for r.load(); r.left > 0; r.load() {
+		for r.load(s.clock); r.left > 0; r.load(s.clock) {
 			b := Batch{Data: s.memory}
 			r.list(&b, math.MaxInt64, s.port.link, s.clock)
 			r.use(r.reading, -1)

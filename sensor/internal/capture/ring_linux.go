@@ -35,7 +35,7 @@ type ring struct {
 	at    int   // the block that comes next
 	uses  []int // by block, from first on: how many batches have frames of it, and one more while it is read
 
-	// The block that is read, of which left frames are left; the next of them lies at off and came at time, by the kernel's clock.
+	// The block that is read, of which left frames are left; the next of them lies at off and came at time, by our clock.
 	reading, left int
 	off           uint32
 	time          int64
@@ -153,7 +153,7 @@ func (r *ring) block(i int) block { return block(r.all[i*blockSize : (i+1)*block
 func (r *ring) free() bool { return r.uses[r.at-r.first] == 0 }
 
 // load begins to read the block that comes next, if the kernel has handed it over and none is being read.
-func (r *ring) load() {
+func (r *ring) load(clock *wallClock) {
 	b := r.block(r.at)
 	if r.left > 0 || !r.free() || atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
 		return
@@ -167,7 +167,7 @@ func (r *ring) load() {
 		r.use(r.reading, -1)
 		return
 	}
-	r.time = b.frame(r.off).time()
+	r.time = clock.ofReal(b.frame(r.off).time())
 }
 
 // fills reports whether the kernel has frames for the block that comes next, and has not handed them over.
@@ -188,7 +188,7 @@ func (r *ring) list(out *Batch, until int64, link packet.LinkType, clock *wallCl
 	b, base := r.block(r.reading), uint32(r.reading*blockSize)
 	for ; r.left > 0 && r.time <= until; some = true {
 		h := b.frame(r.off)
-		f := Frame{Time: clock.ofReal(r.time), Off: r.off + uint32(h.Mac), Len: h.Snaplen, OrigLen: h.Len, Link: link}
+		f := Frame{Time: r.time, Off: r.off + uint32(h.Mac), Len: h.Snaplen, OrigLen: h.Len, Link: link}
 		if h.Status&unix.TP_STATUS_VLAN_VALID != 0 && f.Len >= 2*macLen && link == packet.LinkEthernet {
 			b.restoreTag(&f, h)
 		}
@@ -196,7 +196,7 @@ func (r *ring) list(out *Batch, until int64, link packet.LinkType, clock *wallCl
 		out.Frames = append(out.Frames, f)
 		r.off += h.Next_offset
 		if r.left--; r.left > 0 {
-			r.time = b.frame(r.off).time()
+			r.time = clock.ofReal(b.frame(r.off).time())
 		}
 	}
 	return some
