@@ -45,7 +45,7 @@ const (
 // Take makes b the brief of an Ethernet frame with wire bytes on the wire and gives the FlowHash of its packet. It reports false if the
 // packet is not plain. It sets neither what is the owner's, nor Time.
 func (b *Brief) Take(f []byte, wire uint32) (hash uint64, ok bool) {
-	b.header, b.vlan, b.cut = 0, noVLAN, int(wire) > len(f)
+	b.header, b.vlan, b.cut = 0, noVLAN, min(int(wire), maxFrame) > len(f)
 	macs := f
 	if len(f) >= plainTP && be16(f[12:]) == etherVLAN {
 		b.vlan = be16(f[14:]) & 0xfff

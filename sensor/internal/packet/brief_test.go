@@ -78,3 +78,13 @@ func TestBrief(t *testing.T) {
 		})
 	}
 }
+
+// A length on the wire that is not believed says nothing of a frame, in brief as in full.
+func TestBriefOfAHugeFrame(t *testing.T) {
+	frame := append(ethFrame(etherIPv4, ip4(protoTCP, tcpSegment(40000, 554, ACK, nil, 33))), make([]byte, maxFrame)...)
+	var p Packet
+	Decode(&p, LinkEthernet, frame, 1<<31)
+	if !sameInBrief(t, &p, frame, 1<<31) {
+		t.Error("not plain")
+	}
+}
