@@ -251,7 +251,6 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
-// 100 thousand devices with names, ports and evidence in at most 250 MB.
 // What is remembered of texts is what the table says of them, whichever text had their place before.
 func TestMeaningsAreThoseOfTheTable(t *testing.T) {
 	r := New(Config{})
@@ -282,6 +281,7 @@ func TestMeaningsAreThoseOfTheTable(t *testing.T) {
 	}
 }
 
+// 100 thousand devices with names, ports and evidence in at most 250 MB.
 func TestMemoryOfDevices(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
