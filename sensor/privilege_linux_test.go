@@ -62,7 +62,7 @@ func deploy(t *testing.T, id int, attr *syscall.SysProcAttr, args ...string) *de
 	for i := range args {
 		args[i] = strings.Replace(args[i], "DIR", d.dir, 1)
 	}
-	d.cmd = sensor(t, append([]string{"run", "--iface", "span0", "--alerts", filepath.Join(d.dir, "alerts.jsonl")}, args...)...)
+	d.cmd = sensorFor(t, 10*time.Minute, append([]string{"run", "--iface", "span0", "--alerts", filepath.Join(d.dir, "alerts.jsonl")}, args...)...)
 	d.cmd.Stderr, d.cmd.SysProcAttr = &d.log, attr
 	d.cmd.Env = append(d.cmd.Env, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=300000", "HOME=/nonexistent")
 	d.in(t, d.cmd.Start)

@@ -51,11 +51,17 @@ func TestMain(m *testing.M) {
 // sensor prepares a run of the program; it is killed after a minute, so that no test hangs.
 func sensor(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
+	return sensorFor(t, time.Minute, args...)
+}
+
+// sensorFor is sensor for a run that may last so long before it is killed.
+func sensorFor(t *testing.T, limit time.Duration, args ...string) *exec.Cmd {
+	t.Helper()
 	path, err := builtProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "NO_COLOR=", "TERM=xterm")
