@@ -47,10 +47,6 @@ func floodFrom(thread uint32, sent *atomic.Uint64, stop <-chan struct{}) error {
 		return err
 	}
 	defer unix.Close(fd)
-	// The kernel takes frames in on the sender's time. Who floods from outside takes all of a processor that the sensor does not.
-	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 10); err != nil {
-		return err
-	}
 	// Ethernet, IPv4 and TCP with a SYN, 60 bytes: from 172.16.0.0/12 to 10.20.10.17:22.
 	frame := make([]byte, 60)
 	copy(frame, "\xb8\xca\x3a\x00\x00\x17\x00\x1b\x54\x00\x00\x01\x08\x00\x45\x00\x00\x28\x00\x00\x40\x00\x40\x06\x00\x00")
@@ -105,7 +101,7 @@ func value(t *testing.T, metrics, name string) float64 {
 	return 0
 }
 
-// sneak puts frames on a cable that is full, a hundred times each so that one gets through, and counts them.
+// sneak puts frames on a cable that is full, and counts them.
 func (n *segment) sneak(t *testing.T, frames [][]byte, sent *atomic.Uint64) {
 	t.Helper()
 	n.in(t, func() error {
@@ -119,26 +115,29 @@ func (n *segment) sneak(t *testing.T, frames [][]byte, sent *atomic.Uint64) {
 		}
 		defer unix.Close(fd)
 		for _, f := range frames {
-			for range 100 {
-				switch err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err {
-				case nil:
-					sent.Add(1)
-				case unix.ENOBUFS: // the cable is full
-				default:
-					return err
-				}
+			switch err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err {
+			case nil:
+				sent.Add(1)
+			case unix.ENOBUFS: // the cable is full
+			default:
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-// waking is a server of which silence is expected, and that calls out to a port.
-func waking(port uint16) [][]byte {
+// wakingPorts is how many ports a waking server calls at once: the beginning of most of these sessions is lost in a flood.
+const wakingPorts = 200
+
+// waking is a server of which silence is expected, and that calls out to some ports.
+func waking(first uint16) [][]byte {
 	n := netsim.New(1)
 	n.Router("10.20.1.1", "00:1b:54:00:00:01")
 	srv, far := n.Host("srv", "10.20.10.18", "b8:ca:3a:00:00:18", netsim.Linux), n.External("198.51.100.23", netsim.Linux, 40*time.Millisecond)
-	n.Dial(began(), srv, far, port).Send([]byte("hello")).Close()
+	for i := range uint16(wakingPorts) {
+		n.Dial(began(), srv, far, first+i).Send([]byte("hello")).Close()
+	}
 	return framesOf(n)
 }
 
@@ -167,11 +166,12 @@ func TestOverload(t *testing.T) {
 			waitFor(t, starved, "drops", func() bool { return dropped(d.metrics(t)) > 10_000 })
 			waitFor(t, starved, "the alert about what came before", d.hasAlert(t, "D01", "mac:b8:ca:3a:00:00:17"))
 			waitFor(t, starved, "an alert about the loss", d.lossAlert(t))
-			during, port := d.hasAlert(t, "D01", "mac:b8:ca:3a:00:00:18"), uint16(4000)
+			// Of its sessions the answers alone may come through, which do not tell its MAC.
+			byMAC, byIP, port := d.hasAlert(t, "D01", "mac:b8:ca:3a:00:00:18"), d.hasAlert(t, "D01", "ip:10.20.10.18@local"), uint16(4000)
 			waitFor(t, starved, "an alert about what came meanwhile", func() bool {
-				port++ // another session each time: of one the beginning may be lost
 				d.sneak(t, waking(port), sent)
-				return during()
+				port += wakingPorts
+				return byMAC() || byIP()
 			})
 			memory := d.endure(t, sent)
 			if still := dropped(d.metrics(t)); still < 20_000 {
