@@ -117,12 +117,7 @@ func TestKillTellsTheSame(t *testing.T) {
 		cuts = 1
 	}
 	for _, name := range []string{"S1", "S2", "S3", "S4", "S5"} {
-		dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)
-		capture := filepath.Join(dir, "input.pcap")
-		raw, err := os.ReadFile(capture)
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir, capture, raw := storyCapture(t, name)
 		packets := packetsOf(t, raw)
 		at := slices.DeleteFunc(quietCuts(t, capture, packets, len(packets)), func(i int) bool { // a snapshot is due after ten seconds
 			return packets[i].time-packets[i-1].time < 11*int64(time.Second)

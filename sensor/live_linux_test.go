@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,6 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcapgo"
-	"golang.org/x/sys/unix"
 
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
@@ -97,19 +95,15 @@ func writeCapture(t *testing.T, all []trace.Packet) string {
 func (n *segment) play(t *testing.T, all []trace.Packet) {
 	t.Helper()
 	n.in(t, func() error {
-		i, err := net.InterfaceByName("src0")
+		c, err := openCable()
 		if err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
+		defer c.close()
 		began := time.Now()
 		for _, p := range all {
 			time.Sleep(time.Duration(p.Time-all[0].Time) - time.Since(began))
-			if err := unix.Sendto(fd, p.Data, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
+			if err := c.put(p.Data); err != nil {
 				return err
 			}
 		}

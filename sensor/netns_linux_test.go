@@ -74,21 +74,37 @@ func (n *segment) in(t *testing.T, f func() error) {
 	}
 }
 
+// cable is the end of the cable at which frames are put on it.
+type cable struct {
+	fd int
+	to unix.SockaddrLinklayer
+}
+
+// openCable opens the cable of the namespace that the caller is in.
+func openCable() (*cable, error) {
+	i, err := net.InterfaceByName("src0")
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	return &cable{fd, unix.SockaddrLinklayer{Ifindex: i.Index}}, err
+}
+
+func (c *cable) put(frame []byte) error { return unix.Sendto(c.fd, frame, 0, &c.to) }
+
+func (c *cable) close() { unix.Close(c.fd) }
+
 // send puts frames on the cable, as fast as the other end can follow without loss.
 func (n *segment) send(t *testing.T, frames [][]byte) {
 	t.Helper()
 	n.in(t, func() error {
-		i, err := net.InterfaceByName("src0")
+		c, err := openCable()
 		if err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
+		defer c.close()
 		for k, f := range frames {
-			if err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
+			if err := c.put(f); err != nil {
 				return err
 			}
 			if k%256 == 255 {

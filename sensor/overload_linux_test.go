@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,21 +37,16 @@ func (n *segment) flood(t *testing.T, stop <-chan struct{}) (sent *atomic.Uint64
 }
 
 func floodFrom(thread uint32, sent *atomic.Uint64, stop <-chan struct{}) error {
-	i, err := net.InterfaceByName("src0")
+	c, err := openCable()
 	if err != nil {
 		return err
 	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
+	defer c.close()
 	// Ethernet, IPv4 and TCP with a SYN, 60 bytes: from 172.16.0.0/12 to 10.20.10.17:22.
 	frame := make([]byte, 60)
 	copy(frame, "\xb8\xca\x3a\x00\x00\x17\x00\x1b\x54\x00\x00\x01\x08\x00\x45\x00\x00\x28\x00\x00\x40\x00\x40\x06\x00\x00")
 	copy(frame[30:], []byte{10, 20, 10, 17, 0, 0, 0, 22})
 	frame[46], frame[47] = 0x50, 0x02
-	to := unix.SockaddrLinklayer{Ifindex: i.Index}
 	for x := thread; ; x += 3 {
 		select {
 		case <-stop:
@@ -61,14 +55,22 @@ func floodFrom(thread uint32, sent *atomic.Uint64, stop <-chan struct{}) error {
 		}
 		binary.BigEndian.PutUint32(frame[26:], 172<<24|16<<16|x&0xfffff)
 		binary.BigEndian.PutUint16(frame[34:], uint16(1024+x>>20))
-		switch err := unix.Sendto(fd, frame, 0, &to); err {
-		case nil:
-			sent.Add(1)
-		case unix.ENOBUFS: // the cable is full
-		default:
+		if err := c.offer(frame, sent); err != nil {
 			return err
 		}
 	}
+}
+
+// offer puts a frame on the cable and counts it, unless the cable is full.
+func (c *cable) offer(frame []byte, sent *atomic.Uint64) error {
+	err := c.put(frame)
+	switch err {
+	case nil:
+		sent.Add(1)
+	case unix.ENOBUFS:
+		return nil
+	}
+	return err
 }
 
 // starved is how long it may take where the kernel is busy with the flood on all processors, and others want them, too.
@@ -105,21 +107,13 @@ func value(t *testing.T, metrics, name string) float64 {
 func (n *segment) sneak(t *testing.T, frames [][]byte, sent *atomic.Uint64) {
 	t.Helper()
 	n.in(t, func() error {
-		i, err := net.InterfaceByName("src0")
+		c, err := openCable()
 		if err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
+		defer c.close()
 		for _, f := range frames {
-			switch err := unix.Sendto(fd, f, 0, &unix.SockaddrLinklayer{Ifindex: i.Index}); err {
-			case nil:
-				sent.Add(1)
-			case unix.ENOBUFS: // the cable is full
-			default:
+			if err := c.offer(f, sent); err != nil {
 				return err
 			}
 		}

@@ -162,6 +162,18 @@ func packetsOf(t *testing.T, raw []byte) (all []packetAt) {
 	return all
 }
 
+// storyCapture gives the folder of a story, its capture, and what is in that.
+func storyCapture(t *testing.T, name string) (dir, capture string, raw []byte) {
+	t.Helper()
+	dir = filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)
+	capture = filepath.Join(dir, "input.pcap")
+	raw, err := os.ReadFile(capture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, capture, raw
+}
+
 // TestRestartTellsTheSame cuts stories where no session is open, replays the parts by runs of their own that share a state file, and
 // compares with one run over the whole.
 func TestRestartTellsTheSame(t *testing.T) {
@@ -172,12 +184,7 @@ func TestRestartTellsTheSame(t *testing.T) {
 	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)
-			capture := filepath.Join(dir, "input.pcap")
-			raw, err := os.ReadFile(capture)
-			if err != nil {
-				t.Fatal(err)
-			}
+			dir, capture, raw := storyCapture(t, name)
 			packets := packetsOf(t, raw)
 			at := quietCuts(t, capture, packets, cuts)
 			if len(at) == 0 {
@@ -229,12 +236,7 @@ func inParts(t *testing.T, dir string, captures []string) []string {
 
 // TestRestartAtEveryQuietMoment goes through as many runs as the story has quiet moments: what is known must not wear off.
 func TestRestartAtEveryQuietMoment(t *testing.T) {
-	dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "S1")
-	capture := filepath.Join(dir, "input.pcap")
-	raw, err := os.ReadFile(capture)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, capture, raw := storyCapture(t, "S1")
 	packets := packetsOf(t, raw)
 	var pieces [][]byte
 	from := 24

@@ -283,9 +283,6 @@ func TestMeaningsAreThoseOfTheTable(t *testing.T) {
 
 // 100 thousand devices with names, ports and evidence in at most 250 MB.
 func TestMemoryOfDevices(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
