@@ -4,6 +4,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -52,10 +55,26 @@ type tokensOutput struct {
 
 type tokenInput struct {
 	Body struct {
-		Name string `json:"name" minLength:"1" maxLength:"64"`
+		Name string `json:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._@-]*$"`
 		Role string `json:"role" enum:"viewer,analyst,admin"`
-		Days int    `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"it ends after so many days; 0: never"`
+		Days whole  `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"it ends after so many days; 0: never"`
 	}
+}
+
+// whole is an integer as JSON Schema has it: 30.0 is one too.
+type whole int
+
+// UnmarshalJSON reads a number without a fraction.
+func (w *whole) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return fmt.Errorf("%.20s is not an integer", b)
+	}
+	*w = whole(f)
+	return nil
 }
 
 type tokenOutput struct {
@@ -127,7 +146,7 @@ func known(t time.Time) *time.Time {
 
 func (a *API) addToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
 	id := auth.From(ctx)
-	secret, t, err := a.auth.NewTokenFor(ctx, id, in.Body.Name, auth.Role(in.Body.Role), in.Body.Days)
+	secret, t, err := a.auth.NewTokenFor(ctx, id, in.Body.Name, auth.Role(in.Body.Role), int(in.Body.Days))
 	if err != nil {
 		return nil, a.problem(err)
 	}

@@ -52,6 +52,7 @@ func Register(mux *auth.Mux, c Config) *API {
 	}
 	a := &API{store: c.Store, auth: c.Auth, log: c.Log, slots: make(chan struct{}, c.Streams), done: make(chan struct{})}
 	h := huma.NewAPI(document(c.Version), adapter{mux})
+	h.UseMiddleware(strict(h))
 	a.alertRoutes(h)
 	a.incidentRoutes(h)
 	a.deviceRoutes(h)
@@ -76,12 +77,14 @@ func document(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "stillwatch collector", Version: version, Description: about},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas: components(),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"token":   {Type: "http", Scheme: "bearer"},
 					"session": {Type: "apiKey", In: "cookie", Name: "stillwatch", Description: "__Host-stillwatch over TLS"},
 				},
 			},
+			// Relative to the address of this document (OpenAPI 3.1, Server Object): the paths begin at its root.
+			Servers:  []*huma.Server{{URL: "/", Description: "the collector that serves this document"}},
 			Security: []map[string][]string{{"token": {}}, {"session": {}}},
 		},
 		OpenAPIPath:   Base + "/openapi",

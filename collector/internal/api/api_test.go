@@ -324,14 +324,93 @@ func TestDocument(t *testing.T) {
 	if len(doc.Paths) < 15 {
 		t.Errorf("%d paths", len(doc.Paths))
 	}
-	var raw json.RawMessage
-	r.get(t, http.StatusOK, Base+"/openapi.json", &raw)
-	for _, kind := range []string{"alert", "device"} {
-		ref := "schemas/" + kind + ".json"
-		if !bytes.Contains(raw, []byte(`"$ref":"`+ref+`"`)) {
-			t.Errorf("the document does not refer to %s", ref)
-		}
+	for _, kind := range schemas.Kinds() {
 		var schema json.RawMessage
-		r.get(t, http.StatusOK, Base+"/"+ref, &schema)
+		r.get(t, http.StatusOK, Base+"/schemas/"+string(kind)+".json", &schema)
+	}
+}
+
+// TestReferences: every reference of the OpenAPI document resolves within it, both records among them, there is a server, and
+// what is written as a time is declared as one.
+func TestReferences(t *testing.T) {
+	r := newRig(t, 0)
+	var doc map[string]any
+	r.get(t, http.StatusOK, Base+"/openapi.json", &doc)
+	seen := map[string]bool{}
+	walk(doc, func(object map[string]any) {
+		ref, ok := object["$ref"].(string)
+		if !ok {
+			return
+		}
+		seen[ref] = true
+		var at any = doc
+		for _, name := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+			m, _ := at.(map[string]any)
+			at = m[name]
+		}
+		if at == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	})
+	for _, want := range []string{"AlertRecord", "DeviceRecord", "SessionRecord", "AlertRecord.time"} {
+		if !seen[componentPrefix+want] {
+			t.Errorf("nothing refers to %s", want)
+		}
+	}
+	if servers, _ := doc["servers"].([]any); len(servers) != 1 {
+		t.Errorf("servers: %v", doc["servers"])
+	}
+	types := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	for name, fields := range map[string][]string{
+		"SensorItem": {"first_seen", "last_seen", "last_event"}, "HoursOutputBody": {"from", "to"}, "HourItem": {"hour"},
+		"IncidentItem": {"first", "last"}, "DeviceItem": {"last_alert"},
+	} {
+		properties := types[name].(map[string]any)["properties"].(map[string]any)
+		for _, field := range fields {
+			if p, _ := properties[field].(map[string]any); p["type"] != "string" || p["format"] != "date-time" {
+				t.Errorf("%s.%s: %v", name, field, properties[field])
+			}
+		}
+	}
+}
+
+// walk calls visit for every object within v.
+func walk(v any, visit func(map[string]any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		visit(v)
+		for _, child := range v {
+			walk(child, visit)
+		}
+	case []any:
+		for _, child := range v {
+			walk(child, visit)
+		}
+	}
+}
+
+// TestStrict: what the document does not allow is refused with the place of the fault.
+func TestStrict(t *testing.T) {
+	r := newRig(t, 0)
+	cases := []struct{ method, path, body, where string }{
+		{http.MethodGet, "/alerts?to=", "", "query.to"},
+		{http.MethodGet, "/incidents?from=", "", "query.from"},
+		{http.MethodGet, "/devices?alerts=", "", "query.alerts"},
+		{http.MethodGet, "/alerts?limit=", "", "query.limit"},
+		{http.MethodGet, "/alerts?state=", "", "query.state"},
+		{http.MethodPost, "/tokens", `{"name":"n","role":"viewer","days":null}`, "body.days"},
+		{http.MethodPost, "/tokens", `{"name":null,"role":"viewer"}`, "body.name"},
+	}
+	for _, c := range cases {
+		answer := r.request(t, t.Context(), c.method, Base+c.path, c.body)
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusUnprocessableEntity || !bytes.Contains(body, []byte(c.where)) {
+			t.Errorf("%s %s %s: %s %s", c.method, c.path, c.body, answer.Status, body)
+		}
+	}
+	for _, path := range []string{"/alerts?q=", "/alerts?device=&cursor=&severity=", "/devices?alerts=true"} {
+		var into json.RawMessage
+		r.get(t, http.StatusOK, Base+path, &into)
 	}
 }

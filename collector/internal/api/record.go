@@ -4,6 +4,9 @@ package api
 
 import (
 	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -28,8 +31,80 @@ func (deviceJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.Kind
 // MarshalJSON gives the record.
 func (r deviceJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
 
-// refer gives a reference that is relative to the place of the OpenAPI document. Extensions carries it: huma resolves what
-// stands in Ref itself, and knows its own components only.
+// componentPrefix is where a reference within the OpenAPI document finds a schema.
+const componentPrefix = "#/components/schemas/"
+
+// component names the schema of a record, or a definition of it, among the components.
+func component(k schemas.Kind, def string) string {
+	name := strings.ToUpper(string(k[:1])) + string(k[1:]) + "Record"
+	if def != "" {
+		name += "." + def
+	}
+	return name
+}
+
+// refer gives a reference to the schema of a record. Extensions carries it because huma resolves Ref by Go types.
 func refer(k schemas.Kind) *huma.Schema {
-	return &huma.Schema{Extensions: map[string]any{"$ref": "schemas/" + string(k) + ".json"}}
+	return &huma.Schema{Extensions: map[string]any{"$ref": componentPrefix + component(k, "")}}
+}
+
+// components begins the schemas of the document: those of the records, so that every reference resolves within the document,
+// and times as RFC 3339 text.
+func components() huma.Registry {
+	reg := huma.NewMapRegistry(componentPrefix, huma.DefaultSchemaNamer)
+	reg.RegisterTypeAlias(reflect.TypeFor[schemas.Time](), reflect.TypeFor[time.Time]())
+	for _, k := range schemas.Kinds() {
+		b, err := schemas.File(k)
+		if err != nil {
+			panic(err) // the files are embedded
+		}
+		var schema map[string]any
+		if err := json.Unmarshal(b, &schema); err != nil {
+			panic(err)
+		}
+		defs, _ := schema["$defs"].(map[string]any)
+		for _, key := range []string{"$id", "$schema", "$defs"} {
+			delete(schema, key)
+		}
+		reg.Map()[component(k, "")] = &huma.Schema{Extensions: rebase(k, schema)}
+		for name, def := range defs {
+			if def, ok := def.(map[string]any); ok {
+				reg.Map()[component(k, name)] = &huma.Schema{Extensions: rebase(k, def)}
+			}
+		}
+	}
+	return reg
+}
+
+// rebase makes the references in the schema of a record point to components: those to its own $defs, and those to the schema of
+// another record by its URN.
+func rebase(k schemas.Kind, schema map[string]any) map[string]any {
+	for key, v := range schema {
+		schema[key] = rebased(k, key, v)
+	}
+	return schema
+}
+
+func rebased(k schemas.Kind, key string, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return rebase(k, v)
+	case []any:
+		for i := range v {
+			v[i] = rebased(k, "", v[i])
+		}
+	case string:
+		if key != "$ref" {
+			return v
+		}
+		if def, ok := strings.CutPrefix(v, "#/$defs/"); ok {
+			return componentPrefix + component(k, def)
+		}
+		for _, other := range schemas.Kinds() {
+			if v == "urn:stillwatch:"+string(other)+":1" {
+				return componentPrefix + component(other, "")
+			}
+		}
+	}
+	return v
 }
