@@ -36,7 +36,7 @@ func (f *infrastructure) init(inv *Inventory) {
 
 // allows reports whether a session is infrastructure.
 func (f *infrastructure) allows(v *session.View, app *fingerprint.App, peerName string) bool {
-	if device.GroupDestination(v) {
+	if v.ToGroup() {
 		return groupChatter(v)
 	}
 	a := v.Responder.Addr.Netip()
@@ -89,7 +89,7 @@ func Promised(v *session.View) string {
 // Disguised reports whether a session stands on a port of infrastructure and is not what that port promises: it was read as something
 // else, or it should have been read by now. App may be nil.
 func Disguised(v *session.View, app *fingerprint.App) bool {
-	return Promised(v) != "" && !device.GroupDestination(v) && !spoken(v, app)
+	return Promised(v) != "" && !v.ToGroup() && !spoken(v, app)
 }
 
 // unreadBytes is how much a session may carry, both ways together, without being read as what its port promises. The first question

@@ -61,7 +61,7 @@ func (k *callback) Observe(e *Event, c *Context) {
 		return
 	}
 	v := e.Session
-	if v.Proto != protoTCP || v.Basis != session.BasisSYN {
+	if v.Proto != protoTCP || v.Basis != session.BasisSYN || v.ToGroup() {
 		return
 	}
 	t := target{e.Initiator.ID, v.Responder.Addr, v.Responder.Port}

@@ -38,7 +38,7 @@ func TestUnexpectedOutbound(t *testing.T) {
 		{"multicast", func(w *world) { w.open(protoUDP, idle, "239.255.255.250:1900") }, nil},
 		{"broadcast", func(w *world) {
 			v := w.session(protoUDP, idle, "10.0.10.255:9999")
-			v.Responder.MAC = [6]byte{255, 255, 255, 255, 255, 255}
+			v.Group = true
 			w.event(SessionOpened, v, nil, nil)
 		}, nil},
 		{"caught in the middle", func(w *world) {

@@ -55,16 +55,10 @@ func Proto(p uint8) string {
 	return strconv.Itoa(int(p))
 }
 
-// unicast reports whether an end is one host: not a group, not everybody, not nobody.
-func unicast(e *session.Endpoint) bool {
-	a := &e.Addr
-	switch {
-	case e.MAC.IsGroup() || *a == packet.Addr{}:
-		return false
-	case a.Is4():
-		return a[12] != 0 && a[12] < 224
-	}
-	return a[0] != 0xff
+// unicast reports whether the responder of a session is one host: not a group, not everybody, not nobody.
+func unicast(v *session.View) bool {
+	a := &v.Responder.Addr
+	return !v.ToGroup() && *a != packet.Addr{} && (!a.Is4() || a[12] != 0)
 }
 
 // originated reports whether a device of ours was seen to open a unicast session: a SYN, the first datagram, an echo
@@ -72,7 +66,7 @@ func unicast(e *session.Endpoint) bool {
 // error is an answer as well.
 func originated(e *Event) bool {
 	v := e.Session
-	if e.Initiator == nil || !v.Opened() || !unicast(&v.Responder) {
+	if e.Initiator == nil || !v.Opened() || !unicast(v) {
 		return false
 	}
 	switch v.Proto {

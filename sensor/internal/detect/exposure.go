@@ -63,7 +63,7 @@ func (x *exposure) Observe(e *Event, c *Context) {
 	}
 	port := int(v.Responder.Port)
 	web := slices.Contains(x.p.WebPorts, port)
-	if !web && !slices.Contains(x.p.Ports, port) || !unicast(&v.Responder) {
+	if !web && !slices.Contains(x.p.Ports, port) || !unicast(v) {
 		return
 	}
 	switch {

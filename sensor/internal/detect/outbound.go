@@ -67,10 +67,11 @@ func (o *outbound) Observe(e *Event, c *Context) {
 }
 
 // unmasked judges anew a session that was let pass for its port when it was opened: a silent device must not hide behind port 53 or
-// 123 what is neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another.
+// 123 what is neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another, nor behind a
+// broadcast frame to a host that answers.
 func (o *outbound) unmasked(e *Event, c *Context) {
 	_, hello := e.Fact.(*dissect.TLSClientHello)
-	if (hello && c.Book.HasInventory() || contract.Disguised(e.Session, e.App)) && o.live.get(e.Session.ID, c.Now) == nil {
+	if (hello && c.Book.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) && o.live.get(e.Session.ID, c.Now) == nil {
 		o.opened(e, c)
 	}
 }

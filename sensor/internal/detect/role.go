@@ -56,7 +56,7 @@ func (r *role) Observe(e *Event, c *Context) {
 	default:
 		return
 	}
-	if !e.Session.Opened() || !unicast(&e.Session.Responder) {
+	if !e.Session.Opened() || !unicast(e.Session) {
 		return
 	}
 	r.ask(e, c, e.Initiator, session.Out)

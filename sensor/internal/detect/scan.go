@@ -119,7 +119,7 @@ func (s *scan) Observe(e *Event, c *Context) {
 // forged source (backscatter) make nobody a scanner.
 func (s *scan) outcome(e *Event, c *Context) {
 	v := e.Session
-	if v.Proto != protoTCP || v.Basis != session.BasisSYN || !unicast(&v.Responder) {
+	if v.Proto != protoTCP || v.Basis != session.BasisSYN || !unicast(v) {
 		return
 	}
 	switch {

@@ -94,7 +94,7 @@ func (u *upload) Observe(e *Event, c *Context) {
 	if d == nil {
 		d, peer, dir = e.Responder, &v.Initiator, session.In
 	}
-	if d == nil || !unicast(peer) || e.Initiator != nil && e.Responder != nil || !c.external(nil, addr(peer, v.V6)) {
+	if d == nil || !unicast(v) || e.Initiator != nil && e.Responder != nil || !c.external(nil, addr(peer, v.V6)) {
 		return
 	}
 	out, in := u.delta(e, c, dir)

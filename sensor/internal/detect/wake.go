@@ -44,7 +44,7 @@ func newWake(p WakeParams) *wake {
 
 func (w *wake) Rule() Rule { return ruleWake }
 
-func (w *wake) Kinds() []Kind { return []Kind{SessionOpened, SessionFact, LinkFact} }
+func (w *wake) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact, LinkFact} }
 
 func (w *wake) Tick(now int64, c *Context) {}
 
@@ -52,6 +52,10 @@ func (w *wake) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
 		if originated(e) {
+			w.opened(e, c)
+		}
+	case SessionState: // what was sent to a group is a session when the address answers
+		if e.Session.Group && e.Session.State == session.Established && originated(e) {
 			w.opened(e, c)
 		}
 	case SessionFact, LinkFact:

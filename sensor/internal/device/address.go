@@ -7,7 +7,6 @@ import (
 	"net/netip"
 
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/session"
 )
 
 // DefaultInternal lists the ranges that are taken for the watched network when none is configured: private use
@@ -34,16 +33,6 @@ func isHost(a packet.Addr) bool {
 		return false
 	}
 	return binary.BigEndian.Uint64(a[:8]) != 0 || binary.BigEndian.Uint64(a[8:]) != 1
-}
-
-// GroupDestination reports whether a session is addressed to more than one host: multicast, broadcast, or, where no MAC
-// tells, UDP to the last address of a /24.
-func GroupDestination(v *session.View) bool {
-	a := v.Responder.Addr
-	if v.Responder.MAC.IsGroup() || a[0] == 0xff || a.Is4() && a[12] >= 224 {
-		return true
-	}
-	return v.Proto == 17 && v.Responder.MAC.IsZero() && v.Packets[session.In] == 0 && a.Is4() && a[15] == 255
 }
 
 // virtualRouter reports whether a MAC belongs to a router redundancy protocol: VRRP and CARP (RFC 9568 section 7.3),

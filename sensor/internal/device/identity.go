@@ -21,11 +21,9 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *Device {
 	mac := e.MAC
 	// Some captures carry one MAC on both ends: it says nothing.
-	if mac == other.MAC {
+	// A group address as the sender names no station: clusters and virtual routers use it for many.
+	if mac == other.MAC || mac.IsGroup() {
 		mac = packet.MAC{}
-	}
-	if mac.IsGroup() {
-		return nil
 	}
 	p := r.at(&e.Addr)
 	if p.unspecified {

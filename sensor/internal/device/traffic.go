@@ -33,7 +33,8 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	r.settle(responder)
 	if initiator != nil {
 		r.heard(initiator, step, v, now)
-		if step == Opened {
+		// What was sent to a group becomes a session when the address answers.
+		if step == Opened || step == StateChanged && v.Group && v.State == session.Established {
 			originate(initiator, v)
 		}
 	}
@@ -82,7 +83,7 @@ func (d *Device) addVLANs(ids []uint16) {
 
 // originate notes that a device opened a session of its own.
 func originate(d *Device, v *session.View) {
-	if !v.Opened() || GroupDestination(v) || Infrastructure(v) {
+	if !v.Opened() || v.ToGroup() || Infrastructure(v) {
 		return
 	}
 	if d.FirstOrigination == 0 {
@@ -118,7 +119,7 @@ func Infrastructure(v *session.View) bool {
 
 // serve notes that a device answered on a port.
 func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
-	if !serves(v, app) || GroupDestination(v) {
+	if !serves(v, app) || v.ToGroup() {
 		return
 	}
 	s := Serve{Port: v.Responder.Port, Proto: "tcp", External: !r.InternalAddr(v.Initiator.Addr),

@@ -54,6 +54,7 @@ func sll(p *Packet, b []byte, wire int) Verdict {
 	if len(b) < 16 {
 		return VerdictShortLink
 	}
+	p.toAll(be16(b))
 	return cooked(p, be16(b[2:]), be16(b[4:]), b[6:14], be16(b[14:]), b[16:], wire-16)
 }
 
@@ -62,7 +63,16 @@ func sll2(p *Packet, b []byte, wire int) Verdict {
 	if len(b) < 20 {
 		return VerdictShortLink
 	}
+	p.toAll(uint16(b[10]))
 	return cooked(p, be16(b[8:]), uint16(b[11]), b[12:20], be16(b), b[20:], wire-20)
+}
+
+// toAll takes the packet type of a cooked header: of the receiver it tells only whether the frame was a broadcast.
+func (p *Packet) toAll(packetType uint16) {
+	const broadcast = 1 // LINUX_SLL_BROADCAST
+	if packetType == broadcast {
+		p.DstMAC = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	}
 }
 
 func cooked(p *Packet, arphrd, addrLen uint16, addr []byte, proto uint16, b []byte, wire int) Verdict {

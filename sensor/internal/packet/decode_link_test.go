@@ -24,6 +24,16 @@ func sllHeader(arphrd, addrLen uint16, mac MAC, proto uint16) []byte {
 	return join(u16(0), u16(arphrd), u16(addrLen), mac[:], []byte{0, 0}, u16(proto))
 }
 
+// typed sets the packet type of a cooked header, a byte at a place that depends on the version, and puts a packet behind it.
+func typed(header []byte, at int, typ byte, ip []byte) []byte {
+	header[at] = typ
+	return join(header, ip)
+}
+
+func toEverybody(p *Packet) bool {
+	return p.SrcMAC == macA && p.DstMAC == MAC{255, 255, 255, 255, 255, 255}
+}
+
 func sll2Header(mac MAC, proto uint16) []byte {
 	return join(u16(proto), u16(0), u32(2), u16(1), []byte{0, 6}, mac[:], []byte{0, 0})
 }
@@ -109,6 +119,9 @@ func otherLinkCases() []decodeCase {
 		{name: "SLL LLC", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, 4), stp), verdict: VerdictNoNetwork},
 		{name: "SLL netlink", link: LinkLinuxSLL, frame: join(sllHeader(arphrdNetlink, 0, MAC{}, etherIPv4), syn4), verdict: VerdictNoNetwork},
 		{name: "SLL novell", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, 1), syn4), verdict: VerdictNoNetwork},
+		{name: "SLL broadcast", link: LinkLinuxSLL, frame: typed(sllHeader(1, 6, macA, etherIPv4), 1, 1, syn4), kind: KindTCP, check: toEverybody},
+		{name: "SLL multicast", link: LinkLinuxSLL, frame: typed(sllHeader(1, 6, macA, etherIPv4), 1, 2, syn4), kind: KindTCP, check: onlySource},
+		{name: "SLL2 broadcast", link: LinkSLL2, frame: typed(sll2Header(macA, etherIPv6), 10, 1, syn6), kind: KindTCP, check: toEverybody},
 		{name: "SLL2", link: LinkSLL2, frame: join(sll2Header(macA, etherIPv6), syn6), kind: KindTCP, check: onlySource},
 		{name: "NFLOG little endian", link: LinkNFLOG, frame: nflogLE, kind: KindTCP, check: isSYN},
 		{name: "NFLOG big endian", link: LinkNFLOG, frame: nflogBE, kind: KindTCP, check: isSYN},

@@ -129,7 +129,7 @@ type Packet struct {
 	Part           uint8 // partition of the session table that the packet belongs to, set by the pipeline
 	Verdict        Verdict
 	HasIP          bool // Src, Dst, Proto, IPBytes are valid
-	HasMAC         bool // SrcMAC, DstMAC are those of the innermost Ethernet header; DstMAC is zero in a cooked capture
+	HasMAC         bool // SrcMAC, DstMAC are those of the innermost Ethernet header; in a cooked capture DstMAC is zero or the broadcast address
 	Truncated      bool // the snap length cut the frame
 	hasRare        bool // one of the fields from Body to ICMPID was set
 	_              [1]byte

@@ -19,7 +19,8 @@ const (
 	flagDone1                                   // nothing of side hi is to be read any more
 	flagGap                                     // the head of a stream has a gap
 	flagSimultaneous                            // both sides sent a SYN
-	flagNoAnswerNeeded                          // to a group address, or a message that nobody answers
+	flagNoAnswerNeeded                          // a message that nobody answers
+	flagGroup                                   // the first packet was sent to more than one host
 	flagDone           = flagDone0 | flagDone1
 )
 
@@ -127,10 +128,33 @@ func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	if p.NumTunnels > 0 {
 		t.extraOf(s).tunnels = t.tunnels(p)
 	}
-	if p.Dst[0] == 0xff && p.V6 || !p.V6 && p.Dst[12] >= 224 || p.DstMAC.IsGroup() {
-		s.flags |= flagNoAnswerNeeded
+	if toGroup(p) {
+		s.flags |= flagGroup
 	}
 	s.orient(p, side)
+}
+
+// toGroup reports whether a packet is sent to more than one host. A broadcast frame is, whatever the mask of the network makes of its IP
+// address. A multicast frame to a unicast address is not: clusters and virtual routers receive at such a MAC. Where no MAC tells, a
+// datagram to the last address of a /24 is taken for a broadcast.
+func toGroup(p *packet.Packet) bool {
+	switch a := &p.Dst; {
+	case p.DstMAC == broadcastMAC, groupAddr(a):
+		return true
+	case a.Is4():
+		return a[12] >= 240 || p.DstMAC.IsZero() && p.Kind == packet.KindUDP && a[15] == 255
+	}
+	return false
+}
+
+var broadcastMAC = packet.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// groupAddr reports whether an address is multicast (RFC 5771, RFC 4291 section 2.7) or the limited broadcast.
+func groupAddr(a *packet.Addr) bool {
+	if a.Is4() {
+		return a[12]>>4 == 0xe || a[12]&a[13]&a[14]&a[15] == 0xff
+	}
+	return a[0] == 0xff
 }
 
 // update counts a packet.
@@ -185,7 +209,7 @@ func (t *Table) View(s *Session, v *View) {
 		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: s.end[a].mac, TTL: s.end[a].ttl},
 		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: s.end[b].mac, TTL: s.end[b].ttl},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
-		Gap: s.flags&flagGap != 0, Basis: s.basis, State: s.State(),
+		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Basis: s.basis, State: s.State(),
 	}
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]

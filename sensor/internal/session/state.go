@@ -40,6 +40,9 @@ func (s *Session) orientTCP(p *packet.Packet, n uint8) {
 // orientUDP holds who spoke first to be the initiator, but for an answer whose question was not seen: from a well-known port to one
 // that is not.
 func (s *Session) orientUDP(p *packet.Packet, n uint8) {
+	if s.flags&flagGroup != 0 {
+		return // a group asks nothing
+	}
 	if p.SrcPort < 1024 && serverPort(p.SrcPort) && p.DstPort >= 1024 && !serverPort(p.DstPort) {
 		s.setInitiator(n ^ 1)
 		s.basis = BasisPort
@@ -70,7 +73,7 @@ func (s *Session) orientICMP(p *packet.Packet, n uint8) {
 	switch {
 	case answer:
 		// An unsolicited advertisement is opened by who sends it; an echo reply is not.
-		if s.flags&flagNoAnswerNeeded == 0 {
+		if s.flags&flagGroup == 0 {
 			s.setInitiator(n ^ 1)
 			s.basis = BasisRequest
 		}
@@ -199,7 +202,7 @@ func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
 // State gives the state as a reader of the record would see it.
 func (s *Session) State() State {
 	if s.state == Attempted && s.flags&flagNoAnswerNeeded != 0 && s.key.proto() != protoTCP {
-		return Established // nothing answers a group or an error message: it was delivered
+		return Established // nothing answers an error message: it was delivered
 	}
 	return s.state
 }

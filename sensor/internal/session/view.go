@@ -75,6 +75,7 @@ type View struct {
 	ICMPCode     uint8
 	V6           bool
 	HasPorts     bool
+	Group        bool // its first packet was sent to more than one host: see ToGroup
 	Gap          bool // bytes of the stream heads were missed, so inferences over them do not hold
 	Basis        Basis
 	State        State
@@ -92,4 +93,10 @@ func (v *View) Opened() bool {
 // Answered reports whether the responder took the session.
 func (v *View) Answered() bool {
 	return v.State == Established || v.State == Closed || v.State == Reset || v.State == Midstream && v.Packets[1] > 0
+}
+
+// ToGroup reports whether the session is with more than one host: multicast, broadcast, or the reserved range 240.0.0.0/4. An address of
+// the last two kinds that has answered is one host after all.
+func (v *View) ToGroup() bool {
+	return groupAddr(&v.Responder.Addr) || v.Group && v.Packets[In] == 0
 }
