@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -169,8 +170,20 @@ func (d *Drain) round(ctx context.Context, a *aside, batch []Record) {
 func (d *Drain) tell(a *aside, failed map[string]error) {
 	if len(failed) > 0 {
 		d.disconnect()
+		a.passing(failed)
+	}
+	if len(failed) > 0 {
 		d.note(failed[slices.Min(slices.Collect(maps.Keys(failed)))])
 	} else if _, any := a.wait(time.Now()); !any {
 		d.note(nil)
 	}
+}
+
+// passing takes out of failed the topics that are missing for the first time: a broker learns of a new topic some time after the one
+// that made it, so only a second attempt over a new connection tells that there is none.
+func (a *aside) passing(failed map[string]error) {
+	maps.DeleteFunc(failed, func(topic string, err error) bool {
+		var e *DeliveryError
+		return errors.As(err, &e) && e.Cause == CauseNoTopic && a.topics[topic] != nil && a.topics[topic].pause <= firstPause
+	})
 }
