@@ -48,6 +48,7 @@ func nsh(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	next := b[3]
 	b, wire = b[size:], wire-size
+	p.SrcMAC, p.DstMAC, p.HasMAC = MAC{}, MAC{}, false // those of service functions
 	switch next {
 	case 1:
 		return etherPayload(p, etherIPv4, b, wire, depth+1)

@@ -24,6 +24,10 @@ func inner(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, 
 	p.addTunnel(t, id, hasID)
 	p.resetNetwork()
 	var v Verdict
+	// Only a frame within names the stations within; the MACs outside are those of whoever carries it.
+	if t != TunnelPPPoE {
+		p.SrcMAC, p.DstMAC, p.HasMAC = MAC{}, MAC{}, false
+	}
 	if wire = max(wire, 0); et == etherBridged {
 		v = ethernet(p, b, wire, depth+1)
 	} else {
