@@ -16,7 +16,7 @@ func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
 	r := *f
 	r.Key, r.WindowS = "more", f.WindowS
 	r.Session, r.App = nil, nil
-	r.Title = fmt.Sprintf("%s: more than %d findings about %s", f.Rule.Name, m.cfg.PerDevice, detect.Label(f.Device))
+	r.Title = fmt.Sprintf("%s: more than %d findings about %s", f.Rule.Name, m.cfg.PerDevice, f.Who())
 	r.Message = fmt.Sprintf("Expected: at most %d findings of one kind about one device at a time, each told by itself. Seen: more; they are counted here. The last one: %s",
 		m.cfg.PerDevice, f.Message)
 	if f.Peer != nil {

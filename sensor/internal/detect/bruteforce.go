@@ -287,7 +287,7 @@ func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 		f.Severity = Critical
 	}
 	f.Key, f.Stage, f.Reliability, f.Start = "guessed "+f.Peer.IP, StageLogin, 0.95, p.first
-	d := Label(e.Responder)
+	d := e.who(session.In)
 	f.Title = fmt.Sprintf("A password of %s was guessed over %s", d, in.protocol)
 	f.Message = fmt.Sprintf("Expected of %s: no login after a row of failures. Seen: %s failed %d times since %s and was let in at %s over %s.",
 		d, peerLabel(f.Peer), p.count, clock(p.first), clock(c.Now), in.protocol)

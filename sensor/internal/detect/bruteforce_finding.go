@@ -28,7 +28,7 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 		f.Severity = High
 	}
 	f.Count = t.take()
-	d := Label(e.Responder)
+	d := e.who(session.In)
 	f.Title = fmt.Sprintf("Passwords of %s are guessed over %s", d, in.protocol)
 	f.Message = fmt.Sprintf("Expected of %s: a failed login now and then. Seen: %d failed logins over %s since %s, the last from %s (%s).",
 		d, t.count, in.protocol, clock(t.first), peerLabel(f.Peer), guessKinds[how])
@@ -44,7 +44,7 @@ func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Find
 	f := b.guessing(e, c, in, &p.tally, "fast")
 	mean, _ := gaps(p.times)
 	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
-	f.Title = fmt.Sprintf("%s logs in to %s with a wrong password", peerLabel(f.Peer), Label(e.Responder))
+	f.Title = fmt.Sprintf("%s logs in to %s with a wrong password", peerLabel(f.Peer), e.who(session.In))
 	f.Reasons = []Reason{{Code: "misconfiguration", Text: fmt.Sprintf("one source, one user name, evenly every %s", span(int64(mean))), Weight: -0.4},
 		benign("the password was changed on one side only")}
 	f.Recommendation = "Set the right password on the device that logs in."

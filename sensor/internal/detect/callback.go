@@ -108,7 +108,7 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	if !v.Allowed {
 		f.Broken = Clean(v.Broken, 300)
 	}
-	who := Label(e.Initiator)
+	who := e.who(session.Out)
 	f.Title = fmt.Sprintf("%s keeps calling %s without an answer", who, peerAt(f.Peer))
 	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: since %s it has tried %d times to open %s to %s; %d were refused, the rest not answered.",
 		who, expectation(x, source), clock(s.first), s.fails, service(e), peerLabel(f.Peer), s.refuse)

@@ -83,9 +83,9 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 	f := c.on(x.Rule(), e, session.In)
 	f.Key, f.WindowS, f.Standing, f.Stage = service(&Event{Session: e.Session}), weekSeconds, true, StageScanned
 	f.Severity = x.severity(d, c, web)
-	f.Title = fmt.Sprintf("%s answers on %s to the outside", Label(d), f.Key)
+	f.Title = fmt.Sprintf("%s answers on %s to the outside", f.Who(), f.Key)
 	f.Message = fmt.Sprintf("Expected of %s: no admin port that the outside can reach. Seen: at %s, %s from outside completed a handshake on %s.",
-		Label(d), clock(e.Session.Start), f.Peer.IP, f.Key)
+		f.Who(), clock(e.Session.Start), f.Peer.IP, f.Key)
 	f.Reasons = []Reason{{Code: "handshake", Text: "the port answered a peer outside the network", Weight: 0.4},
 		benign("the source is an approved gateway, or the port is published on purpose: then the contract lacks an entry (direction in)")}
 	f.Recommendation = "Close the port towards the outside, or put it behind a gateway; change the password if it is a default."
@@ -135,7 +135,7 @@ func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
 	for i, p := range s.ports {
 		ports[i] = strconv.Itoa(p)
 	}
-	f.Title = fmt.Sprintf("Admin ports of %s are probed from outside", Label(e.Responder))
+	f.Title = fmt.Sprintf("Admin ports of %s are probed from outside", e.who(session.In))
 	f.Message = fmt.Sprintf("Expected: nothing in particular, the Internet scans. Seen: %d probes from %d sources (%s) on the ports %s, none answered.",
 		s.count, len(s.sources), listing(s.sources, 5), listing(ports, 10))
 	f.Reasons = []Reason{{Code: "probes", Text: "unanswered connection attempts from outside", Weight: 0.1}, benign("it stays without an answer")}

@@ -68,9 +68,9 @@ func (m *mirai) infected(e *Event, c *Context, t *tally) *Finding {
 	f := c.on(m.Rule(), e, session.Out)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count = "syn", Critical, StageDiscovery, t.first, t.take()
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
-	f.Title = fmt.Sprintf("%s scans as the Mirai family does", Label(e.Initiator))
+	f.Title = fmt.Sprintf("%s scans as the Mirai family does", e.who(session.Out))
 	f.Message = fmt.Sprintf("Expected of %s: nothing of the kind. Seen: since %s it sent %d SYNs whose sequence number is the destination address and that carry no options; the last to %s.",
-		Label(e.Initiator), clock(t.first), t.count, peerAt(f.Peer))
+		e.who(session.Out), clock(t.first), t.count, peerAt(f.Peer))
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "by chance this happens once in 4,294,967,296 SYNs", Weight: 0.999},
 		benign("it is a research scanner that somebody runs on purpose")}
 	f.Evidence = []Evidence{{Kind: "syn", Summary: fmt.Sprintf("%d SYNs to %s", t.count, listing(t.peers, 5)), Data: map[string]any{"syns": t.count}}}
@@ -82,7 +82,7 @@ func (m *mirai) scanned(e *Event, c *Context, t *tally) *Finding {
 	f := c.on(m.Rule(), e, session.In)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count, f.Reliability = "probed", Informational, StageScanned, t.first, t.take(), 0.1
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
-	f.Title = fmt.Sprintf("%s is probed by scanners of the Mirai family", Label(e.Responder))
+	f.Title = fmt.Sprintf("%s is probed by scanners of the Mirai family", e.who(session.In))
 	f.Message = fmt.Sprintf("Expected: the Internet scans. Seen: %d such SYNs from outside since %s, the last from %s to port %d.",
 		t.count, clock(t.first), f.Peer.IP, e.Session.Responder.Port)
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "the outside source runs such a scanner", Weight: 0.1}, benign("the device does not answer")}

@@ -97,8 +97,8 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 		f.Severity, where = Medium, "the zone "+Clean(zone, 80)
 	}
 	f.Entities = entities(f)
-	f.Title = fmt.Sprintf("New device in %s: %s", where, Label(d))
-	f.Message = fmt.Sprintf("Expected in %s: the devices that are known. Seen: %s, first heard at %s.", where, Label(d), clock(d.FirstSeen))
+	f.Title = fmt.Sprintf("New device in %s: %s", where, f.Who())
+	f.Message = fmt.Sprintf("Expected in %s: the devices that are known. Seen: %s, first heard at %s.", where, f.Who(), clock(d.FirstSeen))
 	f.Reasons = []Reason{{Code: "first_seen", Text: "no device with this identity was heard before", Weight: 0.2}}
 	if d.RandomMAC {
 		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its hardware address is made up: phones change theirs, so it may be an old acquaintance", Weight: -0.1})

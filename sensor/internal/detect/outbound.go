@@ -126,7 +126,7 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, Clean(s.broken, 300), s.maintenance
 	f.Peer.FirstContact = s.first
-	who, to := Label(e.Initiator), peerLabel(f.Peer)
+	who, to := e.who(session.Out), peerLabel(f.Peer)
 	f.Title = fmt.Sprintf("%s opened %s to %s", who, service(e), to)
 	answer := "was not answered"
 	if s.answered {

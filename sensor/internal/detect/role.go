@@ -96,9 +96,9 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 		f.Stage = StageOutbound
 	}
 	f.Broken = Clean(text, 300)
-	f.Title = fmt.Sprintf("%s goes against its role: %s", Label(d), Clean(text, 120))
+	f.Title = fmt.Sprintf("%s goes against its role: %s", f.Who(), Clean(text, 120))
 	f.Message = fmt.Sprintf("Expected of %s: what %s does (the role is %s, P %.2f). Seen: at %s, %s; %s with %s.",
-		Label(d), d.Role.Phrase(), d.Level, d.Probability, clock(e.Session.Start), Clean(text, 200), service(e), peerLabel(f.Peer))
+		f.Who(), d.Role.Phrase(), d.Level, d.Probability, clock(e.Session.Start), Clean(text, 200), service(e), peerLabel(f.Peer))
 	f.Reasons = []Reason{{Code: "role_" + d.Level.String(), Text: "role " + d.Role.String() + " is " + d.Level.String(), Weight: d.Probability / 2},
 		benign("the role was told wrongly, or the maker uses this service for its own support")}
 	f.Recommendation = "Check that the role is right; if it is, look at what the device does with this service."

@@ -133,7 +133,7 @@ func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARP
 	f := &Finding{Rule: s.Rule(), Device: d, DeviceAddr: m.SenderIP, Start: w.first, End: e.Time, Key: "arp", WindowS: daySeconds,
 		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Count: w.take(), Maintenance: c.Book.Maintenance(d, c.Now)}
 	f.Entities = append(entities(f), ipEntities(w.peers)...)
-	who := Label(d)
+	who := f.Who()
 	f.Title = fmt.Sprintf("%s asks for the hardware addresses of a whole network", who)
 	f.Message = fmt.Sprintf("Expected of %s: ARP requests for the hosts that it talks to. Seen: since %s it sent %d requests, for %d distinct addresses within %d s (%s).",
 		who, clock(w.first), w.count, len(w.seen), s.p.ARPSeconds, listing(w.peers, 6))
@@ -146,7 +146,7 @@ func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARP
 
 func (s *scan) who(e *Event) string {
 	if e.Initiator != nil {
-		return Label(e.Initiator)
+		return e.who(session.Out)
 	}
 	return "outside host " + addr(&e.Session.Initiator, e.Session.V6).String()
 }

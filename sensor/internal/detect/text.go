@@ -4,6 +4,7 @@ package detect
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,31 @@ func Label(d *device.Device) string {
 	if d == nil {
 		return "the network"
 	}
+	return labelAt(d, d.IP())
+}
+
+// Who names the device of a finding by the address that it had in what was seen: it may have others.
+func (f *Finding) Who() string {
+	if f.Device == nil || !f.DeviceAddr.IsValid() {
+		return Label(f.Device)
+	}
+	return labelAt(f.Device, f.DeviceAddr)
+}
+
+// who names the device at one end of a session by the address of that end.
+func (e *Event) who(dir session.Dir) string {
+	d, end := e.Initiator, &e.Session.Initiator
+	if dir == session.In {
+		d, end = e.Responder, &e.Session.Responder
+	}
+	if d == nil {
+		return Label(nil)
+	}
+	return labelAt(d, addr(end, e.Session.V6))
+}
+
+// labelAt names a device by one of its addresses, which need not be valid.
+func labelAt(d *device.Device, ip netip.Addr) string {
 	if named(d) {
 		return Clean(d.Key, 80)
 	}
@@ -65,7 +91,7 @@ func Label(d *device.Device) string {
 	if d.Vendor != "" {
 		what = Clean(d.Vendor, 40) + " " + what
 	}
-	if ip := d.IP(); ip.IsValid() {
+	if ip.IsValid() {
 		return what + " " + ip.String()
 	}
 	if !d.MAC.IsZero() {
@@ -80,10 +106,12 @@ func peerLabel(p *Peer) string {
 	case p == nil:
 		return "an unknown peer"
 	case p.Device != nil:
-		if l := Label(p.Device); !strings.Contains(l, p.IP) {
-			return l + " (" + p.IP + ")"
+		ip, _ := netip.ParseAddr(p.IP)
+		l := labelAt(p.Device, ip)
+		if !strings.Contains(l, p.IP) {
+			l += " (" + p.IP + ")"
 		}
-		return Label(p.Device)
+		return l
 	case p.Name != "":
 		return p.Name + " (" + p.IP + ")"
 	}

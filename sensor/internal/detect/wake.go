@@ -118,7 +118,7 @@ func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.
 	if strict(x, source) && !v.Allowed {
 		f.Severity = High
 	}
-	who := Label(e.Initiator)
+	who := e.who(session.Out)
 	f.Title = fmt.Sprintf("%s woke after %s of silence", who, span(quiet))
 	f.Message = fmt.Sprintf("Expected of %s: nothing, it had opened no session outside infrastructure for %s. Seen: at %s it opened %s to %s.",
 		who, span(quiet), clock(e.Session.Start), service(e), peerLabel(f.Peer))
@@ -166,7 +166,7 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect, source string) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, 1
-	who := Label(e.Initiator)
+	who := e.who(session.Out)
 	f.Title = fmt.Sprintf("%s uses names and time beyond its budget", who)
 	f.Message = fmt.Sprintf("Expected of %s: to %s, with at most %d sessions of infrastructure an hour. Seen: %d sessions within %s, the last to %s.",
 		who, expectation(x, source), w.p.InfraPerHour, s.infra, span(c.Now-s.hourStart), peerLabel(f.Peer))
