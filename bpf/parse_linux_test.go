@@ -99,6 +99,14 @@ func outsides() map[string]func(ip []byte) []byte {
 		"cmd": func(ip []byte) []byte {
 			return ethernet(0x8909, slices.Concat(make([]byte, 6), be16(etherTypeOf(ip)), ip))
 		},
+		"timestamp": func(ip []byte) []byte {
+			return ethernet(0x8988, slices.Concat(make([]byte, 6), be16(0x8100), tag(5, etherTypeOf(ip), ip)))
+		},
+		"e tag": func(ip []byte) []byte {
+			return ethernet(0x893f, slices.Concat(make([]byte, 6), be16(etherTypeOf(ip)), ip))
+		},
+		"hsr":          func(ip []byte) []byte { return ethernet(0x892f, slices.Concat(be32(1), be16(etherTypeOf(ip)), ip)) },
+		"congestion":   func(ip []byte) []byte { return ethernet(0x22e9, slices.Concat(be16(1), be16(etherTypeOf(ip)), ip)) },
 		"mpls":         func(ip []byte) []byte { return ethernet(0x8847, mpls(ip, 16)) },
 		"mpls labels":  func(ip []byte) []byte { return ethernet(0x8847, mpls(ip, 16, 17, 18)) },
 		"pseudo wire":  func(ip []byte) []byte { return ethernet(0x8847, mpls(eth(ip), 16, 17)) },
@@ -113,6 +121,9 @@ func outsides() map[string]func(ip []byte) []byte {
 		"erspan 1":    func(ip []byte) []byte { return in4(47, gre(0, 0x88be, eth(ip))) },
 		"erspan 2": func(ip []byte) []byte {
 			return in4(47, gre(0x1000, 0x88be, be32(9), be32(0x10000000|100), be32(0), eth(ip)))
+		},
+		"erspan 2 with a timestamp": func(ip []byte) []byte {
+			return in4(47, gre(0x1000, 0x88be, be32(9), be32(0x10640000|100), be32(0), ethernet(0x8988, slices.Concat(make([]byte, 6), be16(etherTypeOf(ip)), ip))))
 		},
 		"erspan 3": func(ip []byte) []byte {
 			return in4(47, gre(0x1000, 0x22eb, be32(9), be32(0x20000000|100), be32(0), be32(0), eth(ip)))
@@ -230,6 +241,9 @@ func doubtIsCopied(t *testing.T, load loader) {
 		"llc":             {ethernet(60, data), Tunnel},
 		"pppoe":           {ethernet(0x8864, data), Tunnel},
 		"macsec":          {ethernet(0x88e5, data), Tunnel},
+		"fabric path":     {ethernet(0x8903, slices.Concat(be16(64), frameOf(ipv4(6, seg)))), Tunnel},
+		"trill":           {ethernet(0x22f3, slices.Concat(make([]byte, 6), frameOf(ipv4(6, seg)))), Tunnel},
+		"unknown tag":     {ethernet(0xc008, slices.Concat(be16(0), be16(0x0800), ipv4(6, seg))), NoIP},
 		"tags":            {ethernet(0x8100, tags), Nesting},
 		"labels":          {ethernet(0x8847, mpls(ipv4(6, seg), make([]int, 17)...)), Nesting},
 		"mpls of unknown": {ethernet(0x8847, mpls(slices.Repeat([]byte{0x11}, 64), 16)), Tunnel},

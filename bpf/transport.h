@@ -28,7 +28,7 @@ static __always_inline int udp_tunnel(struct packet *p)
 		p->layer = LAYER_VXLAN;
 		skip(p, 8);
 		return MORE;
-	case 2152: case 3544: case 4790: case 6081: case 6635: case 37008:
+	case 2152: case 3544: case 4790: case 6081: case 6635: case 37008: case 48879:
 		return REASON_TUNNEL;
 	}
 	return p->sport == 2152 || p->sport == 3544 ? REASON_TUNNEL : FLOW;

@@ -6,11 +6,11 @@
 static __always_inline __u32 tag_size(__u16 type)
 {
 	switch (type) {
-	case ETHER_VLAN: case ETHER_QINQ: case ETHER_VLAN_OLD: case ETHER_VLAN_OLD2:
+	case ETHER_VLAN: case ETHER_QINQ: case ETHER_VLAN_OLD: case ETHER_VLAN_OLD2: case ETHER_VLAN_OLD3: case ETHER_CN_TAG: case ETHER_FGL:
 		return 4;
-	case ETHER_VNTAG:
+	case ETHER_VNTAG: case ETHER_HSR: case ETHER_R_TAG: case ETHER_BROADCOM:
 		return 6;
-	case ETHER_CMD:
+	case ETHER_CMD: case ETHER_TTAG: case ETHER_ETAG:
 		return 8;
 	}
 	return 0;
@@ -30,12 +30,13 @@ static __always_inline int ether_type(struct packet *p, __u16 type)
 		p->layer = LAYER_MPLS;
 		return MORE;
 	case ETHER_PPPOE: case ETHER_PBB: case ETHER_PPP: case ETHER_MACSEC: case ETHER_NSH: case ETHER_EDSA:
+	case ETHER_FABRICPATH: case ETHER_TRILL: case ETHER_ARISTA: case ETHER_REALTEK:
 		return REASON_TUNNEL;
 	}
 	return type <= MAX_LENGTH_FIELD ? REASON_TUNNEL : REASON_NO_IP; /* LLC may lead on to IP */
 }
 
-/* Takes off the tags that follow a frame's addresses: VLAN (802.1Q, 802.1ad), VN-Tag, Cisco MetaData. */
+/* Takes off the tags that follow a frame's addresses: VLAN (802.1Q, 802.1ad), VN-Tag, Cisco MetaData and timestamps, and their like. */
 __noinline int read_tags(CTX *ctx, struct packet *p, __u16 type)
 {
 	if (!p)

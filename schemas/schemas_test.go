@@ -28,7 +28,7 @@ func sampleSession() *Session {
 		Initiator:      Endpoint{netip.MustParseAddr("10.20.10.17"), ref(uint16(40122)), MAC{0xb8, 0xca, 0x3a, 0, 0, 0x17}},
 		Responder:      Endpoint{netip.MustParseAddr("198.51.100.23"), ref(uint16(443)), MAC{0, 0x1b, 0x54, 0, 0, 1}},
 		InitiatorBasis: "syn", Proto: "tcp", CommunityID: "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", VLANs: []uint16{10},
-		Encap:      []Encap{{Type: "vxlan", ID: ref(uint32(0)), OuterSrc: netip.MustParseAddr("2001:db8::1"), OuterDst: netip.MustParseAddr("2001:db8::2")}},
+		Encap:      []Encap{{Type: "erspan", ID: ref(uint32(5)), VLAN: 100}, {Type: "vxlan", ID: ref(uint32(0)), OuterSrc: netip.MustParseAddr("2001:db8::1"), OuterDst: netip.MustParseAddr("2001:db8::2")}},
 		PacketsOut: 9, PacketsIn: 8, IPBytesOut: 1500, IPBytesIn: 9000, PayloadBytesOut: 1100, PayloadBytesIn: 8600,
 		State: "closed", App: "tls",
 		TLS: &TLS{SNI: "relay.example.net", Version: "1.2", ALPN: []string{"h2", "http/1.1"}, JA3: strings.Repeat("0a", 16), JA4: "t12d0102h2_0123456789ab_0123456789ab",

@@ -39,10 +39,12 @@ type Endpoint struct {
 	MAC  MAC        `json:"mac,omitzero"`
 }
 
-// Encap is one layer of encapsulation. ID and the outer addresses are absent where the protocol carries none.
+// Encap is one layer of encapsulation. ID and the outer addresses are absent where the protocol carries none. VLAN is that of the
+// mirrored port, where the header of a mirror tells one.
 type Encap struct {
 	Type     string     `json:"type"`
 	ID       *uint32    `json:"id,omitempty"`
+	VLAN     uint16     `json:"vlan,omitempty"`
 	OuterSrc netip.Addr `json:"outer_src,omitzero"`
 	OuterDst netip.Addr `json:"outer_dst,omitzero"`
 }

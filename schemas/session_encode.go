@@ -93,6 +93,9 @@ func (e *Encap) append(b []byte) []byte {
 	if e.ID != nil {
 		o.uint("id", uint64(*e.ID))
 	}
+	if e.VLAN != 0 {
+		o.uint("vlan", uint64(e.VLAN))
+	}
 	o.addr("outer_src", e.OuterSrc)
 	o.addr("outer_dst", e.OuterDst)
 	return o.close()

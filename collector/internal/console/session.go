@@ -58,6 +58,9 @@ func encap(e schemas.Encap) string {
 	if e.ID != nil {
 		s += fmt.Sprintf(" %d", *e.ID)
 	}
+	if e.VLAN != 0 {
+		s += fmt.Sprintf(", VLAN %d,", e.VLAN)
+	}
 	if e.OuterSrc.IsValid() {
 		s += fmt.Sprintf(" from %s to %s", e.OuterSrc, e.OuterDst)
 	}

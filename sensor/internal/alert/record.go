@@ -67,7 +67,7 @@ func encap(ts []packet.Tunnel) []schemas.Encap {
 		if t.Type == packet.TunnelNone || int(t.Type) >= len(tunnelNames) {
 			continue
 		}
-		e := schemas.Encap{Type: tunnelNames[t.Type]}
+		e := schemas.Encap{Type: tunnelNames[t.Type], VLAN: t.VLAN}
 		if t.HasID {
 			e.ID = &t.ID
 		}

@@ -69,6 +69,8 @@ func TestSessionRecordOfTunnels(t *testing.T) {
 	}
 	v.Tunnels = []packet.Tunnel{{Type: packet.TunnelMPLS}}
 	contains(t, record(t, v, nil), `"encap":[{"type":"mpls"}]`)
+	v.Tunnels = []packet.Tunnel{{Type: packet.TunnelERSPAN, HasID: true, ID: 5, VLAN: 100}}
+	contains(t, record(t, v, nil), `"encap":[{"type":"erspan","id":5,"vlan":100}]`)
 	v.Tunnels = []packet.Tunnel{{Type: 200}, {}}
 	if s := SessionRecord(v, nil); len(s.Encap) != 0 {
 		t.Error(s.Encap)

@@ -119,6 +119,7 @@ func walkView(c *snapshot.Codec, v *session.View) {
 		c.Raw(t.Src[:])
 		c.Raw(t.Dst[:])
 		snapshot.Number(c, &t.ID)
+		snapshot.Number(c, &t.VLAN)
 		snapshot.Enum(c, &t.Type, packet.TunnelPBB)
 		for _, b := range []*bool{&t.HasID, &t.HasOuter, &t.V6} {
 			c.Bool(b)

@@ -44,7 +44,7 @@ func onlySource(p *Packet) bool { return isSYN(p) && p.HasMAC && p.SrcMAC == mac
 var stp = []byte{0x42, 0x42, 3, 0, 0, 0, 0}
 
 func linkCases() []decodeCase {
-	return slices.Concat(ethernetCases(), otherLinkCases(), wifiCases(), radioCases(), switchCases())
+	return slices.Concat(ethernetCases(), otherLinkCases(), wifiCases(), radioCases(), switchCases(), fabricCases(), unnamedCases(), mirrorVLANCases())
 }
 
 func ethernetCases() []decodeCase {

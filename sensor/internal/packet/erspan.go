@@ -3,21 +3,31 @@
 package packet
 
 // ERSPAN is mirrored traffic in GRE (draft-foschiano-erspan-03). The GRE below it is understood and not recorded as a
-// tunnel of its own; the ID is the session id. The VLAN id in the header repeats that of the port and is not recorded.
+// tunnel of its own; the ID is the session id, the VLAN is that of the mirrored port, whether or not the frame has a tag.
 
-// erspan reads types I and II: type II always has a GRE sequence number and a header of 8 bytes, type I neither.
+const (
+	erspan2Size = 8
+	erspan3Size = 12
+)
+
+// erspan reads types I and II: type II always has a GRE sequence number and a header of 8 bytes, type I neither. Some senders leave out
+// the number, or count type I too: what reads as Ethernet decides then.
 func erspan(p *Packet, sequence bool, b []byte, n, depth int) Verdict {
-	if !sequence {
+	kind := uint8(0)
+	if len(b) > 0 {
+		kind = b[0] >> 4
+	}
+	switch {
+	case !sequence && !(kind == 1 && len(b) > erspan2Size && typedEthernet(b[erspan2Size:]) && !typedEthernet(b)):
 		return inner(p, TunnelERSPAN, 0, false, etherBridged, b, n, depth)
-	}
-	if len(b) < 8 {
+	case len(b) < erspan2Size:
 		return VerdictShortTunnel
-	}
-	switch b[0] >> 4 {
-	case 1:
-		return inner(p, TunnelERSPAN, uint32(be16(b[2:])&0x3ff), true, etherBridged, b[8:], n-8, depth)
-	case 2:
+	case kind == 1:
+		return erspanInner(p, etherBridged, b, erspan2Size, n, depth)
+	case kind == 2:
 		return erspan3(p, b, n, depth)
+	case typedEthernet(b):
+		return inner(p, TunnelERSPAN, 0, false, etherBridged, b, n, depth)
 	}
 	return VerdictBadTunnel
 }
@@ -28,20 +38,19 @@ func erspan3(p *Packet, b []byte, n, depth int) Verdict {
 		frameEthernet = 0
 		frameIP       = 2
 	)
-	if len(b) < 12 {
+	if len(b) < erspan3Size {
 		return VerdictShortTunnel
 	}
 	if b[0]>>4 != 2 {
 		return VerdictBadTunnel
 	}
-	size := 12
+	size := erspan3Size
 	if b[11]&1 != 0 {
 		size += 8
 	}
 	if len(b) < size {
 		return VerdictShortTunnel
 	}
-	id := uint32(be16(b[2:]) & 0x3ff)
 	et := uint16(etherBridged)
 	switch b[10] >> 2 & 0x1f {
 	case frameEthernet:
@@ -50,7 +59,13 @@ func erspan3(p *Packet, b []byte, n, depth int) Verdict {
 	default:
 		return VerdictOK // a frame of another kind: the GRE packet stands
 	}
-	return inner(p, TunnelERSPAN, id, true, et, b[size:], n-size, depth)
+	return erspanInner(p, et, b, size, n, depth)
+}
+
+// erspanInner reads what follows the header of type II or III, which begin alike: version, VLAN, …, session id.
+func erspanInner(p *Packet, et uint16, b []byte, size, n, depth int) Verdict {
+	vlan, id := be16(b)&0xfff, uint32(be16(b[2:])&0x3ff)
+	return innerVLAN(p, TunnelERSPAN, id, true, vlan, et, b[size:], n-size, depth)
 }
 
 // ipEtherType tells IPv4 from IPv6 by the version field.

@@ -6,7 +6,9 @@ package packet
 const (
 	etherIPv4       = 0x0800
 	etherARP        = 0x0806
+	etherCNTag      = 0x22e9 // IEEE 802.1Qau, congestion notification
 	etherERSPAN3    = 0x22eb
+	etherTRILL      = 0x22f3 // RFC 6325
 	etherBridged    = 0x6558 // transparent Ethernet bridging, RFC 1701
 	etherVLAN       = 0x8100 // IEEE 802.1Q
 	etherIPv6       = 0x86dd
@@ -17,15 +19,25 @@ const (
 	etherPPPoE      = 0x8864
 	etherQinQ       = 0x88a8 // IEEE 802.1ad
 	etherERSPAN     = 0x88be
+	etherBroadcom   = 0x8874 // tag of Broadcom's older switches
+	etherRealtek    = 0x8899 // tag of Realtek's switches, and their own protocols
 	etherMACsec     = 0x88e5
-	etherNSH        = 0x894f
 	etherPBB        = 0x88e7 // IEEE 802.1ah
+	etherFabricPath = 0x8903 // Cisco FabricPath
 	etherCMD        = 0x8909 // Cisco MetaData: the security group tag of TrustSec
-	etherEDSA       = 0xdada // Marvell's switches: not assigned, but their usual value
 	etherVNTag      = 0x8926 // Cisco VN-Tag, the base of IEEE 802.1BR
+	etherHSR        = 0x892f // IEC 62439-3, high-availability seamless redundancy
+	etherFGL        = 0x893b // half a fine-grained label of TRILL, RFC 7172
+	etherETag       = 0x893f // IEEE 802.1BR
+	etherNSH        = 0x894f
+	etherTTag       = 0x8988 // Cisco timestamp tag
 	etherVLANOld    = 0x9100 // before 802.1ad
 	etherVLANOld2   = 0x9200
-	maxLengthField  = 1500 // IEEE 802.3 3.2.6: up to here the field is a length
+	etherVLANOld3   = 0x9300
+	etherArista     = 0xd28b // Arista timestamp header
+	etherEDSA       = 0xdada // Marvell's switches: not assigned, but their usual value
+	etherRTag       = 0xf1c1 // IEEE 802.1CB, redundancy
+	maxLengthField  = 1500   // IEEE 802.3 3.2.6: up to here the field is a length
 	etherHeaderSize = 14
 )
 
@@ -77,10 +89,34 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	case etherEDSA:
 		return edsa(p, b, wire, depth)
 	}
-	if et <= maxLengthField {
-		return llc(p, b, min(wire, int(et)), depth)
+	return etherFabric(p, et, b, wire, depth)
+}
+
+// etherFabric is the part of etherPayload for what switches add to frames on the way to a mirror port, and for LLC.
+func etherFabric(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
+	switch et {
+	case etherFabricPath:
+		return fabricPath(p, b, wire, depth)
+	case etherTRILL:
+		return trill(p, b, wire, depth)
+	case etherArista:
+		return arista(p, b, wire, depth)
+	case etherRealtek:
+		return realtek(p, b, wire, depth)
 	}
-	return VerdictNoNetwork
+	if tagSize(et) != 0 {
+		return tags(p, et, b, wire, depth)
+	}
+	v := VerdictNoNetwork
+	if et <= maxLengthField {
+		v = llc(p, b, min(wire, int(et)), depth)
+	}
+	if v == VerdictNoNetwork || v == VerdictShortLLC {
+		if size, ok := unnamedTag(b, wire); ok {
+			return typeWithin(p, size, b, wire, depth)
+		}
+	}
+	return v
 }
 
 // tags takes off VLAN tags of every kind, and the tags that carry no VLAN id.
@@ -93,7 +129,7 @@ func tags(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 		if len(b) < size {
 			return VerdictShortVLAN
 		}
-		if size == vlanTagSize {
+		if isVLAN(et) {
 			p.addVLAN(be16(b) & 0xfff)
 		}
 		et = be16(b[size-2:])
@@ -111,14 +147,23 @@ const vlanTagSize = 4
 // tagSize gives the length of what follows the EtherType of a tag, with the next EtherType at its end; 0 if it is none.
 func tagSize(et uint16) int {
 	switch et {
-	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2:
+	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVLANOld3, etherCNTag, etherFGL:
 		return vlanTagSize
-	case etherVNTag:
+	case etherVNTag, etherHSR, etherRTag, etherBroadcom:
 		return 6
-	case etherCMD:
+	case etherCMD, etherTTag, etherETag:
 		return 8
 	}
 	return 0
+}
+
+// isVLAN reports whether the tag that et announces holds a VLAN id.
+func isVLAN(et uint16) bool {
+	switch et {
+	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVLANOld3:
+		return true
+	}
+	return false
 }
 
 func (p *Packet) addVLAN(id uint16) {

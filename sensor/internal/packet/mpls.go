@@ -78,3 +78,6 @@ func plausibleEthernet(b []byte) bool {
 		return tagSize(et) != 0 || et <= maxLengthField && int(et) <= len(b)-etherHeaderSize && et >= 3
 	}
 }
+
+// typedEthernet is plausibleEthernet without LLC, which many bytes look like.
+func typedEthernet(b []byte) bool { return plausibleEthernet(b) && be16(b[12:]) > maxLengthField }

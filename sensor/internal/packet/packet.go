@@ -44,10 +44,12 @@ const (
 )
 
 // Tunnel is one layer of encapsulation. ID is the identifier the protocol carries (VNI, session id, TEID, key,
-// label, I-SID), valid only if HasID. Src and Dst are the outer IP addresses, valid only if HasOuter.
+// label, I-SID), valid only if HasID. Src and Dst are the outer IP addresses, valid only if HasOuter. VLAN is the one that
+// the header of a mirror tells of the mirrored port, 0 if none.
 type Tunnel struct {
 	Src, Dst Addr
 	ID       uint32
+	VLAN     uint16
 	Type     TunnelType
 	HasID    bool
 	HasOuter bool
@@ -149,7 +151,7 @@ type Packet struct {
 
 	VLANs   [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
 	Tunnels [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
-	_       [40]byte           // to whole lines of the cache
+	_       [24]byte           // to whole lines of the cache
 }
 
 const cacheLine = 64

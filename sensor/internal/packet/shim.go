@@ -61,3 +61,64 @@ func nsh(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	return VerdictNoNetwork
 }
+
+// fabricPath reads the tag of Cisco FabricPath (2 bytes: forwarding tag, TTL) between an outer Ethernet header, whose addresses
+// name switches, and the whole frame of the host.
+func fabricPath(p *Packet, b []byte, wire, depth int) Verdict {
+	return frameWithin(p, 2, b, wire, depth)
+}
+
+// trill reads the header of RFC 6325 section 3: flags with the length of the options in words of 4 bytes, two nicknames;
+// then the frame of the host.
+func trill(p *Packet, b []byte, wire, depth int) Verdict {
+	if len(b) < 6 {
+		return VerdictShortLink
+	}
+	flags := be16(b)
+	if flags>>14 != 0 { // version
+		return VerdictNoNetwork
+	}
+	return frameWithin(p, 6+int(flags>>6&0x1f)*4, b, wire, depth)
+}
+
+// frameWithin reads the Ethernet frame that follows a shim of size bytes.
+func frameWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
+	switch {
+	case len(b) < size:
+		return VerdictShortLink
+	case depth >= MaxDepth:
+		return VerdictNesting
+	}
+	return ethernet(p, b[size:], wire-size, depth+1)
+}
+
+// typeWithin reads on at the EtherType that follows a shim of size bytes.
+func typeWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
+	switch {
+	case len(b) < size+2:
+		return VerdictShortVLAN
+	case depth >= MaxDepth:
+		return VerdictNesting
+	}
+	return etherPayload(p, be16(b[size:]), b[size+2:], wire-size-2, depth+1)
+}
+
+// arista reads the timestamp header of Arista: subtype, version, and a time of 8 or 6 bytes, as the version says.
+func arista(p *Packet, b []byte, wire, depth int) Verdict {
+	const timestamp = 1
+	if len(b) < 4 {
+		return VerdictShortVLAN
+	}
+	size := 4
+	switch version := be16(b[2:]); {
+	case be16(b) != timestamp:
+		return VerdictNoNetwork
+	case version&0xf0 == 0x10:
+		size += 8
+	case version&0xf0 == 0x20:
+		size += 6
+	default:
+		return VerdictNoNetwork
+	}
+	return typeWithin(p, size, b, wire, depth)
+}

@@ -55,3 +55,63 @@ func broadcomPrepended(p *Packet, b []byte, wire int) Verdict {
 	}
 	return ethernet(p, b[switchTagSize:], wire-switchTagSize, 0)
 }
+
+// realtek reads the tag of Realtek's switches: the first bits name the protocol, which gives the length. Others of their protocols
+// carry no frame.
+func realtek(p *Packet, b []byte, wire, depth int) Verdict {
+	if len(b) < 1 {
+		return VerdictShortVLAN
+	}
+	switch {
+	case b[0]>>4 == 9 || b[0]>>4 == 10: // RTL8306, RTL8366RB
+		return typeWithin(p, 2, b, wire, depth)
+	case b[0] == 4: // RTL8365MB
+		return typeWithin(p, 6, b, wire, depth)
+	}
+	return VerdictNoNetwork
+}
+
+// unnamedTag looks behind an EtherType that leads nowhere, for another EtherType. The first may be the first two bytes of a tag without an EtherType of its own, as
+// the switches of Broadcom, Marvell, MediaTek and Qualcomm put between the source address and the EtherType. Such a tag is believed only
+// if an IPv4 header with a right checksum, or an IPv6 header or ARP packet without a flaw, follows at most 10 bytes later.
+func unnamedTag(b []byte, wire int) (size int, ok bool) {
+	const farthest = 8
+	for at := 0; at <= farthest && at+2 <= len(b); at += 2 {
+		et, next, n := be16(b[at:]), b[at+2:], wire-at-2
+		if isVLAN(et) && len(next) >= vlanTagSize {
+			if genuine(be16(next[2:]), next[vlanTagSize:], n-vlanTagSize) {
+				return at, true
+			}
+		} else if genuine(et, next, n) {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+// genuine reports whether b, with wire bytes on the wire, is without doubt what et says.
+func genuine(et uint16, b []byte, wire int) bool {
+	switch et {
+	case etherIPv4:
+		return plausibleIPv4(b, wire) && headerSum(b) == 0xffff
+	case etherIPv6:
+		return plausibleIPv6(b, wire) && (b[6] == protoTCP || b[6] == protoUDP || b[6] == protoICMP6)
+	case etherARP:
+		return len(b) >= 28 && be32(b) == 1<<16|etherIPv4 && be16(b[4:]) == 6<<8|4 && be16(b[6:])-1 <= 1
+	}
+	return false
+}
+
+// headerSum gives the sum of an IPv4 header (RFC 1071), 0xffff if its checksum is right; 0 if the header is cut.
+func headerSum(b []byte) uint16 {
+	size := int(b[0]&15) * 4
+	if size > len(b) {
+		return 0
+	}
+	sum := uint32(0)
+	for i := 0; i < size; i += 2 {
+		sum += uint32(be16(b[i:]))
+	}
+	sum = sum>>16 + sum&0xffff
+	return uint16(sum>>16 + sum)
+}

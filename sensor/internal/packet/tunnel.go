@@ -17,11 +17,16 @@ func (t TunnelType) String() string {
 // inner takes off one encapsulation: p becomes what is within, if a network layer (or at least an Ethernet frame) is.
 // Otherwise p stays the outer packet, so that nothing disappears, with the inner fault as its verdict.
 func inner(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, wire, depth int) Verdict {
+	return innerVLAN(p, t, id, hasID, 0, et, b, wire, depth)
+}
+
+// innerVLAN is inner for a header that tells a VLAN; 0 is none.
+func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, b []byte, wire, depth int) Verdict {
 	if depth >= MaxDepth {
 		return VerdictNesting
 	}
 	outer := *p
-	p.addTunnel(t, id, hasID)
+	p.addTunnel(t, id, hasID, vlan)
 	p.resetNetwork()
 	var v Verdict
 	// Only a frame within names the stations within; the MACs outside are those of whoever carries it.
@@ -43,10 +48,10 @@ func inner(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, 
 	return v
 }
 
-func (p *Packet) addTunnel(t TunnelType, id uint32, hasID bool) {
+func (p *Packet) addTunnel(t TunnelType, id uint32, hasID bool, vlan uint16) {
 	if p.NumTunnels == MaxTunnels {
 		return
 	}
-	p.Tunnels[p.NumTunnels] = Tunnel{Src: p.Src, Dst: p.Dst, ID: id, Type: t, HasID: hasID, HasOuter: p.HasIP, V6: p.V6}
+	p.Tunnels[p.NumTunnels] = Tunnel{Src: p.Src, Dst: p.Dst, ID: id, VLAN: vlan, Type: t, HasID: hasID, HasOuter: p.HasIP, V6: p.V6}
 	p.NumTunnels++
 }

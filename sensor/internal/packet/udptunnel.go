@@ -12,11 +12,12 @@ const (
 	portMPLS     = 6635 // RFC 7510
 	portVXLANOld = 8472
 	portTZSP     = 37008
+	portIVXLAN   = 48879 // VXLAN inside of a Cisco ACI fabric
 )
 
 func isTunnelPort(port uint16) bool {
 	switch port {
-	case portGTPU, portTeredo, portVXLAN, portVXLANGPE, portGeneve, portMPLS, portVXLANOld, portTZSP:
+	case portGTPU, portTeredo, portVXLAN, portVXLANGPE, portGeneve, portMPLS, portVXLANOld, portTZSP, portIVXLAN:
 		return true
 	}
 	return false
@@ -30,6 +31,8 @@ func udpTunnel(p *Packet, depth int) Verdict {
 	switch p.DstPort {
 	case portVXLAN, portVXLANOld:
 		return vxlan(p, b, n, depth)
+	case portIVXLAN:
+		return iVXLAN(p, b, n, depth)
 	case portVXLANGPE:
 		return vxlanGPE(p, b, n, depth)
 	case portGeneve:
@@ -77,6 +80,15 @@ func vxlan(p *Packet, b []byte, n, depth int) Verdict {
 	sure := b[0]&^(flagVNI|flagGroup) == 0 && b[7] == 0 && (b[0]&flagGroup != 0 || b[1]|b[2]|b[3] == 0)
 	if sure {
 		return inner(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
+	}
+	return verified(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
+}
+
+// iVXLAN reads VXLAN as ACI has it: reserved bits hold policy, and the port may be that of anything else.
+func iVXLAN(p *Packet, b []byte, n, depth int) Verdict {
+	const flagVNI = 0x08
+	if len(b) < 8+etherHeaderSize || b[0]&flagVNI == 0 {
+		return VerdictOK
 	}
 	return verified(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
 }

@@ -82,6 +82,10 @@ type tunnelKey struct {
 func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
 	k := tunnelKey{n: p.NumTunnels}
 	copy(k.t[:], p.Tunnels[:p.NumTunnels])
+	return t.shared(k)
+}
+
+func (t *Table) shared(k tunnelKey) []packet.Tunnel {
 	if x, ok := t.intern[k]; ok {
 		return x
 	}
@@ -91,4 +95,23 @@ func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
 	x := slices.Clone(k.t[:k.n])
 	t.intern[k] = x
 	return x
+}
+
+// mirrorVLAN takes over the VLANs that the headers of a mirror tell in one direction only: in the other the port may have sent untagged.
+func (t *Table) mirrorVLAN(s *Session, p *packet.Packet) {
+	have := t.extras.all[s.extra].tunnels
+	if len(have) != int(p.NumTunnels) {
+		return
+	}
+	k := tunnelKey{n: p.NumTunnels}
+	for i, x := range have {
+		if x.Type != p.Tunnels[i].Type {
+			return
+		}
+		if x.VLAN == 0 {
+			x.VLAN = p.Tunnels[i].VLAN
+		}
+		k.t[i] = x
+	}
+	t.extras.all[s.extra].tunnels = t.shared(k)
 }

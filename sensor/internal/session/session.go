@@ -162,6 +162,9 @@ func (t *Table) update(s *Session, p *packet.Packet, n uint8) {
 	x := &s.counts[n]
 	if x.packets == 0 {
 		s.end[n].ttl, s.end[n].mac = p.TTL, p.SrcMAC
+		if p.NumTunnels > 0 && s.extra != 0 {
+			t.mirrorVLAN(s, p)
+		}
 	}
 	x.packets += uint64(max(p.Count, 1))
 	x.ipBytes += uint64(p.IPBytes)
