@@ -35,7 +35,11 @@ func (c *devicesCmd) Run(t *terminal) error {
 	}
 	s := watchSignals(context.Background())
 	defer s.stop()
-	src, err := openCaptures(s, c.Captures)
+	log, err := newLogger(t, "warn")
+	if err != nil {
+		return err
+	}
+	src, err := openCaptures(s, log, c.Captures)
 	if err != nil {
 		return err
 	}

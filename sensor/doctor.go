@@ -78,7 +78,7 @@ func (c *doctorCmd) Run(t *terminal) error {
 
 // look watches the frames, then tries what the sensor can do with them.
 func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
-	src, port, err := c.open(s)
+	src, port, err := c.open(t, s)
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,13 @@ func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
 	return nil
 }
 
-func (c *doctorCmd) open(s *interrupt) (capture.Source, *doctor.Port, error) {
+func (c *doctorCmd) open(t *terminal, s *interrupt) (capture.Source, *doctor.Port, error) {
 	if c.Iface == "" {
-		src, err := openCaptures(s, c.Captures)
+		log, err := newLogger(t, "warn")
+		if err != nil {
+			return nil, nil, err
+		}
+		src, err := openCaptures(s, log, c.Captures)
 		return src, nil, err
 	}
 	src, err := capture.OpenLive(capture.LiveConfig{Iface: c.Iface, Mode: capture.ModeAFPacket})

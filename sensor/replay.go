@@ -31,7 +31,8 @@ type replayCmd struct {
 
 // Help shows how the command is used.
 func (replayCmd) Help() string {
-	return `Several captures are one stretch of time: they are read in the order of their first packets.
+	return `Several captures are one stretch of time: they are read in the order of their first packets. Of captures
+with the same packets one is read, and empty files are left out, with a warning.
 Without --alerts, alerts go to standard output: to a terminal as cards, otherwise as JSON Lines.
 
 Examples:
@@ -71,7 +72,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	}
 	s := watchSignals(context.Background())
 	defer s.stop()
-	src, err := openCaptures(s, c.Captures)
+	src, err := openCaptures(s, log, c.Captures)
 	if err != nil {
 		return errors.Join(err, out.close(nil))
 	}
@@ -94,8 +95,9 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	return c.replay(t, log, cfg, src, out, n, s)
 }
 
-// openCaptures opens captures, unless a signal comes first: a pipe may wait for ever for its first byte.
-func openCaptures(s *interrupt, names []string) (*capture.Files, error) {
+// openCaptures opens captures and warns of those that are not read, unless a signal comes first: a pipe may wait for ever for its first
+// byte.
+func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files, error) {
 	type opened struct {
 		src *capture.Files
 		err error
@@ -107,7 +109,13 @@ func openCaptures(s *interrupt, names []string) (*capture.Files, error) {
 	}()
 	select {
 	case o := <-done:
-		return o.src, o.err
+		if o.err != nil {
+			return nil, o.err
+		}
+		for _, x := range o.src.Skipped() {
+			log.Warn("a capture is not read", zap.String("file", x.File), zap.String("reason", x.Reason))
+		}
+		return o.src, nil
 	case <-s.ctx.Done():
 		return nil, endedBy(s.signal(), "no capture had begun: 0 packets, and nothing was written")
 	}

@@ -3,7 +3,6 @@
 package capture
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -31,6 +30,8 @@ type Files struct {
 	total uint64 // size of the stored files, 0 if one of them has no size
 	last  int64  // time of the last frame given, for frames that carry none
 
+	skipped []Skipped
+
 	files, frames, bytes atomic.Uint64
 
 	mu     sync.Mutex // guards what follows
@@ -45,8 +46,12 @@ type Files struct {
 type entry struct {
 	path  string
 	first int64
+	size  int64 // -1 if it has none
 	live  *stream
 }
+
+// Skipped is a capture that is not read, and why.
+type Skipped struct{ File, Reason string }
 
 // Option changes how captures are read.
 type Option func(*Files)
@@ -57,56 +62,86 @@ func BatchSize(n int) Option {
 }
 
 // OpenFiles looks at every capture and puts them in the order of their first packets; captures without packets come
-// last, equal ones stay as given. "-" is standard input. What cannot be opened is a *fs.PathError, what is no capture
-// a *FormatError; all that were found are joined, in the order of paths. A capture that is damaged is no error.
+// last. Those whose first packets have one time are put in the order of what they hold (see ranking), whatever the order of paths.
+// Of captures with the same packets one is read, and empty files are left out if there are others; Skipped tells which.
+// "-" is standard input. What cannot be opened is a *fs.PathError, what is no capture a *FormatError; all that were found are joined,
+// in the order of paths. A capture that is damaged is no error.
 func OpenFiles(paths []string, opts ...Option) (*Files, error) {
 	f := &Files{size: batchSize}
 	for _, o := range opts {
 		o(f)
 	}
-	var errs []error
-	sized := true
+	var errs, empty []error
 	for i, p := range paths {
-		e, size, err := entry{}, int64(0), errStdinTwice
+		e, err := entry{}, errStdinTwice
 		if p != Stdin || !slices.Contains(paths[:i], Stdin) {
-			e, size, err = look(p, len(paths) > 1)
+			e, err = look(p, len(paths) > 1)
 		}
-		if err != nil {
+		var format *FormatError
+		switch {
+		case errors.As(err, &format) && len(format.Head) == 0:
+			empty = append(empty, err)
+			f.skipped = append(f.skipped, Skipped{File: format.File, Reason: "it is empty"})
+		case err != nil:
 			errs = append(errs, err)
-			continue
+		default:
+			f.queue = append(f.queue, e)
 		}
-		f.queue = append(f.queue, e)
-		f.total += uint64(max(size, 0))
-		sized = sized && size >= 0
 	}
-	if !sized {
-		f.total = 0
+	if len(f.queue) == 0 {
+		errs = append(errs, empty...)
 	}
 	if len(errs) > 0 {
 		f.Close()
 		return nil, errors.Join(errs...)
 	}
-	slices.SortStableFunc(f.queue, func(a, b entry) int { return cmp.Compare(a.first, b.first) })
+	f.arrange()
 	return f, nil
 }
 
+// arrange puts the queue in order and adds up its sizes.
+func (f *Files) arrange() {
+	r := ranking{same: map[[2]string]bool{}}
+	slices.SortFunc(f.queue, r.compare)
+	all := f.queue
+	f.queue = all[:0]
+	for _, e := range all {
+		if n := len(f.queue); n > 0 && r.same[[2]string{f.queue[n-1].path, e.path}] {
+			f.skipped = append(f.skipped, Skipped{File: e.path, Reason: "it holds the same packets as " + f.queue[n-1].path})
+			continue
+		}
+		f.queue = append(f.queue, e)
+	}
+	for _, e := range f.queue {
+		if e.size < 0 {
+			f.total = 0
+			return
+		}
+		f.total += uint64(e.size)
+	}
+}
+
+// Skipped tells which captures are not read.
+func (f *Files) Skipped() []Skipped { return f.skipped }
+
 // look opens a capture, finds the time of its first packet if order is asked for, and closes it again if it can be
-// opened a second time. size is -1 if it has none.
-func look(path string, order bool) (e entry, size int64, err error) {
+// opened a second time.
+func look(path string, order bool) (e entry, err error) {
 	s, err := openStream(path)
 	if err != nil {
-		return e, 0, err
+		return e, err
 	}
-	e.path = path
+	e.path, e.size = path, -1
 	if order { // not for a single pipe: its first packet may take its time
 		e.first = s.firstTime()
 	}
 	if !s.regular {
 		e.live = s
-		return e, -1, nil
+		return e, nil
 	}
+	e.size = s.size
 	s.close()
-	return e, s.size, nil
+	return e, nil
 }
 
 // Next fills b. It returns as soon as it has frames, so that a pipe is followed without delay.

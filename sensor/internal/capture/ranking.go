@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"os"
+)
+
+// ranking orders captures that wait for their turn: by the time of the first packet, then files before pipes, then by what the files
+// hold, packet by packet: time, length on the wire, link type, bytes. Names decide only between captures with the same packets, or none,
+// and between pipes. So the order of the command line does not matter, nor do compression and format.
+type ranking struct {
+	same map[[2]string]bool // paths of files that hold the same packets
+}
+
+func (r ranking) compare(a, b entry) int {
+	if a.first != b.first {
+		return cmp.Compare(a.first, b.first)
+	}
+	if pipe := a.size < 0; pipe != (b.size < 0) {
+		if pipe {
+			return 1
+		}
+		return -1
+	} else if !pipe && a.first != math.MaxInt64 {
+		if c := compareFiles(a.path, b.path); c != 0 {
+			return c
+		}
+		r.same[[2]string{a.path, b.path}], r.same[[2]string{b.path, a.path}] = true, true
+	}
+	return cmp.Compare(a.path, b.path)
+}
+
+// compareFiles compares what two files hold up to the first difference; 0 if there is none. That one cannot be opened any more is told
+// when its turn comes.
+func compareFiles(a, b string) int {
+	if x, err := os.Stat(a); err == nil {
+		if y, err := os.Stat(b); err == nil && os.SameFile(x, y) {
+			return 0
+		}
+	}
+	x, err := openStream(a)
+	if err != nil {
+		return cmp.Compare(a, b)
+	}
+	defer x.close()
+	y, err := openStream(b)
+	if err != nil {
+		return cmp.Compare(a, b)
+	}
+	defer y.close()
+	p, q := cursor{s: x}, cursor{s: y}
+	for {
+		f, g := p.next(), q.next()
+		switch {
+		case f == nil && g == nil:
+			return 0
+		case f == nil:
+			return -1
+		case g == nil:
+			return 1
+		}
+		c := cmp.Or(cmp.Compare(f.Time, g.Time), cmp.Compare(f.OrigLen, g.OrigLen), cmp.Compare(f.Link, g.Link),
+			bytes.Compare(p.data(f), q.data(g)))
+		if c != 0 {
+			return c
+		}
+	}
+}
+
+// cursor goes through the frames of a capture, as far as it can be read.
+type cursor struct {
+	s    *stream
+	b    Batch
+	at   int
+	last int64
+}
+
+func (c *cursor) next() *Frame {
+	if c.at == len(c.b.Frames) {
+		c.b.Frames, c.at = c.b.Frames[:0], 0
+		if c.s.next(&c.b, batchSize, c.last) != nil {
+			return nil
+		}
+	}
+	f := &c.b.Frames[c.at]
+	c.at++
+	c.last = f.Time
+	return f
+}
+
+func (c *cursor) data(f *Frame) []byte { return c.b.Data[f.Off : f.Off+f.Len] }
