@@ -25,12 +25,16 @@ const (
 	maxLinkAddrs = routerAddrs + routerAddrs6
 )
 
-// binding says which device holds an address.
+// binding says which device holds an address, and what was seen of the address at the MAC that carries it.
 type binding struct {
 	dev    *Device
-	mac    packet.MAC // zero for a device that is known by its address alone
+	mac    packet.MAC // that carries it; zero if none was seen with it
+	part   *Device    // what the address alone has done; nil unless its device has several IPv4 addresses
 	strong bool       // by ARP, Neighbour Discovery or DHCP
-	direct bool       // its packets had not been forwarded when it was bound
+	leased bool       // by DHCP to this MAC
+	spoke  bool       // IP packets came from it
+	direct bool       // some of them had not been forwarded
+	routed bool       // some of them had been forwarded
 	last   int64
 }
 
@@ -41,12 +45,26 @@ func (b *binding) fresh(now int64) bool {
 	return now-b.last < keepTraffic
 }
 
+// knows reports whether a packet with this time to live tells nothing new about the address.
+func (b *binding) knows(ttl uint8) bool {
+	return b.spoke && (b.direct || !directTTL(ttl)) && (b.routed || !routedTTL(ttl))
+}
+
+// forwarded reports whether all that came from the address had been forwarded.
+func (b *binding) forwarded() bool { return b.routed && !b.direct && !b.strong }
+
+// at begins what is known of the address at another MAC.
+func (b *binding) at(mac packet.MAC) {
+	b.mac, b.strong, b.leased, b.direct, b.routed = mac, false, false, false, false
+}
+
 // link is what is known of one MAC.
 type link struct {
 	mac     packet.MAC
 	dev     *Device // the device that has this MAC; nil for a next hop that never spoke for itself
 	router  bool
 	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
+	self    bool // spoke for itself, without an address or by DHCP
 	addrs   []linkAddr
 	last    int64    // asked for
 	foreign *foreign // nil: none yet
@@ -67,30 +85,29 @@ type linkAddr struct {
 // note records that an address stood behind l, and reports whether there are too many at one time for one host.
 func (l *link) note(a packet.Addr, now int64) bool {
 	n4, n6, found := 0, 0, false
-	live := l.addrs[:0]
-	for _, x := range l.addrs {
-		if x.addr == a {
-			x.last, found = now, true
-		}
-		if now-x.last >= addrWindow {
-			continue
-		}
-		live = append(live, x)
-		if x.addr.Is4() {
+	count := func(a packet.Addr) {
+		if a.Is4() {
 			n4++
 		} else {
 			n6++
 		}
 	}
-	l.addrs = live
-	if !found {
-		if len(live) < maxLinkAddrs {
-			l.addrs = append(l.addrs, linkAddr{a, now})
+	for i := range l.addrs {
+		x := &l.addrs[i]
+		if x.addr == a {
+			x.last, found = now, true
 		}
-		if a.Is4() {
-			n4++
-		} else {
-			n6++
+		if now-x.last < addrWindow {
+			count(x.addr)
+		}
+	}
+	if !found {
+		count(a)
+		if len(l.addrs) >= maxLinkAddrs { // the oldest tells least
+			l.addrs = slices.DeleteFunc(l.addrs, func(x linkAddr) bool { return now-x.last >= addrWindow })
+		}
+		if len(l.addrs) < maxLinkAddrs {
+			l.addrs = append(l.addrs, linkAddr{a, now})
 		}
 	}
 	return n4 >= routerAddrs || n6 >= routerAddrs6
@@ -102,14 +119,23 @@ func (l *link) forwards(a packet.Addr) bool {
 		l.foreign = &foreign{}
 	}
 	f := l.foreign
-	if slices.Contains(f.addrs[:f.n], a) {
-		return false
-	}
-	if f.n < routerForeign {
+	if !slices.Contains(f.addrs[:f.n], a) && f.n < routerForeign {
 		f.addrs[f.n] = a
 		f.n++
 	}
 	return f.n >= routerForeign
+}
+
+// keeps takes back that l forwards for an address.
+func (l *link) keeps(a packet.Addr) {
+	f := l.foreign
+	if f == nil {
+		return
+	}
+	if i := slices.Index(f.addrs[:f.n], a); i >= 0 {
+		f.n--
+		f.addrs[i], f.addrs[f.n] = f.addrs[f.n], packet.Addr{}
+	}
 }
 
 // linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
@@ -160,90 +186,45 @@ func (r *Registry) forgetLinks(now int64) bool {
 	return len(r.links) < 2*r.cfg.MaxDevices
 }
 
-// bind gives an address to a device.
-func (r *Registry) bind(a packet.Addr, d *Device, mac packet.MAC, strong bool, now int64) {
+// hold makes d the holder of an address.
+func (r *Registry) hold(a packet.Addr, b *binding, d *Device) {
 	r.changed(d)
-	if b := r.bindings[a]; b != nil {
-		if b.dev != d {
-			r.changed(b.dev)
-			b.dev.dropIP(a.Netip())
-			b.strong = false
-		}
-		b.dev, b.mac, b.strong, b.last = d, mac, b.strong || strong, now
-	} else {
-		r.setBinding(a, &binding{dev: d, mac: mac, strong: strong, last: now})
-	}
-	ip := a.Netip()
-	if d.HasIP(ip) {
+	if b.dev == d {
 		return
+	}
+	if old := b.dev; old != nil {
+		r.release(a, b)
+		r.joinParts(old)
 	}
 	if len(d.IPs) >= MaxIPs {
 		r.unbind(d, packet.AddrOf(d.IPs[0]))
 	}
-	d.IPs = append(d.IPs, ip)
+	if a.Is4() {
+		r.tellApart(d, b)
+	}
+	b.dev = d
+	if r.bindings[a] == nil {
+		r.setBinding(a, b)
+	}
+	d.IPs = append(d.IPs, a.Netip())
 	d.Version++
 }
 
-// unbind takes an address from a device.
+// release takes an address from its device and leaves the binding without one.
+func (r *Registry) release(a packet.Addr, b *binding) {
+	r.changed(b.dev)
+	b.dev.dropIP(a.Netip())
+	if b.part != nil {
+		b.dev.parts--
+	}
+	b.dev, b.part = nil, nil
+}
+
+// unbind takes an address from a device and forgets what was known of it.
 func (r *Registry) unbind(d *Device, a packet.Addr) {
-	r.changed(d)
-	d.dropIP(a.Netip())
 	if b := r.bindings[a]; b != nil && b.dev == d {
+		r.release(a, b)
+		r.joinParts(d)
 		r.dropBinding(a)
 	}
-}
-
-// becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become
-// devices of their own, with the ports that they have answered on. Its own are those that ARP told, or the only one that it
-// had if packets came from there without having been forwarded.
-func (r *Registry) becomeRouter(l *link, now int64) {
-	l.router = true
-	r.changedLink(l)
-	strong := 0
-	for _, x := range l.addrs {
-		if b := r.bindings[x.addr]; b != nil && b.strong && b.mac == l.mac {
-			strong++
-		}
-	}
-	l.proxy = strong >= routerAddrs-1 // the address that brought us here is not bound yet
-	l.addrs = nil
-	d := l.dev
-	if d == nil {
-		return
-	}
-	d.Router = true
-	d.Version++
-	r.forgetTraffic(r.pin(d))
-	var other []packet.Addr
-	for _, ip := range d.IPs {
-		a := packet.AddrOf(ip)
-		if b := r.bindings[a]; b == nil || b.strong && !l.proxy || isLinkLocal(a) || r.namedIP[a] != "" {
-			continue
-		}
-		other = append(other, a)
-	}
-	if len(other) == 1 && r.bindings[other[0]].direct {
-		other = nil
-	}
-	for _, a := range other {
-		r.split(d, a, now)
-	}
-	r.observe(d, obsRouter, "forwards for other addresses", now)
-}
-
-func (r *Registry) split(from *Device, a packet.Addr, now int64) {
-	since := from.FirstSeen
-	r.unbind(from, a)
-	d := r.behind(a, now)
-	d.FirstSeen = min(d.FirstSeen, since)
-	kept := from.Serves[:0]
-	for _, s := range from.Serves {
-		if s.addr == a {
-			d.addServe(s)
-		} else {
-			kept = append(kept, s)
-		}
-	}
-	from.Serves = kept
-	r.stats.Splits++
 }

@@ -55,11 +55,15 @@ type Device struct {
 
 	Serves []Serve // by port, then protocol; at most MaxServes
 
-	claims  []claim
-	names   uint64 // which of 64 bits the names that it asked for fell on
-	node    lruNode
-	lastDay int32  // since the epoch
-	round   uint16 // of the registry, when it was weighed last
+	claims []claim
+	stack
+	opened, served uint8  // sessions, up to 255
+	lastServed     int64  // the start of the last one
+	parts          uint8  // its addresses that are kept apart
+	names          uint64 // which of 64 bits the names that it asked for fell on
+	node           lruNode
+	lastDay        int32  // since the epoch
+	round          uint16 // of the registry, when it was weighed last
 }
 
 // Serve is a port on which a device has answered.

@@ -41,6 +41,7 @@ func (r *Registry) fill(p *end, a packet.Addr) {
 		host:        isHost(a) || r.declaredHost(a),
 		unspecified: isUnspecified(a),
 	}
+
 }
 
 // InternalAddr is Internal for the form that sessions carry.

@@ -15,13 +15,23 @@ import (
 // Fact weighs what was read from a session. initiator and responder are what Session gave; either may be nil. dir is the
 // direction of the bytes that the fact was read from.
 func (r *Registry) Fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
+	if m, ok := f.(*dissect.DHCPMessage); ok {
+		r.dhcp(v, m, now)
+		return
+	}
+	r.fact(v, f, dir, initiator, responder, now)
+	a, b := r.partAt(v.Initiator.Addr, initiator), r.partAt(v.Responder.Addr, responder)
+	if a != nil || b != nil {
+		r.fact(v, f, dir, a, b, now)
+	}
+}
+
+func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
 	speaker := initiator
 	if dir == session.In {
 		speaker = responder
 	}
 	switch f := f.(type) {
-	case *dissect.DHCPMessage:
-		r.dhcp(f, now)
 	case *dissect.DHCPv6Message:
 		r.dhcpv6(f, speaker, now)
 	case *dissect.ServiceAnnouncement:

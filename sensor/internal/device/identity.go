@@ -3,6 +3,9 @@
 package device
 
 import (
+	"cmp"
+	"slices"
+
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -20,9 +23,9 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 
 func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *Device {
 	mac := e.MAC
-	// Some captures carry one MAC on both ends: it says nothing.
 	// A group address as the sender names no station: clusters and virtual routers use it for many.
 	if mac == other.MAC || mac.IsGroup() {
+		r.between(e, other, now)
 		mac = packet.MAC{}
 	}
 	p := r.at(&e.Addr)
@@ -34,11 +37,22 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 	}
 	b := p.bound
 	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
-	if (b == nil || b.mac != mac || mac.IsZero()) && !p.inside && !r.ownAddress(e.Addr, mac) {
+	if (b == nil || b.mac != mac || b.dev.MAC != mac || mac.IsZero()) && !p.inside && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}
 	return r.internalEnd(e.Addr, b, mac, e.TTL, heard, now)
+}
+
+// between notes that one MAC stands before both ends of a session: some captures are made so, and a router that is seen at both sides is. In
+// no case is it the address of a host.
+func (r *Registry) between(e, other *session.Endpoint, now int64) {
+	if e.Addr == other.Addr || !isHost(e.Addr) || !isHost(other.Addr) {
+		return
+	}
+	if l := r.linkOf(e.MAC, now); l != nil && !l.router {
+		r.becomeRouter(l, now)
+	}
 }
 
 // declaredHost reports whether an address that no host should have (loopback, reserved) was declared all the same; a
@@ -87,43 +101,10 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 	if !heard {
 		return r.unheard(a, b)
 	}
-	// A binding that nobody contests holds; against another MAC it holds while it is fresh.
-	if b != nil && (b.mac == mac || b.fresh(now) && (b.strong || mac.IsZero() || b.mac.IsZero())) {
-		return r.held(a, b, mac, now)
+	if b == nil || b.mac != mac || !b.knows(ttl) {
+		b = r.carried(a, b, mac, ttl, now)
 	}
-	l := r.linkOf(mac, now)
-	if l == nil || l.router && !isLinkLocal(a) {
-		return r.behind(a, now)
-	}
-	if b != nil && b.fresh(now) {
-		// Another MAC carries an address that its holder still uses: both sides of a router are in view.
-		if l.forwards(a) {
-			r.becomeRouter(l, now)
-		}
-		return b.dev
-	}
-	if routedTTL(ttl) {
-		if l.forwards(a) {
-			r.becomeRouter(l, now)
-		}
-		return r.behind(a, now)
-	}
-	d := r.local(a, l, false, now)
-	if b := r.bindings[a]; b != nil {
-		b.direct = directTTL(ttl)
-	}
-	return d
-}
-
-// held confirms a binding, and learns from a second MAC that carries it.
-func (r *Registry) held(a packet.Addr, b *binding, mac packet.MAC, now int64) *Device {
 	b.last = max(b.last, now)
-	if b.mac == mac || b.mac.IsZero() {
-		return b.dev
-	}
-	if l := r.linkOf(mac, now); l != nil && !l.router && l.forwards(a) {
-		r.becomeRouter(l, now)
-	}
 	return b.dev
 }
 
@@ -138,42 +119,41 @@ func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
 	return nil
 }
 
-// local makes the station behind l the holder of an address.
-func (r *Registry) local(a packet.Addr, l *link, strong bool, now int64) *Device {
-	if !isLinkLocal(a) && l.note(a, now) && !r.watchMAC[l.mac] {
-		r.becomeRouter(l, now)
-		if !strong || l.proxy {
-			return r.behind(a, now)
-		}
-	}
-	if name := r.namedIP[a]; name != "" {
-		return r.namedHolder(name, a, l, strong, now)
-	}
-	d := r.station(l, now)
-	if r.watched(a) {
-		r.declare(d)
-	}
-	if b := r.bindings[a]; strong && b != nil && b.dev != d && b.dev.Key == r.addressKey(a) {
-		r.absorb(b.dev, d) // known by its address alone until ARP told its MAC
-	}
-	r.bind(a, d, l.mac, strong, now)
-	return d
-}
-
 func (r *Registry) addressKey(a packet.Addr) string {
 	return "ip:" + a.Netip().String() + "@" + r.cfg.Site
 }
 
-// absorb makes one device of two that turned out to be the same.
-func (r *Registry) absorb(from, to *Device) {
+// absorb makes one device of to and the device that is known by the address of b alone.
+func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
+	from := b.dev
+	part := alone(from)
+	r.take(to, from)
+	r.release(a, b)
+	b.part = part
+	r.hold(a, b, to)
+	r.moved(from.Key, to, packet.Addr{})
+	r.drop(from)
+	r.stats.Merged++
+}
+
+// take adds what another device has done.
+func (r *Registry) take(to, from *Device) {
 	r.settle(to)
-	to.FirstSeen, to.LastSeen = min(to.FirstSeen, from.FirstSeen), max(to.LastSeen, from.LastSeen)
+	r.changed(to)
+	to.FirstSeen, to.LastSeen = min(to.FirstSeen, cmp.Or(from.FirstSeen, to.FirstSeen)), max(to.LastSeen, from.LastSeen)
 	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
 		to.FirstOrigination = from.FirstOrigination
 	}
 	to.LastOrigination = max(to.LastOrigination, from.LastOrigination)
+	if from.WokeAt > to.WokeAt {
+		to.WokeAt, to.Pause = from.WokeAt, from.Pause
+	}
 	to.Originated += from.Originated
 	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)
+	to.names |= from.names
+	to.stack.ttls, to.stack.syns = to.stack.ttls|from.stack.ttls, to.stack.syns|from.stack.syns
+	to.opened, to.served = max(to.opened, from.opened), max(to.served, from.served)
+	to.addVLANs(from.VLANs)
 	if from.Declared {
 		r.declare(to)
 	}
@@ -186,42 +166,68 @@ func (r *Registry) absorb(from, to *Device) {
 	for _, c := range from.claims {
 		r.claim(to, c)
 	}
-	r.drop(from)
-	r.stats.Merged++
+	if list := r.pulls[from.ID]; from.ID != 0 {
+		for _, server := range list {
+			r.pulled(to, server)
+		}
+	}
 }
 
-// namedHolder gives the device that the inventory names by its address, whatever MAC it has.
-func (r *Registry) namedHolder(name string, a packet.Addr, l *link, strong bool, now int64) *Device {
+// namedHolder gives the device that the inventory names by its address. With own it has the MAC of l, and what was known of that MAC before.
+func (r *Registry) namedHolder(name string, l *link, own bool, now int64) *Device {
 	d := r.byKey[name]
-	if d == nil && l.dev != nil && len(l.dev.IPs) == 0 && !l.dev.Declared {
-		d = l.dev // known from DHCP before it had its address
-		r.rekey(d, name)
+	if own && l.dev != nil && l.dev != d && !r.names[l.dev.Key] {
+		if old := l.dev; d == nil {
+			r.rekey(old, name)
+			d = old
+		} else {
+			r.takeAll(old, d)
+		}
 	}
 	if d == nil {
 		d = r.create(name, now)
 	}
 	r.declare(d)
-	if d.MAC != l.mac {
+	if own && d.MAC != l.mac {
 		r.setMAC(d, l, now)
 	}
-	r.bind(a, d, l.mac, strong, now)
 	return d
 }
+
+// takeAll makes one device of two, which both have addresses.
+func (r *Registry) takeAll(from, to *Device) {
+	r.take(to, from)
+	for _, ip := range slices.Clone(from.IPs) {
+		a := packet.AddrOf(ip)
+		r.hold(a, r.bindings[a], to)
+	}
+	r.moved(from.Key, to, packet.Addr{})
+	if l := r.links[from.MAC]; l != nil && l.dev == from {
+		l.dev = nil
+	}
+	r.drop(from)
+	r.stats.Merged++
+}
+
+// stationKey gives the key of the station with the MAC of l.
+func (r *Registry) stationKey(l *link) string {
+	return cmp.Or(r.namedMAC[l.mac], "mac:"+l.mac.String())
+}
+
+// declaredMAC reports whether the operator has named a MAC or expects it to be silent: it is that of one device.
+func (r *Registry) declaredMAC(m packet.MAC) bool { return r.watchMAC[m] || r.namedMAC[m] != "" }
 
 // station gives the device that has the MAC of l.
 func (r *Registry) station(l *link, now int64) *Device {
 	if l.dev != nil {
 		return l.dev
 	}
-	key, named := "mac:"+l.mac.String(), false
-	if name := r.namedMAC[l.mac]; name != "" {
-		key, named = name, true
-	}
+	key := r.stationKey(l)
 	d := r.byKey[key]
 	if d == nil {
 		d = r.create(key, now)
 	}
-	if named || r.watchMAC[l.mac] {
+	if r.declaredMAC(l.mac) {
 		r.declare(d)
 	}
 	r.setMAC(d, l, now)
@@ -253,18 +259,25 @@ func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
 	if l == nil {
 		return nil
 	}
-	if !heard || l.router {
+	if !heard || l.router || l.proxy {
 		return l.dev
 	}
 	return r.station(l, now)
 }
 
+// speaker gives the station with a MAC that spoke for itself: it is there, whatever it forwards for.
+func (r *Registry) speaker(mac packet.MAC, now int64) *Device {
+	l := r.linkOf(mac, now)
+	if l == nil {
+		return nil
+	}
+	l.self = true
+	return r.station(l, now)
+}
+
 // behind gives the device that is known by its address alone.
 func (r *Registry) behind(a packet.Addr, now int64) *Device {
-	key := r.namedIP[a]
-	if key == "" {
-		key = r.addressKey(a)
-	}
+	key := cmp.Or(r.namedIP[a], r.addressKey(a))
 	d := r.byKey[key]
 	if d == nil {
 		d = r.create(key, now)
@@ -272,7 +285,6 @@ func (r *Registry) behind(a packet.Addr, now int64) *Device {
 			r.declare(d)
 		}
 	}
-	r.bind(a, d, packet.MAC{}, false, now)
 	return d
 }
 

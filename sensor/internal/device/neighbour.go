@@ -9,11 +9,12 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
 )
 
 // Link notes an ARP or Neighbour Discovery message and gives the device that sent it, nil if it is none of ours.
 func (r *Registry) Link(f dissect.Fact, now int64) *Device {
-	r.event++
+	r.begin()
 	var d *Device
 	switch f := f.(type) {
 	case *dissect.ARPMessage:
@@ -33,12 +34,12 @@ func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
 	mac := packet.MAC(m.SenderMAC)
 	// A sender inside that is not the sender of the frame is proxied or forged: it binds nothing (RFC 826, D38).
 	if packet.MAC(m.EtherSrc) != mac && !packet.MAC(m.EtherSrc).IsZero() {
-		return r.byLink(packet.MAC(m.EtherSrc), true, now)
+		return r.speaker(packet.MAC(m.EtherSrc), now)
 	}
 	if m.Probe || !m.SenderIP.IsValid() || m.SenderIP.IsUnspecified() {
-		return r.byLink(mac, true, now)
+		return r.speaker(mac, now)
 	}
-	return r.strong(m.SenderIP, mac, now)
+	return r.strong(m.SenderIP, mac, false, now)
 }
 
 // nd reads the bindings that a message of RFC 4861 gives: a solicitation or router advertisement of its source, a neighbour
@@ -56,9 +57,9 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 		mac = packet.MAC(m.EtherSrc)
 	}
 	if mac != packet.MAC(m.EtherSrc) || !a.IsValid() || a.IsUnspecified() {
-		return r.byLink(packet.MAC(m.EtherSrc), true, now)
+		return r.speaker(packet.MAC(m.EtherSrc), now)
 	}
-	return r.strong(a, mac, now)
+	return r.strong(a, mac, false, now)
 }
 
 // announce takes prefixes that a router announces for the link, a few at most. Anybody can announce, so they only tell that
@@ -75,45 +76,72 @@ func (r *Registry) announce(prefixes []netip.Prefix) {
 
 const maxAnnounced = 16
 
-// strong binds an address to a MAC by the word of ARP, Neighbour Discovery or DHCP.
-func (r *Registry) strong(ip netip.Addr, mac packet.MAC, now int64) *Device {
+// strong binds an address to a MAC by the word of ARP, Neighbour Discovery or, with leased, DHCP.
+func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64) *Device {
 	a := packet.AddrOf(ip.Unmap())
 	l := r.linkOf(mac, now)
 	if l == nil || !isHost(a) {
 		return nil
 	}
-	if b := r.bindings[a]; b != nil && b.strong && b.mac == mac {
-		b.last = now
+	b := r.bindings[a]
+	switch {
+	case b != nil && b.strong && b.mac == mac && (b.leased || !leased):
+		b.last = max(b.last, now)
 		return b.dev
+	case b != nil && b.mac != mac && l.proxy && b.leased && !leased:
+		return b.dev // the proxy of a host whose own MAC is known from DHCP
+	case !leased && (b == nil || !b.spoke) && r.suspect(a):
+		return r.byLink(mac, true, now)
+	case b == nil:
+		b = &binding{}
+		b.at(mac)
+	case b.mac != mac:
+		r.leave(a, b)
+		b.at(mac)
 	}
-	if l.proxy {
-		return r.behind(a, now)
-	}
-	return r.local(a, l, true, now)
+	b.strong, b.leased, b.last = true, b.leased || leased, now
+	r.weighAddr(a, b, l, now)
+	return b.dev
 }
 
 // dhcp notes what a client says of itself and the address that it is given (RFC 2131).
-func (r *Registry) dhcp(m *dissect.DHCPMessage, now int64) {
+func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	mac := packet.MAC(m.ClientMAC)
 	switch m.Type {
 	case "ack":
 		if m.YourIP.IsValid() && !m.YourIP.IsUnspecified() {
-			r.strong(m.YourIP, mac, now)
+			r.learnSubnet(m.YourIP, m.SubnetBits)
+			r.strong(m.YourIP, mac, true, now)
 		}
 		return
 	case "offer", "nak":
 		return
 	}
 	l := r.linkOf(mac, now)
-	if l == nil || l.router {
+	if l == nil {
 		return
 	}
+	l.self = true
+	r.carriesClient(v, mac, now)
 	d := r.station(l, now)
 	d.addHostname(clean(m.Hostname))
 	r.observe(d, obsHostname, m.Hostname, now)
 	r.observe(d, obsVendorClass, m.VendorClass, now)
 	r.observe(d, obsMUD, m.MUDURL, now)
 	r.observe(d, obsParamList, paramList(m.ParamList), now)
+}
+
+// carriesClient notes that a client asked through the MAC of another: a repeater that puts its own MAC, or one made of that of the client,
+// into what it passes on. What a relay passes on does not come from the port of a client.
+func (r *Registry) carriesClient(v *session.View, client packet.MAC, now int64) {
+	const clientPort = 68
+	if v.Initiator.Port != clientPort || v.Initiator.MAC == client {
+		return
+	}
+	if l := r.linkOf(v.Initiator.MAC, now); l != nil && !l.router && !l.proxy && !r.declaredMAC(l.mac) {
+		l.proxy = true
+		r.settleLink(l, now)
+	}
 }
 
 // paramList gives option 55 as decimal numbers with commas.

@@ -60,6 +60,7 @@ type Registry struct {
 	cfg Config
 	*declared
 	onLink bart.Lite // announced by routers
+	groups groups
 
 	byKey    map[string]*Device
 	links    map[packet.MAC]*link
@@ -85,6 +86,7 @@ type Registry struct {
 	// nextForget is when next hops may be forgotten again.
 	nextForget int64
 	stats      Stats
+	moves      []Move
 	event      uint32 // counts the events: what one has resolved stays until the next
 	saved      *saved // nil: nobody saves it
 }
@@ -99,7 +101,7 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
-		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), ends: &ends{}, observed: &observed{}}
+		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), groups: groups{}, ends: &ends{}, observed: &observed{}}
 }
 
 // Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.
@@ -188,9 +190,36 @@ func (r *Registry) create(key string, now int64) *Device {
 
 func (r *Registry) rekey(d *Device, key string) {
 	delete(r.byKey, d.Key)
+	old := d.Key
 	d.Key = key
 	d.Version++
 	r.byKey[key] = d
+	r.moved(old, d, packet.Addr{})
+}
+
+// Move tells that what was known under one key now belongs to a device: all of it, or what is about one address.
+type Move struct {
+	From string
+	To   *Device
+	Addr netip.Addr // invalid: all
+}
+
+func (r *Registry) moved(from string, to *Device, a packet.Addr) {
+	m := Move{From: from, To: to}
+	if (a != packet.Addr{}) {
+		m.Addr = a.Netip()
+	}
+	r.moves = append(r.moves, m)
+}
+
+// Moves gives the moves since the last event began, in their order.
+func (r *Registry) Moves() []Move { return r.moves }
+
+// begin begins an event.
+func (r *Registry) begin() {
+	r.event++
+	clear(r.moves)
+	r.moves = r.moves[:0]
 }
 
 // evict drops the device that is worth least: the oldest of those heard once, else the one not heard for longest.

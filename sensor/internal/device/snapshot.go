@@ -22,9 +22,9 @@ func (r *Registry) Parts() []snapshot.Part {
 }
 
 const (
-	registryPart = "registry/1"
-	devicesPart  = "devices/1"
-	linksPart    = "links/1"
+	registryPart = "registry/2"
+	devicesPart  = "devices/2"
+	linksPart    = "links/2"
 )
 
 // ByID gives the device with an ID while a snapshot is restored, nil if there is none.
@@ -59,6 +59,7 @@ func (r *Registry) walk(c *snapshot.Codec) {
 	c.Time(&r.dayBegan)
 	snapshot.Number(c, &r.round)
 	c.Time(&r.nextForget)
+	r.walkGroups(c)
 	var list []netip.Prefix
 	for p := range r.onLink.AllSorted() {
 		list = append(list, p)
@@ -152,6 +153,7 @@ func (r *Registry) walkLink(c *snapshot.Codec, l *link) {
 	r.Ref(c, &l.dev)
 	c.Bool(&l.router)
 	c.Bool(&l.proxy)
+	c.Bool(&l.self)
 	c.Time(&l.last)
 	snapshot.List(c, &l.addrs, maxLinkAddrs, func(x *linkAddr) {
 		c.Raw(x.addr[:])

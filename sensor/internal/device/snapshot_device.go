@@ -55,6 +55,11 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	if !c.Reading() {
 		x.pulls = r.pulls[d.ID]
 	}
+	snapshot.Number(c, &d.ttls)
+	snapshot.Number(c, &d.syns)
+	snapshot.Number(c, &d.opened)
+	snapshot.Number(c, &d.served)
+	c.Time(&d.lastServed)
 	snapshot.List(c, &x.pulls, maxPulls, func(a *packet.Addr) { c.Raw(a[:]) })
 }
 
@@ -66,9 +71,11 @@ func (r *Registry) walkAddresses(c *snapshot.Codec, d *Device, x *keptDevice) {
 			b = *kept
 		}
 		c.Raw(b.mac[:])
-		c.Bool(&b.strong)
-		c.Bool(&b.direct)
+		for _, flag := range []*bool{&b.strong, &b.leased, &b.spoke, &b.direct, &b.routed} {
+			c.Bool(flag)
+		}
 		c.Time(&b.last)
+		snapshot.Pointer(c, &b.part, func(p *Device) { r.walkDevice(c, p, &keptDevice{}) })
 		if c.Reading() {
 			x.held = append(x.held, b)
 		}
@@ -138,6 +145,9 @@ func (r *Registry) enter(x keptDevice) {
 		b.dev = d
 		r.setBinding(a, &b)
 		kept = append(kept, ip)
+		if b.part != nil {
+			d.parts++
+		}
 	}
 	d.IPs = kept
 	if len(x.pulls) > 0 {

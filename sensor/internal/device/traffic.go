@@ -22,42 +22,46 @@ const (
 // group, or an internal address from which nothing was ever heard: whether an address without a device is external is told by
 // Internal. v must not be nil; app may be.
 func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
-	r.event++
+	r.begin()
+	r.learnGroup(v)
 	initiator = r.end(&v.Initiator, &v.Responder, true, now)
 	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
-	if initiator == responder && initiator != nil && !isUnspecified(v.Initiator.Addr) && v.Initiator.Addr != v.Responder.Addr {
-		// Both ends behind one MAC that is not yet known for a router.
-		initiator, responder = r.apart(v, now)
-	}
 	r.settle(initiator)
 	r.settle(responder)
 	if initiator != nil {
-		r.heard(initiator, step, v, now)
-		// What was sent to a group becomes a session when the address answers.
-		if step == Opened || step == StateChanged && v.Group && v.State == session.Established {
-			originate(initiator, v)
-		}
+		r.touch(initiator, step == Opened && v.Start > initiator.FirstSeen)
+		r.asked(initiator, step, v, now)
 	}
 	if responder != nil && v.Packets[session.In] > 0 {
-		r.heard(responder, step, v, now)
-		if step != Opened && step != Progress {
-			r.serve(responder, v, app)
-		}
+		r.touch(responder, step == Opened && v.Start > responder.FirstSeen)
+		r.answered(responder, step, v, app, now)
+	}
+	if initiator != nil && initiator.parts > 0 || responder != nil && responder.parts > 0 {
+		return r.apart(step, v, app, initiator, responder, now)
 	}
 	return initiator, responder
 }
 
-// apart separates two addresses that talk to each other through one MAC: no host speaks to itself over the wire.
-func (r *Registry) apart(v *session.View, now int64) (initiator, responder *Device) {
-	if l := r.links[v.Initiator.MAC]; l != nil && !l.router && v.Initiator.MAC == v.Responder.MAC {
-		r.becomeRouter(l, now)
+// asked notes what a step says of the initiator of a session.
+func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {
+	d.heard(step, v, now)
+	d.tcp(&v.Initiator, v, true)
+	// What was sent to a group becomes a session when the address answers.
+	if step == Opened || step == StateChanged && v.Group && v.State == session.Established {
+		originate(d, v)
 	}
-	initiator = r.end(&v.Initiator, &v.Responder, true, now)
-	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
-	return initiator, responder
 }
 
-func (r *Registry) heard(d *Device, step Step, v *session.View, now int64) {
+// answered notes what a step says of the responder, which was heard.
+func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
+	d.heard(step, v, now)
+	d.tcp(&v.Responder, v, false)
+	if step != Opened && step != Progress {
+		r.serve(d, v, app)
+	}
+}
+
+func (d *Device) heard(step Step, v *session.View, now int64) {
 	if t := max(v.End, v.Start); t > d.LastSeen {
 		d.LastSeen = t
 	}
@@ -65,7 +69,6 @@ func (r *Registry) heard(d *Device, step Step, v *session.View, now int64) {
 		d.lastDay = day
 		d.ObservedDays++
 	}
-	r.touch(d, step == Opened && v.Start > d.FirstSeen)
 	if step == Opened {
 		d.addVLANs(v.VLANs[:v.NumVLANs])
 	}
@@ -94,6 +97,9 @@ func originate(d *Device, v *session.View) {
 	}
 	d.LastOrigination = max(d.LastOrigination, v.Start)
 	d.Originated++
+	if d.opened < 255 {
+		d.opened++
+	}
 }
 
 // Infrastructure reports whether a session is of the kind that every host needs to be on a network at all, by its port
@@ -126,6 +132,10 @@ func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 		First: v.Start, Last: max(v.End, v.Start), addr: v.Responder.Addr}
 	if v.Proto == protoUDP {
 		s.Proto = "udp"
+	}
+	if v.Start != d.lastServed && d.served < 255 {
+		d.lastServed = v.Start
+		d.served++
 	}
 	if app != nil {
 		s.App = app.Name
@@ -199,7 +209,8 @@ func (r *Registry) forgetTraffic(d *Device) {
 	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Pause = 0, 0, 0, 0, 0
 	d.Hostnames, d.names = nil, 0
-	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source != obsVendor && c.source != obsRandomMAC })
+	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return !c.source.ofMAC() })
+	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }
 
 // pulled notes an RTSP server that a device got a stream from, and gives how many there are. Few devices do that.

@@ -4,6 +4,7 @@ package dissect
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
@@ -59,6 +60,11 @@ func (m *DHCPMessage) options(o *dhcpOptions) {
 		m.Type = dhcpTypes[v[0]]
 	}
 	m.RequestedIP, m.ServerID, m.Router = dhcpAddr(o.get(50)), dhcpAddr(o.get(54)), dhcpAddr(o.get(3))
+	if v := o.get(1); len(v) == 4 {
+		if mask := binary.BigEndian.Uint32(v); mask != 0 && ^mask&(^mask+1) == 0 {
+			m.SubnetBits = bits.OnesCount32(mask)
+		}
+	}
 	m.Hostname = cleanText(o.get(12), 255)
 	m.VendorClass = cleanText(o.get(60), 255)
 	m.UserClass = cleanText(dhcpUserClass(o.get(77)), 255)

@@ -149,6 +149,7 @@ type DHCPMessage struct {
 	ParamList                     []byte // option 55
 	ClientID                      []byte // option 61
 	LeaseSeconds                  uint32
+	SubnetBits                    int // of the mask, option 1; 0 if none
 }
 
 // DHCPv6Message is a DHCPv6 message (RFC 8415).

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
+)
+
+// maxGroups bounds the broadcast and network addresses that are remembered; more are not taken.
+const maxGroups = 1024
+
+// groups is the addresses that belong to nobody: those to which broadcast frames went, and the first and last of the subnets that DHCP told.
+type groups map[packet.Addr]struct{}
+
+// suspect reports whether an address that only ARP speaks for may be that of everybody: some devices answer ARP for the broadcast address of
+// their network. An address from which IP packets come is that of a host.
+func (r *Registry) suspect(a packet.Addr) bool {
+	if !a.Is4() || r.namedIP[a] != "" {
+		return false
+	}
+	_, known := r.groups[a]
+	return known || a[15] == 0 || a[15] == 255
+}
+
+// learnGroup takes the address of a broadcast frame. An attacker may send such frames to any address, so that it says nothing of one from
+// which packets came, and counts against others only as far as ARP goes.
+func (r *Registry) learnGroup(v *session.View) {
+	a := v.Responder.Addr
+	if !v.Group || v.Packets[session.In] > 0 || v.Initiator.MAC.IsZero() || !a.Is4() || !isHost(a) {
+		return
+	}
+	r.nobodys(a)
+}
+
+// learnSubnet takes the subnet of an address that DHCP gave.
+func (r *Registry) learnSubnet(host netip.Addr, bits int) {
+	p, err := host.Prefix(bits)
+	if err != nil || !host.Is4() || bits < 8 || bits > 30 {
+		return
+	}
+	first := packet.AddrOf(p.Addr())
+	last := first
+	for i := bits; i < 32; i++ {
+		last[12+i/8] |= 0x80 >> (i % 8)
+	}
+	r.nobodys(first)
+	r.nobodys(last)
+}
+
+func (r *Registry) nobodys(a packet.Addr) {
+	if _, known := r.groups[a]; known || len(r.groups) >= maxGroups || r.namedIP[a] != "" {
+		return
+	}
+	b := r.bindings[a]
+	if b != nil && (b.spoke || b.leased) {
+		return
+	}
+	r.groups[a] = struct{}{}
+	if b != nil && b.dev != nil {
+		r.unbind(b.dev, a)
+	}
+}
+
+// walkGroups walks the addresses in no order.
+func (r *Registry) walkGroups(c *snapshot.Codec) {
+	var list []packet.Addr
+	for a := range r.groups {
+		list = append(list, a)
+	}
+	snapshot.List(c, &list, maxGroups, func(a *packet.Addr) { c.Raw(a[:]) })
+	for _, a := range list {
+		r.groups[a] = struct{}{}
+	}
+}

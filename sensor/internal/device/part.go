@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+	"slices"
+
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// A device with several IPv4 addresses has a part for each: a Device in no table, without key, ID and addresses, that tells what the address
+// alone has done. A repeater that works at the link layer, a router that answers ARP for others, and a hypervisor on a wireless link show
+// many hosts under their own MAC: if the addresses act differently they are hosts of their own, and each keeps what it has done.
+
+// stack is how the TCP of a device looks.
+type stack struct {
+	ttls uint8  // that its packets start with, a bit each
+	syns uint16 // lengths of the options of its SYNs in words of 4 bytes, a bit each
+}
+
+// tellApart begins to keep apart what the addresses of d do when it gets a second one by b.
+func (r *Registry) tellApart(d *Device, b *binding) {
+	several := false
+	for _, ip := range d.IPs {
+		if !ip.Is4() {
+			continue
+		}
+		several = true
+		if x := r.bindings[packet.AddrOf(ip)]; x.part == nil { // so far all that d did was of this address
+			x.part = alone(d)
+			d.parts++
+		}
+	}
+	if !several {
+		b.part = nil
+		return
+	}
+	if b.part == nil {
+		b.part = &Device{FirstSeen: b.last, ObservedDays: 1, lastDay: int32(b.last / dayNs)}
+	}
+	d.parts++
+}
+
+// joinParts ends that when one address is left.
+func (r *Registry) joinParts(d *Device) {
+	if d.parts != 1 {
+		return
+	}
+	for _, ip := range d.IPs {
+		if b := r.bindings[packet.AddrOf(ip)]; b != nil {
+			b.part = nil
+		}
+	}
+	d.parts = 0
+}
+
+// alone gives a copy of what a device did, without who it is.
+func alone(d *Device) *Device {
+	x := *d
+	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
+	x.IPs, x.node, x.parts = nil, lruNode{}, 0
+	x.Hostnames, x.VLANs, x.Serves = slices.Clone(d.Hostnames), slices.Clone(d.VLANs), slices.Clone(d.Serves)
+	x.claims = slices.DeleteFunc(slices.Clone(d.claims), func(c claim) bool { return c.source.ofMAC() })
+	return &x
+}
+
+// ofMAC reports whether an observation is about the MAC and not about what the device does.
+func (s source) ofMAC() bool { return s == obsVendor || s == obsRandomMAC || s == obsRouter }
+
+// partAt gives what is kept of one address of d, nil if it has no other.
+func (r *Registry) partAt(a packet.Addr, d *Device) *Device {
+	if d == nil || d.parts == 0 {
+		return nil
+	}
+	if b := r.binding(a); b != nil && b.dev == d {
+		return b.part
+	}
+	return nil
+}
+
+// tcp notes how the TCP of a device looks.
+func (p *stack) tcp(e *session.Endpoint, v *session.View, out bool) {
+	if v.Proto != protoTCP || !out && !v.Answered() { // the one that refuses may be another
+		return
+	}
+	switch e.TTL {
+	case 32:
+		p.ttls |= 1
+	case 64:
+		p.ttls |= 2
+	case 128:
+		p.ttls |= 4
+	case 255:
+		p.ttls |= 8
+	}
+	if out && v.Basis == session.BasisSYN && v.SynOptLen > 0 {
+		p.syns |= 1 << (v.SynOptLen / 4)
+	}
+}
+
+// differs reports whether two addresses of one subnet are those of different hosts: by their names, their TCP, or what they do. A host
+// answers on the same ports at each of its addresses, and minActs sessions of both tell that these do not.
+func (p *Device) differs(x *Device) bool {
+	if p.LastSeen == 0 || x.LastSeen == 0 || p.LastSeen < x.FirstSeen || x.LastSeen < p.FirstSeen {
+		return false // not both spoke, or not at one time: the host has changed its address
+	}
+	if disjoint(p.Hostnames, x.Hostnames) || p.ttls != 0 && x.ttls != 0 && p.ttls&x.ttls == 0 || p.syns != 0 && x.syns != 0 && p.syns&x.syns == 0 {
+		return true
+	}
+	switch {
+	case p.served >= minActs && x.served >= minActs:
+		return !slices.ContainsFunc(p.Serves, func(s Serve) bool { return x.ServesOn(s.Port, s.Proto) != nil })
+	case p.served >= minActs && x.served == 0:
+		return p.opened == 0 && x.opened >= minActs
+	case x.served >= minActs && p.served == 0:
+		return x.opened == 0 && p.opened >= minActs
+	}
+	return false
+}
+
+const minActs = 2
+
+// disjoint reports whether two lists that are not empty have nothing in common.
+func disjoint(a, b []string) bool {
+	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// compare looks whether the addresses of a device with several are those of different hosts, which its MAC then stands for.
+func (r *Registry) compare(d *Device, now int64) {
+	l := r.links[d.MAC]
+	if d.parts < 2 || l == nil || l.dev != d || l.router || l.proxy || r.declaredMAC(l.mac) {
+		return
+	}
+	var addrs []packet.Addr
+	for _, ip := range d.IPs {
+		if ip.Is4() && len(addrs) < routerAddrs {
+			addrs = append(addrs, packet.AddrOf(ip))
+		}
+	}
+	for i, a := range addrs {
+		for _, b := range addrs[:i] {
+			if [3]byte(a[12:15]) != [3]byte(b[12:15]) {
+				continue
+			}
+			if x, y := r.bindings[a].part, r.bindings[b].part; x != nil && y != nil && x.differs(y) {
+				l.proxy = true
+				r.settleLink(l, now)
+				return
+			}
+		}
+	}
+}
+
+// apart notes in the parts of the two ends what a step says of them, and gives the devices that they are then.
+func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initiator, responder *Device, now int64) (*Device, *Device) {
+	if p := r.partAt(v.Initiator.Addr, initiator); p != nil {
+		r.asked(p, step, v, now)
+		r.compare(initiator, now)
+		initiator = r.binding(v.Initiator.Addr).dev
+	}
+	if p := r.partAt(v.Responder.Addr, responder); p != nil && v.Packets[session.In] > 0 {
+		r.answered(p, step, v, app, now)
+		r.compare(responder, now)
+		responder = r.binding(v.Responder.Addr).dev
+	}
+	return initiator, responder
+}
+
+// partAtIP is a part with its address.
+type partAtIP struct {
+	ip   netip.Addr
+	part *Device
+}
+
+// partsOf gives what the addresses of a device have done, in the order of its addresses, if it is kept apart.
+func (r *Registry) partsOf(d *Device) (list []partAtIP) {
+	if d == nil || d.parts == 0 {
+		return nil
+	}
+	for _, ip := range d.IPs {
+		if b := r.bindings[packet.AddrOf(ip)]; b != nil && b.part != nil {
+			list = append(list, partAtIP{ip, b.part})
+		}
+	}
+	return list
+}

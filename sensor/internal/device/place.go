@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"slices"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// Who holds an address follows from what was seen of it and of the MAC that carries it, not from the order in which it was seen: when
+// something new is seen, all that it may change is decided anew.
+
+// carried notes that a packet from an address came from mac, which is zero if the capture does not tell, and gives who holds the address.
+func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, now int64) *binding {
+	l := r.linkOf(mac, now)
+	switch {
+	case l == nil && b == nil:
+		b = &binding{last: now}
+		r.hold(a, b, r.behind(a, now))
+	case l == nil:
+	case b == nil:
+		b = &binding{last: now}
+		b.at(mac)
+		r.saw(a, b, l, ttl, now)
+	case b.mac != mac && !b.mac.IsZero() && !r.passes(a, b, l, ttl, now):
+	default:
+		if b.mac != mac {
+			r.leave(a, b)
+			b.at(mac)
+		}
+		r.saw(a, b, l, ttl, now)
+	}
+	b.spoke = true
+	return b
+}
+
+// saw weighs a packet of an address at the MAC that carries it.
+func (r *Registry) saw(a packet.Addr, b *binding, l *link, ttl uint8, now int64) {
+	b.direct, b.routed = b.direct || directTTL(ttl), b.routed || routedTTL(ttl)
+	r.weighAddr(a, b, l, now)
+}
+
+// passes decides whether an address passes to another MAC that carries it.
+func (r *Registry) passes(a packet.Addr, b *binding, l *link, ttl uint8, now int64) bool {
+	holder := r.links[b.mac]
+	own := b.dev != nil && b.dev.MAC == b.mac
+	switch {
+	case l.proxy && b.leased: // the proxy of a host whose own MAC is known from DHCP
+		return false
+	case routedTTL(ttl): // the other side of a router is in view
+		if own && l.forwards(a) && !l.router {
+			r.becomeRouter(l, now)
+		}
+		return false
+	case l.router:
+		return false
+	case !own && directTTL(ttl): // it stands on a segment in view, and not only behind a router
+		return true
+	case b.fresh(now):
+		r.contest(a, b, l, holder, ttl, now)
+		return false
+	}
+	return true
+}
+
+// contest notes that two MACs carry an address at one time. A MAC that carries two such addresses forwards them.
+func (r *Registry) contest(a packet.Addr, b *binding, l, holder *link, ttl uint8, now int64) {
+	if l.forwards(a) && !l.router {
+		r.becomeRouter(l, now)
+	}
+	if !l.router && directTTL(ttl) {
+		r.station(l, now)
+	}
+	if holder != nil && !b.strong && !holder.router && holder.forwards(a) {
+		r.becomeRouter(holder, now)
+	}
+}
+
+// leave takes an address from the device of the MAC that carried it.
+func (r *Registry) leave(a packet.Addr, b *binding) {
+	if l := r.links[b.mac]; l != nil && b.dev == l.dev && b.dev != nil {
+		l.keeps(a)
+	}
+}
+
+// weighAddr decides anew what has to be when something new is known of an address.
+func (r *Registry) weighAddr(a packet.Addr, b *binding, l *link, now int64) {
+	if isLinkLocal(a) {
+		r.place(a, b, l, now)
+		return
+	}
+	many := false
+	if b.forwarded() {
+		many = l.forwards(a)
+	} else {
+		l.keeps(a)
+		if !l.router || b.direct || b.strong {
+			many = l.note(a, now) && !r.declaredMAC(l.mac)
+		}
+	}
+	r.place(a, b, l, now)
+	switch {
+	case many && !l.router:
+		r.becomeRouter(l, now)
+	case l.router && !b.forwarded():
+		r.settleLink(l, now)
+	}
+}
+
+// becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become devices of their
+// own, with what they have done.
+func (r *Registry) becomeRouter(l *link, now int64) {
+	l.router = true
+	r.settleLink(l, now)
+}
+
+// owns reports whether an address belongs to the station behind l and not to a host beyond. A router owns those that ARP told and the only
+// one whose packets came without having been forwarded; one that answers ARP for others owns what DHCP gave it.
+func (r *Registry) owns(a packet.Addr, b *binding, l *link) bool {
+	switch {
+	case isLinkLocal(a):
+		return true
+	case l.proxy:
+		return b.leased
+	case !l.router:
+		return !b.forwarded()
+	}
+	return b.strong || b.direct && r.sole(a, l)
+}
+
+// sole reports whether no address but a came from l without having been forwarded, but for those that ARP told.
+func (r *Registry) sole(a packet.Addr, l *link) bool {
+	return !slices.ContainsFunc(l.addrs, func(x linkAddr) bool {
+		b := r.bindings[x.addr]
+		return x.addr != a && b != nil && b.mac == l.mac && b.direct && !b.strong
+	})
+}
+
+// place gives an address to the device that is to hold it.
+func (r *Registry) place(a packet.Addr, b *binding, l *link, now int64) {
+	if name := r.namedIP[a]; name != "" {
+		r.hold(a, b, r.namedHolder(name, l, r.owns(a, b, l), now))
+		return
+	}
+	known := b.dev // by its address alone
+	if known != nil && known.Key != r.addressKey(a) {
+		known = nil
+	}
+	if !r.owns(a, b, l) {
+		switch {
+		case known != nil:
+		case b.dev != nil && b.dev == l.dev:
+			r.split(a, b, now)
+		default:
+			r.hold(a, b, r.behind(a, now))
+		}
+		return
+	}
+	switch {
+	case b.dev != nil && b.dev == l.dev:
+		return
+	case known == nil:
+		r.hold(a, b, r.station(l, now))
+	case l.dev == nil && r.byKey[r.stationKey(l)] == nil:
+		r.rekey(known, r.stationKey(l))
+		r.setMAC(known, l, now)
+	default:
+		r.absorb(a, b, r.station(l, now))
+	}
+	if r.watched(a) || r.declaredMAC(l.mac) {
+		r.declare(b.dev)
+	}
+}
+
+// settleLink decides anew who holds the addresses that a MAC carries.
+func (r *Registry) settleLink(l *link, now int64) {
+	r.changedLink(l)
+	l.proxy = l.proxy || l.router && r.answersForOthers(l)
+	d := l.dev
+	var addrs []packet.Addr
+	if d != nil {
+		r.pin(d)
+		for _, ip := range d.IPs {
+			addrs = append(addrs, packet.AddrOf(ip))
+		}
+	}
+	for _, x := range l.addrs {
+		if !slices.Contains(addrs, x.addr) {
+			addrs = append(addrs, x.addr)
+		}
+	}
+	parts := r.partsOf(d)
+	before := r.stats.Splits
+	for _, a := range addrs {
+		if b := r.bindings[a]; b != nil && b.mac == l.mac {
+			r.place(a, b, l, now)
+		}
+	}
+	if d = l.dev; d == nil {
+		return
+	}
+	if r.stats.Splits > before && len(parts) > 0 {
+		r.forgetTraffic(d)
+		for _, p := range parts {
+			if d.HasIP(p.ip) {
+				r.take(d, p.part)
+			}
+		}
+	}
+	r.joinParts(d)
+	if len(d.IPs) == 0 && !l.self && !d.Declared {
+		l.dev = nil
+		r.drop(d)
+		return
+	}
+	if l.router && !d.Router {
+		d.Router = true
+		d.Version++
+		r.observe(d, obsRouter, "forwards for other addresses", now)
+	}
+}
+
+// answersForOthers reports whether ARP told so many addresses of one subnet of a router that not all can be its own. One of each subnet are.
+func (r *Registry) answersForOthers(l *link) bool {
+	n := map[[3]byte]int{}
+	for _, x := range l.addrs {
+		if b := r.bindings[x.addr]; x.addr.Is4() && b != nil && b.strong && b.mac == l.mac {
+			if n[[3]byte(x.addr[12:15])]++; n[[3]byte(x.addr[12:15])] >= routerAddrs-1 {
+				l.self = true
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// split makes a device of its own of an address, with what it has done.
+func (r *Registry) split(a packet.Addr, b *binding, now int64) {
+	from, p := b.dev, b.part
+	if p == nil && len(from.IPs) == 1 && r.links[from.MAC] != nil && !r.links[from.MAC].self && !from.Declared {
+		r.links[from.MAC].dev = nil // all that it did was of this address
+		from.MAC, from.MACKind, from.RandomMAC, from.Router, from.claims = packet.MAC{}, 0, false, false, alone(from).claims
+		r.rekey(from, r.addressKey(a))
+		r.weigh(from, now)
+		return
+	}
+	d := r.behind(a, now)
+	switch {
+	case p != nil:
+		r.take(d, p)
+	case len(from.IPs) == 1:
+		r.take(d, alone(from))
+	default:
+		d.FirstSeen = min(d.FirstSeen, from.FirstSeen)
+		for _, s := range from.Serves {
+			if s.addr == a {
+				d.addServe(s)
+			}
+		}
+	}
+	from.Serves = slices.DeleteFunc(from.Serves, func(s Serve) bool { return s.addr == a })
+	r.release(a, b)
+	r.hold(a, b, d)
+	r.moved(from.Key, d, a)
+	r.stats.Splits++
+}
