@@ -92,7 +92,7 @@ func told(rows []alertRow) (sums []alertRow, story []chapter) {
 			steps = append(steps, row)
 			continue
 		}
-		first, _, _ := strings.Cut(string(row.Seen), ". ") // what follows is the story itself
+		first, _, _ := strings.Cut(string(row.Seen), ": ") // the alerts follow, which the page shows by themselves
 		row.Seen = sentence(first)
 		sums = append(sums, row)
 	}

@@ -29,11 +29,11 @@ func TestPagesTellTheStory(t *testing.T) {
 		want []string
 	}{
 		{"/", []string{"srv-legacy-07", "Ought to be silent, and spoke", "Newest alerts"}},
-		{"/alerts", []string{"woke after 8 d 12 h of silence", "D01", "alerts</p>"}},
-		{"/alerts?severity=critical", []string{"Login on srv-legacy-07", "that match"}},
-		{"/alerts?rule=D02&state=open", []string{"woke after"}},
+		{"/alerts", []string{"opened a session after 8 d 12 h of silence", "D01", "alerts</p>"}},
+		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "that match"}},
+		{"/alerts?rule=D02&state=open", []string{"of silence"}},
 		{"/alerts?q=nothing+like+this", []string{"No alert here."}},
-		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port that the outside can reach.", "Close the port", "Harmless if", "203.0.113.66", "The record as JSON"}},
+		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "Block the port at the firewall", "Harmless if", "203.0.113.66", "The record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
 		{"/incidents/" + a.IncidentID, []string{"The story in order", "What to do", "later", "more like it", "Tuesday, 10 March 2026"}},
 		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},

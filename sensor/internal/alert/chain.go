@@ -3,10 +3,8 @@
 package alert
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
-	"strings"
-	"time"
 
 	"stillwatch/sensor/internal/detect"
 )
@@ -18,21 +16,65 @@ var severityWeight = [...]float64{1, 0.3, 0.6, 1, 1}
 // weight is rᵢ·qᵢ of the chaining formula.
 func (x member) weight() float64 { return min(max(x.r*x.q*severityWeight[x.sev], 0), 1) }
 
-// Probability is P = 1 − Π(1 − rᵢ·qᵢ) over the rules of an incident, the strongest finding of each rule counting once. Informational
-// and standing findings together make at most 0.6. stages is the number of stages that happened in a plausible order; each
-// beyond the first halves the doubt that is left, but only where something other than informational and standing findings is.
+// shares reports whether two findings may be two views of one thing: they show the same session, or the same device and peer.
+func (x *member) shares(y *member) bool {
+	if common(x.related, y.related) || x.device == y.device && common(x.peers, y.peers) {
+		return true
+	}
+	return x.isPeerOf(y) && y.isPeerOf(x)
+}
+
+func (x *member) isPeerOf(y *member) bool {
+	return slices.Contains(y.peers, x.device) || slices.Contains(y.peers, x.addr)
+}
+
+func common(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// independent gives the members that are evidence by themselves, the strongest first: each rule counts once, and of findings that share a
+// session, or device and peer, the strongest. Of equals the one goes first that fewest others share something with.
+func (in *incident) independent() []member {
+	ms := slices.Clone(in.members)
+	rivals := make(map[int]int, len(ms)) // by place in in.members
+	place := make([]int, len(ms))
+	for i := range ms {
+		place[i] = i
+		for j := range ms {
+			if i != j && ms[i].rule != ms[j].rule && ms[i].shares(&ms[j]) {
+				rivals[i]++
+			}
+		}
+	}
+	slices.SortStableFunc(place, func(i, j int) int {
+		x, y := ms[i], ms[j]
+		return cmp.Or(b2i(y.strong())-b2i(x.strong()), compare(y, x), cmp.Compare(rivals[i], rivals[j]))
+	})
+	var out []member
+	for _, i := range place {
+		x := &ms[i]
+		if !slices.ContainsFunc(out, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
+			out = append(out, *x)
+		}
+	}
+	return out
+}
+
+// Probability is P = 1 − Π(1 − rᵢ·qᵢ) over the independent findings of an incident. Informational and standing findings together
+// make at most 0.6. stages is the number of stages that happened in a plausible order; each beyond the first halves the doubt that is
+// left, but only where something other than informational and standing findings is.
 func (in *incident) probability() (p float64, stages int) {
 	strong, weak := map[string]float64{}, map[string]float64{}
-	for _, x := range in.members {
-		m := weak
+	for _, x := range in.independent() {
 		if x.strong() {
-			m = strong
+			strong[x.rule] = x.weight()
+		} else {
+			weak[x.rule] = x.weight()
 		}
-		m[x.rule] = max(m[x.rule], x.weight())
 	}
 	doubt := noisyOr(strong)
 	p = 1 - doubt*max(noisyOr(weak), 1-weakCeiling)
-	stages = in.stages()
+	stages = stagesOf(in.members)
 	if len(strong) > 0 {
 		for range stages - 1 {
 			p = 1 - (1-p)*stageBonus
@@ -55,61 +97,74 @@ func noisyOr(weights map[string]float64) float64 {
 	return p
 }
 
-// stages is the length of the longest row of findings whose times and stages both rise: scanned, guessed, logged in, looked
-// around, fanned out, took control, went out.
-func (in *incident) stages() int {
-	ms := slices.Clone(in.members)
-	slices.SortStableFunc(ms, func(a, b member) int {
-		switch {
-		case a.at != b.at:
-			return sign(a.at - b.at)
-		default:
-			return sign(int64(a.stage) - int64(b.stage))
-		}
-	})
-	var best [detect.StageOutbound + 1]int
+// stagesOf is the length of the longest row of findings whose times and stages both rise: scanned, guessed, logged in, looked around, fanned
+// out, took control, went out.
+func stagesOf(members []member) int {
+	ms := inTime(members)
+	best := make([]int, len(ms))
 	longest := 0
-	for _, x := range ms {
+	for i := range ms {
+		x := &ms[i]
 		if x.stage == detect.StageNone {
 			continue
 		}
-		n := 1
-		for s := detect.StageScanned; s < x.stage; s++ {
-			n = max(n, best[s]+1)
+		best[i] = 1
+		for j := range ms[:i] {
+			y := &ms[j]
+			if best[j] >= best[i] && y.stage < x.stage && x.follows(y) {
+				best[i] = best[j] + 1
+			}
 		}
-		best[x.stage] = max(best[x.stage], n)
-		longest = max(longest, n)
+		longest = max(longest, best[i])
 	}
 	return longest
 }
 
-func sign(n int64) int {
-	switch {
-	case n < 0:
-		return -1
-	case n > 0:
-		return 1
+// follows reports whether two findings can be two stages: they show different sessions and different peers. What an intruder does to a device
+// and what that device does then may be with one peer; a scan of a host and the call to it are one thing.
+func (x *member) follows(y *member) bool {
+	if common(x.related, y.related) {
+		return false
 	}
-	return 0
+	return !x.shares(y) || x.device == y.device && y.stage < detect.StageDiscovery
 }
 
-// serious counts the rules of an incident that say by themselves that something is wrong.
-func (in *incident) serious() (rules int, high bool) {
-	seen := map[string]bool{}
-	for _, x := range in.members {
-		if x.strong() && x.rule != detect.RuleChain().ID {
-			seen[x.rule] = true
-			high = high || x.sev >= detect.High
+// inTime gives members in the order of their times, and of their stages where these are equal.
+func inTime(members []member) []member {
+	ms := slices.Clone(members)
+	slices.SortStableFunc(ms, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.stage, b.stage))
+	})
+	return ms
+}
+
+// serious reports whether an incident is more than one observation: two independent findings that say by themselves that something is wrong,
+// or two of them that are stages of one attack; one of them of high severity.
+func (in *incident) serious() bool {
+	strong := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return !x.strong() })
+	high := slices.ContainsFunc(strong, func(x member) bool { return x.sev >= detect.High })
+	apart := 0
+	for _, x := range in.independent() {
+		if x.strong() {
+			apart++
 		}
 	}
-	return len(seen), high
+	return high && (apart >= 2 || stagesOf(strong) >= 2)
 }
 
-// chain tells the incident as a whole (D42) once two rules speak, at least one of them with high severity, and the
-// probability is high enough; and again when a rule joins or the severity rises.
+// kinds counts the pairs of rule and device in an incident.
+func (in *incident) kinds() int {
+	seen := map[[2]string]bool{}
+	for _, x := range in.members {
+		seen[[2]string{x.rule, x.device}] = true
+	}
+	return len(seen)
+}
+
+// chain raises an alert about the incident as a whole (D42) once it is serious and probable enough, and revises it when a rule or a
+// device joins or the severity rises.
 func (m *Manager) chain(in *incident, c *detect.Context) {
-	rules, high := in.serious()
-	if rules < 2 || !high || in.device == nil {
+	if in.device == nil || !in.serious() {
 		return
 	}
 	p, stages := in.probability()
@@ -123,13 +178,14 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 	if s, ok := m.cfg.Severity[detect.RuleChain().ID]; ok {
 		sev = s
 	}
-	grew := len(in.members) > in.toldN || p >= criticalAt && in.toldP < criticalAt
+	kinds := in.kinds()
+	grew := kinds > in.toldN || p >= criticalAt && in.toldP < criticalAt
 	if !grew && p-in.toldP < minGrowth {
 		return
 	}
-	in.toldP, in.toldN = p, len(in.members)
+	in.toldP, in.toldN = p, kinds
 	c.Devices.Settle(in.device)
-	m.tellChain(in, in.finding(p, stages, sev), sev, risk{p, 1}, grew, c)
+	m.tellChain(in, in.finding(p, stages), sev, risk{p, 1}, grew, c)
 }
 
 // minGrowth is the rise of P below which nothing has changed.
@@ -138,7 +194,7 @@ const minGrowth = 1e-6
 // tellChain begins the alert of an incident, or goes on with it: at once when a rule or a device has joined or it has become
 // critical, else when a held back revision is due.
 func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity, r risk, now bool, c *detect.Context) {
-	k := alertKey{f.Rule.ID, in.key, f.Key}
+	k := chainKey(in)
 	o := m.open[k]
 	if o == nil {
 		m.create(k, f, sev, in, c)
@@ -157,31 +213,24 @@ func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity
 	}
 }
 
-func (in *incident) finding(p float64, stages int, sev detect.Severity) *detect.Finding {
-	ms := slices.Clone(in.members)
-	slices.SortStableFunc(ms, func(a, b member) int { return sign(a.at - b.at) })
-	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: "incident " + in.id,
-		WindowS: 24 * 60 * 60, Severity: sev, Reliability: p, Count: 1, Continues: true}
-	var story []string
-	for _, x := range ms {
-		at := time.Unix(0, x.at).UTC().Format("2006-01-02 15:04:05")
-		if x.strong() && len(story) < 12 {
-			story = append(story, fmt.Sprintf("%s %s %s", at, x.rule, x.title))
-		}
-		if len(f.Reasons) < 30 {
-			f.Reasons = append(f.Reasons, detect.Reason{Code: x.kind, Text: x.rule + ": " + x.title, Weight: x.weight()})
-		}
-		if len(f.Evidence) < maxEvidence {
-			f.Evidence = append(f.Evidence, detect.Evidence{Kind: "finding", Time: x.at, Summary: fmt.Sprintf("%s %s %s (%s)", at, x.rule, x.title, x.sev),
-				Data: map[string]any{"rule": x.rule, "device": detect.Clean(x.device, 200), "severity": x.sev.String()}})
-		}
-		f.Related = addAll(f.Related, x.related, maxRelated)
-		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
+func b2i(b bool) int {
+	if b {
+		return 1
 	}
-	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each of the findings has an explanation of its own; one that explains them all is rare"})
-	f.Title = fmt.Sprintf("%d findings about %s tell one story (P %.2f)", len(ms), detect.Label(in.device), p)
-	f.Message = fmt.Sprintf("Expected: findings that have nothing to do with each other. Seen: %d stages of an intrusion in order, P %.3f. %s.",
-		stages, p, strings.Join(story, "; "))
-	f.Recommendation = "Read the findings in this order, decide whether the device was taken over, and isolate it if so. Look for the first login."
-	return f
+	return 0
+}
+
+func chainKey(in *incident) alertKey {
+	return alertKey{detect.RuleChain().ID, in.key, "incident " + in.id}
+}
+
+// retell has the chain of an incident wait for its next revision, because one of its alerts reads differently now.
+func (m *Manager) retell(in *incident) {
+	m.saved.incident(in)
+	if o := m.open[chainKey(in)]; o != nil {
+		o.dirty = true
+		m.order.MoveToBack(o.list)
+		m.saved.used(o)
+		m.hold(o)
+	}
 }

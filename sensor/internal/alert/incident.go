@@ -3,7 +3,9 @@
 package alert
 
 import (
+	"cmp"
 	"container/list"
+	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/detect"
@@ -13,14 +15,15 @@ import (
 const (
 	incidentWindow = 24 * 60 * 60 * second     // after the last finding
 	standingWindow = 7 * 24 * 60 * 60 * second // after the last standing finding
-	maxMembers     = 64                        // findings kept of one incident: the strongest of each rule and device
+	maxMembers     = 64                        // alerts kept of one incident
+	maxPerRule     = 8                         // of these, alerts of one rule about one device: the strongest
 	weakCeiling    = 0.6                       // what informational and standing findings can make together
 	raiseAt        = 0.8                       // P from which a chain is told
 	criticalAt     = 0.95                      // P from which it is critical
 	stageBonus     = 0.5                       // each further stage in order halves the doubt that is left
 )
 
-// incident joins the findings that tell one story.
+// incident joins the findings that probably have one cause.
 type incident struct {
 	id      string
 	device  *device.Device // on which it began
@@ -36,15 +39,19 @@ type incident struct {
 	mark    mark
 }
 
-// member is what an incident keeps of a finding.
+// member is what an incident keeps of one alert.
 type member struct {
-	rule, kind, device, title string
-	at                        int64
-	sev                       detect.Severity
-	r, q                      float64
-	stage                     detect.Stage
-	standing                  bool
-	related                   []string
+	rule, kind, device, key string // which alert: its rule, device and dedupe key
+	addr                    string // of the device
+	title, brief            string // as told last
+	at                      int64  // when that alert begins
+	sev                     detect.Severity
+	r, q                    float64
+	stage                   detect.Stage
+	standing                bool
+	external                bool     // the peer is outside
+	peers                   []string // the far ends: device keys, names and addresses
+	related                 []string // Community IDs
 }
 
 // incidents is the bounded table: by device key. An incident that spread stands under each of its devices.
@@ -162,10 +169,29 @@ func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *de
 	in.until = max(in.until, c.Now+window)
 	m.incidents.touch(in, sev)
 	if r := m.riskOf(f, sev, c); f.Device != nil {
-		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, title: f.Title, at: f.Start, sev: sev, r: r.reliability, q: r.quality,
-			stage: f.Stage, standing: f.Standing, related: f.Related})
+		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
+			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: f.Related})
 	}
 	return in
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// farEnds gives every name of the peers of a finding, so that two findings about one peer are seen to be about one.
+func farEnds(f *detect.Finding) []string {
+	var out []string
+	if p := f.Peer; p != nil {
+		out = addAll(out, []string{p.IP, p.Name}, maxRelated)
+		if p.Device != nil {
+			out = addAll(out, []string{p.Device.Key}, maxRelated)
+		}
+	}
+	return addAll(out, f.Peers, maxRelated)
 }
 
 // peerIncident gives the incident of the other end from which this finding goes on: somebody was let in there, or scans
@@ -198,24 +224,79 @@ func (in *incident) weak() bool {
 
 func (x member) strong() bool { return x.sev > detect.Informational && !x.standing }
 
-// take keeps the strongest finding of each rule and device, with the earliest time; when there is no room, later ones are
-// left out: the sum is over rules, so that nothing is lost but lines of the list.
+// take notes a finding. One alert is one member, which keeps its strongest finding. Where a rule or the incident has its share of members, a
+// stronger one replaces the weakest; a rule never loses its last.
 func (in *incident) take(x member) {
+	same, perRule := -1, 0
 	for i := range in.members {
 		y := &in.members[i]
-		if y.rule != x.rule || y.device != x.device || y.stage != x.stage {
+		if y.rule != x.rule || y.device != x.device {
 			continue
 		}
-		x.at = min(x.at, y.at)
-		x.related = addAll(slices.Clone(y.related), x.related, maxRelated)
-		if x.weight() >= y.weight() {
-			*y = x
-		} else {
-			y.at, y.related = x.at, x.related
+		if perRule++; y.key == x.key && y.stage == x.stage {
+			same = i
 		}
-		return
 	}
-	if len(in.members) < maxMembers {
+	switch {
+	case same >= 0:
+		in.members[same].merge(x)
+	case perRule >= maxPerRule:
+		in.replace(x, func(y member) bool { return y.rule == x.rule && y.device == x.device })
+	case len(in.members) < maxMembers:
 		in.members = append(in.members, x)
+	default:
+		in.replace(x, in.spare())
 	}
+}
+
+// compare orders members by how much they tell: by their weight, then those with an external peer above the others.
+func compare(x, y member) int {
+	return cmp.Or(cmp.Compare(x.weight(), y.weight()), b2i(x.external)-b2i(y.external))
+}
+
+func (y *member) merge(x member) {
+	x.at = min(x.at, y.at)
+	x.related = addAll(slices.Clone(y.related), x.related, maxRelated)
+	x.peers = addAll(slices.Clone(y.peers), x.peers, maxRelated)
+	x.title, x.brief = y.title, y.brief // until the alert is told
+	if x.weight() < y.weight() {
+		x.sev, x.r, x.q, x.standing = y.sev, y.r, y.q, y.standing
+	}
+	*y = x
+}
+
+// replace puts x in the place of the weakest, newest member that may go, if x is stronger or the first of its rule.
+func (in *incident) replace(x member, may func(member) bool) {
+	weakest, first := -1, true
+	for i, y := range in.members {
+		first = first && y.rule != x.rule
+		if may(y) && (weakest < 0 || compare(y, in.members[weakest]) <= 0) {
+			weakest = i
+		}
+	}
+	if weakest >= 0 && (first || compare(x, in.members[weakest]) > 0) {
+		in.members[weakest] = x
+	}
+}
+
+// spare tells which members may go: those whose rule has others.
+func (in *incident) spare() func(member) bool {
+	n := map[string]int{}
+	for _, y := range in.members {
+		n[y.rule]++
+	}
+	return func(y member) bool { return n[y.rule] > 1 }
+}
+
+// told notes how the alert of a member reads from now on, and reports whether that has changed.
+func (in *incident) told(o *open) (changed bool) {
+	for i := range in.members {
+		y := &in.members[i]
+		if y.rule != o.key.rule || y.device != o.key.device || y.key != o.key.key {
+			continue
+		}
+		changed = changed || y.title != o.f.Title || y.at != o.firstSeen
+		y.title, y.brief, y.at = o.f.Title, o.f.Brief, o.firstSeen
+	}
+	return changed
 }

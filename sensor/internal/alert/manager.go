@@ -145,7 +145,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 		m.stats.Evicted++
 	}
 	m.seq++
-	o := &open{key: k, f: f, sev: sev, seq: m.seq, count: max(f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
+	o := &open{key: k, f: f, sev: sev, seq: m.seq, count: max(f.Total, f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
 		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: stateOf(f, c)}
 	o.id = alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
@@ -187,6 +187,13 @@ func (m *Manager) hold(o *open) {
 // revise hands on the next revision.
 func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	c.Devices.Settle(o.f.Device)
+	if in := o.incident; in != nil && !in.gone {
+		if o.key == chainKey(in) {
+			o.f = in.finding(in.probability())
+		} else if in.told(o) {
+			m.retell(in)
+		}
+	}
 	o.revision++
 	o.told, o.toldCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++
@@ -229,8 +236,10 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 
 // flush hands on the revisions that were held back for at least gap.
 func (m *Manager) flush(c *detect.Context, gap int64) {
-	kept := m.waiting[:0]
-	for _, o := range m.waiting {
+	waiting := m.waiting
+	m.waiting = nil // a revision may have a chain wait
+	var kept []*open
+	for _, o := range waiting {
 		switch {
 		case o.gone:
 		case c.Now-o.told < gap:
@@ -240,8 +249,7 @@ func (m *Manager) flush(c *detect.Context, gap int64) {
 			m.revise(o, c, "update")
 		}
 	}
-	clear(m.waiting[len(kept):])
-	m.waiting = kept
+	m.waiting = append(kept, m.waiting...)
 }
 
 // Close ends a run: open alerts stay open, and what has changed since the last revision is told, so that the last revision
@@ -249,9 +257,11 @@ func (m *Manager) flush(c *detect.Context, gap int64) {
 func (m *Manager) Close(now int64, c *detect.Context) {
 	c.Now = max(c.Now, now)
 	m.waiting = nil
-	for el := m.order.Front(); el != nil; el = el.Next() {
-		if o := el.Value.(*open); o.dirty {
-			m.revise(o, c, "update")
+	for _, chains := range []bool{false, true} { // chains last: they quote the others
+		for el := m.order.Front(); el != nil; el = el.Next() {
+			if o := el.Value.(*open); o.dirty && chains == (o.key.rule == detect.RuleChain().ID) {
+				m.revise(o, c, "update")
+			}
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.C
 	changed := sev > o.sev
 	same := o.f.Session == nil || f.Session == nil || o.f.Session.ID == f.Session.ID
 	answered := same && f.Session != nil && f.Session.Answered() && o.f.Session != nil && !o.f.Session.Answered()
-	if changed || same || sev == o.sev && !f.Continues {
+	if changed || same || f.Total > 0 || sev == o.sev && !f.Continues {
 		o.f = f
 	}
 	if sev >= o.sev {

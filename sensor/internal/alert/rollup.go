@@ -10,15 +10,16 @@ import (
 
 // rollUp gives the finding under which all further findings of one rule and device are counted, once that device has
 // filled its share of the list. Peers stand in the entities as far as there is room; it names no port and no session,
-// because it speaks of many.
+// because it is about many.
 func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
 	m.stats.RolledUp++
 	r := *f
-	r.Key, r.WindowS = "more", f.WindowS
+	r.Key, r.Total, r.Brief = "more", 0, ""
 	r.Session, r.App = nil, nil
-	r.Title = fmt.Sprintf("%s: more than %d findings about %s", f.Rule.Name, m.cfg.PerDevice, f.Who())
-	r.Message = fmt.Sprintf("Expected: at most %d findings of one kind about one device at a time, each told by itself. Seen: more; they are counted here. The last one: %s",
-		m.cfg.PerDevice, f.Message)
+	who, alerts := detect.ShortLabel(f.Device), detect.Plural(m.cfg.PerDevice, "alert", "alerts")
+	r.Title = detect.Fit(fmt.Sprintf("%s: more than %s of %s (%s)", who, alerts, f.Rule.ID, f.Rule.Name))
+	r.Message = fmt.Sprintf("Expected: at most %s of rule %s about one device at a time. Seen: more, which are counted here; the last at %s UTC: %s.",
+		alerts, f.Rule.ID, stamp(f.Start), f.Title)
 	if f.Peer != nil {
 		p := *f.Peer
 		p.Port = 0

@@ -35,7 +35,7 @@ func walkFinding(c *snapshot.Codec, f *detect.Finding, r *device.Registry) {
 	for _, t := range []*int64{&f.Start, &f.End, &f.WindowS} {
 		c.Time(t)
 	}
-	for _, s := range []*string{&f.Key, &f.Title, &f.Message, &f.Broken, &f.Recommendation} {
+	for _, s := range []*string{&f.Key, &f.Title, &f.Brief, &f.Message, &f.Broken, &f.Recommendation} {
 		c.String(s)
 	}
 	snapshot.Enum(c, &f.Severity, detect.Critical)
@@ -57,7 +57,9 @@ func walkFinding(c *snapshot.Codec, f *detect.Finding, r *device.Registry) {
 	})
 	texts(c, &f.Related, maxRelated)
 	texts(c, &f.Entities, math.MaxUint16)
+	texts(c, &f.Peers, math.MaxUint16)
 	c.Int(&f.Count)
+	c.Int(&f.Total)
 	c.Addr(&f.DeviceAddr)
 }
 

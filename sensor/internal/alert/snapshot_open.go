@@ -64,7 +64,7 @@ func walkIncident(c *snapshot.Codec, in *incident, keys *[]string, r *device.Reg
 }
 
 func (x *member) walk(c *snapshot.Codec) {
-	for _, s := range []*string{&x.rule, &x.kind, &x.device, &x.title} {
+	for _, s := range []*string{&x.rule, &x.kind, &x.device, &x.key, &x.addr, &x.title, &x.brief} {
 		c.String(s)
 	}
 	c.Time(&x.at)
@@ -73,5 +73,7 @@ func (x *member) walk(c *snapshot.Codec) {
 	c.Float(&x.q)
 	snapshot.Enum(c, &x.stage, detect.StageOutbound)
 	c.Bool(&x.standing)
+	c.Bool(&x.external)
+	texts(c, &x.peers, maxRelated)
 	texts(c, &x.related, maxRelated)
 }

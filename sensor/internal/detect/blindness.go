@@ -4,6 +4,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 )
 
 // BlindnessParams are the parameters of D41.
@@ -67,7 +68,7 @@ func (b *blindness) quality(now int64, c *Context) {
 			sev = High
 		}
 		c.Emit(b.finding(now, "one_way", q.OneWayShare, b.p.OneWayShare, sev,
-			"of the TCP sessions show one direction only", "the mirror port copies one direction, or traffic takes another way back"))
+			"of the TCP sessions show one direction only", "the mirror port copies one direction, or replies take another path"))
 	}
 	switch {
 	case q.GapShare > b.p.GapShareBad:
@@ -76,7 +77,7 @@ func (b *blindness) quality(now int64, c *Context) {
 		c.Emit(b.finding(now, "gaps", q.GapShare, b.p.GapShareWarn, Low, "of the acknowledged bytes were not captured", "the mirror port or the sensor is overloaded"))
 	}
 	if q.DupShare > b.p.DupShare {
-		c.Emit(b.finding(now, "duplicates", q.DupShare, b.p.DupShare, Low, "of the frames are there twice", "the same traffic is mirrored from two ports"))
+		c.Emit(b.finding(now, "duplicates", q.DupShare, b.p.DupShare, Low, "of the frames were captured twice", "the same traffic is mirrored from two ports"))
 	}
 	if q.LossRatio > b.p.LossRatio {
 		c.Emit(b.finding(now, "loss", q.LossRatio, b.p.LossRatio, High, "of the frames were dropped before they were read", "the sensor is too slow for this port"))
@@ -86,11 +87,11 @@ func (b *blindness) quality(now int64, c *Context) {
 func (b *blindness) finding(now int64, key string, share, limit float64, sev Severity, what, why string) *Finding {
 	return &Finding{
 		Rule: b.Rule(), Start: b.from, End: now, Key: key, WindowS: 6 * 60 * 60, Severity: sev, Count: 1,
-		Title: fmt.Sprintf("The sensor does not see everything: %.0f %% %s", 100*share, what),
-		Message: fmt.Sprintf("Expected: at most %.0f %%. Seen between %s and %s: %.1f %% %s; verdicts that need both directions are held back.",
-			100*limit, clock(b.from), clock(now), 100*share, what),
+		Title: fmt.Sprintf("The sensor misses traffic: %.1f %% %s", 100*share, what),
+		Message: fmt.Sprintf("Expected: at most %g %% %s. Seen: %.1f %% between %s and %s.",
+			math.Round(1000*limit)/10, what, 100*share, clock(b.from), clock(now)),
 		Reasons:        []Reason{{Code: key, Text: why, Weight: 0.5}, benign("the port was set up this way on purpose")},
 		Evidence:       []Evidence{{Kind: "quality", Summary: fmt.Sprintf("%.1f %% %s", 100*share, what), Data: map[string]any{"share": share, "limit": limit}}},
-		Recommendation: "Check the mirror session on the switch (both directions, no oversubscription), and the loss counters of the sensor.",
+		Recommendation: Advice(b.Rule().ID, nil),
 	}
 }

@@ -199,6 +199,16 @@ func since(times []int64, then int64) int {
 	return n
 }
 
+// firstSince gives the first of rising times that is not before then.
+func firstSince(times []int64, then int64) int64 {
+	for _, at := range times {
+		if at >= then {
+			return at
+		}
+	}
+	return then
+}
+
 func (b *bruteForce) judge(e *Event, c *Context, in login, p *guesses, t *guessed) {
 	now := c.Now
 	spread := t.sourcesSince(now-hour) >= b.p.SpreadSources && since(t.times, now-hour) >= b.p.SpreadFailures
@@ -286,16 +296,18 @@ func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 	case f.Peer.External, strict(x, source) && x >= contract.ServerOnly, before >= b.p.Failures:
 		f.Severity = Critical
 	}
-	f.Key, f.Stage, f.Reliability, f.Start = "guessed "+f.Peer.IP, StageLogin, 0.95, p.first
-	d := e.who(session.In)
-	f.Title = fmt.Sprintf("A password of %s was guessed over %s", d, in.protocol)
-	f.Message = fmt.Sprintf("Expected of %s: no login after a row of failures. Seen: %s failed %d times since %s and was let in at %s over %s.",
-		d, peerLabel(f.Peer), p.count, clock(p.first), clock(c.Now), in.protocol)
-	f.Reasons = append([]Reason{{Code: "success_after_failures", Text: fmt.Sprintf("success after %d failures", before), Weight: 0.6}},
+	f.Key, f.Stage, f.Reliability = "guessed "+f.Peer.IP, StageLogin, 0.95
+	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
+	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login: the failures before it are the guessing
+	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
+	f.Title = headline("%s guessed a password of %s by %s", from, who, by)
+	f.Message = fmt.Sprintf("Expected: nobody logs in to %s after many failures. Seen: at %s %s logged in by %s, after %s within %s.",
+		who.full, clock(c.Now), from.full, in.protocol, Plural(before, "failure", "failures"), span(c.Now-firstSince(p.times, c.Now-day)))
+	f.Reasons = append([]Reason{{Code: "success_after_failures", Text: "success after " + Plural(before, "failure", "failures"), Weight: 0.6}},
 		loginReasons(in, f.Peer.External)...)
-	f.Evidence = []Evidence{{Kind: "login", Summary: fmt.Sprintf("accepted after %d failures", before), Data: map[string]any{
+	f.Evidence = []Evidence{{Kind: "login", Summary: "accepted after " + Plural(before, "failure", "failures"), Data: map[string]any{
 		"failures": before, "protocol": in.protocol, "inferred": in.inferred}}}
-	f.Recommendation = "Treat the device as taken over: isolate it, change its passwords, and look at what it opened since."
+	f.Recommendation = Advice("D09 guessed", f.Device)
 	b.pairs.drop(k)
 	c.Emit(f)
 }

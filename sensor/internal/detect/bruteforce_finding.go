@@ -4,15 +4,16 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/session"
 )
 
 var guessKinds = map[string]string{
-	"fast":        "one source tries one password after another",
-	"slow":        "failures come slowly, but go on and on",
-	"distributed": "many sources fail on one target, each a few times",
+	"fast":        "one source, many failures in a short time",
+	"slow":        "few failures an hour, but for a long time",
+	"distributed": "many sources, a few failures each",
 }
 
 func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how string) *Finding {
@@ -27,16 +28,21 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 	if strict(x, source) && (x >= contract.ServerOnly || f.Peer.External) {
 		f.Severity = High
 	}
-	f.Count = t.take()
-	d := e.who(session.In)
-	f.Title = fmt.Sprintf("Passwords of %s are guessed over %s", d, in.protocol)
-	f.Message = fmt.Sprintf("Expected of %s: a failed login now and then. Seen: %d failed logins over %s since %s, the last from %s (%s).",
-		d, t.count, in.protocol, clock(t.first), peerLabel(f.Peer), guessKinds[how])
+	f.Total, f.Count = t.count, t.take()
+	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
+	failed := Plural(t.count, "failed login", "failed logins")
+	f.Brief = "attacked from " + from.brief() + " by " + in.protocol
+	f.Title = headline("%s is guessing passwords of %s by %s", from, who, by)
+	if how == "distributed" || how == "slow" {
+		f.Brief, f.Title = "attacked by password guessing", headline("Hosts are guessing passwords of %s by %s", who, by)
+	}
+	f.Message = fmt.Sprintf("Expected: a login to %s fails now and then. Seen: %s since %s, the last from %s by %s (%s).",
+		who.full, failed, clock(t.first), from.full, in.protocol, guessKinds[how])
 	f.Reasons = []Reason{{Code: how, Text: guessKinds[how], Weight: 0.5},
-		benign("a recorder or a script of yours has a wrong or an old password")}
-	f.Evidence = []Evidence{{Kind: "failures", Summary: fmt.Sprintf("%d failed logins", t.count), Data: map[string]any{
+		benign("one of your own recorders or scripts has an old password")}
+	f.Evidence = []Evidence{{Kind: "failures", Summary: failed, Data: map[string]any{
 		"failures": t.count, "protocol": in.protocol, "inferred": in.inferred}}}
-	f.Recommendation = "Block the source; check that the device locks out after failures and has no default password."
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
@@ -44,18 +50,19 @@ func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Find
 	f := b.guessing(e, c, in, &p.tally, "fast")
 	mean, _ := gaps(p.times)
 	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
-	f.Title = fmt.Sprintf("%s logs in to %s with a wrong password", peerLabel(f.Peer), e.who(session.In))
-	f.Reasons = []Reason{{Code: "misconfiguration", Text: fmt.Sprintf("one source, one user name, evenly every %s", span(int64(mean))), Weight: -0.4},
+	f.Title, f.Brief = headline("%s logs in to %s with a wrong password", f.other(), f.self()), ""
+	f.Reasons = []Reason{{Code: "misconfiguration", Text: "one source and one user name, at even intervals of " + span(int64(mean)), Weight: -0.4},
 		benign("the password was changed on one side only")}
-	f.Recommendation = "Set the right password on the device that logs in."
+	f.Recommendation = Advice("D09 misconfiguration", f.Device)
 	return f
 }
 
 // sprayFinding is about the source if it is ours, else about the target that it tried first.
 func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *Finding {
 	f := c.on(b.Rule(), e, session.In)
-	who := peerLabel(f.Peer)
+	who, fails := f.other(), Plural(s.count, "failed login", "failed logins")
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "spray "+f.Peer.IP, StageGuessed, Medium, s.first, s.take()
+	f.Total, f.Peers = s.count, slices.Clone(s.peers)
 	f.Device = s.device
 	if e.Initiator != nil {
 		f.Device, f.DeviceAddr, f.Stage = e.Initiator, addr(&e.Session.Initiator, e.Session.V6), StageFanOut
@@ -66,12 +73,13 @@ func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *F
 	} else if e.Responder != s.device {
 		f.DeviceAddr = s.device.IP()
 	}
-	f.Title = fmt.Sprintf("%s tries passwords on %d devices", who, len(s.targets))
-	f.Message = fmt.Sprintf("Expected: a host logs in to the devices that it manages. Seen: since %s, %s failed %d times over %s on %s.",
-		clock(s.first), who, s.count, in.protocol, listing(s.peers, 8))
+	f.Brief = "guesses passwords of other devices"
+	f.Title = headline("%s is guessing passwords of many devices", who)
+	f.Message = fmt.Sprintf("Expected: %s logs in only to devices that it manages. Seen: since %s %s on %s, the last by %s.",
+		who.full, clock(s.first), fails, listing(s.peers, 8), in.protocol)
 	f.Reasons = []Reason{{Code: "spray", Text: fmt.Sprintf("failures on %d targets within an hour", len(s.targets)), Weight: 0.6},
 		benign("a management system was given a new password that the devices do not have yet")}
 	f.Entities = append(entities(f), ipEntities(s.peers)...)
-	f.Recommendation = "Find out what runs on the source; change the passwords that are the same on many devices."
+	f.Recommendation = Advice("D09 spray", f.Device)
 	return f
 }

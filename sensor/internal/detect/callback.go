@@ -4,7 +4,6 @@ package detect
 
 import (
 	"fmt"
-	"net/netip"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/packet"
@@ -108,18 +107,19 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	if !v.Allowed {
 		f.Broken = Clean(v.Broken, 300)
 	}
-	who := e.who(session.Out)
-	f.Title = fmt.Sprintf("%s keeps calling %s without an answer", who, peerAt(f.Peer))
-	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: since %s it has tried %d times to open %s to %s; %d were refused, the rest not answered.",
-		who, expectation(x, source), clock(s.first), s.fails, service(e), peerLabel(f.Peer), s.refuse)
-	f.Reasons = []Reason{{Code: "failed_attempts", Text: fmt.Sprintf("%d failed attempts to one port since %s", s.fails, clock(s.first)), Weight: 0.5}}
+	who, times := f.self(), Plural(s.fails, "time", "times")
+	f.Total, f.Brief = s.fails, "keeps calling "+f.Peer.at().brief()
+	f.Title = headline("%s keeps calling %s without success", who, f.Peer.at())
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it has tried %s to open %s to %s; %d refused, %d not answered.",
+		who.full, expectation(x, source), clock(s.first), times, service(e), f.other().full, s.refuse, s.fails-s.refuse)
+	f.Reasons = []Reason{{Code: "failed_attempts", Text: fmt.Sprintf("%s to one port since %s", Plural(s.fails, "failed attempt", "failed attempts"), clock(s.first)), Weight: 0.5}}
 	if f.Peer.Name == "" {
-		f.Reasons = append(f.Reasons, Reason{Code: "no_name", Text: "the address was not looked up by name", Weight: 0.2})
+		f.Reasons = append(f.Reasons, Reason{Code: "no_name", Text: "the device did not look up the address by name", Weight: 0.2})
 	}
-	f.Reasons = append(f.Reasons, benign("a recorder, a printer or a cloud service that the device knows is switched off"))
-	f.Evidence = []Evidence{{Kind: "attempts", Summary: fmt.Sprintf("%d attempts, %d refused", s.fails, s.refuse),
+	f.Reasons = append(f.Reasons, benign("a recorder, a printer or a cloud service that the device uses is switched off"))
+	f.Evidence = []Evidence{{Kind: "attempts", Summary: fmt.Sprintf("%s, %d refused", Plural(s.fails, "attempt", "attempts"), s.refuse),
 		Data: map[string]any{"attempts": s.fails, "refused": s.refuse, "hours": len(s.hours)}}}
-	f.Recommendation = "Find out what the address was: an update server that is gone, or a control server that was taken down. Look for the program that calls it."
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
@@ -133,16 +133,4 @@ func (k *callback) severity(p *Peer, x contract.Expect, source string) Severity 
 		return Medium
 	}
 	return Low
-}
-
-// peerAt names the peer with its port.
-func peerAt(p *Peer) string {
-	a, err := netip.ParseAddr(p.IP)
-	if err != nil || p.Port == 0 {
-		return peerLabel(p)
-	}
-	if p.Name != "" {
-		return fmt.Sprintf("%s:%d", p.Name, p.Port)
-	}
-	return netip.AddrPortFrom(a, p.Port).String()
 }

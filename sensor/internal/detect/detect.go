@@ -218,16 +218,19 @@ type Finding struct {
 	Severity       Severity
 	Reliability    float64 // 0: the rule's
 	Stage          Stage
-	Standing       bool // a standing fact (exposure, age): kept 7 days, never raises P above 0.6 alone
-	Title          string
-	Message        string // what was expected and what was seen
+	Standing       bool   // a standing fact (exposure, age): kept 7 days, never raises P above 0.6 alone
+	Title          string // who did what to whom, at most MaxTitle characters
+	Brief          string // what the device did or what was done to it, for the title of a chain: "scans"; "" if the title of a chain leaves it out
+	Message        string // what was expected and what was seen, one or two sentences
 	Reasons        []Reason
 	Evidence       []Evidence
 	Related        []string // Community IDs
 	Entities       []string
 	Broken         string // contract entry that was broken
 	Recommendation string
-	Count          int // how many observations this stands for, at least 1
+	Peers          []string // addresses of the far ends where there are many
+	Count          int      // how many observations this adds, at least 1
+	Total          int      // how many there were since Start, where the texts count them; they replace earlier texts of the same key
 
 	// DeviceAddr is the address of Device in what was seen; the zero value leaves it to the device. A finding without
 	// Device is about the sensor itself, or about a network in which the peer's targets are no devices of ours.

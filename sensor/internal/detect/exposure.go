@@ -83,12 +83,13 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 	f := c.on(x.Rule(), e, session.In)
 	f.Key, f.WindowS, f.Standing, f.Stage = service(&Event{Session: e.Session}), weekSeconds, true, StageScanned
 	f.Severity = x.severity(d, c, web)
-	f.Title = fmt.Sprintf("%s answers on %s to the outside", f.Who(), f.Key)
-	f.Message = fmt.Sprintf("Expected of %s: no admin port that the outside can reach. Seen: at %s, %s from outside completed a handshake on %s.",
-		f.Who(), clock(e.Session.Start), f.Peer.IP, f.Key)
+	who := f.self()
+	f.Title = headline("%s answers external hosts on %s", who, name{f.Key, f.Key})
+	f.Message = fmt.Sprintf("Expected: no admin port of %s can be reached from outside. Seen: at %s external host %s completed a TCP handshake on %s.",
+		who.full, clock(e.Session.Start), f.Peer.IP, f.Key)
 	f.Reasons = []Reason{{Code: "handshake", Text: "the port answered a peer outside the network", Weight: 0.4},
-		benign("the source is an approved gateway, or the port is published on purpose: then the contract lacks an entry (direction in)")}
-	f.Recommendation = "Close the port towards the outside, or put it behind a gateway; change the password if it is a default."
+		benign("the source is an approved gateway, or the port is published on purpose; then add it to the inventory (direction in)")}
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	c.Emit(f)
 }
 
@@ -135,15 +136,22 @@ func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
 	for i, p := range s.ports {
 		ports[i] = strconv.Itoa(p)
 	}
-	f.Title = fmt.Sprintf("Admin ports of %s are probed from outside", e.who(session.In))
-	f.Message = fmt.Sprintf("Expected: nothing in particular, the Internet scans. Seen: %d probes from %d sources (%s) on the ports %s, none answered.",
-		s.count, len(s.sources), listing(s.sources, 5), listing(ports, 10))
-	f.Reasons = []Reason{{Code: "probes", Text: "unanswered connection attempts from outside", Weight: 0.1}, benign("it stays without an answer")}
-	f.Evidence = []Evidence{{Kind: "probes", Summary: fmt.Sprintf("%d probes from %d sources", s.count, len(s.sources)),
+	who, atLeast := f.self(), ""
+	if len(s.sources) >= x.p.MaxSources {
+		atLeast = "at least "
+	}
+	probed := Plural(s.count, "failed connection attempt", "failed connection attempts")
+	from := atLeast + Plural(len(s.sources), "source", "sources")
+	f.Total = s.count
+	f.Title = headline("%s is probed from outside on its admin ports", who)
+	f.Message = fmt.Sprintf("Expected: the Internet probes whatever it can reach, and %s accepts nothing. Seen: since %s %s from %s (%s) on %s %s.",
+		who.full, clock(f.Start), probed, from, listing(s.sources, 5), plural(len(ports), "port", "ports"), listing(ports, 10))
+	f.Reasons = []Reason{{Code: "probes", Text: "failed connection attempts from outside", Weight: 0.1}, benign("none of the ports ever answers")}
+	f.Evidence = []Evidence{{Kind: "probes", Summary: probed + " from " + from,
 		Data: map[string]any{"sources": slices.Clone(s.sources), "ports": slices.Clone(s.ports)}}}
 	for _, src := range s.sources {
 		f.Entities = append(f.Entities, "ip:"+src)
 	}
-	f.Recommendation = "None, unless one of the ports answers later."
+	f.Recommendation = Advice("D07 probes", f.Device)
 	return f
 }

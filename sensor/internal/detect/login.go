@@ -112,14 +112,16 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 	}
 	f.Peer.FirstContact = true
 	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login, not of the session: passwords may have been guessed before
-	where := map[bool]string{true: "outside", false: "an internal host that had not done so before"}[external]
-	f.Title = fmt.Sprintf("Login on %s from %s over %s", Label(d), peerLabel(f.Peer), in.protocol)
-	f.Message = fmt.Sprintf("Expected of %s: logins from its administrators only. Seen: at %s a login over %s from %s (%s) on %s.",
-		Label(d), clock(c.Now), in.protocol, peerLabel(f.Peer), where, service(e))
+	where := map[bool]string{true: "external", false: "internal, and not seen to log in before"}[external]
+	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
+	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
+	f.Title = headline("Login to %s from %s by %s", who, from, by)
+	f.Message = fmt.Sprintf("Expected: only its administrators log in to %s. Seen: at %s a login by %s from %s (%s) on %s was accepted.",
+		who.full, clock(c.Now), in.protocol, from.full, where, service(e))
 	f.Reasons = loginReasons(in, external)
 	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
 		"protocol": in.protocol, "inferred": in.inferred, "default_credentials": in.defaults, "in_clear": in.clear}}}
-	f.Recommendation = "Ask whether this login was wanted. If not: change the credentials, and look at everything that the device opened afterwards."
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
@@ -128,15 +130,15 @@ func loginReasons(in login, external bool) []Reason {
 	if in.inferred {
 		rs = append(rs, Reason{Code: "inferred", Text: "the result is inferred from the sizes of encrypted packets", Weight: 0.7})
 	} else {
-		rs = append(rs, Reason{Code: "explicit", Text: "the protocol says so in clear", Weight: 0.97})
+		rs = append(rs, Reason{Code: "explicit", Text: "the protocol states the result in clear text", Weight: 0.97})
 	}
 	if external {
 		rs = append(rs, Reason{Code: "external_peer", Text: "the login came from outside the network", Weight: 0.2})
 	}
 	if in.defaults {
-		rs = append(rs, Reason{Code: "default_credentials", Text: "with a well-known default name and password", Weight: 0.2})
+		rs = append(rs, Reason{Code: "default_credentials", Text: "the login used a well-known default name and password", Weight: 0.2})
 	}
-	return append(rs, benign("it is a jump host, a bastion or a new administrator: then the inventory lacks it"))
+	return append(rs, benign("it is a jump host, a bastion or a new administrator; then add it to the inventory"))
 }
 
 // severity is critical from outside on a device that is expected to be silent. On a device of which nothing is expected, a shell or

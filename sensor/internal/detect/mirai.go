@@ -5,6 +5,7 @@ package detect
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -68,13 +69,16 @@ func (m *mirai) infected(e *Event, c *Context, t *tally) *Finding {
 	f := c.on(m.Rule(), e, session.Out)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count = "syn", Critical, StageDiscovery, t.first, t.take()
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
-	f.Title = fmt.Sprintf("%s scans as the Mirai family does", e.who(session.Out))
-	f.Message = fmt.Sprintf("Expected of %s: nothing of the kind. Seen: since %s it sent %d SYNs whose sequence number is the destination address and that carry no options; the last to %s.",
-		e.who(session.Out), clock(t.first), t.count, peerAt(f.Peer))
-	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "by chance this happens once in 4,294,967,296 SYNs", Weight: 0.999},
-		benign("it is a research scanner that somebody runs on purpose")}
-	f.Evidence = []Evidence{{Kind: "syn", Summary: fmt.Sprintf("%d SYNs to %s", t.count, listing(t.peers, 5)), Data: map[string]any{"syns": t.count}}}
-	f.Recommendation = "The device runs malware: cut it off, restart it from known firmware, set a password of its own, and close the port by which it was reached."
+	who, syns := f.self(), Plural(t.count, "SYN", "SYNs")
+	f.Total, f.Brief = t.count, "scans like Mirai malware"
+	f.Peers = slices.Clone(t.peers)
+	f.Title = headline("%s scans like Mirai malware", who)
+	f.Message = fmt.Sprintf("Expected: %s never sends a SYN with the destination address as sequence number. Seen: since %s it sent %s of this kind without TCP options, the last to %s.",
+		who.full, clock(t.first), syns, f.Peer.at().full)
+	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "by chance one SYN in 4,294,967,296 looks like this", Weight: 0.999},
+		benign("somebody runs a research scanner on purpose")}
+	f.Evidence = []Evidence{{Kind: "syn", Summary: syns + " to " + listing(t.peers, 5), Data: map[string]any{"syns": t.count}}}
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
@@ -82,10 +86,12 @@ func (m *mirai) scanned(e *Event, c *Context, t *tally) *Finding {
 	f := c.on(m.Rule(), e, session.In)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count, f.Reliability = "probed", Informational, StageScanned, t.first, t.take(), 0.1
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
-	f.Title = fmt.Sprintf("%s is probed by scanners of the Mirai family", e.who(session.In))
-	f.Message = fmt.Sprintf("Expected: the Internet scans. Seen: %d such SYNs from outside since %s, the last from %s to port %d.",
-		t.count, clock(t.first), f.Peer.IP, e.Session.Responder.Port)
+	who := f.self()
+	f.Total = t.count
+	f.Title = headline("%s is probed by Mirai malware from outside", who)
+	f.Message = fmt.Sprintf("Expected: the Internet scans whatever it can reach. Seen: since %s %s of Mirai scanners to %s, the last from %s to port %d.",
+		clock(t.first), Plural(t.count, "SYN", "SYNs"), who.full, f.Peer.IP, e.Session.Responder.Port)
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "the outside source runs such a scanner", Weight: 0.1}, benign("the device does not answer")}
-	f.Recommendation = "None, unless the port answers."
+	f.Recommendation = Advice("D14 probed", f.Device)
 	return f
 }

@@ -97,24 +97,25 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 		f.Severity, where = Medium, "the zone "+Clean(zone, 80)
 	}
 	f.Entities = entities(f)
-	f.Title = fmt.Sprintf("New device in %s: %s", where, f.Who())
-	f.Message = fmt.Sprintf("Expected in %s: the devices that are known. Seen: %s, first heard at %s.", where, f.Who(), clock(d.FirstSeen))
-	f.Reasons = []Reason{{Code: "first_seen", Text: "no device with this identity was heard before", Weight: 0.2}}
+	who := f.self()
+	f.Title = headline("%s is new in %s", who, name{where, where})
+	f.Message = fmt.Sprintf("Expected: only known devices in %s. Seen: %s, for the first time at %s.", where, who.full, clock(d.FirstSeen))
+	f.Reasons = []Reason{{Code: "first_seen", Text: "no device with this identity was seen before", Weight: 0.2}}
 	if d.RandomMAC {
-		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its hardware address is made up: phones change theirs, so it may be an old acquaintance", Weight: -0.1})
+		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its MAC address is a random one: phones change theirs, so it may be a known device", Weight: -0.1})
 	}
-	f.Reasons = append(f.Reasons, benign("it was bought or moved: then the inventory lacks it"))
-	f.Recommendation = "Find the port that it is plugged into, and its owner."
+	f.Reasons = append(f.Reasons, benign("it was bought or moved; then add it to the inventory"))
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
 // flood stands for the devices beyond the hourly number: made-up hardware addresses must not fill the list of alerts.
 func (n *newDevice) flood(c *Context, over int) *Finding {
 	f := &Finding{Rule: n.Rule(), Start: n.hourStart, End: c.Now, Key: "many new devices", WindowS: daySeconds, Severity: Low, Count: max(over/2, 1)}
-	f.Title = fmt.Sprintf("More than %d new devices within an hour", n.p.MaxPerHour)
-	f.Message = fmt.Sprintf("Expected: a few new devices a day. Seen: %d since %s; those beyond %d are not told one by one.",
-		n.p.MaxPerHour+over, clock(n.hourStart), n.p.MaxPerHour)
-	f.Reasons = []Reason{{Code: "flood", Text: "hardware addresses may be made up to fill tables", Weight: 0.3}, benign("a new network was connected to the mirror port")}
-	f.Recommendation = "Look at which switch port the addresses come from."
+	f.Total = over
+	f.Title = fmt.Sprintf("More than %s within an hour", Plural(n.p.MaxPerHour, "new device", "new devices"))
+	f.Message = fmt.Sprintf("Expected: a few new devices a day. Seen: since %s %d more than the %d that have alerts of their own.", clock(n.hourStart), over, n.p.MaxPerHour)
+	f.Reasons = []Reason{{Code: "flood", Text: "somebody may invent MAC addresses to fill tables", Weight: 0.3}, benign("a new network was connected to the mirror port")}
+	f.Recommendation = Advice("D34 flood", nil)
 	return f
 }

@@ -126,24 +126,48 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, Clean(s.broken, 300), s.maintenance
 	f.Peer.FirstContact = s.first
-	who, to := e.who(session.Out), peerLabel(f.Peer)
-	f.Title = fmt.Sprintf("%s opened %s to %s", who, service(e), to)
-	answer := "was not answered"
+	who, to, what := f.self(), f.other(), service(e)
+	verb := verbs(e.Session, s.answered)
+	f.Brief = "calls " + to.brief()
 	if s.answered {
-		answer = "was answered, and has carried " + traffic(e.Session)
+		f.Brief = "connects to " + to.brief()
 	}
-	f.Message = fmt.Sprintf("Expected of %s: to %s. Seen: at %s it opened %s to %s, which %s.",
-		who, expectation(s.expect, s.source), clock(e.Session.Start), service(e), to, answer)
+	f.Title = headline("%s "+verb+" %s to %s", who, name{what, portName(e)}, to)
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: at %s it %s %s to %s, %s.",
+		who.full, expectation(s.expect, s.source), clock(e.Session.Start), verb, what, to.full, answer(e.Session, s.answered))
 	f.Reasons = o.reasons(f.Peer, s)
 	if contract.Disguised(e.Session, e.App) {
-		text := fmt.Sprintf("the port is that of %s, and this is not", contract.Promised(e.Session))
+		text := fmt.Sprintf("the port belongs to %s, but the session is something else", contract.Promised(e.Session))
 		f.Reasons = append([]Reason{{Code: "disguised", Text: text, Weight: 0.3}}, f.Reasons...)
 	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
 		Data: map[string]any{"basis": e.Session.Basis.String()}}}
-	f.Recommendation = "Find out which process opened it. If the session is wanted, add it to the contract of the device; " +
-		"if not, isolate the device and keep its memory."
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
+}
+
+// verbs says what opening a session is called.
+func verbs(v *session.View, answered bool) string {
+	switch {
+	case !v.HasPorts:
+		return "sent"
+	case !answered && v.Proto == protoTCP:
+		return "tried to open"
+	}
+	return "opened"
+}
+
+// answer says what the peer did.
+func answer(v *session.View, answered bool) string {
+	switch {
+	case answered && v.Packets[session.In] == 0:
+		return "whose replies the capture does not show; so far " + size(v.PayloadBytes[session.Out]) + " out"
+	case answered:
+		return "which answered; so far " + traffic(v)
+	case v.State == session.Rejected:
+		return "which refused"
+	}
+	return "without an answer so far"
 }
 
 // severity is medium for an attempt and high once it was answered. Where only the role or idleness speaks for silence, an
@@ -159,7 +183,7 @@ func (s openedSession) severity(p *Peer) Severity {
 }
 
 func (o *outbound) reasons(p *Peer, s openedSession) []Reason {
-	rs := []Reason{{Code: "expected_" + s.expect.String(), Text: "the device is expected to " + expectation(s.expect, s.source), Weight: 0.5}}
+	rs := []Reason{{Code: "expected_" + s.expect.String(), Text: "expected: the device " + expectation(s.expect, s.source), Weight: 0.5}}
 	if s.answered {
 		rs = append(rs, Reason{Code: "answered", Text: "the peer answered", Weight: 0.3})
 	}
@@ -167,7 +191,7 @@ func (o *outbound) reasons(p *Peer, s openedSession) []Reason {
 		rs = append(rs, Reason{Code: "external_peer", Text: "the peer is outside the network", Weight: 0.1})
 	}
 	if p.Name == "" {
-		rs = append(rs, Reason{Code: "no_name", Text: "the address was not looked up by name", Weight: 0.1})
+		rs = append(rs, Reason{Code: "no_name", Text: "the device did not look up the address by name", Weight: 0.1})
 	}
-	return append(rs, benign("it is an update, a monitoring agent or a cloud service that the owner knows: then the contract lacks an entry"))
+	return append(rs, benign("it is an update, a monitoring agent or a cloud service that the owner knows; then add it to the inventory"))
 }

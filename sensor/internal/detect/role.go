@@ -96,12 +96,17 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 		f.Stage = StageOutbound
 	}
 	f.Broken = Clean(text, 300)
-	f.Title = fmt.Sprintf("%s goes against its role: %s", f.Who(), Clean(text, 120))
-	f.Message = fmt.Sprintf("Expected of %s: what %s does (the role is %s, P %.2f). Seen: at %s, %s; %s with %s.",
-		f.Who(), d.Role.Phrase(), d.Level, d.Probability, clock(e.Session.Start), Clean(text, 200), service(e), peerLabel(f.Peer))
+	who, role := f.self(), name{d.Role.Phrase(), d.Role.Phrase()}
+	verb := [...]string{"opened", "answers on"}[dir]
+	f.Title = headline("%s "+verb+" %s, unusual for %s", who, name{service(e), portName(e)}, role)
+	f.Message = fmt.Sprintf("Expected: %s behaves like %s (role %s, P %.2f), and %s. Seen: at %s it %s %s, with peer %s.",
+		who.full, d.Role.Phrase(), d.Level, d.Probability, Clean(text, 200), clock(e.Session.Start), [...]string{"opened", "was reached on"}[dir], service(e), f.other().full)
+	if dir == session.Out {
+		f.Brief = "opens " + portName(e)
+	}
 	f.Reasons = []Reason{{Code: "role_" + d.Level.String(), Text: "role " + d.Role.String() + " is " + d.Level.String(), Weight: d.Probability / 2},
-		benign("the role was told wrongly, or the maker uses this service for its own support")}
-	f.Recommendation = "Check that the role is right; if it is, look at what the device does with this service."
+		benign("the role is wrong, or the vendor uses this service for support")}
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 

@@ -66,6 +66,7 @@ type scanner struct {
 type sourceFails struct {
 	tally
 	times  []int64
+	ports  []uint16       // distinct, at most maxScanPorts, in the order of arrival
 	target *device.Device // the first of ours, for sources that are not
 }
 
@@ -160,7 +161,10 @@ func (s *scan) failed(e *Event, c *Context) {
 	}
 	host, hosts := p.fails, src.fails
 	if host.last == 0 || v.Start-host.last > window {
-		hosts.begin(v.Start, hour)
+		if hosts.begin(v.Start, hour) {
+			hosts.ports = nil
+		}
+		hosts.ports = addDistinct(hosts.ports, v.Responder.Port, maxScanPorts)
 		hosts.times = insertTime(hosts.times, v.Start, hour, maxScanTimes)
 		hosts.addPeer(v.Start, addr(&v.Responder, v.V6))
 	}

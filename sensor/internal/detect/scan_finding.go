@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-var scanBenign = benign("it is a scanner of your own, a monitoring system, or a program that lost its server")
+var scanBenign = benign("it is your own scanner, a monitoring system, or a program whose server is gone")
 
 // about makes the finding of a scan: about the source if that is ours, else about the first target of ours.
 func (s *scan) about(e *Event, c *Context, target *device.Device) *Finding {
@@ -63,19 +63,22 @@ func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
 	f := s.about(e, c, fails.target)
 	who := s.who(e)
 	f.Severity = s.severity(e.Initiator, c, s.hostSeverity(e, f))
-	f.Start, f.Count, f.Maintenance = fails.first, fails.take(), s.maintained(e, c)
+	f.Start, f.Total, f.Count, f.Maintenance = fails.first, fails.count, fails.take(), s.maintained(e, c)
+	f.Peers, f.Brief = slices.Clone(fails.peers), "scans"
 	f.Key = "hosts"
 	if e.Initiator == nil {
 		f.Key += " " + f.Peer.IP
 	} else {
 		f.Peer = nil
 	}
-	f.Title = fmt.Sprintf("%s looks for hosts on port %d", who, e.Session.Responder.Port)
-	f.Message = fmt.Sprintf("Expected of %s: connections to hosts that exist. Seen: since %s its first contacts with %d hosts failed (%s), the last on port %d.",
-		who, clock(fails.first), fails.count, listing(fails.peers, 6), e.Session.Responder.Port)
-	f.Reasons = []Reason{{Code: "failed_first_contacts", Text: fmt.Sprintf("the sequential test stands at %d failures more than successes", src.walk), Weight: 0.6}, scanBenign}
-	f.Evidence = []Evidence{{Kind: "targets", Summary: fmt.Sprintf("%d hosts, e.g. %s", fails.count, listing(fails.peers, 5)),
-		Data: map[string]any{"hosts": fails.count, "port": e.Session.Responder.Port, "sample": slices.Clone(fails.peers)}}}
+	on := plural(len(fails.ports), "port", "ports") + " " + listing(portTexts(fails.ports), 3)
+	hosts := listed(fails.peers, "host", "hosts")
+	f.Title = headline("%s scans for hosts on %s", who, name{on, on})
+	f.Message = fmt.Sprintf("Expected: %s connects to hosts that accept it. Seen: since %s %s to %s failed (%s), on %s.",
+		who.full, clock(fails.first), Plural(fails.count, "connection attempt", "connection attempts"), hosts, listing(fails.peers, 6), on)
+	f.Reasons = []Reason{{Code: "failed_first_contacts", Text: fmt.Sprintf("among first contacts, %d more failed than succeeded (at most %d count)", src.walk, 4*s.p.WalkFailures), Weight: 0.6}, scanBenign}
+	f.Evidence = []Evidence{{Kind: "targets", Summary: hosts + ": " + listing(fails.peers, 5),
+		Data: map[string]any{"hosts": len(fails.peers), "attempts": fails.count, "port": e.Session.Responder.Port, "sample": slices.Clone(fails.peers)}}}
 	f.Entities = append(f.Entities, ipEntities(fails.peers)...)
 	f.Recommendation = scanAdvice(e.Initiator)
 	return f
@@ -88,23 +91,25 @@ func (s *scan) portFinding(e *Event, c *Context, p *pairFails) *Finding {
 		usual = High
 	}
 	f.Severity = s.severity(e.Initiator, c, usual)
-	f.Start, f.Count, f.Maintenance = p.first, p.take(), s.maintained(e, c)
+	f.Start, f.Total, f.Count, f.Maintenance = p.first, p.count, p.take(), s.maintained(e, c)
+	f.Brief = "scans"
 	f.Key = "ports " + f.Peer.IP
 	if e.Initiator != nil {
 		f.Peer.Port = 0 // it is about many ports, not about the last
 	}
 	f.Session, f.App = nil, nil
-	ports := make([]string, len(p.ports))
-	numbers := make([]int, len(p.ports))
+	list := make([]uint16, len(p.ports))
 	for i, x := range p.ports {
-		ports[i], numbers[i] = strconv.Itoa(int(x.port)), int(x.port)
+		list[i] = x.port
 	}
+	ports := portTexts(list)
+	who := s.who(e)
 	target := addr(&e.Session.Responder, e.Session.V6).String()
-	f.Title = fmt.Sprintf("%s tries the ports of %s", s.who(e), target)
-	f.Message = fmt.Sprintf("Expected of %s: connections to services that exist. Seen: %d failed attempts on %s since %s, on the ports %s.",
-		s.who(e), p.count, target, clock(p.first), listing(ports, 12))
-	f.Reasons = []Reason{{Code: "failed_ports", Text: fmt.Sprintf("%d distinct ports of one host failed within %d s", len(p.ports), s.p.WindowSeconds), Weight: 0.6}, scanBenign}
-	f.Evidence = []Evidence{{Kind: "ports", Summary: listing(ports, 20), Data: map[string]any{"ports": numbers}}}
+	f.Title = headline("%s scans the ports of %s", who, name{target, target})
+	f.Message = fmt.Sprintf("Expected: %s connects to services that exist. Seen: since %s %s to %s, on ports %s.",
+		who.full, clock(p.first), Plural(p.count, "failed connection attempt", "failed connection attempts"), target, listing(ports, 12))
+	f.Reasons = []Reason{{Code: "failed_ports", Text: fmt.Sprintf("%d ports of one host failed within %d s", len(p.ports), s.p.WindowSeconds), Weight: 0.6}, scanBenign}
+	f.Evidence = []Evidence{{Kind: "ports", Summary: listing(ports, 20), Data: map[string]any{"ports": list}}}
 	f.Recommendation = scanAdvice(e.Initiator)
 	return f
 }
@@ -112,17 +117,19 @@ func (s *scan) portFinding(e *Event, c *Context, p *pairFails) *Finding {
 func (s *scan) pingFinding(e *Event, c *Context, w *sweep) *Finding {
 	f := s.about(e, c, e.Responder)
 	f.Severity = s.severity(e.Initiator, c, Medium)
-	f.Start, f.Count, f.Maintenance = w.first, w.take(), s.maintained(e, c)
+	f.Start, f.Total, f.Count, f.Maintenance = w.first, w.count, w.take(), s.maintained(e, c)
+	f.Peers, f.Brief = slices.Clone(w.peers), "scans"
 	f.Key = "echo"
 	if e.Initiator == nil {
 		f.Key += " " + f.Peer.IP
 	} else {
 		f.Peer = nil
 	}
-	f.Title = fmt.Sprintf("%s sends echo requests to many hosts", s.who(e))
-	f.Message = fmt.Sprintf("Expected of %s: echo requests to few hosts. Seen: since %s it sent %d, %d distinct hosts within %d s (%s).",
-		s.who(e), clock(w.first), w.count, len(w.seen), s.p.PingSeconds, listing(w.peers, 6))
-	f.Reasons = []Reason{{Code: "echo_sweep", Text: fmt.Sprintf("%d hosts within %d s", len(w.seen), s.p.PingSeconds), Weight: 0.5}, scanBenign}
+	who := s.who(e)
+	f.Title = headline("%s pings many hosts", who)
+	f.Message = fmt.Sprintf("Expected: %s pings few hosts. Seen: since %s it sent %s to %s (%s).",
+		who.full, clock(w.first), Plural(w.count, "echo request", "echo requests"), listed(w.peers, "host", "hosts"), listing(w.peers, 6))
+	f.Reasons = []Reason{{Code: "echo_sweep", Text: fmt.Sprintf("%s within %d s", Plural(len(w.seen), "host", "hosts"), s.p.PingSeconds), Weight: 0.5}, scanBenign}
 	f.Evidence = []Evidence{{Kind: "targets", Summary: listing(w.peers, 10), Data: map[string]any{"hosts": len(w.seen), "requests": w.count}}}
 	f.Entities = append(f.Entities, ipEntities(w.peers)...)
 	f.Recommendation = scanAdvice(e.Initiator)
@@ -131,33 +138,52 @@ func (s *scan) pingFinding(e *Event, c *Context, w *sweep) *Finding {
 
 func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARPMessage, w *sweep) *Finding {
 	f := &Finding{Rule: s.Rule(), Device: d, DeviceAddr: m.SenderIP, Start: w.first, End: e.Time, Key: "arp", WindowS: daySeconds,
-		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Count: w.take(), Maintenance: c.Book.Maintenance(d, c.Now)}
+		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Total: w.count, Count: w.take(), Brief: "scans", Peers: slices.Clone(w.peers), Maintenance: c.Book.Maintenance(d, c.Now)}
 	f.Entities = append(entities(f), ipEntities(w.peers)...)
-	who := f.Who()
-	f.Title = fmt.Sprintf("%s asks for the hardware addresses of a whole network", who)
-	f.Message = fmt.Sprintf("Expected of %s: ARP requests for the hosts that it talks to. Seen: since %s it sent %d requests, for %d distinct addresses within %d s (%s).",
-		who, clock(w.first), w.count, len(w.seen), s.p.ARPSeconds, listing(w.peers, 6))
-	f.Reasons = []Reason{{Code: "arp_sweep", Text: fmt.Sprintf("%d addresses within %d s", len(w.seen), s.p.ARPSeconds), Weight: 0.5},
+	who := f.self()
+	f.Title = headline("%s scans its network by ARP", who)
+	f.Message = fmt.Sprintf("Expected: %s sends ARP requests for the hosts that it talks to. Seen: since %s it sent %s for %s (%s).",
+		who.full, clock(w.first), Plural(w.count, "request", "requests"), listed(w.peers, "address", "addresses"), listing(w.peers, 6))
+	f.Reasons = []Reason{{Code: "arp_sweep", Text: fmt.Sprintf("%s within %d s", Plural(len(w.seen), "address", "addresses"), s.p.ARPSeconds), Weight: 0.5},
 		benign("it is a router, or an address management or discovery tool")}
 	f.Evidence = []Evidence{{Kind: "targets", Summary: listing(w.peers, 10), Data: map[string]any{"addresses": len(w.seen), "requests": w.count}}}
 	f.Recommendation = scanAdvice(d)
 	return f
 }
 
-func (s *scan) who(e *Event) string {
+func (s *scan) who(e *Event) name {
+	from := addr(&e.Session.Initiator, e.Session.V6)
 	if e.Initiator != nil {
-		return e.who(session.Out)
+		return label(e.Initiator, from)
 	}
-	return "outside host " + addr(&e.Session.Initiator, e.Session.V6).String()
+	return name{"external host " + from.String(), from.String()}
 }
 
 func (s *scan) maintained(e *Event, c *Context) bool {
 	return e.Initiator != nil && c.Book.Maintenance(e.Initiator, c.Now)
 }
 
+// scanAdvice is about a device of ours, or about its being scanned from outside.
 func scanAdvice(d *device.Device) string {
 	if d == nil {
-		return "None, unless one of the targets answers. Block the source if it goes on."
+		return Advice("D13 outside", nil)
 	}
-	return "Find the program that does this, and who started it. A device that looks around is often one that was entered before: look at its earlier logins."
+	return Advice(ruleScan.ID, d)
+}
+
+func portTexts(ports []uint16) []string {
+	out := make([]string, len(ports))
+	for i, p := range ports {
+		out[i] = strconv.Itoa(int(p))
+	}
+	return out
+}
+
+// listed counts peers, of which a list holds at most maxListed.
+func listed(peers []string, one, many string) string {
+	n := Plural(len(peers), one, many)
+	if len(peers) >= maxListed {
+		return "at least " + n
+	}
+	return n
 }

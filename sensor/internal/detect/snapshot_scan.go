@@ -15,6 +15,7 @@ func (s *scan) parts(r *device.Registry) []snapshot.Part {
 			snapshot.Pointer(c, &x.fails, func(f *sourceFails) {
 				f.tally.walk(c)
 				times(c, &f.times)
+				snapshot.List(c, &f.ports, maxScanPorts, func(p *uint16) { snapshot.Number(c, p) })
 				r.Ref(c, &f.target)
 			})
 		}),

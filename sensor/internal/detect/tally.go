@@ -17,11 +17,17 @@ type tally struct {
 	peers       []string // distinct, in the order of arrival, at most maxListed
 }
 
-// begin forgets everything if nothing was counted for the given time: what comes now is another matter.
-func (t *tally) begin(at, within int64) {
-	if t.count > 0 && at-t.last > within {
-		*t = tally{}
+// begin forgets everything if nothing was counted for the given time, and reports whether it did: what comes now is another matter. What
+// was told is kept for a day, as long as its alert waits for more, so that the text and the count of the alert agree.
+func (t *tally) begin(at, within int64) bool {
+	if t.told > 0 {
+		within = max(within, day)
 	}
+	if t.count == 0 || at-t.last <= within {
+		return false
+	}
+	*t = tally{}
+	return true
 }
 
 // add counts one observation and reports whether it is due to be told.

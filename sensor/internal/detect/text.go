@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"stillwatch/sensor/internal/contract"
-	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -44,78 +43,6 @@ func plain(s string, limit int) bool {
 		}
 	}
 	return len(s) <= limit
-}
-
-// Named reports whether the key of a device is a name of the inventory rather than an address.
-func named(d *device.Device) bool {
-	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
-}
-
-// Label names a device to a person: its name in the inventory, or its role with its address.
-func Label(d *device.Device) string {
-	if d == nil {
-		return "the network"
-	}
-	return labelAt(d, d.IP())
-}
-
-// Who names the device of a finding by the address that it had in what was seen: it may have others.
-func (f *Finding) Who() string {
-	if f.Device == nil || !f.DeviceAddr.IsValid() {
-		return Label(f.Device)
-	}
-	return labelAt(f.Device, f.DeviceAddr)
-}
-
-// who names the device at one end of a session by the address of that end.
-func (e *Event) who(dir session.Dir) string {
-	d, end := e.Initiator, &e.Session.Initiator
-	if dir == session.In {
-		d, end = e.Responder, &e.Session.Responder
-	}
-	if d == nil {
-		return Label(nil)
-	}
-	return labelAt(d, addr(end, e.Session.V6))
-}
-
-// labelAt names a device by one of its addresses, which need not be valid.
-func labelAt(d *device.Device, ip netip.Addr) string {
-	if named(d) {
-		return Clean(d.Key, 80)
-	}
-	what := "device"
-	if d.Role != device.Unknown {
-		what = strings.ReplaceAll(d.Role.String(), "_", " ")
-	}
-	if d.Vendor != "" {
-		what = Clean(d.Vendor, 40) + " " + what
-	}
-	if ip.IsValid() {
-		return what + " " + ip.String()
-	}
-	if !d.MAC.IsZero() {
-		return what + " " + d.MAC.String()
-	}
-	return what + " " + Clean(d.Key, 80)
-}
-
-// peerLabel names the other side: "relay.example.net (198.51.100.23)".
-func peerLabel(p *Peer) string {
-	switch {
-	case p == nil:
-		return "an unknown peer"
-	case p.Device != nil:
-		ip, _ := netip.ParseAddr(p.IP)
-		l := labelAt(p.Device, ip)
-		if !strings.Contains(l, p.IP) {
-			l += " (" + p.IP + ")"
-		}
-		return l
-	case p.Name != "":
-		return p.Name + " (" + p.IP + ")"
-	}
-	return p.IP
 }
 
 // service names a port and its protocol, with the application if that is known: "443/tcp (tls)".
@@ -168,17 +95,17 @@ func traffic(v *session.View) string {
 	return fmt.Sprintf("%s out and %s in", size(v.PayloadBytes[session.Out]), size(v.PayloadBytes[session.In]))
 }
 
-// expectation says in words what is expected of a device, and who says so.
+// expectation says what a device should do, and who says so: "open no session other than DNS, NTP and the like (inventory)".
 func expectation(x contract.Expect, source string) string {
 	s := map[contract.Expect]string{
-		contract.Silent:     "open nothing but infrastructure",
-		contract.ServerOnly: "answer, and open nothing but infrastructure",
-		contract.Allowlist:  "open only what its contract lists",
-		contract.Normal:     "behave as before",
+		contract.Silent:     "opens no session other than DNS, NTP and the like",
+		contract.ServerOnly: "answers, and opens no session other than DNS, NTP and the like",
+		contract.Allowlist:  "opens only the sessions that its contract allows",
+		contract.Normal:     "behaves as it did before",
 	}[x]
 	switch source {
 	case contract.FromInventory:
-		return s + " (declared)"
+		return s + " (inventory)"
 	case contract.FromRole:
 		return s + " (by its role)"
 	case contract.FromIdle:
@@ -199,3 +126,22 @@ func listing(items []string, n int) string {
 	}
 	return strings.Join(items[:n], ", ") + fmt.Sprintf(" and %d more", len(items)-n)
 }
+
+// Plural writes a number with its noun: "1 source", "5 sources".
+func Plural[T int | int64 | uint64](n T, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// plural gives the form of a noun for a number that stands elsewhere.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// portName is service without the application: "443/tcp".
+func portName(e *Event) string { return service(&Event{Session: e.Session}) }

@@ -141,7 +141,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	if v.Infrastructure || c.approved(d, v) {
 		return
 	}
-	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, much)
+	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, limit, much)
 	f.Key = key.String()
 	f.Continues = final
 	w.told = w.day.out
@@ -207,6 +207,15 @@ func (w *volume) move(h int64) {
 	w.past = slices.Delete(w.past, 0, gone)
 }
 
+// since gives the time from which on the volume counts: of its first session, or the first hour that is less than a day old.
+func (w *volume) since() int64 {
+	oldest := w.hour
+	if len(w.past) > 0 {
+		oldest = w.past[0].hour
+	}
+	return max(w.first, oldest*hour)
+}
+
 func (w *volume) add(out, in uint64) {
 	w.now.out, w.now.in = w.now.out+out, w.now.in+in
 	w.day.out, w.day.in = w.day.out+out, w.day.in+in
@@ -232,10 +241,10 @@ func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 	return limit
 }
 
-func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, much bool) *Finding {
+func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, limit uint64, much bool) *Finding {
 	out, in := w.day.out, w.day.in
 	x, source := c.Book.Expect(d, c.Now)
-	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.first, v.Maintenance, Clean(v.Broken, 300)
+	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.since(), v.Maintenance, Clean(v.Broken, 300)
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
 	case strict(x, source):
@@ -245,15 +254,21 @@ func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Ve
 	default:
 		f.Severity = Low
 	}
-	f.Title = fmt.Sprintf("%s has sent %s to %s", Label(d), size(out), peerLabel(f.Peer))
-	f.Message = fmt.Sprintf("Expected of %s: to %s, and no upload beyond %s a day to one peer. Seen: %s out and %s in with %s within a day, since %s.",
-		Label(d), expectation(x, source), size(uint64(max(u.p.Bytes, 0))), size(out), size(in), peerLabel(f.Peer), clock(w.first))
-	f.Reasons = []Reason{{Code: "upload", Text: size(out) + " to one peer outside within a day", Weight: 0.5}}
-	if float64(out) >= u.p.Ratio*float64(in) {
-		f.Reasons = append(f.Reasons, Reason{Code: "ratio", Text: fmt.Sprintf("at least %.0f times as much out as in", u.p.Ratio), Weight: 0.2})
+	who, to := f.self(), f.other()
+	f.Brief = "sends data to " + to.brief()
+	f.Title = headline("%s sent %s to %s", who, name{size(out), size(out)}, to)
+	rule := "sends at most " + size(limit) + " a day to one external peer"
+	if !much {
+		rule = fmt.Sprintf("sends less than %g times what it receives, once it has sent %s to one external peer within a day", u.p.Ratio, size(uint64(max(u.p.RatioBytes, 0))))
 	}
-	f.Reasons = append(f.Reasons, benign("it is a recording in a cloud or a backup that the owner has ordered"))
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it sent %s to %s and received %s.",
+		who.full, rule, clock(f.Start), size(out), to.full, size(in))
+	f.Reasons = []Reason{{Code: "upload", Text: size(out) + " to one external peer within a day", Weight: 0.5}}
+	if float64(out) >= u.p.Ratio*float64(in) {
+		f.Reasons = append(f.Reasons, Reason{Code: "ratio", Text: fmt.Sprintf("at least %g times as much out as in", u.p.Ratio), Weight: 0.2})
+	}
+	f.Reasons = append(f.Reasons, benign("it is a cloud recording or a backup that the owner has ordered"))
 	f.Evidence = []Evidence{{Kind: "volume", Summary: size(out) + " out, " + size(in) + " in", Data: map[string]any{"bytes_out": out, "bytes_in": in}}}
-	f.Recommendation = "Find out what is sent and to whom the peer belongs; if it is not wanted, block it and look at how the device was reached before."
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }

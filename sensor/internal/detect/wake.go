@@ -118,22 +118,23 @@ func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.
 	if strict(x, source) && !v.Allowed {
 		f.Severity = High
 	}
-	who := e.who(session.Out)
-	f.Title = fmt.Sprintf("%s woke after %s of silence", who, span(quiet))
-	f.Message = fmt.Sprintf("Expected of %s: nothing, it had opened no session outside infrastructure for %s. Seen: at %s it opened %s to %s.",
-		who, span(quiet), clock(e.Session.Start), service(e), peerLabel(f.Peer))
-	f.Reasons = []Reason{{Code: "idle", Text: "idle for " + span(quiet), Weight: 0.5}}
+	who, silence := f.self(), span(quiet)
+	f.Brief = "wakes up"
+	f.Title = headline("%s opened a session after %s of silence", who, name{silence, silence})
+	f.Message = fmt.Sprintf("Expected: %s stays silent, as it had opened no session other than DNS, NTP and the like for %s. Seen: at %s it %s %s to %s.",
+		who.full, silence, clock(e.Session.Start), verbs(e.Session, true), service(e), f.other().full)
+	f.Reasons = []Reason{{Code: "idle", Text: "silent for " + silence, Weight: 0.5}}
 	if w.rebooted(s, c.Now) {
 		f.Severity = Low
-		f.Reasons = append(f.Reasons, Reason{Code: "reboot", Text: "it had just booted: it asked for an address or announced it", Weight: -0.3})
+		f.Reasons = append(f.Reasons, Reason{Code: "reboot", Text: "it had just booted: it asked for an address, announced one or asked for the time", Weight: -0.3})
 	}
 	if v.Allowed {
 		f.Severity = min(f.Severity, Low)
 		f.Reasons = append(f.Reasons, Reason{Code: "in_contract", Text: "its contract allows the session", Weight: -0.3})
 	}
-	f.Reasons = append(f.Reasons, benign("the device was restarted or is being maintained, or its task runs less than once a week"))
-	f.Evidence = []Evidence{{Kind: "silence", Summary: "last origination " + clock(e.Session.Start-quiet), Data: map[string]any{"quiet_s": quiet / second}}}
-	f.Recommendation = "Ask the owner whether the device was put to use again. Look at what else happened to it in the hour before."
+	f.Reasons = append(f.Reasons, benign("the device was restarted or is being maintained, or has a task that runs less than once a week"))
+	f.Evidence = []Evidence{{Kind: "silence", Summary: "last session opened at " + clock(e.Session.Start-quiet), Data: map[string]any{"quiet_s": quiet / second}}}
+	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }
 
@@ -166,12 +167,13 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect, source string) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, 1
-	who := e.who(session.Out)
-	f.Title = fmt.Sprintf("%s uses names and time beyond its budget", who)
-	f.Message = fmt.Sprintf("Expected of %s: to %s, with at most %d sessions of infrastructure an hour. Seen: %d sessions within %s, the last to %s.",
-		who, expectation(x, source), w.p.InfraPerHour, s.infra, span(c.Now-s.hourStart), peerLabel(f.Peer))
-	f.Reasons = []Reason{{Code: "budget", Text: "DNS and NTP in this number can carry control sessions", Weight: 0.4},
+	who := f.self()
+	f.Brief = "sends unusually many DNS or NTP requests"
+	f.Title = headline("%s sends unusually many DNS or NTP requests", who)
+	f.Message = fmt.Sprintf("Expected: %s %s, and has at most %s of DNS, NTP and the like an hour. Seen: %d since %s, the last to %s.",
+		who.full, expectation(x, source), Plural(w.p.InfraPerHour, "session", "sessions"), s.infra, clock(s.hourStart), f.other().full)
+	f.Reasons = []Reason{{Code: "budget", Text: "so many DNS and NTP sessions can hide a control channel", Weight: 0.4},
 		benign("a resolver or time server does not answer and the device asks again and again")}
-	f.Recommendation = "Look at the names that the device asks for, and whether the servers answer."
+	f.Recommendation = Advice("D02 budget", f.Device)
 	return f
 }

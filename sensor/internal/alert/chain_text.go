@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stillwatch/sensor/internal/detect"
+)
+
+// Bounds of what the alert of a chain quotes.
+const (
+	maxLines  = 8  // alerts in its message
+	maxQuoted = 30 // alerts in its reasons
+)
+
+// finding gives the incident as a whole as a finding. All that it says of an alert is what that alert says itself, with the time at which
+// that alert begins.
+func (in *incident) finding(p float64, stages int) *detect.Finding {
+	ms := inTime(in.members)
+	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: chainKey(in).key,
+		WindowS: 24 * 60 * 60, Severity: detect.High, Reliability: p, Count: 1, Continues: true}
+	if p >= criticalAt {
+		f.Severity = detect.Critical
+	}
+	for _, x := range ms {
+		if len(f.Reasons) < maxQuoted {
+			f.Reasons = append(f.Reasons, detect.Reason{Code: x.kind, Text: x.rule + ": " + x.title, Weight: x.weight()})
+		}
+		if len(f.Evidence) < maxEvidence {
+			f.Evidence = append(f.Evidence, detect.Evidence{Kind: "finding", Time: x.at, Summary: fmt.Sprintf("%s %s %s (%s)", stamp(x.at), x.rule, x.title, x.sev),
+				Data: map[string]any{"rule": x.rule, "device": detect.Clean(x.device, 200), "severity": x.sev.String()}})
+		}
+		f.Related = addAll(f.Related, x.related, maxRelated)
+		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
+	}
+	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
+	f.Title = in.headline(f.Severity)
+	f.Message = fmt.Sprintf("Expected: no connection between these alerts. Seen: %s that began between %s and %s UTC, %s, P %.2f: %s.",
+		alertsOf(ms), stamp(ms[0].at), stamp(ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
+	f.Recommendation = detect.Advice(f.Rule.ID, in.device)
+	return f
+}
+
+func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05") }
+
+// alertsOf counts the alerts and the devices that they are about.
+func alertsOf(ms []member) string {
+	devices := map[string]bool{}
+	for _, x := range ms {
+		devices[x.device] = true
+	}
+	n := detect.Plural(len(ms), "alert", "alerts") + " about " + detect.Plural(len(devices), "device", "devices")
+	if len(ms) >= maxMembers {
+		return "at least " + n
+	}
+	return n
+}
+
+func inStages(n int) string {
+	if n < 2 {
+		return "without an order"
+	}
+	return fmt.Sprintf("%d stages in the order of an attack", n)
+}
+
+// lines quotes the strongest alert of each rule and device first, as far as there is room, and gives them in time.
+func lines(ms []member) []string {
+	var shown []member
+	more := map[string]int{}
+	for _, own := range []bool{true, false} { // one of each rule before further devices
+		for _, x := range byWeight(ms) {
+			seen := slices.ContainsFunc(shown, func(y member) bool { return y.rule == x.rule && (own || y.device == x.device) })
+			if x.strong() && !seen && len(shown) < maxLines {
+				shown = append(shown, x)
+			}
+		}
+	}
+	for _, x := range ms {
+		if x.strong() && !slices.ContainsFunc(shown, func(y member) bool { return y.is(x) }) {
+			more[x.rule]++
+		}
+	}
+	shown = inTime(shown)
+	out := make([]string, len(shown))
+	for i, x := range shown {
+		out[i] = fmt.Sprintf("%s %s %s", stamp(x.at), x.rule, x.title)
+	}
+	if len(shown) > 0 && len(more) > 0 {
+		n := 0
+		for _, k := range more {
+			n += k
+		}
+		out = append(out, fmt.Sprintf("and %d more", n))
+	}
+	return out
+}
+
+func (x *member) is(y member) bool {
+	return x.rule == y.rule && x.device == y.device && x.key == y.key && x.stage == y.stage
+}
+
+func byWeight(ms []member) []member {
+	out := slices.Clone(ms)
+	slices.SortStableFunc(out, func(a, b member) int { return cmp.Or(compare(b, a), cmp.Compare(a.at, b.at)) })
+	return out
+}
+
+// headline says who was attacked by whom and how far it went: "srv-7 taken over from 203.0.113.66 by ssh; now scans, connects to
+// mail.example.com". Acts that do not fit are left out, the least telling first.
+func (in *incident) headline(sev detect.Severity) string {
+	entry, since := in.entry(sev)
+	acts := in.acts(since)
+	who := detect.ShortLabel(in.device)
+	if entry == "" {
+		entry = "looks taken over"
+	}
+	title := who + " " + entry
+	var kept []string
+	for _, act := range acts {
+		for _, last := range []string{" and ", ", "} {
+			if longer := title + "; now " + joined(append(slices.Clone(kept), act), last); detect.Fits(longer) {
+				kept = append(kept, act)
+				break
+			}
+		}
+	}
+	for _, last := range []string{" and ", ", "} {
+		if longer := title + "; now " + joined(kept, last); len(kept) > 0 && detect.Fits(longer) {
+			return longer
+		}
+	}
+	return detect.Fit(title)
+}
+
+func joined(list []string, last string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
+}
+
+// entry says how somebody got in and when, by the strongest alert about that.
+func (in *incident) entry(sev detect.Severity) (text string, at int64) {
+	for _, stage := range []detect.Stage{detect.StageLogin, detect.StageGuessed} {
+		for _, x := range byWeight(in.members) {
+			if x.stage != stage || x.device != in.key || x.brief == "" || !x.strong() {
+				continue
+			}
+			if stage == detect.StageLogin && sev < detect.Critical {
+				return "probably " + x.brief, x.at
+			}
+			return x.brief, x.at
+		}
+	}
+	return "", 0
+}
+
+// telling orders what a device does by how much it tells of an attack.
+var telling = map[string]int{"D18": 0, "D14": 1, "D13": 2, "D09": 3, "D06": 5, "D01": 6, "D05": 7, "D02": 8}
+
+// acts says what the device has done since then, the most telling first. Of findings that share a session or a peer, one is enough.
+func (in *incident) acts(since int64) []string {
+	var own []member
+	for _, x := range byWeight(in.members) {
+		if x.stage > detect.StageLogin && x.at >= since && x.device == in.key && x.brief != "" && x.strong() {
+			own = append(own, x)
+		}
+	}
+	slices.SortStableFunc(own, func(a, b member) int { return telling[a.rule] - telling[b.rule] })
+	var told []member
+	var acts []string
+	for _, x := range own {
+		if !slices.ContainsFunc(told, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
+			told, acts = append(told, x), append(acts, x.brief)
+		}
+	}
+	if n := in.reached(since); n > 0 {
+		acts = slices.Insert(acts, min(1, len(acts)), fmt.Sprintf("logs in to %s", detect.Plural(n, "device", "devices")))
+	}
+	return acts
+}
+
+// reached counts the other devices that somebody has logged in to from here since then.
+func (in *incident) reached(since int64) int {
+	seen := map[string]bool{}
+	for _, x := range in.members {
+		if x.rule == "D08" && x.device != in.key && x.at >= since && slices.Contains(x.peers, in.key) {
+			seen[x.device] = true
+		}
+	}
+	return len(seen)
+}
