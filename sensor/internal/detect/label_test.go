@@ -4,33 +4,74 @@ package detect
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"stillwatch/sensor/internal/device"
-	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/session"
 )
 
 // A device with several addresses is named by the one that the session was of, whichever was bound last.
 func TestDeviceIsNamedByTheAddressOfTheSession(t *testing.T) {
 	first, last := netip.MustParseAddr("10.20.30.40"), netip.MustParseAddr("10.20.30.41")
 	d := &device.Device{Key: "mac:02:00:5e:60:00:01", IPs: []netip.Addr{first, last}}
-	e := &Event{Initiator: d, Responder: d, Session: &session.View{
-		Initiator: session.Endpoint{Addr: packet.AddrOf(first)}, Responder: session.Endpoint{Addr: packet.AddrOf(last)}}}
-	tests := map[string]string{
-		e.who(session.Out): "device 10.20.30.40",
-		e.who(session.In):  "device 10.20.30.41",
-		Label(d):           "device 10.20.30.41",
-		(&Finding{Device: d, DeviceAddr: first}).Who():     "device 10.20.30.40",
-		(&Finding{Device: d}).Who():                        "device 10.20.30.41",
-		(&Finding{}).Who():                                 "the network",
-		peerLabel(&Peer{Device: d, IP: first.String()}):    "device 10.20.30.40",
-		(&Event{Session: e.Session}).who(session.Out):      "the network",
-		labelAt(&device.Device{Key: "hall camera"}, first): "hall camera",
-	}
-	for got, want := range tests {
+	camera := &device.Device{Key: d.Key, IPs: d.IPs, Vendor: "Good Way Ind. Co., Ltd.", Role: device.Camera}
+	for got, want := range map[string]string{
+		(&Finding{Device: d, DeviceAddr: first}).self().full:       "10.20.30.40",
+		(&Finding{Device: d}).self().full:                          "10.20.30.41",
+		(&Finding{}).self().full:                                   "the network",
+		peerName(&Peer{Device: d, IP: first.String()}).full:        "10.20.30.40",
+		(&Finding{Device: camera, DeviceAddr: first}).self().full:  "10.20.30.40 (Good Way Ind Co, Ltd camera)",
+		ShortLabel(camera):                                         "10.20.30.41",
+		label(&device.Device{Key: "hall camera"}, first).full:      "hall camera",
+		peerName(&Peer{IP: "198.51.100.1", Name: "x.test"}).full:   "x.test (198.51.100.1)",
+		(&Peer{IP: "2001:db8::1", Port: 443}).at().short:           "[2001:db8::1]:443",
+		(&Peer{IP: "198.51.100.1", Name: "x", Port: 53}).at().full: "x:53",
+	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Titles fit whatever the names are: the device stays whole, of a DNS name the end stays.
+func TestTitlesFit(t *testing.T) {
+	long := strings.Repeat("label.", 40) + "example.com"
+	v6 := netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666")
+	camera := &device.Device{Key: "mac:02:00:5e:60:00:01", IPs: []netip.Addr{v6}, Vendor: strings.Repeat("Vendor ", 9), Role: device.Camera}
+	for _, p := range []*Peer{{IP: "198.51.100.1", Name: long}, {IP: "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"}, {IP: "10.0.0.1", Device: &device.Device{Key: strings.Repeat("界", 100)}}, nil} {
+		f := &Finding{Device: camera, DeviceAddr: v6, Peer: p}
+		title := headline("%s opened %s to %s", f.self(), name{"8443/tcp (rtsp)", "8443/tcp"}, f.other())
+		if n := utf8.RuneCountInString(title); n > MaxTitle || !strings.HasPrefix(title, v6.String()+" ") {
+			t.Errorf("%d characters: %s", n, title)
+		}
+		if p != nil && p.Name != "" && !strings.HasSuffix(title, ".example.com") {
+			t.Errorf("the end of the name is missing: %s", title)
+		}
+	}
+}
+
+// Each recommendation is three steps for the role, with nothing left to fill in.
+func TestAdvice(t *testing.T) {
+	seen := map[string]bool{}
+	for what := range steps {
+		for r := device.Unknown; r <= device.IoT; r++ {
+			s := Advice(what, &device.Device{Role: r})
+			if !strings.HasPrefix(s, "1. ") || !strings.Contains(s, ". 2. ") || !strings.Contains(s, ". 3. ") || strings.ContainsAny(s, "{}") || len(s) > 600 {
+				t.Errorf("%s, %s: %s", what, r, s)
+			}
+			seen[s] = true
+		}
+	}
+	for _, r := range Rules() {
+		if Advice(r.ID, nil) == "1.  2.  3. " {
+			t.Errorf("no advice for %s", r.ID)
+		}
+	}
+	if camera, server := Advice("D01", &device.Device{Role: device.Camera}), Advice("D01", &device.Device{Role: device.Server}); camera == server {
+		t.Error("the advice does not depend on the role")
+	}
+	if len(seen) < 2*len(steps) {
+		t.Errorf("%d texts", len(seen))
 	}
 }

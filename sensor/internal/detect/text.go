@@ -4,7 +4,6 @@ package detect
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
