@@ -21,19 +21,20 @@ const (
 	silentAddr6 = "2001:db8:30::12"
 )
 
-// outcome is what a replay says of a capture: the last revision of each alert, and the sessions.
-type outcome struct{ alerts, sessions []map[string]any }
+// outcome is what a replay says of a capture: the last revision of each alert, the sessions and the devices.
+type outcome struct{ alerts, sessions, devices []map[string]any }
 
 func tell(t *testing.T, n *netsim.Net, args ...string) outcome {
 	t.Helper()
 	dir := t.TempDir()
-	alerts, sessions := filepath.Join(dir, "alerts"), filepath.Join(dir, "sessions")
-	r := run1(t, append(append([]string{"replay", "--log-level", "error", "--alerts", alerts, "--sessions", sessions}, args...), write(t, n, "a.pcap"))...)
+	alerts, sessions, devices := filepath.Join(dir, "alerts"), filepath.Join(dir, "sessions"), filepath.Join(dir, "devices")
+	flags := []string{"replay", "--log-level", "error", "--alerts", alerts, "--sessions", sessions, "--devices", devices}
+	r := run1(t, append(append(flags, args...), write(t, n, "a.pcap"))...)
 	if r.status != exitOK {
 		t.Fatalf("exit status %d: %s", r.status, r.err)
 	}
 	var x outcome
-	x.sessions = records(t, schemas.KindSession, read(t, sessions))
+	x.sessions, x.devices = records(t, schemas.KindSession, read(t, sessions)), records(t, schemas.KindDevice, read(t, devices))
 	place := map[any]int{}
 	for _, a := range records(t, schemas.KindAlert, read(t, alerts)) {
 		if i, ok := place[a["id"]]; ok {

@@ -346,7 +346,7 @@ func TestSessionShownIsTheOneThatWasAnswered(t *testing.T) {
 	f.Session = v
 	b.m.Add(f, b.c)
 	w := *v
-	w.State, w.PayloadBytes = session.Closed, [2]uint64{7, 9}
+	w.State, w.Packets, w.PayloadBytes = session.Closed, [2]uint64{3, 3}, [2]uint64{7, 9}
 	g := b.finding("D01", d, "k", detect.High)
 	g.Session, g.Continues = &w, true
 	b.m.Add(g, b.c)

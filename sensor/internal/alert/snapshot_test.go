@@ -36,7 +36,7 @@ func restartBench(t *testing.T, maxOpen int) (*bench, []snapshot.Part) {
 }
 
 func (b *bench) device(n int) *device.Device {
-	v := &session.View{Start: begin, End: begin, Proto: 6, HasPorts: true}
+	v := &session.View{Start: begin, End: begin, Proto: 6, HasPorts: true, Packets: [2]uint64{1, 0}}
 	v.Initiator = session.Endpoint{Addr: packet.AddrFrom4([]byte{10, 0, 0, byte(n)}), MAC: packet.MAC{0, 0x40, 0x8c, 0, 0, byte(n)}}
 	v.Responder = session.Endpoint{Addr: packet.AddrFrom4([]byte{10, 0, 0, 250}), MAC: packet.MAC{0, 0x40, 0x8c, 0, 0, 250}}
 	d, _ := b.c.Devices.Session(device.Opened, v, nil, begin)

@@ -60,7 +60,7 @@ func (k *callback) Observe(e *Event, c *Context) {
 		return
 	}
 	v := e.Session
-	if v.Proto != protoTCP || v.Basis != session.BasisSYN || v.ToGroup() {
+	if v.Proto != protoTCP || v.Basis != session.BasisSYN || !v.Opened() || v.ToGroup() {
 		return
 	}
 	t := target{e.Initiator.ID, v.Responder.Addr, v.Responder.Port}

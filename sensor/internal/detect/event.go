@@ -70,8 +70,6 @@ func originated(e *Event) bool {
 		return false
 	}
 	switch v.Proto {
-	case protoTCP:
-		return v.Basis != session.BasisPort
 	case protoICMP, protoICMP6:
 		return v.Basis == session.BasisRequest
 	case protoUDP:

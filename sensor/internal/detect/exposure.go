@@ -58,7 +58,7 @@ func (x *exposure) Observe(e *Event, c *Context) {
 		return
 	}
 	v := e.Session
-	if !v.Opened() || v.Basis == session.BasisPort || !c.external(e.Initiator, addr(&v.Initiator, v.V6)) {
+	if !v.Opened() || !c.external(e.Initiator, addr(&v.Initiator, v.V6)) {
 		return
 	}
 	port := int(v.Responder.Port)

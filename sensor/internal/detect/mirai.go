@@ -61,7 +61,7 @@ func (m *mirai) Observe(e *Event, c *Context) {
 
 func miraiSYN(v *session.View) bool {
 	a := v.Responder.Addr
-	return v.Proto == protoTCP && !v.V6 && v.Basis == session.BasisSYN && v.SynOptLen == 0 && a != packet.Addr{} &&
+	return v.Proto == protoTCP && !v.V6 && v.Basis == session.BasisSYN && v.Opened() && v.SynOptLen == 0 && a != packet.Addr{} &&
 		v.SynSeq == binary.BigEndian.Uint32(a[12:])
 }
 

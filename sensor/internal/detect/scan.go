@@ -116,19 +116,31 @@ func (s *scan) Observe(e *Event, c *Context) {
 	}
 }
 
-// outcome counts how a connection attempt ended. Only sessions whose SYN was seen count, so that the answers to SYNs with a
-// forged source (backscatter) make nobody a scanner.
+// outcome counts how a connection attempt ended.
 func (s *scan) outcome(e *Event, c *Context) {
 	v := e.Session
-	if v.Proto != protoTCP || v.Basis != session.BasisSYN || !unicast(v) {
+	if v.Proto != protoTCP || !unicast(v) {
 		return
 	}
 	switch {
+	case v.Basis != session.BasisSYN || !v.Opened():
+		if c.failed(e) && probe(e) {
+			s.failed(e, c)
+		}
 	case e.Kind == SessionState && v.State == session.Established:
 		s.succeeded(e, c)
 	case c.failed(e):
 		s.failed(e, c)
 	}
+}
+
+// probe reports whether a failed session without a SYN was one segment sent to see what comes back: a SYN-ACK, ACK, FIN or null scan.
+// What looks like the answer of a server is none, so that backscatter, the answers to SYNs with a forged source, makes nobody a scanner.
+// Segments of a device of ours to a well-known port are not counted: after a pause it finds its sessions closed by their servers.
+func probe(e *Event) bool {
+	v := e.Session
+	return v.PayloadBytes == [2]uint64{} && v.Packets[session.Out] <= 2 && !session.AnswerPorts(v.Initiator.Port, v.Responder.Port) &&
+		(e.Initiator == nil || v.Basis == session.BasisFirstPacket)
 }
 
 func (s *scan) succeeded(e *Event, c *Context) {

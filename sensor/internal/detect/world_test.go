@@ -106,7 +106,7 @@ func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.F
 func in(v *session.View, s session.State) *session.View {
 	n := *v
 	n.State = s
-	if n.Answered() {
+	if s != session.Attempted && s != session.OneWay {
 		n.Packets[1] = max(n.Packets[1], 1)
 	}
 	return &n

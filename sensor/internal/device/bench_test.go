@@ -16,7 +16,7 @@ func BenchmarkFlood(b *testing.B) {
 	r := New(Config{MaxDevices: 10_000})
 	for i := range b.N {
 		m := packet.MAC{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
-		v := &session.View{Start: int64(i), Proto: protoUDP, HasPorts: true}
+		v := &session.View{Start: int64(i), Proto: protoUDP, HasPorts: true, Packets: [2]uint64{1, 0}}
 		v.Initiator = session.Endpoint{Addr: packet.AddrFrom4([]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), MAC: m, Port: 1}
 		v.Responder = session.Endpoint{Addr: ip("10.255.255.1"), MAC: mac(0xfe), Port: 2}
 		r.Session(Opened, v, nil, int64(i))

@@ -59,7 +59,7 @@ func TestRegistryOfOneDevice(t *testing.T) {
 func TestForgedSourcesOfADeclaredMAC(t *testing.T) {
 	r := New(Config{WatchMACs: []packet.MAC{mac(1)}})
 	for i := range uint32(20_000) {
-		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true}
+		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true, Packets: [2]uint64{1, 0}}
 		v.Initiator = session.Endpoint{Addr: packet.AddrFrom4(binary.BigEndian.AppendUint32(nil, 0x0a000000+i)), MAC: mac(1), Port: 1, TTL: 64}
 		v.Responder = session.Endpoint{Addr: ip("203.0.113.9"), MAC: mac(0xfe), Port: 2}
 		r.Session(Opened, v, nil, int64(i))

@@ -156,7 +156,7 @@ func (r *Registry) compare(d *Device, now int64) {
 
 // apart notes in the parts of the two ends what a step says of them, and gives the devices that they are then.
 func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initiator, responder *Device, now int64) (*Device, *Device) {
-	if p := r.partAt(v.Initiator.Addr, initiator); p != nil {
+	if p := r.partAt(v.Initiator.Addr, initiator); p != nil && asks(v) {
 		r.asked(p, step, v, now)
 		r.compare(initiator, now)
 		initiator = r.binding(v.Initiator.Addr).dev

@@ -95,7 +95,7 @@ func TestEndsFollowBindings(t *testing.T) {
 	r := New(Config{MaxDevices: 3})
 	for i := range 1000 {
 		a, m := packet.AddrFrom4([]byte{10, 0, byte(i >> 4), byte(i % 7)}), mac(byte(i%5+1))
-		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true}
+		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true, Packets: [2]uint64{1, 0}}
 		v.Initiator = session.Endpoint{Addr: a, MAC: m, Port: 1}
 		v.Responder = session.Endpoint{Addr: ip("10.255.255.1"), MAC: mac(0xfe), Port: 2}
 		r.Session(Opened, v, nil, int64(i)*dayNs/100)

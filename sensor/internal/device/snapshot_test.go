@@ -170,7 +170,7 @@ func TestFloodLeavesNoTrail(t *testing.T) {
 	parts := r.Parts()
 	d := snapshottest.Disk{}
 	for i := range uint32(5000) {
-		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true}
+		v := &session.View{Start: int64(i), End: int64(i), Proto: protoUDP, HasPorts: true, Packets: [2]uint64{1, 0}}
 		v.Initiator = session.Endpoint{Addr: packet.AddrFrom4(binary.BigEndian.AppendUint32(nil, 10<<24|i)), MAC: packet.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}}
 		v.Responder = session.Endpoint{Addr: ip("10.255.255.1")}
 		r.Session(Opened, v, nil, int64(i))

@@ -24,11 +24,11 @@ const (
 func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
 	r.begin()
 	r.learnGroup(v)
-	initiator = r.end(&v.Initiator, &v.Responder, true, now)
+	initiator = r.end(&v.Initiator, &v.Responder, asks(v), now)
 	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
 	r.settle(initiator)
 	r.settle(responder)
-	if initiator != nil {
+	if initiator != nil && asks(v) {
 		r.touch(initiator, step == Opened && v.Start > initiator.FirstSeen)
 		r.asked(initiator, step, v, now)
 	}
@@ -41,6 +41,9 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	}
 	return initiator, responder
 }
+
+// asks reports whether the initiator was heard, or cannot be: a SYN-ACK that nobody asked for names it as well.
+func asks(v *session.View) bool { return v.Packets[session.Out] > 0 || v.OneDirection }
 
 // asked notes what a step says of the initiator of a session.
 func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {

@@ -35,6 +35,8 @@ func counters() []family {
 		one("heads_cut", "Stream heads that were given up because their buffers were full."),
 		one("heads_with_gap", "Stream heads that ended at a gap."),
 		one("segments_beyond_window", "Segments out of order that lay beyond what is kept of a stream head."),
+		one("openings_dropped", "SYNs and SYN-ACKs within a live TCP session that waited for the other end to agree and gave way to newer ones: they stay with that session."),
+		one("past_sessions_dropped", "Ended TCP sessions of which is no longer remembered who opened them, because there were too many."),
 		one("vlan_stacks_lost", "Sessions whose VLAN tags were not kept, because there were too many different stacks of tags."),
 		one("tcp_sessions_ended", "TCP sessions that ended."),
 		one("tcp_sessions_one_way", "Those of them of which one direction was never seen though it must exist."),

@@ -189,6 +189,7 @@ func (j *judge) event(e *detect.Event) {
 	if e.Kind == detect.LinkFact {
 		e.Initiator = j.reg.Link(e.Fact, j.ctx.Now)
 	} else {
+		e.Session.OneDirection = j.ctx.Quality.OneWayShare > oneDirectionShare
 		e.Initiator, e.Responder = j.reg.Session(steps[e.Kind], e.Session, e.App, j.ctx.Now)
 		if e.Fact != nil {
 			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)

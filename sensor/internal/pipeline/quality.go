@@ -62,6 +62,9 @@ const (
 	minPackets = 1000
 	// oneWayLimit is the share of TCP sessions seen one way beyond which the mirror is taken to be one-way (detections.md, D41).
 	oneWayLimit = 0.05
+	// oneDirectionShare is the share beyond which the mirror is known to carry one direction only, so that a SYN-ACK is all that it can show
+	// of an opening. It takes more than half of all sessions, so that a few made-up ones do not change what counts as proof.
+	oneDirectionShare = 0.5
 )
 
 func (q qualityCounts) tell(out *detect.Quality) {

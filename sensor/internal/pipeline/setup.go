@@ -115,10 +115,14 @@ func severities(set *config.Config) map[string]detect.Severity {
 	return m
 }
 
+// pastShare is how many live sessions are allowed for each ended one that is remembered.
+const pastShare = 4
+
 // sessionConfig divides the limits of the operator among the partitions.
 func sessionConfig(l config.Limits) session.Config {
 	c := session.DefaultConfig()
 	c.MaxSessions = max(l.Sessions/Partitions, 1)
+	c.MaxPast = c.MaxSessions / pastShare
 	c.MaxHeads = max(l.HeadSessions/Partitions, 1)
 	c.MaxHeadBytes = max(l.HeadBytes/Partitions, 64<<10)
 	c.HeadLimit = l.HeadLimit

@@ -53,6 +53,8 @@ func (r *Run) counters() map[string]uint64 {
 		"heads_cut":               t.stats.HeadsCut,
 		"heads_with_gap":          t.stats.HeadGaps,
 		"segments_beyond_window":  t.stats.SegmentsDropped,
+		"openings_dropped":        t.stats.OpeningsDropped,
+		"past_sessions_dropped":   t.stats.PastDropped,
 		"vlan_stacks_lost":        t.stats.VLANStacksLost,
 		"tcp_sessions_ended":      t.stats.TCPEnded,
 		"tcp_sessions_one_way":    t.stats.TCPOneWay,

@@ -75,8 +75,13 @@ func (t *Table) trackCounted(s *Session, c *packet.Counts, sides [2]uint8) {
 
 // countedState moves the state on: both ends have spoken.
 func (t *Table) countedState(s *Session, opened bool, now int64) {
-	if (s.state == Attempted || s.state == OneWay) && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
+	unconfirmed := s.unconfirmed()
+	if (s.state == Attempted || s.state == OneWay || unconfirmed) && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
 		s.state = Established
+		if unconfirmed {
+			s.flags |= flagStarted
+			t.tell(s, now)
+		}
 		if !opened {
 			t.h.Changed(s, now)
 		}

@@ -13,15 +13,18 @@ import (
 type sessionFlags uint16
 
 const (
-	flagSwap           sessionFlags = 1 << iota // the initiator is the side hi
-	flagDead                                    // ended, waits for its slot of the wheel
-	flagDone0                                   // nothing of side lo is to be read any more
-	flagDone1                                   // nothing of side hi is to be read any more
-	flagGap                                     // the head of a stream has a gap
-	flagSimultaneous                            // both sides sent a SYN
-	flagNoAnswerNeeded                          // a message that nobody answers
-	flagGroup                                   // the first packet was sent to more than one host
-	flagDone           = flagDone0 | flagDone1
+	flagSwap         sessionFlags = 1 << iota // the initiator is the side hi
+	flagDead                                  // ended, waits for its slot of the wheel
+	flagDone0                                 // nothing of side lo is to be read any more
+	flagDone1                                 // nothing of side hi is to be read any more
+	flagGap                                   // the head of a stream has a gap
+	flagSimultaneous                          // both sides sent a SYN
+	flagGroup                                 // the first packet was sent to more than one host
+	flagStarted                               // the initiator was seen to open it: its SYN, or how it took the SYN-ACK (TCP, SCTP)
+	flagTold                                  // the handler knows that it was opened
+	flagResumed                               // it goes on with a session that has expired: who opened it is known from there
+	flagPending                               // an opening of another session waits for the other end
+	flagDone         = flagDone0 | flagDone1
 )
 
 // TCP flags of interest seen from one side.
@@ -31,7 +34,9 @@ const (
 	sawACK
 	sawFIN
 	sawRST
-	sawTCP // any TCP packet: base and maxEnd are valid
+	sawTCP   // any TCP packet: base and maxEnd are valid
+	sawISN   // base is the number after the SYN
+	sawAcked // without sawTCP: base and maxEnd are what the other end has acknowledged
 )
 
 // counts is what came from one end.
@@ -111,14 +116,27 @@ func (s *Session) initiatorSide() uint8 {
 func (s *Session) InitiatorSide() Dir { return Dir(s.initiatorSide()) }
 
 func (s *Session) setInitiator(side uint8) {
-	s.flags &^= flagSwap
-	if side == 1 {
-		s.flags |= flagSwap
+	if s.initiatorSide() != side {
+		s.flags ^= flagSwap
+		s.flags &^= flagTold
 	}
 }
 
-// begin sets what the first packet tells.
-func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
+// started reports whether the initiator sent what only who opens a session sends. What others send to it tells nothing: anybody can send a
+// SYN-ACK, a datagram or an echo reply that was not asked for.
+func (s *Session) started() bool {
+	switch s.key.proto() {
+	case protoTCP, protoSCTP:
+		return s.flags&flagStarted != 0
+	case protoICMP, protoICMP6:
+		return s.basis == BasisRequest && s.counts[s.initiatorSide()].packets > 0
+	}
+	return s.basis != BasisPort && s.counts[s.initiatorSide()].packets > 0
+}
+
+// first sets what the first packet tells.
+func (t *Table) first(s *Session, p *packet.Packet, l *Lookup) {
+	side := l.side
 	s.id, s.first = p.Num, p.Time
 	s.touched = uint32(t.wheel.now)
 	s.reported, s.reportAt = s.touched, t.cfg.ProgressKiB
@@ -131,7 +149,9 @@ func (s *Session) begin(p *packet.Packet, side uint8, t *Table) {
 	if toGroup(p) {
 		s.flags |= flagGroup
 	}
-	s.orient(p, side)
+	if p.Kind != packet.KindTCP || !t.resume(s, p, l) {
+		s.orient(p, side)
+	}
 }
 
 // toGroup reports whether a packet is sent to more than one host. A broadcast frame is, whatever the mask of the network makes of its IP
@@ -186,8 +206,11 @@ func (s *Session) deadline(c *Config) int64 {
 			d = c.ClosedTimeout
 		default:
 			d = c.EstablishedTimeout
-			if s.endedAlone() {
+			switch {
+			case s.endedAlone():
 				d = c.ClosedTimeout
+			case s.bare():
+				d = c.AttemptedTimeout
 			}
 		}
 	case protoUDP, protoSCTP:
@@ -212,7 +235,7 @@ func (t *Table) View(s *Session, v *View) {
 		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: s.end[a].mac, TTL: s.end[a].ttl},
 		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: s.end[b].mac, TTL: s.end[b].ttl},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
-		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Basis: s.basis, State: s.State(),
+		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Unconfirmed: !s.started(), Basis: s.basis, State: s.state,
 	}
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]

@@ -16,9 +16,10 @@ func (s *Session) orient(p *packet.Packet, n uint8) {
 	case packet.KindSCTP:
 		if c := sctpChunk(p); c == sctpInitAck {
 			s.setInitiator(n ^ 1)
-			s.basis = BasisSYNACK
+			s.basis, s.state = BasisSYNACK, Midstream
 		} else if c == sctpInit {
 			s.basis = BasisSYN
+			s.flags |= flagStarted
 		}
 	}
 }
@@ -28,9 +29,10 @@ func (s *Session) orientTCP(p *packet.Packet, n uint8) {
 	case packet.SYN:
 		s.basis = BasisSYN
 		s.synSeq, s.synOptLen = p.Seq, p.TCPOptLen
+		s.flags |= flagStarted
 	case packet.SYN | packet.ACK:
 		s.setInitiator(n ^ 1)
-		s.basis = BasisSYNACK
+		s.basis, s.state = BasisSYNACK, Midstream
 	default:
 		s.state = Midstream
 		s.orientByPort(p, n)
@@ -79,31 +81,6 @@ func (s *Session) orientICMP(p *packet.Packet, n uint8) {
 		}
 	case twoWay:
 		s.basis = BasisRequest
-	default:
-		s.flags |= flagNoAnswerNeeded
-	}
-}
-
-// isReuse reports whether p opens another session over the addresses and ports of s.
-func (s *Session) isReuse(p *packet.Packet, n uint8, now int64) bool {
-	if p.Kind != packet.KindTCP || p.TCPFlags&(packet.SYN|packet.ACK|packet.RST) != packet.SYN {
-		return false
-	}
-	x := &s.end[n]
-	if x.saw&sawSYN != 0 && x.base == p.Seq+1 {
-		return false // retransmitted
-	}
-	switch s.state {
-	case Closed, Reset, Rejected:
-		return true
-	case Attempted, OneWay:
-		// Another sequence number from the same side is another attempt; from the other side it is a simultaneous open.
-		return x.saw&sawSYN != 0
-	case Midstream:
-		return s.packets() > 3
-	default:
-		// A SYN inside a live session may be forged (RFC 9293, section 3.10.7.4): only silence makes it believable.
-		return now-int64(s.touched) > 60 || x.saw&sawFIN != 0
 	}
 }
 
@@ -117,12 +94,20 @@ func (t *Table) advanceState(s *Session, p *packet.Packet, n uint8, now int64) {
 	case packet.KindSCTP:
 		s.stateSCTP(p, n)
 	default:
-		if s.state == Attempted && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
-			s.state = Established
-		}
+		s.stateDatagrams()
 	}
 	if s.state != before && p.Num != s.id {
 		t.h.Changed(s, now)
+	}
+}
+
+// stateDatagrams is the state of a session without a handshake: who has been seen.
+func (s *Session) stateDatagrams() {
+	switch i := s.initiatorSide(); {
+	case s.counts[i].packets == 0:
+		s.state = Midstream // an answer whose question was not seen
+	case s.counts[i^1].packets > 0:
+		s.state = Established
 	}
 }
 
@@ -132,27 +117,18 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 	fromInitiator := n == s.initiatorSide()
 	switch {
 	case fl&packet.RST != 0:
-		if !x.believes(p, y) {
-			return
-		}
-		x.saw |= sawRST
-		switch {
-		case s.state == Attempted && !fromInitiator:
-			s.state = Rejected
-		case s.state == Established || s.state == Midstream && s.packets() > 1:
-			s.state = Reset
-		}
+		s.rstSeen(p, n)
 		return
 	case fl&(packet.SYN|packet.ACK) == packet.SYN:
 		s.synSeen(p, n)
 	case fl&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK:
 		x.saw |= sawSYNACK
-		if s.state == Attempted || s.state == OneWay {
-			s.state = Established
-		}
+		s.synAckSeen(n)
 	case fl&packet.ACK != 0:
 		x.saw |= sawACK
 		s.ackSeen(fromInitiator, s.counts[n^1].packets == 0)
+	case !fromInitiator && (s.state == Attempted || s.state == OneWay):
+		s.state = Established
 	}
 	if s.state == Reset && x.saw&sawRST != 0 && p.PayloadLen > 0 {
 		s.state = Established // who goes on to send has not reset: the RST was forged
@@ -166,14 +142,39 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 	}
 }
 
+// rstSeen handles a RST: of an end that sends nothing else it is a refusal, and the other end has opened what it refuses. That goes
+// for a SYN-ACK and for any other segment that nobody asked for as well.
+func (s *Session) rstSeen(p *packet.Packet, n uint8) {
+	x, y := &s.end[n], &s.end[n^1]
+	if !x.believes(p, y) {
+		return
+	}
+	x.saw |= sawRST
+	silent := x.saw&(sawTCP|sawSYN) == 0 // apart from this
+	switch {
+	case s.state == Attempted && n != s.initiatorSide():
+		s.state = Rejected
+	case s.state == Midstream && silent && y.saw&sawTCP != 0 && s.flags&flagResumed == 0:
+		if n == s.initiatorSide() {
+			s.setInitiator(n ^ 1)
+			s.basis = BasisFirstPacket
+		}
+		s.state = Rejected
+	case s.state == Established || s.state == Midstream && s.packets() > 1 && !s.unconfirmed():
+		s.state = Reset
+	}
+}
+
 // synSeen handles a SYN: the opening one, a simultaneous open, or one that comes after later packets of its session.
 func (s *Session) synSeen(p *packet.Packet, n uint8) {
 	x := &s.end[n]
 	switch {
-	case s.state == Midstream && s.packets() <= 4 || s.basis == BasisSYNACK && n == s.initiatorSide():
+	case s.flags&flagResumed != 0:
+	case s.basis != BasisSYN:
 		s.setInitiator(n)
 		s.basis = BasisSYN
 		s.synSeq, s.synOptLen = p.Seq, p.TCPOptLen
+		s.flags |= flagStarted
 		if s.state == Midstream {
 			s.state = Attempted
 			if s.counts[n^1].packets > 0 {
@@ -186,12 +187,31 @@ func (s *Session) synSeen(p *packet.Packet, n uint8) {
 	x.saw |= sawSYN
 }
 
-// ackSeen handles an ACK without SYN: it completes a simultaneous open, or shows that the answer went another way.
-func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
-	if s.state != Attempted && s.state != OneWay {
-		return
-	}
+// synAckSeen handles a SYN-ACK from side n.
+func (s *Session) synAckSeen(n uint8) {
 	switch {
+	case s.state == Attempted || s.state == OneWay:
+		s.state = Established
+	case s.state == Rejected && s.basis == BasisSYN && n != s.initiatorSide():
+		s.state = Established // the RST was forged, or a refusal of an earlier try
+		s.flags &^= flagDone
+	case s.state == Midstream && s.flags&(flagResumed|flagStarted) == 0 && s.basis != BasisSYNACK:
+		s.setInitiator(n ^ 1)
+		s.basis = BasisSYNACK
+		if s.end[n^1].saw&sawTCP != 0 {
+			s.state = Established
+			s.flags |= flagStarted
+		}
+	}
+}
+
+// ackSeen handles an ACK without SYN: it answers a SYN-ACK, completes a simultaneous open, or shows that the answer went another way.
+func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
+	switch {
+	case fromInitiator && s.unconfirmed():
+		s.state = Established
+		s.flags |= flagStarted
+	case s.state != Attempted && s.state != OneWay:
 	case !fromInitiator || s.flags&flagSimultaneous != 0:
 		s.state = Established
 	case otherUnseen:
@@ -199,12 +219,24 @@ func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
 	}
 }
 
-// State gives the state as a reader of the record would see it.
-func (s *Session) State() State {
-	if s.state == Attempted && s.flags&flagNoAnswerNeeded != 0 && s.key.proto() != protoTCP {
-		return Established // nothing answers an error message: it was delivered
+// unasked turns a session around that nothing but SYN-ACKs speaks for, unless they look like the answers of a server: nobody has taken
+// them, and so they were sent to find out who does.
+func (s *Session) unasked() {
+	if i, r := s.Ports(); s.key.proto() == protoTCP && s.bare() && !AnswerPorts(r, i) {
+		s.setInitiator(s.initiatorSide() ^ 1)
+		s.basis, s.state = BasisFirstPacket, Attempted
 	}
-	return s.state
+}
+
+// bare reports whether nothing but SYN-ACKs was seen.
+func (s *Session) bare() bool {
+	n := s.initiatorSide() ^ 1
+	return s.unconfirmed() && s.counts[n^1].packets == 0 && s.counts[n].payload == 0 && s.end[n].saw&(sawACK|sawFIN) == 0
+}
+
+// AnswerPorts reports whether a packet looks like that of a server to a client: from a port of servers to one that is none.
+func AnswerPorts(src, dst uint16) bool {
+	return (src < 1024 || serverPort(src)) && dst >= 1024 && !serverPort(dst)
 }
 
 // oneWay reports whether one direction of a TCP session was never seen although it must exist: the other acknowledges it.
@@ -216,7 +248,7 @@ func (s *Session) oneWay() bool {
 	case s.counts[0].packets == 0:
 		n = 1
 	}
-	return s.end[n].saw&(sawACK|sawSYNACK) != 0 && s.counts[n].packets >= 2
+	return s.end[n].saw&sawACK != 0 && s.counts[n].packets >= 2
 }
 
 // endedAlone reports that the only side which was ever seen has ended its stream. The end of the other will not be seen either: without
@@ -267,15 +299,20 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 	}
 	end := p.Seq + length
 	if x.saw&sawTCP == 0 {
-		x.saw |= sawTCP
-		x.maxEnd, x.base = end, p.Seq
-		if p.TCPFlags&packet.SYN != 0 {
-			x.base++
-		}
+		s.firstOf(x, p, end)
 	} else if int32(end-x.maxEnd) > 0 {
 		x.maxEnd = end
 	}
-	if p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP != 0 {
+	if p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP == 0 {
+		if y.saw&sawAcked == 0 {
+			y.saw |= sawAcked
+			y.base = p.Ack
+			if p.TCPFlags&packet.SYN != 0 {
+				y.saw |= sawISN
+			}
+		}
+		y.maxEnd = p.Ack
+	} else if p.TCPFlags&packet.ACK != 0 {
 		if gap := int32(p.Ack - y.maxEnd); gap > 0 && gap < 1<<24 {
 			t.Stats.GapBytes += uint64(gap)
 			t.Stats.AckedBytes += uint64(gap)
@@ -283,6 +320,19 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 		}
 	}
 	t.Stats.AckedBytes += uint64(p.PayloadLen)
+}
+
+// firstOf takes the sequence numbers of the first segment of an end, which ends at end.
+func (s *Session) firstOf(x *end, p *packet.Packet, last uint32) {
+	first := p.Seq
+	if p.TCPFlags&packet.SYN != 0 {
+		first++
+		x.saw |= sawISN
+	} else if x.base != first {
+		x.saw &^= sawISN
+	}
+	x.saw |= sawTCP
+	x.maxEnd, x.base = last, first
 }
 
 // SCTP chunk types, RFC 9260 section 3.2.
@@ -313,15 +363,19 @@ func (s *Session) stateSCTP(p *packet.Packet, n uint8) {
 		s.state = Closed
 	case s.state == Attempted && !fromInitiator:
 		s.state = Established
+	case fromInitiator && s.unconfirmed():
+		s.state = Established
+		s.flags |= flagStarted
 	}
 }
 
 // SetQUIC says that a QUIC Initial was read in direction d, which tells who opened. It gives the direction as it is now.
 func (s *Session) SetQUIC(fromClient bool, d Dir) Dir {
 	if (d == Out) != fromClient {
-		s.flags ^= flagSwap
+		s.setInitiator(s.initiatorSide() ^ 1)
 		d ^= 1
 	}
 	s.basis = BasisQUICInitial
+	s.stateDatagrams()
 	return d
 }

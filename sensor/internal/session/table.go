@@ -21,6 +21,7 @@ const (
 // Config bounds one Table. Times are whole seconds of the capture clock, at most 3600.
 type Config struct {
 	MaxSessions  int // sessions kept at once
+	MaxPast      int // ended TCP sessions of which is remembered who opened them; rounded up to a power of two
 	MaxHeads     int // sessions whose stream heads are being read at once
 	MaxHeadBytes int // bytes buffered for them
 	HeadLimit    int // bytes of one direction that are read at most
@@ -38,7 +39,7 @@ type Config struct {
 // DefaultConfig is for one of 16 partitions: a million sessions in all.
 func DefaultConfig() Config {
 	return Config{
-		MaxSessions: 1 << 16, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
+		MaxSessions: 1 << 16, MaxPast: 1 << 14, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
 		ProgressKiB: 256,
 	}
@@ -57,6 +58,8 @@ const (
 
 // Handler is told what happens in a table. It is called at the rate of events, not of packets; now is the capture clock in nanoseconds.
 type Handler interface {
+	// Opened is told of each session at its first packet, and again when a packet proves that the initiator opened it (View.Opened) or
+	// that the other end did.
 	Opened(s *Session, now int64)
 	Changed(s *Session, now int64)
 	Progress(s *Session, now int64)
@@ -81,6 +84,8 @@ type Stats struct {
 	VLANStacksLost                    uint64 // sessions whose VLAN tags are not kept, because there were too many different stacks
 	TCPEnded, TCPOneWay               uint64 // TCP sessions ended, and those of which one direction was never seen though it must exist
 	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
+	OpeningsDropped                   uint64 // SYNs and SYN-ACKs that waited for the other end and gave way to others
+	PastDropped                       uint64 // ended sessions forgotten because there were too many
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
@@ -104,7 +109,11 @@ type Table struct {
 	extras  extras
 	leaving []ref // what Flush has still to end
 	intern  map[tunnelKey][]packet.Tunnel
-	Stats   Stats
+	past    past
+	pending []pendingOpening
+
+	oldestPending int // of pending, once it is full
+	Stats         Stats
 }
 
 // slot is one place of the open-addressing index.
@@ -115,7 +124,7 @@ type slot struct {
 
 // New gives an empty table.
 func New(cfg Config, h Handler) *Table {
-	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg)}
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg)}
 	if t.slab == nil {
 		t.slab = new(Slab)
 	}
@@ -170,15 +179,15 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	side := l.side
 	now := t.clock(p.Time)
 	r, s := t.session(l)
-	if r != 0 && s.isReuse(p, side, t.wheel.now) {
-		t.Stats.Reused++
-		t.retire(l, s, now)
-		r = 0
+	if r != 0 && p.TCPFlags&(packet.SYN|packet.RST) == packet.SYN && p.Kind == packet.KindTCP {
+		var counted bool
+		if r, counted = t.open(r, p, l, now); counted {
+			return
+		}
+		s = t.at(r)
 	}
 	if r == 0 {
-		r, s = t.create(p, l)
-		t.update(s, p, side)
-		t.h.Opened(s, now)
+		r, s = t.begin(p, l, now)
 	} else {
 		t.update(s, p, side)
 	}
@@ -186,9 +195,28 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagDone != flagDone {
 		t.readPacket(r, s, p, side, now)
 	}
+	if s.flags&flagTold == 0 && s.started() {
+		t.tell(s, now)
+	}
 	if s.kib() >= uint64(s.reportAt) {
 		t.progress(s, now)
 	}
+}
+
+// begin begins the session of p.
+func (t *Table) begin(p *packet.Packet, l *Lookup, now int64) (ref, *Session) {
+	r, s := t.create(p, l)
+	t.update(s, p, l.side)
+	t.tell(s, now)
+	return r, s
+}
+
+// tell tells the handler of a session: when it begins, and again when it is learned that the initiator opened it, or that another did.
+func (t *Table) tell(s *Session, now int64) {
+	if s.started() {
+		s.flags |= flagTold
+	}
+	t.h.Opened(s, now)
 }
 
 // kib gives the payload of both directions.
@@ -255,7 +283,7 @@ func (t *Table) create(p *packet.Packet, l *Lookup) (ref, *Session) {
 	t.slots[i] = slot{uint32(l.hash >> 32), r}
 	t.live++
 	t.Stats.Created++
-	s.begin(p, l.side, t)
+	t.first(s, p, l)
 	t.schedule(r, s.deadline(&t.cfg))
 	return r, s
 }
@@ -310,10 +338,14 @@ func (t *Table) end(s *Session, why EndReason, now int64) {
 
 func (t *Table) conclude(s *Session, why EndReason, now int64) {
 	t.finishHead(s, now)
+	s.unasked()
 	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
 			t.Stats.TCPOneWay++
+		}
+		if why == EndExpired || why == EndEvicted {
+			t.remember(s)
 		}
 	}
 	t.h.Ended(s, why, now)
@@ -359,4 +391,6 @@ func (s *Stats) Add(x *Stats) {
 	s.GapBytes += x.GapBytes
 	s.TCPPackets += x.TCPPackets
 	s.Duplicates += x.Duplicates
+	s.OpeningsDropped += x.OpeningsDropped
+	s.PastDropped += x.PastDropped
 }

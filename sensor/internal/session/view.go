@@ -38,11 +38,11 @@ type State uint8
 // The states, in the order of records.md.
 const (
 	Attempted   State = iota // no answer
-	Rejected                 // refused (RST to a SYN)
+	Rejected                 // refused: nothing but a RST came back
 	Established              // answered
 	Closed                   // FIN both ways
 	Reset                    // RST after it was established
-	Midstream                // the start was not seen
+	Midstream                // the start was not seen, or nothing of the initiator
 	OneWay                   // the answer side was never seen, although the initiator goes on as if answered
 )
 
@@ -77,6 +77,8 @@ type View struct {
 	HasPorts     bool
 	Group        bool // its first packet was sent to more than one host: see ToGroup
 	Gap          bool // bytes of the stream heads were missed, so inferences over them do not hold
+	Unconfirmed  bool // no packet was seen by which the initiator opens a session
+	OneDirection bool // the mirror is known to carry one direction only
 	Basis        Basis
 	State        State
 	NumVLANs     uint8
@@ -84,15 +86,23 @@ type View struct {
 	Tunnels      []packet.Tunnel // shared, never changed
 }
 
-// Opened reports whether somebody was seen to open the session, so that it can be held against the initiator. A
-// TCP session caught in the middle without a telling port is not.
+// Opened reports whether the initiator opened the session, so that it can be held against it: its SYN was seen, or how it took a SYN-ACK, the
+// first datagram, or an echo request. A TCP session caught in the middle was not, nor was what somebody else can send unasked: a SYN-ACK or
+// an answer to a question that was not seen. Only where the mirror is known to carry one direction a SYN-ACK is enough.
 func (v *View) Opened() bool {
-	return v.Proto != 6 || v.Basis == BasisSYN || v.Basis == BasisSYNACK || v.Basis == BasisPort
+	if v.Unconfirmed {
+		return v.OneDirection && v.Basis == BasisSYNACK && v.State == Midstream
+	}
+	return v.Proto != protoTCP || v.Basis == BasisSYN || v.Basis == BasisSYNACK
 }
 
-// Answered reports whether the responder took the session.
+// Answered reports whether the responder took the session: a packet of it was seen, and it was no refusal.
 func (v *View) Answered() bool {
-	return v.State == Established || v.State == Closed || v.State == Reset || v.State == Midstream && v.Packets[1] > 0
+	switch v.State {
+	case Established, Closed, Reset, Midstream:
+		return v.Packets[In] > 0
+	}
+	return false
 }
 
 // ToGroup reports whether the session is with more than one host: multicast, broadcast, or the reserved range 240.0.0.0/4. An address of

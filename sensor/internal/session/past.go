@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"math/bits"
+
+	"stillwatch/sensor/internal/packet"
+)
+
+// lateSeconds is how long after the end of a session a SYN or SYN-ACK with its number is still taken for a late or repeated one: twice the
+// maximum segment lifetime (RFC 9293 section 3.4.2).
+const lateSeconds = 240
+
+// past keeps of the TCP sessions that have ended who opened them and where their sequence numbers stood, so that what comes later (a late
+// SYN, a keep-alive probe after two hours) is of the right initiator. It is a ring: the oldest gives way. The chains of its hash index
+// run from newer to older, so that they end by themselves where the ring was overwritten.
+type past struct {
+	ring  []pastSession
+	heads []uint32 // number of the newest of a chain; 0: none
+	count uint32   // sessions ever put in: the number of the newest
+	limit int
+}
+
+// pastSession is half a line of the cache.
+type pastSession struct {
+	tag   uint32
+	older uint32    // number of the next of its chain
+	base  [2]uint32 // by side; see end
+	end   [2]uint32
+	at    uint32 // second of its last packet
+	side  uint8  // initiator
+	basis Basis
+	isn   uint8 // bit per side: base is exact
+
+	synOptLen uint8
+}
+
+// firstPast is how many ended sessions a table has room for at first, and the least that it may be bounded to.
+const firstPast = 256
+
+func newPast(c Config) past { return past{limit: max(1<<bits.Len(uint(c.MaxPast)-1), firstPast)} }
+
+// remember keeps what is to be known of s after its end. What nobody has answered cannot go on.
+func (t *Table) remember(s *Session) {
+	if s.state == Attempted || s.state == Rejected || s.basis == BasisFirstPacket || s.unconfirmed() {
+		return
+	}
+	x := &t.past
+	switch {
+	case x.count == 1<<32-1: // numbers begin anew
+		clear(x.heads)
+		x.count = 0
+	case int(x.count)+1 < len(x.ring):
+	case len(x.ring) < x.limit:
+		x.grow()
+	default:
+		t.Stats.PastDropped++
+	}
+	h := s.key.hash(&t.seed)
+	e := pastSession{tag: uint32(h >> 32), at: s.touched, side: s.initiatorSide(), basis: s.basis, synOptLen: s.synOptLen}
+	for n := range s.end {
+		y := &s.end[n]
+		e.base[n], e.end[n] = y.base, y.maxEnd
+		if y.saw&sawISN != 0 {
+			e.isn |= 1 << n
+		}
+	}
+	x.count++
+	head := &x.heads[int(h)&(len(x.heads)-1)]
+	e.older, *head = *head, x.count
+	x.ring[int(x.count)&(len(x.ring)-1)] = e
+}
+
+// grow doubles the ring before it is full: then each session keeps its place.
+func (x *past) grow() {
+	if x.heads == nil {
+		x.heads = make([]uint32, x.limit)
+	}
+	ring := make([]pastSession, max(2*len(x.ring), firstPast))
+	copy(ring, x.ring)
+	x.ring = ring
+}
+
+// find gives the last session that had the five-tuple with that hash, nil if none is remembered.
+func (x *past) find(h uint64) *pastSession {
+	if x.count == 0 {
+		return nil
+	}
+	for i := x.heads[int(h)&(len(x.heads)-1)]; i != 0 && int(i) > int(x.count)-len(x.ring); {
+		e := &x.ring[int(i)&(len(x.ring)-1)]
+		if e.tag == uint32(h>>32) {
+			return e
+		}
+		i = e.older
+	}
+	return nil
+}
+
+// resume begins s, of which p is the first packet, as what goes on of a session that has ended, and reports whether it is that.
+func (t *Table) resume(s *Session, p *packet.Packet, l *Lookup) bool {
+	e := t.past.find(l.hash)
+	if e == nil || !e.fits(p, l.side, t.wheel.now) {
+		return false
+	}
+	s.setInitiator(e.side)
+	s.state, s.basis, s.synOptLen = Midstream, e.basis, e.synOptLen
+	s.synSeq = e.base[e.side] - 1
+	s.flags |= flagResumed
+	for n := range s.end {
+		y := &s.end[n]
+		y.base, y.maxEnd, y.saw = e.base[n], e.end[n], sawAcked
+		if e.isn>>n&1 != 0 {
+			y.saw |= sawISN
+		}
+	}
+	return true
+}
+
+// fits reports whether p, from side n, is of the session that has ended.
+func (e *pastSession) fits(p *packet.Packet, n uint8, now int64) bool {
+	if p.TCPFlags&packet.SYN != 0 {
+		return e.isn>>n&1 != 0 && p.Seq+1 == e.base[n] && now-int64(e.at) <= lateSeconds
+	}
+	y := end{maxEnd: e.end[n]}
+	return y.near(p.Seq)
+}
