@@ -18,7 +18,7 @@ const inner = "stillwatch/sensor/internal/"
 // mayImport says which packages of ours each package of the sensor may import (its tests may import more). Imports run
 // downward only; a package that is not here may not be.
 func mayImport() map[string][]string {
-	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "device", "contract", "detect", "alert", "config", "schemas"}
+	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "detect", "alert", "config", "schemas"}
 	return map[string][]string{
 		"memo":        nil,
 		"cacheline":   nil,
@@ -30,10 +30,11 @@ func mayImport() map[string][]string {
 		"snapshot":    {"snapshot"}, // its folder for tests
 		"recent":      {"snapshot"},
 		"enrich":      {"recent", "snapshot"},
-		"device":      {"snapshot", "packet", "session", "dissect", "fingerprint", "enrich"},
+		"watchtime":   {"snapshot"},
+		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich"},
-		"detect":      {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
+		"detect":      {"recent", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"recent", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
 		"service":     nil,

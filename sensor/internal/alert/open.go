@@ -148,23 +148,21 @@ func stateOf(f *detect.Finding, c *detect.Context) deviceState {
 	}
 	x, _ := c.Book.Expect(d, c.Now)
 	s := deviceState{expect: x.String(), entry: c.Book.Entry(d)}
-	s.silentFor = silence(d, f)
+	s.silentFor = silence(d, f, c.Now)
 	return s
 }
 
-// silence gives for how many seconds a device had opened nothing when it opened the session of the finding; nil where the
-// registry does not remember it: it keeps pauses of a day and more.
-func silence(d *device.Device, f *detect.Finding) *int64 {
+// silence gives for how many seconds of watched time a device had opened nothing when it opened the session of the finding; nil where the
+// registry does not remember it: it keeps silences of a day and more.
+func silence(d *device.Device, f *detect.Finding, now int64) *int64 {
 	var v int64
 	switch {
 	case f.Session == nil || d.FirstSeen > f.Session.Start:
 		return nil
 	case d.WokeAt == f.Session.Start:
-		v = d.Pause / second
-	case d.LastOrigination == 0:
-		v = (f.Session.Start - d.FirstSeen) / second
+		v = d.Silence / second
 	case d.LastOrigination < f.Session.Start:
-		v = (f.Session.Start - d.LastOrigination) / second
+		v = max(d.SilentFor(now)-(now-f.Session.Start), 0) / second
 	default:
 		return nil
 	}

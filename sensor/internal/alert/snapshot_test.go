@@ -193,7 +193,7 @@ func TestForgottenDeviceKeepsItsAlert(t *testing.T) {
 	b.m.Add(b.finding("D01", b.device(1), "key", detect.High), b.c)
 	d := snapshottest.Disk{}
 	d.Drain(t, parts, 100)
-	clear(d["devices/1"])
+	clear(d["devices/3"])
 	again, parts2 := restartBench(t, 1000)
 	d.Restore(t, parts2)
 	again.c.Now = b.c.Now

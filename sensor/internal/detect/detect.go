@@ -40,6 +40,7 @@ type Event struct {
 	Fact    dissect.Fact     // SessionFact and LinkFact
 	FactDir session.Dir      // who sent what the fact was read from
 	Named   bool             // SessionFact: App.Name has become known with it
+	VLAN    uint16           // LinkFact: outermost; 0 if untagged
 
 	// Filled in before the detectors see the event. A device is nil where the end is not one of ours (external).
 	Initiator, Responder *device.Device

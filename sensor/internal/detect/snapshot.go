@@ -74,8 +74,9 @@ func (o *outbound) parts(*device.Registry) []snapshot.Part {
 }
 
 func (w *wake) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{w.devices.part("D02.devices/1", deviceKey, func(c *snapshot.Codec, s *wakeState) {
+	return []snapshot.Part{w.devices.part("D02.devices/2", deviceKey, func(c *snapshot.Codec, s *wakeState) {
 		c.Time(&s.last)
+		s.mark.Walk(c)
 		for i := range s.signs {
 			c.Time(&s.signs[i])
 		}

@@ -8,11 +8,12 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // WakeParams are the parameters of D02.
 type WakeParams struct {
-	IdleDays        int `yaml:"idle_days"`         // days without an origination after which one is told
+	IdleDays        int `yaml:"idle_days"`         // watched days without an origination after which one is told
 	RebootSeconds   int `yaml:"reboot_seconds"`    // how long after a boot pattern an origination counts as part of it
 	InfraPerHour    int `yaml:"infra_per_hour"`    // infrastructure sessions an hour of a device that is expected to be silent
 	MaxDevices      int `yaml:"max_devices"`       // devices followed
@@ -32,8 +33,9 @@ type wake struct {
 }
 
 type wakeState struct {
-	last      int64    // last origination outside infrastructure
-	signs     [3]int64 // last DHCP request, ARP announcement, NTP request
+	last      int64          // last origination outside infrastructure
+	mark      watchtime.Mark // the same
+	signs     [3]int64       // last DHCP request, ARP announcement, NTP request
 	hourStart int64
 	infra     int // infrastructure sessions since hourStart
 }
@@ -98,19 +100,40 @@ func (w *wake) opened(e *Event, c *Context) {
 		w.budget(e, c, s)
 		return
 	}
-	since := s.last
-	if since == 0 {
-		since = d.FirstSeen
+	q := quiet{since: s.last, opened: s.last != 0, watched: c.Devices.Since(s.mark, c.Now)}
+	if !q.opened {
+		q.since, q.watched = d.FirstSeen, d.WatchedFor(c.Now)
 	}
-	s.last = c.Now
-	quiet := e.Session.Start - since
-	if quiet < int64(w.p.IdleDays)*day {
-		return
+	s.last, s.mark = c.Now, c.Devices.Mark(c.Now)
+	if q.watched >= int64(w.p.IdleDays)*day {
+		c.Emit(w.woke(e, c, s, q, v))
 	}
-	c.Emit(w.woke(e, c, s, quiet, v))
 }
 
-func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.Verdict) *Finding {
+// quiet is a time in which a device opened nothing outside infrastructure.
+type quiet struct {
+	since   int64 // its last such session, or when it was first seen
+	opened  bool  // it was the session
+	watched int64 // nanoseconds of that time that were watched
+}
+
+// text says for how long a device was quiet until the time at, and how much of that was not watched, if it is a minute or more.
+func (q quiet) text(at int64) string {
+	if gap := at - q.since - q.watched; gap >= minute {
+		return fmt.Sprintf("%s of watched time since %s (another %s was not watched)", span(q.watched), clock(q.since), span(gap))
+	}
+	return span(q.watched) + " of watched time"
+}
+
+// last says when a device was heard to do something by itself.
+func (q quiet) last() string {
+	if q.opened {
+		return "last session opened at " + clock(q.since)
+	}
+	return "first seen at " + clock(q.since) + ", no session opened since"
+}
+
+func (w *wake) woke(e *Event, c *Context, s *wakeState, q quiet, v contract.Verdict) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
 	x, source := c.Book.Expect(e.Initiator, c.Now)
 	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, Clean(v.Broken, 300)
@@ -118,12 +141,12 @@ func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.
 	if strict(x, source) && !v.Allowed {
 		f.Severity = High
 	}
-	who, silence := f.self(), span(quiet)
+	who, silence := f.self(), span(q.watched)
 	f.Brief = "wakes up"
 	f.Title = headline("%s opened a session after %s of silence", who, name{silence, silence})
-	f.Message = fmt.Sprintf("Expected: %s stays silent, as it had opened no session other than DNS, NTP and the like for %s. Seen: at %s it %s %s to %s.",
-		who.full, silence, clock(e.Session.Start), verbs(e.Session, true), service(e), f.other().full)
-	f.Reasons = []Reason{{Code: "idle", Text: "silent for " + silence, Weight: 0.5}}
+	f.Message = fmt.Sprintf("Expected: %s stays silent, as it had opened no session other than DNS, NTP and the like in %s. Seen: at %s it %s %s to %s.",
+		who.full, q.text(e.Session.Start), clock(e.Session.Start), verbs(e.Session, true), service(e), f.other().full)
+	f.Reasons = []Reason{{Code: "idle", Text: "silent for " + silence + " of watched time", Weight: 0.5}}
 	if w.rebooted(s, c.Now) {
 		f.Severity = Low
 		f.Reasons = append(f.Reasons, Reason{Code: "reboot", Text: "it had just booted: it asked for an address, announced one or asked for the time", Weight: -0.3})
@@ -133,7 +156,7 @@ func (w *wake) woke(e *Event, c *Context, s *wakeState, quiet int64, v contract.
 		f.Reasons = append(f.Reasons, Reason{Code: "in_contract", Text: "its contract allows the session", Weight: -0.3})
 	}
 	f.Reasons = append(f.Reasons, benign("the device was restarted or is being maintained, or has a task that runs less than once a week"))
-	f.Evidence = []Evidence{{Kind: "silence", Summary: "last session opened at " + clock(e.Session.Start-quiet), Data: map[string]any{"quiet_s": quiet / second}}}
+	f.Evidence = []Evidence{{Kind: "silence", Summary: q.last(), Data: map[string]any{"quiet_s": q.watched / second}}}
 	f.Recommendation = Advice(f.Rule.ID, f.Device)
 	return f
 }

@@ -10,6 +10,7 @@ import (
 
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // Bounds of what one device may hold; what comes on top pushes the oldest out (addresses) or is not taken (the rest).
@@ -49,11 +50,15 @@ type Device struct {
 	FirstSeen, LastSeen int64 // capture clock, nanoseconds
 	// The first and last unicast session outside infrastructure that it opened itself; 0 if none.
 	FirstOrigination, LastOrigination int64
-	// The last of those sessions that came after a pause of a day or more, and that pause in nanoseconds; 0 if none did.
-	WokeAt, Pause int64
-	Originated    uint64 // counts those sessions
+	// The last of those sessions that came after a silence of a day or more, and how much of it was watched, in nanoseconds; 0 if none did.
+	WokeAt, Silence int64
+	Originated      uint64 // counts those sessions
 
 	Serves []Serve // by port, then protocol; at most MaxServes
+
+	clock      *watchtime.Clock
+	seenMark   watchtime.Mark // FirstSeen
+	openedMark watchtime.Mark // LastOrigination
 
 	claims []claim
 	stack
@@ -115,11 +120,31 @@ func (d *Device) ServesOn(port uint16, proto string) *Serve {
 // judged by it and not only the first session.
 const wakeNs = dayNs
 
+// SilentFor gives for how much watched time until now, in nanoseconds, d has opened no unicast session outside infrastructure: since the
+// last one, or since d was first seen if it has opened none.
+func (d *Device) SilentFor(now int64) int64 {
+	switch {
+	case d.clock == nil:
+		return now - max(d.FirstSeen, d.LastOrigination)
+	case d.LastOrigination == 0:
+		return d.WatchedFor(now)
+	}
+	return d.clock.Since(d.openedMark, now)
+}
+
+// WatchedFor gives for how much time, in nanoseconds, d was watched since it was first seen.
+func (d *Device) WatchedFor(now int64) int64 {
+	if d.clock == nil {
+		return now - d.FirstSeen
+	}
+	return d.clock.Since(d.seenMark, now)
+}
+
 // Idle reports whether d was watched for at least the given time and opened no unicast session outside infrastructure
-// in it, or has ended such a pause within the last day. now and within are nanoseconds.
+// in it, or has ended such a silence within the last day. now and within are nanoseconds.
 func (d *Device) Idle(now, within int64) bool {
 	if d.WokeAt != 0 && now-d.WokeAt < wakeNs {
-		return d.Pause >= within
+		return d.Silence >= within
 	}
-	return now-d.FirstSeen >= within && now-d.LastOrigination >= within
+	return d.SilentFor(now) >= within
 }

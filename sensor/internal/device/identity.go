@@ -140,13 +140,18 @@ func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
 func (r *Registry) take(to, from *Device) {
 	r.settle(to)
 	r.changed(to)
-	to.FirstSeen, to.LastSeen = min(to.FirstSeen, cmp.Or(from.FirstSeen, to.FirstSeen)), max(to.LastSeen, from.LastSeen)
+	if from.FirstSeen != 0 && from.FirstSeen < to.FirstSeen {
+		to.FirstSeen, to.seenMark = from.FirstSeen, from.seenMark
+	}
+	to.LastSeen = max(to.LastSeen, from.LastSeen)
 	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
 		to.FirstOrigination = from.FirstOrigination
 	}
-	to.LastOrigination = max(to.LastOrigination, from.LastOrigination)
+	if from.LastOrigination > to.LastOrigination {
+		to.LastOrigination, to.openedMark = from.LastOrigination, from.openedMark
+	}
 	if from.WokeAt > to.WokeAt {
-		to.WokeAt, to.Pause = from.WokeAt, from.Pause
+		to.WokeAt, to.Silence = from.WokeAt, from.Silence
 	}
 	to.Originated += from.Originated
 	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)

@@ -39,7 +39,8 @@ func (r *Registry) tellApart(d *Device, b *binding) {
 		return
 	}
 	if b.part == nil {
-		b.part = &Device{FirstSeen: b.last, ObservedDays: 1, lastDay: int32(b.last / dayNs)}
+		b.part = &Device{FirstSeen: b.last, ObservedDays: 1, lastDay: int32(b.last / dayNs),
+			clock: r.cfg.Clock, seenMark: r.Mark(b.last)}
 	}
 	d.parts++
 }

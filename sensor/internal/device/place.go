@@ -252,7 +252,9 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	case len(from.IPs) == 1:
 		r.take(d, alone(from))
 	default:
-		d.FirstSeen = min(d.FirstSeen, from.FirstSeen)
+		if from.FirstSeen < d.FirstSeen {
+			d.FirstSeen, d.seenMark = from.FirstSeen, from.seenMark
+		}
 		for _, s := range from.Serves {
 			if s.addr == a {
 				d.addServe(s)

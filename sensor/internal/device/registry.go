@@ -11,6 +11,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // DefaultMaxDevices bounds a registry unless its Config says otherwise.
@@ -30,7 +31,8 @@ type Config struct {
 	Named      []Named        // devices with a name of their own
 	Watch      []netip.Prefix // addresses that are devices whatever their range (--silent, inventory)
 	WatchMACs  []packet.MAC
-	MaxDevices int // default DefaultMaxDevices
+	MaxDevices int              // default DefaultMaxDevices
+	Clock      *watchtime.Clock // nil: all time is watched
 }
 
 // Step is the step in the life of a session that an event is about. The values are those of detect.Kind.
@@ -88,6 +90,7 @@ type Registry struct {
 	stats      Stats
 	moves      []Move
 	event      uint32 // counts the events: what one has resolved stays until the next
+	vlan       uint16 // outermost, of the event; 0: untagged
 	saved      *saved // nil: nobody saves it
 }
 
@@ -182,11 +185,21 @@ func (r *Registry) create(key string, now int64) *Device {
 	}
 	r.nextID++
 	r.stats.Created++
-	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round}
+	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round,
+		clock: r.cfg.Clock, seenMark: r.Mark(now)}
 	r.byKey[key] = d
 	r.once.push(d)
 	return r.pin(d)
 }
+
+// SetVLAN says which VLAN the message was in that Link is called with next.
+func (r *Registry) SetVLAN(id uint16) { r.vlan = id }
+
+// Mark gives the present moment of the time watched in the VLAN of the event at hand.
+func (r *Registry) Mark(now int64) watchtime.Mark { return r.cfg.Clock.Mark(r.vlan, now) }
+
+// Since gives for how many nanoseconds the VLAN of m was watched from m until now.
+func (r *Registry) Since(m watchtime.Mark, now int64) int64 { return r.cfg.Clock.Since(m, now) }
 
 func (r *Registry) rekey(d *Device, key string) {
 	delete(r.byKey, d.Key)

@@ -23,7 +23,7 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/2"
-	devicesPart  = "devices/2"
+	devicesPart  = "devices/3"
 	linksPart    = "links/2"
 )
 

@@ -37,9 +37,12 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	for _, s := range []*string{&d.Vendor, &d.Model, &d.Firmware, &d.FirmwareDate} {
 		c.String(s)
 	}
-	for _, t := range []*int64{&d.FirstSeen, &d.LastSeen, &d.FirstOrigination, &d.LastOrigination, &d.WokeAt, &d.Pause} {
+	for _, t := range []*int64{&d.FirstSeen, &d.LastSeen, &d.FirstOrigination, &d.LastOrigination, &d.WokeAt, &d.Silence} {
 		c.Time(t)
 	}
+	d.seenMark.Walk(c)
+	d.openedMark.Walk(c)
+	d.clock = r.cfg.Clock
 	c.Uint(&d.Originated)
 	snapshot.Number(c, &d.ObservedDays)
 	day := uint32(d.lastDay)

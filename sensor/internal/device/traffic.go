@@ -24,6 +24,9 @@ const (
 func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
 	r.begin()
 	r.learnGroup(v)
+	if r.vlan = 0; v.NumVLANs > 0 {
+		r.vlan = v.VLANs[0]
+	}
 	initiator = r.end(&v.Initiator, &v.Responder, asks(v), now)
 	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
 	r.settle(initiator)
@@ -51,7 +54,7 @@ func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {
 	d.tcp(&v.Initiator, v, true)
 	// What was sent to a group becomes a session when the address answers.
 	if step == Opened || step == StateChanged && v.Group && v.State == session.Established {
-		originate(d, v)
+		r.originate(d, v, now)
 	}
 }
 
@@ -88,17 +91,17 @@ func (d *Device) addVLANs(ids []uint16) {
 }
 
 // originate notes that a device opened a session of its own.
-func originate(d *Device, v *session.View) {
+func (r *Registry) originate(d *Device, v *session.View, now int64) {
 	if !v.Opened() || v.ToGroup() || Infrastructure(v) {
 		return
 	}
 	if d.FirstOrigination == 0 {
 		d.FirstOrigination = v.Start
 	}
-	if pause := v.Start - max(d.LastOrigination, d.FirstSeen); pause >= dayNs {
-		d.WokeAt, d.Pause = v.Start, pause
+	if silence := d.SilentFor(now); silence >= dayNs {
+		d.WokeAt, d.Silence = v.Start, silence
 	}
-	d.LastOrigination = max(d.LastOrigination, v.Start)
+	d.LastOrigination, d.openedMark = max(d.LastOrigination, v.Start), r.Mark(now)
 	d.Originated++
 	if d.opened < 255 {
 		d.opened++
@@ -210,7 +213,7 @@ func (d *Device) addHostname(name string) {
 // forgetTraffic drops what was concluded from traffic that was not the device's own.
 func (r *Registry) forgetTraffic(d *Device) {
 	delete(r.pulls, d.ID)
-	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Pause = 0, 0, 0, 0, 0
+	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
 	d.Hostnames, d.names = nil, 0
 	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return !c.source.ofMAC() })
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0

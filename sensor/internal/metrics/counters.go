@@ -17,6 +17,8 @@ func counters() []family {
 	return []family{
 		one("frames_time_ahead", "Frames that are more than a day ahead of the one before them; the clock follows when the next one agrees."),
 		one("frames_time_backwards", "Frames that are more than a second older than one before them; the clock stands until it is caught up with."),
+		one("watched_seconds", "Capture time in which the network was watched: see devices.md, watched time."),
+		one("unwatched_seconds", "Capture time in which it was not: pauses of a capture; at a port times in which it could not be listened to, or lost too much."),
 		one("packets_shunted", "Packets that the kernel counted for their sessions and did not hand on."),
 		one("packets_shunted_bytes", "Bytes of those packets, from the IP header on."),
 		one("fragments", "IP fragments."),

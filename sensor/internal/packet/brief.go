@@ -86,6 +86,14 @@ func (b *Brief) Take(f []byte, wire uint32) (hash uint64, ok bool) {
 // Plain reports whether the last Take said so.
 func (b *Brief) Plain() bool { return b.header != 0 }
 
+// VLAN gives the VLAN of a plain frame, 0 if it has no tag.
+func (b *Brief) VLAN() uint16 {
+	if b.vlan == noVLAN {
+		return 0
+	}
+	return b.vlan
+}
+
 // Packet makes of b what Decode makes of its frame, which f begins with. It sets Time and Part too.
 func (b *Brief) Packet(p *Packet, f []byte) {
 	p.Time, p.Part = b.Time, b.Part

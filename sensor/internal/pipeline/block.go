@@ -23,6 +23,7 @@ type block struct {
 	packets []packet.Packet // those that are not plain
 	arena   packet.Arena    // payloads of reassembled datagrams
 	ticks   []tick
+	vlans   []vlanSeen
 	frames  frameCounts
 	// Sums over the run up to the end of this block.
 	fragments packet.ReassemblyStats
@@ -102,6 +103,13 @@ type tick struct {
 	idle bool
 }
 
+// vlanSeen says that packet num is the first of a VLAN in its minute, and that the clock was at second sec.
+type vlanSeen struct {
+	num  uint64
+	sec  int64
+	vlan uint16
+}
+
 // ordered is an event with its place in the order of the run: (num, due, part, seq).
 type ordered struct {
 	num  uint64 // 2n+1 for packet n, 2n for the tick before it
@@ -162,7 +170,7 @@ func (b *block) more() *packet.Packet {
 func (b *block) reset() {
 	b.batch.Frames, b.batch.Counts, b.batch.Clock = b.batch.Frames[:0], b.batch.Counts[:0], 0
 	b.arena.Reset()
-	b.ticks = b.ticks[:0]
+	b.ticks, b.vlans = b.ticks[:0], b.vlans[:0]
 	b.frames = frameCounts{}
 	b.packets = b.packets[:0]
 	b.flush, b.last, b.grouped, b.group = 0, false, false, b.group[:0]

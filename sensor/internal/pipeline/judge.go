@@ -13,6 +13,7 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // judge takes the events of all shards in the order of the run: it knows the devices, asks the detectors, and says what is to be
@@ -21,6 +22,7 @@ type judge struct {
 	out       Output
 	cfg       Config // in force
 	reg       *device.Registry
+	clock     *watchtime.Clock
 	book      *contract.Book
 	detectors []detect.Detector
 	watch     *detect.Watch // of the detectors
@@ -78,20 +80,25 @@ func (j *judge) block(b *block) {
 	for i := range aheadFirst {
 		j.ahead(i - aheadFirst)
 	}
+	vlans := b.vlans
 	for i, e := range j.merged {
 		j.ahead(i)
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
+			vlans = j.vlansUntil(vlans, b.ticks[done].num)
 			j.tickOf(b, done)
 			done++
 		}
+		vlans = j.vlansUntil(vlans, (e.num-1)/2+1)
 		if e.due > 0 {
 			j.tickTo(e.due)
 		}
 		j.event(&e.Event)
 	}
 	for ; done < len(b.ticks); done++ {
+		vlans = j.vlansUntil(vlans, b.ticks[done].num)
 		j.tickOf(b, done)
 	}
+	j.vlansUntil(vlans, 1<<64-1)
 	clear(j.merged)
 	if b.last {
 		var q qualityCounts
@@ -102,6 +109,15 @@ func (j *judge) block(b *block) {
 		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
 		j.finish(b.clock)
 	}
+}
+
+// vlansUntil tells the clock of the VLANs that had a frame before packet num, and gives the rest.
+func (j *judge) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
+	for len(seen) > 0 && seen[0].num < num {
+		j.clock.VLAN(seen[0].vlan, seen[0].sec)
+		seen = seen[1:]
+	}
+	return seen
 }
 
 // tickOf does tick i of a block. The quality is taken at ticks, and not at the end of blocks, because where blocks end depends on how
@@ -117,8 +133,10 @@ func (j *judge) tickOf(b *block, i int) {
 	j.tally.maxLive = max(j.tally.maxLive, live)
 	j.idleTo(b.ticks[i].sec)
 	if b.ticks[i].idle {
+		j.clock.Idle(b.ticks[i].sec)
 		return
 	}
+	j.clock.Frames(b.ticks[i].sec)
 	q.lost, q.offered = b.loss.lost, b.loss.offered
 	j.sums = q
 	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
@@ -187,6 +205,7 @@ var steps = [...]device.Step{
 func (j *judge) event(e *detect.Event) {
 	j.ctx.Now = max(j.ctx.Now, e.Time)
 	if e.Kind == detect.LinkFact {
+		j.reg.SetVLAN(e.VLAN)
 		e.Initiator = j.reg.Link(e.Fact, j.ctx.Now)
 	} else {
 		e.Session.OneDirection = j.ctx.Quality.OneWayShare > oneDirectionShare

@@ -29,6 +29,9 @@ type reader struct {
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
 	second int64 // last one ticked
+	// minute is that of second, counted from 1, and vlans the one in which each VLAN had its last frame.
+	minute uint32
+	vlans  [1 << 12]uint32
 	begun  bool
 	idled  bool // second was ticked and no frame has come in it
 	live   bool // the source loses frames, and says so
@@ -202,6 +205,7 @@ func (r *reader) frame(b *block, i uint32) {
 	data := b.batch.Data[f.Off : f.Off+f.Len]
 	if f.Link == packet.LinkEthernet {
 		if hash, ok := r.brief.Take(data, f.OrigLen); ok {
+			r.seen(b, r.brief.VLAN())
 			b.frames.verdicts[packet.VerdictOK]++
 			r.brief.Time, r.brief.Off = f.Time, f.Off
 			r.assign(b, hash)
@@ -212,6 +216,11 @@ func (r *reader) frame(b *block, i uint32) {
 	p.Num, p.Time = r.num, f.Time
 	packet.Decode(p, f.Link, data, f.OrigLen)
 	b.frames.verdicts[p.Verdict]++
+	if p.NumVLANs > 0 {
+		r.seen(b, p.VLANs[0]%uint16(len(r.vlans)))
+	} else {
+		r.seen(b, 0)
+	}
 	if p.Frag != packet.FragNone && !r.reasm.Add(p) {
 		b.frames.held++
 		return
@@ -219,6 +228,14 @@ func (r *reader) frame(b *block, i uint32) {
 	if p.HasIP || p.Kind == packet.KindARP {
 		r.brief = packet.Brief{At: uint32(len(b.packets) - 1)}
 		r.assign(b, p.FlowHash())
+	}
+}
+
+// seen notes the first frame of a VLAN in each minute; 0 is without a tag.
+func (r *reader) seen(b *block, vlan uint16) {
+	if r.vlans[vlan] != r.minute {
+		r.vlans[vlan] = r.minute
+		b.vlans = append(b.vlans, vlanSeen{r.num, r.second, vlan})
 	}
 }
 
@@ -255,6 +272,9 @@ func (r *reader) advance(b *block, t int64) {
 	}
 	r.begun, r.ahead, r.clock = true, 0, t
 	if sec := t / 1e9; sec > r.second {
+		if sec/60 != r.second/60 || r.minute == 0 {
+			r.minute++
+		}
 		r.second = sec
 		b.ticks = append(b.ticks, tick{sec: sec, num: r.num})
 	}

@@ -14,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // rules are what the operator has set of the judge's part, and may set anew while it runs.
@@ -55,7 +56,9 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{out: out, cfg: cfg, reg: device.New(r.device), book: r.book, detectors: ds, watch: detect.NewWatch(ds), tally: newTally()}
+	clock := watchtime.New(!cfg.Replay)
+	r.device.Clock = clock
+	j := &judge{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), book: r.book, detectors: ds, watch: detect.NewWatch(ds), tally: newTally()}
 	j.alerts = alert.New(r.alert, j.write)
 	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
 	if cfg.State != nil {

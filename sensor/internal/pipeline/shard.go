@@ -178,7 +178,10 @@ func (sh *shard) neighbour(p *packet.Packet) {
 
 func (sh *shard) link(p *packet.Packet, f dissect.Fact) {
 	sh.counts.LinkFacts++
-	sh.parts[p.Part].emit(detect.LinkFact, p.Time).Fact = f
+	e := sh.parts[p.Part].emit(detect.LinkFact, p.Time)
+	if e.Fact = f; p.NumVLANs > 0 {
+		e.VLAN = p.VLANs[0]
+	}
 }
 
 func (sh *shard) tick(t tick) {

@@ -29,7 +29,7 @@ type memory struct {
 // remember restores what an earlier run knew, and keeps from now on what this one learns. Sessions are not kept.
 func (j *judge) remember() error {
 	m := &memory{store: j.cfg.State}
-	m.parts = append(j.reg.Parts(), snapshot.Single("judge/1", j.walk), j.ctx.Names.Part())
+	m.parts = append(j.reg.Parts(), snapshot.Single("judge/1", j.walk), j.clock.Part(), j.ctx.Names.Part())
 	m.parts = append(m.parts, j.alerts.Parts(&j.ctx)...)
 	m.fixed = len(m.parts)
 	m.retune(j)

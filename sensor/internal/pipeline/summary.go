@@ -81,6 +81,7 @@ func (r *Run) counters() map[string]uint64 {
 		"incidents":               a.Incidents,
 		"incidents_evicted":       a.IncidentsEvicted,
 	}
+	m["watched_seconds"], m["unwatched_seconds"] = r.judge.clock.Totals()
 	for i, n := range f.Dropped {
 		m["datagrams_dropped_"+packet.FragDrop(i).String()] = n
 	}
