@@ -5,6 +5,7 @@ package alert
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
-	f.Title = in.headline(f.Severity)
+	f.DeviceAddr, f.Title = in.addr(), in.headline(f.Severity)
 	f.Message = fmt.Sprintf("Expected: no connection between these alerts. Seen: %s that began between %s and %s UTC, %s, P %.2f: %s.",
 		alertsOf(ms), stamp(ms[0].at), stamp(ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
 	f.Recommendation = detect.Advice(f.Rule.ID, in.device)
@@ -115,8 +116,12 @@ func byWeight(ms []member) []member {
 func (in *incident) headline(sev detect.Severity) string {
 	entry, since := in.entry(sev)
 	acts := in.acts(since)
-	who := detect.ShortLabel(in.device)
-	if entry == "" {
+	who := detect.ShortLabel(in.device, in.addr())
+	switch {
+	case entry != "":
+	case sev < detect.Critical:
+		entry = "may be taken over"
+	default:
 		entry = "looks taken over"
 	}
 	title := who + " " + entry
@@ -135,6 +140,17 @@ func (in *incident) headline(sev detect.Severity) string {
 		}
 	}
 	return detect.Fit(title)
+}
+
+// addr gives the address that the device of the incident had in its strongest alert.
+func (in *incident) addr() (a netip.Addr) {
+	for _, x := range byWeight(in.members) {
+		if x.device == in.key && x.addr != "" {
+			a, _ = netip.ParseAddr(x.addr)
+			break
+		}
+	}
+	return a
 }
 
 func joined(list []string, last string) string {

@@ -16,7 +16,7 @@ func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
 	r := *f
 	r.Key, r.Total, r.Brief = "more", 0, ""
 	r.Session, r.App = nil, nil
-	who, alerts := detect.ShortLabel(f.Device), detect.Plural(m.cfg.PerDevice, "alert", "alerts")
+	who, alerts := detect.ShortLabel(f.Device, f.DeviceAddr), detect.Plural(m.cfg.PerDevice, "alert", "alerts")
 	r.Title = detect.Fit(fmt.Sprintf("%s: more than %s of %s (%s)", who, alerts, f.Rule.ID, f.Rule.Name))
 	r.Message = fmt.Sprintf("Expected: at most %s of rule %s about one device at a time. Seen: more, which are counted here; the last at %s UTC: %s.",
 		alerts, f.Rule.ID, stamp(f.Start), f.Title)

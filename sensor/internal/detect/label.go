@@ -22,11 +22,9 @@ func named(d *device.Device) bool {
 	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
 }
 
-// Label names a device to a person: its name in the inventory, or its address with what it is.
-func Label(d *device.Device) string { return label(d, netip.Addr{}).full }
-
-// ShortLabel is Label without what the device is.
-func ShortLabel(d *device.Device) string { return label(d, netip.Addr{}).short }
+// ShortLabel names a device to a person: by its name in the inventory, or by the address that it had in what was seen; the zero value
+// leaves that to the device.
+func ShortLabel(d *device.Device, at netip.Addr) string { return label(d, at).short }
 
 // label names a device by its name, else by the address that it had in what was seen, else by its last address.
 func label(d *device.Device, at netip.Addr) name {

@@ -22,7 +22,7 @@ func TestDeviceIsNamedByTheAddressOfTheSession(t *testing.T) {
 		(&Finding{}).self().full:                                   "the network",
 		peerName(&Peer{Device: d, IP: first.String()}).full:        "10.20.30.40",
 		(&Finding{Device: camera, DeviceAddr: first}).self().full:  "10.20.30.40 (Good Way Ind Co, Ltd camera)",
-		ShortLabel(camera):                                         "10.20.30.41",
+		ShortLabel(camera, netip.Addr{}):                           "10.20.30.41",
 		label(&device.Device{Key: "hall camera"}, first).full:      "hall camera",
 		peerName(&Peer{IP: "198.51.100.1", Name: "x.test"}).full:   "x.test (198.51.100.1)",
 		(&Peer{IP: "2001:db8::1", Port: 443}).at().short:           "[2001:db8::1]:443",
