@@ -31,6 +31,7 @@ type quicConn struct {
 	keys      [2]quicKeys
 	keyFor    [2]uint32   // version for which the keys were made
 	secrets   quicSecrets // from which they were made
+	secretFor uint32      // version that packets had for which the secrets were made
 	id        quicID
 	tries     int
 	crypto    [2]tlsPieces
@@ -114,11 +115,10 @@ func quicIDOf(b []byte) (id quicID) {
 
 // open decrypts a packet with the keys at hand, else with keys from the packet's own connection id.
 func (q *quicConn) open(dir int, p *quicPacket, room *quicRoom) []byte {
-	first, second := quicKeysLike(p.version)
 	if q.id.known {
 		if q.keys[dir].aead == nil || q.keyFor[dir] != p.version {
-			if q.secrets.version != first {
-				q.secrets = room.secrets(first, q.id.b[:q.id.n])
+			if q.secretFor != p.version {
+				q.secrets, q.secretFor = room.secrets(quicKeysLike(p.version)[0], q.id.b[:q.id.n]), p.version
 			}
 			q.keys[dir], q.keyFor[dir] = room.keys(&q.secrets, dir), p.version
 		}
@@ -130,7 +130,7 @@ func (q *quicConn) open(dir int, p *quicPacket, room *quicRoom) []byte {
 		return nil
 	}
 	q.tries++
-	for _, version := range [...]uint32{first, second} {
+	for _, version := range quicKeysLike(p.version) {
 		if version == 0 {
 			continue
 		}
@@ -138,7 +138,7 @@ func (q *quicConn) open(dir int, p *quicPacket, room *quicRoom) []byte {
 		keys := room.keys(&secrets, dir)
 		if frames := keys.open(p, room); frames != nil {
 			q.begin(quicIDOf(p.dcid))
-			q.secrets, q.keys[dir], q.keyFor[dir] = secrets, keys, p.version
+			q.secrets, q.secretFor, q.keys[dir], q.keyFor[dir] = secrets, p.version, keys, p.version
 			return frames
 		}
 	}
@@ -148,7 +148,7 @@ func (q *quicConn) open(dir int, p *quicPacket, room *quicRoom) []byte {
 // begin starts over with another connection id, none if it is not known. What the client sent before, it sends again, and perhaps
 // something else.
 func (q *quicConn) begin(id quicID) {
-	q.id, q.secrets, q.keys = id, quicSecrets{}, [2]quicKeys{}
+	q.id, q.secrets, q.secretFor, q.keys = id, quicSecrets{}, 0, [2]quicKeys{}
 	q.crypto[FromClient].reset()
 }
 

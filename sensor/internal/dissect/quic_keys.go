@@ -9,12 +9,14 @@ import (
 )
 
 // Salts from which the keys of Initial packets are made: RFC 9001 section 5.2, RFC 9369 section 3.3.1, the drafts of RFC 9001
-// (29 to 32, 23 to 28), and those of Google QUIC.
+// (29 to 32, 23 to 28, 22) and of RFC 9369, and those of Google QUIC.
 var (
 	quicSalt1    = quicSaltKey("\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a")
 	quicSalt2    = quicSaltKey("\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9")
 	quicSalt29   = quicSaltKey("\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99")
 	quicSalt23   = quicSaltKey("\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02")
+	quicSalt22   = quicSaltKey("\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a")
+	quicSalt2Old = quicSaltKey("\xa7\x07\xc2\x03\xa5\x9b\x47\x18\x4a\x1d\x62\xca\x57\x04\x06\xea\x7a\xe3\xe5\xd3")
 	quicSaltQ050 = quicSaltKey("\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45")
 	quicSaltT050 = quicSaltKey("\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10")
 	quicSaltT051 = quicSaltKey("\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d")
@@ -47,13 +49,16 @@ func quicLabel(label string, n int) []byte {
 	return append(append(append(b, tls13...), label...), context, block)
 }
 
-// quicKeysLike gives the versions whose keys a version may use, 0 for no second one. Those that force negotiation have none of their own:
-// clients take what they know best.
-func quicKeysLike(version uint32) (first, second uint32) {
-	if version&quicReservedMask == quicReserved {
-		return quicVersion1, quicDraft29
+// quicKeysLike gives the versions whose keys a version may use. One that forces negotiation has none of its own: clients take what they
+// know best. Facebook's versions, and those that nobody has heard of, are some draft or other under another number.
+func quicKeysLike(version uint32) [4]uint32 {
+	switch {
+	case version&quicReservedMask == quicReserved || !quicKnown(version):
+		return [4]uint32{quicVersion1, quicDraft29, quicDraft23, quicDraft22}
+	case version&quicMvfstMask == quicMvfst:
+		return [4]uint32{quicDraft23, quicDraft22, quicDraft29, quicVersion1}
 	}
-	return version, 0
+	return [4]uint32{version}
 }
 
 // quicSalt gives the salt of a version, as the key that it is; for one that is not known, that of version 1.
@@ -61,10 +66,14 @@ func quicSalt(version uint32) *hmacKey {
 	switch {
 	case version == quicVersion2:
 		return &quicSalt2
+	case version == quicVersion2Old:
+		return &quicSalt2Old
 	case version >= quicDraft29 && version <= quicDraft32:
 		return &quicSalt29
-	case version >= quicDraft23 && version <= quicDraft28, version == quicMvfst27, version == quicMvfstTest:
+	case version >= quicDraft23 && version <= quicDraft28:
 		return &quicSalt23
+	case version == quicDraft22:
+		return &quicSalt22
 	case version == quicGoogleQ050:
 		return &quicSaltQ050
 	case version == quicGoogleT050:
@@ -120,7 +129,7 @@ type quicKeys struct {
 // keys makes the keys of a direction. There are none only if the cryptographic library refuses, as it may under a policy.
 func (r *quicRoom) keys(s *quicSecrets, dir int) (k quicKeys) {
 	labels := &quicLabels1
-	if s.version == quicVersion2 {
+	if s.version == quicVersion2 || s.version == quicVersion2Old {
 		labels = &quicLabels2
 	}
 	r.hmac.key(&r.block, s.dirs[dir][:])

@@ -6,13 +6,15 @@ package dissect
 const (
 	quicVersion1     = 0x00000001
 	quicVersion2     = 0x6b3343cf // RFC 9369
+	quicVersion2Old  = 0x709a50c4 // of the drafts of RFC 9369
+	quicDraft22      = 0xff000016 // the first whose long headers are as in RFC 9000
 	quicDraft23      = 0xff000017
 	quicDraft28      = 0xff00001c
 	quicDraft29      = 0xff00001d
 	quicDraft32      = 0xff000020
 	quicDraft34      = 0xff000022
-	quicMvfst27      = 0xfaceb002 // Facebook's draft 27
-	quicMvfstTest    = 0xfaceb00e
+	quicMvfst        = 0xfaceb000 // Facebook's, in the last 8 bits which
+	quicMvfstMask    = 0xffffff00
 	quicGoogleQ043   = 0x51303433
 	quicGoogleQ046   = 0x51303436
 	quicGoogleQ050   = 0x51303530
@@ -92,7 +94,7 @@ func quicKindOf(first byte, version uint32) quicKind {
 		return quicNegotiation
 	}
 	kind := quicKind(first >> 4 & 3)
-	if version == quicVersion2 {
+	if version == quicVersion2 || version == quicVersion2Old {
 		kind = (kind + 3) & 3
 	}
 	return kind
@@ -101,10 +103,10 @@ func quicKindOf(first byte, version uint32) quicKind {
 // quicKnown reports whether the version is one whose long headers are as in RFC 9000, by its value or by its form.
 func quicKnown(version uint32) bool {
 	switch version {
-	case quicVersion1, quicVersion2, quicMvfst27, quicMvfstTest, quicGoogleQ050, quicGoogleT050, quicGoogleT051:
+	case quicVersion1, quicVersion2, quicVersion2Old, quicGoogleQ050, quicGoogleT050, quicGoogleT051:
 		return true
 	}
-	return version >= quicDraft23 && version <= quicDraft34 || version&quicReservedMask == quicReserved
+	return version >= quicDraft22 && version <= quicDraft34 || version&quicReservedMask == quicReserved || version&quicMvfstMask == quicMvfst
 }
 
 // quicLooks reports whether data is a datagram that opens a QUIC connection or answers its opening: a long header of a known
@@ -121,7 +123,25 @@ func quicLooks(data []byte) bool {
 		return quicLooksNegotiation(data, len(p.dcid)+len(p.scid))
 	}
 	// A server may answer with connection ids of any length, but an empty pair is no QUIC.
-	return quicKnown(p.version) && len(p.dcid)+len(p.scid) > 0
+	return quicKnown(p.version) && len(p.dcid)+len(p.scid) > 0 || quicOpens(data, &p)
+}
+
+// quicOpens reports whether a datagram of a version that is not known has the form and size of a client's first (RFC 9000 sections 7.2
+// and 14.1), and is protected with keys that some known version makes of it. Nothing else is, by chance.
+func quicOpens(data []byte, p *quicPacket) bool {
+	const fixed, smallest, shortestID = 0xc0, 1200, 8
+	if data[0]&fixed != fixed || len(data) < smallest || p.kind != quicInitial || len(p.dcid) < shortestID || quicKnown(p.version) {
+		return false
+	}
+	room := quicRooms.Get().(*quicRoom)
+	defer quicRooms.Put(room)
+	for _, version := range quicKeysLike(p.version) {
+		secrets := room.secrets(version, p.dcid)
+		if keys := room.keys(&secrets, FromClient); keys.open(p, room) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // quicLooksNegotiation checks the list of versions (RFC 9000 section 17.2.1).

@@ -143,7 +143,7 @@ func quicTestPacket(k *quicKeys, s quicPacketShape, frames []byte) []byte {
 		frames = append(bytes.Clone(frames), make([]byte, pad)...)
 	}
 	first := byte(0xc0)
-	if s.version == quicVersion2 {
+	if s.version == quicVersion2 || s.version == quicVersion2Old {
 		first = 0xd0
 	}
 	head := []byte{first, byte(s.version >> 24), byte(s.version >> 16), byte(s.version >> 8), byte(s.version), byte(len(s.dcid))}
