@@ -251,9 +251,12 @@ func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int
 	if p.TCPFlags&packet.SYN != 0 {
 		seq++ // data with the SYN, RFC 7413
 	}
-	off, data := int(int32(seq-s.end[n].base)), p.Payload
 	t.headOf(r, s, now)
 	st := &t.heads.all[s.head].dir[n]
+	if st.n == 0 && s.end[n].keepAlive(p) {
+		return
+	}
+	off, data := int(int32(seq-s.end[n].base)), p.Payload
 	if off < st.n {
 		if off+len(data) <= st.n {
 			return // retransmitted, or a keep-alive
@@ -268,6 +271,22 @@ func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int
 	if t.deliver(s, n, data, now) && t.drain(s, n, now) && len(p.Payload) < int(p.PayloadLen) {
 		t.gap(s, n, now) // the snap length cut it
 	}
+}
+
+// keepAlive moves the beginning of a stream that was caught midstream past a keep-alive, which has the number of the byte before the next
+// (RFC 9293 section 3.8.4) and nothing or one byte in it, and reports whether p is one with a byte.
+func (x *end) keepAlive(p *packet.Packet) bool {
+	if x.saw&(sawSYN|sawSYNACK) != 0 {
+		return false
+	}
+	switch off := int32(p.Seq - x.base); {
+	case p.PayloadLen == 1 && p.TCPFlags == packet.ACK && (off == 0 || off == -1):
+		x.base = p.Seq + 1
+		return true
+	case off == 1: // the first packet was a keep-alive without payload
+		x.base = p.Seq
+	}
+	return false
 }
 
 // deliver hands on data that follows what was there, and reports whether this side is still of interest.
