@@ -31,7 +31,7 @@ func looksDNSStream(head []byte, final bool, ports Ports) verdict {
 		return no
 	case len(head) < 2+dnsHeaderLen:
 		return maybe
-	case !dnsHeaderLooks(head[2:]):
+	case !dnsHeaderLooks(head[2:], ports):
 		return no
 	case len(head) < 2+n:
 		if final && ports.has(53) {
@@ -103,40 +103,46 @@ func (d *dnsDatagrams) datagram(_ int, data []byte, sink Sink) bool {
 
 const dnsHeaderLen = 12
 
+// dnsUsual reports whether a port is one of DNS, mDNS or LLMNR.
+func dnsUsual(ports Ports) bool { return ports.has(53, 5353, 5355) }
+
 // dnsHeaderLooks checks what a header must be: an opcode that is in use, a zero bit that is zero in queries, and not more
-// records than fit.
-func dnsHeaderLooks(b []byte) bool {
-	flags := binary.BigEndian.Uint16(b[2:])
+// records than fit. Where DNS is expected, small counts are enough: other bytes have them once in 65,536 times.
+func dnsHeaderLooks(b []byte, ports Ports) bool {
+	const someZoneTransfer = 1 << 12 // records of one message
+	flags, total := binary.BigEndian.Uint16(b[2:]), 0
+	for i := 4; i < dnsHeaderLen; i += 2 {
+		total += int(binary.BigEndian.Uint16(b[i:]))
+	}
+	if dnsUsual(ports) {
+		return total <= someZoneTransfer && (total > 0 || flags != 0)
+	}
 	opcode := flags >> 11 & 15
 	if opcode > 6 || opcode == 3 || flags&0x40 != 0 && flags&0x8000 == 0 {
 		return false
 	}
-	total := 0
-	for i := 4; i < dnsHeaderLen; i += 2 {
-		total += int(binary.BigEndian.Uint16(b[i:]))
-	}
 	return total <= maxRecords && binary.BigEndian.Uint16(b[4:]) <= 32
 }
 
-// looksDNSMessage reports whether b is a DNS message. Away from the ports of DNS it must be one to its last byte.
+// looksDNSMessage reports whether b is a DNS message. Away from the ports of DNS it must be one to its last byte; at them a name may be
+// broken, or cut by the snap length.
 func looksDNSMessage(b []byte, ports Ports) bool {
-	if len(b) < dnsHeaderLen || !dnsHeaderLooks(b) {
+	if len(b) < dnsHeaderLen || !dnsHeaderLooks(b, ports) {
 		return false
+	}
+	if dnsUsual(ports) {
+		return true
 	}
 	p := dnsParser{data: b, pos: dnsHeaderLen, skip: true}
 	questions := int(binary.BigEndian.Uint16(b[4:]))
-	usual := ports.has(53, 5353, 5355)
-	if questions == 0 && !usual {
+	if questions == 0 {
 		return false
 	}
 	for range questions {
 		_, kind, class, ok := p.question()
-		if !ok || !usual && (kind == 0 || !dnsClass(class)) {
+		if !ok || kind == 0 || !dnsClass(class) {
 			return false
 		}
-	}
-	if usual {
-		return true
 	}
 	for n := p.left(); n > 0; n-- {
 		if _, ok := p.record(); !ok {
