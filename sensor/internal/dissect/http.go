@@ -226,7 +226,7 @@ func (h *httpStream) pair(r *httpRequest, p *httpResponse, sink Sink) {
 	client, server := &h.sides[FromClient], &h.sides[FromServer]
 	switch {
 	case r.Method == "CONNECT" && p.status/100 == 2:
-		h.tunnel = &handover{from: [2]int{r.end, p.end}}
+		h.tunnel = &handover{from: [2]int{r.end, p.end}, relay: new(relay)}
 	case p.status == 101:
 		client.state, server.state = httpDone, httpDone
 	case client.state == httpHold:
