@@ -76,18 +76,6 @@ func looksWireGuard(b []byte, _ Ports) bool {
 	return false
 }
 
-// looksOpenVPN tells the first packet of a client without further authentication, or with it where OpenVPN is expected.
-func looksOpenVPN(b []byte, ports Ports) bool {
-	const resetClient, resetServer, plain = 7, 8, 14
-	if len(b) < plain || b[0]>>3 != resetClient && b[0]>>3 != resetServer || b[0]&7 != 0 {
-		return false
-	}
-	if len(b) == plain && b[0]>>3 == resetClient {
-		return string(b[9:]) == "\x00\x00\x00\x00\x00"
-	}
-	return ports.has(1194) && len(b) < 200
-}
-
 // looksIKE tells the header of IKE 1 and 2 (RFC 7296 section 3.1), with the marker of port 4500 before it.
 func looksIKE(b []byte, _ Ports) bool {
 	if len(b) > 4 && string(b[:4]) == "\x00\x00\x00\x00" {

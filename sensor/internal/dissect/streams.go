@@ -16,6 +16,7 @@ var streamIdentifiers = [2][]streamIdentifier{
 		{AppID{"ftp"}, looksFTPClient, func(*Conversation) streamDissector { return &lineStream{proto: newFTP()} }},
 		{AppID{"sip"}, looksSIPRequest, nil},
 		{AppID{"mqtt"}, looksMQTT, openMQTT},
+		{AppID{"openvpn"}, looksOpenVPNStream, func(*Conversation) streamDissector { return new(openVPNStream) }},
 		{AppID{"smb"}, looksSMB, nil},
 		{AppID{"postgresql"}, looksPostgres, openPostgres},
 		{AppID{"rdp"}, looksRDP, openRDP},
