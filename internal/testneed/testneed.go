@@ -23,6 +23,7 @@ const (
 	KafkaNeed    = "kafka"    // a Kafka broker
 	PostgresNeed = "postgres" // a PostgreSQL server
 	BrowserNeed  = "browser"  // a web browser that can be driven
+	LoginsNeed   = "logins"   // the clients and servers of the login matrix (scripts/logins)
 	RootNeed     = "root"     // all privileges: to make network namespaces, to change the user
 )
 

@@ -159,18 +159,20 @@ func (n *Network) outside(ctx context.Context) error {
 	return n.Command(ctx, Router, "sysctl", "-qw", "net.ipv4.ip_forward=1").run()
 }
 
-// quiet switches off what would make frames of the lab unlike those of a cable: segments of 64 KB and checksums that are
-// left to hardware which is not there.
+// quiet makes the frames of the lab like those of a cable.
 func (n *Network) quiet(ctx context.Context) error {
-	off := func(ns, dev string) error {
-		return n.Command(ctx, ns, "ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off", "tx", "off").run()
-	}
 	for _, m := range Machines() {
-		if err := off(m.Name, "eth0"); err != nil {
+		if err := n.plain(ctx, m.Name, "eth0"); err != nil {
 			return err
 		}
 	}
-	return errors.Join(off(Router, "wan0"), off(Outside, "eth0"))
+	return errors.Join(n.plain(ctx, Router, "wan0"), n.plain(ctx, Outside, "eth0"))
+}
+
+// plain switches off what makes frames unlike those of a cable: segments of 64 KB, and checksums that are left to hardware
+// which is not there.
+func (n *Network) plain(ctx context.Context, ns, dev string) error {
+	return n.Command(ctx, ns, "ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off", "tx", "off").run()
 }
 
 // Close ends what runs in the namespaces and removes them.

@@ -32,6 +32,7 @@ type sshHalf struct {
 	seen  int // length of the head at the last call
 	phase sshPhase
 	one   bool // this side speaks SSH 1
+	part  int  // length of encrypted segments that are no whole packet yet
 }
 
 type sshPhase uint8
@@ -60,12 +61,14 @@ func (s *sshStream) feed(dir int, head []byte, final bool, sink Sink) (want int)
 	for d.phase == sshPackets && s.packet(dir, head, sink) {
 	}
 	if d.phase == sshEncrypted {
-		s.encrypted(dir, len(head)-max(d.next, d.seen), sink)
+		s.encrypted(dir, head, sink)
 	}
 	d.seen = max(d.seen, len(head))
 	if final {
+		if d.phase == sshEncrypted {
+			s.auth.end(sink)
+		}
 		d.phase = sshDone
-		s.auth.stop()
 	}
 	if d.phase == sshDone {
 		return 0
@@ -94,6 +97,7 @@ func (s *sshStream) line(dir int, head []byte, sink Sink) bool {
 		return true
 	}
 	sink(&SSHBanner{Server: dir == FromServer, Line: string(text)})
+	s.auth.banner(dir == FromServer, string(text))
 	d.phase = sshPackets
 	if sshSpeaksOne(text) {
 		d.phase, d.one = sshDone, true
@@ -149,18 +153,60 @@ func (s *sshStream) kexInit(dir int, payload []byte, sink Sink) {
 	}
 }
 
-// encrypted takes the size of one encrypted segment.
-func (s *sshStream) encrypted(dir, size int, sink Sink) {
+// encrypted takes the sizes of what has come: of the packets where their lengths are in clear, else of the segment.
+func (s *sshStream) encrypted(dir int, head []byte, sink Sink) {
+	d := &s.dirs[dir]
+	if s.auth.over || !s.auth.known {
+		d.phase = sshDone
+		return
+	}
+	sizes := s.auth.sizes[dir]
+	if !sizes.clear {
+		s.segment(dir, len(head)-max(d.next, d.seen), sink)
+	}
+	for sizes.clear && !s.auth.over && len(head)-d.next >= 4 {
+		rest := head[d.next:]
+		n := uint32(rest[0])<<24 | uint32(rest[1])<<16 | uint32(rest[2])<<8 | uint32(rest[3])
+		if n > sshMaxPacket || int(n)%sizes.block != 0 {
+			s.auth.stop()
+			break
+		}
+		size := 4 + int(n) + sizes.tag
+		if len(rest) < size {
+			break
+		}
+		d.next += size
+		s.packetOf(dir, size, sink)
+	}
+	if s.auth.over {
+		d.phase = sshDone
+	}
+}
+
+// segment takes the size of a segment. One that no whole packets add up to is a part: some send 64 bytes at a time, and what is longer than a
+// segment comes in several.
+func (s *sshStream) segment(dir, size int, sink Sink) {
+	d, other := &s.dirs[dir], &s.dirs[1-dir]
 	if size <= 0 {
 		return
 	}
-	if dir == FromClient {
-		s.auth.client()
-		s.dirs[dir].phase = sshDone
-		return
+	if other.part > 0 { // the other side goes on before it is whole: the sum was wrong
+		s.packetOf(1-dir, other.part, sink)
+		other.part = 0
 	}
-	s.auth.server(size, sink)
-	if s.auth.over {
-		s.dirs[dir].phase = sshDone
+	d.part += size
+	if s.auth.sizes[dir].whole(d.part) {
+		size, d.part = d.part, 0
+		s.packetOf(dir, size, sink)
+	}
+}
+
+func (s *sshStream) packetOf(dir, size int, sink Sink) {
+	switch {
+	case size <= 0:
+	case dir == FromClient:
+		s.auth.client(size, sink)
+	default:
+		s.auth.server(size, sink)
 	}
 }

@@ -2,59 +2,356 @@
 
 package dissect
 
-// sshAuth infers whether a login succeeded from the sizes of the server's encrypted segments; the method is that of Zeek's SSH
-// analyser. The first answer is SSH_MSG_SERVICE_ACCEPT, whose size A is known but for cipher and MAC. With every cipher
-// SSH_MSG_USERAUTH_SUCCESS is 16 bytes shorter. SSH_MSG_USERAUTH_FAILURE lists the methods that may be tried and so has one size F within a
-// connection; the first one answers the request "none" with which clients ask for that list and is no failed login.
-//
-// It is silent (the result stays unknown) where the client was not heard, with compression from the start, after a gap and for
-// SSH 1, and it knows nothing of a login that comes after the end of the head that is kept.
-type sshAuth struct {
-	accept, failure int // sizes A and F, 0 until known
-	failures        int
-	heard           bool // the client has sent encrypted data
-	skippedBanner   bool // SSH_MSG_USERAUTH_BANNER may come once
-	over            bool
-}
-
-const (
-	sshSuccessShorter = 16  // A less the size of success
-	sshBannerLonger   = 256 // a segment that exceeds A by more is a banner
+import (
+	"slices"
+	"strings"
 )
 
-// client takes note of encrypted data of the client. Until then the server sends nothing that answers a login.
-func (a *sshAuth) client() { a.heard = true }
+// sshAuth infers from the sizes of encrypted packets whether a login succeeded (RFC 4252). Cipher and MAC say which size a
+// payload leads to. SSH_MSG_USERAUTH_SUCCESS is one byte, the shortest packet there is. SSH_MSG_USERAUTH_FAILURE lists the
+// methods that may be tried and so has one size within a connection. What else comes in between (a banner, SSH_MSG_EXT_INFO,
+// SSH_MSG_USERAUTH_PK_OK, a question to the user) has sizes of its own. The client's sizes tell what was answered: a request
+// to log in is longer than one to open a channel, which a server that has let nobody in answers with a short packet too.
+//
+// It is silent (the result stays unknown) with compression from the start, algorithms it does not know, after a gap and for
+// SSH 1, where sizes allow more than one reading, and of a login that comes after the end of the head that is kept.
+type sshAuth struct {
+	sizes    [2]sshSizes
+	known    bool // sizes is set
+	over     bool
+	heard    bool // the client has sent encrypted data
+	accepted bool // the service of logins was granted: what follows are requests and answers
+	noisy    bool // the server sends SSH_MSG_IGNORE, which is as short as success, before each answer
+	pusher   bool // the server speaks on its own account once somebody is in
+	direct   bool // the client does not ask with "none" first
+	indirect bool // the client does so
+	left     bool // a side has ended
+	first    int  // what the client has sent until the service was granted
+	turns    []sshTurn
+	said     SSHAuth
+}
+
+// sshTurn is what the client sent since the server's last packet, and what the server has answered.
+type sshTurn struct {
+	ask     uint16 // longest packet of the client
+	answer  uint16 // last packet of the server, 0 if there is none
+	answers uint8
+	short   uint8 // packets like SSH_MSG_USERAUTH_SUCCESS at the end, or before something that is no refusal
+	grant   bool  // one of the answers is as long as SSH_MSG_SERVICE_ACCEPT
+}
+
+const sshMaxTurns = 128
+
+// Payloads in bytes.
+const (
+	sshService       = 17 // SSH_MSG_SERVICE_REQUEST and SSH_MSG_SERVICE_ACCEPT of ssh-userauth
+	sshChannelOpen   = 24 // SSH_MSG_CHANNEL_OPEN of a session
+	sshLeastRequest  = 32 // SSH_MSG_USERAUTH_REQUEST: "none" for a user of one letter
+	sshLeastSecret   = 42 // the same with a password of one letter
+	sshLeastKeyboard = 56 // the same for keyboard-interactive
+	sshMostNone      = 63 // "none" for a user of 32 letters
+	sshLeastBanner   = 11 // SSH_MSG_USERAUTH_BANNER of one letter
+	sshMostMethods   = 110
+	sshLeastKey      = 71 // SSH_MSG_USERAUTH_PK_OK with the shortest key in use, Ed25519
+)
+
+// banner takes what the ends say of themselves, where it tells how they behave.
+func (a *sshAuth) banner(server bool, line string) {
+	name := strings.TrimPrefix(line, "SSH-2.0-")
+	starts := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	if server {
+		// OpenSSH tells its host keys after each login since 6.8.
+		a.noisy = starts("AsyncSSH")
+		a.pusher = starts("OpenSSH_7") || starts("OpenSSH_8") || starts("OpenSSH_9") || starts("OpenSSH_1")
+		return
+	}
+	a.direct = slices.ContainsFunc([]string{"paramiko", "phpseclib", "SSHJ"}, starts)
+	a.indirect = slices.ContainsFunc([]string{"OpenSSH", "PuTTY", "dropbear", "AsyncSSH", "Go", "libssh", "JSCH"}, starts)
+}
+
+// negotiated takes the offers of both sides. zlib@openssh.com compresses after the login and does no harm.
+func (a *sshAuth) negotiated(client, server *SSHKexInit) {
+	if a.known || client == nil || server == nil {
+		return
+	}
+	a.known = true
+	a.sizes[FromClient] = sshSizesOf(sshChosen(client.EncC2S, server.EncC2S), sshChosen(client.MACC2S, server.MACC2S))
+	a.sizes[FromServer] = sshSizesOf(sshChosen(client.EncS2C, server.EncS2C), sshChosen(client.MACS2C, server.MACS2C))
+	if a.sizes[FromClient].block == 0 || a.sizes[FromServer].block == 0 ||
+		sshChosen(client.CompressionS2C, server.CompressionS2C) == "zlib" || sshChosen(client.CompressionC2S, server.CompressionC2S) == "zlib" {
+		a.over = true
+	}
+}
 
 // stop ends the inference; what was said stands.
 func (a *sshAuth) stop() { a.over = true }
 
-// negotiated ends the inference if the server's data is compressed from the start. zlib@openssh.com begins after the login and
-// does no harm.
-func (a *sshAuth) negotiated(client, server *SSHKexInit) {
-	if client != nil && server != nil && sshChosen(client.CompressionS2C, server.CompressionS2C) == "zlib" {
-		a.over = true
+// client takes the size of a packet of the client, or of a segment if packets cannot be told apart.
+func (a *sshAuth) client(size int, sink Sink) {
+	s := &a.sizes[FromClient]
+	if !a.heard {
+		s.widen(size, sshService)
+		a.heard = true
+	}
+	if !a.accepted && a.first != 0 && len(a.turns) != 0 { // the server has spoken, if not with the size that was expected
+		a.accepted, a.turns = true, a.turns[:0]
+	}
+	if !a.accepted {
+		a.first += size
+		return
+	}
+	if n := len(a.turns); n == 0 || a.turns[n-1].answers != 0 {
+		if a.say(sink); a.over {
+			return
+		}
+		if n >= sshMaxTurns {
+			a.over = true
+			return
+		}
+		a.turns = append(a.turns, sshTurn{})
+	}
+	t := &a.turns[len(a.turns)-1]
+	t.ask = max(t.ask, uint16(min(size, 1<<16-1)))
+}
+
+// server takes the size of a packet of the server, or of a segment if packets cannot be told apart.
+func (a *sshAuth) server(size int, sink Sink) {
+	if !a.heard { // SSH_MSG_EXT_INFO
+		return
+	}
+	s := &a.sizes[FromServer]
+	if !a.accepted {
+		s.widen(size, sshService)
+		a.turns = append(a.turns[:0], sshTurn{}) // the server has spoken
+		if size == s.of(sshService) {
+			a.accepted = true
+			// A client need not wait for the grant.
+			a.turns = append(a.turns[:0], sshTurn{ask: uint16(min(max(0, a.first-a.sizes[FromClient].of(sshService)), 1<<16-1))})
+		}
+		return
+	}
+	if len(a.turns) == 0 {
+		return
+	}
+	a.turns[len(a.turns)-1].answered(a, size)
+}
+
+// answered takes the size of a packet of the server. What may be success is believed when the next packet is no refusal.
+func (t *sshTurn) answered(a *sshAuth, size int) {
+	s := a.sizes[FromServer]
+	t.answer = uint16(min(size, 1<<16-1))
+	t.answers += 1 - t.answers>>7
+	t.grant = t.grant || size == s.of(sshService)
+	switch {
+	case a.isShort(t.answer):
+		t.short = min(t.short+1, 2)
+	case s.one(size) && s.most(size) < sshLeastKey || t.short == 1 && a.noisy:
+		t.short = 0
 	}
 }
 
-// server takes the size of one encrypted segment of the server.
-func (a *sshAuth) server(size int, sink Sink) {
-	if a.over || !a.heard {
-		return
+// end takes note that a side has ended.
+func (a *sshAuth) end(sink Sink) {
+	a.left = true
+	if !a.over {
+		a.say(sink)
 	}
+}
+
+// say tells what the turns lead to, if it has changed.
+func (a *sshAuth) say(sink Sink) {
+	if now := a.judge(); now != a.said {
+		a.said = now
+		sink(&SSHAuth{now.Result, now.Failures})
+		a.over = a.over || now.Result == OutcomeSuccess
+	}
+}
+
+// judge gives what the turns say.
+func (a *sshAuth) judge() SSHAuth {
+	turns := a.requests()
+	now := SSHAuth{OutcomeUnknown, a.failures(turns)}
+	if now.Failures > 0 {
+		now.Result = OutcomeFailure
+	}
+	for i := range turns {
+		if a.lets(turns, i) {
+			now.Result = OutcomeSuccess
+		}
+	}
+	return now
+}
+
+// requests gives the turns without those that ask for the service, which some clients do before each request, without those that
+// have no answer, and without what is too short for a request and comes before the first.
+func (a *sshAuth) requests() (turns []sshTurn) {
+	for _, t := range a.turns {
+		if a.counts(t, len(turns)) {
+			turns = append(turns, t)
+		}
+	}
+	return turns
+}
+
+// counts reports whether a turn after so many requests is one more.
+func (a *sshAuth) counts(t sshTurn, before int) bool {
+	c := a.sizes[FromClient]
+	service := int(t.ask) == c.of(sshService) && t.grant
+	return t.answers != 0 && !service && (before > 0 || c.most(int(t.ask)) >= sshLeastRequest)
+}
+
+// isShort reports whether the size is that of SSH_MSG_USERAUTH_SUCCESS. Dropbear makes no packet with less than 16 bytes beside the length.
+func (a *sshAuth) isShort(size uint16) bool {
+	s := a.sizes[FromServer]
+	return int(size) == s.of(1) || s.block < 16 && s.aside && int(size) == s.rest()+16
+}
+
+// succeeds reports whether a turn ends with SSH_MSG_USERAUTH_SUCCESS, if with something as short at all.
+func (a *sshAuth) succeeds(t sshTurn) bool {
+	exact := a.sizes[FromServer].block < 16 && int(t.answer) == a.sizes[FromServer].of(1)
+	return t.short > 1 || t.short == 1 && (exact || !a.noisy)
+}
+
+// opens reports whether a turn asks for a channel and not for a login.
+func (a *sshAuth) opens(t sshTurn) bool {
+	c := a.sizes[FromClient]
+	return int(t.ask) == c.of(sshChannelOpen) && c.most(int(t.ask)) < sshLeastSecret
+}
+
+// asksChannel reports whether request i asks for a channel. An answer to a question can be as long; it is told by the question, which is no
+// refusal.
+func (a *sshAuth) asksChannel(turns []sshTurn, i int) bool {
+	f := a.methods(turns)
+	return a.opens(turns[i]) && (i == 0 || f == 0 || turns[i-1].answer == f)
+}
+
+// lets reports whether the answer to request i shows that the client is in.
+func (a *sshAuth) lets(turns []sshTurn, i int) bool {
+	t := turns[i]
+	c := a.sizes[FromClient]
+	if a.succeeds(t) {
+		longest := c.most(int(t.ask))
+		switch {
+		case longest >= sshLeastSecret, i == 0:
+			return true
+		case a.asksChannel(turns, i): // refused
+			return false
+		}
+		return longest < sshLeastRequest && turns[i-1].answer != a.methods(turns) // the answer to a question
+	}
+	// A channel was asked for, and what follows is too short for a request to log in: the channel is open. The grant of a channel is as long
+	// as that of the service, its refusal can be so too.
+	return i > 1 && a.opens(turns[i-1]) && turns[i-1].grant && c.of(sshChannelOpen) != c.of(sshService) &&
+		c.most(int(t.ask)) < sshLeastSecret && !a.opens(t) && t.answer != a.methods(turns)
+}
+
+// methods gives the size of SSH_MSG_USERAUTH_FAILURE if it is known from the first request, 0 if not. The answer to "none" is such
+// a message, unless a banner is in front of it and the two cannot be told apart.
+func (a *sshAuth) methods(turns []sshTurn) uint16 {
+	if len(turns) == 0 {
+		return 0
+	}
+	x := turns[0].answer
+	s := a.sizes[FromServer]
+	if !s.one(int(x)) || s.least(int(x)) > sshMostMethods || a.isShort(x) || a.questions(turns) {
+		return 0
+	}
+	return x
+}
+
+// questions reports whether the first request is answered by a question: it can be for keyboard-interactive, and what follows is too short for
+// a request.
+func (a *sshAuth) questions(turns []sshTurn) bool {
+	return len(turns) > 1 && a.replies(turns[1]) && a.sizes[FromClient].most(int(turns[0].ask)) >= sshLeastKeyboard
+}
+
+// replies reports whether a turn answers a question: it is too short for a request.
+func (a *sshAuth) replies(t sshTurn) bool {
+	return a.sizes[FromClient].most(int(t.ask)) < sshLeastRequest && !a.opens(t)
+}
+
+// failures counts the attempts that were refused.
+func (a *sshAuth) failures(turns []sshTurn) (n int) {
+	if len(turns) == 0 {
+		return 0
+	}
+	// A client that speaks of a channel after one answer, and is not answered, may have answered a question.
+	if last := a.turns[len(a.turns)-1]; len(turns) == 1 && last.answers == 0 && a.opens(last) {
+		return 0
+	}
+	f := a.methods(turns)
+	if f == 0 {
+		f = a.repeated(turns)
+	}
+	for i, t := range turns {
+		if t.answer == f && f != 0 && (i > 0 || a.attempts(turns)) && !a.asksChannel(turns, i) {
+			n++
+		}
+	}
+	if n > 0 || f != 0 && len(turns) == 1 {
+		return n
+	}
+	return a.lone(turns)
+}
+
+// repeated gives the size that comes again among the answers, or that of the last if it can be nothing else.
+func (a *sshAuth) repeated(turns []sshTurn) uint16 {
+	s := a.sizes[FromServer]
+	for i := 1; i < len(turns); i++ {
+		x := turns[i].answer
+		if a.isShort(x) || !s.one(int(x)) || s.most(int(x)) >= sshLeastKey || i+1 < len(turns) && a.replies(turns[i+1]) {
+			continue
+		}
+		for _, u := range turns[i+1:] {
+			if u.answer == x {
+				return x
+			}
+		}
+	}
+	return 0
+}
+
+// attempts reports whether the first request brings a secret and does not only ask for the methods.
+func (a *sshAuth) attempts(turns []sshTurn) bool {
+	c, ask := a.sizes[FromClient], int(turns[0].ask)
 	switch {
-	case a.accept == 0:
-		a.accept = size
-	case size == a.failure:
-		a.failures++
-		sink(&SSHAuth{Result: OutcomeFailure, Failures: a.failures})
-	case size == a.accept-sshSuccessShorter:
-		a.over = true
-		sink(&SSHAuth{Result: OutcomeSuccess, Failures: a.failures})
-	case a.failure != 0:
-		// Neither: a banner or a question to the user between two attempts.
-	case !a.skippedBanner && size > a.accept+sshBannerLonger:
-		a.skippedBanner = true
-	default:
-		a.failure = size
+	case c.least(ask) > sshMostNone:
+		return true
+	case a.direct:
+		return c.most(ask) >= sshLeastSecret
 	}
+	return false
+}
+
+// lone counts the failure of a connection in which no size comes again: the first answer has a banner in front of it.
+func (a *sshAuth) lone(turns []sshTurn) int {
+	s, c := a.sizes[FromServer], a.sizes[FromClient]
+	last := turns[len(turns)-1]
+	x := int(last.answer)
+	switch {
+	case len(turns) == 1:
+		// Whoever is let in by such a server hears more of it, whether he asks or not.
+		if a.left && a.pusher && last.answers == 1 && a.attempts(turns) {
+			return 1
+		}
+	case a.asksChannel(turns, len(turns)-1) && a.isShort(last.answer) && (len(turns) > 2 || a.attempts(turns)): // nobody is in who is told that he may not ask for a channel
+		return 1
+	case a.methods(turns) != 0, last.answers != 1, !s.one(x), s.most(x) >= sshLeastKey, a.isShort(last.answer), a.opens(last):
+	case !a.left:
+	case a.replies(last), c.most(int(last.ask)) >= sshLeastSecret && !a.asksForQuestion(turns):
+		return 1
+	}
+	return 0
+}
+
+// asksForQuestion reports whether the last request can be for keyboard-interactive, which is answered by a question: it is 24 bytes
+// longer than "none".
+func (a *sshAuth) asksForQuestion(turns []sshTurn) bool {
+	c := a.sizes[FromClient]
+	last, none := int(turns[len(turns)-1].ask), int(turns[0].ask)
+	if (last-c.rest())%64 == 0 && c.block <= 16 && a.indirect { // OpenSSH pads passwords to that
+		return false
+	}
+	const longer = 24
+	return last >= none+longer-c.block+1 && last <= none+longer+c.block-1
 }
