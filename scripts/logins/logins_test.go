@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package logins checks what the sensor says of logins against what real clients and servers say: each row of a table is
+// one client at one server with one outcome, in network namespaces of the test. All rows are captured at once; every row
+// has a server address of its own, by which its sessions are told apart in the records of the replay.
+package logins
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/scripts/lab/wire"
+)
+
+// server is a program that rows ask. It is started once, however many rows name it, and must listen on at.port of every
+// address and stay in the foreground.
+type server struct {
+	name    string                     // in the table
+	command func(at *site) []string    // program and arguments
+	prepare func(at *site) error       // writes its files into at.dir; nil if there are none
+	mounts  func(at *site) [][2]string // files of the test that cover files of the system, for this program alone
+}
+
+// row is one case.
+type row struct {
+	server  *server
+	client  string                                           // in the table
+	task    string                                           // what it does, in the table
+	command func(at *site, host string) (argv, env []string) // the client
+	in      bool                                             // whether the client is let in: its exit status has to say so, 0 for yes
+	want    string                                           // what the record has to say: success, failure or "" for no login attempt
+}
+
+// protocol is a set of rows whose records are read in one way.
+type protocol struct {
+	name     string
+	evidence string // explicit or inferred
+	rows     []row
+	needs    []string // programs
+	says     func(sessions []schemas.Session, alerts []schemas.Alert) string
+}
+
+// protocols lists all that is tried.
+var protocols = []protocol{sshProtocol}
+
+// site is one server that runs.
+type site struct {
+	dir    string // for files of this server
+	shared string // for files of all servers of its protocol: keys, say
+	port   int
+	python string // of the programs from PyPI
+	here   string // this folder
+	slots  chan struct{}
+}
+
+// run is one row with what became of it.
+type run struct {
+	*row
+	protocol *protocol
+	host     netip.Addr
+	status   int
+	output   string
+	said     string
+}
+
+// atOnce bounds the clients that run at a time, perServer those at one server: Dropbear closes more than five that have not logged in.
+const (
+	atOnce    = 16
+	perServer = 4
+)
+
+// maxUnknown is the share of the logins of which the sensor may say that it does not know.
+const maxUnknown = 0.05
+
+func TestLogins(t *testing.T) {
+	python := need(t)
+	n, err := wire.NewPair(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	capture := filepath.Join(t.TempDir(), "logins.pcap")
+	stop := record(t, n, capture)
+	runs := act(t, n, python)
+	stop()
+	judge(t, runs, capture)
+	table(t, runs)
+}
+
+// need skips the test where a program is missing. It gives the Python that has those of PyPI.
+func need(t *testing.T) string {
+	t.Helper()
+	if err := wire.Needs(); err != nil {
+		testneed.Missing(t, testneed.RootNeed, "%v", err)
+	}
+	testneed.Command(t, "tcpdump")
+	for _, p := range protocols {
+		for _, program := range p.needs {
+			if _, err := exec.LookPath(program); err != nil {
+				testneed.Missing(t, testneed.LoginsNeed, "%s is not installed", program)
+			}
+		}
+	}
+	python := filepath.Join(testneed.Root(t), ".cache", "python", "bin", "python")
+	if out, err := exec.Command(python, "-c", "import asyncssh, paramiko").CombinedOutput(); err != nil {
+		testneed.Missing(t, testneed.LoginsNeed, "the programs of PyPI are not installed (make test does so): %s", out)
+	}
+	return python
+}
+
+// record captures at the server's end until the function that it gives is called.
+func record(t *testing.T, n *wire.Network, file string) (stop func()) {
+	t.Helper()
+	c := n.Command(context.Background(), wire.Server, "tcpdump", "-i", wire.PairPort, "-s", "0", "-B", "65536", "-U", "-Z", "root", "-w", file, "tcp")
+	pipe, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(pipe)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("tcpdump: %v", err)
+		}
+		if strings.Contains(line, "listening on") {
+			break
+		}
+	}
+	return func() {
+		time.Sleep(time.Second) // the last packets are still on their way through the kernel
+		if err := c.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(lines)
+		if err := c.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(said), "\n0 packets dropped by kernel") {
+			t.Fatalf("the capture has holes: %s", said)
+		}
+	}
+}
+
+// act starts the servers, runs every row, and ends the servers.
+func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
+	t.Helper()
+	root := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	var servers sync.WaitGroup
+	defer func() { stop(); servers.Wait() }()
+	sites := map[*server]*site{}
+	host := netip.MustParsePrefix(wire.ServerNet).Addr()
+	for i := range protocols {
+		p := &protocols[i]
+		shared := filepath.Join(root, p.name)
+		if err := os.Mkdir(shared, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for j := range p.rows {
+			r := &p.rows[j]
+			if sites[r.server] == nil {
+				at := &site{dir: filepath.Join(shared, fmt.Sprint("server", len(sites))), shared: shared, port: 20000 + len(sites), python: python,
+					here: filepath.Join(testneed.Root(t), "scripts", "logins"), slots: make(chan struct{}, perServer)}
+				start(ctx, t, n, r.server, at, &servers)
+				sites[r.server] = at
+			}
+			host = host.Next()
+			runs = append(runs, &run{row: r, protocol: p, host: host})
+		}
+	}
+	for s, at := range sites {
+		await(t, n, s, at)
+	}
+	var clients sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for _, r := range runs {
+		at := sites[r.server]
+		clients.Go(func() {
+			at.slots <- struct{}{}
+			slots <- struct{}{}
+			r.ask(t, n, at)
+			<-slots
+			<-at.slots
+		})
+	}
+	clients.Wait()
+	return runs
+}
+
+// start starts a server. Its mounts are its own: `ip netns exec` gives a program a mount namespace.
+func start(ctx context.Context, t *testing.T, n *wire.Network, s *server, at *site, running *sync.WaitGroup) {
+	t.Helper()
+	err := os.Mkdir(at.dir, 0o755)
+	if err == nil && s.prepare != nil {
+		err = s.prepare(at)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	script := ""
+	if s.mounts != nil {
+		for _, m := range s.mounts(at) {
+			script += fmt.Sprintf("mount --bind %q %q && ", m[0], m[1])
+		}
+	}
+	log, err := os.Create(filepath.Join(at.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := n.Command(ctx, wire.Server, "sh", append([]string{"-c", script + `exec "$@"`, "sh"}, s.command(at)...)...)
+	c.Stdout, c.Stderr, c.Dir = log, log, at.dir
+	if err := c.Start(); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	running.Go(func() { _ = c.Wait(); log.Close() }) // it ends by a signal
+}
+
+// await waits until a server listens.
+func await(t *testing.T, n *wire.Network, s *server, at *site) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		c, err := n.Dial(t.Context(), wire.Server, fmt.Sprintf("127.0.0.1:%d", at.port))
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(end) {
+			log, _ := os.ReadFile(filepath.Join(at.dir, "log"))
+			t.Fatalf("%s does not listen: %v: %s", s.name, err, log)
+		}
+	}
+}
+
+// ask runs the client of a row.
+func (r *run) ask(t *testing.T, n *wire.Network, at *site) {
+	argv, env := r.command(at, r.host.String())
+	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
+	defer stop()
+	c := n.Command(ctx, wire.Client, argv[0], argv[1:]...)
+	c.Env = append(os.Environ(), env...)
+	out, err := c.CombinedOutput()
+	var status *exec.ExitError
+	if err != nil && !errors.As(err, &status) {
+		t.Errorf("%s: %v", r.title(), err)
+	}
+	r.status, r.output = c.ProcessState.ExitCode(), string(out)
+}
+
+func (r *run) title() string {
+	return strings.Join([]string{r.protocol.name, r.server.name, r.client, r.task}, ", ")
+}
+
+// judge replays the capture and holds the records to what the programs said.
+func judge(t *testing.T, runs []*run, capture string) {
+	t.Helper()
+	sessions, alerts := replay(t, capture)
+	unknown := 0
+	for _, r := range runs {
+		if in := r.status == 0; in != r.in {
+			t.Errorf("%s: the client ended with status %d: %s", r.title(), r.status, r.output)
+			continue
+		}
+		mine := slices.DeleteFunc(slices.Clone(sessions), func(s schemas.Session) bool { return s.Responder.IP != r.host })
+		told := slices.DeleteFunc(slices.Clone(alerts), func(a schemas.Alert) bool { return a.Session == nil || a.Session.Responder.IP != r.host })
+		switch r.said = r.protocol.says(mine, told); r.said {
+		case r.want:
+		case "unknown":
+			unknown++
+			t.Logf("%s: not known, right is %q", r.title(), r.want)
+		default:
+			t.Errorf("%s: %q, right is %q (%s)", r.title(), r.said, r.want, r.host)
+		}
+	}
+	if share := float64(unknown) / float64(len(runs)); share > maxUnknown {
+		t.Errorf("%d of %d logins are not known", unknown, len(runs))
+	}
+}
+
+// replay gives the records of a capture.
+func replay(t *testing.T, capture string) (sessions []schemas.Session, alerts []schemas.Alert) {
+	t.Helper()
+	if keep := os.Getenv("STILLWATCH_LOGINS_CAPTURE"); keep != "" {
+		b, err := os.ReadFile(capture)
+		if err = errors.Join(err, os.WriteFile(keep, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	sensor, s, a := filepath.Join(dir, "sensor"), filepath.Join(dir, "sessions"), filepath.Join(dir, "alerts")
+	build := exec.Command("go", "build", "-o", sensor, "./sensor")
+	build.Dir, build.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
+	for _, c := range []*exec.Cmd{build, exec.Command(sensor, "replay", "--sessions", s, "--alerts", a, capture)} {
+		if out, err := c.CombinedOutput(); err != nil && c.ProcessState.ExitCode() != 1 {
+			t.Fatalf("%s: %v: %s", c, err, out)
+		}
+	}
+	return records[schemas.Session](t, s), records[schemas.Alert](t, a)
+}
+
+func records[T any](t *testing.T, file string) (all []T) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); ; {
+		var r T
+		if err := d.Decode(&r); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+}
+
+// table compares the results with docs/logins.md; the argument `update` writes them there.
+func table(t *testing.T, runs []*run) {
+	t.Helper()
+	const begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
+	file := filepath.Join(testneed.Root(t), "docs", "logins.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(text), begin)
+	_, tail, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no place for the results", file)
+	}
+	var b strings.Builder
+	b.WriteString("| protocol | server | client | case | the sensor says | evidence |\n|---|---|---|---|---|---|\n")
+	for _, r := range runs {
+		said := r.said
+		if said == "" {
+			said = "nothing"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.protocol.name, r.server.name, r.client, r.task, said, r.protocol.evidence)
+	}
+	got := head + begin + b.String() + end + tail
+	if slices.EqualFunc(strings.Split(got, "\n"), strings.Split(string(text), "\n"), sameRow) {
+		return
+	}
+	if !slices.Contains(os.Args, "update") {
+		t.Errorf("docs/logins.md is not what the programs and the sensor say: go test ./scripts/logins -args update, and read the difference")
+		return
+	}
+	if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameRow reports whether two rows say the same. "unknown" is no contradiction to what is right: which of two packets share a segment is chance.
+func sameRow(a, b string) bool {
+	x, y := strings.Split(a, " | "), strings.Split(b, " | ")
+	if n := len(x); n == len(y) && n == 6 && (x[4] == "unknown" || y[4] == "unknown") {
+		x[4] = y[4]
+	}
+	return slices.Equal(x, y)
+}
