@@ -134,9 +134,13 @@ func (a *sshAuth) server(size int, sink Sink) {
 		return
 	}
 	a.turns[len(a.turns)-1].answered(a, size)
+	// After the first answer one more failure, or the success of a server that has sent nothing as short before, needs no next packet.
+	if turns := a.requests(); len(turns) > 1 && (int(a.methods(turns)) == size || !a.noisy && a.lets(turns, len(turns)-1)) {
+		a.say(sink)
+	}
 }
 
-// answered takes the size of a packet of the server. What may be success is believed when the next packet is no refusal.
+// answered takes the size of a packet of the server. What may be success, as the first answer, is believed when the next packet is no refusal.
 func (t *sshTurn) answered(a *sshAuth, size int) {
 	s := a.sizes[FromServer]
 	t.answer = uint16(min(size, 1<<16-1))
@@ -146,6 +150,7 @@ func (t *sshTurn) answered(a *sshAuth, size int) {
 	case a.isShort(t.answer):
 		t.short = min(t.short+1, 2)
 	case s.one(size) && s.most(size) < sshLeastKey || t.short == 1 && a.noisy:
+		a.noisy = a.noisy || t.short == 1
 		t.short = 0
 	}
 }
