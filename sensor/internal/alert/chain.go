@@ -162,9 +162,13 @@ func (in *incident) kinds() int {
 }
 
 // chain raises an alert about the incident as a whole (D42) once it is serious and probable enough, and revises it when a rule or a
-// device joins or the severity rises.
+// device joins or the severity rises. A flood of findings that add nothing costs nothing here.
 func (m *Manager) chain(in *incident, c *detect.Context) {
-	if in.device == nil || !in.serious() {
+	if in.device == nil || !in.changed {
+		return
+	}
+	in.changed = false
+	if !in.serious() {
 		return
 	}
 	p, stages := in.probability()

@@ -36,6 +36,7 @@ type incident struct {
 	list    *list.Element
 	grave   bool // holds something of high severity or above: in which order it stands
 	gone    bool
+	changed bool // since the chain was worked out
 	mark    mark
 }
 
@@ -170,7 +171,7 @@ func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *de
 	m.incidents.touch(in, sev)
 	if r := m.riskOf(f, sev, c); f.Device != nil {
 		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
-			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: f.Related})
+			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: slices.Clip(f.Related)})
 	}
 	return in
 }
@@ -239,11 +240,12 @@ func (in *incident) take(x member) {
 	}
 	switch {
 	case same >= 0:
-		in.members[same].merge(x)
+		in.changed = in.members[same].merge(x) || in.changed
 	case perRule >= maxPerRule:
 		in.replace(x, func(y member) bool { return y.rule == x.rule && y.device == x.device })
 	case len(in.members) < maxMembers:
 		in.members = append(in.members, x)
+		in.changed = true
 	default:
 		in.replace(x, in.spare())
 	}
@@ -254,15 +256,16 @@ func compare(x, y member) int {
 	return cmp.Or(cmp.Compare(x.weight(), y.weight()), b2i(x.external)-b2i(y.external))
 }
 
-func (y *member) merge(x member) {
-	x.at = min(x.at, y.at)
-	x.related = addAll(slices.Clone(y.related), x.related, maxRelated)
-	x.peers = addAll(slices.Clone(y.peers), x.peers, maxRelated)
-	x.title, x.brief = y.title, y.brief // until the alert is told
-	if x.weight() < y.weight() {
-		x.sev, x.r, x.q, x.standing = y.sev, y.r, y.q, y.standing
+// merge takes a further finding of the same alert and reports whether the chain may change with it. How the alert reads, told says.
+func (y *member) merge(x member) (changed bool) {
+	related, peers := len(y.related), len(y.peers)
+	y.related, y.peers = addAll(y.related, x.related, maxRelated), addAll(y.peers, x.peers, maxRelated)
+	changed = len(y.related) > related || len(y.peers) > peers || x.at < y.at
+	y.at = min(x.at, y.at)
+	if x.weight() > y.weight() {
+		y.sev, y.r, y.q, y.standing, changed = x.sev, x.r, x.q, x.standing, true
 	}
-	*y = x
+	return changed
 }
 
 // replace puts x in the place of the weakest, newest member that may go, if x is stronger or the first of its rule.
@@ -276,6 +279,7 @@ func (in *incident) replace(x member, may func(member) bool) {
 	}
 	if weakest >= 0 && (first || compare(x, in.members[weakest]) > 0) {
 		in.members[weakest] = x
+		in.changed = true
 	}
 }
 
@@ -296,6 +300,7 @@ func (in *incident) told(o *open) (changed bool) {
 			continue
 		}
 		changed = changed || y.title != o.f.Title || y.at != o.firstSeen
+		in.changed = in.changed || y.at != o.firstSeen
 		y.title, y.brief, y.at = o.f.Title, o.f.Brief, o.firstSeen
 	}
 	return changed

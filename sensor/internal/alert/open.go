@@ -68,7 +68,7 @@ func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.C
 	o.firstSeen = min(o.firstSeen, f.Start)
 	o.lastSeen = max(o.lastSeen, f.End, f.Start)
 	if !f.Continues {
-		o.count += max(f.Count, 1)
+		o.count = max(o.count+max(f.Count, 1), f.Total)
 	}
 	o.collect(o.f)
 	o.collect(f)

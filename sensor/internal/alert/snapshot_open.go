@@ -59,6 +59,7 @@ func walkIncident(c *snapshot.Codec, in *incident, keys *[]string, r *device.Reg
 	c.Float(&in.toldP)
 	c.Int(&in.toldN)
 	c.Bool(&in.grave)
+	c.Bool(&in.changed)
 	snapshot.List(c, &in.members, maxMembers, func(x *member) { x.walk(c) })
 	texts(c, keys, maxSpread)
 }
