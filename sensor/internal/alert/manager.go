@@ -64,6 +64,7 @@ type Manager struct {
 	due       dueHeap    // by the time at which an alert may be over
 	waiting   []*open    // alerts with a revision that was held back, in the order in which they got it
 	perRule   map[ruleDevice]int
+	perDevice map[string]int
 	incidents *incidents
 	standing  *recent.Table[string, []schemas.DeviceFinding] // by device key
 	seq       uint64                                         // of creations: breaks ties deterministically
@@ -78,7 +79,7 @@ type ruleDevice struct{ rule, device string }
 // New gives a manager that hands each revision to emit, which may keep it and sets emitted_at, boot_id and seq.
 func New(cfg Config, emit func(*schemas.Alert)) *Manager {
 	cfg = cfg.withDefaults()
-	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{},
+	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
 		incidents: newIncidents(cfg.MaxIncidents), standing: recent.New[string, []schemas.DeviceFinding](maxStandingDevices)}
 }
 
@@ -150,8 +151,7 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 	o.id = alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
 	m.saved.used(o)
-	m.open[k] = o
-	m.perRule[ruleDevice{k.rule, k.device}]++
+	m.enlist(o)
 	o.due = c.Now + o.window*second
 	heap.Push(&m.due, o)
 	m.stats.Alerts++
@@ -204,15 +204,11 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 }
 
 func (m *Manager) forget(o *open) {
-	delete(m.open, o.key)
+	m.leave(o)
 	m.order.Remove(o.list)
 	heap.Remove(&m.due, o.at)
 	o.gone = true
 	m.saved.forgot(o)
-	rd := ruleDevice{o.key.rule, o.key.device}
-	if m.perRule[rd]--; m.perRule[rd] <= 0 {
-		delete(m.perRule, rd)
-	}
 }
 
 // Tick does what is due at now, a whole second of the capture clock: held back revisions, and alerts that are over.

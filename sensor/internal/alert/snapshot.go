@@ -206,8 +206,7 @@ func (m *Manager) enter(o *open, c *detect.Context) {
 	m.seq = max(m.seq, o.seq)
 	m.saved.turn = max(m.saved.turn, o.mark.turn)
 	o.list = m.order.PushBack(o)
-	m.open[o.key] = o
-	m.perRule[ruleDevice{o.key.rule, o.key.device}]++
+	m.enlist(o)
 	heap.Push(&m.due, o)
 	if o.waiting {
 		m.waiting = append(m.waiting, o)

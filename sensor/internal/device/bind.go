@@ -35,6 +35,7 @@ type binding struct {
 	spoke  bool       // IP packets came from it
 	direct bool       // some of them had not been forwarded
 	routed bool       // some of them had been forwarded
+	beyond bool       // it spoke with another through the MAC that carries both
 	last   int64
 }
 
@@ -51,11 +52,11 @@ func (b *binding) knows(ttl uint8) bool {
 }
 
 // forwarded reports whether all that came from the address had been forwarded.
-func (b *binding) forwarded() bool { return b.routed && !b.direct && !b.strong }
+func (b *binding) forwarded() bool { return (b.routed && !b.direct || b.beyond) && !b.strong }
 
 // at begins what is known of the address at another MAC.
 func (b *binding) at(mac packet.MAC) {
-	b.mac, b.strong, b.leased, b.direct, b.routed = mac, false, false, false, false
+	b.mac, b.strong, b.leased, b.direct, b.routed, b.beyond = mac, false, false, false, false, false
 }
 
 // link is what is known of one MAC.

@@ -25,7 +25,6 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 	mac := e.MAC
 	// A group address as the sender names no station: clusters and virtual routers use it for many.
 	if mac == other.MAC || mac.IsGroup() {
-		r.between(e, other, now)
 		mac = packet.MAC{}
 	}
 	p := r.at(&e.Addr)
@@ -45,12 +44,28 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 }
 
 // between notes that one MAC stands before both ends of a session: some captures are made so, and a router that is seen at both sides is. In
-// no case is it the address of a host.
-func (r *Registry) between(e, other *session.Endpoint, now int64) {
-	if e.Addr == other.Addr || !isHost(e.Addr) || !isHost(other.Addr) {
+// no case is it the address of one of them.
+func (r *Registry) between(v *session.View, now int64) {
+	a, b := &v.Initiator, &v.Responder
+	if a.MAC != b.MAC || a.Addr == b.Addr || !isHost(a.Addr) || !isHost(b.Addr) {
 		return
 	}
-	if l := r.linkOf(e.MAC, now); l != nil && !l.router {
+	l := r.linkOf(a.MAC, now)
+	if l == nil {
+		return
+	}
+	news := !l.router
+	for _, end := range [...]packet.Addr{a.Addr, b.Addr} {
+		x := r.binding(end)
+		if x == nil || x.mac != l.mac && !x.mac.IsZero() || x.beyond {
+			continue
+		}
+		if x.mac.IsZero() {
+			x.at(l.mac)
+		}
+		x.beyond, news = true, true
+	}
+	if news {
 		r.becomeRouter(l, now)
 	}
 }

@@ -97,7 +97,7 @@ func (p *stack) tcp(e *session.Endpoint, v *session.View, out bool) {
 	case 255:
 		p.ttls |= 8
 	}
-	if out && v.Basis == session.BasisSYN && v.SynOptLen > 0 {
+	if out && v.Basis == session.BasisSYN && v.SynOptLen > 4 { // tools that write their own SYNs leave it at that
 		p.syns |= 1 << (v.SynOptLen / 4)
 	}
 }
@@ -160,12 +160,12 @@ func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initi
 	if p := r.partAt(v.Initiator.Addr, initiator); p != nil && asks(v) {
 		r.asked(p, step, v, now)
 		r.compare(initiator, now)
-		initiator = r.binding(v.Initiator.Addr).dev
+		initiator = r.again(&v.Initiator, initiator)
 	}
 	if p := r.partAt(v.Responder.Addr, responder); p != nil && v.Packets[session.In] > 0 {
 		r.answered(p, step, v, app, now)
 		r.compare(responder, now)
-		responder = r.binding(v.Responder.Addr).dev
+		responder = r.again(&v.Responder, responder)
 	}
 	return initiator, responder
 }

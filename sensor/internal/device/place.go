@@ -3,6 +3,7 @@
 package device
 
 import (
+	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/packet"
@@ -126,14 +127,14 @@ func (r *Registry) owns(a packet.Addr, b *binding, l *link) bool {
 	case !l.router:
 		return !b.forwarded()
 	}
-	return b.strong || b.direct && r.sole(a, l)
+	return b.strong || b.direct && !b.beyond && r.sole(a, l)
 }
 
 // sole reports whether no address but a came from l without having been forwarded, but for those that ARP told.
 func (r *Registry) sole(a packet.Addr, l *link) bool {
 	return !slices.ContainsFunc(l.addrs, func(x linkAddr) bool {
 		b := r.bindings[x.addr]
-		return x.addr != a && b != nil && b.mac == l.mac && b.direct && !b.strong
+		return x.addr != a && b != nil && b.mac == l.mac && b.direct && !b.strong && !b.beyond
 	})
 }
 
@@ -209,6 +210,13 @@ func (r *Registry) settleLink(l *link, now int64) {
 		}
 	}
 	r.joinParts(d)
+	if r.names[d.Key] && r.namedMAC[l.mac] != d.Key && !l.self && !r.ownsAny(d, l) { // named by an address beyond
+		l.dev, d.MAC, d.MACKind, d.RandomMAC, d.Router = nil, packet.MAC{}, 0, false, false
+		d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source.ofMAC() })
+		d.Version++
+		r.weigh(d, d.LastSeen)
+		return
+	}
 	if len(d.IPs) == 0 && !l.self && !d.Declared {
 		l.dev = nil
 		r.drop(d)
@@ -248,6 +256,9 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	d := r.behind(a, now)
 	switch {
 	case p != nil:
+		if d.Originated == 0 && len(d.IPs) == 0 { // it begins now
+			d.LastSeen = p.FirstSeen
+		}
 		r.take(d, p)
 	case len(from.IPs) == 1:
 		r.take(d, alone(from))
@@ -266,4 +277,13 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	r.hold(a, b, d)
 	r.moved(from.Key, d, a)
 	r.stats.Splits++
+}
+
+// ownsAny reports whether an address of d belongs to the station behind l.
+func (r *Registry) ownsAny(d *Device, l *link) bool {
+	return slices.ContainsFunc(d.IPs, func(ip netip.Addr) bool {
+		a := packet.AddrOf(ip)
+		b := r.bindings[a]
+		return b != nil && b.mac == l.mac && r.owns(a, b, l)
+	})
 }

@@ -48,6 +48,7 @@ func declaredBy(cfg Config) *declared {
 // has got a name goes on under it, one that has lost it goes on under its address. A name that another device bears passes on when the next
 // packet of the device comes.
 func (r *Registry) Reconfigure(cfg Config) {
+	r.begin()
 	before := r.declared
 	r.declared = declaredBy(cfg)
 	*r.ends = ends{} // of what was declared before

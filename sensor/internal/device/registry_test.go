@@ -27,7 +27,7 @@ type talk struct {
 	port           uint16
 	proto          uint8 // 0: TCP
 	answered       bool
-	ttl            uint8
+	ttl, ttlBack   uint8
 	at             int64 // seconds
 }
 

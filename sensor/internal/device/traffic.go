@@ -29,6 +29,10 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	}
 	initiator = r.end(&v.Initiator, &v.Responder, asks(v), now)
 	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
+	if v.Initiator.MAC == v.Responder.MAC && !v.Initiator.MAC.IsZero() {
+		r.between(v, now)
+		initiator, responder = r.again(&v.Initiator, initiator), r.again(&v.Responder, responder)
+	}
 	r.settle(initiator)
 	r.settle(responder)
 	if initiator != nil && asks(v) {
@@ -47,6 +51,14 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 
 // asks reports whether the initiator was heard, or cannot be: a SYN-ACK that nobody asked for names it as well.
 func asks(v *session.View) bool { return v.Packets[session.Out] > 0 || v.OneDirection }
+
+// again gives the device at an end after identities may have changed.
+func (r *Registry) again(e *session.Endpoint, d *Device) *Device {
+	if b := r.binding(e.Addr); d != nil && b != nil {
+		return b.dev
+	}
+	return d
+}
 
 // asked notes what a step says of the initiator of a session.
 func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {

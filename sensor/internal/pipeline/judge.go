@@ -215,6 +215,7 @@ func (j *judge) event(e *detect.Event) {
 			j.learnNames(e)
 		}
 	}
+	j.move()
 	j.ctx.Begin()
 	j.watch.Observe(e, &j.ctx)
 	if e.Kind == detect.SessionEnded {
@@ -223,6 +224,14 @@ func (j *judge) event(e *detect.Event) {
 			r := alert.SessionRecord(e.Session, e.App)
 			j.check(j.out.Session(&r))
 		}
+	}
+}
+
+// move has alerts go on under the keys that devices have got.
+func (j *judge) move() {
+	for _, m := range j.reg.Moves() {
+		broken := j.alerts.Move(m, &j.ctx)
+		j.tally.move(m, broken)
 	}
 }
 

@@ -44,6 +44,7 @@ func (j *judge) reload(cfg Config) error {
 	j.cfg, j.detectors, j.watch, j.book, j.ctx.Book = cfg, ds, detect.NewWatch(ds), r.book, r.book
 	j.memory.retune(j)
 	j.reg.Reconfigure(r.device)
+	j.move()
 	j.alerts.Reconfigure(r.alert)
 	return nil
 }

@@ -38,6 +38,7 @@ func (j *judge) remember() error {
 	}
 	j.reg.Restored()
 	j.memory = m
+	j.move()
 	return nil
 }
 

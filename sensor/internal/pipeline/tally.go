@@ -74,6 +74,18 @@ func (t *tally) finding(f *detect.Finding) {
 	}
 }
 
+// move has a device that spoke be counted under its new key.
+func (t *tally) move(m device.Move, broken bool) {
+	if m.Addr.IsValid() {
+		if broken && len(t.spoke) < maxTallied {
+			t.spoke[m.To.Key] = true
+		}
+	} else if t.spoke[m.From] {
+		delete(t.spoke, m.From)
+		t.spoke[m.To.Key] = true
+	}
+}
+
 // maxTallied bounds the devices that spoke.
 const maxTallied = 1 << 20
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package alert
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+)
+
+// Move goes on under the key of another device with what was known under an old key: all of it when the device has got a new key or turned
+// out to be another one, or what is about one of its addresses when that turned out to be a device of its own. Alerts keep their id, and
+// their next revision names the new device. It reports whether an alert about a broken expectation went with it.
+func (m *Manager) Move(x device.Move, c *detect.Context) (broken bool) {
+	if x.From == x.To.Key {
+		return false
+	}
+	in := m.incidents.byDevice[x.From]
+	moved := map[alertKey]bool{}
+	if m.perDevice[x.From] > 0 {
+		for el := m.order.Front(); el != nil; {
+			o := el.Value.(*open)
+			el = el.Next()
+			if o.key.device == x.From && (!x.Addr.IsValid() || o.f.DeviceAddr == x.Addr) {
+				moved[o.key], broken = true, broken || o.f.Broken != ""
+				m.moveAlert(o, x, c)
+			}
+		}
+	}
+	if in != nil && (!x.Addr.IsValid() || len(moved) > 0) {
+		m.moveIncident(in, x, moved, c)
+	}
+	m.moveStanding(x)
+	return broken
+}
+
+func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
+	k := alertKey{o.key.rule, x.To.Key, o.key.key}
+	if y := m.open[k]; y != nil { // both have it: it goes on as that of the device that stays
+		y.count += o.count
+		y.firstSeen, y.lastSeen, y.dirty = min(y.firstSeen, o.firstSeen), max(y.lastSeen, o.lastSeen), true
+		y.collect(o.f)
+		m.saved.alert(y)
+		m.hold(y)
+		m.forget(o)
+		m.revise(o, c, "close")
+		return
+	}
+	m.leave(o)
+	o.key, o.f.Device, o.dirty = k, x.To, true
+	renameEntity(o.f.Entities, x)
+	renameEntity(o.entities, x)
+	m.enlist(o)
+	m.saved.alert(o)
+	m.hold(o)
+}
+
+// enlist puts an open alert under its key, leave takes it away.
+func (m *Manager) enlist(o *open) {
+	m.open[o.key] = o
+	m.perRule[ruleDevice{o.key.rule, o.key.device}]++
+	m.perDevice[o.key.device]++
+}
+
+func (m *Manager) leave(o *open) {
+	delete(m.open, o.key)
+	rd := ruleDevice{o.key.rule, o.key.device}
+	if m.perRule[rd]--; m.perRule[rd] <= 0 {
+		delete(m.perRule, rd)
+	}
+	if m.perDevice[rd.device]--; m.perDevice[rd.device] <= 0 {
+		delete(m.perDevice, rd.device)
+	}
+}
+
+func renameEntity(list []string, x device.Move) {
+	if i := slices.Index(list, "device:"+x.From); i >= 0 {
+		list[i] = "device:" + x.To.Key
+	}
+}
+
+// moveIncident has an incident go on under the new key; when only an address went, under both, or under the new one alone if the incident is
+// about nothing else.
+func (m *Manager) moveIncident(in *incident, x device.Move, moved map[alertKey]bool, c *detect.Context) {
+	t, left := m.incidents, false
+	for i := range in.members {
+		y := &in.members[i]
+		switch {
+		case y.device != x.From:
+		case !x.Addr.IsValid() || moved[alertKey{y.rule, y.device, y.key}]:
+			y.device = x.To.Key
+		default:
+			left = true
+		}
+	}
+	if t.byDevice[x.To.Key] == nil {
+		t.bind(x.To.Key, in)
+	}
+	t.saved.incident(in)
+	if left {
+		return
+	}
+	if t.byDevice[x.From] == in {
+		delete(t.byDevice, x.From)
+	}
+	t.keys[in] = slices.DeleteFunc(t.keys[in], func(k string) bool { return k == x.From })
+	if in.key != x.From {
+		return
+	}
+	in.key, in.device = x.To.Key, x.To
+	if o := m.open[alertKey{detect.RuleChain().ID, x.From, "incident " + in.id}]; o != nil {
+		m.moveAlert(o, x, c)
+	}
+}
+
+// moveStanding moves the standing facts: those of one address are told by its name in them.
+func (m *Manager) moveStanding(x device.Move) {
+	kept := m.standing.Peek(x.From)
+	if kept == nil {
+		return
+	}
+	list := *kept
+	m.standing.Drop(x.From)
+	for _, f := range list {
+		key := x.To.Key
+		if x.Addr.IsValid() && !mentions(f.Text, x.Addr) {
+			key = x.From
+		}
+		if to := m.standing.Put(key); len(*to) < maxStanding {
+			*to = append(*to, f)
+		}
+	}
+}
+
+// mentions reports whether a text names an address.
+func mentions(text string, a netip.Addr) bool {
+	s := a.String()
+	for {
+		i := strings.Index(text, s)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(s):]
+		if text == "" || !strings.ContainsRune("0123456789:", rune(text[0])) {
+			return true
+		}
+	}
+}
