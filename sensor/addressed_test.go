@@ -21,8 +21,8 @@ const (
 	silentAddr6 = "2001:db8:30::12"
 )
 
-// outcome is what a replay says of a capture: the last revision of each alert, the sessions and the devices.
-type outcome struct{ alerts, sessions, devices []map[string]any }
+// outcome is what a replay says of a capture: the first and the last revision of each alert, the sessions and the devices.
+type outcome struct{ begun, alerts, sessions, devices []map[string]any }
 
 func tell(t *testing.T, n *netsim.Net, args ...string) outcome {
 	t.Helper()
@@ -42,9 +42,20 @@ func tell(t *testing.T, n *netsim.Net, args ...string) outcome {
 			continue
 		}
 		place[a["id"]] = len(x.alerts)
-		x.alerts = append(x.alerts, a)
+		x.begun, x.alerts = append(x.begun, a), append(x.alerts, a)
 	}
 	return x
+}
+
+// first gives when the alerts of a rule were first told.
+func (x outcome) first(rule string) (all []time.Time) {
+	for _, a := range x.begun {
+		if a["rule"].(map[string]any)["id"] == rule {
+			at, _ := time.Parse(time.RFC3339Nano, a["time"].(map[string]any)["detected_at"].(string))
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 // of gives the severities of the alerts of a rule.

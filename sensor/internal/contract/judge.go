@@ -85,6 +85,18 @@ func (b *Book) rule(d *device.Device, dir session.Dir, v *session.View, peerName
 	return nil
 }
 
+// AllowsByName reports whether an entry would allow d to open v if the name of the responder were right. Ports must be listed: an entry
+// for all ports says nothing of what is spoken there.
+func (b *Book) AllowsByName(d *device.Device, v *session.View) bool {
+	e := b.Entry(d)
+	if e == nil {
+		return false
+	}
+	return slices.ContainsFunc(e.Allow, func(r Rule) bool {
+		return r.Peer.Name != "" && r.Direction == session.Out && r.hasProto(v.Proto) && r.hasPort(v) && (len(r.Ports) > 0 || v.Responder.Port == 443)
+	})
+}
+
 // Approved reports whether an entry of the inventory expects this peer to open v towards d.
 func (b *Book) Approved(d *device.Device, v *session.View, peer *device.Device) bool {
 	return b.rule(d, session.In, v, "", peer) != nil

@@ -44,6 +44,7 @@ type Event struct {
 
 	// Filled in before the detectors see the event. A device is nil where the end is not one of ours (external).
 	Initiator, Responder *device.Device
+	Opening              device.Opening // whether the initiator has opened the session
 
 	name  string // see Context.ResponderName
 	named bool
@@ -149,6 +150,11 @@ func (w *Watch) Observe(e *Event, c *Context) {
 // window that the capture is too short for.
 type Finisher interface {
 	Finish(now int64, c *Context)
+}
+
+// Waiter is a detector that waits for an end of its own: Tick is called in the second in which that lies also if nothing was captured in it.
+type Waiter interface {
+	Due() int64 // nanoseconds, 0: it waits for nothing
 }
 
 // Severity of a finding.

@@ -73,7 +73,7 @@ func originated(e *Event) bool {
 	case protoICMP, protoICMP6:
 		return v.Basis == session.BasisRequest
 	case protoUDP:
-		return v.Basis == session.BasisQUICInitial || v.Initiator.Port >= 1024 || v.Responder.Port < 1024
+		return e.Opening == device.Opens && (v.Basis == session.BasisQUICInitial || v.Initiator.Port >= 1024 || v.Responder.Port < 1024)
 	}
 	return true
 }

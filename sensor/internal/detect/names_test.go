@@ -30,7 +30,7 @@ func TestNamesOfAContract(t *testing.T) {
 		}
 	}
 	names := func(n ...string) *dissect.TLSCertificate { return &dissect.TLSCertificate{DNSNames: n} }
-	attempt, high := "medium "+web+"/tcp", "high "+web+"/tcp"
+	const high = "high " + web + "/tcp"
 	for _, c := range []struct {
 		name string
 		seen func(w *world)
@@ -41,15 +41,15 @@ func TestNamesOfAContract(t *testing.T) {
 		{"looked up, no hello", told(idle, cloud), "", nil, nil},
 		{"looked up, the same hello", told(idle, cloud), "Cloud.Example.com", nil, nil},
 		{"looked up, shared with another name", all(told(idle, cloud), told(idle, "other.example.org")), cloud, nil, nil},
-		{"another name was looked up", told(idle, evil), cloud, nil, []string{attempt, high, high}},
-		{"another name was looked up, forged certificate", told(idle, evil), cloud, names(cloud), []string{attempt, high, high}},
+		{"another name was looked up", told(idle, evil), cloud, nil, []string{high, high}},
+		{"another name was looked up, forged certificate", told(idle, evil), cloud, names(cloud), []string{high, high}},
 		{"looked up, another hello", told(idle, cloud), evil, nil, []string{high, high}},
-		{"somebody else looked it up", all(told(host, cloud), elsewhere), "", nil, []string{attempt, high, high}},
-		{"the address was never looked up", elsewhere, cloud, nil, []string{attempt, high, high}},
-		{"never looked up, but certified", elsewhere, cloud, names("*.example.com"), []string{attempt, high}},
-		{"certified by itself", elsewhere, cloud, &dissect.TLSCertificate{DNSNames: []string{cloud}, SelfSigned: true}, []string{attempt, high, high}},
-		{"lookups are not in view", func(*world) {}, cloud, nil, []string{attempt, high}},
-		{"no name at all", func(*world) {}, "", nil, []string{attempt, high, high}},
+		{"somebody else looked it up", all(told(host, cloud), elsewhere), "", nil, []string{high, high}},
+		{"the address was never looked up", elsewhere, cloud, nil, []string{high, high}},
+		{"never looked up, but certified", elsewhere, cloud, names("*.example.com"), nil},
+		{"certified by itself", elsewhere, cloud, &dissect.TLSCertificate{DNSNames: []string{cloud}, SelfSigned: true}, []string{high, high}},
+		{"lookups are not in view", func(*world) {}, cloud, nil, nil},
+		{"no name at all", func(*world) {}, "", nil, []string{high, high}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := declared(t, entry("srv", idle, contract.Silent, contract.Rule{Text: "cloud", Proto: "tcp", Peer: contract.Peer{Name: "*.example.com"}}))

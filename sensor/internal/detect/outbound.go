@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -13,18 +14,24 @@ import (
 
 // OutboundParams are the parameters of D01.
 type OutboundParams struct {
-	MaxSessions int `yaml:"max_sessions"` // sessions outside their contract that are followed until they end
+	MaxSessions   int `yaml:"max_sessions"`   // sessions outside their contract that are followed until they end
+	HelloSeconds  int `yaml:"hello_seconds"`  // how long a session waits for the name in its TLS hello where a name is in the contract
+	AnswerSeconds int `yaml:"answer_seconds"` // how long a datagram that may be an answer waits for others from the same port
+	MaxWaiting    int `yaml:"max_waiting"`    // sessions that wait; the next ones are judged at once
 }
 
 // DefaultOutboundParams gives the defaults of D01.
-func DefaultOutboundParams() OutboundParams { return OutboundParams{MaxSessions: 100_000} }
+func DefaultOutboundParams() OutboundParams {
+	return OutboundParams{MaxSessions: 100_000, HelloSeconds: 3, AnswerSeconds: 300, MaxWaiting: 10_000}
+}
 
 // outbound is D01: a device of which silence is expected opens a session outside its contract. One finding is one peer
 // and port; how many of them a device may fill the list with is the alert manager's matter.
 type outbound struct {
-	p    OutboundParams
-	live *table[uint64, openedSession] // by session
-	met  *table[contact, struct{}]
+	p       OutboundParams
+	live    *table[uint64, openedSession] // by session
+	met     *table[contact, struct{}]
+	waiting *waiting
 }
 
 // contact is a device and a peer outside its contract.
@@ -43,7 +50,7 @@ type openedSession struct {
 }
 
 func newOutbound(p OutboundParams) *outbound {
-	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions)}
+	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions), waiting: newWaiting(p.MaxWaiting)}
 }
 
 func (o *outbound) Rule() Rule { return ruleOutbound }
@@ -52,32 +59,37 @@ func (o *outbound) Kinds() []Kind {
 	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded}
 }
 
-func (o *outbound) Tick(now int64, c *Context) {}
+func (o *outbound) Tick(now int64, c *Context) { o.end(now, c) }
 
 func (o *outbound) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
-		o.opened(e, c)
+		o.opened(e, c, true)
 	case SessionFact, SessionProgress:
-		o.unmasked(e, c)
+		o.again(e, c)
 	case SessionState, SessionEnded:
-		o.unmasked(e, c)
+		o.again(e, c)
 		o.goesOn(e, c)
 	}
 }
 
-// unmasked judges anew a session that was let pass for its port when it was opened: a silent device must not hide behind port 53 or
-// 123 what is neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another, nor behind a
-// broadcast frame to a host that answers.
-func (o *outbound) unmasked(e *Event, c *Context) {
+// again judges a session that waits, or that was let pass when it was opened: a silent device must not hide behind port 53 or 123 what is
+// neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another, nor behind a broadcast
+// frame to a host that answers.
+func (o *outbound) again(e *Event, c *Context) {
+	if o.live.get(e.Session.ID, c.Now) != nil {
+		return
+	}
 	_, hello := e.Fact.(*dissect.TLSClientHello)
-	if (hello && c.Book.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) && o.live.get(e.Session.ID, c.Now) == nil {
-		o.opened(e, c)
+	waited, over := o.wait(e, c)
+	if over || !waited && (hello && c.Book.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) {
+		o.opened(e, c, !over)
 	}
 }
 
-func (o *outbound) opened(e *Event, c *Context) {
-	if !originated(e) {
+// opened judges a session, or lets it wait.
+func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
+	if !originated(e) && (!mayWait || e.Opening != device.Unclear) {
 		return
 	}
 	x, source := c.Book.Expect(e.Initiator, c.Now)
@@ -85,7 +97,7 @@ func (o *outbound) opened(e *Event, c *Context) {
 		return
 	}
 	v := c.verdict(e)
-	if v.Allowed {
+	if v.Allowed || mayWait && o.waits(e, c) {
 		return
 	}
 	k := contact{e.Initiator.ID, e.Session.Responder.Addr}
@@ -126,6 +138,10 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, Clean(s.broken, 300), s.maintenance
 	f.Peer.FirstContact = s.first
+	ping := e.Session.Proto == protoICMP || e.Session.Proto == protoICMP6
+	if ping && c.Devices.ToGateway(e.Session, e.Responder) {
+		f.Severity = Low // hosts look whether their network is there
+	}
 	who, to, what := f.self(), f.other(), service(e)
 	verb := verbs(e.Session, s.answered)
 	f.Brief = "calls " + to.brief()

@@ -48,6 +48,7 @@ func (o *outbound) tune(p OutboundParams) {
 	o.p = p
 	o.live.limit(p.MaxSessions)
 	o.met.limit(p.MaxSessions)
+	o.waiting.limit = p.MaxWaiting
 }
 
 func (r *role) tune(p RoleParams) {

@@ -94,6 +94,7 @@ func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.F
 	steps := map[Kind]device.Step{SessionOpened: device.Opened, SessionState: device.StateChanged, SessionFact: device.FactRead,
 		SessionProgress: device.Progress, SessionEnded: device.Ended}
 	e.Initiator, e.Responder = w.reg.Session(steps[k], v, app, w.c.Now)
+	e.Opening = w.reg.Opening(v)
 	if f != nil {
 		w.reg.Fact(v, f, e.FactDir, e.Initiator, e.Responder, w.c.Now)
 	}

@@ -50,6 +50,7 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	switch m.Type {
 	case 134:
 		r.announce(m.Prefixes)
+		r.noteGateway(m.Src)
 	case 136:
 		mac, a = packet.MAC(m.TargetLink), m.Target
 	}
@@ -109,6 +110,7 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	mac := packet.MAC(m.ClientMAC)
 	switch m.Type {
 	case "ack":
+		r.noteGateway(m.Router)
 		if m.YourIP.IsValid() && !m.YourIP.IsUnspecified() {
 			r.learnSubnet(m.YourIP, m.SubnetBits)
 			r.strong(m.YourIP, mac, true, now)

@@ -74,6 +74,8 @@ type Registry struct {
 	seed     maphash.Seed
 	listed   []Evidence // scratch of list
 	ends     *ends
+	answers  *answers
+	gateways map[packet.Addr]bool // told by DHCP and router advertisements, at most maxGateways
 	observed *observed
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
@@ -104,7 +106,8 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
-		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), groups: groups{}, ends: &ends{}, observed: &observed{}}
+		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), groups: groups{}, ends: &ends{}, answers: &answers{},
+		gateways: map[packet.Addr]bool{}, observed: &observed{}}
 }
 
 // Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.

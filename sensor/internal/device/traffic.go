@@ -35,6 +35,9 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	}
 	r.settle(initiator)
 	r.settle(responder)
+	if v.Proto == protoUDP {
+		r.datagrams(step, v, initiator, now)
+	}
 	if initiator != nil && asks(v) {
 		r.touch(initiator, step == Opened && v.Start > initiator.FirstSeen)
 		r.asked(initiator, step, v, now)
@@ -65,7 +68,7 @@ func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {
 	d.heard(step, v, now)
 	d.tcp(&v.Initiator, v, true)
 	// What was sent to a group becomes a session when the address answers.
-	if step == Opened || step == StateChanged && v.Group && v.State == session.Established {
+	if step == Opened && r.Opening(v) == Opens || step == StateChanged && v.Group && v.State == session.Established {
 		r.originate(d, v, now)
 	}
 }

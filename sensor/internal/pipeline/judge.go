@@ -143,11 +143,14 @@ func (j *judge) tickOf(b *block, i int) {
 	j.tickTo(b.ticks[i].sec)
 }
 
-// idleTo moves the clock on to a second without packets: to the last whole minute before it, as in a replay when the next packet comes. A
-// minute that begins now may still have packets in its first second, and then ticks with them.
+// idleTo moves the clock on to a second without packets: to the last whole minute before it and what is due since, as in a replay when the
+// next packet comes. A minute that begins now may still have packets in its first second, and then ticks with them.
 func (j *judge) idleTo(sec int64) {
-	if m := (sec - 1) / 60 * 60; j.second > 0 && m > j.second {
-		j.minutes(m)
+	if j.second == 0 {
+		return
+	}
+	j.minutes(sec)
+	if m := (sec - 1) / 60 * 60; m > j.second {
 		j.minute(m)
 	}
 }
@@ -166,13 +169,30 @@ func (j *judge) tickTo(sec int64) {
 // maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
 const maxIdleTicks = 1440
 
-// minutes ticks at the whole minutes before sec that had no packets.
+// minutes ticks before sec, in seconds that had no packets: at whole minutes, and when a detector waits for it.
 func (j *judge) minutes(sec int64) {
-	m := (j.second/60 + 1) * 60
-	for n := 0; m < sec && n < maxIdleTicks; n++ {
-		j.minute(m)
-		m += 60
+	for range maxIdleTicks {
+		next := (j.second/60 + 1) * 60
+		if d := j.due(); d > j.second {
+			next = min(next, d)
+		}
+		if next >= sec {
+			return
+		}
+		j.minute(next)
 	}
+}
+
+// due gives the first second that is not before the end of a wait of a detector, 0 if none waits.
+func (j *judge) due() (sec int64) {
+	for _, d := range j.detectors {
+		if w, ok := d.(detect.Waiter); ok {
+			if at := (w.Due() + 1e9 - 1) / 1e9; at > 0 && (sec == 0 || at < sec) {
+				sec = at
+			}
+		}
+	}
+	return sec
 }
 
 // minute ticks at a whole minute without packets: the window of the quality moves on, and nothing is added to it.
@@ -210,6 +230,7 @@ func (j *judge) event(e *detect.Event) {
 	} else {
 		e.Session.OneDirection = j.ctx.Quality.OneWayShare > oneDirectionShare
 		e.Initiator, e.Responder = j.reg.Session(steps[e.Kind], e.Session, e.App, j.ctx.Now)
+		e.Opening = j.reg.Opening(e.Session)
 		if e.Fact != nil {
 			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)
 			j.learnNames(e)

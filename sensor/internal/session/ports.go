@@ -2,9 +2,9 @@
 
 package session
 
-// serverPort reports whether a port is one on which servers of the field listen: it decides who opened a session that was caught in the
+// ServerPort reports whether a port is one on which servers of the field listen: it decides who opened a session that was caught in the
 // middle. IANA service names, and what cameras and recorders use.
-func serverPort(p uint16) bool {
+func ServerPort(p uint16) bool {
 	switch p {
 	case 20, 21, 22, 23, 25, 37, 42, 43, 49, 53, 67, 69, 70, 79, 80, 81, 88, 102, 109, 110, 111, 113, 119, 123, 135, 137, 138, 139, 143, 161, 162,
 		179, 194, 264, 389, 427, 443, 444, 445, 464, 465, 500, 502, 512, 513, 514, 515, 520, 523, 546, 547, 548, 554, 587, 593, 623, 631, 636, 646, 808, 853, 873,

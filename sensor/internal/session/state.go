@@ -45,14 +45,14 @@ func (s *Session) orientUDP(p *packet.Packet, n uint8) {
 	if s.flags&flagGroup != 0 {
 		return // a group asks nothing
 	}
-	if p.SrcPort < 1024 && serverPort(p.SrcPort) && p.DstPort >= 1024 && !serverPort(p.DstPort) {
+	if p.SrcPort < 1024 && ServerPort(p.SrcPort) && p.DstPort >= 1024 && !ServerPort(p.DstPort) {
 		s.setInitiator(n ^ 1)
 		s.basis = BasisPort
 	}
 }
 
 func (s *Session) orientByPort(p *packet.Packet, n uint8) {
-	src, dst := serverPort(p.SrcPort), serverPort(p.DstPort)
+	src, dst := ServerPort(p.SrcPort), ServerPort(p.DstPort)
 	if !src && !dst {
 		src, dst = p.SrcPort < 1024, p.DstPort < 1024
 	}
@@ -236,7 +236,7 @@ func (s *Session) bare() bool {
 
 // AnswerPorts reports whether a packet looks like that of a server to a client: from a port of servers to one that is none.
 func AnswerPorts(src, dst uint16) bool {
-	return (src < 1024 || serverPort(src)) && dst >= 1024 && !serverPort(dst)
+	return (src < 1024 || ServerPort(src)) && dst >= 1024 && !ServerPort(dst)
 }
 
 // oneWay reports whether one direction of a TCP session was never seen although it must exist: the other acknowledges it.

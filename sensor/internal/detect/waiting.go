@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+)
+
+// waiting is sessions on which D01 has not decided, because what they say next may show that they are allowed. Each has its own end, after
+// which it is judged as it stands; if there are too many, the newest are judged at once.
+type waiting struct {
+	limit    int
+	sessions map[uint64]*waitingSession
+	queues   [numWaits][]wait // each in the order of its ends, as all in it wait for the same time
+}
+
+type waitingSession struct {
+	kind waitKind
+	last Event // the latest, with a Session of its own
+}
+
+type waitKind uint8
+
+const (
+	waitHello  waitKind = iota // for the name in a TLS or QUIC hello, which the contract may allow
+	waitAnswer                 // for other datagrams from the same port, which may show that this one was an answer
+	numWaits
+)
+
+type wait struct {
+	until int64
+	id    uint64
+}
+
+func newWaiting(limit int) *waiting {
+	return &waiting{limit: limit, sessions: map[uint64]*waitingSession{}}
+}
+
+// add keeps a session until a time; it reports false if there are too many.
+func (w *waiting) add(e *Event, kind waitKind, until int64) bool {
+	if len(w.sessions) >= w.limit {
+		return false
+	}
+	x := &waitingSession{kind: kind}
+	x.note(e)
+	w.sessions[e.Session.ID] = x
+	w.queues[kind] = append(w.queues[kind], wait{until, e.Session.ID})
+	return true
+}
+
+func (x *waitingSession) note(e *Event) {
+	v := *e.Session
+	x.last = *e
+	x.last.Session = &v
+}
+
+// due gives the end of the first wait, 0 if nobody waits.
+func (w *waiting) due() (at int64) {
+	for i := range w.queues {
+		q := w.queues[i]
+		for len(q) > 0 && w.sessions[q[0].id] == nil {
+			q = q[1:]
+		}
+		w.queues[i] = q
+		if len(q) > 0 && (at == 0 || q[0].until < at) {
+			at = q[0].until
+		}
+	}
+	return at
+}
+
+// over gives one session whose wait ends by now, and forgets it; nil if there is none.
+func (w *waiting) over(now int64) *Event {
+	if at := w.due(); at == 0 || at > now {
+		return nil
+	}
+	for i := range w.queues {
+		if q := w.queues[i]; len(q) > 0 && q[0].until <= now {
+			x := w.sessions[q[0].id]
+			delete(w.sessions, q[0].id)
+			w.queues[i] = q[1:]
+			return &x.last
+		}
+	}
+	return nil
+}
+
+// waits reports whether a session that breaks its contract so far is not yet to be judged.
+func (o *outbound) waits(e *Event, c *Context) bool {
+	v := e.Session
+	kind, seconds := waitHello, o.p.HelloSeconds
+	switch {
+	case e.Opening == device.Unclear:
+		kind, seconds = waitAnswer, o.p.AnswerSeconds
+	case !c.Book.AllowsByName(e.Initiator, v) || c.named(e):
+		return false
+	}
+	until := v.Start + int64(seconds)*second
+	return until > c.Now && o.waiting.add(e, kind, until)
+}
+
+// named reports whether a session has said all that its contract can hold against names: the name in its hello, with the certificate where
+// that has to bear it out, or that it is no TLS.
+func (c *Context) named(e *Event) bool {
+	switch {
+	case e.Session.State == session.Closed || e.Session.State == session.Reset || e.Session.State == session.Rejected:
+		return true
+	case e.App == nil || e.App.Name == "" && e.App.Hello == nil:
+		return false
+	case e.App.Hello == nil:
+		return e.App.Name != "tls" && e.App.Name != "quic"
+	case e.App.Hello.SNI == "" || e.App.Cert != nil || c.Names == nil:
+		return true
+	}
+	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
+	return len(c.Names.Own(client, far, c.Now)) > 0 || !c.Names.Asks(client, c.Now)
+}
+
+// wait takes an event of a session that waits, and reports whether its wait is over, so that it can be judged.
+func (o *outbound) wait(e *Event, c *Context) (waited, over bool) {
+	x := o.waiting.sessions[e.Session.ID]
+	if x == nil {
+		return false, false
+	}
+	x.note(e)
+	switch x.kind {
+	case waitHello:
+		over = c.named(e) || e.Kind == SessionEnded
+		if c.verdict(e).Allowed {
+			delete(o.waiting.sessions, e.Session.ID)
+			return true, false
+		}
+	case waitAnswer:
+		over = e.Opening != device.Unclear
+	}
+	if over {
+		delete(o.waiting.sessions, e.Session.ID)
+	}
+	return true, over
+}
+
+// end judges the sessions whose wait is over, as they stand.
+func (o *outbound) end(now int64, c *Context) {
+	for e := o.waiting.over(now); e != nil; e = o.waiting.over(now) {
+		c.Begin()
+		c.Devices.Settle(e.Initiator)
+		if e.Opening = c.Devices.Opening(e.Session); e.Opening == device.Unclear {
+			c.Devices.Clear(e.Initiator, e.Session, c.Now)
+			e.Opening = device.Opens
+		}
+		o.opened(e, c, false)
+		if e.Kind == SessionEnded {
+			o.live.drop(e.Session.ID)
+		}
+	}
+	c.Begin()
+}
+
+// Due gives when the next wait ends.
+func (o *outbound) Due() int64 { return o.waiting.due() }
+
+// Finish judges what is left: the run has ended before the wait.
+func (o *outbound) Finish(now int64, c *Context) { o.end(1<<63-1, c) }

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// Opening says whether the sender of the first packet of a session has opened it. Of datagrams that is not sure: the question to which
+// they are an answer may not have been captured, or have gone to a group.
+type Opening uint8
+
+// The kinds of openings.
+const (
+	Opens   Opening = iota
+	Answers         // an answer to a question that is not part of the session
+	Unclear         // perhaps an answer: what else comes from the same port tells
+)
+
+// Ports that systems choose for clients: from 32768 on Linux, from 49152 elsewhere (RFC 6335 section 6: no service is registered there).
+const ephemeral, dynamic = 32768, 49152
+
+const (
+	askedNs = 30 * 1e9 // how long a question to a group may be answered
+	portNs  = dayNs    // how long it is remembered what was sent from a port
+	// So many client ports show that one port is that of a service. Outside, where a device may talk to many peers from one port by itself,
+	// they must be of one peer.
+	clientPorts, clientPortsOutside = 2, 3
+)
+
+// answers remembers which datagrams are answers. Each key has one place, and the next one there takes it over.
+type answers struct {
+	asked    [1 << 10]question
+	ports    [1 << 12]answeringPort
+	sessions [1 << 12]answering
+}
+
+// question is a port from which a group was asked.
+type question struct {
+	addr packet.Addr
+	port uint16
+	at   int64
+}
+
+// answeringPort is a UDP port of a device: whether it was asked there and answered, and to which client ports it has sent unasked.
+type answeringPort struct {
+	portKey
+	served bool
+	n      uint8
+	to     [clientPortsOutside]uint16
+	last   int64
+}
+
+// portKey is a port of a device, towards internal peers (peer is zero), all external ones (everybody), or one of those.
+type portKey struct {
+	addr, peer packet.Addr
+	port       uint16
+}
+
+// answering is a session that was no plain opening.
+type answering struct {
+	id      uint64
+	opening Opening
+}
+
+var everybody = packet.Addr{0xff}
+
+// Opening says whether the initiator of a session of which Session was told has opened it.
+func (r *Registry) Opening(v *session.View) Opening {
+	if v.Proto != protoUDP {
+		return Opens
+	}
+	x := r.answers.session(v.ID)
+	if x.id != v.ID {
+		return Opens
+	}
+	if x.opening == Unclear && r.answers.known(r.portKey(v), v.Start) {
+		x.opening = Answers
+	}
+	return x.opening
+}
+
+// Clear decides that a session was opened by its initiator, because nothing shows that it was not.
+func (r *Registry) Clear(d *Device, v *session.View, now int64) {
+	if x := r.answers.session(v.ID); x.id == v.ID && x.opening == Unclear {
+		x.opening = Opens
+		r.changed(d)
+		r.originate(d, v, now)
+	}
+}
+
+// datagrams notes what a session of datagrams tells about who asks and who answers.
+func (r *Registry) datagrams(step Step, v *session.View, initiator *Device, now int64) {
+	x := r.answers
+	s := x.session(v.ID)
+	switch {
+	case step == Opened && v.ToGroup():
+		if r.InternalAddr(v.Initiator.Addr) {
+			*x.askedAt(v.Initiator.Addr, v.Initiator.Port) = question{v.Initiator.Addr, v.Initiator.Port, v.Start}
+		}
+	case step == Opened && initiator != nil && v.Basis == session.BasisFirstPacket:
+		if o := x.opening(r.portKey(v), v); o != Opens {
+			*s = answering{v.ID, o}
+		}
+	case step == StateChanged && v.Packets[session.In] > 0 && s.id != v.ID:
+		r.noteServed(v)
+	case step == StateChanged && v.Packets[session.In] > 0 && r.Opening(v) == Unclear: // what is answered was a question
+		r.Clear(initiator, v, now)
+	}
+}
+
+// portKey gives the key of the port from which the first datagram came.
+func (r *Registry) portKey(v *session.View) portKey {
+	k := portKey{addr: v.Initiator.Addr, port: v.Initiator.Port}
+	if !r.InternalAddr(v.Responder.Addr) {
+		k.peer = v.Responder.Addr
+	}
+	return k
+}
+
+// noteServed remembers that the responder was asked at a port and answered.
+func (r *Registry) noteServed(v *session.View) {
+	k := portKey{addr: v.Responder.Addr, port: v.Responder.Port}
+	if !r.InternalAddr(v.Initiator.Addr) {
+		k.peer = everybody
+	}
+	r.answers.put(k, v.Start).served = true
+}
+
+// opening judges the first datagram of a session.
+func (x *answers) opening(k portKey, v *session.View) Opening {
+	to := v.Responder
+	if q := x.askedAt(to.Addr, to.Port); q.addr == to.Addr && q.port == to.Port && v.Start-q.at <= askedNs {
+		return Answers
+	}
+	if to.Port < 1024 || to.Port < dynamic && session.ServerPort(to.Port) {
+		return Opens
+	}
+	if to.Port >= ephemeral {
+		x.put(k, v.Start).note(to.Port)
+	}
+	if x.known(k, v.Start) {
+		return Answers
+	}
+	if k.inside() && k.port < ephemeral && to.Port >= ephemeral {
+		return Unclear
+	}
+	return Opens
+}
+
+// known reports whether a port is that of a service.
+func (x *answers) known(k portKey, now int64) bool {
+	served, need := k, clientPorts
+	if !k.inside() {
+		served.peer = everybody
+	}
+	if !k.inside() || k.port >= ephemeral {
+		need = clientPortsOutside
+	}
+	if p := x.get(k, now); p != nil && int(p.n) >= need {
+		return true
+	}
+	p := x.get(served, now)
+	return p != nil && p.served
+}
+
+func (k *portKey) inside() bool { return k.peer == packet.Addr{} }
+
+func (p *answeringPort) note(port uint16) {
+	if int(p.n) < len(p.to) && !slices.Contains(p.to[:p.n], port) {
+		p.to[p.n] = port
+		p.n++
+	}
+}
+
+func (x *answers) place(k *portKey) *answeringPort {
+	salt := uint64(k.port) ^ binary.LittleEndian.Uint64(k.peer[8:]) ^ uint64(k.peer[0])
+	return &x.ports[place(k.addr, salt)%uint64(len(x.ports))]
+}
+
+// get gives what is remembered of a port, nil if nothing is.
+func (x *answers) get(k portKey, now int64) *answeringPort {
+	if p := x.place(&k); p.portKey == k && now-p.last <= portNs {
+		return p
+	}
+	return nil
+}
+
+func (x *answers) put(k portKey, now int64) *answeringPort {
+	p := x.place(&k)
+	if p.portKey != k || now-p.last > portNs {
+		*p = answeringPort{portKey: k}
+	}
+	p.last = now
+	return p
+}
+
+func (x *answers) askedAt(a packet.Addr, port uint16) *question {
+	return &x.asked[place(a, uint64(port))%uint64(len(x.asked))]
+}
+
+func (x *answers) session(id uint64) *answering { return &x.sessions[id%uint64(len(x.sessions))] }
+
+func place(a packet.Addr, salt uint64) uint64 {
+	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) + salt*0xbb67ae8584caa73b
+	return h * 0x9e3779b97f4a7c15 >> 40
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"net/netip"
+
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+)
+
+// maxGateways bounds the gateways that are remembered by the word of DHCP and router advertisements: anybody can send those.
+const maxGateways = 256
+
+func (r *Registry) noteGateway(ip netip.Addr) {
+	if ip.IsValid() && !ip.IsUnspecified() && len(r.gateways) < maxGateways {
+		r.gateways[packet.AddrOf(ip.Unmap())] = true
+	}
+}
+
+// ToGateway reports whether a session goes to the router of the initiator's own network: an internal address that DHCP (option 3) or a
+// router advertisement gives, or that others stand behind; where nothing tells, the first or last address of the same /24.
+func (r *Registry) ToGateway(v *session.View, peer *Device) bool {
+	a, self := v.Responder.Addr, v.Initiator.Addr
+	if !r.InternalAddr(a) {
+		return false
+	}
+	if r.gateways[a] || peer != nil && peer.Router {
+		return true
+	}
+	if l := r.links[v.Responder.MAC]; l != nil && l.router && directTTL(v.Responder.TTL) {
+		return true
+	}
+	return a.Is4() && [15]byte(a[:15]) == [15]byte(self[:15]) && (a[15] == 1 || a[15] == 254)
+}
