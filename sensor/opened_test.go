@@ -361,3 +361,27 @@ func TestOneDirectionMirror(t *testing.T) {
 		t.Errorf("alerts %v", o.rules())
 	}
 }
+
+// TestPortThatAnsweredBefore catches a session in the middle after another client was served on the same port.
+func TestPortThatAnsweredBefore(t *testing.T) {
+	for name, network := range networks {
+		for _, clientPort := range []uint16{40333, 8000} {
+			s := newScript(t, network)
+			other := &station{"02:00:5e:10:00:33", "10.20.31.6", 41000, 7000}
+			b := silentCamera()
+			s.put(s.conversation(other, b, "hello", "hello there")...)
+			s.at = s.at.Add(time.Minute)
+			a := recorder()
+			a.port, b.seq = clientPort, 90_000
+			s.put(s.segment(b, a, "A", "news"), s.segment(a, b, "A", ""), s.segment(b, a, "A", "more news"))
+			o := tell(t, s.n, "--silent", silentMAC, "--silent", s.addr(silentAddr).String())
+			if len(o.sessions) != 2 || len(o.alerts) != 0 {
+				t.Fatalf("%s: %d sessions, alerts %v", name, len(o.sessions), o.rules())
+			}
+			i := slices.IndexFunc(o.sessions, func(r map[string]any) bool { return r["state"] == "midstream" })
+			if i < 0 || initiator(o.sessions[i]) != s.addr(a.ip).String() || o.sessions[i]["packets_in"] != 2.0 || o.sessions[i]["initiator_basis"] != "port" {
+				t.Errorf("%s: %v", name, o.sessions)
+			}
+		}
+	}
+}

@@ -229,6 +229,9 @@ func (j *judge) event(e *detect.Event) {
 		e.Initiator = j.reg.Link(e.Fact, j.ctx.Now)
 	} else {
 		e.Session.OneDirection = j.ctx.Quality.OneWayShare > oneDirectionShare
+		if j.reg.Orient(e.Session); e.Session.Turned {
+			e.FactDir ^= 1
+		}
 		e.Initiator, e.Responder = j.reg.Session(steps[e.Kind], e.Session, e.App, j.ctx.Now)
 		e.Opening = j.reg.Opening(e.Session)
 		if e.Fact != nil {

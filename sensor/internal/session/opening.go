@@ -153,6 +153,9 @@ func (t *Table) split(l *Lookup, s *Session, q *pendingOpening, now int64) ref {
 	x.packets -= uint64(max(q.p.Count, 1))
 	x.ipBytes -= uint64(q.p.IPBytes)
 	x.payload -= uint64(q.p.PayloadLen)
+	if x.packets == 0 {
+		s.end[q.side].mac, s.end[q.side].ttl = packet.MAC{}, 0
+	}
 	if s.last == q.p.Time {
 		s.last = q.last
 	}

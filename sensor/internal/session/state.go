@@ -25,7 +25,7 @@ func (s *Session) orient(p *packet.Packet, n uint8) {
 }
 
 func (s *Session) orientTCP(p *packet.Packet, n uint8) {
-	switch p.TCPFlags & (packet.SYN | packet.ACK) {
+	switch p.TCPFlags & (packet.SYN | packet.ACK | packet.RST) {
 	case packet.SYN:
 		s.basis = BasisSYN
 		s.synSeq, s.synOptLen = p.Seq, p.TCPOptLen
@@ -47,7 +47,7 @@ func (s *Session) orientUDP(p *packet.Packet, n uint8) {
 	}
 	if p.SrcPort < 1024 && ServerPort(p.SrcPort) && p.DstPort >= 1024 && !ServerPort(p.DstPort) {
 		s.setInitiator(n ^ 1)
-		s.basis = BasisPort
+		s.basis, s.state = BasisPort, Midstream
 	}
 }
 
@@ -77,7 +77,7 @@ func (s *Session) orientICMP(p *packet.Packet, n uint8) {
 		// An unsolicited advertisement is opened by who sends it; an echo reply is not.
 		if s.flags&flagGroup == 0 {
 			s.setInitiator(n ^ 1)
-			s.basis = BasisRequest
+			s.basis, s.state = BasisRequest, Midstream
 		}
 	case twoWay:
 		s.basis = BasisRequest
@@ -131,7 +131,7 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 		s.state = Established
 	}
 	if s.state == Reset && x.saw&sawRST != 0 && p.PayloadLen > 0 {
-		s.state = Established // who goes on to send has not reset: the RST was forged
+		s.state = s.alive() // who goes on to send has not reset: the RST was forged
 		x.saw &^= sawRST
 	}
 	if fl&packet.FIN != 0 {
@@ -140,6 +140,18 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 			s.state = Closed
 		}
 	}
+}
+
+// alive is the state of a TCP session that was not reset after all.
+func (s *Session) alive() State {
+	started := s.flags&flagStarted != 0
+	switch both := s.counts[0].packets > 0 && s.counts[1].packets > 0; {
+	case started && both:
+		return Established
+	case started:
+		return OneWay
+	}
+	return Midstream
 }
 
 // rstSeen handles a RST: of an end that sends nothing else it is a refusal, and the other end has opened what it refuses. That goes
@@ -191,7 +203,8 @@ func (s *Session) synSeen(p *packet.Packet, n uint8) {
 func (s *Session) synAckSeen(n uint8) {
 	switch {
 	case s.state == Attempted || s.state == OneWay:
-		s.state = Established
+		// Of a simultaneous open both ends send one.
+		s.ackSeen(n == s.initiatorSide(), s.counts[n^1].packets == 0)
 	case s.state == Rejected && s.basis == BasisSYN && n != s.initiatorSide():
 		s.state = Established // the RST was forged, or a refusal of an earlier try
 		s.flags &^= flagDone

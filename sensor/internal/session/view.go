@@ -25,7 +25,7 @@ const (
 	BasisRequest                  // ICMP echo and the like
 	BasisQUICInitial              // a QUIC client Initial
 	BasisFirstPacket              // nothing better than who was seen first
-	BasisPort                     // caught in the middle: the well-known port decides
+	BasisPort                     // caught in the middle: the port decides, a well-known one or one on which the end answered before
 )
 
 var basisNames = [...]string{"syn", "syn_ack", "request", "quic_initial", "first_packet", "port"}
@@ -79,11 +79,21 @@ type View struct {
 	Gap          bool // bytes of the stream heads were missed, so inferences over them do not hold
 	Unconfirmed  bool // no packet was seen by which the initiator opens a session
 	OneDirection bool // the mirror is known to carry one direction only
+	Turned       bool // Turn was called: directions that were told with the session are to be turned as well
 	Basis        Basis
 	State        State
 	NumVLANs     uint8
 	VLANs        [packet.MaxVLANs]uint16
 	Tunnels      []packet.Tunnel // shared, never changed
+}
+
+// Turn makes the responder the initiator.
+func (v *View) Turn() {
+	v.Initiator, v.Responder = v.Responder, v.Initiator
+	for _, pair := range []*[2]uint64{&v.Packets, &v.IPBytes, &v.PayloadBytes} {
+		pair[0], pair[1] = pair[1], pair[0]
+	}
+	v.Turned = !v.Turned
 }
 
 // Opened reports whether the initiator opened the session, so that it can be held against it: its SYN was seen, or how it took a SYN-ACK, the
