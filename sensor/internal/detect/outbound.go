@@ -176,10 +176,10 @@ func verbs(v *session.View, answered bool) string {
 // answer says what the peer did.
 func answer(v *session.View, answered bool) string {
 	switch {
-	case answered && v.Packets[session.In] == 0:
-		return "whose replies the capture does not show; so far " + size(v.PayloadBytes[session.Out]) + " out"
 	case answered:
 		return "which answered; so far " + traffic(v)
+	case v.State == session.OneWay:
+		return "whose replies the capture does not show; so far " + size(v.PayloadBytes[session.Out]) + " out"
 	case v.State == session.Rejected:
 		return "which refused"
 	}
