@@ -32,6 +32,9 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 	if app != nil {
 		addApp(&s, app)
 	}
+	if v.Gap && s.SSH != nil && s.SSH.Auth == dissect.OutcomeFailure.String() {
+		s.SSH.Auth = dissect.OutcomeUnknown.String() // a success may be among what is missing
+	}
 	return s
 }
 

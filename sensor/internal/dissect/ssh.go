@@ -66,7 +66,7 @@ func (s *sshStream) feed(dir int, head []byte, final bool, sink Sink) (want int)
 	d.seen = max(d.seen, len(head))
 	if final {
 		if d.phase == sshEncrypted {
-			s.auth.end(sink)
+			s.auth.end(len(head) >= headLimit, sink)
 		}
 		d.phase = sshDone
 	}

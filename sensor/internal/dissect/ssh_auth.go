@@ -25,6 +25,7 @@ type sshAuth struct {
 	pusher   bool // the server speaks on its own account once somebody is in
 	direct   bool // the client does not ask with "none" first
 	indirect bool // the client does so
+	open     bool // the client says that it is OpenSSH
 	left     bool // a side has ended
 	first    int  // what the client has sent until the service was granted
 	turns    []sshTurn
@@ -44,13 +45,16 @@ const sshMaxTurns = 128
 
 // Payloads in bytes.
 const (
-	sshService       = 17 // SSH_MSG_SERVICE_REQUEST and SSH_MSG_SERVICE_ACCEPT of ssh-userauth
-	sshChannelOpen   = 24 // SSH_MSG_CHANNEL_OPEN of a session
-	sshLeastRequest  = 32 // SSH_MSG_USERAUTH_REQUEST: "none" for a user of one letter
-	sshLeastSecret   = 42 // the same with a password of one letter
-	sshLeastKeyboard = 56 // the same for keyboard-interactive
-	sshMostNone      = 63 // "none" for a user of 32 letters
-	sshLeastBanner   = 11 // SSH_MSG_USERAUTH_BANNER of one letter
+	sshService       = 17  // SSH_MSG_SERVICE_REQUEST and SSH_MSG_SERVICE_ACCEPT of ssh-userauth
+	sshChannelOpen   = 24  // SSH_MSG_CHANNEL_OPEN of a session
+	sshLeastRequest  = 32  // SSH_MSG_USERAUTH_REQUEST: "none" for a user of one letter
+	sshLeastSecret   = 42  // the same with a password of one letter
+	sshLeastKeyboard = 56  // the same for keyboard-interactive
+	sshMostNone      = 63  // "none" for a user of 32 letters
+	sshLikelyNone    = 39  // "none" for a user of eight letters
+	sshLeastKeyAsk   = 100 // SSH_MSG_USERAUTH_REQUEST with the shortest key in use
+	sshLeastBanner   = 11  // SSH_MSG_USERAUTH_BANNER of one letter
+	sshPasswordUnit  = 64  // OpenSSH pads packets with passwords to a multiple of it (sshconnect2.c)
 	sshMostMethods   = 110
 	sshLeastKey      = 71 // SSH_MSG_USERAUTH_PK_OK with the shortest key in use, Ed25519
 )
@@ -66,6 +70,7 @@ func (a *sshAuth) banner(server bool, line string) {
 		return
 	}
 	a.direct = slices.ContainsFunc([]string{"paramiko", "phpseclib", "SSHJ"}, starts)
+	a.open = starts("OpenSSH")
 	a.indirect = slices.ContainsFunc([]string{"OpenSSH", "PuTTY", "dropbear", "AsyncSSH", "Go", "libssh", "JSCH"}, starts)
 }
 
@@ -81,6 +86,8 @@ func (a *sshAuth) negotiated(client, server *SSHKexInit) {
 		sshChosen(client.CompressionS2C, server.CompressionS2C) == "zlib" || sshChosen(client.CompressionC2S, server.CompressionC2S) == "zlib" {
 		a.over = true
 	}
+	// A client may give itself the name of OpenSSH, which has a MAC of its own and offers it.
+	a.indirect = a.indirect && (!a.open || sshListed(client.MACC2S, "umac-64-etm@openssh.com"))
 }
 
 // stop ends the inference; what was said stands.
@@ -155,11 +162,16 @@ func (t *sshTurn) answered(a *sshAuth, size int) {
 	}
 }
 
-// end takes note that a side has ended.
-func (a *sshAuth) end(sink Sink) {
+// end takes note that a side has ended, or that the rest of it is not read: then a failure does not stand, as a success may follow.
+func (a *sshAuth) end(cut bool, sink Sink) {
 	a.left = true
-	if !a.over {
-		a.say(sink)
+	if a.over {
+		return
+	}
+	a.say(sink)
+	if a.over = cut; cut && a.said.Result == OutcomeFailure {
+		a.said.Result = OutcomeUnknown
+		sink(&SSHAuth{a.said.Result, a.said.Failures})
 	}
 }
 
@@ -175,9 +187,12 @@ func (a *sshAuth) say(sink Sink) {
 // judge gives what the turns say.
 func (a *sshAuth) judge() SSHAuth {
 	turns := a.requests()
-	now := SSHAuth{OutcomeUnknown, a.failures(turns)}
-	if now.Failures > 0 {
+	now := SSHAuth{}
+	for _, t := range a.refused(turns) {
 		now.Result = OutcomeFailure
+		if a.secret(t) {
+			now.Failures++
+		}
 	}
 	for i := range turns {
 		if a.lets(turns, i) {
@@ -275,14 +290,14 @@ func (a *sshAuth) replies(t sshTurn) bool {
 	return a.sizes[FromClient].most(int(t.ask)) < sshLeastRequest && !a.opens(t)
 }
 
-// failures counts the attempts that were refused.
-func (a *sshAuth) failures(turns []sshTurn) (n int) {
+// refused gives the attempts that were refused.
+func (a *sshAuth) refused(turns []sshTurn) (list []sshTurn) {
 	if len(turns) == 0 {
-		return 0
+		return nil
 	}
 	// A client that speaks of a channel after one answer, and is not answered, may have answered a question.
 	if last := a.turns[len(a.turns)-1]; len(turns) == 1 && last.answers == 0 && a.opens(last) {
-		return 0
+		return nil
 	}
 	f := a.methods(turns)
 	if f == 0 {
@@ -290,13 +305,20 @@ func (a *sshAuth) failures(turns []sshTurn) (n int) {
 	}
 	for i, t := range turns {
 		if t.answer == f && f != 0 && (i > 0 || a.attempts(turns)) && !a.asksChannel(turns, i) {
-			n++
+			list = append(list, t)
 		}
 	}
-	if n > 0 || f != 0 && len(turns) == 1 {
-		return n
+	if len(list) == 0 && a.lone(turns) {
+		list = turns[len(turns)-1:]
 	}
-	return a.lone(turns)
+	return list
+}
+
+// secret reports whether a request can bring a password. Clients try all keys that they have, and one that the server does not know
+// is no guess. OpenSSH pads longer passwords to the length of a key.
+func (a *sshAuth) secret(t sshTurn) bool {
+	c := a.sizes[FromClient]
+	return c.least(int(t.ask)) < sshLeastKeyAsk || a.indirect && (int(t.ask)-c.rest())%sshPasswordUnit == 0
 }
 
 // repeated gives the size that comes again among the answers, or that of the last if it can be nothing else.
@@ -316,37 +338,35 @@ func (a *sshAuth) repeated(turns []sshTurn) uint16 {
 	return 0
 }
 
-// attempts reports whether the first request brings a secret and does not only ask for the methods.
+// attempts reports whether the first request brings a secret and does not only ask for the methods: it is too long for that with the names
+// that users have.
 func (a *sshAuth) attempts(turns []sshTurn) bool {
 	c, ask := a.sizes[FromClient], int(turns[0].ask)
 	switch {
-	case c.least(ask) > sshMostNone:
-		return true
 	case a.direct:
 		return c.most(ask) >= sshLeastSecret
+	case a.indirect:
+		return c.least(ask) > sshMostNone
 	}
-	return false
+	return c.least(ask) > sshLikelyNone
 }
 
-// lone counts the failure of a connection in which no size comes again: the first answer has a banner in front of it.
-func (a *sshAuth) lone(turns []sshTurn) int {
+// lone reports whether the last request was refused where no size comes again.
+func (a *sshAuth) lone(turns []sshTurn) bool {
 	s, c := a.sizes[FromServer], a.sizes[FromClient]
 	last := turns[len(turns)-1]
 	x := int(last.answer)
 	switch {
-	case len(turns) == 1:
-		// Whoever is let in by such a server hears more of it, whether he asks or not.
-		if a.left && a.pusher && last.answers == 1 && a.attempts(turns) {
-			return 1
-		}
-	case a.asksChannel(turns, len(turns)-1) && a.isShort(last.answer) && (len(turns) > 2 || a.attempts(turns)): // nobody is in who is told that he may not ask for a channel
-		return 1
-	case a.methods(turns) != 0, last.answers != 1, !s.one(x), s.most(x) >= sshLeastKey, a.isShort(last.answer), a.opens(last):
-	case !a.left:
-	case a.replies(last), c.most(int(last.ask)) >= sshLeastSecret && !a.asksForQuestion(turns):
-		return 1
+	case a.asksChannel(turns, len(turns)-1) && a.isShort(last.answer):
+		return len(turns) > 2 || a.attempts(turns) // whoever may not ask for a channel is not in
+	case !a.left || a.methods(turns) != 0 || last.answers != 1:
+		return false
+	case len(turns) == 1: // a banner and the answer
+		return a.pusher && a.attempts(turns) // whoever is let in hears of the host keys
+	case !s.one(x) || s.most(x) >= sshLeastKey || a.isShort(last.answer) || a.opens(last):
+		return false
 	}
-	return 0
+	return a.replies(last) || c.most(int(last.ask)) >= sshLeastSecret && !a.asksForQuestion(turns)
 }
 
 // asksForQuestion reports whether the last request can be for keyboard-interactive, which is answered by a question: it is 24 bytes
@@ -354,7 +374,7 @@ func (a *sshAuth) lone(turns []sshTurn) int {
 func (a *sshAuth) asksForQuestion(turns []sshTurn) bool {
 	c := a.sizes[FromClient]
 	last, none := int(turns[len(turns)-1].ask), int(turns[0].ask)
-	if (last-c.rest())%64 == 0 && c.block <= 16 && a.indirect { // OpenSSH pads passwords to that
+	if (last-c.rest())%sshPasswordUnit == 0 && a.indirect {
 		return false
 	}
 	const longer = 24
