@@ -98,6 +98,23 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	return 0, refused, errors.Join(errs...)
 }
 
+// Reattach makes the program see the packets of another interface, by its index, in the mode of the one before, which is gone. Unlike Attach it
+// needs no privilege on Linux 5.19 and newer: the program is loaded, and no card has to load it once more.
+func (p *Programs) Reattach(index int, m Mode) error {
+	defer p.mu.Unlock()
+	if err := p.lock(); err != nil {
+		return err
+	}
+	if p.link != nil {
+		_ = p.link.Close() // its interface is gone
+		p.link = nil
+	}
+	ifc := &net.Interface{Index: index, Name: fmt.Sprint("interface ", index)}
+	l, err := p.attach(ifc, m)
+	p.link = l
+	return err
+}
+
 func (p *Programs) attach(ifc *net.Interface, m Mode) (link.Link, error) {
 	prog := p.prog
 	if m == Offload {

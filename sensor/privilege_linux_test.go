@@ -271,7 +271,7 @@ func TestUnitGivesTheDocumentedCapabilities(t *testing.T) {
 	unit := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "stillwatch-sensor.service"))
 	const all = "CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON"
 	for _, line := range []string{"AmbientCapabilities=" + all, "CapabilityBoundingSet=" + all, "NoNewPrivileges=yes", "Type=notify", "User=stillwatch",
-		"ExecReload=/bin/kill -HUP $MAINPID", "ExecStart=/usr/local/bin/stillwatch-sensor run --iface ${STILLWATCH_IFACE} $STILLWATCH_OPTIONS"} {
+		"ExecReload=/bin/kill -HUP $MAINPID", "ExecStart=/usr/local/bin/stillwatch-sensor run --iface ${STILLWATCH_IFACE} --wait-iface $STILLWATCH_OPTIONS", "TimeoutStartSec=infinity"} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("the unit lacks %s", line)
 		}

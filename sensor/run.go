@@ -30,6 +30,7 @@ type runCmd struct {
 	Rings     int    `help:"Rings of AF_PACKET that divide the frames by sessions, for ports with several receive queues. 0: one." default:"0" placeholder:"N"`
 	RingSize  int    `help:"Memory of the rings, in MiB." default:"64" placeholder:"MIB"`
 	Snaplen   int    `help:"Bytes that AF_PACKET keeps of a frame. 0: all." default:"0" placeholder:"BYTES"`
+	WaitIface bool   `name:"wait-iface" help:"Wait for the interface: at the start until it is there and up, and later until it comes back."`
 	settings
 	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
@@ -66,6 +67,8 @@ func (c *runCmd) Validate() error {
 		return fmt.Errorf("--ring-size: give at least 8 MiB for each ring, and at most %d, not %d", capture.MaxRingBytes>>20, c.RingSize)
 	case c.Snaplen != 0 && (c.Snaplen < 64 || c.Snaplen > 1<<18):
 		return fmt.Errorf("--snaplen: give 0 or a number from 64 to %d, not %d", 1<<18, c.Snaplen)
+	case c.WaitIface && c.Rings > 1:
+		return errors.New("--wait-iface cannot move several rings to an interface that came back: give --rings 1, or leave --wait-iface out")
 	case c.Mode == capture.ModeXDP && c.Rings+c.Snaplen > 0:
 		return errors.New("--rings and --snaplen are of AF_PACKET: leave --mode xdp out, or them")
 	case c.Mode == capture.ModeAFPacket && c.XDPAction == "drop":
@@ -100,7 +103,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	n.useStdout(t.outTTY)
 	s := watchSignals(context.Background())
 	defer s.stop()
-	src, err := capture.OpenLive(c.live(cfg))
+	src, err := c.open(s.ctx, log, cfg)
 	if err != nil {
 		return badUsage(err)
 	}
@@ -127,6 +130,24 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	return c.listen(t, log, cfg, src, out, s, to)
 }
 
+// open opens the port, and waits for it if it may.
+func (c *runCmd) open(ctx context.Context, log *zap.Logger, cfg pipeline.Config) (*capture.Live, error) {
+	for told := false; ; told = true {
+		src, err := capture.OpenLive(c.live(cfg))
+		if _, absent := errors.AsType[*capture.AbsentError](err); !absent || !c.WaitIface {
+			return src, err
+		}
+		if !told {
+			log.Warn("waiting for the interface", zap.String("iface", c.Iface), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 // clockSlack is how far the clock of a state file may be ahead of the machine's, which may have been set back a little.
 const clockSlack = time.Hour
 
@@ -138,7 +159,8 @@ func (c *runCmd) loadLive() (pipeline.Config, error) {
 
 // live says how the port is to be listened to. XDP hands on what touches the network that is watched.
 func (c *runCmd) live(cfg pipeline.Config) capture.LiveConfig {
-	l := capture.LiveConfig{Iface: c.Iface, Mode: c.Mode, Drop: c.XDPAction == "drop", Rings: c.Rings, RingBytes: c.RingSize << 20, SnapLen: c.Snaplen}
+	l := capture.LiveConfig{Iface: c.Iface, Mode: c.Mode, Drop: c.XDPAction == "drop", Rings: c.Rings, RingBytes: c.RingSize << 20, SnapLen: c.Snaplen,
+		Wait: c.WaitIface}
 	l.Watch, l.WatchMACs = watched(cfg.Inventory, cfg.Settings)
 	return l
 }

@@ -29,7 +29,7 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, maps bool, to *publi
 
 // needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.Config {
-	p := privilege.Config{Maps: maps, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	p := privilege.Config{Maps: maps, Return: c.WaitIface, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))
 	}
@@ -65,11 +65,37 @@ func (w *watch) supervise(ctx context.Context, m service.Manager) {
 		}
 	}
 	m.Ready(w.status())
+	go w.sight(ctx, m)
 	m.Watch(ctx, func() []service.Beat {
 		return []service.Beat{{Part: "reader and judge", Count: w.run.Progress().Blocks}}
 	}, func(part string) {
 		w.log.Error("a part of the sensor stands still; the watchdog is not fed", zap.String("part", part))
 	})
+}
+
+// sight tells the log and the service manager when nothing can be heard at the port, and when that is over.
+func (w *watch) sight(ctx context.Context, m service.Manager) {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for was := ""; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		blind := w.run.Progress().Blind
+		switch {
+		case blind == was:
+			continue
+		case blind != "":
+			w.log.Warn("the sensor is blind", zap.String("iface", w.cmd.Iface), zap.String("why", blind))
+			m.Status("blind: " + blind)
+		default:
+			w.log.Info("the sensor hears again", zap.String("iface", w.cmd.Iface))
+			m.Status(w.status())
+		}
+		was = blind
+	}
 }
 
 // protected notes what holds the process back, for the metrics.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -86,8 +87,8 @@ func (w *watch) ready() (reasons []string) {
 	case idle > stuckAfter:
 		reasons = append(reasons, fmt.Sprintf("nothing was judged for %s", span(idle)))
 	}
-	if w.src.Stats().Down {
-		reasons = append(reasons, "the interface "+w.cmd.Iface+" is down")
+	if blind := cmp.Or(w.src.Stats().Blind, w.run.Progress().Blind); blind != "" {
+		reasons = append(reasons, blind)
 	}
 	return reasons
 }

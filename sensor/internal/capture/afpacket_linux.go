@@ -27,10 +27,11 @@ const (
 // AFPacketConfig says how a port is listened to by AF_PACKET.
 type AFPacketConfig struct {
 	Iface     string
-	Rings     int // sockets that share the port by a symmetric hash of the addresses and ports (PACKET_FANOUT); default 1
-	RingBytes int // of all rings; default 64 MiB
-	SnapLen   int // bytes of a frame that are kept; 0: all
-	Program   int // file descriptor of a BPF socket filter that says how much of a frame is kept; 0: none
+	Rings     int  // sockets that share the port by a symmetric hash of the addresses and ports (PACKET_FANOUT); default 1
+	RingBytes int  // of all rings; default 64 MiB
+	SnapLen   int  // bytes of a frame that are kept; 0: all
+	Wait      bool // for an interface that is gone; else that ends the source
+	Program   int  // file descriptor of a BPF socket filter that says how much of a frame is kept; 0: none
 }
 
 // AFPacket is a port that is listened to by AF_PACKET, with a ring of TPACKET_V3 (packet(7)). It sends nothing: its sockets are for
@@ -57,7 +58,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	if cfg.RingBytes <= 0 {
 		cfg.RingBytes = 64 << 20
 	}
-	p, err := openPort(cfg.Iface)
+	p, err := openPort(cfg.Iface, cfg.Wait)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,9 @@ func (s *AFPacket) Next(b *Batch) error {
 	b.Frames, b.Counts, b.Clock, b.Data = b.Frames[:0], b.Counts[:0], 0, s.memory
 	s.giveBack(b)
 	now, polled := s.clock.look(), false
+	if err := s.check(now / 1e9); err != nil {
+		return err
+	}
 	for end := now + int64(liveWait); ; now = s.clock.look() {
 		for s.merge(b, now) {
 		}
@@ -120,6 +124,24 @@ func (s *AFPacket) Next(b *Batch) error {
 		}
 		polled = true
 	}
+}
+
+// check looks once in each second whether the port is there, and listens to one that has come back. Sockets that are open may do that without
+// privileges, but not those of a group.
+func (s *AFPacket) check(second int64) error {
+	back, err := s.port.check(second)
+	if !back || err != nil {
+		return err
+	}
+	if len(s.rings) > 1 {
+		return fmt.Errorf("%s is back, and several rings cannot be moved to it: start the sensor again, or have it use one ring", s.port.name)
+	}
+	for _, r := range s.rings {
+		if err := r.bind(s.port); err != nil {
+			return fmt.Errorf("%s is back: %w", s.port.name, err)
+		}
+	}
+	return nil
 }
 
 // giveBack ends the use of the blocks that a batch has frames of.
@@ -212,7 +234,7 @@ func (s *AFPacket) wait(nanos int64) error {
 		case err != nil:
 			return fmt.Errorf("listen at %s: %w", s.port.name, os.NewSyscallError("getsockopt", err))
 		case code == 0 || unix.Errno(code) == unix.ENETDOWN:
-			if _, _, err := s.port.since(); err != nil {
+			if _, _, err := s.port.since(); err != nil && !s.port.wait {
 				return fmt.Errorf("%s: %w", s.port.name, err)
 			}
 		default:

@@ -52,7 +52,8 @@ type Stats struct {
 	// there is no other receiver on this machine than us, so it is no measure of loss.
 	Unclaimed  uint64
 	Sent       uint64 // frames that the interface has sent
-	Down       bool   // the interface is down, or gone
+	Blind      string // why nothing can be heard at the port: it is down, has no link, or is gone; "" if something can
+	Traffic    uint64 // grows while frames come to the port, whether they are wanted or not
 	ClockSteps uint64 // how often the clock of the system was set
 	// Of a program in the kernel: packets by the way in which they left it, and packets of which the counts were lost because the table of sessions in
 	// the kernel was full.

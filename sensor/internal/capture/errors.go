@@ -38,3 +38,9 @@ var errDirectory = errors.New("is a directory, not a capture")
 
 // errStdinTwice refuses a second "-": the bytes can be read only once.
 var errStdinTwice = errors.New("standard input is given twice")
+
+// AbsentError says that an interface is not there, or is down.
+type AbsentError struct{ text string }
+
+// Error gives one line.
+func (e *AbsentError) Error() string { return e.text }

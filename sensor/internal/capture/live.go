@@ -26,6 +26,7 @@ type LiveConfig struct {
 	Watch     []netip.Prefix
 	WatchMACs []packet.MAC
 	Drop      bool // XDP_DROP instead of XDP_PASS: the port is a mirror and nothing else
+	Wait      bool // an interface that goes is waited for, and listened to again
 	// Of AF_PACKET: see AFPacketConfig.
 	Rings, RingBytes, SnapLen int
 }

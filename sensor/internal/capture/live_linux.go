@@ -36,7 +36,7 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 
 // openAFPacket opens the port with a socket filter if only a part is of interest; where that cannot be had, everything comes.
 func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
-	port := AFPacketConfig{Iface: cfg.Iface, Rings: cfg.Rings, RingBytes: cfg.RingBytes, SnapLen: cfg.SnapLen}
+	port := AFPacketConfig{Iface: cfg.Iface, Rings: cfg.Rings, RingBytes: cfg.RingBytes, SnapLen: cfg.SnapLen, Wait: cfg.Wait}
 	if len(cfg.Watch)+len(cfg.WatchMACs) > 0 {
 		f, err := openFiltered(port, cfg.Watch, cfg.WatchMACs)
 		if err == nil {
@@ -56,7 +56,7 @@ func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
 
 // openXDP attaches the XDP program in the fastest mode that works, and says why not in faster ones.
 func openXDP(cfg LiveConfig, why string) (*Live, error) {
-	x, err := OpenXDP(XDPConfig{Iface: cfg.Iface, Prefixes: cfg.Watch, MACs: cfg.WatchMACs, Program: bpf.Config{Drop: cfg.Drop}})
+	x, err := OpenXDP(XDPConfig{Iface: cfg.Iface, Prefixes: cfg.Watch, MACs: cfg.WatchMACs, Wait: cfg.Wait, Program: bpf.Config{Drop: cfg.Drop}})
 	if err != nil {
 		return nil, err
 	}

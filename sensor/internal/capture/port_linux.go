@@ -23,10 +23,14 @@ type port struct {
 	mu    sync.Mutex
 	name  string
 	index int
+	wait  bool // for the interface if it is gone
 	link  packet.LinkType
+	kind  uint16   // ARPHRD_
 	fd    int      // of rtnetlink(7)
 	queue *os.File // /proc/net/softnet_stat; nil: not there
 	base  portCounters
+
+	checked int64 // second of the last check
 }
 
 // portCounters are what the kernel counts of an interface and of its input queue.
@@ -36,16 +40,16 @@ type portCounters struct{ received, sent, missed, unclaimed, queue uint64 }
 var errGone = errors.New("the interface is gone")
 
 // openPort looks an interface up: it must be there, be up, and have frames of a kind that can be read.
-func openPort(name string) (*port, error) {
+func openPort(name string, wait bool) (*port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, fmt.Errorf("there is no interface %s; there are %s", name, strings.Join(portNames(), " "))
+		return nil, &AbsentError{fmt.Sprintf("there is no interface %s; there are %s", name, strings.Join(portNames(), " "))}
 	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
-	p := &port{name: name, index: i.Index, fd: fd}
+	p := &port{name: name, index: i.Index, wait: wait, fd: fd}
 	p.queue, _ = os.Open("/proc/net/softnet_stat") // a kernel without it tells nothing of its queue
 	l, err := p.ask()
 	if err == nil {
@@ -60,7 +64,7 @@ func openPort(name string) (*port, error) {
 
 func (p *port) take(l linkState) error {
 	if !l.up {
-		return fmt.Errorf("the interface %s is down: ip link set %s up", p.name, p.name)
+		return &AbsentError{fmt.Sprintf("the interface %s is down: ip link set %s up", p.name, p.name)}
 	}
 	switch l.kind {
 	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
@@ -70,7 +74,7 @@ func (p *port) take(l linkState) error {
 	default:
 		return fmt.Errorf("the frames of the interface %s cannot be read: it is of type %d (ARPHRD_ of linux/if_arp.h); Ethernet is 1", p.name, l.kind)
 	}
-	p.base = l.portCounters
+	p.kind, p.base = l.kind, l.portCounters
 	return nil
 }
 
@@ -86,11 +90,53 @@ func (p *port) close() {
 
 // tell writes what the kernel counts of the port. A port that does not answer is gone.
 func (p *port) tell(s *Stats) {
-	c, up, err := p.since()
-	if s.Down = err != nil || !up; err != nil {
+	c, l, err := p.since()
+	switch {
+	case err != nil:
+		s.Blind = "the interface " + p.name + " is gone"
 		return
+	case !l.up:
+		s.Blind = "the interface " + p.name + " is down"
+	case !l.carrier:
+		s.Blind = "the interface " + p.name + " has no link"
+	default:
+		s.Blind = ""
 	}
 	s.Drops.NIC, s.Drops.Queue, s.Unclaimed, s.Sent = c.missed, c.queue, c.unclaimed, c.sent
+	s.Traffic = c.received + s.Received
+}
+
+// check looks once in each second whether the interface is there. One that is gone is an error, or is waited for: back says that there is one
+// of its name again, which is to be listened to.
+func (p *port) check(second int64) (back bool, err error) {
+	if second == p.checked {
+		return false, nil
+	}
+	p.checked = second
+	if _, _, err = p.since(); !errors.Is(err, errGone) {
+		return false, nil // that rtnetlink does not answer says nothing of the interface
+	}
+	if !p.wait {
+		return false, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return p.find(), nil
+}
+
+// find looks for an interface of the same name and kind, and counts from now on.
+func (p *port) find() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name := append([]byte(p.name), 0)
+	attr := make([]byte, unix.SizeofRtAttr, unix.SizeofRtAttr+unix.IFNAMSIZ)
+	binary.NativeEndian.PutUint16(attr, uint16(unix.SizeofRtAttr+len(name)))
+	binary.NativeEndian.PutUint16(attr[2:], unix.IFLA_IFNAME)
+	attr = append(attr, name...)
+	l, err := p.request(0, append(attr, make([]byte, -len(attr)&3)...))
+	if err != nil || l.kind != p.kind {
+		return false
+	}
+	p.index, p.base = l.index, l.portCounters
+	return true
 }
 
 func portNames() (names []string) {
@@ -101,13 +147,12 @@ func portNames() (names []string) {
 	return names
 }
 
-// since gives what was counted since the port was opened, and whether it is up. A counter that was reset begins anew.
-func (p *port) since() (c portCounters, up bool, err error) {
+// since gives what was counted since the port was opened, and its state. A counter that was reset begins anew.
+func (p *port) since() (c portCounters, l linkState, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l, err := p.ask()
-	if err != nil {
-		return c, false, err
+	if l, err = p.ask(); err != nil {
+		return c, l, err
 	}
 	c = l.portCounters
 	b := &p.base
@@ -117,23 +162,27 @@ func (p *port) since() (c portCounters, up bool, err error) {
 		*x.base = min(*x.base, *x.now)
 		*x.now -= *x.base
 	}
-	return c, l.up, nil
+	return c, l, nil
 }
 
 // linkState is what rtnetlink says of an interface.
 type linkState struct {
-	up   bool
-	kind uint16 // ARPHRD_
+	index       int
+	up, carrier bool   // as the administrator wants it, and whether the link is there
+	kind        uint16 // ARPHRD_
 	portCounters
 }
 
-// ask sends RTM_GETLINK and reads the answer.
-func (p *port) ask() (l linkState, err error) {
-	req := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+// ask asks for the state of the port.
+func (p *port) ask() (linkState, error) { return p.request(p.index, nil) }
+
+// request sends RTM_GETLINK for an interface, by its index or by attributes, and reads the answer.
+func (p *port) request(index int, attr []byte) (l linkState, err error) {
+	req := append(make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg), attr...)
 	binary.NativeEndian.PutUint32(req, uint32(len(req)))
 	binary.NativeEndian.PutUint16(req[4:], unix.RTM_GETLINK)
 	binary.NativeEndian.PutUint16(req[6:], unix.NLM_F_REQUEST)
-	binary.NativeEndian.PutUint32(req[unix.SizeofNlMsghdr+4:], uint32(p.index))
+	binary.NativeEndian.PutUint32(req[unix.SizeofNlMsghdr+4:], uint32(index))
 	if err := unix.Sendto(p.fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return l, fmt.Errorf("ask rtnetlink: %w", err)
 	}
@@ -163,7 +212,9 @@ func parseLink(b []byte) (l linkState, err error) {
 		return l, errGone
 	}
 	l.kind = binary.NativeEndian.Uint16(b[unix.SizeofNlMsghdr+2:])
-	l.up = binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr+8:])&unix.IFF_UP != 0
+	l.index = int(binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr+4:]))
+	flags := binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr+8:])
+	l.up, l.carrier = flags&unix.IFF_UP != 0, flags&unix.IFF_LOWER_UP != 0
 	for b = b[head:]; len(b) >= unix.SizeofRtAttr; {
 		n := int(binary.NativeEndian.Uint16(b))
 		if n < unix.SizeofRtAttr || n > len(b) {

@@ -93,6 +93,11 @@ func (r *ring) set(p *port) error {
 	if err := attach(r.fd, []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}); err != nil {
 		return err
 	}
+	return r.bind(p)
+}
+
+// bind listens to a port.
+func (r *ring) bind(p *port) error {
 	if err := unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: bits.ReverseBytes16(unix.ETH_P_ALL), Ifindex: p.index}); err != nil {
 		return fmt.Errorf("listen at %s: %w", p.name, err)
 	}

@@ -29,6 +29,7 @@ type XDPConfig struct {
 	Modes    []bpf.Mode // to be tried in turn; none: all, fastest first
 	Prefixes []netip.Prefix
 	MACs     []packet.MAC // with Prefixes the devices that are watched; without both everything is
+	Wait     bool         // for an interface that is gone; else that ends the source
 	Program  bpf.Config
 }
 
@@ -48,7 +49,7 @@ type XDP struct {
 
 // OpenXDP attaches the XDP program to an interface. What cannot be had here is a *bpf.UnsupportedError.
 func OpenXDP(cfg XDPConfig) (*XDP, error) {
-	p, err := openPort(cfg.Iface)
+	p, err := openPort(cfg.Iface, cfg.Wait)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,8 @@ func (x *XDP) Next(b *Batch) error {
 		b.Data = make([]byte, batchSize+bpf.MaxRecord)
 	}
 	b.Data = b.Data[:cap(b.Data)]
-	if err := x.sweep(x.clock.look() / 1e9); err != nil {
+	second := x.clock.look() / 1e9
+	if err := errors.Join(x.check(second), x.sweep(second)); err != nil {
 		return err
 	}
 	x.reader.SetDeadline(time.Now().Add(liveWait))
@@ -128,6 +130,19 @@ func (x *XDP) Next(b *Batch) error {
 		used += n
 	}
 	b.Clock = x.idle()
+	return nil
+}
+
+// check looks once in each second whether the port is there, and attaches the program to one that has come back. That takes no privilege:
+// the program is loaded.
+func (x *XDP) check(second int64) error {
+	back, err := x.port.check(second)
+	if !back || err != nil {
+		return err
+	}
+	if err := x.programs.Reattach(x.port.index, x.Mode); err != nil {
+		return fmt.Errorf("%s is back, and the XDP program cannot be attached to it again: %w", x.port.name, err)
+	}
 	return nil
 }
 

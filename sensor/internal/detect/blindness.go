@@ -5,6 +5,7 @@ package detect
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // BlindnessParams are the parameters of D41.
@@ -28,6 +29,9 @@ func DefaultBlindnessParams() BlindnessParams {
 type blindness struct {
 	p    BlindnessParams
 	from int64 // start of the window
+	// While nothing can be heard: why, and since when.
+	blind string
+	since int64
 }
 
 func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
@@ -92,6 +96,37 @@ func (b *blindness) finding(now int64, key string, share, limit float64, sev Sev
 			math.Round(1000*limit)/10, what, 100*share, clock(b.from), clock(now)),
 		Reasons:        []Reason{{Code: key, Text: why, Weight: 0.5}, benign("the port was set up this way on purpose")},
 		Evidence:       []Evidence{{Kind: "quality", Summary: fmt.Sprintf("%.1f %% %s", 100*share, what), Data: map[string]any{"share": share, "limit": limit}}},
+		Recommendation: Advice(b.Rule().ID, nil),
+	}
+}
+
+// Sight tells that nothing can be heard at the port, and for how long that was so when it is over.
+func (b *blindness) Sight(c *Context) {
+	if b.blind != "" {
+		f := b.sight(c.Now)
+		f.Title = fmt.Sprintf("The sensor was blind for %s: %s", span(c.Now-b.since), b.blind)
+		f.Message = fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, from %s to %s. Nothing of that time was heard.", b.blind, clock(b.since), clock(c.Now))
+		f.Continues = true
+		c.Emit(f)
+	}
+	if b.blind, b.since = Clean(c.Quality.Blind, 200), c.Now; b.blind != "" {
+		c.Emit(b.sight(c.Now))
+	}
+}
+
+// cause is b.blind without times: one alert is one cause, and what is over for WindowS is told anew.
+func (b *blindness) cause() string {
+	cause, _, _ := strings.Cut(b.blind, " since ")
+	return cause
+}
+
+func (b *blindness) sight(now int64) *Finding {
+	return &Finding{
+		Rule: b.Rule(), Start: b.since, End: now, Key: "blind: " + b.cause(), WindowS: 15 * 60, Severity: High, Count: 1,
+		Title:          "The sensor is blind: " + b.blind,
+		Message:        fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, noticed at %s. Nothing is heard until that changes.", b.blind, clock(b.since)),
+		Reasons:        []Reason{{Code: "blind", Text: b.blind, Weight: 0.5}, benign("the port or the mirror session is being maintained")},
+		Evidence:       []Evidence{{Kind: "quality", Summary: b.blind, Data: map[string]any{"blind_s": (now - b.since) / second}}},
 		Recommendation: Advice(b.Rule().ID, nil),
 	}
 }

@@ -57,6 +57,7 @@ type Quality struct {
 	DupShare    float64 // of the frames, 0 to 1
 	LossRatio   float64 // dropped before us, 0 to 1
 	OneWay      bool    // OneWayShare is beyond its threshold
+	Blind       string  // why nothing can be heard at the port, one line; "" if something can
 }
 
 // Factor is q of the chaining formula (detections.md): 1 for a good capture, less for a poor one.
@@ -144,6 +145,11 @@ func (w *Watch) Observe(e *Event, c *Context) {
 	for _, d := range w[e.Kind] {
 		d.Observe(e, c)
 	}
+}
+
+// Sighted is a detector that is told at once when Quality.Blind has changed.
+type Sighted interface {
+	Sight(c *Context)
 }
 
 // Finisher is a detector that has something to say when a run ends, after the last Tick: what it would have said at the end of a

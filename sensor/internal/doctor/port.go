@@ -55,5 +55,5 @@ type Counters struct {
 // Count takes what a live source has counted.
 func (p *Port) Count(s capture.Stats) {
 	p.Counters = Counters{s.Received, s.Sent, s.Drops.NIC, s.Drops.Ring, s.Drops.Queue}
-	p.Running = p.Running && !s.Down
+	p.Running = p.Running && s.Blind == ""
 }

@@ -25,7 +25,7 @@ type Port struct {
 func portFamilies() []family {
 	return []family{
 		{"capture_info", gauge, "Always 1; the labels tell how the port is listened to, and why so.", []string{"iface", "mode", "why"}},
-		{"capture_up", gauge, "1 while the port is up, else 0.", nil},
+		{"capture_up", gauge, "1 while something can be heard at the port; 0 while it is down, has no link, is gone, or has no traffic although it had some.", nil},
 		{"capture_received_total", counter, "Frames that the kernel had for the sensor, with those that it dropped in the ring or counted itself.", nil},
 		{"capture_dropped_total", counter, "Frames that were lost, by the place where it happened.", []string{"place"}},
 		{"capture_kernel_total", counter, "Frames by the way in which they left the program in the kernel: see capture-xdp.md.", []string{"way"}},
@@ -48,7 +48,7 @@ func (r Run) port(put func(string, float64, ...string)) {
 		return
 	}
 	put("capture_info", 1, p.Iface, p.Mode, p.Why)
-	put("capture_up", one(!p.Source.Down))
+	put("capture_up", one(p.Source.Blind == "" && r.Summary.Blind == ""))
 	put("capture_received_total", float64(p.Source.Received))
 	for place, n := range Places(p.Source.Drops) {
 		put("capture_dropped_total", float64(n), place)

@@ -152,8 +152,12 @@ type frameCounts struct {
 	kept      uint64 // bytes of their IP packets
 }
 
-// lossCounts are what a live source says of the frames that it did not get.
-type lossCounts struct{ offered, lost uint64 }
+// lossCounts are what a live source says of the frames that it did not get, and of its port.
+type lossCounts struct {
+	offered, lost uint64
+	traffic       uint64 // grows while frames come to the port
+	blind         string // why nothing can be heard there; "" if something can
+}
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 

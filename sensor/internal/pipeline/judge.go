@@ -23,6 +23,7 @@ type judge struct {
 	cfg       Config // in force
 	reg       *device.Registry
 	clock     *watchtime.Clock
+	traffic   uint64 // of the port, when it was looked at last
 	book      *contract.Book
 	detectors []detect.Detector
 	watch     *detect.Watch // of the detectors
@@ -128,6 +129,9 @@ func (j *judge) tickOf(b *block, i int) {
 	for s := range b.shards {
 		q.add(&b.shards[s].ticks[i].quality)
 		live += b.shards[s].ticks[i].live
+	}
+	if !j.cfg.Replay {
+		j.sight(&b.loss, b.ticks[i].sec)
 	}
 	j.tally.live = live
 	j.tally.maxLive = max(j.tally.maxLive, live)

@@ -43,6 +43,7 @@ type Progress struct {
 	BytesRead, BytesTotal uint64 // of the files as stored; BytesTotal 0: not known
 	First, Last           int64  // capture clock, nanoseconds
 	Alerts                uint64
+	Blind                 string // why nothing can be heard at the port, one line; "" if something can
 	Blocks                uint64 // batches that were judged; at a port they come even when no packet does
 }
 

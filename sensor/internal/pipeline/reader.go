@@ -148,7 +148,7 @@ const (
 // lost asks the source what it has lost, once a second.
 func (r *reader) lost() {
 	s := r.src.Stats()
-	r.loss.lost = s.Drops.Lost()
+	r.loss.lost, r.loss.traffic, r.loss.blind = s.Drops.Lost(), s.Traffic, s.Blind
 	r.loss.offered = s.Received + s.Drops.NIC + s.Drops.Queue
 }
 

@@ -121,6 +121,7 @@ func (r *Run) Progress() Progress {
 type progress struct {
 	packets, bytes, alerts, blocks atomic.Uint64
 	first, last                    atomic.Int64
+	blind                          atomic.Pointer[string]
 }
 
 func (p *progress) set(t *tally) {
@@ -133,8 +134,12 @@ func (p *progress) set(t *tally) {
 }
 
 func (p *progress) get() Progress {
+	blind := ""
+	if b := p.blind.Load(); b != nil {
+		blind = *b
+	}
 	return Progress{
-		Packets: p.packets.Load(), Bytes: p.bytes.Load(), Alerts: p.alerts.Load(), Blocks: p.blocks.Load(),
+		Blind: blind, Packets: p.packets.Load(), Bytes: p.bytes.Load(), Alerts: p.alerts.Load(), Blocks: p.blocks.Load(),
 		First: p.first.Load(), Last: p.last.Load(),
 	}
 }

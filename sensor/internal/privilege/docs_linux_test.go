@@ -39,7 +39,7 @@ func TestPageListsTheCalls(t *testing.T) {
 	if got := strings.Join(rows, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the page has\n%s\nthe program\n%s", got, strings.Join(want, "\n"))
 	}
-	for _, c := range conditions(true) {
+	for _, c := range conditions(Config{Maps: true, Return: true}) {
 		if !named[c.Name] {
 			t.Errorf("%s is allowed and not listed", c.Name)
 		}

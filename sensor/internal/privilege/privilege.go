@@ -10,6 +10,8 @@ import "strings"
 type Config struct {
 	// Maps: maps of the kernel are read and written with bpf(2), as in mode xdp and by a socket filter.
 	Maps bool
+	// Return: the interface may go and come back, and is to be listened to again, by the sockets and the program that are open.
+	Return bool
 	// Read names files that are read again later, as on SIGHUP. The folder of each stays readable, because a new version of a file is
 	// usually put in the place of the old one, and then is another file to the kernel. Of a file in / only itself stays.
 	Read []string

@@ -40,12 +40,13 @@ func Conditional() []CallGroup {
 		{"streams and datagrams of IPv4, IPv6 and local sockets: no raw and no packet sockets", []string{"socket"}},
 		{"signals to its own threads", []string{"tgkill"}},
 		{"names of its own memory", []string{"prctl"}},
-		{"reading and writing maps that are open, and running programs that are loaded, in mode xdp", []string{"bpf"}},
+		{"reading and writing maps that are open, and running programs that are loaded, in mode xdp; with `--wait-iface` attaching them to an interface", []string{"bpf"}},
+		{"with `--wait-iface`: binding the packet socket that is open to an interface, an address of 20 bytes", []string{"bind"}},
 	}
 }
 
 // conditions are the uses of the calls of Conditional.
-func conditions(maps bool) (all []seccomp.NameWithConditions) {
+func conditions(c Config) (all []seccomp.NameWithConditions) {
 	add := func(name string, c ...seccomp.Condition) {
 		all = append(all, seccomp.NameWithConditions{Name: name, Conditions: c})
 	}
@@ -63,10 +64,16 @@ func conditions(maps bool) (all []seccomp.NameWithConditions) {
 	}
 	add("tgkill", equal(0, uint64(os.Getpid())))
 	add("prctl", equal(0, unix.PR_SET_VMA))
-	if maps {
+	if c.Return {
+		add("bind", equal(2, unix.SizeofSockaddrLinklayer))
+	}
+	if c.Maps {
 		for _, command := range []uint64{unix.BPF_MAP_LOOKUP_ELEM, unix.BPF_MAP_UPDATE_ELEM, unix.BPF_MAP_DELETE_ELEM, unix.BPF_MAP_GET_NEXT_KEY,
 			unix.BPF_MAP_LOOKUP_AND_DELETE_ELEM, unix.BPF_MAP_LOOKUP_BATCH, unix.BPF_MAP_LOOKUP_AND_DELETE_BATCH, unix.BPF_MAP_UPDATE_BATCH, unix.BPF_MAP_DELETE_BATCH, unix.BPF_PROG_TEST_RUN} {
 			add("bpf", equal(0, command))
+		}
+		if c.Return {
+			add("bpf", equal(0, unix.BPF_LINK_CREATE))
 		}
 	}
 	return all
@@ -91,7 +98,7 @@ func restrictCalls(c Config) (Protection, error) {
 	err = seccomp.LoadFilter(seccomp.Filter{Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
 		DefaultAction: seccomp.ActionErrno, // EPERM
 		Syscalls: []seccomp.SyscallGroup{
-			{Action: seccomp.ActionAllow, Names: allowed, NamesWithCondtions: conditions(c.Maps)},
+			{Action: seccomp.ActionAllow, Names: allowed, NamesWithCondtions: conditions(c)},
 			{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: []string{"clone3"}},
 		},
 	}})

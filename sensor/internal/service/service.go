@@ -23,6 +23,9 @@ func (m Manager) say(lines ...string) {
 // Ready says that the sensor captures, after a start or a reload. The status is shown by systemctl status.
 func (m Manager) Ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+oneLine(status)) }
 
+// Status says how the sensor is now.
+func (m Manager) Status(text string) { m.say("STATUS=" + oneLine(text)) }
+
 // Reloading says that configuration and inventory are read again; Ready must follow.
 func (m Manager) Reloading() {
 	m.say(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))

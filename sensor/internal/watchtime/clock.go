@@ -18,6 +18,9 @@ const (
 	// longestStep is the longest time between two ticks of a port, which come each second: beyond it the process or the machine stood still.
 	longestStep = minute
 
+	// quietAfter is the shortest time after which a port that had traffic and has none is taken for blind.
+	quietAfter = 900 * second
+
 	numVLANs = 1 << 12
 )
 
@@ -34,8 +37,9 @@ type Mark struct {
 // comes. At a port the time counts while the port can be listened to, whether frames come or not.
 type Clock struct {
 	live    bool
-	resumed bool // the next tick is the first after a restart
-	blind   bool // at a port: it cannot be listened to, or too much is lost
+	resumed bool  // the next tick is the first after a restart
+	blind   bool  // at a port: it cannot be listened to, or too much is lost
+	traffic int64 // at a port: the last second in which frames came to it, wanted or not; 0: none yet
 
 	begin  int64 // the first tick
 	last   int64 // the last tick that counted
@@ -66,6 +70,32 @@ func (c *Clock) Idle(sec int64) {
 	if c.live {
 		c.step(sec*second, false)
 	}
+}
+
+// Traffic says that frames have come to the port in second sec, whether they are wanted or not.
+func (c *Clock) Traffic(sec int64) {
+	now := sec * second
+	if c.traffic != 0 && now/minute > c.traffic/minute {
+		c.rhythm.add(now - c.traffic)
+	}
+	c.traffic = max(c.traffic, now)
+}
+
+// Deaf says that no traffic can come in second sec, so that the port is not quiet because of it.
+func (c *Clock) Deaf(sec int64) {
+	if c.traffic != 0 {
+		c.traffic = sec * second
+	}
+}
+
+// Quiet gives the second since which a port that had traffic has none, if that is for longer than quietAfter and stands out from its rhythm;
+// else 0.
+func (c *Clock) Quiet(sec int64) int64 {
+	limit := min(max(quietAfter, usualTimes*c.rhythm.usual()), LongestGap)
+	if c.traffic == 0 || sec*second-c.traffic <= limit {
+		return 0
+	}
+	return c.traffic / second
 }
 
 // SetBlind says whether the port cannot be listened to, or loses too much, from the last tick on.
