@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package contract holds what each device may do (the inventory, role templates, idleness) and judges sessions by it.
+// Package contract holds what each device may do (the inventory, idleness) and what its role never does (templates), and judges sessions by it.
 // Nothing here is safe for concurrent use: it runs in the one goroutine of the judge.
 package contract
 
@@ -42,7 +42,6 @@ func ParseExpect(s string) (e Expect, ok bool) {
 // Sources of an expectation.
 const (
 	FromInventory = "inventory"
-	FromRole      = "role"
 	FromLearned   = "learned"
 	FromIdle      = "idle"
 	FromDefault   = "default" // nothing is known: normal; records leave expect_source out
@@ -103,7 +102,7 @@ func New(inv *Inventory, cfg Config) *Book {
 func (b *Book) HasInventory() bool { return b.inv != nil }
 
 // Expect gives what is expected of d, and which source says so (FromInventory … FromDefault). The command line and the
-// inventory come first, then the role if it is at least probable, then idleness. Of nil, nothing is expected.
+// inventory come first, then idleness. Of nil, nothing is expected.
 func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
 	if d == nil {
 		return Normal, FromDefault
@@ -114,11 +113,6 @@ func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
 		return Silent, FromInventory
 	case m.entry != nil && m.entry.HasExpect:
 		return m.entry.Expect, FromInventory
-	}
-	if d.Level >= device.Probable {
-		if t := templateOf(d.Role); t != nil && t.expect != Normal {
-			return t.expect, FromRole
-		}
 	}
 	if d.Idle(now, int64(b.cfg.IdleDays)*dayNs) && !d.Router {
 		return Silent, FromIdle

@@ -53,7 +53,7 @@ type Entry struct {
 	Name        string
 	Match       Match
 	Expect      Expect
-	HasExpect   bool // expect was given; without it role and idleness decide
+	HasExpect   bool // expect was given; without it idleness decides
 	Owner       string
 	Criticality string // low, medium, high, critical; "" if not given
 	Allow       []Rule

@@ -39,14 +39,8 @@ func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fi
 		return out
 	}
 	expect, source := b.Expect(d, now)
-	switch {
-	case expect == Normal:
-		out.Allowed = true
-	case expect == Allowlist && source == FromRole:
-		out.Entry, out.Allowed = roleAllows(d, v, peer)
-	}
-	if !out.Allowed {
-		out.Broken = broken(expect, source, d)
+	if out.Allowed = expect == Normal; !out.Allowed {
+		out.Broken = broken(expect, source)
 	}
 	return out
 }
@@ -60,8 +54,8 @@ func (b *Book) meant(d *device.Device, v *session.View) bool {
 	return b.silent.Contains(v.Initiator.Addr.Netip())
 }
 
-func broken(e Expect, source string, d *device.Device) string {
-	why := map[string]string{FromInventory: "declared", FromIdle: "idle for days", FromRole: "role " + d.Role.String(), FromLearned: "learned"}[source]
+func broken(e Expect, source string) string {
+	why := map[string]string{FromInventory: "declared", FromIdle: "idle for days", FromLearned: "learned"}[source]
 	switch e {
 	case Silent:
 		return fmt.Sprintf("silent (%s): opens nothing but infrastructure", why)

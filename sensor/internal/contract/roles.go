@@ -13,14 +13,10 @@ import (
 
 // template is what a role normally does and what it never does. Ports decide until the protocol is known by its bytes.
 type template struct {
-	role   device.Role
-	expect Expect
-	// outPorts are TCP and UDP ports that the role may open towards other devices of the network, outExternal towards the
-	// Internet.
-	outPorts, outExternal []uint16
-	neverPorts            []uint16 // as a client
-	neverApps             []string // as a client
-	serves                []uint16 // ports that it normally answers on; nil: any
+	role       device.Role
+	neverPorts []uint16 // as a client
+	neverApps  []string // as a client
+	serves     []uint16 // ports that it normally answers on; nil: any
 }
 
 // What no camera, recorder or thing has reason to open: remote login, file sharing, chat that bots use, proxies, mining.
@@ -31,16 +27,12 @@ func loginApps() []string {
 	return []string{"ssh", "telnet", "smb", "rdp", "vnc", "irc", "socks", "stratum"}
 }
 
-// templates holds the roles that have one. Only cameras and recorders are held to an allowlist without the operator's
-// word: their cloud is allowed, because without a learned contract its names are not known.
+// templates holds the roles that have one.
 func templates() []template {
-	media := []uint16{80, 443, 554, 8080, 8000, 8443, 8554, 3702, 37777, 34567}
-	cloud := []uint16{80, 443, 8080, 8443, 123, 53, 853, 1883, 8883, 3478, 5349, 5222, 8555, 9443}
 	return []template{
-		{role: device.Camera, neverPorts: loginPorts(), neverApps: loginApps(), outPorts: append([]uint16{21, 25, 587, 514}, media...), outExternal: cloud,
+		{role: device.Camera, neverPorts: loginPorts(), neverApps: loginApps(),
 			serves: []uint16{80, 443, 554, 8000, 8080, 8443, 8554, 8899, 9000, 10554, 1935, 3702, 5000, 5353, 1900, 161, 37777, 37778, 37810, 34567, 37020}},
-		{role: device.NVR, neverPorts: []uint16{23, 2323, 3389, 5900, 6667, 6697, 1080, 3333, 4444, 14444}, neverApps: []string{"telnet", "rdp", "vnc", "irc", "socks", "stratum"},
-			outPorts: append([]uint16{21, 25, 111, 445, 587, 2049}, media...), outExternal: cloud},
+		{role: device.NVR, neverPorts: []uint16{23, 2323, 3389, 5900, 6667, 6697, 1080, 3333, 4444, 14444}, neverApps: []string{"telnet", "rdp", "vnc", "irc", "socks", "stratum"}},
 		{role: device.VMS, neverPorts: []uint16{23, 2323, 6667, 6697, 1080, 3333, 4444, 14444}, neverApps: []string{"telnet", "irc", "socks", "stratum"}},
 		{role: device.Printer, neverPorts: []uint16{22, 23, 2323, 3389, 5900, 6667, 6697, 1080, 3333, 4444, 14444}, neverApps: []string{"ssh", "telnet", "rdp", "vnc", "irc", "socks", "stratum"}},
 		{role: device.IoT, neverPorts: loginPorts(), neverApps: loginApps()},
@@ -59,22 +51,6 @@ func templateOf(r device.Role) *template {
 		}
 	}
 	return nil
-}
-
-// roleAllows judges a session of a device that is held to its role's template alone.
-func roleAllows(d *device.Device, v *session.View, peer *device.Device) (entry string, ok bool) {
-	t := templateOf(d.Role)
-	if t == nil {
-		return "", true
-	}
-	ports, where := t.outExternal, "the Internet"
-	if peer != nil {
-		ports, where = t.outPorts, "the network"
-	}
-	if !slices.Contains(ports, v.Responder.Port) {
-		return "", false
-	}
-	return fmt.Sprintf("role %s: port %d to %s", d.Role, v.Responder.Port, where), true
 }
 
 // RoleBreach says in which words a session goes against the template of d's role, whichever end d is; "" if it does not.

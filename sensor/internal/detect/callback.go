@@ -90,7 +90,7 @@ func (k *callback) failed(e *Event, c *Context, t target) {
 		return
 	}
 	v := c.verdict(e)
-	if v.Infrastructure || c.approved(e.Initiator, v) {
+	if v.Infrastructure || v.Entry != "" {
 		return
 	}
 	f := k.finding(e, c, s, v)

@@ -161,16 +161,6 @@ func (c *Context) inbound(e *Event) contract.Verdict {
 	return c.Book.Judge(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
 }
 
-// approved reports whether the inventory allows what a verdict is about; what only the template of a role allows, a threat
-// detector still looks at.
-func (c *Context) approved(d *device.Device, v contract.Verdict) bool {
-	if v.Entry == "" {
-		return false
-	}
-	x, source := c.Book.Expect(d, c.Now)
-	return x != contract.Allowlist || source != contract.FromRole
-}
-
 // failed reports whether an attempt to connect has failed: refused, or over without an answer. Where the mirror shows one
 // direction only, the lack of an answer says nothing.
 func (c *Context) failed(e *Event) bool {
@@ -188,9 +178,9 @@ func (c *Context) external(d *device.Device, a netip.Addr) bool {
 	return d == nil && !c.Devices.Internal(a)
 }
 
-// strict reports whether somebody has said, or seven days of watching have shown, that d opens nothing by itself.
+// strict reports whether somebody has said that d opens nothing by itself: that it has been idle for days says less.
 func strict(x contract.Expect, source string) bool {
-	return x != contract.Normal && source != contract.FromRole && source != contract.FromIdle
+	return x != contract.Normal && source != contract.FromIdle
 }
 
 // serviceKey names a peer and its port: "198.51.100.1:443/tcp".

@@ -186,13 +186,10 @@ func answer(v *session.View, answered bool) string {
 	return "without an answer so far"
 }
 
-// severity is medium for an attempt and high once it was answered. Where only the role or idleness speaks for silence, an
-// answered session to an internal peer is no more than medium, and by role alone nothing is: cameras talk to clouds.
+// severity is medium for an attempt and high once it was answered. Where only idleness speaks for silence, an answered session to
+// an internal peer is no more than medium.
 func (s openedSession) severity(p *Peer) Severity {
-	switch {
-	case !s.answered && s.source == contract.FromRole:
-		return Low
-	case !s.answered, s.source == contract.FromRole, s.source == contract.FromIdle && !p.External:
+	if !s.answered || s.source == contract.FromIdle && !p.External {
 		return Medium
 	}
 	return High

@@ -78,7 +78,7 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 		return
 	}
 	r.told.put(k, c.Now)
-	if c.approved(d, c.judge(e, dir)) { // the operator has said that it may
+	if c.judge(e, dir).Entry != "" { // the operator has said that it may
 		return
 	}
 	f := r.finding(e, c, d, dir, text)

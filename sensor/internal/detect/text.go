@@ -105,8 +105,6 @@ func expectation(x contract.Expect, source string) string {
 	switch source {
 	case contract.FromInventory:
 		return s + " (inventory)"
-	case contract.FromRole:
-		return s + " (by its role)"
 	case contract.FromIdle:
 		return s + " (it has been idle)"
 	case contract.FromLearned:

@@ -138,7 +138,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 		return
 	}
 	v := c.judge(e, dir)
-	if v.Infrastructure || c.approved(d, v) {
+	if v.Infrastructure || v.Entry != "" {
 		return
 	}
 	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, limit, much)

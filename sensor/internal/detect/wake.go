@@ -181,7 +181,7 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 		return
 	}
 	x, source := c.Book.Expect(e.Initiator, c.Now)
-	if x < contract.ServerOnly || source == contract.FromRole {
+	if x < contract.ServerOnly {
 		return
 	}
 	c.Emit(w.overBudget(e, c, s, x, source))
