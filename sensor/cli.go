@@ -37,6 +37,7 @@ func options() []kong.Option {
 type settings struct {
 	Inventory string   `help:"Inventory of the network (YAML): what each device is and what it may do." placeholder:"FILE" type:"path"`
 	Silent    []string `help:"Expect silence of this network, address or MAC. May be given more than once." placeholder:"CIDR|MAC" sep:"none"`
+	Internal  []string `help:"Take this network for the watched one, in place of the private ranges and of what the inventory says. May be given more than once." placeholder:"CIDR" sep:"none"`
 	Config    string   `help:"Configuration of the sensor (YAML)." placeholder:"FILE" type:"path"`
 	Shards    int      `help:"Goroutines that keep sessions; the result is the same with any number. 0: by the processors." default:"0" placeholder:"N" type:"shards"`
 }

@@ -26,9 +26,11 @@ func (c *settings) load() (pipeline.Config, error) {
 	cfg := pipeline.Config{Shards: c.Shards, Version: v, Replay: true}
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
 	silent, silentMACs, err := config.ParseSilent(c.Silent)
-	if err := errors.Join(setErr, invErr, err); err != nil {
+	internal, internalErr := config.ParseInternal(c.Internal)
+	if err := errors.Join(setErr, invErr, err, internalErr); err != nil {
 		return cfg, err
 	}
+	set.Internal = internal
 	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)
 	cfg.Settings, cfg.Inventory = set, inv
 	return cfg, nil

@@ -171,12 +171,16 @@ func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Pref
 	if inv == nil {
 		return nil, nil
 	}
-	internal := inv.Internal
+	declared := set.Internal
+	if len(declared) == 0 {
+		declared = inv.Internal
+	}
+	internal := declared
 	if len(internal) == 0 {
 		internal = device.DefaultInternal()
 	}
 	prefixes, macs = slices.Concat(internal, inv.Watched(), set.Silent), slices.Clone(set.SilentMACs)
-	if !slices.ContainsFunc(inv.Internal, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+	if !slices.ContainsFunc(declared, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
 		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers announce what is ours
 	}
 	for _, n := range inv.Named() {

@@ -38,6 +38,7 @@ func (r *result) print(t *terminal, w io.Writer) error {
 	}
 	t.row(&b, "sessions", fmt.Sprintf("%s, at most %s at once", grouped(r.Sessions), grouped(r.SessionsLive)))
 	t.row(&b, "devices", r.devices())
+	t.row(&b, "internal", r.internal())
 	t.row(&b, "spoke", named(r.Spoke))
 	t.row(&b, "silent", named(r.quiet()))
 	t.row(&b, "alerts", r.alerts())
@@ -55,6 +56,18 @@ func (r *result) devices() string {
 	}
 	if r.DevicesEvicted > 0 {
 		text += fmt.Sprintf("; %s forgotten because the registry was full", grouped(r.DevicesEvicted))
+	}
+	return text
+}
+
+// internal says what to declare if no address belongs to the watched network; "" if one does.
+func (r *result) internal() string {
+	if len(r.TryInternal) == 0 {
+		return ""
+	}
+	text := "no internal address; try"
+	for _, p := range r.TryInternal {
+		text += " --internal " + p.String()
 	}
 	return text
 }
@@ -142,6 +155,9 @@ func (r *result) log(l *zap.Logger) {
 	fields := []zap.Field{zap.Uint64("captures", r.Files), zap.Uint64("packets", r.Packets), zap.Uint64("bytes", r.Bytes)}
 	if r.Packets > 0 {
 		fields = append(fields, zap.Stringer("first", schemas.Time(r.First)), zap.Stringer("last", schemas.Time(r.Last)))
+	}
+	if len(r.TryInternal) > 0 {
+		fields = append(fields, zap.Stringers("try_internal", r.TryInternal))
 	}
 	what := "replay finished"
 	if r.port != "" {

@@ -33,6 +33,7 @@ type Config struct {
 	// Devices declared silent, beside those of the inventory.
 	Silent     []netip.Prefix
 	SilentMACs []packet.MAC
+	Internal   []netip.Prefix // of the command line, in place of those of the inventory
 	Limits     Limits
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only

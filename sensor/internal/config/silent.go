@@ -32,6 +32,26 @@ func ParseSilent(list []string) (prefixes []netip.Prefix, macs []packet.MAC, err
 	return prefixes, macs, errors.Join(errs...)
 }
 
+// ParseInternal reads what --internal takes: addresses and prefixes. The error joins one line for each that is neither; each begins with
+// the option.
+func ParseInternal(list []string) (prefixes []netip.Prefix, err error) {
+	var errs []error
+	for _, s := range list {
+		p, err := parsePrefix(strings.TrimSpace(s))
+		switch {
+		case err != nil && strings.Contains(s, ","):
+			errs = append(errs, fmt.Errorf("--internal %q is a list: give --internal once for each", shortened(s)))
+		case err != nil && !errors.Is(err, errHostBits):
+			errs = append(errs, fmt.Errorf("--internal %q is no address and no prefix such as 10.20.0.0/16", shortened(s)))
+		case err != nil:
+			errs = append(errs, fmt.Errorf("--internal %w", err))
+		default:
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes, errors.Join(errs...)
+}
+
 func parseSilent(s string) (netip.Prefix, packet.MAC, error) {
 	if m, ok := macOf(s); ok {
 		if m.IsZero() || m.IsGroup() {

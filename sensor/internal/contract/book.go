@@ -57,6 +57,7 @@ type Config struct {
 	IdleDays   int            // days without origination that make a device idle; default DefaultIdleDays
 	Silent     []netip.Prefix // declared silent on the command line
 	SilentMACs []packet.MAC
+	Internal   []netip.Prefix // the watched network; default: that of the inventory, else device.DefaultInternal
 }
 
 // Book answers what a device may do.
@@ -94,7 +95,7 @@ func New(inv *Inventory, cfg Config) *Book {
 	for _, p := range cfg.Silent {
 		b.silent.Insert(p.Masked())
 	}
-	b.infra.init(inv)
+	b.infra.init(inv, cfg.Internal)
 	return b
 }
 

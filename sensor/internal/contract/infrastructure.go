@@ -23,14 +23,15 @@ type infrastructure struct {
 	internal []netip.Prefix
 }
 
-func (f *infrastructure) init(inv *Inventory) {
-	f.internal = device.DefaultInternal()
-	if inv == nil {
-		return
+func (f *infrastructure) init(inv *Inventory, internal []netip.Prefix) {
+	if inv != nil {
+		f.list = inv.Infrastructure
+		if len(internal) == 0 {
+			internal = inv.Internal
+		}
 	}
-	f.list = inv.Infrastructure
-	if len(inv.Internal) > 0 {
-		f.internal = inv.Internal
+	if f.internal = internal; len(internal) == 0 {
+		f.internal = device.DefaultInternal()
 	}
 }
 

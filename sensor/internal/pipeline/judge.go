@@ -248,6 +248,7 @@ func (j *judge) event(e *detect.Event) {
 	j.watch.Observe(e, &j.ctx)
 	if e.Kind == detect.SessionEnded {
 		j.tally.sessions++
+		j.tally.networks.add(e.Session, j.reg)
 		if j.out.Session != nil && j.failed == nil {
 			r := alert.SessionRecord(e.Session, e.App)
 			j.check(j.out.Session(&r))

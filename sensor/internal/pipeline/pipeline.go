@@ -5,6 +5,8 @@
 package pipeline
 
 import (
+	"net/netip"
+
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
@@ -58,6 +60,7 @@ type Summary struct {
 	DevicesEvicted uint64
 	Quiet, Loud    uint64            // devices of which silence is expected, and those that opened a session outside their contract
 	Silent         []DeviceLine      // the former, in the order of the keys; of a run that is over
+	TryInternal    []netip.Prefix    // no address was internal: networks to declare
 	Spoke          []DeviceLine      // the latter
 	Verdicts       map[string]uint64 // frames by decoder verdict
 	Counters       map[string]uint64 // every other exit: fragments, evictions, head limits …, by metric name

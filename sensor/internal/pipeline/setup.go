@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"stillwatch/schemas"
@@ -30,7 +31,7 @@ func rulesOf(cfg *Config) (rules, error) {
 	site := siteOf(set, inv)
 	r := rules{
 		detect: detect.Config{Enabled: set.Enabled, Params: set.Params},
-		book:   contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs}),
+		book:   contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal}),
 		device: registryConfig(cfg, site),
 	}
 	inForce, err := detect.Describe(r.detect)
@@ -80,7 +81,7 @@ func configHash(set *config.Config, inv *contract.Inventory) string {
 	if inv != nil {
 		inventory = inv.Source
 	}
-	return alert.Hash(set.Source, inventory, fmt.Append(nil, set.Silent, set.SilentMACs))
+	return alert.Hash(set.Source, inventory, fmt.Append(nil, set.Silent, set.SilentMACs, set.Internal))
 }
 
 func registryConfig(cfg *Config, site string) device.Config {
@@ -89,10 +90,16 @@ func registryConfig(cfg *Config, site string) device.Config {
 		Site: site, Watch: slices.Concat(inv.Watched(), cfg.Settings.Silent), WatchMACs: cfg.Settings.SilentMACs, Named: inv.Named(),
 		MaxDevices: cfg.Settings.Limits.Devices,
 	}
-	if inv != nil {
-		c.Internal = inv.Internal
-	}
+	c.Internal = internalOf(cfg.Settings, inv)
 	return c
+}
+
+// internalOf gives the watched network: of the command line, else of the inventory; nil if neither says.
+func internalOf(set *config.Config, inv *contract.Inventory) []netip.Prefix {
+	if len(set.Internal) == 0 && inv != nil {
+		return inv.Internal
+	}
+	return set.Internal
 }
 
 // siteOf gives the site of the sensor: its own, else that of the inventory.

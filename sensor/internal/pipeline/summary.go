@@ -13,7 +13,7 @@ func (r *Run) Summary() Summary {
 	s := r.src.Stats()
 	out := Summary{
 		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.judge.reg.Stats().Devices),
-		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, Verdicts: t.verdicts(),
+		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
 		Counters:    r.counters(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,

@@ -30,6 +30,7 @@ type tally struct {
 	spoken    []DeviceLine
 	census    censusCounts // of a live run that goes on
 	progress  progress
+	networks  networks
 }
 
 func newTally() tally {
