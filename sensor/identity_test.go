@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,5 +256,34 @@ func TestAnAnswerForTheBroadcastAddress(t *testing.T) {
 	want := []string{"mac:02:00:5e:30:00:01 [192.168.1.176]", "mac:02:00:5e:30:00:02 [192.168.1.128]"}
 	if got := devices(t, n); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A repeater puts its own MAC into the frames of its client and leaves the one in DHCP alone: the client is known by that. Clients that ask
+// for an address at the same time are not taken for repeaters.
+func TestClientsOfDHCP(t *testing.T) {
+	n := netsim.New(1)
+	n.Router("10.20.1.1", "00:1b:54:00:00:01")
+	server := behindMAC(n, "10.20.1.5", "b8:ca:3a:00:00:05")
+	for i := range 3 {
+		at, c := began().Add(time.Duration(i)*time.Second), behindMAC(n, fmt.Sprintf("10.20.1.%d", 40+i), fmt.Sprintf("b8:ca:3a:00:00:4%d", i))
+		n.DHCPBoot(at, c, server, netsim.Lease{Hostname: fmt.Sprintf("tablet-%d", i)})
+		talks(n, at.Add(time.Minute), c, server, 443)
+		n.ARP(at.Add(2*time.Minute), server, c)
+	}
+	client, _ := net.ParseMAC("b8:ca:3a:00:00:42")
+	repeater, _ := net.ParseMAC("02:0f:b5:00:00:42")
+	for _, f := range n.Frames() {
+		for _, at := range []int{0, 6, 22} { // 22: the sender of ARP
+			if bytes.Equal(f.Data[at:at+6], client) && (at < 22 || f.Data[13] == 6) {
+				copy(f.Data[at:], repeater)
+			}
+		}
+	}
+	want := []string{"mac:b8:ca:3a:00:00:05 [10.20.1.5]", "mac:b8:ca:3a:00:00:40 [10.20.1.40]", "mac:b8:ca:3a:00:00:41 [10.20.1.41]", "mac:b8:ca:3a:00:00:42 [10.20.1.42]"}
+	for seed := range uint64(3) {
+		if got := devices(t, delivered(n, seed)); !slices.Equal(got, want) {
+			t.Errorf("order %d: %q, want %q", seed, got, want)
+		}
 	}
 }

@@ -124,7 +124,7 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 		return
 	}
 	l.self = true
-	r.carriesClient(v, mac, now)
+	r.carriesClient(v, mac, packet.MAC(m.EtherSrc), now)
 	d := r.station(l, now)
 	d.addHostname(clean(m.Hostname))
 	r.observe(d, obsHostname, m.Hostname, now)
@@ -135,12 +135,12 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 
 // carriesClient notes that a client asked through the MAC of another: a repeater that puts its own MAC, or one made of that of the client,
 // into what it passes on. What a relay passes on does not come from the port of a client.
-func (r *Registry) carriesClient(v *session.View, client packet.MAC, now int64) {
+func (r *Registry) carriesClient(v *session.View, client, through packet.MAC, now int64) {
 	const clientPort = 68
-	if v.Initiator.Port != clientPort || v.Initiator.MAC == client {
+	if v.Initiator.Port != clientPort || through == client {
 		return
 	}
-	if l := r.linkOf(v.Initiator.MAC, now); l != nil && !l.router && !l.proxy && !r.declaredMAC(l.mac) {
+	if l := r.linkOf(through, now); l != nil && !l.router && !l.proxy && !r.declaredMAC(l.mac) {
 		l.proxy = true
 		r.settleLink(l, now)
 	}

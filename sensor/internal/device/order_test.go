@@ -76,7 +76,7 @@ func (n *network) dhcp(client, through packet.MAC, ip string) {
 			r.Fact(v, f, session.Out, a, b, at)
 		}
 	}
-	n.acts = append(n.acts, []act{say(&dissect.DHCPMessage{Type: "request", ClientMAC: client, Hostname: "tablet"}),
+	n.acts = append(n.acts, []act{say(&dissect.DHCPMessage{Type: "request", ClientMAC: client, EtherSrc: through, Hostname: "tablet"}),
 		say(&dissect.DHCPMessage{Type: "ack", ClientMAC: client, YourIP: netip.MustParseAddr(ip), SubnetBits: 24})})
 }
 

@@ -245,3 +245,19 @@ func TestNobodyHasABroadcastAddress(t *testing.T) {
 		}
 	}
 }
+
+// All clients that have no address yet share one session: that the first to ask was another one tells nothing of it.
+func TestClientsOfOneDHCPSession(t *testing.T) {
+	r := New(Config{})
+	v := talk{from: "0.0.0.0", to: "255.255.255.255", fromMAC: mac(1), toMAC: packet.MAC{255, 255, 255, 255, 255, 255}, port: 67, proto: protoUDP}.view()
+	v.Initiator.Port, v.Group = 68, true
+	for i := range byte(3) {
+		a, b := r.Session(FactRead, v, nil, int64(i)*sec)
+		r.Fact(v, &dissect.DHCPMessage{Type: "request", ClientMAC: mac(1 + i), EtherSrc: mac(1 + i)}, session.Out, a, b, int64(i)*sec)
+		play(r, talk{from: fmt.Sprintf("10.0.0.%d", 1+i), to: "10.0.0.9", fromMAC: mac(1 + i), toMAC: mac(9), port: 443, answered: true, ttl: 64, at: 10})
+	}
+	want := []string{"mac:00:40:8c:00:00:01", "mac:00:40:8c:00:00:02", "mac:00:40:8c:00:00:03", "mac:00:40:8c:00:00:09"}
+	if got := keys(r); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

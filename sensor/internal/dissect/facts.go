@@ -150,6 +150,8 @@ type DHCPMessage struct {
 	ClientID                      []byte // option 61
 	LeaseSeconds                  uint32
 	SubnetBits                    int // of the mask, option 1; 0 if none
+	// EtherSrc is the source of the frame; the caller of the dissector sets it. All clients without an address share one session.
+	EtherSrc [6]byte
 }
 
 // DHCPv6Message is a DHCPv6 message (RFC 8415).

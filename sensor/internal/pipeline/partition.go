@@ -157,6 +157,9 @@ func (p *partition) fact(f dissect.Fact) {
 		p.d = p.s.SetQUIC(q.FromClient, p.d)
 		p.view = nil
 	}
+	if m, ok := f.(*dissect.DHCPMessage); ok && p.sh.frame != nil {
+		m.EtherSrc = p.sh.frame.SrcMAC
+	}
 	app := p.learn(x, f)
 	if id, ok := f.(*dissect.AppID); ok {
 		p.named = id // most often another fact follows at once

@@ -32,6 +32,7 @@ type shard struct {
 
 	// Of the moment: the order of events that are made now.
 	num    uint64
+	frame  *packet.Packet // that is being looked at; nil before the first
 	ticked bool
 	counts shardCounts
 }
@@ -153,7 +154,7 @@ func (sh *shard) prepare(b *block, briefs []packet.Brief) {
 }
 
 func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
-	sh.num = 2*p.Num + 1
+	sh.num, sh.frame = 2*p.Num+1, p
 	if p.Kind == packet.KindARP {
 		sh.arp(p)
 		return
