@@ -60,6 +60,9 @@ func (w *world) happen(x *rand.Rand) {
 		w.event(SessionEnded, in(v, session.Established), nil, nil)
 	}
 	w.wait([]int64{second, second, 10 * second, 10 * second, minute, minute, hour, day}[x.IntN(8)] / int64(1+x.IntN(3)))
+	if x.IntN(50) == 0 { // long enough for D02
+		w.wait(8 * day)
+	}
 }
 
 // TestRestoredDetectorsGoOn saves detectors and holds what restored ones find in what follows to what they find themselves.
