@@ -3,15 +3,12 @@
 package detect
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
-	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
-	"stillwatch/sensor/internal/session"
 )
 
 // BruteForceParams are the parameters of D09.
@@ -36,7 +33,10 @@ func DefaultBruteForceParams() BruteForceParams {
 		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
 }
 
-const maxFailTimes = 64
+const (
+	maxFailTimes = 64
+	maxKnown     = 8
+)
 
 // bruteForce is D09: passwords are guessed: fast on one target, slowly, from many sources, or on many targets.
 type bruteForce struct {
@@ -55,9 +55,8 @@ type guessPair struct {
 // guesses is what one source did to one target.
 type guesses struct {
 	tally
-	times []int64
-	hint  string
-	mixed bool // more than one user name
+	fails []failure // rising in time, at most maxFailTimes
+	known []string  // who was let in before, the latest maxKnown
 }
 
 // guessed is what all sources did to one target.
@@ -142,16 +141,12 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	p.begin(c.Now, day)
 	t.begin(c.Now, day)
 	for range n {
-		p.times = insertTime(p.times, c.Now, day, maxFailTimes)
+		p.insert(failure{at: c.Now, who: in.who(), session: e.Session.ID})
 		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
 		p.add(c.Now)
 		t.addPeer(c.Now, addr(&e.Session.Initiator, e.Session.V6))
 		t.sum++
 	}
-	if p.hint != "" && in.hint != p.hint {
-		p.mixed = true
-	}
-	p.hint = in.hint
 	t.hit(src, c.Now, b.p.MaxSourcesPerHit)
 	b.judge(e, c, in, p, t)
 	b.spray(e, c, in)
@@ -199,26 +194,16 @@ func since(times []int64, then int64) int {
 	return n
 }
 
-// firstSince gives the first of rising times that is not before then.
-func firstSince(times []int64, then int64) int64 {
-	for _, at := range times {
-		if at >= then {
-			return at
-		}
-	}
-	return then
-}
-
 func (b *bruteForce) judge(e *Event, c *Context, in login, p *guesses, t *guessed) {
 	now := c.Now
 	spread := t.sourcesSince(now-hour) >= b.p.SpreadSources && since(t.times, now-hour) >= b.p.SpreadFailures
-	fast := since(p.times, now-int64(b.p.WindowSeconds)*second) >= b.p.Failures
+	fast := p.since(now-int64(b.p.WindowSeconds)*second) >= b.p.Failures
 	slow := t.sum >= b.p.SlowThreshold
 	switch {
 	case spread && grown(&t.tally):
 		c.Emit(b.guessing(e, c, in, &t.tally, "distributed"))
 	case spread:
-	case fast && b.misconfigured(e, c, p):
+	case fast && b.misconfigured(e, p):
 		if grown(&p.tally) {
 			c.Emit(b.misconfig(e, c, in, p))
 		}
@@ -233,24 +218,29 @@ func (b *bruteForce) judge(e *Event, c *Context, in login, p *guesses, t *guesse
 func grown(t *tally) bool { return t.count-t.told > t.told/2 }
 
 // misconfigured recognises a machine of ours with a wrong password: one internal source, one user name, even gaps.
-func (b *bruteForce) misconfigured(e *Event, c *Context, p *guesses) bool {
-	if p.mixed || e.Initiator == nil || len(p.times) < b.p.Failures {
+func (b *bruteForce) misconfigured(e *Event, p *guesses) bool {
+	if e.Initiator == nil || len(p.fails) < b.p.Failures {
 		return false
 	}
-	mean, dev := gaps(p.times)
+	for i := range p.fails {
+		if p.fails[i].who != p.fails[0].who {
+			return false
+		}
+	}
+	mean, dev := gaps(p.fails)
 	return mean >= float64(2*second) && dev <= b.p.MisconfigSpread*mean
 }
 
-// gaps gives mean and standard deviation of the gaps between rising times, in nanoseconds.
-func gaps(times []int64) (mean, dev float64) {
-	n := float64(len(times) - 1)
+// gaps gives mean and standard deviation of the gaps between failures, in nanoseconds.
+func gaps(fails []failure) (mean, dev float64) {
+	n := float64(len(fails) - 1)
 	if n < 1 {
 		return 0, math.Inf(1)
 	}
-	mean = float64(times[len(times)-1]-times[0]) / n
+	mean = float64(fails[len(fails)-1].at-fails[0].at) / n
 	var sum float64
-	for i := 1; i < len(times); i++ {
-		d := float64(times[i]-times[i-1]) - mean
+	for i := 1; i < len(fails); i++ {
+		d := float64(fails[i].at-fails[i-1].at) - mean
 		sum += d * d
 	}
 	return mean, math.Sqrt(sum / n)
@@ -272,42 +262,4 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 		return
 	}
 	c.Emit(b.sprayFinding(e, c, in, s))
-}
-
-// succeeded tells of a login that follows failures of the same source: the password was guessed. Three mistakes of a
-// colleague look the same, so from inside it is critical only on a device that should be silent, or after many failures.
-func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
-	k := guessPair{e.Session.Initiator.Addr, e.Responder.ID}
-	p := b.pairs.get(k, c.Now)
-	if p == nil {
-		return
-	}
-	before := since(p.times, c.Now-day)
-	regular := b.misconfigured(e, c, p)
-	if before < b.p.BeforeSuccess {
-		return
-	}
-	f := c.on(b.Rule(), e, session.In)
-	x, source := c.Book.Expect(e.Responder, c.Now)
-	f.Severity = Medium
-	switch {
-	case regular:
-		f.Severity = Low
-	case f.Peer.External, strict(x, source) && x >= contract.ServerOnly, before >= b.p.Failures:
-		f.Severity = Critical
-	}
-	f.Key, f.Stage, f.Reliability = "guessed "+f.Peer.IP, StageLogin, 0.95
-	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
-	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login: the failures before it are the guessing
-	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
-	f.Title = headline("%s guessed a password of %s by %s", from, who, by)
-	f.Message = fmt.Sprintf("Expected: nobody logs in to %s after many failures. Seen: at %s %s logged in by %s, after %s within %s.",
-		who.full, clock(c.Now), from.full, in.protocol, Plural(before, "failure", "failures"), span(c.Now-firstSince(p.times, c.Now-day)))
-	f.Reasons = append([]Reason{{Code: "success_after_failures", Text: "success after " + Plural(before, "failure", "failures"), Weight: 0.6}},
-		loginReasons(in, f.Peer.External)...)
-	f.Evidence = []Evidence{{Kind: "login", Summary: "accepted after " + Plural(before, "failure", "failures"), Data: map[string]any{
-		"failures": before, "protocol": in.protocol, "inferred": in.inferred}}}
-	f.Recommendation = Advice("D09 guessed", f.Device)
-	b.pairs.drop(k)
-	c.Emit(f)
 }

@@ -48,7 +48,7 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 
 func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Finding {
 	f := b.guessing(e, c, in, &p.tally, "fast")
-	mean, _ := gaps(p.times)
+	mean, _ := gaps(p.fails)
 	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
 	f.Title, f.Brief = headline("%s logs in to %s with a wrong password", f.other(), f.self()), ""
 	f.Reasons = []Reason{{Code: "misconfiguration", Text: "one source and one user name, at even intervals of " + span(int64(mean)), Weight: -0.4},

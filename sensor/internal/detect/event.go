@@ -262,6 +262,14 @@ type login struct {
 	clear    bool // the credentials went in clear
 }
 
+// who names the account of a login as far as it is known: the protocol and the end of the user name.
+func (l *login) who() string {
+	if l.hint == "" {
+		return l.protocol
+	}
+	return l.protocol + " " + l.hint
+}
+
 // loginOf reads a login from a fact; ok is false where the fact is about something else or says nothing.
 func loginOf(f dissect.Fact) (l login, ok bool) {
 	switch f := f.(type) {

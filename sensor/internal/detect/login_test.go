@@ -74,6 +74,7 @@ func TestInferredLoginIsLessReliable(t *testing.T) {
 func TestBruteForce(t *testing.T) {
 	fail := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeFailure}
 	success := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeSuccess}
+	own := &dissect.Login{Protocol: "telnet", UserHint: "ps", Result: dissect.OutcomeSuccess}
 	guess := func(w *world, from, to string, n int, gap func(i int) int64) {
 		for i := range n {
 			w.fact(w.connect(from, to), fail)
@@ -131,6 +132,60 @@ func TestBruteForce(t *testing.T) {
 			guess(w, host, "10.0.10.40:23", 3, uneven)
 			w.fact(w.connect(host, "10.0.10.40:23"), success)
 		}, "medium guessed 10.0.50.21"},
+		{"three mistakes, each corrected", func(w *world) {
+			for range 3 {
+				guess(w, host, idle+":23", 1, uneven)
+				w.fact(w.connect(host, idle+":23"), success)
+				w.wait(4 * hour)
+			}
+		}, ""},
+		{"a mistake before each of many logins", func(w *world) {
+			for range 40 {
+				guess(w, outside, idle+":23", 1, uneven)
+				w.fact(w.connect(outside, idle+":23"), success)
+			}
+		}, ""},
+		{"an account of his own in between", func(w *world) {
+			for range 4 {
+				w.fact(w.connect(outside, idle+":23"), own)
+				guess(w, outside, idle+":23", 2, uneven)
+			}
+			w.fact(w.connect(outside, idle+":23"), own)
+			w.want("D09")
+			w.fact(w.connect(outside, idle+":23"), success)
+		}, "critical guessed 198.51.100.23"},
+		{"guessing goes on beside an account of his own", func(w *world) {
+			for range 5 {
+				guess(w, outside, idle+":23", 2, uneven)
+				w.fact(w.connect(outside, idle+":23"), own)
+			}
+		}, "high guessing 198.51.100.23"},
+		{"a list of names and passwords", func(w *world) {
+			for _, hint := range []string{"ot", "in", "er", "st"} {
+				w.fact(w.connect(outside, idle+":23"), &dissect.Login{Protocol: "telnet", UserHint: hint, Result: dissect.OutcomeFailure})
+			}
+			w.fact(w.connect(outside, idle+":23"), own)
+		}, "critical guessed 198.51.100.23"},
+		{"a jump host, another user mistypes", func(w *world) {
+			w.fact(w.connect(host, idle+":23"), own)
+			guess(w, host, idle+":23", 3, uneven)
+			w.fact(w.connect(host, idle+":23"), own)
+		}, ""},
+		{"nobody knows the user, one account in between", func(w *world) {
+			for range 5 {
+				w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
+				w.wait(second)
+				w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
+			}
+		}, "high guessing 198.51.100.23"},
+		{"a key is refused before each password", func(w *world) {
+			for range 20 {
+				v := w.connect(outside, idle+":22")
+				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 1})
+				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeSuccess, Failures: 1})
+				w.wait(10 * second)
+			}
+		}, ""},
 		{"two mistakes", func(w *world) {
 			guess(w, outside, idle+":23", 2, uneven)
 			w.fact(w.connect(outside, idle+":23"), success)

@@ -20,14 +20,18 @@ func (l *loginSuccess) parts(*device.Registry) []snapshot.Part {
 
 func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		b.pairs.part("D09.pairs/1", func(c *snapshot.Codec, k *guessPair) {
+		b.pairs.part("D09.pairs/2", func(c *snapshot.Codec, k *guessPair) {
 			addrKey(c, &k.source)
 			deviceKey(c, &k.target)
 		}, func(c *snapshot.Codec, p *guesses) {
 			p.walk(c)
-			times(c, &p.times)
-			c.String(&p.hint)
-			c.Bool(&p.mixed)
+			snapshot.List(c, &p.fails, maxKept, func(x *failure) {
+				c.Time(&x.at)
+				c.String(&x.who)
+				c.Uint(&x.session)
+				c.Bool(&x.excused)
+			})
+			snapshot.List(c, &p.known, maxKept, func(who *string) { c.String(who) })
 		}),
 		b.targets.part("D09.targets/1", deviceKey, func(c *snapshot.Codec, t *guessed) {
 			t.walk(c)

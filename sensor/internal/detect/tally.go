@@ -59,6 +59,12 @@ func (t *tally) take() int {
 	return n
 }
 
+// lower takes back n observations.
+func (t *tally) lower(n int) {
+	t.count = max(0, t.count-n)
+	t.told = min(t.told, t.count)
+}
+
 func addDistinct[T comparable](list []T, v T, limit int) []T {
 	if len(list) >= limit || slices.Contains(list, v) {
 		return list

@@ -10,6 +10,10 @@ type credentials struct {
 	userHint  string
 	defaults  bool // a well-known default pair
 	cleartext bool
+	leg       bool   // a step of a handshake that holds no proof yet
+	reused    bool   // the nonce was used before (its count says so)
+	account   uint64 // of the user of Digest, of user and password of Basic: to know them again within the session
+	nonce     uint64 // of the nonce
 }
 
 // authSchemes are the names that may go into a record. Any other first word of the header could be the secret itself.
@@ -29,13 +33,16 @@ func readAuthorization(method string, value []byte) (c credentials) {
 		c.readBasic(rest)
 	case "digest":
 		c.readDigest(method, rest)
+	case "ntlm", "negotiate":
+		// An NTLM message of type 1 begins with this (MS-NLMP section 2.2.1.1), the proof is type 3.
+		c.leg = bytes.HasPrefix(rest, []byte("TlRMTVNTUAAB"))
 	}
 	return c
 }
 
 func (c *credentials) readBasic(token []byte) {
 	var buf [192]byte
-	c.cleartext = true
+	c.cleartext, c.account = true, sum64(token)
 	user, password, ok := bytes.Cut(decodeBase64(buf[:], token), []byte(":"))
 	if !ok {
 		return
@@ -45,22 +52,48 @@ func (c *credentials) readBasic(token []byte) {
 	clear(buf[:])
 }
 
-// outcome says what a status tells of the credentials. A challenge without credentials is no failure, nor is a step of a
-// handshake (NTLM, Negotiate) or a nonce that has grown old.
-func (c credentials) outcome(status int, stale bool) Outcome {
+// authMemory is what a session knows of the credentials that were accepted in it.
+type authMemory struct{ accepted uint64 }
+
+// outcome says what a response tells of the credentials of its request. It is a failure only if a password was judged: not if none
+// was sent, if the server does not offer the scheme that was (RFC 9110 section 11.6.1), if only the nonce has grown old (RFC 7616 section
+// 3.3), in the middle of a handshake, or if the same was accepted before in the session. A redirection comes before the judgement as well
+// as after it.
+func (a *authMemory) outcome(c *credentials, status int, ch *challenges) Outcome {
 	switch {
-	case c.scheme == "" || stale:
+	case c.scheme == "" || c.leg:
 		return OutcomeUnknown
-	case status == 401 && (c.scheme == "ntlm" || c.scheme == "negotiate"):
-		return OutcomeUnknown
-	case status == 401 || status == 403:
-		return OutcomeFailure
+	case status == 401:
+		return a.refused(c, ch)
 	case c.scheme == "form":
+		if status == 403 {
+			return OutcomeFailure
+		}
 		return OutcomeUnknown // a page that says "wrong password" comes with 200, too
-	case status >= 200 && status < 400:
+	case status >= 200 && status < 300 || status == 304:
+		if c.account != 0 {
+			a.accepted = c.account
+		}
 		return OutcomeSuccess
 	}
 	return OutcomeUnknown
+}
+
+func (a *authMemory) refused(c *credentials, ch *challenges) Outcome {
+	switch c.scheme {
+	case "form":
+		return OutcomeFailure
+	case "basic", "digest", "ntlm":
+	default:
+		return OutcomeUnknown // a token has run out, or a handshake goes on
+	}
+	switch {
+	case ch.any && ch.offered&schemeBit(c.scheme) == 0, ch.stale, ch.leg,
+		c.account != 0 && c.account == a.accepted,
+		c.reused && ch.nonce != 0 && ch.nonce != c.nonce:
+		return OutcomeUnknown
+	}
+	return OutcomeFailure
 }
 
 // authParam gives the value of one parameter of a challenge or of credentials, without quotes.
@@ -100,8 +133,87 @@ func quoted(b []byte) (value, rest []byte) {
 	return b, nil
 }
 
-// challenge reads the value of a WWW-Authenticate header.
-func challenge(value []byte) (realm string, stale bool) {
-	_, params := word(value)
-	return cleanText(authParam(params, "realm"), 128), foldEqual(authParam(params, "stale"), "true")
+// challenges is what a response asks for (RFC 9110 section 11.6.1).
+type challenges struct {
+	any     bool
+	offered uint32 // bits of authSchemes
+	realm   string
+	stale   bool
+	leg     bool   // it carries the next step of a handshake
+	nonce   uint64 // of the nonce of Digest
+}
+
+// schemeBit is the bit of a scheme in challenges, 0 if it has no name.
+func schemeBit(scheme string) uint32 {
+	for i, s := range authSchemes {
+		if s == scheme {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// read takes the value of one WWW-Authenticate header, which may hold several challenges.
+func (ch *challenges) read(v []byte) {
+	for {
+		v = bytes.TrimLeft(v, ", \t")
+		n := bytes.IndexAny(v, "=\", \t")
+		if n < 0 {
+			n = len(v)
+		}
+		name, rest := v[:n], bytes.TrimLeft(v[n:], " \t")
+		switch {
+		case len(v) == 0:
+			return
+		case n == 0:
+			v = v[1:]
+		case len(rest) == 0 || rest[0] != '=':
+			ch.scheme(name)
+			v = rest
+		default:
+			v = ch.param(name, rest[1:])
+		}
+	}
+}
+
+func (ch *challenges) scheme(name []byte) {
+	ch.any = true
+	ch.leg = ch.leg || bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")) // NTLM message of type 2
+	for i, s := range authSchemes {
+		if foldEqual(name, s) {
+			ch.offered |= 1 << i
+		}
+	}
+}
+
+func (ch *challenges) param(name, v []byte) (rest []byte) {
+	v = bytes.TrimLeft(v, " \t")
+	var value []byte
+	if len(v) > 0 && v[0] == '"' {
+		value, rest = quoted(v[1:])
+	} else if i := bytes.IndexByte(v, ','); i >= 0 {
+		value, rest = bytes.TrimSpace(v[:i]), v[i:]
+	} else {
+		value = bytes.TrimSpace(v)
+	}
+	switch {
+	case foldEqual(name, "realm") && ch.realm == "":
+		ch.realm = cleanText(value, 128)
+	case foldEqual(name, "stale"):
+		ch.stale = ch.stale || foldEqual(value, "true")
+	case foldEqual(name, "nonce"):
+		ch.nonce = sum64(value)
+	case bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")):
+		ch.leg = true
+	}
+	return rest
+}
+
+// sum64 is FNV-1a, to know a value again within its session without keeping it. It is never 0 and leaves the session with nothing.
+func sum64(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h | 1
 }

@@ -3,6 +3,7 @@
 package dissect
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 )
@@ -11,7 +12,9 @@ import (
 // nobody knows, not one that everybody does.
 func (c *credentials) readDigest(method string, params []byte) {
 	user := authParam(params, "username")
-	c.userHint = userHint(user)
+	c.userHint, c.account, c.nonce = userHint(user), sum64(user), sum64(authParam(params, "nonce"))
+	count := bytes.TrimLeft(authParam(params, "nc"), "0")
+	c.reused = len(count) > 0 && string(count) != "1"
 	algorithm := authParam(params, "algorithm")
 	if len(algorithm) > 0 && !foldEqual(algorithm, "md5") {
 		return

@@ -25,18 +25,95 @@ func TestDigestDefaults(t *testing.T) {
 }
 
 func TestOutcome(t *testing.T) {
+	const both = `Digest realm="x", nonce="n2", qop="auth", Basic realm="y"`
 	for _, tc := range []struct {
-		scheme string
-		status int
-		stale  bool
-		want   Outcome
+		authorization string
+		status        int
+		challenge     string
+		want          Outcome
 	}{
-		{"", 401, false, OutcomeUnknown}, {"basic", 401, false, OutcomeFailure}, {"digest", 401, true, OutcomeUnknown}, {"basic", 403, false, OutcomeFailure},
-		{"ntlm", 401, false, OutcomeUnknown}, {"ntlm", 200, false, OutcomeSuccess}, {"basic", 302, false, OutcomeSuccess}, {"basic", 500, false, OutcomeUnknown},
-		{"form", 200, false, OutcomeUnknown}, {"form", 401, false, OutcomeFailure}, {"", 200, false, OutcomeUnknown},
+		{"", 401, "Basic realm=x", OutcomeUnknown},
+		{"", 200, "", OutcomeUnknown},
+		{"Basic YTpi", 401, "", OutcomeFailure},
+		{"Basic YTpi", 401, "Basic realm=x", OutcomeFailure},
+		{"Basic YTpi", 401, both, OutcomeFailure},
+		{"Basic YTpi", 401, `Digest realm="Basic, x", nonce="n"`, OutcomeUnknown},
+		{"Basic YTpi", 401, "Bearer", OutcomeUnknown},
+		{"Basic YTpi", 403, "", OutcomeUnknown},
+		{"Basic YTpi", 404, "", OutcomeUnknown},
+		{"Basic YTpi", 407, "", OutcomeUnknown},
+		{"Basic YTpi", 302, "", OutcomeUnknown},
+		{"Basic YTpi", 304, "", OutcomeSuccess},
+		{"Basic YTpi", 200, "", OutcomeSuccess},
+		{"Basic YTpi", 500, "", OutcomeUnknown},
+		{`Digest username="a", nonce="n1"`, 401, both, OutcomeFailure},
+		{`Digest username="a", nonce="n1"`, 401, `Digest realm="x", nonce="n1", stale=true`, OutcomeUnknown},
+		{`Digest username="a", nonce="n1"`, 401, `Digest realm="x" , nonce="n1",stale = "TRUE"`, OutcomeUnknown},
+		{`Digest username="a", nonce="n1"`, 401, `Digest realm="x", nonce="n1", stale="FALSE"`, OutcomeFailure},
+		{`Digest username="a", nonce="n1", nc=00000001`, 401, both, OutcomeFailure},
+		{`Digest username="a", nonce="n1", nc=0000000a`, 401, both, OutcomeUnknown},
+		{`Digest username="a", nonce="n2", nc=0000000a`, 401, both, OutcomeFailure},
+		{`Digest username="a", nonce="n1"`, 401, "Basic realm=x", OutcomeUnknown},
+		{"NTLM TlRMTVNTUAABAAAA", 401, "NTLM TlRMTVNTUAACAAAA", OutcomeUnknown},
+		{"NTLM TlRMTVNTUAABAAAA", 200, "", OutcomeUnknown},
+		{"NTLM TlRMTVNTUAADAAAA", 401, "NTLM", OutcomeFailure},
+		{"NTLM TlRMTVNTUAADAAAA", 200, "", OutcomeSuccess},
+		{"Negotiate YIIabc", 401, "Negotiate oYG2", OutcomeUnknown},
+		{"Bearer abc", 401, `Bearer error="invalid_token"`, OutcomeUnknown},
+		{"s3cret", 401, "", OutcomeUnknown},
 	} {
-		if got := (credentials{scheme: tc.scheme}).outcome(tc.status, tc.stale); got != tc.want {
+		var c credentials
+		if tc.authorization != "" {
+			c = readAuthorization("GET", []byte(tc.authorization))
+		}
+		var asked challenges
+		asked.read([]byte(tc.challenge))
+		if got := new(authMemory).outcome(&c, tc.status, &asked); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
+	for status, want := range map[int]Outcome{200: OutcomeUnknown, 302: OutcomeUnknown, 401: OutcomeFailure, 403: OutcomeFailure} {
+		if got := new(authMemory).outcome(&credentials{scheme: "form"}, status, new(challenges)); got != want {
+			t.Errorf("form, %d: %v", status, got)
+		}
+	}
+}
+
+// TestAcceptedBefore checks that what was accepted once in a session is not taken for a wrong password later, and what was not is.
+func TestAcceptedBefore(t *testing.T) {
+	var a authMemory
+	say := func(authorization string, status int, challenge string) Outcome {
+		c := readAuthorization("GET", []byte(authorization))
+		var asked challenges
+		asked.read([]byte(challenge))
+		return a.outcome(&c, status, &asked)
+	}
+	for i, tc := range []struct {
+		authorization string
+		status        int
+		want          Outcome
+	}{
+		{`Digest username="a", nonce="1"`, 401, OutcomeFailure},
+		{`Digest username="a", nonce="1"`, 200, OutcomeSuccess},
+		{`Digest username="a", nonce="1"`, 401, OutcomeUnknown},
+		{`Digest username="b", nonce="1"`, 401, OutcomeFailure},
+		{"Basic YTpi", 200, OutcomeSuccess},
+		{"Basic YTpi", 401, OutcomeUnknown},
+		{"Basic YTpj", 401, OutcomeFailure},
+	} {
+		if got := say(tc.authorization, tc.status, ""); got != tc.want {
+			t.Errorf("step %d: %v", i, got)
+		}
+	}
+}
+
+func FuzzChallenge(f *testing.F) {
+	f.Add([]byte(`Digest realm="a\"b", nonce=x, Basic realm=y, NTLM TlRMTVNTUAACAAAA==`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var ch challenges
+		ch.read(b)
+		if len(ch.realm) > 512 || ch.offered != 0 && !ch.any {
+			t.Fatalf("%+v", ch)
+		}
+	})
 }

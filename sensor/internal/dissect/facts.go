@@ -102,7 +102,7 @@ type HTTPExchange struct {
 	Server, ContentType, Realm, Title string
 	AuthScheme                        string
 	AuthUserHint                      string
-	AuthResult                        Outcome // 401 or 403 with credentials: failure; 2xx/3xx with credentials: success
+	AuthResult                        Outcome // unknown unless a password was judged
 	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a digest
 	CleartextCredentials              bool    // Basic, or a login form in clear
 	SOAPAction                        string
@@ -194,7 +194,7 @@ type NTPMessage struct {
 // Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
 // only what was answered is told, and only once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp dhip dvrip xmeye
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool

@@ -42,7 +42,8 @@ type httpStream struct {
 	room      [1]*httpRequest // of requests, for a client that waits for each answer
 	count     int             // exchanges begun
 	titled    bool            // a title was found
-	tunnel    *handover       // after CONNECT
+	auth      authMemory
+	tunnel    *handover // after CONNECT
 }
 
 var httpIdentifier = streamIdentifier{app: AppID{"http"}, looks: looksHTTPRequest, open: openHTTP}
@@ -139,6 +140,9 @@ func (h *httpStream) begin(dir int, s *httpSide, m message) {
 		if h.titled {
 			peek = 0
 		}
+		if len(h.requests) == 0 || h.requests[0].wantsReply() {
+			peek = max(peek, r.replyPeek())
+		}
 		if r.status < 200 || r.status == 204 || r.status == 304 || len(h.requests) > 0 && h.requests[0].Method == "HEAD" {
 			s.framing, peek = httpFraming{}, 0
 		}
@@ -174,6 +178,9 @@ func (h *httpStream) complete(dir int, s *httpSide, body []byte, sink Sink) {
 		r.title = htmlTitle(body)
 		h.titled = r.title != ""
 	}
+	if len(h.requests) == 0 || h.requests[0].wantsReply() {
+		r.reply.read(plainBody(body, r.framing.chunked, r.encoded))
+	}
 	h.addResponse(r, s, sink)
 }
 
@@ -193,7 +200,7 @@ func (h *httpStream) addRequest(r *httpRequest, s *httpSide, sink Sink) {
 		h.pair(r, p, sink)
 		return
 	}
-	sink(r.fact(nil))
+	sink(r.fact(nil, &h.auth))
 	if h.requests == nil {
 		h.requests = h.room[:0]
 	}
@@ -222,7 +229,7 @@ func (h *httpStream) addResponse(p *httpResponse, s *httpSide, sink Sink) {
 
 // pair gives an exchange, and turns the session over to what a CONNECT or an upgrade makes of it.
 func (h *httpStream) pair(r *httpRequest, p *httpResponse, sink Sink) {
-	sink(r.fact(p))
+	sink(r.fact(p, &h.auth))
 	client, server := &h.sides[FromClient], &h.sides[FromServer]
 	switch {
 	case r.Method == "CONNECT" && p.status/100 == 2:
@@ -242,7 +249,7 @@ func (h *httpStream) giveResponses(sink Sink) {
 		}
 		r := httpRequest{HTTPExchange: HTTPExchange{Index: h.count}}
 		h.count++
-		sink(r.fact(h.responses[i]))
+		sink(r.fact(h.responses[i], &h.auth))
 	}
 	h.responses = nil
 }

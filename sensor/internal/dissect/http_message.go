@@ -8,20 +8,24 @@ import "bytes"
 type httpRequest struct {
 	HTTPExchange
 	creds   credentials
+	login   loginForm
 	framing httpFraming
 	body    httpBodyKind
+	encoded bool
 	peek    int // bytes of the body that are looked at
 	end     int // offset after the message, for CONNECT
 }
 
 // httpResponse is what is kept of a response.
 type httpResponse struct {
-	status                            int
-	version                           string
-	server, contentType, realm, title string
-	stale                             bool
-	framing                           httpFraming
-	peek, end                         int
+	status                     int
+	version                    string
+	server, contentType, title string
+	asked                      challenges
+	encoded                    bool // the body is compressed
+	framing                    httpFraming
+	peek, end                  int
+	reply                      loginReply
 }
 
 // httpBodyKind says what a request body is searched for.
@@ -44,6 +48,7 @@ func readHTTPRequest(m message) *httpRequest {
 	}
 	r.Version = httpVersion(version)
 	r.URI = maskURI(target)
+	r.login.of(target)
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		r.field(name, value)
 	}
@@ -112,6 +117,10 @@ func (r *httpRequest) field(name, value []byte) {
 		if foldEqual(name, "authorization") {
 			r.creds = readAuthorization(r.Method, value)
 		}
+	case 16:
+		if foldEqual(name, "content-encoding") {
+			r.encoded = !foldEqual(value, "identity")
+		}
 	default:
 		r.framing.field(name, value)
 	}
@@ -145,8 +154,13 @@ func (r *httpRequest) chooseBody() {
 
 // readBody looks for credentials in the body, and for the action of a SOAP message that does not name it elsewhere.
 func (r *httpRequest) readBody(body []byte) {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 || r.peek == 0 {
+	if r.peek == 0 {
+		return
+	}
+	if body = bytes.TrimSpace(plainBody(body, r.framing.chunked, r.encoded)); len(body) == 0 {
+		return
+	}
+	if r.creds.readLogin(&r.login, body) {
 		return
 	}
 	kind := r.body
@@ -202,7 +216,6 @@ func readHTTPResponse(m message) *httpResponse {
 	p.version = httpVersion(bytes.TrimPrefix(version, []byte("HTTP/")))
 	p.status, _ = number(rest)
 	p.framing.toEnd = true
-	encoded := false
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		switch {
 		case foldEqual(name, "server"):
@@ -210,16 +223,16 @@ func readHTTPResponse(m message) *httpResponse {
 		case foldEqual(name, "content-type"):
 			p.contentType = contentType(value)
 		case foldEqual(name, "content-encoding"):
-			encoded = !foldEqual(value, "identity")
+			p.encoded = !foldEqual(value, "identity")
 		case foldEqual(name, "www-authenticate"):
-			if realm, stale := challenge(value); p.realm == "" {
-				p.realm, p.stale = realm, stale
-			}
+			p.asked.read(value)
+		case foldEqual(name, "set-cookie"):
+			p.reply.session = p.reply.session || foldContains(value, "session")
 		default:
 			p.framing.field(name, value)
 		}
 	}
-	if !encoded && foldContains([]byte(p.contentType), "html") {
+	if !p.encoded && foldContains([]byte(p.contentType), "html") {
 		p.peek = maxTextBody
 	}
 	return p
@@ -241,7 +254,7 @@ func (f *httpFraming) field(name, value []byte) {
 }
 
 // fact gives the exchange as far as it is known; p is nil if the response was not seen yet.
-func (r *httpRequest) fact(p *httpResponse) *HTTPExchange {
+func (r *httpRequest) fact(p *httpResponse, a *authMemory) *HTTPExchange {
 	e := r.HTTPExchange
 	e.AuthScheme, e.AuthUserHint = r.creds.scheme, r.creds.userHint
 	e.DefaultCredentials, e.CleartextCredentials = r.creds.defaults, r.creds.cleartext
@@ -252,7 +265,7 @@ func (r *httpRequest) fact(p *httpResponse) *HTTPExchange {
 		e.Version = p.version
 	}
 	e.Status, e.Server, e.ContentType = p.status, p.server, p.contentType
-	e.Realm, e.Title = p.realm, p.title
-	e.AuthResult = r.creds.outcome(p.status, p.stale)
+	e.Realm, e.Title = p.asked.realm, p.title
+	e.AuthResult = r.outcome(p, a)
 	return &e
 }

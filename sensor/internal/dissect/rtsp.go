@@ -16,6 +16,7 @@ type rtspRequest struct {
 type rtspStream struct {
 	pos      [2]int
 	requests []rtspRequest
+	auth     authMemory
 	count    int
 	answered int
 }
@@ -104,16 +105,17 @@ func (r *rtspStream) request(dir int, m message, sink Sink) (body int) {
 func (r *rtspStream) response(m message, sink Sink) (body int) {
 	_, rest := word(m.line)
 	status, _ := number(rest)
-	var server, realm string
-	stale, cseq := false, -1
+	var server string
+	var asked challenges
+	cseq := -1
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		switch {
 		case foldEqual(name, "cseq"):
 			cseq, _ = number(value)
 		case foldEqual(name, "server"):
 			server = cleanText(value, 256)
-		case foldEqual(name, "www-authenticate") && realm == "":
-			realm, stale = challenge(value)
+		case foldEqual(name, "www-authenticate"):
+			asked.read(value)
 		case foldEqual(name, "content-length"):
 			body, _ = number(value)
 		}
@@ -125,8 +127,8 @@ func (r *rtspStream) response(m message, sink Sink) (body int) {
 	if !ok {
 		return body
 	}
-	q.Status, q.Server, q.Realm = status, server, realm
-	q.AuthResult = q.creds.outcome(status, stale)
+	q.Status, q.Server, q.Realm = status, server, asked.realm
+	q.AuthResult = r.auth.outcome(&q.creds, status, &asked)
 	sink(q.fact())
 	r.answered++
 	return body

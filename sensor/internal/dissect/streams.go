@@ -24,9 +24,9 @@ var streamIdentifiers = [2][]streamIdentifier{
 		{AppID{""}, looksSOCKS4, func(*Conversation) streamDissector { return new(socksStream) }},
 		{AppID{"redis"}, looksRedis, openRedis},
 		{AppID{"ldap"}, looksLDAP, func(*Conversation) streamDissector { return new(ldapStream) }},
-		{AppID{"dhip"}, looksDHIP, nil},
-		{AppID{"dvrip"}, looksDVRIP, nil},
-		{AppID{"xmeye"}, looksXMEye, nil},
+		{AppID{"dhip"}, looksDHIP, openDHIP},
+		{AppID{"dvrip"}, looksDVRIP, openDVRIP},
+		{AppID{"xmeye"}, looksXMEye, openXMEye},
 		{AppID{"baichuan"}, looksBaichuan, nil},
 		{AppID{"adb"}, looksADB, func(*Conversation) streamDissector { return new(adbStream) }},
 		{AppID{"bittorrent"}, looksBitTorrent, nil},
@@ -54,9 +54,9 @@ var streamIdentifiers = [2][]streamIdentifier{
 		{AppID{"sip"}, looksSIPResponse, nil},
 		{AppID{"mqtt"}, looksMQTTServer, openMQTT},
 		{AppID{"smb"}, looksSMB, nil},
-		{AppID{"dhip"}, looksDHIP, nil},
-		{AppID{"dvrip"}, looksDVRIP, nil},
-		{AppID{"xmeye"}, looksXMEye, nil},
+		{AppID{"dhip"}, looksDHIP, openDHIP},
+		{AppID{"dvrip"}, looksDVRIP, openDVRIP},
+		{AppID{"xmeye"}, looksXMEye, openXMEye},
 		{AppID{"baichuan"}, looksBaichuan, nil},
 		{AppID{"adb"}, looksADB, func(*Conversation) streamDissector { return new(adbStream) }},
 		{AppID{"irc"}, looksIRCServer, openIRC},
@@ -74,6 +74,8 @@ func looksTLS(head []byte, final bool, _ Ports) verdict {
 		sure = 13
 	}
 	switch {
+	case head[0] == telnetIAC:
+		return no // no hello of SSL 2.0 is that long, and "IAC WILL ECHO" would be taken for the beginning of one
 	case len(head) >= sure:
 		if tlsLooks(head) {
 			return yes

@@ -2,32 +2,23 @@
 
 package dissect
 
-// Telnet commands, RFC 854.
+// Telnet commands, RFC 854, and the option ECHO, RFC 857.
 const (
 	telnetSE   = 240
 	telnetSB   = 250
 	telnetWILL = 251
+	telnetWONT = 252
 	telnetDONT = 254
 	telnetIAC  = 255
+	telnetEcho = 1
 )
 
-// telnetStep is how far a login has come.
-type telnetStep uint8
-
-const (
-	telnetIdle     telnetStep = iota
-	telnetUser                // the server has asked for a name
-	telnetNamed               // the name was given
-	telnetPassword            // the server has asked for a password
-	telnetWaiting             // the password was given, the result is not known
-)
-
-// telnetStream reads Telnet: negotiation is taken out, prompts and what is typed after them tell the logins. A
-// login has failed if the server says so or asks again, it has succeeded if a shell prompt follows or the client goes on.
+// telnetStream reads Telnet: negotiation is taken out, and the dialogue is cut into what the client types and the prompt at which it
+// begins to type. What a line is for and how a login ended is told by what the server does, see telnetDialogue.
 type telnetStream struct {
 	sides    [2]telnetSide
-	step     telnetStep
-	login    attempt
+	dialogue telnetDialogue
+	scratch  [128]byte // the prompt without escapes
 	banner   []byte
 	prompted bool // the first prompt was seen: the banner is over
 }
@@ -36,6 +27,7 @@ type telnetStream struct {
 type telnetSide struct {
 	pos   int
 	state uint8 // 0 text, else the position within a command
+	verb  byte  // of an option
 	line  [128]byte
 	n     int
 	cr    bool // the last character was a carriage return, so LF or NUL ends no line of its own
@@ -48,7 +40,7 @@ func looksTelnet(head []byte, final bool, ports Ports) verdict {
 		switch {
 		case !ports.has(23, 2323):
 			return no
-		case telnetPrompt(head):
+		case telnetGreets(head):
 			return yes
 		case len(head) < maxPrompt && !final:
 			return maybe
@@ -69,28 +61,30 @@ func looksTelnet(head []byte, final bool, ports Ports) verdict {
 	return yes
 }
 
-func telnetPrompt(b []byte) bool {
-	return foldContains(b, "login:") || foldContains(b, "username:") || foldContains(b, "password:")
+func telnetGreets(b []byte) bool {
+	i := lastColon(b)
+	return i > 0 && (asksForPassword(b[:i]) || asksForUser(b[:i]))
 }
 
 func (t *telnetStream) feed(dir int, head []byte, final bool, sink Sink) int {
 	s := &t.sides[dir]
 	for ; s.pos < len(head); s.pos++ {
-		if c, ok := s.text(head[s.pos]); ok {
+		if c, ok := t.text(dir, s, head[s.pos]); ok {
 			t.char(dir, s, c, sink)
 		}
 	}
-	if t.login.told >= maxAttempts {
+	if t.dialogue.login.told >= maxAttempts {
 		return 0
 	}
 	if final && dir == FromServer {
-		t.end(s, sink)
+		t.endBanner(sink)
+		t.dialogue.end(t.prompt(), sink)
 	}
 	return len(head) + 1
 }
 
 // text takes one byte; ok is false for those that belong to negotiation.
-func (s *telnetSide) text(c byte) (text byte, ok bool) {
+func (t *telnetStream) text(dir int, s *telnetSide, c byte) (text byte, ok bool) {
 	const inText, command, option, sub, subIAC = 0, 1, 2, 3, 4
 	switch s.state {
 	case inText:
@@ -106,12 +100,15 @@ func (s *telnetSide) text(c byte) (text byte, ok bool) {
 		case c == telnetSB:
 			s.state = sub
 		case c >= telnetWILL && c <= telnetDONT:
-			s.state = option
+			s.state, s.verb = option, c
 		default:
 			s.state = inText
 		}
 	case option:
 		s.state = inText
+		if dir == FromServer && c == telnetEcho && s.verb <= telnetWONT {
+			t.dialogue.echo = s.verb == telnetWILL
+		}
 	case sub:
 		if c == telnetIAC {
 			s.state = subIAC
@@ -132,61 +129,67 @@ func (t *telnetStream) char(dir int, s *telnetSide, c byte, sink Sink) {
 	switch {
 	case c == 0 || c == '\n' && afterCR:
 		return
+	case dir == FromServer:
+		t.shown(s, c, sink)
+		return
+	}
+	if !t.dialogue.typing {
+		t.endBanner(sink)
+		t.dialogue.begin(t.prompt(), sink)
+	}
+	switch {
 	case c == '\n' || c == '\r':
-		if dir == FromClient {
-			t.typed(s.line[:s.n], sink)
-		} else {
-			t.endOfLine(s.line[:s.n])
-		}
+		t.dialogue.typed(s.line[:s.n])
 		clear(s.line[:s.n])
 		s.n = 0
-		return
-	case (c == 8 || c == 127) && dir == FromClient:
+		t.sides[FromServer].n = 0 // what it shows from now on is the next prompt
+	case c == 8 || c == 127:
 		s.n = max(0, s.n-1)
-		return
-	case s.n == len(s.line):
+	default:
+		s.add(c)
+	}
+}
+
+func (s *telnetSide) add(c byte) {
+	if s.n == len(s.line) {
 		copy(s.line[:], s.line[64:]) // only the end of a long line matters
 		s.n -= 64
 	}
 	s.line[s.n] = c
 	s.n++
-	if dir == FromServer {
-		t.shown(s.line[:s.n], sink)
-	}
 }
 
-// shown looks at the line that the server has shown so far.
-func (t *telnetStream) shown(line []byte, sink Sink) {
-	switch c := line[len(line)-1]; {
-	case c == ':':
-		t.prompt(line, sink)
-	case t.step != telnetWaiting:
-	case c == ' ' && len(line) >= 2 && isShellPrompt(line[len(line)-2]):
-		t.result(OutcomeSuccess, sink)
-	case lower(c) == 't' && foldEnds(line, "incorrect"), lower(c) == 'd' && (foldEnds(line, "failed") || foldEnds(line, "invalid") || foldEnds(line, "denied")),
-		lower(c) == 'e' && foldEnds(line, "failure"), lower(c) == 'g' && foldEnds(line, "wrong"):
-		t.result(OutcomeFailure, sink)
-	}
-}
-
-// prompt takes a line that ends in a colon.
-func (t *telnetStream) prompt(line []byte, sink Sink) {
-	asksUser := foldEnds(line, "login:") && !foldEnds(line, "last login:") || foldEnds(line, "username:") || foldEnds(line, "user name:") || foldEnds(line, "user:") || foldEnds(line, "account:")
-	asksPassword := foldEnds(line, "password:") || foldEnds(line, "passwd:")
-	if !asksUser && !asksPassword {
+// shown takes one character of the server.
+func (t *telnetStream) shown(s *telnetSide, c byte, sink Sink) {
+	client := &t.sides[FromClient]
+	echo := t.dialogue.shown(c, client.line[:client.n])
+	if c == '\n' || c == '\r' {
+		t.endOfLine(s.line[:s.n])
+		t.dialogue.lineShown(s.line[:s.n])
+		s.n = 0
 		return
 	}
-	t.result(OutcomeFailure, sink) // it would not ask again
-	if !t.prompted {
-		t.prompted = true
-		if text := cleanText(t.banner, maxBanner); text != "" {
-			sink(&Banner{Protocol: "telnet", Text: text})
+	if echo {
+		return // it belongs to the line of the client
+	}
+	s.add(c)
+	switch c {
+	case ':':
+		if p := t.prompt(); t.dialogue.typedAhead() && (asksForUser(p) || asksForPassword(p)) {
+			t.endBanner(sink)
+			t.dialogue.answerAhead(p, sink)
+		} else {
+			t.dialogue.asksAgain(p, sink)
 		}
-		t.banner = nil
+	case ' ':
+		t.dialogue.asksInside(t.prompt(), sink)
 	}
-	if t.step = telnetUser; asksPassword {
-		t.step = telnetPassword
-	}
+}
+
+// prompt is what the server has shown of its current line.
+func (t *telnetStream) prompt() []byte {
+	s := &t.sides[FromServer]
+	return plainPrompt(t.scratch[:0], s.line[:s.n])
 }
 
 // endOfLine gathers the text before the first prompt.
@@ -200,40 +203,17 @@ func (t *telnetStream) endOfLine(line []byte) {
 	t.banner = append(t.banner, line...)
 }
 
-// typed takes a line of the client.
-func (t *telnetStream) typed(line []byte, sink Sink) {
-	switch t.step {
-	case telnetUser:
-		t.login.name(line)
-		t.step = telnetNamed
-	case telnetPassword:
-		t.login.password(line)
-		t.step = telnetWaiting
-	case telnetWaiting:
-		if len(line) > 0 {
-			t.result(OutcomeSuccess, sink)
-		}
-	}
-}
-
-func (t *telnetStream) result(r Outcome, sink Sink) {
-	if t.step != telnetWaiting {
+// endBanner gives the text before the first prompt.
+func (t *telnetStream) endBanner(sink Sink) {
+	if t.prompted || len(t.banner) == 0 && t.sides[FromServer].n == 0 {
 		return
 	}
-	t.step = telnetIdle
-	t.login.protocol = "telnet"
-	t.login.result(r, sink)
-}
-
-// end judges a login by the last line of the server.
-func (t *telnetStream) end(s *telnetSide, sink Sink) {
-	if s.n > 0 && isShellPrompt(s.line[s.n-1]) {
-		t.result(OutcomeSuccess, sink)
+	t.prompted = true
+	if text := cleanText(t.banner, maxBanner); text != "" {
+		sink(&Banner{Protocol: "telnet", Text: text})
 	}
-	t.result(OutcomeUnknown, sink)
+	t.banner = nil
 }
-
-func isShellPrompt(c byte) bool { return c == '#' || c == '$' || c == '>' || c == '%' }
 
 // foldEnds reports whether b ends in s, which is lower case.
 func foldEnds(b []byte, s string) bool {

@@ -75,7 +75,7 @@ func unnamedCases() []decodeCase {
 		{name: "Marvell to the processor, before a VLAN tag", link: e, frame: between([]byte{0, 8, 0, 5}, etherVLAN, tagged(6, etherIPv4, four)), kind: KindTCP, vlans: []uint16{6}, check: fromAtoB},
 		{name: "Broadcom without a link type", link: e, frame: between([]byte{0, 0, 0, 8}, etherIPv6, syn6), kind: KindTCP, check: fromAtoB},
 		{name: "Qualcomm", link: e, frame: between([]byte{0x98, 0x02}, etherIPv4, four), kind: KindTCP, check: fromAtoB},
-		{name: "10 bytes of an unknown vendor", link: e, frame: between(make([]byte, 10), etherIPv4, four), kind: KindTCP, check: fromAtoB},
+		{name: "10 bytes of a maker that is not known", link: e, frame: between(make([]byte, 10), etherIPv4, four), kind: KindTCP, check: fromAtoB},
 		{name: "12 bytes", link: e, frame: between(bytes.Repeat([]byte{0xc0}, 12), etherIPv4, four), verdict: VerdictNoNetwork},
 		{name: "ARP behind a tag", link: e, frame: between([]byte{0xc0, 8, 0, 5}, etherARP, arpBody), kind: KindARP},
 		{name: "a wrong checksum behind a tag", link: e, frame: between([]byte{0xc0, 8, 0, 5}, etherIPv4, wrong), verdict: VerdictNoNetwork},
