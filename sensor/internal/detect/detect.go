@@ -23,7 +23,7 @@ const (
 	SessionOpened   Kind = iota // its first packet
 	SessionState                // State changed: established, rejected, reset, closed
 	SessionFact                 // something was read: Fact
-	SessionProgress             // a live session has moved on: at most once a minute and only when it carried bytes
+	SessionProgress             // a live session has moved on: at most once a second and only when it has carried much
 	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
 	LinkFact                    // ARP or Neighbour Discovery: no session
 	numKinds

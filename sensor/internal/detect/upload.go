@@ -81,12 +81,12 @@ func newUpload(p UploadParams) *upload {
 
 func (u *upload) Rule() Rule { return ruleUpload }
 
-func (u *upload) Kinds() []Kind { return []Kind{SessionProgress, SessionEnded} }
+func (u *upload) Kinds() []Kind { return []Kind{SessionState, SessionProgress, SessionEnded} }
 
 func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
 
 func (u *upload) Observe(e *Event, c *Context) {
-	if e.Session.PayloadBytes == [2]uint64{} {
+	if e.Session.PayloadBytes == [2]uint64{} || e.Kind == SessionState && e.Session.State != session.Closed && e.Session.State != session.Reset {
 		return
 	}
 	v := e.Session
@@ -98,7 +98,7 @@ func (u *upload) Observe(e *Event, c *Context) {
 		return
 	}
 	out, in := u.delta(e, c, dir)
-	if out == 0 && in == 0 {
+	if out == 0 && in == 0 && e.Kind != SessionEnded {
 		return
 	}
 	u.count(e, c, d, dir, out, in)

@@ -14,7 +14,7 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	r, s := t.session(&l)
 	opened := r == 0
 	if opened {
-		s = t.beginCounted(c, &l, num)
+		r, s = t.beginCounted(c, &l, num)
 	}
 	for i, side := range sides {
 		x := &s.counts[side]
@@ -31,7 +31,9 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 		t.h.Opened(s, now)
 	}
 	t.countedState(s, opened, now)
-	t.progress(s, now)
+	if s.kib() >= uint64(s.reportAt) {
+		t.grew(r, s)
+	}
 }
 
 // of makes l the place of what c has counted, and gives the sides of A and B.
@@ -47,12 +49,12 @@ func (t *Table) of(c *packet.Counts, l *Lookup) (sides [2]uint8) {
 	return sides
 }
 
-func (t *Table) beginCounted(c *packet.Counts, l *Lookup, num uint64) *Session {
+func (t *Table) beginCounted(c *packet.Counts, l *Lookup, num uint64) (ref, *Session) {
 	p := c.Packet()
 	p.Num = num
-	_, s := t.create(&p, l)
+	r, s := t.create(&p, l)
 	s.flags |= flagDone
-	return s
+	return r, s
 }
 
 // trackCounted is trackTCP for packets that were counted.

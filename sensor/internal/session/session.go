@@ -24,6 +24,7 @@ const (
 	flagTold                                  // the handler knows that it was opened
 	flagResumed                               // it goes on with a session that has expired: who opened it is known from there
 	flagPending                               // an opening of another session waits for the other end
+	flagGrown                                 // in the list of sessions whose progress is to be reported
 	flagDone         = flagDone0 | flagDone1
 )
 
@@ -69,7 +70,6 @@ type Session struct {
 	id     uint64
 
 	end       [2]end
-	reported  uint32 // second of the last report of progress
 	next      ref
 	extra     uint32 // number of its extra; 0 for most
 	synSeq    uint32
@@ -139,7 +139,7 @@ func (t *Table) first(s *Session, p *packet.Packet, l *Lookup) {
 	side := l.side
 	s.id, s.first = p.Num, p.Time
 	s.touched = uint32(t.wheel.now)
-	s.reported, s.reportAt = s.touched, t.cfg.ProgressKiB
+	s.reportAt = t.cfg.ProgressKiB
 	s.vlans = t.stacks.number(p, &t.Stats)
 	s.setInitiator(side)
 	s.basis = BasisFirstPacket

@@ -31,7 +31,7 @@ type Config struct {
 	ClosedTimeout      int64  // TCP after both FINs or a RST: stragglers still belong to it
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
-	ProgressKiB        uint32 // payload after which a live session is reported again
+	ProgressKiB        uint32 // payload after which the progress of a live session is reported, once a second
 
 	Slab *Slab // where sessions lie; nil: one of the table's own
 }
@@ -107,6 +107,7 @@ type Table struct {
 	heads   heads
 	stacks  vlanStacks
 	extras  extras
+	grown   []ref // sessions whose progress is to be reported
 	leaving []ref // what Flush has still to end
 	intern  map[tunnelKey][]packet.Tunnel
 	past    past
@@ -199,7 +200,7 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 		t.tell(s, now)
 	}
 	if s.kib() >= uint64(s.reportAt) {
-		t.progress(s, now)
+		t.grew(r, s)
 	}
 }
 
@@ -222,12 +223,29 @@ func (t *Table) tell(s *Session, now int64) {
 // kib gives the payload of both directions.
 func (s *Session) kib() uint64 { return (s.counts[0].payload + s.counts[1].payload) >> 10 }
 
-// progress reports a session that has grown, at most once a minute.
-func (t *Table) progress(s *Session, now int64) {
-	if s.kib() >= uint64(s.reportAt) && s.touched-s.reported >= 60 {
-		s.reportAt, s.reported = uint32(min(s.kib()+uint64(t.cfg.ProgressKiB), 1<<32-1)), s.touched
-		t.h.Progress(s, now)
+// grew has the progress of a session be reported at the next tick.
+func (t *Table) grew(r ref, s *Session) {
+	if s.flags&flagGrown == 0 {
+		s.flags |= flagGrown
+		t.grown = append(t.grown, r)
 	}
+}
+
+// progress reports the sessions that have grown since the last tick: for the first time when they have carried ProgressKiB, from then on
+// each second in which they carry anything.
+func (t *Table) progress(now int64) {
+	for _, r := range t.grown {
+		s := t.at(r)
+		if s.flags&flagGrown == 0 {
+			continue // it has ended, and another has its place
+		}
+		s.flags &^= flagGrown
+		if s.flags&(flagDead|flagTold) == flagTold {
+			s.reportAt = uint32(min(s.kib()+1, 1<<32-1))
+			t.h.Progress(s, now)
+		}
+	}
+	t.grown = t.grown[:0]
 }
 
 // session gives the session of l, 0 if there is none. What was reached may have ended since, or another have taken its place.

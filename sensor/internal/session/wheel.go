@@ -40,6 +40,9 @@ func (w *wheel) take(sec int64) ref {
 // Advance moves the clock of the table to the whole second now and ends what is due, each at its own second.
 func (t *Table) Advance(now int64) {
 	w := &t.wheel
+	if len(t.grown) > 0 && now > w.now {
+		t.progress((w.now + 1) * 1e9)
+	}
 	if w.count == 0 && now > w.now {
 		w.now, w.first = now, now+1
 		return
