@@ -115,7 +115,7 @@ var (
 	timeText    = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
 	addressText = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 	portText    = regexp.MustCompile(`\b(\d+)/(?:tcp|udp|sctp)\b`)
-	sinceCount  = regexp.MustCompile(`since (` + timeText.String() + `) UTC (?:it sent |it has tried )?(\d+) (?:failed connection attempt|connection attempt|failed login|SYN|request|echo request|time)s?\b`)
+	sinceCount  = regexp.MustCompile(`since (` + timeText.String() + `) UTC (?:it sent |it has tried |at least )?(\d+) (?:failed connection attempt|connection attempt|failed login|SYN|request|echo request|time)s?\b`)
 	countSince  = regexp.MustCompile(`(\d+) (?:failed login)s? since (` + timeText.String() + `)`)
 	carried     = regexp.MustCompile(`so far ([\d.]+ [kMG]?B) out and ([\d.]+ [kMG]?B) in`)
 	sentBytes   = regexp.MustCompile(`it sent ([\d.]+ [kMG]?B) to .* and received ([\d.]+ [kMG]?B)\.$`)
@@ -316,6 +316,7 @@ func (tr *truth) chain(a *schemas.Alert) {
 	if p, _ := strconv.ParseFloat(part(5), 64); math.Abs(100*p-float64(a.RiskScore)) > 0.51 {
 		tr.wrong(a, "the risk score is %d", a.RiskScore)
 	}
+	tr.headline(a)
 	lines := strings.Split(strings.TrimSuffix(a.Message[head[1]:], "."), "; ")
 	for _, e := range a.Evidence {
 		summary := e.Summary
@@ -329,6 +330,34 @@ func (tr *truth) chain(a *schemas.Alert) {
 			tr.quote(a, secondOf(tr, m[1]), m[2], m[3])
 		} else if !regexp.MustCompile(`^and \d+ more$`).MatchString(line) {
 			tr.wrong(a, "the line %q", line)
+		}
+	}
+}
+
+var (
+	chainEntry   = regexp.MustCompile(`taken over from (\S+) by ([a-z0-9]+)`)
+	chainAct     = regexp.MustCompile(`(sends data to|connects to|keeps calling|calls) (\S+?)(?:,|$| and )`)
+	chainActRule = map[string]string{"sends data to": "D18", "connects to": "D01", "calls": "D01", "keeps calling": "D06"}
+)
+
+// headline holds the title of a chain against the alerts of its device: who got in how, and where the device calls.
+func (tr *truth) headline(a *schemas.Alert) {
+	tr.t.Helper()
+	said := func(rules, words string) bool {
+		words = strings.TrimPrefix(words, "…")
+		for _, x := range tr.last {
+			if x.IncidentID == a.IncidentID && x.Device.Key == a.Device.Key && strings.Contains(rules, x.Rule.ID) && strings.Contains(x.Message, words) {
+				return true
+			}
+		}
+		return false
+	}
+	if m := chainEntry.FindStringSubmatch(a.Title); m != nil && (!said("D08 D09", m[1]) || !said("D08 D09", " by "+m[2])) {
+		tr.wrong(a, "nobody was let in from %s by %s", m[1], m[2])
+	}
+	for _, m := range chainAct.FindAllStringSubmatch(a.Title, -1) {
+		if peer, _, _ := strings.Cut(m[2], ":"); !said(chainActRule[m[1]], peer) {
+			tr.wrong(a, "no %s alert about %s", chainActRule[m[1]], m[2])
 		}
 	}
 }

@@ -144,8 +144,8 @@ func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
 	from := atLeast + Plural(len(s.sources), "source", "sources")
 	f.Total = s.count
 	f.Title = headline("%s is probed from outside on its admin ports", who)
-	f.Message = fmt.Sprintf("Expected: the Internet probes whatever it can reach, and %s accepts nothing. Seen: since %s %s from %s (%s) on %s %s.",
-		who.full, clock(f.Start), probed, from, listing(s.sources, 5), plural(len(ports), "port", "ports"), listing(ports, 10))
+	f.Message = fmt.Sprintf("Expected: hosts on the Internet probe what they can reach. Seen: since %s %s to %s from %s (%s) on %s %s.",
+		clock(f.Start), probed, who.full, from, listing(s.sources, 5), plural(len(ports), "port", "ports"), listing(ports, 10))
 	f.Reasons = []Reason{{Code: "probes", Text: "failed connection attempts from outside", Weight: 0.1}, benign("none of the ports ever answers")}
 	f.Evidence = []Evidence{{Kind: "probes", Summary: probed + " from " + from,
 		Data: map[string]any{"sources": slices.Clone(s.sources), "ports": slices.Clone(s.ports)}}}

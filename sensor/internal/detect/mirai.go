@@ -89,7 +89,7 @@ func (m *mirai) scanned(e *Event, c *Context, t *tally) *Finding {
 	who := f.self()
 	f.Total = t.count
 	f.Title = headline("%s is probed by Mirai malware from outside", who)
-	f.Message = fmt.Sprintf("Expected: the Internet scans whatever it can reach. Seen: since %s %s of Mirai scanners to %s, the last from %s to port %d.",
+	f.Message = fmt.Sprintf("Expected: hosts on the Internet probe what they can reach. Seen: since %s %s of Mirai scanners to %s, the last from %s to port %d.",
 		clock(t.first), Plural(t.count, "SYN", "SYNs"), who.full, f.Peer.IP, e.Session.Responder.Port)
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "the outside source runs such a scanner", Weight: 0.1}, benign("the device does not answer")}
 	f.Recommendation = Advice("D14 probed", f.Device)

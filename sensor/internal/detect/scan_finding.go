@@ -74,7 +74,7 @@ func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
 	on := plural(len(fails.ports), "port", "ports") + " " + listing(portTexts(fails.ports), 3)
 	hosts := listed(fails.peers, "host", "hosts")
 	f.Title = headline("%s scans for hosts on %s", who, name{on, on})
-	f.Message = fmt.Sprintf("Expected: %s connects to hosts that accept it. Seen: since %s %s to %s failed (%s), on %s.",
+	f.Message = fmt.Sprintf("Expected: %s connects to hosts that accept it. Seen: since %s at least %s to %s failed (%s), on %s.",
 		who.full, clock(fails.first), Plural(fails.count, "connection attempt", "connection attempts"), hosts, listing(fails.peers, 6), on)
 	f.Reasons = []Reason{{Code: "failed_first_contacts", Text: fmt.Sprintf("among first contacts, %d more failed than succeeded (at most %d count)", src.walk, 4*s.p.WalkFailures), Weight: 0.6}, scanBenign}
 	f.Evidence = []Evidence{{Kind: "targets", Summary: hosts + ": " + listing(fails.peers, 5),

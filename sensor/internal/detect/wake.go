@@ -189,7 +189,8 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 
 func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect, source string) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
-	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, 1
+	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, s.infra
+	f.Total = s.infra
 	who := f.self()
 	f.Brief = "sends unusually many DNS or NTP requests"
 	f.Title = headline("%s sends unusually many DNS or NTP requests", who)
