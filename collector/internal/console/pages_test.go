@@ -28,22 +28,22 @@ func TestPagesTellTheStory(t *testing.T) {
 		path string
 		want []string
 	}{
-		{"/", []string{"srv-legacy-07", "Ought to be silent, and spoke", "Newest alerts"}},
+		{"/", []string{"srv-legacy-07", "Silent devices that opened sessions", "Newest alerts"}},
 		{"/alerts", []string{"opened a session after 8 d 12 h of silence", "D01", "alerts</p>"}},
 		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "that match"}},
 		{"/alerts?rule=D02&state=open", []string{"of silence"}},
-		{"/alerts?q=nothing+like+this", []string{"No alert here."}},
-		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "Block the port at the firewall", "Harmless if", "203.0.113.66", "The record as JSON"}},
+		{"/alerts?q=nothing+like+this", []string{"No alert matches."}},
+		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
-		{"/incidents/" + a.IncidentID, []string{"The story in order", "What to do", "later", "more like it", "Tuesday, 10 March 2026"}},
+		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do", "later", "more like it", "Tuesday, 10 March 2026"}},
 		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},
 		{"/devices?role=camera&expect=server_only", []string{"cam-01"}},
-		{"/device?key=srv-legacy-07", []string{"expected: silent", "It opened something in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
+		{"/device?key=srv-legacy-07", []string{"expected: silent", "pened sessions in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
 		{"/sensors", []string{"Packets lost", "Records missing", "0 %"}},
 		{"/search?q=" + url.QueryEscape(session), []string{"Community ID"}},
 		{"/search?q=cam-01", []string{"<h1><bdi>cam-01</bdi>"}},
 		{"/search?q=" + a.ID, []string{"What to do</h2>"}},
-		{"/search?q=" + a.IncidentID, []string{"The story in order"}},
+		{"/search?q=" + a.IncidentID, []string{"Alerts in time order"}},
 		{"/search?q=203.0.113.66", []string{"203.0.113.66"}},
 	} {
 		body := b.get(t, c, tc.path)

@@ -95,7 +95,7 @@
       }
       if (focus) now.querySelector(focus)?.focus();
     }
-    if (titles.length) byId("news").textContent = titles.length === 1 ? `New alert: ${titles[0]}` : `${titles.length} new alerts`;
+    if (titles.length) byId("live-text").textContent = titles.length === 1 ? `New alert: ${titles[0]}` : `${titles.length} new alerts`;
   }
 
   function keys(root) {
