@@ -188,9 +188,10 @@ func (a *sshAuth) say(sink Sink) {
 func (a *sshAuth) judge() SSHAuth {
 	turns := a.requests()
 	now := SSHAuth{}
-	for _, t := range a.refused(turns) {
+	refused := a.refused(turns)
+	for i := range refused {
 		now.Result = OutcomeFailure
-		if a.secret(t) {
+		if a.secret(refused, i) {
 			now.Failures++
 		}
 	}
@@ -314,11 +315,22 @@ func (a *sshAuth) refused(turns []sshTurn) (list []sshTurn) {
 	return list
 }
 
-// secret reports whether a request can bring a password. Clients try all keys that they have, and one that the server does not know
-// is no guess. OpenSSH pads longer passwords to the length of a key.
-func (a *sshAuth) secret(t sshTurn) bool {
-	c := a.sizes[FromClient]
-	return c.least(int(t.ask)) < sshLeastKeyAsk || a.indirect && (int(t.ask)-c.rest())%sshPasswordUnit == 0
+// secret reports whether a refused request can have brought a password. Clients try all keys that they have, and one that the server
+// does not know is no guess: keys are longer than most passwords, and differ in length from one kind to the next. OpenSSH pads longer
+// passwords to the length of a key.
+func (a *sshAuth) secret(refused []sshTurn, i int) bool {
+	c, ask := a.sizes[FromClient], refused[i].ask
+	if c.least(int(ask)) < sshLeastKeyAsk || a.indirect && (int(ask)-c.rest())%sshPasswordUnit == 0 {
+		return true
+	}
+	other := false
+	for k, t := range refused {
+		if k != i && t.ask == ask {
+			return true
+		}
+		other = other || t.ask != ask && c.least(int(t.ask)) >= sshLeastKeyAsk
+	}
+	return !other
 }
 
 // repeated gives the size that comes again among the answers, or that of the last if it can be nothing else.

@@ -115,7 +115,7 @@ func TestSSHAuthSizes(t *testing.T) {
 		{"one guess of a client that is not known", "x", openS, ctr, sha2, "", "C64 S64 C96 S96 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"one short request of a client that is not known", "x", openS, ctr, sha2, "", "C64 S64 C80 S96 CF SF", SSHAuth{}},
 		{"one request of a client that asks first", putty, openS, ctr, sha2, "", "C64 S64 C96 S96 CF SF", SSHAuth{}},
-		{"one key of a client that is not known", "x", openS, ctr, sha2, "", "C64 S64 C240 S96 CF SF", SSHAuth{OutcomeFailure, 0}},
+		{"one key of a client that is not known", "x", openS, ctr, sha2, "", "C64 S64 C240 S96 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"SSH_MSG_EXT_INFO of both", openS, openS, chacha, sha2, "", "C68 S116 C44 S44 C68 S192 C84 S76 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"SSH_MSG_EXT_INFO of the client with its request", openS, openS, chacha, sha2, "", "C112 S44 C68 S192 C84 S76 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"the service is asked for again", param, openS, ctr, sha2, "", "C64 S64 C96 S96 C64 S64 C96 S96 C64 S64 C112 S48 S128 C80 CF", SSHAuth{OutcomeSuccess, 2}},
@@ -130,7 +130,7 @@ func TestSSHAuthSizes(t *testing.T) {
 		{"a question is not answered", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C92 S60 CF SF", SSHAuth{}},
 
 		{"key", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C140 S100 C308 S28 C112 CF", SSHAuth{OutcomeSuccess, 0}},
-		{"key is not known", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C140 S76 CF SF", SSHAuth{OutcomeFailure, 0}},
+		{"key is not known", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C140 S76 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"three keys are not known, then a password", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C140 S76 C196 S76 C356 S76 C84 S28 C112 CF", SSHAuth{OutcomeSuccess, 0}},
 		{"key is known and not used", openS, openS, chacha, sha2, "", "C44 S44 C68 S76 C140 S100 CF SF", SSHAuth{}},
 
@@ -149,7 +149,7 @@ func TestSSHAuthSizes(t *testing.T) {
 		{"SSH_MSG_EXT_INFO after the client's first packet", openS, openS, chacha, sha2, "", "C44 S116 S44 C68 S76 C84 S76 CF SF", SSHAuth{OutcomeFailure, 1}},
 		{"SSH_MSG_EXT_INFO and the grant in one segment", openS, openS, chacha, sha2, "", "C44 S116+44 C68 S76 C148 S28 C112 CF", SSHAuth{OutcomeSuccess, 0}},
 		{"64 bytes at a time", "Cisco-1.25", "Cisco-1.25", "aes128-cbc", sha1, "", "C52 S52 C64 C4 S52 C64 C20 S36 C64 CF", SSHAuth{OutcomeSuccess, 0}},
-		{"key and password, both asked for", openS, openS, ctr, sha2, "", "C64 S64 C80 S64 C160 S128 C320 S64 C160 S48 C160 CF", SSHAuth{OutcomeSuccess, 0}},
+		{"key and password, both asked for", openS, openS, ctr, sha2, "", "C64 S64 C80 S64 C160 S128 C320 S64 C160 S48 C160 CF", SSHAuth{OutcomeSuccess, 1}},
 		{"too many", openS, openS, ctr, sha2, "", "C64 S64 C80 S96 C160 S96 C160 S80 SF CF", SSHAuth{OutcomeFailure, 1}},
 		{"Go pads to 16 bytes", "Go", "Go", chacha, sha2, "", "C52 S52 C68 S68 C84 S68 C84 S36 C68 CF", SSHAuth{OutcomeSuccess, 1}},
 		{"data before the client speaks", openS, openS, chacha, sha2, "", "S44 S28 C44 S44 C68 S76 CF SF", SSHAuth{}},
