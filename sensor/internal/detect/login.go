@@ -95,7 +95,7 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 // byMachine reports whether it is machines that log in with a protocol, at an interval and unasked: players, pollers, publishers, caches.
 func byMachine(protocol string) bool {
 	switch protocol {
-	case "rtsp", "mqtt", "snmp", "redis", "dhip", "dvrip", "xmeye":
+	case "rtsp", "mqtt", "snmp", "redis", "mysql", "postgresql", "dhip", "dvrip", "xmeye":
 		return true
 	}
 	return false

@@ -194,7 +194,7 @@ type NTPMessage struct {
 // Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
 // only what was answered is told, and only once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp dhip dvrip xmeye
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool

@@ -56,10 +56,12 @@ func (f *ftp) reply(code int, sink Sink) lineAction {
 			return lineTLS
 		}
 		return lineResume
-	case code == 230:
+	case code == 230 || code == 202:
 		f.login.result(OutcomeSuccess, sink)
-	case code == 530 || code == 430 || code == 421 || code == 532:
+	case code == 530 || code == 430:
 		f.login.result(OutcomeFailure, sink)
+	case code == 421 || code == 503 || code == 532: // busy, out of order, an account is wanted: no password was judged
+		f.login.result(OutcomeUnknown, sink)
 	}
 	return lineNext
 }

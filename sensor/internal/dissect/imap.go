@@ -88,6 +88,9 @@ func (m *imap) reply(text []byte, sink Sink) lineAction {
 		m.login.result(OutcomeSuccess, sink)
 		return lineStop
 	}
+	if !foldPrefix(rest, "no") || foldContains(rest, "[unavailable]") {
+		m.login.result(OutcomeUnknown, sink) // not understood, or no password could be judged
+	}
 	m.login.result(OutcomeFailure, sink)
 	return lineNext
 }

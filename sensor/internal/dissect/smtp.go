@@ -116,9 +116,12 @@ func (s *smtp) reply(code int, sink Sink) lineAction {
 	case code == 235:
 		s.step = smtpCommand
 		s.login.result(OutcomeSuccess, sink)
-	case code == 535 || code == 534 || code == 454 || code == 538:
+	case code == 535:
 		s.step = smtpCommand
 		s.login.result(OutcomeFailure, sink)
+	case code == 454 || code == 534 || code == 538: // RFC 4954 section 6: not now, too weak, not in clear
+		s.step = smtpCommand
+		s.login.result(OutcomeUnknown, sink)
 	case code >= 400 && s.step != smtpCommand:
 		s.step = smtpCommand // the mechanism was refused
 		s.login.pending = false

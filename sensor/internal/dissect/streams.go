@@ -60,7 +60,7 @@ var streamIdentifiers = [2][]streamIdentifier{
 		{AppID{"baichuan"}, looksBaichuan, nil},
 		{AppID{"adb"}, looksADB, func(*Conversation) streamDissector { return new(adbStream) }},
 		{AppID{"irc"}, looksIRCServer, openIRC},
-		{AppID{"mysql"}, looksMySQL, func(*Conversation) streamDissector { return new(mysqlStream) }},
+		{AppID{"mysql"}, looksMySQL, openMySQL},
 		{AppID{"nntp"}, looksNNTP, openNNTP},
 		{AppID{"dns"}, looksDNSStream, func(*Conversation) streamDissector { return new(dnsStream) }},
 	},

@@ -68,21 +68,6 @@ func looksPostgres(head []byte, _ bool, _ Ports) verdict {
 	return no
 }
 
-func openPostgres(*Conversation) streamDissector {
-	return &upgradeStream{
-		size: func(dir int, head []byte) int {
-			switch {
-			case dir == FromServer && len(head) > 0:
-				return 1
-			case dir == FromClient && len(head) >= 8:
-				return 8
-			}
-			return 0
-		},
-		agrees: func(reply []byte) bool { return reply[0] == 'S' },
-	}
-}
-
 // looksRDP tells the connection request of RDP in its TPKT and X.224 headers (MS-RDPBCGR 2.2.1.1). Other protocols have
 // these headers as well, so a cookie or a negotiation request must follow, or the port must be the usual one.
 func looksRDP(head []byte, _ bool, ports Ports) verdict {
