@@ -86,10 +86,10 @@ func (u *upload) Kinds() []Kind { return []Kind{SessionState, SessionProgress, S
 func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
 
 func (u *upload) Observe(e *Event, c *Context) {
-	if e.Session.PayloadBytes == [2]uint64{} || e.Kind == SessionState && e.Session.State != session.Closed && e.Session.State != session.Reset {
+	v := e.Session
+	if v.PayloadBytes == [2]uint64{} || e.Kind == SessionState && !closed(v) {
 		return
 	}
-	v := e.Session
 	d, peer, dir := e.Initiator, &v.Responder, session.Out
 	if d == nil {
 		d, peer, dir = e.Responder, &v.Initiator, session.In
@@ -98,11 +98,13 @@ func (u *upload) Observe(e *Event, c *Context) {
 		return
 	}
 	out, in := u.delta(e, c, dir)
-	if out == 0 && in == 0 && e.Kind != SessionEnded {
-		return
+	if out == 0 && in == 0 && (e.Kind != SessionEnded || closed(v)) {
+		return // counted when it closed
 	}
 	u.count(e, c, d, dir, out, in)
 }
+
+func closed(v *session.View) bool { return v.State == session.Closed || v.State == session.Reset }
 
 // delta gives what the session has carried since it was last counted, as the device sees it.
 func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
@@ -133,7 +135,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	limit := u.limit(c, d, w.day.out)
 	much := w.day.out > limit
 	skewed := w.day.out >= uint64(u.p.RatioBytes) && float64(w.day.out) >= u.p.Ratio*float64(w.day.in)
-	final := e.Kind == SessionEnded && w.told > 0 && w.day.out > w.told // the last word on what was told
+	final := (e.Kind == SessionEnded || closed(e.Session)) && w.told > 0 && w.day.out > w.told // the last word on what was told
 	if !much && !skewed || w.day.out < 2*w.told && !final {
 		return
 	}
