@@ -5,6 +5,7 @@ package dissect
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
 )
 
@@ -42,22 +43,33 @@ func TestDeviceLogins(t *testing.T) {
 		turns []turn
 		want  []Login
 	}{
-		"mqtt accepted":                {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeSuccess, false)}},
-		"mqtt, a default pair":         {"mqtt", []turn{client(long), server("\x20\x02\x01\x00")}, []Login{cleartextLogin("mqtt", "in", OutcomeSuccess, true)}},
-		"mqtt refused":                 {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x05")}, []Login{cleartextLogin("mqtt", "m7", OutcomeFailure, false)}},
-		"mqtt, server away":            {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x03")}, []Login{cleartextLogin("mqtt", "m7", OutcomeUnknown, false)}},
-		"mqtt, no answer":              {"mqtt", []turn{client(mqttLogin("cam7", "pw"))}, []Login{cleartextLogin("mqtt", "m7", OutcomeUnknown, false)}},
-		"mqtt 5 with a will":           {"mqtt", []turn{client(v5), server("\x20\x03\x00\x86\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeFailure, false)}},
-		"mqtt 5 accepted":              {"mqtt", []turn{client(v5), server("\x20\x03\x00\x00\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeSuccess, false)}},
-		"mqtt without a user":          {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\x02\x00\x3c"+mqttString("client"))), server("\x20\x02\x00\x00")}, nil},
-		"mqtt, cut in the password":    {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\xc2\x00\x3c"+mqttString("client")+mqttString("cam7")+"\x00\x09x")), server("\x20\x02\x00\x00")}, nil},
-		"mqtt, a length without end":   {"mqtt", []turn{client("\x10\xff\xff\xff\x7f" + mqttLogin("cam7", "pw")[2:]), server("\x20\x02\x00\x00")}, nil},
-		"redis accepted":               {"redis", []turn{client(redisArray("AUTH", "pw") + redisArray("PING")), server("+OK\r\n+PONG\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
-		"redis, user and password":     {"redis", []turn{client(redisArray("auth", "admin", "admin")), server("-WRONGPASS invalid\r\n")}, []Login{cleartextLogin("redis", "in", OutcomeFailure, true)}},
-		"redis, old words":             {"redis", []turn{client(redisArray("AUTH", "pw")), server("-ERR invalid password\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeFailure, false)}},
-		"redis, none was needed":       {"redis", []turn{client(redisArray("AUTH", "pw")), server("-ERR Client sent AUTH, but no password is set\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeUnknown, false)}},
-		"redis 3":                      {"redis", []turn{client(redisArray("HELLO", "3", "AUTH", "joe", "pw")), server("%7\r\n")}, []Login{cleartextLogin("redis", "oe", OutcomeSuccess, false)}},
-		"redis, another command":       {"redis", []turn{client(redisArray("PING") + redisArray("AUTH", "pw")), server("+PONG\r\n+OK\r\n")}, nil},
+		"mqtt accepted":              {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeSuccess, false)}},
+		"mqtt, a default pair":       {"mqtt", []turn{client(long), server("\x20\x02\x01\x00")}, []Login{cleartextLogin("mqtt", "in", OutcomeSuccess, true)}},
+		"mqtt refused":               {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x05")}, []Login{cleartextLogin("mqtt", "m7", OutcomeFailure, false)}},
+		"mqtt, server away":          {"mqtt", []turn{client(mqttLogin("cam7", "pw")), server("\x20\x02\x00\x03")}, []Login{cleartextLogin("mqtt", "m7", OutcomeUnknown, false)}},
+		"mqtt, no answer":            {"mqtt", []turn{client(mqttLogin("cam7", "pw"))}, []Login{cleartextLogin("mqtt", "m7", OutcomeUnknown, false)}},
+		"mqtt 5 with a will":         {"mqtt", []turn{client(v5), server("\x20\x03\x00\x86\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeFailure, false)}},
+		"mqtt 5 accepted":            {"mqtt", []turn{client(v5), server("\x20\x03\x00\x00\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeSuccess, false)}},
+		"mqtt without a user":        {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\x02\x00\x3c"+mqttString("client"))), server("\x20\x02\x00\x00")}, nil},
+		"mqtt, cut in the password":  {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\xc2\x00\x3c"+mqttString("client")+mqttString("cam7")+"\x00\x09x")), server("\x20\x02\x00\x00")}, nil},
+		"mqtt, a length without end": {"mqtt", []turn{client("\x10\xff\xff\xff\x7f" + mqttLogin("cam7", "pw")[2:]), server("\x20\x02\x00\x00")}, nil},
+		"redis accepted":             {"redis", []turn{client(redisArray("AUTH", "pw") + redisArray("PING")), server("+OK\r\n+PONG\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
+		"redis, user and password":   {"redis", []turn{client(redisArray("auth", "admin", "admin")), server("-WRONGPASS invalid\r\n")}, []Login{cleartextLogin("redis", "in", OutcomeFailure, true)}},
+		"redis, old words":           {"redis", []turn{client(redisArray("AUTH", "pw")), server("-ERR invalid password\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeFailure, false)}},
+		"redis, none was needed":     {"redis", []turn{client(redisArray("AUTH", "pw")), server("-ERR Client sent AUTH, but no password is set\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeUnknown, false)}},
+		"redis 3":                    {"redis", []turn{client(redisArray("HELLO", "3", "AUTH", "joe", "pw")), server("%7\r\n")}, []Login{cleartextLogin("redis", "oe", OutcomeSuccess, false)}},
+		"redis, behind a command":    {"redis", []turn{client(redisArray("PING") + redisArray("AUTH", "pw")), server("+PONG\r\n+OK\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
+		"redis, behind long answers": {"redis", []turn{client(redisArray("HELLO", "3")), server("%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nmodules\r\n*0\r\n"), client(redisArray("GET", "a")), server("$9\r\n-WRONGPAS\r\n"),
+			client(redisArray("AUTH", "pw")), server("-WRONGPASS no\r\n"), client(redisArray("GET", "b")), server("$-1\r\n"), client(redisArray("AUTH", "admin", "admin")), server("+OK\r\n")},
+			[]Login{cleartextLogin("redis", "lt", OutcomeFailure, false), cleartextLogin("redis", "in", OutcomeSuccess, true)}},
+		"redis, all at once": {"redis", []turn{client(redisArray("AUTH", "a") + redisArray("AUTH", "b") + redisArray("AUTH", "c")), server("-WRONGPASS no\r\n-WRONGPASS no\r\n+OK\r\n")},
+			[]Login{cleartextLogin("redis", "lt", OutcomeFailure, false), cleartextLogin("redis", "lt", OutcomeFailure, false), cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
+		"redis, many arguments":        {"redis", []turn{client("*12\r\n" + strings.Repeat("$1\r\na\r\n", 12) + redisArray("AUTH", "b")), server("-NOAUTH no\r\n-WRONGPASS no\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeFailure, false)}},
+		"redis 3, named, then pushed":  {"redis", []turn{client(redisArray("HELLO", "3", "SETNAME", "x", "AUTH", "joe", "pw")), server(">2\r\n+invalidate\r\n_\r\n-WRONGPASS no\r\n")}, []Login{cleartextLogin("redis", "oe", OutcomeFailure, false)}},
+		"redis, refused before asked":  {"redis", []turn{server("-ERR max number of clients reached\r\n"), client(redisArray("AUTH", "pw"))}, nil},
+		"redis, subscribed":            {"redis", []turn{client(redisArray("AUTH", "pw")), server("+OK\r\n"), client(redisArray("SUBSCRIBE", "a", "b") + redisArray("AUTH", "x")), server("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
+		"redis, queued":                {"redis", []turn{client(redisArray("AUTH", "pw")), server("+QUEUED\r\n")}, []Login{cleartextLogin("redis", "lt", OutcomeUnknown, false)}},
+		"redis, inline":                {"redis", []turn{client(redisArray("PING")), server("-NOAUTH no\r\n"), client("auth  joe pw\r\n\r\nAUTH x\r\n"), server("-WRONGPASS no\r\n+OK\r\n")}, []Login{cleartextLogin("redis", "oe", OutcomeFailure, false), cleartextLogin("redis", "lt", OutcomeSuccess, false)}},
 		"redis, more than is believed": {"redis", []turn{client("*2\r\n$4\r\nAUTH\r\n$999999999\r\nx\r\n"), server("+OK\r\n")}, nil},
 		"redis, cut":                   {"redis", []turn{client("*2\r\n$4\r\nAUTH\r\n$9\r\nx")}, nil},
 		"nntp": {"nntp", []turn{server("200 news\r\n"), client("AUTHINFO USER joe\r\n"), server("381 more\r\n"), client("AUTHINFO PASS x\r\n"), server("481 no\r\n"),

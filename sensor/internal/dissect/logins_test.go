@@ -55,6 +55,22 @@ var loginCases = map[string]struct {
 		[]turn{server("+OK Dovecot ready.\r\n"), client("USER joe\r\nPASS a\r\n"), server("+OK\r\n-ERR no\r\n"), client("AUTH PLAIN\r\n"), server("+ \r\n"), client(plainAuth("guest", "guest") + "\r\n"), server("+OK in\r\n")},
 		"pop3", "Dovecot ready.", []Login{cleartextLogin("pop3", "oe", OutcomeFailure, false), cleartextLogin("pop3", "st", OutcomeSuccess, true)},
 	},
+	"pop3: LOGIN, CRAM-MD5 and PASS, refused, then in": {
+		Ports{4000, 110},
+		[]turn{
+			server("+OK Dovecot ready.\r\n"), client("AUTH LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client(b64("joe") + "\r\n"), server("+ UGFzc3dvcmQ6\r\n"), client(b64("x1") + "\r\n"), server("-ERR no\r\n"),
+			client("AUTH CRAM-MD5\r\n"), server("+ PDE4OTY+\r\n"), client(b64("joe 0011") + "\r\n"), server("-ERR no\r\n"), client("USER joe\r\n"), server("+OK\r\n"), client("PASS a\r\n"), server("-ERR no\r\n"),
+			client("AUTH SCRAM-SHA-1 " + b64("n,,n=joe") + "\r\n"), server("+ cj14\r\n"), client("Yz1i\r\n"), server("+ dj14\r\n"), client("\r\n"), server("+OK in\r\n"),
+		}, "pop3", "Dovecot ready.",
+		[]Login{cleartextLogin("pop3", "oe", OutcomeFailure, false), {Protocol: "pop3", Result: OutcomeFailure}, cleartextLogin("pop3", "oe", OutcomeFailure, false), {Protocol: "pop3", Result: OutcomeSuccess}},
+	},
+	"pop3: no such mechanism, and given up": {
+		Ports{4000, 110},
+		[]turn{
+			server("+OK ready.\r\n"), client("AUTH GSSAPI\r\n"), server("-ERR no\r\n"), client("AUTH LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client("*\r\n"), server("-ERR gone\r\n"),
+			client("AUTH LOGIN " + b64("joe") + "\r\n"), server("+ UGFzc3dvcmQ6\r\n"), client(b64("x1") + "\r\n"), server("+OK in\r\n"),
+		}, "pop3", "ready.", []Login{cleartextLogin("pop3", "oe", OutcomeSuccess, false)},
+	},
 	"imap": {
 		Ports{4000, 143},
 		[]turn{server("* OK [CAPABILITY IMAP4rev1] hello\r\n"), client("a1 LOGIN \"joe\" \"p w\"\r\n"), server("a1 NO wrong\r\n"), client("a2 AUTHENTICATE PLAIN\r\n"), server("+\r\n"), client(plainAuth("joe", "y") + "\r\n"), server("* CAPABILITY\r\na2 OK in\r\n")},

@@ -87,6 +87,11 @@ func FuzzPOP3(f *testing.F) {
 	fuzzStream(f, func() streamDissector { return &lineStream{proto: newPOP3()} }, loginCases["pop3"].turns)
 }
 
+func FuzzRedis(f *testing.F) {
+	fuzzStream(f, func() streamDissector { return openRedis(nil) },
+		[]turn{client(redisArray("PING") + redisArray("AUTH", "a") + "AUTH b\r\n"), server("*2\r\n$1\r\na\r\n%0\r\n-WRONGPASS no\r\n>1\r\n+a\r\n+OK\r\n")})
+}
+
 func FuzzIMAP(f *testing.F) {
 	fuzzStream(f, func() streamDissector { return &lineStream{proto: newIMAP()} }, loginCases["imap"].turns)
 }

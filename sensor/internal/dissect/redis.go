@@ -4,19 +4,39 @@ package dissect
 
 import "bytes"
 
-// redisStream reads a login that is the first command of a Redis session, AUTH or HELLO with AUTH, and its answer. (Redis
-// serialization protocol specification.)
+// redisStream reads the logins of a session, AUTH and HELLO with AUTH, and their answers. The server answers commands in their order, so
+// every command and every answer is read as far as its end. (Redis serialization protocol specification, RESP2 and RESP3.)
 type redisStream struct {
 	login   attempt
-	stopped bool
+	pos     [2]int
+	done    [2]bool
+	skip    int            // arguments of a long command that are still to come
+	waiting []redisPending // commands without an answer, oldest first
+	values  int            // values that are still to come of the answer whose beginning was read
 }
+
+// redisPending is a command that waits for its answer.
+type redisPending struct {
+	login    bool
+	defaults bool
+	hint     string
+}
+
+const (
+	maxRedisArgs    = 10 // of a command that is looked at
+	maxRedisLine    = 1024
+	maxRedisWaiting = 256
+)
 
 func openRedis(*Conversation) streamDissector { return &redisStream{login: attempt{protocol: "redis"}} }
 
-// looksRedis tells a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n".
-func looksRedis(head []byte, _ bool, _ Ports) verdict {
+// looksRedis tells a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n"; or, where Redis is expected, an inline command.
+func looksRedis(head []byte, _ bool, ports Ports) verdict {
 	if head[0] != '*' {
-		return no
+		if !ports.has(6379) {
+			return no
+		}
+		return startsWithAny(head, "AUTH ", "auth ", "PING\r\n", "ping\r\n", "INFO", "info")
 	}
 	i := 1
 	for ; i < len(head) && i < 6 && '0' <= head[i] && head[i] <= '9'; i++ {
@@ -31,30 +51,130 @@ func looksRedis(head []byte, _ bool, _ Ports) verdict {
 }
 
 func (r *redisStream) feed(dir int, head []byte, final bool, sink Sink) int {
-	switch {
-	case r.stopped:
-		return 0
-	case dir == FromServer:
-		return r.reply(head, final, sink)
-	case r.login.pending:
-		return 0
+	if dir == FromServer {
+		return r.server(head, final, sink)
 	}
-	args, v := redisCommand(head)
-	if v == maybe && !final {
-		return len(head) + 1
+	for !r.done[dir] {
+		used, need := r.command(head[min(r.pos[dir], len(head)):])
+		if used == 0 {
+			return r.more(dir, head, need)
+		}
+		r.pos[dir] += used
 	}
-	r.stopped = v != yes || !r.auth(args)
 	return 0
 }
 
-// auth takes "AUTH password", "AUTH user password" and "HELLO version AUTH user password"; without a user name it is that of
-// the user "default".
-func (r *redisStream) auth(args [][]byte) bool {
-	if len(args) >= 5 && foldEqual(args[0], "hello") {
-		args = args[2:5]
+// more asks for so many bytes behind the place that was read, unless they are too many.
+func (r *redisStream) more(dir int, head []byte, need int) int {
+	r.done[dir] = r.done[dir] || r.pos[dir]+need > headLimit
+	if r.done[dir] {
+		return 0
+	}
+	return max(r.pos[dir]+need, len(head)+1)
+}
+
+// command reads a command, or an argument of one that is too long for a login. If it is not complete, used is 0 and need is how long it is at least.
+func (r *redisStream) command(b []byte) (used, need int) {
+	switch {
+	case len(b) == 0:
+		return 0, 1
+	case r.skip > 0:
+		_, used, need = r.argument(b)
+		if used > 0 {
+			r.skip--
+		}
+		return used, need
+	case b[0] != '*':
+		return r.inline(b)
+	}
+	count, rest, v := redisNumber(b, '*')
+	if v != yes {
+		r.done[FromClient] = v == no
+		return 0, len(b) + 1
+	}
+	used = len(b) - len(rest)
+	switch {
+	case count == 0:
+		return used, 0 // it has no answer
+	case count > maxRedisArgs:
+		r.skip = count
+		r.ask(nil)
+		return used, 0
+	}
+	var args [maxRedisArgs][]byte
+	for i := range count {
+		var n int
+		if args[i], n, need = r.argument(b[used:]); n == 0 {
+			return 0, used + need
+		}
+		used += n
+	}
+	r.ask(args[:count])
+	return used, 0
+}
+
+// argument reads "$4\r\nPING\r\n".
+func (r *redisStream) argument(b []byte) (arg []byte, used, need int) {
+	n, rest, v := redisNumber(b, '$')
+	if v != yes {
+		r.done[FromClient] = v == no
+		return nil, 0, len(b) + 1
+	}
+	end := len(b) - len(rest) + n + len("\r\n")
+	if len(b) < end {
+		return nil, 0, end
+	}
+	return rest[:n], end, 0
+}
+
+// inline reads a command as it is typed, words with spaces between.
+func (r *redisStream) inline(b []byte) (used, need int) {
+	line, rest, ok := cutLine(b)
+	if !ok {
+		r.done[FromClient] = len(b) > maxRedisLine
+		return 0, len(b) + 1
+	}
+	var args [maxRedisArgs][]byte
+	n := 0
+	for text := bytes.TrimSpace(line); len(text) > 0 && n < len(args); n++ {
+		args[n], text = word(text)
+	}
+	if n > 0 {
+		r.ask(args[:n])
+	}
+	return len(b) - len(rest), 0
+}
+
+// ask notes a command. Those whose answers are none, or several, end the reading of commands.
+func (r *redisStream) ask(args [][]byte) {
+	var name []byte
+	if len(args) > 0 {
+		name = args[0]
+	}
+	switch {
+	case len(r.waiting) == maxRedisWaiting, foldEqual(name, "monitor"), foldEqual(name, "sync"), foldEqual(name, "psync"), foldEnds(name, "subscribe"),
+		foldEqual(name, "client") && len(args) > 1 && foldEqual(args[1], "reply"):
+		r.done[FromClient] = true
+		return
+	}
+	r.waiting = append(r.waiting, r.read(args))
+}
+
+// read takes "AUTH password", "AUTH user password" and "HELLO version … AUTH user password …"; without a user name it is that of the user
+// "default".
+func (r *redisStream) read(args [][]byte) (p redisPending) {
+	if len(args) > 2 && foldEqual(args[0], "hello") {
+		args = args[2:]
+		for len(args) > 0 && !foldEqual(args[0], "auth") {
+			args = args[1:]
+		}
+		if len(args) < 3 {
+			return p
+		}
+		args = args[:3]
 	}
 	if len(args) < 2 || len(args) > 3 || !foldEqual(args[0], "auth") {
-		return false
+		return p
 	}
 	user := []byte("default")
 	if len(args) == 3 {
@@ -62,56 +182,98 @@ func (r *redisStream) auth(args [][]byte) bool {
 	}
 	r.login.name(user)
 	r.login.password(args[len(args)-1])
-	return true
+	r.login.pending = false
+	return redisPending{login: true, defaults: r.login.defaults, hint: r.login.hint}
 }
 
-func (r *redisStream) reply(head []byte, final bool, sink Sink) int {
-	const longest = 256
-	line, _, ok := cutLine(head[:min(len(head), longest)])
-	if !ok && !final && len(head) < longest {
-		return len(head) + 1
+// server reads answers. One that comes before its command was seen waits for it.
+func (r *redisStream) server(head []byte, final bool, sink Sink) int {
+	for !r.done[FromServer] {
+		b := head[min(r.pos[FromServer], len(head)):]
+		if len(b) == 0 || r.values == 0 && len(r.waiting) == 0 && b[0] != '>' {
+			break
+		}
+		line, rest, ok := cutLine(b)
+		if !ok {
+			r.done[FromServer] = len(b) > maxRedisLine
+			break
+		}
+		size := len(b) - len(rest)
+		text, inner, ok := redisValue(line)
+		if size += text; !ok || r.pos[FromServer]+size > headLimit && r.values > 0 {
+			r.done[FromServer] = true
+			break
+		}
+		if r.values == 0 {
+			r.values = 1
+			if b[0] != '>' { // what a subscription brings is no answer
+				r.answer(redisOutcome(line), sink)
+			}
+		}
+		r.values += inner - 1
+		r.pos[FromServer] += size
 	}
-	r.stopped = true
-	r.login.result(redisOutcome(line), sink)
-	return 0
+	if final || r.done[FromServer] {
+		r.end(sink)
+		return 0
+	}
+	return r.more(FromServer, head, 1)
 }
 
-// redisOutcome reads the first line of an answer: an error has a code, and before version 6 a text.
+// answer takes the result of the oldest command.
+func (r *redisStream) answer(o Outcome, sink Sink) {
+	p := r.waiting[0]
+	r.waiting = r.waiting[:copy(r.waiting, r.waiting[1:])]
+	if p.login {
+		r.login.pending, r.login.clear, r.login.defaults, r.login.hint = true, true, p.defaults, p.hint
+		r.login.result(o, sink)
+	}
+}
+
+// end gives up the logins whose answers were not seen.
+func (r *redisStream) end(sink Sink) {
+	r.done[FromServer] = true
+	for len(r.waiting) > 0 {
+		r.answer(OutcomeUnknown, sink)
+	}
+}
+
+// redisValue reads the first line of a value: how many bytes of text follow it, and how many values belong to it.
+func redisValue(line []byte) (text, inner int, ok bool) {
+	if len(line) == 0 {
+		return 0, 0, false
+	}
+	switch line[0] {
+	case '+', '-', ':', '_', ',', '#', '(':
+		return 0, 0, true
+	case '$', '=', '!', '*', '~', '>', '%':
+	default:
+		return 0, 0, false
+	}
+	n, ok := number(line[1:])
+	switch {
+	case len(line) == 3 && string(line[1:]) == "-1": // nothing
+		return 0, 0, true
+	case !ok || n > 1<<24:
+		return 0, 0, false
+	case line[0] == '$' || line[0] == '=' || line[0] == '!':
+		return n + len("\r\n"), 0, true
+	case line[0] == '%':
+		return 0, 2 * n, true
+	}
+	return 0, n, true
+}
+
+// redisOutcome reads the first line of the answer to a login: OK, what HELLO tells of the server, or an error, which has a code and before
+// version 6 a text.
 func redisOutcome(line []byte) Outcome {
 	switch {
-	case len(line) == 0:
-		return OutcomeUnknown
-	case line[0] != '-':
+	case string(line) == "+OK", bytes.HasPrefix(line, []byte("%")), bytes.HasPrefix(line, []byte("*")):
 		return OutcomeSuccess
-	case bytes.HasPrefix(line, []byte("-WRONGPASS")), foldContains(line, "invalid password"):
+	case bytes.HasPrefix(line, []byte("-WRONGPASS")), foldPrefix(line, "-") && foldContains(line, "invalid password"):
 		return OutcomeFailure
 	}
 	return OutcomeUnknown // no password is set, or it is still loading
-}
-
-// redisCommand reads an array of strings. It says maybe if more bytes are needed.
-func redisCommand(b []byte) (args [][]byte, v verdict) {
-	const maxArgs, maxArg = 8, 512
-	count, b, v := redisNumber(b, '*')
-	switch {
-	case v != yes:
-		return nil, v
-	case count > maxArgs:
-		return nil, no
-	}
-	for range count {
-		n, rest, v := redisNumber(b, '$')
-		switch {
-		case v != yes:
-			return nil, v
-		case n > maxArg:
-			return nil, no
-		case len(rest) < n+2:
-			return nil, maybe
-		}
-		args, b = append(args, rest[:n]), rest[n+2:]
-	}
-	return args, yes
 }
 
 // redisNumber reads a line of a mark and a number.
