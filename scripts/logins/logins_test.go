@@ -8,7 +8,6 @@ package logins
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,12 +50,14 @@ type protocol struct {
 	name     string
 	evidence string // explicit or inferred
 	rows     []row
-	needs    []string // programs
+	needs    []string     // programs
+	check    func() error // what else it needs
+	config   string       // of the sensor; if there is one, each row is replayed by itself, with the servers as the only internal addresses
 	says     func(sessions []schemas.Session, alerts []schemas.Alert) string
 }
 
 // protocols lists all that is tried.
-var protocols = []protocol{sshProtocol}
+var protocols = []protocol{sshProtocol, telnetProtocol(), ftpProtocol(), httpProtocol(), mqttProtocol(), postgresProtocol(), mysqlProtocol(), redisProtocol()}
 
 // site is one server that runs.
 type site struct {
@@ -119,6 +120,12 @@ func need(t *testing.T) string {
 				testneed.Missing(t, testneed.LoginsNeed, "%s is not installed", program)
 			}
 		}
+		if p.check == nil {
+			continue
+		}
+		if err := p.check(); err != nil {
+			testneed.Missing(t, testneed.LoginsNeed, "%v", err)
+		}
 	}
 	python := filepath.Join(testneed.Root(t), ".cache", "python", "bin", "python")
 	if out, err := exec.Command(python, "-c", "import asyncssh, paramiko").CombinedOutput(); err != nil {
@@ -167,8 +174,11 @@ func record(t *testing.T, n *wire.Network, file string) (stop func()) {
 func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
 	t.Helper()
 	root := t.TempDir()
+	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil { // PostgreSQL does not run as root
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
-	var servers sync.WaitGroup
+	var servers, starting sync.WaitGroup
 	defer func() { stop(); servers.Wait() }()
 	sites := map[*server]*site{}
 	host := netip.MustParsePrefix(wire.ServerNet).Addr()
@@ -178,17 +188,29 @@ func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
 		if err := os.Mkdir(shared, 0o755); err != nil {
 			t.Fatal(err)
 		}
+		var mine []func() error
 		for j := range p.rows {
 			r := &p.rows[j]
 			if sites[r.server] == nil {
 				at := &site{dir: filepath.Join(shared, fmt.Sprint("server", len(sites))), shared: shared, port: 20000 + len(sites), python: python,
 					here: filepath.Join(testneed.Root(t), "scripts", "logins"), slots: make(chan struct{}, perServer)}
-				start(ctx, t, n, r.server, at, &servers)
 				sites[r.server] = at
+				mine = append(mine, func() error { return start(ctx, n, r.server, at, &servers) })
 			}
 			host = host.Next()
 			runs = append(runs, &run{row: r, protocol: p, host: host})
 		}
+		starting.Go(func() {
+			for _, start := range mine {
+				if err := start(); err != nil {
+					t.Errorf("%s: %v", p.name, err)
+				}
+			}
+		})
+	}
+	starting.Wait()
+	if t.Failed() {
+		t.FailNow()
 	}
 	for s, at := range sites {
 		await(t, n, s, at)
@@ -210,14 +232,13 @@ func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
 }
 
 // start starts a server. Its mounts are its own: `ip netns exec` gives a program a mount namespace.
-func start(ctx context.Context, t *testing.T, n *wire.Network, s *server, at *site, running *sync.WaitGroup) {
-	t.Helper()
+func start(ctx context.Context, n *wire.Network, s *server, at *site, running *sync.WaitGroup) error {
 	err := os.Mkdir(at.dir, 0o755)
 	if err == nil && s.prepare != nil {
 		err = s.prepare(at)
 	}
 	if err != nil {
-		t.Fatalf("%s: %v", s.name, err)
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	script := ""
 	if s.mounts != nil {
@@ -227,14 +248,15 @@ func start(ctx context.Context, t *testing.T, n *wire.Network, s *server, at *si
 	}
 	log, err := os.Create(filepath.Join(at.dir, "log"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	c := n.Command(ctx, wire.Server, "sh", append([]string{"-c", script + `exec "$@"`, "sh"}, s.command(at)...)...)
 	c.Stdout, c.Stderr, c.Dir = log, log, at.dir
 	if err := c.Start(); err != nil {
-		t.Fatalf("%s: %v", s.name, err)
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	running.Go(func() { _ = c.Wait(); log.Close() }) // it ends by a signal
+	return nil
 }
 
 // await waits until a server listens.
@@ -275,66 +297,45 @@ func (r *run) title() string {
 // judge replays the capture and holds the records to what the programs said.
 func judge(t *testing.T, runs []*run, capture string) {
 	t.Helper()
-	sessions, alerts := replay(t, capture)
-	unknown := 0
+	x := newReplayer(t, capture)
+	sessions, alerts := x.replay(capture)
+	x.alone(runs)
+	unknown := map[string]int{}
+	all := map[string]int{}
 	for _, r := range runs {
 		if in := r.status == 0; in != r.in {
 			t.Errorf("%s: the client ended with status %d: %s", r.title(), r.status, r.output)
 			continue
 		}
-		mine := slices.DeleteFunc(slices.Clone(sessions), func(s schemas.Session) bool { return s.Responder.IP != r.host })
-		told := slices.DeleteFunc(slices.Clone(alerts), func(a schemas.Alert) bool { return a.Session == nil || a.Session.Responder.IP != r.host })
-		switch r.said = r.protocol.says(mine, told); r.said {
-		case r.want:
-		case "unknown":
-			unknown++
+		if r.protocol.config == "" {
+			r.said = r.protocol.says(of(sessions, alerts, r.host))
+		}
+		all[r.protocol.name]++
+		switch {
+		case r.said == r.want:
+		case r.said == "unknown", r.said == "" && r.protocol.config != "":
+			r.said = "unknown"
+			unknown[r.protocol.name]++
 			t.Logf("%s: not known, right is %q", r.title(), r.want)
 		default:
 			t.Errorf("%s: %q, right is %q (%s)", r.title(), r.said, r.want, r.host)
 		}
 	}
-	if share := float64(unknown) / float64(len(runs)); share > maxUnknown {
-		t.Errorf("%d of %d logins are not known", unknown, len(runs))
+	sum := 0
+	for _, p := range protocols {
+		sum += unknown[p.name]
+		t.Logf("%s: %d rows, %d unknown", p.name, all[p.name], unknown[p.name])
+	}
+	t.Logf("all: %d rows, %d unknown", len(runs), sum)
+	if share := float64(sum) / float64(len(runs)); share > maxUnknown {
+		t.Errorf("%d of %d logins are not known", sum, len(runs))
 	}
 }
 
-// replay gives the records of a capture.
-func replay(t *testing.T, capture string) (sessions []schemas.Session, alerts []schemas.Alert) {
-	t.Helper()
-	if keep := os.Getenv("STILLWATCH_LOGINS_CAPTURE"); keep != "" {
-		b, err := os.ReadFile(capture)
-		if err = errors.Join(err, os.WriteFile(keep, b, 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	sensor, s, a := filepath.Join(dir, "sensor"), filepath.Join(dir, "sessions"), filepath.Join(dir, "alerts")
-	build := exec.Command("go", "build", "-o", sensor, "./sensor")
-	build.Dir, build.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
-	for _, c := range []*exec.Cmd{build, exec.Command(sensor, "replay", "--sessions", s, "--alerts", a, capture)} {
-		if out, err := c.CombinedOutput(); err != nil && c.ProcessState.ExitCode() != 1 {
-			t.Fatalf("%s: %v: %s", c, err, out)
-		}
-	}
-	return records[schemas.Session](t, s), records[schemas.Alert](t, a)
-}
-
-func records[T any](t *testing.T, file string) (all []T) {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for d := json.NewDecoder(f); ; {
-		var r T
-		if err := d.Decode(&r); err == io.EOF {
-			return all
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r)
-	}
+// of gives the records of the sessions with a server address.
+func of(sessions []schemas.Session, alerts []schemas.Alert, host netip.Addr) ([]schemas.Session, []schemas.Alert) {
+	return slices.DeleteFunc(slices.Clone(sessions), func(s schemas.Session) bool { return s.Responder.IP != host }),
+		slices.DeleteFunc(slices.Clone(alerts), func(a schemas.Alert) bool { return a.Session == nil || a.Session.Responder.IP != host })
 }
 
 // table compares the results with docs/logins.md; the argument `update` writes them there.

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logins
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/scripts/lab/wire"
+)
+
+// replayer runs the sensor over the capture and parts of it.
+type replayer struct {
+	t       *testing.T
+	dir     string
+	sensor  string
+	capture string
+}
+
+func newReplayer(t *testing.T, capture string) *replayer {
+	t.Helper()
+	if keep := os.Getenv("STILLWATCH_LOGINS_CAPTURE"); keep != "" {
+		b, err := os.ReadFile(capture)
+		if err = errors.Join(err, os.WriteFile(keep, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := &replayer{t: t, dir: t.TempDir(), capture: capture}
+	x.sensor = filepath.Join(x.dir, "sensor")
+	build := exec.Command("go", "build", "-o", x.sensor, "./sensor")
+	build.Dir, build.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return x
+}
+
+// replay gives the records of a capture.
+func (x *replayer) replay(capture string, options ...string) (sessions []schemas.Session, alerts []schemas.Alert) {
+	base := filepath.Join(x.dir, filepath.Base(capture))
+	s, a := base+".sessions", base+".alerts"
+	c := exec.Command(x.sensor, append([]string{"replay", "--sessions", s, "--alerts", a, capture}, options...)...)
+	if out, err := c.CombinedOutput(); err != nil && c.ProcessState.ExitCode() != 1 {
+		x.t.Errorf("%s: %v: %s", c, err, out)
+		return nil, nil
+	}
+	return records[schemas.Session](x.t, s), records[schemas.Alert](x.t, a)
+}
+
+// alone replays each row by itself whose protocol has a configuration, so that the alerts of a row are not counted with those of another.
+func (x *replayer) alone(runs []*run) {
+	slots := make(chan struct{}, runtime.NumCPU())
+	var rows sync.WaitGroup
+	for _, r := range runs {
+		if r.protocol.config == "" {
+			continue
+		}
+		rows.Go(func() {
+			slots <- struct{}{}
+			r.said = r.protocol.says(x.row(r.host, r.protocol.config))
+			<-slots
+		})
+	}
+	rows.Wait()
+}
+
+// row replays what the capture has of one server address. Only the addresses of servers are internal, so that every client is outside.
+func (x *replayer) row(host netip.Addr, config string) ([]schemas.Session, []schemas.Alert) {
+	base := filepath.Join(x.dir, host.String())
+	out, err := exec.Command("tcpdump", "-r", x.capture, "-w", base+".pcap", "host", host.String()).CombinedOutput()
+	if err = errors.Join(err, os.WriteFile(base+".yaml", []byte(config), 0o600)); err != nil {
+		x.t.Errorf("%v: %s", err, out)
+		return nil, nil
+	}
+	return x.replay(base+".pcap", "--config", base+".yaml", "--internal", wire.ServerNet)
+}
+
+// records reads JSON Lines.
+func records[T any](t *testing.T, file string) (all []T) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); ; {
+		var r T
+		if err := d.Decode(&r); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Errorf("%s: %v", strings.TrimPrefix(file, filepath.Dir(file)), err)
+			return all
+		}
+		all = append(all, r)
+	}
+}
