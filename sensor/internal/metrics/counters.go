@@ -61,9 +61,9 @@ func counters() []family {
 		one("findings", "Findings of the detectors."),
 		one("alert_revisions", "Revisions of alerts."),
 		one("alerts_rolled_up", "Findings that were counted in one alert because a device had too many."),
-		one("alerts_evicted", "Open alerts that were let go because the table was full."),
+		one("alerts_evicted", "Open alerts that were evicted because the table was full."),
 		one("incidents", "Incidents."),
-		one("incidents_evicted", "Incidents that were let go because the table was full."),
+		one("incidents_evicted", "Incidents that were evicted because the table was full."),
 		{droppedKey + "total", counter, "Fragmented datagrams that were not put together.", []string{"reason"}},
 	}
 }

@@ -35,7 +35,7 @@ func portFamilies() []family {
 		{"capture_clock_steps_total", counter, "How often the clock of the system was set.", nil},
 		{"protection_active", gauge, "1 if this protection of the process is whole, 0 if the kernel cannot do it or only a part.", []string{"protection"}},
 		{"loss_ratio", gauge, "Share of the frames that were dropped before they were read.", nil},
-		{"summary_age_seconds", gauge, "How old the figures are that the judge gives; above a second it is behind.", nil},
+		{"summary_age_seconds", gauge, "Age of the figures of the event loop; above a second it is behind.", nil},
 		{"reloads_total", counter, "Configurations that were read while it ran, by what came of them.", []string{"result"}},
 		{"reload_refused", gauge, "1 while the configuration in force is not that of the files, because they were refused.", nil},
 	}
