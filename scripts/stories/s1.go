@@ -13,7 +13,7 @@ func planS1() plan { return plan{cameras: []int{1, 2, 3, 4, 5, 6}} }
 // storyBenign is the background of S1 and nothing else.
 func storyBenign(seed uint64) *story {
 	s := &story{office: newOffice(seed, planS1()), title: "a quiet week",
-		summary: "The ordinary life that the other stories begin with, packet for packet that of S1, and nothing after it. Whoever raises an alert here is wrong."}
+		summary: "The ordinary life that the other stories begin with, packet for packet that of S1, and nothing after it. An alert here is a false alarm."}
 	s.live()
 	return s
 }
