@@ -74,8 +74,8 @@ func start(t *testing.T, args ...string) *process {
 	case <-serving:
 	case <-p.done:
 		t.Fatalf("the collector ended:\n%s", p.said())
-	case <-time.After(time.Minute):
-		t.Fatal("the collector does not serve after a minute")
+	case <-time.After(3 * time.Minute):
+		t.Fatal("the collector does not serve after three minutes")
 	}
 	return p
 }
@@ -114,7 +114,7 @@ func (p *process) stop() {
 	p.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		p.t.Fatal("it does not stop")
 	}
 	if code := p.ProcessState.ExitCode(); code != 0 {
@@ -166,9 +166,9 @@ func (p *process) look(name string) (float64, bool) {
 // until waits for cond, as long as a busy machine may need.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("in two minutes it was not so: %s", what)
+			t.Fatalf("in five minutes it was not so: %s", what)
 		}
 	}
 }

@@ -47,7 +47,10 @@ func TestDelivery(t *testing.T) {
 		{"erspan", "afpacket", wire.Mirror{Way: wire.ERSPAN}},
 		{"one-way", "xdp", wire.Mirror{Way: wire.Direct, OneWay: true}},
 	} {
-		t.Run(c.name, func(t *testing.T) { d.deliver(t, c) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // each case has a lab of its own
+			d.deliver(t, c)
+		})
 	}
 }
 
@@ -173,7 +176,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 	}
 	var got []schemas.Alert
 	// A mirror of one direction shows in sessions that are over, and those of which one side is seen are over after 70 seconds.
-	for end := time.Now().Add(3 * time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		got = d.alerts(t, c.name)
 		for _, a := range got {
 			score.Alert(a, time.Now())
@@ -188,6 +191,9 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}
 	if t.Failed() {
+		for _, a := range got {
+			t.Logf("stored: %s %s of %s: %s", a.Rule.ID, a.Severity, a.Device.Key, a.Title)
+		}
 		t.Logf("the sensor said:\n%s", w.Said())
 	}
 	for _, a := range got {

@@ -262,7 +262,7 @@ func start(ctx context.Context, n *wire.Network, s *server, at *site, running *s
 // await waits until a server listens.
 func await(t *testing.T, n *wire.Network, s *server, at *site) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		c, err := n.Dial(t.Context(), wire.Server, fmt.Sprintf("127.0.0.1:%d", at.port))
 		if err == nil {
 			c.Close()

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a machine or the sensor may take to start on a busy computer.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Options say what a stage is. Program is that of the lab; Told gets every step, one at a time.
 type Options struct {
