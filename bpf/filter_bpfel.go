@@ -20,6 +20,7 @@ const (
 	filterMapEvents         = "events"
 	filterMapFullCopy       = "full_copy"
 	filterMapHeaders        = "headers"
+	filterMapOpenings       = "openings"
 	filterMapReasons        = "reasons"
 	filterMapRing           = "ring"
 	filterMapSessions       = "sessions"
@@ -96,6 +97,7 @@ type filterMapSpecs struct {
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	FullCopy *ebpf.MapSpec `ebpf:"full_copy"`
 	Headers  *ebpf.MapSpec `ebpf:"headers"`
+	Openings *ebpf.MapSpec `ebpf:"openings"`
 	Reasons  *ebpf.MapSpec `ebpf:"reasons"`
 	Ring     *ebpf.MapSpec `ebpf:"ring"`
 	Sessions *ebpf.MapSpec `ebpf:"sessions"`
@@ -146,6 +148,7 @@ type filterMaps struct {
 	Events   *ebpf.Map `ebpf:"events"`
 	FullCopy *ebpf.Map `ebpf:"full_copy"`
 	Headers  *ebpf.Map `ebpf:"headers"`
+	Openings *ebpf.Map `ebpf:"openings"`
 	Reasons  *ebpf.Map `ebpf:"reasons"`
 	Ring     *ebpf.Map `ebpf:"ring"`
 	Sessions *ebpf.Map `ebpf:"sessions"`
@@ -160,6 +163,7 @@ func (m *filterMaps) Close() error {
 		m.Events,
 		m.FullCopy,
 		m.Headers,
+		m.Openings,
 		m.Reasons,
 		m.Ring,
 		m.Sessions,

@@ -15,6 +15,14 @@ struct {
 	__type(value, struct session);
 } sessions SEC(".maps");
 
+/* The oldest give way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 12);
+	__type(key, struct opening);
+	__type(value, __u32); /* sequence number of the first byte of the stream that it opens */
+} openings SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 24);

@@ -197,6 +197,52 @@ static __always_inline __u32 track(struct session *s, struct packet *p, __u32 si
 }
 
 /*
+ * Remembers a SYN or SYN-ACK, or says that the other end has agreed: then base is the number of the first byte of its stream. What was
+ * agreed on is forgotten, so that it is of use once.
+ */
+__noinline bool agreed(struct session_key *k, __u32 number, __u32 side, __u32 first, __u32 *base)
+{
+	if (!k || !base)
+		return false;
+	struct opening o = {.session = *k, .number = number, .sender = !side};
+	__u32 *other = bpf_map_lookup_elem(&openings, &o);
+	if (other) {
+		*base = *other;
+		bpf_map_delete_elem(&openings, &o);
+		return true;
+	}
+	o.sender = side;
+	bpf_map_update_elem(&openings, &o, &first, BPF_ANY);
+	return false;
+}
+
+/*
+ * Whether a SYN or SYN-ACK amid a session completes the opening of another one: both have now been seen, in either order, and their
+ * numbers are not those of the session. One alone may be forged (RFC 5961 section 4). A SYN with the number of the session may be of a
+ * stack that always begins with the same: the SYN-ACK decides. As session.opening in user space.
+ */
+static __always_inline bool reopens(struct session_key *k, struct session *s, struct packet *p, __u32 side)
+{
+	__u32 first = p->seq + 1, base = 0;
+	if (p->flags & ACK) {
+		if (first == s->base[side] && p->ack == s->base[!side])
+			return false; /* repeated */
+		if (!agreed(k, p->ack, side, first, &base))
+			return false;
+		restart(s); /* track takes both numbers from the SYN-ACK */
+		return true;
+	}
+	/* With data in the SYN (RFC 7413) the answer may acknowledge them or not. */
+	if (!agreed(k, first, side, first, &base) && (!p->payload || !agreed(k, first + p->payload, side, first, &base)))
+		return false;
+	restart(s);
+	s->opened = 1;
+	s->known[!side] = KNOWN_BASE;
+	s->base[!side] = base;
+	return true;
+}
+
+/*
  * Whether a segment may matter to who reads the beginnings of both streams: payload that lies in the first head_bytes, in
  * whatever order it comes, and acknowledgements by which a hole there shows. Numbers wrap: a long stream comes by again
  * after 4 GiB, and is copied a little.
@@ -232,8 +278,12 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 {
 	side &= 1;
 	if (p->proto == PROTO_TCP) {
-		if (p->flags & SYN && (!s->opened || s->ended)) /* else it may be forged: user space does not believe it either */
-			restart(s);
+		if ((p->flags & (SYN | RST)) == SYN) {
+			if (!s->opened || s->ended)
+				restart(s);
+			else if (!reopens(k, s, p, side))
+				return REASON_EDGE; /* it may be forged: its numbers mean nothing, as in user space */
+		}
 		*gap = track(s, p, side);
 		if (p->flags & (SYN | FIN | RST)) {
 			if (p->flags & (FIN | RST)) {

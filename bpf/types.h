@@ -97,6 +97,16 @@ struct session {
 	__u8 zero;
 };
 
+/*
+ * A SYN or SYN-ACK that came amid a session and may open another one: it is believed when the other end agrees. A SYN and the SYN-ACK
+ * that answers it have the same number.
+ */
+struct opening {
+	struct session_key session;
+	__u32 number;	/* SYN-ACK: its acknowledgement; SYN: the one that is expected */
+	__u32 sender;	/* 0 for lo */
+};
+
 /* What the watch list said of two ends: the answer to the same question is most often the same. */
 struct answer {
 	__u64 src[2], dst[2];

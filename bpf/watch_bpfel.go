@@ -19,6 +19,7 @@ const (
 	watchMapAnswers        = "answers"
 	watchMapEvents         = "events"
 	watchMapFullCopy       = "full_copy"
+	watchMapOpenings       = "openings"
 	watchMapReasons        = "reasons"
 	watchMapRing           = "ring"
 	watchMapSessions       = "sessions"
@@ -94,6 +95,7 @@ type watchMapSpecs struct {
 	Answers  *ebpf.MapSpec `ebpf:"answers"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	FullCopy *ebpf.MapSpec `ebpf:"full_copy"`
+	Openings *ebpf.MapSpec `ebpf:"openings"`
 	Reasons  *ebpf.MapSpec `ebpf:"reasons"`
 	Ring     *ebpf.MapSpec `ebpf:"ring"`
 	Sessions *ebpf.MapSpec `ebpf:"sessions"`
@@ -143,6 +145,7 @@ type watchMaps struct {
 	Answers  *ebpf.Map `ebpf:"answers"`
 	Events   *ebpf.Map `ebpf:"events"`
 	FullCopy *ebpf.Map `ebpf:"full_copy"`
+	Openings *ebpf.Map `ebpf:"openings"`
 	Reasons  *ebpf.Map `ebpf:"reasons"`
 	Ring     *ebpf.Map `ebpf:"ring"`
 	Sessions *ebpf.Map `ebpf:"sessions"`
@@ -156,6 +159,7 @@ func (m *watchMaps) Close() error {
 		m.Answers,
 		m.Events,
 		m.FullCopy,
+		m.Openings,
 		m.Reasons,
 		m.Ring,
 		m.Sessions,
