@@ -167,7 +167,7 @@ func verbs(v *session.View, answered bool) string {
 	switch {
 	case !v.HasPorts:
 		return "sent"
-	case !answered && v.Proto == protoTCP:
+	case !answered && v.Proto == protoTCP && v.State != session.OneWay: // there the initiator goes on as after an answer
 		return "tried to open"
 	}
 	return "opened"
