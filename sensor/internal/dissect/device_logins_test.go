@@ -50,6 +50,7 @@ func TestDeviceLogins(t *testing.T) {
 		"mqtt, no answer":            {"mqtt", []turn{client(mqttLogin("cam7", "pw"))}, []Login{cleartextLogin("mqtt", "m7", OutcomeUnknown, false)}},
 		"mqtt 5 with a will":         {"mqtt", []turn{client(v5), server("\x20\x03\x00\x86\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeFailure, false)}},
 		"mqtt 5 accepted":            {"mqtt", []turn{client(v5), server("\x20\x03\x00\x00\x00")}, []Login{cleartextLogin("mqtt", "m7", OutcomeSuccess, false)}},
+		"mqtt 5, a token alone":      {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x05\x42\x00\x3c\x00"+mqttString("client")+mqttString("token"))), server("\x20\x03\x00\x87\x00")}, []Login{cleartextLogin("mqtt", "", OutcomeFailure, false)}},
 		"mqtt without a user":        {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\x02\x00\x3c"+mqttString("client"))), server("\x20\x02\x00\x00")}, nil},
 		"mqtt, cut in the password":  {"mqtt", []turn{client(mqttPacket(0x10, mqttString("MQTT")+"\x04\xc2\x00\x3c"+mqttString("client")+mqttString("cam7")+"\x00\x09x")), server("\x20\x02\x00\x00")}, nil},
 		"mqtt, a length without end": {"mqtt", []turn{client("\x10\xff\xff\xff\x7f" + mqttLogin("cam7", "pw")[2:]), server("\x20\x02\x00\x00")}, nil},

@@ -10,7 +10,7 @@ type imap struct {
 	greeted bool
 	tag     string // of the command whose reply is waited for
 	tls     bool   // that command is STARTTLS
-	plain   bool   // the next line of the client is the answer to AUTHENTICATE PLAIN
+	sasl    saslExchange
 }
 
 func newIMAP() lineProtocol { return &imap{login: attempt{protocol: "imap"}} }
@@ -23,9 +23,8 @@ func (m *imap) line(dir int, text []byte, sink Sink) lineAction {
 	if dir == FromServer {
 		return m.reply(text, sink)
 	}
-	if m.plain {
-		m.plain = false
-		m.login.plain(text)
+	if m.sasl.steps > 0 {
+		m.sasl.step(text, &m.login)
 		return lineNext
 	}
 	return m.command(text)
@@ -44,23 +43,13 @@ func (m *imap) command(text []byte) lineAction {
 		m.login.password(password)
 	case foldEqual(name, "authenticate"):
 		m.tag = string(tag)
-		m.authenticate(word(args))
+		mechanism, initial := word(args)
+		m.sasl.begin(mechanism, initial, &m.login)
 	case foldEqual(name, "starttls"):
 		m.tag, m.tls = string(tag), true
 		return linePause
 	}
 	return lineNext
-}
-
-func (m *imap) authenticate(mechanism, initial []byte) {
-	switch {
-	case !foldEqual(mechanism, "plain"):
-		m.login.proof()
-	case len(initial) > 0:
-		m.login.plain(initial)
-	default:
-		m.plain = true
-	}
 }
 
 func (m *imap) reply(text []byte, sink Sink) lineAction {
@@ -73,10 +62,14 @@ func (m *imap) reply(text []byte, sink Sink) lineAction {
 		}
 		return lineNext
 	}
+	if string(tag) == "+" {
+		m.sasl.challenged()
+		return lineNext
+	}
 	if m.tag == "" || string(tag) != m.tag {
 		return lineNext
 	}
-	m.tag, m.plain = "", false
+	m.tag, m.sasl = "", saslExchange{}
 	ok := foldPrefix(rest, "ok")
 	switch {
 	case m.tls && ok:

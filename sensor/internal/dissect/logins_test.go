@@ -64,6 +64,14 @@ var loginCases = map[string]struct {
 		}, "pop3", "Dovecot ready.",
 		[]Login{cleartextLogin("pop3", "oe", OutcomeFailure, false), {Protocol: "pop3", Result: OutcomeFailure}, cleartextLogin("pop3", "oe", OutcomeFailure, false), {Protocol: "pop3", Result: OutcomeSuccess}},
 	},
+	"imap: no such mechanism, then CRAM-MD5, LOGIN given up, LOGIN": {
+		Ports{4000, 143},
+		[]turn{
+			server("* OK hello\r\n"), client("a1 AUTHENTICATE GSSAPI\r\n"), server("a1 NO no such mechanism\r\n"), client("a2 AUTHENTICATE CRAM-MD5\r\n"), server("+ PDE4OTY+\r\n"), client(b64("joe 0011") + "\r\n"), server("a2 NO wrong\r\n"),
+			client("a3 AUTHENTICATE LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client("*\r\n"), server("a3 BAD given up\r\n"), client("a4 AUTHENTICATE LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client(b64("joe") + "\r\n"),
+			server("+ UGFzc3dvcmQ6\r\n"), client(b64("x1") + "\r\n"), server("a4 OK in\r\n"),
+		}, "imap", "hello", []Login{{Protocol: "imap", Result: OutcomeFailure}, cleartextLogin("imap", "oe", OutcomeSuccess, false)},
+	},
 	"pop3: no such mechanism, and given up": {
 		Ports{4000, 110},
 		[]turn{

@@ -2,7 +2,7 @@
 
 package dissect
 
-// mqttStream reads the login of MQTT: CONNECT with a user name, and CONNACK (MQTT 3.1.1 and 5.0, sections 3.1 and 3.2).
+// mqttStream reads the login of MQTT: CONNECT with a user name or a password, and CONNACK (MQTT 3.1.1 and 5.0, sections 3.1 and 3.2).
 type mqttStream struct {
 	login attempt
 	done  [2]bool
@@ -78,7 +78,7 @@ func (m *mqttStream) feed(dir int, head []byte, final bool, sink Sink) int {
 
 // connect reads the user name and the password, which come after the client's name and its last will (section 3.1.3).
 func (m *mqttStream) connect(b []byte) {
-	const userFlag, willFlag, version5 = 0x80, 0x04, 5
+	const userFlag, passwordFlag, willFlag, version5 = 0x80, 0x40, 0x04, 5
 	r := tlsReader{b: b}
 	r.vec16() // protocol name
 	version, flags := r.u8(), r.u8()
@@ -95,12 +95,14 @@ func (m *mqttStream) connect(b []byte) {
 		r.vec16()
 		r.vec16()
 	}
-	if flags&userFlag == 0 {
+	if flags&(userFlag|passwordFlag) == 0 {
 		return
 	}
-	user := r.vec16()
-	var password []byte
-	if flags&0x40 != 0 {
+	var user, password []byte
+	if flags&userFlag != 0 {
+		user = r.vec16()
+	}
+	if flags&passwordFlag != 0 { // version 5 has it without a user name, too: a token
 		password = r.vec16()
 	}
 	if !r.bad {
