@@ -10,6 +10,7 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
 )
 
 const second = int64(1e9)
@@ -61,8 +62,8 @@ type deviceState struct {
 	entry     *contract.Entry
 }
 
-// merge takes a further finding into the alert and reports whether something changed that is told at once: the severity, or
-// whether the peer answered.
+// merge takes a further finding into the alert and reports whether something changed that needs a revision at once: the severity,
+// whether the peer answered, or that an attempt goes on although the capture has no answer.
 func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.Context) bool {
 	o.touched, o.dirty = c.Now, true
 	o.firstSeen = min(o.firstSeen, f.Start)
@@ -74,14 +75,15 @@ func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.C
 	o.collect(f)
 	changed := sev > o.sev
 	same := o.f.Session == nil || f.Session == nil || o.f.Session.ID == f.Session.ID
-	answered := same && f.Session != nil && f.Session.Answered() && o.f.Session != nil && !o.f.Session.Answered()
+	goesOn := same && o.f.Session != nil && f.Session != nil && (f.Session.Answered() && !o.f.Session.Answered() ||
+		f.Session.State == session.OneWay && o.f.Session.State == session.Attempted)
 	if changed || same || f.Total > 0 || sev == o.sev && !f.Continues {
 		o.f = f
 	}
 	if sev >= o.sev {
 		o.sev, o.standingP = sev, r
 	}
-	return changed || answered
+	return changed || goesOn
 }
 
 // collect keeps the related sessions and search keys of all findings merged.

@@ -47,6 +47,7 @@ type openedSession struct {
 	broken      string
 	answered    bool
 	maintenance bool
+	oneWay      bool // it goes on as if answered, and no answer is in the capture
 }
 
 func newOutbound(p OutboundParams) *outbound {
@@ -104,11 +105,11 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 	first := o.met.get(k, c.Now) == nil
 	o.met.put(k, c.Now)
 	s := o.live.put(e.Session.ID, c.Now)
-	*s = openedSession{first, x, source, v.Broken, e.Session.Answered(), v.Maintenance}
+	*s = openedSession{first, x, source, v.Broken, e.Session.Answered(), v.Maintenance, e.Session.State == session.OneWay}
 	c.Emit(o.finding(e, c, *s))
 }
 
-// goesOn tells that the peer answered, and at the end how much was carried. What is learned later (the name in a TLS hello,
+// goesOn tells that the peer answered or that the session goes on without visible answers, and at the end how much was carried. What is learned later (the name in a TLS hello,
 // the application) may show that the contract allowed the session after all: then it is told no further.
 func (o *outbound) goesOn(e *Event, c *Context) {
 	s := o.live.get(e.Session.ID, c.Now)
@@ -116,9 +117,9 @@ func (o *outbound) goesOn(e *Event, c *Context) {
 		return
 	}
 	ended := e.Kind == SessionEnded
-	fresh := e.Session.Answered() && !s.answered
 	told := *s
-	told.answered = e.Session.Answered()
+	told.answered, told.oneWay = e.Session.Answered(), e.Session.State == session.OneWay
+	fresh := told.answered && !s.answered || told.oneWay && !s.oneWay
 	if ended {
 		o.live.drop(e.Session.ID)
 	}
