@@ -214,7 +214,8 @@ func inProcess(t *testing.T, shards int, paths ...string) (text string, whole, o
 }
 
 // cutCapture cuts a pcap file into at most n files with as many packets each. It gives nil for what it cannot cut: other
-// formats, and captures whose pieces, put in the order of their first packets, would not be in the order of the whole.
+// formats, and captures whose pieces, put in the order of their first packets, would not be in the order of the whole. Pieces that begin at the same time
+// are ordered by their content.
 func cutCapture(raw []byte, n int) (pieces [][]byte) {
 	order := pcapOrder(raw)
 	if order == nil {
@@ -239,7 +240,7 @@ func cutCapture(raw []byte, n int) (pieces [][]byte) {
 			end = starts[i+per]
 		}
 		first := uint64(order.Uint32(raw[starts[i]:]))<<32 | uint64(order.Uint32(raw[starts[i]+4:]))
-		if first < last {
+		if i > 0 && first <= last {
 			return nil
 		}
 		last = first
