@@ -27,7 +27,7 @@ func Calls() []CallGroup {
 		{"what is open", []string{"close", "fcntl", "fstat", "lseek", "pread64", "pwrite64", "read", "readv", "write", "writev"}},
 		{"spool, state and files that are read again", []string{"fallocate", "fchmod", "fchmodat", "fdatasync", "flock", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "mkdirat", "newfstatat",
 			"openat", "readlinkat", "renameat", "renameat2", "statfs", "statx", "unlinkat"}},
-		{"connections to brokers and name servers, answers to whoever asks for metrics", []string{"accept4", "connect", "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg", "sendto",
+		{"connections to brokers and name servers, answers to metrics requests", []string{"accept4", "connect", "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg", "sendto",
 			"setsockopt", "shutdown", "uname"}},
 	}
 }
