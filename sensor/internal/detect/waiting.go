@@ -37,9 +37,10 @@ func newWaiting(limit int) *waiting {
 	return &waiting{limit: limit, sessions: map[uint64]*waitingSession{}}
 }
 
-// add keeps a session until a time; it reports false if there are too many.
+// add keeps a session until a time; it reports false if there are too many. A session that is decided early leaves its place in the queue
+// until its time has come, so the queue has a limit too: sessions that come and go must not make it grow.
 func (w *waiting) add(e *Event, kind waitKind, until int64) bool {
-	if len(w.sessions) >= w.limit {
+	if len(w.sessions) >= w.limit || len(w.queues[kind]) >= 2*w.limit {
 		return false
 	}
 	x := &waitingSession{kind: kind}
