@@ -114,7 +114,7 @@ func (c *doctorCmd) look(t *terminal, s *interrupt, r *doctor.Report) error {
 	if r.Capacity, err = measure(sample); err != nil {
 		return err
 	}
-	r.Findings = append(r.Findings, doctor.Judge(r.Traffic, port)...)
+	r.Findings = append(r.Findings, doctor.Check(r.Traffic, port)...)
 	if r.Traffic.Frames > 0 {
 		r.Findings = append(r.Findings, doctor.Rate(r.Traffic, r.Capacity))
 	}

@@ -12,7 +12,7 @@ import (
 
 // DeviceRecord gives the record of a device as it stands at now (capture clock, nanoseconds), with its standing facts, which
 // Manager.Standing knows.
-func DeviceRecord(d *device.Device, book *contract.Book, now int64, standing ...schemas.DeviceFinding) schemas.Device {
+func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing ...schemas.DeviceFinding) schemas.Device {
 	r := schemas.Device{
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,

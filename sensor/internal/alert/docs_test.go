@@ -59,7 +59,7 @@ func newStage(t *testing.T, entries ...contract.Entry) *stage {
 	}
 	s := &stage{dets: dets}
 	s.m = New(Config{Replay: true, Sensor: schemas.AlertSensor{ID: "sensor-1", Site: "hq", Capture: "file"}}, func(a *schemas.Alert) { s.got = append(s.got, a) })
-	s.c = detect.Context{Now: begin, Devices: device.New(device.Config{Named: names}), Book: contract.New(inv, contract.Config{}), Names: enrich.NewNames(0)}
+	s.c = detect.Context{Now: begin, Devices: device.New(device.Config{Named: names}), Contracts: contract.New(inv, contract.Config{}), Names: enrich.NewNames(0)}
 	s.c.Emit = func(f *detect.Finding) { s.m.Add(f, &s.c) }
 	return s
 }

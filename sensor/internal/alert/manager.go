@@ -10,7 +10,7 @@ import (
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
-	"stillwatch/sensor/internal/recent"
+	"stillwatch/sensor/internal/lru"
 )
 
 // Config of a Manager. The zero value is usable.
@@ -66,10 +66,10 @@ type Manager struct {
 	perRule   map[ruleDevice]int
 	perDevice map[string]int
 	incidents *incidents
-	standing  *recent.Table[string, []schemas.DeviceFinding] // by device key
-	seq       uint64                                         // of creations: breaks ties deterministically
-	saved     *saved                                         // nil: nobody saves it
-	telling   *open                                          // of which emit has a revision
+	standing  *lru.Table[string, []schemas.DeviceFinding] // by device key
+	seq       uint64                                      // of creations: breaks ties deterministically
+	saved     *saved                                      // nil: nobody saves it
+	telling   *open                                       // of which emit has a revision
 }
 
 type alertKey struct{ rule, device, key string }
@@ -80,7 +80,7 @@ type ruleDevice struct{ rule, device string }
 func New(cfg Config, emit func(*schemas.Alert)) *Manager {
 	cfg = cfg.withDefaults()
 	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
-		incidents: newIncidents(cfg.MaxIncidents), standing: recent.New[string, []schemas.DeviceFinding](maxStandingDevices)}
+		incidents: newIncidents(cfg.MaxIncidents), standing: lru.New[string, []schemas.DeviceFinding](maxStandingDevices)}
 }
 
 // Stats gives the counts so far.

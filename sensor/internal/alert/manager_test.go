@@ -35,7 +35,7 @@ type bench struct {
 func newBench(t *testing.T, cfg Config, inv *contract.Inventory) *bench {
 	t.Helper()
 	b := &bench{t: t}
-	b.c = &detect.Context{Now: begin, Devices: device.New(device.Config{}), Book: contract.New(inv, contract.Config{})}
+	b.c = &detect.Context{Now: begin, Devices: device.New(device.Config{}), Contracts: contract.New(inv, contract.Config{})}
 	b.m = New(cfg, func(a *schemas.Alert) {
 		line, err := schemas.AppendAlert(nil, a)
 		if err == nil {
@@ -239,7 +239,7 @@ func TestRollUp(t *testing.T) {
 
 func TestFloodIsBounded(t *testing.T) {
 	m := New(Config{MaxOpen: 500, MaxIncidents: 300}, func(*schemas.Alert) {})
-	c := &detect.Context{Now: begin, Devices: device.New(device.Config{}), Book: contract.New(nil, contract.Config{})}
+	c := &detect.Context{Now: begin, Devices: device.New(device.Config{}), Contracts: contract.New(nil, contract.Config{})}
 	for i := range 20_000 {
 		d := &device.Device{ID: uint32(i), Key: fmt.Sprintf("mac:%d", i)}
 		m.Add(&detect.Finding{Rule: rule("D07"), Device: d, Key: "probes", WindowS: 3600, Start: c.Now, Severity: detect.Informational,

@@ -145,11 +145,11 @@ func (h *dueHeap) Pop() any {
 // stateOf keeps what the book says of the device when the alert begins.
 func stateOf(f *detect.Finding, c *detect.Context) deviceState {
 	d := f.Device
-	if d == nil || c.Book == nil {
+	if d == nil || c.Contracts == nil {
 		return deviceState{}
 	}
-	x, _ := c.Book.Expect(d, c.Now)
-	s := deviceState{expect: x.String(), entry: c.Book.Entry(d)}
+	x, _ := c.Contracts.Expect(d, c.Now)
+	s := deviceState{expect: x.String(), entry: c.Contracts.Entry(d)}
 	s.silentFor = silence(d, f, c.Now)
 	return s
 }

@@ -20,8 +20,8 @@ func (m *Manager) severity(f *detect.Finding, c *detect.Context) detect.Severity
 	if sev == detect.Informational || sev == detect.Critical {
 		return sev
 	}
-	if f.Device != nil && c.Book != nil {
-		sev = byCriticality(sev, c.Book.Entry(f.Device))
+	if f.Device != nil && c.Contracts != nil {
+		sev = byCriticality(sev, c.Contracts.Entry(f.Device))
 	}
 	if f.Maintenance {
 		sev = min(sev, detect.Low)

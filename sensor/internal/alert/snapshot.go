@@ -200,8 +200,8 @@ func (m *Manager) enter(o *open, c *detect.Context) {
 	if o.f.Device == nil && o.key.device != m.deviceKey(o.f) { // forgotten since: the alert goes on without it
 		o.f.Device = &device.Device{Key: o.key.device}
 	}
-	if c.Book != nil {
-		o.state.entry = c.Book.Entry(o.f.Device)
+	if c.Contracts != nil {
+		o.state.entry = c.Contracts.Entry(o.f.Device)
 	}
 	m.seq = max(m.seq, o.seq)
 	m.saved.turn = max(m.saved.turn, o.mark.turn)

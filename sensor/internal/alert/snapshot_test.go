@@ -221,7 +221,7 @@ func FuzzRestore(f *testing.F) {
 	seedBench := func(t *testing.T) (*bench, []snapshot.Part) { return restartBench(t, 1000) }
 	known := snapshottest.Disk{}
 	b := &bench{}
-	b.c = &detect.Context{Now: begin, Devices: device.New(device.Config{}), Book: contract.New(nil, contract.Config{})}
+	b.c = &detect.Context{Now: begin, Devices: device.New(device.Config{}), Contracts: contract.New(nil, contract.Config{})}
 	b.m = New(Config{}, func(*schemas.Alert) {})
 	parts := append(b.c.Devices.Parts(), b.m.Parts(b.c)...)
 	x := rand.New(rand.NewPCG(1, 1))

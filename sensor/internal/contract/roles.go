@@ -56,7 +56,7 @@ func templateOf(r device.Role) *template {
 // RoleBreach says in which words a session goes against the template of d's role, whichever end d is; "" if it does not.
 // forbidden is true for what the role never does while it is at least probable; a breach that is only unusual (a camera that
 // answers on a port cameras do not have) is not.
-func (b *Book) RoleBreach(d *device.Device, v *session.View, app *fingerprint.App) (text string, forbidden bool) {
+func (b *Registry) RoleBreach(d *device.Device, v *session.View, app *fingerprint.App) (text string, forbidden bool) {
 	if d == nil || d.Level < device.Probable {
 		return "", false
 	}

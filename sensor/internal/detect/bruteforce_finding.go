@@ -23,7 +23,7 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 		f.Key = "guessing " + how
 		f.Entities = append(f.Entities, ipEntities(t.peers)...)
 	}
-	x, source := c.Book.Expect(e.Responder, c.Now)
+	x, source := c.Contracts.Expect(e.Responder, c.Now)
 	f.Severity = Medium
 	if strict(x, source) && (x >= contract.ServerOnly || f.Peer.External) {
 		f.Severity = High

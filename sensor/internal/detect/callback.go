@@ -100,7 +100,7 @@ func (k *callback) failed(e *Event, c *Context, t target) {
 
 func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Verdict) *Finding {
 	f := c.on(k.Rule(), e, session.Out)
-	x, source := c.Book.Expect(e.Initiator, c.Now)
+	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Start, f.Stage, f.Maintenance = s.first, StageOutbound, v.Maintenance
 	f.Severity = k.severity(f.Peer, x, source)

@@ -71,12 +71,12 @@ func (q Quality) Factor() float64 {
 
 // Context is what a detector may ask and where it says what it found.
 type Context struct {
-	Now     int64 // capture clock, nanoseconds
-	Devices *device.Registry
-	Book    *contract.Book
-	Names   *enrich.Names
-	Quality Quality
-	Emit    func(*Finding)
+	Now       int64 // capture clock, nanoseconds
+	Devices   *device.Registry
+	Contracts *contract.Registry
+	Names     *enrich.Names
+	Quality   Quality
+	Emit      func(*Finding)
 
 	judged   contract.Verdict // of the event at hand, so that a session is judged once for all detectors
 	isJudged bool

@@ -89,7 +89,7 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 // ask judges the session of e under each name that the initiator can be believed to mean by the address of the responder.
 func (c *Context) ask(e *Event) contract.Verdict {
 	var names []string
-	if c.Book.HasInventory() { // nothing else speaks of names
+	if c.Contracts.HasInventory() { // nothing else speaks of names
 		names = c.believed(e)
 	}
 	var v contract.Verdict
@@ -98,7 +98,7 @@ func (c *Context) ask(e *Event) contract.Verdict {
 		if i < len(names) {
 			name = names[i]
 		}
-		if v = c.Book.Judge(e.Initiator, session.Out, e.Session, e.App, name, e.Responder, c.Now); v.Allowed {
+		if v = c.Contracts.Check(e.Initiator, session.Out, e.Session, e.App, name, e.Responder, c.Now); v.Allowed {
 			break
 		}
 	}
@@ -158,7 +158,7 @@ func (c *Context) judge(e *Event, dir session.Dir) contract.Verdict {
 
 // inbound says what the contract of the responder says of the session of e.
 func (c *Context) inbound(e *Event) contract.Verdict {
-	return c.Book.Judge(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
+	return c.Contracts.Check(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
 }
 
 // failed reports whether an attempt to connect has failed: refused, or over without an answer. Where the mirror shows one

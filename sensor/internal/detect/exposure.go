@@ -96,10 +96,10 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 // severity is high where exposure is surely not meant: a camera, a recorder, a device that is expected to be silent or that the
 // inventory lists. A web page of some other device may be published on purpose.
 func (x *exposure) severity(d *device.Device, c *Context, web bool) Severity {
-	expect, source := c.Book.Expect(d, c.Now)
+	expect, source := c.Contracts.Expect(d, c.Now)
 	role := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {
-	case expect != contract.Normal && strict(expect, source), role, c.Book.Entry(d) != nil:
+	case expect != contract.Normal && strict(expect, source), role, c.Contracts.Entry(d) != nil:
 		return High
 	case web:
 		return Low

@@ -65,7 +65,7 @@ func TestFloodsAreBounded(t *testing.T) {
 			if f.Kind() != reflect.Pointer || f.IsNil() || f.Elem().Kind() != reflect.Struct {
 				continue
 			}
-			m := f.Elem().FieldByName("recent")
+			m := f.Elem().FieldByName("lru")
 			if !m.IsValid() {
 				continue
 			}

@@ -138,7 +138,7 @@ func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 // it is critical only on a device that should be silent, or after many failures.
 func (b *bruteForce) guessedFinding(e *Event, c *Context, in login, failures int, first int64, regular bool) *Finding {
 	f := c.on(b.Rule(), e, session.In)
-	x, source := c.Book.Expect(e.Responder, c.Now)
+	x, source := c.Contracts.Expect(e.Responder, c.Now)
 	f.Severity = Medium
 	switch {
 	case regular:

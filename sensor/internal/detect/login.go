@@ -80,7 +80,7 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 	h := l.hosts.put(e.Responder.ID, c.Now)
 	known := slices.Contains(h.addrs, from)
 	h.addrs = addDistinct(h.addrs, from, l.p.MaxHosts)
-	admin, listed := c.Book.AdminHost(from)
+	admin, listed := c.Contracts.AdminHost(from)
 	if admin || known {
 		return false
 	}
@@ -104,9 +104,9 @@ func byMachine(protocol string) bool {
 func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *Finding {
 	f := c.on(l.Rule(), e, session.In)
 	d := e.Responder
-	x, source := c.Book.Expect(d, c.Now)
+	x, source := c.Contracts.Expect(d, c.Now)
 	f.Key = f.Peer.IP + " " + service(&Event{Session: e.Session})
-	f.Stage, f.Severity, f.Maintenance = StageLogin, l.severity(d, x, source, in, external), c.Book.Maintenance(d, c.Now)
+	f.Stage, f.Severity, f.Maintenance = StageLogin, l.severity(d, x, source, in, external), c.Contracts.Maintenance(d, c.Now)
 	if in.inferred {
 		f.Reliability = l.p.InferredReliability
 	}

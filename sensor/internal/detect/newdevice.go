@@ -59,7 +59,7 @@ func (n *newDevice) look(e *Event, c *Context, d *device.Device) {
 	if zone == "" && (c.Now-n.start < int64(n.p.LearnHours)*hour || d.FirstSeen-n.start < int64(n.p.LearnHours)*hour) {
 		return
 	}
-	if c.Book.Entry(d) != nil {
+	if c.Contracts.Entry(d) != nil {
 		return
 	}
 	if c.Now-n.hourStart >= hour {
@@ -77,10 +77,10 @@ func (n *newDevice) look(e *Event, c *Context, d *device.Device) {
 
 // cameraZone gives the name of the zone for cameras in which an inventory would have to list the device.
 func (n *newDevice) cameraZone(c *Context, d *device.Device) string {
-	if !c.Book.HasInventory() {
+	if !c.Contracts.HasInventory() {
 		return ""
 	}
-	zone := c.Book.Zone(d.IP())
+	zone := c.Contracts.Zone(d.IP())
 	for _, part := range n.p.Zones {
 		if part != "" && strings.Contains(strings.ToLower(zone), part) {
 			return zone

@@ -83,7 +83,7 @@ func (o *outbound) again(e *Event, c *Context) {
 	}
 	_, hello := e.Fact.(*dissect.TLSClientHello)
 	waited, over := o.wait(e, c)
-	if over || !waited && (hello && c.Book.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) {
+	if over || !waited && (hello && c.Contracts.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) {
 		o.opened(e, c, !over)
 	}
 }
@@ -93,7 +93,7 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 	if !originated(e) && (!mayWait || e.Opening != device.Unclear) {
 		return
 	}
-	x, source := c.Book.Expect(e.Initiator, c.Now)
+	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	if x == contract.Normal {
 		return
 	}

@@ -73,7 +73,7 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 	if r.told.get(k, c.Now) != nil {
 		return
 	}
-	text, forbidden := c.Book.RoleBreach(d, e.Session, e.App)
+	text, forbidden := c.Contracts.RoleBreach(d, e.Session, e.App)
 	if text == "" {
 		return
 	}
@@ -113,7 +113,7 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 // severity is high only where the role comes from the inventory or an expectation stands: a role that is inferred may be
 // wrong, and then so is the template.
 func (r *role) severity(d *device.Device, c *Context) Severity {
-	x, source := c.Book.Expect(d, c.Now)
+	x, source := c.Contracts.Expect(d, c.Now)
 	switch {
 	case x != contract.Normal && strict(x, source):
 		return High

@@ -233,7 +233,7 @@ func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool
 	if e.Initiator == nil {
 		return since(times, newest-hour) >= s.p.OutsideHosts
 	}
-	if x, source := c.Book.Expect(e.Initiator, c.Now); strict(x, source) && x >= contract.ServerOnly {
+	if x, source := c.Contracts.Expect(e.Initiator, c.Now); strict(x, source) && x >= contract.ServerOnly {
 		return recent >= s.p.SilentHosts
 	}
 	return recent >= s.p.Hosts || since(times, newest-hour) >= 2*s.p.Hosts

@@ -36,7 +36,7 @@ func (s *scan) severity(d *device.Device, c *Context, usual Severity) Severity {
 	if d == nil {
 		return Low // from outside: the Internet scans
 	}
-	x, source := c.Book.Expect(d, c.Now)
+	x, source := c.Contracts.Expect(d, c.Now)
 	appliance := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.Printer || d.Role == device.IoT)
 	switch {
 	case strict(x, source) && x != contract.Normal:
@@ -138,7 +138,7 @@ func (s *scan) pingFinding(e *Event, c *Context, w *sweep) *Finding {
 
 func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARPMessage, w *sweep) *Finding {
 	f := &Finding{Rule: s.Rule(), Device: d, DeviceAddr: m.SenderIP, Start: w.first, End: e.Time, Key: "arp", WindowS: daySeconds,
-		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Total: w.count, Count: w.take(), Brief: "scans", Peers: slices.Clone(w.peers), Maintenance: c.Book.Maintenance(d, c.Now)}
+		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Total: w.count, Count: w.take(), Brief: "scans", Peers: slices.Clone(w.peers), Maintenance: c.Contracts.Maintenance(d, c.Now)}
 	f.Entities = append(entities(f), ipEntities(w.peers)...)
 	who := f.self()
 	f.Title = headline("%s scans its network by ARP", who)
@@ -160,7 +160,7 @@ func (s *scan) who(e *Event) name {
 }
 
 func (s *scan) maintained(e *Event, c *Context) bool {
-	return e.Initiator != nil && c.Book.Maintenance(e.Initiator, c.Now)
+	return e.Initiator != nil && c.Contracts.Maintenance(e.Initiator, c.Now)
 }
 
 // scanAdvice is about a device of ours, or about its being scanned from outside.

@@ -27,7 +27,7 @@ func Parts(ds []Detector, r *device.Registry) (all []snapshot.Part) {
 
 // part gives a table as a part.
 func (t *table[K, V]) part(name string, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) snapshot.Part {
-	return t.recent.Part(name, key, func(c *snapshot.Codec, d *dated[V]) {
+	return t.lru.Part(name, key, func(c *snapshot.Codec, d *dated[V]) {
 		c.Time(&d.used)
 		val(c, &d.val)
 	})

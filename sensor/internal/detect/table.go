@@ -2,11 +2,11 @@
 
 package detect
 
-import "stillwatch/sensor/internal/recent"
+import "stillwatch/sensor/internal/lru"
 
 // table is a bounded map that forgets what was used longest ago, and what was not used for a while. It is what keeps a flood of
 // sources or targets from growing memory: evictions are counted, and their order depends on the events alone.
-type table[K comparable, V any] struct{ recent *recent.Table[K, dated[V]] }
+type table[K comparable, V any] struct{ lru *lru.Table[K, dated[V]] }
 
 type dated[V any] struct {
 	val  V
@@ -14,12 +14,12 @@ type dated[V any] struct {
 }
 
 func newTable[K comparable, V any](limit int) *table[K, V] {
-	return &table[K, V]{recent.New[K, dated[V]](limit)}
+	return &table[K, V]{lru.New[K, dated[V]](limit)}
 }
 
 // get gives the value of k, nil if there is none. The pointer is valid until k is evicted or dropped.
 func (t *table[K, V]) get(k K, now int64) *V {
-	d := t.recent.Get(k)
+	d := t.lru.Get(k)
 	if d == nil {
 		return nil
 	}
@@ -29,30 +29,30 @@ func (t *table[K, V]) get(k K, now int64) *V {
 
 // put gives the value of k, making a zero one if there is none; when the table is full the oldest goes.
 func (t *table[K, V]) put(k K, now int64) *V {
-	d := t.recent.Put(k)
+	d := t.lru.Put(k)
 	d.used = now
 	return &d.val
 }
 
-func (t *table[K, V]) drop(k K) { t.recent.Drop(k) }
+func (t *table[K, V]) drop(k K) { t.lru.Drop(k) }
 
 // expire drops what was not used since before.
 func (t *table[K, V]) expire(before int64) {
 	for {
-		_, d, ok := t.recent.Oldest()
+		_, d, ok := t.lru.Oldest()
 		if !ok || d.used >= before {
 			return
 		}
-		t.recent.DropOldest()
+		t.lru.DropOldest()
 	}
 }
 
 // limit sets how many entries there may be.
-func (t *table[K, V]) limit(n int) { t.recent.Limit(n) }
+func (t *table[K, V]) limit(n int) { t.lru.Limit(n) }
 
-func (t *table[K, V]) len() int { return t.recent.Len() }
+func (t *table[K, V]) len() int { return t.lru.Len() }
 
-func (t *table[K, V]) evicted() uint64 { return t.recent.Evicted() }
+func (t *table[K, V]) evicted() uint64 { return t.lru.Evicted() }
 
 // insertTime puts at into times, which are kept in rising order, and forgets what is older than the window that ends at
 // the newest; at most limit are kept, the newest. Events of one kind come nearly, not wholly, in the order of their start.

@@ -245,7 +245,7 @@ func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 
 func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, limit uint64, much bool) *Finding {
 	out, in := w.day.out, w.day.in
-	x, source := c.Book.Expect(d, c.Now)
+	x, source := c.Contracts.Expect(d, c.Now)
 	f.Stage, f.Start, f.Maintenance, f.Broken = StageOutbound, w.since(), v.Maintenance, Clean(v.Broken, 300)
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {

@@ -94,7 +94,7 @@ func (o *outbound) waits(e *Event, c *Context) bool {
 	switch {
 	case e.Opening == device.Unclear:
 		kind, seconds = waitAnswer, o.p.AnswerSeconds
-	case !c.Book.AllowsByName(e.Initiator, v) || c.named(e):
+	case !c.Contracts.AllowsByName(e.Initiator, v) || c.named(e):
 		return false
 	}
 	until := v.Start + int64(seconds)*second

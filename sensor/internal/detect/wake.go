@@ -135,7 +135,7 @@ func (q quiet) last() string {
 
 func (w *wake) woke(e *Event, c *Context, s *wakeState, q quiet, v contract.Verdict) *Finding {
 	f := c.on(w.Rule(), e, session.Out)
-	x, source := c.Book.Expect(e.Initiator, c.Now)
+	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, Clean(v.Broken, 300)
 	f.Severity = Medium
 	if strict(x, source) && !v.Allowed {
@@ -180,7 +180,7 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 	if s.infra != w.p.InfraPerHour+1 {
 		return
 	}
-	x, source := c.Book.Expect(e.Initiator, c.Now)
+	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	if x < contract.ServerOnly {
 		return
 	}

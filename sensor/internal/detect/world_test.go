@@ -26,7 +26,7 @@ var routerMAC = packet.MAC{0x00, 0x1b, 0x54, 0, 0, 1}
 type world struct {
 	t    *testing.T
 	reg  *device.Registry
-	book *contract.Book
+	book *contract.Registry
 	dets []Detector
 	c    Context
 	got  []*Finding
@@ -46,7 +46,7 @@ func newWorld(t *testing.T, inv *contract.Inventory, silent ...string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, reg: device.New(device.Config{Watch: ps}), book: contract.New(inv, contract.Config{Silent: ps}), dets: dets, port: 40000}
-	w.c = Context{Now: begin, Devices: w.reg, Book: w.book, Names: enrich.NewNames(0), Emit: func(f *Finding) { w.got = append(w.got, f) }}
+	w.c = Context{Now: begin, Devices: w.reg, Contracts: w.book, Names: enrich.NewNames(0), Emit: func(f *Finding) { w.got = append(w.got, f) }}
 	return w
 }
 

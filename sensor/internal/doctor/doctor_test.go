@@ -249,7 +249,7 @@ func TestFindings(t *testing.T) {
 			}
 			tr := o.Traffic()
 			tr.ClockSynced = yes() // that of the machine that tests is not what is tested
-			all := Judge(&tr, p)
+			all := Check(&tr, p)
 			compare(t, all, c.want)
 			if int(tr.Frames) != len(frames) || tr.Unicast+tr.Group+tr.Own != tr.Frames {
 				t.Errorf("%d frames of %d; %+v", tr.Frames, len(frames), tr)

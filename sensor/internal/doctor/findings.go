@@ -26,8 +26,8 @@ const (
 	beyondFull        = 1.0
 )
 
-// Judge says what the traffic means, and the port unless it is nil, in the order of the checks.
-func Judge(t *Traffic, p *Port) []Finding {
+// Check says what the traffic means, and the port unless it is nil, in the order of the checks.
+func Check(t *Traffic, p *Port) []Finding {
 	all := []Finding{traffic(t, p)}
 	if t.Frames > 0 {
 		all = append(all, mirror(t, p), directions(t), gaps(t), vlans(t), encapsulation(t), duplicates(t), frames(t))

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"stillwatch/sensor/internal/recent"
+	"stillwatch/sensor/internal/lru"
 )
 
 // DefaultNames is how many (client, address) pairs are remembered by default.
@@ -38,7 +38,7 @@ const maxOlder = 7
 // Names remembers under which name a client looked an address up. It is bounded: when it is full, the pair learned
 // longest ago is forgotten and counted. Not safe for concurrent use.
 type Names struct {
-	pairs *recent.Table[nameKey, nameEntry]
+	pairs *lru.Table[nameKey, nameEntry]
 }
 
 // NewNames gives an empty cache of at most limit pairs; limit <= 0 means DefaultNames.
@@ -46,7 +46,7 @@ func NewNames(limit int) *Names {
 	if limit <= 0 {
 		limit = DefaultNames
 	}
-	return &Names{recent.New[nameKey, nameEntry](limit)}
+	return &Names{lru.New[nameKey, nameEntry](limit)}
 }
 
 // Learn notes that client was told that name has address addr. ttl is in seconds, now in nanoseconds of the capture

@@ -24,7 +24,7 @@ type judge struct {
 	reg       *device.Registry
 	clock     *watchtime.Clock
 	traffic   uint64 // of the port, when it was looked at last
-	book      *contract.Book
+	book      *contract.Registry
 	detectors []detect.Detector
 	watch     *detect.Watch // of the detectors
 	alerts    *alert.Manager

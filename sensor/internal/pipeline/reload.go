@@ -41,7 +41,7 @@ func (j *judge) reload(cfg Config) error {
 		return err
 	}
 	cfg.State = j.cfg.State
-	j.cfg, j.detectors, j.watch, j.book, j.ctx.Book = cfg, ds, detect.NewWatch(ds), r.book, r.book
+	j.cfg, j.detectors, j.watch, j.book, j.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.book, r.book
 	j.memory.retune(j)
 	j.reg.Reconfigure(r.device)
 	j.move()

@@ -21,7 +21,7 @@ import (
 // rules are what the operator has set of the judge's part, and may set anew while it runs.
 type rules struct {
 	detect detect.Config
-	book   *contract.Book
+	book   *contract.Registry
 	device device.Config
 	alert  alert.Config
 }
@@ -61,7 +61,7 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	r.device.Clock = clock
 	j := &judge{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), book: r.book, detectors: ds, watch: detect.NewWatch(ds), tally: newTally()}
 	j.alerts = alert.New(r.alert, j.write)
-	j.ctx = detect.Context{Devices: j.reg, Book: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
+	j.ctx = detect.Context{Devices: j.reg, Contracts: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
 	if cfg.State != nil {
 		return j, j.remember()
 	}

@@ -52,7 +52,7 @@ const DefaultIdleDays = 7
 
 const dayNs = 86400 * 1e9
 
-// Config of a Book. The zero value is usable.
+// Config of a Registry. The zero value is usable.
 type Config struct {
 	IdleDays   int            // days without origination that make a device idle; default DefaultIdleDays
 	Silent     []netip.Prefix // declared silent on the command line
@@ -60,8 +60,8 @@ type Config struct {
 	Internal   []netip.Prefix // the watched network; default: that of the inventory, else device.DefaultInternal
 }
 
-// Book answers what a device may do.
-type Book struct {
+// Registry answers what a device may do.
+type Registry struct {
 	inv     *Inventory
 	cfg     Config
 	blank   bool // nothing was declared, so that nothing describes any device
@@ -83,11 +83,11 @@ type match struct {
 const maxMatches = 1 << 16 // places, a power of two
 
 // New gives the book of an inventory; inv may be nil.
-func New(inv *Inventory, cfg Config) *Book {
+func New(inv *Inventory, cfg Config) *Registry {
 	if cfg.IdleDays <= 0 {
 		cfg.IdleDays = DefaultIdleDays
 	}
-	b := &Book{inv: inv, cfg: cfg, index: newIndex(inv)}
+	b := &Registry{inv: inv, cfg: cfg, index: newIndex(inv)}
 	b.blank = (inv == nil || len(inv.Devices) == 0) && len(cfg.Silent) == 0 && len(cfg.SilentMACs) == 0
 	if !b.blank {
 		b.matches = make([]match, maxMatches)
@@ -100,11 +100,11 @@ func New(inv *Inventory, cfg Config) *Book {
 }
 
 // HasInventory reports whether an inventory was given.
-func (b *Book) HasInventory() bool { return b.inv != nil }
+func (b *Registry) HasInventory() bool { return b.inv != nil }
 
 // Expect gives what is expected of d, and which source says so (FromInventory … FromDefault). The command line and the
 // inventory come first, then idleness. Of nil, nothing is expected.
-func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
+func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	if d == nil {
 		return Normal, FromDefault
 	}
@@ -122,9 +122,9 @@ func (b *Book) Expect(d *device.Device, now int64) (Expect, string) {
 }
 
 // Entry gives the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
-func (b *Book) Entry(d *device.Device) *Entry { return b.match(d).entry }
+func (b *Registry) Entry(d *device.Device) *Entry { return b.match(d).entry }
 
-func (b *Book) match(d *device.Device) match {
+func (b *Registry) match(d *device.Device) match {
 	if d == nil || b.blank {
 		return match{}
 	}
@@ -135,7 +135,7 @@ func (b *Book) match(d *device.Device) match {
 	return *m
 }
 
-func (b *Book) declaredSilent(d *device.Device) bool {
+func (b *Registry) declaredSilent(d *device.Device) bool {
 	if slices.Contains(b.cfg.SilentMACs, d.MAC) {
 		return true
 	}
@@ -149,7 +149,7 @@ func (b *Book) declaredSilent(d *device.Device) bool {
 
 // AdminHost reports whether logins are expected from an address (inventory, infrastructure.admin); listed is false when
 // the inventory says nothing about it.
-func (b *Book) AdminHost(a netip.Addr) (admin, listed bool) {
+func (b *Registry) AdminHost(a netip.Addr) (admin, listed bool) {
 	if b.inv == nil || b.inv.Infrastructure.Admin == nil {
 		return false, false
 	}
@@ -157,7 +157,7 @@ func (b *Book) AdminHost(a netip.Addr) (admin, listed bool) {
 }
 
 // Zone gives the name of the zone that an address belongs to, the first by name; "" if none.
-func (b *Book) Zone(a netip.Addr) string {
+func (b *Registry) Zone(a netip.Addr) string {
 	if b.inv == nil {
 		return ""
 	}
@@ -170,7 +170,7 @@ func (b *Book) Zone(a netip.Addr) string {
 }
 
 // Maintenance reports whether now is in a maintenance window of d.
-func (b *Book) Maintenance(d *device.Device, now int64) bool {
+func (b *Registry) Maintenance(d *device.Device, now int64) bool {
 	e := b.Entry(d)
 	if e == nil {
 		return false

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recent holds the table by which everything behind the shards is bounded: it keeps what was used last and forgets what
-// was used longest ago.
-package recent
+// Package lru is a bounded map that evicts the entry used longest ago (LRU). It bounds every table behind the shards.
+package lru
 
 import (
 	"hash/maphash"

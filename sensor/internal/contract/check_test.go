@@ -67,7 +67,7 @@ func inventory(expect Expect) *Inventory {
 
 func app(name string) *fingerprint.App { return &fingerprint.App{Name: name} }
 
-func TestJudge(t *testing.T) {
+func TestCheck(t *testing.T) {
 	group := func(port uint16, bytes uint64) *session.View {
 		v := flow("10.0.0.1", "239.1.1.1", 17, port)
 		v.Responder.MAC, v.IPBytes[0] = packet.MAC{1, 0, 0x5e, 1, 1, 1}, bytes
@@ -116,7 +116,7 @@ func TestJudge(t *testing.T) {
 		r, d, _ := known(device.Config{Named: inv.Named()}, "10.0.0.1", "10.0.0.2")
 		b := New(inv, Config{})
 		peer := r.ByIP(tt.v.Responder.Addr.Netip())
-		got := b.Judge(d, session.Out, tt.v, tt.app, tt.name, peer, 0)
+		got := b.Check(d, session.Out, tt.v, tt.app, tt.name, peer, 0)
 		if got.Broken != "" {
 			if got.Allowed || !strings.HasPrefix(got.Broken, tt.expect.String()) {
 				t.Errorf("%s: %+v", tt.what, got)
@@ -137,7 +137,7 @@ func TestAnswersKeepSilence(t *testing.T) {
 		t.Fatalf("%v %v", x, source)
 	}
 	v := flow("198.51.100.9", "10.0.0.1", 6, 22)
-	if got := b.Judge(d, session.In, v, nil, "", nil, 0); !got.Allowed || got.Broken != "" {
+	if got := b.Check(d, session.In, v, nil, "", nil, 0); !got.Allowed || got.Broken != "" {
 		t.Errorf("an answer: %+v", got)
 	}
 }
@@ -159,7 +159,7 @@ func TestInfrastructureWithoutInventory(t *testing.T) {
 		{flow("10.0.0.1", "203.0.113.1", 6, 443), app("tls"), false},
 	}
 	for _, tt := range tests {
-		got := b.Judge(d, session.Out, tt.v, tt.app, "", nil, 0)
+		got := b.Check(d, session.Out, tt.v, tt.app, "", nil, 0)
 		if got.Allowed != tt.want || got.Infrastructure != tt.want {
 			t.Errorf("port %d, %+v: %+v", tt.v.Responder.Port, tt.app, got)
 		}
@@ -171,10 +171,10 @@ func TestSilenceOfOneAddress(t *testing.T) {
 	r, d, _ := known(device.Config{}, "10.0.0.1", "10.0.0.2")
 	r.Session(device.Opened, flow("10.0.1.1", "10.0.0.2", 6, 80), nil, 0)
 	b := New(nil, Config{Silent: []netip.Prefix{prefix("10.0.0.1/32")}})
-	if got := b.Judge(d, session.Out, flow("10.0.1.1", "10.0.0.2", 6, 80), nil, "", nil, 0); !got.Allowed {
+	if got := b.Check(d, session.Out, flow("10.0.1.1", "10.0.0.2", 6, 80), nil, "", nil, 0); !got.Allowed {
 		t.Errorf("the other address: %+v", got)
 	}
-	if got := b.Judge(d, session.Out, flow("10.0.0.1", "10.0.0.2", 6, 80), nil, "", nil, 0); got.Allowed {
+	if got := b.Check(d, session.Out, flow("10.0.0.1", "10.0.0.2", 6, 80), nil, "", nil, 0); got.Allowed {
 		t.Errorf("the declared address: %+v", got)
 	}
 }
@@ -184,10 +184,10 @@ func TestMaintenanceIsTold(t *testing.T) {
 	_, d, _ := known(device.Config{Named: inv.Named()}, "10.0.0.1", "10.0.0.2")
 	b := New(inv, Config{})
 	sunday := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC).UnixNano()
-	if v := b.Judge(d, session.Out, flow("10.0.0.1", "198.51.100.1", 6, 443), nil, "", nil, sunday); !v.Maintenance || v.Allowed {
+	if v := b.Check(d, session.Out, flow("10.0.0.1", "198.51.100.1", 6, 443), nil, "", nil, sunday); !v.Maintenance || v.Allowed {
 		t.Errorf("in the window: %+v", v)
 	}
-	if v := b.Judge(d, session.Out, flow("10.0.0.1", "198.51.100.1", 6, 443), nil, "", nil, sunday+2*3600*sec); v.Maintenance {
+	if v := b.Check(d, session.Out, flow("10.0.0.1", "198.51.100.1", 6, 443), nil, "", nil, sunday+2*3600*sec); v.Maintenance {
 		t.Errorf("after the window: %+v", v)
 	}
 }
@@ -283,7 +283,7 @@ func TestExpectOfNothing(t *testing.T) {
 	if x, s := b.Expect(nil, 0); x != Normal || s != FromDefault {
 		t.Errorf("%v %s", x, s)
 	}
-	if v := b.Judge(nil, session.Out, flow("10.0.0.1", "10.0.0.2", 6, 1), nil, "", nil, 0); !v.Allowed {
+	if v := b.Check(nil, session.Out, flow("10.0.0.1", "10.0.0.2", 6, 1), nil, "", nil, 0); !v.Allowed {
 		t.Errorf("%+v", v)
 	}
 	if b.Entry(nil) != nil || b.Maintenance(nil, 0) || b.Zone(netip.MustParseAddr("10.0.0.1")) != "" {
@@ -291,13 +291,13 @@ func TestExpectOfNothing(t *testing.T) {
 	}
 }
 
-func BenchmarkJudge(b *testing.B) {
+func BenchmarkCheck(b *testing.B) {
 	inv := inventory(Silent)
 	r, d, _ := known(device.Config{Named: inv.Named()}, "10.0.0.1", "10.0.0.2")
 	book := New(inv, Config{})
 	v := flow("10.0.0.1", "198.51.100.1", 6, 443)
 	peer := r.ByIP(v.Responder.Addr.Netip())
 	for b.Loop() {
-		book.Judge(d, session.Out, v, nil, "a.example.org", peer, 0)
+		book.Check(d, session.Out, v, nil, "a.example.org", peer, 0)
 	}
 }

@@ -22,12 +22,12 @@ type Verdict struct {
 	Maintenance    bool   // it happened in a maintenance window of the device
 }
 
-// Judge says whether the session v may be: dir is Out when d opened it, In when d answers. app may be nil, peerName
+// Check says whether the session v may be: dir is Out when d opened it, In when d answers. app may be nil, peerName
 // is "" when the other end has no known name, peer is nil when it is no device.
 //
 // A device that answers keeps every expectation, so In is always allowed; what the entries of the inventory say about who may
 // come in is in Entry, and Approved tells whether it is listed.
-func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
+func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
 	out := Verdict{Maintenance: b.Maintenance(d, now)}
 	out.Infrastructure = b.infra.allows(v, app, peerName)
 	if rule := b.rule(d, dir, v, peerName, peer); rule != nil {
@@ -46,7 +46,7 @@ func (b *Book) Judge(d *device.Device, dir session.Dir, v *session.View, app *fi
 }
 
 // meant reports whether an expectation that is about addresses is about the address that opened v: a device may hold others.
-func (b *Book) meant(d *device.Device, v *session.View) bool {
+func (b *Registry) meant(d *device.Device, v *session.View) bool {
 	m := b.match(d)
 	if !m.silent || m.entry != nil || slices.Contains(b.cfg.SilentMACs, d.MAC) {
 		return true
@@ -66,7 +66,7 @@ func broken(e Expect, source string) string {
 }
 
 // rule gives the inventory rule that allows a session, nil if none.
-func (b *Book) rule(d *device.Device, dir session.Dir, v *session.View, peerName string, peer *device.Device) *Rule {
+func (b *Registry) rule(d *device.Device, dir session.Dir, v *session.View, peerName string, peer *device.Device) *Rule {
 	e := b.Entry(d)
 	if e == nil {
 		return nil
@@ -81,7 +81,7 @@ func (b *Book) rule(d *device.Device, dir session.Dir, v *session.View, peerName
 
 // AllowsByName reports whether an entry would allow d to open v if the name of the responder were right. Ports must be listed: an entry
 // for all ports says nothing of what is spoken there.
-func (b *Book) AllowsByName(d *device.Device, v *session.View) bool {
+func (b *Registry) AllowsByName(d *device.Device, v *session.View) bool {
 	e := b.Entry(d)
 	if e == nil {
 		return false
@@ -92,11 +92,11 @@ func (b *Book) AllowsByName(d *device.Device, v *session.View) bool {
 }
 
 // Approved reports whether an entry of the inventory expects this peer to open v towards d.
-func (b *Book) Approved(d *device.Device, v *session.View, peer *device.Device) bool {
+func (b *Registry) Approved(d *device.Device, v *session.View, peer *device.Device) bool {
 	return b.rule(d, session.In, v, "", peer) != nil
 }
 
-func (b *Book) allows(r *Rule, dir session.Dir, v *session.View, peerName string, peer *device.Device) bool {
+func (b *Registry) allows(r *Rule, dir session.Dir, v *session.View, peerName string, peer *device.Device) bool {
 	if r.Direction != dir || !r.hasProto(v.Proto) || !r.hasPort(v) {
 		return false
 	}
@@ -118,12 +118,12 @@ func (b *Book) allows(r *Rule, dir session.Dir, v *session.View, peerName string
 	return true
 }
 
-func (b *Book) named(d *device.Device, name string) bool {
+func (b *Registry) named(d *device.Device, name string) bool {
 	e := b.Entry(d)
 	return e != nil && e.Name == name
 }
 
-func (b *Book) inZone(name string, a netip.Addr) bool {
+func (b *Registry) inZone(name string, a netip.Addr) bool {
 	for _, z := range b.inv.Zones {
 		if z.Name == name {
 			return inAny(z.Networks, a)
