@@ -52,7 +52,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "where is Kafka"},
 		{"serve to everybody without TLS", "", []string{"serve", "--brokers", "x:1", "--listen", "0.0.0.0:1"}, 2, "", "tls.cert"},
 		{"demo to everybody", "", []string{"demo", "--listen", "0.0.0.0:1"}, 2, "", "loopback"},
-		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "nobody listens there"},
+		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "connection refused"},
 		{"user without a database", "x\n", []string{"user", "add", "anna"}, 2, "", "--config or --database"},
 		{"user in a wrong place", "x\n", []string{"user", "add", "anna", "--database", filepath.Join(dir, "none", "c.db")}, 2, "", "folder"},
 		{"short password", "x\n", []string{"user", "add", "anna", "--database", db}, 2, "", "password"},
@@ -76,7 +76,7 @@ func TestServeWithoutKafkaSaysSo(t *testing.T) {
 	p := start(t, "--config", file)
 	until(t, "it says that Kafka is away", func() bool {
 		code, why := p.ready()
-		return code == http.StatusServiceUnavailable && strings.Contains(why, "Kafka") && strings.Contains(why, "nobody listens there")
+		return code == http.StatusServiceUnavailable && strings.Contains(why, "Kafka") && strings.Contains(why, "connection refused")
 	})
 	if p.metric("stillwatch_collector_ready") != 0 {
 		t.Error("the metric says that it is ready")

@@ -268,7 +268,7 @@ func (d *delivery) brokerAway() {
 	for name, ready := range map[string]func() (int, string){"sensor": func() (int, string) { return s.get("/readyz") }, "collector": p.ready} {
 		until(d.T, "the "+name+" says that the broker is away", func() bool {
 			code, why := ready()
-			return code == http.StatusServiceUnavailable && strings.Contains(why, "nobody listens there")
+			return code == http.StatusServiceUnavailable && strings.Contains(why, "connection refused")
 		})
 	}
 	if n := d.stored(); n >= alerts {

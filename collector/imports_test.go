@@ -21,7 +21,7 @@ const inner = "stillwatch/collector/internal/"
 func mayImport() map[string][]string {
 	return map[string][]string{
 		"sample":  {"schemas"},
-		"config":  nil,
+		"config":  {"internal/brokers"},
 		"broker":  nil,
 		"store":   {"schemas"},
 		"queue":   {"schemas", "internal/brokers"},

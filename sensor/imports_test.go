@@ -33,7 +33,7 @@ func mayImport() map[string][]string {
 		"watchtime":   {"snapshot"},
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
-		"config":      {"packet", "session", "device", "contract", "enrich"},
+		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
 		"detect":      {"lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package brokers is how both programs reach Kafka: TLS, signing in, and what it means when that fails.
+// Package brokers configures the connection of both programs to Kafka (TLS and SASL) and explains its errors.
 package brokers
 
 import (
@@ -16,20 +16,20 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-// Way is where the brokers are and how they are spoken to. Without TLS and SASL it is plain.
-type Way struct {
-	Addrs []string // host:port; those that are named suffice to find the others
+// Config holds the addresses of the brokers and the security settings. Without TLS and SASL the connection is plaintext.
+type Config struct {
+	Addrs []string // host:port of the bootstrap brokers
 	TLS   *TLS
 	SASL  *SASL
 }
 
-// String gives the addresses, as messages name them.
-func (w Way) String() string { return "kafka " + strings.Join(w.Addrs, ",") }
+// String returns the addresses as error messages show them.
+func (c Config) String() string { return "kafka " + strings.Join(c.Addrs, ",") }
 
-// TLS names PEM files. Without CA, the authorities of the system are believed.
+// TLS names PEM files. Without CA, the system's certificate authorities are trusted.
 type TLS struct{ CA, Cert, Key, ServerName string }
 
-// Config reads the files; nil for nil.
+// Config reads the files and returns the TLS configuration; a nil TLS returns nil.
 func (t *TLS) Config() (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
@@ -42,11 +42,11 @@ func (t *TLS) Config() (*tls.Config, error) {
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: %s: no certificate in the form PEM is in it", t.CA)
+			return nil, fmt.Errorf("ca: %s: the file has no PEM certificate", t.CA)
 		}
 	}
 	if (t.Cert == "") != (t.Key == "") {
-		return nil, errors.New("a client certificate and its key belong together: one of them is missing")
+		return nil, errors.New("a client certificate needs both cert and key")
 	}
 	if t.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
@@ -58,26 +58,48 @@ func (t *TLS) Config() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// SASL signs in. Mechanism is one of Mechanisms.
+// SASL holds the credentials of a client. Mechanism is one of Mechanisms, in any case.
 type SASL struct{ Mechanism, User, Password string }
 
-// Mechanisms lists the ways to sign in.
-func Mechanisms() []string { return []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} }
+// mechanisms is the only list of the supported SASL mechanisms. Both configurations check against it.
+var mechanisms = []struct {
+	name string
+	of   func(user, password string) (sasl.Mechanism, error)
+}{
+	{"PLAIN", func(user, password string) (sasl.Mechanism, error) {
+		return plain.Mechanism{Username: user, Password: password}, nil
+	}},
+	{"SCRAM-SHA-256", func(user, password string) (sasl.Mechanism, error) {
+		return scram.Mechanism(scram.SHA256, user, password)
+	}},
+	{"SCRAM-SHA-512", func(user, password string) (sasl.Mechanism, error) {
+		return scram.Mechanism(scram.SHA512, user, password)
+	}},
+}
 
-// Sign gives the mechanism; nil for nil.
-func (s *SASL) Sign() (sasl.Mechanism, error) {
+// DefaultMechanism is the strongest mechanism.
+const DefaultMechanism = "SCRAM-SHA-512"
+
+// Mechanisms returns the names of the supported SASL mechanisms.
+func Mechanisms() []string {
+	names := make([]string, len(mechanisms))
+	for i, m := range mechanisms {
+		names[i] = m.name
+	}
+	return names
+}
+
+// Client returns the client side of the mechanism; a nil SASL returns nil.
+func (s *SASL) Client() (sasl.Mechanism, error) {
 	if s == nil {
 		return nil, nil
 	}
-	switch strings.ToUpper(s.Mechanism) {
-	case "PLAIN":
-		return plain.Mechanism{Username: s.User, Password: s.Password}, nil
-	case "SCRAM-SHA-256":
-		return scram.Mechanism(scram.SHA256, s.User, s.Password)
-	case "SCRAM-SHA-512":
-		return scram.Mechanism(scram.SHA512, s.User, s.Password)
+	for _, m := range mechanisms {
+		if strings.EqualFold(m.name, s.Mechanism) {
+			return m.of(s.User, s.Password)
+		}
 	}
-	return nil, fmt.Errorf("SASL mechanism %.40q: there are %s", s.Mechanism, strings.Join(Mechanisms(), ", "))
+	return nil, fmt.Errorf("unknown SASL mechanism %.40q: use one of %s", s.Mechanism, strings.Join(Mechanisms(), ", "))
 }
 
 func (s *SASL) name() string {

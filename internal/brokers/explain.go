@@ -16,10 +16,10 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Cause names what went wrong; it is a label of metrics.
+// Cause classifies an error. It is a label value of metrics.
 type Cause string
 
-// The causes that lie on the way to the brokers.
+// The causes of failed connections.
 const (
 	Unreachable  Cause = "unreachable"
 	Protocol     Cause = "protocol"
@@ -29,52 +29,53 @@ const (
 	Timeout      Cause = "timeout"
 )
 
-// Client says who asks, as the brokers know them.
-func (w Way) Client() string {
+// Principal describes the client as the brokers identify it, for error messages.
+func (c Config) Principal() string {
 	switch {
-	case w.SASL != nil:
-		return fmt.Sprintf("user %q", w.SASL.User)
-	case w.TLS != nil && w.TLS.Cert != "":
-		return "the client certificate " + w.TLS.Cert
+	case c.SASL != nil:
+		return fmt.Sprintf("user %q", c.SASL.User)
+	case c.TLS != nil && c.TLS.Cert != "":
+		return "the client certificate " + c.TLS.Cert
 	}
-	return "a client that has not signed in"
+	return "an unauthenticated client"
 }
 
-// Explain says in one line what an error of the connection or of signing in means, and what to do; "" if err is none.
-func (w Way) Explain(err error) (Cause, string) {
-	for _, try := range []func(error) (Cause, string){w.explainSignIn, w.explainTLS, w.explainConnection} {
+// Explain returns the cause of a connection or authentication error and one line that says what to do about it. The text is
+// empty if err is another error.
+func (c Config) Explain(err error) (Cause, string) {
+	for _, try := range []func(error) (Cause, string){c.explainSignIn, c.explainTLS, c.explainConnection} {
 		if cause, text := try(err); text != "" {
-			return cause, fmt.Sprintf("%s: %s", w, text)
+			return cause, fmt.Sprintf("%s: %s", c, text)
 		}
 	}
 	return "", ""
 }
 
-func (w Way) explainSignIn(err error) (Cause, string) {
-	said := strings.ToLower(err.Error())
+func (c Config) explainSignIn(err error) (Cause, string) {
+	text := strings.ToLower(err.Error())
 	switch {
 	case errors.Is(err, kafka.UnsupportedSASLMechanism), errors.Is(err, kafka.IllegalSASLState):
-		return Authenticate, fmt.Sprintf("this listener does not take %s; see sasl.enabled.mechanisms of the brokers, or use another port", w.SASL.name())
-	case errors.Is(err, kafka.SASLAuthenticationFailed), strings.Contains(said, "sasl handshake failed"), strings.Contains(said, "sasl authentication failed"):
-		return Authenticate, fmt.Sprintf("%s is refused by %s; check name and password", w.Client(), w.SASL.name())
+		return Authenticate, fmt.Sprintf("this listener does not accept %s; see sasl.enabled.mechanisms of the brokers, or use another port", c.SASL.name())
+	case errors.Is(err, kafka.SASLAuthenticationFailed), strings.Contains(text, "sasl handshake failed"), strings.Contains(text, "sasl authentication failed"):
+		return Authenticate, fmt.Sprintf("%s authentication of %s failed; check the user name and password", c.SASL.name(), c.Principal())
 	}
 	return "", ""
 }
 
-func (w Way) explainTLS(err error) (Cause, string) {
+func (c Config) explainTLS(err error) (Cause, string) {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	said := err.Error()
+	text := err.Error()
 	switch {
 	case errors.As(err, &authority):
-		return Authority, fmt.Sprintf("the certificate of the broker is not signed by %s", w.TLS.authority())
+		return Authority, fmt.Sprintf("the certificate of the broker is not signed by %s", c.TLS.authority())
 	case errors.As(err, &host), errors.As(err, &verify):
-		return Authority, fmt.Sprintf("the certificate of the broker is not good: %v", err)
-	case strings.Contains(said, "tls: certificate required"), strings.Contains(said, "tls: bad certificate"), strings.Contains(said, "tls: unknown certificate"):
-		return ClientCert, fmt.Sprintf("the broker wants a client certificate that it trusts (%v)", err)
-	case errors.As(err, &record), strings.Contains(said, "first record does not look like a TLS handshake"):
+		return Authority, fmt.Sprintf("the certificate of the broker is not valid: %v", err)
+	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: bad certificate"), strings.Contains(text, "tls: unknown certificate"):
+		return ClientCert, fmt.Sprintf("the broker requires a client certificate that it trusts (%v)", err)
+	case errors.As(err, &record), strings.Contains(text, "first record does not look like a TLS handshake"):
 		return Protocol, "this port does not speak TLS; leave tls out, or use the port of the TLS listener"
 	}
 	return "", ""
@@ -82,24 +83,24 @@ func (w Way) explainTLS(err error) (Cause, string) {
 
 func (t *TLS) authority() string {
 	if t == nil || t.CA == "" {
-		return "an authority that this machine trusts; name the right one as ca under tls"
+		return "an authority that this system trusts; set ca under tls to the right one"
 	}
 	return "the authority of " + t.CA
 }
 
-// explainConnection is about errors below the protocol.
-func (w Way) explainConnection(err error) (Cause, string) {
+// explainConnection explains errors below the Kafka protocol.
+func (c Config) explainConnection(err error) (Cause, string) {
 	var lookup *net.DNSError
 	var op *net.OpError
 	switch {
 	case errors.As(err, &lookup):
-		return Unreachable, fmt.Sprintf("the name %s is not known", lookup.Name)
+		return Unreachable, fmt.Sprintf("host %s not found", lookup.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Unreachable, "nobody listens there; is the port right, and does the broker run?"
+		return Unreachable, "connection refused; check the port and that the broker is running"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return w.explainHangUp()
+		return c.explainClosed()
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return Timeout, "no answer in time; is this port one of Kafka, with or without TLS as configured?"
+		return Timeout, "no answer in time; check that this is a Kafka port and whether it uses TLS"
 	case errors.As(err, &op):
 		return Unreachable, err.Error()
 	}
@@ -111,13 +112,13 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// explainHangUp is for a broker that ends the connection without a word: that is how Kafka refuses much.
-func (w Way) explainHangUp() (Cause, string) {
+// explainClosed explains a connection that the broker closed without an answer, which is how Kafka rejects many clients.
+func (c Config) explainClosed() (Cause, string) {
 	switch {
-	case w.SASL != nil:
-		return Authenticate, fmt.Sprintf("the broker hangs up while %s signs in by %s: the password is wrong, or this port takes another way to sign in", w.Client(), w.SASL.Mechanism)
-	case w.TLS == nil:
-		return Protocol, "whoever listens there hangs up: not a broker, a broker that is going down, or one that wants TLS or SASL on this port"
+	case c.SASL != nil:
+		return Authenticate, fmt.Sprintf("the broker closed the connection during %s authentication of %s: the password is wrong, or this port requires another mechanism", c.SASL.Mechanism, c.Principal())
+	case c.TLS == nil:
+		return Protocol, "the server closed the connection: it is not a broker, it is shutting down, or it requires TLS or SASL on this port"
 	}
-	return Protocol, "the broker hangs up: it is going down, it wants SASL on this port, or the port does not speak TLS"
+	return Protocol, "the broker closed the connection: it is shutting down, it requires SASL on this port, or the port does not speak TLS"
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testneed is how a test asks for what a machine may lack: the corpus of captures, a tool, a privilege, a broker.
-// What is absent skips the test with a reason, unless the environment variable STILLWATCH_REQUIRE (names separated by
-// commas) names it: then the test fails, so that a check that must run cannot vanish unseen.
+// Package testneed skips tests whose requirements a machine does not meet: the corpus of captures, a tool, a privilege, a
+// broker. A test fails instead if the environment variable STILLWATCH_REQUIRE (names separated by commas) lists the missing
+// requirement, so that CI cannot lose a check without notice.
 package testneed
 
 import (
@@ -16,19 +16,18 @@ import (
 	"testing"
 )
 
-// The needs that STILLWATCH_REQUIRE can name, besides the name of any tool that is asked for by Command.
+// The requirements that STILLWATCH_REQUIRE can list. Others are named by the tests themselves; Command uses the name of the tool.
 const (
-	CorpusNeed   = "corpus"   // the captures with their truth
-	BPFNeed      = "bpf"      // the right to load programs into the kernel
-	KafkaNeed    = "kafka"    // a Kafka broker
-	PostgresNeed = "postgres" // a PostgreSQL server
-	BrowserNeed  = "browser"  // a web browser that can be driven
-	LoginsNeed   = "logins"   // the clients and servers of the login matrix (scripts/logins)
-	RootNeed     = "root"     // all privileges: to make network namespaces, to change the user
+	CorpusNeed  = "corpus"  // the captures with their ground truth
+	BPFNeed     = "bpf"     // permission to load programs into the kernel
+	KafkaNeed   = "kafka"   // a Kafka broker
+	BrowserNeed = "browser" // a headless web browser
+	LoginsNeed  = "logins"  // the clients and servers of the login matrix (scripts/logins)
+	RootNeed    = "root"    // root privileges, to create network namespaces and to change the user
 )
 
-// Missing ends the test: it fails when need is required, and is skipped otherwise. A skip is also written, one line each, to
-// the file that STILLWATCH_SKIPS names, for the list at the end of a run.
+// Missing fails the test if need is required and skips it otherwise. A skip also adds a line to the file STILLWATCH_SKIPS, which
+// scripts/test prints at the end of a run.
 func Missing(t testing.TB, need, format string, args ...any) {
 	t.Helper()
 	reason := fmt.Sprintf(format, args...)
@@ -39,14 +38,14 @@ func Missing(t testing.TB, need, format string, args ...any) {
 	t.Skipf("%s: %s", need, reason)
 }
 
-// Required reports whether STILLWATCH_REQUIRE names need.
+// Required reports whether STILLWATCH_REQUIRE lists need.
 func Required(need string) bool {
 	return slices.ContainsFunc(strings.Split(os.Getenv("STILLWATCH_REQUIRE"), ","), func(s string) bool {
 		return strings.TrimSpace(s) == need
 	})
 }
 
-// Corpus gives the folder of the corpus: STILLWATCH_CORPUS, else ../shared/corpus beside the repository.
+// Corpus returns the folder of the corpus: STILLWATCH_CORPUS, or ../shared/corpus next to the repository.
 func Corpus(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("STILLWATCH_CORPUS")
@@ -59,7 +58,7 @@ func Corpus(t testing.TB) string {
 	return dir
 }
 
-// Command gives the path of an installed program.
+// Command returns the path of an installed program.
 func Command(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -69,7 +68,7 @@ func Command(t testing.TB, name string) string {
 	return path
 }
 
-// Root gives the folder of the repository: the nearest one above the working directory with a go.mod.
+// Root returns the root folder of the repository: the nearest folder above the working directory with a go.mod.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -88,7 +87,7 @@ func Root(t testing.TB) string {
 	}
 }
 
-// record appends one line; O_APPEND keeps the lines of test programs that run at once apart.
+// record appends one line. O_APPEND keeps the lines of concurrent test programs apart.
 func record(t testing.TB, need, reason string) {
 	t.Helper()
 	name := os.Getenv("STILLWATCH_SKIPS")

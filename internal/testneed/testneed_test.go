@@ -4,34 +4,36 @@ package testneed
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 )
 
-// watched is a test that notes how it was ended instead of ending.
-type watched struct {
+// recorder is a testing.TB that records how the test ended.
+type recorder struct {
 	testing.TB
 	ended string
 }
 
-func (w *watched) Helper()      {}
-func (w *watched) Name() string { return "TestWatched" }
-func (w *watched) Skipf(f string, a ...any) {
+func (w *recorder) Helper()      {}
+func (w *recorder) Name() string { return "TestRecorded" }
+func (w *recorder) Skipf(f string, a ...any) {
 	w.ended = "skip: " + fmt.Sprintf(f, a...)
 	runtime.Goexit()
 }
-func (w *watched) Fatalf(f string, a ...any) {
+func (w *recorder) Fatalf(f string, a ...any) {
 	w.ended = "fail: " + fmt.Sprintf(f, a...)
 	runtime.Goexit()
 }
-func (w *watched) Fatal(a ...any) { w.Fatalf("%s", fmt.Sprint(a...)) }
+func (w *recorder) Fatal(a ...any) { w.Fatalf("%s", fmt.Sprint(a...)) }
 
 func end(t *testing.T, f func(testing.TB)) string {
 	t.Helper()
-	w := &watched{TB: t}
+	w := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() { defer close(done); f(w) }()
 	<-done
@@ -55,7 +57,7 @@ func TestMissing(t *testing.T) {
 				t.Errorf("ended with %q, want %q", got, c.want)
 			}
 			line, _ := os.ReadFile(skips)
-			if want := "kafka: no broker (TestWatched)\n"; strings.HasPrefix(c.want, "skip") && string(line) != want {
+			if want := "kafka: no broker (TestRecorded)\n"; strings.HasPrefix(c.want, "skip") && string(line) != want {
 				t.Errorf("recorded %q, want %q", line, want)
 			}
 		})
@@ -75,7 +77,7 @@ func TestCorpus(t *testing.T) {
 	}
 	if got := end(t, func(tb testing.TB) {
 		if Corpus(tb) != dir {
-			t.Error("STILLWATCH_CORPUS is not what is given")
+			t.Error("Corpus does not return STILLWATCH_CORPUS")
 		}
 	}); got != "" {
 		t.Errorf("ended with %q", got)
@@ -93,5 +95,59 @@ func TestCommand(t *testing.T) {
 func TestRoot(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(Root(t), "LICENSE")); err != nil {
 		t.Error(err)
+	}
+}
+
+var (
+	declared  = regexp.MustCompile(`(?m)^\t(\w+Need) += "(\w+)"`)
+	requested = regexp.MustCompile(`(?:testneed\.)?(?:Missing|Command)\(\w+, (?:"([\w-]+)"|(?:testneed\.)?(\w+Need))`)
+	listed    = regexp.MustCompile(`STILLWATCH_REQUIRE(?:=\$\{STILLWATCH_REQUIRE:-|: )([\w,-]+)`)
+)
+
+// TestRequirementsAreUsed checks that every declared requirement, and every one that CI or the documentation lists, is requested by a test.
+func TestRequirementsAreUsed(t *testing.T) {
+	root := Root(t)
+	read := func(path string) string {
+		b, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	names := map[string]string{} // by constant
+	for _, m := range declared.FindAllStringSubmatch(read("internal/testneed/testneed.go"), -1) {
+		names[m[1]] = m[2]
+	}
+	used := map[string]bool{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "testneed_test.go") {
+			return err
+		}
+		for _, m := range requested.FindAllStringSubmatch(read(path), -1) {
+			used[m[1]+names[m[2]]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for constant, name := range names {
+		if !used[name] {
+			t.Errorf("no test uses %s", constant)
+		}
+	}
+	for _, path := range []string{".ci/run", ".github/workflows/ci.yml"} {
+		m := listed.FindStringSubmatch(read(path))
+		if m == nil {
+			t.Fatalf("%s does not set STILLWATCH_REQUIRE", path)
+		}
+		for _, name := range strings.Split(m[1], ",") {
+			if !used[name] {
+				t.Errorf("%s requires %s, which no test uses", path, name)
+			}
+		}
 	}
 }

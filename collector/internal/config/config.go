@@ -10,8 +10,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"stillwatch/internal/brokers"
 )
 
 // Config is the whole configuration.
@@ -213,10 +216,8 @@ func (k *Kafka) check(fail func(path, format string, args ...any), embedded bool
 }
 
 func (s *SASL) check(fail func(path, format string, args ...any)) {
-	switch s.Mechanism {
-	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
-	default:
-		fail("$.kafka.sasl", "kafka.sasl.mechanism must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, not %.40q", s.Mechanism)
+	if all := brokers.Mechanisms(); !slices.Contains(all, s.Mechanism) {
+		fail("$.kafka.sasl", "kafka.sasl.mechanism must be one of %s, not %.40q", strings.Join(all, ", "), s.Mechanism)
 	}
 	if s.User == "" || s.PasswordFile == "" {
 		fail("$.kafka.sasl", "kafka.sasl: user and password_file are needed")

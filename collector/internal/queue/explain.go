@@ -29,12 +29,12 @@ func (l *Link) Explain(err error) error {
 	}
 	text := l.explainCode(err)
 	if text == "" {
-		if _, text = l.way.Explain(err); text != "" {
+		if _, text = l.config.Explain(err); text != "" {
 			return &ConnectionError{text: strings.Join(strings.Fields(text), " "), err: err}
 		}
 		text = err.Error()
 	}
-	return &ConnectionError{text: l.way.String() + ": " + strings.Join(strings.Fields(text), " "), err: err}
+	return &ConnectionError{text: l.config.String() + ": " + strings.Join(strings.Fields(text), " "), err: err}
 }
 
 // explainCode is about what a broker answers; "" means that it answered nothing of the kind.
@@ -47,11 +47,11 @@ func (l *Link) explainCode(err error) string {
 	case kafka.UnknownTopicOrPartition, kafka.UnknownTopicID:
 		return fmt.Sprintf("%v: a topic is missing; make it with 'stillwatch-collector topics init'", err)
 	case kafka.TopicAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to this topic; grant it READ and DESCRIBE, and WRITE to %s", err, l.way.Client(), DeadLetterTopic)
+		return fmt.Sprintf("%v: %s has no right to this topic; grant it READ and DESCRIBE, and WRITE to %s", err, l.config.Principal(), DeadLetterTopic)
 	case kafka.GroupAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to the consumer group; grant it READ", err, l.way.Client())
+		return fmt.Sprintf("%v: %s has no right to the consumer group; grant it READ", err, l.config.Principal())
 	case kafka.ClusterAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to the cluster; making topics needs CREATE", err, l.way.Client())
+		return fmt.Sprintf("%v: %s has no right to the cluster; making topics needs CREATE", err, l.config.Principal())
 	case kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend:
 		return fmt.Sprintf("%v: fewer replicas are in sync than min.insync.replicas of the topic; see which brokers are down", err)
 	}

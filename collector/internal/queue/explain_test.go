@@ -22,11 +22,11 @@ import (
 )
 
 func TestErrorsAreExplained(t *testing.T) {
-	plain, err := New(brokers.Way{Addrs: []string{"k:9092"}})
+	plain, err := New(brokers.Config{Addrs: []string{"k:9092"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := New(brokers.Way{Addrs: []string{"k:9092"}, SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "collector", Password: "p"}})
+	signed, err := New(brokers.Config{Addrs: []string{"k:9092"}, SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "collector", Password: "p"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,12 +35,12 @@ func TestErrorsAreExplained(t *testing.T) {
 		err  error
 		want string
 	}{
-		{signed, io.ErrUnexpectedEOF, `hangs up while user "collector" signs in by SCRAM-SHA-512: the password is wrong`},
-		{signed, kafka.SASLAuthenticationFailed, "check name and password"},
-		{plain, io.EOF, "wants TLS or SASL"},
-		{plain, x509.UnknownAuthorityError{}, "name the right one as ca"},
+		{signed, io.ErrUnexpectedEOF, `closed the connection during SCRAM-SHA-512 authentication of user "collector": the password is wrong`},
+		{signed, kafka.SASLAuthenticationFailed, "check the user name and password"},
+		{plain, io.EOF, "requires TLS or SASL"},
+		{plain, x509.UnknownAuthorityError{}, "set ca under tls"},
 		{plain, tls.RecordHeaderError{Msg: "x"}, "does not speak TLS"},
-		{plain, &net.DNSError{Name: "k"}, "the name k is not known"},
+		{plain, &net.DNSError{Name: "k"}, "host k not found"},
 		{plain, kafka.TopicAuthorizationFailed, "has no right"},
 		{plain, context.DeadlineExceeded, "no answer in time"},
 		{plain, errors.New("two\nlines"), "two lines"},
@@ -73,11 +73,11 @@ func TestWrongPortsAndAuthoritiesAreExplained(t *testing.T) {
 		addr, want string
 		tls        bool
 	}{
-		{free.Addr().String(), "nobody listens there", false},
+		{free.Addr().String(), "connection refused", false},
 		{web.Listener.Addr().String(), "does not speak TLS", true},
-		{secure.Listener.Addr().String(), "name the right one as ca", true},
+		{secure.Listener.Addr().String(), "set ca under tls", true},
 	} {
-		w := brokers.Way{Addrs: []string{c.addr}}
+		w := brokers.Config{Addrs: []string{c.addr}}
 		if c.tls {
 			w.TLS = &brokers.TLS{}
 		}

@@ -17,7 +17,7 @@ import (
 
 // Link holds what is needed to connect.
 type Link struct {
-	way       brokers.Way
+	config    brokers.Config
 	tls       *tls.Config
 	mechanism sasl.Mechanism
 }
@@ -26,23 +26,23 @@ type Link struct {
 const dialTimeout = 10 * time.Second
 
 // New reads the files that the way names. It does not connect.
-func New(w brokers.Way) (*Link, error) {
-	if len(w.Addrs) == 0 {
+func New(c brokers.Config) (*Link, error) {
+	if len(c.Addrs) == 0 {
 		return nil, errors.New("kafka: no brokers are given")
 	}
-	l := &Link{way: w}
+	l := &Link{config: c}
 	var err error
-	if l.tls, err = w.TLS.Config(); err != nil {
+	if l.tls, err = c.TLS.Config(); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	if l.mechanism, err = w.SASL.Sign(); err != nil {
+	if l.mechanism, err = c.SASL.Client(); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	return l, nil
 }
 
 // Brokers gives the addresses to begin with.
-func (l *Link) Brokers() []string { return l.way.Addrs }
+func (l *Link) Brokers() []string { return l.config.Addrs }
 
 // Dialer gives what a group reader connects with.
 func (l *Link) Dialer(id string) *kafka.Dialer {
@@ -54,6 +54,6 @@ func (l *Link) Dialer(id string) *kafka.Dialer {
 func (l *Link) Client(id string) *kafka.Client { return l.client(id, ourTopics()) }
 
 func (l *Link) client(id string, topics []string) *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(l.way.Addrs...), Timeout: 30 * time.Second,
+	return &kafka.Client{Addr: kafka.TCP(l.config.Addrs...), Timeout: 30 * time.Second,
 		Transport: &kafka.Transport{ClientID: id, DialTimeout: dialTimeout, MetadataTopics: topics, TLS: l.tls, SASL: l.mechanism}}
 }

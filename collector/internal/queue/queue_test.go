@@ -29,14 +29,14 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	}
 	addrs := []string{"k:1"}
 	for _, c := range []struct {
-		s    brokers.Way
+		s    brokers.Config
 		want string
 	}{
-		{brokers.Way{}, "no brokers"},
-		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{CA: none}}, "no such file"},
-		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{CA: junk}}, "no certificate in the form PEM"},
-		{brokers.Way{Addrs: addrs, TLS: &brokers.TLS{Cert: junk, Key: junk}}, "client certificate"},
-		{brokers.Way{Addrs: addrs, SASL: &brokers.SASL{Mechanism: "GSSAPI"}}, "there are PLAIN"},
+		{brokers.Config{}, "no brokers"},
+		{brokers.Config{Addrs: addrs, TLS: &brokers.TLS{CA: none}}, "no such file"},
+		{brokers.Config{Addrs: addrs, TLS: &brokers.TLS{CA: junk}}, "no PEM certificate"},
+		{brokers.Config{Addrs: addrs, TLS: &brokers.TLS{Cert: junk, Key: junk}}, "client certificate"},
+		{brokers.Config{Addrs: addrs, SASL: &brokers.SASL{Mechanism: "GSSAPI"}}, "use one of PLAIN"},
 	} {
 		if _, err := New(c.s); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.s, err)
@@ -62,7 +62,7 @@ func TestTopicsAndSignIn(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	link, err := New(brokers.Way{Addrs: strings.Split(c.Brokers(cluster.Plaintext), ",")})
+	link, err := New(brokers.Config{Addrs: strings.Split(c.Brokers(cluster.Plaintext), ",")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestTopicsAndSignIn(t *testing.T) {
 }
 
 // ask uses a way as the collector does: single requests, and the connection of a group reader.
-func ask(t *testing.T, w brokers.Way) (byClient, byReader error) {
+func ask(t *testing.T, w brokers.Config) (byClient, byReader error) {
 	t.Helper()
 	link, err := New(w)
 	if err != nil {
@@ -124,7 +124,7 @@ func signed(mechanism, user, password string) *brokers.SASL {
 
 func waysIn(t *testing.T, c *cluster.Cluster) {
 	right := cluster.Password("collector")
-	for name, w := range map[string]brokers.Way{
+	for name, w := range map[string]brokers.Config{
 		"PLAIN":                  {Addrs: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: signed("PLAIN", "collector", right)},
 		"SCRAM-SHA-256":          {Addrs: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: signed("SCRAM-SHA-256", "collector", right)},
 		"SCRAM-SHA-512 over TLS": {Addrs: []string{c.Brokers(cluster.SASLTLS)}, TLS: &brokers.TLS{CA: c.CA()}, SASL: signed("SCRAM-SHA-512", "collector", right)},
@@ -150,21 +150,21 @@ func wrongSettings(t *testing.T, c *cluster.Cluster) {
 	ours, right := &brokers.TLS{CA: c.CA()}, cluster.Password("collector")
 	for _, x := range []struct {
 		name string
-		way  brokers.Way
+		way  brokers.Config
 		want string
 	}{
-		{"no TLS to a TLS port", brokers.Way{Addrs: at(cluster.MutualTLS)}, "wants TLS"},
-		{"TLS to a port without", brokers.Way{Addrs: at(cluster.Plaintext), TLS: ours}, "does not speak TLS"},
-		{"another authority", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: foreign}, SASL: signed("PLAIN", "collector", right)}, "not signed by the authority of " + foreign},
-		{"the authorities of the system", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{}, SASL: signed("PLAIN", "collector", right)}, "name the right one as ca"},
-		{"another name", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: c.CA(), ServerName: "kafka.example"}, SASL: signed("PLAIN", "collector", right)}, "kafka.example"},
-		{"no client certificate", brokers.Way{Addrs: at(cluster.MutualTLS), TLS: ours}, "client certificate"},
-		{"no sign-in", brokers.Way{Addrs: at(cluster.SASLPlaintext)}, "SASL"},
-		{"sign-in at a port without", brokers.Way{Addrs: at(cluster.Plaintext), SASL: signed("PLAIN", "collector", right)}, "another"},
-		{"wrong password, PLAIN", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("PLAIN", "collector", "wrong")}, "password"},
-		{"wrong password, SCRAM-256", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-256", "collector", "wrong")}, "password"},
-		{"wrong password, SCRAM-512 over TLS", brokers.Way{Addrs: at(cluster.SASLTLS), TLS: ours, SASL: signed("SCRAM-SHA-512", "collector", "wrong")}, "password"},
-		{"unknown user", brokers.Way{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-512", "nobody", right)}, `user "nobody"`},
+		{"no TLS to a TLS port", brokers.Config{Addrs: at(cluster.MutualTLS)}, "requires TLS"},
+		{"TLS to a port without", brokers.Config{Addrs: at(cluster.Plaintext), TLS: ours}, "does not speak TLS"},
+		{"another authority", brokers.Config{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: foreign}, SASL: signed("PLAIN", "collector", right)}, "not signed by the authority of " + foreign},
+		{"the authorities of the system", brokers.Config{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{}, SASL: signed("PLAIN", "collector", right)}, "set ca under tls"},
+		{"another name", brokers.Config{Addrs: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: c.CA(), ServerName: "kafka.example"}, SASL: signed("PLAIN", "collector", right)}, "kafka.example"},
+		{"no client certificate", brokers.Config{Addrs: at(cluster.MutualTLS), TLS: ours}, "client certificate"},
+		{"no sign-in", brokers.Config{Addrs: at(cluster.SASLPlaintext)}, "SASL"},
+		{"sign-in at a port without", brokers.Config{Addrs: at(cluster.Plaintext), SASL: signed("PLAIN", "collector", right)}, "another"},
+		{"wrong password, PLAIN", brokers.Config{Addrs: at(cluster.SASLPlaintext), SASL: signed("PLAIN", "collector", "wrong")}, "password"},
+		{"wrong password, SCRAM-256", brokers.Config{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-256", "collector", "wrong")}, "password"},
+		{"wrong password, SCRAM-512 over TLS", brokers.Config{Addrs: at(cluster.SASLTLS), TLS: ours, SASL: signed("SCRAM-SHA-512", "collector", "wrong")}, "password"},
+		{"unknown user", brokers.Config{Addrs: at(cluster.SASLPlaintext), SASL: signed("SCRAM-SHA-512", "nobody", right)}, `user "nobody"`},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			byClient, byReader := ask(t, x.way)

@@ -86,7 +86,7 @@ func (s *Server) openQueue(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	if s.link, err = queue.New(brokers.Way{Addrs: []string{b.Addr()}}); err != nil {
+	if s.link, err = queue.New(brokers.Config{Addrs: []string{b.Addr()}}); err != nil {
 		return err
 	}
 	_, err = s.link.Init(ctx, EmbeddedPlan())
@@ -99,7 +99,7 @@ func EmbeddedPlan() queue.Plan { return queue.Plan{Partitions: 4, Replicas: 1} }
 
 // Link gives the way to the brokers of a configuration.
 func Link(k config.Kafka) (*queue.Link, error) {
-	w := brokers.Way{Addrs: k.Brokers}
+	w := brokers.Config{Addrs: k.Brokers}
 	if t := k.TLS; t != nil {
 		w.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
 	}

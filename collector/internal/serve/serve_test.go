@@ -117,7 +117,7 @@ func TestWhatCannotBeOpenedIsTold(t *testing.T) {
 		"broker's folder":       {func(c *config.Config) { c.Broker.Dir = write(t, "a file") }, "broker"},
 		"no authority": {func(c *config.Config) {
 			c.Broker, c.Kafka.Brokers, c.Kafka.TLS = nil, []string{"k:1"}, &config.KafkaTLS{CA: write(t, "x")}
-		}, "no certificate in the form PEM"},
+		}, "no PEM certificate"},
 		"no password": {func(c *config.Config) {
 			c.Broker, c.Kafka.Brokers, c.Kafka.SASL = nil, []string{"k:1"}, &config.SASL{Mechanism: "PLAIN", User: "u", PasswordFile: "/none"}
 		}, "password_file"},

@@ -5,6 +5,8 @@ package config
 import (
 	"net"
 	"strconv"
+
+	"stillwatch/internal/brokers"
 )
 
 // Publish says where records go to.
@@ -78,8 +80,8 @@ func readPublishTLS(m *mapping) *PublishTLS {
 }
 
 func readPublishSASL(m *mapping) *PublishSASL {
-	s := &PublishSASL{Mechanism: "SCRAM-SHA-512"}
-	m.choice("mechanism", &s.Mechanism, []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
+	s := &PublishSASL{Mechanism: brokers.DefaultMechanism}
+	m.choice("mechanism", &s.Mechanism, brokers.Mechanisms())
 	m.text("user", &s.User)
 	m.text("password_file", &s.PasswordFile)
 	m.text("password_env", &s.PasswordEnv)

@@ -325,7 +325,7 @@ func TestKafkaFindings(t *testing.T) {
 		want []Finding
 	}{
 		{"good", Brokers{up, []Topic{{alerts, 6, 3, good, ""}}}, []Finding{{CheckKafka, OK, "1 broker answers; records would be taken by stillwatch.alerts.v1 (6 partitions, 3 replicas)", ""}}},
-		{"none answers", Brokers{[]Broker{{"a:9092", "kafka a:9092: nobody listens there; is the port right?"}}, nil}, []Finding{{CheckKafka, Problem, "kafka a:9092: nobody listens there", "is the port right?"}}},
+		{"none answers", Brokers{[]Broker{{"a:9092", "kafka a:9092: connection refused; check the port"}}, nil}, []Finding{{CheckKafka, Problem, "kafka a:9092: connection refused", "check the port"}}},
 		{"one is away", Brokers{append([]Broker{{"b:9092", "kafka b:9092: no answer"}}, up...), nil}, []Finding{{CheckKafka, Warning, "kafka b:9092: no answer", ""}}},
 		{"refused", Brokers{up, []Topic{{alerts, 6, 3, nil, "no right; grant it"}}}, []Finding{{CheckKafka, Problem, "no right", "grant it"}}},
 		{"compacted", Brokers{up, []Topic{{alerts, 6, 3, with("cleanup.policy", "compact"), ""}}}, []Finding{{CheckKafka, Warning, "it is compacted", "cleanup.policy=delete"}}},

@@ -53,12 +53,12 @@ func (c KafkaConfig) explain(topic string, err error) *DeliveryError {
 	}
 	cause, text := c.explainCode(topic, err)
 	if text != "" {
-		text = fmt.Sprintf("%s: %s", c.way(), text)
+		text = fmt.Sprintf("%s: %s", c.connection(), text)
 	} else {
-		cause, text = c.way().Explain(err)
+		cause, text = c.connection().Explain(err)
 	}
 	if text == "" {
-		cause, text = CauseOther, fmt.Sprintf("%s: %v", c.way(), err)
+		cause, text = CauseOther, fmt.Sprintf("%s: %v", c.connection(), err)
 	}
 	return &DeliveryError{Cause: cause, Topic: topic, Text: text, Err: err}
 }
@@ -73,7 +73,7 @@ func (c KafkaConfig) explainCode(topic string, err error) (Cause, string) {
 	case kafka.UnknownTopicOrPartition, kafka.UnknownTopicID:
 		return CauseNoTopic, fmt.Sprintf("there is no topic %s; create it with 'stillwatch-collector topics init'", topic)
 	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
-		return CauseAuthorization, fmt.Sprintf("%s has no right to write to topic %s; grant it WRITE and DESCRIBE", c.way().Client(), topic)
+		return CauseAuthorization, fmt.Sprintf("%s has no right to write to topic %s; grant it WRITE and DESCRIBE", c.connection().Principal(), topic)
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
 		return CauseTooLarge, fmt.Sprintf("a record is larger than topic %s takes; raise max.message.bytes of the topic", topic)
 	case kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend:

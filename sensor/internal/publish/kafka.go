@@ -42,7 +42,7 @@ func (c KafkaConfig) transport(topics []string) (*kafka.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	mechanism, err := c.SASL.Sign()
+	mechanism, err := c.SASL.Client()
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,6 @@ func (c KafkaConfig) transport(topics []string) (*kafka.Transport, error) {
 		TLS: tlsConfig, SASL: mechanism}, nil
 }
 
-func (c KafkaConfig) way() brokers.Way {
-	return brokers.Way{Addrs: c.Brokers, TLS: c.TLS, SASL: c.SASL}
+func (c KafkaConfig) connection() brokers.Config {
+	return brokers.Config{Addrs: c.Brokers, TLS: c.TLS, SASL: c.SASL}
 }

@@ -217,10 +217,10 @@ func testWrongSettings(t *testing.T, c *cluster.Cluster) {
 		cause Cause
 		says  string
 	}{
-		{"closed port", KafkaConfig{Brokers: []string{closedPort(t)}}, "there", brokers.Unreachable, "nobody listens there"},
+		{"closed port", KafkaConfig{Brokers: []string{closedPort(t)}}, "there", brokers.Unreachable, "connection refused"},
 		{"unknown name", KafkaConfig{Brokers: []string{"no-such-host.invalid:9092"}}, "there", brokers.Unreachable, "no-such-host.invalid"},
-		{"port of a web server", KafkaConfig{Brokers: []string{strings.TrimPrefix(web.URL, "http://")}}, "there", brokers.Timeout, "is this port one of Kafka"},
-		{"no TLS to a TLS port", KafkaConfig{Brokers: at(cluster.MutualTLS)}, "there", brokers.Protocol, "wants TLS"},
+		{"port of a web server", KafkaConfig{Brokers: []string{strings.TrimPrefix(web.URL, "http://")}}, "there", brokers.Timeout, "check that this is a Kafka port"},
+		{"no TLS to a TLS port", KafkaConfig{Brokers: at(cluster.MutualTLS)}, "there", brokers.Protocol, "requires TLS"},
 		{"TLS to a port without", KafkaConfig{Brokers: at(cluster.Plaintext), TLS: tlsOn}, "there", brokers.Protocol, "does not speak TLS"},
 		{"wrong CA", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: foreign}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "there", brokers.Authority, "not signed by the authority of " + foreign},
 		{"wrong name", KafkaConfig{Brokers: at(cluster.SASLTLS), TLS: &brokers.TLS{CA: c.CA(), ServerName: "kafka.example"}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: good}}, "there", brokers.Authority, "kafka.example"},
@@ -272,8 +272,8 @@ func TestBadKafkaFiles(t *testing.T) {
 	for says, cfg := range map[string]KafkaConfig{
 		"no brokers are named":    {},
 		"no such file":            {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: filepath.Join(dir, "none")}},
-		"no certificate in the":   {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: empty}},
-		"belong together":         {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty}},
+		"no PEM certificate":      {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: empty}},
+		"needs both cert and key": {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty}},
 		"client certificate":      {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty, Key: empty}},
 		`SASL mechanism "GSSAPI"`: {Brokers: []string{"a:1"}, SASL: &brokers.SASL{Mechanism: "GSSAPI"}},
 	} {
