@@ -51,8 +51,8 @@ func TestFaultOfTheProgram(t *testing.T) {
 		trace, line string
 		stack       bool
 	}{
-		{"", "internal error in the judge: a fault; please report it with the capture; set STILLWATCH_TRACE=1 to see the stack", false},
-		{"1", "internal error in the judge: a fault; please report it with the capture", true},
+		{"", "internal error in the correlator: a fault; please report it with the capture; set STILLWATCH_TRACE=1 to see the stack", false},
+		{"1", "internal error in the correlator: a fault; please report it with the capture", true},
 	} {
 		t.Run("trace "+c.trace, func(t *testing.T) {
 			t.Setenv(traceVariable, c.trace)

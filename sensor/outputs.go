@@ -14,15 +14,15 @@ import (
 
 // outputs are the places that the records of a run go to.
 type outputs struct {
-	sinks map[string]*publish.JSONLines // by option
-	order []string                      // of the options
-	deck  cards                         // of the alerts that a person reads; nil if none does
-	tally *metrics.Tally
-	kafka *publish.Publisher // nil: records go to files only
-	state *state.Store       // nil: nothing is kept over a restart
-	stamp *publish.Stamp
-	begun bool
-	file  func(name string) (*publish.JSONLines, error) // opens one
+	sinks     map[string]*publish.JSONLines // by option
+	order     []string                      // of the options
+	deck      cards                         // of the alerts that a person reads; nil if none does
+	tally     *metrics.AlertCounts
+	kafka     *publish.Publisher // nil: records go to files only
+	state     *state.Store       // nil: nothing is kept over a restart
+	sequencer *publish.Sequencer
+	begun     bool
+	file      func(name string) (*publish.JSONLines, error) // opens one
 
 	// Alerts that the sink of alerts was given, and of which it has not yet said that they are written: those count as written that are.
 	waiting []*schemas.Alert
@@ -39,12 +39,12 @@ type cards interface {
 
 // openOutputs opens what was asked for; what the files hold stays until begin. Alerts without a file are cards.
 func openOutputs(n names, in []input, deck cards) (*outputs, error) {
-	return open(n, in, &outputs{stamp: publish.NewStamp(true)}, deck, publish.Open)
+	return open(n, in, &outputs{sequencer: publish.NewSequencer(true)}, deck, publish.Open)
 }
 
 // openLive is openOutputs for a run without an end: records are appended to the files, and written as soon as they are there.
 func openLive(n names, in []input, deck cards) (*outputs, error) {
-	o := &outputs{stamp: publish.NewStamp(false)}
+	o := &outputs{sequencer: publish.NewSequencer(false)}
 	o.Flush = o.flush
 	return open(n, in, o, deck, publish.Append)
 }
@@ -53,7 +53,7 @@ func open(n names, in []input, o *outputs, deck cards, file func(string) (*publi
 	if err := n.check(in, nil); err != nil {
 		return nil, badUsage(err)
 	}
-	o.tally, o.sinks, o.file = metrics.NewTally(), map[string]*publish.JSONLines{}, file
+	o.tally, o.sinks, o.file = metrics.NewAlertCounts(), map[string]*publish.JSONLines{}, file
 	err := o.open(n, deck)
 	if err == nil {
 		err = n.check(in, o.sinks)
@@ -94,7 +94,7 @@ func (o *outputs) open(n names, deck cards) error {
 	}
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the pipeline's own stays as it is
-		o.stamp.Alert(&stamped)
+		o.sequencer.Stamp(&stamped)
 		o.waiting = append(o.waiting, &stamped)
 		if o.kafka != nil {
 			if err := o.kafka.Alert(&stamped); err != nil {

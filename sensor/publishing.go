@@ -92,7 +92,7 @@ func defaultSpool() (string, error) {
 }
 
 // start opens the spool and begins to drain it.
-func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, stamp *publish.Stamp) (*publish.Publisher, error) {
+func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, sequencer *publish.Sequencer) (*publish.Publisher, error) {
 	kafka, err := to.kafka()
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, stamp *publish.
 			}
 			log.Info("records get out again")
 		},
-	}, stamp)
+	}, sequencer)
 	if errors.Is(err, publish.ErrInUse) {
 		return nil, fmt.Errorf("%w; give --spool DIR", err)
 	}
@@ -165,7 +165,7 @@ func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) 
 		produced += n
 	}
 	log.Info("publishing finished", zap.Uint64("produced", produced), zap.Any("topics", d.Produced), zap.Uint64("left", s.Records),
-		zap.Uint64("poison", d.Poison), zap.Uint64("dropped", s.DroppedTotal()))
+		zap.Uint64("poison", d.Rejected), zap.Uint64("dropped", s.DroppedTotal()))
 	return err
 }
 

@@ -78,7 +78,7 @@ func (c *replayCmd) Run(t *terminal, all *cli) error {
 	}
 	defer src.Close()
 	if to != nil {
-		p, err := to.start(log, cfg, out.stamp)
+		p, err := to.start(log, cfg, out.sequencer)
 		if err != nil {
 			return errors.Join(badUsage(err), out.close(nil))
 		}

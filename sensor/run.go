@@ -115,7 +115,7 @@ func (c *runCmd) Run(t *terminal, all *cli) error {
 	}
 	if to != nil {
 		to.patience = 0 // a port does not wait: when the spool is full, the least severe records go
-		p, err := to.start(log, cfg, out.stamp)
+		p, err := to.start(log, cfg, out.sequencer)
 		if err != nil {
 			return errors.Join(badUsage(err), out.close(nil))
 		}

@@ -24,7 +24,7 @@ func severities() []string { return []string{"critical", "high", "medium", "low"
 // result is a run that is over.
 type result struct {
 	pipeline.Summary
-	tally *metrics.Tally
+	tally *metrics.AlertCounts
 	wall  time.Duration
 	port  string // that was listened to, and how; "": captures were read
 }

@@ -45,7 +45,7 @@ type watch struct {
 func newWatch(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run, src *capture.Live, out *outputs) *watch {
 	now := time.Now()
 	return &watch{cmd: c, log: log, run: r, src: src, out: out, began: now, at: now, moved: now, cfg: cfg,
-		last: metrics.Run{Alerts: metrics.NewTally()}, port: metrics.Port{Iface: c.Iface, Mode: src.Mode, Why: src.Why}}
+		last: metrics.Run{Alerts: metrics.NewAlertCounts()}, port: metrics.Port{Iface: c.Iface, Mode: src.Mode, Why: src.Why}}
 }
 
 // routes answers while the run goes on.

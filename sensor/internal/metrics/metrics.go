@@ -14,7 +14,7 @@ import (
 // Run is one run, at its end or while it goes on.
 type Run struct {
 	Summary pipeline.Summary
-	Alerts  *Tally
+	Alerts  *AlertCounts
 	Wall    time.Duration
 	Version string
 	Port    *Port // nil: captures were read

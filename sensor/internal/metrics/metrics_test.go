@@ -47,7 +47,7 @@ func full() Run {
 	for i := range packet.NumFragDrops {
 		s.Counters[droppedKey+packet.FragDrop(i).String()] = 1
 	}
-	tally := NewTally()
+	tally := NewAlertCounts()
 	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
 	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
 		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
@@ -215,7 +215,7 @@ func TestEveryCounterOfTheRunIsAMetric(t *testing.T) {
 }
 
 func TestTallyFollowsRevisions(t *testing.T) {
-	tally := NewTally()
+	tally := NewAlertCounts()
 	for _, a := range []struct{ id, action, severity string }{
 		{"1", "create", "medium"}, {"2", "create", "low"}, {"1", "update", "high"}, {"1", "update", "high"}, {"2", "close", "low"}, {"3", "create", "high"},
 	} {

@@ -45,11 +45,11 @@ const flushSessions = 1 << 10
 
 // run fills blocks from free and hands them to every shard until the source or ctx ends. Then the partitions end
 // their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
-func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, g *guard) error {
+func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, rec *recovery) error {
 	var err error
-	for err == nil && g.err() == nil {
+	for err == nil && rec.err() == nil {
 		b := r.next(free)
-		g.do("reader", func() { err = r.fill(ctx, b) })
+		rec.do("reader", func() { err = r.fill(ctx, b) })
 		r.send(b, out, b.batch.More && err == nil)
 	}
 	rounds := r.maxSessions/flushSessions + 1

@@ -13,7 +13,7 @@ import (
 // error nothing has changed. The identity of the sensor and the size of its tables are those of the start.
 func (r *Run) Reload(ctx context.Context, cfg Config) error {
 	err := error(nil)
-	if e := r.Ask(ctx, func() { err = r.judge.reload(cfg) }); e != nil {
+	if e := r.Ask(ctx, func() { err = r.correlator.reload(cfg) }); e != nil {
 		return e
 	}
 	return err
@@ -25,8 +25,8 @@ var (
 	errLimits   = errors.New("limits are read at the start: restart the sensor to change them")
 )
 
-func (j *judge) reload(cfg Config) error {
-	switch old := &j.cfg; {
+func (c *correlator) reload(cfg Config) error {
+	switch old := &c.cfg; {
 	case cfg.Settings.SensorID != old.Settings.SensorID, siteOf(cfg.Settings, cfg.Inventory) != siteOf(old.Settings, old.Inventory):
 		return errIdentity
 	case cfg.Settings.Limits != old.Settings.Limits:
@@ -36,15 +36,15 @@ func (j *judge) reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ds, err := detect.Retune(j.detectors, r.detect)
+	ds, err := detect.Retune(c.detectors, r.detect)
 	if err != nil {
 		return err
 	}
-	cfg.State = j.cfg.State
-	j.cfg, j.detectors, j.watch, j.book, j.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.book, r.book
-	j.memory.retune(j)
-	j.reg.Reconfigure(r.device)
-	j.move()
-	j.alerts.Reconfigure(r.alert)
+	cfg.State = c.cfg.State
+	c.cfg, c.detectors, c.watch, c.contracts, c.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.contracts, r.contracts
+	c.saved.retune(c)
+	c.reg.Reconfigure(r.device)
+	c.move()
+	c.alerts.Reconfigure(r.alert)
 	return nil
 }

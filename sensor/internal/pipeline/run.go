@@ -22,12 +22,12 @@ const (
 
 // Run is one run over a source: the reader, the shards and the judge, and the blocks that go round between them.
 type Run struct {
-	src    capture.Source
-	reader *reader
-	shards []*shard
-	judge  *judge
-	asked  chan func() // what others want to have done between two blocks
-	over   chan struct{}
+	src        capture.Source
+	reader     *reader
+	shards     []*shard
+	correlator *correlator
+	requests   chan func() // what others want to have done between two blocks
+	done       chan struct{}
 }
 
 // New prepares a run over src. The run does not close src.
@@ -37,15 +37,15 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 		n = runtime.GOMAXPROCS(0) - 1 // the reader and the judge share one processor's worth of work
 	}
 	n = min(max(n, 1), Partitions)
-	j, err := newJudge(cfg, out)
+	c, err := newCorrelator(cfg, out)
 	if err != nil {
 		return nil, err
 	}
 	if l, ok := src.(interface{ Copier() capture.Copier }); ok {
-		j.look.src = l.Copier()
+		c.full.src = l.Copier()
 	}
 	limits := sessionConfig(cfg.Settings.Limits)
-	r := &Run{src: src, judge: j, asked: make(chan func()), over: make(chan struct{})}
+	r := &Run{src: src, correlator: c, requests: make(chan func()), done: make(chan struct{})}
 	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
 	for i := range Partitions {
 		r.reader.shardOf[i] = uint8(i % n)
@@ -61,32 +61,32 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 func (r *Run) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r.judge.stopped = cancel
-	g := &guard{stop: cancel}
+	r.correlator.stopped = cancel
+	rec := &recovery{stop: cancel}
 	free := make(chan *block, blocksInFlight)
 	for range blocksInFlight {
 		free <- newBlock(len(r.shards))
 	}
-	judged := make(chan *block, blocksInFlight)
+	processed := make(chan *block, blocksInFlight)
 	var work sync.WaitGroup
 	var ins []chan<- *block
 	for _, sh := range r.shards {
 		in := make(chan *block, blocksInFlight)
 		ins = append(ins, in)
-		work.Go(func() { sh.run(in, judged, g) })
+		work.Go(func() { sh.run(in, processed, rec) })
 	}
-	work.Go(func() { r.judge.run(judged, free, r.asked, g) })
-	err := r.reader.run(ctx, free, ins, g)
+	work.Go(func() { r.correlator.run(processed, free, r.requests, rec) })
+	err := r.reader.run(ctx, free, ins, rec)
 	for _, in := range ins {
 		close(in)
 	}
 	work.Wait()
-	close(r.over)
+	close(r.done)
 	switch {
-	case g.err() != nil:
-		return g.err()
-	case r.judge.failed != nil:
-		return r.judge.failed
+	case rec.err() != nil:
+		return rec.err()
+	case r.correlator.failed != nil:
+		return r.correlator.failed
 	}
 	return err
 }
@@ -96,12 +96,12 @@ func (r *Run) Run(ctx context.Context) error {
 func (r *Run) Ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
-	case r.asked <- func() { defer close(done); f() }:
+	case r.requests <- func() { defer close(done); f() }:
 		select {
 		case <-done:
-		case <-r.over: // a fault ended the run before it was done
+		case <-r.done: // a fault ended the run before it was done
 		}
-	case <-r.over:
+	case <-r.done:
 		f()
 	case <-ctx.Done():
 		return ctx.Err()
@@ -111,20 +111,20 @@ func (r *Run) Ask(ctx context.Context, f func()) error {
 
 // Progress tells how far the run has come.
 func (r *Run) Progress() Progress {
-	p := r.judge.tally.progress.get()
+	p := r.correlator.counts.progress.get()
 	s := r.src.Stats()
 	p.BytesRead, p.BytesTotal = s.BytesRead, s.BytesTotal
 	return p
 }
 
-// progress is the part of a tally that others may read while it goes on.
+// progress is the part of a runCounts that others may read while it goes on.
 type progress struct {
 	packets, bytes, alerts, blocks atomic.Uint64
 	first, last                    atomic.Int64
 	blind                          atomic.Pointer[string]
 }
 
-func (p *progress) set(t *tally) {
+func (p *progress) set(t *runCounts) {
 	p.packets.Store(t.frames.frames)
 	p.bytes.Store(t.frames.bytes)
 	p.alerts.Store(t.alerts)

@@ -104,7 +104,7 @@ func TestPanicEndsTheRunOnly(t *testing.T) {
 		return nil
 	}})
 	var bug *pipeline.PanicError
-	if !errors.As(err, &bug) || bug.Where != "judge" || len(bug.Stack) == 0 || n != 100 {
+	if !errors.As(err, &bug) || bug.Where != "correlator" || len(bug.Stack) == 0 || n != 100 {
 		t.Errorf("%v after %d sessions", err, n)
 	}
 }

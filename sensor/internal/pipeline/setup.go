@@ -20,19 +20,19 @@ import (
 
 // rules are what the operator has set of the judge's part, and may set anew while it runs.
 type rules struct {
-	detect detect.Config
-	book   *contract.Registry
-	device device.Config
-	alert  alert.Config
+	detect    detect.Config
+	contracts *contract.Registry
+	device    device.Config
+	alert     alert.Config
 }
 
 func rulesOf(cfg *Config) (rules, error) {
 	set, inv := cfg.Settings, cfg.Inventory
 	site := siteOf(set, inv)
 	r := rules{
-		detect: detect.Config{Enabled: set.Enabled, Params: set.Params},
-		book:   contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal}),
-		device: registryConfig(cfg, site),
+		detect:    detect.Config{Enabled: set.Enabled, Params: set.Params},
+		contracts: contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal}),
+		device:    registryConfig(cfg, site),
 	}
 	inForce, err := detect.Describe(r.detect)
 	r.alert = alert.Config{
@@ -47,8 +47,8 @@ func rulesOf(cfg *Config) (rules, error) {
 	return r, err
 }
 
-// newJudge makes the parts behind the shards as the operator has set them.
-func newJudge(cfg Config, out Output) (*judge, error) {
+// newCorrelator makes the parts behind the shards as the operator has set them.
+func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	r, err := rulesOf(&cfg)
 	if err != nil {
 		return nil, err
@@ -59,13 +59,13 @@ func newJudge(cfg Config, out Output) (*judge, error) {
 	}
 	clock := watchtime.New(!cfg.Replay)
 	r.device.Clock = clock
-	j := &judge{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), book: r.book, detectors: ds, watch: detect.NewWatch(ds), tally: newTally()}
-	j.alerts = alert.New(r.alert, j.write)
-	j.ctx = detect.Context{Devices: j.reg, Contracts: j.book, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: j.emit}
+	c := &correlator{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts()}
+	c.alerts = alert.New(r.alert, c.write)
+	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: c.emit}
 	if cfg.State != nil {
-		return j, j.remember()
+		return c, c.restore()
 	}
-	return j, nil
+	return c, nil
 }
 
 func captureOf(cfg *Config) string {

@@ -26,8 +26,8 @@ type shard struct {
 	lookups [groupSize]session.Lookup
 
 	names         appNames
-	states        spares[state]
-	conversations spares[dissect.Conversation]
+	states        freeList[state]
+	conversations freeList[dissect.Conversation]
 	dissectors    dissect.Spares
 
 	// Of the moment: the order of events that are made now.
@@ -38,10 +38,10 @@ type shard struct {
 }
 
 // spares are values that are not in use, of which the latest is the most likely to be in a cache still.
-type spares[T any] []*T
+type freeList[T any] []*T
 
 // get gives one as it was put, or a new one.
-func (s *spares[T]) get() *T {
+func (s *freeList[T]) get() *T {
 	n := len(*s) - 1
 	if n < 0 {
 		return new(T)
@@ -51,7 +51,7 @@ func (s *spares[T]) get() *T {
 	return x
 }
 
-func (s *spares[T]) put(x *T) { *s = append(*s, x) }
+func (s *freeList[T]) put(x *T) { *s = append(*s, x) }
 
 // shardCounts is what a shard counts beside its tables.
 type shardCounts struct {
@@ -75,11 +75,11 @@ func newShard(id, of int, cfg session.Config) *shard {
 
 // run does the part of this shard in each block. Who is the last to do so hands it to the judge; since every shard takes blocks in their
 // order, so does the judge.
-func (sh *shard) run(in <-chan *block, judge chan<- *block, g *guard) {
+func (sh *shard) run(in <-chan *block, out chan<- *block, rec *recovery) {
 	for b := range in {
-		g.do("shard", func() { sh.process(b) })
+		rec.do("shard", func() { sh.process(b) })
 		if b.left.Add(-1) == 0 && !b.grouped {
-			judge <- b
+			out <- b
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 const snapshotRecords = 20_000
 
 // memory is what the judge keeps over a restart; nil keeps nothing.
-type memory struct {
+type savedState struct {
 	store *store.Store
 	parts []snapshot.Part
 	fixed int            // how many of them are not of detectors
@@ -27,38 +27,38 @@ type memory struct {
 }
 
 // remember restores what an earlier run knew, and keeps from now on what this one learns. Sessions are not kept.
-func (j *judge) remember() error {
-	m := &memory{store: j.cfg.State}
-	m.parts = append(j.reg.Parts(), snapshot.Single("judge/1", j.walk), j.clock.Part(), j.ctx.Names.Part())
-	m.parts = append(m.parts, j.alerts.Parts(&j.ctx)...)
-	m.fixed = len(m.parts)
-	m.retune(j)
-	if err := m.store.Load(m.parts); err != nil {
+func (c *correlator) restore() error {
+	s := &savedState{store: c.cfg.State}
+	s.parts = append(c.reg.Parts(), snapshot.Single("judge/1", c.walk), c.clock.Part(), c.ctx.Names.Part())
+	s.parts = append(s.parts, c.alerts.Parts(&c.ctx)...)
+	s.fixed = len(s.parts)
+	s.retune(c)
+	if err := s.store.Load(s.parts); err != nil {
 		return err
 	}
-	j.reg.Restored()
-	j.memory = m
-	j.move()
+	c.reg.Restored()
+	c.saved = s
+	c.move()
 	return nil
 }
 
 // retune takes the detectors as they are now.
-func (m *memory) retune(j *judge) {
-	if m != nil {
-		m.parts = append(m.parts[:m.fixed], detect.Parts(j.detectors, j.reg)...)
+func (s *savedState) retune(c *correlator) {
+	if s != nil {
+		s.parts = append(s.parts[:s.fixed], detect.Parts(c.detectors, c.reg)...)
 	}
 }
 
 // walk walks the clock and the quality of the capture.
-func (j *judge) walk(c *snapshot.Codec) {
-	c.Time(&j.second)
-	c.Time(&j.ctx.Now)
-	q := &j.ctx.Quality
+func (c *correlator) walk(codec *snapshot.Codec) {
+	codec.Time(&c.second)
+	codec.Time(&c.ctx.Now)
+	q := &c.ctx.Quality
 	for _, f := range []*float64{&q.OneWayShare, &q.GapShare, &q.DupShare, &q.LossRatio} {
-		c.Float(f)
+		codec.Float(f)
 	}
-	c.Bool(&q.OneWay)
-	j.quality.walk(c)
+	codec.Bool(&q.OneWay)
+	c.quality.walk(codec)
 }
 
 // walk walks the window. The sums of the next run begin at zero: those of the past are kept as what the present ones are ahead of them,
@@ -82,45 +82,45 @@ func (q *qualityCounts) list() []*uint64 {
 
 // begin is called with each block, and does something at the first tick: the alerts that the run before may have been killed with are
 // handed on again. A replay must not go back behind what is known: its clock would stand until it is caught up with.
-func (m *memory) begin(j *judge, ticks []tick) {
-	if m == nil || m.begun || len(ticks) == 0 {
+func (s *savedState) begin(c *correlator, ticks []tick) {
+	if s == nil || s.begun || len(ticks) == 0 {
 		return
 	}
-	m.begun = true
-	if first, known := ticks[0].sec, m.store.Clock(); j.cfg.Replay && first < known/1e9 {
+	s.begun = true
+	if first, known := ticks[0].sec, s.store.Clock(); c.cfg.Replay && first < known/1e9 {
 		text := func(sec int64) string { return time.Unix(sec, 0).UTC().Format(time.RFC3339) }
-		m.off = true
-		j.failed = fmt.Errorf("the captures begin at %s, and the state knows what was until %s: replay in the order of time, or give another state file",
+		s.off = true
+		c.failed = fmt.Errorf("the captures begin at %s, and the state knows what was until %s: replay in the order of time, or give another state file",
 			text(first), text(known/1e9))
-		j.stopped()
+		c.stopped()
 		return
 	}
-	for _, record := range m.store.Repeat() {
+	for _, record := range s.store.Repeat() {
 		var a schemas.Alert
 		if json.Unmarshal(record, &a) == nil {
-			j.put(&a)
+			c.put(&a)
 		}
 	}
 }
 
 // stands reports whether the state may be changed: not after an output has failed, or it would hold alerts as told that were not.
-func (m *memory) stands(j *judge) bool { return m != nil && !m.off && j.failed == nil }
+func (s *savedState) stands(c *correlator) bool { return s != nil && !s.off && c.failed == nil }
 
 // save writes a snapshot if one is due.
-func (m *memory) save(j *judge) {
-	if !m.stands(j) {
+func (s *savedState) save(c *correlator) {
+	if !s.stands(c) {
 		return
 	}
-	if b := m.store.Ready(j.ctx.Now); b != nil {
-		j.flush()
-		m.store.Save(b, j.ctx.Now, m.drain(b, snapshotRecords))
+	if b := s.store.Ready(c.ctx.Now); b != nil {
+		c.flush()
+		s.store.Save(b, c.ctx.Now, s.drain(b, snapshotRecords))
 	}
 }
 
 // drain fills a batch with at most about limit records and reports whether there are more.
-func (m *memory) drain(b *snapshot.Batch, limit int) (more bool) {
-	for i := range m.parts {
-		n := m.parts[i].Drain(b, limit)
+func (s *savedState) drain(b *snapshot.Batch, limit int) (more bool) {
+	for i := range s.parts {
+		n := s.parts[i].Drain(b, limit)
 		limit -= n
 		more = more || limit == 0
 	}
@@ -128,14 +128,14 @@ func (m *memory) drain(b *snapshot.Batch, limit int) (more bool) {
 }
 
 // end writes what is left at the end of a run.
-func (m *memory) end(j *judge) {
-	if !m.stands(j) || !m.begun {
+func (s *savedState) end(c *correlator) {
+	if !s.stands(c) || !s.begun {
 		return
 	}
-	j.flush()
-	if b := m.store.Final(); b != nil {
-		m.drain(b, maxSnapshot)
-		m.store.Save(b, j.ctx.Now, false)
+	c.flush()
+	if b := s.store.Final(); b != nil {
+		s.drain(b, maxSnapshot)
+		s.store.Save(b, c.ctx.Now, false)
 	}
 }
 
@@ -143,17 +143,17 @@ func (m *memory) end(j *judge) {
 const maxSnapshot = 1 << 30
 
 // decided keeps an alert before it is handed on.
-func (m *memory) decided(j *judge, a *schemas.Alert) {
-	if !m.stands(j) {
+func (s *savedState) decided(c *correlator, a *schemas.Alert) {
+	if !s.stands(c) {
 		return
 	}
 	record, err := schemas.AppendAlert(nil, a)
 	if err != nil {
 		return // the output says so
 	}
-	m.told.Reset()
-	j.alerts.SaveTold(&m.told, j.reg)
-	m.store.Decided(&m.told, record)
+	s.told.Reset()
+	c.alerts.SaveTold(&s.told, c.reg)
+	s.store.Decided(&s.told, record)
 }
 
 // Site gives the name of the site that a run is about.

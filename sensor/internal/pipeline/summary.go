@@ -9,17 +9,17 @@ import (
 
 // Summary tells what the run has seen. It is called after Run, or by Ask.
 func (r *Run) Summary() Summary {
-	t := &r.judge.tally
+	t := &r.correlator.counts
 	s := r.src.Stats()
 	out := Summary{
-		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.judge.reg.Stats().Devices),
-		DevicesEvicted: r.judge.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
+		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.correlator.reg.Stats().Devices),
+		DevicesEvicted: r.correlator.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
 		Counters:    r.counters(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
 	}
 	if out.Quiet, out.Loud = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
-		out.Quiet, out.Loud = t.census.silent, t.census.spoke
+		out.Quiet, out.Loud = t.scan.silent, t.scan.spoke
 	}
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())
@@ -29,9 +29,9 @@ func (r *Run) Summary() Summary {
 
 // counters gives every exit that is neither a verdict nor an alert, by the name of its metric.
 func (r *Run) counters() map[string]uint64 {
-	t := &r.judge.tally
+	t := &r.correlator.counts
 	f := &t.fragments
-	a, d := r.judge.alerts.Stats(), r.judge.reg.Stats()
+	a, d := r.correlator.alerts.Stats(), r.correlator.reg.Stats()
 	m := map[string]uint64{
 		"frames_time_ahead":       t.frames.ahead,
 		"frames_time_backwards":   t.frames.backwards,
@@ -65,15 +65,15 @@ func (r *Run) counters() map[string]uint64 {
 		"conversations_read":      t.extra.Conversations,
 		"session_details_dropped": t.extra.DetailsDropped,
 		"link_facts":              t.extra.LinkFacts,
-		"names_evicted":           r.judge.ctx.Names.Evicted(),
+		"names_evicted":           r.correlator.ctx.Names.Evicted(),
 		"devices_evicted":         d.Evicted,
 		"device_links_refused":    d.LinksRefused,
 		"device_claims_refused":   d.ClaimsRefused,
 		"devices_merged":          d.Merged,
 		"devices_split":           d.Splits,
-		"detector_evictions":      detect.Evictions(r.judge.detectors),
-		"close_looks":             r.judge.look.begun,
-		"close_looks_refused":     r.judge.look.failed,
+		"detector_evictions":      detect.Evictions(r.correlator.detectors),
+		"close_looks":             r.correlator.full.started,
+		"close_looks_refused":     r.correlator.full.failed,
 		"findings":                a.Findings,
 		"alert_revisions":         a.Revisions,
 		"alerts_rolled_up":        a.RolledUp,
@@ -81,7 +81,7 @@ func (r *Run) counters() map[string]uint64 {
 		"incidents":               a.Incidents,
 		"incidents_evicted":       a.IncidentsEvicted,
 	}
-	m["watched_seconds"], m["unwatched_seconds"] = r.judge.clock.Totals()
+	m["watched_seconds"], m["unwatched_seconds"] = r.correlator.clock.Totals()
 	for i, n := range f.Dropped {
 		m["datagrams_dropped_"+packet.FragDrop(i).String()] = n
 	}

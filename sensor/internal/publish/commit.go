@@ -37,7 +37,7 @@ func (s *Spool) commit() {
 // flush writes what is pending. After an error all of it is pending again.
 func (s *Spool) flush() error {
 	s.dropDelivered()
-	if err := s.makeRoom(); err != nil {
+	if err := s.enforceQuota(); err != nil {
 		return s.failed(err)
 	}
 	if len(s.pending) == 0 {

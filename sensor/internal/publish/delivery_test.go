@@ -40,7 +40,7 @@ func numberedID(i int) string {
 func publisher(t testing.TB, dir string, brokers string) *Publisher {
 	t.Helper()
 	p, err := NewPublisher(PublisherConfig{Dir: dir, Kafka: KafkaConfig{Brokers: strings.Split(brokers, ","), Timeout: 5 * time.Second},
-		Sensor: schemas.AlertSensor{ID: "hq-span-1"}}, NewStamp(true))
+		Sensor: schemas.AlertSensor{ID: "hq-span-1"}}, NewSequencer(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func send(t testing.TB, p *Publisher, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		a := numberedAlert(i)
-		p.stamp.Alert(a)
+		p.sequencer.Stamp(a)
 		if err := p.Alert(a); err != nil {
 			t.Fatal(err)
 		}
@@ -101,10 +101,10 @@ func delivered(t *testing.T, p *Publisher) {
 }
 
 func TestAlertsAreValid(t *testing.T) {
-	s := NewStamp(false)
+	s := NewSequencer(false)
 	for i := range 3 {
 		a := numberedAlert(i)
-		s.Alert(a)
+		s.Stamp(a)
 		line, err := schemas.AppendAlert(nil, a)
 		if err == nil {
 			err = schemas.Validate(schemas.KindAlert, line)

@@ -28,10 +28,10 @@ const batchRecords = 4000
 
 // Drain sends what is in a spool to Kafka, in order for each key, at least once.
 type Drain struct {
-	spool  *Spool
-	cfg    KafkaConfig
-	poison *poisonFile
-	told   func(error)
+	spool       *Spool
+	cfg         KafkaConfig
+	deadLetters *deadLetterFile
+	told        func(error)
 
 	mu    sync.Mutex
 	stats DrainStats
@@ -47,7 +47,7 @@ type Drain struct {
 type DrainStats struct {
 	Produced map[string]uint64 // records that were acknowledged, by topic
 	Errors   map[Cause]uint64  // attempts that failed
-	Poison   uint64            // records that no broker took and that went to the side file
+	Rejected uint64            // records that no broker took and that went to the side file
 	Fault    error             // why nothing arrives at present, a *DeliveryError; nil if all is well
 }
 
@@ -64,7 +64,7 @@ func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
 	if told == nil {
 		told = func(error) {}
 	}
-	return &Drain{spool: spool, cfg: cfg, poison: newPoisonFile(spool.dir), told: told,
+	return &Drain{spool: spool, cfg: cfg, deadLetters: newDeadLetterFile(spool.dir), told: told,
 		stats: DrainStats{Produced: map[string]uint64{}, Errors: map[Cause]uint64{}}}, nil
 }
 
@@ -260,7 +260,7 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 			l.untimed = err
 			continue
 		case errors.As(err, &e) && e.Cause == CauseTooLarge:
-			if err := d.putAside(&part[0], e.Text); err != nil {
+			if err := d.reject(&part[0], e.Text); err != nil {
 				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "side file: " + err.Error(), Err: err}
 			}
 		default:
@@ -271,16 +271,16 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 	return nil
 }
 
-// putAside puts a record that can never arrive into the side file; if that is full, the record is given up.
-func (d *Drain) putAside(r *Record, why string) error {
-	err := d.poison.add(r, why)
+// reject puts a record that can never arrive into the side file; if that is full, the record is given up.
+func (d *Drain) reject(r *Record, why string) error {
+	err := d.deadLetters.add(r, why)
 	switch {
-	case errors.Is(err, errPoisonFull):
-		d.spool.gaveUp(r.Rank)
+	case errors.Is(err, errDeadLetterFull):
+		d.spool.countDropped(r.Rank)
 	case err != nil:
 		return err
 	default:
-		d.countPoison()
+		d.countRejected()
 	}
 	return nil
 }
@@ -321,9 +321,9 @@ func (d *Drain) count(topic string, n int) {
 	d.mu.Unlock()
 }
 
-func (d *Drain) countPoison() {
+func (d *Drain) countRejected() {
 	d.mu.Lock()
-	d.stats.Poison++
+	d.stats.Rejected++
 	d.stats.Errors[CauseTooLarge]++
 	d.mu.Unlock()
 }

@@ -89,7 +89,7 @@ func TestDrainToRealKafka(t *testing.T) {
 	tlsPlain := KafkaConfig{Brokers: []string{c.Brokers(cluster.SASLTLS)}, TLS: &brokers.TLS{CA: c.CA()},
 		SASL: &brokers.SASL{Mechanism: "SCRAM-SHA-512", User: "sensor", Password: cluster.Password("sensor")}}
 	t.Run("delivers", func(t *testing.T) { testDelivers(t, c) })
-	t.Run("poison", func(t *testing.T) { testPoison(t, c) })
+	t.Run("rejected record", func(t *testing.T) { testRejected(t, c) })
 	t.Run("signed in", func(t *testing.T) {
 		for i, cfg := range []KafkaConfig{
 			tlsPlain,
@@ -152,8 +152,8 @@ func testDelivers(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// testPoison puts records that are too large between others.
-func testPoison(t *testing.T, c *cluster.Cluster) {
+// testRejected puts records that are too large between others.
+func testRejected(t *testing.T, c *cluster.Cluster) {
 	kafkatest.Topic(t, c, "narrow", 1, map[string]string{"max.message.bytes": "2000"})
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{})
@@ -168,8 +168,8 @@ func testPoison(t *testing.T, c *cluster.Cluster) {
 	}
 	d := startDrain(t, s, plainConfig(c))
 	emptied(t, s, d)
-	if st := d.Stats(); st.Poison != 5 || st.Produced["narrow"] != 45 {
-		t.Errorf("%+v, want 5 poison and 45 produced", st)
+	if st := d.Stats(); st.Rejected != 5 || st.Produced["narrow"] != 45 {
+		t.Errorf("%+v, want 5 rejected and 45 produced", st)
 	}
 	consume(t, c, "narrow", 1, 45)
 	side := string(slurp(t, filepath.Join(dir, "poison.jsonl")))

@@ -112,7 +112,7 @@ func (p *Publisher) drainMetrics(put func(string, float64, ...string)) {
 	for _, c := range Causes() {
 		put("errors_total", float64(d.Errors[c]), string(c))
 	}
-	put("poison_total", float64(d.Poison))
+	put("poison_total", float64(d.Rejected))
 	put("up", flag(d.Fault == nil))
 }
 

@@ -23,19 +23,19 @@ type PublisherConfig struct {
 
 // Publisher takes records, keeps them in a spool and drains it to Kafka. Alert, Device and Session have one caller at a time.
 type Publisher struct {
-	spool  *Spool
-	drain  *Drain
-	stamp  *Stamp
-	env    envelope
-	fullMu sync.Mutex
-	full   fullAlert
-	syncs  *syncTimes
-	cancel context.CancelFunc
-	done   chan struct{}
+	spool     *Spool
+	drain     *Drain
+	sequencer *Sequencer
+	env       envelope
+	fullMu    sync.Mutex
+	full      fullAlert
+	syncs     *syncTimes
+	cancel    context.CancelFunc
+	done      chan struct{}
 }
 
 // NewPublisher opens the spool and begins to drain it. stamp is what stamps the alerts that are handed in.
-func NewPublisher(cfg PublisherConfig, stamp *Stamp) (*Publisher, error) {
+func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error) {
 	syncs := newSyncTimes()
 	cfg.Spool.Synced = syncs.observe
 	spool, err := OpenSpool(cfg.Dir, cfg.Spool)
@@ -47,7 +47,7 @@ func NewPublisher(cfg PublisherConfig, stamp *Stamp) (*Publisher, error) {
 		return nil, errors.Join(err, spool.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Publisher{spool: spool, drain: drain, stamp: stamp, env: newEnvelope(cfg.Sensor.ID, stamp.boot, stamp.replay),
+	p := &Publisher{spool: spool, drain: drain, sequencer: sequencer, env: newEnvelope(cfg.Sensor.ID, sequencer.boot, sequencer.replay),
 		full: fullAlert{sensor: cfg.Sensor}, syncs: syncs, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
@@ -93,7 +93,7 @@ func (p *Publisher) Session(s *schemas.Session) error {
 func (p *Publisher) append(r Record) error {
 	_, err := p.spool.Append(r)
 	if errors.Is(err, errRecord) {
-		return p.drain.putAside(&r, err.Error())
+		return p.drain.reject(&r, err.Error())
 	}
 	return err
 }
@@ -106,7 +106,7 @@ func (p *Publisher) tellDropped() error {
 	if a == nil {
 		return nil
 	}
-	p.stamp.Alert(a)
+	p.sequencer.Stamp(a)
 	return p.put(a)
 }
 

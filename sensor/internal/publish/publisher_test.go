@@ -22,7 +22,7 @@ import (
 func nowhere(t *testing.T, o SpoolOptions) *Publisher {
 	t.Helper()
 	p, err := NewPublisher(PublisherConfig{Dir: t.TempDir(), Spool: o, Kafka: KafkaConfig{Brokers: []string{closedPort(t)}},
-		Sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}, NewStamp(false))
+		Sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}, NewSequencer(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestFullSpoolRaisesAnAlert(t *testing.T) {
 	for i := range 600 {
 		a := numberedAlert(i)
 		a.Severity = "low"
-		p.stamp.Alert(a)
+		p.sequencer.Stamp(a)
 		if err := p.Alert(a); err != nil {
 			t.Fatal(err)
 		}
@@ -114,8 +114,8 @@ func TestRecordTheSpoolCannotHoldGoesAside(t *testing.T) {
 	if err := p.Alert(a); err != nil {
 		t.Fatal(err)
 	}
-	if n := p.Drain().Poison; n != 1 || p.Spool().Records != 0 {
-		t.Errorf("%d poison, %d in the spool", n, p.Spool().Records)
+	if n := p.Drain().Rejected; n != 1 || p.Spool().Records != 0 {
+		t.Errorf("%d rejected, %d in the spool", n, p.Spool().Records)
 	}
 	if side := string(slurp(t, filepath.Join(p.spool.dir, "poison.jsonl"))); !strings.Contains(side, "does not fit the spool") {
 		t.Errorf("%.200s", side)
@@ -201,11 +201,11 @@ func TestFullSpoolIsToldWithoutAnotherAlert(t *testing.T) {
 
 func TestFullSideFileHoldsUpNothing(t *testing.T) {
 	p := nowhere(t, SpoolOptions{})
-	p.drain.poison.most = 10
-	if err := p.drain.putAside(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, "too large"); err != nil {
+	p.drain.deadLetters.most = 10
+	if err := p.drain.reject(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, "too large"); err != nil {
 		t.Fatal(err)
 	}
-	if n := p.Spool().Dropped[RankHigh]; n != 1 || p.Drain().Poison != 0 {
-		t.Errorf("%d records are counted as given up, %d as kept aside", n, p.Drain().Poison)
+	if n := p.Spool().Dropped[RankHigh]; n != 1 || p.Drain().Rejected != 0 {
+		t.Errorf("%d records are counted as given up, %d as kept aside", n, p.Drain().Rejected)
 	}
 }

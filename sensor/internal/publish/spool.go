@@ -93,7 +93,7 @@ type Spool struct {
 	memory  int // bytes of pending and writing
 	read    reader
 	marks   []mark
-	gone    spans // records not below acked that have arrived
+	gone    intervals // records not below acked that have arrived
 	stats   SpoolStats
 	fault   error
 }
@@ -265,8 +265,8 @@ func (s *Spool) Sync() error {
 	return nil
 }
 
-// gaveUp counts a record that was handed out and that nobody takes, not even the side file.
-func (s *Spool) gaveUp(r Rank) {
+// countDropped counts a record that was handed out and that nobody takes, not even the side file.
+func (s *Spool) countDropped(r Rank) {
 	s.mu.Lock()
 	s.stats.Dropped[r]++
 	s.mu.Unlock()

@@ -19,29 +19,29 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("internal error in the %s: %v", e.Where, e.Value)
 }
 
-// guard keeps a panic of one part from ending the process before the others have said what they know. After the first one nothing is
+// recovery keeps a panic of one part from ending the process before the others have said what they know. After the first one nothing is
 // processed any more, and blocks only go round until the reader has seen that the run is over.
-type guard struct {
+type recovery struct {
 	first atomic.Pointer[PanicError]
 	stop  func()
 }
 
-func (g *guard) do(where string, f func()) {
-	if g.first.Load() != nil {
+func (rec *recovery) do(where string, f func()) {
+	if rec.first.Load() != nil {
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			g.first.CompareAndSwap(nil, &PanicError{Where: where, Value: v, Stack: debug.Stack()})
-			g.stop()
+			rec.first.CompareAndSwap(nil, &PanicError{Where: where, Value: v, Stack: debug.Stack()})
+			rec.stop()
 		}
 	}()
 	f()
 }
 
 // err gives what was caught, nil if nothing.
-func (g *guard) err() error {
-	if e := g.first.Load(); e != nil {
+func (rec *recovery) err() error {
+	if e := rec.first.Load(); e != nil {
 		return e
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// tally counts what a run has seen. Only the judge changes it.
-type tally struct {
+// runCounts counts what a run has seen. Only the judge changes it.
+type runCounts struct {
 	frames    frameCounts
 	stats     session.Stats
 	extra     shardCounts
@@ -28,16 +28,16 @@ type tally struct {
 	spoke     map[string]bool
 	silent    []DeviceLine
 	spoken    []DeviceLine
-	census    censusCounts // of a live run that goes on
+	scan      scanCounts // of a live run that goes on
 	progress  progress
 	networks  networks
 }
 
-func newTally() tally {
-	return tally{spoke: map[string]bool{}}
+func newRunCounts() runCounts {
+	return runCounts{spoke: map[string]bool{}}
 }
 
-func (t *tally) add(b *block) {
+func (t *runCounts) add(b *block) {
 	t.frames.add(&b.frames)
 	t.clock = b.clock
 	if t.first == 0 && len(b.batch.Frames) > 0 {
@@ -69,16 +69,16 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.kept += x.kept
 }
 
-func (t *tally) finding(f *detect.Finding) {
-	if f.Device != nil && f.Broken != "" && len(t.spoke) < maxTallied {
+func (t *runCounts) finding(f *detect.Finding) {
+	if f.Device != nil && f.Broken != "" && len(t.spoke) < maxSpoke {
 		t.spoke[f.Device.Key] = true
 	}
 }
 
 // move has a device that spoke be counted under its new key.
-func (t *tally) move(m device.Move, broken bool) {
+func (t *runCounts) move(m device.Move, broken bool) {
 	if m.Addr.IsValid() {
-		if broken && len(t.spoke) < maxTallied {
+		if broken && len(t.spoke) < maxSpoke {
 			t.spoke[m.To.Key] = true
 		}
 	} else if t.spoke[m.From] {
@@ -87,16 +87,16 @@ func (t *tally) move(m device.Move, broken bool) {
 	}
 }
 
-// maxTallied bounds the devices that spoke.
-const maxTallied = 1 << 20
+// maxSpoke bounds the devices that spoke.
+const maxSpoke = 1 << 20
 
-func (t *tally) alert(a *schemas.Alert) {
+func (t *runCounts) alert(a *schemas.Alert) {
 	if a.Action == "create" {
 		t.alerts++
 	}
 }
 
-func (t *tally) device(d *device.Device, e contract.Expect) {
+func (t *runCounts) device(d *device.Device, e contract.Expect) {
 	t.devices++
 	quiet := e == contract.Silent || e == contract.ServerOnly
 	if !quiet && !t.spoke[d.Key] {
@@ -118,7 +118,7 @@ func (t *tally) device(d *device.Device, e contract.Expect) {
 }
 
 // verdicts gives the frames by the name of their verdict, without those that never came.
-func (t *tally) verdicts() map[string]uint64 {
+func (t *runCounts) verdicts() map[string]uint64 {
 	m := map[string]uint64{}
 	for i, n := range t.frames.verdicts {
 		if n > 0 {

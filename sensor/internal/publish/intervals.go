@@ -4,15 +4,15 @@ package publish
 
 import "slices"
 
-// span is all numbers from first to last.
-type span struct{ first, last uint64 }
+// interval is all numbers from first to last.
+type interval struct{ first, last uint64 }
 
-// spans is a set of numbers that mostly follow each other, in order: one span for each gap.
-type spans []span
+// intervals is a set of numbers that mostly follow each other, in order: one interval between two gaps.
+type intervals []interval
 
-// at gives the place of the first span that does not end before i.
-func (s spans) at(i uint64) int {
-	k, _ := slices.BinarySearchFunc(s, i, func(x span, i uint64) int {
+// at gives the place of the first interval that does not end before i.
+func (s intervals) at(i uint64) int {
+	k, _ := slices.BinarySearchFunc(s, i, func(x interval, i uint64) int {
 		if x.last < i {
 			return -1
 		}
@@ -21,12 +21,12 @@ func (s spans) at(i uint64) int {
 	return k
 }
 
-func (s spans) has(i uint64) bool {
+func (s intervals) has(i uint64) bool {
 	k := s.at(i)
 	return k < len(s) && s[k].first <= i
 }
 
-func (s *spans) add(i uint64) {
+func (s *intervals) add(i uint64) {
 	if s.has(i) {
 		return
 	}
@@ -41,12 +41,12 @@ func (s *spans) add(i uint64) {
 	case behind:
 		(*s)[k].first = i
 	default:
-		*s = slices.Insert(*s, k, span{i, i})
+		*s = slices.Insert(*s, k, interval{i, i})
 	}
 }
 
 // drop forgets the numbers below i.
-func (s *spans) drop(i uint64) {
+func (s *intervals) drop(i uint64) {
 	k := s.at(i)
 	*s = slices.Delete(*s, 0, k)
 	if len(*s) > 0 {

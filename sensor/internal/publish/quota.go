@@ -14,9 +14,9 @@ type place struct {
 	rank Rank
 }
 
-// makeRoom sees to it that what is pending fits. The least severe records go first, of the same severity the oldest; with
+// enforceQuota sees to it that what is pending fits. The least severe records go first, of the same severity the oldest; with
 // SpoolOptions.Patience it waits for acknowledgements instead. An empty spool takes a record that is larger than all of it.
-func (s *Spool) makeRoom() error {
+func (s *Spool) enforceQuota() error {
 	fixed := map[place]bool{} // where nothing can be given up
 	for used := s.bytes(); len(s.pending) > 0 && used > 0 && used+s.pendingBytes() > s.o.MaxBytes; used = s.bytes() {
 		if swept, err := s.sweep(); err != nil {

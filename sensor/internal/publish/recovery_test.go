@@ -285,7 +285,7 @@ func TestRecordLargerThanTheSpool(t *testing.T) {
 func TestSpans(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 200 {
-		var s spans
+		var s intervals
 		want, below := map[uint64]bool{}, uint64(0)
 		for range 100 {
 			if i := uint64(random.IntN(40)); i >= below {
@@ -326,13 +326,13 @@ func TestSideFileThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Record{Rank: RankHigh, Topic: "t", Key: "k", Value: []byte("v")}
-	if err := d.putAside(&r, "too large"); err == nil || d.Stats().Poison != 0 || s.Stats().DroppedTotal() != 0 {
+	if err := d.reject(&r, "too large"); err == nil || d.Stats().Rejected != 0 || s.Stats().DroppedTotal() != 0 {
 		t.Errorf("%v, %+v: it counts as kept or as given up", err, d.Stats())
 	}
 	if err := os.Remove(side); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.putAside(&r, "too large"); err != nil || d.Stats().Poison != 1 || !strings.Contains(string(slurp(t, side)), "too large") {
+	if err := d.reject(&r, "too large"); err != nil || d.Stats().Rejected != 1 || !strings.Contains(string(slurp(t, side)), "too large") {
 		t.Errorf("%v, %+v", err, d.Stats())
 	}
 }

@@ -18,104 +18,104 @@ import (
 
 // judge takes the events of all shards in the order of the run: it knows the devices, asks the detectors, and says what is to be
 // written. It is one goroutine.
-type judge struct {
+type correlator struct {
 	out       Output
 	cfg       Config // in force
 	reg       *device.Registry
 	clock     *watchtime.Clock
 	traffic   uint64 // of the port, when it was looked at last
-	book      *contract.Registry
+	contracts *contract.Registry
 	detectors []detect.Detector
 	watch     *detect.Watch // of the detectors
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
-	look      closeLook
+	full      fullCapture
 	sums      qualityCounts // at the last tick with packets
-	memory    *memory       // nil: nothing is kept over a restart
-	census    census        // of a live run
+	saved     *savedState   // nil: nothing is kept over a restart
+	scan      deviceScan    // of a live run
 
 	second  int64 // last one ticked
 	merged  []*ordered
-	tally   tally
+	counts  runCounts
 	failed  error // of an output; nothing is written after it
 	stopped func()
 }
 
 // run judges blocks until the last one and gives each back.
-func (j *judge) run(in <-chan *block, free chan<- *block, asked <-chan func(), g *guard) {
+func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan func(), rec *recovery) {
 	for last := false; !last; {
 		b := <-in
 		last = b.last
 		for _, x := range append(b.group, b) {
-			g.do("judge", func() {
-				j.block(x)
-				j.tally.add(x)
-				if !j.cfg.Replay {
-					j.flush()
+			rec.do("correlator", func() {
+				c.block(x)
+				c.counts.add(x)
+				if !c.cfg.Replay {
+					c.flush()
 				}
 			})
 			free <- x
 		}
 		select {
-		case f := <-asked:
-			g.do("judge", f)
+		case f := <-requests:
+			rec.do("correlator", f)
 		default:
 		}
 	}
 }
 
 // block judges the events of a block, in between the ticks that belong there.
-func (j *judge) block(b *block) {
-	j.memory.begin(j, b.ticks)
-	j.merged = j.merged[:0]
+func (c *correlator) block(b *block) {
+	c.saved.begin(c, b.ticks)
+	c.merged = c.merged[:0]
 	for i := range b.shards {
 		for k := range b.shards[i].events {
-			j.merged = append(j.merged, &b.shards[i].events[k])
+			c.merged = append(c.merged, &b.shards[i].events[k])
 		}
 	}
-	if !slices.IsSortedFunc(j.merged, compareOrder) {
-		slices.SortFunc(j.merged, compareOrder)
+	if !slices.IsSortedFunc(c.merged, compareOrder) {
+		slices.SortFunc(c.merged, compareOrder)
 	}
 	done := 0 // ticks
-	for i := range aheadFirst {
-		j.ahead(i - aheadFirst)
+	for i := range prefetchFirst {
+		c.prefetch(i - prefetchFirst)
 	}
 	vlans := b.vlans
-	for i, e := range j.merged {
-		j.ahead(i)
+	for i, e := range c.merged {
+		c.prefetch(i)
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
-			vlans = j.vlansUntil(vlans, b.ticks[done].num)
-			j.tickOf(b, done)
+			vlans = c.vlansUntil(vlans, b.ticks[done].num)
+			c.tickOf(b, done)
 			done++
 		}
-		vlans = j.vlansUntil(vlans, (e.num-1)/2+1)
+		vlans = c.vlansUntil(vlans, (e.num-1)/2+1)
 		if e.due > 0 {
-			j.tickTo(e.due)
+			c.tickTo(e.due)
 		}
-		j.event(&e.Event)
+		c.event(&e.Event)
 	}
 	for ; done < len(b.ticks); done++ {
-		vlans = j.vlansUntil(vlans, b.ticks[done].num)
-		j.tickOf(b, done)
+		vlans = c.vlansUntil(vlans, b.ticks[done].num)
+		c.tickOf(b, done)
 	}
-	j.vlansUntil(vlans, 1<<64-1)
-	clear(j.merged)
+	c.vlansUntil(vlans, 1<<64-1)
+	clear(c.merged)
 	if b.last {
 		var q qualityCounts
 		for i := range b.shards {
 			q.addStats(&b.shards[i].stats)
 		}
 		q.lost, q.offered = b.loss.lost, b.loss.offered
-		j.quality.set(j.second, q, &j.ctx.Quality) // with the sessions that ended with the run
-		j.finish(b.clock)
+		c.quality.set(c.second, q, &c.ctx.Quality) // with the sessions that ended with the run
+		c.finish(b.clock)
 	}
 }
 
 // vlansUntil tells the clock of the VLANs that had a frame before packet num, and gives the rest.
-func (j *judge) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
+func (c *correlator) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
 	for len(seen) > 0 && seen[0].num < num {
-		j.clock.VLAN(seen[0].vlan, seen[0].sec)
+		c.clock.VLAN(seen[0].vlan, seen[0].sec)
 		seen = seen[1:]
 	}
 	return seen
@@ -123,73 +123,73 @@ func (j *judge) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
 
 // tickOf does tick i of a block. The quality is taken at ticks, and not at the end of blocks, because where blocks end depends on how
 // the capture was cut into files.
-func (j *judge) tickOf(b *block, i int) {
+func (c *correlator) tickOf(b *block, i int) {
 	var q qualityCounts
 	live := 0
 	for s := range b.shards {
 		q.add(&b.shards[s].ticks[i].quality)
 		live += b.shards[s].ticks[i].live
 	}
-	if !j.cfg.Replay {
-		j.sight(&b.loss, b.ticks[i].sec)
+	if !c.cfg.Replay {
+		c.updateVisibility(&b.loss, b.ticks[i].sec)
 	}
-	j.tally.live = live
-	j.tally.maxLive = max(j.tally.maxLive, live)
-	j.idleTo(b.ticks[i].sec)
+	c.counts.live = live
+	c.counts.maxLive = max(c.counts.maxLive, live)
+	c.idleTo(b.ticks[i].sec)
 	if b.ticks[i].idle {
-		j.clock.Idle(b.ticks[i].sec)
+		c.clock.Idle(b.ticks[i].sec)
 		return
 	}
-	j.clock.Frames(b.ticks[i].sec)
+	c.clock.Frames(b.ticks[i].sec)
 	q.lost, q.offered = b.loss.lost, b.loss.offered
-	j.sums = q
-	j.quality.set(b.ticks[i].sec, q, &j.ctx.Quality)
-	j.tickTo(b.ticks[i].sec)
+	c.sums = q
+	c.quality.set(b.ticks[i].sec, q, &c.ctx.Quality)
+	c.tickTo(b.ticks[i].sec)
 }
 
 // idleTo moves the clock on to a second without packets: to the last whole minute before it and what is due since, as in a replay when the
 // next packet comes. A minute that begins now may still have packets in its first second, and then ticks with them.
-func (j *judge) idleTo(sec int64) {
-	if j.second == 0 {
+func (c *correlator) idleTo(sec int64) {
+	if c.second == 0 {
 		return
 	}
-	j.minutes(sec)
-	if m := (sec - 1) / 60 * 60; m > j.second {
-		j.minute(m)
+	c.minutes(sec)
+	if m := (sec - 1) / 60 * 60; m > c.second {
+		c.minute(m)
 	}
 }
 
 // tickTo moves the clock of the judge on. Seconds without packets tick at each whole minute, as they do in a live run.
-func (j *judge) tickTo(sec int64) {
-	if sec <= j.second {
+func (c *correlator) tickTo(sec int64) {
+	if sec <= c.second {
 		return
 	}
-	if j.second > 0 {
-		j.minutes(sec)
+	if c.second > 0 {
+		c.minutes(sec)
 	}
-	j.tick(sec)
+	c.tick(sec)
 }
 
 // maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
 const maxIdleTicks = 1440
 
 // minutes ticks before sec, in seconds that had no packets: at whole minutes, and when a detector waits for it.
-func (j *judge) minutes(sec int64) {
+func (c *correlator) minutes(sec int64) {
 	for range maxIdleTicks {
-		next := (j.second/60 + 1) * 60
-		if d := j.due(); d > j.second {
+		next := (c.second/60 + 1) * 60
+		if d := c.due(); d > c.second {
 			next = min(next, d)
 		}
 		if next >= sec {
 			return
 		}
-		j.minute(next)
+		c.minute(next)
 	}
 }
 
 // due gives the first second that is not before the end of a wait of a detector, 0 if none waits.
-func (j *judge) due() (sec int64) {
-	for _, d := range j.detectors {
+func (c *correlator) due() (sec int64) {
+	for _, d := range c.detectors {
 		if w, ok := d.(detect.Waiter); ok {
 			if at := (w.Due() + 1e9 - 1) / 1e9; at > 0 && (sec == 0 || at < sec) {
 				sec = at
@@ -200,24 +200,24 @@ func (j *judge) due() (sec int64) {
 }
 
 // minute ticks at a whole minute without packets: the window of the quality moves on, and nothing is added to it.
-func (j *judge) minute(sec int64) {
-	j.quality.set(sec, j.sums, &j.ctx.Quality)
-	j.tick(sec)
+func (c *correlator) minute(sec int64) {
+	c.quality.set(sec, c.sums, &c.ctx.Quality)
+	c.tick(sec)
 }
 
-func (j *judge) tick(sec int64) {
-	j.second = sec
+func (c *correlator) tick(sec int64) {
+	c.second = sec
 	now := sec * 1e9
-	j.ctx.Now = max(j.ctx.Now, now)
-	j.reg.Tick(now)
-	for _, d := range j.detectors {
-		d.Tick(now, &j.ctx)
+	c.ctx.Now = max(c.ctx.Now, now)
+	c.reg.Tick(now)
+	for _, d := range c.detectors {
+		d.Tick(now, &c.ctx)
 	}
-	j.alerts.Tick(now, &j.ctx)
-	j.look.tick(now)
-	j.memory.save(j)
-	if !j.cfg.Replay {
-		j.count(sec)
+	c.alerts.Tick(now, &c.ctx)
+	c.full.tick(now)
+	c.saved.save(c)
+	if !c.cfg.Replay {
+		c.scanDevices(sec)
 	}
 }
 
@@ -226,46 +226,46 @@ var steps = [...]device.Step{
 	detect.SessionProgress: device.Progress, detect.SessionEnded: device.Ended,
 }
 
-func (j *judge) event(e *detect.Event) {
-	j.ctx.Now = max(j.ctx.Now, e.Time)
+func (c *correlator) event(e *detect.Event) {
+	c.ctx.Now = max(c.ctx.Now, e.Time)
 	if e.Kind == detect.LinkFact {
-		j.reg.SetVLAN(e.VLAN)
-		e.Initiator = j.reg.Link(e.Fact, j.ctx.Now)
+		c.reg.SetVLAN(e.VLAN)
+		e.Initiator = c.reg.Link(e.Fact, c.ctx.Now)
 	} else {
-		e.Session.OneDirection = j.ctx.Quality.OneWayShare > oneDirectionShare
-		if j.reg.Orient(e.Session); e.Session.Turned {
+		e.Session.OneDirection = c.ctx.Quality.OneWayShare > oneDirectionShare
+		if c.reg.Orient(e.Session); e.Session.Turned {
 			e.FactDir ^= 1
 		}
-		e.Initiator, e.Responder = j.reg.Session(steps[e.Kind], e.Session, e.App, j.ctx.Now)
-		e.Opening = j.reg.Opening(e.Session)
+		e.Initiator, e.Responder = c.reg.Session(steps[e.Kind], e.Session, e.App, c.ctx.Now)
+		e.Opening = c.reg.Opening(e.Session)
 		if e.Fact != nil {
-			j.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, j.ctx.Now)
-			j.learnNames(e)
+			c.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, c.ctx.Now)
+			c.learnNames(e)
 		}
 	}
-	j.move()
-	j.ctx.Begin()
-	j.watch.Observe(e, &j.ctx)
+	c.move()
+	c.ctx.Begin()
+	c.watch.Observe(e, &c.ctx)
 	if e.Kind == detect.SessionEnded {
-		j.tally.sessions++
-		j.tally.networks.add(e.Session, j.reg)
-		if j.out.Session != nil && j.failed == nil {
+		c.counts.sessions++
+		c.counts.networks.add(e.Session, c.reg)
+		if c.out.Session != nil && c.failed == nil {
 			r := alert.SessionRecord(e.Session, e.App)
-			j.check(j.out.Session(&r))
+			c.check(c.out.Session(&r))
 		}
 	}
 }
 
 // move has alerts go on under the keys that devices have got.
-func (j *judge) move() {
-	for _, m := range j.reg.Moves() {
-		broken := j.alerts.Move(m, &j.ctx)
-		j.tally.move(m, broken)
+func (c *correlator) move() {
+	for _, m := range c.reg.Moves() {
+		broken := c.alerts.Move(m, &c.ctx)
+		c.counts.move(m, broken)
 	}
 }
 
 // learnNames keeps under which name addresses were given to a client. An answer is believed only if the server of the session gave it.
-func (j *judge) learnNames(e *detect.Event) {
+func (c *correlator) learnNames(e *detect.Event) {
 	m, ok := e.Fact.(*dissect.DNSMessage)
 	if !ok || !m.Response || m.MDNS || m.LLMNR || e.FactDir != session.In {
 		return
@@ -273,64 +273,64 @@ func (j *judge) learnNames(e *detect.Event) {
 	client := e.Session.Initiator.Addr.Netip()
 	for i := range m.Answers {
 		if a := &m.Answers[i]; a.Addr.IsValid() {
-			j.ctx.Names.Learn(client, a.Addr, m.QName, a.TTL, j.ctx.Now)
+			c.ctx.Names.Learn(client, a.Addr, m.QName, a.TTL, c.ctx.Now)
 		}
 	}
 }
 
-func (j *judge) emit(f *detect.Finding) {
-	j.tally.finding(f)
-	j.look.begin(f, j.ctx.Now)
-	j.alerts.Add(f, &j.ctx)
+func (c *correlator) emit(f *detect.Finding) {
+	c.counts.finding(f)
+	c.full.begin(f, c.ctx.Now)
+	c.alerts.Add(f, &c.ctx)
 }
 
 // write takes a revision of an alert.
-func (j *judge) write(a *schemas.Alert) {
-	j.memory.decided(j, a)
-	j.put(a)
+func (c *correlator) write(a *schemas.Alert) {
+	c.saved.decided(c, a)
+	c.put(a)
 }
 
 // put hands a revision of an alert on.
-func (j *judge) put(a *schemas.Alert) {
-	j.tally.alert(a)
-	if j.out.Alert != nil && j.failed == nil {
-		j.check(j.out.Alert(a))
+func (c *correlator) put(a *schemas.Alert) {
+	c.counts.alert(a)
+	if c.out.Alert != nil && c.failed == nil {
+		c.check(c.out.Alert(a))
 	}
 }
 
 // flush has written what is held back.
-func (j *judge) flush() {
-	if j.out.Flush != nil && j.failed == nil {
-		j.check(j.out.Flush())
+func (c *correlator) flush() {
+	if c.out.Flush != nil && c.failed == nil {
+		c.check(c.out.Flush())
 	}
 }
 
 // check stops the run when an output can take no more.
-func (j *judge) check(err error) {
-	if err == nil || j.failed != nil {
+func (c *correlator) check(err error) {
+	if err == nil || c.failed != nil {
 		return
 	}
-	j.failed = fmt.Errorf("write records: %w", err)
-	j.stopped()
+	c.failed = fmt.Errorf("write records: %w", err)
+	c.stopped()
 }
 
 // finish does what is due at the end of a run.
-func (j *judge) finish(clock int64) {
-	j.ctx.Now = max(j.ctx.Now, clock)
-	for _, d := range j.detectors {
-		d.Tick(j.ctx.Now, &j.ctx)
+func (c *correlator) finish(clock int64) {
+	c.ctx.Now = max(c.ctx.Now, clock)
+	for _, d := range c.detectors {
+		d.Tick(c.ctx.Now, &c.ctx)
 		if f, ok := d.(detect.Finisher); ok {
-			f.Finish(j.ctx.Now, &j.ctx)
+			f.Finish(c.ctx.Now, &c.ctx)
 		}
 	}
-	j.alerts.Close(j.ctx.Now, &j.ctx)
-	for _, d := range j.reg.All() {
-		expect, _ := j.book.Expect(d, j.ctx.Now)
-		j.tally.device(d, expect)
-		if j.out.Device != nil && j.failed == nil {
-			r := alert.DeviceRecord(d, j.book, j.ctx.Now, j.alerts.Standing(d.Key)...)
-			j.check(j.out.Device(&r))
+	c.alerts.Close(c.ctx.Now, &c.ctx)
+	for _, d := range c.reg.All() {
+		expect, _ := c.contracts.Expect(d, c.ctx.Now)
+		c.counts.device(d, expect)
+		if c.out.Device != nil && c.failed == nil {
+			r := alert.DeviceRecord(d, c.contracts, c.ctx.Now, c.alerts.Standing(d.Key)...)
+			c.check(c.out.Device(&r))
 		}
 	}
-	j.memory.end(j)
+	c.saved.end(c)
 }

@@ -20,12 +20,12 @@ func (m *memory) Put(line []byte) error { m.Write(line); return nil }
 func (m *memory) Flush() error          { return nil }
 func (m *memory) Close() error          { return nil }
 
-func TestStamp(t *testing.T) {
-	s := NewStamp(true)
+func TestSequencerStamps(t *testing.T) {
+	s := NewSequencer(true)
 	s.now = func() time.Time { return time.Unix(1000, 7) }
 	var a, b schemas.Alert
-	s.Alert(&a)
-	s.Alert(&b)
+	s.Stamp(&a)
+	s.Stamp(&b)
 	if a.Sensor.Seq != 1 || b.Sensor.Seq != 2 {
 		t.Errorf("sequence %d, %d, want 1, 2", a.Sensor.Seq, b.Sensor.Seq)
 	}
@@ -35,7 +35,7 @@ func TestStamp(t *testing.T) {
 	if len(a.Sensor.BootID) != 32 || a.Sensor.BootID != b.Sensor.BootID {
 		t.Errorf("boot ids %q, %q, want the same 32 digits", a.Sensor.BootID, b.Sensor.BootID)
 	}
-	if NewStamp(true).boot == s.boot {
+	if NewSequencer(true).boot == s.boot {
 		t.Error("two runs have the same boot id")
 	}
 }

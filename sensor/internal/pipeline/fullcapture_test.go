@@ -33,37 +33,37 @@ func findingAbout(port uint16, s detect.Severity) *detect.Finding {
 
 func TestCloseLook(t *testing.T) {
 	src := &copier{}
-	c := closeLook{src: src}
+	c := fullCapture{src: src}
 	c.begin(findingAbout(1, detect.High), 0)
 	c.begin(findingAbout(1, detect.Critical), 1e9) // it has that already
 	c.begin(findingAbout(2, detect.Medium), 1e9)
 	c.begin(&detect.Finding{Severity: detect.High}, 1e9) // about no session
-	c.tick(lookFor - 1)
+	c.tick(fullCaptureTime - 1)
 	want := []string{"10.0.0.1:1 192.0.2.1:443 6 true"}
 	if !slices.Equal(src.asked, want) {
 		t.Errorf("%q", src.asked)
 	}
-	c.tick(lookFor)
-	if want = append(want, "10.0.0.1:1 192.0.2.1:443 6 false"); !slices.Equal(src.asked, want) || c.begun != 1 || c.failed != 0 {
-		t.Errorf("%q, %d begun, %d failed", src.asked, c.begun, c.failed)
+	c.tick(fullCaptureTime)
+	if want = append(want, "10.0.0.1:1 192.0.2.1:443 6 false"); !slices.Equal(src.asked, want) || c.started != 1 || c.failed != 0 {
+		t.Errorf("%q, %d started, %d failed", src.asked, c.started, c.failed)
 	}
 }
 
 func TestCloseLooksAreBounded(t *testing.T) {
 	src := &copier{}
-	c := closeLook{src: src}
-	for port := range uint16(2 * maxLooks) {
+	c := fullCapture{src: src}
+	for port := range uint16(2 * maxFullCaptures) {
 		c.begin(findingAbout(port, detect.High), 0)
 	}
-	if len(c.looks) != maxLooks || c.failed != maxLooks || len(src.asked) != maxLooks {
-		t.Errorf("%d looks, %d refused, %d asked for", len(c.looks), c.failed, len(src.asked))
+	if len(c.sessions) != maxFullCaptures || c.failed != maxFullCaptures || len(src.asked) != maxFullCaptures {
+		t.Errorf("%d looks, %d refused, %d asked for", len(c.sessions), c.failed, len(src.asked))
 	}
-	if c.tick(lookFor); len(c.looks) != 0 {
-		t.Errorf("%d are left", len(c.looks))
+	if c.tick(fullCaptureTime); len(c.sessions) != 0 {
+		t.Errorf("%d are left", len(c.sessions))
 	}
 	src.err = errors.New("no room")
-	if c.begin(findingAbout(1, detect.High), 0); len(c.looks) != 0 || c.failed != maxLooks+1 {
-		t.Errorf("%d looks after a refusal, %d refused", len(c.looks), c.failed)
+	if c.begin(findingAbout(1, detect.High), 0); len(c.sessions) != 0 || c.failed != maxFullCaptures+1 {
+		t.Errorf("%d looks after a refusal, %d refused", len(c.sessions), c.failed)
 	}
-	(&closeLook{}).begin(findingAbout(1, detect.High), 0) // of a file: nothing to ask
+	(&fullCapture{}).begin(findingAbout(1, detect.High), 0) // of a file: nothing to ask
 }

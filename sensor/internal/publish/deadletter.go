@@ -11,25 +11,25 @@ import (
 	"sync"
 )
 
-// maxPoison bounds the side file.
-const maxPoison = 256 << 20
+// maxDeadLetterBytes bounds the side file.
+const maxDeadLetterBytes = 256 << 20
 
-// errPoisonFull says that the side file takes no more.
-var errPoisonFull = errors.New("the side file is full: look at it and move it away")
+// errDeadLetterFull says that the side file takes no more.
+var errDeadLetterFull = errors.New("the side file is full: look at it and move it away")
 
-// poisonFile takes records that no broker will ever take, so that they are kept and block nothing: JSON Lines beside the
+// deadLetterFile takes records that no broker will ever take, so that they are kept and block nothing: JSON Lines beside the
 // spool. It is safe for concurrent use.
-type poisonFile struct {
+type deadLetterFile struct {
 	path string
 	most int64
 	mu   sync.Mutex
 }
 
-func newPoisonFile(dir string) *poisonFile {
-	return &poisonFile{path: filepath.Join(dir, "poison.jsonl"), most: maxPoison}
+func newDeadLetterFile(dir string) *deadLetterFile {
+	return &deadLetterFile{path: filepath.Join(dir, "poison.jsonl"), most: maxDeadLetterBytes}
 }
 
-func (p *poisonFile) add(r *Record, why string) error {
+func (p *deadLetterFile) add(r *Record, why string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line, err := json.Marshal(map[string]any{"topic": r.Topic, "key": r.Key, "why": why, "value": string(r.Value)})
@@ -42,7 +42,7 @@ func (p *poisonFile) add(r *Record, why string) error {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size()+int64(len(line)) > p.most {
-		err = fmt.Errorf("%s: %w", p.path, errPoisonFull)
+		err = fmt.Errorf("%s: %w", p.path, errDeadLetterFull)
 	}
 	if err == nil {
 		_, err = f.Write(append(line, '\n'))

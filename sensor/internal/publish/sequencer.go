@@ -11,9 +11,9 @@ import (
 	"stillwatch/schemas"
 )
 
-// Stamp sets what an alert can know only when it leaves: the wall clock, the run, and its number within the run. It
+// Sequencer sets what an alert can know only when it leaves: the wall clock, the run, and its number within the run. It
 // is safe for concurrent use.
-type Stamp struct {
+type Sequencer struct {
 	boot   string
 	mu     sync.Mutex
 	seq    uint64
@@ -21,15 +21,15 @@ type Stamp struct {
 	now    func() time.Time
 }
 
-// NewStamp begins a run: its boot id is random, its sequence starts at 1.
-func NewStamp(replay bool) *Stamp {
+// NewSequencer begins a run: its boot id is random, its sequence starts at 1.
+func NewSequencer(replay bool) *Sequencer {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
-	return &Stamp{boot: hex.EncodeToString(id[:]), replay: replay, now: time.Now}
+	return &Sequencer{boot: hex.EncodeToString(id[:]), replay: replay, now: time.Now}
 }
 
-// Alert stamps a.
-func (s *Stamp) Alert(a *schemas.Alert) {
+// Stamp sets the emission time, the boot ID and the sequence number of a.
+func (s *Sequencer) Stamp(a *schemas.Alert) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seq++

@@ -89,7 +89,7 @@ func TestNewTopic(t *testing.T) {
 	missing := func() map[string]error {
 		return map[string]error{"new": &DeliveryError{Cause: CauseNoTopic, Topic: "new", Text: "there is no topic new"}}
 	}
-	a := &aside{topics: map[string]*waiting{}}
+	a := &retryQueue{topics: map[string]*topicQueue{}}
 	record := []Record{{Index: 1, Topic: "new"}}
 	now := time.Now()
 	for attempt, want := range []int{0, 1, 1} {

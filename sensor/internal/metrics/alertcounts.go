@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"maps"
+
+	"stillwatch/schemas"
+)
+
+// AlertCounts counts alerts by rule and by the severity of their last revision. It holds the severity of each alert until it is
+// closed, so it is as large as the table of open alerts. It has one caller at a time.
+type AlertCounts struct {
+	alerts  map[[2]string]uint64 // severity, rule
+	records map[string]uint64    // by action
+	open    map[string]string    // id to severity
+}
+
+// NewAlertCounts gives a tally of nothing.
+func NewAlertCounts() *AlertCounts {
+	return &AlertCounts{alerts: map[[2]string]uint64{}, records: map[string]uint64{}, open: map[string]string{}}
+}
+
+// Clone gives a tally that stays as this one is now.
+func (c *AlertCounts) Clone() *AlertCounts {
+	return &AlertCounts{alerts: maps.Clone(c.alerts), records: maps.Clone(c.records), open: map[string]string{}}
+}
+
+// Add counts one record.
+func (c *AlertCounts) Add(a *schemas.Alert) {
+	c.records[a.Action]++
+	if before, ok := c.open[a.ID]; ok {
+		c.alerts[[2]string{before, a.Rule.ID}]--
+	}
+	c.alerts[[2]string{a.Severity, a.Rule.ID}]++
+	if a.Action == "close" {
+		delete(c.open, a.ID)
+		return
+	}
+	c.open[a.ID] = a.Severity
+}
+
+// BySeverity gives the number of alerts of one severity.
+func (c *AlertCounts) BySeverity(severity string) (n uint64) {
+	for k, v := range c.alerts {
+		if k[0] == severity {
+			n += v
+		}
+	}
+	return n
+}

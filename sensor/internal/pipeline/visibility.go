@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"time"
+
+	"stillwatch/sensor/internal/detect"
+)
+
+// sight says whether anything can be heard at a port, and tells of it when that changes.
+func (c *correlator) updateVisibility(port *lossCounts, sec int64) {
+	if port.traffic != c.traffic {
+		c.traffic = port.traffic
+		c.clock.Traffic(sec)
+	}
+	blind := port.blind
+	if blind != "" {
+		c.clock.Deaf(sec)
+	}
+	if since := c.clock.Quiet(sec); blind == "" && since != 0 {
+		blind = "no frame has come to the port since " + time.Unix(since, 0).UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	c.clock.SetBlind(blind != "" || c.ctx.Quality.LossRatio > detect.DefaultBlindnessParams().LossRatio)
+	if blind == c.ctx.Quality.Blind {
+		return
+	}
+	c.ctx.Now, c.ctx.Quality.Blind = max(c.ctx.Now, sec*1e9), blind
+	c.counts.progress.blind.Store(&blind)
+	for _, d := range c.detectors {
+		if s, ok := d.(detect.Sighted); ok {
+			s.Sight(&c.ctx)
+		}
+	}
+}
