@@ -21,10 +21,10 @@ import (
 	"stillwatch/collector/internal/queue"
 	"stillwatch/collector/internal/sample"
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
 )
 
 const (

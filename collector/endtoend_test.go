@@ -22,11 +22,11 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // The tests here go the whole way with both programs as they are: a capture is fed to a sensor bit by bit, and what it raises is looked

@@ -80,7 +80,7 @@ func TestImportsRunDownward(t *testing.T) {
 
 func TestNothingImportsTheOtherProgramOrTheTests(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./collector") {
-		for _, bad := range []string{"stillwatch/sensor", "stillwatch/scripts", "stillwatch/internal/testneed", inner + "sample"} {
+		for _, bad := range []string{"stillwatch/sensor", "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab", inner + "sample"} {
 			if p.ImportPath == bad || strings.HasPrefix(p.ImportPath, bad+"/") {
 				t.Errorf("the collector depends on %s", p.ImportPath)
 			}

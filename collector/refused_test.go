@@ -11,8 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"stillwatch/collector/internal/queue"
+	"stillwatch/internal/testlab/cluster"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
 )
 
 // allow gives a user a right to a topic or a group. From the first entry on, nobody else has any.

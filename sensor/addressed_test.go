@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/schemas"
-	"stillwatch/scripts/stories/netsim"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // TestOpeningsThatAreAnswers has a device that ought to be silent send datagrams that answer something, and some that do not.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/schemas"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // devices gives what a replay says of the devices of a capture: "key ips", and the role where there is one.

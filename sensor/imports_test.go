@@ -94,7 +94,7 @@ func TestImportsRunDownward(t *testing.T) {
 
 func TestNothingImportsTheOtherProgramOrTheTests(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./sensor") {
-		for _, bad := range []string{"stillwatch/collector", "stillwatch/scripts", "stillwatch/internal/testneed"} {
+		for _, bad := range []string{"stillwatch/collector", "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab"} {
 			if p.ImportPath == bad || strings.HasPrefix(p.ImportPath, bad+"/") {
 				t.Errorf("the sensor depends on %s", p.ImportPath)
 			}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // public is a network of public addresses, IPv4 and IPv6: three hosts that call servers outside, and a server that is called.

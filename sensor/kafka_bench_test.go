@@ -18,11 +18,11 @@ import (
 	"github.com/google/gopacket/pcapgo"
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // talkers gives sessions of servers that ought to be silent, each server once, the frames of each together.

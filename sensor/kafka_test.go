@@ -17,10 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
 )
 
 // TestReplayToKafka is what an analyst does first: a replay, and kcat.

@@ -19,9 +19,9 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcapgo"
 
+	"stillwatch/internal/testlab/trace"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/tracegen/trace"
 )
 
 // acts are the attacks of two stories, one after the other, in some seconds: a recorder is entered and calls out, and a camera is moved and

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // talk is a session of turns: those that begin with "<" come from the server.

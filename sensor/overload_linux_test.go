@@ -19,8 +19,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/schemas"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // flood sends attempts to open sessions, each another one, with all the force that a few threads have, until stop is closed.

@@ -23,8 +23,8 @@ import (
 	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/internal/testneed"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // nobodyID is the user without privileges of every Linux system.

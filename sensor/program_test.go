@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // programDir is where builtProgram puts the program; TestMain makes it and takes it away.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/schemas"
-	"stillwatch/scripts/stories/netsim"
 )
 
 // inventoryFile writes an inventory with one server.

@@ -19,7 +19,7 @@ import (
 	"strconv"
 	"time"
 
-	"stillwatch/scripts/kafka/cluster"
+	"stillwatch/internal/testlab/cluster"
 )
 
 const usage = "usage: kafka start [-brokers N] [-fast] DIR | stop DIR [BROKER] | kill DIR [BROKER] | status DIR"

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stillwatch/scripts/lab/load"
-	"stillwatch/scripts/lab/wire"
+	"stillwatch/internal/testlab/loadgen"
+	"stillwatch/internal/testlab/netns"
 )
 
 type benchCmd struct {
@@ -28,10 +28,10 @@ type benchCmd struct {
 
 // Run measures and prints a table in Markdown.
 func (c *benchCmd) Run(ctx context.Context) error {
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		return err
 	}
-	t, err := load.Open(c.Trace)
+	t, err := loadgen.Open(c.Trace)
 	if err != nil {
 		return err
 	}
@@ -44,13 +44,13 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), t.Bytes/int64(len(t.Frames)), c.Span)
 	fmt.Println("| offered, packets/s | reached | program | processor s of the program | of the kernel on its behalf | lost |\n|---|---|---|---|---|---|")
 	for _, rate := range c.Rates {
-		base, err := load.Measure(ctx, load.Program{}, t, rate, c.Span)
+		base, err := loadgen.Measure(ctx, loadgen.Program{}, t, rate, c.Span)
 		if err != nil {
 			return errors.Join(err, t.Close())
 		}
 		row(rate, "nobody", base, "–", "–", "–")
 		for _, p := range programs {
-			x, err := load.Measure(ctx, p, t, rate, c.Span)
+			x, err := loadgen.Measure(ctx, p, t, rate, c.Span)
 			if err != nil {
 				return errors.Join(err, t.Close())
 			}
@@ -61,24 +61,24 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	return t.Close()
 }
 
-func row(rate int, name string, c load.Cost, cells ...any) {
+func row(rate int, name string, c loadgen.Cost, cells ...any) {
 	fmt.Printf("| %d | %.0f | %s | %s | %s | %s |\n", append([]any{rate, float64(c.Packets) / c.Wall.Seconds(), name}, cells...)...)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
 // programs are those of the comparison; what is not installed is left out, and said.
-func (c *benchCmd) programs() (list []load.Program) {
+func (c *benchCmd) programs() (list []loadgen.Program) {
 	for _, mode := range c.Modes {
-		command := []string{c.Sensor, "run", "--iface", wire.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
-		list = append(list, load.Program{Name: "stillwatch-sensor, " + mode, Command: append(command, c.Args...),
-			Ready: "listening at the port", Taken: load.Sensor})
+		command := []string{c.Sensor, "run", "--iface", netns.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
+		list = append(list, loadgen.Program{Name: "stillwatch-sensor, " + mode, Command: append(command, c.Args...),
+			Ready: "listening at the port", Taken: loadgen.Sensor})
 	}
-	others := []load.Program{
-		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", wire.SensorPort, "-w", "/dev/null"},
-			Ready: "listening on", Taken: load.Group(`(\d+) packets? captured`)},
-		{Name: "dumpcap", Command: []string{"dumpcap", "-q", "-i", wire.SensorPort, "-w", "/dev/null"},
-			Ready: "File: ", Taken: load.Group(`Packets captured: (\d+)`)},
+	others := []loadgen.Program{
+		{Name: "tcpdump", Command: []string{"tcpdump", "-Z", "root", "-ni", netns.SensorPort, "-w", "/dev/null"},
+			Ready: "listening on", Taken: loadgen.Group(`(\d+) packets? captured`)},
+		{Name: "dumpcap", Command: []string{"dumpcap", "-q", "-i", netns.SensorPort, "-w", "/dev/null"},
+			Ready: "File: ", Taken: loadgen.Group(`Packets captured: (\d+)`)},
 	}
 	for _, p := range others {
 		if _, err := exec.LookPath(p.Command[0]); err != nil {

@@ -17,13 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
+	"stillwatch/internal/testlab/lab"
+	"stillwatch/internal/testlab/netns"
+	"stillwatch/internal/testlab/story"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
-	"stillwatch/scripts/lab/stage"
-	"stillwatch/scripts/lab/story"
-	"stillwatch/scripts/lab/wire"
 )
 
 // TestDelivery goes the whole way: intruders in a lab, the sensor at its mirror port, real Kafka, the collector, and the alerts in
@@ -32,7 +32,7 @@ func TestDelivery(t *testing.T) {
 	if testing.Short() {
 		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
 	}
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)
 	}
 	kafka := kafkatest.Start(t, cluster.Options{})
@@ -41,11 +41,11 @@ func TestDelivery(t *testing.T) {
 	d.lab, d.sensor, d.collector = programs[0], programs[1], programs[2]
 	d.serve()
 	for _, c := range []deliveryCase{
-		{"xdp", "xdp", wire.Mirror{Way: wire.Direct}},
-		{"afpacket", "afpacket", wire.Mirror{Way: wire.Direct}},
-		{"vxlan", "xdp", wire.Mirror{Way: wire.VXLAN}},
-		{"erspan", "afpacket", wire.Mirror{Way: wire.ERSPAN}},
-		{"one-way", "xdp", wire.Mirror{Way: wire.Direct, OneWay: true}},
+		{"xdp", "xdp", netns.Mirror{Way: netns.Direct}},
+		{"afpacket", "afpacket", netns.Mirror{Way: netns.Direct}},
+		{"vxlan", "xdp", netns.Mirror{Way: netns.VXLAN}},
+		{"erspan", "afpacket", netns.Mirror{Way: netns.ERSPAN}},
+		{"one-way", "xdp", netns.Mirror{Way: netns.Direct, OneWay: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // each case has a lab of its own
@@ -57,7 +57,7 @@ func TestDelivery(t *testing.T) {
 type deliveryCase struct {
 	name   string // and of the sensor
 	mode   string
-	mirror wire.Mirror
+	mirror netns.Mirror
 }
 
 // delivery is a collector that serves.
@@ -147,7 +147,7 @@ func (d *delivery) alerts(t *testing.T, sensor string) (list []schemas.Alert) {
 func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 	stories := story.Stories()
 	score := story.NewScore(stories, c.name, c.mirror.OneWay)
-	s, err := stage.Open(t.Context(), stage.Options{Mirror: c.mirror, Program: d.lab, Told: score.Step})
+	s, err := lab.Open(t.Context(), lab.Options{Mirror: c.mirror, Program: d.lab, Told: score.Step})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}()
 	for _, broker := range strings.Split(d.brokers, ",") {
-		if err := s.Carry(t.Context(), wire.Sensor, broker); err != nil {
+		if err := s.Carry(t.Context(), netns.Sensor, broker); err != nil {
 			t.Fatal(err)
 		}
 	}
-	inventory, config, err := stage.Files(t.TempDir(), c.name)
+	inventory, config, err := lab.Files(t.TempDir(), c.name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		t.Logf("the sensor said:\n%s", w.Said())
 	}
 	for _, a := range got {
-		if a.Sensor.Capture != c.mode || a.Sensor.Iface != wire.SensorPort || a.Time.Replay {
+		if a.Sensor.Capture != c.mode || a.Sensor.Iface != netns.SensorPort || a.Time.Replay {
 			t.Fatalf("an alert of capture %q at %q, replay %v", a.Sensor.Capture, a.Sensor.Iface, a.Time.Replay)
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/lab"
+	"stillwatch/internal/testlab/netns"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/lab/stage"
-	"stillwatch/scripts/lab/wire"
 )
 
 // built builds programs of the repository for a test.
@@ -44,14 +44,14 @@ type standing struct {
 	run string
 }
 
-func stand(t *testing.T, lab string) *standing {
+func stand(t *testing.T, program string) *standing {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	s := &standing{Cmd: exec.Command(lab, "up"), out: out}
+	s := &standing{Cmd: exec.Command(program, "up"), out: out}
 	s.Stdout, s.Stderr = out, out
 	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.Start(); err != nil {
@@ -103,13 +103,13 @@ func gone(pids []string) error {
 
 // TestEnd holds that a lab leaves nothing when it is ended by a signal, and nothing that `lab clean` does not find when it is killed.
 func TestEnd(t *testing.T) {
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)
 	}
-	lab := built(t, "scripts/lab")[0]
+	program := built(t, "scripts/lab")[0]
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := stand(t, lab)
+			s := stand(t, program)
 			pids := machines(t, s.run)
 			if len(pids) < 9 {
 				t.Fatalf("%d machines", len(pids))
@@ -119,7 +119,7 @@ func TestEnd(t *testing.T) {
 			}
 			err := s.Wait()
 			if sig == syscall.SIGKILL {
-				out, err := exec.Command(lab, "clean").CombinedOutput()
+				out, err := exec.Command(program, "clean").CombinedOutput()
 				if err != nil || !strings.Contains(string(out), "removed run "+s.run) {
 					t.Errorf("clean: %v: %s", err, out)
 				}
@@ -140,11 +140,11 @@ func TestEnd(t *testing.T) {
 // TestTagsAndLeases has the mirror tag each frame with a VLAN, as RSPAN does: by either mode the sensor has the tag of every session, and
 // the name that the workstation gives the DHCP server.
 func TestTagsAndLeases(t *testing.T) {
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)
 	}
 	programs := built(t, "scripts/lab", "sensor")
-	s, err := stage.Open(t.Context(), stage.Options{Mirror: wire.Mirror{Way: wire.RSPAN}, Program: programs[0]})
+	s, err := lab.Open(t.Context(), lab.Options{Mirror: netns.Mirror{Way: netns.RSPAN}, Program: programs[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestTagsAndLeases(t *testing.T) {
 				if err := json.Unmarshal([]byte(line), &d); err != nil {
 					t.Fatal(err)
 				}
-				operator = operator || d.Key == "mac:"+wire.MachineOf(wire.Operator).MAC && slices.Contains(d.Hostnames, "ws-operator")
+				operator = operator || d.Key == "mac:"+netns.MachineOf(netns.Operator).MAC && slices.Contains(d.Hostnames, "ws-operator")
 			}
 			if !operator {
 				t.Error("the workstation has no name")
@@ -182,7 +182,7 @@ func TestTagsAndLeases(t *testing.T) {
 				if err := json.Unmarshal([]byte(line), &x); err != nil {
 					t.Fatal(err)
 				}
-				if n++; !slices.Equal(x.VLANs, []uint16{wire.RemoteVLAN}) {
+				if n++; !slices.Equal(x.VLANs, []uint16{netns.RemoteVLAN}) {
 					t.Errorf("a session in the VLANs %d: %s", x.VLANs, line)
 				}
 			}

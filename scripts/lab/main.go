@@ -14,9 +14,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"stillwatch/scripts/lab/host"
-	"stillwatch/scripts/lab/story"
-	"stillwatch/scripts/lab/wire"
+	"stillwatch/internal/testlab/machine"
+	"stillwatch/internal/testlab/netns"
+	"stillwatch/internal/testlab/story"
 )
 
 type cli struct {
@@ -32,7 +32,7 @@ type cli struct {
 func main() {
 	var c cli
 	parsed := kong.Parse(&c, kong.Name("lab"), kong.Description("A span port in network namespaces, with intruders."), kong.UsageOnError(),
-		kong.Vars{"ways": strings.Join(wire.Ways(), ",")})
+		kong.Vars{"ways": strings.Join(netns.Ways(), ",")})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal kills; `lab clean` removes what is left then
@@ -49,7 +49,7 @@ type cleanCmd struct{}
 
 // Run removes leftovers.
 func (cleanCmd) Run() error {
-	runs, err := wire.Clean()
+	runs, err := netns.Clean()
 	for _, r := range runs {
 		fmt.Println("removed run", r)
 	}
@@ -61,7 +61,7 @@ type hostCmd struct {
 }
 
 // Run is a machine.
-func (c hostCmd) Run(ctx context.Context) error { return host.Run(ctx, c.Name) }
+func (c hostCmd) Run(ctx context.Context) error { return machine.Run(ctx, c.Name) }
 
 type actCmd struct {
 	Name string `arg:""`
@@ -75,4 +75,4 @@ type relayCmd struct {
 }
 
 // Run wraps frames.
-func (c relayCmd) Run() error { return wire.Relay(c.Way) }
+func (c relayCmd) Run() error { return netns.Relay(c.Way) }

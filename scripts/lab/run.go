@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"stillwatch/internal/testlab/lab"
+	"stillwatch/internal/testlab/netns"
+	"stillwatch/internal/testlab/progress"
+	"stillwatch/internal/testlab/screen"
+	"stillwatch/internal/testlab/story"
 	"stillwatch/schemas"
-	"stillwatch/scripts/lab/show"
-	"stillwatch/scripts/lab/stage"
-	"stillwatch/scripts/lab/step"
-	"stillwatch/scripts/lab/story"
-	"stillwatch/scripts/lab/wire"
 )
 
 // mirrorFlags say what the mirror port shows.
@@ -27,9 +27,9 @@ type mirrorFlags struct {
 	OneWay bool   `help:"Mirror one direction only: what comes in at the uplink is not shown."`
 }
 
-func (f mirrorFlags) options(told func(step.Step)) (stage.Options, error) {
+func (f mirrorFlags) options(told func(progress.Step)) (lab.Options, error) {
 	program, err := os.Executable()
-	return stage.Options{Mirror: wire.Mirror{Way: f.Mirror, OneWay: f.OneWay}, Program: program, Told: told}, err
+	return lab.Options{Mirror: netns.Mirror{Way: f.Mirror, OneWay: f.OneWay}, Program: program, Told: told}, err
 }
 
 type runCmd struct {
@@ -43,7 +43,7 @@ type runCmd struct {
 
 // Run shows the lab, and ends with an error if it could not.
 func (c *runCmd) Run(ctx context.Context) (err error) {
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		return err
 	}
 	stories, err := c.stories()
@@ -55,20 +55,20 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r := &run{runCmd: c, dir: dir, score: story.NewScore(stories, stage.SensorID, c.OneWay), view: show.NewView(os.Stdout)}
-	o, err := c.options(func(x step.Step) { r.score.Step(x); r.view.Step(x) })
+	r := &run{runCmd: c, dir: dir, score: story.NewScore(stories, lab.SensorID, c.OneWay), view: screen.NewView(os.Stdout)}
+	o, err := c.options(func(x progress.Step) { r.score.Step(x); r.view.Step(x) })
 	if err != nil {
 		return err
 	}
-	fmt.Print(show.Picture(c.Mirror, c.OneWay))
-	if r.stage, err = stage.Open(ctx, o); err != nil {
+	fmt.Print(screen.Picture(c.Mirror, c.OneWay))
+	if r.stage, err = lab.Open(ctx, o); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.stage.Close()) }()
 	if err := r.perform(ctx, stories); err != nil {
 		return err
 	}
-	fmt.Print(show.Table(r.score.Results(), c.Mode == file), r.view.Rest())
+	fmt.Print(screen.Table(r.score.Results(), c.Mode == file), r.view.Rest())
 	if n := r.score.Missing(); n > 0 && c.Once {
 		return fmt.Errorf("%d alerts that are expected did not come", n)
 	}
@@ -80,9 +80,9 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 }
 
 // hints say what can be done with a lab that stands.
-func hints(s *stage.Stage, program string) {
+func hints(s *lab.Lab, program string) {
 	fmt.Printf("\nthe mirror port   ip netns exec %s tcpdump -ni %s\na story again     ip netns exec %s %s act S1\nCtrl-C removes it all.\n",
-		s.Namespace(wire.Sensor), wire.SensorPort, s.Namespace(wire.Outside), program)
+		s.Namespace(netns.Sensor), netns.SensorPort, s.Namespace(netns.Outside), program)
 }
 
 const file = "file"
@@ -104,8 +104,8 @@ type run struct {
 	*runCmd
 	dir   string
 	score *story.Score
-	view  *show.View
-	stage *stage.Stage
+	view  *screen.View
+	stage *lab.Lab
 }
 
 func (r *run) alert(a schemas.Alert) {
@@ -118,7 +118,7 @@ func (r *run) alert(a schemas.Alert) {
 
 // perform has the stories acted and the sensor watch.
 func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
-	inventory, config, err := stage.Files(r.dir, stage.SensorID)
+	inventory, config, err := lab.Files(r.dir, lab.SensorID)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 			return err
 		}
 	}
-	var w *stage.Sensor
+	var w *lab.Sensor
 	if r.Mode != file {
 		if w, err = r.stage.Watch(ctx, r.Sensor, append(args, "--mode", r.Mode), r.alert); err != nil {
 			return errors.Join(err, stopRecord())
@@ -189,7 +189,7 @@ func (r *run) replay(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(stage.Alerts(out, r.alert), c.Wait()); err != nil {
+	if err := errors.Join(lab.Alerts(out, r.alert), c.Wait()); err != nil {
 		return fmt.Errorf("replay: %w: %s", err, said.String())
 	}
 	return nil
@@ -201,18 +201,18 @@ type upCmd struct {
 
 // Run keeps a lab until ctx ends.
 func (c *upCmd) Run(ctx context.Context) error {
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		return err
 	}
 	o, err := c.options(nil)
 	if err != nil {
 		return err
 	}
-	s, err := stage.Open(ctx, o)
+	s, err := lab.Open(ctx, o)
 	if err != nil {
 		return err
 	}
-	fmt.Print(show.Picture(c.Mirror, c.OneWay))
+	fmt.Print(screen.Picture(c.Mirror, c.OneWay))
 	hints(s, o.Program)
 	<-ctx.Done()
 	return errors.Join(s.Failure(), s.Close())

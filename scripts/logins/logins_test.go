@@ -21,9 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/netns"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/lab/wire"
 )
 
 // server is a program that rows ask. It is started once, however many rows name it, and must listen on at.port of every
@@ -90,7 +90,7 @@ const maxUnknown = 0.05
 
 func TestLogins(t *testing.T) {
 	python := need(t)
-	n, err := wire.NewPair(t.Context())
+	n, err := netns.NewPair(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestLogins(t *testing.T) {
 // need skips the test where a program is missing. It gives the Python that has those of PyPI.
 func need(t *testing.T) string {
 	t.Helper()
-	if err := wire.Needs(); err != nil {
+	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, testneed.RootNeed, "%v", err)
 	}
 	testneed.Command(t, "tcpdump")
@@ -135,9 +135,9 @@ func need(t *testing.T) string {
 }
 
 // record captures at the server's end until the function that it gives is called.
-func record(t *testing.T, n *wire.Network, file string) (stop func()) {
+func record(t *testing.T, n *netns.Network, file string) (stop func()) {
 	t.Helper()
-	c := n.Command(context.Background(), wire.Server, "tcpdump", "-i", wire.PairPort, "-s", "0", "-B", "65536", "-U", "-Z", "root", "-w", file, "tcp")
+	c := n.Command(context.Background(), netns.Server, "tcpdump", "-i", netns.PairPort, "-s", "0", "-B", "65536", "-U", "-Z", "root", "-w", file, "tcp")
 	pipe, err := c.StderrPipe()
 	if err == nil {
 		err = c.Start()
@@ -171,7 +171,7 @@ func record(t *testing.T, n *wire.Network, file string) (stop func()) {
 }
 
 // act starts the servers, runs every row, and ends the servers.
-func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
+func act(t *testing.T, n *netns.Network, python string) (runs []*run) {
 	t.Helper()
 	root := t.TempDir()
 	if err := os.Chmod(filepath.Dir(root), 0o711); err != nil { // PostgreSQL does not run as root
@@ -181,7 +181,7 @@ func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
 	var servers, starting sync.WaitGroup
 	defer func() { stop(); servers.Wait() }()
 	sites := map[*server]*site{}
-	host := netip.MustParsePrefix(wire.ServerNet).Addr()
+	host := netip.MustParsePrefix(netns.ServerNet).Addr()
 	for i := range protocols {
 		p := &protocols[i]
 		shared := filepath.Join(root, p.name)
@@ -232,7 +232,7 @@ func act(t *testing.T, n *wire.Network, python string) (runs []*run) {
 }
 
 // start starts a server. Its mounts are its own: `ip netns exec` gives a program a mount namespace.
-func start(ctx context.Context, n *wire.Network, s *server, at *site, running *sync.WaitGroup) error {
+func start(ctx context.Context, n *netns.Network, s *server, at *site, running *sync.WaitGroup) error {
 	err := os.Mkdir(at.dir, 0o755)
 	if err == nil && s.prepare != nil {
 		err = s.prepare(at)
@@ -250,7 +250,7 @@ func start(ctx context.Context, n *wire.Network, s *server, at *site, running *s
 	if err != nil {
 		return err
 	}
-	c := n.Command(ctx, wire.Server, "sh", append([]string{"-c", script + `exec "$@"`, "sh"}, s.command(at)...)...)
+	c := n.Command(ctx, netns.Server, "sh", append([]string{"-c", script + `exec "$@"`, "sh"}, s.command(at)...)...)
 	c.Stdout, c.Stderr, c.Dir = log, log, at.dir
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
@@ -260,10 +260,10 @@ func start(ctx context.Context, n *wire.Network, s *server, at *site, running *s
 }
 
 // await waits until a server listens.
-func await(t *testing.T, n *wire.Network, s *server, at *site) {
+func await(t *testing.T, n *netns.Network, s *server, at *site) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		c, err := n.Dial(t.Context(), wire.Server, fmt.Sprintf("127.0.0.1:%d", at.port))
+		c, err := n.Dial(t.Context(), netns.Server, fmt.Sprintf("127.0.0.1:%d", at.port))
 		if err == nil {
 			c.Close()
 			return
@@ -276,11 +276,11 @@ func await(t *testing.T, n *wire.Network, s *server, at *site) {
 }
 
 // ask runs the client of a row.
-func (r *run) ask(t *testing.T, n *wire.Network, at *site) {
+func (r *run) ask(t *testing.T, n *netns.Network, at *site) {
 	argv, env := r.command(at, r.host.String())
 	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
 	defer stop()
-	c := n.Command(ctx, wire.Client, argv[0], argv[1:]...)
+	c := n.Command(ctx, netns.Client, argv[0], argv[1:]...)
 	c.Env = append(os.Environ(), env...)
 	out, err := c.CombinedOutput()
 	var status *exec.ExitError

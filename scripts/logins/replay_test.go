@@ -15,9 +15,9 @@ import (
 	"sync"
 	"testing"
 
+	"stillwatch/internal/testlab/netns"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/lab/wire"
 )
 
 // replayer runs the sensor over the capture and parts of it.
@@ -83,7 +83,7 @@ func (x *replayer) row(host netip.Addr, config string) ([]schemas.Session, []sch
 		x.t.Errorf("%v: %s", err, out)
 		return nil, nil
 	}
-	return x.replay(base+".pcap", "--config", base+".yaml", "--internal", wire.ServerNet)
+	return x.replay(base+".pcap", "--config", base+".yaml", "--internal", netns.ServerNet)
 }
 
 // records reads JSON Lines.

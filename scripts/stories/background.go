@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // live writes nine days of ordinary life: every kind of traffic of a real week, a few of each a day.

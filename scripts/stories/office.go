@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // firstDay is a Monday; the attacks come on the ninth day, so that a device can be idle for more than a week before.

@@ -5,7 +5,7 @@ package main
 import (
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 func planS1() plan { return plan{cameras: []int{1, 2, 3, 4, 5, 6}} }

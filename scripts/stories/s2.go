@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // s2 is the state of the story of the camera platform that is entered from abroad.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // s3 is the state of the story of the recorder whose Telnet port is open to the outside.

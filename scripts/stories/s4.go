@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 // s4 is the state of the story of the camera that still has its default password.

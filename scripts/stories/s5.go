@@ -5,7 +5,7 @@ package main
 import (
 	"time"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 )
 
 func storyS5(seed uint64) *story {

@@ -14,7 +14,7 @@ import (
 	"os"
 	"strings"
 
-	"stillwatch/scripts/tracegen/trace"
+	"stillwatch/internal/testlab/trace"
 )
 
 func main() {

@@ -15,10 +15,10 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"stillwatch/internal/brokers"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
 )
 
 func TestSettingsThatCannotWork(t *testing.T) {

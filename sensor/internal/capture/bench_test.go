@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stillwatch/scripts/tracegen/trace"
+	"stillwatch/internal/testlab/trace"
 )
 
 // BenchmarkFile reads a capture from the page cache: the one that STILLWATCH_TRACE names, else a small trace.

@@ -17,7 +17,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"stillwatch/scripts/stories/netsim"
+	"stillwatch/internal/testlab/netsim"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
 )

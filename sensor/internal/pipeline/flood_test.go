@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/trace"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/scripts/tracegen/trace"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/pipeline"

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"stillwatch/internal/testlab/trace"
 	"stillwatch/schemas"
-	"stillwatch/scripts/tracegen/trace"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/pipeline"

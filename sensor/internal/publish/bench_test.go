@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
 )
 
 // benchAlert gives an alert of about 1.5 kB as JSON.

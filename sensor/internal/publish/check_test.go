@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"stillwatch/internal/brokers"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 )
 
 // testCheck asks real Kafka after testWrongSettings, which has made the topic that is forbidden.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 	"stillwatch/schemas"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
 )
 
 // deliveries is how many alerts each of these tests sends.

@@ -18,8 +18,8 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"stillwatch/internal/brokers"
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 )
 
 // consume reads a topic until so many messages have come, or nothing more comes.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stillwatch/scripts/kafka/cluster"
-	"stillwatch/scripts/kafka/kafkatest"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
 )
 
 // TestTopicDoesNotHoldUpAnother mixes records for a topic that is not there with others, more than a small spool holds.
