@@ -5,10 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -78,13 +76,15 @@ func readConfig(file string) (*config.Config, error) {
 	return set, nil
 }
 
-// chainRule joins the findings of the others; it has no parameters.
-const chainRule = "D42"
+// chainRule is the id of the rule that joins the findings of the others.
+var chainRule = detect.RuleChain().ID
 
-// rules lists the rules that a configuration can set.
+// rules returns the ids of all rules, sorted.
 func rules() []string {
-	all := append(slices.Collect(maps.Keys(detect.Parameters())), chainRule)
-	slices.Sort(all)
+	var all []string
+	for _, r := range detect.Rules() {
+		all = append(all, r.ID)
+	}
 	return all
 }
 

@@ -43,7 +43,7 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	f.DeviceAddr, f.Title = in.addr(), in.headline(f.Severity)
 	f.Message = fmt.Sprintf("Expected: no connection between these alerts. Seen: %s that began between %s and %s UTC, %s, P %.2f: %s.",
 		alertsOf(ms), stamp(ms[0].at), stamp(ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
-	f.Recommendation = detect.Advice(f.Rule.ID, in.device)
+	f.Recommendation = detect.ChainAdvice(in.device)
 	return f
 }
 
@@ -176,9 +176,6 @@ func (in *incident) entry(sev detect.Severity) (text string, at int64) {
 	return "", 0
 }
 
-// telling orders what a device does by how much it tells of an attack.
-var telling = map[string]int{"D18": 0, "D14": 1, "D13": 2, "D09": 3, "D06": 5, "D01": 6, "D05": 7, "D02": 8}
-
 // acts says what the device has done since then, the most telling first. Of findings that share a session or a peer, one is enough.
 func (in *incident) acts(since int64) []string {
 	var own []member
@@ -187,7 +184,7 @@ func (in *incident) acts(since int64) []string {
 			own = append(own, x)
 		}
 	}
-	slices.SortStableFunc(own, func(a, b member) int { return telling[a.rule] - telling[b.rule] })
+	slices.SortStableFunc(own, func(a, b member) int { return detect.TitleOrder(a.rule) - detect.TitleOrder(b.rule) })
 	var told []member
 	var acts []string
 	for _, x := range own {

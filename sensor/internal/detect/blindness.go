@@ -6,7 +6,25 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// blindnessRule registers D41.
+var blindnessRule = register(registration{
+	Rule: Rule{
+		ID: "D41", Name: "Blindness", Kind: "blindness", Version: 1, Reliability: 0.1,
+		Attack: join(enterprise(taEvasion, "T1562"), ics(icsInhibit, "T0804")),
+	},
+	advice: map[string]steps{
+		"": {
+			"Check on the switch that the mirror session copies both directions and all VLANs.",
+			"Compare the drop counters of the mirror port and of the sensor.",
+			"Until that is mended, read alerts about missing answers with care.",
+		},
+	},
+}, DefaultBlindnessParams, newBlindness)
 
 // BlindnessParams are the parameters of D41.
 type BlindnessParams struct {
@@ -36,9 +54,17 @@ type blindness struct {
 
 func newBlindness(p BlindnessParams) *blindness { return &blindness{p: p} }
 
-func (b *blindness) Rule() Rule { return ruleBlindness }
+func (b *blindness) Rule() Rule { return blindnessRule.Rule }
 
 func (b *blindness) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
+
+func (b *blindness) setParams(p BlindnessParams) {
+	b.p = p
+}
+
+func (b *blindness) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{snapshot.Single("D41/1", func(c *snapshot.Codec) { c.Time(&b.from) })}
+}
 
 func (b *blindness) Observe(e *Event, c *Context) {
 	if b.from == 0 {
@@ -96,7 +122,7 @@ func (b *blindness) finding(now int64, key string, share, limit float64, sev Sev
 			math.Round(1000*limit)/10, what, 100*share, clock(b.from), clock(now)),
 		Reasons:        []Reason{{Code: key, Text: why, Weight: 0.5}, benign("the port was set up this way on purpose")},
 		Evidence:       []Evidence{{Kind: "quality", Summary: fmt.Sprintf("%.1f %% %s", 100*share, what), Data: map[string]any{"share": share, "limit": limit}}},
-		Recommendation: Advice(b.Rule().ID, nil),
+		Recommendation: blindnessRule.advise("", nil),
 	}
 }
 
@@ -127,6 +153,6 @@ func (b *blindness) sight(now int64) *Finding {
 		Message:        fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, noticed at %s. Nothing is heard until that changes.", b.blind, clock(b.since)),
 		Reasons:        []Reason{{Code: "blind", Text: b.blind, Weight: 0.5}, benign("the port or the mirror session is being maintained")},
 		Evidence:       []Evidence{{Kind: "quality", Summary: b.blind, Data: map[string]any{"blind_s": (now - b.since) / second}}},
-		Recommendation: Advice(b.Rule().ID, nil),
+		Recommendation: blindnessRule.advise("", nil),
 	}
 }

@@ -9,7 +9,39 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// bruteForceRule registers D09.
+var bruteForceRule = register(registration{
+	Rule: Rule{
+		ID: "D09", Name: "Brute force", Kind: "brute_force", Version: 1, Reliability: 0.7,
+		Attack: join(enterprise(taCredentials, "T1110.001", "T1110.003", "T1110.004"), ics(icsLateral, "T0859")),
+	},
+	titleOrder: 4,
+	advice: map[string]steps{
+		"": {
+			"Block the source at the firewall, or find its owner if it is internal.",
+			"Check that the device has no default password and locks out after failures.",
+			"Look for a successful login from the same source.",
+		},
+		"guessed": {
+			"{contain}",
+			"Change the password that was guessed, wherever it is used.",
+			"Check every session that the device opened after the login, then: {then renew}",
+		},
+		"misconfiguration": {
+			"Find the service on the source that logs in at these intervals.",
+			"Give it the current password.",
+			"Check that the alert does not come again.",
+		},
+		"spray": {
+			"Find out which program on the source logs in, and who started it.",
+			"Change passwords that are the same on many devices.",
+			"Look for successful logins from this source.",
+		},
+	},
+}, DefaultBruteForceParams, newBruteForce)
 
 // BruteForceParams are the parameters of D09.
 type BruteForceParams struct {
@@ -44,7 +76,7 @@ type bruteForce struct {
 	pairs    *table[guessPair, guesses]
 	targets  *table[uint32, guessed]
 	sources  *table[packet.Addr, sprayer]
-	sessions *table[uint64, int] // cumulative failures of a session that were counted
+	sessions *table[uint64, int] `snapshot:"-"` // cumulative failures of a session that were counted
 }
 
 type guessPair struct {
@@ -90,9 +122,57 @@ func newBruteForce(p BruteForceParams) *bruteForce {
 		sources: newTable[packet.Addr, sprayer](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
 }
 
-func (b *bruteForce) Rule() Rule { return ruleBruteForce }
+func (b *bruteForce) Rule() Rule { return bruteForceRule.Rule }
 
 func (b *bruteForce) Kinds() []Kind { return []Kind{SessionFact} }
+
+func (b *bruteForce) setParams(p BruteForceParams) {
+	b.p = p
+	b.pairs.limit(p.MaxPairs)
+	b.targets.limit(p.MaxPairs)
+	b.sources.limit(p.MaxPairs)
+	b.sessions.limit(p.MaxPairs)
+}
+
+func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		b.pairs.part("D09.pairs/2", func(c *snapshot.Codec, k *guessPair) {
+			addrKey(c, &k.source)
+			deviceKey(c, &k.target)
+		}, func(c *snapshot.Codec, p *guesses) {
+			p.walk(c)
+			snapshot.List(c, &p.fails, maxKept, func(x *failure) {
+				c.Time(&x.at)
+				c.String(&x.who)
+				c.Uint(&x.session)
+				c.Bool(&x.excused)
+			})
+			snapshot.List(c, &p.known, maxKept, func(who *string) { c.String(who) })
+		}),
+		b.targets.part("D09.targets/1", deviceKey, func(c *snapshot.Codec, t *guessed) {
+			t.walk(c)
+			times(c, &t.times)
+			snapshot.List(c, &t.hits, maxKept, func(h *hit) {
+				addrKey(c, &h.from)
+				c.Time(&h.at)
+			})
+			c.Float(&t.sum)
+			c.Time(&t.last)
+		}),
+		b.sources.part("D09.sources/1", addrKey, func(c *snapshot.Codec, s *sprayer) {
+			s.walk(c)
+			snapshot.List(c, &s.targets, maxKept, func(x *sprayed) {
+				deviceKey(c, &x.id)
+				c.Time(&x.at)
+			})
+			r.Ref(c, &s.device)
+		}),
+	}
+}
+
+func (b *bruteForce) evictions() uint64 {
+	return b.pairs.evicted() + b.targets.evicted() + b.sources.evicted() + b.sessions.evicted()
+}
 
 func (b *bruteForce) Tick(now int64, c *Context) {
 	b.pairs.expire(now - day)
@@ -262,4 +342,127 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 		return
 	}
 	c.Emit(b.sprayFinding(e, c, in, s))
+}
+
+// failure is one failed login of a source on a target.
+type failure struct {
+	at      int64
+	who     string // see login.who
+	session uint64
+	excused bool // a login of perhaps the same user followed: it is a failure, but none before a guessed password
+}
+
+// insert puts f at its place in time and forgets what is older than a day.
+func (p *guesses) insert(f failure) {
+	at := len(p.fails)
+	for at > 0 && p.fails[at-1].at > f.at {
+		at--
+	}
+	p.fails = slices.Insert(p.fails, at, f)
+	newest, drop := p.fails[len(p.fails)-1].at, max(0, len(p.fails)-maxFailTimes)
+	for p.fails[drop].at < newest-day {
+		drop++
+	}
+	p.fails = slices.Delete(p.fails, 0, drop)
+}
+
+// since counts the failures since then.
+func (p *guesses) since(then int64) int {
+	n := 0
+	for i := range p.fails {
+		if p.fails[i].at >= then {
+			n++
+		}
+	}
+	return n
+}
+
+// before counts the failures since then that a login of who follows, and gives the time of the first. Those of the same user count
+// always, those of others only for a user who was not let in before: a list of names and passwords ends with a name of its own, while the
+// owner of an account who makes no mistake guesses nothing by using it.
+func (p *guesses) before(who string, then int64) (n int, first int64) {
+	known := slices.Contains(p.known, who)
+	for i := range p.fails {
+		f := &p.fails[i]
+		if f.excused || f.at < then || f.who != who && known {
+			continue
+		}
+		if n == 0 {
+			first = f.at
+		}
+		n++
+	}
+	return n, first
+}
+
+// letIn remembers who was let in.
+func (p *guesses) letIn(who string) {
+	p.known = slices.DeleteFunc(p.known, func(k string) bool { return k == who })
+	if len(p.known) >= maxKnown {
+		p.known = slices.Delete(p.known, 0, 1)
+	}
+	p.known = append(p.known, who)
+}
+
+// excuse takes back the failures of a user who was let in after all, and gives their times: they were mistakes. Where the user
+// is not known only those of the same session are certainly his. The others still count as failures, so that nobody guesses unnoticed
+// by logging in to an account of his own in between.
+func (p *guesses) excuse(in login, session uint64) (times []int64) {
+	who := in.who()
+	p.fails = slices.DeleteFunc(p.fails, func(f failure) bool {
+		if f.who != who {
+			return false
+		}
+		gone := in.hint != "" || f.session == session
+		if gone {
+			times = append(times, f.at)
+		}
+		return gone
+	})
+	for i := range p.fails {
+		if p.fails[i].who == who {
+			p.fails[i].excused = true
+		}
+	}
+	switch {
+	case len(p.fails) == 0:
+		p.tally = tally{}
+	case len(times) > 0:
+		p.first = p.fails[0].at
+		p.lower(len(times))
+	}
+	return times
+}
+
+// excuse takes back the failures of one source at these times; all says that it has no others.
+func (t *guessed) excuse(from packet.Addr, times []int64, all bool) {
+	for _, at := range times {
+		if i := slices.Index(t.times, at); i >= 0 {
+			t.times = slices.Delete(t.times, i, i+1)
+		}
+	}
+	if all {
+		t.hits = slices.DeleteFunc(t.hits, func(x hit) bool { return x.from == from })
+	}
+	t.sum = max(0, t.sum-float64(len(times)))
+	t.lower(len(times))
+}
+
+// succeeded looks at a login: after a row of failures of the same source the password was guessed, after fewer its user made a mistake.
+func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
+	source := e.Session.Initiator.Addr
+	p := b.pairs.put(guessPair{source, e.Responder.ID}, c.Now)
+	n, first := p.before(in.who(), c.Now-day)
+	if n >= b.p.BeforeSuccess {
+		c.Emit(b.guessedFinding(e, c, in, n, first, b.misconfigured(e, p)))
+		p.fails, p.tally = nil, tally{}
+	}
+	p.letIn(in.who())
+	if len(p.fails) == 0 {
+		return
+	}
+	times := p.excuse(in, e.Session.ID)
+	if t := b.targets.get(e.Responder.ID, c.Now); t != nil && len(times) > 0 {
+		t.excuse(source, times, len(p.fails) == 0)
+	}
 }

@@ -6,9 +6,27 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// callbackRule registers D06.
+var callbackRule = register(registration{
+	Rule: Rule{
+		ID: "D06", Name: "Persistent failed callback", Kind: "failed_callback", Version: 1, Reliability: 0.8,
+		Attack: join(enterprise(taCommand, "T1008", "T1571"), ics(icsCommand, "T0869")),
+	},
+	titleOrder: 6,
+	advice: map[string]steps{
+		"": {
+			"Find out what the address is: a server that was switched off, or a known control server.",
+			"{inspect}",
+			"If it is a control server: {then contain}",
+		},
+	},
+}, DefaultCallbackParams, newCallback)
 
 // CallbackParams are the parameters of D06.
 type CallbackParams struct {
@@ -49,9 +67,31 @@ func newCallback(p CallbackParams) *callback {
 	return &callback{p: p, pairs: newTable[target, callbackState](p.MaxTargets)}
 }
 
-func (k *callback) Rule() Rule { return ruleCallback }
+func (k *callback) Rule() Rule { return callbackRule.Rule }
 
 func (k *callback) Kinds() []Kind { return []Kind{SessionState, SessionEnded} }
+
+func (k *callback) setParams(p CallbackParams) {
+	k.p = p
+	k.pairs.limit(p.MaxTargets)
+}
+
+func (k *callback) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{k.pairs.part("D06.pairs/1", func(c *snapshot.Codec, t *target) {
+		deviceKey(c, &t.device)
+		addrKey(c, &t.addr)
+		snapshot.Number(c, &t.port)
+	}, func(c *snapshot.Codec, s *callbackState) {
+		times(c, &s.times)
+		times(c, &s.hours)
+		c.Int(&s.fails)
+		c.Int(&s.told)
+		c.Int(&s.refuse)
+		c.Time(&s.first)
+	})}
+}
+
+func (b *callback) evictions() uint64 { return b.pairs.evicted() }
 
 func (k *callback) Tick(now int64, c *Context) { k.pairs.expire(now - 7*day) }
 
@@ -119,7 +159,7 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	f.Reasons = append(f.Reasons, benign("a recorder, a printer or a cloud service that the device uses is switched off"))
 	f.Evidence = []Evidence{{Kind: "attempts", Summary: fmt.Sprintf("%s, %d refused", Plural(s.fails, "attempt", "attempts"), s.refuse),
 		Data: map[string]any{"attempts": s.fails, "refused": s.refuse, "hours": len(s.hours)}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = callbackRule.advise("", f.Device)
 	return f
 }
 

@@ -104,19 +104,6 @@ func (c *Context) nameOf(e *Event) string {
 	return name
 }
 
-// Rule describes a detector to the reader of an alert and of the documentation.
-type Rule struct {
-	ID          string // "D01"
-	Name        string // "Unexpected outbound"
-	Kind        string // "unexpected_outbound"
-	Version     int
-	Attack      []Technique
-	Reliability float64 // r of the chaining formula
-}
-
-// Technique is a MITRE ATT&CK technique.
-type Technique struct{ Domain, Tactic, Technique string }
-
 // Detector turns events into findings. Observe is called for every event of its kinds, Tick once for each whole second of the
 // capture clock that had events or in which something was due. The first event of a run is SessionOpened or LinkFact.
 type Detector interface {

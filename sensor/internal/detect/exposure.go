@@ -10,7 +10,28 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// exposureRule registers D07.
+var exposureRule = register(registration{
+	Rule: Rule{
+		ID: "D07", Name: "Exposed admin port", Kind: "exposed_admin_port", Version: 1, Reliability: 0.4,
+		Attack: join(enterprise(taInitialAccess, "T1133", "T1190"), ics(icsInitialAccess, "T0883", "T0822")),
+	},
+	advice: map[string]steps{
+		"": {
+			"Block the port at the firewall for external hosts.",
+			"Change the password if it is a default one, and look for successful logins from outside.",
+			"{inspect}",
+		},
+		"probes": {
+			"Do nothing while no port answers.",
+			"Check at the firewall that these ports are closed on purpose.",
+			"Watch for an alert that one of them answers.",
+		},
+	},
+}, DefaultExposureParams, newExposure)
 
 // ExposureParams are the parameters of D07.
 type ExposureParams struct {
@@ -47,9 +68,26 @@ func newExposure(p ExposureParams) *exposure {
 	return &exposure{p: p, probed: newTable[uint32, probes](p.MaxDevices)}
 }
 
-func (x *exposure) Rule() Rule { return ruleExposure }
+func (x *exposure) Rule() Rule { return exposureRule.Rule }
 
 func (x *exposure) Kinds() []Kind { return []Kind{SessionState, SessionEnded} }
+
+func (x *exposure) setParams(p ExposureParams) {
+	x.p = p
+	x.probed.limit(p.MaxDevices)
+}
+
+func (x *exposure) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{x.probed.part("D07.probed/1", deviceKey, func(c *snapshot.Codec, p *probes) {
+		c.Time(&p.dayStart)
+		c.Int(&p.count)
+		c.Int(&p.told)
+		texts(c, &p.sources)
+		numbers(c, &p.ports)
+	})}
+}
+
+func (x *exposure) evictions() uint64 { return x.probed.evicted() }
 
 func (x *exposure) Tick(now int64, c *Context) { x.probed.expire(now - 2*day) }
 
@@ -89,7 +127,7 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 		who.full, clock(e.Session.Start), f.Peer.IP, f.Key)
 	f.Reasons = []Reason{{Code: "handshake", Text: "the port answered a peer outside the network", Weight: 0.4},
 		benign("the source is an approved gateway, or the port is published on purpose; then add it to the inventory (direction in)")}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = exposureRule.advise("", f.Device)
 	c.Emit(f)
 }
 
@@ -152,6 +190,6 @@ func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
 	for _, src := range s.sources {
 		f.Entities = append(f.Entities, "ip:"+src)
 	}
-	f.Recommendation = Advice("D07 probes", f.Device)
+	f.Recommendation = exposureRule.advise("probes", f.Device)
 	return f
 }

@@ -75,13 +75,13 @@ func TestFloodsAreBounded(t *testing.T) {
 				t.Errorf("%s: a table of %d entries", d.Rule().ID, n)
 			}
 		}
-		if got := EvictionsOf(d); got != evicted {
-			t.Errorf("%s: %d evictions are told of %d", d.Rule().ID, got, evicted)
+		if got := Evictions([]Detector{d}); got != evicted {
+			t.Errorf("%s: %d evictions are counted of %d", d.Rule().ID, got, evicted)
 		}
 		sum += evicted
 	}
 	if got := Evictions(w.dets); got != sum || sum == 0 {
-		t.Errorf("%d evictions are told of %d", got, sum)
+		t.Errorf("%d evictions are counted of %d", got, sum)
 	}
 	if tables < 15 {
 		t.Errorf("only %d tables were looked at", tables)

@@ -11,7 +11,27 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// loginRule registers D08.
+var loginRule = register(registration{
+	Rule: Rule{
+		ID: "D08", Name: "Login success", Kind: "login_success", Version: 1, Reliability: 0.97,
+		Attack: join(
+			enterprise(taInitialAccess, "T1078"),
+			enterprise(taLateral, "T1021.001", "T1021.002", "T1021.004"),
+			ics(icsLateral, "T0886", "T0859"),
+		),
+	},
+	advice: map[string]steps{
+		"": {
+			"Ask the administrators whether this login is theirs.",
+			"If not: {then contain}",
+			"Change the password that was used, and check every session that the device opened after the login.",
+		},
+	},
+}, DefaultLoginParams, newLoginSuccess)
 
 // LoginParams are the parameters of D08.
 type LoginParams struct {
@@ -30,7 +50,7 @@ func DefaultLoginParams() LoginParams {
 type loginSuccess struct {
 	p     LoginParams
 	hosts *table[uint32, loginHosts] // by device
-	told  *table[uint64, struct{}]   // sessions
+	told  *table[uint64, struct{}]   `snapshot:"-"` // sessions
 	start int64                      // first event of the run
 }
 
@@ -40,9 +60,26 @@ func newLoginSuccess(p LoginParams) *loginSuccess {
 	return &loginSuccess{p: p, hosts: newTable[uint32, loginHosts](p.MaxDevices), told: newTable[uint64, struct{}](p.MaxDevices)}
 }
 
-func (l *loginSuccess) Rule() Rule { return ruleLogin }
+func (l *loginSuccess) Rule() Rule { return loginRule.Rule }
 
 func (l *loginSuccess) Kinds() []Kind { return []Kind{SessionOpened, SessionFact, LinkFact} }
+
+func (l *loginSuccess) setParams(p LoginParams) {
+	l.p = p
+	l.hosts.limit(p.MaxDevices)
+	l.told.limit(p.MaxDevices)
+}
+
+func (l *loginSuccess) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		l.hosts.part("D08.hosts/1", deviceKey, func(c *snapshot.Codec, h *loginHosts) {
+			snapshot.List(c, &h.addrs, maxKept, func(a *netip.Addr) { c.Addr(a) })
+		}),
+		snapshot.Single("D08/1", func(c *snapshot.Codec) { c.Time(&l.start) }),
+	}
+}
+
+func (l *loginSuccess) evictions() uint64 { return l.hosts.evicted() + l.told.evicted() }
 
 func (l *loginSuccess) Tick(now int64, c *Context) {}
 
@@ -121,7 +158,7 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 	f.Reasons = loginReasons(in, external)
 	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
 		"protocol": in.protocol, "inferred": in.inferred, "default_credentials": in.defaults, "in_clear": in.clear}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = loginRule.advise("", f.Device)
 	return f
 }
 

@@ -7,9 +7,36 @@ import (
 	"fmt"
 	"slices"
 
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// miraiRule registers D14.
+var miraiRule = register(registration{
+	Rule: Rule{
+		ID: "D14", Name: "Mirai-family scan", Kind: "mirai_scan", Version: 1, Reliability: 0.999,
+		Attack: join(
+			enterprise(taReconnaissance, "T1595.002"),
+			enterprise(taCredentials, "T1110"),
+			ics(icsDiscovery, "T0846"),
+		),
+	},
+	titleOrder: 2,
+	advice: map[string]steps{
+		"": {
+			"{contain}",
+			"Close the port by which it was reached, usually Telnet or SSH with a default password.",
+			"{renew}",
+		},
+		"probed": {
+			"Do nothing while the port does not answer.",
+			"Check that Telnet and SSH are closed to external hosts.",
+			"Check that the device has no default password.",
+		},
+	},
+}, DefaultMiraiParams, newMirai)
 
 // MiraiParams are the parameters of D14.
 type MiraiParams struct {
@@ -31,9 +58,21 @@ func newMirai(p MiraiParams) *mirai {
 	return &mirai{p, newTable[uint32, tally](p.MaxSources), newTable[uint32, tally](p.MaxSources)}
 }
 
-func (m *mirai) Rule() Rule { return ruleMirai }
+func (m *mirai) Rule() Rule { return miraiRule.Rule }
 
 func (m *mirai) Kinds() []Kind { return []Kind{SessionOpened} }
+
+func (m *mirai) setParams(p MiraiParams) {
+	m.p = p
+	m.ours.limit(p.MaxSources)
+	m.them.limit(p.MaxSources)
+}
+
+func (m *mirai) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{m.ours.part("D14.ours/1", deviceKey, walkTally), m.them.part("D14.them/1", deviceKey, walkTally)}
+}
+
+func (m *mirai) evictions() uint64 { return m.ours.evicted() + m.them.evicted() }
 
 func (m *mirai) Tick(now int64, c *Context) {
 	m.ours.expire(now - day)
@@ -78,7 +117,7 @@ func (m *mirai) infected(e *Event, c *Context, t *tally) *Finding {
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "by chance one SYN in 4,294,967,296 looks like this", Weight: 0.999},
 		benign("somebody runs a research scanner on purpose")}
 	f.Evidence = []Evidence{{Kind: "syn", Summary: syns + " to " + listing(t.peers, 5), Data: map[string]any{"syns": t.count}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = miraiRule.advise("", f.Device)
 	return f
 }
 
@@ -92,6 +131,6 @@ func (m *mirai) scanned(e *Event, c *Context, t *tally) *Finding {
 	f.Message = fmt.Sprintf("Expected: hosts on the Internet probe what they can reach. Seen: since %s %s of Mirai scanners to %s, the last from %s to port %d.",
 		clock(t.first), Plural(t.count, "SYN", "SYNs"), who.full, f.Peer.IP, e.Session.Responder.Port)
 	f.Reasons = []Reason{{Code: "sequence_is_destination", Text: "the outside source runs such a scanner", Weight: 0.1}, benign("the device does not answer")}
-	f.Recommendation = Advice("D14 probed", f.Device)
+	f.Recommendation = miraiRule.advise("probed", f.Device)
 	return f
 }

@@ -7,7 +7,28 @@ import (
 	"strings"
 
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// newDeviceRule registers D34.
+var newDeviceRule = register(registration{
+	Rule: Rule{
+		ID: "D34", Name: "New device", Kind: "new_device", Version: 1, Reliability: 0.2,
+		Attack: join(enterprise(taInitialAccess, "T1200"), ics(icsInitialAccess, "T0864", "T0848")),
+	},
+	advice: map[string]steps{
+		"": {
+			"Find the switch port of the device and its owner.",
+			"If nobody knows it, block the port.",
+			"If it belongs there, add it to the inventory.",
+		},
+		"flood": {
+			"Find the switch port from which the new addresses come.",
+			"If it is one port, limit the number of MAC addresses on it.",
+			"If a network was added to the mirror port, add its devices to the inventory.",
+		},
+	},
+}, DefaultNewDeviceParams, newNewDevice)
 
 // NewDeviceParams are the parameters of D34.
 type NewDeviceParams struct {
@@ -36,9 +57,24 @@ func newNewDevice(p NewDeviceParams) *newDevice {
 	return &newDevice{p: p, told: newTable[uint32, struct{}](p.MaxTold)}
 }
 
-func (n *newDevice) Rule() Rule { return ruleNewDevice }
+func (n *newDevice) Rule() Rule { return newDeviceRule.Rule }
 
 func (n *newDevice) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
+
+func (n *newDevice) setParams(p NewDeviceParams) {
+	n.p = p
+	n.told.limit(p.MaxTold)
+}
+
+func (n *newDevice) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{n.told.part("D34.told/1", deviceKey, nothing), snapshot.Single("D34/1", func(c *snapshot.Codec) {
+		c.Time(&n.start)
+		c.Time(&n.hourStart)
+		c.Int(&n.hourCount)
+	})}
+}
+
+func (n *newDevice) evictions() uint64 { return n.told.evicted() }
 
 func (n *newDevice) Tick(now int64, c *Context) { n.told.expire(now - 2*hour) }
 
@@ -105,7 +141,7 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its MAC address is a random one: phones change theirs, so it may be a known device", Weight: -0.1})
 	}
 	f.Reasons = append(f.Reasons, benign("it was bought or moved; then add it to the inventory"))
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = newDeviceRule.advise("", f.Device)
 	return f
 }
 
@@ -116,6 +152,6 @@ func (n *newDevice) flood(c *Context, over int) *Finding {
 	f.Title = fmt.Sprintf("More than %s within an hour", Plural(n.p.MaxPerHour, "new device", "new devices"))
 	f.Message = fmt.Sprintf("Expected: a few new devices a day. Seen: since %s %d more than the %d that have alerts of their own.", clock(n.hourStart), over, n.p.MaxPerHour)
 	f.Reasons = []Reason{{Code: "flood", Text: "somebody may invent MAC addresses to fill tables", Weight: 0.3}, benign("a new network was connected to the mirror port")}
-	f.Recommendation = Advice("D34 flood", nil)
+	f.Recommendation = newDeviceRule.advise("flood", nil)
 	return f
 }

@@ -10,7 +10,24 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// outboundRule registers D01.
+var outboundRule = register(registration{
+	Rule: Rule{
+		ID: "D01", Name: "Unexpected outbound", Kind: "unexpected_outbound", Version: 1, Reliability: 0.85,
+		Attack: join(enterprise(taCommand, "T1071", "T1095"), ics(icsCommand, "T0869", "T0885")),
+	},
+	titleOrder: 7,
+	advice: map[string]steps{
+		"": {
+			"Find out whose address the peer is, and ask the owner of the device whether this session is expected.",
+			"{inspect}",
+			"If nobody expects it: {then contain} If it is expected, add it to the inventory.",
+		},
+	},
+}, DefaultOutboundParams, newOutbound)
 
 // OutboundParams are the parameters of D01.
 type OutboundParams struct {
@@ -29,7 +46,7 @@ func DefaultOutboundParams() OutboundParams {
 // and port; how many of them a device may fill the list with is the alert manager's matter.
 type outbound struct {
 	p       OutboundParams
-	live    *table[uint64, openedSession] // by session
+	live    *table[uint64, openedSession] `snapshot:"-"` // by session
 	met     *table[contact, struct{}]
 	waiting *waiting
 }
@@ -54,11 +71,27 @@ func newOutbound(p OutboundParams) *outbound {
 	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions), waiting: newWaiting(p.MaxWaiting)}
 }
 
-func (o *outbound) Rule() Rule { return ruleOutbound }
+func (o *outbound) Rule() Rule { return outboundRule.Rule }
 
 func (o *outbound) Kinds() []Kind {
 	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded}
 }
+
+func (o *outbound) setParams(p OutboundParams) {
+	o.p = p
+	o.live.limit(p.MaxSessions)
+	o.met.limit(p.MaxSessions)
+	o.waiting.limit = p.MaxWaiting
+}
+
+func (o *outbound) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{o.met.part("D01.met/1", func(c *snapshot.Codec, k *contact) {
+		deviceKey(c, &k.device)
+		addrKey(c, &k.peer)
+	}, nothing)}
+}
+
+func (o *outbound) evictions() uint64 { return o.live.evicted() + o.met.evicted() }
 
 func (o *outbound) Tick(now int64, c *Context) { o.end(now, c) }
 
@@ -159,7 +192,7 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
 		Data: map[string]any{"basis": e.Session.Basis.String()}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = outboundRule.advise("", f.Device)
 	return f
 }
 

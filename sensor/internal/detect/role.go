@@ -10,6 +10,22 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
+// roleRule registers D05.
+var roleRule = register(registration{
+	Rule: Rule{
+		ID: "D05", Name: "Role breach", Kind: "role_breach", Version: 1, Reliability: 0.6,
+		Attack: join(enterprise(taCommand, "T1571", "T1205"), ics(icsCommand, "T0885")),
+	},
+	titleOrder: 8,
+	advice: map[string]steps{
+		"": {
+			"Check that the role of the device is right; correct it in the inventory if not.",
+			"{inspect}",
+			"If the service is not wanted, block its port at the firewall.",
+		},
+	},
+}, DefaultRoleParams, newRole)
+
 // RoleParams are the parameters of D05.
 type RoleParams struct {
 	MaxTold int `yaml:"max_told"` // breaches remembered, so that one is told once per session
@@ -21,7 +37,7 @@ func DefaultRoleParams() RoleParams { return RoleParams{MaxTold: 50_000} }
 // role is D05: a device does what no device of its role does, such as a camera that opens SSH.
 type role struct {
 	p    RoleParams
-	told *table[roleBreach, struct{}]
+	told *table[roleBreach, struct{}] `snapshot:"-"`
 }
 
 type roleBreach struct {
@@ -31,9 +47,16 @@ type roleBreach struct {
 
 func newRole(p RoleParams) *role { return &role{p, newTable[roleBreach, struct{}](p.MaxTold)} }
 
-func (r *role) Rule() Rule { return ruleRole }
+func (r *role) Rule() Rule { return roleRule.Rule }
 
 func (r *role) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact} }
+
+func (r *role) setParams(p RoleParams) {
+	r.p = p
+	r.told.limit(p.MaxTold)
+}
+
+func (r *role) evictions() uint64 { return r.told.evicted() }
 
 func (r *role) Tick(now int64, c *Context) {}
 
@@ -106,7 +129,7 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	}
 	f.Reasons = []Reason{{Code: "role_" + d.Level.String(), Text: "role " + d.Role.String() + " is " + d.Level.String(), Weight: d.Probability / 2},
 		benign("the role is wrong, or the vendor uses this service for support")}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = roleRule.advise("", f.Device)
 	return f
 }
 

@@ -11,7 +11,33 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// scanRule registers D13.
+var scanRule = register(registration{
+	Rule: Rule{
+		ID: "D13", Name: "Scan", Kind: "scan", Version: 1, Reliability: 0.9,
+		Attack: join(
+			enterprise(taDiscovery, "T1046", "T1018"),
+			enterprise(taReconnaissance, "T1595.001"),
+			ics(icsDiscovery, "T0846", "T0840"),
+		),
+	},
+	titleOrder: 3,
+	advice: map[string]steps{
+		"": {
+			"Ask whether somebody runs a scanner or a monitoring tool there.",
+			"{inspect}",
+			"If nobody does: {then contain} Then look for an earlier login to the device.",
+		},
+		"outside": {
+			"Do nothing while no target answers.",
+			"Block the source at the firewall if it goes on.",
+			"Look for a successful login from this source.",
+		},
+	},
+}, DefaultScanParams, newScan)
 
 // ScanParams are the parameters of D13.
 type ScanParams struct {
@@ -92,9 +118,51 @@ func newScan(p ScanParams) *scan {
 		arps: newTable[packet.MAC, sweep](p.MaxSources), pings: newTable[packet.Addr, sweep](p.MaxSources)}
 }
 
-func (s *scan) Rule() Rule { return ruleScan }
+func (s *scan) Rule() Rule { return scanRule.Rule }
 
 func (s *scan) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionEnded, LinkFact} }
+
+func (s *scan) setParams(p ScanParams) {
+	s.p = p
+	s.sources.limit(p.MaxSources)
+	s.pairs.limit(p.MaxPairs)
+	s.arps.limit(p.MaxSources)
+	s.pings.limit(p.MaxSources)
+}
+
+func (s *scan) parts(r *device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		s.sources.part("D13.sources/1", addrKey, func(c *snapshot.Codec, x *scanner) {
+			c.Int(&x.walk)
+			snapshot.Pointer(c, &x.fails, func(f *sourceFails) {
+				f.tally.walk(c)
+				times(c, &f.times)
+				snapshot.List(c, &f.ports, maxScanPorts, func(p *uint16) { snapshot.Number(c, p) })
+				r.Ref(c, &f.target)
+			})
+		}),
+		s.pairs.part("D13.pairs/1", func(c *snapshot.Codec, k *scanPair) {
+			addrKey(c, &k.from)
+			addrKey(c, &k.to)
+		}, func(c *snapshot.Codec, x *scanned) {
+			c.Bool(&x.known)
+			snapshot.Pointer(c, &x.fails, func(f *pairFails) {
+				f.tally.walk(c)
+				c.Time(&f.last)
+				snapshot.List(c, &f.ports, maxScanPorts, func(p *portFail) {
+					snapshot.Number(c, &p.port)
+					c.Time(&p.at)
+				})
+			})
+		}),
+		s.arps.part("D13.arps/1", func(c *snapshot.Codec, m *packet.MAC) { c.Raw(m[:]) }, walkSweep),
+		s.pings.part("D13.pings/1", addrKey, walkSweep),
+	}
+}
+
+func (s *scan) evictions() uint64 {
+	return s.sources.evicted() + s.pairs.evicted() + s.arps.evicted() + s.pings.evicted()
+}
 
 func (s *scan) Tick(now int64, c *Context) {
 	s.sources.expire(now - day)
@@ -299,4 +367,12 @@ func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
 	if d != nil {
 		c.Emit(s.arpFinding(e, c, d, f, w))
 	}
+}
+
+func walkSweep(c *snapshot.Codec, w *sweep) {
+	w.tally.walk(c)
+	snapshot.List(c, &w.seen, maxKept, func(x *sweptTarget) {
+		addrKey(c, &x.to)
+		c.Time(&x.at)
+	})
 }

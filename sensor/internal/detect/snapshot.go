@@ -10,7 +10,7 @@ import (
 
 // keeper is a detector that knows something for longer than a session lasts. What it knows of single sessions is not kept: they end with
 // the run.
-type keeper interface {
+type stateful interface {
 	parts(r *device.Registry) []snapshot.Part
 }
 
@@ -18,7 +18,7 @@ type keeper interface {
 // has changed.
 func Parts(ds []Detector, r *device.Registry) (all []snapshot.Part) {
 	for _, d := range ds {
-		if k, ok := d.(keeper); ok {
+		if k, ok := d.(stateful); ok {
 			all = append(all, k.parts(r)...)
 		}
 	}
@@ -65,63 +65,3 @@ func (t *tally) walk(c *snapshot.Codec) {
 }
 
 func walkTally(c *snapshot.Codec, t *tally) { t.walk(c) }
-
-func (o *outbound) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{o.met.part("D01.met/1", func(c *snapshot.Codec, k *contact) {
-		deviceKey(c, &k.device)
-		addrKey(c, &k.peer)
-	}, nothing)}
-}
-
-func (w *wake) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{w.devices.part("D02.devices/2", deviceKey, func(c *snapshot.Codec, s *wakeState) {
-		c.Time(&s.last)
-		s.mark.Walk(c)
-		for i := range s.signs {
-			c.Time(&s.signs[i])
-		}
-		c.Time(&s.hourStart)
-		c.Int(&s.infra)
-	})}
-}
-
-func (k *callback) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{k.pairs.part("D06.pairs/1", func(c *snapshot.Codec, t *target) {
-		deviceKey(c, &t.device)
-		addrKey(c, &t.addr)
-		snapshot.Number(c, &t.port)
-	}, func(c *snapshot.Codec, s *callbackState) {
-		times(c, &s.times)
-		times(c, &s.hours)
-		c.Int(&s.fails)
-		c.Int(&s.told)
-		c.Int(&s.refuse)
-		c.Time(&s.first)
-	})}
-}
-
-func (x *exposure) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{x.probed.part("D07.probed/1", deviceKey, func(c *snapshot.Codec, p *probes) {
-		c.Time(&p.dayStart)
-		c.Int(&p.count)
-		c.Int(&p.told)
-		texts(c, &p.sources)
-		numbers(c, &p.ports)
-	})}
-}
-
-func (m *mirai) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{m.ours.part("D14.ours/1", deviceKey, walkTally), m.them.part("D14.them/1", deviceKey, walkTally)}
-}
-
-func (n *newDevice) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{n.told.part("D34.told/1", deviceKey, nothing), snapshot.Single("D34/1", func(c *snapshot.Codec) {
-		c.Time(&n.start)
-		c.Time(&n.hourStart)
-		c.Int(&n.hourCount)
-	})}
-}
-
-func (b *blindness) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{snapshot.Single("D41/1", func(c *snapshot.Codec) { c.Time(&b.from) })}
-}

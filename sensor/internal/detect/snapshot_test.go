@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -115,29 +114,66 @@ func findings(w *world) (all []string) {
 	return all
 }
 
-// TestEveryTableIsKept holds detectors to keeping every table that is not about single sessions.
-func TestEveryTableIsKept(t *testing.T) {
-	ofSessions := []string{"outbound.live", "role.told", "loginSuccess.told", "bruteForce.sessions", "upload.sessions"}
+// tablesOf returns the tables of a detector by the name of their field, without those whose entries end with their sessions.
+func tablesOf(d Detector) map[string]anyTable {
+	out := map[string]anyTable{}
+	v := reflect.ValueOf(d).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Tag.Get("snapshot") == "-" || f.Type.Kind() != reflect.Pointer {
+			continue
+		}
+		if t, ok := reflect.NewAt(f.Type, v.Field(i).Addr().UnsafePointer()).Elem().Interface().(anyTable); ok {
+			out[f.Name] = t
+		}
+	}
+	return out
+}
+
+// anyTable is a table of any type; entry puts an empty one into it and returns it.
+type anyTable interface{ entry() any }
+
+func (t *table[K, V]) entry() any {
+	var k K
+	return t.put(k, 1)
+}
+
+// TestEveryTableIsSaved checks that a detector saves each table whose entries outlive their sessions, with every field of their values.
+func TestEveryTableIsSaved(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, d := range w.dets {
-		kept := map[string]bool{}
-		if k, ok := d.(keeper); ok {
-			for _, p := range k.parts(w.reg) {
-				kept[p.Name[:strings.Index(p.Name, "/")+1]] = true
+		saved := map[string]snapshot.Part{}
+		if s, ok := d.(stateful); ok {
+			for _, p := range s.parts(w.reg) {
+				name, _, _ := strings.Cut(p.Name, "/")
+				saved[name] = p
 			}
 		}
-		v := reflect.TypeOf(d).Elem()
-		for i := range v.NumField() {
-			f := v.Field(i)
-			name := v.Name() + "." + f.Name
-			if !strings.HasPrefix(f.Type.String(), "*detect.table[") || slices.Contains(ofSessions, name) {
+		for field, tab := range tablesOf(d) {
+			part, ok := saved[d.Rule().ID+"."+field]
+			if !ok {
+				t.Errorf(`%T.%s is not saved: add it to parts as %s.%s/1, or tag it snapshot:"-" if its entries end with their sessions`, d, field, d.Rule().ID, field)
 				continue
 			}
-			if part := d.Rule().ID + "." + f.Name + "/"; !kept[part] {
-				t.Errorf("%s is no part: want %s and a number, or name it among those of sessions; parts are %v", name, part, kept)
+			for _, lost := range unsavedFields(t, tab, part) {
+				t.Errorf("%T.%s: %s is not saved", d, field, lost)
 			}
 		}
 	}
+}
+
+// unsavedFields returns the fields of the values of a table that its part does not save.
+func unsavedFields(t *testing.T, tab anyTable, part snapshot.Part) []string {
+	how := snapshottest.Instead{reflect.TypeFor[*device.Device](): func(v reflect.Value) { v.Set(reflect.ValueOf(&device.Device{ID: 77})) }}
+	return snapshottest.Forgotten(tab.entry(), func() (record []byte) {
+		d := snapshottest.Disk{}
+		tab.entry()
+		d.Drain(t, []snapshot.Part{part}, 10)
+		for _, v := range d.Records(part.Name) {
+			record = v[8:] // after the number of its turn
+		}
+		return record
+	}, how)
 }
 
 func FuzzRestore(f *testing.F) {
@@ -160,64 +196,4 @@ func FuzzRestore(f *testing.F) {
 			again.happen(x)
 		}
 	})
-}
-
-// forgotten gives the fields of the values of a table that are not kept.
-func forgotten[K comparable, V any](t *testing.T, k keeper, w *world, name string, of *table[K, V]) []string {
-	var part snapshot.Part
-	for _, p := range k.parts(w.reg) {
-		if p.Name == name {
-			part = p
-		}
-	}
-	var key K
-	value := of.put(key, 1)
-	how := snapshottest.Instead{reflect.TypeFor[*device.Device](): func(v reflect.Value) { v.Set(reflect.ValueOf(&device.Device{ID: 77})) }}
-	return snapshottest.Forgotten(value, func() []byte {
-		d := snapshottest.Disk{}
-		of.put(key, 1)
-		d.Drain(t, []snapshot.Part{part}, 10)
-		var all []byte
-		for _, v := range d.Records(name) {
-			all = v[8:] // after the number of its turn
-		}
-		return all
-	}, how)
-}
-
-// TestEveryFieldIsKept holds the snapshot to all that the tables of detectors know.
-func TestEveryFieldIsKept(t *testing.T) {
-	w := newWorld(t, nil)
-	var got []string
-	for _, d := range w.dets {
-		switch d := d.(type) {
-		case *outbound:
-			got = append(got, forgotten(t, d, w, "D01.met/1", d.met)...)
-		case *wake:
-			got = append(got, forgotten(t, d, w, "D02.devices/2", d.devices)...)
-		case *callback:
-			got = append(got, forgotten(t, d, w, "D06.pairs/1", d.pairs)...)
-		case *exposure:
-			got = append(got, forgotten(t, d, w, "D07.probed/1", d.probed)...)
-		case *loginSuccess:
-			got = append(got, forgotten(t, d, w, "D08.hosts/1", d.hosts)...)
-		case *bruteForce:
-			got = slices.Concat(got, forgotten(t, d, w, "D09.pairs/2", d.pairs), forgotten(t, d, w, "D09.targets/1", d.targets), forgotten(t, d, w, "D09.sources/1", d.sources))
-		case *scan:
-			got = slices.Concat(got, forgotten(t, d, w, "D13.sources/1", d.sources), forgotten(t, d, w, "D13.pairs/1", d.pairs),
-				forgotten(t, d, w, "D13.arps/1", d.arps), forgotten(t, d, w, "D13.pings/1", d.pings))
-		case *mirai:
-			got = slices.Concat(got, forgotten(t, d, w, "D14.ours/1", d.ours), forgotten(t, d, w, "D14.them/1", d.them))
-		case *upload:
-			got = slices.Concat(got, forgotten(t, d, w, "D18.peers/1", d.peers), forgotten(t, d, w, "D18.devices/1", d.devices))
-		case *newDevice:
-			got = append(got, forgotten(t, d, w, "D34.told/1", d.told)...)
-		case *role, *blindness: // only about sessions; one number
-		default:
-			t.Errorf("%T has to be held to what it keeps, too", d)
-		}
-	}
-	if len(got) > 0 {
-		t.Errorf("%q are forgotten", got)
-	}
 }

@@ -74,3 +74,17 @@ func insertTime(times []int64, at, window int64, limit int) []int64 {
 	}
 	return append(times[:0], times[from:]...)
 }
+
+// evicter is a detector with tables that may be full.
+type evicter interface{ evictions() uint64 }
+
+// Evictions returns how many entries the tables of the detectors have dropped because they were full. Each was still of use: a
+// counter that rises means that a limit is too low for this network, or that somebody floods it.
+func Evictions(ds []Detector) (n uint64) {
+	for _, d := range ds {
+		if e, ok := d.(evicter); ok {
+			n += e.evictions()
+		}
+	}
+	return n
+}

@@ -12,7 +12,28 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 )
+
+// uploadRule registers D18.
+var uploadRule = register(registration{
+	Rule: Rule{
+		ID: "D18", Name: "Upload asymmetry", Kind: "upload", Version: 1, Reliability: 0.7,
+		Attack: join(
+			enterprise(taExfiltration, "T1041", "T1048", "T1567"),
+			enterprise(taCollection, "T1125"),
+			ics(icsImpact, "T0882"),
+		),
+	},
+	titleOrder: 1,
+	advice: map[string]steps{
+		"": {
+			"Find out whose address the peer is, and ask the owner whether this upload is expected.",
+			"If not: {then contain}",
+			"Find out what was sent, and look for an earlier login to the device.",
+		},
+	},
+}, DefaultUploadParams, newUpload)
 
 // UploadParams are the parameters of D18.
 type UploadParams struct {
@@ -37,7 +58,7 @@ const maxBaselineDays = 28
 // are one peer.
 type upload struct {
 	p        UploadParams
-	sessions *table[uint64, carried] // as far as they were counted
+	sessions *table[uint64, carried] `snapshot:"-"` // as far as they were counted
 	peers    *table[uploadPeer, volume]
 	devices  *table[uint32, baseline]
 }
@@ -79,9 +100,51 @@ func newUpload(p UploadParams) *upload {
 	return &upload{p, newTable[uint64, carried](p.MaxSessions), newTable[uploadPeer, volume](p.MaxPeers), newTable[uint32, baseline](p.MaxPeers)}
 }
 
-func (u *upload) Rule() Rule { return ruleUpload }
+func (u *upload) Rule() Rule { return uploadRule.Rule }
 
 func (u *upload) Kinds() []Kind { return []Kind{SessionState, SessionProgress, SessionEnded} }
+
+func (u *upload) setParams(p UploadParams) {
+	u.p = p
+	u.sessions.limit(p.MaxSessions)
+	u.peers.limit(p.MaxPeers)
+	u.devices.limit(p.MaxPeers)
+}
+
+func (u *upload) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		u.peers.part("D18.peers/1", func(c *snapshot.Codec, k *uploadPeer) {
+			deviceKey(c, &k.device)
+			c.Bool(&k.v6)
+			addrKey(c, &k.addr)
+			c.String(&k.name)
+		}, func(c *snapshot.Codec, v *volume) {
+			v.day.walk(c)
+			v.now.walk(c)
+			c.Time(&v.hour)
+			snapshot.List(c, &v.past, maxKept, func(h *hourly) {
+				c.Time(&h.hour)
+				h.carried.walk(c)
+			})
+			c.Uint(&v.told)
+			c.Time(&v.first)
+		}),
+		u.devices.part("D18.devices/1", deviceKey, func(c *snapshot.Codec, b *baseline) {
+			c.Time(&b.day)
+			c.Uint(&b.today)
+			snapshot.List(c, &b.past, maxBaselineDays, func(n *uint64) { c.Uint(n) })
+		}),
+	}
+}
+
+func (x *carried) walk(c *snapshot.Codec) {
+	c.Uint(&x.out)
+	c.Uint(&x.in)
+}
+
+func (u *upload) evictions() uint64 {
+	return u.sessions.evicted() + u.peers.evicted() + u.devices.evicted()
+}
 
 func (u *upload) Tick(now int64, c *Context) { u.peers.expire(now - 2*day) }
 
@@ -271,6 +334,6 @@ func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Ve
 	}
 	f.Reasons = append(f.Reasons, benign("it is a cloud recording or a backup that the owner has ordered"))
 	f.Evidence = []Evidence{{Kind: "volume", Summary: size(out) + " out, " + size(in) + " in", Data: map[string]any{"bytes_out": out, "bytes_in": in}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = uploadRule.advise("", f.Device)
 	return f
 }

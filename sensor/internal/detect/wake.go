@@ -6,10 +6,33 @@ import (
 	"fmt"
 
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
 	"stillwatch/sensor/internal/watchtime"
 )
+
+// wakeRule registers D02.
+var wakeRule = register(registration{
+	Rule: Rule{
+		ID: "D02", Name: "Wake from idle", Kind: "wake_from_idle", Version: 1, Reliability: 0.5,
+		Attack: enterprise(taResources, "T1584.004", "T1584.008"),
+	},
+	titleOrder: 9,
+	advice: map[string]steps{
+		"": {
+			"Ask the owner whether the device was put back into use.",
+			"Read its other alerts and its logins of the hour before.",
+			"If nobody can explain it: {then contain}",
+		},
+		"budget": {
+			"Look at the names that the device asks for: long random ones are a tunnel.",
+			"Check that the resolvers and time servers of the device answer.",
+			"{inspect}",
+		},
+	},
+}, DefaultWakeParams, newWake)
 
 // WakeParams are the parameters of D02.
 type WakeParams struct {
@@ -44,9 +67,28 @@ func newWake(p WakeParams) *wake {
 	return &wake{p: p, devices: newTable[uint32, wakeState](p.MaxDevices)}
 }
 
-func (w *wake) Rule() Rule { return ruleWake }
+func (w *wake) Rule() Rule { return wakeRule.Rule }
 
 func (w *wake) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact, LinkFact} }
+
+func (w *wake) setParams(p WakeParams) {
+	w.p = p
+	w.devices.limit(p.MaxDevices)
+}
+
+func (w *wake) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{w.devices.part("D02.devices/2", deviceKey, func(c *snapshot.Codec, s *wakeState) {
+		c.Time(&s.last)
+		s.mark.Walk(c)
+		for i := range s.signs {
+			c.Time(&s.signs[i])
+		}
+		c.Time(&s.hourStart)
+		c.Int(&s.infra)
+	})}
+}
+
+func (w *wake) evictions() uint64 { return w.devices.evicted() }
 
 func (w *wake) Tick(now int64, c *Context) {}
 
@@ -157,7 +199,7 @@ func (w *wake) woke(e *Event, c *Context, s *wakeState, q quiet, v contract.Verd
 	}
 	f.Reasons = append(f.Reasons, benign("the device was restarted or is being maintained, or has a task that runs less than once a week"))
 	f.Evidence = []Evidence{{Kind: "silence", Summary: q.last(), Data: map[string]any{"quiet_s": q.watched / second}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = wakeRule.advise("", f.Device)
 	return f
 }
 
@@ -198,6 +240,6 @@ func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect,
 		who.full, expectation(x, source), Plural(w.p.InfraPerHour, "session", "sessions"), s.infra, clock(s.hourStart), f.other().full)
 	f.Reasons = []Reason{{Code: "budget", Text: "so many DNS and NTP sessions can hide a control channel", Weight: 0.4},
 		benign("a resolver or time server does not answer and the device asks again and again")}
-	f.Recommendation = Advice("D02 budget", f.Device)
+	f.Recommendation = wakeRule.advise("budget", f.Device)
 	return f
 }

@@ -36,7 +36,7 @@ func (c *correlator) reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ds, err := detect.Retune(c.detectors, r.detect)
+	ds, err := detect.Reconfigure(c.detectors, r.detect)
 	if err != nil {
 		return err
 	}

@@ -166,9 +166,9 @@ func (s *scan) maintained(e *Event, c *Context) bool {
 // scanAdvice is about a device of ours, or about its being scanned from outside.
 func scanAdvice(d *device.Device) string {
 	if d == nil {
-		return Advice("D13 outside", nil)
+		return scanRule.advise("outside", nil)
 	}
-	return Advice(ruleScan.ID, d)
+	return scanRule.advise("", d)
 }
 
 func portTexts(ports []uint16) []string {

@@ -16,18 +16,18 @@ func attempts(n int) Config {
 	}}
 }
 
-// TestRetuneKeepsWhatWasSeen changes a threshold between two attempts: those before it count.
-func TestRetuneKeepsWhatWasSeen(t *testing.T) {
+// TestReconfigureKeepsState changes a threshold between two attempts: those before it count.
+func TestReconfigureKeepsState(t *testing.T) {
 	w := declared(t, entry("srv", "10.0.0.5", 0))
-	retune := func(c Config) {
+	reconfigure := func(c Config) {
 		t.Helper()
-		ds, err := Retune(w.dets, c)
+		ds, err := Reconfigure(w.dets, c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.dets = ds
 	}
-	retune(attempts(9))
+	reconfigure(attempts(9))
 	try := func(n int) {
 		for range n {
 			w.attempt("10.0.0.5", "198.51.100.9:4444")
@@ -38,24 +38,24 @@ func TestRetuneKeepsWhatWasSeen(t *testing.T) {
 	if got := w.told("D06"); len(got) != 0 {
 		t.Fatalf("too early: %q", got)
 	}
-	retune(attempts(7))
+	reconfigure(attempts(7))
 	try(1)
 	if got := w.told("D06"); len(got) != 1 {
 		t.Errorf("told %q", got)
 	}
 }
 
-// TestRetuneChoosesRules switches one off and on again, and changes nothing when a parameter is wrong.
-func TestRetuneChoosesRules(t *testing.T) {
+// TestReconfigureEnablesAndDisablesRules switches one off and on again, and changes nothing when a parameter is wrong.
+func TestReconfigureEnablesAndDisablesRules(t *testing.T) {
 	all, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	without, err := Retune(all, Config{Enabled: func(rule string) bool { return rule != "D06" }})
+	without, err := Reconfigure(all, Config{Enabled: func(rule string) bool { return rule != "D06" }})
 	if err != nil || len(without) != len(all)-1 {
 		t.Fatalf("%v, %d of %d detectors", err, len(without), len(all))
 	}
-	again, err := Retune(without, Config{})
+	again, err := Reconfigure(without, Config{})
 	if err != nil || len(again) != len(all) {
 		t.Fatalf("%v, %d of %d detectors", err, len(again), len(all))
 	}
@@ -65,7 +65,7 @@ func TestRetuneChoosesRules(t *testing.T) {
 		}
 	}
 	wrong := errors.New("wrong")
-	if _, err := Retune(all, Config{Params: func(string, any) error { return wrong }}); !errors.Is(err, wrong) {
+	if _, err := Reconfigure(all, Config{Params: func(string, any) error { return wrong }}); !errors.Is(err, wrong) {
 		t.Errorf("%v", err)
 	}
 }

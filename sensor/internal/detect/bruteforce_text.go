@@ -42,7 +42,7 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 		benign("one of your own recorders or scripts has an old password")}
 	f.Evidence = []Evidence{{Kind: "failures", Summary: failed, Data: map[string]any{
 		"failures": t.count, "protocol": in.protocol, "inferred": in.inferred}}}
-	f.Recommendation = Advice(f.Rule.ID, f.Device)
+	f.Recommendation = bruteForceRule.advise("", f.Device)
 	return f
 }
 
@@ -53,7 +53,7 @@ func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Find
 	f.Title, f.Brief = headline("%s logs in to %s with a wrong password", f.other(), f.self()), ""
 	f.Reasons = []Reason{{Code: "misconfiguration", Text: "one source and one user name, at even intervals of " + span(int64(mean)), Weight: -0.4},
 		benign("the password was changed on one side only")}
-	f.Recommendation = Advice("D09 misconfiguration", f.Device)
+	f.Recommendation = bruteForceRule.advise("misconfiguration", f.Device)
 	return f
 }
 
@@ -80,6 +80,33 @@ func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *F
 	f.Reasons = []Reason{{Code: "spray", Text: fmt.Sprintf("failures on %d targets within an hour", len(s.targets)), Weight: 0.6},
 		benign("a management system was given a new password that the devices do not have yet")}
 	f.Entities = append(entities(f), ipEntities(s.peers)...)
-	f.Recommendation = Advice("D09 spray", f.Device)
+	f.Recommendation = bruteForceRule.advise("spray", f.Device)
+	return f
+}
+
+// guessedFinding tells of a login that follows failures of the same source. Three mistakes of a colleague look the same, so from inside
+// it is critical only on a device that should be silent, or after many failures.
+func (b *bruteForce) guessedFinding(e *Event, c *Context, in login, failures int, first int64, regular bool) *Finding {
+	f := c.on(b.Rule(), e, session.In)
+	x, source := c.Contracts.Expect(e.Responder, c.Now)
+	f.Severity = Medium
+	switch {
+	case regular:
+		f.Severity = Low
+	case f.Peer.External, strict(x, source) && x >= contract.ServerOnly, failures >= b.p.Failures:
+		f.Severity = Critical
+	}
+	f.Key, f.Stage, f.Reliability = "guessed "+f.Peer.IP, StageLogin, 0.95
+	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
+	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login: the failures before it are the guessing
+	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
+	f.Title = headline("%s guessed a password of %s by %s", from, who, by)
+	f.Message = fmt.Sprintf("Expected: nobody logs in to %s after many failures. Seen: at %s %s logged in by %s, after %s within %s.",
+		who.full, clock(c.Now), from.full, in.protocol, Plural(failures, "failure", "failures"), span(c.Now-first))
+	f.Reasons = append([]Reason{{Code: "success_after_failures", Text: "success after " + Plural(failures, "failure", "failures"), Weight: 0.6}},
+		loginReasons(in, f.Peer.External)...)
+	f.Evidence = []Evidence{{Kind: "login", Summary: "accepted after " + Plural(failures, "failure", "failures"), Data: map[string]any{
+		"failures": failures, "protocol": in.protocol, "inferred": in.inferred}}}
+	f.Recommendation = bruteForceRule.advise("guessed", f.Device)
 	return f
 }

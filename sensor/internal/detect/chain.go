@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import "stillwatch/sensor/internal/device"
+
+// chainRule registers D42. It has no detector: the alert manager applies it to what the others find.
+var chainRule = registration{
+	Rule: Rule{ID: "D42", Name: "Chain", Kind: "chain", Version: 1},
+	advice: map[string]steps{
+		"": {
+			"{contain}",
+			"Read the alerts in the order of the message, and find the first login or session that nobody can explain.",
+			"Check the devices that were reached from it, then: {then renew}",
+		},
+	},
+}
+
+// RuleChain returns D42, the rule about an incident as a whole.
+func RuleChain() Rule { return chainRule.Rule }
+
+// ChainAdvice returns the first three steps for an incident about d.
+func ChainAdvice(d *device.Device) string { return chainRule.advise("", d) }
