@@ -115,7 +115,7 @@ func (o *office) addCamera(i int) {
 	b := brands()[i%3]
 	name := fmt.Sprintf("cam-%02d", i)
 	mac := fmt.Sprintf("%s:00:01:%02x", b.oui, i)
-	d := o.add(name, fmt.Sprintf("10.20.30.%d", 10+i), mac, netsim.Embedded, b.maker+" camera "+b.model, "server_only", "security desk", "medium")
+	d := o.add(name, fmt.Sprintf("10.20.30.%d", 10+i), mac, netsim.Embedded, b.vendor+" camera "+b.model, "server_only", "security desk", "medium")
 	d.host.Delay = 900 * time.Microsecond
 	d.lease = netsim.Lease{Hostname: name, VendorClass: b.vendorClass, Params: b.params}
 	c := &camera{device: d, brand: b, info: netsim.Camera{Model: b.model, Serial: fmt.Sprintf("%s20250%06d", b.model, 4100+i), Firmware: b.firmware, Boot: "2026-02-20 08:11:09"}}

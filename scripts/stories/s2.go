@@ -89,7 +89,7 @@ func (s *s2) fanOut(at time.Time) {
 	s.expect("D01", "vms", at, "HTTP to cameras is not in its contract, RTSP is")
 }
 
-// infoURI is where a maker's device tells what it is.
+// infoURI is where a vendor's device reports its model.
 func (c *camera) infoURI() string {
 	switch {
 	case c.brand.hik():
@@ -121,7 +121,7 @@ func (o *office) of(is func(brand) bool, k int) []*camera {
 	return out
 }
 
-// move turns one camera of each maker: ISAPI, CGI, and ONVIF.
+// move turns one camera of each vendor: ISAPI, CGI, and ONVIF.
 func (s *s2) move(at time.Time) {
 	hik, dahua, axis := s.office.of(brand.hik, 1)[0], s.office.of(brand.dahua, 1)[0], s.office.of(brand.axis, 1)[0]
 	s.attack(at, "vms turns %s (ISAPI PTZCtrl), %s (ptz.cgi) and %s (ONVIF ContinuousMove)", hik.host.Name, dahua.host.Name, axis.host.Name)

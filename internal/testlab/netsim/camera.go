@@ -11,7 +11,7 @@ import (
 
 // Camera is what a camera or recorder tells of itself.
 type Camera struct {
-	Model, Serial, Firmware string // Firmware as the maker writes it: "V3.5.38build 191215"
+	Model, Serial, Firmware string // Firmware as the vendor writes it: "V3.5.38build 191215"
 	Channels                int    // digital channels: more than 0 is a recorder
 	Boot                    string // "2026-02-20 08:11:09"
 	NotActivated            bool

@@ -68,10 +68,10 @@ func (g *generator) devices() error {
 	return nil
 }
 
-// device adds what one device does. Its address is in 10.64.0.0/10, its MAC address of one of five makers.
+// device adds what one device does. Its address is in 10.64.0.0/10, its MAC address of one of five vendors.
 func (g *generator) device(n *network, web []*dialogue, i int) {
-	makers := []uint32{cardDell, cardHikvision, cardDahua, cardApple, cardAxis}
-	h := &host{ip: ipOf(10, 64, 0, 0) + uint32(i) + uint32(i)/250*6 + 1, mac: macOf(makers[i%len(makers)], uint32(i)+1<<16), ttl: 64}
+	vendors := []uint32{cardDell, cardHikvision, cardDahua, cardApple, cardAxis}
+	h := &host{ip: ipOf(10, 64, 0, 0) + uint32(i) + uint32(i)/250*6 + 1, mac: macOf(vendors[i%len(vendors)], uint32(i)+1<<16), ttl: 64}
 	site := g.rng.IntN(len(n.sites))
 	f := g.addAt(&dialogue{proto: arpExchange}, h, h, g.Start+int64(float64(g.end-g.Start)*0.8*float64(i)/float64(g.Devices)), 0)
 	at := f.next

@@ -17,7 +17,7 @@ type network struct {
 	names           []string
 }
 
-// The makers of the network cards, by their first three bytes.
+// The vendors of the network cards, by their first three bytes.
 const (
 	cardDell      = 0x001422
 	cardHP        = 0x3c5282
@@ -29,9 +29,9 @@ const (
 	cardIntel     = 0x001b21
 )
 
-// macOf gives an address of a maker.
-func macOf(maker, n uint32) mac {
-	return mac{byte(maker >> 16), byte(maker >> 8), byte(maker), byte(n >> 16), byte(n >> 8), byte(n)}
+// macOf gives an address of a vendor.
+func macOf(vendor, n uint32) mac {
+	return mac{byte(vendor >> 16), byte(vendor >> 8), byte(vendor), byte(n >> 16), byte(n >> 8), byte(n)}
 }
 
 // ipOf joins four numbers.
@@ -47,17 +47,17 @@ func (g *generator) office600() *network {
 		files:    &host{ip: ipOf(10, 1, 0, 10), mac: macOf(cardVMware, 10), ttl: 128},
 		recorder: &host{ip: ipOf(10, 1, 9, 250), mac: macOf(cardHikvision, 250), ttl: 64},
 	}
-	makers := []uint32{cardDell, cardHP, cardApple, cardVMware}
+	vendors := []uint32{cardDell, cardHP, cardApple, cardVMware}
 	for i := range 200 {
-		n.local = append(n.local, &host{ip: ipOf(10, 1, 1, 10+i), mac: macOf(makers[i%4], uint32(i)), ttl: 64 << (i & 1)})
+		n.local = append(n.local, &host{ip: ipOf(10, 1, 1, 10+i), mac: macOf(vendors[i%4], uint32(i)), ttl: 64 << (i & 1)})
 	}
 	for i := range 400 {
 		n.far = append(n.far, &host{ip: ipOf(10, 2+i/100, 1, 10+i%100), mac: routerMAC(), ttl: 127, far: true})
 	}
 	n.all = append(append(n.all, n.local...), n.far...)
-	makers = []uint32{cardHikvision, cardHikvision, cardDahua, cardAxis}
+	vendors = []uint32{cardHikvision, cardHikvision, cardDahua, cardAxis}
 	for i := range 40 {
-		n.cameras = append(n.cameras, &host{ip: ipOf(10, 1, 9, 10+i), mac: macOf(makers[i%4], uint32(i)), ttl: 64})
+		n.cameras = append(n.cameras, &host{ip: ipOf(10, 1, 9, 10+i), mac: macOf(vendors[i%4], uint32(i)), ttl: 64})
 	}
 	for i := range 10 {
 		n.printers = append(n.printers, &host{ip: ipOf(10, 1, 8, 10+i), mac: macOf(cardHP, uint32(5000+i)), ttl: 255})

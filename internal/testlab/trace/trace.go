@@ -46,13 +46,14 @@ type Summary struct {
 	Bytes    int64 // of the file
 }
 
-type maker struct {
+// kind is how a kind of trace is made.
+type kind struct {
 	defaults Config
-	make     func(*generator) error
+	generate func(*generator) error
 }
 
-// makers is only read.
-var makers = map[string]maker{
+// kinds is only read.
+var kinds = map[string]kind{
 	Office:    {Config{Packets: 4_000_000, Sessions: 143_000, Seconds: 600}, (*generator).office},
 	Sessions:  {Config{Sessions: 1_000_000, Seconds: 300}, (*generator).sessions},
 	Devices:   {Config{Devices: 100_000, Seconds: 600}, (*generator).devices},
@@ -64,7 +65,7 @@ var makers = map[string]maker{
 
 // Kinds lists the kinds in alphabetical order.
 func Kinds() (names []string) {
-	for k := range makers {
+	for k := range kinds {
 		names = append(names, k)
 	}
 	slices.Sort(names)
@@ -86,20 +87,20 @@ type generator struct {
 // Write makes the trace and writes it as a pcap file. It fails if the kind is unknown, if a count cannot be met, or
 // if w fails.
 func Write(w io.Writer, c Config) (Summary, error) {
-	m, ok := makers[c.Kind]
+	k, ok := kinds[c.Kind]
 	if !ok {
 		return Summary{}, fmt.Errorf("unknown kind of trace %q: one of %s", c.Kind, strings.Join(Kinds(), ", "))
 	}
 	if c.Packets < 0 || c.Sessions < 0 || c.Devices < 0 || c.Seconds < 0 {
 		return Summary{}, fmt.Errorf("a count is negative")
 	}
-	c.Packets = cmp.Or(c.Packets, m.defaults.Packets)
-	c.Sessions = cmp.Or(c.Sessions, m.defaults.Sessions)
-	c.Devices = cmp.Or(c.Devices, m.defaults.Devices)
-	c.Seconds = cmp.Or(c.Seconds, m.defaults.Seconds)
+	c.Packets = cmp.Or(c.Packets, k.defaults.Packets)
+	c.Sessions = cmp.Or(c.Sessions, k.defaults.Sessions)
+	c.Devices = cmp.Or(c.Devices, k.defaults.Devices)
+	c.Seconds = cmp.Or(c.Seconds, k.defaults.Seconds)
 	c.Start = cmp.Or(c.Start, Start)
 	g := newGenerator(w, c)
-	if err := m.make(g); err != nil {
+	if err := k.generate(g); err != nil {
 		return Summary{}, err
 	}
 	err := g.out.close()
