@@ -71,18 +71,3 @@ func TestForgedSourcesOfADeclaredMAC(t *testing.T) {
 		t.Errorf("%+v, %d bindings", d, len(r.bindings))
 	}
 }
-
-// Every role has a name of its own for sentences, with the article that it is spoken with.
-func TestPhrases(t *testing.T) {
-	seen := map[string]bool{}
-	for r := range numRoles {
-		p := r.Phrase()
-		if seen[p] || p == "" {
-			t.Errorf("%s: %q", r, p)
-		}
-		seen[p] = true
-	}
-	if !seen["an NVR"] || !seen["a camera"] {
-		t.Errorf("%v", seen)
-	}
-}

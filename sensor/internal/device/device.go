@@ -8,6 +8,7 @@ package device
 import (
 	"net/netip"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/watchtime"
@@ -60,7 +61,7 @@ type Device struct {
 	seenMark   watchtime.Mark // FirstSeen
 	openedMark watchtime.Mark // LastOrigination
 
-	claims []claim
+	claims evidence.Claims
 	stack
 	opened, served uint8  // sessions, up to 255
 	lastServed     int64  // the start of the last one

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
 )
@@ -43,37 +44,37 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 	case *dissect.TLSClientHello:
 		r.name(initiator, f.SNI, now)
 	case *dissect.TLSCertificate:
-		r.say(responder, obsCertificate, f.Subject, now)
+		r.say(responder, evidence.Certificate, f.Subject, now)
 	case *dissect.SSHBanner:
 		if f.Server {
-			r.say(responder, obsSSHServer, f.Line, now)
+			r.say(responder, evidence.SSHServer, f.Line, now)
 		} else {
-			r.say(initiator, obsSSHClient, f.Line, now)
+			r.say(initiator, evidence.SSHClient, f.Line, now)
 		}
 	case *dissect.HTTPExchange:
 		r.http(f, initiator, responder, now)
 	case *dissect.RTSPExchange:
 		r.rtsp(v, f, initiator, responder, now)
 	case *dissect.Banner:
-		r.say(responder, obsBanner, f.Protocol+": "+f.Text, now)
+		r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
 	}
 }
 
-func (r *Registry) say(d *Device, src source, value string, now int64) {
+func (r *Registry) say(d *Device, src evidence.Source, value string, now int64) {
 	if d != nil {
 		r.observe(d, src, value, now)
 	}
 }
 
 func (r *Registry) http(f *dissect.HTTPExchange, client, server *Device, now int64) {
-	r.say(client, obsUserAgent, f.UserAgent, now)
+	r.say(client, evidence.UserAgent, f.UserAgent, now)
 	r.name(client, host(f.Host), now)
-	r.say(client, obsRequest, f.Host+f.URI, now)
-	r.say(server, obsHTTPServer, f.Server, now)
-	r.say(server, obsRealm, f.Realm, now)
-	r.say(server, obsTitle, f.Title, now)
+	r.say(client, evidence.HTTPRequest, f.Host+f.URI, now)
+	r.say(server, evidence.HTTPServer, f.Server, now)
+	r.say(server, evidence.HTTPRealm, f.Realm, now)
+	r.say(server, evidence.HTTPTitle, f.Title, now)
 	if f.Status >= 200 && f.Status < 300 || f.Status == 401 {
-		r.say(server, obsURI, f.URI, now)
+		r.say(server, evidence.HTTPURI, f.URI, now)
 	}
 }
 
@@ -87,18 +88,18 @@ func host(s string) string {
 }
 
 func (r *Registry) rtsp(v *session.View, f *dissect.RTSPExchange, client, server *Device, now int64) {
-	r.say(server, obsRTSPServer, f.Server, now)
-	r.say(server, obsRTSPRealm, f.Realm, now)
-	r.say(client, obsUserAgent, f.UserAgent, now)
+	r.say(server, evidence.RTSPServer, f.Server, now)
+	r.say(server, evidence.RTSPRealm, f.Realm, now)
+	r.say(client, evidence.UserAgent, f.UserAgent, now)
 	if f.Status != 200 {
 		return
 	}
 	if v.Responder.Port == 554 {
-		r.say(server, obsServe, "rtsp answers 200 on 554", now)
+		r.say(server, evidence.Serves, "rtsp answers 200 on 554", now)
 	}
 	if client != nil && (f.Method == "PLAY" || f.Method == "SETUP" || f.Method == "DESCRIBE") {
 		if n := r.pulled(client, v.Responder.Addr); n >= 3 {
-			r.observe(client, obsPulls, "streams of at least 3 servers", now)
+			r.observe(client, evidence.PullsRTSP, "streams of at least 3 servers", now)
 		}
 	}
 }
@@ -113,10 +114,10 @@ func (r *Registry) name(d *Device, name string, now int64) {
 	if !strings.HasSuffix(name, ".arpa") && !strings.HasSuffix(name, ".local") {
 		d.names |= 1 << (fnv(registered(name)) & 63)
 		if bits.OnesCount64(d.names) >= manyNames {
-			r.observe(d, obsManyNames, "asks for more than 40 domains", now)
+			r.observe(d, evidence.ManyNames, "asks for more than 40 domains", now)
 		}
 	}
-	r.observe(d, obsName, name, now)
+	r.observe(d, evidence.Name, name, now)
 }
 
 // 30 of 64 bits are set after some 40 different domains.
@@ -150,10 +151,10 @@ func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64)
 		return
 	}
 	if h := strings.TrimSuffix(strings.TrimSuffix(f.Host, "."), ".local"); h != "" {
-		d.addHostname(clean(h))
-		r.observe(d, obsHostname, h, now)
+		d.addHostname(evidence.Clean(h))
+		r.observe(d, evidence.Hostname, h, now)
 	}
-	r.observe(d, obsService, f.Service+" "+f.Instance, now)
+	r.observe(d, evidence.Service, f.Service+" "+f.Instance, now)
 	keys := make([]string, 0, len(f.TXT))
 	for k := range f.TXT {
 		keys = append(keys, k)
@@ -167,24 +168,22 @@ func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64)
 // txt weighs one key of a TXT record: first by the table, then as a plain statement of maker or model.
 func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	if value == "" {
-		r.observe(d, obsTXT, service+" "+key, now) // a string without a key is a text of its own
+		r.observe(d, evidence.TXT, service+" "+key, now) // a string without a key is a text of its own
 		return
 	}
 	key = strings.ToLower(key)
-	r.observe(d, obsTXT, service+" "+key+"="+value, now)
-	value = clean(strings.Trim(value, "()"))
+	r.observe(d, evidence.TXT, service+" "+key+"="+value, now)
+	value = evidence.Clean(strings.Trim(value, "()"))
 	if value == "" {
 		return
 	}
 	switch key {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
-		r.claim(d, claim{&statement{source: obsTXT, rule: statedModel, value: clean(key + "=" + value), model: value}, now})
+		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedModel(key, value), At: now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
-		r.claim(d, claim{&statement{source: obsTXT, rule: announceRule, value: clean(key + "=" + value), vendor: value, vdb: announcedDB}, now})
+		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedVendor(key, value), At: now})
 	}
 }
-
-var statedModel = &rule{row: row{src: obsTXT, mdb: 15}}
 
 func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
 	switch f.Type {
@@ -196,15 +195,15 @@ func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
 		return
 	}
 	name, _, _ := strings.Cut(f.FQDN, ".")
-	d.addHostname(clean(name))
-	r.observe(d, obsHostname, name, now)
-	r.observe(d, obsVendorClass, f.VendorClass, now)
-	r.observe(d, obsMUD, f.MUDURL, now)
+	d.addHostname(evidence.Clean(name))
+	r.observe(d, evidence.Hostname, name, now)
+	r.observe(d, evidence.VendorClass, f.VendorClass, now)
+	r.observe(d, evidence.MUDURL, f.MUDURL, now)
 }
 
 // observeServe weighs a port that a device answers on, with its protocol where the bytes told it.
 func (r *Registry) observeServe(d *Device, s Serve) {
-	r.observe(d, obsServe, s.label(), s.Last)
+	r.observe(d, evidence.Serves, s.label(), s.Last)
 }
 
 func (s *Serve) label() string {

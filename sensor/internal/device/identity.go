@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -263,13 +264,13 @@ func (r *Registry) setMAC(d *Device, l *link, now int64) {
 	d.MAC, d.RandomMAC, d.Router = l.mac, l.mac.IsLocal(), l.router
 	d.Version++
 	l.dev = d
-	m := enrich.MakerOf(l.mac)
-	d.MACKind = m.Kind
-	if m.Name != "" {
-		r.observeMaker(d, m, now)
+	v := enrich.VendorOf(l.mac)
+	d.MACKind = v.Kind
+	if v.Name != "" {
+		r.observeVendor(d, v, now)
 	}
 	if d.RandomMAC && !virtualRouter(l.mac) {
-		r.observe(d, obsRandomMAC, "locally administered", now)
+		r.observe(d, evidence.RandomMAC, "locally administered", now)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -126,11 +127,11 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	l.self = true
 	r.carriesClient(v, mac, packet.MAC(m.EtherSrc), now)
 	d := r.station(l, now)
-	d.addHostname(clean(m.Hostname))
-	r.observe(d, obsHostname, m.Hostname, now)
-	r.observe(d, obsVendorClass, m.VendorClass, now)
-	r.observe(d, obsMUD, m.MUDURL, now)
-	r.observe(d, obsParamList, paramList(m.ParamList), now)
+	d.addHostname(evidence.Clean(m.Hostname))
+	r.observe(d, evidence.Hostname, m.Hostname, now)
+	r.observe(d, evidence.VendorClass, m.VendorClass, now)
+	r.observe(d, evidence.MUDURL, m.MUDURL, now)
+	r.observe(d, evidence.ParameterList, paramList(m.ParamList), now)
 }
 
 // carriesClient notes that a client asked through the MAC of another: a repeater that puts its own MAC, or one made of that of the client,

@@ -64,12 +64,10 @@ func alone(d *Device) *Device {
 	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
 	x.IPs, x.node, x.parts = nil, lruNode{}, 0
 	x.Hostnames, x.VLANs, x.Serves = slices.Clone(d.Hostnames), slices.Clone(d.VLANs), slices.Clone(d.Serves)
-	x.claims = slices.DeleteFunc(slices.Clone(d.claims), func(c claim) bool { return c.source.ofMAC() })
+	x.claims = slices.Clone(d.claims)
+	x.claims.RemoveMAC()
 	return &x
 }
-
-// ofMAC reports whether an observation is about the MAC and not about what the device does.
-func (s source) ofMAC() bool { return s == obsVendor || s == obsRandomMAC || s == obsRouter }
 
 // partAt gives what is kept of one address of d, nil if it has no other.
 func (r *Registry) partAt(a packet.Addr, d *Device) *Device {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -212,7 +213,7 @@ func (r *Registry) settleLink(l *link, now int64) {
 	r.joinParts(d)
 	if r.names[d.Key] && r.namedMAC[l.mac] != d.Key && !l.self && !r.ownsAny(d, l) { // named by an address beyond
 		l.dev, d.MAC, d.MACKind, d.RandomMAC, d.Router = nil, packet.MAC{}, 0, false, false
-		d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return c.source.ofMAC() })
+		d.claims.RemoveMAC()
 		d.Version++
 		r.weigh(d, d.LastSeen)
 		return
@@ -225,7 +226,7 @@ func (r *Registry) settleLink(l *link, now int64) {
 	if l.router && !d.Router {
 		d.Router = true
 		d.Version++
-		r.observe(d, obsRouter, "forwards for other addresses", now)
+		r.observe(d, evidence.Router, "forwards for other addresses", now)
 	}
 }
 
@@ -248,7 +249,8 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	from, p := b.dev, b.part
 	if p == nil && len(from.IPs) == 1 && r.links[from.MAC] != nil && !r.links[from.MAC].self && !from.Declared {
 		r.links[from.MAC].dev = nil // all that it did was of this address
-		from.MAC, from.MACKind, from.RandomMAC, from.Router, from.claims = packet.MAC{}, 0, false, false, alone(from).claims
+		from.MAC, from.MACKind, from.RandomMAC, from.Router = packet.MAC{}, 0, false, false
+		from.claims.RemoveMAC()
 		r.rekey(from, r.addressKey(a))
 		r.weigh(from, now)
 		return

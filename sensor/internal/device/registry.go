@@ -3,13 +3,13 @@
 package device
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/gaissmai/bart"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/watchtime"
 )
@@ -69,14 +69,10 @@ type Registry struct {
 	lastLink *link // asked for last, nil if it was dropped since
 	bindings map[packet.Addr]*binding
 	pulls    map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
-	memo     map[memoKey]*statement   // nil: nothing
-	lists    map[uint64][]Evidence    // by hash
-	seed     maphash.Seed
-	listed   []Evidence // scratch of list
+	evidence *evidence.Cache
 	ends     *ends
 	answers  *answers
 	gateways map[packet.Addr]bool // told by DHCP and router advertisements, at most maxGateways
-	observed *observed
 	// Devices heard in one session only are the first to go when the registry is full.
 	once, often lru
 
@@ -105,9 +101,9 @@ func New(cfg Config) *Registry {
 		cfg.MaxDevices = DefaultMaxDevices
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
-		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{}, memo: map[memoKey]*statement{},
-		pulls: map[uint32][]packet.Addr{}, lists: map[uint64][]Evidence{}, seed: maphash.MakeSeed(), groups: groups{}, ends: &ends{}, answers: &answers{},
-		gateways: map[packet.Addr]bool{}, observed: &observed{}}
+		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
+		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), groups: groups{}, ends: &ends{}, answers: &answers{},
+		gateways: map[packet.Addr]bool{}}
 }
 
 // Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.

@@ -84,7 +84,7 @@ func TestEvidenceIsShared(t *testing.T) {
 	}
 	all := r.All()
 	for _, d := range all {
-		if len(d.Evidence) == 0 || &d.Evidence[0] != &all[0].Evidence[0] || d.claims[0].statement != all[0].claims[0].statement {
+		if len(d.Evidence) == 0 || &d.Evidence[0] != &all[0].Evidence[0] || d.claims[0].Statement != all[0].claims[0].Statement {
 			t.Fatalf("%s: %v", d.Key, d.Evidence)
 		}
 	}

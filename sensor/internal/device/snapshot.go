@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/snapshot"
 )
@@ -51,7 +52,7 @@ func (r *Registry) Ref(c *snapshot.Codec, d **Device) {
 
 // walk walks what belongs to no device. Another version of the evidence table has all devices weighed anew.
 func (r *Registry) walk(c *snapshot.Codec) {
-	version, declared := EvidenceVersion, r.saved.declared
+	version, declared := evidence.Version(), r.saved.declared
 	c.Int(&version)
 	c.Fixed(&declared)
 	snapshot.Number(c, &r.nextID)
@@ -80,7 +81,7 @@ func (r *Registry) walk(c *snapshot.Codec) {
 			r.announced++
 		}
 	}
-	if version != EvidenceVersion {
+	if version != evidence.Version() {
 		r.round++
 	}
 }

@@ -31,7 +31,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	for _, b := range []*bool{&d.RandomMAC, &d.Router, &d.Declared, &d.node.often} {
 		c.Bool(b)
 	}
-	snapshot.Enum(c, &d.Role, numRoles-1)
+	snapshot.Enum(c, &d.Role, IoT)
 	snapshot.Enum(c, &d.Level, Identified)
 	c.Float(&d.Probability)
 	for _, s := range []*string{&d.Vendor, &d.Model, &d.Firmware, &d.FirmwareDate} {
@@ -54,7 +54,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.List(c, &d.Hostnames, MaxHostnames, func(s *string) { c.String(s) })
 	snapshot.List(c, &d.VLANs, MaxVLANs, func(v *uint16) { snapshot.Number(c, v) })
 	snapshot.List(c, &d.Serves, MaxServes, func(s *Serve) { s.walk(c) })
-	r.walkClaims(c, d)
+	r.evidence.Walk(c, &d.claims)
 	if !c.Reading() {
 		x.pulls = r.pulls[d.ID]
 	}

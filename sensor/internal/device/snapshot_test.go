@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -67,7 +68,7 @@ func sight(r *Registry) string {
 		x.Evidence, x.claims, x.node = nil, nil, lruNode{often: d.node.often}
 		fmt.Fprintf(&b, "%+v", x)
 		for _, c := range d.claims {
-			fmt.Fprintf(&b, " %d/%q/%q/%q@%d", c.source, c.value, c.vendorName(), c.model, c.at)
+			fmt.Fprint(&b, " ", c)
 		}
 		for _, ip := range d.IPs {
 			y := *r.bindings[packet.AddrOf(ip)]
@@ -268,7 +269,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	r.Parts()
 	d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), at: 1})
 	leave := func(reflect.Value) {}
-	how := snapshottest.Instead{reflect.TypeFor[[]claim](): leave, reflect.TypeFor[[]Evidence](): leave, reflect.TypeFor[*Device](): leave, reflect.TypeFor[*watchtime.Clock](): leave}
+	how := snapshottest.Instead{reflect.TypeFor[evidence.Claims](): leave, reflect.TypeFor[[]Evidence](): leave, reflect.TypeFor[*Device](): leave, reflect.TypeFor[*watchtime.Clock](): leave}
 	encode := func() []byte {
 		c := snapshot.Writer(nil)
 		r.walkDevice(c, d, &keptDevice{})
@@ -278,7 +279,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 		"clock",              // of the registry
 		"Serves[].Proto",     // one bit: this test would have it neither TCP nor UDP
 		"parts",              // counted anew
-		"Evidence", "claims", // claims are held to by TestSnapshotIsTheRegistry, and Evidence is listed from them
+		"Evidence", "claims", // TestSnapshotIsTheRegistry checks the claims; Evidence is made from them
 		"node.prev", "node.next", "node.queued", "node.event", "node.mark.place", "node.mark.kept"}
 	if got := snapshottest.Forgotten(d, encode, how); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
 		t.Errorf("of a device %q are forgotten, want %q", got, want)

@@ -230,7 +230,7 @@ func (r *Registry) forgetTraffic(d *Device) {
 	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
 	d.Hostnames, d.names = nil, 0
-	d.claims = slices.DeleteFunc(d.claims, func(c claim) bool { return !c.source.ofMAC() })
+	d.claims.KeepMAC()
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }
 

@@ -18,7 +18,7 @@ func TestTableUnpacks(t *testing.T) {
 	}
 }
 
-func TestVendor(t *testing.T) {
+func TestVendorOf(t *testing.T) {
 	tests := []struct {
 		mac  [6]byte
 		name string
@@ -38,15 +38,15 @@ func TestVendor(t *testing.T) {
 		{[6]byte{0x00, 0x00, 0x00, 0x00, 0x00, 0x00}, "Xerox", VendorBrand}, // an address like any other here
 	}
 	for _, tt := range tests {
-		name, kind := Vendor(tt.mac)
+		v := VendorOf(tt.mac)
 		if tt.mac[0] == 0x70 {
-			if name == "IEEE Registration Authority" {
+			if v.Name == "IEEE Registration Authority" {
 				t.Errorf("%x: parent block named", tt.mac)
 			}
 			continue
 		}
-		if name != tt.name || kind != tt.kind {
-			t.Errorf("%x: %q %v, want %q %v", tt.mac, name, kind, tt.name, tt.kind)
+		if v.Name != tt.name || v.Kind != tt.kind {
+			t.Errorf("%x: %q %v, want %q %v", tt.mac, v.Name, v.Kind, tt.name, tt.kind)
 		}
 	}
 }
@@ -65,19 +65,19 @@ func TestSmallBlocks(t *testing.T) {
 	}
 }
 
-// Each row of the table of makers is met by at least one registered owner, or it is dead.
-func TestMakersAreRegistered(t *testing.T) {
+// A row that no registered owner matches is dead.
+func TestEachVendorIsRegistered(t *testing.T) {
 	used := map[string]bool{}
 	for _, n := range loadOUI().names {
 		s := Squeeze(n)
-		for _, m := range makers {
+		for _, m := range vendors {
 			if len(s) >= len(m.prefix) && s[:len(m.prefix)] == m.prefix {
 				used[m.prefix] = true
 				break
 			}
 		}
 	}
-	for _, m := range makers {
+	for _, m := range vendors {
 		if !used[m.prefix] {
 			t.Errorf("no owner begins with %q", m.prefix)
 		}

@@ -2,52 +2,8 @@
 
 package enrich
 
-import "strings"
-
-// Maker is who stands behind a MAC. Name is the short name by which people know a brand, else the owner's full name.
-type Maker struct {
-	Name  string
-	Owner string // as registered with the IEEE
-	Kind  VendorKind
-}
-
-// Vendor gives the name and kind of the maker of the device or chip behind mac; "" and VendorUnknown if there is none. An owner
-// that is in no list of ours has its full name and VendorUnknown.
-func Vendor(mac [6]byte) (name string, kind VendorKind) {
-	m := MakerOf(mac)
-	return m.Name, m.Kind
-}
-
-// MakerOf gives all that is known of the maker behind mac.
-func MakerOf(mac [6]byte) Maker {
-	owner := Owner(mac)
-	if owner == "" {
-		return Maker{}
-	}
-	s := Squeeze(owner)
-	for _, m := range makers {
-		if strings.HasPrefix(s, m.prefix) {
-			return Maker{m.name, owner, m.kind}
-		}
-	}
-	return Maker{Name: owner, Owner: owner}
-}
-
-// Squeeze keeps the letters and digits of an ASCII name, in lower case, so that spellings can be compared.
-func Squeeze(s string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c >= 'A' && c <= 'Z':
-			return c + 'a' - 'A'
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-			return c
-		}
-		return -1
-	}, s)
-}
-
-// makers maps the squeezed beginning of an owner's name to a brand; the first match counts.
-var makers = []struct {
+// vendors maps the squeezed beginning of an owner's name to a vendor; the first match counts.
+var vendors = []struct {
 	prefix, name string
 	kind         VendorKind
 }{
@@ -88,7 +44,7 @@ var makers = []struct {
 	{"askeycomputer", "Askey", VendorODM}, {"technicolor", "Technicolor", VendorBrand}, {"vantiva", "Vantiva", VendorBrand},
 	{"commscope", "CommScope", VendorBrand}, {"moxa", "Moxa", VendorBrand}, {"hirschmann", "Hirschmann", VendorBrand},
 	{"mellanox", "Mellanox", VendorBrand},
-	// Consumer makers of many kinds of devices.
+	// Vendors of many kinds of consumer devices.
 	{"tplink", "TP-Link", VendorBrand}, {"dlink", "D-Link", VendorBrand}, {"edimax", "Edimax", VendorBrand},
 	{"assmannelectronic", "Ednet (Assmann)", VendorBrand}, {"asustek", "ASUS", VendorBrand}, {"belkin", "Belkin", VendorBrand},
 	{"xiaomi", "Xiaomi", VendorBrand}, {"beijingxiaomi", "Xiaomi", VendorBrand}, {"huaweidevice", "Huawei", VendorBrand},
@@ -124,7 +80,7 @@ var makers = []struct {
 	{"raspberrypi", "Raspberry Pi", VendorBrand}, {"ibmcorp", "IBM", VendorBrand}, {"oracle", "Oracle", VendorBrand}, {"fujitsu", "Fujitsu", VendorBrand},
 	{"pcssystemtechnik", "VirtualBox", VendorBrand}, {"xensource", "Xen", VendorBrand}, {"netapp", "NetApp", VendorBrand}, {"westerndigital", "Western Digital", VendorBrand},
 	{"gigabyte", "Gigabyte", VendorBrand}, {"microstar", "MSI", VendorBrand}, {"acer", "Acer", VendorBrand},
-	// Makers of boards and radio modules for others.
+	// Manufacturers of boards and radio modules for other brands.
 	{"honhai", "Hon Hai (Foxconn)", VendorODM}, {"foxconn", "Hon Hai (Foxconn)", VendorODM}, {"pegatron", "Pegatron", VendorODM}, {"quantacomputer", "Quanta", VendorODM},
 	{"compal", "Compal", VendorODM}, {"wistron", "Wistron", VendorODM}, {"wnccorporation", "WNC", VendorODM}, {"azurewave", "AzureWave", VendorODM},
 	{"ampak", "AMPAK", VendorODM}, {"murata", "Murata", VendorODM}, {"liteon", "Liteon", VendorODM}, {"sercomm", "Sercomm", VendorODM},
@@ -133,7 +89,7 @@ var makers = []struct {
 	{"huizhougaoshengda", "Gaoshengda", VendorODM}, {"samsungelectro", "Samsung Electro-Mechanics", VendorODM},
 	{"cloudnetworktechnology", "Cloud Network Technology", VendorODM}, {"universalelectronics", "Universal Electronics", VendorODM},
 	{"gainspan", "GainSpan", VendorChip}, {"alpsalpine", "Alps Alpine", VendorODM}, {"lginnotek", "LG Innotek", VendorODM},
-	// Makers of chips.
+	// Chip vendors.
 	{"espressif", "Espressif", VendorChip}, {"realtek", "Realtek", VendorChip}, {"texasinstruments", "Texas Instruments", VendorChip},
 	{"broadcom", "Broadcom", VendorChip}, {"qualcomm", "Qualcomm", VendorChip}, {"atheros", "Qualcomm", VendorChip}, {"mediatek", "MediaTek", VendorChip},
 	{"marvell", "Marvell", VendorChip}, {"siliconlaboratories", "Silicon Labs", VendorChip},
@@ -142,14 +98,4 @@ var makers = []struct {
 	{"stmicro", "STMicroelectronics", VendorChip}, {"nxp", "NXP", VendorChip}, {"shenzhenicomm", "iComm", VendorChip}, {"annapurna", "Annapurna Labs", VendorChip},
 	{"cypresssemi", "Infineon", VendorChip}, {"infineon", "Infineon", VendorChip}, {"hisilicon", "HiSilicon", VendorChip}, {"wiznet", "WIZnet", VendorChip},
 	{"quectel", "Quectel", VendorChip}, {"renesas", "Renesas", VendorChip},
-}
-
-// Brands lists the short names of the brands, in the order of the table.
-func Brands() (out []string) {
-	for _, m := range makers {
-		if m.kind == VendorBrand {
-			out = append(out, m.name)
-		}
-	}
-	return out
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package device
+// Package evidence weighs what is observed of a device into its role, vendor and model. Its table (evidence.tsv) says what an observation
+// speaks for. It knows nothing of addresses, sessions and the registry of devices.
+package evidence
 
 // Role is what a device is for.
 type Role uint8
@@ -26,13 +28,13 @@ var roleNames = [numRoles]string{"unknown", "camera", "nvr", "vms", "server", "w
 
 func (r Role) String() string { return roleNames[r] }
 
-// Phrase names one of the role in a sentence: "a camera", "an NVR".
+// Phrase returns the role with its article, for use in a sentence: "a camera", "an NVR".
 func (r Role) Phrase() string {
 	return [numRoles]string{"an unknown device", "a camera", "an NVR", "a VMS", "a server", "a workstation", "a phone", "a printer",
 		"a network device", "an IoT hub", "an IoT device"}[r]
 }
 
-// ParseRole gives the role of a name; ok is false if there is none.
+// ParseRole returns the role with the given name, and whether there is one.
 func ParseRole(s string) (r Role, ok bool) {
 	for i, n := range roleNames {
 		if n == s {
@@ -42,13 +44,13 @@ func ParseRole(s string) (r Role, ok bool) {
 	return Unknown, false
 }
 
-// RoleNames lists all names but unknown.
+// RoleNames returns the names of all roles except unknown.
 func RoleNames() []string { return append([]string(nil), roleNames[1:]...) }
 
-// Level says how sure a role is.
+// Level is how certain a role is.
 type Level uint8
 
-// Identified is P >= 0.99 and 20 dB ahead, Probable P >= 0.90 and 10 dB, Hint P >= 0.60.
+// The levels. Identified is P >= 0.99 and 20 dB ahead of the next role, Probable is P >= 0.90 and 10 dB ahead, Hint is P >= 0.60.
 const (
 	LevelUnknown Level = iota
 	Hint
@@ -58,16 +60,16 @@ const (
 
 func (l Level) String() string { return [...]string{"unknown", "hint", "probable", "identified"}[l] }
 
-// Group is one of the six groups of evidence; within a group, pieces of evidence are not independent.
+// Group is one of the six groups of evidence. Observations of one group are not independent.
 type Group uint8
 
 // The groups of evidence.
 const (
 	GroupLink         Group = iota // link layer, ARP and DHCP
-	GroupAnnouncement              // what a device says of itself unasked: mDNS and the like
+	GroupAnnouncement              // what a device announces about itself, such as mDNS services
 	GroupBanner                    // what it answers to a peer: server banner, realm, title, certificate
-	GroupClient                    // its client stack: TCP, TLS, SSH, user agent
-	GroupBehaviour                 // what it does: ports, peers, names it asks for
+	GroupClient                    // its client software: SSH, user agent
+	GroupBehaviour                 // what it does: ports, peers, names that it looks up
 	GroupOperator                  // the inventory
 	numGroups
 )
@@ -76,11 +78,11 @@ func (g Group) String() string {
 	return [...]string{"link", "announcement", "banner", "client", "behaviour", "operator"}[g]
 }
 
-// Evidence is one observation and what it speaks for.
-type Evidence struct {
+// Item is one observation and what it speaks for, as it is shown.
+type Item struct {
 	Source string  // "oui", "dhcp_vendor_class", "http_server" …
-	Value  string  // what was observed, made safe and cut at 96 bytes
-	Says   string  // "role=camera vendor=Axis"
+	Value  string  // what was observed, cleaned and cut at MaxValue bytes
+	Says   string  // "role=camera +15, vendor=Axis +15"
 	Points float64 // decibans
 	Group  Group
 }

@@ -1,89 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package device
+package evidence
 
 import (
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// How a statement is found again from what is kept of it.
+// How a statement is made again from what was saved of it. The numbers are part of saved states.
 const (
-	fromTable  uint8 = iota // by source and text
-	fromMaker               // the maker behind a MAC
-	saidModel               // a device's own word
-	saidVendor              // a device's own word
+	ofTable           uint8 = iota // looked up by source and value
+	ofMACVendor                    // see Cache.Vendor
+	ofAnnouncedModel               // see AnnouncedModel
+	ofAnnouncedVendor              // see AnnouncedVendor
 )
 
-// keptClaim is what is kept of a claim.
-type keptClaim struct {
+// savedClaim is what is saved of a claim: what was observed, not what the table says of it.
+type savedClaim struct {
 	how    uint8
-	source source
+	source Source
 	value  string
-	name   string // maker, vendor or model
+	name   string // vendor or model
 	kind   enrich.VendorKind
 	at     int64
 }
 
-func keep(x *claim) keptClaim {
-	k := keptClaim{how: fromTable, source: x.source, value: x.value, at: x.at}
+func save(x *Claim) savedClaim {
+	s := savedClaim{how: ofTable, source: x.source, value: x.value, at: x.At}
 	switch {
-	case x.source == obsVendor:
-		k.how, k.name = fromMaker, x.vendor
-		switch x.vdb {
-		case brandDB:
-			k.kind = enrich.VendorBrand
-		case odmDB:
-			k.kind = enrich.VendorODM
+	case x.source == MACVendor:
+		s.how, s.name = ofMACVendor, x.vendor
+		switch x.vendorPoints {
+		case brandPoints:
+			s.kind = enrich.VendorBrand
+		case odmPoints:
+			s.kind = enrich.VendorODM
 		}
-	case x.rule == statedModel:
-		k.how, k.name = saidModel, x.model
-	case x.rule == announceRule:
-		k.how, k.name = saidVendor, x.vendor
+	case x.rule == announcedModel:
+		s.how, s.name = ofAnnouncedModel, x.model
+	case x.rule == announcedVendor:
+		s.how, s.name = ofAnnouncedVendor, x.vendor
 	}
-	return k
+	return s
 }
 
-// statement gives what the table says of it today, nil if nothing.
-func (r *Registry) statement(k *keptClaim) *statement {
-	switch k.how {
-	case fromMaker:
-		key := memoKey{obsVendor, k.value}
-		st := r.memo[key]
-		if st == nil {
-			st = makerStatement(enrich.Maker{Name: k.name, Owner: k.value, Kind: k.kind})
-			r.remember(key, st)
-		}
-		return st
-	case saidModel:
-		return &statement{source: obsTXT, rule: statedModel, value: k.value, model: k.name}
-	case saidVendor:
-		return &statement{source: obsTXT, rule: announceRule, value: k.value, vendor: k.name, vdb: announcedDB}
+// restore returns what the table says today of what was saved, nil if nothing.
+func (c *Cache) restore(s *savedClaim) *Statement {
+	switch s.how {
+	case ofMACVendor:
+		return c.Vendor(enrich.Vendor{Name: s.name, Owner: s.value, Kind: s.kind})
+	case ofAnnouncedModel:
+		return &Statement{source: TXT, rule: announcedModel, value: s.value, model: s.name}
+	case ofAnnouncedVendor:
+		return &Statement{source: TXT, rule: announcedVendor, value: s.value, vendor: s.name, vendorPoints: announcedPoints}
 	}
-	if k.value == "" || k.source == obsVendor {
+	if s.value == "" || s.source == MACVendor {
 		return nil
 	}
-	return r.lookup(k.source, k.value)
+	return c.lookup(s.source, s.value)
 }
 
-func (r *Registry) walkClaims(c *snapshot.Codec, d *Device) {
-	n := c.Len(len(d.claims), maxClaims)
+// Walk saves or restores the claims of one device.
+func (c *Cache) Walk(codec *snapshot.Codec, cs *Claims) {
+	n := codec.Len(len(*cs), MaxClaims)
 	for i := range n {
-		var k keptClaim
-		if !c.Reading() {
-			k = keep(&d.claims[i])
+		var s savedClaim
+		if !codec.Reading() {
+			s = save(&(*cs)[i])
 		}
-		snapshot.Enum(c, &k.how, saidVendor)
-		snapshot.Enum(c, &k.source, numSources-1)
-		c.String(&k.value)
-		c.String(&k.name)
-		snapshot.Enum(c, &k.kind, enrich.VendorChip)
-		c.Time(&k.at)
-		if !c.Reading() {
+		snapshot.Enum(codec, &s.how, ofAnnouncedVendor)
+		snapshot.Enum(codec, &s.source, numSources-1)
+		codec.String(&s.value)
+		codec.String(&s.name)
+		snapshot.Enum(codec, &s.kind, enrich.VendorChip)
+		codec.Time(&s.at)
+		if !codec.Reading() {
 			continue
 		}
-		if st := r.statement(&k); st != nil {
-			d.claims = append(d.claims, claim{st, k.at})
+		if st := c.restore(&s); st != nil {
+			*cs = append(*cs, Claim{st, s.at})
 		}
 	}
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evidence
+
+import (
+	"hash/maphash"
+
+	"stillwatch/sensor/internal/enrich"
+)
+
+// Weights of the vendor of a MAC address, in decibans. The vendor of a chip weighs nothing.
+const (
+	brandPoints   = 15
+	odmPoints     = 6
+	unknownPoints = 8 // an owner that is in no list
+)
+
+// announcedPoints is the weight of the vendor that a device announces, in decibans.
+const announcedPoints = 12
+
+// Rules of statements that are not in the table.
+var (
+	plainVendor     = &rule{source: MACVendor}
+	announcedModel  = &rule{source: TXT, modelPoints: 15}
+	announcedVendor = &rule{source: TXT}
+)
+
+// Statement is an observation and what the table says of it. Devices of which the same was observed share one. A statement may be used by
+// one goroutine at a time.
+type Statement struct {
+	source       Source
+	rule         *rule // never nil
+	value        string
+	vendor       string // instead of that of the rule, if the observation names it
+	vendorPoints float64
+	model        string
+	firmware     string
+
+	words      string  // what it says, as it was shown last
+	wordsDecay float64 // the decay at that time
+}
+
+// same reports whether two statements say the same, whatever their values.
+func (s *Statement) same(x *Statement) bool {
+	return s == x || s.source == x.source && s.rule == x.rule && s.model == x.model && s.vendor == x.vendor && s.firmware == x.firmware
+}
+
+func (s *Statement) vendorName() string {
+	if s.vendor != "" {
+		return s.vendor
+	}
+	return s.rule.vendor
+}
+
+// AnnouncedModel returns the statement of a device that announces its own model under a key of a TXT record. model must be clean.
+func AnnouncedModel(key, model string) *Statement {
+	return &Statement{source: TXT, rule: announcedModel, value: Clean(key + "=" + model), model: model}
+}
+
+// AnnouncedVendor is AnnouncedModel for the vendor.
+func AnnouncedVendor(key, vendor string) *Statement {
+	return &Statement{source: TXT, rule: announcedVendor, value: Clean(key + "=" + vendor), vendor: vendor, vendorPoints: announcedPoints}
+}
+
+func ofVendor(v enrich.Vendor) *Statement {
+	st := &Statement{source: MACVendor, rule: plainVendor, value: Clean(v.Owner), vendor: v.Name, vendorPoints: unknownPoints}
+	switch v.Kind {
+	case enrich.VendorBrand:
+		st.vendorPoints = brandPoints
+		if r, model, _ := rules().match(MACVendor, v.Name); r != nil {
+			st.rule, st.model = r, model
+		}
+	case enrich.VendorODM:
+		st.vendorPoints = odmPoints
+	}
+	return st
+}
+
+// Cache looks up statements and keeps the recent ones: clients and servers repeat themselves, and regular expressions are slow. It is not
+// safe for concurrent use.
+type Cache struct {
+	statements map[cacheKey]*Statement // nil: the table says nothing
+	recent     [recentSlots]recent
+	seed       maphash.Seed
+	lists      map[uint64][]Item // by hash
+	scratch    []Item            // of List
+}
+
+// NewCache returns an empty cache.
+func NewCache() *Cache {
+	return &Cache{statements: map[cacheKey]*Statement{}, seed: maphash.MakeSeed(), lists: map[uint64][]Item{}}
+}
+
+// cacheKey is a clean value of a source.
+type cacheKey struct {
+	source Source
+	value  string
+}
+
+// recent is one value as it was observed, before it was cleaned. Each value has one slot, and the next one there replaces it.
+type recent struct {
+	source    Source
+	value     string
+	statement *Statement // nil: the table says nothing
+}
+
+const (
+	recentSlots   = 1 << 10
+	maxRecent     = 512      // bytes of a value: longer ones are not kept
+	maxStatements = 16 << 10 // all are discarded when there are more
+)
+
+// Lookup returns what the table says of a value from the network, nil if nothing.
+func (c *Cache) Lookup(src Source, value string) *Statement {
+	if len(value) > maxRecent {
+		return c.lookup(src, Clean(value))
+	}
+	p := &c.recent[maphash.String(c.seed, value)%recentSlots]
+	if p.source != src || p.value != value {
+		p.source, p.value, p.statement = src, value, c.lookup(src, Clean(value))
+	}
+	return p.statement
+}
+
+// lookup returns what the table says of a clean value, nil if nothing.
+func (c *Cache) lookup(src Source, value string) *Statement {
+	k := cacheKey{src, value}
+	// Most values of these sources are not in the table, hardly repeat, and meet no regular expressions: only those in the table are kept.
+	passing := src == Name || src == HTTPURI || src == HTTPRequest
+	if !passing {
+		if st, known := c.statements[k]; known {
+			return st
+		}
+	}
+	r, model, firmware := rules().match(src, value)
+	if r == nil && passing {
+		return nil
+	}
+	if st := c.statements[k]; st != nil {
+		return st
+	}
+	var st *Statement
+	if r != nil {
+		st = &Statement{source: src, rule: r, value: value, model: model, firmware: firmware, vendorPoints: r.vendorPoints}
+	}
+	c.keep(k, st)
+	return st
+}
+
+func (c *Cache) keep(k cacheKey, st *Statement) {
+	if len(c.statements) >= maxStatements {
+		clear(c.statements)
+	}
+	c.statements[k] = st
+}
+
+// Vendor returns the statement about the vendor of a MAC address.
+func (c *Cache) Vendor(v enrich.Vendor) *Statement {
+	k := cacheKey{MACVendor, v.Owner}
+	st := c.statements[k]
+	if st == nil {
+		st = ofVendor(v)
+		c.keep(k, st)
+	}
+	return st
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"stillwatch/sensor/internal/device/evidence"
+	"stillwatch/sensor/internal/enrich"
+)
+
+// observe weighs an observation, if the table of evidence knows it.
+func (r *Registry) observe(d *Device, src evidence.Source, value string, now int64) {
+	if value == "" {
+		return
+	}
+	if st := r.evidence.Lookup(src, value); st != nil {
+		r.claim(d, evidence.Claim{Statement: st, At: now})
+	}
+}
+
+// observeVendor weighs the vendor of the MAC address. The vendor of a chip is no evidence.
+func (r *Registry) observeVendor(d *Device, v enrich.Vendor, now int64) {
+	if v.Kind == enrich.VendorChip {
+		return
+	}
+	d.claims.Remove(evidence.MACVendor)
+	r.claim(d, evidence.Claim{Statement: r.evidence.Vendor(v), At: now})
+}
+
+func (r *Registry) claim(d *Device, c evidence.Claim) {
+	r.changed(d)
+	r.settle(d)
+	switch d.claims.Add(c) {
+	case evidence.Refused:
+		r.stats.ClaimsRefused++
+	case evidence.New:
+		r.weigh(d, c.At)
+	}
+}
+
+// settle weighs a device again if a day has begun since it was weighed. Old evidence decays by the day, and weighing all devices when the
+// day begins would block everything else: each is weighed when it is next used.
+func (r *Registry) settle(d *Device) {
+	if d != nil && d.round != r.round && d.node.queued {
+		r.changed(d)
+		r.weigh(d, r.dayBegan)
+	}
+}
+
+// weigh decides role, vendor, model and firmware.
+func (r *Registry) weigh(d *Device, now int64) {
+	d.round = r.round
+	v := d.claims.Weigh(d.LastSeen, now)
+	if v.Role != d.Role || v.Level != d.Level || v.Vendor != d.Vendor || v.Model != d.Model || v.Firmware != d.Firmware {
+		d.Version++
+	}
+	d.Role, d.Level, d.Probability, d.Vendor, d.Model, d.Firmware = v.Role, v.Level, v.Probability, v.Vendor, v.Model, v.Firmware
+	r.list(d, now)
+}
+
+func (r *Registry) list(d *Device, now int64) {
+	d.Evidence = r.evidence.List(d.claims, d.Evidence, MaxEvidence, now)
+}
