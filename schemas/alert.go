@@ -4,8 +4,8 @@ package schemas
 
 import "net/netip"
 
-// Alert is one revision of an alert: the id is derived, so that the same packets give the same id, and a consumer
-// upserts on (id, revision).
+// Alert is one revision of an alert. The ID is derived from the packets, so that the same packets give the same ID; consumers
+// upsert by (id, revision).
 type Alert struct {
 	Schema          string          `json:"schema"`
 	ID              string          `json:"id"`
@@ -32,7 +32,7 @@ type Alert struct {
 	Recommendation  string          `json:"recommendation,omitempty"`
 }
 
-// AlertTime holds the capture clock, and EmittedAt of the wall clock, which the publisher sets.
+// AlertTime holds times of the capture clock. Only EmittedAt, set by the publisher, is wall-clock time.
 type AlertTime struct {
 	EventStart Time  `json:"event_start"`
 	EventEnd   Time  `json:"event_end"`
@@ -41,14 +41,14 @@ type AlertTime struct {
 	Replay     bool  `json:"replay"`
 }
 
-// AlertSensor says who saw it, by which rules, and how well it could see. BootID and Seq are set by the publisher.
+// AlertSensor identifies the sensor, its rules and the quality of its capture. The publisher sets BootID and Seq.
 type AlertSensor struct {
 	ID         string  `json:"id"`
 	Site       string  `json:"site,omitempty"`
 	Version    string  `json:"version,omitempty"`
 	Iface      string  `json:"iface,omitempty"`
 	Capture    string  `json:"capture,omitempty"`     // file afpacket xdp
-	CaptureWhy string  `json:"capture_why,omitempty"` // of a live capture: where it runs, and why it was chosen
+	CaptureWhy string  `json:"capture_why,omitempty"` // of a live capture: the mode, and why it was chosen
 	RulesHash  string  `json:"rules_hash,omitempty"`
 	ConfigHash string  `json:"config_hash,omitempty"`
 	BootID     string  `json:"boot_id,omitempty"`
@@ -57,7 +57,7 @@ type AlertSensor struct {
 	LossRatio  float64 `json:"loss_ratio"`
 }
 
-// AlertRule names the rule.
+// AlertRule identifies the rule.
 type AlertRule struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
@@ -65,7 +65,7 @@ type AlertRule struct {
 	Version int    `json:"version"`
 }
 
-// AlertReason says why the score is what it is, or (code benign_if) what would make it benign.
+// AlertReason explains the risk score, or (code benign_if) what would make the alert benign.
 type AlertReason struct {
 	Code   string  `json:"code"`
 	Text   string  `json:"text"`
@@ -79,7 +79,7 @@ type AlertAttack struct {
 	Technique string `json:"technique"`
 }
 
-// AlertDevice is the device that the alert is about, as it stood then.
+// AlertDevice is the device that the alert is about, at the time of the alert.
 type AlertDevice struct {
 	Key         string         `json:"key"`
 	IP          netip.Addr     `json:"ip,omitzero"`
@@ -92,11 +92,11 @@ type AlertDevice struct {
 	Criticality string         `json:"criticality,omitempty"`
 	Expect      string         `json:"expect,omitempty"`
 	SilentForS  *int64         `json:"silent_for_s,omitempty"`
-	Contract    string         `json:"contract,omitempty"` // the entry that was broken
+	Contract    string         `json:"contract,omitempty"` // the violated entry
 	Evidence    []RoleEvidence `json:"evidence,omitempty"`
 }
 
-// AlertPeer is the other side.
+// AlertPeer is the other endpoint.
 type AlertPeer struct {
 	IP           netip.Addr   `json:"ip,omitzero"`
 	Port         *uint16      `json:"port,omitempty"`
@@ -105,34 +105,34 @@ type AlertPeer struct {
 	ASN          *ASN         `json:"asn,omitempty"`
 	Domain       *Domain      `json:"domain,omitempty"`
 	ThreatIntel  *ThreatIntel `json:"threat_intel,omitempty"`
-	FirstContact bool         `json:"first_contact,omitempty"` // true, or not known
+	FirstContact bool         `json:"first_contact,omitempty"` // absent if false or unknown
 }
 
-// Geo is where an address is registered, by a database of DBDate (YYYY-MM-DD).
+// Geo is the country of an address, according to a database of DBDate (YYYY-MM-DD).
 type Geo struct {
 	Country string `json:"country"` // ISO 3166-1 alpha-2
 	DBDate  string `json:"db_date,omitempty"`
 }
 
-// ASN is the network an address belongs to.
+// ASN is the autonomous system of an address.
 type ASN struct {
 	Number uint32 `json:"number"`
 	Name   string `json:"name,omitempty"`
 }
 
-// Domain is a name of the peer and where it was seen: dns or sni.
+// Domain is a name of the peer and its source: dns or sni.
 type Domain struct {
 	Name   string `json:"name"`
 	Source string `json:"source"`
 }
 
-// ThreatIntel is a match in a list of known bad peers.
+// ThreatIntel is a match in a threat intelligence list.
 type ThreatIntel struct {
 	Source string `json:"source"`
 	Label  string `json:"label,omitempty"`
 }
 
-// AlertEvidence is something shown to the analyst: never a password, a token or a cookie.
+// AlertEvidence is a fact for the analyst. It never contains a password, token or cookie.
 type AlertEvidence struct {
 	Kind    string         `json:"kind"`
 	Time    *Time          `json:"time,omitempty"`
@@ -141,14 +141,14 @@ type AlertEvidence struct {
 	PCAP    *PCAP          `json:"pcap,omitempty"`
 }
 
-// PCAP names a file with the packets of an alert.
+// PCAP refers to a file with the packets of an alert.
 type PCAP struct {
 	Name    string `json:"name"`
 	Packets int    `json:"packets"`
 	SHA256  string `json:"sha256"`
 }
 
-// AlertDedupe tells how many observations one alert stands for.
+// AlertDedupe counts the observations that were merged into one alert.
 type AlertDedupe struct {
 	Key       string `json:"key"`
 	WindowS   int64  `json:"window_s"`

@@ -4,7 +4,7 @@ package schemas
 
 import "net/netip"
 
-// Device is what is known of one device.
+// Device is the state of one device.
 type Device struct {
 	Schema          string          `json:"schema"`
 	Key             string          `json:"key"`
@@ -29,7 +29,7 @@ type Device struct {
 	Findings        []DeviceFinding `json:"findings,omitempty"`
 }
 
-// RoleEvidence is one point of the sum that decides role, vendor and model, in decibans.
+// RoleEvidence is one term of the sum, in decibans, that determines role, vendor and model.
 type RoleEvidence struct {
 	Source   string  `json:"source"`
 	Value    string  `json:"value"`
@@ -42,10 +42,10 @@ type Service struct {
 	Port     uint16 `json:"port"`
 	Proto    string `json:"proto"`
 	App      string `json:"app,omitempty"`
-	External bool   `json:"external"` // an external peer was answered
+	External bool   `json:"external"` // it answered an external peer
 }
 
-// DeviceFinding is a standing fact for a periodic check.
+// DeviceFinding is a lasting fact about a device, for periodic review.
 type DeviceFinding struct {
 	Kind      string `json:"kind"` // exposed_port, default_credentials, cleartext_credentials, firmware_age …
 	Text      string `json:"text"`

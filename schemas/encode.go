@@ -24,13 +24,13 @@ func (m MAC) append(b []byte) []byte {
 	return b
 }
 
-// String gives the colon form.
+// String returns the colon form.
 func (m MAC) String() string { return string(m.append(nil)) }
 
-// MarshalText gives the colon form.
+// MarshalText returns the colon form.
 func (m MAC) MarshalText() ([]byte, error) { return m.append(nil), nil }
 
-// UnmarshalText reads the colon form.
+// UnmarshalText parses the colon form.
 func (m *MAC) UnmarshalText(b []byte) error {
 	v, err := net.ParseMAC(string(b))
 	if err != nil || len(v) != len(m) {
@@ -40,8 +40,8 @@ func (m *MAC) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// AppendString appends s as a JSON string. What may come from the wire is made safe for a reader's terminal: bytes
-// that are no UTF-8 become U+FFFD, C0 and C1 control characters, and the two line separators are escaped.
+// AppendString appends s as a JSON string that is safe to print on a terminal, because s may come from the network: invalid UTF-8
+// becomes U+FFFD, and C0 and C1 control characters, U+2028 and U+2029 are escaped.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -61,7 +61,7 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendRune appends the first rune of s, escaped where needed, and gives its length in s.
+// appendRune appends the first rune of s, escaped if needed, and returns its length in s.
 func appendRune(b []byte, s string) ([]byte, int) {
 	r, n := utf8.DecodeRuneInString(s)
 	switch {
@@ -79,72 +79,83 @@ func appendRune(b []byte, s string) ([]byte, int) {
 	return b, n
 }
 
-// object writes the members of one JSON object in order.
-type object struct {
-	b    []byte
-	some bool
+// writer writes JSON objects, also nested ones, member by member.
+type writer struct {
+	b     []byte
+	comma bool // the open object has a member
 }
 
-func open(b []byte) object { return object{b: append(b, '{')} }
+func (w *writer) begin() {
+	w.b = append(w.b, '{')
+	w.comma = false
+}
 
-func (o *object) key(k string) {
-	if o.some {
-		o.b = append(o.b, ',')
+func (w *writer) end() {
+	w.b = append(w.b, '}')
+	w.comma = true // of the outer object
+}
+
+func (w *writer) key(k string) {
+	if w.comma {
+		w.b = append(w.b, ',')
 	}
-	o.some = true
-	o.b = append(append(append(o.b, '"'), k...), '"', ':')
+	w.comma = true
+	w.b = append(append(append(w.b, '"'), k...), '"', ':')
 }
 
-// text writes a string member; an empty one is left out.
-func (o *object) text(k, v string) {
+// open begins an object that is a member.
+func (w *writer) open(k string) {
+	w.key(k)
+	w.begin()
+}
+
+// text writes a string member, unless it is empty.
+func (w *writer) text(k, v string) {
 	if v != "" {
-		o.key(k)
-		o.b = AppendString(o.b, v)
+		w.key(k)
+		w.b = AppendString(w.b, v)
 	}
 }
 
-func (o *object) uint(k string, v uint64) {
-	o.key(k)
-	o.b = strconv.AppendUint(o.b, v, 10)
+func (w *writer) uint(k string, v uint64) {
+	w.key(k)
+	w.b = strconv.AppendUint(w.b, v, 10)
 }
 
-func (o *object) time(k string, t Time) {
-	o.key(k)
-	o.b = append(t.append(append(o.b, '"')), '"')
+func (w *writer) time(k string, t Time) {
+	w.key(k)
+	w.b = append(t.append(append(w.b, '"')), '"')
 }
 
-func (o *object) addr(k string, a netip.Addr) {
+func (w *writer) addr(k string, a netip.Addr) {
 	if a.IsValid() {
-		o.key(k)
-		o.b = append(a.AppendTo(append(o.b, '"')), '"')
+		w.key(k)
+		w.b = append(a.AppendTo(append(w.b, '"')), '"')
 	}
 }
 
-func (o *object) texts(k string, vs []string) {
-	if len(vs) == 0 {
+func (w *writer) texts(k string, all []string) {
+	writeList(w, k, all, func(v *string) { w.b = AppendString(w.b, *v) })
+}
+
+// writeList writes an array member, unless it is empty. one writes an element.
+func writeList[T any](w *writer, k string, all []T, one func(*T)) {
+	if len(all) == 0 {
 		return
 	}
-	o.key(k)
-	for i, v := range vs {
-		o.b = AppendString(append(o.b, sep(i)), v)
+	w.key(k)
+	for i := range all {
+		w.b = append(w.b, "[,"[min(i, 1)])
+		one(&all[i])
 	}
-	o.b = append(o.b, ']')
+	w.b = append(w.b, ']')
 }
 
-func sep(i int) byte {
-	if i == 0 {
-		return '['
-	}
-	return ','
-}
-
-func (o *object) close() []byte { return append(o.b, '}') }
-
-// AppendDevice appends d as one JSON object without a line end.
+// AppendDevice appends d as one JSON object without a trailing newline.
 func AppendDevice(b []byte, d *Device) ([]byte, error) { return appendJSON(b, d) }
 
-// AppendAlert appends a as one JSON object without a line end. It fails only on evidence that JSON cannot express,
-// such as a number that is not finite.
+// AppendAlert appends a as one JSON object without a trailing newline. It fails only on evidence that JSON cannot express,
+// such as NaN.
 func AppendAlert(b []byte, a *Alert) ([]byte, error) { return appendJSON(b, a) }
 
 func appendJSON(b []byte, v any) ([]byte, error) {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the golden examples anew")
+var update = flag.Bool("update", false, "rewrite the golden examples")
 
 func ref[T any](v T) *T { return &v }
 
@@ -104,7 +104,7 @@ func TestGoldenExamples(t *testing.T) {
 	}
 }
 
-// The hand-written encoder must say what the struct tags say, or consumers that use the Go types read something else.
+// TestSessionEncoderAgreesWithTags checks that the hand-written encoder writes what encoding/json writes from the struct tags.
 func TestSessionEncoderAgreesWithTags(t *testing.T) {
 	type plain Session
 	for _, s := range []*Session{sampleSession(), fullSession(), {Schema: SessionSchema, Proto: "47", State: "one_way", InitiatorBasis: "first_packet"}} {
@@ -141,7 +141,7 @@ func TestHostileStrings(t *testing.T) {
 		{"quote", `a"b\c`, `"a\"b\\c"`},
 		{"controls", "a\x00\x1b[2J\n\t", `"a\u0000\u001b[2J\n\u0009"`},
 		{"delete and C1", "\x7f\u0085", `"\u007f\u0085"`},
-		{"broken UTF-8", "\xff\xc3(", "\"\ufffd\ufffd(\""},
+		{"invalid UTF-8", "\xff\xc3(", "\"\ufffd\ufffd(\""},
 		{"overlong", "\xc0\x80", "\"\ufffd\ufffd\""},
 		{"surrogate", "\xed\xa0\x80", "\"\ufffd\ufffd\ufffd\""},
 		{"line separators", "\u2028\u2029", `"\u2028\u2029"`},
@@ -213,8 +213,8 @@ func TestTimesOutOfRangeAreClamped(t *testing.T) {
 	}
 }
 
-// Each line is a sample with one fault; the schema must refuse it.
-func TestSchemasRefuse(t *testing.T) {
+// TestSchemasReject checks that the schemas reject samples with one error each.
+func TestSchemasReject(t *testing.T) {
 	lines := samples(t)
 	for _, c := range []struct {
 		kind     Kind
@@ -285,7 +285,7 @@ func TestAlertEvidenceMustBeJSON(t *testing.T) {
 	a := sampleAlert()
 	a.Evidence[0].Data = map[string]any{"x": math.NaN()}
 	if _, err := AppendAlert(nil, a); err == nil {
-		t.Error("a NaN was written")
+		t.Error("NaN was encoded")
 	}
 }
 

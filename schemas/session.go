@@ -4,7 +4,7 @@ package schemas
 
 import "net/netip"
 
-// Session is one bidirectional conversation (RFC 5103): out is initiator to responder, in the other way.
+// Session is one bidirectional flow (RFC 5103). "Out" is the direction from initiator to responder, "in" the reverse.
 type Session struct {
 	Schema          string   `json:"schema"`
 	Start           Time     `json:"start"`
@@ -32,15 +32,15 @@ type Session struct {
 	DNS             *DNS     `json:"dns,omitempty"`
 }
 
-// Endpoint is one end of a session. Port is nil where the protocol has none.
+// Endpoint is one endpoint of a session. Port is nil if the protocol has no ports.
 type Endpoint struct {
 	IP   netip.Addr `json:"ip"`
 	Port *uint16    `json:"port,omitempty"`
 	MAC  MAC        `json:"mac,omitzero"`
 }
 
-// Encap is one layer of encapsulation. ID and the outer addresses are absent where the protocol carries none. VLAN is that of the
-// mirrored port, where the header of a mirror tells one.
+// Encap is one layer of encapsulation. ID and the outer addresses are absent if the protocol has none. VLAN is the VLAN of the
+// mirrored port, if the mirroring header carries it.
 type Encap struct {
 	Type     string     `json:"type"`
 	ID       *uint32    `json:"id,omitempty"`
@@ -49,8 +49,8 @@ type Encap struct {
 	OuterDst netip.Addr `json:"outer_dst,omitzero"`
 }
 
-// TLS describes a TLS, DTLS or QUIC handshake. ALPN lists what the client offered; Version is the one that the server
-// chose: 1.3, 1.2, 1.1, 1.0, ssl3, ssl2, dtls1.3, dtls1.2, dtls1.0.
+// TLS describes a TLS, DTLS or QUIC handshake. ALPN lists the protocols that the client offered. Version is the version that the
+// server chose: 1.3, 1.2, 1.1, 1.0, ssl3, ssl2, dtls1.3, dtls1.2 or dtls1.0.
 type TLS struct {
 	SNI          string   `json:"sni,omitempty"`
 	Version      string   `json:"version,omitempty"`
@@ -63,7 +63,7 @@ type TLS struct {
 	CertNotAfter string   `json:"cert_not_after,omitempty"`
 }
 
-// SSH describes an SSH connection; Auth (success, failure, unknown) is inferred from the sizes of encrypted packets.
+// SSH describes an SSH connection. Auth (success, failure, unknown) is inferred from the sizes of encrypted packets.
 type SSH struct {
 	Client       string `json:"client,omitempty"`
 	Server       string `json:"server,omitempty"`
@@ -85,7 +85,7 @@ type HTTP struct {
 	AuthResult string `json:"auth_result,omitempty"`
 }
 
-// DNS is the first DNS exchange of a session; answers in their text form.
+// DNS is the first DNS exchange of a session. Answers are in text form.
 type DNS struct {
 	QName   string   `json:"qname,omitempty"`
 	QType   string   `json:"qtype,omitempty"`
@@ -93,5 +93,5 @@ type DNS struct {
 	Answers []string `json:"answers,omitempty"`
 }
 
-// MAC is an IEEE 802 48-bit address, written in the colon form in lower case. The zero value is absent.
+// MAC is an IEEE 802 48-bit address. Its text form is lower case with colons. The zero value means absent.
 type MAC [6]byte

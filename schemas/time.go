@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Time is a moment in nanoseconds since the Unix epoch. It is written as RFC 3339 in UTC with always nine digits, so
-// that records of one field sort as text.
+// Time is a time in nanoseconds since the Unix epoch. Its text form is RFC 3339 in UTC, always with nine fractional digits, so that
+// it sorts as text.
 type Time int64
 
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
-// AppendText appends the text form. Every int64 lies within the years 1677 to 2262, so it never fails.
+// AppendText appends the text form. It never fails: every int64 lies within the years 1677 to 2262.
 func (t Time) AppendText(b []byte) ([]byte, error) { return t.append(b), nil }
 
 func (t Time) append(b []byte) []byte {
@@ -36,8 +36,8 @@ func (t Time) append(b []byte) []byte {
 	return append(digits(b, ns, 9), 'Z')
 }
 
-// civil turns days since 1970-01-01 into a date of the proleptic Gregorian calendar. Years are counted from March, so
-// that the leap day comes last; 719468 is the number of days from 0000-03-01 to the epoch.
+// civil converts days since 1970-01-01 to a date of the proleptic Gregorian calendar. Years start in March, so that the leap day is
+// the last day; 719468 is the number of days from 0000-03-01 to the epoch.
 func civil(days int64) (y, m, d int64) {
 	days += 719468
 	era := days / 146097
@@ -69,16 +69,16 @@ func digits(b []byte, v int64, n int) []byte {
 	return b
 }
 
-// String gives the text form.
+// String returns the text form.
 func (t Time) String() string { return string(t.append(nil)) }
 
-// MarshalJSON gives the text form as a JSON string.
+// MarshalJSON returns the text form as a JSON string.
 func (t Time) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 32), '"')
 	return append(t.append(b), '"'), nil
 }
 
-// UnmarshalJSON reads an RFC 3339 time in quotes.
+// UnmarshalJSON parses an RFC 3339 time in quotes.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
 		return fmt.Errorf("time %.40s is not a string", b)
@@ -91,7 +91,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// TimeOf converts v; a time outside the years that fit in nanoseconds (1677 to 2262) is clamped.
+// TimeOf converts v. A time outside the range of Time (years 1677 to 2262) is clamped.
 func TimeOf(v time.Time) Time {
 	switch s := v.Unix(); {
 	case s <= -1<<63/1_000_000_000:
@@ -102,8 +102,8 @@ func TimeOf(v time.Time) Time {
 	return Time(v.UnixNano())
 }
 
-// FormatTime gives the text form of a time of any year, such as the end of a certificate that never ends; years that
-// RFC 3339 cannot express are clamped to 0000 and 9999.
+// FormatTime returns the text form of a time of any year, such as the expiry of a certificate. Years that RFC 3339 cannot express
+// are clamped to 0000 and 9999.
 func FormatTime(v time.Time) string {
 	v = v.UTC()
 	switch y := v.Year(); {

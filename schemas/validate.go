@@ -14,22 +14,22 @@ import (
 //go:embed alert.json device.json session.json
 var files embed.FS
 
-// File gives the JSON Schema of a kind as it is published.
+// File returns the published JSON Schema of a kind.
 func File(k Kind) ([]byte, error) {
 	b, err := files.ReadFile(string(k) + ".json")
 	if err != nil {
-		return nil, fmt.Errorf("no schema of the kind %q", string(k))
+		return nil, fmt.Errorf("no schema for kind %q", string(k))
 	}
 	return b, nil
 }
 
-// judge has what a kind of record is held against.
-type judge struct {
-	schema  *jsonschema.Schema
-	certain *check
+// validator checks records of one kind.
+type validator struct {
+	schema *jsonschema.Schema
+	fast   *check
 }
 
-var compiled = sync.OnceValues(func() (map[Kind]judge, error) {
+var compiled = sync.OnceValues(func() (map[Kind]validator, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for _, k := range Kinds() {
@@ -45,48 +45,49 @@ var compiled = sync.OnceValues(func() (map[Kind]judge, error) {
 			return nil, fmt.Errorf("schema %s: %w", k, err)
 		}
 	}
-	m, made := map[Kind]judge{}, checks{}
+	m, built := map[Kind]validator{}, checks{}
 	for _, k := range Kinds() {
 		s, err := c.Compile(url(k))
 		if err != nil {
 			return nil, fmt.Errorf("schema %s: %w", k, err)
 		}
-		m[k] = judge{s, made.of(s)}
+		m[k] = validator{s, built.of(s)}
 	}
 	return m, nil
 })
 
 func url(k Kind) string { return "urn:stillwatch:" + string(k) + ":1" }
 
-// Validate holds one line against the schema of its kind. The error names the place and the reason.
+// Validate checks one line against the schema of kind k. The error names the location and the reason.
 func Validate(k Kind, line []byte) error {
 	m, err := compiled()
 	if err != nil {
 		return err
 	}
-	j, ok := m[k]
+	v, ok := m[k]
 	if !ok {
-		return fmt.Errorf("no schema of the kind %q", string(k))
+		return fmt.Errorf("no schema for kind %q", string(k))
 	}
-	if j.certain.line(string(line)) {
+	if v.fast.line(string(line)) {
 		return nil
 	}
-	return j.judge(k, line)
+	return v.full(k, line)
 }
 
-// Certain reports whether it is known without the library, in a tenth of its time, that a line is valid. If it is not, Validate decides.
-func Certain(k Kind, line []byte) bool {
+// ValidFast reports whether the fast path accepts line, in a tenth of the time of the full validation. A line that it does not accept
+// may still be valid; Validate decides.
+func ValidFast(k Kind, line []byte) bool {
 	m, err := compiled()
-	return err == nil && m[k].certain != nil && m[k].certain.line(string(line))
+	return err == nil && m[k].fast != nil && m[k].fast.line(string(line))
 }
 
-// judge lets the library decide.
-func (j judge) judge(k Kind, line []byte) error {
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+// full validates line with the library.
+func (v validator) full(k Kind, line []byte) error {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
 	if err != nil {
 		return fmt.Errorf("%s record is not JSON: %w", k, err)
 	}
-	if err := j.schema.Validate(v); err != nil {
+	if err := v.schema.Validate(doc); err != nil {
 		return fmt.Errorf("%s record: %w", k, err)
 	}
 	return nil

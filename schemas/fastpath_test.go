@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-func judges(t testing.TB) map[Kind]judge {
+func validators(t testing.TB) map[Kind]validator {
 	t.Helper()
 	m, err := compiled()
 	if err != nil {
@@ -21,32 +21,32 @@ func judges(t testing.TB) map[Kind]judge {
 	return m
 }
 
-// TestCertainOfExamples keeps the quick way in use.
-func TestCertainOfExamples(t *testing.T) {
+// TestFastPathAcceptsExamples checks that the fast path is used for normal records.
+func TestFastPathAcceptsExamples(t *testing.T) {
 	for k, line := range samples(t) {
-		if !Certain(k, line) {
-			t.Errorf("not certain of the example of %s", k)
+		if !ValidFast(k, line) {
+			t.Errorf("the fast path does not accept the example of %s", k)
 		}
 	}
-	if Certain("incident", []byte(`{}`)) {
-		t.Error("certain of a kind that is not known")
+	if ValidFast("incident", []byte(`{}`)) {
+		t.Error("the fast path accepts an unknown kind")
 	}
 }
 
-// TestNothingOfTheSchemasIsUnknown fails when a schema gets a keyword that only the library knows: every line would go the slow way.
-func TestNothingOfTheSchemasIsUnknown(t *testing.T) {
+// TestFastPathSupportsSchemas fails when a schema uses a keyword that the fast path does not support.
+func TestFastPathSupportsSchemas(t *testing.T) {
 	made := checks{}
-	for _, j := range judges(t) {
+	for _, j := range validators(t) {
 		made.of(j.schema)
 	}
 	for s, c := range made {
-		if c == unsure {
-			t.Errorf("nothing is certain of %s", s.Location)
+		if c == unsupported {
+			t.Errorf("the fast path does not support %s", s.Location)
 		}
 	}
 }
 
-// changes gives lines that differ from a good one in one place each.
+// changes returns lines that differ from a valid one in one place each.
 func changes(line string) (all []string) {
 	for i := 0; i < len(line); i += 1 + len(line)/300 {
 		all = append(all, line[:i], line[:i]+line[i+1:])
@@ -70,35 +70,35 @@ func changes(line string) (all []string) {
 	return all
 }
 
-// agree fails the test if the check is certain of a line that the library refuses. It reports whether it is certain.
-func agree(t *testing.T, j judge, k Kind, line []byte) bool {
+// agree fails the test if the fast path accepts a line that the library rejects. It reports whether the fast path accepts it.
+func agree(t *testing.T, j validator, k Kind, line []byte) bool {
 	t.Helper()
-	if !j.certain.line(string(line)) {
+	if !j.fast.line(string(line)) {
 		return false
 	}
-	if err := j.judge(k, line); err != nil {
-		t.Errorf("certain of a line that the library refuses: %v\n%s", err, line)
+	if err := j.full(k, line); err != nil {
+		t.Errorf("the fast path accepts a line that the library rejects: %v\n%s", err, line)
 	}
 	return true
 }
 
-func TestCertaintyAgreesWithTheLibrary(t *testing.T) {
+func TestFastPathAgreesWithLibrary(t *testing.T) {
 	for k, line := range samples(t) {
-		certain, all := 0, changes(string(line))
+		accepted, all := 0, changes(string(line))
 		for _, s := range all {
-			if agree(t, judges(t)[k], k, []byte(s)) {
-				certain++
+			if agree(t, validators(t)[k], k, []byte(s)) {
+				accepted++
 			}
 		}
-		t.Logf("%s: certain of %d of %d changed lines", k, certain, len(all))
-		if certain == 0 || certain == len(all) {
-			t.Error("that tells nothing")
+		t.Logf("%s: accepted %d of %d changed lines", k, accepted, len(all))
+		if accepted == 0 || accepted == len(all) {
+			t.Error("the changed lines do not test the fast path")
 		}
 	}
 }
 
-// FuzzCertain holds the check against the library: never certain of what the library refuses.
-func FuzzCertain(f *testing.F) {
+// FuzzValidFast checks that the fast path never accepts what the library rejects.
+func FuzzValidFast(f *testing.F) {
 	for _, k := range Kinds() {
 		b, err := os.ReadFile(filepath.Join("testdata", string(k)+".json"))
 		if err != nil {
@@ -107,14 +107,14 @@ func FuzzCertain(f *testing.F) {
 		f.Add(string(k), bytes.TrimSpace(b))
 	}
 	f.Fuzz(func(t *testing.T, kind string, line []byte) {
-		if j, ok := judges(t)[Kind(kind)]; ok && len(line) < 1<<16 {
+		if j, ok := validators(t)[Kind(kind)]; ok && len(line) < 1<<16 {
 			agree(t, j, Kind(kind), line)
 		}
 	})
 }
 
-// TestUnknownKeywords gives schemas of which nothing may be certain, whatever the value.
-func TestUnknownKeywords(t *testing.T) {
+// TestFastPathUnsupportedKeywords checks schemas with keywords that the fast path does not support: it must accept no value.
+func TestFastPathUnsupportedKeywords(t *testing.T) {
 	for schema, values := range map[string][]string{
 		`{"type":"string","format":"date"}`:                                               {`"x"`},
 		`{"type":"string","not":{"const":"x"}}`:                                           {`"x"`},
@@ -147,7 +147,7 @@ func TestUnknownKeywords(t *testing.T) {
 		}
 		for _, v := range values {
 			if (checks{}).of(s).line(v) {
-				t.Errorf("%s: certain of %s", schema, v)
+				t.Errorf("%s: accepts %s", schema, v)
 			}
 		}
 	}
@@ -160,8 +160,8 @@ func BenchmarkValidate(b *testing.B) {
 	}
 	line = bytes.TrimSpace(line)
 	for name, f := range map[string]func() error{
-		"certain": func() error { return Validate(KindAlert, line) },
-		"library": func() error { return judges(b)[KindAlert].judge(KindAlert, line) },
+		"fast": func() error { return Validate(KindAlert, line) },
+		"full": func() error { return validators(b)[KindAlert].full(KindAlert, line) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

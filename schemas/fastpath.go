@@ -13,21 +13,21 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The library that judges records decodes a line into maps and compares numbers as fractions, which takes longer than all else
-// that is done with a record. A check, made from the schema that the library has compiled, walks over the bytes instead and tells
-// of most good lines that they are valid for certain. It never refuses: what it is not certain of, the library judges. So it may
-// be strict where that is simple: no white space between tokens, keys without escapes and each once, integers without exponent.
+// The JSON Schema library decodes a line into maps and compares numbers as fractions, which costs more than the rest of the
+// processing of a record. The fast path is built from the compiled schema and checks the bytes of a line directly. It accepts only
+// lines that are valid and leaves the rest to the library, so it can be strict where that keeps it simple: no white space between
+// tokens, no escapes in keys, no duplicate keys, no exponents.
 
 // check is one node of a schema.
 type check struct {
-	is       byte // '{' '[' 's' string, 'i' integer, 'n' number, 'b' boolean, 0: certain of nothing
+	is       byte // '{', '[', 's' string, 'i' integer, 'n' number, 'b' boolean; 0 accepts nothing
 	members  map[string]member
-	required uint64 // bits of the members that must be there
-	any      bool   // an object of whatever members
+	required uint64 // bits of the required members
+	any      bool   // an object with any members
 	items    *check
-	from, to int // items or characters; to < 0: any number
+	from, to int // items or characters; to < 0: unlimited
 	pattern  jsonschema.Regexp
-	words    map[string]bool // of which it must be one
+	words    map[string]bool // the values of an enum
 	address  bool
 	min, max *int64
 }
@@ -37,28 +37,28 @@ type member struct {
 	node *check
 }
 
-// unsure is the check of what has a keyword that is not known here.
-var unsure = &check{}
+// unsupported accepts nothing. It stands for schemas with keywords that the fast path does not support.
+var unsupported = &check{}
 
-// checks makes the checks of schemas; a schema that is used twice is made once.
+// checks builds and caches the checks of schemas.
 type checks map[*jsonschema.Schema]*check
 
 func (m checks) of(s *jsonschema.Schema) *check {
 	if s == nil {
-		return unsure
+		return unsupported
 	}
 	if c := m[s]; c != nil {
 		return c
 	}
-	m[s] = unsure // for a schema that refers to itself
-	m[s] = m.make(s)
+	m[s] = unsupported // breaks the recursion of a schema that refers to itself
+	m[s] = m.build(s)
 	return m[s]
 }
 
-func (m checks) make(s *jsonschema.Schema) *check {
+func (m checks) build(s *jsonschema.Schema) *check {
 	if s.Ref != nil {
 		if !only(s, "Ref") {
-			return unsure
+			return unsupported
 		}
 		return m.of(s.Ref)
 	}
@@ -66,14 +66,14 @@ func (m checks) make(s *jsonschema.Schema) *check {
 		return words([]any{*s.Const})
 	}
 	if s.Types == nil || len(s.Types.ToStrings()) != 1 {
-		return unsure
+		return unsupported
 	}
 	switch s.Types.ToStrings()[0] {
 	case "object":
 		return m.object(s)
 	case "array":
 		if s.Items2020 == nil || !only(s, "Types", "Items2020", "MinItems", "MaxItems") {
-			return unsure
+			return unsupported
 		}
 		return &check{is: '[', items: m.of(s.Items2020), from: number(s.MinItems, 0), to: number(s.MaxItems, -1)}
 	case "string":
@@ -87,10 +87,10 @@ func (m checks) make(s *jsonschema.Schema) *check {
 			return &check{is: 'b'}
 		}
 	}
-	return unsure
+	return unsupported
 }
 
-// only reports whether s has no keyword but those named and such that say nothing about values.
+// only reports whether s has no keywords other than known and annotations.
 func only(s *jsonschema.Schema, known ...string) bool {
 	rest := *s
 	v := reflect.ValueOf(&rest).Elem()
@@ -119,14 +119,14 @@ func (m checks) object(s *jsonschema.Schema) *check {
 		return c
 	}
 	if s.AdditionalProperties != false || len(s.Properties) > 64 || !only(s, "Types", "Properties", "Required", "AdditionalProperties") {
-		return unsure
+		return unsupported
 	}
 	for name, p := range s.Properties {
 		c.members[name] = member{1 << len(c.members), m.of(p)}
 	}
 	for _, name := range s.Required {
 		if _, there := c.members[name]; !there {
-			return unsure
+			return unsupported
 		}
 		c.required |= c.members[name].bit
 	}
@@ -141,7 +141,7 @@ func text(s *jsonschema.Schema) *check {
 	case only(s, "Types", "AnyOf") && len(s.AnyOf) == 2 && format(s.AnyOf[0], "ipv4") && format(s.AnyOf[1], "ipv6"):
 		c.address = true
 	case !only(s, "Types", "MinLength", "MaxLength", "Pattern"):
-		return unsure
+		return unsupported
 	}
 	return c
 }
@@ -155,7 +155,7 @@ func words(all []any) *check {
 	for _, v := range all {
 		w, ok := v.(string)
 		if !ok {
-			return unsure
+			return unsupported
 		}
 		c.words[w] = true
 	}
@@ -165,18 +165,18 @@ func words(all []any) *check {
 func bounded(s *jsonschema.Schema, is byte) *check {
 	c := &check{is: is}
 	if !only(s, "Types", "Minimum", "Maximum") {
-		return unsure
+		return unsupported
 	}
 	if r := s.Minimum; r != nil {
 		if !r.IsInt() || !r.Num().IsInt64() {
-			return unsure
+			return unsupported
 		}
 		n := r.Num().Int64()
 		c.min = &n
 	}
 	if r := s.Maximum; r != nil {
 		if !r.IsInt() || !r.Num().IsInt64() {
-			return unsure
+			return unsupported
 		}
 		n := r.Num().Int64()
 		c.max = &n
@@ -184,13 +184,13 @@ func bounded(s *jsonschema.Schema, is byte) *check {
 	return c
 }
 
-// line reports whether a whole line is valid for certain.
+// line reports whether s is one valid value.
 func (c *check) line(s string) bool {
 	n := c.value(s)
 	return n > 0 && n == len(s)
 }
 
-// value gives the length of the value that s begins with if it is valid for certain, else 0.
+// value returns the length of the value at the start of s, or 0 if the fast path does not accept it.
 func (c *check) value(s string) int {
 	if s == "" {
 		return 0
@@ -263,7 +263,7 @@ func (c *check) array(s string) int {
 	return 0
 }
 
-// quoted gives the length of the string that s begins with, 0 if it does not end, and whether it has escapes, and others than ASCII.
+// quoted returns the length of the string at the start of s (0 if it is not terminated), and whether it has escapes and non-ASCII bytes.
 func quoted(s string) (n int, escaped, wide bool) {
 	for i := 1; i < len(s); i++ {
 		switch b := s[i]; {
@@ -290,7 +290,7 @@ func (c *check) text(s string) int {
 	if escaped {
 		v, ok = unescape(s[:n])
 	}
-	if ok && c.holds(v) {
+	if ok && c.accepts(v) {
 		return n
 	}
 	return 0
@@ -301,7 +301,7 @@ func unescape(s string) (v string, ok bool) {
 	return v, err == nil
 }
 
-func (c *check) holds(v string) bool {
+func (c *check) accepts(v string) bool {
 	if c.words != nil {
 		return c.words[v]
 	}
@@ -319,7 +319,7 @@ func (c *check) holds(v string) bool {
 	return c.pattern == nil || c.pattern.MatchString(v)
 }
 
-// number takes numbers as records have them: an integer of at most 18 digits, or a fraction without exponent.
+// number accepts an integer of at most 18 digits or a fraction without exponent.
 func (c *check) number(s string) int {
 	at := 0
 	if s[0] == '-' {
@@ -348,8 +348,8 @@ func (c *check) number(s string) int {
 	return c.fraction(s, at+1)
 }
 
-// fraction is certain of what lies between the bounds after rounding too: rounding never carries a number past a bound, which is
-// an integer, but may bring it there.
+// fraction accepts numbers that lie strictly between the bounds after rounding to float64. Rounding may move a number onto a bound,
+// which is an integer, but never past it.
 func (c *check) fraction(s string, at int) int {
 	first := at
 	for at < len(s) && s[at] >= '0' && s[at] <= '9' {
