@@ -20,51 +20,51 @@ build: ## build the static programs bin/stillwatch-sensor and bin/stillwatch-col
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
 
-demo: build ## show it all in the browser (ONCE=1: check that every alert arrives, and end)
+demo: build ## run everything and serve the console (ONCE=1: check that every alert arrives, and exit)
 	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
 
-lab: build ## a span port in network namespaces, intruders, and the sensor before them (as root; ONCE=1: check that every alert comes, and end)
+lab: build ## run a mirror port in network namespaces with attackers and the sensor (as root; ONCE=1: check that every alert is raised, and exit)
 	@$(GO) build -o bin/lab ./scripts/lab
 	@bin/lab run $(LABFLAGS) $(if $(ONCE),--once)
 
-test: ## format, vet, staticcheck, errcheck and every test under the race detector (TESTFLAGS=-short for less)
+test: ## lint, then all tests under the race detector (TESTFLAGS=-short for fewer)
 	@scripts/test $(TESTFLAGS)
 
-lint: ## gofmt, go vet, staticcheck and errcheck alone
+lint: ## gofmt, go vet, staticcheck, errcheck and wording
 	@scripts/lint
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
 
-bench: ## replay generated traces RUNS (5) times beside tcpdump; writes a table in Markdown
+bench: ## replay generated traces RUNS (5) times beside tcpdump; prints a Markdown table
 	@scripts/bench $(RUNS)
 
-bench-live: ## cost and loss at fixed rates on a cable, beside tcpdump and dumpcap (as root; RATES, SECONDS); writes a table in Markdown
+bench-live: ## cost and loss at fixed rates, beside tcpdump and dumpcap (as root; RATES, SECONDS); prints a Markdown table
 	@scripts/bench-live $(RATES) $(SECONDS)
 
-bench-publish: ## spool, drain and latency to real Kafka, three times each (needs Java and Maven)
+bench-publish: ## spool, drain and latency to Apache Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
 	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
 
-bench-bpf: ## nanoseconds that the kernel's programs take for a packet, three times (needs root)
+bench-bpf: ## time per packet of the kernel programs, three times (needs root)
 	$(GO) test -run '^$$' -bench 'Program$$' -benchtime 1000000x -count 3 ./bpf
 	$(GO) test -run '^$$' -bench ProgramSweep -benchtime 20x -count 3 ./bpf
 
-bpf: ## compile the programs of the kernel anew (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
+bpf: ## compile the kernel programs (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
 	C_INCLUDE_PATH=/usr/include/$(shell uname -m)-linux-gnu $(GO) generate ./bpf
 
-assets: ## make the embedded data files anew from their public sources
+assets: ## regenerate the embedded data files from their public sources
 	@scripts/assets/build
 
-stories: ## make the story captures anew (scripts/stories/testdata)
+stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
-golden: ## write what the program prints into help texts, README and stories anew, to be read before it is committed
+golden: ## regenerate help texts, README screens and expected alerts; read the diff before you commit it
 	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 
-bench-ingest: ## alerts a second into the collector's database
+bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
 	GOGC=400 $(GO) test -run XXX -bench Ingest -benchtime 3x ./collector/internal/consume
 
-clean: ## remove what was built and the cached traces
+clean: ## remove build results and cached traces
 	rm -rf bin .cache
