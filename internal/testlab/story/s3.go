@@ -41,7 +41,7 @@ func actS3(ctx context.Context) error {
 		}
 		_ = t.Close() // the recorder has closed it after three
 	}
-	tell(netns.Worm, s3Login, "root with the password of the maker logs in; the shell of BusyBox answers")
+	tell(netns.Worm, s3Login, "root with the factory password logs in; the shell of BusyBox answers")
 	t, err := dialTelnet(ctx)
 	if err != nil {
 		return err

@@ -9,9 +9,8 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// DefaultInternal lists the ranges that are taken for the watched network when none is configured: private use
-// (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291) and carrier-grade NAT (RFC 6598). A network that uses public
-// addresses inside has to be configured.
+// DefaultInternal returns the internal ranges if none are configured: private use (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291)
+// and carrier-grade NAT (RFC 6598). A network that uses public addresses internally must be configured.
 func DefaultInternal() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
@@ -24,7 +23,7 @@ func isUnspecified(a packet.Addr) bool {
 	return a == packet.Addr{} || a.Is4() && a[12]|a[13]|a[14]|a[15] == 0
 }
 
-// isHost reports whether an address can be that of one host: not multicast, broadcast, loopback, unspecified or reserved.
+// isHost reports whether one host can have the address: it is not multicast, broadcast, loopback, unspecified or reserved.
 func isHost(a packet.Addr) bool {
 	if a.Is4() {
 		return a[12] != 0 && a[12] != 127 && a[12] < 224
@@ -57,16 +56,15 @@ func fromMAC(a packet.Addr, m packet.MAC) bool {
 		a[13] == m[3] && a[14] == m[4] && a[15] == m[5]
 }
 
-// routedTTL reports whether a time to live is one to three below the value that systems start with (64, 128, 255), so
-// that its packet has been forwarded.
+// routedTTL reports whether a TTL is one to three below a usual initial value (64, 128, 255): the packet was forwarded.
 func routedTTL(ttl uint8) bool {
 	return ttl >= 61 && ttl <= 63 || ttl >= 125 && ttl <= 127 || ttl >= 252 && ttl <= 254
 }
 
-// directTTL reports whether a time to live is one that systems start with, so that no router has forwarded the packet.
+// directTTL reports whether a TTL is a usual initial value: no router has forwarded the packet.
 func directTTL(ttl uint8) bool { return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255 }
 
-// isLinkLocal reports whether no router forwards an address (RFC 3927 section 2.7, RFC 4291 section 2.5.6).
+// isLinkLocal reports whether an address is link-local, which no router forwards (RFC 3927 section 2.7, RFC 4291 section 2.5.6).
 func isLinkLocal(a packet.Addr) bool {
 	if a.Is4() {
 		return a[12] == 169 && a[13] == 254

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// BenchmarkFlood is the cost of a session from a MAC that was never seen.
+// BenchmarkFlood measures a session from a new MAC.
 func BenchmarkFlood(b *testing.B) {
 	r := New(Config{MaxDevices: 10_000})
 	for i := range b.N {
@@ -23,7 +23,7 @@ func BenchmarkFlood(b *testing.B) {
 	}
 }
 
-// BenchmarkSession is the cost of an event between two devices that are known.
+// BenchmarkSession measures an event between two known devices.
 func BenchmarkSession(b *testing.B) {
 	r := New(Config{})
 	v := talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), port: 80, answered: true}.view()
@@ -33,7 +33,7 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
-// BenchmarkHTTP is the cost of an exchange whose banners are known and whose target is new.
+// BenchmarkHTTP measures an exchange with known banners and a new target.
 func BenchmarkHTTP(b *testing.B) {
 	r := New(Config{})
 	k := talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), port: 80, answered: true}

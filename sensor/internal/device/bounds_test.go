@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// What an event has resolved is not evicted to make room for the other end of the same event.
-func TestEndsOfOneEventStay(t *testing.T) {
+// A device that an event uses is not evicted to make room for the other endpoint of the same event.
+func TestDevicesOfTheEventAreNotEvicted(t *testing.T) {
 	const limit = 100
 	r := New(Config{MaxDevices: limit})
 	host := func(i int) talk {
@@ -41,7 +41,7 @@ func TestEndsOfOneEventStay(t *testing.T) {
 	}
 }
 
-// A registry of one device holds both ends of an event for as long as the event lasts, and no longer.
+// A registry of one device holds both devices of an event during the event, and one afterwards.
 func TestRegistryOfOneDevice(t *testing.T) {
 	r := New(Config{MaxDevices: 1})
 	for i := range byte(50) {
@@ -55,7 +55,7 @@ func TestRegistryOfOneDevice(t *testing.T) {
 	}
 }
 
-// A declared MAC is never taken for a router; forged sources behind it must cost neither memory nor time.
+// A declared MAC never becomes a router. Forged sources behind it must cost neither memory nor time.
 func TestForgedSourcesOfADeclaredMAC(t *testing.T) {
 	r := New(Config{WatchMACs: []packet.MAC{mac(1)}})
 	for i := range uint32(20_000) {

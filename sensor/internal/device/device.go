@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package device keeps the registry of the devices of the watched network: which addresses are one device, when it was
-// heard, what it answers on, and which role, vendor and model the evidence speaks for. Its only clock is the capture
-// clock. Nothing here is safe for concurrent use: it runs in the one goroutine of the judge.
+// Package device keeps the registry of the devices of the watched network: which addresses belong to one device, when it was seen, which
+// ports it serves, and its role, vendor and model. Its only clock is the capture clock. It is not safe for concurrent use: it runs in the
+// goroutine of the event loop.
 package device
 
 import (
@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-// Bounds of what one device may hold; what comes on top pushes the oldest out (addresses) or is not taken (the rest).
+// Bounds of what is kept of one device. A further address evicts the oldest; of everything else no more is added.
 const (
 	MaxIPs       = 32
 	MaxHostnames = 16
@@ -23,20 +23,20 @@ const (
 	MaxVLANs     = 8
 )
 
-// Device is one device of the watched network. Others read it and never write it.
+// Device is one device of the watched network. Other packages only read it.
 type Device struct {
-	ID      uint32 // from 1, in the order of discovery; never used again within a run
-	Version uint32 // counts up whenever identity, addresses, role or vendor change
-	Key     string // "mac:aa:bb:…", "ip:10.0.0.1@site", or the name in the inventory
+	ID      uint32 // from 1, in the order of discovery; never reused within a run
+	Version uint32 // incremented when identity, addresses, role or vendor change
+	Key     string // "mac:aa:bb:…", "ip:10.0.0.1@site", or its name in the inventory
 
 	MAC       packet.MAC // zero if not known
 	MACKind   enrich.VendorKind
-	RandomMAC bool // locally administered: names no maker, may change
-	Router    bool // other addresses stand behind its MAC
+	RandomMAC bool // locally administered: has no vendor, may change
+	Router    bool // it forwards for other addresses
 	Declared  bool // named in the inventory or on the command line
 	Role      Role
 	Level     Level
-	// ObservedDays counts the days (UTC) on which it was heard.
+	// ObservedDays counts the days (UTC) on which it sent something.
 	ObservedDays uint32
 
 	IPs       []netip.Addr // most recently bound last, at most MaxIPs
@@ -49,9 +49,10 @@ type Device struct {
 	Evidence                []Evidence // strongest first, at most MaxEvidence; shared by devices with the same
 
 	FirstSeen, LastSeen int64 // capture clock, nanoseconds
-	// The first and last unicast session outside infrastructure that it opened itself; 0 if none.
+	// Start of the first and last unicast session that it opened, infrastructure aside; 0 if none.
 	FirstOrigination, LastOrigination int64
-	// The last of those sessions that came after a silence of a day or more, and how much of it was watched, in nanoseconds; 0 if none did.
+	// Start of the last of those sessions that followed an idle time of a day or more, and how much of that time was watched, in
+	// nanoseconds; 0 if there was none.
 	WokeAt, Silence int64
 	Originated      uint64 // counts those sessions
 
@@ -64,27 +65,27 @@ type Device struct {
 	claims evidence.Claims
 	stack
 	opened, served uint8  // sessions, up to 255
-	lastServed     int64  // the start of the last one
-	parts          uint8  // its addresses that are kept apart
-	names          uint64 // which of 64 bits the names that it asked for fell on
+	lastServed     int64  // start of the last served session
+	parts          uint8  // addresses that have a part of their own (part.go)
+	names          uint64 // linear counter of the domains that it looked up (Registry.name)
 	node           lruNode
 	lastDay        int32  // since the epoch
-	round          uint16 // of the registry, when it was weighed last
+	round          uint16 // Registry.round when it was last weighed
 }
 
 // Serve is a port on which a device has answered.
 type Serve struct {
 	Port        uint16
 	Proto       string // tcp, udp
-	App         string // by its bytes; "" if not known
-	External    bool   // an external peer was answered
+	App         string // application protocol as identified by its bytes; "" if not known
+	External    bool   // an external peer got an answer
 	First, Last int64
 
 	addr packet.Addr
 }
 
-// IP gives the address to name the device by: the most recently bound IPv4 address, else the most recent address;
-// invalid if none is known.
+// IP returns the address to show for the device: the most recently bound IPv4 address, else the most recently bound address; invalid if
+// it has none.
 func (d *Device) IP() netip.Addr {
 	for i := len(d.IPs) - 1; i >= 0; i-- {
 		if d.IPs[i].Is4() {
@@ -107,7 +108,7 @@ func (d *Device) HasIP(a netip.Addr) bool {
 	return false
 }
 
-// ServesOn gives the entry of a port, nil if the device has not answered there.
+// ServesOn returns the entry of a port, nil if the device has not answered on it.
 func (d *Device) ServesOn(port uint16, proto string) *Serve {
 	for i := range d.Serves {
 		if d.Serves[i].Port == port && d.Serves[i].Proto == proto {
@@ -117,12 +118,12 @@ func (d *Device) ServesOn(port uint16, proto string) *Serve {
 	return nil
 }
 
-// wakeNs is how long a device that woke is still held to the silence that it broke, so that all of what it does then is
-// judged by it and not only the first session.
+// wakeNs is how long a device still counts as idle after it opened a session, so that all of its sessions then are checked and not only
+// the first.
 const wakeNs = dayNs
 
-// SilentFor gives for how much watched time until now, in nanoseconds, d has opened no unicast session outside infrastructure: since the
-// last one, or since d was first seen if it has opened none.
+// SilentFor returns the watched time, in nanoseconds, in which d has opened no unicast session, infrastructure aside: since the last one,
+// or since d was first seen.
 func (d *Device) SilentFor(now int64) int64 {
 	switch {
 	case d.clock == nil:
@@ -133,7 +134,7 @@ func (d *Device) SilentFor(now int64) int64 {
 	return d.clock.Since(d.openedMark, now)
 }
 
-// WatchedFor gives for how much time, in nanoseconds, d was watched since it was first seen.
+// WatchedFor returns the watched time since d was first seen, in nanoseconds.
 func (d *Device) WatchedFor(now int64) int64 {
 	if d.clock == nil {
 		return now - d.FirstSeen
@@ -141,8 +142,8 @@ func (d *Device) WatchedFor(now int64) int64 {
 	return d.clock.Since(d.seenMark, now)
 }
 
-// Idle reports whether d was watched for at least the given time and opened no unicast session outside infrastructure
-// in it, or has ended such a silence within the last day. now and within are nanoseconds.
+// Idle reports whether d was watched for at least the time within and opened no unicast session in it, infrastructure aside, or ended such
+// an idle time within the last day. now and within are in nanoseconds.
 func (d *Device) Idle(now, within int64) bool {
 	if d.WokeAt != 0 && now-d.WokeAt < wakeNs {
 		return d.Silence >= within

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Fact weighs what was read from a session. initiator and responder are what Session gave; either may be nil. dir is the
+// Fact weighs a fact that was read from a session. initiator and responder are the results of Session; either may be nil. dir is the
 // direction of the bytes that the fact was read from.
 func (r *Registry) Fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
 	if m, ok := f.(*dissect.DHCPMessage); ok {
@@ -60,6 +60,7 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 	}
 }
 
+// say is observe for a device that may be nil.
 func (r *Registry) say(d *Device, src evidence.Source, value string, now int64) {
 	if d != nil {
 		r.observe(d, src, value, now)
@@ -78,7 +79,7 @@ func (r *Registry) http(f *dissect.HTTPExchange, client, server *Device, now int
 	}
 }
 
-// host takes the port off a Host header; an address is no name.
+// host returns the name of a Host header without its port, "" for an address.
 func host(s string) string {
 	name, _, _ := strings.Cut(s, ":")
 	if name == "" || strings.Trim(name, "0123456789.") == "" {
@@ -104,8 +105,8 @@ func (r *Registry) rtsp(v *session.View, f *dissect.RTSPExchange, client, server
 	}
 }
 
-// name weighs a name that a device asked for. How many different names it asks for tells general computers from
-// machines with one purpose: linear counting over 64 bits.
+// name weighs a name that a device looked up or connected to. The number of different domains, by linear counting over 64 bits, tells
+// general-purpose computers from devices with one purpose.
 func (r *Registry) name(d *Device, name string, now int64) {
 	if d == nil || name == "" {
 		return
@@ -120,10 +121,10 @@ func (r *Registry) name(d *Device, name string, now int64) {
 	r.observe(d, evidence.Name, name, now)
 }
 
-// 30 of 64 bits are set after some 40 different domains.
+// manyNames is the number of bits, of 64, that are set after some 40 different domains.
 const manyNames = 30
 
-// registered gives the last two labels of a name: near enough for counting.
+// registered returns the last two labels of a name, which is close enough to the registered domain for counting.
 func registered(name string) string {
 	dots := 0
 	for i := len(name) - 1; i >= 0; i-- {
@@ -136,7 +137,7 @@ func registered(name string) string {
 	return name
 }
 
-// fnv is FNV-1a.
+// fnv returns the FNV-1a hash, with the upper half folded into the lower.
 func fnv(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
@@ -145,7 +146,7 @@ func fnv(s string) uint64 {
 	return h ^ h>>32
 }
 
-// service weighs a service that a device announces of itself, and the keys of its TXT record.
+// service weighs a service that a device announces, and the keys of its TXT record.
 func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64) {
 	if d == nil {
 		return
@@ -165,10 +166,10 @@ func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64)
 	}
 }
 
-// txt weighs one key of a TXT record: first by the table, then as a plain statement of maker or model.
+// txt weighs one key of a TXT record: first by the table, then as the device's own claim of its vendor or model.
 func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	if value == "" {
-		r.observe(d, evidence.TXT, service+" "+key, now) // a string without a key is a text of its own
+		r.observe(d, evidence.TXT, service+" "+key, now) // a string without a key
 		return
 	}
 	key = strings.ToLower(key)
@@ -201,11 +202,12 @@ func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
 	r.observe(d, evidence.MUDURL, f.MUDURL, now)
 }
 
-// observeServe weighs a port that a device answers on, with its protocol where the bytes told it.
+// observeServe weighs a port that a device answers on, with its application protocol if the bytes identified it.
 func (r *Registry) observeServe(d *Device, s Serve) {
 	r.observe(d, evidence.Serves, s.label(), s.Last)
 }
 
+// label returns "tcp/554 rtsp".
 func (s *Serve) label() string {
 	var b strings.Builder
 	b.WriteString(s.Proto)

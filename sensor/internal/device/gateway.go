@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// maxGateways bounds the gateways that are remembered by the word of DHCP and router advertisements: anybody can send those.
+// maxGateways bounds the gateways learned from DHCP and router advertisements, which anybody can send.
 const maxGateways = 256
 
 func (r *Registry) noteGateway(ip netip.Addr) {
@@ -19,7 +19,7 @@ func (r *Registry) noteGateway(ip netip.Addr) {
 }
 
 // ToGateway reports whether a session goes to the router of the initiator's own network: an internal address that DHCP (option 3) or a
-// router advertisement gives, or that others stand behind; where nothing tells, the first or last address of the same /24.
+// router advertisement named, or that forwards for others; if nothing is known, the first or last address of the same /24.
 func (r *Registry) ToGateway(v *session.View, peer *Device) bool {
 	a, self := v.Responder.Addr, v.Initiator.Addr
 	if !r.InternalAddr(a) {

@@ -10,14 +10,15 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// maxGroups bounds the broadcast and network addresses that are remembered; more are not taken.
+// maxGroups bounds the broadcast and network addresses; more are not added.
 const maxGroups = 1024
 
-// groups is the addresses that belong to nobody: those to which broadcast frames went, and the first and last of the subnets that DHCP told.
+// groups holds addresses that no host has: those to which broadcast frames went, and the first and last address of each subnet in a DHCP
+// answer.
 type groups map[packet.Addr]struct{}
 
-// suspect reports whether an address that only ARP speaks for may be that of everybody: some devices answer ARP for the broadcast address of
-// their network. An address from which IP packets come is that of a host.
+// suspect reports whether an address that only ARP has shown may be a broadcast address: some devices answer ARP requests for the broadcast
+// address of their network. An address from which IP packets come is that of a host.
 func (r *Registry) suspect(a packet.Addr) bool {
 	if !a.Is4() || r.namedIP[a] != "" {
 		return false
@@ -26,17 +27,17 @@ func (r *Registry) suspect(a packet.Addr) bool {
 	return known || a[15] == 0 || a[15] == 255
 }
 
-// learnGroup takes the address of a broadcast frame. An attacker may send such frames to any address, so that it says nothing of one from
-// which packets came, and counts against others only as far as ARP goes.
+// learnGroup records the IP address of a broadcast frame. An attacker may send such frames to any address, so it does not count for an
+// address from which packets came, and for others it only overrules ARP.
 func (r *Registry) learnGroup(v *session.View) {
 	a := v.Responder.Addr
 	if !v.Group || v.Packets[session.In] > 0 || v.Initiator.MAC.IsZero() || !a.Is4() || !isHost(a) {
 		return
 	}
-	r.nobodys(a)
+	r.addGroup(a)
 }
 
-// learnSubnet takes the subnet of an address that DHCP gave.
+// learnSubnet records the first and last address of a subnet in a DHCP answer.
 func (r *Registry) learnSubnet(host netip.Addr, bits int) {
 	p, err := host.Prefix(bits)
 	if err != nil || !host.Is4() || bits < 8 || bits > 30 {
@@ -47,11 +48,11 @@ func (r *Registry) learnSubnet(host netip.Addr, bits int) {
 	for i := bits; i < 32; i++ {
 		last[12+i/8] |= 0x80 >> (i % 8)
 	}
-	r.nobodys(first)
-	r.nobodys(last)
+	r.addGroup(first)
+	r.addGroup(last)
 }
 
-func (r *Registry) nobodys(a packet.Addr) {
+func (r *Registry) addGroup(a packet.Addr) {
 	if _, known := r.groups[a]; known || len(r.groups) >= maxGroups || r.namedIP[a] != "" {
 		return
 	}
@@ -65,7 +66,7 @@ func (r *Registry) nobodys(a packet.Addr) {
 	}
 }
 
-// walkGroups walks the addresses in no order.
+// walkGroups saves or restores the group addresses, in no order.
 func (r *Registry) walkGroups(c *snapshot.Codec) {
 	var list []packet.Addr
 	for a := range r.groups {

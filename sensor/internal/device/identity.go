@@ -12,9 +12,9 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// end resolves one end of a session. heard says that the end has sent something: only then may it become a device, so
-// that a scan of empty addresses makes none.
-func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Device {
+// endpoint returns the device at one endpoint of a session, nil if there is none. Only an endpoint that has sent something (heard) becomes
+// a device, so that a scan of empty addresses makes none.
+func (r *Registry) endpoint(e, other *session.Endpoint, heard bool, now int64) *Device {
 	d := r.resolve(e, other, heard, now)
 	if d != nil {
 		r.pin(d)
@@ -24,7 +24,7 @@ func (r *Registry) end(e, other *session.Endpoint, heard bool, now int64) *Devic
 
 func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *Device {
 	mac := e.MAC
-	// A group address as the sender names no station: clusters and virtual routers use it for many.
+	// A group address as the sender does not identify a station: clusters and virtual routers use one for many.
 	if mac == other.MAC || mac.IsGroup() {
 		mac = packet.MAC{}
 	}
@@ -36,16 +36,16 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 		return nil
 	}
 	b := p.bound
-	// That somebody claims an external address by ARP does not make it internal for the others: it would hide the traffic to it.
+	// A claim of an external address by ARP does not make the address internal for others: that would hide their traffic to it.
 	if (b == nil || b.mac != mac || b.dev.MAC != mac || mac.IsZero()) && !p.inside && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}
-	return r.internalEnd(e.Addr, b, mac, e.TTL, heard, now)
+	return r.internalEndpoint(e.Addr, b, mac, e.TTL, heard, now)
 }
 
-// between notes that one MAC stands before both ends of a session: some captures are made so, and a router that is seen at both sides is. In
-// no case is it the address of one of them.
+// between records that both endpoints of a session have one MAC: it is that of a router that is seen on both sides, or the capture was made
+// that way. In no case is it the MAC of one of them.
 func (r *Registry) between(v *session.View, now int64) {
 	a, b := &v.Initiator, &v.Responder
 	if a.MAC != b.MAC || a.Addr == b.Addr || !isHost(a.Addr) || !isHost(b.Addr) {
@@ -55,7 +55,7 @@ func (r *Registry) between(v *session.View, now int64) {
 	if l == nil {
 		return
 	}
-	news := !l.router
+	changed := !l.router
 	for _, end := range [...]packet.Addr{a.Addr, b.Addr} {
 		x := r.binding(end)
 		if x == nil || x.mac != l.mac && !x.mac.IsZero() || x.beyond {
@@ -64,15 +64,15 @@ func (r *Registry) between(v *session.View, now int64) {
 		if x.mac.IsZero() {
 			x.at(l.mac)
 		}
-		x.beyond, news = true, true
+		x.beyond, changed = true, true
 	}
-	if news {
+	if changed {
 		r.becomeRouter(l, now)
 	}
 }
 
-// declaredHost reports whether an address that no host should have (loopback, reserved) was declared all the same; a
-// multicast or broadcast address stays none.
+// declaredHost reports whether the operator declared an address that no host should have (loopback, reserved). A multicast or broadcast
+// address never is that of a host.
 func (r *Registry) declaredHost(a packet.Addr) bool {
 	if a[0] == 0xff || a.Is4() && (a[12]>>4 == 0xe || a[12]&a[13]&a[14]&a[15] == 0xff) {
 		return false
@@ -80,8 +80,9 @@ func (r *Registry) declaredHost(a packet.Addr) bool {
 	return r.namedIP[a] != "" || r.watched(a)
 }
 
-// ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from
-// the MAC, the MAC was declared, or a router has announced its prefix for this link. Those bound by ARP and Neighbour Discovery have a binding already.
+// ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from the MAC, the
+// operator declared the MAC, or a router announced its prefix for this link. Addresses from ARP and Neighbour Discovery already have a
+// binding.
 func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {
 		return false
@@ -96,8 +97,8 @@ func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	return (l == nil || !l.router) && r.onLink.Contains(a.Netip())
 }
 
-// external notes that an address from outside stands behind mac, which makes mac a router. Only sessions with an internal
-// host on the other side count, so that a device that forges its source addresses in a flood does not vanish behind them.
+// external records that mac carries an external address, which makes it a router. Only sessions with an internal host count, so that a
+// device that forges source addresses in a flood is not taken for a router.
 func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoint, now int64) {
 	if !r.InternalAddr(other.Addr) || !isHost(other.Addr) {
 		return
@@ -106,14 +107,14 @@ func (r *Registry) external(a packet.Addr, mac packet.MAC, other *session.Endpoi
 	if l == nil || l.router {
 		return
 	}
-	// A host without a router advertisement in sight may well hold a few global IPv6 addresses of its own.
+	// Without a router advertisement a host may still have a few global IPv6 addresses of its own.
 	if !a.Is4() && !l.forwards(a) {
 		return
 	}
 	r.becomeRouter(l, now)
 }
 
-func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
+func (r *Registry) internalEndpoint(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, heard bool, now int64) *Device {
 	if !heard {
 		return r.unheard(a, b)
 	}
@@ -124,7 +125,7 @@ func (r *Registry) internalEnd(a packet.Addr, b *binding, mac packet.MAC, ttl ui
 	return b.dev
 }
 
-// unheard gives a device that was only spoken to: one that is known, or one that was declared.
+// unheard returns the device at an address that has sent nothing: one that is bound to it or that the inventory names.
 func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
 	if b != nil {
 		return b.dev
@@ -139,7 +140,7 @@ func (r *Registry) addressKey(a packet.Addr) string {
 	return "ip:" + a.Netip().String() + "@" + r.cfg.Site
 }
 
-// absorb makes one device of to and the device that is known by the address of b alone.
+// absorb merges the device that is known by the address of b alone into to.
 func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
 	from := b.dev
 	part := alone(from)
@@ -152,7 +153,7 @@ func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
 	r.stats.Merged++
 }
 
-// take adds what another device has done.
+// take adds the history of another device.
 func (r *Registry) take(to, from *Device) {
 	r.settle(to)
 	r.changed(to)
@@ -194,7 +195,8 @@ func (r *Registry) take(to, from *Device) {
 	}
 }
 
-// namedHolder gives the device that the inventory names by its address. With own it has the MAC of l, and what was known of that MAC before.
+// namedHolder returns the device that the inventory names by its address. With own, the device gets the MAC of l and the history of that
+// MAC.
 func (r *Registry) namedHolder(name string, l *link, own bool, now int64) *Device {
 	d := r.byKey[name]
 	if own && l.dev != nil && l.dev != d && !r.names[l.dev.Key] {
@@ -215,7 +217,7 @@ func (r *Registry) namedHolder(name string, l *link, own bool, now int64) *Devic
 	return d
 }
 
-// takeAll makes one device of two, which both have addresses.
+// takeAll merges a device with addresses of its own into another.
 func (r *Registry) takeAll(from, to *Device) {
 	r.take(to, from)
 	for _, ip := range slices.Clone(from.IPs) {
@@ -230,15 +232,15 @@ func (r *Registry) takeAll(from, to *Device) {
 	r.stats.Merged++
 }
 
-// stationKey gives the key of the station with the MAC of l.
+// stationKey returns the key of the device with the MAC of l.
 func (r *Registry) stationKey(l *link) string {
 	return cmp.Or(r.namedMAC[l.mac], "mac:"+l.mac.String())
 }
 
-// declaredMAC reports whether the operator has named a MAC or expects it to be silent: it is that of one device.
+// declaredMAC reports whether the operator named a MAC, in the inventory or with --silent: it is that of one device.
 func (r *Registry) declaredMAC(m packet.MAC) bool { return r.watchMAC[m] || r.namedMAC[m] != "" }
 
-// station gives the device that has the MAC of l.
+// station returns the device that has the MAC of l, which it makes if necessary.
 func (r *Registry) station(l *link, now int64) *Device {
 	if l.dev != nil {
 		return l.dev
@@ -274,7 +276,7 @@ func (r *Registry) setMAC(d *Device, l *link, now int64) {
 	}
 }
 
-// byLink gives the device of a MAC that has no address yet (DHCP from 0.0.0.0).
+// byLink returns the device of a MAC whose packets have no source address yet (DHCP from 0.0.0.0).
 func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
 	l := r.linkOf(mac, now)
 	if l == nil {
@@ -286,7 +288,7 @@ func (r *Registry) byLink(mac packet.MAC, heard bool, now int64) *Device {
 	return r.station(l, now)
 }
 
-// speaker gives the station with a MAC that spoke for itself: it is there, whatever it forwards for.
+// speaker returns the station with a MAC that sent something of its own. It is a device even if it also forwards for others.
 func (r *Registry) speaker(mac packet.MAC, now int64) *Device {
 	l := r.linkOf(mac, now)
 	if l == nil {
@@ -296,7 +298,7 @@ func (r *Registry) speaker(mac packet.MAC, now int64) *Device {
 	return r.station(l, now)
 }
 
-// behind gives the device that is known by its address alone.
+// behind returns the device that is known by its address alone, which it makes if necessary.
 func (r *Registry) behind(a packet.Addr, now int64) *Device {
 	key := cmp.Or(r.namedIP[a], r.addressKey(a))
 	d := r.byKey[key]
@@ -309,7 +311,7 @@ func (r *Registry) behind(a packet.Addr, now int64) *Device {
 	return d
 }
 
-// declare marks a device that the operator named, and keeps it from being the first to go.
+// declare marks a device that the operator declared, which is then evicted later than others.
 func (r *Registry) declare(d *Device) {
 	if !d.Declared {
 		d.Declared = true

@@ -2,18 +2,17 @@
 
 package device
 
-// lruNode links a device into one of the two queues of the registry.
+// lruNode links a device into one of the two LRU lists of the registry.
 type lruNode struct {
 	prev, next *Device
 	queued     bool
-	often      bool // in which
-	// event is the last one that resolved it: until the next it is not evicted.
+	often      bool // in Registry.often, else in Registry.once
+	// event is the last event that used the device: until the next event it is not evicted.
 	event uint32
 	mark  mark
 }
 
-// lru is a queue of devices, the one touched last in front. Devices stand in it by their own node, so that nothing is
-// allocated when one is touched.
+// lru is a list of devices, the most recently used in front. It links the nodes within the devices, so that nothing is allocated.
 type lru struct{ front, back *Device }
 
 func (q *lru) push(d *Device) {
@@ -51,8 +50,8 @@ func (q *lru) touch(d *Device) {
 	}
 }
 
-// last gives the device that was touched longest ago and that the given event has not resolved; nil if there is none. What it passes over
-// is what one event can resolve: a few devices.
+// last returns the least recently used device that the given event has not used, nil if there is none. It skips at most the few devices
+// that one event can use.
 func (q *lru) last(event uint32) *Device {
 	d := q.back
 	for d != nil && d.node.event == event {

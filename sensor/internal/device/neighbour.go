@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Link notes an ARP or Neighbour Discovery message and gives the device that sent it, nil if it is none of ours.
+// Link records an ARP or Neighbour Discovery message and returns the device that sent it, nil if that is no device.
 func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 	r.begin()
 	var d *Device
@@ -33,7 +33,7 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 
 func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
 	mac := packet.MAC(m.SenderMAC)
-	// A sender inside that is not the sender of the frame is proxied or forged: it binds nothing (RFC 826, D38).
+	// A sender in the message that is not the sender of the frame is proxied or forged: it binds nothing (RFC 826, D38).
 	if packet.MAC(m.EtherSrc) != mac && !packet.MAC(m.EtherSrc).IsZero() {
 		return r.speaker(packet.MAC(m.EtherSrc), now)
 	}
@@ -43,8 +43,8 @@ func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
 	return r.strong(m.SenderIP, mac, false, now)
 }
 
-// nd reads the bindings that a message of RFC 4861 gives: a solicitation or router advertisement of its source, a neighbour
-// advertisement of its target. A router advertisement also tells which prefixes are on the link.
+// nd reads the binding in a message of RFC 4861: a solicitation or router advertisement binds its source, a neighbour advertisement its
+// target. A router advertisement also names gateways and the prefixes of the link.
 func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	mac := packet.MAC(m.SourceLink)
 	a := m.Src
@@ -64,8 +64,8 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	return r.strong(a, mac, false, now)
 }
 
-// announce takes prefixes that a router announces for the link, a few at most. Anybody can announce, so they only tell that
-// a station that uses such an address holds it: they never make the address internal for others.
+// announce records prefixes that a router announces for the link, at most maxAnnounced. Anybody can announce a prefix, so it only means that
+// a station that uses such an address holds it. It never makes the address internal for others.
 func (r *Registry) announce(prefixes []netip.Prefix) {
 	for _, p := range prefixes {
 		if p.Bits() < 48 || !p.Addr().Is6() || r.announced >= maxAnnounced || r.onLink.Contains(p.Addr()) {
@@ -78,7 +78,7 @@ func (r *Registry) announce(prefixes []netip.Prefix) {
 
 const maxAnnounced = 16
 
-// strong binds an address to a MAC by the word of ARP, Neighbour Discovery or, with leased, DHCP.
+// strong binds an address to a MAC as ARP, Neighbour Discovery or, with leased, DHCP says.
 func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64) *Device {
 	a := packet.AddrOf(ip.Unmap())
 	l := r.linkOf(mac, now)
@@ -106,7 +106,7 @@ func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64)
 	return b.dev
 }
 
-// dhcp notes what a client says of itself and the address that it is given (RFC 2131).
+// dhcp records what a client says about itself and the address that it gets (RFC 2131).
 func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	mac := packet.MAC(m.ClientMAC)
 	switch m.Type {
@@ -134,8 +134,8 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	r.observe(d, evidence.ParameterList, paramList(m.ParamList), now)
 }
 
-// carriesClient notes that a client asked through the MAC of another: a repeater that puts its own MAC, or one made of that of the client,
-// into what it passes on. What a relay passes on does not come from the port of a client.
+// carriesClient records that a client asked through the MAC of another station: a repeater that puts its own MAC, or one made from the
+// client's, into the frames that it passes on. A relay does not send from the client port.
 func (r *Registry) carriesClient(v *session.View, client, through packet.MAC, now int64) {
 	const clientPort = 68
 	if v.Initiator.Port != clientPort || through == client {
@@ -147,7 +147,7 @@ func (r *Registry) carriesClient(v *session.View, client, through packet.MAC, no
 	}
 }
 
-// paramList gives option 55 as decimal numbers with commas.
+// paramList returns option 55 as decimal numbers separated by commas.
 func paramList(opts []byte) string {
 	if len(opts) == 0 || len(opts) > 64 {
 		return ""

@@ -14,17 +14,17 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// act is something that happens on a network at a time: one step of one session, or an ARP message.
+// act is one step of a session or one ARP message.
 type act func(r *Registry, at int64)
 
-// network makes up a network and what happens on it: a list for each session or message, whose steps have an order.
+// network is a network and its traffic: a list of steps, in order, for each session or message.
 type network struct {
 	x    *rand.Rand
 	acts [][]act
 	keys []string // that its devices are to have at the end
 
 	server packet.MAC
-	// hidden: 10.7.1.21 is in view beyond the router alone.
+	// hidden: 10.7.1.21 is seen only beyond the router.
 	hidden bool
 }
 
@@ -32,7 +32,7 @@ func (n *network) mac() packet.MAC {
 	return packet.MAC{0x00, 0x40, 0x8c, byte(n.x.Uint32()), byte(n.x.Uint32()), byte(n.x.Uint32())}
 }
 
-// session adds a session; without fromMAC the capture has none. synAck: the SYN came late or never.
+// session adds a session. Without fromMAC the capture has no MACs. synAck: the SYN came late or was not captured.
 func (n *network) session(k talk, synAck bool) {
 	v := k.view()
 	v.ID = n.x.Uint64()
@@ -65,7 +65,7 @@ func (n *network) arp(ip string, m packet.MAC) {
 	n.acts = append(n.acts, []act{func(r *Registry, at int64) { r.Link(arp(ip, m), at) }})
 }
 
-// dhcp adds that a client gets an address, asking through the MAC of another.
+// dhcp adds a client that gets an address by asking through the MAC of another.
 func (n *network) dhcp(client, through packet.MAC, ip string) {
 	all := packet.MAC{255, 255, 255, 255, 255, 255}
 	v := talk{from: "0.0.0.0", to: "255.255.255.255", fromMAC: through, toMAC: all, port: 67, proto: protoUDP}.view()
@@ -80,7 +80,7 @@ func (n *network) dhcp(client, through packet.MAC, ip string) {
 		say(&dissect.DHCPMessage{Type: "ack", ClientMAC: client, YourIP: netip.MustParseAddr(ip), SubnetBits: 24})})
 }
 
-// happen lets everything happen in a random order that keeps that of the steps of each session, every pause apart.
+// happen plays everything in a random order that keeps the order of the steps of each session, with the given pause between steps.
 func (n *network) happen(cfg Config, x *rand.Rand, pause int64) *Registry {
 	r := New(cfg)
 	left := slices.Clone(n.acts)
@@ -102,14 +102,14 @@ func (n *network) key(m packet.MAC) { n.keys = append(n.keys, "mac:"+m.String())
 
 func (n *network) alone(ip string) { n.keys = append(n.keys, "ip:"+ip+"@local") }
 
-// asks adds sessions of an address behind a MAC with the server.
+// asks adds sessions with the server from an address behind a MAC.
 func (n *network) asks(ip string, m packet.MAC, ttl uint8, times int) {
 	for range times {
 		n.session(talk{from: ip, to: srv, fromMAC: m, toMAC: n.server, port: 443, ttl: ttl, answered: true}, n.x.IntN(2) == 0)
 	}
 }
 
-// office is a segment with a server, hosts, a router with hosts and the outside beyond it, and all that makes identities hard to tell.
+// office is a segment with a server, hosts, and a router with hosts and external addresses beyond it, with all that makes identities hard.
 func office(seed uint64) *network {
 	n := &network{x: rand.New(rand.NewPCG(seed, 1))}
 	n.server = n.mac()
@@ -122,7 +122,7 @@ func office(seed uint64) *network {
 	return n
 }
 
-// segment adds hosts, some of them met as the one that answers first, and a router with what lies beyond it.
+// segment adds hosts, some of which are seen as a responder first, and a router with what lies beyond it.
 func (n *network) segment(gw packet.MAC) {
 	for i := range 4 {
 		m, ip := n.mac(), fmt.Sprintf("10.0.0.%d", 10+i)
@@ -164,7 +164,7 @@ func (n *network) segment(gw packet.MAC) {
 	n.alone("10.9.0.5")
 }
 
-// routers adds MACs that are not what they seem.
+// routers adds MACs that look like hosts but forward for others.
 func (n *network) routers() {
 	virtual := packet.MAC{0, 0, 0x5e, 0, 1, 9} // of a pair of routers, with an address of its own
 	n.arp("10.0.0.3", virtual)
@@ -204,7 +204,7 @@ func (n *network) repeaters() {
 	n.key(client)
 }
 
-// Whatever the order in which things are seen, the same devices are there at the end.
+// The devices at the end do not depend on the order of the events.
 func TestKeysDoNotDependOnOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		n := office(seed)
@@ -244,7 +244,7 @@ func TestKeysDoNotDependOnOrder(t *testing.T) {
 	}
 }
 
-// The same holds where the operator names devices by address or MAC, or expects them to be silent; and the names and expectations hold.
+// The same is true if the operator names devices by address or MAC or declares them silent.
 func TestNamedKeysDoNotDependOnOrder(t *testing.T) {
 	addr := netip.MustParseAddr
 	for seed := range uint64(100) {

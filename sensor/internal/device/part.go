@@ -11,25 +11,25 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// A device with several IPv4 addresses has a part for each: a Device in no table, without key, ID and addresses, that tells what the address
-// alone has done. A repeater that works at the link layer, a router that answers ARP for others, and a hypervisor on a wireless link show
-// many hosts under their own MAC: if the addresses act differently they are hosts of their own, and each keeps what it has done.
+// A device with several IPv4 addresses has a part for each: a Device in no table, without key, ID and addresses, that records what the
+// address alone has done. A link-layer repeater, a router that answers ARP for others, and a hypervisor on a wireless link show many hosts
+// under their own MAC. If the addresses behave differently, they are different hosts, and each keeps its own history.
 
-// stack is how the TCP of a device looks.
+// stack is the shape of the TCP packets of a device.
 type stack struct {
-	ttls uint8  // that its packets start with, a bit each
-	syns uint16 // lengths of the options of its SYNs in words of 4 bytes, a bit each
+	ttls uint8  // initial TTLs, one bit each
+	syns uint16 // lengths of the options of its SYNs in words of 4 bytes, one bit each
 }
 
-// tellApart begins to keep apart what the addresses of d do when it gets a second one by b.
-func (r *Registry) tellApart(d *Device, b *binding) {
+// splitParts gives each IPv4 address of d its own part when d gets a second one with b.
+func (r *Registry) splitParts(d *Device, b *binding) {
 	several := false
 	for _, ip := range d.IPs {
 		if !ip.Is4() {
 			continue
 		}
 		several = true
-		if x := r.bindings[packet.AddrOf(ip)]; x.part == nil { // so far all that d did was of this address
+		if x := r.bindings[packet.AddrOf(ip)]; x.part == nil { // so far this address did all that d has done
 			x.part = alone(d)
 			d.parts++
 		}
@@ -45,7 +45,7 @@ func (r *Registry) tellApart(d *Device, b *binding) {
 	d.parts++
 }
 
-// joinParts ends that when one address is left.
+// joinParts drops the part when one address is left.
 func (r *Registry) joinParts(d *Device) {
 	if d.parts != 1 {
 		return
@@ -58,7 +58,7 @@ func (r *Registry) joinParts(d *Device) {
 	d.parts = 0
 }
 
-// alone gives a copy of what a device did, without who it is.
+// alone returns a copy of the history of a device, without its identity.
 func alone(d *Device) *Device {
 	x := *d
 	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
@@ -69,7 +69,7 @@ func alone(d *Device) *Device {
 	return &x
 }
 
-// partAt gives what is kept of one address of d, nil if it has no other.
+// partAt returns the part of one address of d, nil if d has no parts.
 func (r *Registry) partAt(a packet.Addr, d *Device) *Device {
 	if d == nil || d.parts == 0 {
 		return nil
@@ -80,9 +80,9 @@ func (r *Registry) partAt(a packet.Addr, d *Device) *Device {
 	return nil
 }
 
-// tcp notes how the TCP of a device looks.
+// tcp records the TTL and SYN options of a device.
 func (p *stack) tcp(e *session.Endpoint, v *session.View, out bool) {
-	if v.Proto != protoTCP || !out && !v.Answered() { // the one that refuses may be another
+	if v.Proto != protoTCP || !out && !v.Answered() { // a firewall may refuse in its place
 		return
 	}
 	switch e.TTL {
@@ -95,16 +95,16 @@ func (p *stack) tcp(e *session.Endpoint, v *session.View, out bool) {
 	case 255:
 		p.ttls |= 8
 	}
-	if out && v.Basis == session.BasisSYN && v.SynOptLen > 4 { // tools that write their own SYNs leave it at that
+	if out && v.Basis == session.BasisSYN && v.SynOptLen > 4 { // scanners that write their own SYNs send an MSS at most
 		p.syns |= 1 << (v.SynOptLen / 4)
 	}
 }
 
-// differs reports whether two addresses of one subnet are those of different hosts: by their names, their TCP, or what they do. A host
-// answers on the same ports at each of its addresses, and minActs sessions of both tell that these do not.
+// differs reports whether two addresses of one subnet are those of different hosts, by their names, their TCP, or what they do. A host
+// answers on the same ports at each of its addresses; minActs sessions of both are needed to compare them.
 func (p *Device) differs(x *Device) bool {
 	if p.LastSeen == 0 || x.LastSeen == 0 || p.LastSeen < x.FirstSeen || x.LastSeen < p.FirstSeen {
-		return false // not both spoke, or not at one time: the host has changed its address
+		return false // one of them sent nothing, or not at the same time: the host changed its address
 	}
 	if disjoint(p.Hostnames, x.Hostnames) || p.ttls != 0 && x.ttls != 0 && p.ttls&x.ttls == 0 || p.syns != 0 && x.syns != 0 && p.syns&x.syns == 0 {
 		return true
@@ -122,12 +122,12 @@ func (p *Device) differs(x *Device) bool {
 
 const minActs = 2
 
-// disjoint reports whether two lists that are not empty have nothing in common.
+// disjoint reports whether two lists are not empty and have nothing in common.
 func disjoint(a, b []string) bool {
 	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// compare looks whether the addresses of a device with several are those of different hosts, which its MAC then stands for.
+// compare checks whether the addresses of a device are those of different hosts. Its MAC is then that of a proxy.
 func (r *Registry) compare(d *Device, now int64) {
 	l := r.links[d.MAC]
 	if d.parts < 2 || l == nil || l.dev != d || l.router || l.proxy || r.declaredMAC(l.mac) {
@@ -153,7 +153,7 @@ func (r *Registry) compare(d *Device, now int64) {
 	}
 }
 
-// apart notes in the parts of the two ends what a step says of them, and gives the devices that they are then.
+// apart records a step in the parts of the two endpoints, and returns their devices, which may have changed.
 func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initiator, responder *Device, now int64) (*Device, *Device) {
 	if p := r.partAt(v.Initiator.Addr, initiator); p != nil && asks(v) {
 		r.asked(p, step, v, now)
@@ -174,7 +174,7 @@ type partAtIP struct {
 	part *Device
 }
 
-// partsOf gives what the addresses of a device have done, in the order of its addresses, if it is kept apart.
+// partsOf returns the parts of a device, in the order of its addresses.
 func (r *Registry) partsOf(d *Device) (list []partAtIP) {
 	if d == nil || d.parts == 0 {
 		return nil

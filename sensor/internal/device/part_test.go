@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// deed is one session of an address behind the MAC that is looked at.
+// deed is one session of an address behind the MAC under test.
 type deed struct {
 	own       string // the address
 	port      uint16
@@ -23,7 +23,7 @@ type deed struct {
 	times     int    // 0: 3
 }
 
-// TestAddressesBehindOneMAC tells hosts behind a repeater from a host with several addresses.
+// Hosts behind a repeater are told apart from a host with several addresses.
 func TestAddressesBehindOneMAC(t *testing.T) {
 	const a, b, c = "10.0.0.71", "10.0.0.72", "10.0.0.73"
 	asks := func(ip string) deed { return deed{own: ip, port: 443} }
@@ -119,8 +119,8 @@ func (x deed) do(r *Registry, at int64) (moves []string) {
 	return moves
 }
 
-// Each host behind a repeater keeps what it has done before it was told from the others.
-func TestPartsKeepWhatTheyDid(t *testing.T) {
+// Each host behind a repeater keeps its history from before it was told apart.
+func TestHostsBehindARepeaterKeepTheirHistory(t *testing.T) {
 	r := New(Config{})
 	camera, phone := deed{own: "10.0.0.71", port: 554, serves: true}, deed{own: "10.0.0.72", port: 443}
 	var moves []string
@@ -141,8 +141,8 @@ func TestPartsKeepWhatTheyDid(t *testing.T) {
 	}
 }
 
-// A host that takes another address is one host.
-func TestANewAddressIsNoNewHost(t *testing.T) {
+// A host that changes its address is one device.
+func TestChangeOfAddressIsNoNewDevice(t *testing.T) {
 	r := New(Config{})
 	for i := range int64(3) {
 		deed{own: "10.0.0.71", port: 554, serves: true}.do(r, 10+i)
@@ -155,8 +155,8 @@ func TestANewAddressIsNoNewHost(t *testing.T) {
 	}
 }
 
-// A device that was first known by its address goes on as itself under its MAC.
-func TestADeviceGetsItsMAC(t *testing.T) {
+// A device that was first known by its address keeps its ID under its MAC.
+func TestDeviceGetsItsMAC(t *testing.T) {
 	first := talk{from: "10.0.0.5", to: "10.0.0.9", port: 443, answered: true, at: 10}
 	then := talk{from: "10.0.0.5", to: "10.0.0.9", fromMAC: mac(5), toMAC: mac(9), port: 443, answered: true, ttl: 64, at: 20}
 	for what, tell := range map[string]func(r *Registry){
@@ -187,8 +187,8 @@ func TestADeviceGetsItsMAC(t *testing.T) {
 	}
 }
 
-// An address passes from one MAC to another by DHCP and stays there; both are devices.
-func TestLeasePasses(t *testing.T) {
+// An address moves from one MAC to another by DHCP and stays there. Both are devices.
+func TestLeaseMovesAddress(t *testing.T) {
 	r := New(Config{})
 	lease := func(m packet.MAC, at int64) {
 		ack := &dissect.DHCPMessage{Type: "ack", ClientMAC: m, YourIP: netip.MustParseAddr("10.0.0.5"), SubnetBits: 24}
@@ -205,8 +205,8 @@ func TestLeasePasses(t *testing.T) {
 	}
 }
 
-// Nobody has an address that belongs to everybody, whoever answers ARP for it; an attacker cannot hide a host so.
-func TestNobodyHasABroadcastAddress(t *testing.T) {
+// No device has a broadcast address, even if it answers ARP for it. An attacker cannot hide a host that way.
+func TestNoDeviceHasABroadcastAddress(t *testing.T) {
 	all := packet.MAC{255, 255, 255, 255, 255, 255}
 	send := func(r *Registry, to string, at int64) {
 		v := talk{from: "10.0.0.9", to: to, fromMAC: mac(9), toMAC: all, port: 137, proto: protoUDP, at: at}.view()
@@ -246,7 +246,7 @@ func TestNobodyHasABroadcastAddress(t *testing.T) {
 	}
 }
 
-// All clients that have no address yet share one session: that the first to ask was another one tells nothing of it.
+// All clients without an address share one session: a client must not be confused with the first one.
 func TestClientsOfOneDHCPSession(t *testing.T) {
 	r := New(Config{})
 	v := talk{from: "0.0.0.0", to: "255.255.255.255", fromMAC: mac(1), toMAC: packet.MAC{255, 255, 255, 255, 255, 255}, port: 67, proto: protoUDP}.view()

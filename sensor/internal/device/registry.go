@@ -14,28 +14,28 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-// DefaultMaxDevices bounds a registry unless its Config says otherwise.
+// DefaultMaxDevices is the default of Config.MaxDevices.
 const DefaultMaxDevices = 200_000
 
-// Named is a device that the inventory names by exactly one of MAC and IP.
+// Named is a device in the inventory, identified by exactly one of MAC and IP.
 type Named struct {
 	Name string
 	MAC  packet.MAC
 	IP   netip.Addr
 }
 
-// Config is what a registry needs to know. The zero value is usable.
+// Config configures a registry. The zero value is usable.
 type Config struct {
 	Site       string         // default "local"
 	Internal   []netip.Prefix // default: DefaultInternal
 	Named      []Named        // devices with a name of their own
-	Watch      []netip.Prefix // addresses that are devices whatever their range (--silent, inventory)
+	Watch      []netip.Prefix // addresses that are devices even outside Internal (--silent, inventory)
 	WatchMACs  []packet.MAC
 	MaxDevices int              // default DefaultMaxDevices
 	Clock      *watchtime.Clock // nil: all time is watched
 }
 
-// Step is the step in the life of a session that an event is about. The values are those of detect.Kind.
+// Step is what happened to a session. The values are those of detect.Kind.
 type Step uint8
 
 // The steps.
@@ -47,14 +47,14 @@ const (
 	Ended
 )
 
-// Stats counts what a registry did since it was made.
+// Stats counts what a registry did since it was created.
 type Stats struct {
 	Devices          int
-	Created, Evicted uint64 // evicted: dropped because there were too many
-	Merged           uint64 // devices known by their address that turned out to be one known by its MAC
-	Splits           uint64 // addresses taken from a MAC that turned out to be a router
-	LinksRefused     uint64 // times that a MAC was not remembered because there were too many: forged MACs, or too low a limit
-	ClaimsRefused    uint64 // times that evidence was not taken because the device had its fill
+	Created, Evicted uint64 // evicted: dropped because there were more than MaxDevices
+	Merged           uint64 // devices known by an address that were merged into one known by its MAC
+	Splits           uint64 // addresses that became devices of their own because their MAC is that of a router
+	LinksRefused     uint64 // MACs not added because the table was full: MACs are forged, or the limit is too low
+	ClaimsRefused    uint64 // observations not added because the device had evidence.MaxClaims
 }
 
 // Registry holds the devices.
@@ -66,33 +66,33 @@ type Registry struct {
 
 	byKey    map[string]*Device
 	links    map[packet.MAC]*link
-	lastLink *link // asked for last, nil if it was dropped since
+	lastLink *link // used last; nil if dropped since
 	bindings map[packet.Addr]*binding
-	pulls    map[uint32][]packet.Addr // by device: distinct RTSP servers that it pulled from, at most maxPulls
+	pulls    map[uint32][]packet.Addr // by device ID: RTSP servers from which it took streams, at most maxPulls
 	evidence *evidence.Cache
-	ends     *ends
+	addrs    *addrCache
 	answers  *answers
-	gateways map[packet.Addr]bool // told by DHCP and router advertisements, at most maxGateways
-	// Devices heard in one session only are the first to go when the registry is full.
+	gateways map[packet.Addr]bool // from DHCP and router advertisements, at most maxGateways
+	// Devices seen in one session only are evicted first.
 	once, often lru
 
 	announced int // prefixes taken from router advertisements
 
 	nextID  uint32
 	nextDay int64
-	// dayBegan is when devices were last due to be weighed anew, round how often that was: a device of another round is due.
+	// dayBegan is when the current round of weighing began. A device with another round is weighed at its next use.
 	dayBegan int64
 	round    uint16
-	// nextForget is when next hops may be forgotten again.
-	nextForget int64
-	stats      Stats
-	moves      []Move
-	event      uint32 // counts the events: what one has resolved stays until the next
-	vlan       uint16 // outermost, of the event; 0: untagged
-	saved      *saved // nil: nobody saves it
+	// nextLinkSweep is when idle next hops may be dropped again.
+	nextLinkSweep int64
+	stats         Stats
+	moves         []Move
+	event         uint32 // number of the event: devices that it used are not evicted before the next
+	vlan          uint16 // outermost VLAN of the event; 0: untagged
+	saved         *saved // nil: the registry is not saved
 }
 
-// New gives an empty registry.
+// New returns an empty registry.
 func New(cfg Config) *Registry {
 	if cfg.Site == "" {
 		cfg.Site = "local"
@@ -102,11 +102,11 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
-		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), groups: groups{}, ends: &ends{}, answers: &answers{},
+		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
 		gateways: map[packet.Addr]bool{}}
 }
 
-// Tick does what is due; now is a whole second of the capture clock. Once a day all evidence is due to be weighed anew.
+// Tick begins a new round of weighing once a day. now is a whole second of the capture clock.
 func (r *Registry) Tick(now int64) {
 	if now < r.nextDay {
 		return
@@ -118,8 +118,8 @@ func (r *Registry) Tick(now int64) {
 	r.nextDay = now + dayNs
 }
 
-// Settle brings what is said of a device up to date. Devices that the registry gives are; this is for those kept since.
-// r and d may be nil.
+// Settle weighs the evidence of a device again if a new day has begun. The methods that return devices have done that; callers that keep a
+// device call Settle before they use it later. r and d may be nil.
 func (r *Registry) Settle(d *Device) {
 	if r != nil {
 		r.settle(d)
@@ -128,7 +128,7 @@ func (r *Registry) Settle(d *Device) {
 
 const dayNs = 86400 * 1e9
 
-// ByIP gives the device that holds an address, nil if none.
+// ByIP returns the device that holds an address, nil if there is none.
 func (r *Registry) ByIP(a netip.Addr) *Device {
 	if b := r.binding(packet.AddrOf(a.Unmap())); a.IsValid() && b != nil {
 		r.settle(b.dev)
@@ -137,7 +137,7 @@ func (r *Registry) ByIP(a netip.Addr) *Device {
 	return nil
 }
 
-// ByMAC gives the device with a MAC, nil if none.
+// ByMAC returns the device with a MAC, nil if there is none.
 func (r *Registry) ByMAC(m packet.MAC) *Device {
 	if l := r.links[m]; l != nil {
 		r.settle(l.dev)
@@ -146,22 +146,21 @@ func (r *Registry) ByMAC(m packet.MAC) *Device {
 	return nil
 }
 
-// ByKey gives the device with a key, nil if none.
+// ByKey returns the device with a key, nil if there is none.
 func (r *Registry) ByKey(k string) *Device {
 	d := r.byKey[k]
 	r.settle(d)
 	return d
 }
 
-// Internal reports whether an address belongs to the watched network: by configuration, or because it was
-// declared.
+// Internal reports whether an address belongs to the watched network: it is in an internal range, or the operator declared it.
 func (r *Registry) Internal(a netip.Addr) bool {
 	return a.IsValid() && r.InternalAddr(packet.AddrOf(a.Unmap()))
 }
 
 func (r *Registry) watched(a packet.Addr) bool { return r.watch.Contains(a.Netip()) }
 
-// All gives all devices, sorted by key.
+// All returns all devices, sorted by key.
 func (r *Registry) All() []*Device {
 	out := make([]*Device, 0, len(r.byKey))
 	for _, d := range r.byKey {
@@ -172,7 +171,7 @@ func (r *Registry) All() []*Device {
 	return out
 }
 
-// Stats gives the counts so far.
+// Stats returns the current counts.
 func (r *Registry) Stats() Stats {
 	s := r.stats
 	s.Devices = len(r.byKey)
@@ -191,13 +190,13 @@ func (r *Registry) create(key string, now int64) *Device {
 	return r.pin(d)
 }
 
-// SetVLAN says which VLAN the message was in that Link is called with next.
+// SetVLAN sets the VLAN of the message that Link is called with next.
 func (r *Registry) SetVLAN(id uint16) { r.vlan = id }
 
-// Mark gives the present moment of the time watched in the VLAN of the event at hand.
+// Mark returns the present moment of the time watched in the VLAN of the event at hand.
 func (r *Registry) Mark(now int64) watchtime.Mark { return r.cfg.Clock.Mark(r.vlan, now) }
 
-// Since gives for how many nanoseconds the VLAN of m was watched from m until now.
+// Since returns for how many nanoseconds the VLAN of m was watched from m until now.
 func (r *Registry) Since(m watchtime.Mark, now int64) int64 { return r.cfg.Clock.Since(m, now) }
 
 func (r *Registry) rekey(d *Device, key string) {
@@ -209,7 +208,7 @@ func (r *Registry) rekey(d *Device, key string) {
 	r.moved(old, d, packet.Addr{})
 }
 
-// Move tells that what was known under one key now belongs to a device: all of it, or what is about one address.
+// Move reports that state kept under a key now belongs to another device: all of it, or what is about one address.
 type Move struct {
 	From string
 	To   *Device
@@ -224,7 +223,7 @@ func (r *Registry) moved(from string, to *Device, a packet.Addr) {
 	r.moves = append(r.moves, m)
 }
 
-// Moves gives the moves since the last event began, in their order.
+// Moves returns the moves of the current event, in their order.
 func (r *Registry) Moves() []Move { return r.moves }
 
 // begin begins an event.
@@ -234,9 +233,9 @@ func (r *Registry) begin() {
 	r.moves = r.moves[:0]
 }
 
-// evict drops the device that is worth least: the oldest of those heard once, else the one not heard for longest.
-// Declared devices count as heard often from the start. It reports false when all that is left belongs to this event: then the
-// registry is over its limit until the next one, by the few devices that one event can resolve.
+// evict drops the least recently used device, from those seen in one session if there are any. Declared devices count as seen often. It
+// reports whether it found one: if the current event uses all that are left, the registry exceeds its limit until the next event by the few
+// devices that one event can use.
 func (r *Registry) evict() bool {
 	d := r.once.last(r.event)
 	if d == nil {
@@ -250,18 +249,17 @@ func (r *Registry) evict() bool {
 	return true
 }
 
-// pin keeps a device that an event has resolved from being evicted while that event lasts: whoever was handed it goes on
-// with a device that is known.
+// pin keeps a device from being evicted during the current event, whose callers hold it.
 func (r *Registry) pin(d *Device) *Device {
 	d.node.event = r.event
 	r.changed(d)
 	return d
 }
 
-// drop forgets a device and what is bound to it.
+// drop removes a device and its bindings.
 func (r *Registry) drop(d *Device) {
-	r.queueOf(d).remove(d)
-	r.forgot(d)
+	r.listOf(d).remove(d)
+	r.dropped(d)
 	delete(r.byKey, d.Key)
 	delete(r.pulls, d.ID)
 	for _, ip := range d.IPs {
@@ -275,14 +273,14 @@ func (r *Registry) drop(d *Device) {
 	}
 }
 
-// touch moves a device to the front of its queue; one that was heard in a second session is no longer a passer-by.
+// touch moves a device to the front of its LRU list, and to the list often if it is seen in a second session (again).
 func (r *Registry) touch(d *Device, again bool) {
 	if !d.node.queued { // dropped to make room for the other end of the same session
 		return
 	}
 	r.changed(d)
 	if d.node.often || !again {
-		r.queueOf(d).touch(d)
+		r.listOf(d).touch(d)
 		return
 	}
 	r.once.remove(d)
@@ -290,7 +288,7 @@ func (r *Registry) touch(d *Device, again bool) {
 	r.often.push(d)
 }
 
-func (r *Registry) queueOf(d *Device) *lru {
+func (r *Registry) listOf(d *Device) *lru {
 	if d.node.often {
 		return &r.often
 	}

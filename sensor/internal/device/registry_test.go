@@ -20,7 +20,7 @@ func ip(s string) packet.Addr { return packet.AddrOf(netip.MustParseAddr(s)) }
 
 func mac(last byte) packet.MAC { return packet.MAC{0x00, 0x40, 0x8c, 0, 0, last} }
 
-// talk is one session as a table writes it.
+// talk is one session in a test table.
 type talk struct {
 	from, to       string
 	fromMAC, toMAC packet.MAC
@@ -45,7 +45,7 @@ func (k talk) view() *session.View {
 	return v
 }
 
-// play gives a session to the registry as the pipeline does: opened, then a change of state.
+// play passes a session to the registry as the pipeline does: opened, then a change of state.
 func play(r *Registry, k talk) (a, b *Device) {
 	v := k.view()
 	opened := *v
@@ -130,7 +130,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// Eight addresses behind one MAC make it a router: what was held against it is given back.
+// Eight addresses behind one MAC make it a router, and each address a device.
 func TestRouterByManyAddresses(t *testing.T) {
 	r := New(Config{})
 	gw := mac(0xfe)
@@ -156,7 +156,7 @@ func TestRouterByManyAddresses(t *testing.T) {
 	}
 }
 
-// A flood with forged external sources must not make the flooding device vanish as a router.
+// A flood with forged external sources must not make the sender a router.
 func TestForgedSourcesMakeNoRouter(t *testing.T) {
 	r := New(Config{})
 	play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), answered: true})
@@ -168,7 +168,7 @@ func TestForgedSourcesMakeNoRouter(t *testing.T) {
 	}
 }
 
-// Both sides of a router in view: the same packets with two pairs of MACs must not make identities flap.
+// Both sides of a router are captured: the same packets with two pairs of MACs must not make identities flap.
 func TestBothSidesOfARouter(t *testing.T) {
 	r := New(Config{})
 	near, far := mac(0xfd), mac(0xfe)
@@ -192,7 +192,7 @@ func TestBindingsMove(t *testing.T) {
 	if d := r.ByIP(a); keyOf(d) != "mac:00:40:8c:00:00:01" {
 		t.Fatalf("ARP: %q", keyOf(d))
 	}
-	// Traffic alone does not take a fresh binding over.
+	// Traffic alone does not move a fresh binding.
 	if d, _ := play(r, talk{from: "10.0.0.5", to: "10.0.0.9", fromMAC: mac(2), toMAC: mac(9), at: 10}); keyOf(d) != "mac:00:40:8c:00:00:01" {
 		t.Errorf("traffic: %q", keyOf(d))
 	}
@@ -207,7 +207,7 @@ func TestBindingsMove(t *testing.T) {
 	if d := r.ByIP(a); keyOf(d) != "mac:00:40:8c:00:00:03" {
 		t.Errorf("DHCP: %q", keyOf(d))
 	}
-	// A frame from one station with another inside ARP binds nothing.
+	// An ARP message whose sender differs from that of the frame binds nothing.
 	forged := arp("10.0.0.5", mac(4))
 	forged.EtherSrc = mac(7)
 	if d := r.Link(forged, 40*sec); keyOf(d) != "mac:00:40:8c:00:00:07" || keyOf(r.ByIP(a)) != "mac:00:40:8c:00:00:03" {
@@ -221,7 +221,7 @@ func TestBindingsMove(t *testing.T) {
 	}
 }
 
-// A gateway that spoke before its ARP was seen is one device, and stays one when its binding has grown old.
+// A gateway that sent packets before its ARP was seen is one device, also when its binding is old.
 func TestGatewayIsOneDevice(t *testing.T) {
 	r := New(Config{})
 	gw := mac(0xfe)
@@ -238,7 +238,7 @@ func TestGatewayIsOneDevice(t *testing.T) {
 	}
 }
 
-// A device that claims an external address by ARP must not make the sessions of others to it internal.
+// A device that claims an external address by ARP must not make the address internal for others.
 func TestClaimedExternalAddress(t *testing.T) {
 	r := New(Config{})
 	r.Link(arp("203.0.113.7", mac(6)), 0)
@@ -246,14 +246,14 @@ func TestClaimedExternalAddress(t *testing.T) {
 	if b != nil || r.Internal(netip.MustParseAddr("203.0.113.7")) {
 		t.Errorf("%q", keyOf(b))
 	}
-	// Its own sessions are its own.
+	// Its own sessions belong to it.
 	if a, _ := play(r, talk{from: "203.0.113.7", to: "10.0.0.1", fromMAC: mac(6), toMAC: mac(1), answered: true, at: 2}); keyOf(a) != "mac:00:40:8c:00:00:06" {
 		t.Errorf("%q", keyOf(a))
 	}
 }
 
-// A flood of forged next hops fills a table that empties again.
-func TestForgedNextHopsAreForgotten(t *testing.T) {
+// A flood of forged next hops fills a table, and idle ones are dropped again.
+func TestForgedNextHopsAreDropped(t *testing.T) {
 	r := New(Config{MaxDevices: 100})
 	flood := func(i int, at int64) {
 		m := packet.MAC{2, 1, 0, 0, byte(i >> 8), byte(i)}
@@ -270,7 +270,7 @@ func TestForgedNextHopsAreForgotten(t *testing.T) {
 	}
 }
 
-// A gateway without ARP in sight keeps the one address from which it spoke itself.
+// A gateway without captured ARP keeps the one address from which it sent packets of its own.
 func TestGatewayKeepsItsOwnAddress(t *testing.T) {
 	r := New(Config{})
 	gw := mac(0xfe)
@@ -297,7 +297,7 @@ func TestProxyARP(t *testing.T) {
 func TestGlobalIPv6(t *testing.T) {
 	r := New(Config{})
 	m := mac(1)
-	// One's own address by its EUI-64.
+	// An address of the station, by its EUI-64.
 	own := "2001:db8::240:8cff:fe00:1"
 	if d, _ := play(r, talk{from: own, to: "2001:db8:1::1", fromMAC: m, toMAC: mac(0xfe)}); keyOf(d) != "mac:00:40:8c:00:00:01" {
 		t.Errorf("EUI-64: %q", keyOf(d))
@@ -309,7 +309,7 @@ func TestGlobalIPv6(t *testing.T) {
 	if d, _ := play(r, talk{from: "2001:db8:5::77", to: "2001:db8:1::1", fromMAC: mac(2), toMAC: mac(0xfe)}); keyOf(d) != "mac:00:40:8c:00:00:02" {
 		t.Errorf("prefix on the link: %q", keyOf(d))
 	}
-	// It holds for stations of this link alone: announced or not, what is reached through the router is external.
+	// Only for stations of this link: what is reached through the router is external, announced or not.
 	play(r, talk{from: "10.0.0.1", to: "198.51.100.1", fromMAC: mac(3), toMAC: mac(0xfe), answered: true})
 	if _, b := play(r, talk{from: "10.0.0.1", to: "2001:db8:5::99", fromMAC: mac(3), toMAC: mac(0xfe), answered: true}); b != nil {
 		t.Errorf("an announced prefix behind the router: %q", keyOf(b))
@@ -337,7 +337,7 @@ func TestOriginations(t *testing.T) {
 	}
 }
 
-// A million MACs change a counter, not the memory; a declared device stays.
+// A million MACs change a counter, not the memory. A declared device stays.
 func TestRegistryIsBounded(t *testing.T) {
 	r := New(Config{MaxDevices: 2000, WatchMACs: []packet.MAC{mac(1)}})
 	play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), answered: true})
@@ -360,7 +360,7 @@ func TestRegistryIsBounded(t *testing.T) {
 	}
 }
 
-// The same events give the same devices, whatever order maps have.
+// The same events give the same devices: nothing depends on the order of maps.
 func TestSameEventsSameDevices(t *testing.T) {
 	run := func() string {
 		r := New(Config{})

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// agent gives a registry with a device of which a user agent is known, which fades with a half-life of 30 days.
+// agent returns a registry with a device whose user agent is known; that evidence has a half-life of 30 days.
 func agent(t *testing.T) (*Registry, *Device) {
 	t.Helper()
 	r := New(Config{})
@@ -26,8 +26,8 @@ func agent(t *testing.T) (*Registry, *Device) {
 	return r, d
 }
 
-// A day's weighing is done when a device is next asked for, and is what it would have been at the tick, however it is asked for.
-func TestADeviceIsWeighedWhenItIsAskedFor(t *testing.T) {
+// A device is weighed for a new day at its next use, whichever that is, with the result that it would have had at the tick.
+func TestDeviceIsWeighedAtItsNextUse(t *testing.T) {
 	ask := map[string]func(r *Registry, d *Device){
 		"all":     func(r *Registry, d *Device) { r.All() },
 		"key":     func(r *Registry, d *Device) { r.ByKey(d.Key) },
@@ -62,7 +62,8 @@ func TestADeviceIsWeighedWhenItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestADroppedDeviceStaysAsItWas(t *testing.T) {
+// A device that was dropped is not weighed, and does not come back.
+func TestDroppedDeviceIsNotWeighed(t *testing.T) {
 	r, d := agent(t)
 	before := slices.Clone(d.Evidence)
 	r.drop(d)
@@ -76,7 +77,7 @@ func TestADroppedDeviceStaysAsItWas(t *testing.T) {
 	(*Registry)(nil).Settle(d)
 }
 
-// Devices of one model share what is said of them.
+// Devices with the same evidence share it.
 func TestEvidenceIsShared(t *testing.T) {
 	r := New(Config{})
 	for i := range byte(50) {
@@ -90,8 +91,8 @@ func TestEvidenceIsShared(t *testing.T) {
 	}
 }
 
-// What is remembered of addresses follows the bindings.
-func TestEndsFollowBindings(t *testing.T) {
+// The cache of addresses has the current bindings.
+func TestAddrCacheFollowsBindings(t *testing.T) {
 	r := New(Config{MaxDevices: 3})
 	for i := range 1000 {
 		a, m := packet.AddrFrom4([]byte{10, 0, byte(i >> 4), byte(i % 7)}), mac(byte(i%5+1))
@@ -99,9 +100,9 @@ func TestEndsFollowBindings(t *testing.T) {
 		v.Initiator = session.Endpoint{Addr: a, MAC: m, Port: 1}
 		v.Responder = session.Endpoint{Addr: ip("10.255.255.1"), MAC: mac(0xfe), Port: 2}
 		r.Session(Opened, v, nil, int64(i)*dayNs/100)
-		for j := range r.ends {
-			if p := &r.ends[j]; p.isFilled && p.bound != r.bindings[p.addr] {
-				t.Fatalf("step %d: %v is remembered wrongly", i, p.addr)
+		for j := range r.addrs {
+			if p := &r.addrs[j]; p.isFilled && p.bound != r.bindings[p.addr] {
+				t.Fatalf("step %d: %v has another binding in the cache", i, p.addr)
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// Parts gives the registry as parts of a snapshot, in the order in which they are to be restored; from then on it remembers what
-// has changed. They are restored into an empty registry, and Restored ends that.
+// Parts returns the registry as parts of a snapshot, in the order in which they must be restored, and starts to track changes. They are
+// restored into an empty registry; Restored ends the restore.
 func (r *Registry) Parts() []snapshot.Part {
 	r.saved = &saved{byID: map[uint32]*Device{}, declared: declaredHash(r.cfg)}
 	return []snapshot.Part{
@@ -28,7 +28,7 @@ const (
 	linksPart    = "links/2"
 )
 
-// ByID gives the device with an ID while a snapshot is restored, nil if there is none.
+// ByID returns the device with an ID while a state is restored, nil if there is none.
 func (r *Registry) ByID(id uint32) *Device {
 	if r.saved == nil {
 		return nil
@@ -36,10 +36,10 @@ func (r *Registry) ByID(id uint32) *Device {
 	return r.saved.byID[id]
 }
 
-// Restored tells that all that refers to devices has been restored.
+// Restored ends a restore: everything that refers to devices has been restored.
 func (r *Registry) Restored() { r.saved.byID = nil }
 
-// Ref walks a reference to a device; one that is not known any more becomes nil.
+// Ref saves or restores a reference to a device. A reference to a device that is gone becomes nil.
 func (r *Registry) Ref(c *snapshot.Codec, d **Device) {
 	id := uint32(0)
 	if *d != nil {
@@ -50,7 +50,7 @@ func (r *Registry) Ref(c *snapshot.Codec, d **Device) {
 	}
 }
 
-// walk walks what belongs to no device. Another version of the evidence table has all devices weighed anew.
+// walk saves or restores what belongs to no device. If the table of evidence has changed, all devices are weighed again.
 func (r *Registry) walk(c *snapshot.Codec) {
 	version, declared := evidence.Version(), r.saved.declared
 	c.Int(&version)
@@ -59,7 +59,7 @@ func (r *Registry) walk(c *snapshot.Codec) {
 	c.Time(&r.nextDay)
 	c.Time(&r.dayBegan)
 	snapshot.Number(c, &r.round)
-	c.Time(&r.nextForget)
+	c.Time(&r.nextLinkSweep)
 	r.walkGroups(c)
 	var list []netip.Prefix
 	for p := range r.onLink.AllSorted() {
@@ -86,10 +86,10 @@ func (r *Registry) walk(c *snapshot.Codec) {
 	}
 }
 
-// declaredHash stands for what the operator has declared.
+// declaredHash returns a hash of what the operator declared.
 func declaredHash(c Config) uint64 { return fnv(fmt.Sprint(c.Named, c.Watch, c.WatchMACs)) }
 
-// drainDevices writes the devices that have changed.
+// drainDevices writes devices that have changed.
 func (r *Registry) drainDevices(b *snapshot.Batch, limit int) (n int) {
 	s := r.saved
 	for ; n < limit && len(s.gone) > 0; n++ {
@@ -105,7 +105,7 @@ func (r *Registry) drainDevices(b *snapshot.Batch, limit int) (n int) {
 	return n
 }
 
-// Save writes one device, if the registry knows it, as it stands.
+// Save writes the current state of one device that is in the registry.
 func (r *Registry) Save(b *snapshot.Batch, d *Device) {
 	if d == nil || !d.node.queued {
 		return
@@ -118,10 +118,10 @@ func (r *Registry) Save(b *snapshot.Batch, d *Device) {
 	d.node.mark.kept = true
 }
 
-// SaveCounters writes what belongs to no device, among it which IDs were given.
+// SaveCounters writes what belongs to no device, such as the last ID.
 func (r *Registry) SaveCounters(b *snapshot.Batch) { b.PutSingle(registryPart, r.walk) }
 
-// writeID writes an ID so that the order of the bytes is that of the IDs: new ones are written at one place of the file.
+// writeID writes an ID in big-endian order, so that keys sort by ID and new devices are at the end of the file.
 func writeID(c *snapshot.Codec, id uint32) {
 	c.Raw([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
 }
@@ -137,7 +137,7 @@ func (r *Registry) drainLinks(b *snapshot.Batch, limit int) (n int) {
 	for ; n < limit && len(s.links) > 0; n++ {
 		l := s.links[0]
 		s.settledLink(l)
-		if r.links[l.mac] != l { // dropped while it was in use
+		if r.links[l.mac] != l { // dropped while in use
 			continue
 		}
 		c := b.Put(linksPart)

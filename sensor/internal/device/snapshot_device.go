@@ -14,15 +14,15 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// keptDevice is a device as it is kept, with what stands about it in other tables of the registry.
+// keptDevice is a device as it is saved, with its entries in other tables of the registry.
 type keptDevice struct {
 	*Device
-	held  []binding // of its addresses, in their order
+	held  []binding // of its addresses, in the same order
 	pulls []packet.Addr
 }
 
-// walkDevice walks a device without its ID. Its evidence is kept as what was observed: what that says is for the table to tell. Role,
-// vendor and model are kept as they were weighed, so that a restart changes no mind.
+// walkDevice saves or restores a device without its ID. Of its evidence the observations are saved, and the table is applied to them again.
+// Role, vendor and model are saved as they were weighed, so that a restart does not change them.
 func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.Number(c, &d.Version)
 	c.String(&d.Key)
@@ -99,8 +99,8 @@ func (s *Serve) walk(c *snapshot.Codec) {
 	c.Raw(s.addr[:])
 }
 
-// restoreDevices fills the registry. Devices are put in the order in which they were heard last, which is nearly that of their use; the
-// last ones stay if there are more than it holds.
+// restoreDevices fills the registry. Devices are added in the order of LastSeen, which is nearly that of their use. If there are more than
+// MaxDevices, the last ones are kept.
 func (r *Registry) restoreDevices(all snapshot.Records) (bad int) {
 	var list []keptDevice
 	for k, v := range all {
@@ -131,17 +131,17 @@ func (r *Registry) restoreDevices(all snapshot.Records) (bad int) {
 	return bad
 }
 
-// enter puts a restored device into the tables.
+// enter adds a restored device to the tables.
 func (r *Registry) enter(x keptDevice) {
 	d := x.Device
 	r.nextID = max(r.nextID, d.ID)
 	r.byKey[d.Key] = d
 	r.saved.byID[d.ID] = d
-	r.queueOf(d).push(d)
+	r.listOf(d).push(d)
 	kept := d.IPs[:0]
 	for i, ip := range d.IPs {
 		a := packet.AddrOf(ip)
-		if !ip.IsValid() || r.bindings[a] != nil { // no address has two holders
+		if !ip.IsValid() || r.bindings[a] != nil { // an address has one holder
 			continue
 		}
 		b := x.held[i]
@@ -159,7 +159,7 @@ func (r *Registry) enter(x keptDevice) {
 	r.list(d, d.LastSeen)
 }
 
-// applyNames brings keys up to the inventory, which has been changed since.
+// applyNames updates the keys to the inventory, which has changed since the state was saved.
 func (r *Registry) applyNames() {
 	for _, id := range slices.Sorted(maps.Keys(r.saved.byID)) {
 		d := r.saved.byID[id]

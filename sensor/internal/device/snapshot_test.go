@@ -27,7 +27,7 @@ func snapshotConfig(limit int) Config {
 		Named: []Named{{Name: "srv", IP: netip.MustParseAddr("10.0.1.1")}, {Name: "cam", MAC: mac(5)}}}
 }
 
-// happen lets something happen to a registry.
+// happen plays one random event.
 func happen(r *Registry, x *rand.Rand, at int64) {
 	addr := func() string { return fmt.Sprintf("10.0.%d.%d", x.IntN(4), 1+x.IntN(6)) }
 	now := at * sec
@@ -60,8 +60,8 @@ func happen(r *Registry, x *rand.Rand, at int64) {
 	}
 }
 
-// sight gives all that can be seen of a registry, and what it rests on.
-func sight(r *Registry) string {
+// dump returns the state of a registry as text.
+func dump(r *Registry) string {
 	var b strings.Builder
 	for _, d := range r.All() {
 		x := *d
@@ -99,9 +99,9 @@ func firstDifference(got, want string) string {
 	return fmt.Sprint(len(g), " lines, want ", len(w))
 }
 
-// TestSnapshotIsTheRegistry lets much happen, saves now and then some of what has changed, and holds a registry that was restored from it
-// to the one that it was saved from: as they stand, and in what they make of what happens next.
-func TestSnapshotIsTheRegistry(t *testing.T) {
+// A restored registry is equal to the one that was saved, and behaves the same afterwards. The registry is saved in pieces between random
+// events.
+func TestRestoredRegistryIsTheSame(t *testing.T) {
 	for seed := range uint64(300) {
 		x := rand.New(rand.NewPCG(seed, 7))
 		limit := 12 + 1000*int(seed%2)
@@ -128,7 +128,7 @@ func TestSnapshotIsTheRegistry(t *testing.T) {
 		again := New(snapshotConfig(limit))
 		d.Restore(t, again.Parts())
 		again.Restored()
-		if got, want := sight(again), sight(r); got != want {
+		if got, want := dump(again), dump(r); got != want {
 			t.Fatalf("seed %d: %s", seed, firstDifference(got, want))
 		}
 		if limit == 12 { // who goes first when it is full is kept to the second in which they were heard
@@ -140,13 +140,14 @@ func TestSnapshotIsTheRegistry(t *testing.T) {
 			happen(r, y, at)
 			happen(again, z, at)
 		}
-		if got, want := sight(again), sight(r); got != want {
+		if got, want := dump(again), dump(r); got != want {
 			t.Fatalf("seed %d, later: %s", seed, firstDifference(got, want))
 		}
 	}
 }
 
-func TestNamesOfTheInventoryMayChange(t *testing.T) {
+// The inventory may have changed while the sensor was stopped.
+func TestRestoreAppliesTheNewInventory(t *testing.T) {
 	r := New(snapshotConfig(12))
 	parts := r.Parts()
 	play(r, talk{from: "10.0.1.1", to: "10.0.3.3", fromMAC: mac(1), toMAC: mac(5), answered: true, at: 1})
@@ -166,8 +167,8 @@ func TestNamesOfTheInventoryMayChange(t *testing.T) {
 	}
 }
 
-// TestFloodLeavesNoTrail forges many more devices than fit between two snapshots.
-func TestFloodLeavesNoTrail(t *testing.T) {
+// Devices that came and were evicted between two snapshots leave nothing to write.
+func TestEvictedDevicesAreNotSaved(t *testing.T) {
 	r := New(Config{MaxDevices: 100})
 	parts := r.Parts()
 	d := snapshottest.Disk{}
@@ -214,7 +215,7 @@ func FuzzRestore(f *testing.F) {
 	})
 }
 
-// many gives a registry of n cameras that were heard and read.
+// many returns a registry of n cameras that sent packets and a banner.
 func many(n int) *Registry {
 	r := New(Config{})
 	r.Parts()
@@ -229,7 +230,7 @@ func many(n int) *Registry {
 	return r
 }
 
-// BenchmarkDrain writes 20 thousand of 100 thousand devices that have changed, as much as a judge writes at one tick.
+// BenchmarkDrain writes 20 thousand of 100 thousand devices that have changed, as much as one tick writes.
 func BenchmarkDrain(b *testing.B) {
 	const some = 20_000
 	r := many(100_000)
@@ -248,7 +249,7 @@ func BenchmarkDrain(b *testing.B) {
 	b.ReportMetric(float64(batch.Size())/float64(max(batch.Len(), 1)), "B/device")
 }
 
-// BenchmarkRestore reads them again.
+// BenchmarkRestore restores 100 thousand devices.
 func BenchmarkRestore(b *testing.B) {
 	d := snapshottest.Disk{}
 	r := many(100_000)
@@ -263,8 +264,8 @@ func BenchmarkRestore(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/device")
 }
 
-// TestEveryFieldIsKept holds the snapshot to all that is known of a device and of a MAC, but for what is found again from the rest.
-func TestEveryFieldIsKept(t *testing.T) {
+// Every field of a device and of a link is saved, except those that are derived.
+func TestEveryFieldIsSaved(t *testing.T) {
 	r := New(Config{})
 	r.Parts()
 	d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), at: 1})
@@ -278,11 +279,11 @@ func TestEveryFieldIsKept(t *testing.T) {
 	want := []string{"ID", // the key of the record
 		"clock",              // of the registry
 		"Serves[].Proto",     // one bit: this test would have it neither TCP nor UDP
-		"parts",              // counted anew
-		"Evidence", "claims", // TestSnapshotIsTheRegistry checks the claims; Evidence is made from them
+		"parts",              // counted again
+		"Evidence", "claims", // TestRestoredRegistryIsTheSame checks the claims; Evidence is made from them
 		"node.prev", "node.next", "node.queued", "node.event", "node.mark.place", "node.mark.kept"}
 	if got := snapshottest.Forgotten(d, encode, how); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
-		t.Errorf("of a device %q are forgotten, want %q", got, want)
+		t.Errorf("of a device %q are not saved, want %q", got, want)
 	}
 	l := r.links[mac(1)]
 	how[reflect.TypeFor[*Device]()] = func(v reflect.Value) { v.Set(reflect.ValueOf(&Device{ID: 77})) }
@@ -294,7 +295,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	l.foreign = &foreign{n: routerForeign}
 	how[reflect.TypeFor[*foreign]()] = func(v reflect.Value) { v.Set(reflect.ValueOf(&foreign{n: 1})) }
 	if got, want := snapshottest.Forgotten(l, encode, how), []string{"mac[]", "mark.place", "mark.kept"}; !slices.Equal(got, want) {
-		t.Errorf("of a MAC %q are forgotten, want %q", got, want)
+		t.Errorf("of a MAC %q are not saved, want %q", got, want)
 	}
 	b := r.bindings[ip("10.0.0.1")]
 	encode = func() []byte {
@@ -303,6 +304,6 @@ func TestEveryFieldIsKept(t *testing.T) {
 		return c.Bytes()
 	}
 	if got, want := snapshottest.Forgotten(b, encode, how), []string{"dev"}; !slices.Equal(got, want) { // whose address it is
-		t.Errorf("of a binding %q are forgotten, want %q", got, want)
+		t.Errorf("of a binding %q are not saved, want %q", got, want)
 	}
 }

@@ -35,7 +35,7 @@ func TestWorkedExample(t *testing.T) {
 		t.Errorf("with option 60: %v %v %.4f %q", d.Role, d.Level, d.Probability, d.Model)
 	}
 
-	// It answers a login with its realm: a proof, so the cap is gone and the banner counts as a group of its own.
+	// It answers a request with its realm: an interactive proof, which lifts the cap and counts as a group of its own.
 	v := talk{from: "10.0.0.2", to: "10.0.0.1", port: 80}.view()
 	r.Fact(v, &dissect.HTTPExchange{Status: 401, URI: "/", Realm: "AXIS_00408C000001"}, session.In, nil, d, 0)
 	if d.Role != Camera || d.Level != Identified || d.Probability < 0.9999 {
@@ -46,7 +46,7 @@ func TestWorkedExample(t *testing.T) {
 	}
 }
 
-// Evidence for two roles makes neither sure.
+// Evidence for two roles makes neither certain.
 func TestContradiction(t *testing.T) {
 	r := New(Config{})
 	_, d := play(r, talk{from: "10.0.0.2", to: "10.0.0.1", fromMAC: mac(2), toMAC: packet.MAC{0x24, 0x0a, 0xc4, 1, 1, 1}, port: 80, answered: true})
@@ -61,8 +61,8 @@ func TestContradiction(t *testing.T) {
 	}
 }
 
-// What devices say, and what they must be taken for.
-func TestRows(t *testing.T) {
+// Banners, and the role, level, vendor and model that must follow.
+func TestBanners(t *testing.T) {
 	http := func(f dissect.HTTPExchange) dissect.Fact { f.Status = 200; return &f }
 	tests := []struct {
 		what  string
@@ -91,7 +91,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-func TestPullsMakeARecorder(t *testing.T) {
+func TestPullingStreamsMakesARecorder(t *testing.T) {
 	r := New(Config{})
 	var d *Device
 	for i := range 3 {
@@ -118,7 +118,7 @@ func TestManyNamesAreNoCamera(t *testing.T) {
 	}
 }
 
-// A device that says a million things of itself is bounded.
+// A device that announces endlessly is bounded.
 func TestEvidenceIsBounded(t *testing.T) {
 	r := New(Config{})
 	d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1)})
@@ -138,7 +138,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
-// 100 thousand devices with names, ports and evidence in at most 250 MB.
+// 100 thousand devices with names, ports and evidence fit into 250 MB.
 func TestMemoryOfDevices(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -162,7 +162,7 @@ func TestMemoryOfDevices(t *testing.T) {
 	runtime.KeepAlive(r)
 }
 
-// Texts from the wire reach regular expressions and cutting: nothing there may panic or grow.
+// Texts from the network reach regular expressions and Clean, which must neither panic nor return long values.
 func FuzzFacts(f *testing.F) {
 	f.Add("AXIS,Network Camera,P3225,9", "HP HTTP Server; HP X; Y", "a.b.c.hik-connect.com", []byte{1, 3, 255})
 	f.Add("Mfg=HP;Typ=Printer;Mod=X", "\xff\xfe\x00", strings.Repeat("a.", 200), []byte{})

@@ -9,23 +9,22 @@ import (
 	"stillwatch/sensor/internal/lru"
 )
 
-// DefaultNames is how many (client, address) pairs are remembered by default.
+// DefaultNames is the default number of (client, address) pairs.
 const DefaultNames = 200_000
 
-// A name is kept beyond its TTL, because a client goes on to use an address that it has resolved, and a day at most.
+// A name is kept beyond its TTL, because clients keep using an address that they have resolved, but at most a day.
 const (
 	minKeepNs = 3600 * 1e9
 	maxKeepNs = 86400 * 1e9
 )
 
-// nameKey is a client and an address, both as 16 bytes. The zero client stands for anybody, the zero address for any that the client was
-// told.
+// nameKey is a client and an address, both as 16 bytes. The zero client means any client, the zero address any address.
 type nameKey struct{ client, addr [16]byte }
 
 type nameEntry struct {
 	name  string
 	until int64
-	older []agedName // newest first, at most maxOlder: many names share an address where many sites share a server
+	older []agedName // newest first, at most maxOlder: sites that share a server share an address
 }
 
 type agedName struct {
@@ -35,13 +34,13 @@ type agedName struct {
 
 const maxOlder = 7
 
-// Names remembers under which name a client looked an address up. It is bounded: when it is full, the pair learned
-// longest ago is forgotten and counted. Not safe for concurrent use.
+// Names keeps the names under which clients looked up addresses. When it is full, the pair that was learned longest ago is evicted and
+// counted. It is not safe for concurrent use.
 type Names struct {
 	pairs *lru.Table[nameKey, nameEntry]
 }
 
-// NewNames gives an empty cache of at most limit pairs; limit <= 0 means DefaultNames.
+// NewNames returns an empty cache of at most limit pairs, DefaultNames if limit <= 0.
 func NewNames(limit int) *Names {
 	if limit <= 0 {
 		limit = DefaultNames
@@ -49,8 +48,8 @@ func NewNames(limit int) *Names {
 	return &Names{lru.New[nameKey, nameEntry](limit)}
 }
 
-// Learn notes that client was told that name has address addr. ttl is in seconds, now in nanoseconds of the capture
-// clock. The caller gives the name that was asked, not the end of a CNAME chain.
+// Learn records a DNS answer to client: name has the address addr. name is the name in the question, not the end of a CNAME chain. ttl is
+// in seconds, now in nanoseconds of the capture clock.
 func (n *Names) Learn(client, addr netip.Addr, name string, ttl uint32, now int64) {
 	if name == "" || !addr.IsValid() {
 		return
@@ -64,12 +63,12 @@ func (n *Names) Learn(client, addr netip.Addr, name string, ttl uint32, now int6
 		own.older = own.older[:min(len(own.older), maxOlder)]
 	}
 	own.name, own.until = name, until
-	*n.pairs.Put(nameKey{addr: k.addr}) = nameEntry{name: name, until: until} // what anybody was told last
+	*n.pairs.Put(nameKey{addr: k.addr}) = nameEntry{name: name, until: until} // the last answer to any client
 	*n.pairs.Put(nameKey{client: k.client}) = nameEntry{name: name, until: now + maxKeepNs}
 }
 
-// Own gives the names under which this very client was told addr, the last first; nil if it was told none. Only these say whom it meant to
-// reach: what others were told is for showing.
+// Own returns the names under which this client itself looked up addr, the latest first; nil if there are none. Only these show which host
+// it meant to reach; the names of other clients are for display.
 func (n *Names) Own(client, addr netip.Addr, now int64) []string {
 	e := n.pairs.Peek(nameKey{pack(client), pack(addr)})
 	if e == nil {
@@ -87,14 +86,14 @@ func (n *Names) Own(client, addr netip.Addr, now int64) []string {
 	return out
 }
 
-// Asks reports whether an answer to this client was seen within the last day, so that its lookups can be believed to be in view.
+// Asks reports whether a DNS answer to this client was seen within the last day: its lookups are visible to the sensor.
 func (n *Names) Asks(client netip.Addr, now int64) bool {
 	_, ok := n.get(nameKey{client: pack(client)}, now)
 	return ok
 }
 
-// pack gives 16 bytes that are different for different addresses. "::" and the IPv4-mapped form, which are not the invalid
-// address and not IPv4, go where no host can be: into the group addresses with all flags set (RFC 7371).
+// pack returns 16 bytes that differ for different addresses. "::" and IPv4-mapped addresses, which As16 does not tell from the invalid
+// address and from IPv4, become group addresses with all flags set (RFC 7371), which no host has.
 func pack(a netip.Addr) [16]byte {
 	b := a.As16()
 	if a.Is4In6() || a.Is6() && b == [16]byte{} {
@@ -103,7 +102,7 @@ func pack(a netip.Addr) [16]byte {
 	return b
 }
 
-// Lookup gives the name under which client, or failing that anybody, looked addr up: to show it, not to allow anything by it.
+// Lookup returns the name under which client, or else any client, looked up addr. It is for display; nothing may be allowed because of it.
 func (n *Names) Lookup(client, addr netip.Addr, now int64) (name string, ok bool) {
 	k := nameKey{pack(client), pack(addr)}
 	if name, ok = n.get(k, now); ok {
@@ -124,8 +123,8 @@ func (n *Names) get(k nameKey, now int64) (string, bool) {
 	return e.name, true
 }
 
-// Len is the number of pairs held, Evicted how many were forgotten because the cache was full.
+// Len returns the number of pairs.
 func (n *Names) Len() int { return n.pairs.Len() }
 
-// Evicted counts the pairs that were forgotten because the cache was full.
+// Evicted returns the number of pairs that were evicted because the cache was full.
 func (n *Names) Evicted() uint64 { return n.pairs.Evicted() }

@@ -30,10 +30,10 @@ func TestNamesLookup(t *testing.T) {
 	}{
 		{"own answer", a, x, 2 * second, "one.example.com"},
 		{"other client's own answer", b, x, 2 * second, "two.example.com"},
-		{"a client that never asked gets what anybody was told last", addr("10.0.0.9"), x, 2 * second, "two.example.com"},
-		{"an address nobody looked up", a, addr("198.51.100.8"), 2 * second, ""},
+		{"a client that never asked gets the last answer to anybody", addr("10.0.0.9"), x, 2 * second, "two.example.com"},
+		{"an address that nobody looked up", a, addr("198.51.100.8"), 2 * second, ""},
 		{"kept an hour beyond a short TTL", a, x, 3600 * second, "one.example.com"},
-		{"forgotten after it", a, x, 3602 * second, ""},
+		{"dropped after it", a, x, 3602 * second, ""},
 	}
 	for _, tt := range tests {
 		if got, ok := n.Lookup(tt.client, tt.addr, tt.now); got != tt.want || ok != (tt.want != "") {
@@ -42,7 +42,7 @@ func TestNamesLookup(t *testing.T) {
 	}
 }
 
-func TestNamesIgnoreNothing(t *testing.T) {
+func TestLearnIgnoresEmptyInput(t *testing.T) {
 	n := NewNames(4)
 	n.Learn(addr("10.0.0.1"), netip.Addr{}, "x", 1, 0)
 	n.Learn(addr("10.0.0.1"), addr("10.0.0.2"), "", 1, 0)
@@ -51,7 +51,7 @@ func TestNamesIgnoreNothing(t *testing.T) {
 	}
 }
 
-// A client that asks for a million names changes a counter, not the memory.
+// A client that looks up many names changes a counter, not the memory.
 func TestNamesAreBounded(t *testing.T) {
 	n := NewNames(1000)
 	c := addr("10.0.0.1")
@@ -64,11 +64,11 @@ func TestNamesAreBounded(t *testing.T) {
 		t.Errorf("%d entries, %d evicted", n.Len(), n.Evicted())
 	}
 	if _, ok := n.Lookup(c, netip.AddrFrom4(b), 50_000); !ok {
-		t.Error("the newest was forgotten")
+		t.Error("the newest was evicted")
 	}
 }
 
-// Only what a client was told itself counts as its own; many names may share an address.
+// Own returns only names from answers to this client. Many names may share an address.
 func TestOwnNames(t *testing.T) {
 	a, b, x := addr("10.0.0.1"), addr("10.0.0.2"), addr("198.51.100.7")
 	n := NewNames(0)
@@ -90,7 +90,7 @@ func TestOwnNames(t *testing.T) {
 		}
 	}
 	if !n.Asks(a, second) || n.Asks(b, second) || n.Asks(a, 86_500*second) {
-		t.Error("who asks is not known")
+		t.Error("Asks is wrong")
 	}
 	for i := range 100 {
 		n.Learn(a, x, "n"+string(rune('a'+i%26))+string(rune('a'+i/26))+".example", 60, 0)
@@ -100,8 +100,8 @@ func TestOwnNames(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsKept holds the snapshot to all that is known of a name.
-func TestEveryFieldIsKept(t *testing.T) {
+// Every field of an entry is saved.
+func TestEveryFieldIsSaved(t *testing.T) {
 	n := NewNames(4)
 	part, key := n.Part(), nameKey{}
 	got := snapshottest.Forgotten(n.pairs.Put(key), func() []byte {
@@ -115,6 +115,6 @@ func TestEveryFieldIsKept(t *testing.T) {
 		return all
 	}, nil)
 	if len(got) > 0 {
-		t.Errorf("%q are forgotten", got)
+		t.Errorf("%q are not saved", got)
 	}
 }

@@ -16,10 +16,10 @@ import (
 //go:embed oui.zst
 var ouiTable []byte
 
-// blockBits are the lengths of the IEEE address blocks: MA-L, MA-M, MA-S.
+// blockBits is the prefix lengths of the IEEE address blocks: MA-L, MA-M, MA-S.
 var blockBits = [3]uint{24, 28, 36}
 
-// ouiBlocks is one kind of address block: prefixes in rising order, and the index of the owner of each.
+// ouiBlocks is one kind of address block: prefixes in ascending order, and the index of the owner of each.
 type ouiBlocks struct {
 	prefixes []uint64
 	owners   []uint32
@@ -30,8 +30,7 @@ type ouiIndex struct {
 	blocks [3]ouiBlocks
 }
 
-// The table is unpacked at the first question (some 2 MB, a few milliseconds); a table that cannot be read is a fault
-// of the build, which the tests of this package find.
+// loadOUI unpacks the table at the first lookup (2 MB, a few milliseconds). The tests of this package find a damaged table.
 var loadOUI = sync.OnceValue(func() *ouiIndex {
 	x, err := unpackOUI(ouiTable)
 	if err != nil {
@@ -40,8 +39,8 @@ var loadOUI = sync.OnceValue(func() *ouiIndex {
 	return x
 })
 
-// Owner gives the full name of the owner of the address block that mac lies in, "" if there is none, or if mac is
-// locally administered and so lies in no block. The smallest block counts.
+// Owner returns the full name of the owner of the smallest address block with mac; "" if there is none, or if mac is a group or locally
+// administered address.
 func Owner(mac [6]byte) string {
 	if mac[0]&3 != 0 {
 		return ""
@@ -69,9 +68,9 @@ func unpackOUI(packed []byte) (*ouiIndex, error) {
 	return parseOUI(raw)
 }
 
-var errOUI = errors.New("address block table is cut short")
+var errOUI = errors.New("address block table: truncated")
 
-// parseOUI reads what scripts/assets/oui writes.
+// parseOUI reads the format that scripts/assets/oui writes.
 func parseOUI(raw []byte) (*ouiIndex, error) {
 	x := &ouiIndex{}
 	p := reader{b: raw}
@@ -103,7 +102,7 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-// count reads a number of items, each of which takes at least one byte of what is left.
+// count reads a number of items, each of which needs at least one of the remaining bytes.
 func (r *reader) count() uint64 {
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTableUnpacks(t *testing.T) {
+func TestEmbeddedTable(t *testing.T) {
 	x, err := unpackOUI(ouiTable)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestVendorOf(t *testing.T) {
 	}
 }
 
-// A block of 36 bits lies inside a block of 24 bits that belongs to nobody: the smaller one counts.
+// A block of 36 bits is within a block of 24 bits that has no owner: the smaller block counts.
 func TestSmallBlocks(t *testing.T) {
 	x := loadOUI()
 	for i := 1; i < 3; i++ {
@@ -86,11 +86,11 @@ func TestEachVendorIsRegistered(t *testing.T) {
 
 func TestDamagedTable(t *testing.T) {
 	if _, err := unpackOUI(ouiTable[:len(ouiTable)/2]); err == nil {
-		t.Error("half a table was read")
+		t.Error("half a table was accepted")
 	}
 	for _, raw := range [][]byte{nil, {0xff}, {1, 200}, {1, 1, 'a', 1, 1, 9, 0, 0}, {1, 1, 'a', 0xff, 0xff, 0xff, 0xff, 0x7f}, {0, 0, 0, 0, 7}} {
 		if _, err := parseOUI(raw); err == nil {
-			t.Errorf("%x was read", raw)
+			t.Errorf("%x was accepted", raw)
 		}
 	}
 }

@@ -4,7 +4,7 @@ package enrich
 
 import "stillwatch/sensor/internal/snapshot"
 
-// Part gives the cache as a part of a snapshot; from then on it remembers what has changed.
+// Part returns the cache as a part of a snapshot, and starts to track changes.
 func (n *Names) Part() snapshot.Part {
 	return n.pairs.Part("names/1", func(c *snapshot.Codec, k *nameKey) {
 		c.Raw(k.client[:])

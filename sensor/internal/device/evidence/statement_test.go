@@ -9,7 +9,7 @@ import (
 )
 
 // Values share slots of the cache: each must still get what the table says of it.
-func TestLookupIsThatOfTheTable(t *testing.T) {
+func TestLookupAgreesWithTheTable(t *testing.T) {
 	c := NewCache()
 	texts := []string{"Hikvision-Webs", "hik-connect.com", "api.hik-connect.com", "unknown.example", "GET / \x01", strings.Repeat("x", maxRecent) + "Hikvision-Webs",
 		strings.Repeat("y", maxRecent-1), "Sonos/57.3", "lighttpd"}

@@ -18,17 +18,16 @@ const (
 	protoICMP6 = 58
 )
 
-// Session resolves the two ends of a session and notes what the step says about them. An end is nil when it is external, a
-// group, or an internal address from which nothing was ever heard: whether an address without a device is external is told by
-// Internal. v must not be nil; app may be.
+// Session returns the devices at the two endpoints of a session and records what the step says about them. A device is nil if the address
+// is external, a group, or internal but has never sent anything; Internal tells which. v must not be nil; app may be.
 func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now int64) (initiator, responder *Device) {
 	r.begin()
 	r.learnGroup(v)
 	if r.vlan = 0; v.NumVLANs > 0 {
 		r.vlan = v.VLANs[0]
 	}
-	initiator = r.end(&v.Initiator, &v.Responder, asks(v), now)
-	responder = r.end(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
+	initiator = r.endpoint(&v.Initiator, &v.Responder, asks(v), now)
+	responder = r.endpoint(&v.Responder, &v.Initiator, v.Packets[session.In] > 0, now)
 	if v.Initiator.MAC == v.Responder.MAC && !v.Initiator.MAC.IsZero() {
 		r.between(v, now)
 		initiator, responder = r.again(&v.Initiator, initiator), r.again(&v.Responder, responder)
@@ -52,10 +51,10 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	return initiator, responder
 }
 
-// asks reports whether the initiator was heard, or cannot be: a SYN-ACK that nobody asked for names it as well.
+// asks reports whether the initiator has sent something, or must have: one direction of the session was captured only.
 func asks(v *session.View) bool { return v.Packets[session.Out] > 0 || v.OneDirection }
 
-// again gives the device at an end after identities may have changed.
+// again returns the device at an endpoint after identities may have changed.
 func (r *Registry) again(e *session.Endpoint, d *Device) *Device {
 	if b := r.binding(e.Addr); d != nil && b != nil {
 		return b.dev
@@ -63,17 +62,17 @@ func (r *Registry) again(e *session.Endpoint, d *Device) *Device {
 	return d
 }
 
-// asked notes what a step says of the initiator of a session.
+// asked records what a step says about the initiator, which has sent something.
 func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {
 	d.heard(step, v, now)
 	d.tcp(&v.Initiator, v, true)
-	// What was sent to a group becomes a session when the address answers.
+	// A session to a group is opened when a host answers.
 	if step == Opened && r.Opening(v) == Opens || step == StateChanged && v.Group && v.State == session.Established {
 		r.originate(d, v, now)
 	}
 }
 
-// answered notes what a step says of the responder, which was heard.
+// answered records what a step says about the responder, which has sent something.
 func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
 	d.heard(step, v, now)
 	d.tcp(&v.Responder, v, false)
@@ -82,6 +81,7 @@ func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerpr
 	}
 }
 
+// heard records that a device was seen in a session.
 func (d *Device) heard(step Step, v *session.View, now int64) {
 	if t := max(v.End, v.Start); t > d.LastSeen {
 		d.LastSeen = t
@@ -105,7 +105,7 @@ func (d *Device) addVLANs(ids []uint16) {
 	}
 }
 
-// originate notes that a device opened a session of its own.
+// originate records that a device opened a session.
 func (r *Registry) originate(d *Device, v *session.View, now int64) {
 	if !v.Opened() || v.ToGroup() || Infrastructure(v) {
 		return
@@ -123,8 +123,8 @@ func (r *Registry) originate(d *Device, v *session.View, now int64) {
 	}
 }
 
-// Infrastructure reports whether a session is of the kind that every host needs to be on a network at all, by its port
-// alone: names, time, addresses, logging, discovery. Whether its server may be used is for the contract to say.
+// Infrastructure reports whether a session, by its port alone, is one that every host needs on a network: DNS, NTP, DHCP, logging,
+// discovery. Package contract decides whether its server is allowed.
 func Infrastructure(v *session.View) bool {
 	p := v.Responder.Port
 	switch v.Proto {
@@ -144,7 +144,7 @@ func Infrastructure(v *session.View) bool {
 	return v.Proto == 2 // IGMP
 }
 
-// serve notes that a device answered on a port.
+// serve records that a device answered on a port.
 func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 	if !serves(v, app) || v.ToGroup() {
 		return
@@ -169,8 +169,8 @@ func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 	r.observeServe(d, s)
 }
 
-// serves reports whether a session shows that its responder offers a service. The side of a UDP session that happened to
-// speak second, between high ports, offers none.
+// serves reports whether a session shows that its responder offers a service. A UDP session between high ports does not, because either
+// side may have sent first.
 func serves(v *session.View, app *fingerprint.App) bool {
 	switch v.Proto {
 	case protoTCP:
@@ -204,7 +204,7 @@ func (d *Device) addServe(s Serve) {
 	x.note(&s)
 }
 
-// note takes what another session on the same port adds.
+// note adds another session on the same port.
 func (s *Serve) note(x *Serve) {
 	s.External = s.External || x.External
 	s.First, s.Last = min(s.First, x.First), max(s.Last, x.Last)
@@ -225,8 +225,8 @@ func (d *Device) addHostname(name string) {
 	d.Version++
 }
 
-// forgetTraffic drops what was concluded from traffic that was not the device's own.
-func (r *Registry) forgetTraffic(d *Device) {
+// clearTraffic drops what was learned from traffic that was not the device's own.
+func (r *Registry) clearTraffic(d *Device) {
 	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
 	d.Hostnames, d.names = nil, 0
@@ -234,7 +234,7 @@ func (r *Registry) forgetTraffic(d *Device) {
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }
 
-// pulled notes an RTSP server that a device got a stream from, and gives how many there are. Few devices do that.
+// pulled records an RTSP server from which a device took a stream, and returns their number, at most maxPulls.
 func (r *Registry) pulled(d *Device, server packet.Addr) int {
 	if !d.node.queued { // dropped
 		return 0

@@ -10,10 +10,10 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// Who holds an address follows from what was seen of it and of the MAC that carries it, not from the order in which it was seen: when
-// something new is seen, all that it may change is decided anew.
+// The holder of an address depends on what was seen of it and of the MAC that carries it, not on the order in which it was seen: a new
+// observation decides again all that it may change.
 
-// carried notes that a packet from an address came from mac, which is zero if the capture does not tell, and gives who holds the address.
+// carried records that a packet from an address came from mac, which is zero if the capture has none, and returns the binding.
 func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8, now int64) *binding {
 	l := r.linkOf(mac, now)
 	switch {
@@ -37,27 +37,27 @@ func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8,
 	return b
 }
 
-// saw weighs a packet of an address at the MAC that carries it.
+// saw records the TTL of a packet from an address, and decides its holder.
 func (r *Registry) saw(a packet.Addr, b *binding, l *link, ttl uint8, now int64) {
 	b.direct, b.routed = b.direct || directTTL(ttl), b.routed || routedTTL(ttl)
 	r.weighAddr(a, b, l, now)
 }
 
-// passes decides whether an address passes to another MAC that carries it.
+// passes reports whether an address moves to another MAC, l, that carries it now.
 func (r *Registry) passes(a packet.Addr, b *binding, l *link, ttl uint8, now int64) bool {
 	holder := r.links[b.mac]
 	own := b.dev != nil && b.dev.MAC == b.mac
 	switch {
 	case l.proxy && b.leased: // the proxy of a host whose own MAC is known from DHCP
 		return false
-	case routedTTL(ttl): // the other side of a router is in view
+	case routedTTL(ttl): // seen on the other side of a router
 		if own && l.forwards(a) && !l.router {
 			r.becomeRouter(l, now)
 		}
 		return false
 	case l.router:
 		return false
-	case !own && directTTL(ttl): // it stands on a segment in view, and not only behind a router
+	case !own && directTTL(ttl): // seen on its own segment, and not only behind a router
 		return true
 	case b.fresh(now):
 		r.contest(a, b, l, holder, ttl, now)
@@ -66,7 +66,7 @@ func (r *Registry) passes(a packet.Addr, b *binding, l *link, ttl uint8, now int
 	return true
 }
 
-// contest notes that two MACs carry an address at one time. A MAC that carries two such addresses forwards them.
+// contest records that two MACs carry an address at the same time. A MAC that carries two such addresses is a router.
 func (r *Registry) contest(a packet.Addr, b *binding, l, holder *link, ttl uint8, now int64) {
 	if l.forwards(a) && !l.router {
 		r.becomeRouter(l, now)
@@ -79,14 +79,14 @@ func (r *Registry) contest(a packet.Addr, b *binding, l, holder *link, ttl uint8
 	}
 }
 
-// leave takes an address from the device of the MAC that carried it.
+// leave records that an address leaves the MAC that carried it.
 func (r *Registry) leave(a packet.Addr, b *binding) {
 	if l := r.links[b.mac]; l != nil && b.dev == l.dev && b.dev != nil {
 		l.keeps(a)
 	}
 }
 
-// weighAddr decides anew what has to be when something new is known of an address.
+// weighAddr decides the holder of an address again, and whether its MAC is that of a router.
 func (r *Registry) weighAddr(a packet.Addr, b *binding, l *link, now int64) {
 	if isLinkLocal(a) {
 		r.place(a, b, l, now)
@@ -110,15 +110,14 @@ func (r *Registry) weighAddr(a packet.Addr, b *binding, l *link, now int64) {
 	}
 }
 
-// becomeRouter takes back what was wrongly held against the device of a MAC: the addresses that are not its own become devices of their
-// own, with what they have done.
+// becomeRouter marks the MAC of a router. The addresses that are not its own become devices of their own, with their history.
 func (r *Registry) becomeRouter(l *link, now int64) {
 	l.router = true
 	r.settleLink(l, now)
 }
 
-// owns reports whether an address belongs to the station behind l and not to a host beyond. A router owns those that ARP told and the only
-// one whose packets came without having been forwarded; one that answers ARP for others owns what DHCP gave it.
+// owns reports whether an address belongs to the station behind l and not to a host beyond it. A router owns addresses from ARP, and the
+// address whose packets were not forwarded if there is only one. A proxy owns what DHCP assigned to it.
 func (r *Registry) owns(a packet.Addr, b *binding, l *link) bool {
 	switch {
 	case isLinkLocal(a):
@@ -131,7 +130,7 @@ func (r *Registry) owns(a packet.Addr, b *binding, l *link) bool {
 	return b.strong || b.direct && !b.beyond && r.sole(a, l)
 }
 
-// sole reports whether no address but a came from l without having been forwarded, but for those that ARP told.
+// sole reports whether a is the only address behind l whose packets were not forwarded, apart from addresses from ARP.
 func (r *Registry) sole(a packet.Addr, l *link) bool {
 	return !slices.ContainsFunc(l.addrs, func(x linkAddr) bool {
 		b := r.bindings[x.addr]
@@ -139,7 +138,7 @@ func (r *Registry) sole(a packet.Addr, l *link) bool {
 	})
 }
 
-// place gives an address to the device that is to hold it.
+// place assigns an address to its holder.
 func (r *Registry) place(a packet.Addr, b *binding, l *link, now int64) {
 	if name := r.namedIP[a]; name != "" {
 		r.hold(a, b, r.namedHolder(name, l, r.owns(a, b, l), now))
@@ -175,7 +174,7 @@ func (r *Registry) place(a packet.Addr, b *binding, l *link, now int64) {
 	}
 }
 
-// settleLink decides anew who holds the addresses that a MAC carries.
+// settleLink decides again who holds the addresses that a MAC carries.
 func (r *Registry) settleLink(l *link, now int64) {
 	r.changedLink(l)
 	l.proxy = l.proxy || l.router && r.answersForOthers(l)
@@ -203,7 +202,7 @@ func (r *Registry) settleLink(l *link, now int64) {
 		return
 	}
 	if r.stats.Splits > before && len(parts) > 0 {
-		r.forgetTraffic(d)
+		r.clearTraffic(d)
 		for _, p := range parts {
 			if d.HasIP(p.ip) {
 				r.take(d, p.part)
@@ -230,7 +229,8 @@ func (r *Registry) settleLink(l *link, now int64) {
 	}
 }
 
-// answersForOthers reports whether ARP told so many addresses of one subnet of a router that not all can be its own. One of each subnet are.
+// answersForOthers reports whether ARP showed so many addresses of one subnet for a router that not all can be its own: a router has one
+// address in each subnet.
 func (r *Registry) answersForOthers(l *link) bool {
 	n := map[[3]byte]int{}
 	for _, x := range l.addrs {
@@ -244,11 +244,11 @@ func (r *Registry) answersForOthers(l *link) bool {
 	return false
 }
 
-// split makes a device of its own of an address, with what it has done.
+// split makes an address a device of its own, with its history.
 func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	from, p := b.dev, b.part
 	if p == nil && len(from.IPs) == 1 && r.links[from.MAC] != nil && !r.links[from.MAC].self && !from.Declared {
-		r.links[from.MAC].dev = nil // all that it did was of this address
+		r.links[from.MAC].dev = nil // this address did all that it has done
 		from.MAC, from.MACKind, from.RandomMAC, from.Router = packet.MAC{}, 0, false, false
 		from.claims.RemoveMAC()
 		r.rekey(from, r.addressKey(a))
@@ -258,7 +258,7 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	d := r.behind(a, now)
 	switch {
 	case p != nil:
-		if d.Originated == 0 && len(d.IPs) == 0 { // it begins now
+		if d.Originated == 0 && len(d.IPs) == 0 { // it is new
 			d.LastSeen = p.FirstSeen
 		}
 		r.take(d, p)

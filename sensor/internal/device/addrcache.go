@@ -8,34 +8,34 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// ends remembers what is asked of both ends of every event: what kind of address it is, which changes with what the operator declares
-// alone, and who holds it. Each address has one place, and the next one there takes it over.
-type ends [endPlaces]end
+// addrCache caches what every event needs of its two addresses: the kind of address, which changes only with the configuration, and its binding.
+// Each address has one slot, and the next address there replaces it.
+type addrCache [addrSlots]addrEntry
 
-const endPlaces = 4096 // 128 kB
+const addrSlots = 4096 // 128 kB
 
-// end takes half a line of the cache.
-type end struct {
+// addrEntry is half a cache line.
+type addrEntry struct {
 	addr        packet.Addr
 	bound       *binding // as in Registry.bindings
 	isFilled    bool
 	inside      bool // see Internal
-	host        bool // one host can have it, or it was declared
+	host        bool // one host can have it, or the operator declared it
 	unspecified bool
 }
 
-// at gives the place of a.
-func (r *Registry) at(a *packet.Addr) *end {
+// at returns the slot of a, filled.
+func (r *Registry) at(a *packet.Addr) *addrEntry {
 	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) * 0x9e3779b97f4a7c15
-	p := &r.ends[h>>52]
+	p := &r.addrs[h>>52]
 	if p.addr != *a || !p.isFilled {
 		r.fill(p, *a)
 	}
 	return p
 }
 
-func (r *Registry) fill(p *end, a packet.Addr) {
-	*p = end{
+func (r *Registry) fill(p *addrEntry, a packet.Addr) {
+	*p = addrEntry{
 		addr: a, bound: r.bindings[a], isFilled: true,
 		inside:      r.internal.Contains(a.Netip()) || r.namedIP[a] != "" || r.watched(a),
 		host:        isHost(a) || r.declaredHost(a),
@@ -44,10 +44,10 @@ func (r *Registry) fill(p *end, a packet.Addr) {
 
 }
 
-// InternalAddr is Internal for the form that sessions carry.
+// InternalAddr is Internal for a packet.Addr.
 func (r *Registry) InternalAddr(a packet.Addr) bool { return r.at(&a).inside }
 
-// binding gives who holds an address, nil if nobody does.
+// binding returns the binding of an address, nil if it has none.
 func (r *Registry) binding(a packet.Addr) *binding { return r.at(&a).bound }
 
 func (r *Registry) setBinding(a packet.Addr, b *binding) {

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// TestReconfigure names devices that are known, takes names away, and declares others.
+// Known devices get names and lose them, and others are declared.
 func TestReconfigure(t *testing.T) {
 	r := New(Config{Named: []Named{{Name: "old-cam", MAC: mac(1)}}})
 	for _, k := range []talk{

@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// declared is what the operator has said of devices.
+// declared is what the operator configured about devices.
 type declared struct {
 	internal bart.Lite
 	watch    bart.Lite
@@ -44,14 +44,13 @@ func declaredBy(cfg Config) *declared {
 	return d
 }
 
-// Reconfigure takes what the operator now says of devices; site and size stay as they are. What is known of the devices stays too: one that
-// has got a name goes on under it, one that has lost it goes on under its address. A name that another device bears passes on when the next
-// packet of the device comes.
+// Reconfigure applies a new configuration, except site and size. Devices keep their history: one that has a name now continues under the
+// name, one that lost its name under its MAC or address. A name that another device has moves with the next packet of its new device.
 func (r *Registry) Reconfigure(cfg Config) {
 	r.begin()
 	before := r.declared
 	r.declared = declaredBy(cfg)
-	*r.ends = ends{} // of what was declared before
+	*r.addrs = addrCache{} // it holds what was declared before
 	if r.saved != nil {
 		r.saved.declared = declaredHash(cfg)
 	}
@@ -71,7 +70,7 @@ func (r *Registry) Reconfigure(cfg Config) {
 	}
 }
 
-// nameOf gives the name that the inventory has for a device, by its MAC or one of its addresses.
+// nameOf returns the name of a device in the inventory, by its MAC or one of its addresses; "" if it has none.
 func (r *Registry) nameOf(d *Device) string {
 	if name := r.namedMAC[d.MAC]; name != "" && !d.MAC.IsZero() {
 		return name
@@ -84,7 +83,7 @@ func (r *Registry) nameOf(d *Device) string {
 	return ""
 }
 
-// plainKey gives the key of a device that has no name; "" if it has neither MAC nor address.
+// plainKey returns the key of a device without a name; "" if it has neither MAC nor address.
 func (r *Registry) plainKey(d *Device) string {
 	switch {
 	case !d.MAC.IsZero():

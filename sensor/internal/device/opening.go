@@ -10,43 +10,43 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Opening says whether the sender of the first packet of a session has opened it. Of datagrams that is not sure: the question to which
-// they are an answer may not have been captured, or have gone to a group.
+// Opening is whether the sender of the first packet of a session opened it. For UDP that is uncertain: the first datagram may be an answer
+// to a request that was not captured or went to a group address.
 type Opening uint8
 
-// The kinds of openings.
+// The sender opened the session, answered a request outside it, or perhaps answered one: other datagrams from the same port decide.
 const (
-	Opens   Opening = iota
-	Answers         // an answer to a question that is not part of the session
-	Unclear         // perhaps an answer: what else comes from the same port tells
+	Opens Opening = iota
+	Answers
+	Unclear
 )
 
-// Ports that systems choose for clients: from 32768 on Linux, from 49152 elsewhere (RFC 6335 section 6: no service is registered there).
+// Client ports: from 32768 on Linux, from 49152 elsewhere (RFC 6335 section 6: no service is registered there).
 const ephemeral, dynamic = 32768, 49152
 
 const (
-	askedNs = 30 * 1e9 // how long a question to a group may be answered
-	portNs  = dayNs    // how long it is remembered what was sent from a port
-	// So many client ports show that one port is that of a service. Outside, where a device may talk to many peers from one port by itself,
-	// they must be of one peer.
+	askedNs = 30 * 1e9 // how long a request to a group may be answered
+	portNs  = dayNs    // how long the state of a port is kept
+	// A port that sends to this many client ports is that of a service. Client ports of external peers must be of one peer, because a
+	// device may contact many peers from one port.
 	clientPorts, clientPortsOutside = 2, 3
 )
 
-// answers remembers which datagrams are answers. Each key has one place, and the next one there takes it over.
+// answers is the state that tells answers from requests. Each key has one slot, and the next key there replaces it.
 type answers struct {
 	asked    [1 << 10]question
 	ports    [1 << 12]answeringPort
 	sessions [1 << 12]answering
 }
 
-// question is a port from which a group was asked.
+// question is a port from which a request went to a group address.
 type question struct {
 	addr packet.Addr
 	port uint16
 	at   int64
 }
 
-// answeringPort is a UDP port of a device: whether it was asked there and answered, and to which client ports it has sent unasked.
+// answeringPort is a UDP port of a device: whether it answered a request there, and the client ports to which it sent without one.
 type answeringPort struct {
 	portKey
 	served bool
@@ -55,13 +55,13 @@ type answeringPort struct {
 	last   int64
 }
 
-// portKey is a port of a device, towards internal peers (peer is zero), all external ones (everybody), or one of those.
+// portKey is a port of a device, towards internal peers (peer is zero), all external peers (everybody), or one external peer.
 type portKey struct {
 	addr, peer packet.Addr
 	port       uint16
 }
 
-// answering is a session that was no plain opening.
+// answering is a session whose first datagram may be an answer.
 type answering struct {
 	id      uint64
 	opening Opening
@@ -69,7 +69,7 @@ type answering struct {
 
 var everybody = packet.Addr{0xff}
 
-// Opening says whether the initiator of a session of which Session was told has opened it.
+// Opening returns whether the initiator opened a session that Session has seen.
 func (r *Registry) Opening(v *session.View) Opening {
 	if v.Proto != protoUDP {
 		return Opens
@@ -84,7 +84,7 @@ func (r *Registry) Opening(v *session.View) Opening {
 	return x.opening
 }
 
-// Clear decides that a session was opened by its initiator, because nothing shows that it was not.
+// Clear decides that an unclear session was opened by its initiator, because nothing shows otherwise.
 func (r *Registry) Clear(d *Device, v *session.View, now int64) {
 	if x := r.answers.session(v.ID); x.id == v.ID && x.opening == Unclear {
 		x.opening = Opens
@@ -93,7 +93,7 @@ func (r *Registry) Clear(d *Device, v *session.View, now int64) {
 	}
 }
 
-// datagrams notes what a session of datagrams tells about who asks and who answers.
+// datagrams records what a step of a UDP session says about who requests and who answers.
 func (r *Registry) datagrams(step Step, v *session.View, initiator *Device, now int64) {
 	x := r.answers
 	s := x.session(v.ID)
@@ -108,12 +108,12 @@ func (r *Registry) datagrams(step Step, v *session.View, initiator *Device, now 
 		}
 	case step == StateChanged && v.Packets[session.In] > 0 && s.id != v.ID:
 		r.noteServed(v)
-	case step == StateChanged && v.Packets[session.In] > 0 && r.Opening(v) == Unclear: // what is answered was a question
+	case step == StateChanged && v.Packets[session.In] > 0 && r.Opening(v) == Unclear: // what was answered was a request
 		r.Clear(initiator, v, now)
 	}
 }
 
-// portKey gives the key of the port from which the first datagram came.
+// portKey returns the key of the port that the first datagram came from.
 func (r *Registry) portKey(v *session.View) portKey {
 	k := portKey{addr: v.Initiator.Addr, port: v.Initiator.Port}
 	if !r.InternalAddr(v.Responder.Addr) {
@@ -122,7 +122,7 @@ func (r *Registry) portKey(v *session.View) portKey {
 	return k
 }
 
-// noteServed remembers that the responder was asked at a port and answered.
+// noteServed records that the responder answered a request on a port.
 func (r *Registry) noteServed(v *session.View) {
 	k := portKey{addr: v.Responder.Addr, port: v.Responder.Port}
 	if !r.InternalAddr(v.Initiator.Addr) {
@@ -131,7 +131,7 @@ func (r *Registry) noteServed(v *session.View) {
 	r.answers.put(k, v.Start).served = true
 }
 
-// opening judges the first datagram of a session.
+// opening classifies the first datagram of a session.
 func (x *answers) opening(k portKey, v *session.View) Opening {
 	to := v.Responder
 	if q := x.askedAt(to.Addr, to.Port); q.addr == to.Addr && q.port == to.Port && v.Start-q.at <= askedNs {
@@ -152,7 +152,7 @@ func (x *answers) opening(k portKey, v *session.View) Opening {
 	return Opens
 }
 
-// known reports whether a port is that of a service.
+// known reports whether a port is known to be that of a service.
 func (x *answers) known(k portKey, now int64) bool {
 	served, need := k, clientPorts
 	if !k.inside() {
@@ -182,7 +182,7 @@ func (x *answers) place(k *portKey) *answeringPort {
 	return &x.ports[place(k.addr, salt)%uint64(len(x.ports))]
 }
 
-// get gives what is remembered of a port, nil if nothing is.
+// get returns the state of a port, nil if there is none.
 func (x *answers) get(k portKey, now int64) *answeringPort {
 	if p := x.place(&k); p.portKey == k && now-p.last <= portNs {
 		return p

@@ -4,26 +4,26 @@ package device
 
 import "stillwatch/sensor/internal/packet"
 
-// saved is what a registry knows of its copy on disk: which devices and links have changed since they were saved, and which that are
-// there have gone. It is as large as the registry at most.
+// saved tracks what differs from the saved state: devices and links that changed, and those that were dropped since they were saved. It is
+// at most as large as the registry.
 type saved struct {
 	devices []*Device // changed, in no order
 	links   []*link
-	gone    []uint32 // IDs of devices
+	gone    []uint32 // IDs of dropped devices
 	goneMAC []packet.MAC
-	byID    map[uint32]*Device // while it is restored
-	// declared stands for what the operator has declared; renamed says that it has changed since it was saved.
+	byID    map[uint32]*Device // only while a state is restored
+	// declared is a hash of what the operator declared; renamed is whether it has changed since the state was saved.
 	declared uint64
 	renamed  bool
 }
 
-// mark is what the copy on disk knows of one device or link.
+// mark is where one device or link is in saved.
 type mark struct {
-	place uint32 // 1 + its place among those that have changed; 0: it has not
-	kept  bool   // there is a copy
+	place uint32 // 1 + index in the list of changes; 0: not changed
+	kept  bool   // it is in the saved state
 }
 
-// changed notes that a device is to be saved again.
+// changed records that a device must be saved again.
 func (r *Registry) changed(d *Device) {
 	if r.saved == nil || d.node.mark.place != 0 || !d.node.queued {
 		return
@@ -32,7 +32,7 @@ func (r *Registry) changed(d *Device) {
 	d.node.mark.place = uint32(len(r.saved.devices))
 }
 
-// settled takes a device from those that have changed.
+// settled removes a device from the list of changes.
 func (s *saved) settled(d *Device) {
 	n := d.node.mark.place
 	if n == 0 {
@@ -45,8 +45,8 @@ func (s *saved) settled(d *Device) {
 	d.node.mark.place = 0
 }
 
-// forgot notes that a device goes.
-func (r *Registry) forgot(d *Device) {
+// dropped records that a device is dropped.
+func (r *Registry) dropped(d *Device) {
 	if r.saved == nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (r *Registry) forgot(d *Device) {
 	}
 }
 
-// changedLink notes that a link is to be saved again.
+// changedLink records that a link must be saved again.
 func (r *Registry) changedLink(l *link) {
 	if r.saved == nil || l.mark.place != 0 {
 		return
@@ -78,7 +78,7 @@ func (s *saved) settledLink(l *link) {
 	l.mark.place = 0
 }
 
-// dropLink forgets a link.
+// dropLink removes a link.
 func (r *Registry) dropLink(l *link) {
 	delete(r.links, l.mac)
 	if r.saved == nil {

@@ -4,15 +4,15 @@ package device
 
 import "stillwatch/sensor/internal/session"
 
-// Orient puts right who opened a TCP session that was caught in the middle: the end that has answered on its port before is the
-// responder. Port numbers alone mislead where a server listens on one of its own, or is attacked from a well-known one.
+// Orient corrects the direction of a TCP session that was captured from the middle: the endpoint that has answered on its port before is
+// the responder. Port numbers alone mislead if a server uses an unusual port or is attacked from a well-known one.
 func (r *Registry) Orient(v *session.View) {
 	if v.Proto != protoTCP || !v.Unconfirmed || v.Basis != session.BasisFirstPacket && v.Basis != session.BasisPort {
 		return
 	}
 	switch v.State {
 	case session.Midstream, session.Reset, session.Closed:
-	default: // a probe that nobody took
+	default: // a probe without an answer
 		return
 	}
 	if r.listens(&v.Initiator) && !r.listens(&v.Responder) {

@@ -8,34 +8,33 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// How long a binding that was not confirmed keeps its address from being taken over by traffic alone. ARP, Neighbour
-// Discovery and DHCP move it at once.
+// How long after its last packet a binding cannot be moved by traffic alone. ARP, Neighbour Discovery and DHCP move it at once.
 const (
 	keepTraffic = 5 * 60 * 1e9
 	keepStrong  = 4 * 3600 * 1e9
 )
 
-// What makes a MAC a router: so many IPv4 addresses at one time, or so many that others hold or that were routed.
+// A MAC with this many addresses at a time is a router, and so is one with routerForeign addresses that others hold or that were routed.
 const (
 	routerAddrs   = 8
 	routerAddrs6  = 24 // temporary addresses (RFC 8981) make many of one host
 	routerForeign = 2
 	addrWindow    = 24 * 3600 * 1e9
-	// With so many there are too many of one kind, and more would tell nothing: a declared MAC is no router whatever is forged behind it.
+	// The bound for a declared MAC, which never becomes a router however many addresses are forged behind it.
 	maxLinkAddrs = routerAddrs + routerAddrs6
 )
 
-// binding says which device holds an address, and what was seen of the address at the MAC that carries it.
+// binding is which device holds an address, and what was seen of the address at the MAC that carries it.
 type binding struct {
 	dev    *Device
-	mac    packet.MAC // that carries it; zero if none was seen with it
+	mac    packet.MAC // MAC that carries it; zero if none was seen
 	part   *Device    // what the address alone has done; nil unless its device has several IPv4 addresses
-	strong bool       // by ARP, Neighbour Discovery or DHCP
-	leased bool       // by DHCP to this MAC
+	strong bool       // bound by ARP, Neighbour Discovery or DHCP
+	leased bool       // bound by DHCP to this MAC
 	spoke  bool       // IP packets came from it
-	direct bool       // some of them had not been forwarded
-	routed bool       // some of them had been forwarded
-	beyond bool       // it spoke with another through the MAC that carries both
+	direct bool       // some of them were not forwarded
+	routed bool       // some of them were forwarded
+	beyond bool       // it exchanged packets with another address behind the same MAC
 	last   int64
 }
 
@@ -46,15 +45,15 @@ func (b *binding) fresh(now int64) bool {
 	return now-b.last < keepTraffic
 }
 
-// knows reports whether a packet with this time to live tells nothing new about the address.
+// knows reports whether a packet with this TTL adds nothing to what is known of the address.
 func (b *binding) knows(ttl uint8) bool {
 	return b.spoke && (b.direct || !directTTL(ttl)) && (b.routed || !routedTTL(ttl))
 }
 
-// forwarded reports whether all that came from the address had been forwarded.
+// forwarded reports whether all packets from the address were forwarded.
 func (b *binding) forwarded() bool { return (b.routed && !b.direct || b.beyond) && !b.strong }
 
-// at begins what is known of the address at another MAC.
+// at resets what is known of the address, which another MAC carries now.
 func (b *binding) at(mac packet.MAC) {
 	b.mac, b.strong, b.leased, b.direct, b.routed, b.beyond = mac, false, false, false, false, false
 }
@@ -62,17 +61,17 @@ func (b *binding) at(mac packet.MAC) {
 // link is what is known of one MAC.
 type link struct {
 	mac     packet.MAC
-	dev     *Device // the device that has this MAC; nil for a next hop that never spoke for itself
+	dev     *Device // the device that has this MAC; nil for a next hop that sent nothing of its own
 	router  bool
-	proxy   bool // answers ARP for others as well, so that not even ARP tells its own addresses
-	self    bool // spoke for itself, without an address or by DHCP
+	proxy   bool // answers ARP for other hosts too, so that even ARP does not show its own addresses
+	self    bool // sent something of its own: without an address, or DHCP
 	addrs   []linkAddr
-	last    int64    // asked for
+	last    int64    // time of the last use
 	foreign *foreign // nil: none yet
 	mark    mark
 }
 
-// foreign is the addresses that a MAC forwards for, as many as make a router.
+// foreign holds addresses that a MAC forwards for, up to the number that makes it a router.
 type foreign struct {
 	n     int
 	addrs [routerForeign]packet.Addr
@@ -83,7 +82,7 @@ type linkAddr struct {
 	last int64
 }
 
-// note records that an address stood behind l, and reports whether there are too many at one time for one host.
+// note records an address behind l, and reports whether there are more at a time than one host has.
 func (l *link) note(a packet.Addr, now int64) bool {
 	n4, n6, found := 0, 0, false
 	count := func(a packet.Addr) {
@@ -104,7 +103,7 @@ func (l *link) note(a packet.Addr, now int64) bool {
 	}
 	if !found {
 		count(a)
-		if len(l.addrs) >= maxLinkAddrs { // the oldest tells least
+		if len(l.addrs) >= maxLinkAddrs { // make room: drop those outside the window
 			l.addrs = slices.DeleteFunc(l.addrs, func(x linkAddr) bool { return now-x.last >= addrWindow })
 		}
 		if len(l.addrs) < maxLinkAddrs {
@@ -114,7 +113,7 @@ func (l *link) note(a packet.Addr, now int64) bool {
 	return n4 >= routerAddrs || n6 >= routerAddrs6
 }
 
-// forwards records that l carries packets of an address that is not its own, and reports whether that makes a router.
+// forwards records that l carries packets of an address that is not its own, and reports whether that makes l a router.
 func (l *link) forwards(a packet.Addr) bool {
 	if l.foreign == nil {
 		l.foreign = &foreign{}
@@ -127,7 +126,7 @@ func (l *link) forwards(a packet.Addr) bool {
 	return f.n >= routerForeign
 }
 
-// keeps takes back that l forwards for an address.
+// keeps undoes forwards for an address.
 func (l *link) keeps(a packet.Addr) {
 	f := l.foreign
 	if f == nil {
@@ -139,7 +138,7 @@ func (l *link) keeps(a packet.Addr) {
 	}
 }
 
-// linkOf gives the link of a MAC, nil if mac is no address of one station or the table is full.
+// linkOf returns the link of a MAC, nil if mac is not the address of one station or the table is full.
 func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	if mac.IsZero() || mac.IsGroup() {
 		return nil
@@ -149,8 +148,8 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 		l = r.links[mac]
 	}
 	if l == nil {
-		// Frames under a million forged MACs must not fill the memory: only so many next hops are remembered.
-		if len(r.links) >= 2*r.cfg.MaxDevices && !r.forgetLinks(now) {
+		// A flood of forged MACs must not fill the memory.
+		if len(r.links) >= 2*r.cfg.MaxDevices && !r.dropIdleLinks(now) {
 			r.stats.LinksRefused++
 			return nil
 		}
@@ -166,18 +165,18 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 	return l
 }
 
-// linkIdle is how long a next hop without a device of its own is kept when room is needed, linkPause how often room is sought.
+// When the table is full, next hops without a device that were not seen for linkIdle are dropped, at most once in linkSweep.
 const (
 	linkIdle  = 10 * 60 * 1e9
-	linkPause = 60 * 1e9
+	linkSweep = 60 * 1e9
 )
 
-// forgetLinks drops the next hops that were not seen for a while, and reports whether there is room again.
-func (r *Registry) forgetLinks(now int64) bool {
-	if now < r.nextForget {
+// dropIdleLinks drops next hops that were not seen for linkIdle, and reports whether there is room again.
+func (r *Registry) dropIdleLinks(now int64) bool {
+	if now < r.nextLinkSweep {
 		return false
 	}
-	r.nextForget = now + linkPause
+	r.nextLinkSweep = now + linkSweep
 	for _, l := range r.links {
 		if l.dev == nil && now-l.last >= linkIdle {
 			r.dropLink(l)
@@ -201,7 +200,7 @@ func (r *Registry) hold(a packet.Addr, b *binding, d *Device) {
 		r.unbind(d, packet.AddrOf(d.IPs[0]))
 	}
 	if a.Is4() {
-		r.tellApart(d, b)
+		r.splitParts(d, b)
 	}
 	b.dev = d
 	if r.bindings[a] == nil {
@@ -211,7 +210,7 @@ func (r *Registry) hold(a packet.Addr, b *binding, d *Device) {
 	d.Version++
 }
 
-// release takes an address from its device and leaves the binding without one.
+// release takes an address from its device; the binding is then without one.
 func (r *Registry) release(a packet.Addr, b *binding) {
 	r.changed(b.dev)
 	b.dev.dropIP(a.Netip())
@@ -221,7 +220,7 @@ func (r *Registry) release(a packet.Addr, b *binding) {
 	b.dev, b.part = nil, nil
 }
 
-// unbind takes an address from a device and forgets what was known of it.
+// unbind takes an address from a device and drops its binding.
 func (r *Registry) unbind(d *Device, a packet.Addr) {
 	if b := r.bindings[a]; b != nil && b.dev == d {
 		r.release(a, b)
