@@ -79,18 +79,18 @@ func (b *blindness) Tick(now int64, c *Context) {
 	if now-b.from < int64(b.p.WindowSeconds)*second {
 		return
 	}
-	b.quality(now, c)
+	b.checkQuality(now, c)
 	b.from = now
 }
 
 // Finish judges a capture that ends within a window.
 func (b *blindness) Finish(now int64, c *Context) {
 	if b.from != 0 && now > b.from {
-		b.quality(now, c)
+		b.checkQuality(now, c)
 	}
 }
 
-func (b *blindness) quality(now int64, c *Context) {
+func (b *blindness) checkQuality(now int64, c *Context) {
 	q := c.Quality
 	if q.OneWayShare > b.p.OneWayShare {
 		sev := Medium
@@ -127,16 +127,16 @@ func (b *blindness) finding(now int64, key string, share, limit float64, sev Sev
 }
 
 // Sight tells that nothing can be heard at the port, and for how long that was so when it is over.
-func (b *blindness) Sight(c *Context) {
+func (b *blindness) VisibilityChanged(c *Context) {
 	if b.blind != "" {
-		f := b.sight(c.Now)
+		f := b.blindFinding(c.Now)
 		f.Title = fmt.Sprintf("The sensor was blind for %s: %s", span(c.Now-b.since), b.blind)
 		f.Message = fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, from %s to %s. Nothing of that time was heard.", b.blind, clock(b.since), clock(c.Now))
 		f.Continues = true
 		c.Emit(f)
 	}
 	if b.blind, b.since = Clean(c.Quality.Blind, 200), c.Now; b.blind != "" {
-		c.Emit(b.sight(c.Now))
+		c.Emit(b.blindFinding(c.Now))
 	}
 }
 
@@ -146,7 +146,7 @@ func (b *blindness) cause() string {
 	return cause
 }
 
-func (b *blindness) sight(now int64) *Finding {
+func (b *blindness) blindFinding(now int64) *Finding {
 	return &Finding{
 		Rule: b.Rule(), Start: b.since, End: now, Key: "blind: " + b.cause(), WindowS: 15 * 60, Severity: High, Count: 1,
 		Title:          "The sensor is blind: " + b.blind,

@@ -73,53 +73,53 @@ const (
 // bruteForce is D09: passwords are guessed: fast on one target, slowly, from many sources, or on many targets.
 type bruteForce struct {
 	p        BruteForceParams
-	pairs    *table[guessPair, guesses]
-	targets  *table[uint32, guessed]
-	sources  *table[packet.Addr, sprayer]
+	pairs    *table[loginPair, pairFailures]
+	targets  *table[uint32, targetFailures]
+	sources  *table[packet.Addr, sourceLogins]
 	sessions *table[uint64, int] `snapshot:"-"` // cumulative failures of a session that were counted
 }
 
-type guessPair struct {
+type loginPair struct {
 	source packet.Addr
 	target uint32
 }
 
 // guesses is what one source did to one target.
-type guesses struct {
-	tally
+type pairFailures struct {
+	counter
 	fails []failure // rising in time, at most maxFailTimes
 	known []string  // who was let in before, the latest maxKnown
 }
 
 // guessed is what all sources did to one target.
-type guessed struct {
-	tally
+type targetFailures struct {
+	counter
 	times []int64
-	hits  []hit // last failure by source
+	hits  []failedSource // last failure by source
 	sum   float64
 	last  int64
 }
 
-type hit struct {
+type failedSource struct {
 	from packet.Addr
 	at   int64
 }
 
 // sprayer is what one source did to all targets.
-type sprayer struct {
-	tally
-	targets []sprayed
+type sourceLogins struct {
+	counter
+	targets []failedTarget
 	device  *device.Device
 }
 
-type sprayed struct {
+type failedTarget struct {
 	id uint32
 	at int64
 }
 
 func newBruteForce(p BruteForceParams) *bruteForce {
-	return &bruteForce{p: p, pairs: newTable[guessPair, guesses](p.MaxPairs), targets: newTable[uint32, guessed](p.MaxPairs),
-		sources: newTable[packet.Addr, sprayer](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
+	return &bruteForce{p: p, pairs: newTable[loginPair, pairFailures](p.MaxPairs), targets: newTable[uint32, targetFailures](p.MaxPairs),
+		sources: newTable[packet.Addr, sourceLogins](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
 }
 
 func (b *bruteForce) Rule() Rule { return bruteForceRule.Rule }
@@ -136,32 +136,32 @@ func (b *bruteForce) setParams(p BruteForceParams) {
 
 func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		b.pairs.part("D09.pairs/2", func(c *snapshot.Codec, k *guessPair) {
+		b.pairs.part("D09.pairs/2", func(c *snapshot.Codec, k *loginPair) {
 			addrKey(c, &k.source)
 			deviceKey(c, &k.target)
-		}, func(c *snapshot.Codec, p *guesses) {
+		}, func(c *snapshot.Codec, p *pairFailures) {
 			p.walk(c)
 			snapshot.List(c, &p.fails, maxKept, func(x *failure) {
 				c.Time(&x.at)
 				c.String(&x.who)
 				c.Uint(&x.session)
-				c.Bool(&x.excused)
+				c.Bool(&x.mistake)
 			})
 			snapshot.List(c, &p.known, maxKept, func(who *string) { c.String(who) })
 		}),
-		b.targets.part("D09.targets/1", deviceKey, func(c *snapshot.Codec, t *guessed) {
+		b.targets.part("D09.targets/1", deviceKey, func(c *snapshot.Codec, t *targetFailures) {
 			t.walk(c)
 			times(c, &t.times)
-			snapshot.List(c, &t.hits, maxKept, func(h *hit) {
+			snapshot.List(c, &t.hits, maxKept, func(h *failedSource) {
 				addrKey(c, &h.from)
 				c.Time(&h.at)
 			})
 			c.Float(&t.sum)
 			c.Time(&t.last)
 		}),
-		b.sources.part("D09.sources/1", addrKey, func(c *snapshot.Codec, s *sprayer) {
+		b.sources.part("D09.sources/1", addrKey, func(c *snapshot.Codec, s *sourceLogins) {
 			s.walk(c)
-			snapshot.List(c, &s.targets, maxKept, func(x *sprayed) {
+			snapshot.List(c, &s.targets, maxKept, func(x *failedTarget) {
 				deviceKey(c, &x.id)
 				c.Time(&x.at)
 			})
@@ -189,7 +189,7 @@ func (b *bruteForce) Observe(e *Event, c *Context) {
 	if !ok || in.inferred && (e.Session.Gap || c.Quality.OneWay) {
 		return
 	}
-	if n := b.fresh(e, c, in); n > 0 {
+	if n := b.newFailures(e, c, in); n > 0 {
 		b.failed(e, c, in, n)
 	}
 	if in.result == dissect.OutcomeSuccess {
@@ -198,7 +198,7 @@ func (b *bruteForce) Observe(e *Event, c *Context) {
 }
 
 // fresh gives the failures that a fact adds. SSH tells them cumulatively, again and again.
-func (b *bruteForce) fresh(e *Event, c *Context, in login) int {
+func (b *bruteForce) newFailures(e *Event, c *Context, in login) int {
 	if !in.inferred {
 		if in.result == dissect.OutcomeFailure {
 			return 1
@@ -215,9 +215,9 @@ func (b *bruteForce) fresh(e *Event, c *Context, in login) int {
 
 func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	src := e.Session.Initiator.Addr
-	p := b.pairs.put(guessPair{src, e.Responder.ID}, c.Now)
+	p := b.pairs.put(loginPair{src, e.Responder.ID}, c.Now)
 	t := b.targets.put(e.Responder.ID, c.Now)
-	t.forget(c.Now, b.p.SlowAllowance)
+	t.decay(c.Now, b.p.SlowAllowance)
 	p.begin(c.Now, day)
 	t.begin(c.Now, day)
 	for range n {
@@ -227,20 +227,20 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 		t.addPeer(c.Now, addr(&e.Session.Initiator, e.Session.V6))
 		t.sum++
 	}
-	t.hit(src, c.Now, b.p.MaxSourcesPerHit)
-	b.judge(e, c, in, p, t)
+	t.noteSource(src, c.Now, b.p.MaxSourcesPerHit)
+	b.evaluate(e, c, in, p, t)
 	b.spray(e, c, in)
 }
 
 // forget lowers the sum of the slow test by what the passed time allows.
-func (t *guessed) forget(now int64, perHour float64) {
+func (t *targetFailures) decay(now int64, perHour float64) {
 	if t.last != 0 {
 		t.sum = max(0, t.sum-perHour*float64(now-t.last)/float64(hour))
 	}
 	t.last = now
 }
 
-func (t *guessed) hit(from packet.Addr, now int64, limit int) {
+func (t *targetFailures) noteSource(from packet.Addr, now int64, limit int) {
 	for i := range t.hits {
 		if t.hits[i].from == from {
 			t.hits[i].at = now
@@ -250,11 +250,11 @@ func (t *guessed) hit(from packet.Addr, now int64, limit int) {
 	if len(t.hits) >= limit {
 		t.hits = slices.Delete(t.hits, 0, 1)
 	}
-	t.hits = append(t.hits, hit{from, now})
+	t.hits = append(t.hits, failedSource{from, now})
 }
 
 // sourcesSince counts the sources that failed since then.
-func (t *guessed) sourcesSince(then int64) int {
+func (t *targetFailures) sourcesSince(then int64) int {
 	n := 0
 	for _, h := range t.hits {
 		if h.at >= then {
@@ -274,31 +274,31 @@ func since(times []int64, then int64) int {
 	return n
 }
 
-func (b *bruteForce) judge(e *Event, c *Context, in login, p *guesses, t *guessed) {
+func (b *bruteForce) evaluate(e *Event, c *Context, in login, p *pairFailures, t *targetFailures) {
 	now := c.Now
 	spread := t.sourcesSince(now-hour) >= b.p.SpreadSources && since(t.times, now-hour) >= b.p.SpreadFailures
 	fast := p.since(now-int64(b.p.WindowSeconds)*second) >= b.p.Failures
 	slow := t.sum >= b.p.SlowThreshold
 	switch {
-	case spread && grown(&t.tally):
-		c.Emit(b.guessing(e, c, in, &t.tally, "distributed"))
+	case spread && grown(&t.counter):
+		c.Emit(b.guessingFinding(e, c, in, &t.counter, "distributed"))
 	case spread:
 	case fast && b.misconfigured(e, p):
-		if grown(&p.tally) {
-			c.Emit(b.misconfig(e, c, in, p))
+		if grown(&p.counter) {
+			c.Emit(b.misconfigFinding(e, c, in, p))
 		}
-	case fast && grown(&p.tally):
-		c.Emit(b.guessing(e, c, in, &p.tally, "fast"))
-	case slow && !fast && grown(&t.tally):
-		c.Emit(b.guessing(e, c, in, &t.tally, "slow"))
+	case fast && grown(&p.counter):
+		c.Emit(b.guessingFinding(e, c, in, &p.counter, "fast"))
+	case slow && !fast && grown(&t.counter):
+		c.Emit(b.guessingFinding(e, c, in, &t.counter, "slow"))
 	}
 }
 
 // grown reports whether a count has grown by half since it was told.
-func grown(t *tally) bool { return t.count-t.told > t.told/2 }
+func grown(t *counter) bool { return t.count-t.reported > t.reported/2 }
 
 // misconfigured recognises a machine of ours with a wrong password: one internal source, one user name, even gaps.
-func (b *bruteForce) misconfigured(e *Event, p *guesses) bool {
+func (b *bruteForce) misconfigured(e *Event, p *pairFailures) bool {
 	if e.Initiator == nil || len(p.fails) < b.p.Failures {
 		return false
 	}
@@ -329,16 +329,16 @@ func gaps(fails []failure) (mean, dev float64) {
 // spray looks at one source that fails on many targets within an hour.
 func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	s := b.sources.put(e.Session.Initiator.Addr, c.Now)
-	s.targets = slices.DeleteFunc(s.targets, func(x sprayed) bool { return x.id == e.Responder.ID || x.at < c.Now-hour })
+	s.targets = slices.DeleteFunc(s.targets, func(x failedTarget) bool { return x.id == e.Responder.ID || x.at < c.Now-hour })
 	if len(s.targets) < b.p.MaxSourcesPerHit {
-		s.targets = append(s.targets, sprayed{e.Responder.ID, c.Now})
+		s.targets = append(s.targets, failedTarget{e.Responder.ID, c.Now})
 	}
 	s.begin(c.Now, hour)
 	s.addPeer(c.Now, addr(&e.Session.Responder, e.Session.V6))
 	if s.device == nil {
 		s.device = e.Responder
 	}
-	if len(s.targets) < b.p.SprayTargets || !grown(&s.tally) {
+	if len(s.targets) < b.p.SprayTargets || !grown(&s.counter) {
 		return
 	}
 	c.Emit(b.sprayFinding(e, c, in, s))
@@ -349,11 +349,11 @@ type failure struct {
 	at      int64
 	who     string // see login.who
 	session uint64
-	excused bool // a login of perhaps the same user followed: it is a failure, but none before a guessed password
+	mistake bool // a login of perhaps the same user followed: it is a failure, but none before a guessed password
 }
 
 // insert puts f at its place in time and forgets what is older than a day.
-func (p *guesses) insert(f failure) {
+func (p *pairFailures) insert(f failure) {
 	at := len(p.fails)
 	for at > 0 && p.fails[at-1].at > f.at {
 		at--
@@ -367,7 +367,7 @@ func (p *guesses) insert(f failure) {
 }
 
 // since counts the failures since then.
-func (p *guesses) since(then int64) int {
+func (p *pairFailures) since(then int64) int {
 	n := 0
 	for i := range p.fails {
 		if p.fails[i].at >= then {
@@ -380,11 +380,11 @@ func (p *guesses) since(then int64) int {
 // before counts the failures since then that a login of who follows, and gives the time of the first. Those of the same user count
 // always, those of others only for a user who was not let in before: a list of names and passwords ends with a name of its own, while the
 // owner of an account who makes no mistake guesses nothing by using it.
-func (p *guesses) before(who string, then int64) (n int, first int64) {
+func (p *pairFailures) before(who string, then int64) (n int, first int64) {
 	known := slices.Contains(p.known, who)
 	for i := range p.fails {
 		f := &p.fails[i]
-		if f.excused || f.at < then || f.who != who && known {
+		if f.mistake || f.at < then || f.who != who && known {
 			continue
 		}
 		if n == 0 {
@@ -396,7 +396,7 @@ func (p *guesses) before(who string, then int64) (n int, first int64) {
 }
 
 // letIn remembers who was let in.
-func (p *guesses) letIn(who string) {
+func (p *pairFailures) noteUser(who string) {
 	p.known = slices.DeleteFunc(p.known, func(k string) bool { return k == who })
 	if len(p.known) >= maxKnown {
 		p.known = slices.Delete(p.known, 0, 1)
@@ -407,7 +407,7 @@ func (p *guesses) letIn(who string) {
 // excuse takes back the failures of a user who was let in after all, and gives their times: they were mistakes. Where the user
 // is not known only those of the same session are certainly his. The others still count as failures, so that nobody guesses unnoticed
 // by logging in to an account of his own in between.
-func (p *guesses) excuse(in login, session uint64) (times []int64) {
+func (p *pairFailures) retract(in login, session uint64) (times []int64) {
 	who := in.who()
 	p.fails = slices.DeleteFunc(p.fails, func(f failure) bool {
 		if f.who != who {
@@ -421,12 +421,12 @@ func (p *guesses) excuse(in login, session uint64) (times []int64) {
 	})
 	for i := range p.fails {
 		if p.fails[i].who == who {
-			p.fails[i].excused = true
+			p.fails[i].mistake = true
 		}
 	}
 	switch {
 	case len(p.fails) == 0:
-		p.tally = tally{}
+		p.counter = counter{}
 	case len(times) > 0:
 		p.first = p.fails[0].at
 		p.lower(len(times))
@@ -435,14 +435,14 @@ func (p *guesses) excuse(in login, session uint64) (times []int64) {
 }
 
 // excuse takes back the failures of one source at these times; all says that it has no others.
-func (t *guessed) excuse(from packet.Addr, times []int64, all bool) {
+func (t *targetFailures) retract(from packet.Addr, times []int64, all bool) {
 	for _, at := range times {
 		if i := slices.Index(t.times, at); i >= 0 {
 			t.times = slices.Delete(t.times, i, i+1)
 		}
 	}
 	if all {
-		t.hits = slices.DeleteFunc(t.hits, func(x hit) bool { return x.from == from })
+		t.hits = slices.DeleteFunc(t.hits, func(x failedSource) bool { return x.from == from })
 	}
 	t.sum = max(0, t.sum-float64(len(times)))
 	t.lower(len(times))
@@ -451,18 +451,18 @@ func (t *guessed) excuse(from packet.Addr, times []int64, all bool) {
 // succeeded looks at a login: after a row of failures of the same source the password was guessed, after fewer its user made a mistake.
 func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 	source := e.Session.Initiator.Addr
-	p := b.pairs.put(guessPair{source, e.Responder.ID}, c.Now)
+	p := b.pairs.put(loginPair{source, e.Responder.ID}, c.Now)
 	n, first := p.before(in.who(), c.Now-day)
 	if n >= b.p.BeforeSuccess {
 		c.Emit(b.guessedFinding(e, c, in, n, first, b.misconfigured(e, p)))
-		p.fails, p.tally = nil, tally{}
+		p.fails, p.counter = nil, counter{}
 	}
-	p.letIn(in.who())
+	p.noteUser(in.who())
 	if len(p.fails) == 0 {
 		return
 	}
-	times := p.excuse(in, e.Session.ID)
+	times := p.retract(in, e.Session.ID)
 	if t := b.targets.get(e.Responder.ID, c.Now); t != nil && len(times) > 0 {
-		t.excuse(source, times, len(p.fails) == 0)
+		t.retract(source, times, len(p.fails) == 0)
 	}
 }

@@ -16,8 +16,8 @@ var guessKinds = map[string]string{
 	"distributed": "many sources, a few failures each",
 }
 
-func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how string) *Finding {
-	f := c.on(b.Rule(), e, session.In)
+func (b *bruteForce) guessingFinding(e *Event, c *Context, in login, t *counter, how string) *Finding {
+	f := c.sessionFinding(b.Rule(), e, session.In)
 	f.Key, f.Stage, f.Start = "guessing "+f.Peer.IP, StageGuessed, t.first
 	if how == "distributed" || how == "slow" {
 		f.Key = "guessing " + how
@@ -46,8 +46,8 @@ func (b *bruteForce) guessing(e *Event, c *Context, in login, t *tally, how stri
 	return f
 }
 
-func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Finding {
-	f := b.guessing(e, c, in, &p.tally, "fast")
+func (b *bruteForce) misconfigFinding(e *Event, c *Context, in login, p *pairFailures) *Finding {
+	f := b.guessingFinding(e, c, in, &p.counter, "fast")
 	mean, _ := gaps(p.fails)
 	f.Key, f.Severity, f.Stage, f.Reliability = "misconfiguration "+f.Peer.IP, Low, StageNone, 0.1
 	f.Title, f.Brief = headline("%s logs in to %s with a wrong password", f.other(), f.self()), ""
@@ -58,8 +58,8 @@ func (b *bruteForce) misconfig(e *Event, c *Context, in login, p *guesses) *Find
 }
 
 // sprayFinding is about the source if it is ours, else about the target that it tried first.
-func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *Finding {
-	f := c.on(b.Rule(), e, session.In)
+func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sourceLogins) *Finding {
+	f := c.sessionFinding(b.Rule(), e, session.In)
 	who, fails := f.other(), Plural(s.count, "failed login", "failed logins")
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "spray "+f.Peer.IP, StageGuessed, Medium, s.first, s.take()
 	f.Total, f.Peers = s.count, slices.Clone(s.peers)
@@ -87,7 +87,7 @@ func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sprayer) *F
 // guessedFinding tells of a login that follows failures of the same source. Three mistakes of a colleague look the same, so from inside
 // it is critical only on a device that should be silent, or after many failures.
 func (b *bruteForce) guessedFinding(e *Event, c *Context, in login, failures int, first int64, regular bool) *Finding {
-	f := c.on(b.Rule(), e, session.In)
+	f := c.sessionFinding(b.Rule(), e, session.In)
 	x, source := c.Contracts.Expect(e.Responder, c.Now)
 	f.Severity = Medium
 	switch {

@@ -55,12 +55,12 @@ type target struct {
 }
 
 type callbackState struct {
-	times  []int64 // starts of failed sessions within the window, rising
-	hours  []int64 // distinct hours since the epoch, rising, at most Hours
-	fails  int     // since the last success
-	told   int     // fails when last told
-	refuse int     // of fails: refused
-	first  int64
+	times    []int64 // starts of failed sessions within the window, rising
+	hours    []int64 // distinct hours since the epoch, rising, at most Hours
+	fails    int     // since the last success
+	reported int     // fails when last told
+	refuse   int     // of fails: refused
+	first    int64
 }
 
 func newCallback(p CallbackParams) *callback {
@@ -85,7 +85,7 @@ func (k *callback) parts(*device.Registry) []snapshot.Part {
 		times(c, &s.times)
 		times(c, &s.hours)
 		c.Int(&s.fails)
-		c.Int(&s.told)
+		c.Int(&s.reported)
 		c.Int(&s.refuse)
 		c.Time(&s.first)
 	})}
@@ -134,12 +134,12 @@ func (k *callback) failed(e *Event, c *Context, t target) {
 		return
 	}
 	f := k.finding(e, c, s, v)
-	f.Count, s.told = max(s.fails-s.told, 1), s.fails
+	f.Count, s.reported = max(s.fails-s.reported, 1), s.fails
 	c.Emit(f)
 }
 
 func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Verdict) *Finding {
-	f := c.on(k.Rule(), e, session.Out)
+	f := c.sessionFinding(k.Rule(), e, session.Out)
 	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Start, f.Stage, f.Maintenance = s.first, StageOutbound, v.Maintenance

@@ -11,27 +11,27 @@ import (
 const maxListed = 50
 
 // tally counts what recurs and says when it is worth telling again: at 1, 2, 4, 8 …, so that a flood costs a logarithm.
-type tally struct {
-	count, told int
-	first, last int64
-	peers       []string // distinct, in the order of arrival, at most maxListed
+type counter struct {
+	count, reported int
+	first, last     int64
+	peers           []string // distinct, in the order of arrival, at most maxListed
 }
 
 // begin forgets everything if nothing was counted for the given time, and reports whether it did: what comes now is another matter. What
 // was told is kept for a day, as long as its alert waits for more, so that the text and the count of the alert agree.
-func (t *tally) begin(at, within int64) bool {
-	if t.told > 0 {
+func (t *counter) begin(at, within int64) bool {
+	if t.reported > 0 {
 		within = max(within, day)
 	}
 	if t.count == 0 || at-t.last <= within {
 		return false
 	}
-	*t = tally{}
+	*t = counter{}
 	return true
 }
 
 // add counts one observation and reports whether it is due to be told.
-func (t *tally) add(at int64) bool {
+func (t *counter) add(at int64) bool {
 	t.last = max(t.last, at)
 	if t.count == 0 || at < t.first {
 		t.first = at
@@ -41,7 +41,7 @@ func (t *tally) add(at int64) bool {
 }
 
 // addPeer counts one observation of a peer, as add does. A peer that is listed already costs no allocation.
-func (t *tally) addPeer(at int64, peer netip.Addr) bool {
+func (t *counter) addPeer(at int64, peer netip.Addr) bool {
 	if len(t.peers) < maxListed {
 		var room [64]byte
 		text := peer.AppendTo(room[:0])
@@ -53,16 +53,16 @@ func (t *tally) addPeer(at int64, peer netip.Addr) bool {
 }
 
 // take gives the observations since it was last told.
-func (t *tally) take() int {
-	n := t.count - t.told
-	t.told = t.count
+func (t *counter) take() int {
+	n := t.count - t.reported
+	t.reported = t.count
 	return n
 }
 
 // lower takes back n observations.
-func (t *tally) lower(n int) {
+func (t *counter) lower(n int) {
 	t.count = max(0, t.count-n)
-	t.told = min(t.told, t.count)
+	t.reported = min(t.reported, t.count)
 }
 
 func addDistinct[T comparable](list []T, v T, limit int) []T {

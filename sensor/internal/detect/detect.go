@@ -78,12 +78,12 @@ type Context struct {
 	Quality   Quality
 	Emit      func(*Finding)
 
-	judged   contract.Verdict // of the event at hand, so that a session is judged once for all detectors
-	isJudged bool
+	checked   contract.Verdict // of the event at hand, so that a session is judged once for all detectors
+	isChecked bool
 }
 
 // Begin forgets what was concluded about the event before: another one follows.
-func (c *Context) Begin() { c.isJudged = false }
+func (c *Context) Begin() { c.isChecked = false }
 
 // ResponderName gives the name under which the initiator knows the responder: the SNI, else what was looked up (DNS); "" if there is none.
 func (c *Context) ResponderName(e *Event) string {
@@ -135,8 +135,8 @@ func (w *Watch) Observe(e *Event, c *Context) {
 }
 
 // Sighted is a detector that is told at once when Quality.Blind has changed.
-type Sighted interface {
-	Sight(c *Context)
+type VisibilityWatcher interface {
+	VisibilityChanged(c *Context)
 }
 
 // Finisher is a detector that has something to say when a run ends, after the last Tick: what it would have said at the end of a
@@ -146,8 +146,8 @@ type Finisher interface {
 }
 
 // Waiter is a detector that waits for an end of its own: Tick is called in the second in which that lies also if nothing was captured in it.
-type Waiter interface {
-	Due() int64 // nanoseconds, 0: it waits for nothing
+type Deadliner interface {
+	Deadline() int64 // nanoseconds, 0: it waits for nothing
 }
 
 // Severity of a finding.

@@ -80,17 +80,17 @@ func originated(e *Event) bool {
 
 // verdict says what the contract of the initiator says of the session of e; it is asked once for all detectors.
 func (c *Context) verdict(e *Event) contract.Verdict {
-	if !c.isJudged {
-		c.judged, c.isJudged = c.ask(e), true
+	if !c.isChecked {
+		c.checked, c.isChecked = c.check(e), true
 	}
-	return c.judged
+	return c.checked
 }
 
 // ask judges the session of e under each name that the initiator can be believed to mean by the address of the responder.
-func (c *Context) ask(e *Event) contract.Verdict {
+func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
 	if c.Contracts.HasInventory() { // nothing else speaks of names
-		names = c.believed(e)
+		names = c.trustedNames(e)
 	}
 	var v contract.Verdict
 	for i := range max(len(names), 1) {
@@ -108,30 +108,30 @@ func (c *Context) ask(e *Event) contract.Verdict {
 // believed gives the names that count for a contract: those under which this client was told the address. A name that the client writes into
 // its hello (SNI) must be one of them, because whoever has taken the client can write any; without an answer from DNS the certificate
 // must bear it out, and only where no lookup of this client is in view at all the hello alone counts.
-func (c *Context) believed(e *Event) []string {
+func (c *Context) trustedNames(e *Event) []string {
 	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
-	var told []string
+	var reported []string
 	asks := false
 	if c.Names != nil {
-		told, asks = c.Names.Own(client, far, c.Now), c.Names.Asks(client, c.Now)
+		reported, asks = c.Names.Own(client, far, c.Now), c.Names.Asks(client, c.Now)
 	}
 	if e.App == nil || e.App.Hello == nil || e.App.Hello.SNI == "" {
-		return told
+		return reported
 	}
 	sni := e.App.Hello.SNI
 	switch {
-	case len(told) > 0:
-		if !slices.ContainsFunc(told, func(n string) bool { return sameName(n, sni) }) {
+	case len(reported) > 0:
+		if !slices.ContainsFunc(reported, func(n string) bool { return sameName(n, sni) }) {
 			return nil
 		}
-	case asks && !certified(e.App.Cert, sni):
+	case asks && !certCovers(e.App.Cert, sni):
 		return nil
 	}
 	return []string{sni}
 }
 
 // certified reports whether a certificate that went in clear speaks for a name (RFC 6125: a wildcard stands for one label).
-func certified(cert *dissect.TLSCertificate, name string) bool {
+func certCovers(cert *dissect.TLSCertificate, name string) bool {
 	if cert == nil || cert.SelfSigned {
 		return false
 	}
@@ -149,7 +149,7 @@ func sameName(a, b string) bool {
 
 // judge says what the contract of the device at one end says: of the initiator (Out), or of the responder (In). That end must
 // be a device.
-func (c *Context) judge(e *Event, dir session.Dir) contract.Verdict {
+func (c *Context) verdictFor(e *Event, dir session.Dir) contract.Verdict {
 	if dir == session.Out {
 		return c.verdict(e)
 	}
@@ -192,7 +192,7 @@ func serviceKey(a netip.Addr, v *session.View) string {
 }
 
 // on makes a finding about the session of e; dir says whether the device opened it (Out) or answered (In).
-func (c *Context) on(r Rule, e *Event, dir session.Dir) *Finding {
+func (c *Context) sessionFinding(r Rule, e *Event, dir session.Dir) *Finding {
 	v := e.Session
 	self, other, mine, theirs := &v.Initiator, &v.Responder, e.Initiator, e.Responder
 	if dir == session.In {

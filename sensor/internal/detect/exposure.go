@@ -59,7 +59,7 @@ type exposure struct {
 type probes struct {
 	dayStart int64
 	count    int
-	told     int
+	reported int
 	sources  []string // distinct, at most MaxSources, in the order of arrival
 	ports    []int    // distinct, at most MaxSources, in the order of arrival
 }
@@ -81,7 +81,7 @@ func (x *exposure) parts(*device.Registry) []snapshot.Part {
 	return []snapshot.Part{x.probed.part("D07.probed/1", deviceKey, func(c *snapshot.Codec, p *probes) {
 		c.Time(&p.dayStart)
 		c.Int(&p.count)
-		c.Int(&p.told)
+		c.Int(&p.reported)
 		texts(c, &p.sources)
 		numbers(c, &p.ports)
 	})}
@@ -118,7 +118,7 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 		return
 	}
 	d := e.Responder
-	f := c.on(x.Rule(), e, session.In)
+	f := c.sessionFinding(x.Rule(), e, session.In)
 	f.Key, f.WindowS, f.Standing, f.Stage = service(&Event{Session: e.Session}), weekSeconds, true, StageScanned
 	f.Severity = x.severity(d, c, web)
 	who := f.self()
@@ -163,12 +163,12 @@ func (x *exposure) probe(e *Event, c *Context) {
 		return
 	}
 	c.Emit(x.probesFinding(e, c, s))
-	s.told = s.count
+	s.reported = s.count
 }
 
 func (x *exposure) probesFinding(e *Event, c *Context, s *probes) *Finding {
-	f := c.on(x.Rule(), e, session.In)
-	f.Key, f.Severity, f.Stage, f.Count, f.Start = "probes", Informational, StageScanned, s.count-s.told, min(s.dayStart, e.Session.Start)
+	f := c.sessionFinding(x.Rule(), e, session.In)
+	f.Key, f.Severity, f.Stage, f.Count, f.Start = "probes", Informational, StageScanned, s.count-s.reported, min(s.dayStart, e.Session.Start)
 	f.Reliability = 0.1
 	ports := make([]string, len(s.ports))
 	for i, p := range s.ports {

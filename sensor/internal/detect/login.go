@@ -48,16 +48,16 @@ func DefaultLoginParams() LoginParams {
 
 // loginSuccess is D08: somebody from outside, or from an internal host that never did before, is let in.
 type loginSuccess struct {
-	p     LoginParams
-	hosts *table[uint32, loginHosts] // by device
-	told  *table[uint64, struct{}]   `snapshot:"-"` // sessions
-	start int64                      // first event of the run
+	p        LoginParams
+	hosts    *table[uint32, loginHosts] // by device
+	reported *table[uint64, struct{}]   `snapshot:"-"` // sessions
+	start    int64                      // first event of the run
 }
 
 type loginHosts struct{ addrs []netip.Addr }
 
 func newLoginSuccess(p LoginParams) *loginSuccess {
-	return &loginSuccess{p: p, hosts: newTable[uint32, loginHosts](p.MaxDevices), told: newTable[uint64, struct{}](p.MaxDevices)}
+	return &loginSuccess{p: p, hosts: newTable[uint32, loginHosts](p.MaxDevices), reported: newTable[uint64, struct{}](p.MaxDevices)}
 }
 
 func (l *loginSuccess) Rule() Rule { return loginRule.Rule }
@@ -67,7 +67,7 @@ func (l *loginSuccess) Kinds() []Kind { return []Kind{SessionOpened, SessionFact
 func (l *loginSuccess) setParams(p LoginParams) {
 	l.p = p
 	l.hosts.limit(p.MaxDevices)
-	l.told.limit(p.MaxDevices)
+	l.reported.limit(p.MaxDevices)
 }
 
 func (l *loginSuccess) parts(*device.Registry) []snapshot.Part {
@@ -79,7 +79,7 @@ func (l *loginSuccess) parts(*device.Registry) []snapshot.Part {
 	}
 }
 
-func (l *loginSuccess) evictions() uint64 { return l.hosts.evicted() + l.told.evicted() }
+func (l *loginSuccess) evictions() uint64 { return l.hosts.evicted() + l.reported.evicted() }
 
 func (l *loginSuccess) Tick(now int64, c *Context) {}
 
@@ -91,14 +91,14 @@ func (l *loginSuccess) Observe(e *Event, c *Context) {
 		return
 	}
 	in, ok := loginOf(e.Fact)
-	if !ok || in.result != dissect.OutcomeSuccess || l.told.get(e.Session.ID, c.Now) != nil {
+	if !ok || in.result != dissect.OutcomeSuccess || l.reported.get(e.Session.ID, c.Now) != nil {
 		return
 	}
 	// An inference from packet sizes needs a capture of both directions without a gap.
 	if in.inferred && (e.Session.Gap || c.Quality.OneWay) {
 		return
 	}
-	l.told.put(e.Session.ID, c.Now)
+	l.reported.put(e.Session.ID, c.Now)
 	if v := c.inbound(e); v.Entry != "" {
 		return
 	}
@@ -139,7 +139,7 @@ func byMachine(protocol string) bool {
 }
 
 func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *Finding {
-	f := c.on(l.Rule(), e, session.In)
+	f := c.sessionFinding(l.Rule(), e, session.In)
 	d := e.Responder
 	x, source := c.Contracts.Expect(d, c.Now)
 	f.Key = f.Peer.IP + " " + service(&Event{Session: e.Session})

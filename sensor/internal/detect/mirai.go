@@ -50,12 +50,12 @@ func DefaultMiraiParams() MiraiParams { return MiraiParams{MaxSources: 50_000} }
 // options. By chance that is one SYN in 2^32, so one is enough.
 type mirai struct {
 	p    MiraiParams
-	ours *table[uint32, tally] // by scanning device
-	them *table[uint32, tally] // by device scanned from outside
+	ours *table[uint32, counter] // by scanning device
+	them *table[uint32, counter] // by device scanned from outside
 }
 
 func newMirai(p MiraiParams) *mirai {
-	return &mirai{p, newTable[uint32, tally](p.MaxSources), newTable[uint32, tally](p.MaxSources)}
+	return &mirai{p, newTable[uint32, counter](p.MaxSources), newTable[uint32, counter](p.MaxSources)}
 }
 
 func (m *mirai) Rule() Rule { return miraiRule.Rule }
@@ -69,7 +69,7 @@ func (m *mirai) setParams(p MiraiParams) {
 }
 
 func (m *mirai) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{m.ours.part("D14.ours/1", deviceKey, walkTally), m.them.part("D14.them/1", deviceKey, walkTally)}
+	return []snapshot.Part{m.ours.part("D14.ours/1", deviceKey, walkCounter), m.them.part("D14.them/1", deviceKey, walkCounter)}
 }
 
 func (m *mirai) evictions() uint64 { return m.ours.evicted() + m.them.evicted() }
@@ -104,8 +104,8 @@ func miraiSYN(v *session.View) bool {
 		v.SynSeq == binary.BigEndian.Uint32(a[12:])
 }
 
-func (m *mirai) infected(e *Event, c *Context, t *tally) *Finding {
-	f := c.on(m.Rule(), e, session.Out)
+func (m *mirai) infected(e *Event, c *Context, t *counter) *Finding {
+	f := c.sessionFinding(m.Rule(), e, session.Out)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count = "syn", Critical, StageDiscovery, t.first, t.take()
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
 	who, syns := f.self(), Plural(t.count, "SYN", "SYNs")
@@ -121,8 +121,8 @@ func (m *mirai) infected(e *Event, c *Context, t *tally) *Finding {
 	return f
 }
 
-func (m *mirai) scanned(e *Event, c *Context, t *tally) *Finding {
-	f := c.on(m.Rule(), e, session.In)
+func (m *mirai) scanned(e *Event, c *Context, t *counter) *Finding {
+	f := c.sessionFinding(m.Rule(), e, session.In)
 	f.Key, f.Severity, f.Stage, f.Start, f.Count, f.Reliability = "probed", Informational, StageScanned, t.first, t.take(), 0.1
 	f.Entities = append(f.Entities, ipEntities(t.peers)...)
 	who := f.self()

@@ -48,13 +48,13 @@ func DefaultNewDeviceParams() NewDeviceParams {
 type newDevice struct {
 	p         NewDeviceParams
 	start     int64
-	told      *table[uint32, struct{}]
+	reported  *table[uint32, struct{}] `snapshot:"told"` // its name in a saved state
 	hourStart int64
 	hourCount int
 }
 
 func newNewDevice(p NewDeviceParams) *newDevice {
-	return &newDevice{p: p, told: newTable[uint32, struct{}](p.MaxTold)}
+	return &newDevice{p: p, reported: newTable[uint32, struct{}](p.MaxTold)}
 }
 
 func (n *newDevice) Rule() Rule { return newDeviceRule.Rule }
@@ -63,34 +63,34 @@ func (n *newDevice) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
 
 func (n *newDevice) setParams(p NewDeviceParams) {
 	n.p = p
-	n.told.limit(p.MaxTold)
+	n.reported.limit(p.MaxTold)
 }
 
 func (n *newDevice) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{n.told.part("D34.told/1", deviceKey, nothing), snapshot.Single("D34/1", func(c *snapshot.Codec) {
+	return []snapshot.Part{n.reported.part("D34.told/1", deviceKey, nothing), snapshot.Single("D34/1", func(c *snapshot.Codec) {
 		c.Time(&n.start)
 		c.Time(&n.hourStart)
 		c.Int(&n.hourCount)
 	})}
 }
 
-func (n *newDevice) evictions() uint64 { return n.told.evicted() }
+func (n *newDevice) evictions() uint64 { return n.reported.evicted() }
 
-func (n *newDevice) Tick(now int64, c *Context) { n.told.expire(now - 2*hour) }
+func (n *newDevice) Tick(now int64, c *Context) { n.reported.expire(now - 2*hour) }
 
 func (n *newDevice) Observe(e *Event, c *Context) {
 	if n.start == 0 {
 		n.start = e.Time
 	}
-	n.look(e, c, e.Initiator)
-	n.look(e, c, e.Responder)
+	n.checkDevice(e, c, e.Initiator)
+	n.checkDevice(e, c, e.Responder)
 }
 
-func (n *newDevice) look(e *Event, c *Context, d *device.Device) {
-	if d == nil || d.Declared || c.Now-d.FirstSeen > hour || n.told.get(d.ID, c.Now) != nil {
+func (n *newDevice) checkDevice(e *Event, c *Context, d *device.Device) {
+	if d == nil || d.Declared || c.Now-d.FirstSeen > hour || n.reported.get(d.ID, c.Now) != nil {
 		return
 	}
-	n.told.put(d.ID, c.Now)
+	n.reported.put(d.ID, c.Now)
 	zone := n.cameraZone(c, d)
 	if zone == "" && (c.Now-n.start < int64(n.p.LearnHours)*hour || d.FirstSeen-n.start < int64(n.p.LearnHours)*hour) {
 		return

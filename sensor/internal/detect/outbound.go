@@ -48,7 +48,7 @@ type outbound struct {
 	p       OutboundParams
 	live    *table[uint64, openedSession] `snapshot:"-"` // by session
 	met     *table[contact, struct{}]
-	waiting *waiting
+	pending *pendingSessions
 }
 
 // contact is a device and a peer outside its contract.
@@ -68,7 +68,7 @@ type openedSession struct {
 }
 
 func newOutbound(p OutboundParams) *outbound {
-	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions), waiting: newWaiting(p.MaxWaiting)}
+	return &outbound{p: p, live: newTable[uint64, openedSession](p.MaxSessions), met: newTable[contact, struct{}](p.MaxSessions), pending: newPendingSessions(p.MaxWaiting)}
 }
 
 func (o *outbound) Rule() Rule { return outboundRule.Rule }
@@ -81,7 +81,7 @@ func (o *outbound) setParams(p OutboundParams) {
 	o.p = p
 	o.live.limit(p.MaxSessions)
 	o.met.limit(p.MaxSessions)
-	o.waiting.limit = p.MaxWaiting
+	o.pending.limit = p.MaxWaiting
 }
 
 func (o *outbound) parts(*device.Registry) []snapshot.Part {
@@ -100,17 +100,17 @@ func (o *outbound) Observe(e *Event, c *Context) {
 	case SessionOpened:
 		o.opened(e, c, true)
 	case SessionFact, SessionProgress:
-		o.again(e, c)
+		o.recheck(e, c)
 	case SessionState, SessionEnded:
-		o.again(e, c)
-		o.goesOn(e, c)
+		o.recheck(e, c)
+		o.followUp(e, c)
 	}
 }
 
 // again judges a session that waits, or that was let pass when it was opened: a silent device must not hide behind port 53 or 123 what is
 // neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another, nor behind a broadcast
 // frame to a host that answers.
-func (o *outbound) again(e *Event, c *Context) {
+func (o *outbound) recheck(e *Event, c *Context) {
 	if o.live.get(e.Session.ID, c.Now) != nil {
 		return
 	}
@@ -131,7 +131,7 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 		return
 	}
 	v := c.verdict(e)
-	if v.Allowed || mayWait && o.waits(e, c) {
+	if v.Allowed || mayWait && o.mustWait(e, c) {
 		return
 	}
 	k := contact{e.Initiator.ID, e.Session.Responder.Addr}
@@ -144,15 +144,15 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 
 // goesOn tells that the peer answered or that the session goes on without visible answers, and at the end how much was carried. What is learned later (the name in a TLS hello,
 // the application) may show that the contract allowed the session after all: then it is told no further.
-func (o *outbound) goesOn(e *Event, c *Context) {
+func (o *outbound) followUp(e *Event, c *Context) {
 	s := o.live.get(e.Session.ID, c.Now)
 	if s == nil {
 		return
 	}
 	ended := e.Kind == SessionEnded
-	told := *s
-	told.answered, told.oneWay = e.Session.Answered(), e.Session.State == session.OneWay
-	fresh := told.answered && !s.answered || told.oneWay && !s.oneWay
+	reported := *s
+	reported.answered, reported.oneWay = e.Session.Answered(), e.Session.State == session.OneWay
+	fresh := reported.answered && !s.answered || reported.oneWay && !s.oneWay
 	if ended {
 		o.live.drop(e.Session.ID)
 	}
@@ -160,15 +160,15 @@ func (o *outbound) goesOn(e *Event, c *Context) {
 		return
 	}
 	if !ended {
-		*s = told
+		*s = reported
 	}
-	f := o.finding(e, c, told)
+	f := o.finding(e, c, reported)
 	f.Continues = true
 	c.Emit(f)
 }
 
 func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
-	f := c.on(o.Rule(), e, session.Out)
+	f := c.sessionFinding(o.Rule(), e, session.Out)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	f.Severity, f.Stage, f.Broken, f.Maintenance = s.severity(f.Peer), StageOutbound, Clean(s.broken, 300), s.maintenance
 	f.Peer.FirstContact = s.first

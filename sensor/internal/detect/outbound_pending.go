@@ -9,13 +9,13 @@ import (
 
 // waiting is sessions on which D01 has not decided, because what they say next may show that they are allowed. Each has its own end, after
 // which it is judged as it stands; if there are too many, the newest are judged at once.
-type waiting struct {
+type pendingSessions struct {
 	limit    int
-	sessions map[uint64]*waitingSession
+	sessions map[uint64]*pendingSession
 	queues   [numWaits][]wait // each in the order of its ends, as all in it wait for the same time
 }
 
-type waitingSession struct {
+type pendingSession struct {
 	kind waitKind
 	last Event // the latest, with a Session of its own
 }
@@ -33,31 +33,31 @@ type wait struct {
 	id    uint64
 }
 
-func newWaiting(limit int) *waiting {
-	return &waiting{limit: limit, sessions: map[uint64]*waitingSession{}}
+func newPendingSessions(limit int) *pendingSessions {
+	return &pendingSessions{limit: limit, sessions: map[uint64]*pendingSession{}}
 }
 
 // add keeps a session until a time; it reports false if there are too many. A session that is decided early leaves its place in the queue
 // until its time has come, so the queue has a limit too: sessions that come and go must not make it grow.
-func (w *waiting) add(e *Event, kind waitKind, until int64) bool {
+func (w *pendingSessions) add(e *Event, kind waitKind, until int64) bool {
 	if len(w.sessions) >= w.limit || len(w.queues[kind]) >= 2*w.limit {
 		return false
 	}
-	x := &waitingSession{kind: kind}
+	x := &pendingSession{kind: kind}
 	x.note(e)
 	w.sessions[e.Session.ID] = x
 	w.queues[kind] = append(w.queues[kind], wait{until, e.Session.ID})
 	return true
 }
 
-func (x *waitingSession) note(e *Event) {
+func (x *pendingSession) note(e *Event) {
 	v := *e.Session
 	x.last = *e
 	x.last.Session = &v
 }
 
 // due gives the end of the first wait, 0 if nobody waits.
-func (w *waiting) due() (at int64) {
+func (w *pendingSessions) due() (at int64) {
 	for i := range w.queues {
 		q := w.queues[i]
 		for len(q) > 0 && w.sessions[q[0].id] == nil {
@@ -72,7 +72,7 @@ func (w *waiting) due() (at int64) {
 }
 
 // over gives one session whose wait ends by now, and forgets it; nil if there is none.
-func (w *waiting) over(now int64) *Event {
+func (w *pendingSessions) over(now int64) *Event {
 	if at := w.due(); at == 0 || at > now {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (w *waiting) over(now int64) *Event {
 }
 
 // waits reports whether a session that breaks its contract so far is not yet to be judged.
-func (o *outbound) waits(e *Event, c *Context) bool {
+func (o *outbound) mustWait(e *Event, c *Context) bool {
 	v := e.Session
 	kind, seconds := waitHello, o.p.HelloSeconds
 	switch {
@@ -98,7 +98,7 @@ func (o *outbound) waits(e *Event, c *Context) bool {
 		return false
 	}
 	until := v.Start + int64(seconds)*second
-	return until > c.Now && o.waiting.add(e, kind, until)
+	return until > c.Now && o.pending.add(e, kind, until)
 }
 
 // named reports whether a session has said all that its contract can hold against names: the name in its hello, with the certificate where
@@ -120,7 +120,7 @@ func (c *Context) named(e *Event) bool {
 
 // wait takes an event of a session that waits, and reports whether its wait is over, so that it can be judged.
 func (o *outbound) wait(e *Event, c *Context) (waited, over bool) {
-	x := o.waiting.sessions[e.Session.ID]
+	x := o.pending.sessions[e.Session.ID]
 	if x == nil {
 		return false, false
 	}
@@ -129,21 +129,21 @@ func (o *outbound) wait(e *Event, c *Context) (waited, over bool) {
 	case waitHello:
 		over = c.named(e) || e.Kind == SessionEnded
 		if c.verdict(e).Allowed {
-			delete(o.waiting.sessions, e.Session.ID)
+			delete(o.pending.sessions, e.Session.ID)
 			return true, false
 		}
 	case waitAnswer:
 		over = e.Opening != device.Unclear
 	}
 	if over {
-		delete(o.waiting.sessions, e.Session.ID)
+		delete(o.pending.sessions, e.Session.ID)
 	}
 	return true, over
 }
 
 // end judges the sessions whose wait is over, as they stand.
 func (o *outbound) end(now int64, c *Context) {
-	for e := o.waiting.over(now); e != nil; e = o.waiting.over(now) {
+	for e := o.pending.over(now); e != nil; e = o.pending.over(now) {
 		c.Begin()
 		c.Devices.Settle(e.Initiator)
 		if e.Opening = c.Devices.Opening(e.Session); e.Opening == device.Unclear {
@@ -159,7 +159,7 @@ func (o *outbound) end(now int64, c *Context) {
 }
 
 // Due gives when the next wait ends.
-func (o *outbound) Due() int64 { return o.waiting.due() }
+func (o *outbound) Deadline() int64 { return o.pending.due() }
 
 // Finish judges what is left: the run has ended before the wait.
 func (o *outbound) Finish(now int64, c *Context) { o.end(1<<63-1, c) }

@@ -36,8 +36,8 @@ func DefaultRoleParams() RoleParams { return RoleParams{MaxTold: 50_000} }
 
 // role is D05: a device does what no device of its role does, such as a camera that opens SSH.
 type role struct {
-	p    RoleParams
-	told *table[roleBreach, struct{}] `snapshot:"-"`
+	p        RoleParams
+	reported *table[roleBreach, struct{}] `snapshot:"-"`
 }
 
 type roleBreach struct {
@@ -53,10 +53,10 @@ func (r *role) Kinds() []Kind { return []Kind{SessionOpened, SessionState, Sessi
 
 func (r *role) setParams(p RoleParams) {
 	r.p = p
-	r.told.limit(p.MaxTold)
+	r.reported.limit(p.MaxTold)
 }
 
-func (r *role) evictions() uint64 { return r.told.evicted() }
+func (r *role) evictions() uint64 { return r.reported.evicted() }
 
 func (r *role) Tick(now int64, c *Context) {}
 
@@ -82,26 +82,26 @@ func (r *role) Observe(e *Event, c *Context) {
 	if !e.Session.Opened() || !unicast(e.Session) {
 		return
 	}
-	r.ask(e, c, e.Initiator, session.Out)
+	r.checkEnd(e, c, e.Initiator, session.Out)
 	if e.Session.Answered() {
-		r.ask(e, c, e.Responder, session.In)
+		r.checkEnd(e, c, e.Responder, session.In)
 	}
 }
 
-func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
+func (r *role) checkEnd(e *Event, c *Context, d *device.Device, dir session.Dir) {
 	if d == nil || d.Role == device.Unknown {
 		return
 	}
 	k := roleBreach{e.Session.ID, d.ID}
-	if r.told.get(k, c.Now) != nil {
+	if r.reported.get(k, c.Now) != nil {
 		return
 	}
 	text, forbidden := c.Contracts.RoleBreach(d, e.Session, e.App)
 	if text == "" {
 		return
 	}
-	r.told.put(k, c.Now)
-	if c.judge(e, dir).Entry != "" { // the operator has said that it may
+	r.reported.put(k, c.Now)
+	if c.verdictFor(e, dir).Entry != "" { // the operator has said that it may
 		return
 	}
 	f := r.finding(e, c, d, dir, text)
@@ -112,7 +112,7 @@ func (r *role) ask(e *Event, c *Context, d *device.Device, dir session.Dir) {
 }
 
 func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, text string) *Finding {
-	f := c.on(r.Rule(), e, dir)
+	f := c.sessionFinding(r.Rule(), e, dir)
 	f.Key = [...]string{"client ", "server "}[dir] + service(&Event{Session: e.Session})
 	f.Severity = r.severity(d, c)
 	if dir == session.Out {

@@ -33,19 +33,13 @@ func pinned(t *testing.T) map[string][2]string {
 }
 
 func TestTechniquesAreOnThePinnedList(t *testing.T) {
-	list, used := pinned(t), map[string]bool{}
+	list := pinned(t)
 	for _, r := range Rules() {
 		for _, a := range r.Attack {
 			p, ok := list[a.Technique]
-			used[a.Technique] = true
 			if !ok || p[0] != a.Domain || !slices.Contains(strings.Split(p[1], ","), a.Tactic) {
 				t.Errorf("%s: %+v, the list has %v", r.ID, a, p)
 			}
-		}
-	}
-	for id := range list {
-		if !used[id] {
-			t.Errorf("no rule names %s", id)
 		}
 	}
 }

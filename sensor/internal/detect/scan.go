@@ -90,7 +90,7 @@ type scanner struct {
 
 // sourceFails is the times at which distinct hosts failed a source.
 type sourceFails struct {
-	tally
+	counter
 	times  []int64
 	ports  []uint16       // distinct, at most maxScanPorts, in the order of arrival
 	target *device.Device // the first of ours, for sources that are not
@@ -103,7 +103,7 @@ type scanned struct {
 }
 
 type pairFails struct {
-	tally
+	counter
 	last  int64 // 0: none
 	ports []portFail
 }
@@ -135,7 +135,7 @@ func (s *scan) parts(r *device.Registry) []snapshot.Part {
 		s.sources.part("D13.sources/1", addrKey, func(c *snapshot.Codec, x *scanner) {
 			c.Int(&x.walk)
 			snapshot.Pointer(c, &x.fails, func(f *sourceFails) {
-				f.tally.walk(c)
+				f.counter.walk(c)
 				times(c, &f.times)
 				snapshot.List(c, &f.ports, maxScanPorts, func(p *uint16) { snapshot.Number(c, p) })
 				r.Ref(c, &f.target)
@@ -147,7 +147,7 @@ func (s *scan) parts(r *device.Registry) []snapshot.Part {
 		}, func(c *snapshot.Codec, x *scanned) {
 			c.Bool(&x.known)
 			snapshot.Pointer(c, &x.fails, func(f *pairFails) {
-				f.tally.walk(c)
+				f.counter.walk(c)
 				c.Time(&f.last)
 				snapshot.List(c, &f.ports, maxScanPorts, func(p *portFail) {
 					snapshot.Number(c, &p.port)
@@ -222,7 +222,7 @@ func (s *scan) succeeded(e *Event, c *Context) {
 }
 
 func (s *scan) failed(e *Event, c *Context) {
-	if e.Initiator != nil && s.wanted(e, c) {
+	if e.Initiator != nil && s.isExplained(e, c) {
 		return
 	}
 	v := e.Session
@@ -252,17 +252,17 @@ func (s *scan) failed(e *Event, c *Context) {
 	if hosts.target == nil {
 		hosts.target = e.Responder
 	}
-	if s.vertical(e, host, window) && grown(&host.tally) {
+	if s.vertical(e, host, window) && grown(&host.counter) {
 		c.Emit(s.portFinding(e, c, host))
 	}
-	if s.horizontal(e, c, src, window) && grown(&hosts.tally) {
+	if s.horizontal(e, c, src, window) && grown(&hosts.counter) {
 		c.Emit(s.hostFinding(e, c, src))
 	}
 }
 
 // wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains, or goes to a
 // name that was looked up: scanners try addresses.
-func (s *scan) wanted(e *Event, c *Context) bool {
+func (s *scan) isExplained(e *Event, c *Context) bool {
 	d := e.Initiator
 	if c.ResponderName(e) != "" {
 		return true
@@ -309,7 +309,7 @@ func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool
 
 // sweep is the recent requests of one source to distinct targets.
 type sweep struct {
-	tally
+	counter
 	seen []sweptTarget
 }
 
@@ -328,7 +328,7 @@ func (w *sweep) note(peer netip.Addr, at, window int64, need int) bool {
 	w.seen = append(w.seen, sweptTarget{to, at})
 	w.begin(at, window)
 	w.addPeer(at, peer)
-	return len(w.seen) >= need && grown(&w.tally)
+	return len(w.seen) >= need && grown(&w.counter)
 }
 
 func (s *scan) ping(e *Event, c *Context) {
@@ -370,7 +370,7 @@ func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
 }
 
 func walkSweep(c *snapshot.Codec, w *sweep) {
-	w.tally.walk(c)
+	w.counter.walk(c)
 	snapshot.List(c, &w.seen, maxKept, func(x *sweptTarget) {
 		addrKey(c, &x.to)
 		c.Time(&x.at)

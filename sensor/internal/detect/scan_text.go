@@ -18,11 +18,11 @@ var scanBenign = benign("it is your own scanner, a monitoring system, or a progr
 // about makes the finding of a scan: about the source if that is ours, else about the first target of ours.
 func (s *scan) about(e *Event, c *Context, target *device.Device) *Finding {
 	if e.Initiator != nil {
-		f := c.on(s.Rule(), e, session.Out)
+		f := c.sessionFinding(s.Rule(), e, session.Out)
 		f.Stage = StageDiscovery
 		return f
 	}
-	f := c.on(s.Rule(), e, session.In)
+	f := c.sessionFinding(s.Rule(), e, session.In)
 	if target != nil && target != e.Responder {
 		f.Device, f.DeviceAddr = target, target.IP()
 		f.Entities = entities(f)

@@ -56,12 +56,12 @@ func numbers(c *snapshot.Codec, list *[]int) {
 	snapshot.List(c, list, maxKept, func(n *int) { c.Int(n) })
 }
 
-func (t *tally) walk(c *snapshot.Codec) {
+func (t *counter) walk(c *snapshot.Codec) {
 	c.Int(&t.count)
-	c.Int(&t.told)
+	c.Int(&t.reported)
 	c.Time(&t.first)
 	c.Time(&t.last)
 	texts(c, &t.peers)
 }
 
-func walkTally(c *snapshot.Codec, t *tally) { t.walk(c) }
+func walkCounter(c *snapshot.Codec, t *counter) { t.walk(c) }

@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -114,7 +115,7 @@ func findings(w *world) (all []string) {
 	return all
 }
 
-// tablesOf returns the tables of a detector by the name of their field, without those whose entries end with their sessions.
+// tablesOf returns the tables of a detector by the name of their field or its tag, without those whose entries end with their sessions.
 func tablesOf(d Detector) map[string]anyTable {
 	out := map[string]anyTable{}
 	v := reflect.ValueOf(d).Elem()
@@ -124,7 +125,7 @@ func tablesOf(d Detector) map[string]anyTable {
 			continue
 		}
 		if t, ok := reflect.NewAt(f.Type, v.Field(i).Addr().UnsafePointer()).Elem().Interface().(anyTable); ok {
-			out[f.Name] = t
+			out[cmp.Or(f.Tag.Get("snapshot"), f.Name)] = t
 		}
 	}
 	return out

@@ -3,7 +3,9 @@
 package detect_test
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,7 +95,9 @@ func (s *stage) event(k detect.Kind, v *session.View, f dissect.Fact) {
 	if f != nil {
 		e.App = app.With(f)
 	}
+	_, e.Named = f.(*dissect.AppID)
 	e.Initiator, e.Responder = s.c.Devices.Session(steps[k], v, e.App, s.c.Now)
+	e.Opening = s.c.Devices.Opening(v)
 	s.c.Begin()
 	detect.NewWatch(s.dets).Observe(e, &s.c)
 }
@@ -121,6 +125,27 @@ func (s *stage) end(v *session.View, out, in uint64) {
 	n.State, n.End, n.Packets, n.PayloadBytes = session.Closed, s.c.Now, [2]uint64{out/1400 + 3, in/1400 + 3}, [2]uint64{out, in}
 	n.IPBytes = [2]uint64{out + 40*n.Packets[0], in + 40*n.Packets[1]}
 	s.event(detect.SessionEnded, &n, nil)
+}
+
+// want checks the alerts of a rule by their last revision: "severity key count".
+func (s *stage) want(t *testing.T, rule string, want ...string) {
+	t.Helper()
+	s.m.Close(s.c.Now, &s.c)
+	var ids, got []string
+	for _, a := range s.got {
+		if a.Rule.ID != rule {
+			continue
+		}
+		text := fmt.Sprintf("%s %s %d", a.Severity, a.Dedupe.Key, a.Dedupe.Count)
+		if i := slices.Index(ids, a.ID); i >= 0 {
+			got[i] = text
+		} else {
+			ids, got = append(ids, a.ID), append(got, text)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", rule, got, want)
+	}
 }
 
 const (

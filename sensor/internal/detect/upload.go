@@ -76,12 +76,12 @@ type uploadPeer struct {
 
 // volume is what went to one peer within the last day, hour by hour. Most peers are met in one hour only.
 type volume struct {
-	day   carried
-	now   carried // of the newest hour
-	hour  int64   // the newest, since the epoch
-	past  []hourly
-	told  uint64
-	first int64
+	day      carried
+	now      carried // of the newest hour
+	hour     int64   // the newest, since the epoch
+	past     []hourly
+	reported uint64
+	first    int64
 }
 
 type hourly struct {
@@ -126,7 +126,7 @@ func (u *upload) parts(*device.Registry) []snapshot.Part {
 				c.Time(&h.hour)
 				h.carried.walk(c)
 			})
-			c.Uint(&v.told)
+			c.Uint(&v.reported)
 			c.Time(&v.first)
 		}),
 		u.devices.part("D18.devices/1", deviceKey, func(c *snapshot.Codec, b *baseline) {
@@ -198,18 +198,18 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	limit := u.limit(c, d, w.day.out)
 	much := w.day.out > limit
 	skewed := w.day.out >= uint64(u.p.RatioBytes) && float64(w.day.out) >= u.p.Ratio*float64(w.day.in)
-	final := (e.Kind == SessionEnded || closed(e.Session)) && w.told > 0 && w.day.out > w.told // the last word on what was told
-	if !much && !skewed || w.day.out < 2*w.told && !final {
+	final := (e.Kind == SessionEnded || closed(e.Session)) && w.reported > 0 && w.day.out > w.reported // the last word on what was told
+	if !much && !skewed || w.day.out < 2*w.reported && !final {
 		return
 	}
-	v := c.judge(e, dir)
+	v := c.verdictFor(e, dir)
 	if v.Infrastructure || v.Entry != "" {
 		return
 	}
-	f := u.finding(c.on(u.Rule(), e, dir), c, d, v, w, limit, much)
+	f := u.finding(c.sessionFinding(u.Rule(), e, dir), c, d, v, w, limit, much)
 	f.Key = key.String()
 	f.Continues = final
-	w.told = w.day.out
+	w.reported = w.day.out
 	c.Emit(f)
 }
 

@@ -82,7 +82,7 @@ func TestUploadPeersAreNamedOrAddressed(t *testing.T) {
 }
 
 func TestAListedPeerAllocatesNothing(t *testing.T) {
-	var x tally
+	var x counter
 	a := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}
 	x.addPeer(1, a[0])
 	x.addPeer(1, a[1])

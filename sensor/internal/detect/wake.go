@@ -103,12 +103,12 @@ func (w *wake) Observe(e *Event, c *Context) {
 			w.opened(e, c)
 		}
 	case SessionFact, LinkFact:
-		w.sign(e, c)
+		w.noteBootSign(e, c)
 	}
 }
 
 // sign notes what a booting device does: ask for an address, announce it, ask the time.
-func (w *wake) sign(e *Event, c *Context) {
+func (w *wake) noteBootSign(e *Event, c *Context) {
 	d, kind := e.Initiator, 0
 	switch f := e.Fact.(type) {
 	case *dissect.DHCPMessage:
@@ -148,7 +148,7 @@ func (w *wake) opened(e *Event, c *Context) {
 	}
 	s.last, s.mark = c.Now, c.Devices.Mark(c.Now)
 	if q.watched >= int64(w.p.IdleDays)*day {
-		c.Emit(w.woke(e, c, s, q, v))
+		c.Emit(w.finding(e, c, s, q, v))
 	}
 }
 
@@ -175,8 +175,8 @@ func (q quiet) last() string {
 	return "first seen at " + clock(q.since) + ", no session opened since"
 }
 
-func (w *wake) woke(e *Event, c *Context, s *wakeState, q quiet, v contract.Verdict) *Finding {
-	f := c.on(w.Rule(), e, session.Out)
+func (w *wake) finding(e *Event, c *Context, s *wakeState, q quiet, v contract.Verdict) *Finding {
+	f := c.sessionFinding(w.Rule(), e, session.Out)
 	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key, f.Stage, f.Maintenance, f.Broken = "wake", StageOutbound, v.Maintenance, Clean(v.Broken, 300)
 	f.Severity = Medium
@@ -230,7 +230,7 @@ func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 }
 
 func (w *wake) overBudget(e *Event, c *Context, s *wakeState, x contract.Expect, source string) *Finding {
-	f := c.on(w.Rule(), e, session.Out)
+	f := c.sessionFinding(w.Rule(), e, session.Out)
 	f.Key, f.Stage, f.Severity, f.Start, f.Count = "infrastructure budget", StageOutbound, Medium, s.hourStart, s.infra
 	f.Total = s.infra
 	who := f.self()

@@ -190,8 +190,8 @@ func (c *correlator) minutes(sec int64) {
 // due gives the first second that is not before the end of a wait of a detector, 0 if none waits.
 func (c *correlator) due() (sec int64) {
 	for _, d := range c.detectors {
-		if w, ok := d.(detect.Waiter); ok {
-			if at := (w.Due() + 1e9 - 1) / 1e9; at > 0 && (sec == 0 || at < sec) {
+		if w, ok := d.(detect.Deadliner); ok {
+			if at := (w.Deadline() + 1e9 - 1) / 1e9; at > 0 && (sec == 0 || at < sec) {
 				sec = at
 			}
 		}

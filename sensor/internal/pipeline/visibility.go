@@ -28,8 +28,8 @@ func (c *correlator) updateVisibility(port *lossCounts, sec int64) {
 	c.ctx.Now, c.ctx.Quality.Blind = max(c.ctx.Now, sec*1e9), blind
 	c.counts.progress.blind.Store(&blind)
 	for _, d := range c.detectors {
-		if s, ok := d.(detect.Sighted); ok {
-			s.Sight(&c.ctx)
+		if s, ok := d.(detect.VisibilityWatcher); ok {
+			s.VisibilityChanged(&c.ctx)
 		}
 	}
 }
