@@ -61,6 +61,7 @@ stories: ## regenerate the story captures (scripts/stories/testdata)
 
 golden: ## regenerate help texts, README screens and expected alerts; read the diff before you commit it
 	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
+	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state -run TestMetricsPageIsCurrent -args update
 
 bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store

@@ -38,11 +38,12 @@ func mayImport() map[string][]string {
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
 		"service":     nil,
-		"publish":     {"schemas", "internal/brokers"},
+		"metrictable": nil,
+		"publish":     {"metrictable", "schemas", "internal/brokers"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
-		"state":       {"snapshot"},
+		"state":       {"metrictable", "snapshot"},
 		"pipeline":    append([]string{"snapshot", "state"}, below...),
-		"metrics":     append([]string{"pipeline", "publish", "privilege"}, below...),
+		"metrics":     append([]string{"metrictable", "pipeline", "publish", "privilege"}, below...),
 
 		// Packages within another one may import what that one may, unless they are listed here.
 		"device/evidence": {"snapshot", "enrich"},

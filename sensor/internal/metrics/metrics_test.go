@@ -3,7 +3,6 @@
 package metrics
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,7 +18,7 @@ import (
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
-	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/metrictable/metrictest"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"
@@ -37,50 +36,28 @@ func page(t *testing.T) string {
 
 // full is a run in which everything happened.
 func full() Run {
-	s := pipeline.Summary{Progress: pipeline.Progress{Packets: 1}, Files: 1, Sessions: 2, Devices: 3, Verdicts: map[string]uint64{}, Counters: map[string]uint64{}}
+	s := pipeline.Summary{Progress: pipeline.Progress{Packets: 1}, Files: 1, Sessions: 2, Devices: 3, Verdicts: map[string]uint64{}, Counters: map[string]uint64{},
+		DatagramsDropped: map[string]uint64{}}
 	for i := range packet.NumVerdicts {
 		s.Verdicts[packet.Verdict(i).String()] = uint64(i + 1)
 	}
-	for i, f := range counters() {
-		s.Counters[strings.TrimSuffix(f.name, "_total")] = uint64(i + 1)
+	for i, c := range pipeline.Counters() {
+		s.Counters[c.Name] = uint64(i + 1)
 	}
 	for i := range packet.NumFragDrops {
-		s.Counters[droppedKey+packet.FragDrop(i).String()] = 1
+		s.DatagramsDropped[packet.FragDrop(i).String()] = 1
 	}
-	tally := NewAlertCounts()
-	tally.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
-	return Run{Summary: s, Alerts: tally, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
+	alerts := NewAlertCounts()
+	alerts.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
+	return Run{Summary: s, Alerts: alerts, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
 		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
 		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
 
-// TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
-func TestPageListsTheMetrics(t *testing.T) {
-	var want []string
-	kinds := map[prometheus.ValueType]string{counter: "counter", gauge: "gauge"}
-	for _, f := range all() {
-		labels := ""
-		if len(f.labels) > 0 {
-			labels = "`" + strings.Join(f.labels, "` `") + "`"
-		}
-		want = append(want, fmt.Sprintf("| `%s%s` | %s | %s | %s |", prefix, f.name, kinds[f.kind], labels, f.help))
-	}
-	var got []string
-	for line := range strings.Lines(page(t)) {
-		if strings.HasPrefix(line, "| `"+prefix) {
-			got = append(got, strings.TrimSpace(line))
-		}
-	}
-	for _, line := range want {
-		if !slices.Contains(got, line) {
-			t.Errorf("the page lacks\n%s", line)
-		}
-	}
-	for _, line := range got {
-		if !slices.Contains(want, line) {
-			t.Errorf("the page has, and the program has not\n%s", line)
-		}
-	}
+func TestMetricsPageIsCurrent(t *testing.T) {
+	file := filepath.Join(testneed.Root(t), "docs", "metrics.md")
+	metrictest.CheckPage(t, file, runTable().Markdown())
+	metrictest.CheckPage(t, file, liveTable().Markdown())
 }
 
 func ways() (all []string) {
@@ -125,28 +102,26 @@ func TestPageListsTheLabelValues(t *testing.T) {
 	}
 }
 
-// TestEveryMetricIsGiven proves that nothing is declared and then never set.
-func TestEveryMetricIsGiven(t *testing.T) {
+// TestEveryMetricHasAValue checks that every declared metric is collected from a run in which everything happened.
+func TestEveryMetricHasAValue(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(collector{full()})
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got, want []string
+	var got []string
 	for _, f := range families {
 		got = append(got, f.GetName())
 		if kind := strings.ToLower(f.GetType().String()); kind == "counter" != strings.HasSuffix(f.GetName(), "_total") {
 			t.Errorf("%s is a %s", f.GetName(), kind)
 		}
 	}
-	for _, f := range all() {
-		want = append(want, prefix+f.name)
-	}
+	want := append(runTable().Names(), liveTable().Names()...)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("given %q\nwant  %q", got, want)
+		t.Errorf("collected %q\nwant      %q", got, want)
 	}
 }
 
@@ -184,49 +159,19 @@ func TestCaptureWithoutPacketsHasNoTimes(t *testing.T) {
 	}
 }
 
-// TestEveryCounterOfTheRunIsAMetric holds the pipeline to the list: a counter that nobody shows counts in vain.
-func TestEveryCounterOfTheRunIsAMetric(t *testing.T) {
-	src, err := capture.OpenFiles(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run, err := pipeline.New(pipeline.Config{Settings: config.Defaults()}, src, pipeline.Output{})
-	if err == nil {
-		err = run.Run(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[string]bool{}
-	for _, f := range counters() {
-		known[strings.TrimSuffix(f.name, "_total")] = true
-	}
-	given := run.Summary().Counters
-	for key := range given {
-		if !known[key] && !strings.HasPrefix(key, droppedKey) {
-			t.Errorf("the counter %s is no metric", key)
-		}
-	}
-	for key := range known {
-		if _, ok := given[key]; !ok && key+"_" != droppedKey {
-			t.Errorf("the metric %s is never counted", key)
-		}
-	}
-}
-
-func TestTallyFollowsRevisions(t *testing.T) {
-	tally := NewAlertCounts()
+func TestAlertCountsFollowRevisions(t *testing.T) {
+	counts := NewAlertCounts()
 	for _, a := range []struct{ id, action, severity string }{
 		{"1", "create", "medium"}, {"2", "create", "low"}, {"1", "update", "high"}, {"1", "update", "high"}, {"2", "close", "low"}, {"3", "create", "high"},
 	} {
-		tally.Add(&schemas.Alert{ID: a.id, Action: a.action, Severity: a.severity, Rule: schemas.AlertRule{ID: "D01"}})
+		counts.Add(&schemas.Alert{ID: a.id, Action: a.action, Severity: a.severity, Rule: schemas.AlertRule{ID: "D01"}})
 	}
 	for severity, want := range map[string]uint64{"high": 2, "medium": 0, "low": 1} {
-		if got := tally.BySeverity(severity); got != want {
+		if got := counts.BySeverity(severity); got != want {
 			t.Errorf("%s: %d, want %d", severity, got, want)
 		}
 	}
-	if len(tally.open) != 2 || tally.records["update"] != 2 {
-		t.Errorf("%d alerts open, records %v", len(tally.open), tally.records)
+	if len(counts.open) != 2 || counts.records["update"] != 2 {
+		t.Errorf("%d alerts open, records %v", len(counts.open), counts.records)
 	}
 }

@@ -52,24 +52,25 @@ type Progress struct {
 // Summary is what a run has seen, for a person and for the metrics.
 type Summary struct {
 	Progress
-	Files          uint64
-	Sessions       uint64
-	SessionsLive   uint64 // greatest number at once
-	SessionsNow    uint64 // at the last tick
-	Devices        uint64
-	DevicesEvicted uint64
-	Quiet, Loud    uint64            // devices of which silence is expected, and those that opened a session outside their contract
-	Silent         []DeviceLine      // the former, in the order of the keys; of a run that is over
-	TryInternal    []netip.Prefix    // no address was internal: networks to declare
-	Spoke          []DeviceLine      // the latter
-	Verdicts       map[string]uint64 // frames by decoder verdict
-	Counters       map[string]uint64 // every other exit: fragments, evictions, head limits …, by metric name
-	Damage         []string          // one line each
-	OneWayShare    float64
-	GapShare       float64
-	DupShare       float64
-	LossRatio      float64 // frames that were dropped before they were read, of all
-	Source         capture.Stats
+	Files            uint64
+	Sessions         uint64
+	SessionsLive     uint64 // greatest number at once
+	SessionsNow      uint64 // at the last tick
+	Devices          uint64
+	DevicesEvicted   uint64
+	Quiet, Loud      uint64            // devices of which silence is expected, and those that opened a session outside their contract
+	Silent           []DeviceLine      // the former, in the order of the keys; of a run that is over
+	TryInternal      []netip.Prefix    // no address was internal: networks to declare
+	Spoke            []DeviceLine      // the latter
+	Verdicts         map[string]uint64 // frames by decoder verdict
+	Counters         map[string]uint64 // by Counter.Name
+	DatagramsDropped map[string]uint64 // fragmented datagrams that could not be reassembled, by reason
+	Damage           []string          // one line each
+	OneWayShare      float64
+	GapShare         float64
+	DupShare         float64
+	LossRatio        float64 // frames that were dropped before they were read, of all
+	Source           capture.Stats
 }
 
 // DeviceLine names a device to a person.

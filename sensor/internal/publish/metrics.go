@@ -8,117 +8,81 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/metrictable"
 )
 
 const metricPrefix = "stillwatch_publish_"
 
-// syncTimes is the histogram of the fsyncs.
+// The histogram of the fsync times is the only metric that is not in metrics.
+const (
+	fsyncName = metricPrefix + "spool_fsync_seconds"
+	fsyncHelp = "Seconds that the fsync of a group of records took."
+)
+
+// syncTimes is the histogram of the fsync times.
 type syncTimes struct{ prometheus.Histogram }
 
 func newSyncTimes() *syncTimes {
-	return &syncTimes{prometheus.NewHistogram(prometheus.HistogramOpts{Name: metricPrefix + "spool_fsync_seconds",
-		Help: "Seconds that writing a group of records to disk took in fsync.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)})}
+	return &syncTimes{prometheus.NewHistogram(prometheus.HistogramOpts{Name: fsyncName, Help: fsyncHelp, Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)})}
 }
 
 func (s *syncTimes) observe(seconds float64) { s.Observe(seconds) }
 
-// metric is one metric of a publisher.
-type metric struct {
-	name  string
-	kind  prometheus.ValueType
-	help  string
-	label string // "" if it has none
+// counts is what the metrics of a publisher are read from.
+type counts struct {
+	spool SpoolStats
+	drain DrainStats
 }
 
-func (m metric) desc() *prometheus.Desc {
-	var labels []string
-	if m.label != "" {
-		labels = []string{m.label}
-	}
-	return prometheus.NewDesc(metricPrefix+m.name, m.help, labels, nil)
+// metrics declares every metric but the histogram, in the order of docs/metrics.md.
+func metrics() metrictable.Table[*counts] {
+	return metrictable.Table[*counts]{Prefix: metricPrefix, Rows: []metrictable.Row[*counts]{
+		metrictable.Gauge("spool_bytes", "Size of the spool on disk in bytes.", func(c *counts) float64 { return float64(c.spool.Bytes) }),
+		metrictable.Gauge("spool_records", "Records that are not acknowledged yet: the lag.", func(c *counts) float64 { return float64(c.spool.Records) }),
+		metrictable.Gauge("spool_oldest_seconds", "Age of the oldest record that is not acknowledged.", func(c *counts) float64 { return age(c.spool.OldestAt) }),
+		metrictable.Gauge("spool_fault", "1 while the disk cannot be written or read, else 0.", func(c *counts) float64 { return metrictable.Bool(c.spool.Fault != nil) }),
+		metrictable.Counter("spool_raised_total", "Records that are safe: on disk, or delivered from memory.", func(c *counts) uint64 { return c.spool.Appended }),
+		metrictable.Counter("spool_acknowledged_total", "Records that left the spool because all required brokers acknowledged them.", func(c *counts) uint64 { return c.spool.Acked }),
+		metrictable.Counter("spool_recovered_total", "Records that an earlier run left in the spool.", func(c *counts) uint64 { return c.spool.Recovered }),
+		metrictable.CounterVec("spool_dropped_total", "Records that were dropped because there was no space, by severity (or device, session).", []string{"severity"}, func(c *counts, emit metrictable.Emit) {
+			for r := range numRanks {
+				emit(float64(c.spool.Dropped[r]), r.String())
+			}
+		}),
+		metrictable.Counter("spool_damaged_total", "Places in the spool that could not be read and were skipped.", func(c *counts) uint64 { return c.spool.Damaged }),
+		metrictable.Counter("spool_torn_bytes_total", "Bytes of incomplete records that were cut off the end of the spool at the start.", func(c *counts) uint64 { return c.spool.TornBytes }),
+		metrictable.Counter("spool_write_errors_total", "Writes to the spool that failed.", func(c *counts) uint64 { return c.spool.Faults }),
+		metrictable.CounterVec("produced_total", "Records that the brokers acknowledged, by topic.", []string{"topic"}, func(c *counts, emit metrictable.Emit) {
+			for _, topic := range []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic} {
+				emit(float64(c.drain.Produced[topic]), topic)
+			}
+		}),
+		metrictable.CounterVec("errors_total", "Delivery attempts that failed, by cause.", []string{"cause"}, func(c *counts, emit metrictable.Emit) {
+			for _, cause := range Causes() {
+				emit(float64(c.drain.Errors[cause]), string(cause))
+			}
+		}),
+		metrictable.Counter("poison_total", "Records that every broker rejects and that were written to the dead-letter file.", func(c *counts) uint64 { return c.drain.Rejected }),
+		metrictable.Gauge("up", "1 if the last delivery attempt succeeded or there was none, else 0.", func(c *counts) float64 { return metrictable.Bool(c.drain.Fault == nil) }),
+	}}
 }
 
-// metricList has every metric but the histogram, in the order of docs/metrics.md.
-func metricList() []metric {
-	const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
-	return []metric{
-		{"spool_bytes", gauge, "Bytes of the spool on disk.", ""},
-		{"spool_records", gauge, "Records that are not acknowledged yet: the lag.", ""},
-		{"spool_oldest_seconds", gauge, "Age of the oldest record that is not acknowledged.", ""},
-		{"spool_fault", gauge, "1 while the disk takes nothing, else 0.", ""},
-		{"spool_raised_total", counter, "Records that are safe: on disk, or delivered from memory.", ""},
-		{"spool_acknowledged_total", counter, "Records that left the spool because all brokers that must have them do.", ""},
-		{"spool_recovered_total", counter, "Records that an earlier run had left.", ""},
-		{"spool_dropped_total", counter, "Records that were given up because there was no room, by severity (or device, session).", "severity"},
-		{"spool_damaged_total", counter, "Places in the spool that could not be read and were stepped over.", ""},
-		{"spool_torn_bytes_total", counter, "Bytes of torn tails that were cut off at the start.", ""},
-		{"spool_write_errors_total", counter, "Writes to the spool that failed.", ""},
-		{"produced_total", counter, "Records that the brokers acknowledged, by topic.", "topic"},
-		{"errors_total", counter, "Attempts to deliver that failed, by cause.", "cause"},
-		{"poison_total", counter, "Records that no broker takes and that went to the side file.", ""},
-		{"up", gauge, "1 if the last attempt to deliver succeeded or there was none, else 0.", ""},
+// age returns the seconds since a wall clock time in nanoseconds, 0 if there is none.
+func age(at int64) float64 {
+	if at == 0 {
+		return 0
 	}
+	return max(time.Since(time.Unix(0, at)).Seconds(), 0)
 }
 
 // Describe implements prometheus.Collector.
 func (p *Publisher) Describe(out chan<- *prometheus.Desc) {
-	for _, m := range metricList() {
-		out <- m.desc()
-	}
+	metrics().Describe(out)
 	p.syncs.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
 func (p *Publisher) Collect(out chan<- prometheus.Metric) {
-	byName := map[string]metric{}
-	for _, m := range metricList() {
-		byName[m.name] = m
-	}
-	put := func(name string, value float64, labels ...string) {
-		m := byName[name]
-		out <- prometheus.MustNewConstMetric(m.desc(), m.kind, value, labels...)
-	}
-	p.spoolMetrics(put)
-	p.drainMetrics(put)
+	metrics().Collect(&counts{p.spool.Stats(), p.drain.Stats()}, out)
 	p.syncs.Collect(out)
-}
-
-func (p *Publisher) spoolMetrics(put func(string, float64, ...string)) {
-	s := p.spool.Stats()
-	put("spool_bytes", float64(s.Bytes))
-	put("spool_records", float64(s.Records))
-	age := 0.0
-	if s.OldestAt > 0 {
-		age = max(time.Since(time.Unix(0, s.OldestAt)).Seconds(), 0)
-	}
-	put("spool_oldest_seconds", age)
-	put("spool_fault", flag(s.Fault != nil))
-	put("spool_raised_total", float64(s.Appended))
-	put("spool_acknowledged_total", float64(s.Acked))
-	put("spool_recovered_total", float64(s.Recovered))
-	for r := range numRanks {
-		put("spool_dropped_total", float64(s.Dropped[r]), r.String())
-	}
-	put("spool_damaged_total", float64(s.Damaged))
-	put("spool_torn_bytes_total", float64(s.TornBytes))
-	put("spool_write_errors_total", float64(s.Faults))
-}
-
-func (p *Publisher) drainMetrics(put func(string, float64, ...string)) {
-	d := p.drain.Stats()
-	for _, topic := range []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic} {
-		put("produced_total", float64(d.Produced[topic]), topic)
-	}
-	for _, c := range Causes() {
-		put("errors_total", float64(d.Errors[c]), string(c))
-	}
-	put("poison_total", float64(d.Rejected))
-	put("up", flag(d.Fault == nil))
-}
-
-func flag(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -4,10 +4,7 @@ package publish
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +13,8 @@ import (
 
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/metrictable"
+	"stillwatch/sensor/internal/metrictable/metrictest"
 )
 
 // nowhere is a publisher whose broker does not exist.
@@ -122,41 +121,20 @@ func TestRecordTheSpoolCannotHoldGoesAside(t *testing.T) {
 	}
 }
 
-// TestPageListsTheMetrics holds docs/metrics.md and the code to each other.
-func TestPageListsTheMetrics(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "metrics.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := map[prometheus.ValueType]string{prometheus.CounterValue: "counter", prometheus.GaugeValue: "gauge"}
-	var want, got []string
-	for _, m := range metricList() {
-		label := ""
-		if m.label != "" {
-			label = "`" + m.label + "`"
-		}
-		want = append(want, fmt.Sprintf("| `%s%s` | %s | %s | %s |", metricPrefix, m.name, kinds[m.kind], label, m.help))
-	}
-	want = append(want, "| `"+metricPrefix+"spool_fsync_seconds` | histogram |  | Seconds that writing a group of records to disk took in fsync. |")
-	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(line, "| `"+metricPrefix) {
-			got = append(got, strings.TrimSpace(line))
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("the page has\n%s\nthe program\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+func TestMetricsPageIsCurrent(t *testing.T) {
+	page := filepath.Join(testneed.Root(t), "docs", "metrics.md")
+	metrictest.CheckPage(t, page, append(metrics().Markdown(), metrictable.Markdown(fsyncName, "histogram", nil, fsyncHelp)))
 	var causes []string
 	for _, c := range Causes() {
 		causes = append(causes, "`"+string(c)+"`")
 	}
-	if row := "| `cause` | " + strings.Join(causes, " ") + " |"; !strings.Contains(string(b), row) {
-		t.Errorf("the page lacks\n%s", row)
+	if row := "| `cause` | " + strings.Join(causes, " ") + " |"; !strings.Contains(string(slurp(t, page)), row) {
+		t.Errorf("missing in the page: %s", row)
 	}
 }
 
-// TestEveryMetricIsGiven proves that nothing is declared and then never set.
-func TestEveryMetricIsGiven(t *testing.T) {
+// TestEveryMetricHasAValue checks that every declared metric is collected.
+func TestEveryMetricHasAValue(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	p := nowhere(t, SpoolOptions{})
 	send(t, p, 0, 10)
@@ -173,13 +151,13 @@ func TestEveryMetricIsGiven(t *testing.T) {
 		m := f.GetMetric()[0]
 		values[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 	}
-	for _, m := range metricList() {
-		if _, ok := values[metricPrefix+m.name]; !ok {
-			t.Errorf("%s is not given", m.name)
+	for _, name := range metrics().Names() {
+		if _, ok := values[name]; !ok {
+			t.Errorf("%s has no value", name)
 		}
 	}
 	if values[metricPrefix+"spool_records"] != 10 || values[metricPrefix+"spool_raised_total"] != 10 || values[metricPrefix+"spool_bytes"] == 0 ||
-		values[metricPrefix+"spool_fsync_seconds"] == 0 || len(values) != len(metricList())+1 {
+		values[metricPrefix+"spool_fsync_seconds"] == 0 || len(values) != len(metrics().Rows)+1 {
 		t.Errorf("%v", values)
 	}
 }

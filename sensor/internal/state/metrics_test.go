@@ -3,42 +3,22 @@
 package state
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stillwatch/internal/testneed"
+	"stillwatch/sensor/internal/metrictable/metrictest"
 )
 
-// TestPageListsTheMetrics holds docs/metrics.md and the code to each other, both ways.
-func TestPageListsTheMetrics(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "metrics.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := map[prometheus.ValueType]string{prometheus.CounterValue: "counter", prometheus.GaugeValue: "gauge"}
-	var want, got []string
-	for _, m := range metrics() {
-		want = append(want, fmt.Sprintf("| `stillwatch_state_%s` | %s |  | %s |", m.name, kinds[m.kind], m.help))
-	}
-	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, "| `stillwatch_state_") {
-			got = append(got, strings.TrimSpace(line))
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("the page has\n%s\nthe program\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+func TestMetricsPageIsCurrent(t *testing.T) {
+	metrictest.CheckPage(t, filepath.Join(testneed.Root(t), "docs", "metrics.md"), metrics().Markdown())
 }
 
-// TestEveryCountIsShown holds each field of Stats to being some metric.
-func TestEveryCountIsShown(t *testing.T) {
+// TestEveryStatHasOneMetric checks that each field of Stats is read by exactly one metric.
+func TestEveryStatHasOneMetric(t *testing.T) {
 	v := reflect.ValueOf(&Stats{}).Elem()
 	for i := range v.NumField() {
 		s := Stats{}
@@ -53,17 +33,34 @@ func TestEveryCountIsShown(t *testing.T) {
 		default:
 			s.Fault = ErrInUse
 		}
-		shown := 0
-		for _, m := range metrics() {
-			if m.value(&s) != 0 {
-				shown++
-			}
-		}
-		if shown != 1 {
-			t.Errorf("%s is shown by %d metrics", v.Type().Field(i).Name, shown)
+		if n := nonzero(t, &s); n != 1 {
+			t.Errorf("%d metrics read %s", n, v.Type().Field(i).Name)
 		}
 	}
 }
+
+// nonzero returns how many metrics of s are not zero.
+func nonzero(t *testing.T, s *Stats) (n int) {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(stats{s})
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if m := f.GetMetric()[0]; m.GetCounter().GetValue()+m.GetGauge().GetValue() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// stats is a prometheus.Collector of fixed values.
+type stats struct{ s *Stats }
+
+func (c stats) Describe(out chan<- *prometheus.Desc) { metrics().Describe(out) }
+func (c stats) Collect(out chan<- prometheus.Metric) { metrics().Collect(c.s, out) }
 
 func TestCollector(t *testing.T) {
 	s := mustOpen(t, filepath.Join(t.TempDir(), "state"), options())
@@ -72,7 +69,7 @@ func TestCollector(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(s)
 	families, err := reg.Gather()
-	if err != nil || len(families) != len(metrics()) {
+	if err != nil || len(families) != len(metrics().Rows) {
 		t.Fatalf("%d families, %v", len(families), err)
 	}
 	for _, f := range families {
