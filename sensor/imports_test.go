@@ -25,7 +25,7 @@ func mayImport() map[string][]string {
 		"packet":      nil,
 		"capture":     {"packet", "bpf"},
 		"session":     {"cacheline", "packet"},
-		"dissect":     {"memo"},
+		"dissect":     {"memo"}, // and its own packages, in which the dissectors are
 		"fingerprint": {"memo", "dissect"},
 		"snapshot":    {"snapshot"}, // its folder for tests
 		"lru":         {"snapshot"},
@@ -42,7 +42,7 @@ func mayImport() map[string][]string {
 		"publish":     {"metrictable", "schemas", "internal/brokers"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"state":       {"metrictable", "snapshot"},
-		"pipeline":    append([]string{"snapshot", "state"}, below...),
+		"pipeline":    append([]string{"snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
 		"metrics":     append([]string{"metrictable", "pipeline", "publish", "privilege"}, below...),
 
 		// Packages within another one may import what that one may, unless they are listed here.

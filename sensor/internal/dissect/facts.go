@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dissect reads application protocols from the heads of streams and from datagrams, and says what it read as
-// facts: plain values, never changed after they were given. No fact holds a password, a token or a cookie.
 package dissect
 
 import (
@@ -194,7 +192,7 @@ type NTPMessage struct {
 // Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
 // only what was answered is told, and only once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
+	Protocol             string // ftp telnet smtp lines.pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool
@@ -216,22 +214,42 @@ type ServiceAnnouncement struct {
 	TXT      map[string]string // at most 32 keys
 }
 
-func (*AppID) fact()               {}
-func (*TLSClientHello) fact()      {}
-func (*TLSServerHello) fact()      {}
-func (*TLSCertificate) fact()      {}
-func (*QUICInitial) fact()         {}
-func (*SSHBanner) fact()           {}
-func (*SSHKexInit) fact()          {}
-func (*SSHAuth) fact()             {}
-func (*HTTPExchange) fact()        {}
-func (*RTSPExchange) fact()        {}
-func (*DNSMessage) fact()          {}
-func (*DHCPMessage) fact()         {}
-func (*DHCPv6Message) fact()       {}
-func (*ARPMessage) fact()          {}
-func (*NDMessage) fact()           {}
-func (*NTPMessage) fact()          {}
-func (*Login) fact()               {}
-func (*Banner) fact()              {}
+func (*AppID) fact() {}
+
+func (*TLSClientHello) fact() {}
+
+func (*TLSServerHello) fact() {}
+
+func (*TLSCertificate) fact() {}
+
+func (*QUICInitial) fact() {}
+
+func (*SSHBanner) fact() {}
+
+func (*SSHKexInit) fact() {}
+
+func (*SSHAuth) fact() {}
+
+func (*HTTPExchange) fact() {}
+
+func (*RTSPExchange) fact() {}
+
+func (*DNSMessage) fact() {}
+
+func (*DHCPMessage) fact() {}
+
+func (*DHCPv6Message) fact() {}
+
+func (*ARPMessage) fact() {}
+
+func (*NDMessage) fact() {}
+
+func (*NTPMessage) fact() {}
+
+func (*Login) fact() {}
+
+func (*Banner) fact() {}
+
 func (*ServiceAnnouncement) fact() {}
+
+const MaxBanner = 256

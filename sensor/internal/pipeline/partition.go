@@ -5,6 +5,7 @@ package pipeline
 import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/dispatch"
 	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/session"
 )
@@ -31,7 +32,7 @@ type partition struct {
 // state is what is known of a session beyond its packets and the name of its protocol.
 type state struct {
 	app  *fingerprint.App // nil: only the name is known
-	conv *dissect.Conversation
+	conv *dispatch.Conversation
 	side session.Dir // initiator side when conv began: what is learned later about who opened must not turn its streams around
 
 	// Of the list of details.

@@ -8,6 +8,8 @@ import (
 	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/dispatch"
+	"stillwatch/sensor/internal/dissect/lan"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -27,8 +29,8 @@ type shard struct {
 
 	names         appNames
 	states        freeList[state]
-	conversations freeList[dissect.Conversation]
-	dissectors    dissect.Spares
+	conversations freeList[dispatch.Conversation]
+	dissectors    dispatch.Pool
 
 	// Of the moment: the order of events that are made now.
 	num    uint64
@@ -166,13 +168,13 @@ func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 }
 
 func (sh *shard) arp(p *packet.Packet) {
-	if m, ok := dissect.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
+	if m, ok := lan.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
 		sh.link(p, m)
 	}
 }
 
 func (sh *shard) neighbour(p *packet.Packet) {
-	if m, ok := dissect.ParseND(p.Body, p.Src.Netip(), p.Dst.Netip(), p.SrcMAC); ok {
+	if m, ok := lan.ParseND(p.Body, p.Src.Netip(), p.Dst.Netip(), p.SrcMAC); ok {
 		sh.link(p, m)
 	}
 }

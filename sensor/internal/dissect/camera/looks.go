@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package camera
+
+import (
+	"encoding/binary"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// LooksDHIP tells Dahua's protocol of JSON behind a header of 32 bytes that begins with its own length.
+func LooksDHIP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
+	return match.Prefix(head, "\x20\x00\x00\x00DHIP")
+}
+
+// LooksDVRIP tells Dahua's protocol of port 37777 by the first message: a login or a request for the realm, answered by b0.
+// Away from its ports the mark at the end of the header must be there.
+func LooksDVRIP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	const headLen, maxBody = 32, 4096
+	v := match.AnyPrefix(head, "\xa0\x00\x00", "\xa0\x01\x00", "\xa0\x05\x00", "\xb0\x00\x00", "\xb0\x01\x00", "\xf6\x00\x00")
+	if v != match.Yes {
+		return v
+	}
+	if len(head) < headLen {
+		return match.Maybe
+	}
+	size := binary.LittleEndian.Uint32(head[4:])
+	marked := head[30] == 0xa1 && head[31] == 0xaa
+	return match.If(size <= maxBody && (marked || ports.Has(37777, 37778)))
+}
+
+// LooksXMEye tells the protocol of Xiongmai recorders: a header of 20 bytes with a known message, then JSON.
+func LooksXMEye(head []byte, _ bool, _ dissect.Ports) match.Verdict {
+	const headLen, maxBody = 20, 1 << 16
+	switch {
+	case head[0] != 0xff, len(head) > 1 && head[1] > 1, len(head) > 3 && (head[2] != 0 || head[3] != 0):
+		return match.No
+	case len(head) < headLen:
+		return match.Maybe
+	}
+	message, size := binary.LittleEndian.Uint16(head[14:]), binary.LittleEndian.Uint32(head[16:])
+	switch {
+	case message < 1000 || message > 3000 || size > maxBody:
+		return match.No
+	case size == 0:
+		return match.Yes
+	case len(head) == headLen:
+		return match.Maybe
+	}
+	return match.If(head[headLen] == '{')
+}
+
+// LooksBaichuan tells Reolink's protocol by its magic number.
+func LooksBaichuan(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	return match.Prefix(head, "\xf0\xde\xbc\x0a")
+}
+
+func LooksXMEyeDatagram(b []byte, ports dissect.Ports) bool {
+	return len(b) > 0 && LooksXMEye(b, true, ports) == match.Yes
+}
+
+func LooksDHIPDatagram(b []byte, ports dissect.Ports) bool {
+	return LooksDHIP(b, true, ports) == match.Yes
+}
+
+// LooksDVRIPDatagram tells the older discovery of Dahua on port 5050.
+func LooksDVRIPDatagram(b []byte, ports dissect.Ports) bool {
+	return ports.Has(5050) && len(b) >= 32 && (b[0] == 0xa3 && b[1] == 1 || b[0] == 0xb3 && b[1] == 0)
+}
+
+// LooksSADP tells Hikvision's search protocol: XML with a Probe or a ProbeMatch that carries a Uuid.
+func LooksSADP(b []byte, _ dissect.Ports) bool {
+	return match.AnyPrefix(b, "<?xml", "<Probe") == match.Yes && parse.FoldContains(b, "<probe") && parse.FoldContains(b, "<uuid>")
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"bytes"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// redisStream reads the logins of a session, AUTH and HELLO with AUTH, and their answers. The server answers commands in their order, so
+// every command and every answer is read as far as its end. (Redis serialization protocol specification, RESP2 and RESP3.)
+type redisStream struct {
+	login   logins.Attempt
+	pos     [2]int
+	done    [2]bool
+	skip    int            // arguments of a long command that are still to come
+	waiting []redisPending // commands without an answer, oldest first
+	values  int            // values that are still to come of the answer whose beginning was read
+}
+
+// redisPending is a command that waits for its answer.
+type redisPending struct {
+	login    bool
+	defaults bool
+	hint     string
+}
+
+const (
+	maxRedisArgs    = 10 // of a command that is looked at
+	maxRedisLine    = 1024
+	maxRedisWaiting = 256
+)
+
+// NewRedis returns a dissector of Redis.
+func NewRedis() dissect.Stream { return &redisStream{login: logins.Attempt{Protocol: "redis"}} }
+
+// LooksRedis tells a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n"; or, where Redis is expected, an inline command.
+func LooksRedis(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	if head[0] != '*' {
+		if !ports.Has(6379) {
+			return match.No
+		}
+		return match.AnyPrefix(head, "AUTH ", "auth ", "PING\r\n", "ping\r\n", "INFO", "info")
+	}
+	i := 1
+	for ; i < len(head) && i < 6 && '0' <= head[i] && head[i] <= '9'; i++ {
+	}
+	switch {
+	case i == len(head):
+		return match.Maybe
+	case i == 1:
+		return match.No
+	}
+	return match.Prefix(head[i:], "\r\n$")
+}
+
+func (r *redisStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
+	if dir == dissect.FromServer {
+		return r.server(head, final, sink)
+	}
+	for !r.done[dir] {
+		used, need := r.command(head[min(r.pos[dir], len(head)):])
+		if used == 0 {
+			return r.more(dir, head, need)
+		}
+		r.pos[dir] += used
+	}
+	return 0
+}
+
+// more asks for so many bytes behind the place that was read, unless they are too many.
+func (r *redisStream) more(dir int, head []byte, need int) int {
+	r.done[dir] = r.done[dir] || r.pos[dir]+need > dissect.HeadLimit
+	if r.done[dir] {
+		return 0
+	}
+	return max(r.pos[dir]+need, len(head)+1)
+}
+
+// command reads a command, or an argument of one that is too long for a login. If it is not complete, used is 0 and need is how long it is at least.
+func (r *redisStream) command(b []byte) (used, need int) {
+	switch {
+	case len(b) == 0:
+		return 0, 1
+	case r.skip > 0:
+		_, used, need = r.argument(b)
+		if used > 0 {
+			r.skip--
+		}
+		return used, need
+	case b[0] != '*':
+		return r.inline(b)
+	}
+	count, rest, v := redisNumber(b, '*')
+	if v != match.Yes {
+		r.done[dissect.FromClient] = v == match.No
+		return 0, len(b) + 1
+	}
+	used = len(b) - len(rest)
+	switch {
+	case count == 0:
+		return used, 0 // it has no answer
+	case count > maxRedisArgs:
+		r.skip = count
+		r.ask(nil)
+		return used, 0
+	}
+	var args [maxRedisArgs][]byte
+	for i := range count {
+		var n int
+		if args[i], n, need = r.argument(b[used:]); n == 0 {
+			return 0, used + need
+		}
+		used += n
+	}
+	r.ask(args[:count])
+	return used, 0
+}
+
+// argument reads "$4\r\nPING\r\n".
+func (r *redisStream) argument(b []byte) (arg []byte, used, need int) {
+	n, rest, v := redisNumber(b, '$')
+	if v != match.Yes {
+		r.done[dissect.FromClient] = v == match.No
+		return nil, 0, len(b) + 1
+	}
+	end := len(b) - len(rest) + n + len("\r\n")
+	if len(b) < end {
+		return nil, 0, end
+	}
+	return rest[:n], end, 0
+}
+
+// inline reads a command as it is typed, words with spaces between.
+func (r *redisStream) inline(b []byte) (used, need int) {
+	line, rest, ok := parse.CutLine(b)
+	if !ok {
+		r.done[dissect.FromClient] = len(b) > maxRedisLine
+		return 0, len(b) + 1
+	}
+	var args [maxRedisArgs][]byte
+	n := 0
+	for text := bytes.TrimSpace(line); len(text) > 0 && n < len(args); n++ {
+		args[n], text = parse.Word(text)
+	}
+	if n > 0 {
+		r.ask(args[:n])
+	}
+	return len(b) - len(rest), 0
+}
+
+// ask notes a command. Those whose answers are none, or several, end the reading of commands.
+func (r *redisStream) ask(args [][]byte) {
+	var name []byte
+	if len(args) > 0 {
+		name = args[0]
+	}
+	switch {
+	case len(r.waiting) == maxRedisWaiting, parse.FoldEqual(name, "monitor"), parse.FoldEqual(name, "sync"), parse.FoldEqual(name, "psync"), parse.FoldSuffix(name, "subscribe"),
+		parse.FoldEqual(name, "client") && len(args) > 1 && parse.FoldEqual(args[1], "reply"):
+		r.done[dissect.FromClient] = true
+		return
+	}
+	r.waiting = append(r.waiting, r.read(args))
+}
+
+// read takes "AUTH password", "AUTH user password" and "HELLO version … AUTH user password …"; without a user name it is that of the user
+// "default".
+func (r *redisStream) read(args [][]byte) (p redisPending) {
+	if len(args) > 2 && parse.FoldEqual(args[0], "hello") {
+		args = args[2:]
+		for len(args) > 0 && !parse.FoldEqual(args[0], "auth") {
+			args = args[1:]
+		}
+		if len(args) < 3 {
+			return p
+		}
+		args = args[:3]
+	}
+	if len(args) < 2 || len(args) > 3 || !parse.FoldEqual(args[0], "auth") {
+		return p
+	}
+	user := []byte("default")
+	if len(args) == 3 {
+		user = args[1]
+	}
+	r.login.Name(user)
+	r.login.Password(args[len(args)-1])
+	r.login.Pending = false
+	return redisPending{login: true, defaults: r.login.Defaults, hint: r.login.Hint}
+}
+
+// server reads answers. One that comes before its command was seen waits for it.
+func (r *redisStream) server(head []byte, final bool, sink dissect.Sink) int {
+	for !r.done[dissect.FromServer] {
+		b := head[min(r.pos[dissect.FromServer], len(head)):]
+		if len(b) == 0 || r.values == 0 && len(r.waiting) == 0 && b[0] != '>' {
+			break
+		}
+		line, rest, ok := parse.CutLine(b)
+		if !ok {
+			r.done[dissect.FromServer] = len(b) > maxRedisLine
+			break
+		}
+		size := len(b) - len(rest)
+		text, inner, ok := redisValue(line)
+		if size += text; !ok || r.pos[dissect.FromServer]+size > dissect.HeadLimit && r.values > 0 {
+			r.done[dissect.FromServer] = true
+			break
+		}
+		if r.values == 0 {
+			r.values = 1
+			if b[0] != '>' { // what a subscription brings is no answer
+				r.answer(redisOutcome(line), sink)
+			}
+		}
+		r.values += inner - 1
+		r.pos[dissect.FromServer] += size
+	}
+	if final || r.done[dissect.FromServer] {
+		r.end(sink)
+		return 0
+	}
+	return r.more(dissect.FromServer, head, 1)
+}
+
+// answer takes the result of the oldest command.
+func (r *redisStream) answer(o dissect.Outcome, sink dissect.Sink) {
+	p := r.waiting[0]
+	r.waiting = r.waiting[:copy(r.waiting, r.waiting[1:])]
+	if p.login {
+		r.login.Pending, r.login.Clear, r.login.Defaults, r.login.Hint = true, true, p.defaults, p.hint
+		r.login.Result(o, sink)
+	}
+}
+
+// end gives up the logins whose answers were not seen.
+func (r *redisStream) end(sink dissect.Sink) {
+	r.done[dissect.FromServer] = true
+	for len(r.waiting) > 0 {
+		r.answer(dissect.OutcomeUnknown, sink)
+	}
+}
+
+// redisValue reads the first line of a value: how many bytes of text follow it, and how many values belong to it.
+func redisValue(line []byte) (text, inner int, ok bool) {
+	if len(line) == 0 {
+		return 0, 0, false
+	}
+	switch line[0] {
+	case '+', '-', ':', '_', ',', '#', '(':
+		return 0, 0, true
+	case '$', '=', '!', '*', '~', '>', '%':
+	default:
+		return 0, 0, false
+	}
+	n, ok := parse.Number(line[1:])
+	switch {
+	case len(line) == 3 && string(line[1:]) == "-1": // nothing
+		return 0, 0, true
+	case !ok || n > 1<<24:
+		return 0, 0, false
+	case line[0] == '$' || line[0] == '=' || line[0] == '!':
+		return n + len("\r\n"), 0, true
+	case line[0] == '%':
+		return 0, 2 * n, true
+	}
+	return 0, n, true
+}
+
+// redisOutcome reads the first line of the answer to a login: OK, what HELLO tells of the server, or an error, which has a code and before
+// version 6 a text.
+func redisOutcome(line []byte) dissect.Outcome {
+	switch {
+	case string(line) == "+OK", bytes.HasPrefix(line, []byte("%")), bytes.HasPrefix(line, []byte("*")):
+		return dissect.OutcomeSuccess
+	case bytes.HasPrefix(line, []byte("-WRONGPASS")), parse.FoldPrefix(line, "-") && parse.FoldContains(line, "invalid password"):
+		return dissect.OutcomeFailure
+	}
+	return dissect.OutcomeUnknown // no password is set, or it is still loading
+}
+
+// redisNumber reads a line of a mark and a number.
+func redisNumber(b []byte, mark byte) (n int, rest []byte, v match.Verdict) {
+	const longest = 16
+	line, rest, ok := parse.CutLine(b)
+	switch {
+	case len(b) > 0 && b[0] != mark, !ok && len(b) > longest:
+		return 0, nil, match.No
+	case !ok:
+		return 0, nil, match.Maybe
+	case len(line) < 2:
+		return 0, nil, match.No
+	}
+	n, ok = parse.Number(line[1:])
+	return n, rest, match.If(ok)
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package directory reads TLS in LDAP, and recognizes Kerberos and RADIUS.
+package directory
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/tls"
+)
+
+// ldapStream looks for StartTLS at the beginning of an LDAP session, and hands over to TLS (RFC 4511 section 4.14).
+type ldapStream struct {
+	pos     [2]int
+	count   [2]int
+	asked   bool   // StartTLS was asked for and not answered yet: the client says nothing until then
+	id      uint32 // message number of that
+	stopped bool
+	tunnel  *tls.Upgrade
+}
+
+// NewLDAP returns a dissector of LDAP.
+func NewLDAP() dissect.Stream { return new(ldapStream) }
+
+const (
+	ldapMessage          = 0x30
+	ldapExtendedRequest  = 0x77
+	ldapExtendedResponse = 0x78
+	ldapStartTLS         = "1.3.6.1.4.1.1466.20037"
+	// maxLDAPMessages is how far it is looked for: it stands first, or behind a question for the abilities of the server.
+	maxLDAPMessages = 16
+)
+
+// LooksLDAP tells a bind, a search or StartTLS (RFC 4511 section 4): a sequence of a message number and an operation.
+func LooksLDAP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
+	if head[0] != 0x30 {
+		return match.No
+	}
+	body, ok := parse.BERBody(head)
+	switch {
+	case !ok && len(head) < 6:
+		return match.Maybe
+	case !ok:
+		return match.No
+	case len(body) < 2:
+		return match.Maybe
+	case body[0] != 2 || body[1] == 0 || body[1] > 4:
+		return match.No
+	case len(body) <= 2+int(body[1]):
+		return match.Maybe
+	}
+	const bind, search, extended = 0x60, 0x63, 0x77
+	op := body[2+int(body[1]):]
+	if op[0] != bind && op[0] != search && op[0] != extended {
+		return match.No
+	}
+	body, ok = parse.BERBody(op)
+	switch {
+	case len(op) < 7 && !ok, ok && len(body) < 2:
+		return match.Maybe
+	case !ok:
+		return match.No
+	case op[0] == bind:
+		return match.AnyPrefix(body, "\x02\x01\x03", "\x02\x01\x02")
+	case op[0] == search:
+		return match.If(body[0] == 4)
+	}
+	return match.If(body[0] == 0x80)
+}
+
+func (l *ldapStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
+	for l.tunnel == nil && !l.stopped {
+		if dir == dissect.FromClient && l.asked {
+			return len(head) + 1
+		}
+		b := head[min(l.pos[dir], len(head)):]
+		n, size, v := parse.BERHead(b)
+		switch {
+		case len(b) > 0 && b[0] != ldapMessage, v == match.No, l.count[dir] == maxLDAPMessages, l.pos[dir]+n+size > dissect.HeadLimit:
+			l.stopped = true // of another protection layer, or too far
+			return 0
+		case v == match.Maybe:
+			return len(head) + 1
+		case len(b) < n+size:
+			return l.pos[dir] + n + size
+		}
+		l.pos[dir] += n + size
+		l.count[dir]++
+		l.message(dir, b[n:n+size])
+	}
+	if l.tunnel != nil {
+		return l.tunnel.Feed(dir, head, final, sink)
+	}
+	return 0
+}
+
+// message takes what is within a message: its number and the operation.
+func (l *ldapStream) message(dir int, b []byte) {
+	id, op, ok := parse.BERInteger(b, 2)
+	if !ok {
+		return
+	}
+	tag, body, _, ok := parse.BERNext(op)
+	switch {
+	case !ok:
+	case dir == dissect.FromClient && tag == ldapExtendedRequest:
+		if name, _, ok := parse.BERTagged(body, 0x80); ok && string(name) == ldapStartTLS {
+			l.asked, l.id = true, id
+		}
+	case dir == dissect.FromServer && tag == ldapExtendedResponse && l.asked && id == l.id:
+		l.asked = false
+		if code, _, ok := parse.BERInteger(body, 0x0a); ok && code == 0 {
+			l.tunnel = &tls.Upgrade{From: l.pos}
+		}
+	}
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package directory
+
+import (
+	"encoding/binary"
+
+	"stillwatch/sensor/internal/dissect"
+)
+
+// LooksRADIUS walks over the attributes: they must fill the packet (RFC 2865 section 3).
+func LooksRADIUS(b []byte, _ dissect.Ports) bool {
+	const headLen = 20
+	if len(b) < headLen || int(binary.BigEndian.Uint16(b[2:])) > len(b) {
+		return false
+	}
+	if b[0] == 0 || b[0] > 13 && b[0] < 40 || b[0] > 45 {
+		return false
+	}
+	size := int(binary.BigEndian.Uint16(b[2:]))
+	at := headLen
+	for at+2 <= size && b[at+1] >= 2 {
+		at += int(b[at+1])
+	}
+	return size >= headLen && at == size
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/camera"
+	"stillwatch/sensor/internal/dissect/database"
+	"stillwatch/sensor/internal/dissect/directory"
+	"stillwatch/sensor/internal/dissect/dns"
+	"stillwatch/sensor/internal/dissect/http"
+	"stillwatch/sensor/internal/dissect/lines"
+	"stillwatch/sensor/internal/dissect/messaging"
+	"stillwatch/sensor/internal/dissect/recognize"
+	"stillwatch/sensor/internal/dissect/remote"
+	"stillwatch/sensor/internal/dissect/ssh"
+	"stillwatch/sensor/internal/dissect/tls"
+	"stillwatch/sensor/internal/dissect/tunnel"
+)
+
+// streamProtocols are the protocols over TCP, by whose bytes they are told: index 0 what a client sends first, index 1
+// what a server sends first. The first entry that does not say no decides. An entry without name stands for several
+// protocols, between which its dissector decides.
+var streamProtocols = [2][]streamProtocol{
+	dissect.FromClient: {
+		streamOf("tls", tls.Looks, (*Conversation).newTLS),
+		streamOf("http", http.LooksRequest, (*Conversation).newHTTP),
+		stream("rtsp", http.LooksRTSPRequest, http.NewRTSP),
+		stream("ssh", ssh.Looks, ssh.New),
+		stream("telnet", remote.LooksTelnet, remote.NewTelnet),
+		stream("smtp", lines.LooksSMTPClient, lines.NewSMTP),
+		stream("ftp", lines.LooksFTPClient, lines.NewFTP),
+		stream("sip", http.LooksSIPRequest, nil),
+		stream("mqtt", messaging.LooksMQTT, messaging.NewMQTT),
+		stream("openvpn", tunnel.LooksOpenVPNStream, tunnel.NewOpenVPNStream),
+		stream("smb", recognize.LooksSMB, nil),
+		stream("postgresql", database.LooksPostgres, database.NewPostgres),
+		stream("rdp", remote.LooksRDP, remote.NewRDP),
+		stream("", tunnel.LooksSOCKS5, tunnel.NewSOCKS),
+		stream("", tunnel.LooksSOCKS4, tunnel.NewSOCKS),
+		stream("redis", database.LooksRedis, database.NewRedis),
+		stream("ldap", directory.LooksLDAP, directory.NewLDAP),
+		stream("dhip", camera.LooksDHIP, camera.NewDHIP),
+		stream("dvrip", camera.LooksDVRIP, camera.NewDVRIP),
+		stream("xmeye", camera.LooksXMEye, camera.NewXMEye),
+		stream("baichuan", camera.LooksBaichuan, nil),
+		stream("adb", remote.LooksADB, remote.NewADB),
+		stream("bittorrent", recognize.LooksBitTorrent, nil),
+		stream("xmpp", messaging.LooksXMPP, messaging.NewXMPP),
+		stream("irc", lines.LooksIRC, lines.NewIRC),
+		stream("stratum", recognize.LooksStratum, nil),
+		stream("syslog", recognize.LooksSyslogStream, nil),
+		stream("stun", recognize.LooksSTUNStream, nil),
+		stream("modbus", recognize.LooksModbus, nil),
+		stream("kerberos", directory.LooksKerberosStream, nil),
+		stream("dns", dns.LooksStream, dns.NewStream),
+		stream("mongodb", database.LooksMongoDB, nil),
+		stream("http", http.LooksSimple, nil),
+	},
+	dissect.FromServer: {
+		streamOf("tls", tls.Looks, (*Conversation).newTLS),
+		streamOf("http", http.LooksResponse, (*Conversation).newHTTP),
+		stream("rtsp", http.LooksRTSPResponse, http.NewRTSP),
+		stream("ssh", ssh.Looks, ssh.New),
+		stream("telnet", remote.LooksTelnet, remote.NewTelnet),
+		streamOf("", lines.LooksGreeting, (*Conversation).newGreeting), // FTP or SMTP
+		stream("pop3", lines.LooksPOP3, lines.NewPOP3),
+		stream("imap", lines.LooksIMAP, lines.NewIMAP),
+		stream("vnc", remote.LooksVNC, nil),
+		stream("sip", http.LooksSIPResponse, nil),
+		stream("mqtt", messaging.LooksMQTTServer, messaging.NewMQTT),
+		stream("smb", recognize.LooksSMB, nil),
+		stream("dhip", camera.LooksDHIP, camera.NewDHIP),
+		stream("dvrip", camera.LooksDVRIP, camera.NewDVRIP),
+		stream("xmeye", camera.LooksXMEye, camera.NewXMEye),
+		stream("baichuan", camera.LooksBaichuan, nil),
+		stream("adb", remote.LooksADB, remote.NewADB),
+		stream("irc", lines.LooksIRCServer, lines.NewIRC),
+		stream("mysql", database.LooksMySQL, database.NewMySQL),
+		stream("nntp", lines.LooksNNTP, lines.NewNNTP),
+		stream("dns", dns.LooksStream, dns.NewStream),
+	},
+}

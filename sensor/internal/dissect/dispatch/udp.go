@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatch
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/camera"
+	"stillwatch/sensor/internal/dissect/directory"
+	"stillwatch/sensor/internal/dissect/dns"
+	"stillwatch/sensor/internal/dissect/http"
+	"stillwatch/sensor/internal/dissect/lan"
+	"stillwatch/sensor/internal/dissect/quic"
+	"stillwatch/sensor/internal/dissect/recognize"
+	"stillwatch/sensor/internal/dissect/remote"
+	"stillwatch/sensor/internal/dissect/tls"
+	"stillwatch/sensor/internal/dissect/tunnel"
+)
+
+// datagramProtocols are the protocols over UDP, most particular first. The first one that fits decides.
+var datagramProtocols = []datagramProtocol{
+	datagram("dhcp", "\x01\x02", nil, lan.LooksDHCP, lan.NewDHCP),
+	datagram("dtls", "\x14\x18", nil, tls.LooksDTLS, tls.NewDTLS),
+	datagram("stun", "\x00\x3f", nil, recognize.LooksSTUN, nil),
+	datagram("dhip", "\x20\x20", nil, camera.LooksDHIPDatagram, nil),
+	datagram("xmeye", "\xff\xff", nil, camera.LooksXMEyeDatagram, nil),
+	datagram("dvrip", "\xa3\xa3\xb3\xb3", nil, camera.LooksDVRIPDatagram, nil),
+	datagram("ssdp", "HHMN", nil, http.LooksSSDP, nil),
+	datagram("wsd", "\n\n\r\r  <<\xef\xef", nil, http.LooksWSDiscovery, nil),
+	datagram("sadp", "<<", nil, camera.LooksSADP, nil),
+	datagram("sip", "\r\rAZhh", nil, http.LooksSIPDatagram, nil),
+	datagram("snmp", "00", nil, lan.LooksSNMP, lan.NewSNMP),
+	datagram("dhcpv6", "", []uint16{546, 547}, lan.LooksDHCPv6, lan.NewDHCPv6),
+	datagram("nbns", "", []uint16{137}, dns.LooksNBNS, nil),
+	datagram("ike", "", []uint16{500, 4500}, tunnel.LooksIKE, nil),
+	datagram("radius", "", []uint16{1812, 1813, 1645, 1646, 3799}, directory.LooksRADIUS, nil),
+	datagram("wireguard", "\x01\x02", nil, tunnel.LooksWireGuard, nil),
+	datagram("openvpn", "\x38\x38\x40\x40\x50\x50", nil, tunnel.LooksOpenVPN, tunnel.NewOpenVPN),
+	datagram("rdp", "\xff\xff", nil, remote.LooksRDPUDP, remote.NewRDPUDP),
+	datagram("tuya", "\x00\x00", nil, camera.LooksTuya, nil),
+	datagram("pppp", "\xf1\xf1", []uint16{32100, 32108}, camera.LooksPPPP, nil),
+	datagram("bittorrent", "dd", nil, recognize.LooksDHT, nil),
+	datagram("kerberos", "jm~~", nil, directory.LooksKerberos, nil),
+	datagram("syslog", "<<", nil, recognize.LooksSyslog, nil),
+	datagram("tftp", "\x00\x00", nil, recognize.LooksTFTP, nil),
+	datagramOf("mdns", "", []uint16{5353}, dns.LooksMessage, (*Conversation).newMDNS),
+	datagramOf("llmnr", "", []uint16{5355}, dns.LooksMessage, (*Conversation).newLLMNR),
+	datagramOf("dns", "", nil, dns.LooksMessage, (*Conversation).newDNS),
+	datagram("ntp", "", nil, lan.LooksNTP, lan.NewNTP),
+	datagram("rtcp", "\x80\xbf", nil, recognize.LooksRTCP, nil),
+	datagram("quic", "", nil, quic.Looks, quic.New),
+}
+
+// datagramOrder gives, for each first byte, the entries that such a datagram may fit, in their order: index 0 those that may be anywhere,
+// index 1 also those that are bound to ports.
+var datagramOrder = [2][256][]*datagramProtocol{orderDatagrams(false), orderDatagrams(true)}
+
+func orderDatagrams(bound bool) (order [256][]*datagramProtocol) {
+	for i := range datagramProtocols {
+		id := &datagramProtocols[i]
+		for c := range order {
+			if id.takes(byte(c)) && (bound || len(id.where) == 0) {
+				order[c] = append(order[c], id)
+			}
+		}
+	}
+	return order
+}
+
+// boundPorts are those to which some entry is bound, one bit a port.
+var boundPorts = bindPorts()
+
+func bindPorts() (bits [1 << 16 / 64]uint64) {
+	for i := range datagramProtocols {
+		for _, port := range datagramProtocols[i].where {
+			bits[port/64] |= 1 << (port % 64)
+		}
+	}
+	return bits
+}
+
+// candidates gives the entries that data, which is not empty, may fit.
+func candidates(data []byte, ports dissect.Ports) []*datagramProtocol {
+	bound := boundPorts[ports.Client/64]>>(ports.Client%64) | boundPorts[ports.Server/64]>>(ports.Server%64)
+	return datagramOrder[bound&1][data[0]]
+}

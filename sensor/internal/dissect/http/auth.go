@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"bytes"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// credentials is what may be known of the credentials of a request: never the credentials.
+type credentials struct {
+	scheme    string // lower case, "" if none were given
+	userHint  string
+	defaults  bool // a well-known default pair
+	cleartext bool
+	leg       bool   // a step of a handshake that holds no proof yet
+	reused    bool   // the nonce was used before (its count says so)
+	account   uint64 // of the user of Digest, of user and password of Basic: to know them again within the session
+	nonce     uint64 // of the nonce
+}
+
+// authSchemes are the names that may go into a record. Any other first word of the header could be the secret itself.
+var authSchemes = [...]string{"basic", "digest", "bearer", "ntlm", "negotiate", "hoba", "mutual", "scram-sha-1", "scram-sha-256", "aws4-hmac-sha256"}
+
+// readAuthorization reads the value of an Authorization header (RFC 7617, RFC 7616) of a request with this method.
+func readAuthorization(method string, value []byte) (c credentials) {
+	scheme, rest := parse.Word(value)
+	c.scheme = "other"
+	for _, s := range authSchemes {
+		if parse.FoldEqual(scheme, s) {
+			c.scheme = s
+		}
+	}
+	switch c.scheme {
+	case "basic":
+		c.readBasic(rest)
+	case "digest":
+		c.readDigest(method, rest)
+	case "ntlm", "negotiate":
+		// An NTLM message of type 1 begins with this (MS-NLMP section 2.2.1.1), the proof is type 3.
+		c.leg = bytes.HasPrefix(rest, []byte("TlRMTVNTUAAB"))
+	}
+	return c
+}
+
+func (c *credentials) readBasic(token []byte) {
+	var buf [192]byte
+	c.cleartext, c.account = true, logins.Sum64(token)
+	user, password, ok := bytes.Cut(parse.Base64(buf[:], token), []byte(":"))
+	if !ok {
+		return
+	}
+	c.userHint = logins.Hint(user)
+	c.defaults = logins.IsDefaultPair(user, password)
+	clear(buf[:])
+}
+
+// authMemory is what a session knows of the credentials that were accepted in it.
+type authMemory struct{ accepted uint64 }
+
+// outcome says what a response tells of the credentials of its request. It is a failure only if a password was judged: not if none
+// was sent, if the server does not offer the scheme that was (RFC 9110 section 11.6.1), if only the nonce has grown old (RFC 7616 section
+// 3.3), in the middle of a handshake, or if the same was accepted before in the session. A redirection comes before the judgement as well
+// as after it.
+func (a *authMemory) outcome(c *credentials, status int, ch *challenges) dissect.Outcome {
+	switch {
+	case c.scheme == "" || c.leg:
+		return dissect.OutcomeUnknown
+	case status == 401:
+		return a.refused(c, ch)
+	case c.scheme == "form":
+		if status == 403 {
+			return dissect.OutcomeFailure
+		}
+		return dissect.OutcomeUnknown // a page that says "wrong password" comes with 200, too
+	case status >= 200 && status < 300 || status == 304:
+		if c.account != 0 {
+			a.accepted = c.account
+		}
+		return dissect.OutcomeSuccess
+	}
+	return dissect.OutcomeUnknown
+}
+
+func (a *authMemory) refused(c *credentials, ch *challenges) dissect.Outcome {
+	switch c.scheme {
+	case "form":
+		return dissect.OutcomeFailure
+	case "basic", "digest", "ntlm":
+	default:
+		return dissect.OutcomeUnknown // a token has run out, or a handshake goes on
+	}
+	switch {
+	case ch.any && ch.offered&schemeBit(c.scheme) == 0, ch.stale, ch.leg,
+		c.account != 0 && c.account == a.accepted,
+		c.reused && ch.nonce != 0 && ch.nonce != c.nonce:
+		return dissect.OutcomeUnknown
+	}
+	return dissect.OutcomeFailure
+}
+
+// authParam gives the value of one parameter of a challenge or of credentials, without quotes.
+func authParam(params []byte, name string) []byte {
+	for len(params) > 0 {
+		params = bytes.TrimLeft(params, ", \t")
+		key, rest, ok := bytes.Cut(params, []byte("="))
+		if !ok {
+			return nil
+		}
+		var value []byte
+		if len(rest) > 0 && rest[0] == '"' {
+			value, rest = parse.Quoted(rest[1:])
+		} else if i := bytes.IndexByte(rest, ','); i >= 0 {
+			value, rest = rest[:i], rest[i:]
+		} else {
+			value, rest = rest, nil
+		}
+		if parse.FoldEqual(bytes.TrimSpace(key), name) {
+			return bytes.TrimSpace(value)
+		}
+		params = rest
+	}
+	return nil
+}
+
+// challenges is what a response asks for (RFC 9110 section 11.6.1).
+type challenges struct {
+	any     bool
+	offered uint32 // bits of authSchemes
+	realm   string
+	stale   bool
+	leg     bool   // it carries the next step of a handshake
+	nonce   uint64 // of the nonce of Digest
+}
+
+// schemeBit is the bit of a scheme in challenges, 0 if it has no name.
+func schemeBit(scheme string) uint32 {
+	for i, s := range authSchemes {
+		if s == scheme {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+// read takes the value of one WWW-Authenticate header, which may hold several challenges.
+func (ch *challenges) read(v []byte) {
+	for {
+		v = bytes.TrimLeft(v, ", \t")
+		n := bytes.IndexAny(v, "=\", \t")
+		if n < 0 {
+			n = len(v)
+		}
+		name, rest := v[:n], bytes.TrimLeft(v[n:], " \t")
+		switch {
+		case len(v) == 0:
+			return
+		case n == 0:
+			v = v[1:]
+		case len(rest) == 0 || rest[0] != '=':
+			ch.scheme(name)
+			v = rest
+		default:
+			v = ch.param(name, rest[1:])
+		}
+	}
+}
+
+func (ch *challenges) scheme(name []byte) {
+	ch.any = true
+	ch.leg = ch.leg || bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")) // NTLM message of type 2
+	for i, s := range authSchemes {
+		if parse.FoldEqual(name, s) {
+			ch.offered |= 1 << i
+		}
+	}
+}
+
+func (ch *challenges) param(name, v []byte) (rest []byte) {
+	v = bytes.TrimLeft(v, " \t")
+	var value []byte
+	if len(v) > 0 && v[0] == '"' {
+		value, rest = parse.Quoted(v[1:])
+	} else if i := bytes.IndexByte(v, ','); i >= 0 {
+		value, rest = bytes.TrimSpace(v[:i]), v[i:]
+	} else {
+		value = bytes.TrimSpace(v)
+	}
+	switch {
+	case parse.FoldEqual(name, "realm") && ch.realm == "":
+		ch.realm = parse.CleanText(value, 128)
+	case parse.FoldEqual(name, "stale"):
+		ch.stale = ch.stale || parse.FoldEqual(value, "true")
+	case parse.FoldEqual(name, "nonce"):
+		ch.nonce = logins.Sum64(value)
+	case bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")):
+		ch.leg = true
+	}
+	return rest
+}

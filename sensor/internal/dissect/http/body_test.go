@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"stillwatch/sensor/internal/dissect/dissecttest"
+)
+
+func TestAppendWords(t *testing.T) {
+	x := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		b, room := dissecttest.RandomText(x), x.IntN(40)
+		want := bytes.Join(slices.Collect(bytes.FieldsSeq(b)), []byte(" "))
+		if got := appendWords(make([]byte, 0, room), b); !bytes.Equal(got, want[:min(room, len(want))]) {
+			t.Fatalf("%q in %d: %q, want %q", b, room, got, want)
+		}
+	}
+}

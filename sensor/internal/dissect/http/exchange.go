@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"bytes"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/mask"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// exchangeRequest is a request that waits for its response.
+type exchangeRequest struct {
+	dissect.HTTPExchange
+	creds   credentials
+	login   loginForm
+	framing framing
+	body    bodyKind
+	encoded bool
+	peek    int // bytes of the body that are looked at
+	end     int // offset after the message, for CONNECT
+}
+
+// exchangeResponse is what is kept of a response.
+type exchangeResponse struct {
+	status                     int
+	version                    string
+	server, contentType, title string
+	asked                      challenges
+	encoded                    bool // the body is compressed
+	framing                    framing
+	peek, end                  int
+	reply                      loginReply
+}
+
+// bodyKind says what a request body is searched for.
+type bodyKind uint8
+
+const (
+	bodyOther bodyKind = iota
+	bodyForm
+	bodyJSON
+	bodyXML
+)
+
+func readHTTPRequest(m message) *exchangeRequest {
+	r := new(exchangeRequest)
+	method, rest := parse.Word(m.line)
+	r.Method = methodText(method)
+	target, version := bytes.TrimRight(rest, " "), []byte(nil)
+	if i := bytes.LastIndex(target, []byte(" HTTP/")); i >= 0 {
+		target, version = target[:i], target[i+len(" HTTP/"):]
+	}
+	r.Version = versionText(version)
+	r.URI = mask.URI(target)
+	r.login.of(target)
+	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
+		r.field(name, value)
+	}
+	if i := bytes.IndexByte(target, '?'); i >= 0 && r.creds.scheme == "" {
+		r.creds.readForm(target[i+1:], false)
+	}
+	r.chooseBody()
+	return r
+}
+
+// methodText, versionText and contentTypeText give the text of what most messages have in common without a copy of it.
+func methodText(b []byte) string {
+	switch string(b) {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	}
+	return parse.CleanText(b, 24)
+}
+
+func versionText(b []byte) string {
+	switch string(b) {
+	case "1.1":
+		return "1.1"
+	case "1.0":
+		return "1.0"
+	}
+	return parse.CleanText(b, 3)
+}
+
+func contentTypeText(b []byte) string {
+	switch string(b) {
+	case "text/html":
+		return "text/html"
+	case "text/html; charset=utf-8":
+		return "text/html; charset=utf-8"
+	case "application/json":
+		return "application/json"
+	case "text/plain":
+		return "text/plain"
+	}
+	return parse.CleanText(b, 128)
+}
+
+func (r *exchangeRequest) field(name, value []byte) {
+	switch len(name) {
+	case 4:
+		if parse.FoldEqual(name, "host") {
+			r.Host = mask.Target(value, 256)
+		}
+	case 10:
+		switch {
+		case parse.FoldEqual(name, "user-agent"):
+			r.UserAgent = mask.Text(value, 256)
+		case parse.FoldEqual(name, "soapaction"):
+			r.SOAPAction = parse.CleanText(bytes.Trim(value, `"`), 256)
+		}
+	case 12:
+		if parse.FoldEqual(name, "content-type") {
+			r.contentType(value)
+		}
+	case 13:
+		if parse.FoldEqual(name, "authorization") {
+			r.creds = readAuthorization(r.Method, value)
+		}
+	case 16:
+		if parse.FoldEqual(name, "content-encoding") {
+			r.encoded = !parse.FoldEqual(value, "identity")
+		}
+	default:
+		r.framing.field(name, value)
+	}
+}
+
+// contentTypeText tells the kind of the body. SOAP 1.2 carries its action here (RFC 3902).
+func (r *exchangeRequest) contentType(value []byte) {
+	switch {
+	case parse.FoldContains(value, "x-www-form-urlencoded"):
+		r.body = bodyForm
+	case parse.FoldContains(value, "json"):
+		r.body = bodyJSON
+	case parse.FoldContains(value, "xml"):
+		r.body = bodyXML
+	}
+	if i := parse.FoldIndex(value, "action="); i >= 0 && r.SOAPAction == "" {
+		action := value[i+len("action="):]
+		if len(action) > 0 && action[0] == '"' {
+			action, _ = parse.Quoted(action[1:])
+		}
+		r.SOAPAction = parse.CleanText(action, 256)
+	}
+}
+
+func (r *exchangeRequest) chooseBody() {
+	hasBody := r.framing.length > 0 || r.framing.chunked
+	if hasBody && (r.body != bodyOther || r.Method == "POST") {
+		r.peek = maxTextBody
+	}
+}
+
+// readBody looks for credentials in the body, and for the action of a SOAP message that does not name it elsewhere.
+func (r *exchangeRequest) readBody(body []byte) {
+	if r.peek == 0 {
+		return
+	}
+	if body = bytes.TrimSpace(plainBody(body, r.framing.chunked, r.encoded)); len(body) == 0 {
+		return
+	}
+	if r.creds.readLogin(&r.login, body) {
+		return
+	}
+	kind := r.body
+	switch {
+	case kind == bodyOther && body[0] == '{':
+		kind = bodyJSON
+	case kind == bodyOther && body[0] == '<':
+		kind = bodyXML
+	}
+	switch {
+	case kind == bodyXML:
+		r.readSOAP(body)
+	case r.creds.scheme == "":
+		r.creds.readForm(body, kind == bodyJSON)
+	}
+}
+
+// readSOAP tells a WS-Security user name token (in clear or as a digest) and the first element of the body.
+func (r *exchangeRequest) readSOAP(body []byte) {
+	if r.creds.scheme == "" && bytes.Contains(body, []byte("UsernameToken")) {
+		r.creds.scheme = "wsse"
+		r.creds.cleartext = bytes.Contains(body, []byte("#PasswordText"))
+	}
+	if r.SOAPAction == "" {
+		r.SOAPAction = soapOperation(body)
+	}
+}
+
+// soapOperation is the local name of the first element within the body of a SOAP envelope.
+func soapOperation(xml []byte) string {
+	i := bytes.Index(xml, []byte("Body"))
+	if i <= 0 || xml[i-1] != ':' && xml[i-1] != '<' {
+		return ""
+	}
+	_, rest, _ := bytes.Cut(xml[i:], []byte(">"))
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	if len(rest) == 0 || rest[0] != '<' {
+		return ""
+	}
+	name := rest[1:]
+	if end := bytes.IndexAny(name, " \t\r\n/>"); end >= 0 {
+		name = name[:end]
+	}
+	if c := bytes.LastIndexByte(name, ':'); c >= 0 {
+		name = name[c+1:]
+	}
+	return parse.CleanText(name, 64)
+}
+
+func readHTTPResponse(m message) *exchangeResponse {
+	p := new(exchangeResponse)
+	version, rest := parse.Word(m.line)
+	p.version = versionText(bytes.TrimPrefix(version, []byte("HTTP/")))
+	p.status, _ = parse.Number(rest)
+	p.framing.toEnd = true
+	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
+		switch {
+		case parse.FoldEqual(name, "server"):
+			p.server = parse.CleanText(value, 256)
+		case parse.FoldEqual(name, "content-type"):
+			p.contentType = contentTypeText(value)
+		case parse.FoldEqual(name, "content-encoding"):
+			p.encoded = !parse.FoldEqual(value, "identity")
+		case parse.FoldEqual(name, "www-authenticate"):
+			p.asked.read(value)
+		case parse.FoldEqual(name, "set-cookie"):
+			p.reply.session = p.reply.session || parse.FoldContains(value, "session")
+		default:
+			p.framing.field(name, value)
+		}
+	}
+	if !p.encoded && parse.FoldContains([]byte(p.contentType), "html") {
+		p.peek = maxTextBody
+	}
+	return p
+}
+
+// field reads a header that says how long the body is. Transfer-Encoding overrides Content-Length (RFC 9112 section
+// 6.3).
+func (f *framing) field(name, value []byte) {
+	switch {
+	case parse.FoldEqual(name, "content-length"):
+		if n, ok := parse.Number(value); ok {
+			f.length, f.toEnd = n, false
+		}
+	case parse.FoldEqual(name, "transfer-encoding"):
+		if parse.FoldContains(value, "chunked") {
+			f.chunked, f.toEnd = true, false
+		}
+	}
+}
+
+// fact gives the exchange as far as it is known; p is nil if the response was not seen yet.
+func (r *exchangeRequest) fact(p *exchangeResponse, a *authMemory) *dissect.HTTPExchange {
+	e := r.HTTPExchange
+	e.AuthScheme, e.AuthUserHint = r.creds.scheme, r.creds.userHint
+	e.DefaultCredentials, e.CleartextCredentials = r.creds.defaults, r.creds.cleartext
+	if p == nil {
+		return &e
+	}
+	if e.Version == "" {
+		e.Version = p.version
+	}
+	e.Status, e.Server, e.ContentType = p.status, p.server, p.contentType
+	e.Realm, e.Title = p.asked.realm, p.title
+	e.AuthResult = r.outcome(p, a)
+	return &e
+}

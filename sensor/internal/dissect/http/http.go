@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package http reads HTTP/1, RTSP and the logins of both, and recognizes the other protocols with their form of message: SIP, SSDP and
+// WS-Discovery.
+package http
+
+import (
+	"bytes"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/match"
+)
+
+const (
+	maxExchanges = 16   // exchanges that are read of one session
+	maxTextBody  = 4096 // bytes of a body that are looked at, for a title or a login form
+)
+
+// messageState is where in the sequence of messages one direction stands.
+type messageState uint8
+
+const (
+	stateHead   messageState = iota // at the start of a message
+	statePeek                       // the start of the body is wanted
+	stateBody                       // in a body whose end is known
+	stateChunks                     // in a chunked body
+	stateHold                       // after a CONNECT, until its answer is known
+	stateDone                       // nothing more is read
+)
+
+// side is one direction of an HTTP/1 session.
+type side struct {
+	state   messageState
+	pos     int // offset of what is read next
+	body    int // offset of the body of the current message
+	peekEnd int // how much of it is looked at
+	after   messageState
+	framing framing
+}
+
+// Stream reads HTTP/1.0 and 1.1 (RFC 9112): the first maxExchanges exchanges within the stream heads. Each request is
+// given when it was read and, completed, with its response.
+type Stream struct {
+	sides     [2]side
+	request   *exchangeRequest    // the one that is being read
+	response  *exchangeResponse   // likewise
+	requests  []*exchangeRequest  // that wait for their response, oldest first
+	responses []*exchangeResponse // that were seen before their request
+	room      [1]*exchangeRequest // of requests, for a client that waits for each answer
+	count     int                 // exchanges begun
+	titled    bool                // a title was found
+	auth      authMemory
+	tunnel    *tunnel // after CONNECT
+}
+
+// New returns a dissector of HTTP.
+func New() dissect.Stream { return new(Stream) }
+
+// LooksRequest also takes the preface of HTTP/2 with prior knowledge (RFC 9113 section 3.4), whose first line has the
+// form of a request.
+func LooksRequest(head []byte, final bool, _ dissect.Ports) match.Verdict {
+	return requestLine(head, final, " HTTP/", func(method, target []byte) bool {
+		switch string(method) {
+		case "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND":
+			return bytes.HasPrefix(target, []byte("/")) || bytes.HasPrefix(target, []byte("http://"))
+		}
+		return false
+	})
+}
+
+func LooksResponse(head []byte, _ bool, _ dissect.Ports) match.Verdict {
+	return statusLine(head, "HTTP/1.")
+}
+
+func (h *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
+	s := &h.sides[dir]
+	for want == 0 && s.state != stateDone && h.tunnel == nil {
+		want = h.step(dir, s, head, final, sink)
+	}
+	switch {
+	case h.tunnel != nil:
+		return h.tunnel.Feed(dir, head, final, sink)
+	case dir == dissect.FromClient || len(h.responses) == 0:
+		return want
+	case final:
+		h.giveResponses(sink)
+	}
+	return max(want, dissect.AtEnd)
+}
+
+// step reads one part of a message. It returns 0 if there may be more to read, else the bytes that are wanted.
+func (h *Stream) step(dir int, s *side, head []byte, final bool, sink dissect.Sink) int {
+	switch s.state {
+	case stateHead:
+		m, ok := readMessage(head, s.pos, final)
+		switch {
+		case m.line != nil && !startLine(dir, m.line):
+			s.state = stateDone
+			return 0
+		case !ok:
+			return len(head) + 1
+		}
+		s.body = m.end
+		h.begin(dir, s, m)
+	case statePeek:
+		end := s.framing.end(head, s.body, s.peekEnd)
+		if len(head) < end && !final {
+			return min(end, s.framing.nextLook(len(head), end))
+		}
+		s.pos, s.state = s.body, s.after
+		h.complete(dir, s, head[s.body:max(s.body, min(len(head), end))], sink)
+	case stateBody:
+		return s.passed(s.body+s.framing.length, len(head))
+	case stateChunks:
+		pos, done := skipChunks(head, s.pos)
+		if want := s.passed(pos, len(head)); want != 0 || s.state == stateDone || done {
+			return want
+		}
+		s.state = stateChunks
+		return len(head) + 1
+	case stateHold:
+		return len(head) + 1
+	}
+	return 0
+}
+
+// passed goes on with the next message at pos, when there are that many bytes; if there never will be, the side is done.
+func (s *side) passed(pos, have int) (want int) {
+	s.pos = pos
+	switch {
+	case pos > dissect.HeadLimit:
+		s.state = stateDone
+	case have < pos:
+		return pos
+	default:
+		s.state = stateHead
+	}
+	return 0
+}
+
+// begin reads the start line and the header fields, and says how the body is read.
+func (h *Stream) begin(dir int, s *side, m message) {
+	var peek int
+	if dir == dissect.FromClient {
+		r := readHTTPRequest(m)
+		h.request, s.framing, peek = r, r.framing, r.peek
+	} else {
+		r := readHTTPResponse(m)
+		h.response, s.framing, peek = r, r.framing, r.peek
+		if h.titled {
+			peek = 0
+		}
+		if len(h.requests) == 0 || h.requests[0].wantsReply() {
+			peek = max(peek, r.replyPeek())
+		}
+		if r.status < 200 || r.status == 204 || r.status == 304 || len(h.requests) > 0 && h.requests[0].Method == "HEAD" {
+			s.framing, peek = framing{}, 0
+		}
+	}
+	s.after = s.framing.state(dir)
+	s.peekEnd, s.state = min(s.body+peek, max(s.body, dissect.HeadLimit)), statePeek
+}
+
+// startLine reports whether a line can start a message. What follows an upgrade or a broken body cannot, and the
+// preface of HTTP/2 only looks like one.
+func startLine(dir int, line []byte) bool {
+	if dir == dissect.FromServer {
+		return bytes.HasPrefix(line, []byte("HTTP/"))
+	}
+	return methodLen(line) < len(line) && methodLen(line) > 0 && !bytes.HasPrefix(line, []byte("PRI * HTTP/2"))
+}
+
+// complete pairs the message that was read.
+func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
+	if dir == dissect.FromClient {
+		r := h.request
+		h.request = nil
+		r.readBody(body)
+		h.addRequest(r, s, sink)
+		return
+	}
+	r := h.response
+	h.response = nil
+	if r.status >= 100 && r.status < 200 && r.status != 101 {
+		return // RFC 9110 section 15.2: the final response is still to come
+	}
+	if r.peek > 0 && !h.titled {
+		r.title = htmlTitle(body)
+		h.titled = r.title != ""
+	}
+	if len(h.requests) == 0 || h.requests[0].wantsReply() {
+		r.reply.read(plainBody(body, r.framing.chunked, r.encoded))
+	}
+	h.addResponse(r, s, sink)
+}
+
+func (h *Stream) addRequest(r *exchangeRequest, s *side, sink dissect.Sink) {
+	r.Index = h.count
+	r.end = s.pos
+	h.count++
+	if h.count >= maxExchanges {
+		s.state = stateDone
+	}
+	if r.Method == "CONNECT" {
+		s.state = stateHold
+	}
+	if len(h.responses) > 0 {
+		p := h.responses[0]
+		h.responses = h.responses[1:]
+		h.pair(r, p, sink)
+		return
+	}
+	sink(r.fact(nil, &h.auth))
+	if h.requests == nil {
+		h.requests = h.room[:0]
+	}
+	h.requests = append(h.requests, r)
+}
+
+func (h *Stream) addResponse(p *exchangeResponse, s *side, sink dissect.Sink) {
+	p.end = s.body
+	if len(h.requests) == 0 {
+		if len(h.responses) < maxExchanges {
+			h.responses = append(h.responses, p)
+		} else {
+			s.state = stateDone
+		}
+		return
+	}
+	r := h.requests[0]
+	if h.requests = h.requests[1:]; len(h.requests) == 0 {
+		h.requests = h.room[:0]
+	}
+	if len(h.requests) == 0 && h.count >= maxExchanges {
+		s.state = stateDone
+	}
+	h.pair(r, p, sink)
+}
+
+// pair gives an exchange, and turns the session over to what a CONNECT or an upgrade makes of it.
+func (h *Stream) pair(r *exchangeRequest, p *exchangeResponse, sink dissect.Sink) {
+	sink(r.fact(p, &h.auth))
+	client, server := &h.sides[dissect.FromClient], &h.sides[dissect.FromServer]
+	switch {
+	case r.Method == "CONNECT" && p.status/100 == 2:
+		h.tunnel = &tunnel{from: [2]int{r.end, p.end}}
+	case p.status == 101:
+		client.state, server.state = stateDone, stateDone
+	case client.state == stateHold:
+		client.state = stateHead
+	}
+}
+
+// giveResponses gives the responses whose requests were not seen. The requests without response were given already.
+func (h *Stream) giveResponses(sink dissect.Sink) {
+	for i := range h.responses {
+		if h.count >= maxExchanges {
+			break
+		}
+		r := exchangeRequest{HTTPExchange: dissect.HTTPExchange{Index: h.count}}
+		h.count++
+		sink(r.fact(h.responses[i], &h.auth))
+	}
+	h.responses = nil
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package http_test
+
+import (
+	"testing"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/dispatchtest"
+	"stillwatch/sensor/internal/dissect/dissecttest"
+)
+
+func TestRTSPExchanges(t *testing.T) {
+	facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 554}, []turn{
+		client(request("OPTIONS rtsp://admin:s3cret@10.0.0.5:554/cam RTSP/1.0", "CSeq: 1", "User-Agent: LibVLC/3")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 1", "Server: Dahua Rtsp Server")),
+		client(request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 2")),
+		server(request("RTSP/1.0 401 Unauthorized", "CSeq: 2", `WWW-Authenticate: Digest realm="Login to 3", nonce="5"`)),
+		client(request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 3", "Authorization: Basic YWRtaW46YWRtaW4=")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 3", "Content-Length: 5") + "v=0\r\n"),
+		client(request("SETUP rtsp://10.0.0.5/cam/1 RTSP/1.0", "CSeq: 4") + request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 5")),
+		server("$\x00\x00\x04RTSP" + request("RTSP/1.0 200 OK", "CSeq: 5") + "$\x00\x00\x00" + request("RTSP/1.0 461 No", "CSeq: 4")),
+	})
+	want := []dissect.RTSPExchange{
+		{Method: "OPTIONS", URI: "rtsp://***@10.0.0.5:554/cam", UserAgent: "LibVLC/3", Status: 200, Server: "Dahua Rtsp Server"},
+		{Method: "DESCRIBE", URI: "rtsp://10.0.0.5/cam", Status: 401, Realm: "Login to 3", Index: 1},
+		{Method: "DESCRIBE", URI: "rtsp://10.0.0.5/cam", Status: 200, AuthScheme: "basic", AuthUserHint: "in", AuthResult: dissect.OutcomeSuccess, DefaultCredentials: true, CleartextCredentials: true, Index: 2},
+		{Method: "PLAY", URI: "rtsp://10.0.0.5/cam", Status: 200, Index: 4},
+		{Method: "SETUP", URI: "rtsp://10.0.0.5/cam/1", Status: 461, Index: 3},
+	}
+	var got []dissect.RTSPExchange
+	for _, e := range dissecttest.FactsOf[dissect.RTSPExchange](facts) {
+		if e.Status != 0 {
+			got = append(got, e)
+		}
+	}
+	if dissecttest.AppOf(facts) != "rtsp" || len(got) != len(want) {
+		t.Fatalf("facts:\n%s", dissecttest.Dump(facts))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("got  %+v\nwant %+v", got[i], want[i])
+		}
+	}
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lines
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// nntp reads NNTP (RFC 3977) as far as login (RFC 4643) and TLS (RFC 4642) go.
+type nntp struct {
+	login   logins.Attempt
+	greeted bool
+	tls     bool
+}
+
+// NewNNTP returns a dissector of NNTP.
+func NewNNTP() dissect.Stream {
+	return &lineStream{proto: &nntp{login: logins.Attempt{Protocol: "nntp"}}}
+}
+
+// LooksNNTP takes the greeting only where NNTP is expected: a number says too little.
+func LooksNNTP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	if !ports.Has(119, 433) {
+		return match.No
+	}
+	return match.AnyPrefix(head, "200 ", "201 ")
+}
+
+func (n *nntp) line(dir int, text []byte, sink dissect.Sink) lineAction {
+	if dir == dissect.FromClient {
+		return n.command(text)
+	}
+	code, _ := replyCode(text)
+	switch {
+	case !n.greeted:
+		n.greeted = true
+		if len(text) > 4 {
+			sink(&dissect.Banner{Protocol: "nntp", Text: parse.CleanText(text[4:], dissect.MaxBanner)})
+		}
+	case n.tls:
+		n.tls = false
+		if code == 382 {
+			return lineTLS
+		}
+		return lineResume
+	case code == 281:
+		n.login.Result(dissect.OutcomeSuccess, sink)
+	case code == 481 || code == 482 || code == 502:
+		n.login.Result(dissect.OutcomeFailure, sink)
+	}
+	return lineNext
+}
+
+// command stops at the first that has to do with news: what answers it is long, and looks like anything.
+func (n *nntp) command(text []byte) lineAction {
+	name, arg := parse.Word(text)
+	switch {
+	case parse.FoldEqual(name, "starttls"):
+		n.tls = true
+		return linePause
+	case parse.FoldEqual(name, "authinfo"):
+		kind, value := parse.Word(arg)
+		if parse.FoldEqual(kind, "user") {
+			n.login.Name(value)
+		} else if parse.FoldEqual(kind, "pass") {
+			n.login.Password(value)
+		}
+	case !parse.FoldEqual(name, "capabilities") && !parse.FoldEqual(name, "mode") && !parse.FoldEqual(name, "date"):
+		return lineStop
+	}
+	return lineNext
+}
+
+func (n *nntp) end(sink dissect.Sink) { n.login.Result(dissect.OutcomeUnknown, sink) }

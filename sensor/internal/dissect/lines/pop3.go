@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lines
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// pop3 reads POP3 (RFC 1939, RFC 2595, RFC 5034).
+type pop3 struct {
+	login   logins.Attempt
+	greeted bool
+	waiting []pop3Command // commands without reply, oldest first
+	sasl    saslExchange
+}
+
+type pop3Command uint8
+
+const (
+	pop3Other pop3Command = iota
+	pop3Auth              // its reply is the result of a login
+	pop3TLS
+)
+
+func pop3Lines() lineProtocol { return &pop3{login: logins.Attempt{Protocol: "pop3"}} }
+
+// NewPOP3 returns a dissector of POP3.
+func NewPOP3() dissect.Stream { return &lineStream{proto: pop3Lines()} }
+
+// LooksPOP3 takes "+OK" only with a word of mail behind it, or where POP3 is expected: other protocols say it, too.
+func LooksPOP3(head []byte, final bool, ports dissect.Ports) match.Verdict {
+	if v := match.Prefix(head, "+OK"); v != match.Yes || ports.Has(110) {
+		return v
+	}
+	line, _, ok := parse.CutLine(head)
+	switch {
+	case !ok && !final && len(head) < 512:
+		return match.Maybe
+	case parse.FoldContains(line, "pop3") || parse.FoldContains(line, "pop server"):
+		return match.Yes
+	}
+	return match.No
+}
+
+func (p *pop3) line(dir int, text []byte, sink dissect.Sink) lineAction {
+	if dir == dissect.FromServer {
+		return p.reply(text, sink)
+	}
+	if p.sasl.steps > 0 {
+		p.sasl.step(text, &p.login)
+		return lineNext
+	}
+	return p.command(text)
+}
+
+func (p *pop3) command(text []byte) lineAction {
+	name, arg := parse.Word(text)
+	kind := pop3Other
+	switch {
+	case parse.FoldEqual(name, "user"):
+		p.login.Name(arg)
+	case parse.FoldEqual(name, "pass"):
+		p.login.Password(arg)
+		kind = pop3Auth
+	case parse.FoldEqual(name, "apop"):
+		user, _ := parse.Word(arg)
+		p.login.Name(user)
+		p.login.Proof()
+		kind = pop3Auth
+	case parse.FoldEqual(name, "auth") && len(arg) > 0:
+		kind = pop3Auth
+		mechanism, initial := parse.Word(arg)
+		p.sasl.begin(mechanism, initial, &p.login)
+	case parse.FoldEqual(name, "stls"):
+		kind = pop3TLS
+	}
+	if len(p.waiting) == logins.MaxAttempts {
+		return lineStop
+	}
+	p.waiting = append(p.waiting, kind)
+	if kind == pop3TLS {
+		return linePause
+	}
+	return lineNext
+}
+
+func (p *pop3) reply(text []byte, sink dissect.Sink) lineAction {
+	ok := parse.FoldPrefix(text, "+ok")
+	if !ok && !parse.FoldPrefix(text, "-err") {
+		if len(text) > 0 && text[0] == '+' {
+			p.sasl.challenged()
+		}
+		return lineNext // a line of a list, or a challenge
+	}
+	if !p.greeted {
+		p.greeted = true
+		if t := parse.CleanText(text[min(4, len(text)):], dissect.MaxBanner); t != "" {
+			sink(&dissect.Banner{Protocol: "pop3", Text: t})
+		}
+		return lineNext
+	}
+	if len(p.waiting) == 0 {
+		return lineNext
+	}
+	kind := p.waiting[0]
+	p.waiting = p.waiting[1:]
+	switch {
+	case kind == pop3TLS && ok:
+		return lineTLS
+	case kind == pop3TLS:
+		return lineResume
+	case kind == pop3Auth && ok:
+		p.login.Result(dissect.OutcomeSuccess, sink)
+		return lineStop
+	case kind == pop3Auth:
+		p.sasl = saslExchange{}
+		p.login.Result(dissect.OutcomeFailure, sink)
+	}
+	return lineNext
+}
+
+func (p *pop3) end(sink dissect.Sink) { p.login.Result(dissect.OutcomeUnknown, sink) }

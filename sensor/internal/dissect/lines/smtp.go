@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lines
+
+import (
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// smtp reads SMTP and submission (RFC 5321, RFC 4954, RFC 3207).
+type smtp struct {
+	login logins.Attempt
+	step  smtpStep
+	tls   bool
+}
+
+// smtpStep is what the next line of the client is.
+type smtpStep uint8
+
+const (
+	smtpCommand  smtpStep = iota
+	smtpPlain             // the answer to AUTH PLAIN
+	smtpUser              // the first answer to AUTH LOGIN
+	smtpPassword          // the second
+	smtpProof             // answers of other mechanisms
+)
+
+func smtpLines() lineProtocol { return &smtp{login: logins.Attempt{Protocol: "smtp"}} }
+
+// NewSMTP returns a dissector of SMTP.
+func NewSMTP() dissect.Stream { return &lineStream{proto: smtpLines()} }
+
+func LooksSMTPClient(head []byte, _ bool, _ dissect.Ports) match.Verdict {
+	return match.AnyPrefix(head, "EHLO ", "HELO ", "ehlo ", "helo ")
+}
+
+func (s *smtp) line(dir int, text []byte, sink dissect.Sink) lineAction {
+	if dir == dissect.FromServer {
+		code, last := replyCode(text)
+		if !last {
+			return lineNext
+		}
+		return s.reply(code, sink)
+	}
+	switch s.step {
+	case smtpPlain:
+		s.plain(text)
+	case smtpUser:
+		s.user(text)
+	case smtpPassword:
+		s.password(text)
+	case smtpProof:
+		s.login.Proof()
+	default:
+		return s.command(text)
+	}
+	return lineNext
+}
+
+func (s *smtp) command(text []byte) lineAction {
+	name, arg := parse.Word(text)
+	switch {
+	case parse.FoldEqual(name, "starttls"):
+		s.tls = true
+		return linePause
+	case parse.FoldEqual(name, "data"), parse.FoldEqual(name, "bdat"):
+		return lineStop
+	case parse.FoldEqual(name, "auth"):
+		s.auth(parse.Word(arg))
+	}
+	return lineNext
+}
+
+func (s *smtp) auth(mechanism, initial []byte) {
+	switch {
+	case parse.FoldEqual(mechanism, "plain"):
+		s.step = smtpPlain
+		if len(initial) > 0 {
+			s.plain(initial)
+		}
+	case parse.FoldEqual(mechanism, "login"):
+		s.step = smtpUser
+		if len(initial) > 0 {
+			s.user(initial)
+		}
+	default:
+		s.step = smtpProof
+		s.login.Hint = ""
+		s.login.Proof()
+	}
+}
+
+func (s *smtp) plain(text []byte) {
+	s.step = smtpCommand
+	s.login.Plain(text)
+}
+
+func (s *smtp) user(text []byte) {
+	var buf [96]byte
+	s.step = smtpPassword
+	s.login.Name(parse.Base64(buf[:], text))
+}
+
+func (s *smtp) password(text []byte) {
+	var buf [96]byte
+	s.step = smtpCommand
+	s.login.Password(parse.Base64(buf[:], text))
+	clear(buf[:])
+}
+
+func (s *smtp) reply(code int, sink dissect.Sink) lineAction {
+	switch {
+	case s.tls:
+		s.tls = false
+		if code == 220 {
+			return lineTLS
+		}
+		return lineResume
+	case code == 235:
+		s.step = smtpCommand
+		s.login.Result(dissect.OutcomeSuccess, sink)
+	case code == 535:
+		s.step = smtpCommand
+		s.login.Result(dissect.OutcomeFailure, sink)
+	case code == 454 || code == 534 || code == 538: // RFC 4954 section 6: not now, too weak, not in clear
+		s.step = smtpCommand
+		s.login.Result(dissect.OutcomeUnknown, sink)
+	case code >= 400 && s.step != smtpCommand:
+		s.step = smtpCommand // the mechanism was refused
+		s.login.Pending = false
+	}
+	return lineNext
+}
+
+func (s *smtp) end(sink dissect.Sink) { s.login.Result(dissect.OutcomeUnknown, sink) }

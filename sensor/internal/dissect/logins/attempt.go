@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package logins follows a login from its user name to its result, and knows the default passwords of devices. It keeps no password.
+package logins
+
+import (
+	"bytes"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// MaxAttempts is how many logins of one session are told.
+const MaxAttempts = 32
+
+// Attempt is a login that waits for its result. The user name is kept until the password has come, the password not at
+// all.
+type Attempt struct {
+	Protocol string
+	userBuf  [64]byte
+	User     []byte
+	Hint     string
+	Pending  bool
+	Defaults bool
+	Clear    bool
+	Told     int
+}
+
+// Name takes the user name.
+func (a *Attempt) Name(user []byte) {
+	a.Hint = Hint(user)
+	a.User = append(a.userBuf[:0], user[:min(len(user), len(a.userBuf))]...)
+}
+
+// Password takes the password, compares, and forgets both.
+func (a *Attempt) Password(b []byte) {
+	a.Pending, a.Clear = true, true
+	a.Defaults = IsDefaultPair(a.User, b)
+	a.Forget()
+}
+
+// Proof notes that the client has proved that it knows a password without sending it.
+func (a *Attempt) Proof() {
+	a.Pending, a.Clear, a.Defaults = true, false, false
+	a.Forget()
+}
+
+func (a *Attempt) Forget() {
+	clear(a.userBuf[:])
+	a.User = nil
+}
+
+// Result tells how a pending attempt ended.
+func (a *Attempt) Result(r dissect.Outcome, sink dissect.Sink) {
+	if !a.Pending {
+		return
+	}
+	a.Pending = false
+	if a.Told++; a.Told <= MaxAttempts {
+		sink(&dissect.Login{Protocol: a.Protocol, UserHint: a.Hint, Result: r, DefaultCredentials: a.Defaults, CleartextCredentials: a.Clear})
+	}
+}
+
+// Plain takes the message of SASL PLAIN (RFC 4616): authorization identity, user and password with zero bytes between.
+func (a *Attempt) Plain(text []byte) {
+	var buf [192]byte
+	_, pair, _ := bytes.Cut(parse.Base64(buf[:], text), []byte{0})
+	user, password, _ := bytes.Cut(pair, []byte{0})
+	a.Name(user)
+	a.Password(password)
+	clear(buf[:])
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package logins
+
+import (
+	"unicode/utf8"
+
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// Sum64 is FNV-1a, to know a value again within its session without keeping it. It is never 0 and leaves the session with nothing.
+func Sum64(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h | 1
+}
+
+// Hint is all that is kept of a user name: at most its last two characters.
+func Hint(user []byte) string {
+	s := parse.CleanText(user, len(user))
+	return s[len(s)-suffixLen(s, 2):]
+}
+
+// suffixLen is the length in bytes of the last n characters of s.
+func suffixLen(s string, n int) int {
+	at := len(s)
+	for ; n > 0 && at > 0; n-- {
+		_, w := utf8.DecodeLastRuneInString(s[:at])
+		at -= w
+	}
+	return len(s) - at
+}

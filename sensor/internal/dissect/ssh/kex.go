@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ssh
+
+import (
+	"strings"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// maxList bounds one name list; the longest in use have about 1000 bytes.
+const maxList = 1 << 13
+
+// parseKexInit reads SSH_MSG_KEXINIT (RFC 4253 section 7.1): number, 16 bytes of cookie, ten name lists of which the
+// two of languages are left out. It gives nil if the message ends early.
+func parseKexInit(payload []byte) *dissect.SSHKexInit {
+	r := parse.Reader{B: payload}
+	r.Bytes(17)
+	k := &dissect.SSHKexInit{}
+	for _, list := range []*string{&k.Kex, &k.HostKey, &k.EncC2S, &k.EncS2C, &k.MACC2S, &k.MACS2C, &k.CompressionC2S, &k.CompressionS2C} {
+		if r.U16() != 0 {
+			return nil
+		}
+		b := r.Vec16()
+		if r.Bad || len(b) > maxList {
+			return nil
+		}
+		*list = string(b)
+	}
+	return k
+}
+
+// chosen gives the algorithm that two name lists lead to: the first of the client's that the server has as well (RFC 4253
+// section 7.1); "" if there is none.
+func chosen(client, server string) string {
+	for client != "" {
+		name, rest, _ := strings.Cut(client, ",")
+		if isListed(server, name) {
+			return name
+		}
+		client = rest
+	}
+	return ""
+}
+
+func isListed(list, name string) bool {
+	for list != "" {
+		item, rest, _ := strings.Cut(list, ",")
+		if item == name {
+			return true
+		}
+		list = rest
+	}
+	return false
+}
