@@ -255,8 +255,8 @@ func (d *delivery) poison() {
 		}
 	}
 	dead, err := d.store.DeadLetters(ctx, store.Page{})
-	if err != nil || len(dead.Letters) != len(bad) {
-		d.Errorf("%d dead letters in the database, want %d; %v", len(dead.Letters), len(bad), err)
+	if err != nil || len(dead.Records) != len(bad) {
+		d.Errorf("%d dead letters in the database, want %d; %v", len(dead.Records), len(bad), err)
 	}
 	until(d.T, "nothing is left to read", func() bool { return caughtUp(p) })
 	if said := p.said(); !utf8.ValidString(said) || strings.ContainsAny(said, "\u202e\u009b\x1b") || !strings.Contains(said, `\u202e`) {

@@ -20,17 +20,18 @@ const inner = "stillwatch/collector/internal/"
 // downward only; a package that is not here may not be.
 func mayImport() map[string][]string {
 	return map[string][]string{
-		"sample":  {"schemas"},
-		"config":  {"internal/brokers"},
-		"broker":  nil,
-		"store":   {"schemas"},
-		"queue":   {"schemas", "internal/brokers"},
-		"consume": {"store", "queue", "schemas"},
-		"auth":    {"store"},
-		"api":     {"auth", "store", "schemas"},
-		"console": {"api", "auth", "store", "schemas"},
-		"serve":   {"config", "broker", "queue", "consume", "store", "auth", "console", "internal/brokers"},
-		"demo":    {"serve", "config", "auth", "console", "schemas"},
+		"sample":   {"schemas"},
+		"sanitize": {"schemas"},
+		"config":   {"internal/brokers"},
+		"broker":   nil,
+		"store":    {"schemas"},
+		"queue":    {"schemas", "internal/brokers"},
+		"consume":  {"store", "queue", "schemas"},
+		"auth":     {"store"},
+		"api":      {"auth", "store", "schemas"},
+		"console":  {"api", "auth", "sanitize", "store", "schemas"},
+		"serve":    {"config", "broker", "queue", "consume", "store", "auth", "console", "internal/brokers"},
+		"demo":     {"serve", "config", "auth", "sanitize", "schemas"},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"stillwatch/collector/internal/console"
+	"stillwatch/collector/internal/sanitize"
 )
 
 const program = "stillwatch-collector"
@@ -86,7 +86,7 @@ func report(err error) int {
 		if strings.HasPrefix(line, " ") { // belongs to the line above: the source of the mistake
 			head = ""
 		}
-		fmt.Fprintln(os.Stderr, head+console.Clean(strings.TrimRight(line, "\n")))
+		fmt.Fprintln(os.Stderr, head+sanitize.Value(strings.TrimRight(line, "\n")))
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

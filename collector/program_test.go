@@ -88,7 +88,7 @@ func (p *process) read(pipe io.Reader, serving chan struct{}) {
 		}
 		p.mu.Unlock()
 		var said struct{ Msg, Console, Health string }
-		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector serves" {
+		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector started" {
 			p.console, p.health = said.Console, said.Health
 			close(serving)
 		}

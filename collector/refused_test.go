@@ -59,12 +59,12 @@ func (d *delivery) refused() {
 	}
 	d.allow(kafka.ResourceTypeGroup, "refused", "analyst", kafka.ACLOperationTypeRead)
 	p := start(d.T, "--config", file)
-	d.told(p, `user "collector" has no right to this topic`)
+	d.told(p, `user "collector" is not authorized for this topic`)
 	for _, topic := range topics {
 		d.allow(kafka.ResourceTypeTopic, topic, "collector", kafka.ACLOperationTypeRead)
 		d.allow(kafka.ResourceTypeTopic, topic, "collector", kafka.ACLOperationTypeWrite)
 	}
-	d.told(p, `user "collector" has no right to the consumer group`)
+	d.told(p, `user "collector" is not authorized for the consumer group`)
 	d.allow(kafka.ResourceTypeGroup, "refused", "collector", kafka.ACLOperationTypeRead)
 	d.fill(0, 1000)
 	d.finish(1000)

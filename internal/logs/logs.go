@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logs makes the log of both programs: lines for a person on a terminal, JSON otherwise. What came from the network may stand in
-// an error, so whatever could act on a terminal is written by number.
+// Package logs creates the logger of both programs: text on a terminal, JSON otherwise. Log lines may contain data from the network, so
+// characters that could control a terminal are escaped.
 package logs
 
 import (
@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// New makes a log of a least level on w.
+// New returns a logger that writes to w. terminal selects the text format.
 func New(w io.Writer, terminal bool, level zapcore.Level) *zap.Logger {
 	c := zap.NewProductionEncoderConfig()
 	c.TimeKey, c.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
@@ -23,15 +23,14 @@ func New(w io.Writer, terminal bool, level zapcore.Level) *zap.Logger {
 		c.EncodeTime, c.EncodeLevel = zapcore.TimeEncoderOfLayout("15:04:05"), zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(c)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(harmless{w})), level))
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(sanitizer{w})), level))
 }
 
-// harmless writes lines with escapes as in JSON in the place of control characters, marks that turn the direction of writing, and others
-// that cannot be seen.
-type harmless struct{ w io.Writer }
+// sanitizer escapes, as in JSON, control characters, bidirectional formatting characters and other characters that are not printable.
+type sanitizer struct{ w io.Writer }
 
-func (h harmless) Write(line []byte) (int, error) {
-	if _, err := h.w.Write(escape(line)); err != nil {
+func (s sanitizer) Write(line []byte) (int, error) {
+	if _, err := s.w.Write(escape(line)); err != nil {
 		return 0, err
 	}
 	return len(line), nil
@@ -55,7 +54,7 @@ func escape(b []byte) []byte {
 }
 
 func appendEscape(b []byte, r rune) []byte {
-	if r > 0xffff { // as JSON has it: a pair of surrogates
+	if r > 0xffff { // a surrogate pair, as in JSON
 		r -= 0x10000
 		return fmt.Appendf(b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
 	}

@@ -101,7 +101,7 @@ func (d *delivery) serve() {
 			d.Fatal("the collector does not serve")
 		}
 		var said struct{ Msg, Console string }
-		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector serves" {
+		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector started" {
 			d.console = said.Console
 		}
 	}

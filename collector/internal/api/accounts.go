@@ -57,14 +57,14 @@ type tokenInput struct {
 	Body struct {
 		Name string `json:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._@-]*$"`
 		Role string `json:"role" enum:"viewer,analyst,admin"`
-		Days whole  `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"it ends after so many days; 0: never"`
+		Days whole  `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"days until it expires; 0: never"`
 	}
 }
 
-// whole is an integer as JSON Schema has it: 30.0 is one too.
+// whole is an integer as defined by JSON Schema, which includes 30.0.
 type whole int
 
-// UnmarshalJSON reads a number without a fraction.
+// UnmarshalJSON parses a number without a fraction.
 func (w *whole) UnmarshalJSON(b []byte) error {
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -80,7 +80,7 @@ func (w *whole) UnmarshalJSON(b []byte) error {
 type tokenOutput struct {
 	Body struct {
 		ID    int64  `json:"id"`
-		Token string `json:"token" doc:"shown here and never again"`
+		Token string `json:"token" doc:"the secret, which is only returned here"`
 	}
 }
 
@@ -94,10 +94,10 @@ func (a *API) accountRoutes(h huma.API) {
 		op.Method, op.Metadata[needs] = method, auth.Admin
 		return op
 	}
-	huma.Register(h, operation("me", "/me", "Who is asking"), a.me)
-	huma.Register(h, admin("list-audit", http.MethodGet, "/audit", "Who did what, the newest first"), a.auditTrail)
+	huma.Register(h, operation("me", "/me", "The current user or token"), a.me)
+	huma.Register(h, admin("list-audit", http.MethodGet, "/audit", "The audit log, newest first"), a.auditLog)
 	huma.Register(h, admin("list-tokens", http.MethodGet, "/tokens", "API tokens, without their secrets"), a.tokens)
-	huma.Register(h, admin("add-token", http.MethodPost, "/tokens", "Make an API token"), a.addToken)
+	huma.Register(h, admin("add-token", http.MethodPost, "/tokens", "Create an API token"), a.addToken)
 	huma.Register(h, admin("revoke-token", http.MethodDelete, "/tokens/{id}", "Revoke an API token"), a.revokeToken)
 }
 
@@ -108,7 +108,7 @@ func (a *API) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	return out, nil
 }
 
-func (a *API) auditTrail(ctx context.Context, in *Paging) (*auditOutput, error) {
+func (a *API) auditLog(ctx context.Context, in *Paging) (*auditOutput, error) {
 	l, err := a.store.Audit(ctx, in.page(""))
 	if err != nil {
 		return nil, a.problem(err)

@@ -12,10 +12,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// Paging is what every list takes. It is exported, as all parts of inputs are: huma does not see embedded fields else.
+// Paging holds the parameters of every list. It is exported because huma ignores unexported embedded fields.
 type Paging struct {
-	Cursor string `query:"cursor" maxLength:"1024" doc:"next of the part before; empty for the first part"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"how many at most"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"next of the previous page; empty for the first page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"maximum number of items"`
 }
 
 func (p Paging) page(order string) store.Page {
@@ -26,23 +26,23 @@ func (p Paging) page(order string) store.Page {
 	return store.Page{Cursor: p.Cursor, Limit: p.Limit, Order: o}
 }
 
-// AlertQuery is the filter of alerts.
+// AlertQuery holds the filter parameters of alerts.
 type AlertQuery struct {
 	Severity    []string  `query:"severity" enum:"informational,low,medium,high,critical" doc:"any of these"`
 	Rule        []string  `query:"rule" maxItems:"50" doc:"any of these rule ids (D01) or kinds (unexpected_outbound)"`
 	Device      string    `query:"device" maxLength:"512" doc:"device key"`
 	Peer        string    `query:"peer" maxLength:"512" doc:"address or domain name of the peer"`
-	IP          string    `query:"ip" maxLength:"64" doc:"an address that the alert names"`
-	MAC         string    `query:"mac" maxLength:"32" doc:"a MAC that the alert names"`
-	CommunityID string    `query:"community_id" maxLength:"64" doc:"of its session or a related one"`
+	IP          string    `query:"ip" maxLength:"64" doc:"an IP address in the alert"`
+	MAC         string    `query:"mac" maxLength:"32" doc:"a MAC address in the alert"`
+	CommunityID string    `query:"community_id" maxLength:"64" doc:"of its session or of a related one"`
 	Incident    string    `query:"incident" maxLength:"64"`
 	Sensor      string    `query:"sensor" maxLength:"512"`
 	State       string    `query:"state" enum:"open,closed"`
-	Replay      string    `query:"replay" enum:"true,false" doc:"only replays, or none"`
+	Replay      string    `query:"replay" enum:"true,false" doc:"only replays, or only live"`
 	From        time.Time `query:"from" doc:"event_start at or after"`
 	To          time.Time `query:"to" doc:"event_start before"`
 	MinRisk     int       `query:"min_risk" minimum:"0" maximum:"100"`
-	Q           string    `query:"q" maxLength:"512" doc:"words that all occur; the last may be a beginning"`
+	Q           string    `query:"q" maxLength:"512" doc:"all words must occur; the last may be a prefix"`
 }
 
 func (q AlertQuery) filter() store.AlertFilter {
@@ -57,7 +57,7 @@ func (q AlertQuery) filter() store.AlertFilter {
 	return f
 }
 
-// since turns an absent time into the zero that does not restrict.
+// since converts a time; an absent time becomes 0, which does not restrict.
 func since(t time.Time) schemas.Time {
 	if t.IsZero() {
 		return 0
@@ -69,7 +69,7 @@ type alertItem struct {
 	ID       string    `json:"id"`
 	Revision int       `json:"revision"`
 	State    string    `json:"state" enum:"open,closed"`
-	Change   int64     `json:"change" doc:"number of its last change, as in the event stream"`
+	Change   int64     `json:"change" doc:"number of the last change, as in the event stream"`
 	Stored   time.Time `json:"stored" doc:"when this revision was stored"`
 	Alert    alertJSON `json:"alert" doc:"the record"`
 }
@@ -95,7 +95,7 @@ type alertsInput struct {
 type alertsOutput struct {
 	Body struct {
 		Alerts []alertItem `json:"alerts" nullable:"false"`
-		Next   string      `json:"next,omitempty" doc:"cursor of the next part; absent at the end"`
+		Next   string      `json:"next,omitempty" doc:"cursor of the next page; absent on the last page"`
 	}
 }
 
@@ -103,7 +103,7 @@ type alertOutput struct{ Body alertItem }
 
 type revisionsOutput struct {
 	Body struct {
-		Revisions []alertItem `json:"revisions" nullable:"false" doc:"the lowest revision first"`
+		Revisions []alertItem `json:"revisions" nullable:"false" doc:"lowest revision first"`
 	}
 }
 
@@ -112,9 +112,9 @@ type idInput struct {
 }
 
 func (a *API) alertRoutes(h huma.API) {
-	huma.Register(h, operation("list-alerts", "/alerts", "Alerts, filtered"), a.alerts)
-	huma.Register(h, operation("get-alert", "/alerts/{id}", "One alert at its latest revision"), a.alert)
-	huma.Register(h, operation("list-revisions", "/alerts/{id}/revisions", "All revisions of an alert"), a.revisions)
+	huma.Register(h, operation("list-alerts", "/alerts", "List alerts"), a.alerts)
+	huma.Register(h, operation("get-alert", "/alerts/{id}", "An alert at its latest revision"), a.alert)
+	huma.Register(h, operation("list-revisions", "/alerts/{id}/revisions", "List the revisions of an alert"), a.revisions)
 }
 
 func (a *API) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {

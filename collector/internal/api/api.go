@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api is the REST interface under /api/v1: alerts, incidents, devices and sensors as JSON, changes as server-sent
-// events, and an OpenAPI 3.1 document of it all. Errors are problem documents (RFC 9457).
+// Package api serves the REST API under /api/v1: alerts, incidents, devices and sensors as JSON, changes as server-sent events, and
+// their OpenAPI 3.1 document. Errors are problem documents (RFC 9457).
 package api
 
 import (
@@ -19,20 +19,20 @@ import (
 	"stillwatch/schemas"
 )
 
-// Base is where all routes of this package begin.
+// Base is the path prefix of all routes.
 const Base = "/api/v1"
 
-// Config is what an API needs.
+// Config configures an API.
 type Config struct {
 	Store   store.Store
 	Auth    *auth.Auth
-	Version string      // of the program, for the OpenAPI document
+	Version string      // for the OpenAPI document
 	Log     *zap.Logger // nil: none
-	// Streams is how many event streams may be open at once; 0: 256.
+	// Streams is the maximum number of open event streams; 0: 256.
 	Streams int
 }
 
-// API serves the routes.
+// API holds the handlers of the routes.
 type API struct {
 	store store.Store
 	auth  *auth.Auth
@@ -42,7 +42,7 @@ type API struct {
 	done  chan struct{}
 }
 
-// Register adds the routes to mux.
+// Register adds the routes of the API to mux.
 func Register(mux *auth.Mux, c Config) *API {
 	if c.Streams == 0 {
 		c.Streams = 256
@@ -65,13 +65,13 @@ func Register(mux *auth.Mux, c Config) *API {
 	return a
 }
 
-// Close ends all event streams, so that a server can shut down; they do not end by themselves.
+// Close ends all event streams. A server must call it before it shuts down, because streams do not end on their own.
 func (a *API) Close() { a.once.Do(func() { close(a.done) }) }
 
 func document(version string) huma.Config {
-	const about = "Alerts, incidents, devices and sensors of stillwatch. Sign in by the console's session cookie or by an API " +
-		"token (Authorization: Bearer swt_…). Requests that change something by a cookie carry its CSRF token in X-CSRF-Token. " +
-		"Strings in records come from the network and may hold anything, HTML and control characters too."
+	const about = "Alerts, incidents, devices and sensors of stillwatch. Authenticate with an API token (Authorization: Bearer " +
+		"swt_…) or with the session cookie of the console. Requests with the cookie that change state need the CSRF token of the session " +
+		"in X-CSRF-Token. Strings in records come from the network and may contain anything, including HTML and control characters."
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -83,8 +83,8 @@ func document(version string) huma.Config {
 					"session": {Type: "apiKey", In: "cookie", Name: "stillwatch", Description: "__Host-stillwatch over TLS"},
 				},
 			},
-			// Relative to the address of this document (OpenAPI 3.1, Server Object): the paths begin at its root.
-			Servers:  []*huma.Server{{URL: "/", Description: "the collector that serves this document"}},
+			// The URL is relative to this document (OpenAPI 3.1, Server Object); paths start at the root of its host.
+			Servers:  []*huma.Server{{URL: "/", Description: "The collector that serves this document"}},
 			Security: []map[string][]string{{"token": {}}, {"session": {}}},
 		},
 		OpenAPIPath:   Base + "/openapi",
@@ -93,49 +93,49 @@ func document(version string) huma.Config {
 	}
 }
 
-// needs is the key under which an operation says who may use it; without it, a viewer.
+// needs is the metadata key of the role that an operation requires. The default is viewer.
 const needs = "needs"
 
-// adapter puts huma's operations behind the door.
+// adapter registers the operations of huma with the authorizing mux.
 type adapter struct{ mux *auth.Mux }
 
 func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
-	who := auth.Viewer
+	role := auth.Viewer
 	if r, ok := op.Metadata[needs].(auth.Role); ok {
-		who = r
+		role = r
 	}
-	a.mux.Handle(op.Method+" "+op.Path, who, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.mux.Handle(op.Method+" "+op.Path, role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h(humago.NewContext(op, r, w))
 	}))
 }
 
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// operation describes a route that reads.
+// operation returns a GET operation.
 func operation(id, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: Base + path, Summary: summary, Metadata: map[string]any{}}
 }
 
-// problem turns an error of the store into one for the client; what it does not expect is logged and not told.
+// problem converts an error to a problem document. Unexpected errors are logged and not shown to the client.
 func (a *API) problem(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return huma.Error404NotFound("there is no such record")
+		return huma.Error404NotFound("record not found")
 	case errors.Is(err, store.ErrExists):
-		return huma.Error409Conflict("the name is taken")
+		return huma.Error409Conflict("the name is already in use")
 	case errors.Is(err, auth.ErrInput):
 		return huma.Error422UnprocessableEntity(err.Error())
-	case errors.Is(err, auth.ErrRefused):
-		return huma.Error403Forbidden("the role does not allow this")
+	case errors.Is(err, auth.ErrDenied):
+		return huma.Error403Forbidden("your role does not allow this")
 	case errors.Is(err, store.ErrCursor):
-		return huma.Error400BadRequest("the cursor is not one of this list: begin again without it")
+		return huma.Error400BadRequest("the cursor is not valid for this list: start again without it")
 	case errors.Is(err, store.ErrRetry):
-		return huma.Error503ServiceUnavailable("the database cannot be written now: try again")
+		return huma.Error503ServiceUnavailable("the database is not available: try again")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return huma.Error503ServiceUnavailable("the request was ended")
+		return huma.Error503ServiceUnavailable("the request was canceled or timed out")
 	}
 	a.log.Error("request failed", zap.Error(err))
-	return huma.Error500InternalServerError("the request failed; the collector's log says why")
+	return huma.Error500InternalServerError("the request failed; see the log of the collector")
 }
 
 func schemaFile(k schemas.Kind) http.Handler {

@@ -22,7 +22,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// rig is the API over a database, and a client with a token of each role.
+// rig is the API on a database, with a token of each role.
 type rig struct {
 	store  *store.SQLite
 	mux    *auth.Mux
@@ -40,7 +40,7 @@ func newRig(t testing.TB, streams int) *rig {
 	}
 	t.Cleanup(func() { s.Close() })
 	a := auth.New(auth.Config{Store: s, Cost: auth.Cost{MemoryKiB: 64, Passes: 1, Threads: 1}})
-	r := &rig{store: s, mux: auth.NewMux(a, Refuse), tokens: map[auth.Role]string{}}
+	r := &rig{store: s, mux: auth.NewMux(a, Deny), tokens: map[auth.Role]string{}}
 	for _, role := range auth.Roles() {
 		token, _, err := a.NewToken(ctx, "test", 0, string(role), role, time.Time{})
 		if err != nil {
@@ -75,7 +75,7 @@ func (r *rig) request(t testing.TB, ctx context.Context, method, path, body stri
 	return answer
 }
 
-// get decodes an answer, which must have the status.
+// get decodes a response, which must have the given status.
 func (r *rig) get(t testing.TB, status int, path string, into any) {
 	t.Helper()
 	answer := r.request(t, t.Context(), http.MethodGet, path, "")
@@ -173,7 +173,7 @@ func TestAlertsPaging(t *testing.T) {
 			if cursor = p.Next; cursor == "" {
 				break
 			}
-			r.apply(t, alert(25+len(got))) // what comes in between does not shift the parts
+			r.apply(t, alert(25+len(got))) // alerts that arrive in between do not shift the pages
 		}
 		if got[0] < first {
 			t.Errorf("%s begins with %s, want %s", order, got[0], first)
@@ -185,7 +185,7 @@ func TestAlertsPaging(t *testing.T) {
 	}
 }
 
-// TestRecordIsUnchanged: the record in an answer is the one that came, byte for byte but for white space.
+// TestRecordIsUnchanged checks that responses contain the original record, except for white space.
 func TestRecordIsUnchanged(t *testing.T) {
 	r := newRig(t, 0)
 	a := alert(1)
@@ -241,7 +241,7 @@ func TestOtherLists(t *testing.T) {
 	}
 }
 
-// TestProblems: what is wrong with a request is told as a problem document.
+// TestProblems checks that invalid requests get a problem document.
 func TestProblems(t *testing.T) {
 	r := newRig(t, 0)
 	for path, want := range map[string]int{
@@ -264,7 +264,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestTokensByAPI(t *testing.T) {
+func TestTokens(t *testing.T) {
 	r := newRig(t, 0)
 	do := func(method, path, body string) (int, string) {
 		answer := r.request(t, t.Context(), method, Base+path, body)
@@ -301,8 +301,8 @@ func TestTokensByAPI(t *testing.T) {
 	}
 }
 
-// TestDocument: the OpenAPI document is one of version 3.1 and holds every route of the API, and its references lead somewhere.
-func TestDocument(t *testing.T) {
+// TestOpenAPIDocument checks that the OpenAPI 3.1 document has every route of the API.
+func TestOpenAPIDocument(t *testing.T) {
 	r := newRig(t, 0)
 	var doc struct {
 		OpenAPI string
@@ -330,9 +330,9 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestReferences: every reference of the OpenAPI document resolves within it, both records among them, there is a server, and
-// what is written as a time is declared as one.
-func TestReferences(t *testing.T) {
+// TestOpenAPIReferences checks that every reference of the OpenAPI document resolves within it, that it refers to the records, and that
+// times are declared as such.
+func TestOpenAPIReferences(t *testing.T) {
 	r := newRig(t, 0)
 	var doc map[string]any
 	r.get(t, http.StatusOK, Base+"/openapi.json", &doc)
@@ -349,7 +349,7 @@ func TestReferences(t *testing.T) {
 			at = m[name]
 		}
 		if at == nil {
-			t.Errorf("%s leads nowhere", ref)
+			t.Errorf("%s does not resolve", ref)
 		}
 	})
 	for _, want := range []string{"AlertRecord", "DeviceRecord", "SessionRecord", "AlertRecord.time"} {
@@ -389,8 +389,8 @@ func walk(v any, visit func(map[string]any)) {
 	}
 }
 
-// TestStrict: what the document does not allow is refused with the place of the fault.
-func TestStrict(t *testing.T) {
+// TestStrictInput checks that input that the document does not allow is rejected with its location.
+func TestStrictInput(t *testing.T) {
 	r := newRig(t, 0)
 	cases := []struct{ method, path, body, where string }{
 		{http.MethodGet, "/alerts?to=", "", "query.to"},

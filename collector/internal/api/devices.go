@@ -14,7 +14,7 @@ import (
 
 type deviceItem struct {
 	Key       string        `json:"key"`
-	FromAlert bool          `json:"from_alert" doc:"no device record came yet: this is what an alert said"`
+	FromAlert bool          `json:"from_alert" doc:"there is no device record yet: this one was made from an alert"`
 	Open      int           `json:"open" doc:"open alerts"`
 	Alerts    int           `json:"alerts"`
 	Severity  string        `json:"severity,omitempty" doc:"the highest of its open alerts"`
@@ -43,7 +43,7 @@ type devicesInput struct {
 	Role   []string `query:"role" maxItems:"20" doc:"any of these"`
 	Expect []string `query:"expect" enum:"silent,server_only,allowlist,normal" doc:"any of these"`
 	Alerts bool     `query:"alerts" doc:"only those with an open alert"`
-	Q      string   `query:"q" maxLength:"512" doc:"occurs in key, MAC, address, host name, vendor, model or role"`
+	Q      string   `query:"q" maxLength:"512" doc:"text in key, MAC, address, host name, vendor, model or role"`
 	Order  string   `query:"order" enum:"newest,oldest" default:"newest" doc:"by last_seen"`
 }
 
@@ -54,7 +54,7 @@ type devicesOutput struct {
 	}
 }
 
-// KeyInput names a device.
+// KeyInput is the path parameter of a device.
 type KeyInput struct {
 	Key string `path:"key" maxLength:"1024"`
 }
@@ -68,7 +68,7 @@ type hoursInput struct {
 }
 
 type hourItem struct {
-	Hour   schemas.Time `json:"hour" doc:"its begin"`
+	Hour   schemas.Time `json:"hour" doc:"start of the hour"`
 	Opened int          `json:"opened" doc:"sessions that the device is known to have opened"`
 	Alerts int          `json:"alerts"`
 }
@@ -77,14 +77,14 @@ type hoursOutput struct {
 	Body struct {
 		From  schemas.Time `json:"from"`
 		To    schemas.Time `json:"to"`
-		Hours []hourItem   `json:"hours" nullable:"false" doc:"hours in which something was opened; the others are silent"`
+		Hours []hourItem   `json:"hours" nullable:"false" doc:"hours in which the device opened sessions; it was silent in the others"`
 	}
 }
 
 func (a *API) deviceRoutes(h huma.API) {
-	huma.Register(h, operation("list-devices", "/devices", "Devices, filtered"), a.devices)
-	huma.Register(h, operation("get-device", "/devices/{key}", "One device"), a.device)
-	huma.Register(h, operation("device-hours", "/devices/{key}/hours", "The hours in which a device spoke; at most 366 days"), a.hours)
+	huma.Register(h, operation("list-devices", "/devices", "List devices"), a.devices)
+	huma.Register(h, operation("get-device", "/devices/{key}", "A device"), a.device)
+	huma.Register(h, operation("device-hours", "/devices/{key}/hours", "The hours in which a device opened sessions, in at most 366 days"), a.hours)
 }
 
 func (a *API) devices(ctx context.Context, in *devicesInput) (*devicesOutput, error) {
@@ -131,7 +131,7 @@ func (a *API) hours(ctx context.Context, in *hoursInput) (*hoursOutput, error) {
 		from = to.Add(-7 * 24 * time.Hour)
 	}
 	if !from.Before(to) || to.Sub(from) > longestSpan {
-		return nil, huma.Error400BadRequest("want from before to, and at most 366 days between them")
+		return nil, huma.Error400BadRequest("from must be before to, by at most 366 days")
 	}
 	hours, err := a.store.DeviceHours(ctx, in.Key, schemas.TimeOf(from), schemas.TimeOf(to))
 	if err != nil {

@@ -19,19 +19,19 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// How an event stream behaves.
+// Timing and batch size of event streams.
 const (
-	pollEvery  = time.Second      // for changes by another process on the same database
-	beatEvery  = 15 * time.Second // so that proxies keep the connection, and a session that has ended is noticed
-	writeLimit = 30 * time.Second // a reader that takes nothing for so long is let go
+	pollEvery  = time.Second      // for changes by other processes on the same database
+	beatEvery  = 15 * time.Second // keeps connections through proxies and checks the session
+	writeLimit = 30 * time.Second // a client that reads nothing for this long is disconnected
 	batch      = 500
 )
 
 type eventsInput struct {
-	LastEventID int64    `header:"Last-Event-ID" minimum:"0" doc:"the last event that was received: the stream goes on after it"`
-	After       int64    `query:"after" minimum:"-1" default:"-1" doc:"as Last-Event-ID, for the first request; -1: only what is new, 0: everything"`
-	Kind        []string `query:"kind" enum:"alert,device" doc:"any of these; default all"`
-	Severity    []string `query:"severity" enum:"informational,low,medium,high,critical" doc:"alerts of any of these"`
+	LastEventID int64    `header:"Last-Event-ID" minimum:"0" doc:"id of the last received event; the stream continues after it"`
+	After       int64    `query:"after" minimum:"-1" default:"-1" doc:"as Last-Event-ID, for the first request; -1: only new changes, 0: everything"`
+	Kind        []string `query:"kind" enum:"alert,device" doc:"any of these; default: all"`
+	Severity    []string `query:"severity" enum:"informational,low,medium,high,critical" doc:"only alerts of these severities"`
 }
 
 // event is the data of one server-sent event.
@@ -43,10 +43,10 @@ type event struct {
 }
 
 func (a *API) eventRoutes(h huma.API) {
-	op := operation("events", "/events", "Changes as they are stored, as server-sent events with resume")
-	op.Description = "Events are named alert and device; their id is a change number, which a reader sends as Last-Event-ID when it comes " +
-		"back. Each alert and device comes once, at its latest state, with the number of its last change. An event named reset says that " +
-		"the number was not one of this database: read the lists again."
+	op := operation("events", "/events", "Stream changes as server-sent events")
+	op.Description = "Events are named alert and device. Their id is a change number; a client that reconnects sends it as " +
+		"Last-Event-ID and the stream continues after it. Each alert and device appears once, in its latest state, with the number of its " +
+		"last change. An event named reset means that the number is unknown to this database: load the lists again."
 	huma.Register(h, op, a.events)
 }
 
@@ -71,7 +71,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	}}, nil
 }
 
-// begin gives the change number after which a stream begins, and whether the asked one is not of this database.
+// begin returns the change number after which a stream starts, and whether the requested number is unknown to this database.
 func begin(in *eventsInput, last int64) (after int64, reset bool) {
 	after = in.After
 	if in.LastEventID > 0 {
@@ -86,7 +86,7 @@ func begin(in *eventsInput, last int64) (after int64, reset bool) {
 	return after, false
 }
 
-// stream is one reader of the events.
+// stream is the event stream of one client.
 type stream struct {
 	api   *API
 	in    *eventsInput
@@ -98,14 +98,14 @@ type stream struct {
 
 func (s *stream) serve(r *http.Request, w http.ResponseWriter) {
 	s.w, s.ctrl = w, http.NewResponseController(w)
-	// The stream is not over when the time to send the request is.
+	// The read timeout of the request must not end the stream.
 	if err := s.ctrl.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return
 	}
 	changed, stop := s.api.store.Watch()
 	defer stop()
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
+	w.Header().Set("X-Accel-Buffering", "no") // disables the buffering of nginx
 	opening := fmt.Sprintf(": from %d\n\n", s.after)
 	if s.reset {
 		opening = fmt.Sprintf("id: %d\nevent: reset\ndata: {}\n\n", s.after)
@@ -116,7 +116,7 @@ func (s *stream) serve(r *http.Request, w http.ResponseWriter) {
 	s.follow(r, changed)
 }
 
-// follow sends what changes until the reader, its session or the API ends.
+// follow sends changes until the client disconnects, its session ends or the API is closed.
 func (s *stream) follow(r *http.Request, changed <-chan struct{}) {
 	poll, beat := time.NewTicker(pollEvery), time.NewTicker(beatEvery)
 	defer poll.Stop()
@@ -129,7 +129,7 @@ func (s *stream) follow(r *http.Request, changed <-chan struct{}) {
 		case <-changed:
 		case <-poll.C:
 		case <-beat.C:
-			r.Header.Set(auth.QuietHeader, "1") // an open stream does not keep a session alive
+			r.Header.Set(auth.QuietHeader, "1") // a stream does not keep its session alive
 			if _, err := s.api.auth.Identify(r); err != nil || s.write([]byte(":\n\n")) != nil {
 				return
 			}
@@ -141,7 +141,7 @@ func (s *stream) follow(r *http.Request, changed <-chan struct{}) {
 	}
 }
 
-// send sends all changes after the last that was sent.
+// send sends all changes after the last one that was sent.
 func (s *stream) send(ctx context.Context) error {
 	for {
 		last, err := s.api.store.LastChange(ctx)
@@ -177,7 +177,7 @@ func (s *stream) wanted(c store.Change) bool {
 	return len(s.in.Severity) == 0 || c.Row == nil || slices.Contains(s.in.Severity, c.Row.Alert.Severity)
 }
 
-// add writes an event. json.Marshal compacts the record, so that no line break of it can end the event.
+// add writes an event. json.Marshal compacts the record, so that it has no line break, which would end the event.
 func (s *stream) add(b *bytes.Buffer, c store.Change) error {
 	if !s.wanted(c) {
 		return nil
@@ -190,7 +190,7 @@ func (s *stream) add(b *bytes.Buffer, c store.Change) error {
 	if c.Device != nil {
 		v, err := deviceOf(*c.Device)
 		if err != nil {
-			return nil // nothing is known of it but its key
+			return nil // there is no record of it yet
 		}
 		e.Device = &v
 	}

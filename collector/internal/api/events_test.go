@@ -64,7 +64,7 @@ func (r *reader) next() sse {
 	}
 }
 
-// alerts reads events until n alerts came, and gives their ids.
+// alerts reads n alert events and returns their ids.
 func (r *reader) alerts(n int) (ids []string, last string) {
 	r.t.Helper()
 	for len(ids) < n {
@@ -87,10 +87,10 @@ func (r *reader) alerts(n int) (ids []string, last string) {
 	return ids, last
 }
 
-func TestEventsAreLive(t *testing.T) {
+func TestEventsStreamNewChanges(t *testing.T) {
 	r := newRig(t, 0)
 	r.apply(t, alerts(0, 5)...)
-	s := r.follow(t, "") // only what is new
+	s := r.follow(t, "") // only new changes
 	r.apply(t, alert(7))
 	if got, _ := s.alerts(1); got[0] != id(7) {
 		t.Errorf("first %s, want %s", got[0], id(7))
@@ -103,7 +103,7 @@ func TestEventsAreLive(t *testing.T) {
 	}
 }
 
-// TestEventsResume: who comes back with the last number gets what was missed, once and in order.
+// TestEventsResume checks that a client that reconnects receives the missed events once and in order.
 func TestEventsResume(t *testing.T) {
 	r := newRig(t, 0)
 	s := r.follow(t, "?after=0&kind=alert")
@@ -128,7 +128,7 @@ func TestEventsFilter(t *testing.T) {
 	}
 }
 
-// TestEventsReset: a number of another database is told, and the stream goes on from now.
+// TestEventsReset checks that an unknown change number causes a reset event, and that the stream continues from now on.
 func TestEventsReset(t *testing.T) {
 	r := newRig(t, 0)
 	r.apply(t, alert(0))
@@ -142,8 +142,8 @@ func TestEventsReset(t *testing.T) {
 	}
 }
 
-// TestEventsAreBounded: more streams than may be open are refused, and a place is free again when one ends.
-func TestEventsAreBounded(t *testing.T) {
+// TestEventStreamLimit checks that streams above the limit are rejected, and that a closed stream makes room.
+func TestEventStreamLimit(t *testing.T) {
 	r := newRig(t, 2)
 	one, two := r.follow(t, ""), r.follow(t, "")
 	if one.status != http.StatusOK || two.status != http.StatusOK {
@@ -155,13 +155,13 @@ func TestEventsAreBounded(t *testing.T) {
 	one.end()
 	for end := time.Now().Add(20 * time.Second); r.follow(t, "").status != http.StatusOK; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the place is not free again")
+			t.Fatal("a closed stream does not make room")
 		}
 	}
 }
 
-// TestEventsEndWithTheServer: Close ends streams that would stay open for ever.
-func TestEventsEndWithTheServer(t *testing.T) {
+// TestCloseEndsStreams checks that Close ends open streams.
+func TestCloseEndsStreams(t *testing.T) {
 	r := newRig(t, 0)
 	s := r.follow(t, "")
 	r.api.Close()

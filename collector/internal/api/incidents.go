@@ -12,7 +12,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// IncidentItem is the sum of the alerts of one story.
+// IncidentItem summarizes the alerts of one incident.
 type IncidentItem struct {
 	ID        string       `json:"id"`
 	State     string       `json:"state" enum:"open,closed"`
@@ -36,7 +36,7 @@ func incidentOf(r store.IncidentRow) IncidentItem {
 	}
 }
 
-// list keeps an absent list from being written as null.
+// list returns an empty list for nil, which would be encoded as null.
 func list[T any](v []T) []T {
 	if v == nil {
 		return []T{}
@@ -52,7 +52,7 @@ type incidentsInput struct {
 	Sensor   string    `query:"sensor" maxLength:"512"`
 	From     time.Time `query:"from" doc:"last event at or after"`
 	To       time.Time `query:"to" doc:"first event before"`
-	Q        string    `query:"q" maxLength:"512" doc:"words in one of its alerts"`
+	Q        string    `query:"q" maxLength:"512" doc:"words in any of its alerts"`
 	Order    string    `query:"order" enum:"newest,oldest,risk" default:"newest"`
 }
 
@@ -66,14 +66,14 @@ type incidentsOutput struct {
 type incidentOutput struct {
 	Body struct {
 		IncidentItem
-		Story []alertItem `json:"story" nullable:"false" doc:"its alerts, the oldest event first, at most 1000"`
-		Next  string      `json:"next,omitempty" doc:"cursor for /alerts?incident=…&order=oldest when there are more"`
+		Story []alertItem `json:"story" nullable:"false" doc:"its alerts, oldest event first, at most 1000"`
+		Next  string      `json:"next,omitempty" doc:"cursor for /alerts?incident=…&order=oldest if there are more"`
 	}
 }
 
 func (a *API) incidentRoutes(h huma.API) {
-	huma.Register(h, operation("list-incidents", "/incidents", "Incidents, filtered"), a.incidents)
-	huma.Register(h, operation("get-incident", "/incidents/{id}", "One incident with its alerts in order"), a.incident)
+	huma.Register(h, operation("list-incidents", "/incidents", "List incidents"), a.incidents)
+	huma.Register(h, operation("get-incident", "/incidents/{id}", "An incident with its alerts in order"), a.incident)
 }
 
 func (a *API) incidents(ctx context.Context, in *incidentsInput) (*incidentsOutput, error) {

@@ -13,28 +13,28 @@ import (
 	"stillwatch/schemas"
 )
 
-// alertJSON is an alert record as the sensor wrote it. The OpenAPI document refers to the record's own JSON Schema.
+// alertJSON is the original alert record of the sensor. The OpenAPI document refers to its JSON Schema.
 type alertJSON json.RawMessage
 
-// Schema is for the OpenAPI document.
+// Schema implements huma.SchemaProvider.
 func (alertJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.KindAlert) }
 
-// MarshalJSON gives the record.
+// MarshalJSON returns the record.
 func (r alertJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
 
-// deviceJSON is a device record as the sensor wrote it.
+// deviceJSON is the original device record of the sensor.
 type deviceJSON json.RawMessage
 
-// Schema is for the OpenAPI document.
+// Schema implements huma.SchemaProvider.
 func (deviceJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.KindDevice) }
 
-// MarshalJSON gives the record.
+// MarshalJSON returns the record.
 func (r deviceJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
 
-// componentPrefix is where a reference within the OpenAPI document finds a schema.
+// componentPrefix is the prefix of references to schemas within the OpenAPI document.
 const componentPrefix = "#/components/schemas/"
 
-// component names the schema of a record, or a definition of it, among the components.
+// component returns the name of the schema of a record, or of one of its definitions, in the OpenAPI document.
 func component(k schemas.Kind, def string) string {
 	name := strings.ToUpper(string(k[:1])) + string(k[1:]) + "Record"
 	if def != "" {
@@ -43,13 +43,13 @@ func component(k schemas.Kind, def string) string {
 	return name
 }
 
-// refer gives a reference to the schema of a record. Extensions carries it because huma resolves Ref by Go types.
+// refer returns a reference to the schema of a record. It uses Extensions because huma resolves Ref by Go types.
 func refer(k schemas.Kind) *huma.Schema {
 	return &huma.Schema{Extensions: map[string]any{"$ref": componentPrefix + component(k, "")}}
 }
 
-// components begins the schemas of the document: those of the records, so that every reference resolves within the document,
-// and times as RFC 3339 text.
+// components returns the initial schemas of the OpenAPI document: those of the records, so that all references resolve within the
+// document, and times as RFC 3339 strings.
 func components() huma.Registry {
 	reg := huma.NewMapRegistry(componentPrefix, huma.DefaultSchemaNamer)
 	reg.RegisterTypeAlias(reflect.TypeFor[schemas.Time](), reflect.TypeFor[time.Time]())
@@ -76,8 +76,7 @@ func components() huma.Registry {
 	return reg
 }
 
-// rebase makes the references in the schema of a record point to components: those to its own $defs, and those to the schema of
-// another record by its URN.
+// rebase rewrites the references in the schema of a record to components: those to its own $defs, and those to another record by URN.
 func rebase(k schemas.Kind, schema map[string]any) map[string]any {
 	for key, v := range schema {
 		schema[key] = rebased(k, key, v)

@@ -15,8 +15,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// settings of schemathesis: ids that exist, so that more than 404 is seen. A cursor of another list and a time range that ends
-// before it begins are 400, which no schema of a parameter can express.
+// schemathesisConfig sets ids that exist, so that responses other than 404 are tested. A cursor of another list and an empty time range
+// get 400, which the schema of a parameter cannot express.
 const schemathesisConfig = `
 seed = 1
 
@@ -48,8 +48,8 @@ include-path = "/api/v1/sensors/{id}/boots"
 parameters = { id = %[4]q }
 `
 
-// TestSchemathesis sends the running API requests made from its OpenAPI document, valid and invalid ones: every answer must be one that the
-// document describes, nothing invalid may be accepted, and no request may fail inside. The event stream, which does not end, is left out.
+// TestSchemathesis sends valid and invalid requests that are generated from the OpenAPI document: responses must match the document,
+// invalid requests must be rejected, and no request may cause an internal error. The event stream, which does not end, is excluded.
 func TestSchemathesis(t *testing.T) {
 	program := testneed.Command(t, "schemathesis")
 	r := newRig(t, 0)

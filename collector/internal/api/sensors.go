@@ -19,17 +19,17 @@ type sensorItem struct {
 	Version   string       `json:"version,omitempty"`
 	Iface     string       `json:"iface,omitempty"`
 	Capture   string       `json:"capture,omitempty"`
-	BootID    string       `json:"boot_id,omitempty" doc:"its latest run"`
-	Seq       uint64       `json:"seq" doc:"highest number of that run"`
+	BootID    string       `json:"boot_id,omitempty" doc:"the latest run"`
+	Seq       uint64       `json:"seq" doc:"highest sequence number of that run"`
 	OneWay    bool         `json:"one_way" doc:"the mirror shows one direction only"`
-	LossRatio float64      `json:"loss_ratio" doc:"packets lost by the capture, 0 to 1, at its latest alert"`
+	LossRatio float64      `json:"loss_ratio" doc:"ratio of packets lost by the capture, 0 to 1, at the latest alert"`
 	MaxLoss   float64      `json:"max_loss_ratio"`
 	FirstSeen time.Time    `json:"first_seen"`
-	LastSeen  time.Time    `json:"last_seen" doc:"when its last alert was stored"`
+	LastSeen  time.Time    `json:"last_seen" doc:"when the last alert was stored"`
 	LastEvent schemas.Time `json:"last_event"`
-	Alerts    int64        `json:"alerts" doc:"records that came"`
-	Missing   int64        `json:"missing" doc:"records that it numbered and that never came"`
-	Boots     int          `json:"boots" doc:"runs"`
+	Alerts    int64        `json:"alerts" doc:"records received"`
+	Missing   int64        `json:"missing" doc:"records with a sequence number that were not received"`
+	Boots     int          `json:"boots" doc:"number of runs"`
 }
 
 func sensorOf(r store.SensorRow) sensorItem {
@@ -59,7 +59,7 @@ type sensorsOutput struct {
 
 type bootsOutput struct {
 	Body struct {
-		Boots []bootItem `json:"boots" nullable:"false" doc:"the latest first, at most 100"`
+		Boots []bootItem `json:"boots" nullable:"false" doc:"latest first, at most 100"`
 	}
 }
 
@@ -76,9 +76,9 @@ type overviewOutput struct {
 		Incidents      int            `json:"incidents"`
 		Devices        int            `json:"devices"`
 		ByExpect       map[string]int `json:"devices_by_expect"`
-		Spoke          int            `json:"spoke" doc:"devices expected silent that have an open alert"`
+		Spoke          int            `json:"spoke" doc:"devices that are expected to be silent and have an open alert"`
 		Sensors        int            `json:"sensors"`
-		Missing        int64          `json:"missing" doc:"records that sensors numbered and that never came"`
+		Missing        int64          `json:"missing" doc:"records with a sequence number that were not received"`
 		DeadLetters    int            `json:"dead_letters"`
 		LastChange     int64          `json:"last_change"`
 	}
@@ -90,23 +90,23 @@ type deadItem struct {
 	Offset    int64     `json:"offset"`
 	Reason    string    `json:"reason"`
 	Key       []byte    `json:"key" doc:"base64"`
-	Value     []byte    `json:"value" doc:"base64, at most 64 KiB"`
-	Size      int       `json:"size" doc:"of the whole record"`
+	Value     []byte    `json:"value" doc:"base64, truncated to 64 KiB"`
+	Size      int       `json:"size" doc:"of the original value, in bytes"`
 	At        time.Time `json:"at"`
 }
 
 type deadOutput struct {
 	Body struct {
-		Letters []deadItem `json:"dead_letters" nullable:"false"`
+		Records []deadItem `json:"dead_letters" nullable:"false"`
 		Next    string     `json:"next,omitempty"`
 	}
 }
 
 func (a *API) sensorRoutes(h huma.API) {
-	huma.Register(h, operation("overview", "/overview", "The state of things in a few numbers"), a.overview)
-	huma.Register(h, operation("list-sensors", "/sensors", "All sensors with their loss"), a.sensors)
-	huma.Register(h, operation("list-boots", "/sensors/{id}/boots", "The runs of a sensor and the gaps in their numbers"), a.boots)
-	dead := operation("list-dead-letters", "/dead-letters", "Records that could not be accepted, the newest first (analyst)")
+	huma.Register(h, operation("overview", "/overview", "Summary counts"), a.overview)
+	huma.Register(h, operation("list-sensors", "/sensors", "List sensors with their losses"), a.sensors)
+	huma.Register(h, operation("list-boots", "/sensors/{id}/boots", "List the runs of a sensor and the gaps in their sequence numbers"), a.boots)
+	dead := operation("list-dead-letters", "/dead-letters", "List rejected records in the dead-letter queue, newest first (analyst)")
 	dead.Metadata[needs] = auth.Analyst
 	huma.Register(h, dead, a.deadLetters)
 }
@@ -162,9 +162,9 @@ func (a *API) deadLetters(ctx context.Context, in *Paging) (*deadOutput, error) 
 		return nil, a.problem(err)
 	}
 	out := &deadOutput{}
-	out.Body.Next, out.Body.Letters = l.Next, make([]deadItem, len(l.Letters))
-	for i, d := range l.Letters {
-		out.Body.Letters[i] = deadItem{
+	out.Body.Next, out.Body.Records = l.Next, make([]deadItem, len(l.Records))
+	for i, d := range l.Records {
+		out.Body.Records[i] = deadItem{
 			Topic: d.Topic, Partition: d.Partition, Offset: d.Offset, Reason: d.Reason, Key: d.Key, Value: d.Value, Size: d.Size, At: d.At.UTC(),
 		}
 	}

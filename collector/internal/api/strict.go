@@ -13,13 +13,13 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// strict refuses what the OpenAPI document does not allow but huma lets through: a query parameter that is present and empty
-// although its type has no empty value, and null as the value of a property.
+// strict rejects input that the OpenAPI document does not allow but huma accepts: an empty query parameter whose type has no empty
+// value, and null as the value of a property.
 func strict(h huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		if name := emptyParameter(ctx.Operation().Parameters, r.URL.Query()); name != "" {
-			refuse(h, ctx, "query."+name, "the parameter is empty: give a value or leave it out")
+			invalid(h, ctx, "query."+name, "the parameter is empty: set a value or omit it")
 			return
 		}
 		if ctx.Operation().RequestBody != nil {
@@ -29,7 +29,7 @@ func strict(h huma.API) func(huma.Context, func(huma.Context)) {
 				return
 			}
 			if name := nullProperty(body); name != "" {
-				refuse(h, ctx, "body."+name, "null is no value: give one or leave the property out")
+				invalid(h, ctx, "body."+name, "null is not allowed: set a value or omit the property")
 				return
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
@@ -38,13 +38,13 @@ func strict(h huma.API) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// refuse answers with a problem document that names the place of the fault.
-func refuse(h huma.API, ctx huma.Context, where, why string) {
-	// An error of WriteErr means that the client is gone.
+// invalid answers with a problem document that names the location of the error.
+func invalid(h huma.API, ctx huma.Context, where, why string) {
+	// WriteErr fails only if the client has disconnected.
 	_ = huma.WriteErr(h, ctx, http.StatusUnprocessableEntity, "validation failed", &huma.ErrorDetail{Location: where, Message: why})
 }
 
-// emptyParameter gives the name of the first parameter in q that is empty although its schema has no empty value.
+// emptyParameter returns the name of the first parameter in q that is empty although its schema has no empty value.
 func emptyParameter(declared []*huma.Param, q url.Values) string {
 	for _, p := range declared {
 		if p.In != "query" || !q.Has(p.Name) || q.Get(p.Name) != "" {
@@ -59,7 +59,7 @@ func emptyParameter(declared []*huma.Param, q url.Values) string {
 	return ""
 }
 
-// nullProperty gives the name of a property of the JSON object that is null; what is no object is left to huma.
+// nullProperty returns the name of a property of a JSON object that is null. Other bodies are left to huma.
 func nullProperty(body []byte) string {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(body, &object) != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package auth decides who may use the collector: people by password (argon2id) and session cookie, or once by a link;
-// programs by API token. Secrets are random, and only their hashes are stored.
+// Package auth authenticates and authorizes requests to the collector. Users sign in with a password (argon2id) or a one-time link
+// and get a session cookie; programs use API tokens. Only hashes of secrets are stored.
 package auth
 
 import (
@@ -20,56 +20,56 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// Errors that a caller decides on; test with errors.Is. A sign-in that comes too soon is a *TooSoonError.
+// Errors that callers test with errors.Is. A rate-limited sign-in returns a *RateLimitError.
 var (
-	// ErrRefused: a wrong name, password, link, cookie or token. It never says which.
-	ErrRefused = errors.New("not let in")
-	// ErrInput: a name, password or role that cannot be used; its message says why.
-	ErrInput = errors.New("not usable")
-	// ErrNobody: the request carries neither cookie nor token.
-	ErrNobody = errors.New("not signed in")
+	// ErrDenied means that a name, password, link, cookie, token or role is wrong. It does not say which.
+	ErrDenied = errors.New("access denied")
+	// ErrInput means that a name, password or role is invalid. The message says why.
+	ErrInput = errors.New("invalid")
+	// ErrNoCredentials means that the request has neither cookie nor token.
+	ErrNoCredentials = errors.New("not signed in")
 )
 
-// How long things last.
+// Lifetimes.
 const (
-	sessionLife = 7 * 24 * time.Hour // from the sign-in
-	sessionIdle = 12 * time.Hour     // since the last request that a person made
-	touchEvery  = time.Minute        // last-seen times are not written more often
+	sessionLife = 7 * 24 * time.Hour // since the sign-in
+	sessionIdle = 12 * time.Hour     // since the last request by a person
+	touchEvery  = time.Minute        // minimum time between updates of last-seen times
 )
 
-// Config is what an Auth needs.
+// Config configures an Auth.
 type Config struct {
 	Store store.Accounts
-	// Secure says that the console is reached over TLS: cookies are then never sent in clear. Without it they are, which is
-	// for the loopback interface alone.
+	// Secure means that the console uses TLS: cookies are then never sent unencrypted. Without TLS the console must listen on the
+	// loopback interface only.
 	Secure bool
-	Cost   Cost             // of a password hash
+	Cost   Cost             // of password hashes
 	Now    func() time.Time // the wall clock; nil: time.Now
 	Log    *zap.Logger      // nil: none
 }
 
-// Auth is the door. All methods may be called at once from many goroutines.
+// Auth authenticates users and programs. Its methods are safe for concurrent use.
 type Auth struct {
 	store    store.Accounts
 	secure   bool
 	now      func() time.Time
 	log      *zap.Logger
 	hasher   *hasher
-	guesses  *guesses
-	refusals refusals
-	decoy    func() string // a hash that no password has
+	limiter  *limiter
+	rejected rejections
+	dummy    func() string // a hash that no password matches
 }
 
-// New gives an Auth.
+// New returns an Auth.
 func New(c Config) *Auth {
-	a := &Auth{store: c.Store, secure: c.Secure, now: c.Now, log: c.Log, hasher: newHasher(c.Cost), guesses: newGuesses()}
+	a := &Auth{store: c.Store, secure: c.Secure, now: c.Now, log: c.Log, hasher: newHasher(c.Cost), limiter: newLimiter()}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
-	a.decoy = sync.OnceValue(func() string {
+	a.dummy = sync.OnceValue(func() string {
 		h, err := a.hasher.hash(context.Background(), secret(""))
 		if err != nil {
 			return ""
@@ -79,25 +79,25 @@ func New(c Config) *Auth {
 	return a
 }
 
-// Identity is who makes a request.
+// Identity is the authenticated sender of a request.
 type Identity struct {
-	Name    string // of the user, or token:NAME
+	Name    string // user name, or token:NAME
 	Role    Role
-	User    int64 // 0: a token that no user made
-	Token   bool  // let in by an API token
+	User    int64 // 0: a token created on the command line
+	Token   bool  // authenticated by an API token
 	CSRF    string
 	session []byte // hash of the session's secret, nil for a token
 }
 
-// maxName bounds names of users and tokens, in bytes.
+// maxName is the maximum length of the names of users and tokens, in bytes.
 const maxName = 64
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
 func checkName(name string) error {
 	if !nameForm.MatchString(name) {
-		const want = "1 to 64 letters, digits, dots, dashes, underscores or @, beginning with a letter or digit"
-		return fmt.Errorf("name %.80q %w: want %s", name, ErrInput, want)
+		const want = "1 to 64 letters, digits, dots, dashes, underscores or @, starting with a letter or digit"
+		return fmt.Errorf("%w name %.80q: use %s", ErrInput, name, want)
 	}
 	return nil
 }
@@ -105,21 +105,21 @@ func checkName(name string) error {
 func checkPassword(p string) error {
 	switch n := len(p); {
 	case n < MinPassword:
-		return fmt.Errorf("password of %d bytes %w: want at least %d", n, ErrInput, MinPassword)
+		return fmt.Errorf("%w password: it has %d bytes, fewer than %d", ErrInput, n, MinPassword)
 	case n > MaxPassword:
-		return fmt.Errorf("password of %d bytes %w: want at most %d", n, ErrInput, MaxPassword)
+		return fmt.Errorf("%w password: it has %d bytes, more than %d", ErrInput, n, MaxPassword)
 	}
 	return nil
 }
 
-// AddUser adds a user; by says who does it, for the audit trail. An empty password makes a user who can sign in by a link
-// alone. Errors: store.ErrExists, or what is wrong with name, password or role.
+// AddUser adds a user. by is the acting user for the audit log. A user with an empty password can sign in only with a link. Errors
+// wrap store.ErrExists or ErrInput.
 func (a *Auth) AddUser(ctx context.Context, by, name, password string, role Role) (store.User, error) {
 	if err := checkName(name); err != nil {
 		return store.User{}, err
 	}
 	if role.rank() == 0 {
-		return store.User{}, fmt.Errorf("role %.40q %w", role, ErrInput)
+		return store.User{}, fmt.Errorf("%w role %.40q", ErrInput, role)
 	}
 	u := store.User{Name: name, Role: string(role)}
 	if password != "" {
@@ -161,7 +161,7 @@ func (a *Auth) passwordHash(ctx context.Context, password string) (string, error
 	return a.hasher.hash(ctx, password)
 }
 
-// audit writes to the audit trail. What cannot be written there must not be done, so its error ends the caller.
+// audit writes an entry to the audit log. Callers must fail if it fails: no action without an audit entry.
 func (a *Auth) audit(ctx context.Context, who, action, target, detail, remote string) error {
 	e := store.AuditEntry{At: a.now(), User: who, Action: action, Target: target, Detail: detail, Remote: remote}
 	if err := a.store.AddAudit(ctx, e); err != nil {
@@ -170,14 +170,14 @@ func (a *Auth) audit(ctx context.Context, who, action, target, detail, remote st
 	return nil
 }
 
-// secret gives 256 random bits as text, after a prefix by which a leaked one can be recognised.
+// secret returns 256 random bits as text after prefix.
 func secret(prefix string) string {
 	b := make([]byte, 32)
 	rand.Read(b)
 	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// hashOf is what is stored of a secret. A plain hash does: the secret is random, not a password that could be guessed.
+// hashOf returns the stored hash of a secret. Plain SHA-256 suffices, because secrets are random and cannot be guessed like passwords.
 func hashOf(secret string) []byte {
 	h := sha256.Sum256([]byte(secret))
 	return h[:]

@@ -20,7 +20,7 @@ var cheap = Cost{MemoryKiB: 64, Passes: 1, Threads: 1}
 
 const password = "correct horse battery"
 
-// rig is an Auth over an empty database, with a clock that the test moves.
+// rig is an Auth with an empty database and a clock that the test controls.
 type rig struct {
 	*Auth
 	store *store.SQLite
@@ -67,7 +67,7 @@ func TestPasswordHash(t *testing.T) {
 	if one == two || !strings.HasPrefix(one, "$argon2id$v=19$m=64,t=1,p=1$") || strings.Contains(one, password) {
 		t.Errorf("hashes %q and %q", one, two)
 	}
-	// A hash of another cost is understood: costs may be raised later.
+	// Hashes with other cost parameters are accepted: the defaults may change.
 	if ok, err := newHasher(Cost{}).matches(ctx, one, password); !ok || err != nil {
 		t.Errorf("right password: %v, %v", ok, err)
 	}
@@ -83,7 +83,7 @@ func TestPasswordHash(t *testing.T) {
 		"$argon2id$v=19$m=64,t=1,p=1$$" + good[5], "$argon2id$v=19$m=64,t=1,p=1$" + good[4] + "$", one + "$",
 	} {
 		if ok, err := h.matches(ctx, bad, password); ok || err == nil {
-			t.Errorf("hash %q is taken: %v", bad, ok)
+			t.Errorf("hash %q is accepted: %v", bad, ok)
 		}
 	}
 	ended, cancel := context.WithCancel(ctx)
@@ -91,7 +91,7 @@ func TestPasswordHash(t *testing.T) {
 	h.busy <- struct{}{}
 	h.busy <- struct{}{}
 	if _, err := h.hash(ended, password); !errors.Is(err, context.Canceled) {
-		t.Errorf("a hash that waits does not end: %v", err)
+		t.Errorf("a waiting hash is not canceled: %v", err)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestAddUser(t *testing.T) {
 			t.Errorf("%q: %v, want %v", tc.name, err, tc.want)
 		}
 	}
-	if _, err := r.SignIn(t.Context(), "link-only", "", "192.0.2.1"); !errors.Is(err, ErrRefused) {
+	if _, err := r.SignIn(t.Context(), "link-only", "", "192.0.2.1"); !errors.Is(err, ErrDenied) {
 		t.Errorf("a user without a password signs in: %v", err)
 	}
 }
@@ -135,7 +135,7 @@ func TestSession(t *testing.T) {
 	if _, err := r.SignOut(t.Context(), id, "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Identify(r.with(g)); !errors.Is(err, ErrRefused) {
+	if _, err := r.Identify(r.with(g)); !errors.Is(err, ErrDenied) {
 		t.Errorf("after the sign-out: %v", err)
 	}
 }
@@ -155,20 +155,20 @@ func TestSessionEnds(t *testing.T) {
 			}
 			r.clock = time.Date(2026, 3, 16, 12, 0, 0, 0, time.UTC)
 		}, nil},
-		{"idle", func(_ *testing.T, r *rig, _ Grant) { r.clock = r.clock.Add(sessionIdle) }, ErrRefused},
-		{"only a page that refreshes itself", func(_ *testing.T, r *rig, g Grant) {
+		{"idle", func(_ *testing.T, r *rig, _ Grant) { r.clock = r.clock.Add(sessionIdle) }, ErrDenied},
+		{"only automatic requests", func(_ *testing.T, r *rig, g Grant) {
 			for range 3 {
 				r.clock = r.clock.Add(sessionIdle / 3)
 				req := r.with(g)
 				req.Header.Set(QuietHeader, "1")
 				r.Identify(req)
 			}
-		}, ErrRefused},
+		}, ErrDenied},
 		{"too old", func(_ *testing.T, r *rig, g Grant) {
 			for end := r.clock.Add(sessionLife); r.clock.Before(end); r.clock = r.clock.Add(time.Hour) {
 				r.Identify(r.with(g))
 			}
-		}, ErrRefused},
+		}, ErrDenied},
 		{"disabled", func(t *testing.T, r *rig, _ Grant) {
 			u, err := r.store.UserByName(t.Context(), "ann")
 			if err != nil {
@@ -178,12 +178,12 @@ func TestSessionEnds(t *testing.T) {
 			if err := r.store.UpdateUser(t.Context(), u); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrRefused},
+		}, ErrDenied},
 		{"new password", func(t *testing.T, r *rig, _ Grant) {
 			if err := r.SetPassword(t.Context(), "test", "ann", "another password"); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrRefused},
+		}, ErrDenied},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, false)
@@ -218,13 +218,13 @@ func TestTokens(t *testing.T) {
 		t.Errorf("identity %+v, %v", id, err)
 	}
 	for _, wrong := range []string{"", "swt_", token[:len(token)-1], token + "x", strings.ToUpper(token), strings.TrimPrefix(token, "swt_")} {
-		if _, err := ask(wrong); !errors.Is(err, ErrRefused) {
+		if _, err := ask(wrong); !errors.Is(err, ErrDenied) {
 			t.Errorf("token %q: %v", wrong, err)
 		}
 	}
 	r.clock = r.clock.Add(time.Hour)
-	if _, err := ask(token); !errors.Is(err, ErrRefused) {
-		t.Errorf("ended token: %v", err)
+	if _, err := ask(token); !errors.Is(err, ErrDenied) {
+		t.Errorf("expired token: %v", err)
 	}
 	forever, row, err := r.NewToken(t.Context(), "test", 0, "forever", Viewer, time.Time{})
 	if err != nil {
@@ -233,11 +233,11 @@ func TestTokens(t *testing.T) {
 	if err := r.RevokeToken(t.Context(), "test", row.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ask(forever); !errors.Is(err, ErrRefused) {
+	if _, err := ask(forever); !errors.Is(err, ErrDenied) {
 		t.Errorf("revoked token: %v", err)
 	}
-	if _, _, err := r.NewTokenFor(t.Context(), Identity{Name: "ann", Role: Analyst}, "up", Admin, 0); !errors.Is(err, ErrRefused) {
-		t.Errorf("an analyst makes an admin's token: %v", err)
+	if _, _, err := r.NewTokenFor(t.Context(), Identity{Name: "ann", Role: Analyst}, "up", Admin, 0); !errors.Is(err, ErrDenied) {
+		t.Errorf("an analyst creates an admin's token: %v", err)
 	}
 }
 
@@ -250,7 +250,7 @@ func TestLinks(t *testing.T) {
 	if g, err := r.SignInLink(t.Context(), code, "192.0.2.1"); err != nil || g.Identity.Name != "ann" {
 		t.Errorf("%+v, %v", g, err)
 	}
-	if _, err := r.SignInLink(t.Context(), code, "192.0.2.1"); !errors.Is(err, ErrRefused) {
+	if _, err := r.SignInLink(t.Context(), code, "192.0.2.1"); !errors.Is(err, ErrDenied) {
 		t.Errorf("used twice: %v", err)
 	}
 	late, err := r.NewLink(t.Context(), "test", "ann", time.Minute)
@@ -258,7 +258,7 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.clock = r.clock.Add(time.Minute)
-	if _, err := r.SignInLink(t.Context(), late, "192.0.2.1"); !errors.Is(err, ErrRefused) {
+	if _, err := r.SignInLink(t.Context(), late, "192.0.2.1"); !errors.Is(err, ErrDenied) {
 		t.Errorf("too late: %v", err)
 	}
 	if _, err := r.NewLink(t.Context(), "test", "nobody", time.Minute); !errors.Is(err, store.ErrNotFound) {
@@ -266,7 +266,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestAudit: who signed in, who was refused, who made what is written down, without any secret.
+// TestAudit checks the audit entries of sign-ins and sign-outs. They contain no secrets.
 func TestAudit(t *testing.T) {
 	r := newRig(t, false)
 	g := r.signIn(t)
@@ -291,19 +291,19 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// broken is a store whose look-ups fail.
+// broken is a store whose queries fail.
 type broken struct{ store.Accounts }
 
 func (broken) SessionByHash(context.Context, []byte) (store.Session, error) {
 	return store.Session{}, store.ErrRetry
 }
 
-// TestDatabaseDown: a database that does not answer lets nobody in, and is not told as a wrong cookie.
+// TestDatabaseDown checks that requests get 503 if the database fails, not 401.
 func TestDatabaseDown(t *testing.T) {
 	a := New(Config{Store: broken{}, Cost: cheap})
 	status := 0
 	m := NewMux(a, func(_ http.ResponseWriter, _ *http.Request, s int, _ string) { status = s })
-	m.Handle("GET /", Viewer, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let in") }))
+	m.Handle("GET /", Viewer, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request was allowed") }))
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	req.AddCookie(&http.Cookie{Name: a.CookieName(), Value: "x"})
 	m.ServeHTTP(httptest.NewRecorder(), req)
@@ -312,11 +312,11 @@ func TestDatabaseDown(t *testing.T) {
 	}
 }
 
-// TestMuxNeedsAccess: a route without a role cannot be added.
-func TestMuxNeedsAccess(t *testing.T) {
+// TestRouteNeedsRole checks that a route without a role cannot be added.
+func TestRouteNeedsRole(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("added")
+			t.Error("a route without a role was added")
 		}
 	}()
 	NewMux(New(Config{Store: broken{}, Cost: cheap}), nil).Handle("GET /", "", http.NotFoundHandler())
@@ -336,7 +336,7 @@ func TestRoles(t *testing.T) {
 	}
 	for _, s := range []string{"", "root", "public", "Admin"} {
 		if _, err := ParseRole(s); err == nil {
-			t.Errorf("role %q is taken", s)
+			t.Errorf("role %q is accepted", s)
 		}
 	}
 }

@@ -13,69 +13,68 @@ import (
 	"go.uber.org/zap"
 )
 
-// Public is the access of a route that needs no sign-in: health, the sign-in page and its assets.
+// Public is the role of routes that need no sign-in: health, the sign-in page and its assets.
 const Public Role = "public"
 
-// Names of what a request carries.
+// Names of fields and headers.
 const (
 	CSRFField  = "csrf"         // form field
-	CSRFHeader = "X-CSRF-Token" // or header
-	// QuietHeader marks requests that a page makes by itself: they do not keep a session alive.
+	CSRFHeader = "X-CSRF-Token" // header, instead of the field
+	// QuietHeader marks automatic requests of a page, which do not keep a session alive.
 	QuietHeader = "X-Stillwatch-Quiet"
 )
 
-// maxForm bounds the body of a request that changes something.
+// maxForm is the maximum size of a request body.
 const maxForm = 64 << 10
 
-// Route is a pattern (as of http.ServeMux) and who may use it.
+// Route is a pattern of http.ServeMux and the role that it requires.
 type Route struct {
 	Pattern string
 	Access  Role
 }
 
-// Refuse answers a request that is not let in. status is 401, 403 or 503.
-type Refuse func(w http.ResponseWriter, r *http.Request, status int, why string)
+// Deny answers a request that is not allowed. status is 401, 403 or 503.
+type Deny func(w http.ResponseWriter, r *http.Request, status int, why string)
 
-// Mux routes requests. No route can be added without saying who may use it, and what has no route is only told to those
-// who are signed in.
+// Mux routes and authorizes requests. Every route has a required role, and only signed-in users learn which paths do not exist.
 type Mux struct {
 	auth   *Auth
 	mux    *http.ServeMux
 	routes []Route
-	refuse Refuse
+	deny   Deny
 	origin *http.CrossOriginProtection
 }
 
-// NewMux gives a Mux that answers what it does not let in by refuse.
-func NewMux(a *Auth, refuse Refuse) *Mux {
-	return &Mux{auth: a, mux: http.NewServeMux(), refuse: refuse, origin: http.NewCrossOriginProtection()}
+// NewMux returns a Mux that answers denied requests with deny.
+func NewMux(a *Auth, deny Deny) *Mux {
+	return &Mux{auth: a, mux: http.NewServeMux(), deny: deny, origin: http.NewCrossOriginProtection()}
 }
 
-// Handle adds a route.
-func (m *Mux) Handle(pattern string, who Role, h http.Handler) {
-	if who != Public && who.rank() == 0 {
-		panic("auth: route " + pattern + " has no access") // a fault of the program, at its start
+// Handle adds a route that requires role. It panics if role is not valid.
+func (m *Mux) Handle(pattern string, role Role, h http.Handler) {
+	if role != Public && role.rank() == 0 {
+		panic("auth: route " + pattern + " has no role") // a programming error, found at startup
 	}
-	m.routes = append(m.routes, Route{Pattern: pattern, Access: who})
-	m.mux.Handle(pattern, m.guard(who, h))
+	m.routes = append(m.routes, Route{Pattern: pattern, Access: role})
+	m.mux.Handle(pattern, m.authorize(role, h))
 }
 
-// Routes lists the routes in the order in which they were added.
+// Routes returns the routes in the order of Handle.
 func (m *Mux) Routes() []Route { return append([]Route(nil), m.routes...) }
 
-// ServeHTTP sets the headers that every answer has, and passes on.
+// ServeHTTP sets the headers of every response and serves the request.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.headers(w)
 	h, pattern := m.mux.Handler(r)
 	if pattern == "" {
-		m.guard(Viewer, h).ServeHTTP(w, r)
+		m.authorize(Viewer, h).ServeHTTP(w, r)
 		return
 	}
 	m.mux.ServeHTTP(w, r)
 }
 
-// contentPolicy lets a page load what this server serves and nothing else: no inline script or style, no frame, and HTML
-// made from text by the script only through the policy that it names.
+// contentPolicy allows pages to load only what this server serves: no inline scripts or styles, no frames. Scripts can create HTML
+// only through the trusted types policy.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types stillwatch"
 
@@ -93,30 +92,30 @@ func (m *Mux) headers(w http.ResponseWriter) {
 	}
 }
 
-func (m *Mux) guard(who Role, h http.Handler) http.Handler {
+func (m *Mux) authorize(role Role, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		_, bearer := bearerToken(r)
-		// A page of another origin cannot send a token of ours, so only requests without one are held to their origin.
+		// A page of another origin does not have an API token, so only requests without one need the origin check.
 		if !bearer && m.origin.Check(r) != nil {
-			m.refuse(w, r, http.StatusForbidden, "the request comes from another site")
+			m.deny(w, r, http.StatusForbidden, "cross-origin request")
 			return
 		}
 		id, err := m.auth.Identify(r)
 		switch {
-		case who == Public:
-		case errors.Is(err, ErrNobody), errors.Is(err, ErrRefused):
-			m.refuse(w, r, http.StatusUnauthorized, "sign in first")
+		case role == Public:
+		case errors.Is(err, ErrNoCredentials), errors.Is(err, ErrDenied):
+			m.deny(w, r, http.StatusUnauthorized, "not signed in")
 			return
 		case err != nil:
-			m.auth.log.Warn("cannot tell who asks", zap.Error(err))
-			m.refuse(w, r, http.StatusServiceUnavailable, "the database does not answer")
+			m.auth.log.Warn("cannot authenticate a request", zap.Error(err))
+			m.deny(w, r, http.StatusServiceUnavailable, "the database is not available")
 			return
-		case !id.Role.Allows(who):
-			m.refuse(w, r, http.StatusForbidden, "this needs the role "+string(who))
+		case !id.Role.Allows(role):
+			m.deny(w, r, http.StatusForbidden, "this requires the role "+string(role))
 			return
 		case !id.Token && !safe(r.Method) && !sameCSRF(r, id.CSRF):
-			m.refuse(w, r, http.StatusForbidden, "the CSRF token is missing or wrong: reload the page and try again")
+			m.deny(w, r, http.StatusForbidden, "missing or wrong CSRF token: reload the page and try again")
 			return
 		}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
@@ -125,20 +124,20 @@ func (m *Mux) guard(who Role, h http.Handler) http.Handler {
 
 type identityKey struct{}
 
-// From gives who makes the request of ctx; its name is empty when nobody is signed in.
+// From returns the identity of the request of ctx. Its name is empty if nobody is signed in.
 func From(ctx context.Context) Identity {
 	id, _ := ctx.Value(identityKey{}).(Identity)
 	return id
 }
 
-// Identify tells who makes a request. Errors: ErrNobody, ErrRefused, or one of the store.
+// Identify authenticates a request. Errors wrap ErrNoCredentials, ErrDenied or an error of the store.
 func (a *Auth) Identify(r *http.Request) (Identity, error) {
 	if token, ok := bearerToken(r); ok {
 		return a.byToken(r.Context(), token)
 	}
 	c, err := r.Cookie(a.CookieName())
 	if err != nil || c.Value == "" {
-		return Identity{}, ErrNobody
+		return Identity{}, ErrNoCredentials
 	}
 	return a.bySession(r.Context(), c.Value, r.Header.Get(QuietHeader) != "")
 }
@@ -160,8 +159,8 @@ func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// Remote gives the address that a request came from. Headers that a proxy may have added are not believed: anybody can
-// send them, and the brake on guessing stands on this address.
+// Remote returns the source address of a request. It ignores proxy headers such as X-Forwarded-For: any client can send them, and the
+// rate limit of sign-ins depends on this address.
 func Remote(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

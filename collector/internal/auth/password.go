@@ -14,23 +14,23 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Cost is what one password hash costs. The zero value stands for DefaultCost.
+// Cost holds the argon2id parameters. The zero value means DefaultCost.
 type Cost struct {
 	MemoryKiB uint32
 	Passes    uint32
 	Threads   uint8
 }
 
-// DefaultCost is the second recommended option of RFC 9106, section 4, for machines with little memory to spare.
+// DefaultCost is the second recommended option of RFC 9106, section 4, for machines with little memory.
 var DefaultCost = Cost{MemoryKiB: 64 << 10, Passes: 3, Threads: 4}
 
-// Bounds of a password. The upper one stops requests that let the server hash megabytes.
+// The length of a password, in bytes. The maximum prevents requests that make the server hash megabytes.
 const (
 	MinPassword = 12
 	MaxPassword = 1024
 )
 
-// maxCost bounds what a stored hash may ask for, so that a row that was tampered with cannot exhaust the memory.
+// maxCost limits the parameters of stored hashes, so that a manipulated row cannot exhaust the memory.
 var maxCost = Cost{MemoryKiB: 1 << 20, Passes: 16, Threads: 16}
 
 const (
@@ -40,8 +40,8 @@ const (
 
 var errHash = errors.New("not an argon2id hash")
 
-// hasher makes and compares password hashes, a few at a time: each takes Cost.MemoryKiB, and whoever guesses passwords
-// in parallel must not be able to take all memory.
+// hasher computes and compares password hashes, at most two at a time: each needs Cost.MemoryKiB, and parallel sign-ins must not
+// exhaust the memory.
 type hasher struct {
 	cost Cost
 	busy chan struct{}
@@ -54,7 +54,7 @@ func newHasher(c Cost) *hasher {
 	return &hasher{cost: c, busy: make(chan struct{}, 2)}
 }
 
-// hash gives the PHC string form ($argon2id$v=19$m=,t=,p=$salt$hash) of a password under a new salt.
+// hash returns the PHC string ($argon2id$v=19$m=,t=,p=$salt$hash) of a password with a new salt.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLen)
 	rand.Read(salt)
@@ -67,7 +67,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 		enc(salt), enc(sum)), nil
 }
 
-// matches tells whether stored is a hash of password.
+// matches reports whether stored is a hash of password.
 func (h *hasher) matches(ctx context.Context, stored, password string) (bool, error) {
 	cost, salt, want, err := parseHash(stored)
 	if err != nil {

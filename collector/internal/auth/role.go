@@ -4,29 +4,29 @@ package auth
 
 import "fmt"
 
-// Role is what somebody may do. Each role may do what the ones before it may.
+// Role is a set of permissions. Each role includes the permissions of the previous ones.
 type Role string
 
-// The roles. A viewer reads alerts, incidents, devices and sensors; an analyst reads the records that were refused too;
-// an admin reads the audit trail, and makes and revokes API tokens.
+// The roles. A viewer reads alerts, incidents, devices and sensors. An analyst also reads the dead-letter queue. An admin also reads
+// the audit log, and creates and revokes API tokens.
 const (
 	Viewer  Role = "viewer"
 	Analyst Role = "analyst"
 	Admin   Role = "admin"
 )
 
-// Roles lists all of them, the weakest first.
+// Roles returns all roles in ascending order.
 func Roles() []Role { return []Role{Viewer, Analyst, Admin} }
 
-// ParseRole reads a role.
+// ParseRole parses a role.
 func ParseRole(s string) (Role, error) {
 	if r := Role(s); r.rank() > 0 {
 		return r, nil
 	}
-	return "", fmt.Errorf("role %.40q: want viewer, analyst or admin", s)
+	return "", fmt.Errorf("unknown role %.40q: use viewer, analyst or admin", s)
 }
 
-// Allows tells whether r may do what needs. A role that is unknown may do nothing, and nobody may do what needs one.
+// Allows reports whether r includes the permissions of needs. Unknown roles have no permissions and are never satisfied.
 func (r Role) Allows(needs Role) bool { return needs.rank() > 0 && r.rank() >= needs.rank() }
 
 func (r Role) rank() int {

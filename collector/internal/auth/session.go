@@ -12,28 +12,28 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// Grant is a session that was just opened: the cookie that the browser must keep.
+// Grant is a new session with its cookie.
 type Grant struct {
 	Identity Identity
 	Cookie   *http.Cookie
 }
 
-// SignIn lets a person in by name and password. Errors: ErrRefused, *TooSoonError, or one of the store.
+// SignIn authenticates a user by name and password. Errors wrap ErrDenied, *RateLimitError or an error of the store.
 func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (Grant, error) {
-	known, err := a.store.KnowsPlace(ctx, name[:min(len(name), maxName)], addrKey(remote))
+	known, err := a.store.KnowsSource(ctx, name[:min(len(name), maxName)], sourceKey(remote))
 	if err != nil {
-		return Grant{}, fmt.Errorf("place: %w", err)
+		return Grant{}, fmt.Errorf("source: %w", err)
 	}
-	if err := a.guesses.begin(name, remote, known, a.now()); err != nil {
-		return Grant{}, errors.Join(err, a.refused(ctx, name, "too soon", remote))
+	if err := a.limiter.begin(name, remote, known, a.now()); err != nil {
+		return Grant{}, errors.Join(err, a.reject(ctx, name, "rate limited", remote))
 	}
 	u, err := a.store.UserByName(ctx, name)
 	usable := err == nil && u.PasswordHash != "" && !u.Disabled
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Grant{}, fmt.Errorf("user: %w", err)
 	}
-	// A name that is unknown costs as much time as one that is known: how long it takes tells nothing.
-	hash := a.decoy()
+	// Unknown names take as long as known ones, so that the response time does not reveal which names exist.
+	hash := a.dummy()
 	if usable {
 		hash = u.PasswordHash
 	}
@@ -42,13 +42,13 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (Grant
 		return Grant{}, fmt.Errorf("password of %s: %w", u.Name, err)
 	}
 	if !ok || !usable {
-		return Grant{}, errors.Join(ErrRefused, a.refused(ctx, name, "wrong name or password", remote))
+		return Grant{}, errors.Join(ErrDenied, a.reject(ctx, name, "wrong name or password", remote))
 	}
-	a.guesses.success(name, remote, known)
+	a.limiter.success(name, remote, known)
 	return a.open(ctx, u, remote, "password")
 }
 
-// open makes a session.
+// open creates a session.
 func (a *Auth) open(ctx context.Context, u store.User, remote, how string) (Grant, error) {
 	now := a.now()
 	key := secret("")
@@ -62,8 +62,8 @@ func (a *Auth) open(ctx context.Context, u store.User, remote, how string) (Gran
 	if err := a.store.AddSession(ctx, s); err != nil {
 		return Grant{}, fmt.Errorf("session: %w", err)
 	}
-	if err := a.store.AddPlace(ctx, u.ID, addrKey(remote), now); err != nil {
-		return Grant{}, fmt.Errorf("place: %w", err)
+	if err := a.store.AddSource(ctx, u.ID, sourceKey(remote), now); err != nil {
+		return Grant{}, fmt.Errorf("source: %w", err)
 	}
 	if err := a.store.TouchUser(ctx, u.ID, now); err != nil {
 		return Grant{}, fmt.Errorf("user %s: %w", u.Name, err)
@@ -72,7 +72,7 @@ func (a *Auth) open(ctx context.Context, u store.User, remote, how string) (Gran
 	return Grant{Identity: id, Cookie: a.cookie(key, int(sessionLife/time.Second))}, nil
 }
 
-// SignOut ends the session of id and gives a cookie that makes the browser forget.
+// SignOut ends the session of id and returns a cookie that deletes the browser's.
 func (a *Auth) SignOut(ctx context.Context, id Identity, remote string) (*http.Cookie, error) {
 	if id.session != nil {
 		if err := a.store.DeleteSession(ctx, id.session); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -82,8 +82,8 @@ func (a *Auth) SignOut(ctx context.Context, id Identity, remote string) (*http.C
 	return a.cookie("", -1), a.audit(ctx, id.Name, "sign_out", "", "", remote)
 }
 
-// CookieName is the name of the session's cookie. The prefix __Host- makes the browser refuse one that another host of the
-// domain has set (RFC 6265bis, section 4.1.3.2); it needs TLS.
+// CookieName returns the name of the session cookie. With the prefix __Host-, which requires TLS, the browser rejects a cookie that
+// another host of the domain has set (RFC 6265bis, section 4.1.3.2).
 func (a *Auth) CookieName() string {
 	if a.secure {
 		return "__Host-stillwatch"
@@ -91,8 +91,8 @@ func (a *Auth) CookieName() string {
 	return "stillwatch"
 }
 
-// SameSite is Lax, not Strict: an analyst who follows a link from a ticket is signed in. Requests that change something
-// are held to a CSRF token besides.
+// cookie returns the session cookie. SameSite is Lax, not Strict, so that an analyst who follows a link from a ticket is signed in.
+// Requests that change state also need a CSRF token.
 func (a *Auth) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: a.CookieName(), Value: value, Path: "/", MaxAge: maxAge,
@@ -100,22 +100,22 @@ func (a *Auth) cookie(value string, maxAge int) *http.Cookie {
 	}
 }
 
-// bySession finds who a cookie belongs to. quiet requests, which a page makes by itself, do not keep the session alive.
+// bySession returns the identity of a session cookie. Quiet requests, which a page makes automatically, do not keep the session alive.
 func (a *Auth) bySession(ctx context.Context, value string, quiet bool) (Identity, error) {
 	s, err := a.store.SessionByHash(ctx, hashOf(value))
 	if err != nil {
-		return Identity{}, refuse(err)
+		return Identity{}, denied(err)
 	}
 	now := a.now()
 	if !now.Before(s.Expires) || now.Sub(s.LastSeen) >= sessionIdle {
-		return Identity{}, ErrRefused
+		return Identity{}, ErrDenied
 	}
 	u, err := a.store.User(ctx, s.User)
 	if err != nil {
-		return Identity{}, refuse(err)
+		return Identity{}, denied(err)
 	}
 	if u.Disabled {
-		return Identity{}, ErrRefused
+		return Identity{}, ErrDenied
 	}
 	if !quiet && now.Sub(s.LastSeen) >= touchEvery {
 		a.touched("session", a.store.TouchSession(ctx, s.Hash, now))

@@ -14,17 +14,17 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// tokenPrefix lets scanners of leaked secrets recognise a token.
+// tokenPrefix lets secret scanners recognize a leaked token.
 const tokenPrefix = "swt_"
 
-// NewToken makes an API token; it is given here and never again. user is who makes it, 0 for the command line; expires
-// zero: never.
+// NewToken creates an API token and returns its secret, which is not stored. user is the creator, 0 for the command line. A zero
+// expires means never.
 func (a *Auth) NewToken(ctx context.Context, by string, user int64, name string, role Role, expires time.Time) (string, store.Token, error) {
 	if err := checkName(name); err != nil {
 		return "", store.Token{}, err
 	}
 	if role.rank() == 0 {
-		return "", store.Token{}, fmt.Errorf("role %.40q %w", role, ErrInput)
+		return "", store.Token{}, fmt.Errorf("%w role %.40q", ErrInput, role)
 	}
 	key := secret(tokenPrefix)
 	t := store.Token{Name: name, Role: string(role), User: user, Hash: hashOf(key), Created: a.now(), Expires: expires}
@@ -35,7 +35,7 @@ func (a *Auth) NewToken(ctx context.Context, by string, user int64, name string,
 	return key, t, a.audit(ctx, by, "token_add", name, string(role), "")
 }
 
-// RevokeToken removes a token.
+// RevokeToken deletes a token.
 func (a *Auth) RevokeToken(ctx context.Context, by string, id int64) error {
 	if err := a.store.DeleteToken(ctx, id); err != nil {
 		return fmt.Errorf("token %d: %w", id, err)
@@ -45,15 +45,15 @@ func (a *Auth) RevokeToken(ctx context.Context, by string, id int64) error {
 
 func (a *Auth) byToken(ctx context.Context, value string) (Identity, error) {
 	if !strings.HasPrefix(value, tokenPrefix) {
-		return Identity{}, ErrRefused
+		return Identity{}, ErrDenied
 	}
 	t, err := a.store.TokenByHash(ctx, hashOf(value))
 	if err != nil {
-		return Identity{}, refuse(err)
+		return Identity{}, denied(err)
 	}
 	now := a.now()
 	if !t.Expires.IsZero() && !now.Before(t.Expires) {
-		return Identity{}, ErrRefused
+		return Identity{}, ErrDenied
 	}
 	if now.Sub(t.LastSeen) >= touchEvery {
 		a.touched("token", a.store.TouchToken(ctx, t.ID, now))
@@ -61,7 +61,7 @@ func (a *Auth) byToken(ctx context.Context, value string) (Identity, error) {
 	return Identity{Name: "token:" + t.Name, Role: Role(t.Role), User: t.User, Token: true}, nil
 }
 
-// NewLink makes a code that lets a user in once, within valid.
+// NewLink creates the code of a one-time sign-in link that is valid for the given duration.
 func (a *Auth) NewLink(ctx context.Context, by, name string, valid time.Duration) (string, error) {
 	u, err := a.store.UserByName(ctx, name)
 	if err != nil {
@@ -74,45 +74,44 @@ func (a *Auth) NewLink(ctx context.Context, by, name string, valid time.Duration
 	return code, a.audit(ctx, by, "link_add", name, "", "")
 }
 
-// SignInLink lets in the user that a code was made for. Codes carry 256 random bits: guessing them needs no brake.
+// SignInLink authenticates a user by the code of a sign-in link. Codes have 256 random bits, so they need no rate limit.
 func (a *Auth) SignInLink(ctx context.Context, code, remote string) (Grant, error) {
 	l, err := a.store.TakeLink(ctx, hashOf(code), a.now())
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
-			return Grant{}, errors.Join(ErrRefused, a.refused(ctx, "", "unknown or used link", remote))
+			return Grant{}, errors.Join(ErrDenied, a.reject(ctx, "", "unknown or used link", remote))
 		}
 		return Grant{}, fmt.Errorf("link: %w", err)
 	}
 	u, err := a.store.User(ctx, l.User)
 	if err != nil {
-		return Grant{}, refuse(err)
+		return Grant{}, denied(err)
 	}
 	if u.Disabled {
-		return Grant{}, ErrRefused
+		return Grant{}, ErrDenied
 	}
 	return a.open(ctx, u, remote, "link")
 }
 
-// refuse turns what the store does not know into ErrRefused, and keeps other errors: a database that is locked must not
-// look like a wrong password.
-func refuse(err error) error {
+// denied converts ErrNotFound of the store to ErrDenied. Other errors stay: a locked database must not look like a wrong password.
+func denied(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return ErrRefused
+		return ErrDenied
 	}
 	return err
 }
 
-// touched: a last-seen time that could not be written harms nobody, so the request goes on.
+// touched logs the error of an update of a last-seen time, which must not fail the request.
 func (a *Auth) touched(what string, err error) {
 	if err != nil {
-		a.log.Debug("last-seen time not written", zap.String("of", what), zap.Error(err))
+		a.log.Debug("cannot update a last-seen time", zap.String("of", what), zap.Error(err))
 	}
 }
 
-// NewTokenFor makes an API token for who, who must have the role that the token gets; it ends after days, 0: never.
+// NewTokenFor creates an API token on behalf of who, who must have the role of the token. It expires after days; 0 means never.
 func (a *Auth) NewTokenFor(ctx context.Context, who Identity, name string, role Role, days int) (string, store.Token, error) {
 	if role.rank() > 0 && !who.Role.Allows(role) {
-		return "", store.Token{}, fmt.Errorf("role %.40q: %w", role, ErrRefused)
+		return "", store.Token{}, fmt.Errorf("role %.40q: %w", role, ErrDenied)
 	}
 	var expires time.Time
 	if days > 0 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package broker is the embedded broker for the demonstration and for everything on one machine: it speaks the Kafka
-// protocol on the loopback interface and keeps its records on disk. It has one copy of each record, no users and no TLS.
+// Package broker is an embedded Kafka broker for the demo and for single-machine installations. It listens on the loopback interface
+// and stores its records on disk. It has no replication, authentication or TLS.
 package broker
 
 import (
@@ -14,23 +14,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// MaxMessage is the size of the largest batch of records that is taken, in bytes.
+// MaxMessage is the maximum size of a batch of records, in bytes.
 const MaxMessage = 8 << 20
 
-// Config says where the broker listens and where its records lie. It has no topics of itself: its user makes them.
+// Config configures the broker. A new broker has no topics.
 type Config struct {
-	Dir  string      // for its records; made when it is not there
-	Port int         // of 127.0.0.1; 0: a free one
+	Dir  string      // for its records; created if missing
+	Port int         // on 127.0.0.1; 0: any free port
 	Log  *zap.Logger // nil: none
 }
 
-// Broker is running from Start to Close.
+// Broker is a running broker.
 type Broker struct {
 	cluster *kfake.Cluster
 	addr    string
 }
 
-// Start starts a broker. A record that it has acknowledged is on disk: it survives the end of the process.
+// Start starts a broker. Acknowledged records are on disk and survive a crash of the process.
 func Start(c Config) (*Broker, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -43,7 +43,7 @@ func Start(c Config) (*Broker, error) {
 		if err != nil {
 			return nil, err
 		}
-		return net.Listen(network, net.JoinHostPort("127.0.0.1", port)) // never another interface: it has no users
+		return net.Listen(network, net.JoinHostPort("127.0.0.1", port)) // no other interface: it has no authentication
 	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(c.Port), kfake.ListenFn(listen), kfake.ClusterID("stillwatch"),
 		kfake.DataDir(c.Dir), kfake.SyncWrites(), kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(MaxMessage)}),
@@ -54,13 +54,13 @@ func Start(c Config) (*Broker, error) {
 	return &Broker{cluster, cluster.ListenAddrs()[0]}, nil
 }
 
-// Addr gives host:port of the broker.
+// Addr returns host:port of the broker.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close ends it.
+// Close stops the broker.
 func (b *Broker) Close() { b.cluster.Close() }
 
-// logger passes on what is wrong, and no more.
+// logger forwards errors and warnings.
 type logger struct{ log *zap.SugaredLogger }
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
@@ -68,6 +68,6 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelError:
 		l.log.Errorf("broker: "+format, args...)
 	case kfake.LogLevelWarn:
-		l.log.Debugf("broker: "+format, args...) // requests that fail, which their sender sees
+		l.log.Debugf("broker: "+format, args...) // failed requests, which the client reports
 	}
 }

@@ -47,7 +47,7 @@ func fetch(t *testing.T, addr string, n int) (values []string) {
 	return values
 }
 
-func TestRecordsAndOffsetsSurviveARestart(t *testing.T) {
+func TestRecordsAndOffsetsSurviveRestart(t *testing.T) {
 	dir := t.TempDir()
 	b, err := Start(Config{Dir: dir})
 	if err != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config reads the configuration of the collector: strict YAML, in which an unknown key is a mistake, and every
-// mistake is told with its line and column. Files that it names are not opened here, but that of a password.
+// Package config reads the configuration of the collector. It is strict YAML: unknown keys are errors, and every error has a line and
+// column. Of the files that it names, only the password file is opened here.
 package config
 
 import (
@@ -20,7 +20,7 @@ import (
 // Config is the whole configuration.
 type Config struct {
 	Listen   string  `yaml:"listen"`   // host:port of console and API
-	TLS      TLS     `yaml:"tls"`      // of console and API
+	TLS      TLS     `yaml:"tls"`      // for console and API
 	Database string  `yaml:"database"` // file
 	Health   string  `yaml:"health"`   // host:port of /metrics, /healthz and /readyz; "" for none
 	Kafka    Kafka   `yaml:"kafka"`
@@ -34,7 +34,7 @@ type TLS struct {
 	Key  string `yaml:"key"`
 }
 
-// Kafka says where the records are.
+// Kafka configures the connection to the brokers.
 type Kafka struct {
 	Brokers []string  `yaml:"brokers"`
 	Group   string    `yaml:"group"`
@@ -43,7 +43,7 @@ type Kafka struct {
 	Topics  Topics    `yaml:"topics"`
 }
 
-// KafkaTLS protects the connection to the brokers; all of it may be empty.
+// KafkaTLS configures TLS to the brokers. All fields may be empty.
 type KafkaTLS struct {
 	CA         string `yaml:"ca"`
 	Cert       string `yaml:"cert"`
@@ -51,35 +51,35 @@ type KafkaTLS struct {
 	ServerName string `yaml:"server_name"`
 }
 
-// SASL signs in to the brokers.
+// SASL configures the authentication to the brokers.
 type SASL struct {
 	Mechanism    string `yaml:"mechanism"`
 	User         string `yaml:"user"`
 	PasswordFile string `yaml:"password_file"`
 }
 
-// Topics is what the topics are made with; 0 leaves the choice to the program.
+// Topics configures the topics that "topics init" creates; 0 means the default.
 type Topics struct {
 	Partitions int `yaml:"partitions"`
 	Replicas   int `yaml:"replicas"`
 }
 
-// Broker is the embedded broker.
+// Broker configures the embedded broker.
 type Broker struct {
 	Dir  string `yaml:"dir"`
 	Port int    `yaml:"port"`
 }
 
-// Default gives what holds where the file says nothing. It lacks the brokers.
+// Default returns the default configuration, which has no brokers.
 func Default() Config {
 	return Config{Listen: "127.0.0.1:8480", Database: "stillwatch.db", Health: "127.0.0.1:8481", LogLevel: "info",
 		Kafka: Kafka{Group: "stillwatch-collector"}}
 }
 
-// defaultBrokerPort is the usual port of Kafka.
+// defaultBrokerPort is the default port of Kafka.
 const defaultBrokerPort = 9092
 
-// Load reads a file. Paths in it are taken from its folder.
+// Load reads a file. Relative paths in it are relative to its folder.
 func Load(path string) (Config, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *Config) paths() []*string {
 	return all
 }
 
-// Loopback tells whether an address is reachable from this machine alone.
+// Loopback reports whether an address is only reachable from this machine.
 func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -125,7 +125,7 @@ func Loopback(address string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// Password reads the file of a password; a line end after it is not part of it.
+// Password reads the password file, without a trailing newline.
 func (s *SASL) Password() (string, error) {
 	b, err := os.ReadFile(s.PasswordFile)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *SASL) Password() (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
-// Check tells what is wrong with a configuration that no file holds, one mistake a line.
+// Check validates a configuration that does not come from a file. The error has one problem per line.
 func (c *Config) Check() error {
 	var all []string
 	c.check(func(_, format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) })
@@ -144,15 +144,15 @@ func (c *Config) Check() error {
 	return errors.New(strings.Join(all, "\n"))
 }
 
-// check tells what is wrong with the values.
+// check validates the values and calls fail for each problem.
 func (c *Config) check(fail func(path, format string, args ...any)) {
 	if err := hostPort(c.Listen); err != nil {
 		fail("$.listen", "listen: %v", err)
 	} else if !Loopback(c.Listen) && c.TLS.Cert == "" {
-		fail("$.listen", "listen: %s can be reached from other machines: give tls.cert and tls.key, or listen on 127.0.0.1", c.Listen)
+		fail("$.listen", "listen: %s is reachable from other machines: set tls.cert and tls.key, or listen on 127.0.0.1", c.Listen)
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		fail("$.tls", "tls: cert and key belong together")
+		fail("$.tls", "tls: set both cert and key")
 	}
 	if c.Database == "" {
 		fail("$.database", "database must not be empty")
@@ -186,9 +186,9 @@ func (c *Config) checkBroker(fail func(path, format string, args ...any)) {
 func (k *Kafka) check(fail func(path, format string, args ...any), embedded bool) {
 	switch {
 	case embedded && (len(k.Brokers) > 0 || k.TLS != nil || k.SASL != nil):
-		fail("$.kafka", "kafka: brokers, tls and sasl do not go with embedded_broker")
+		fail("$.kafka", "kafka: brokers, tls and sasl cannot be used with embedded_broker")
 	case !embedded && len(k.Brokers) == 0:
-		fail("$.kafka", "kafka.brokers is missing: give host:port of one broker or more, or embedded_broker")
+		fail("$.kafka", "kafka.brokers is missing: set host:port of at least one broker, or embedded_broker")
 	}
 	for i, b := range k.Brokers {
 		if err := hostPort(b); err != nil {
@@ -199,7 +199,7 @@ func (k *Kafka) check(fail func(path, format string, args ...any), embedded bool
 		fail("$.kafka.group", "kafka.group must not be empty")
 	}
 	if t := k.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		fail("$.kafka.tls", "kafka.tls: cert and key belong together")
+		fail("$.kafka.tls", "kafka.tls: set both cert and key")
 	}
 	if s := k.SASL; s != nil {
 		s.check(fail)
@@ -220,7 +220,7 @@ func (s *SASL) check(fail func(path, format string, args ...any)) {
 		fail("$.kafka.sasl", "kafka.sasl.mechanism must be one of %s, not %.40q", strings.Join(all, ", "), s.Mechanism)
 	}
 	if s.User == "" || s.PasswordFile == "" {
-		fail("$.kafka.sasl", "kafka.sasl: user and password_file are needed")
+		fail("$.kafka.sasl", "kafka.sasl: user and password_file are required")
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the messages anew")
+var update = flag.Bool("update", false, "rewrite the expected messages")
 
-// Each file of testdata/bad has a mistake of its own; the message stands beside it.
-func TestBadFiles(t *testing.T) {
+// TestInvalidFiles checks the error message of each file in testdata/bad.
+func TestInvalidFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d files, %v", len(files), err)
@@ -42,7 +42,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-func TestWholeFile(t *testing.T) {
+func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "collector.yaml")
 	const text = `
@@ -79,7 +79,7 @@ kafka:
 	}
 }
 
-func TestEmptyTLSIsTLS(t *testing.T) {
+func TestEmptyTLSEnablesTLS(t *testing.T) {
 	for _, src := range []string{"kafka: {brokers: ['k:1'], tls: {}}", "kafka:\n  brokers: [k:1]\n  tls: {} # with the authorities of the system\n"} {
 		if c, err := Parse("x", []byte(src)); err != nil || c.Kafka.TLS == nil {
 			t.Errorf("%+v, %v", c.Kafka, err)
@@ -104,7 +104,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		if _, err := Parse("x", src); err != nil && err.Error() == "" {
-			t.Error("an error without words")
+			t.Error("empty error message")
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Problem is one mistake in a file.
+// Problem is one error in a file.
 type Problem struct {
 	File         string
 	Line, Column int // from 1
@@ -32,7 +32,7 @@ func (p Problem) String() string {
 	return s
 }
 
-// Errors lists the mistakes of one file in the order of its lines; it is never empty.
+// Errors lists the problems of one file in the order of lines. It is never empty.
 type Errors []Problem
 
 func (e Errors) Error() string {
@@ -43,10 +43,10 @@ func (e Errors) Error() string {
 	return strings.Join(parts, "\n")
 }
 
-// maxFile bounds what is read; a configuration has some dozen lines.
+// maxFile is the maximum size of a configuration file, in bytes.
 const maxFile = 1 << 20
 
-// document is a file that is being read, with the mistakes found so far.
+// document is a file with the problems found so far.
 type document struct {
 	file  string
 	lines [][]byte
@@ -54,7 +54,7 @@ type document struct {
 	bad   Errors
 }
 
-// Parse reads src, which file names in messages. All errors of a file are Errors.
+// Parse parses src. file is its name in error messages. The error is of type Errors.
 func Parse(file string, src []byte) (Config, error) {
 	d := &document{file: file, lines: bytes.Split(src, []byte("\n"))}
 	c := Default()
@@ -63,11 +63,11 @@ func Parse(file string, src []byte) (Config, error) {
 	}
 	tree, err := parser.ParseBytes(src, 0)
 	if err != nil {
-		return c, d.wrong(err)
+		return c, d.syntaxError(err)
 	}
 	d.ast = tree
 	if err := yaml.NewDecoder(bytes.NewReader(src), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, d.wrong(err)
+		return c, d.syntaxError(err)
 	}
 	c.check(d.fail)
 	if len(d.bad) > 0 {
@@ -77,8 +77,8 @@ func Parse(file string, src []byte) (Config, error) {
 	return c, nil
 }
 
-// wrong turns an error of the YAML reader into a mistake with its place.
-func (d *document) wrong(err error) Errors {
+// syntaxError converts an error of the YAML decoder to a problem with its position.
+func (d *document) syntaxError(err error) Errors {
 	p := Problem{File: d.file, Line: 1, Column: 1, Text: err.Error()}
 	var at yaml.Error
 	if errors.As(err, &at) && at.GetToken() != nil {
@@ -95,7 +95,7 @@ func (d *document) line(n int) string {
 	return strings.TrimRight(strings.ToValidUTF8(string(d.lines[n-1]), "."), " \r")
 }
 
-// fail notes a mistake at a path of the document, or of the nearest thing above it that is there.
+// fail adds a problem at a path of the document, or at the nearest existing parent.
 func (d *document) fail(path, format string, args ...any) {
 	p := Problem{File: d.file, Line: 1, Column: 1, Text: fmt.Sprintf(format, args...)}
 	if node := d.find(path); node != nil {

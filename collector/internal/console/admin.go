@@ -16,7 +16,7 @@ type adminBody struct {
 	Tokens      []store.Token
 	Audit       []store.AuditEntry
 	Roles       []auth.Role
-	Secret      verbatim // of a token that was just made
+	Secret      verbatim // of a new token
 	Error       string
 	Next, First verbatim
 }
@@ -34,28 +34,28 @@ func (k *Console) adminPage(w http.ResponseWriter, r *http.Request, status int, 
 	if body.Tokens, err = k.store.Tokens(ctx); err != nil {
 		return err
 	}
-	trail, err := k.store.Audit(ctx, store.Page{Cursor: q.Get("cursor"), Limit: 50})
+	log, err := k.store.Audit(ctx, store.Page{Cursor: q.Get("cursor"), Limit: 50})
 	if err != nil {
 		return err
 	}
 	for i := range body.Users {
-		body.Users[i].PasswordHash = "" // no page needs it
+		body.Users[i].PasswordHash = "" // not shown
 	}
-	body.Audit, body.Roles = trail.Entries, auth.Roles()
-	body.Next, body.First = next(q, "/admin", trail.Next), first(q, "/admin")
+	body.Audit, body.Roles = log.Entries, auth.Roles()
+	body.Next, body.First = next(q, "/admin", log.Next), first(q, "/admin")
 	return k.show(w, r, status, "admin", page{Title: "Administration", Nav: "admin", Body: body})
 }
 
 func (k *Console) addToken(w http.ResponseWriter, r *http.Request) error {
 	days, err := strconv.Atoi(r.PostFormValue("days"))
 	if err != nil || days < 0 || days > 3650 {
-		return k.adminPage(w, r, http.StatusUnprocessableEntity, adminBody{Error: "The days must be a number from 0 to 3650."})
+		return k.adminPage(w, r, http.StatusUnprocessableEntity, adminBody{Error: "Enter a number of days from 0 to 3650."})
 	}
 	id := auth.From(r.Context())
 	secret, _, err := k.auth.NewTokenFor(r.Context(), id, r.PostFormValue("name"), auth.Role(r.PostFormValue("role")), days)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return k.adminPage(w, r, http.StatusConflict, adminBody{Error: "There is a token of this name."})
+		return k.adminPage(w, r, http.StatusConflict, adminBody{Error: "A token with this name already exists."})
 	case errors.Is(err, auth.ErrInput):
 		return k.adminPage(w, r, http.StatusUnprocessableEntity, adminBody{Error: err.Error()})
 	case err != nil:

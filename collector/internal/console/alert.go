@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"stillwatch/collector/internal/sanitize"
 	"stillwatch/collector/internal/store"
 	"stillwatch/schemas"
 )
@@ -17,8 +18,8 @@ type alertBody struct {
 	Row       alertRow
 	Alert     schemas.Alert
 	Do        long
-	Why       []schemas.AlertReason // the reasons that raise the score
-	Benign    []schemas.AlertReason // what would make it benign
+	Why       []schemas.AlertReason // reasons for the score
+	Benign    []schemas.AlertReason // reasons why it may be benign
 	Session   *sessionView
 	Evidence  []evidenceView
 	Sums      []roleSum
@@ -46,7 +47,7 @@ type revision struct {
 
 type evidenceView struct {
 	schemas.AlertEvidence
-	Data string // as JSON
+	Data string // JSON
 }
 
 func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
@@ -85,7 +86,7 @@ func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "alert", page{Title: a.Title, Nav: "alerts", Live: true, Body: body})
 }
 
-// reasons parts what raises the score from what would make the alert benign.
+// reasons separates the reasons for the score from those why the alert may be benign.
 func reasons(all []schemas.AlertReason) (why, benign []schemas.AlertReason) {
 	for _, v := range all[:min(len(all), 50)] {
 		if v.Code == "benign_if" {
@@ -110,7 +111,7 @@ func evidence(all []schemas.AlertEvidence) []evidenceView {
 	return out
 }
 
-// related gives the other sessions that the alert stands for.
+// related returns links to the other sessions of the alert.
 func related(a *schemas.Alert) []link {
 	own := ""
 	if a.Session != nil {
@@ -127,17 +128,17 @@ func related(a *schemas.Alert) []link {
 
 func communityURL(id string) verbatim { return listURL("/alerts", "community_id", id) }
 
-// pretty indents a record. It is made harmless here, whole: Clean would cut it.
+// pretty indents a record and sanitizes it here, because sanitize.Value would truncate it.
 func pretty(line []byte) verbatim {
 	const limit = 200_000
 	var b bytes.Buffer
 	if err := json.Indent(&b, line, "", "  "); err != nil {
-		return verbatim(text(string(line), limit, true))
+		return verbatim(sanitize.Text(string(line), limit, true))
 	}
-	return verbatim(text(b.String(), limit, true))
+	return verbatim(sanitize.Text(b.String(), limit, true))
 }
 
-// sessionView is a session as a list of names and values.
+// sessionView is a session as shown on the page of an alert.
 type sessionView struct {
 	From, To  string
 	Proto     string

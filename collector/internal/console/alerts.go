@@ -8,14 +8,15 @@ import (
 	"strconv"
 	"time"
 
+	"stillwatch/collector/internal/sanitize"
 	"stillwatch/collector/internal/store"
 	"stillwatch/schemas"
 )
 
-// most is how far lists are counted: an exact count of everything would take longer than the page.
+// most is the highest exact count of a list: counting everything would take longer than rendering the page.
 const most = 10_000
 
-// form is what a list was asked for, to be filled into its filter again.
+// form holds the current values of a filter form.
 type form map[string]verbatim
 
 func formOf(q url.Values, names ...string) form {
@@ -26,7 +27,7 @@ func formOf(q url.Values, names ...string) form {
 	return f
 }
 
-// choice is one of several values of a filter.
+// choice is an option of a filter.
 type choice struct {
 	Value string
 	On    bool
@@ -47,11 +48,11 @@ type alertsBody struct {
 	Form       form
 	Severities []choice
 	Alerts     []alertRow
-	Devices    []deviceRow // that match the search
+	Devices    []deviceRow // matching the search
 	Count      int
-	More       bool // than Count
+	More       bool // alerts than Count
 	Filtered   bool
-	More2      bool // the rarer filters are in use
+	Details    bool // show the "More filters" section
 	Next       verbatim
 	First      verbatim
 }
@@ -78,7 +79,7 @@ func (k *Console) alerts(w http.ResponseWriter, r *http.Request) error {
 		Filtered: filtered(q), Next: next(q, "/alerts", list.Next), First: first(q, "/alerts"),
 	}
 	for _, name := range []string{"rule", "device", "peer", "ip", "community_id", "incident", "sensor", "from", "to"} {
-		body.More2 = body.More2 || q.Get(name) != ""
+		body.Details = body.Details || q.Get(name) != ""
 	}
 	if text := q.Get("q"); text != "" && q.Get("cursor") == "" {
 		devices, err := k.store.Devices(r.Context(), store.DeviceFilter{Text: text}, store.Page{Limit: 6})
@@ -91,7 +92,7 @@ func (k *Console) alerts(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "alerts", page{Title: "Alerts", Nav: "alerts", Live: live, Query: verbatim(q.Get("q")), Body: body})
 }
 
-// alertFilter reads the filter of a request. Its error is for the reader.
+// alertFilter parses the filter of a request. Its error is shown to the user.
 func alertFilter(q url.Values) (store.AlertFilter, error) {
 	f := store.AlertFilter{
 		Severity: known(q["severity"], severities), Device: q.Get("device"), Peer: q.Get("peer"), IP: q.Get("ip"),
@@ -104,21 +105,21 @@ func alertFilter(q url.Values) (store.AlertFilter, error) {
 		f.State = s
 	}
 	var err error
-	if f.From, err = moments(q.Get("from")); err != nil {
+	if f.From, err = parseTime(q.Get("from")); err != nil {
 		return f, err
 	}
-	f.To, err = moments(q.Get("to"))
+	f.To, err = parseTime(q.Get("to"))
 	return f, err
 }
 
 type timeError string
 
 func (e timeError) Error() string {
-	return "The time " + strconv.Quote(string(e)) + " is not understood: want 2026-03-10T13:00, in UTC."
+	return "Invalid time " + strconv.Quote(string(e)) + ". Use the form 2026-03-10T13:00, in UTC."
 }
 
-// moments reads the value of a datetime-local field, as UTC, or an RFC 3339 time.
-func moments(s string) (schemas.Time, error) {
+// parseTime parses the value of a datetime-local field, as UTC, or an RFC 3339 time.
+func parseTime(s string) (schemas.Time, error) {
 	if s == "" {
 		return 0, nil
 	}
@@ -127,10 +128,10 @@ func moments(s string) (schemas.Time, error) {
 			return schemas.TimeOf(t), nil
 		}
 	}
-	return 0, timeError(text(s, 40, false))
+	return 0, timeError(sanitize.Text(s, 40, false))
 }
 
-// known keeps the values that there are.
+// known returns the values that are in all.
 func known(values, all []string) []string {
 	var out []string
 	for _, c := range choices(all, values) {
@@ -151,7 +152,7 @@ func orderOf(s string) store.Order {
 	return store.Newest
 }
 
-// filtered tells whether a request restricts its list.
+// filtered reports whether a request has filters.
 func filtered(q url.Values) bool {
 	for name, v := range q {
 		if name != "order" && name != "cursor" && len(v) > 0 && v[0] != "" {
@@ -161,7 +162,7 @@ func filtered(q url.Values) bool {
 	return false
 }
 
-// next gives the address of the next part of a list.
+// next returns the URL of the next page of a list.
 func next(q url.Values, path, cursor string) verbatim {
 	if cursor == "" {
 		return ""
@@ -169,7 +170,7 @@ func next(q url.Values, path, cursor string) verbatim {
 	return with(q, path, cursor)
 }
 
-// first gives the address of the first part, when this is another one.
+// first returns the URL of the first page of a list, "" on the first page.
 func first(q url.Values, path string) verbatim {
 	if q.Get("cursor") == "" {
 		return ""

@@ -15,7 +15,7 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
-// assets are the files that pages load. Each is named with a piece of its hash, so that a browser may keep it for ever.
+// assets are the files that pages load. Their URLs contain a hash, so that browsers can cache them forever.
 type assets struct {
 	data map[string][]byte // by name
 	hash map[string]string
@@ -38,11 +38,11 @@ func loadAssets() (*assets, error) {
 	return a, nil
 }
 
-// url gives the address of an asset, for templates.
+// url returns the URL of an asset, for templates.
 func (a *assets) url(name string) (string, error) {
 	h, ok := a.hash[name]
 	if !ok {
-		return "", fmt.Errorf("there is no asset %s", name)
+		return "", fmt.Errorf("unknown asset %s", name)
 	}
 	return "/assets/" + name + "?v=" + h, nil
 }

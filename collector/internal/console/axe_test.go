@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestVendoredFiles: what is not ours is what it was when it was taken.
+// TestVendoredFiles checks that third-party files are unmodified.
 func TestVendoredFiles(t *testing.T) {
 	dir := filepath.Join("testdata", "axe")
 	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))

@@ -17,11 +17,11 @@ import (
 	"stillwatch/schemas"
 )
 
-// many is how many alerts the benchmark's database holds: of 2000 devices, in 5000 incidents, over 30 days.
+// many is the number of alerts in the database of the benchmark: of 2000 devices, in 5000 incidents, over 30 days.
 const many = 100_000
 
-// fill stores copies of what the sensor says about a story, each with its own id, device, time and session.
-func fill(b *testing.B, s *bench) {
+// fill stores copies of the alerts of a story, each with its own id, device, time and session.
+func fill(b *testing.B, s *fixture) {
 	b.Helper()
 	models := replay(b, "S1").alerts
 	for from := 0; from < many; from += 1000 {
@@ -60,10 +60,9 @@ func copyOf(model *schemas.Alert, n int) *schemas.Alert {
 	return &a
 }
 
-// BenchmarkPages measures the time from a request to the last byte of its answer, without the network: the median and the
-// slowest of the runs. Run it with -benchtime 50x.
+// BenchmarkPages measures the time of responses without the network: the median and the slowest of the runs. Run it with -benchtime 50x.
 func BenchmarkPages(b *testing.B) {
-	s := newBench(b)
+	s := newFixture(b)
 	fill(b, s)
 	c := s.as(b, auth.Viewer)
 	var cookies []*http.Cookie

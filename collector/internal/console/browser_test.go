@@ -26,7 +26,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// tab is one tab of a headless Chromium, with what went wrong in it.
+// tab is a tab of a headless Chromium with the errors that it reported.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -36,7 +36,7 @@ type tab struct {
 	faults []string
 }
 
-// openTab starts a Chromium with a new profile; it ends, by its process, with the test.
+// openTab starts a Chromium with a new profile. It is stopped at the end of the test.
 func openTab(t *testing.T, url string) *tab {
 	t.Helper()
 	path := ""
@@ -75,7 +75,7 @@ func openTab(t *testing.T, url string) *tab {
 	return b
 }
 
-// note keeps what the browser complains of: exceptions, console errors, and whatever the Content-Security-Policy stopped.
+// note records exceptions, console errors and violations of the Content-Security-Policy.
 func (b *tab) note(ev any) {
 	fault := ""
 	switch ev := ev.(type) {
@@ -104,13 +104,13 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// fail ends the test with a picture of what the browser shows.
+// fail fails the test and takes a screenshot.
 func (b *tab) fail(format string, args ...any) {
 	b.t.Helper()
 	b.shot("failed")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.t.Fatalf("browser: "+format+fmt.Sprintf(" (complaints: %v)", b.faults), args...)
+	b.t.Fatalf("browser: "+format+fmt.Sprintf(" (browser errors: %v)", b.faults), args...)
 }
 
 func (b *tab) open(path string) {
@@ -118,7 +118,7 @@ func (b *tab) open(path string) {
 	b.do(chromedp.Navigate(b.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
 }
 
-// wait waits until an expression of JavaScript is true. A page that is just being left has no answer, so it is asked again.
+// wait waits until a JavaScript expression is true. It retries on errors, which occur while the page changes.
 func (b *tab) wait(expression string) {
 	b.t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -138,7 +138,7 @@ func (b *tab) text(selector string) string {
 	return s
 }
 
-// shot keeps a picture of the page in the folder that STILLWATCH_SHOTS names.
+// shot saves a screenshot of the page in the folder STILLWATCH_SHOTS.
 func (b *tab) shot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("STILLWATCH_SHOTS")
@@ -154,7 +154,7 @@ func (b *tab) shot(name string) {
 	}
 }
 
-// axe runs axe-core in the page and reports what it finds serious or critical.
+// axe runs axe-core in the page and reports serious and critical violations.
 func (b *tab) axe(where string) {
 	b.t.Helper()
 	script, err := os.ReadFile(filepath.Join("testdata", "axe", "axe.min.js"))
@@ -191,11 +191,11 @@ func (b *tab) noFaults() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range b.faults {
-		b.t.Errorf("the browser complains: %s", f)
+		b.t.Errorf("browser error: %s", f)
 	}
 }
 
-// newest takes the alert with the latest event out of a story, with all its revisions.
+// newest removes the alert with the latest event, with all its revisions, from a story.
 func newest(s *story) (held []*schemas.Alert) {
 	last := slices.MaxFunc(s.alerts, func(a, b *schemas.Alert) int { return int(a.Time.EventStart-b.Time.EventStart) / 1e6 })
 	var rest []*schemas.Alert
@@ -210,10 +210,10 @@ func newest(s *story) (held []*schemas.Alert) {
 	return held
 }
 
-// TestAnalyst does in a real browser what an analyst does first: sign in, see the newest alert arrive, read it, open its
+// TestAnalystInBrowser does in a real browser what an analyst does first: sign in, see the newest alert arrive, read it, open its
 // incident, find the device, search by Community ID.
-func TestAnalyst(t *testing.T) {
-	b := newBench(t)
+func TestAnalystInBrowser(t *testing.T) {
+	b := newFixture(t)
 	s, other := replay(t, "S1"), replay(t, "S4")
 	held := newest(&s)
 	b.apply(t, other.alerts, other.devices)
@@ -246,9 +246,9 @@ func TestAnalyst(t *testing.T) {
 		}
 	}
 	tab.do(chromedp.Click(chromedp.CSS(`.crumbs a[href^="/incidents/"]`)))
-	tab.wait(`document.querySelectorAll(".story .step").length > 3`)
+	tab.wait(`document.querySelectorAll(".timeline .step").length > 3`)
 	tab.do(chromedp.Click(chromedp.CSS(`.verdict a[href^="/device?"]`)))
-	tab.wait(`document.querySelectorAll(".strip tbody td").length === 168`)
+	tab.wait(`document.querySelectorAll(".activity tbody td").length === 168`)
 	if got := tab.text("h1"); got != alert.Device.Key {
 		t.Errorf("the device is %q, want %q", got, alert.Device.Key)
 	}
@@ -268,9 +268,9 @@ func TestAnalyst(t *testing.T) {
 	tab.noFaults()
 }
 
-// TestEveryPage looks at each page, light and dark: axe-core finds nothing serious, and the browser has no complaint.
-func TestEveryPage(t *testing.T) {
-	b := newBench(t)
+// TestPagesInBrowser opens every page in both themes and checks it with axe-core and for browser errors.
+func TestPagesInBrowser(t *testing.T) {
+	b := newFixture(t)
 	for _, name := range []string{"S1", "S2", "S4"} {
 		s := replay(t, name)
 		b.apply(t, s.alerts, s.devices)
@@ -285,7 +285,7 @@ func TestEveryPage(t *testing.T) {
 		for _, p := range []struct{ name, path string }{
 			{"overview", "/"}, {"alerts", "/alerts"}, {"search", "/alerts?q=cam-12&severity=critical&device=cam-12"}, {"alert", "/alerts/" + login.ID},
 			{"incidents", "/incidents"}, {"incident", "/incidents/" + login.IncidentID}, {"devices", "/devices"},
-			{"device", "/device?key=cam-12"}, {"sensors", "/sensors"}, {"refused", "/refused"}, {"admin", "/admin"},
+			{"device", "/device?key=cam-12"}, {"sensors", "/sensors"}, {"dead-letters", "/dead-letters"}, {"admin", "/admin"},
 		} {
 			tab.open(p.path)
 			tab.shot(p.name + "-" + theme)
@@ -299,18 +299,17 @@ func TestEveryPage(t *testing.T) {
 	tab.noFaults()
 }
 
-// TestHostileInBrowser: records whose every string is an attack run nothing in a real browser, break no policy, and leave the
-// page as wide as it is.
-func TestHostileInBrowser(t *testing.T) {
-	b := newBench(t)
+// TestHostileStringsInBrowser checks that hostile strings in records run no scripts, violate no policy and do not widen the page.
+func TestHostileStringsInBrowser(t *testing.T) {
+	b := newFixture(t)
 	var all []*schemas.Alert
 	for n, text := range []string{
 		`<script>window.owned=1</script><img src=x onerror="window.owned=1">`, `"><svg/onload=window.owned=1>' onfocus='window.owned=1' autofocus='`,
 		strings.Repeat("W", 10_240), "cam\u202egnp.exe\x1b[2J\x00" + strings.Repeat("\u0301", 300),
 	} {
 		alert, device := &schemas.Alert{}, &schemas.Device{}
-		poison(reflect.ValueOf(alert).Elem(), text)
-		poison(reflect.ValueOf(device).Elem(), text)
+		fillStrings(reflect.ValueOf(alert).Elem(), text)
+		fillStrings(reflect.ValueOf(device).Elem(), text)
 		alert.ID, alert.Action, alert.Revision, alert.Time.EventStart = alertID(n), "create", 1, at(n)
 		device.LastSeen = at(n)
 		b.apply(t, []*schemas.Alert{alert}, []*schemas.Device{device})
@@ -329,7 +328,7 @@ func TestHostileInBrowser(t *testing.T) {
 		tab.shot(fmt.Sprintf("hostile-%d", i))
 		tab.wait(`document.querySelector("h1, h2") !== null`)
 		for fault, expression := range map[string]string{
-			"something ran": `window.owned === undefined`, "the page is wider than its window": `document.documentElement.scrollWidth <= innerWidth`,
+			"a script ran": `window.owned === undefined`, "the page is wider than its window": `document.documentElement.scrollWidth <= innerWidth`,
 		} {
 			if ok, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool](expression)); err != nil || !ok {
 				t.Errorf("%.80s: %s (%v)", path, fault, err)

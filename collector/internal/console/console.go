@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package console is the analyst's pages, rendered here and served with their assets from the program itself. Strings from
-// the wire are made harmless on their way into every page (Clean) and escaped by html/template; no page has inline script
-// or style, so that the Content-Security-Policy can forbid both.
+// Package console serves the web console for analysts. Pages are rendered on the server and all assets are embedded. Text from the
+// network is sanitized before it is rendered, and html/template escapes it. Pages have no inline scripts or styles, so that the
+// Content-Security-Policy can forbid them.
 package console
 
 import (
@@ -23,23 +23,30 @@ import (
 
 	"stillwatch/collector/internal/api"
 	"stillwatch/collector/internal/auth"
+	"stillwatch/collector/internal/sanitize"
 	"stillwatch/collector/internal/store"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// Config is what a Console needs.
+// Strings that are not truncated and sanitized like others.
+type (
+	verbatim = sanitize.Verbatim
+	long     = sanitize.Long
+)
+
+// Config configures a Console.
 type Config struct {
 	Store   store.Store
 	Auth    *auth.Auth
 	Version string
 	Log     *zap.Logger // nil: none
-	// Public are routes without a sign-in besides the sign-in page: "GET /healthz".
+	// Public holds additional routes that need no sign-in, such as "GET /healthz".
 	Public map[string]http.Handler
 }
 
-// Console serves the pages and, below /api/v1, the REST interface.
+// Console serves the pages and, under /api/v1, the REST API.
 type Console struct {
 	store   store.Store
 	auth    *auth.Auth
@@ -52,7 +59,7 @@ type Console struct {
 	totals  totals
 }
 
-// New gives a Console with all its routes.
+// New returns a Console with all routes.
 func New(c Config) (*Console, error) {
 	k := &Console{store: c.Store, auth: c.Auth, log: c.Log, version: c.Version}
 	if k.log == nil {
@@ -65,7 +72,7 @@ func New(c Config) (*Console, error) {
 	if k.pages, err = k.parse(); err != nil {
 		return nil, err
 	}
-	k.mux = auth.NewMux(c.Auth, k.refuse)
+	k.mux = auth.NewMux(c.Auth, k.deny)
 	k.api = api.Register(k.mux, api.Config{Store: c.Store, Auth: c.Auth, Version: c.Version, Log: k.log})
 	k.routes()
 	for pattern, h := range c.Public {
@@ -77,10 +84,10 @@ func New(c Config) (*Console, error) {
 func (k *Console) routes() {
 	public := func(pattern string, h http.HandlerFunc) { k.mux.Handle(pattern, auth.Public, h) }
 	view := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		k.mux.Handle(pattern, auth.Viewer, k.failing(h))
+		k.mux.Handle(pattern, auth.Viewer, k.handler(h))
 	}
 	admin := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		k.mux.Handle(pattern, auth.Admin, k.failing(h))
+		k.mux.Handle(pattern, auth.Admin, k.handler(h))
 	}
 	public("GET /assets/{name}", k.assets.serve)
 	public("GET /signin", k.signInPage)
@@ -97,22 +104,22 @@ func (k *Console) routes() {
 	view("GET /devices", k.devices)
 	view("GET /device", k.device)
 	view("GET /sensors", k.sensors)
-	k.mux.Handle("GET /refused", auth.Analyst, k.failing(k.refusedRecords))
+	k.mux.Handle("GET /dead-letters", auth.Analyst, k.handler(k.deadLetters))
 	admin("GET /admin", k.admin)
 	admin("POST /admin/tokens", k.addToken)
 	admin("POST /admin/tokens/{id}/revoke", k.revokeToken)
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP implements http.Handler.
 func (k *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { k.mux.ServeHTTP(w, r) }
 
-// Routes lists all routes and who may use them.
+// Routes returns all routes with the roles that they require.
 func (k *Console) Routes() []auth.Route { return k.mux.Routes() }
 
-// Close ends the event streams that are open, so that a server can shut down.
+// Close ends open event streams, so that a server can shut down.
 func (k *Console) Close() { k.api.Close() }
 
-// parse reads each page together with the layout and the parts that pages share.
+// parse parses each page together with the layout and the shared parts.
 func (k *Console) parse() (map[string]*template.Template, error) {
 	base, err := template.New("").Funcs(k.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
 	if err != nil {
@@ -136,24 +143,24 @@ func (k *Console) parse() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// page is what the layout is filled with.
+// page is the data of the layout.
 type page struct {
 	Title   string
-	Nav     string // entry of the menu that is lit
-	Live    bool   // its regions follow the event stream
+	Nav     string // current entry of the menu
+	Live    bool   // its regions are updated live
 	User    auth.Identity
 	Theme   string
 	Version string
 	Query   verbatim
-	After   int64 // change number from which on the page must be told of changes
+	After   int64 // change number after which the page needs updates
 	Body    any
 }
 
-// show renders a page. It is rendered as a whole before anything is sent, so that a fault cannot send half of one.
+// show renders a page. It renders the whole page before it sends anything, so that an error cannot leave half a page.
 func (k *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, p page) error {
 	p.User, p.Version, p.Theme = auth.From(r.Context()), k.version, theme(r)
 	p.After, _ = r.Context().Value(changeKey{}).(int64)
-	p.Title, p.Body = Clean(p.Title), Clean(p.Body)
+	p.Title, p.Body = sanitize.Value(p.Title), sanitize.Value(p.Body)
 	var b bytes.Buffer
 	if err := k.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
@@ -164,7 +171,7 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	return err
 }
 
-// theme is what the reader chose; empty follows the system.
+// theme returns the theme that the user chose; "" follows the system.
 func theme(r *http.Request) string {
 	if c, err := r.Cookie("theme"); err == nil && slices.Contains([]string{"light", "dark"}, c.Value) {
 		return c.Value
@@ -172,28 +179,28 @@ func theme(r *http.Request) string {
 	return ""
 }
 
-// failing turns the error of a page into an answer.
-func (k *Console) failing(h func(http.ResponseWriter, *http.Request) error) http.Handler {
+// handler returns a handler that shows the error of a page.
+func (k *Console) handler(h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := k.since(w, r, h)
 		switch {
 		case err == nil, r.Context().Err() != nil:
 		case errors.Is(err, store.ErrNotFound):
-			k.message(w, r, http.StatusNotFound, "There is no such record.")
+			k.message(w, r, http.StatusNotFound, "Record not found.")
 		case errors.Is(err, store.ErrCursor):
-			k.message(w, r, http.StatusBadRequest, "This part of the list is not there any more: begin again.")
+			k.message(w, r, http.StatusBadRequest, "This page of the list is no longer valid. Start again from the first page.")
 		case errors.Is(err, store.ErrRetry):
-			k.message(w, r, http.StatusServiceUnavailable, "The database does not answer now: try again.")
+			k.message(w, r, http.StatusServiceUnavailable, "The database is not available. Try again.")
 		default:
-			k.log.Error("page failed", zap.String("path", Clean(r.URL.Path)), zap.Error(err))
-			k.message(w, r, http.StatusInternalServerError, "The page failed; the collector's log says why.")
+			k.log.Error("page failed", zap.String("path", sanitize.Value(r.URL.Path)), zap.Error(err))
+			k.message(w, r, http.StatusInternalServerError, "Internal error. See the log of the collector.")
 		}
 	})
 }
 
 type changeKey struct{}
 
-// since notes the latest change before a page reads anything, so that what is stored meanwhile is told to the page later.
+// since gets the latest change number before a page reads anything, so that the page later receives changes that are stored meanwhile.
 func (k *Console) since(w http.ResponseWriter, r *http.Request, h func(http.ResponseWriter, *http.Request) error) error {
 	change, err := k.store.LastChange(r.Context())
 	if err != nil {
@@ -205,15 +212,15 @@ func (k *Console) since(w http.ResponseWriter, r *http.Request, h func(http.Resp
 func (k *Console) message(w http.ResponseWriter, r *http.Request, status int, text string) {
 	body := map[string]any{"Status": status, "Name": http.StatusText(status), "Text": text}
 	if err := k.show(w, r, status, "message", page{Title: http.StatusText(status), Body: body}); err != nil {
-		k.log.Warn("message not sent", zap.Error(err))
+		k.log.Warn("cannot send a message page", zap.Error(err))
 	}
 }
 
-// refuse answers a request that was not let in: a program gets a problem document, a reader the sign-in page.
-func (k *Console) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
+// deny answers a denied request: with a problem document for the API, else with the sign-in page or a message.
+func (k *Console) deny(w http.ResponseWriter, r *http.Request, status int, why string) {
 	switch {
 	case api.Owns(r.URL.Path):
-		api.Refuse(w, r, status, why)
+		api.Deny(w, r, status, why)
 	case status == http.StatusUnauthorized && r.Method == http.MethodGet:
 		http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:

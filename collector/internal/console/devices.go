@@ -44,8 +44,8 @@ func (k *Console) devices(w http.ResponseWriter, r *http.Request) error {
 
 type deviceBody struct {
 	Device    deviceRow
-	Broke     bool // its expectation, by an open alert
-	Strip     strip
+	Violated  bool // it has an open alert despite its expectation
+	Activity  activity
 	Evidence  []evidenceRow
 	Sums      []roleSum
 	Alerts    []alertRow
@@ -67,10 +67,10 @@ func (k *Console) device(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := deviceBody{
-		Device: deviceRows([]store.DeviceRow{row})[0], Broke: row.Open > 0 && slices.Contains(quiet, row.Device.Expect),
+		Device: deviceRows([]store.DeviceRow{row})[0], Violated: row.Open > 0 && slices.Contains(restricted, row.Device.Expect),
 		Evidence: bars(row.Device.Evidence), Sums: sums(row.Device.Evidence), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
 	}
-	if body.Strip, err = k.strip(ctx, &row); err != nil {
+	if body.Activity, err = k.activity(ctx, &row); err != nil {
 		return err
 	}
 	alerts, err := k.store.Alerts(ctx, store.AlertFilter{Device: key}, store.Page{Limit: 15})
@@ -86,13 +86,13 @@ func (k *Console) device(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "device", page{Title: "Device " + key, Nav: "devices", Live: true, Body: body})
 }
 
-// shorten bounds the lists of a device record: an attacker can give a device a thousand names.
+// shorten limits the lists of a device record: an attacker could give a device thousands of names.
 func shorten(d *schemas.Device) {
 	d.IPs, d.Hostnames, d.VLANs = d.IPs[:min(len(d.IPs), 20)], d.Hostnames[:min(len(d.Hostnames), 20)], d.VLANs[:min(len(d.VLANs), 20)]
 	d.Serves, d.Findings = d.Serves[:min(len(d.Serves), 100)], d.Findings[:min(len(d.Findings), 50)]
 }
 
-// bars gives each point of evidence a bar, the longest of which is full.
+// bars returns the evidence with the width of each bar, relative to the longest.
 func bars(all []schemas.RoleEvidence) []evidenceRow {
 	all = all[:min(len(all), 100)]
 	longest := 1.0
@@ -106,16 +106,16 @@ func bars(all []schemas.RoleEvidence) []evidenceRow {
 	return out
 }
 
-// roleSum is what all points of evidence together say for one value.
+// roleSum is the sum of the evidence for one value.
 type roleSum struct {
-	Kind, Value string // role camera
+	Kind, Value string // such as role, camera
 	DB          float64
 	Width       int
 	Minus       bool
 }
 
-// sums adds up what the evidence says ("role=camera +8, vendor=Axis +15") for each role, vendor and model, in decibans: the
-// strongest six of each kind. Evidence that names no points ("server") counts its own for that role.
+// sums adds up the evidence ("role=camera +8, vendor=Axis +15") for each role, vendor and model, in decibans, and returns the six
+// strongest of each kind. Evidence without points ("server") counts with its own points for that role.
 func sums(all []schemas.RoleEvidence) []roleSum {
 	by := map[string]float64{}
 	for _, e := range all[:min(len(all), 100)] {

@@ -28,15 +28,15 @@ import (
 
 const password = "correct horse battery"
 
-// bench is a console over an empty database, with a user of each role (named as the role).
-type bench struct {
+// fixture is a console with an empty database and one user per role, with the name of the role.
+type fixture struct {
 	store *store.SQLite
 	auth  *auth.Auth
 	con   *Console
 	srv   *httptest.Server
 }
 
-func newBench(t testing.TB) *bench {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	ctx := context.Background()
 	s, err := store.Open(ctx, filepath.Join(t.TempDir(), "test.db"))
@@ -56,11 +56,11 @@ func newBench(t testing.TB) *bench {
 	}
 	srv := httptest.NewServer(con)
 	t.Cleanup(func() { con.Close(); srv.Close() })
-	return &bench{store: s, auth: a, con: con, srv: srv}
+	return &fixture{store: s, auth: a, con: con, srv: srv}
 }
 
-// as gives a client that has signed in as the user of a role.
-func (b *bench) as(t testing.TB, role auth.Role) *http.Client {
+// as returns a client that is signed in as the user of a role.
+func (b *fixture) as(t testing.TB, role auth.Role) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -78,8 +78,8 @@ func (b *bench) as(t testing.TB, role auth.Role) *http.Client {
 	return c
 }
 
-// get gives the body of a page, which must be there.
-func (b *bench) get(t testing.TB, c *http.Client, path string) string {
+// get returns the body of a page, which must exist.
+func (b *fixture) get(t testing.TB, c *http.Client, path string) string {
 	t.Helper()
 	status, body := b.fetch(t, c, path)
 	if status != http.StatusOK {
@@ -88,7 +88,7 @@ func (b *bench) get(t testing.TB, c *http.Client, path string) string {
 	return body
 }
 
-func (b *bench) fetch(t testing.TB, c *http.Client, path string) (int, string) {
+func (b *fixture) fetch(t testing.TB, c *http.Client, path string) (int, string) {
 	t.Helper()
 	r, err := c.Get(b.srv.URL + path)
 	if err != nil {
@@ -102,8 +102,8 @@ func (b *bench) fetch(t testing.TB, c *http.Client, path string) (int, string) {
 	return r.StatusCode, string(body)
 }
 
-// apply stores records; each is written as its sensor would.
-func (b *bench) apply(t testing.TB, alerts []*schemas.Alert, devices []*schemas.Device) {
+// apply stores records, encoded as by the sensor.
+func (b *fixture) apply(t testing.TB, alerts []*schemas.Alert, devices []*schemas.Device) {
 	t.Helper()
 	var batch store.Batch
 	for _, a := range alerts {
@@ -125,13 +125,13 @@ func (b *bench) apply(t testing.TB, alerts []*schemas.Alert, devices []*schemas.
 	}
 }
 
-// story is what the sensor says about one of the story captures.
+// story holds the records of the sensor for a story capture.
 type story struct {
 	alerts  []*schemas.Alert
 	devices []*schemas.Device
 }
 
-// buildDir is where the sensor is built, once for all tests of the package.
+// buildDir is the folder for the sensor, which is built once for all tests of the package.
 var buildDir string
 
 var sensorBinary = sync.OnceValues(func() (string, error) {
@@ -154,7 +154,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// replay runs the sensor over a story capture. Its alerts are called live: the console shows them as it would then.
+// replay runs the sensor on a story capture.
 func replay(t testing.TB, name string) story {
 	t.Helper()
 	bin, err := sensorBinary()
@@ -192,7 +192,7 @@ func lines[T any](t testing.TB, name string) (out []*T) {
 	return out
 }
 
-// alertID gives the n-th id in the form that the schema asks for.
+// alertID returns the n-th id in the form of the schema.
 func alertID(n int) string {
 	const digits = "abcdefghijklmnopqrstuvwxyz234567"
 	id := bytes.Repeat([]byte{'a'}, 26)
@@ -202,7 +202,7 @@ func alertID(n int) string {
 	return string(id)
 }
 
-// minutes after a fixed moment.
+// at returns the time that many minutes after a fixed time.
 func at(minutes int) schemas.Time {
 	return schemas.TimeOf(time.Date(2026, 3, 10, 3, 10, 0, 0, time.UTC).Add(time.Duration(minutes) * time.Minute))
 }

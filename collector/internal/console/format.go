@@ -14,10 +14,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// functions are what templates can call.
+// functions returns the functions of the templates.
 func (k *Console) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset": k.assets.url, "when": when, "clock": clock, "iso": iso, "since": span, "bytes": size, "count": count,
+		"asset": k.assets.url, "when": when, "clock": clock, "iso": iso, "duration": duration, "bytes": size, "count": count,
 		"percent": percent, "words": words, "points": points, "plural": plural, "deref": deref,
 		"plural64": func(n uint64, one, many string) string { return plural(int(n), one, many) },
 		"bytes64":  func(n int) string { return size(uint64(n)) },
@@ -27,8 +27,8 @@ func (k *Console) functions() template.FuncMap {
 	}
 }
 
-// moment takes the two kinds of time that pages show.
-func moment(v any) (t time.Time, ok bool) {
+// timeOf converts the types of times that pages show.
+func timeOf(v any) (t time.Time, ok bool) {
 	switch v := v.(type) {
 	case schemas.Time:
 		return time.Unix(0, int64(v)).UTC(), v != 0
@@ -43,25 +43,25 @@ func moment(v any) (t time.Time, ok bool) {
 	return t, false
 }
 
-// when gives a date and a time of day, in UTC.
+// when returns the date and time in UTC.
 func when(v any) string { return layout(v, "2006-01-02 15:04:05") }
 
-// clock gives the time of day with milliseconds.
+// clock returns the time of day with milliseconds.
 func clock(v any) string { return layout(v, "15:04:05.000") }
 
-// iso gives the form that the datetime attribute takes.
+// iso returns the form of the datetime attribute.
 func iso(v any) string { return layout(v, time.RFC3339) }
 
 func layout(v any, form string) string {
-	t, ok := moment(v)
+	t, ok := timeOf(v)
 	if !ok {
 		return "–"
 	}
 	return t.Format(form)
 }
 
-// span gives a duration of so many seconds by its two greatest units.
-func span(seconds int64) string {
+// duration returns a duration in its two largest units.
+func duration(seconds int64) string {
 	units := []struct {
 		name string
 		s    int64
@@ -84,7 +84,7 @@ func span(seconds int64) string {
 	return ""
 }
 
-// size gives bytes in decimal units.
+// size returns bytes in decimal units.
 func size(n uint64) string {
 	const units = "kMGTPE"
 	if n < 1000 {
@@ -97,7 +97,7 @@ func size(n uint64) string {
 	return fmt.Sprintf("%.1f %cB", v, units[i])
 }
 
-// count groups the digits of a number by thin spaces.
+// count groups the digits of a number with thin spaces.
 func count(v any) string {
 	s := fmt.Sprint(v)
 	sign := ""
@@ -110,7 +110,7 @@ func count(v any) string {
 	return sign + s
 }
 
-// percent gives a ratio with as many digits as it takes to see that it is not zero, at most four.
+// percent returns a ratio as a percentage, with up to four digits so that small values are not shown as zero.
 func percent(ratio float64) string {
 	if ratio <= 0 {
 		return "0 %"
@@ -125,15 +125,15 @@ func percent(ratio float64) string {
 	return strconv.FormatFloat(ratio*100, 'f', digits, 64) + " %"
 }
 
-// points gives decibans with a sign.
+// points returns decibans with a minus sign if negative.
 func points(v float64) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', 1, 64), "-", "−", 1)
 }
 
-// words turns a code of a record (server_only) into words.
+// words converts a code of a record (server_only) to words.
 func words(code string) string { return strings.ReplaceAll(code, "_", " ") }
 
-// mac gives the text of a MAC, nothing for the zero one.
+// mac returns the text of a MAC address, "" for the zero value.
 func mac(m schemas.MAC) string {
 	if m == (schemas.MAC{}) {
 		return ""
@@ -155,7 +155,7 @@ func deref(p *int64) int64 {
 	return *p
 }
 
-// deviceURL addresses a device by query, not by path: a key may be "..", which browsers take out of a path.
+// deviceURL has the key in the query and not in the path: a key may be "..", which browsers remove from paths.
 func deviceURL(key string) verbatim {
 	if key == "" {
 		return ""
@@ -172,7 +172,7 @@ func incidentURL(id string) verbatim {
 	return verbatim("/incidents/" + url.PathEscape(id))
 }
 
-// listURL gives a list with a query of alternating names and values; empty values are left out.
+// listURL returns the URL of a list with a query of alternating names and values. Empty values are omitted.
 func listURL(path string, pairs ...string) verbatim {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

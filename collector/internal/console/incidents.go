@@ -40,17 +40,17 @@ func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
 
 type incidentBody struct {
 	Incident incidentRow
-	Do       long       // what to do, of the alert with the highest risk
-	Sums     []alertRow // what the sensor makes of the story: its chain alerts, the riskiest first
-	Story    []chapter
+	Do       long       // recommendation of the alert with the highest risk
+	Chains   []alertRow // chain alerts, which summarize the incident, by descending risk
+	Timeline []step
 	Next     verbatim
 	AlertURL verbatim
 	Replay   bool
 }
 
-// chapter is a run of alerts of one rule about one device: a hundred attempts are one step of the story.
-type chapter struct {
-	After int64 // seconds since the chapter before began
+// step is a sequence of alerts of one rule about one device, such as a hundred login attempts.
+type step struct {
+	After int64 // seconds since the start of the previous step
 	Day   string
 	Head  alertRow
 	Rest  []alertRow
@@ -72,7 +72,7 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 		Incident: incidentOf(in), Next: next(r.URL.Query(), string(incidentURL(in.ID)), list.Next),
 		AlertURL: listURL("/alerts", "incident", in.ID, "order", "oldest"),
 	}
-	body.Sums, body.Story = told(alertRows(list.Alerts))
+	body.Chains, body.Timeline = timeline(alertRows(list.Alerts))
 	risk := -1
 	for i := range list.Alerts {
 		a := &list.Alerts[i].Alert
@@ -84,26 +84,26 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "incident", page{Title: "Incident: " + in.Title, Nav: "incidents", Live: cursor == "", Body: body})
 }
 
-// told parts the alerts of an incident into what sums it up and what happened, in order.
-func told(rows []alertRow) (sums []alertRow, story []chapter) {
-	var steps []alertRow
+// timeline separates the alerts of an incident into chain alerts and steps in time order.
+func timeline(rows []alertRow) (chains []alertRow, all []step) {
+	var others []alertRow
 	for _, row := range rows {
 		if row.Kind != "chain" {
-			steps = append(steps, row)
+			others = append(others, row)
 			continue
 		}
-		first, _, _ := strings.Cut(string(row.Seen), ": ") // the alerts follow, which the page shows by themselves
+		first, _, _ := strings.Cut(string(row.Seen), ": ") // the page shows the alerts that follow
 		row.Seen = sentence(first)
-		sums = append(sums, row)
+		chains = append(chains, row)
 	}
-	slices.SortStableFunc(sums, func(a, b alertRow) int { return cmp.Compare(b.Risk, a.Risk) })
-	slices.SortStableFunc(steps, func(a, b alertRow) int { return cmp.Compare(a.At, b.At) })
-	return sums[:min(len(sums), 5)], chapters(steps)
+	slices.SortStableFunc(chains, func(a, b alertRow) int { return cmp.Compare(b.Risk, a.Risk) })
+	slices.SortStableFunc(others, func(a, b alertRow) int { return cmp.Compare(a.At, b.At) })
+	return chains[:min(len(chains), 5)], steps(others)
 }
 
-// chapters groups steps, which come in order of time.
-func chapters(rows []alertRow) []chapter {
-	var out []chapter
+// steps groups alerts, which are in time order, into steps.
+func steps(rows []alertRow) []step {
+	var out []step
 	for _, row := range rows {
 		until := max(row.At, row.Until)
 		if n := len(out) - 1; n >= 0 && out[n].Head.Rule == row.Rule && out[n].Head.Device == row.Device {
@@ -111,7 +111,7 @@ func chapters(rows []alertRow) []chapter {
 			c.Rest, c.Total, c.Until = append(c.Rest, row), c.Total+row.Count, max(c.Until, until)
 			continue
 		}
-		c := chapter{Head: row, Total: row.Count, Until: until}
+		c := step{Head: row, Total: row.Count, Until: until}
 		day := dayOf(row.At)
 		if n := len(out) - 1; n >= 0 {
 			c.After = int64(row.At-out[n].Head.At) / 1e9

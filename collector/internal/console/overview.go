@@ -13,8 +13,8 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// quiet are the expectations under which a device that opens something breaks its word.
-var quiet = []string{"silent", "server_only", "allowlist"}
+// restricted lists the expectations under which a device opens no sessions, or only expected ones.
+var restricted = []string{"silent", "server_only", "allowlist"}
 
 var severities = []string{"critical", "high", "medium", "low", "informational"}
 
@@ -33,21 +33,21 @@ type severityCount struct {
 	URL  verbatim
 }
 
-// spokeRow is a device that ought to be silent and opened something.
+// spokeRow is a device that is expected to be silent but opened sessions.
 type spokeRow struct {
 	deviceRow
-	Strip strip
+	Activity activity
 }
 
-// totals keeps the numbers of the overview, which are counted over the whole database, while nothing has changed: many open
-// pages cost one count.
+// totals caches the counts of the overview, which cover the whole database, as long as nothing has changed, so that many open pages
+// cost one query.
 type totals struct {
 	mu   sync.Mutex
 	at   time.Time
 	last store.Overview
 }
 
-// totalsAge bounds how long numbers are kept: refused records change no change number.
+// totalsAge is the maximum age of the cache: new records in the dead-letter queue do not change the change number.
 const totalsAge = 5 * time.Second
 
 func (t *totals) get(ctx context.Context, s store.Records) (store.Overview, error) {
@@ -96,22 +96,22 @@ func (k *Console) overview(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "overview", page{Title: "Overview", Nav: "overview", Live: true, Body: body})
 }
 
-// spoke finds the devices that ought to be silent, have an open alert, and are known to have opened something in the week
-// before they were last seen: of the 100 seen last, the 8 with the highest risk.
+// spoke returns the devices that are expected to be silent, have an open alert and opened sessions in the week before they were last
+// seen: of the 100 most recently seen ones, the 8 with the highest risk.
 func (k *Console) spoke(ctx context.Context) ([]spokeRow, error) {
-	list, err := k.store.Devices(ctx, store.DeviceFilter{Expect: quiet, Alerts: true, Spoke: true}, store.Page{Limit: 100})
+	list, err := k.store.Devices(ctx, store.DeviceFilter{Expect: restricted, Alerts: true, Spoke: true}, store.Page{Limit: 100})
 	if err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(list.Devices, func(a, b store.DeviceRow) int { return cmp.Compare(b.RiskScore, a.RiskScore) })
 	var out []spokeRow
 	for _, d := range deviceRows(list.Devices) {
-		s, err := k.strip(ctx, &d.DeviceRow)
+		s, err := k.activity(ctx, &d.DeviceRow)
 		if err != nil {
 			return nil, err
 		}
-		if s.Spoken > 0 {
-			out = append(out, spokeRow{deviceRow: d, Strip: s})
+		if s.Active > 0 {
+			out = append(out, spokeRow{deviceRow: d, Activity: s})
 		}
 		if len(out) == 8 {
 			break

@@ -11,9 +11,9 @@ import (
 	"stillwatch/collector/internal/auth"
 )
 
-// TestPagesTellTheStory: the pages of a story that the real sensor has told hold what an analyst must read there.
-func TestPagesTellTheStory(t *testing.T) {
-	b := newBench(t)
+// TestPagesOfStory checks the content of the pages for the records of a replayed story.
+func TestPagesOfStory(t *testing.T) {
+	b := newFixture(t)
 	s := replay(t, "S1")
 	b.apply(t, s.alerts, s.devices)
 	c := b.as(t, auth.Viewer)
@@ -30,16 +30,16 @@ func TestPagesTellTheStory(t *testing.T) {
 	}{
 		{"/", []string{"srv-legacy-07", "Silent devices that opened sessions", "Newest alerts"}},
 		{"/alerts", []string{"opened a session after 8 d 12 h of silence", "D01", "alerts</p>"}},
-		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "that match"}},
+		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "match the filter"}},
 		{"/alerts?rule=D02&state=open", []string{"of silence"}},
 		{"/alerts?q=nothing+like+this", []string{"No alert matches."}},
 		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
-		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do", "later", "more like it", "Tuesday, 10 March 2026"}},
+		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do", "later", "similar alert", "Tuesday, 10 March 2026"}},
 		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},
 		{"/devices?role=camera&expect=server_only", []string{"cam-01"}},
 		{"/device?key=srv-legacy-07", []string{"expected: silent", "pened sessions in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
-		{"/sensors", []string{"Packets lost", "Records missing", "0 %"}},
+		{"/sensors", []string{"Packet loss", "Missing records", "0 %"}},
 		{"/search?q=" + url.QueryEscape(session), []string{"Community ID"}},
 		{"/search?q=cam-01", []string{"<h1><bdi>cam-01</bdi>"}},
 		{"/search?q=" + a.ID, []string{"What to do</h2>"}},
@@ -55,12 +55,12 @@ func TestPagesTellTheStory(t *testing.T) {
 	}
 }
 
-// TestPagesOfNothing: pages of an empty database, and of records that are not there.
-func TestPagesOfNothing(t *testing.T) {
-	b := newBench(t)
+// TestPagesWithoutRecords checks the pages of an empty database and of missing records.
+func TestPagesWithoutRecords(t *testing.T) {
+	b := newFixture(t)
 	c := b.as(t, auth.Admin)
 	for path, want := range map[string]int{
-		"/": 200, "/alerts": 200, "/incidents": 200, "/devices": 200, "/sensors": 200, "/refused": 200, "/admin": 200, "/search?q=": 200,
+		"/": 200, "/alerts": 200, "/incidents": 200, "/devices": 200, "/sensors": 200, "/dead-letters": 200, "/admin": 200, "/search?q=": 200,
 		"/alerts/" + alertID(1): 404, "/incidents/" + alertID(1): 404, "/device?key=nobody": 404, "/device": 404, "/nothing": 404,
 		"/alerts?cursor=xyz": 400, "/alerts?from=yesterday": 400, "/assets/none.js": 404,
 	} {
@@ -70,13 +70,13 @@ func TestPagesOfNothing(t *testing.T) {
 	}
 }
 
-// TestPagesSayWhereTheyStand: a page carries the number of the latest change that it surely shows, so that nothing that is
-// stored between the page and its event stream is missed.
-func TestPagesSayWhereTheyStand(t *testing.T) {
-	b := newBench(t)
+// TestPagesHaveChangeNumber checks that a page has the number of the last change that it shows, so that no change between the page and
+// its event stream is lost.
+func TestPagesHaveChangeNumber(t *testing.T) {
+	b := newFixture(t)
 	c := b.as(t, auth.Viewer)
 	if body := b.get(t, c, "/alerts"); !strings.Contains(body, `data-after="0"`) {
-		t.Error("an empty database does not stand at 0")
+		t.Error("the change number of an empty database is not 0")
 	}
 	s := replay(t, "S5")
 	b.apply(t, s.alerts, s.devices)
@@ -85,6 +85,6 @@ func TestPagesSayWhereTheyStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if body := b.get(t, c, "/alerts"); last == 0 || !strings.Contains(body, fmt.Sprintf(`data-after="%d"`, last)) {
-		t.Errorf("the page does not stand at %d", last)
+		t.Errorf("the change number of the page is not %d", last)
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"stillwatch/collector/internal/auth"
 )
 
-// public is all that is to be had without a sign-in.
+// public lists the routes that need no sign-in.
 var public = []string{"GET /assets/{name}", "GET /signin", "POST /signin", "GET /signin/link", "POST /signin/link", "GET /healthz"}
 
 func TestPublicRoutes(t *testing.T) {
 	var got []string
-	for _, r := range newBench(t).con.Routes() {
+	for _, r := range newFixture(t).con.Routes() {
 		if r.Access == auth.Public {
 			got = append(got, r.Pattern)
 		}
@@ -32,24 +32,24 @@ func TestPublicRoutes(t *testing.T) {
 	}
 }
 
-// knock makes requests to a route as somebody in particular.
-type knock struct {
-	b      *bench
+// request is a request to a route.
+type request struct {
+	b      *fixture
 	method string
 	path   string
 }
 
-func knockAt(b *bench, pattern string) knock {
+func requestTo(b *fixture, pattern string) request {
 	method, path, _ := strings.Cut(pattern, " ")
 	path = strings.ReplaceAll(path, "{$}", "")
 	for _, name := range []string{"{id}", "{key}", "{name}"} {
 		path = strings.ReplaceAll(path, name, "1")
 	}
-	return knock{b, method, path}
+	return request{b, method, path}
 }
 
-// try gives status and headers of the answer, redirects not followed.
-func (k knock) try(t *testing.T, jar http.CookieJar, form url.Values, headers ...string) (int, http.Header) {
+// try sends the request and returns status and headers. It does not follow redirects.
+func (k request) try(t *testing.T, jar http.CookieJar, form url.Values, headers ...string) (int, http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), k.method, k.b.srv.URL+k.path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -70,8 +70,8 @@ func (k knock) try(t *testing.T, jar http.CookieJar, form url.Values, headers ..
 	return r.StatusCode, r.Header
 }
 
-// unknown tells whether an answer is that to somebody who is not known.
-func (k knock) unknown(status int, h http.Header) bool {
+// unauthenticated reports whether a response is that for an unauthenticated client.
+func (k request) unauthenticated(status int, h http.Header) bool {
 	if strings.HasPrefix(k.path, "/api/") {
 		return status == http.StatusUnauthorized && h.Get("Content-Type") == "application/problem+json"
 	}
@@ -81,10 +81,10 @@ func (k knock) unknown(status int, h http.Header) bool {
 	return status == http.StatusUnauthorized
 }
 
-// TestRoutesRefuse walks every route there is, so that a new one cannot be forgotten: each refuses who is not signed in, who
-// has a wrong or ended cookie or token, whose role is too low, and a change without the right CSRF token or from elsewhere.
-func TestRoutesRefuse(t *testing.T) {
-	b := newBench(t)
+// TestRoutesDeny checks that every route rejects missing, wrong and expired credentials and insufficient roles, and that every route that
+// changes state rejects wrong CSRF tokens and cross-origin requests.
+func TestRoutesDeny(t *testing.T) {
+	b := newFixture(t)
 	jars, tokens := map[auth.Role]http.CookieJar{}, map[auth.Role]string{}
 	for _, r := range auth.Roles() {
 		jars[r] = b.as(t, r).Jar
@@ -107,14 +107,14 @@ func TestRoutesRefuse(t *testing.T) {
 			continue
 		}
 		t.Run(r.Pattern, func(t *testing.T) {
-			k := knockAt(b, r.Pattern)
-			strangers := map[string][]string{
+			k := requestTo(b, r.Pattern)
+			invalid := map[string][]string{
 				"nobody": nil, "wrong cookie": {"Cookie", b.auth.CookieName() + "=wrong"}, "empty cookie": {"Cookie", b.auth.CookieName() + "="},
 				"wrong token": {"Authorization", "Bearer swt_wrong"}, "no token": {"Authorization", "Bearer "}, "ended token": {"Authorization", "Bearer " + ended},
 				"password as token": {"Authorization", "Bearer " + password}, "basic": {"Authorization", "Basic YWRtaW46YWRtaW4="},
 			}
-			for name, headers := range strangers {
-				if status, h := k.try(t, nil, nil, headers...); !k.unknown(status, h) {
+			for name, headers := range invalid {
+				if status, h := k.try(t, nil, nil, headers...); !k.unauthenticated(status, h) {
 					t.Errorf("%s: status %d, %s", name, status, h.Get("Location"))
 				}
 			}
@@ -148,8 +148,8 @@ func TestRoutesRefuse(t *testing.T) {
 	}
 }
 
-// csrfOf reads the CSRF token of a session out of its page.
-func csrfOf(t *testing.T, b *bench, jar http.CookieJar) string {
+// csrfOf returns the CSRF token of a session from its page.
+func csrfOf(t *testing.T, b *fixture, jar http.CookieJar) string {
 	t.Helper()
 	_, after, ok := strings.Cut(b.get(t, &http.Client{Jar: jar}, "/"), `name="csrf" value="`)
 	token, _, end := strings.Cut(after, `"`)
@@ -159,40 +159,40 @@ func csrfOf(t *testing.T, b *bench, jar http.CookieJar) string {
 	return token
 }
 
-// TestRoutesLetIn: with the right role every route that reads answers, by cookie and by token.
-func TestRoutesLetIn(t *testing.T) {
-	b := newBench(t)
+// TestRoutesAllow checks that every GET route allows the role that it requires.
+func TestRoutesAllow(t *testing.T) {
+	b := newFixture(t)
 	for _, r := range b.con.Routes() {
 		if r.Access == auth.Public || !strings.HasPrefix(r.Pattern, "GET ") || strings.HasSuffix(r.Pattern, "/events") {
 			continue
 		}
 		c := b.as(t, r.Access)
-		if status, _ := knockAt(b, r.Pattern).try(t, c.Jar, nil); status != http.StatusOK && status != http.StatusNotFound && status != http.StatusSeeOther {
+		if status, _ := requestTo(b, r.Pattern).try(t, c.Jar, nil); status != http.StatusOK && status != http.StatusNotFound && status != http.StatusSeeOther {
 			t.Errorf("%s as %s: status %d", r.Pattern, r.Access, status)
 		}
 	}
 }
 
-// TestNoRoute: what is not there is only told to those who are signed in.
-func TestNoRoute(t *testing.T) {
-	b := newBench(t)
+// TestUnknownPath checks that only signed-in users learn that a path does not exist.
+func TestUnknownPath(t *testing.T) {
+	b := newFixture(t)
 	for _, pattern := range []string{"GET /nothing", "GET /api/v1/nothing", "POST /alerts", "DELETE /", "GET /api", "PUT /api/v1/alerts", "GET /debug/pprof/"} {
-		k := knockAt(b, pattern)
-		if status, h := k.try(t, nil, nil); !k.unknown(status, h) {
+		k := requestTo(b, pattern)
+		if status, h := k.try(t, nil, nil); !k.unauthenticated(status, h) {
 			t.Errorf("%s: status %d", pattern, status)
 		}
 	}
-	if status, _ := knockAt(b, "GET /nothing").try(t, b.as(t, auth.Viewer).Jar, nil); status != http.StatusNotFound {
+	if status, _ := requestTo(b, "GET /nothing").try(t, b.as(t, auth.Viewer).Jar, nil); status != http.StatusNotFound {
 		t.Errorf("signed in: status %d", status)
 	}
 }
 
-// TestHeaders: every answer, whatever it is, has the headers that keep pages safe.
-func TestHeaders(t *testing.T) {
-	b := newBench(t)
+// TestSecurityHeaders checks the security headers of all kinds of responses.
+func TestSecurityHeaders(t *testing.T) {
+	b := newFixture(t)
 	c := b.as(t, auth.Viewer)
 	for _, pattern := range []string{"GET /", "GET /signin", "GET /nothing", "GET /api/v1/alerts", "GET /assets/console.js", "GET /alerts/none"} {
-		_, h := knockAt(b, pattern).try(t, c.Jar, nil)
+		_, h := requestTo(b, pattern).try(t, c.Jar, nil)
 		csp := h.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
 			if !strings.Contains(csp, want) {
@@ -205,10 +205,10 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestSignInPages: what the sign-in pages do with wrong passwords, with redirects, and with a link.
+// TestSignInPages checks the sign-in pages with wrong passwords, redirects and a link.
 func TestSignInPages(t *testing.T) {
-	b := newBench(t)
-	post := knockAt(b, "POST /signin")
+	b := newFixture(t)
+	post := requestTo(b, "POST /signin")
 	in := func(name, pass, next string, headers ...string) (int, http.Header) {
 		return post.try(t, nil, url.Values{"name": {name}, "password": {pass}, "next": {next}}, headers...)
 	}
@@ -228,16 +228,16 @@ func TestSignInPages(t *testing.T) {
 		last, _ = in("analyst", "wrong password", "/")
 	}
 	if status, h := in("analyst", password, "/"); last != http.StatusTooManyRequests || status != http.StatusTooManyRequests || h.Get("Retry-After") == "" {
-		t.Errorf("after guessing: %d, then with the right password %d", last, status)
+		t.Errorf("after failed attempts: %d, then with the right password %d", last, status)
 	}
 	code, err := b.auth.NewLink(t.Context(), "test", "admin", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := knockAt(b, "GET /signin/link?code="+code).try(t, nil, nil); status != http.StatusOK {
+	if status, _ := requestTo(b, "GET /signin/link?code="+code).try(t, nil, nil); status != http.StatusOK {
 		t.Errorf("link page: %d", status)
 	}
-	link := knockAt(b, "POST /signin/link")
+	link := requestTo(b, "POST /signin/link")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -249,20 +249,20 @@ func TestSignInPages(t *testing.T) {
 		t.Errorf("link again: %d", status)
 	}
 	csrf := csrfOf(t, b, jar)
-	if status, h := knockAt(b, "POST /signout").try(t, jar, url.Values{"csrf": {csrf}}); status != http.StatusSeeOther || h.Get("Location") != "/signin" {
+	if status, h := requestTo(b, "POST /signout").try(t, jar, url.Values{"csrf": {csrf}}); status != http.StatusSeeOther || h.Get("Location") != "/signin" {
 		t.Errorf("sign-out: %d", status)
 	}
-	if status, _ := knockAt(b, "GET /").try(t, jar, nil); status != http.StatusSeeOther {
+	if status, _ := requestTo(b, "GET /").try(t, jar, nil); status != http.StatusSeeOther {
 		t.Errorf("after the sign-out: %d", status)
 	}
 }
 
-// TestAdminTokens: an admin makes a token on the page, it works, and it is revoked there.
+// TestAdminTokens checks that an admin can create and revoke a token on the page.
 func TestAdminTokens(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	c := b.as(t, auth.Admin)
 	csrf := csrfOf(t, b, c.Jar)
-	make := knockAt(b, "POST /admin/tokens")
+	make := requestTo(b, "POST /admin/tokens")
 	form := url.Values{"csrf": {csrf}, "name": {"siem"}, "role": {"viewer"}, "days": {"30"}}
 	if status, _ := make.try(t, c.Jar, form); status != http.StatusOK {
 		t.Fatalf("make: %d", status)
@@ -286,7 +286,7 @@ func TestAdminTokens(t *testing.T) {
 	if !strings.Contains(page, "siem") || strings.Contains(page, "swt_") || strings.Contains(page, "argon2id") {
 		t.Error("the page lacks the token's name, or shows a secret")
 	}
-	if status, _ := knockAt(b, "POST /admin/tokens/1/revoke").try(t, c.Jar, url.Values{"csrf": {csrf}}); status != http.StatusSeeOther {
+	if status, _ := requestTo(b, "POST /admin/tokens/1/revoke").try(t, c.Jar, url.Values{"csrf": {csrf}}); status != http.StatusSeeOther {
 		t.Errorf("revoke: %d", status)
 	}
 	if tokens, _ := b.store.Tokens(t.Context()); len(tokens) != 0 {

@@ -10,9 +10,9 @@ import (
 	"stillwatch/schemas"
 )
 
-// alertRow is an alert as one line of a list.
+// alertRow is an alert in a list.
 type alertRow struct {
-	Key       verbatim // id and revision: a row with another is shown as fresh
+	Key       verbatim // id and revision: rows with a new key are highlighted
 	URL       verbatim
 	Severity  string
 	Risk      int
@@ -20,8 +20,8 @@ type alertRow struct {
 	Rule      string
 	RuleName  string
 	Kind      string
-	At        schemas.Time // its first observation
-	Until     schemas.Time // its last
+	At        schemas.Time // first observation
+	Until     schemas.Time // last observation
 	Device    string
 	DeviceURL verbatim
 	Peer      string
@@ -46,7 +46,7 @@ func rowOf(r *store.AlertRow) alertRow {
 	a := &r.Alert
 	row := alertRow{
 		Key: verbatim(a.ID + "/" + strconv.Itoa(r.Revision)), URL: alertURL(a.ID), Severity: a.Severity, Risk: a.RiskScore, Title: a.Title,
-		Rule: a.Rule.ID, RuleName: a.Rule.Name, Kind: a.Rule.Kind, At: began(a), Until: a.Dedupe.LastSeen, Device: a.Device.Key, DeviceURL: deviceURL(a.Device.Key),
+		Rule: a.Rule.ID, RuleName: a.Rule.Name, Kind: a.Rule.Kind, At: firstSeen(a), Until: a.Dedupe.LastSeen, Device: a.Device.Key, DeviceURL: deviceURL(a.Device.Key),
 		Peer: peerName(a.Peer), State: r.State, Count: a.Dedupe.Count, Replay: a.Time.Replay, Incident: incidentURL(a.IncidentID),
 	}
 	if a.Peer != nil && a.Peer.Geo != nil {
@@ -56,15 +56,15 @@ func rowOf(r *store.AlertRow) alertRow {
 	return row
 }
 
-// began is when an alert was first observed: event_start of a later revision is that of its latest observation.
-func began(a *schemas.Alert) schemas.Time {
+// firstSeen returns when an alert was first observed. event_start of later revisions is that of the latest observation.
+func firstSeen(a *schemas.Alert) schemas.Time {
 	if f := a.Dedupe.FirstSeen; f != 0 && f < a.Time.EventStart {
 		return f
 	}
 	return a.Time.EventStart
 }
 
-// split takes a message apart into what was expected and what was seen; a message of another form is all seen.
+// split splits a message into what was expected and what was seen. A message of another form is all "seen".
 func split(message string) (expected, seen long) {
 	before, after, ok := strings.Cut(message, " Seen: ")
 	if !ok || !strings.HasPrefix(before, "Expected") {
@@ -76,7 +76,7 @@ func split(message string) (expected, seen long) {
 	return sentence(before), sentence(after)
 }
 
-// sentence begins with a capital letter and ends with a full stop.
+// sentence returns s with a capital letter and a period.
 func sentence(s string) long {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -103,7 +103,7 @@ func peerName(p *schemas.AlertPeer) string {
 	return ""
 }
 
-// incidentRow is an incident as one line of a list.
+// incidentRow is an incident in a list.
 type incidentRow struct {
 	URL     verbatim
 	Devices []deviceLink
@@ -132,7 +132,7 @@ func incidentOf(r store.IncidentRow) incidentRow {
 	return row
 }
 
-// deviceRow is a device as one line of a list.
+// deviceRow is a device in a list.
 type deviceRow struct {
 	URL verbatim
 	store.DeviceRow

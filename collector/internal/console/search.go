@@ -17,8 +17,8 @@ var (
 	idForm        = regexp.MustCompile(`^[a-z2-7]{26}$`)
 )
 
-// search goes where the text of the search field points: to the one alert, incident or device that it names, to the alerts
-// of a Community ID or an address, or else to the full-text search.
+// search redirects to the alert, incident or device with the id or key that was entered, to the alerts of a Community ID or address, or
+// to the full-text search.
 func (k *Console) search(w http.ResponseWriter, r *http.Request) error {
 	q := strings.TrimSpace(r.URL.Query().Get("q"))
 	to, err := k.target(r, q)

@@ -37,23 +37,23 @@ func (k *Console) sensors(w http.ResponseWriter, r *http.Request) error {
 	return k.show(w, r, http.StatusOK, "sensors", page{Title: "Sensors", Nav: "sensors", Live: true, Body: body})
 }
 
-// refusedRecords shows the records that could not be accepted.
-func (k *Console) refusedRecords(w http.ResponseWriter, r *http.Request) error {
+// deadLetters shows the records in the dead-letter queue.
+func (k *Console) deadLetters(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	list, err := k.store.DeadLetters(r.Context(), store.Page{Cursor: q.Get("cursor"), Limit: 50})
 	if err != nil {
 		return err
 	}
-	type letter struct {
+	type record struct {
 		store.DeadLetter
 		Key, Value string
 	}
 	body := struct {
-		Letters     []letter
+		Records     []record
 		Next, First verbatim
-	}{Next: next(q, "/refused", list.Next), First: first(q, "/refused")}
-	for _, d := range list.Letters {
-		body.Letters = append(body.Letters, letter{DeadLetter: d, Key: string(d.Key), Value: string(d.Value)})
+	}{Next: next(q, "/dead-letters", list.Next), First: first(q, "/dead-letters")}
+	for _, d := range list.Records {
+		body.Records = append(body.Records, record{DeadLetter: d, Key: string(d.Key), Value: string(d.Value)})
 	}
-	return k.show(w, r, http.StatusOK, "refused", page{Title: "Refused records", Nav: "sensors", Body: body})
+	return k.show(w, r, http.StatusOK, "deadletters", page{Title: "Dead-letter queue", Nav: "sensors", Body: body})
 }

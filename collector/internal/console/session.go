@@ -18,9 +18,9 @@ func endpoint(e schemas.Endpoint) string {
 	return net.JoinHostPort(e.IP.String(), strconv.Itoa(int(*e.Port)))
 }
 
-// sessionFields lists what the protocols of a session told; what is absent is left out.
+// sessionFields returns the protocol details of a session, without empty ones.
 func sessionFields(s *schemas.Session) []field {
-	out := fields("opened by", s.InitiatorBasis)
+	out := fields("initiator by", s.InitiatorBasis)
 	for _, v := range []struct {
 		name string
 		tls  *schemas.TLS
@@ -45,7 +45,7 @@ func sessionFields(s *schemas.Session) []field {
 			"DNS records", strings.Join(v.Answers[:min(len(v.Answers), 20)], ", "))...)
 	}
 	for _, e := range s.Encap[:min(len(s.Encap), 8)] {
-		out = append(out, fields("inside of", encap(e))...)
+		out = append(out, fields("encapsulated in", encap(e))...)
 	}
 	if len(s.VLANs) > 0 {
 		out = append(out, field{"VLAN", strings.Trim(fmt.Sprint(s.VLANs[:min(len(s.VLANs), 8)]), "[]")})
@@ -68,8 +68,8 @@ func encap(e schemas.Encap) string {
 }
 
 func tlsFields(name string, t *schemas.TLS) []field {
-	return fields(name+" name", t.SNI, name+" version", t.Version, "ALPN", strings.Join(t.ALPN[:min(len(t.ALPN), 20)], ", "), "JA4", t.JA4,
-		"JA3", t.JA3, "JA3S", t.JA3S, "certificate", t.CertSubject, "certificate SHA-256", t.CertSHA256, "certificate ends", t.CertNotAfter)
+	return fields(name+" server name", t.SNI, name+" version", t.Version, "ALPN", strings.Join(t.ALPN[:min(len(t.ALPN), 20)], ", "), "JA4", t.JA4,
+		"JA3", t.JA3, "JA3S", t.JA3S, "certificate", t.CertSubject, "certificate SHA-256", t.CertSHA256, "certificate expires", t.CertNotAfter)
 }
 
 func httpFields(name string, h *schemas.HTTP) []field {
@@ -81,7 +81,7 @@ func httpFields(name string, h *schemas.HTTP) []field {
 		"status", status, "authentication", strings.TrimSpace(h.AuthScheme+" "+h.AuthResult))
 }
 
-// fields takes names and values by turns, and leaves empty values out.
+// fields returns fields from alternating names and values, without empty values.
 func fields(pairs ...string) []field {
 	var out []field
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -32,7 +32,7 @@ func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 
 func (k *Console) signInForm(w http.ResponseWriter, r *http.Request, status int, body signInBody) {
 	if err := k.show(w, r, status, "signin", page{Title: "Sign in", Body: body}); err != nil {
-		k.log.Warn("sign-in page not sent", zap.Error(err))
+		k.log.Warn("cannot send the sign-in page", zap.Error(err))
 	}
 }
 
@@ -40,13 +40,13 @@ func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	name, to := r.PostFormValue("name"), local(r.PostFormValue("next"))
 	g, err := k.auth.SignIn(r.Context(), name, r.PostFormValue("password"), auth.Remote(r))
 	if err != nil {
-		k.signInRefused(w, r, err, signInBody{Next: verbatim(to), Name: verbatim(name)})
+		k.signInFailed(w, r, err, signInBody{Next: verbatim(to), Name: verbatim(name)})
 		return
 	}
-	k.let(w, r, g, to)
+	k.startSession(w, r, g, to)
 }
 
-// linkPage asks before the link is used: programs that look at links in advance would use it up.
+// linkPage asks for confirmation before the link is used, because programs that open links in advance would use it up.
 func (k *Console) linkPage(w http.ResponseWriter, r *http.Request) {
 	k.signInForm(w, r, http.StatusOK, signInBody{Code: verbatim(r.URL.Query().Get("code"))})
 }
@@ -54,37 +54,37 @@ func (k *Console) linkPage(w http.ResponseWriter, r *http.Request) {
 func (k *Console) signInLink(w http.ResponseWriter, r *http.Request) {
 	g, err := k.auth.SignInLink(r.Context(), r.PostFormValue("code"), auth.Remote(r))
 	if err != nil {
-		k.signInRefused(w, r, err, signInBody{})
+		k.signInFailed(w, r, err, signInBody{})
 		return
 	}
-	k.let(w, r, g, "/")
+	k.startSession(w, r, g, "/")
 }
 
-// let gives the cookie. A session that the browser had before is ended: nobody can plant one and have it used.
-func (k *Console) let(w http.ResponseWriter, r *http.Request, g auth.Grant, to string) {
+// startSession sets the cookie and ends the previous session of the browser, against session fixation.
+func (k *Console) startSession(w http.ResponseWriter, r *http.Request, g auth.Grant, to string) {
 	if old := auth.From(r.Context()); old.Name != "" && !old.Token {
 		if _, err := k.auth.SignOut(r.Context(), old, auth.Remote(r)); err != nil {
-			k.log.Warn("old session not ended", zap.Error(err))
+			k.log.Warn("cannot end the previous session", zap.Error(err))
 		}
 	}
 	http.SetCookie(w, g.Cookie)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-func (k *Console) signInRefused(w http.ResponseWriter, r *http.Request, err error, body signInBody) {
+func (k *Console) signInFailed(w http.ResponseWriter, r *http.Request, err error, body signInBody) {
 	status := http.StatusServiceUnavailable
-	body.Error = "Signing in does not work now: the collector's log says why."
-	var soon *auth.TooSoonError
+	body.Error = "Sign-in is not available. See the log of the collector."
+	var limited *auth.RateLimitError
 	switch {
-	case errors.As(err, &soon):
-		wait := int64(soon.After/time.Second) + 1
-		status, body.Error = http.StatusTooManyRequests, "Too many failed attempts. Try again in "+span(wait)+"."
+	case errors.As(err, &limited):
+		wait := int64(limited.After/time.Second) + 1
+		status, body.Error = http.StatusTooManyRequests, "Too many failed attempts. Try again in "+duration(wait)+"."
 		w.Header().Set("Retry-After", fmt.Sprint(wait))
-	case errors.Is(err, auth.ErrRefused) && r.URL.Path == "/signin/link":
-		status, body.Error = http.StatusUnauthorized, "This link was used already, or has ended."
-	case errors.Is(err, auth.ErrRefused):
-		status, body.Error = http.StatusUnauthorized, "The name or the password is wrong."
-	case r.Context().Err() != nil: // who asked is gone: nobody is told, and nothing is wrong
+	case errors.Is(err, auth.ErrDenied) && r.URL.Path == "/signin/link":
+		status, body.Error = http.StatusUnauthorized, "This link has been used or has expired."
+	case errors.Is(err, auth.ErrDenied):
+		status, body.Error = http.StatusUnauthorized, "Wrong name or password."
+	case r.Context().Err() != nil: // the client has disconnected
 		return
 	default:
 		k.log.Error("sign-in failed", zap.Error(err))
@@ -102,7 +102,7 @@ func (k *Console) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// local keeps a redirect on this site: a path that begins with one slash, and nothing that a browser reads as one of a
+// local returns a safe target of a redirect: a path on this site that starts with one slash and that browsers do not interpret as a
 // host (//evil, /\evil).
 func local(to string) string {
 	u, err := url.Parse(to)

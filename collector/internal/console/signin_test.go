@@ -13,14 +13,14 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// TestWhoHangsUpIsNoError: a browser that is closed during the sign-in is nothing that an operator must look at.
-func TestWhoHangsUpIsNoError(t *testing.T) {
+// TestDisconnectDuringSignInIsNotLogged checks that a client that disconnects during the sign-in causes no log line.
+func TestDisconnectDuringSignInIsNotLogged(t *testing.T) {
 	core, logs := observer.New(zapcore.WarnLevel)
 	k := &Console{log: zap.New(core)}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/signin", nil)
-	k.signInRefused(httptest.NewRecorder(), r, context.Canceled, signInBody{})
+	k.signInFailed(httptest.NewRecorder(), r, context.Canceled, signInBody{})
 	if logs.Len() != 0 {
 		t.Errorf("logged: %+v", logs.All())
 	}

@@ -9,15 +9,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// broken gives the words of the bar that do not stand in one line, or that reach out of the window.
+// broken returns the items of the top bar that are wrapped or outside of the window.
 const broken = `[...document.querySelectorAll(".top nav a, .brand, .who, .who button")].filter(e => {
 	const r = e.getBoundingClientRect();
 	return r.height > 48 || r.left < 0 || r.right > innerWidth || e.scrollWidth > e.clientWidth + 1;
 }).map(e => e.textContent.trim()).join(", ")`
 
-// TestWidths shows every page on a telephone, a tablet and a screen, light and dark: nothing reaches beyond the window, and the bar breaks no word.
-func TestWidths(t *testing.T) {
-	b := newBench(t)
+// TestPageWidths opens every page at the widths of a phone, a tablet and a desktop, in both themes, and checks that nothing overflows.
+func TestPageWidths(t *testing.T) {
+	b := newFixture(t)
 	story := replay(t, "S2")
 	tab := openTab(t, b.srv.URL)
 	tab.open("/signin")
@@ -33,7 +33,7 @@ func TestWidths(t *testing.T) {
 		for _, width := range []int64{360, 768, 1280} {
 			tab.do(chromedp.EmulateViewport(width, 900))
 			for name, path := range map[string]string{"overview": "/", "alerts": "/alerts", "filtered": "/alerts?rule=D01", "alert": "/alerts/" + a.ID, "incidents": "/incidents",
-				"incident": "/incidents/" + a.IncidentID, "devices": "/devices", "device": string(deviceURL(a.Device.Key)), "sensors": "/sensors", "refused": "/refused", "admin": "/admin"} {
+				"incident": "/incidents/" + a.IncidentID, "devices": "/devices", "device": string(deviceURL(a.Device.Key)), "sensors": "/sensors", "dead-letters": "/dead-letters", "admin": "/admin"} {
 				tab.open(path)
 				where := fmt.Sprintf("%s-%d-%s", name, width, theme)
 				tab.shot(where)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package consume brings records from Kafka into the store: fetch, validate, store, and only then commit. A record that
-// cannot be accepted goes to the dead letters, and those after it go on. What is stored twice is stored once, because the
-// store knows (id, revision): so a crash between store and commit, or a partition that changes hands, does no harm.
+// Package consume moves records from Kafka to the store: it fetches, validates, stores and only then commits them. Records that are
+// rejected go to the dead-letter queue and do not hold up others. Storing is idempotent by (id, revision), so a crash between store
+// and commit, or a rebalance, does no harm.
 package consume
 
 import (
@@ -20,28 +20,28 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// Reader is what a group reader of Kafka does for the consumer.
+// Reader is a Kafka consumer group reader.
 type Reader interface {
 	FetchMessage(ctx context.Context) (kafka.Message, error)
 	CommitMessages(ctx context.Context, msgs ...kafka.Message) error
 	Close() error
 }
 
-// Letters takes what could not be accepted.
-type Letters interface {
-	// Send returns nil when the letter is kept, ErrUndeliverable when it never will be, another error when it may be later.
+// DeadLetterQueue receives rejected records.
+type DeadLetterQueue interface {
+	// Send returns nil when the record is stored, ErrUndeliverable if it never will be, and other errors if a retry may succeed.
 	Send(ctx context.Context, m kafka.Message, reason string) error
 }
 
-// ErrUndeliverable is for a dead letter that the topic will never take. The store has it all the same.
-var ErrUndeliverable = errors.New("the dead-letter topic does not take it")
+// ErrUndeliverable means that the dead-letter topic will never accept a record. It is still in the database.
+var ErrUndeliverable = errors.New("not accepted by the dead-letter topic")
 
-// Config says how records are gathered.
+// Config configures batching, logging and error texts.
 type Config struct {
-	Batch  int           // most records in one transaction; 0: 4000
-	Linger time.Duration // how long a batch waits for more; 0: 20 ms
+	Batch  int           // maximum number of records in one transaction; 0: 4000
+	Linger time.Duration // how long a batch waits for more records; 0: 20 ms
 	Log    *zap.Logger   // nil: none
-	// Explain tells what an error of Kafka means for whoever runs it; nil: as it is.
+	// Explain converts an error of Kafka to one that says what to do; nil: unchanged.
 	Explain func(error) error
 }
 
@@ -49,16 +49,16 @@ type Config struct {
 type Consumer struct {
 	reader  Reader
 	store   store.Ingest
-	letters Letters
+	dead    DeadLetterQueue
 	config  Config
 	metrics *Metrics
 
 	mu      sync.Mutex
-	trouble string // why nothing is stored now, "" when all is well
+	problem string // why nothing is stored at present, "" if all is well
 }
 
-// New makes a consumer. It owns the reader from now on.
-func New(c Config, r Reader, s store.Ingest, l Letters, m *Metrics) *Consumer {
+// New returns a consumer, which takes ownership of the reader.
+func New(c Config, r Reader, s store.Ingest, dead DeadLetterQueue, m *Metrics) *Consumer {
 	if c.Batch == 0 {
 		c.Batch = 4000
 	}
@@ -71,27 +71,27 @@ func New(c Config, r Reader, s store.Ingest, l Letters, m *Metrics) *Consumer {
 	if c.Explain == nil {
 		c.Explain = func(err error) error { return err }
 	}
-	return &Consumer{reader: r, store: s, letters: l, config: c, metrics: m}
+	return &Consumer{reader: r, store: s, dead: dead, config: c, metrics: m}
 }
 
-// Trouble tells why nothing is stored now, "" when all is well.
-func (c *Consumer) Trouble() string {
+// Problem returns why nothing is stored at present, "" if all is well.
+func (c *Consumer) Problem() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.trouble
+	return c.problem
 }
 
-// Close leaves the group, where Run was never called; Run does it by itself.
+// Close leaves the group if Run was never called. Run itself leaves the group when it returns.
 func (c *Consumer) Close() error { return c.reader.Close() }
 
-func (c *Consumer) setTrouble(s string) {
+func (c *Consumer) setProblem(s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.trouble = s
+	c.problem = s
 }
 
-// Run consumes until ctx is done, and returns nil then. A batch that is being stored is finished and committed first, within
-// stopTime; what was fetched and not stored comes again.
+// Run consumes until ctx is done and then returns nil. It finishes and commits the current batch first, within stopTime. Records that
+// were fetched but not stored are fetched again later.
 func (c *Consumer) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -103,7 +103,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	var err error
 	for w := range ready {
 		if ctx.Err() != nil {
-			continue // not stored, not committed: it comes again
+			continue // not stored and not committed, so fetched again later
 		}
 		if err = c.handle(ctx, w); err != nil {
 			cancel()
@@ -112,23 +112,23 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return errors.Join(ignoreEnd(err), <-failed, c.reader.Close())
 }
 
-// work is a batch and what was read from it.
+// work is a batch with its valid and rejected records.
 type work struct {
-	batch   []kafka.Message
-	good    parsed
-	letters []letter
+	batch []kafka.Message
+	good  parsed
+	bad   []rejected
 }
 
-// prepare gathers and validates until there is nothing more.
+// prepare collects and validates batches until in is closed.
 func (c *Consumer) prepare(ctx context.Context, in <-chan kafka.Message, out chan<- work) {
 	defer close(out)
 	for {
-		batch := c.gather(ctx, in)
+		batch := c.collect(ctx, in)
 		if len(batch) == 0 {
 			return
 		}
 		w := work{batch: batch}
-		w.good, w.letters = parse(batch)
+		w.good, w.bad = parse(batch)
 		out <- w
 	}
 }
@@ -140,7 +140,7 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// fetch hands messages on until ctx is done. Errors of the broker pass: the reader goes on by itself.
+// fetch forwards messages until ctx is done. After errors it retries: the reader reconnects on its own.
 func (c *Consumer) fetch(ctx context.Context, out chan<- kafka.Message) error {
 	defer close(out)
 	for wait := newBackoff(); ; {
@@ -151,7 +151,7 @@ func (c *Consumer) fetch(ctx context.Context, out chan<- kafka.Message) error {
 		case err != nil:
 			c.metrics.fetchErrors.Inc()
 			err = c.config.Explain(err)
-			c.setTrouble(fmt.Sprintf("Kafka: %v", err))
+			c.setProblem(fmt.Sprintf("Kafka: %v", err))
 			c.config.Log.Warn("cannot fetch", zap.Error(err))
 			if wait.sleep(ctx) != nil {
 				return nil
@@ -167,8 +167,8 @@ func (c *Consumer) fetch(ctx context.Context, out chan<- kafka.Message) error {
 	}
 }
 
-// gather waits for a message and takes those that come within the linger time; none when it is over.
-func (c *Consumer) gather(ctx context.Context, in <-chan kafka.Message) []kafka.Message {
+// collect waits for a message and adds those that arrive within the linger time. It returns none at the end.
+func (c *Consumer) collect(ctx context.Context, in <-chan kafka.Message) []kafka.Message {
 	m, ok := <-in
 	if !ok || ctx.Err() != nil {
 		return nil
@@ -190,10 +190,10 @@ func (c *Consumer) gather(ctx context.Context, in <-chan kafka.Message) []kafka.
 	return batch
 }
 
-// stopTime is how long the batch in hand may take after the end was asked for.
+// stopTime is how long the current batch may take after ctx is done.
 const stopTime = 10 * time.Second
 
-// handle stores a batch and commits it. It returns only when both are done, or ctx has ended and stopTime is over.
+// handle stores a batch and commits it. It returns when both are done, or stopTime after ctx is done.
 func (c *Consumer) handle(ctx context.Context, w work) error {
 	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -201,69 +201,69 @@ func (c *Consumer) handle(ctx context.Context, w work) error {
 	defer stop()
 
 	began := time.Now()
-	if err := c.keep(grace, w.good, &w.letters); err != nil {
+	if err := c.storeBatch(grace, w.good, &w.bad); err != nil {
 		return err
 	}
 	c.metrics.storeSeconds.Observe(time.Since(began).Seconds())
-	if err := c.send(grace, w.letters); err != nil {
+	if err := c.sendDead(grace, w.bad); err != nil {
 		return err
 	}
 	c.metrics.read(w.batch)
 	if err := c.reader.CommitMessages(grace, w.batch...); err != nil {
-		// The partition may have changed hands: who has it now reads these again and finds them stored.
+		// After a rebalance, the new owner of the partition reads these records again and finds them stored.
 		c.metrics.commitErrors.Inc()
-		c.config.Log.Warn("cannot commit: these records will be read again", zap.Int("records", len(w.batch)), zap.Error(err))
+		c.config.Log.Warn("cannot commit, the records will be read again", zap.Int("records", len(w.batch)), zap.Error(err))
 	}
 	return nil
 }
 
-// keep stores b, however long it takes. A batch that the store refuses for good is stored record by record, and what is
-// refused then is a dead letter.
-func (c *Consumer) keep(ctx context.Context, b parsed, letters *[]letter) error {
-	err := c.apply(ctx, b.batch(*letters))
-	if !errors.Is(err, store.ErrRefused) {
+// storeBatch stores b, however long it takes. A batch that the store rejects is stored record by record, and records that are rejected
+// then are added to bad.
+func (c *Consumer) storeBatch(ctx context.Context, b parsed, bad *[]rejected) error {
+	err := c.apply(ctx, b.batch(*bad))
+	if !errors.Is(err, store.ErrRejected) {
 		return err
 	}
 	for _, one := range b {
 		err := c.apply(ctx, parsed{one}.batch(nil))
 		switch {
-		case errors.Is(err, store.ErrRefused):
-			*letters = append(*letters, letter{one.message, err.Error()})
+		case errors.Is(err, store.ErrRejected):
+			*bad = append(*bad, rejected{one.message, err.Error()})
 		case err != nil:
 			return err
 		}
 	}
-	return c.apply(ctx, parsed(nil).batch(*letters))
+	return c.apply(ctx, parsed(nil).batch(*bad))
 }
 
-// apply stores one batch, and tries again whatever is wrong with the database, until ctx is done or the batch is refused.
+// apply stores one batch. It retries on all errors except ErrRejected until ctx is done.
 func (c *Consumer) apply(ctx context.Context, b store.Batch) error {
 	for wait := newBackoff(); ; {
 		got, err := c.store.Apply(ctx, b)
 		if err == nil {
 			c.metrics.stored(got)
-			c.setTrouble("")
+			c.setProblem("")
 			return nil
 		}
-		if ctx.Err() != nil || errors.Is(err, store.ErrRefused) {
+		if ctx.Err() != nil || errors.Is(err, store.ErrRejected) {
 			return err
 		}
 		c.metrics.retries.Inc()
-		c.setTrouble(err.Error())
-		c.config.Log.Warn("the database cannot be written: trying again, nothing is committed meanwhile", zap.Error(err))
+		c.setProblem(err.Error())
+		c.config.Log.Warn("cannot write to the database, retrying; nothing is committed meanwhile", zap.Error(err))
 		if err := wait.sleep(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// send hands the dead letters on. The store has them already; the topic is for those who watch it.
-func (c *Consumer) send(ctx context.Context, letters []letter) error {
-	for _, l := range letters {
-		c.config.Log.Warn("dead letter", zap.String("topic", l.message.Topic), zap.Int("partition", l.message.Partition),
+// sendDead sends rejected records to the dead-letter topic. They are already in the database; the topic is for other consumers.
+func (c *Consumer) sendDead(ctx context.Context, all []rejected) error {
+	for _, l := range all {
+		c.config.Log.Warn("record rejected", zap.String("topic", l.message.Topic), zap.Int("partition", l.message.Partition),
 			zap.Int64("offset", l.message.Offset), zap.String("reason", l.reason))
 		for wait := newBackoff(); ; {
-			err := c.letters.Send(ctx, l.message, l.reason)
+			err := c.dead.Send(ctx, l.message, l.reason)
 			if err == nil {
 				c.metrics.deadSent.Inc()
 				break
@@ -273,24 +273,24 @@ func (c *Consumer) send(ctx context.Context, letters []letter) error {
 			}
 			if errors.Is(err, ErrUndeliverable) {
 				c.metrics.deadUndelivered.Inc()
-				c.config.Log.Error("the dead letter is in the database only", zap.Error(err))
+				c.config.Log.Error("rejected record is in the database only", zap.Error(err))
 				break
 			}
 			err = c.config.Explain(err)
-			c.setTrouble(err.Error())
-			c.config.Log.Warn("cannot send a dead letter: trying again", zap.Error(err))
+			c.setProblem(err.Error())
+			c.config.Log.Warn("cannot send to the dead-letter topic, retrying", zap.Error(err))
 			if err := wait.sleep(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	if len(letters) > 0 {
-		c.setTrouble("")
+	if len(all) > 0 {
+		c.setProblem("")
 	}
 	return nil
 }
 
-// backoff waits longer each time, with jitter, so that collectors do not come back all at once.
+// backoff is an exponential backoff with jitter, so that collectors do not retry all at once.
 type backoff struct{ next time.Duration }
 
 const firstWait, longestWait = 50 * time.Millisecond, 5 * time.Second

@@ -20,23 +20,23 @@ import (
 	"stillwatch/schemas"
 )
 
-// script is a Reader that gives prepared messages, then waits, and notes what is committed.
-type script struct {
+// scriptedReader is a Reader that returns prepared messages, then blocks, and records commits.
+type scriptedReader struct {
 	mu        sync.Mutex
 	messages  []kafka.Message
 	total     int
 	committed []int64
-	drained   chan struct{} // closed when all was committed
+	drained   chan struct{} // closed when all are committed
 }
 
-func newScript(messages ...kafka.Message) *script {
+func newReader(messages ...kafka.Message) *scriptedReader {
 	for i := range messages {
 		messages[i].Offset = int64(i)
 	}
-	return &script{messages: messages, total: len(messages), drained: make(chan struct{})}
+	return &scriptedReader{messages: messages, total: len(messages), drained: make(chan struct{})}
 }
 
-func (s *script) FetchMessage(ctx context.Context) (kafka.Message, error) {
+func (s *scriptedReader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	s.mu.Lock()
 	if len(s.messages) > 0 {
 		defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *script) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	return kafka.Message{}, ctx.Err()
 }
 
-func (s *script) CommitMessages(_ context.Context, ms ...kafka.Message) error {
+func (s *scriptedReader) CommitMessages(_ context.Context, ms ...kafka.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range ms {
@@ -61,18 +61,18 @@ func (s *script) CommitMessages(_ context.Context, ms ...kafka.Message) error {
 	return nil
 }
 
-func (s *script) Close() error { return nil }
+func (s *scriptedReader) Close() error { return nil }
 
-// letterbox keeps dead letters, and refuses the first as often as told.
-type letterbox struct {
-	refuse  []error
+// fakeQueue is a DeadLetterQueue that first returns the given errors.
+type fakeQueue struct {
+	errs    []error
 	reasons []string
 }
 
-func (l *letterbox) Send(_ context.Context, m kafka.Message, reason string) error {
-	if len(l.refuse) > 0 {
-		err := l.refuse[0]
-		l.refuse = l.refuse[1:]
+func (l *fakeQueue) Send(_ context.Context, m kafka.Message, reason string) error {
+	if len(l.errs) > 0 {
+		err := l.errs[0]
+		l.errs = l.errs[1:]
 		return err
 	}
 	l.reasons = append(l.reasons, fmt.Sprintf("%d %s", m.Offset, reason))
@@ -80,7 +80,7 @@ func (l *letterbox) Send(_ context.Context, m kafka.Message, reason string) erro
 }
 
 // consumeAll runs a consumer until all messages are committed.
-func consumeAll(t *testing.T, r *script, s store.Ingest, l Letters) {
+func consumeAll(t *testing.T, r *scriptedReader, s store.Ingest, l DeadLetterQueue) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -96,7 +96,7 @@ func alertMessage(t *testing.T, n int) kafka.Message {
 	return kafka.Message{Topic: schemas.AlertTopic, Value: value(t, n)}
 }
 
-func TestPoisonGoesToTheDeadLettersAndTheRestGoesOn(t *testing.T) {
+func TestRejectedRecordsGoToDeadLetterQueue(t *testing.T) {
 	deep := []byte(strings.Repeat(`{"a":`, 200_000))
 	golden, err := os.ReadFile(filepath.Join(testneed.Root(t), "schemas", "testdata", "device.json"))
 	if err != nil {
@@ -124,14 +124,14 @@ func TestPoisonGoesToTheDeadLettersAndTheRestGoesOn(t *testing.T) {
 		messages = append(messages, m)
 	}
 	messages = append(messages, kafka.Message{Topic: schemas.DeviceTopic, Value: golden}, kafka.Message{Topic: schemas.DeviceTopic, Key: []byte("gone")})
-	r, s, l := newScript(messages...), openStore(t), &letterbox{refuse: []error{errors.New("for now"), ErrUndeliverable}}
+	r, s, l := newReader(messages...), openStore(t), &fakeQueue{errs: []error{errors.New("for now"), ErrUndeliverable}}
 	consumeAll(t, r, s, l)
 	whole(t, s, good)
 	dead, err := s.DeadLetters(context.Background(), store.Page{})
-	if err != nil || len(dead.Letters) != len(bad) || len(l.reasons) != len(bad)-1 {
-		t.Errorf("%d in the database, %d in the topic, want %d and one less; %v", len(dead.Letters), len(l.reasons), len(bad), err)
+	if err != nil || len(dead.Records) != len(bad) || len(l.reasons) != len(bad)-1 {
+		t.Errorf("%d in the database, %d in the topic, want %d and one less; %v", len(dead.Records), len(l.reasons), len(bad), err)
 	}
-	for _, d := range dead.Letters {
+	for _, d := range dead.Records {
 		if _, ok := bad[int(d.Offset)]; !ok || d.Reason == "" || len(d.Reason) > maxReason+10 {
 			t.Errorf("offset %d: %.200s", d.Offset, d.Reason)
 		}
@@ -146,14 +146,14 @@ func TestPoisonGoesToTheDeadLettersAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
-// moody is a store that fails as told before it works.
-type moody struct {
+// flakyStore is a store that first returns the given errors.
+type flakyStore struct {
 	store.Ingest
 	errs   []error
 	before func() // called at each failure
 }
 
-func (m *moody) Apply(ctx context.Context, b store.Batch) (store.Applied, error) {
+func (m *flakyStore) Apply(ctx context.Context, b store.Batch) (store.Applied, error) {
 	if len(m.errs) > 0 {
 		err := m.errs[0]
 		m.errs = m.errs[1:]
@@ -163,63 +163,63 @@ func (m *moody) Apply(ctx context.Context, b store.Batch) (store.Applied, error)
 	return m.Ingest.Apply(ctx, b)
 }
 
-func TestNothingIsCommittedBeforeItIsStored(t *testing.T) {
-	r, s := newScript(alertMessage(t, 0), alertMessage(t, 1)), openStore(t)
+func TestCommitAfterStore(t *testing.T) {
+	r, s := newReader(alertMessage(t, 0), alertMessage(t, 1)), openStore(t)
 	retry := fmt.Errorf("%w: disk full", store.ErrRetry)
-	m := &moody{Ingest: s, errs: []error{retry, retry, retry}, before: func() {
+	m := &flakyStore{Ingest: s, errs: []error{retry, retry, retry}, before: func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if len(r.committed) > 0 {
 			t.Error("committed before it was stored")
 		}
 	}}
-	consumeAll(t, r, m, &letterbox{})
+	consumeAll(t, r, m, &fakeQueue{})
 	whole(t, s, 2)
 }
 
-// choosy refuses a record for good.
-type choosy struct {
+// rejectingStore rejects one record.
+type rejectingStore struct {
 	store.Ingest
 	bad string
 }
 
-func (c choosy) Apply(ctx context.Context, b store.Batch) (store.Applied, error) {
+func (c rejectingStore) Apply(ctx context.Context, b store.Batch) (store.Applied, error) {
 	for _, a := range b.Alerts {
 		if a.Alert.ID == c.bad {
-			return store.Applied{}, fmt.Errorf("%w: constraint", store.ErrRefused)
+			return store.Applied{}, fmt.Errorf("%w: constraint", store.ErrRejected)
 		}
 	}
 	return c.Ingest.Apply(ctx, b)
 }
 
-func TestRecordThatTheStoreRefusesDoesNotHoldUpTheOthers(t *testing.T) {
-	r, s, l := newScript(alertMessage(t, 0), alertMessage(t, 1), alertMessage(t, 9), alertMessage(t, 2)), openStore(t), &letterbox{}
-	consumeAll(t, r, choosy{s, alertID(9)}, l)
+func TestRecordRejectedByStore(t *testing.T) {
+	r, s, l := newReader(alertMessage(t, 0), alertMessage(t, 1), alertMessage(t, 9), alertMessage(t, 2)), openStore(t), &fakeQueue{}
+	consumeAll(t, r, rejectingStore{s, alertID(9)}, l)
 	whole(t, s, 3)
-	if len(l.reasons) != 1 || !strings.Contains(l.reasons[0], "refuses") {
+	if len(l.reasons) != 1 || !strings.Contains(l.reasons[0], "rejected") {
 		t.Errorf("%q", l.reasons)
 	}
 }
 
-// TestTroubleOfTheStoreMakesNoDeadLetter: what is not known to be the record's own fault is tried again, however strange.
-func TestTroubleOfTheStoreMakesNoDeadLetter(t *testing.T) {
-	r, s, l := newScript(alertMessage(t, 0), alertMessage(t, 1)), openStore(t), &letterbox{}
+// TestUnknownStoreErrorIsRetried checks that records are not rejected because of unknown errors of the store.
+func TestUnknownStoreErrorIsRetried(t *testing.T) {
+	r, s, l := newReader(alertMessage(t, 0), alertMessage(t, 1)), openStore(t), &fakeQueue{}
 	broken := errors.New("locking protocol (15)")
-	m := &moody{Ingest: s, errs: []error{broken, broken, broken, broken}, before: func() {}}
+	m := &flakyStore{Ingest: s, errs: []error{broken, broken, broken, broken}, before: func() {}}
 	consumeAll(t, r, m, l)
 	whole(t, s, 2)
-	if dead, err := s.DeadLetters(t.Context(), store.Page{}); err != nil || len(dead.Letters)+len(l.reasons) != 0 {
-		t.Errorf("%+v, %q, %v", dead.Letters, l.reasons, err)
+	if dead, err := s.DeadLetters(t.Context(), store.Page{}); err != nil || len(dead.Records)+len(l.reasons) != 0 {
+		t.Errorf("%+v, %q, %v", dead.Records, l.reasons, err)
 	}
 }
 
-// ended is a reader whose group is gone.
-type ended struct{ *script }
+// ended is a reader that is closed.
+type ended struct{ *scriptedReader }
 
 func (ended) FetchMessage(context.Context) (kafka.Message, error) { return kafka.Message{}, io.EOF }
 
-func TestEndOfTheReaderEndsTheRun(t *testing.T) {
-	if err := New(Config{}, ended{newScript()}, openStore(t), &letterbox{}, newMetrics()).Run(context.Background()); err != nil {
+func TestRunEndsWithReader(t *testing.T) {
+	if err := New(Config{}, ended{newReader()}, openStore(t), &fakeQueue{}, newMetrics()).Run(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

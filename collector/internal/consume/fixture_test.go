@@ -15,7 +15,7 @@ import (
 
 func alertID(n int) string { return sample.ID(n) }
 
-// value gives the n-th alert as it lies in Kafka.
+// value returns the n-th alert as a Kafka value.
 func value(_ testing.TB, n int) []byte { return sample.JSON(n) }
 
 func openStore(t testing.TB) *store.SQLite {
@@ -30,7 +30,7 @@ func openStore(t testing.TB) *store.SQLite {
 
 func newMetrics() *Metrics { return NewMetrics(prometheus.NewRegistry()) }
 
-// whole fails the test unless the store holds exactly the alerts 0 to n-1 and misses none of their numbers.
+// whole fails the test unless the store has exactly the alerts 0 to n-1, without gaps in their sequence numbers.
 func whole(t *testing.T, s *store.SQLite, n int) {
 	t.Helper()
 	ctx := context.Background()

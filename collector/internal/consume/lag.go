@@ -11,22 +11,22 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Lag looks at how far the group is behind, and so at whether Kafka can be reached at all: a group reader does not tell.
+// Lag measures the consumer lag of the group. It also detects whether Kafka is reachable, which a group reader does not report.
 type Lag struct {
 	Client  *kafka.Client
 	Group   string
 	Topics  []string
 	Every   time.Duration // 0: 5 s
 	Metrics *Metrics
-	Explain func(error) error // what an error means for whoever runs the brokers; nil: as it is
+	Explain func(error) error // converts an error to one that says what to do; nil: unchanged
 
 	mu      sync.Mutex
-	looked  bool
+	known   bool
 	total   int64
-	trouble string
+	problem string
 }
 
-// Run looks until ctx is done.
+// Run measures until ctx is done.
 func (l *Lag) Run(ctx context.Context) error {
 	every := l.Every
 	if every == 0 {
@@ -35,7 +35,7 @@ func (l *Lag) Run(ctx context.Context) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		l.look(ctx)
+		l.measure(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -44,28 +44,28 @@ func (l *Lag) Run(ctx context.Context) error {
 	}
 }
 
-// Now gives the sum over all partitions as it was last seen; trouble says why it is not known, "" when it is.
-func (l *Lag) Now() (records int64, trouble string) {
+// Now returns the latest sum over all partitions. problem says why it is not known, "" if it is.
+func (l *Lag) Now() (records int64, problem string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.looked {
-		return 0, "Kafka: not asked yet"
+	if !l.known {
+		return 0, "Kafka: lag not measured yet"
 	}
-	return l.total, l.trouble
+	return l.total, l.problem
 }
 
-func (l *Lag) look(ctx context.Context) {
+func (l *Lag) measure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	total, err := l.sum(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.looked, l.total, l.trouble = true, total, ""
+	l.known, l.total, l.problem = true, total, ""
 	if err != nil {
 		if l.Explain != nil {
 			err = l.Explain(err)
 		}
-		l.trouble = fmt.Sprintf("Kafka: %v", err)
+		l.problem = fmt.Sprintf("Kafka: %v", err)
 		l.Metrics.lagErrors.Inc()
 	}
 }
@@ -99,7 +99,7 @@ func (l *Lag) sum(ctx context.Context) (int64, error) {
 	return l.compare(have, done)
 }
 
-// compare gives the sum of what lies between the committed offsets, or the begin of a partition, and its end.
+// compare sums the records between the committed offset, or the start of a partition, and its end.
 func (l *Lag) compare(have *kafka.ListOffsetsResponse, done *kafka.OffsetFetchResponse) (total int64, err error) {
 	for topic, partitions := range have.Topics {
 		committed := map[int]int64{}
@@ -114,7 +114,7 @@ func (l *Lag) compare(have *kafka.ListOffsetsResponse, done *kafka.OffsetFetchRe
 				return 0, fmt.Errorf("topic %s partition %d: %w", topic, p.Partition, p.Error)
 			}
 			if _, ok := committed[p.Partition]; !ok {
-				return 0, fmt.Errorf("group %s, topic %s partition %d: Kafka does not tell what is committed", l.Group, topic, p.Partition)
+				return 0, fmt.Errorf("group %s, topic %s partition %d: Kafka did not return a committed offset", l.Group, topic, p.Partition)
 			}
 			n := max(p.LastOffset-max(committed[p.Partition], p.FirstOffset), 0)
 			l.Metrics.setLag(topic, p.Partition, n)

@@ -9,8 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// TestLagOfAPartitionThatFailsIsUnknown: it is not the whole partition, nor nothing.
-func TestLagOfAPartitionThatFailsIsUnknown(t *testing.T) {
+// TestLagOfFailedPartitionIsUnknown checks that an error of one partition makes the lag unknown.
+func TestLagOfFailedPartitionIsUnknown(t *testing.T) {
 	l := &Lag{Group: "g", Metrics: newMetrics()}
 	have := &kafka.ListOffsetsResponse{Topics: map[string][]kafka.PartitionOffsets{"t": {{Partition: 0, LastOffset: 9}, {Partition: 1, LastOffset: 7}}}}
 	answer := func(p ...kafka.OffsetFetchPartition) *kafka.OffsetFetchResponse {

@@ -11,7 +11,7 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// Metrics counts what the consumer does.
+// Metrics holds the metrics of the consumer.
 type Metrics struct {
 	records         *prometheus.CounterVec
 	results         *prometheus.CounterVec
@@ -27,26 +27,26 @@ type Metrics struct {
 
 const prefix = "stillwatch_collector_"
 
-// NewMetrics registers the metrics.
+// NewMetrics creates and registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + name, Help: help})
 	}
 	m := &Metrics{
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "records_read_total",
-			Help: "Records read from Kafka and dealt with."}, []string{"topic"}),
+			Help: "Records read from Kafka and processed."}, []string{"topic"}),
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "records_stored_total",
 			Help: "Records by result: new alert revisions, known revisions, newer device records, records for the dead-letter queue."}, []string{"result"}),
 		storeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: prefix + "store_seconds",
-			Help: "Time to store a batch, tries included.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
-		retries:         counter("store_retries_total", "Batches that the database could not take and that were tried again."),
+			Help: "Time to store a batch, including retries.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
+		retries:         counter("store_retries_total", "Retries of batches that could not be stored."),
 		fetchErrors:     counter("fetch_errors_total", "Errors of the group reader."),
-		commitErrors:    counter("commit_errors_total", "Commits that Kafka refused; their records are read again."),
+		commitErrors:    counter("commit_errors_total", "Commits that Kafka rejected; their records are read again."),
 		deadSent:        counter("dead_letters_sent_total", "Records sent to the dead-letter topic."),
 		deadUndelivered: counter("dead_letters_undelivered_total", "Records of the dead-letter queue that are in the database only."),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "lag_records",
 			Help: "Records of a partition that the group has not committed."}, []string{"topic", "partition"}),
-		lagErrors: counter("lag_errors_total", "Looks at the lag that failed."),
+		lagErrors: counter("lag_errors_total", "Failed measurements of the lag."),
 	}
 	for _, result := range []string{"alert", "duplicate", "device", "dead"} {
 		m.results.WithLabelValues(result)

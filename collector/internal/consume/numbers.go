@@ -10,8 +10,8 @@ import (
 
 var errNumber = errors.New("a number has more than 64 characters, or an exponent of more than 3 digits")
 
-// checkNumbers refuses numbers that would be costly to compare: a schema is held against exact fractions, and 1e1000000
-// takes 60 ms, of which a record has room for thousands. What is no JSON otherwise is found by the parser.
+// checkNumbers rejects numbers that are expensive to validate: the schema library compares exact fractions, and 1e1000000 takes 60 ms.
+// One record could contain thousands of them. Other invalid JSON is left to the parser.
 func checkNumbers(v []byte) error {
 	for len(v) > 0 {
 		i := bytes.IndexAny(v, `"0123456789`)
@@ -34,7 +34,7 @@ func checkNumbers(v []byte) error {
 	return nil
 }
 
-// stringEnd gives the length of the string that v begins with, or of v when it does not end.
+// stringEnd returns the length of the string at the start of v, or of v if the string is not terminated.
 func stringEnd(v []byte) int {
 	for i := 1; i < len(v); i++ {
 		switch v[i] {

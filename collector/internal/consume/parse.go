@@ -15,19 +15,19 @@ import (
 	"stillwatch/schemas"
 )
 
-// maxRecord bounds what is parsed; a larger record is a dead letter unseen.
+// maxRecord is the maximum size of a record, in bytes. Larger ones are rejected unparsed.
 const maxRecord = 4 << 20
 
-// maxReason bounds the reason of a dead letter: a validator repeats what it was given.
+// maxReason limits the reason of a rejection, because the validator quotes its input.
 const maxReason = 1000
 
-// letter is a message that cannot be accepted.
-type letter struct {
+// rejected is a message for the dead-letter queue.
+type rejected struct {
 	message kafka.Message
 	reason  string
 }
 
-// accepted is a message and what was read from it: one of the two.
+// accepted is a message with its alert or device.
 type accepted struct {
 	message kafka.Message
 	alert   *schemas.Alert
@@ -36,8 +36,8 @@ type accepted struct {
 
 type parsed []accepted
 
-// batch gives what the store takes.
-func (p parsed) batch(letters []letter) (b store.Batch) {
+// batch converts the records to a batch of the store.
+func (p parsed) batch(bad []rejected) (b store.Batch) {
 	for _, a := range p {
 		if a.alert != nil {
 			b.Alerts = append(b.Alerts, store.AlertRecord{Alert: a.alert, JSON: a.message.Value})
@@ -45,7 +45,7 @@ func (p parsed) batch(letters []letter) (b store.Batch) {
 			b.Devices = append(b.Devices, store.DeviceRecord{Device: a.device, JSON: a.message.Value})
 		}
 	}
-	for _, l := range letters {
+	for _, l := range bad {
 		b.Dead = append(b.Dead, store.DeadLetter{Topic: l.message.Topic, Partition: l.message.Partition, Offset: l.message.Offset,
 			Reason: l.reason, Key: l.message.Key, Value: l.message.Value})
 	}
@@ -53,7 +53,7 @@ func (p parsed) batch(letters []letter) (b store.Batch) {
 }
 
 // parse validates a batch on all processors and keeps its order.
-func parse(batch []kafka.Message) (good parsed, bad []letter) {
+func parse(batch []kafka.Message) (good parsed, bad []rejected) {
 	out, reasons := make(parsed, len(batch)), make([]string, len(batch))
 	var wg sync.WaitGroup
 	workers := min(runtime.GOMAXPROCS(0), len(batch))
@@ -71,20 +71,19 @@ func parse(batch []kafka.Message) (good parsed, bad []letter) {
 	for i, reason := range reasons {
 		switch {
 		case reason != "":
-			bad = append(bad, letter{batch[i], reason})
-		case out[i].alert != nil || out[i].device != nil: // a tombstone of the compacted topic is neither
+			bad = append(bad, rejected{batch[i], reason})
+		case out[i].alert != nil || out[i].device != nil: // a tombstone is neither
 			good = append(good, out[i])
 		}
 	}
 	return good, bad
 }
 
-// accept reads one message. A device record without a value says that the device is forgotten in the topic: nothing to
-// store, nothing wrong.
+// accept parses one message. A device record without a value is a tombstone of the compacted topic and is ignored.
 func accept(m kafka.Message) (accepted, error) {
 	a := accepted{message: m}
 	if len(m.Value) > maxRecord {
-		return a, fmt.Errorf("%d bytes: a record has at most %d", len(m.Value), maxRecord)
+		return a, fmt.Errorf("record has %d bytes, more than %d", len(m.Value), maxRecord)
 	}
 	switch m.Topic {
 	case schemas.AlertTopic:
@@ -103,10 +102,10 @@ func accept(m kafka.Message) (accepted, error) {
 		a.device = new(schemas.Device)
 		return a, json.Unmarshal(m.Value, a.device)
 	}
-	return a, fmt.Errorf("the collector does not read the topic %s", m.Topic)
+	return a, fmt.Errorf("unexpected topic %s", m.Topic)
 }
 
-// validate holds a record against its schema, after its numbers if they are not known to be plain ones.
+// validate checks a record against its schema. The fast path accepts only short numbers, so it comes before checkNumbers.
 func validate(k schemas.Kind, value []byte) error {
 	if schemas.ValidFast(k, value) {
 		return nil

@@ -13,19 +13,19 @@ import (
 	"stillwatch/schemas"
 )
 
-// Topics gives what the collector reads.
+// Topics returns the topics that the collector reads.
 func Topics() []string { return []string{schemas.AlertTopic, schemas.DeviceTopic} }
 
-// waitEvery is how often it is looked whether topics that were missing are there.
+// waitEvery is how often the reader checks for missing topics.
 const waitEvery = time.Second
 
-// NewReader reads as a member of the group, which it joins at the first fetch, once the topics are there. Partitions that nobody has
-// committed yet are read from their begin.
+// NewReader returns a reader that joins the group at the first fetch, once the topics exist. Partitions without a committed offset are
+// read from the start.
 func NewReader(l *queue.Link, group string, log *zap.Logger) Reader {
 	return &reader{link: l, group: group, log: log}
 }
 
-// reader joins the group late. FetchMessage and CommitMessages have one caller; Close comes after them.
+// reader joins the group at the first fetch. FetchMessage and CommitMessages must have one caller and end before Close.
 type reader struct {
 	link  *queue.Link
 	group string
@@ -54,7 +54,7 @@ func join(l *queue.Link, group string, log *zap.Logger) *kafka.Reader {
 	sugar := log.Sugar()
 	return kafka.NewReader(kafka.ReaderConfig{
 		Brokers: l.Brokers(), Dialer: l.Dialer("stillwatch-collector"), GroupID: group, GroupTopics: Topics(), StartOffset: kafka.FirstOffset,
-		// RoundRobin spreads the partitions of both topics; a range would give one collector the low numbers of each.
+		// RoundRobin spreads the partitions of both topics; a range balancer would assign the low partitions of each to one collector.
 		GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
 		QueueCapacity:  1000, MaxBytes: 8 << 20, MaxWait: 250 * time.Millisecond,
 		HeartbeatInterval: 2 * time.Second, SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second, JoinGroupBackoff: 2 * time.Second,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package demo shows everything at once on one machine: it starts a collector with the embedded broker in a temporary
-// folder, lets the sensor replay the story captures into it, and tells what was raised and where it can be read.
+// Package demo runs the demo: it starts a collector with the embedded broker in a temporary folder, replays the story captures with
+// the sensor, and prints the alerts and the address of the console.
 package demo
 
 import (
@@ -20,27 +20,26 @@ import (
 	"stillwatch/collector/internal/serve"
 )
 
-// Options say what is shown.
+// Options configure the demo.
 type Options struct {
 	Sensor  string    // path of stillwatch-sensor
-	Stories string    // folder with a folder for each story: input.pcap, inventory.yaml
-	Once    bool      // end when every alert is shown by the API
-	Listen  string    // of the console, on the loopback interface; "" for a free port
-	Out     io.Writer // for the table
+	Stories string    // folder with one folder per story: input.pcap, inventory.yaml
+	Once    bool      // exit when the API returns every alert
+	Listen  string    // address of the console, on the loopback interface; "": any free port
+	Out     io.Writer // for the progress and the table
 	Version string
 	Log     *zap.Logger
-	// Patience is how long the last alert may take from the end of the replays to the API; 0: 45 s.
-	Patience time.Duration
+	// Timeout is how long alerts may take from the end of the replays to the API; 0: 45 s.
+	Timeout time.Duration
 }
 
 const (
 	user     = "analyst"
 	linkLife = 12 * time.Hour
-	patience = 45 * time.Second
+	timeout  = 45 * time.Second
 )
 
-// Run shows the demonstration until ctx is done, or until every alert is shown when Once is set. The error tells what did
-// not work, or which alerts are missing.
+// Run runs the demo until ctx is done, or with Once until the API returns every alert. It returns an error if alerts are missing.
 func Run(ctx context.Context, o Options) (err error) {
 	dir, err := os.MkdirTemp("", "stillwatch-demo-")
 	if err != nil {
@@ -54,7 +53,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(serving) }()
-	err = show(ctx, o, s, dir)
+	err = replayAll(ctx, o, s, dir)
 	if err == nil && !o.Once {
 		select {
 		case <-ctx.Done():
@@ -78,13 +77,13 @@ func settings(dir, listen string) config.Config {
 	return c
 }
 
-// show replays the stories, waits for their alerts and prints them.
-func show(ctx context.Context, o Options, s *serve.Server, dir string) error {
+// replayAll replays the stories, waits for their alerts and prints them.
+func replayAll(ctx context.Context, o Options, s *serve.Server, dir string) error {
 	stories, err := find(o.Stories)
 	if err != nil {
 		return err
 	}
-	token, link, err := letIn(ctx, s.Auth())
+	token, link, err := addUser(ctx, s.Auth())
 	if err != nil {
 		return err
 	}
@@ -97,27 +96,27 @@ func show(ctx context.Context, o Options, s *serve.Server, dir string) error {
 		}
 		raised = append(raised, alerts...)
 	}
-	if o.Patience == 0 {
-		o.Patience = patience
+	if o.Timeout == 0 {
+		o.Timeout = timeout
 	}
-	waiting, cancel := context.WithTimeout(ctx, o.Patience)
+	waiting, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	missing := wait(waiting, s.URL(), token, raised)
 	if err := table(o.Out, raised); err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%d of %d alerts are not shown by the API, the first is %s", len(missing), len(raised), missing[0].ID)
+		return fmt.Errorf("the API does not return %d of %d alerts; the first is %s", len(missing), len(raised), missing[0].ID)
 	}
-	fmt.Fprintf(o.Out, "\n%d alerts are raised, stored, and shown by the API.\n", len(raised))
+	fmt.Fprintf(o.Out, "\n%d alerts raised, stored and returned by the API.\n", len(raised))
 	if !o.Once {
-		fmt.Fprintf(o.Out, "\nConsole:        %s\nSign in, once:  %s/signin/link?code=%s\n\nCtrl-C ends it and removes everything.\n", s.URL(), s.URL(), link)
+		fmt.Fprintf(o.Out, "\nConsole:             %s\nSign in (one-time):  %s/signin/link?code=%s\n\nPress Ctrl-C to stop the demo and delete its data.\n", s.URL(), s.URL(), link)
 	}
 	return nil
 }
 
-// letIn makes a user who can sign in by a link alone, and a token to ask the API with.
-func letIn(ctx context.Context, a *auth.Auth) (token, link string, err error) {
+// addUser creates a user with a sign-in link, and a token for the API.
+func addUser(ctx context.Context, a *auth.Auth) (token, link string, err error) {
 	u, err := a.AddUser(ctx, "demo", user, "", auth.Admin)
 	if err != nil {
 		return "", "", err

@@ -18,7 +18,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// build makes the real sensor.
+// build builds the sensor.
 func build(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stillwatch-sensor")
@@ -30,23 +30,23 @@ func build(t *testing.T) string {
 	return path
 }
 
-func TestOnceShowsEveryAlertOfTheStories(t *testing.T) {
+func TestAllAlertsOfStories(t *testing.T) {
 	if testing.Short() {
-		testneed.Missing(t, "go", "the sensor is built: left out by -short")
+		testneed.Missing(t, "go", "building the sensor: skipped by -short")
 	}
 	var out bytes.Buffer
 	o := Options{Sensor: build(t), Stories: filepath.Join(testneed.Root(t), "scripts", "stories", "testdata"), Once: true, Out: &out, Version: "test", Log: zap.NewNop()}
 	if err := Run(context.Background(), o); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"S1", "S5", "srv-legacy-07", "D08", "shown by the API"} {
+	for _, want := range []string{"S1", "S5", "srv-legacy-07", "D08", "returned by the API"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }
 
-// script writes a program that plays the sensor.
+// script writes a shell script that acts as the sensor.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sensor")
@@ -68,7 +68,7 @@ func stories(t *testing.T) string {
 	return dir
 }
 
-func TestFaultsAreTold(t *testing.T) {
+func TestErrors(t *testing.T) {
 	dir := stories(t)
 	for _, c := range []struct{ name, sensor, stories, want string }{
 		{"no stories", "/bin/true", t.TempDir(), "no story in"},
@@ -82,15 +82,15 @@ func TestFaultsAreTold(t *testing.T) {
 	}
 }
 
-func TestAlertThatDoesNotArriveIsAFault(t *testing.T) {
-	const lie = `while [ "$1" != --alerts ]; do shift; done; echo '{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","revision":1}' > "$2"`
-	o := Options{Sensor: script(t, lie), Stories: stories(t), Once: true, Out: &bytes.Buffer{}, Log: zap.NewNop(), Patience: time.Second}
-	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "1 of 1 alerts are not shown") {
+func TestMissingAlertIsError(t *testing.T) {
+	const fake = `while [ "$1" != --alerts ]; do shift; done; echo '{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","revision":1}' > "$2"`
+	o := Options{Sensor: script(t, fake), Stories: stories(t), Once: true, Out: &bytes.Buffer{}, Log: zap.NewNop(), Timeout: time.Second}
+	if err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "does not return 1 of 1 alerts") {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestAlertThatIsNotShownIsMissing(t *testing.T) {
+func TestWaitReturnsMissingAlerts(t *testing.T) {
 	a := raised{Alert: schemas.Alert{ID: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Revision: 1}}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -99,7 +99,7 @@ func TestAlertThatIsNotShownIsMissing(t *testing.T) {
 	}
 }
 
-func TestTableIsHarmless(t *testing.T) {
+func TestTableIsSanitized(t *testing.T) {
 	a := raised{Alert: schemas.Alert{ID: "x", Title: "a\x1b[2J\u202eb\nc", Device: schemas.AlertDevice{Key: "k\tl"}}, story: "S1"}
 	var out bytes.Buffer
 	if err := table(&out, []raised{a, a}); err != nil {
@@ -110,7 +110,7 @@ func TestTableIsHarmless(t *testing.T) {
 	}
 }
 
-func TestLastRevisionIsRead(t *testing.T) {
+func TestReadKeepsLastRevision(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	const lines = `{"id":"a","revision":1}` + "\n" + `{"id":"b","revision":1}` + "\n" + `{"id":"a","revision":3}` + "\n"
 	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {

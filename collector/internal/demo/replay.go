@@ -18,10 +18,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// story is one capture with its inventory.
+// story is a capture with its inventory.
 type story struct{ name, capture, inventory string }
 
-// find lists the stories by name.
+// find returns the stories in dir, sorted by name.
 func find(dir string) ([]story, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -29,7 +29,7 @@ func find(dir string) ([]story, error) {
 	}
 	captures, err := filepath.Glob(filepath.Join(dir, "*", "input.pcap"))
 	if err != nil || len(captures) == 0 {
-		return nil, fmt.Errorf("no story in %s: a folder with input.pcap and inventory.yaml is one", dir)
+		return nil, fmt.Errorf("no story in %s: a story is a folder with input.pcap and inventory.yaml", dir)
 	}
 	slices.Sort(captures)
 	var all []story
@@ -39,14 +39,13 @@ func find(dir string) ([]story, error) {
 	return all, nil
 }
 
-// raised is an alert at its last revision, as the sensor wrote it.
+// raised is the last revision of an alert of the sensor.
 type raised struct {
 	schemas.Alert
 	story string
 }
 
-// replay runs the sensor on a story and gives the alerts that it says it has raised: it writes them to a file as well as to
-// the broker.
+// replay runs the sensor on a story and returns its alerts, which the sensor writes to a file as well as to the broker.
 func replay(ctx context.Context, sensor string, s story, dir, broker string) ([]raised, error) {
 	out := filepath.Join(dir, s.name+".jsonl")
 	sensor, err := exec.LookPath(sensor)
@@ -58,15 +57,15 @@ func replay(ctx context.Context, sensor string, s story, dir, broker string) ([]
 	}
 	cmd := exec.CommandContext(ctx, sensor, "replay", "--kafka", broker, "--spool", filepath.Join(dir, "spool"), "--inventory", s.inventory, "--alerts", out, s.capture)
 	cmd.Dir = dir
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("sensor on story %s: %w\n    %s", s.name, err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("sensor on story %s: %w\n    %s", s.name, err, strings.TrimSpace(stderr.String()))
 	}
 	return read(out, s.name)
 }
 
-// read gives the last revision of each alert in the order of its first.
+// read returns the last revision of each alert, in the order of the first ones.
 func read(path, story string) ([]raised, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// ConnectionError says what an error of the brokers means for whoever has set them up, in one line.
+// ConnectionError explains an error of the brokers in one line.
 type ConnectionError struct {
 	text string
 	err  error
@@ -18,10 +18,10 @@ type ConnectionError struct {
 
 func (e *ConnectionError) Error() string { return e.text }
 
-// Unwrap gives the error of the connection or of the broker.
+// Unwrap returns the error of the connection or of the broker.
 func (e *ConnectionError) Unwrap() error { return e.err }
 
-// Explain gives err as one line that names the brokers and what to do; nil for nil.
+// Explain converts err to one line that names the brokers and says what to do. It returns nil for nil.
 func (l *Link) Explain(err error) error {
 	var known *ConnectionError
 	if err == nil || errors.As(err, &known) {
@@ -37,7 +37,7 @@ func (l *Link) Explain(err error) error {
 	return &ConnectionError{text: l.config.String() + ": " + strings.Join(strings.Fields(text), " "), err: err}
 }
 
-// explainCode is about what a broker answers; "" means that it answered nothing of the kind.
+// explainCode explains an error code of a broker. It returns "" for other errors.
 func (l *Link) explainCode(err error) string {
 	var code kafka.Error
 	if !errors.As(err, &code) {
@@ -45,15 +45,15 @@ func (l *Link) explainCode(err error) string {
 	}
 	switch code {
 	case kafka.UnknownTopicOrPartition, kafka.UnknownTopicID:
-		return fmt.Sprintf("%v: a topic is missing; make it with 'stillwatch-collector topics init'", err)
+		return fmt.Sprintf("%v: a topic is missing; create it with 'stillwatch-collector topics init'", err)
 	case kafka.TopicAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to this topic; grant it READ and DESCRIBE, and WRITE to %s", err, l.config.Principal(), DeadLetterTopic)
+		return fmt.Sprintf("%v: %s is not authorized for this topic; grant it READ and DESCRIBE, and WRITE to %s", err, l.config.Principal(), DeadLetterTopic)
 	case kafka.GroupAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to the consumer group; grant it READ", err, l.config.Principal())
+		return fmt.Sprintf("%v: %s is not authorized for the consumer group; grant it READ", err, l.config.Principal())
 	case kafka.ClusterAuthorizationFailed:
-		return fmt.Sprintf("%v: %s has no right to the cluster; making topics needs CREATE", err, l.config.Principal())
+		return fmt.Sprintf("%v: %s is not authorized for the cluster; creating topics needs CREATE", err, l.config.Principal())
 	case kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend:
-		return fmt.Sprintf("%v: fewer replicas are in sync than min.insync.replicas of the topic; see which brokers are down", err)
+		return fmt.Sprintf("%v: fewer replicas are in sync than min.insync.replicas of the topic; check which brokers are down", err)
 	}
 	return ""
 }

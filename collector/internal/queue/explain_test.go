@@ -21,7 +21,7 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-func TestErrorsAreExplained(t *testing.T) {
+func TestExplain(t *testing.T) {
 	plain, err := New(brokers.Config{Addrs: []string{"k:9092"}})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestErrorsAreExplained(t *testing.T) {
 		{plain, x509.UnknownAuthorityError{}, "set ca under tls"},
 		{plain, tls.RecordHeaderError{Msg: "x"}, "does not speak TLS"},
 		{plain, &net.DNSError{Name: "k"}, "host k not found"},
-		{plain, kafka.TopicAuthorizationFailed, "has no right"},
+		{plain, kafka.TopicAuthorizationFailed, "is not authorized"},
 		{plain, context.DeadlineExceeded, "no answer in time"},
 		{plain, errors.New("two\nlines"), "two lines"},
 	} {
@@ -58,8 +58,8 @@ func TestErrorsAreExplained(t *testing.T) {
 	}
 }
 
-// TestWrongPortsAndAuthoritiesAreExplained asks listeners that are there and not what they were taken for.
-func TestWrongPortsAndAuthoritiesAreExplained(t *testing.T) {
+// TestExplainWrongServers connects to listeners that are not Kafka brokers.
+func TestExplainWrongServers(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())

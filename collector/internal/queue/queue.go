@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package queue is how the collector reaches Kafka, and what it wants of the topics there.
+// Package queue connects the collector to Kafka and manages its topics.
 package queue
 
 import (
@@ -15,20 +15,20 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// Link holds what is needed to connect.
+// Link holds the connection settings.
 type Link struct {
 	config    brokers.Config
 	tls       *tls.Config
 	mechanism sasl.Mechanism
 }
 
-// dialTimeout is how long a broker may take to answer a connection.
+// dialTimeout is how long a broker may take to accept a connection.
 const dialTimeout = 10 * time.Second
 
-// New reads the files that the way names. It does not connect.
+// New reads the files of the configuration. It does not connect.
 func New(c brokers.Config) (*Link, error) {
 	if len(c.Addrs) == 0 {
-		return nil, errors.New("kafka: no brokers are given")
+		return nil, errors.New("kafka: no brokers configured")
 	}
 	l := &Link{config: c}
 	var err error
@@ -41,17 +41,17 @@ func New(c brokers.Config) (*Link, error) {
 	return l, nil
 }
 
-// Brokers gives the addresses to begin with.
+// Brokers returns the addresses of the bootstrap brokers.
 func (l *Link) Brokers() []string { return l.config.Addrs }
 
-// Dialer gives what a group reader connects with.
+// Dialer returns the dialer for a group reader.
 func (l *Link) Dialer(id string) *kafka.Dialer {
 	return &kafka.Dialer{ClientID: id, Timeout: dialTimeout, DualStack: true, TLS: l.tls, SASLMechanism: l.mechanism}
 }
 
-// Client gives what single requests are sent with. It asks for our topics by name: only so does a broker tell one to which there is no
-// right from one that is not there.
-func (l *Link) Client(id string) *kafka.Client { return l.client(id, ourTopics()) }
+// Client returns the client for single requests. It requests metadata of the collector's topics by name, because only then does a broker
+// distinguish a missing topic from missing permissions.
+func (l *Link) Client(id string) *kafka.Client { return l.client(id, allTopics()) }
 
 func (l *Link) client(id string, topics []string) *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP(l.config.Addrs...), Timeout: 30 * time.Second,

@@ -21,7 +21,7 @@ import (
 	"stillwatch/schemas"
 )
 
-func TestSettingsThatCannotWork(t *testing.T) {
+func TestInvalidConfig(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	junk := filepath.Join(t.TempDir(), "junk")
 	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
@@ -44,7 +44,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 	}
 }
 
-func TestPlanOfOneAndOfThreeBrokers(t *testing.T) {
+func TestPlanByNumberOfBrokers(t *testing.T) {
 	for number, want := range map[int][2]string{1: {"1", "1"}, 2: {"2", "1"}, 3: {"3", "2"}, 9: {"3", "2"}} {
 		for _, topic := range (Plan{}).Topics(number) {
 			if got := [2]string{fmt.Sprint(topic.Replicas), topic.Settings["min.insync.replicas"]}; got != want {
@@ -54,8 +54,8 @@ func TestPlanOfOneAndOfThreeBrokers(t *testing.T) {
 	}
 }
 
-// TestTopicsAndSignIn asks real Kafka.
-func TestTopicsAndSignIn(t *testing.T) {
+// TestTopicsAndAuthentication uses a real Kafka cluster.
+func TestTopicsAndAuthentication(t *testing.T) {
 	if testing.Short() {
 		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
 	}
@@ -66,13 +66,13 @@ func TestTopicsAndSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("what is missing is told", func(t *testing.T) {
+	t.Run("missing topics", func(t *testing.T) {
 		all, err := link.Check(ctx, Plan{})
 		if err != nil || len(all) != 4 || all[0].String() != schemas.AlertTopic+": is missing" {
 			t.Errorf("%v, %v", all, err)
 		}
 	})
-	t.Run("what differs is told and left alone", func(t *testing.T) {
+	t.Run("different settings are reported and not changed", func(t *testing.T) {
 		kafkatest.Topic(t, c, schemas.AlertTopic, 2, map[string]string{"retention.ms": "1000", "max.message.bytes": "9000000", "cleanup.policy": "compact"})
 		made, err := link.Init(ctx, Plan{})
 		if err != nil || len(made) != 3 {
@@ -84,7 +84,7 @@ func TestTopicsAndSignIn(t *testing.T) {
 			"stillwatch.alerts.v1: retention.ms is 1000, should be 2592000000",
 		}
 		var got []string
-		for range 2 { // the second time Init has nothing to do
+		for range 2 { // the second Init has nothing to do
 			all, err := link.Check(ctx, Plan{})
 			if err != nil {
 				t.Fatal(err)
@@ -101,11 +101,11 @@ func TestTopicsAndSignIn(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
-	t.Run("ways in", func(t *testing.T) { waysIn(t, c) })
+	t.Run("connections", func(t *testing.T) { connections(t, c) })
 	t.Run("wrong settings", func(t *testing.T) { wrongSettings(t, c) })
 }
 
-// ask uses a way as the collector does: single requests, and the connection of a group reader.
+// ask connects as the collector does: with single requests and as a group reader.
 func ask(t *testing.T, w brokers.Config) (byClient, byReader error) {
 	t.Helper()
 	link, err := New(w)
@@ -122,7 +122,7 @@ func signed(mechanism, user, password string) *brokers.SASL {
 	return &brokers.SASL{Mechanism: mechanism, User: user, Password: password}
 }
 
-func waysIn(t *testing.T, c *cluster.Cluster) {
+func connections(t *testing.T, c *cluster.Cluster) {
 	right := cluster.Password("collector")
 	for name, w := range map[string]brokers.Config{
 		"PLAIN":                  {Addrs: []string{c.Brokers(cluster.SASLPlaintext)}, SASL: signed("PLAIN", "collector", right)},
@@ -136,7 +136,7 @@ func waysIn(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// wrongSettings wants one line for each that says what is wrong.
+// wrongSettings checks that each error is one line that says what is wrong.
 func wrongSettings(t *testing.T, c *cluster.Cluster) {
 	foreign := filepath.Join(t.TempDir(), "foreign.pem")
 	other, err := cluster.ForeignAuthority()
@@ -178,7 +178,7 @@ func wrongSettings(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// asReader connects as a group reader does. With TLS 1.3 a client learns only from the first answer that it is refused.
+// asReader connects like a group reader. With TLS 1.3 a client learns only from the first response that it is rejected.
 func asReader(ctx context.Context, link *Link) error {
 	conn, err := link.Dialer("test").DialContext(ctx, "tcp", link.Brokers()[0])
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// DeadLetterTopic takes records that the collector could not accept, with the reason in their headers.
+// DeadLetterTopic is the topic of rejected records, with the reason in their headers.
 const DeadLetterTopic = "stillwatch.deadletter.v1"
 
-// Topic is how a topic ought to be.
+// Topic is the required configuration of a topic.
 type Topic struct {
 	Name       string
 	Partitions int // at least
@@ -28,20 +28,20 @@ type Topic struct {
 	Settings   map[string]string
 }
 
-// Plan is what the topics are sized by.
+// Plan holds the sizes of the topics.
 type Plan struct {
 	Partitions int // of alerts, devices and sessions; 0: 6
-	Replicas   int // 0: as many as there are brokers, at most 3
+	Replicas   int // 0: the number of brokers, at most 3
 }
 
 const (
 	dayMS = 24 * 60 * 60 * 1000
-	// The largest record: an alert with 50 related sessions and its evidence is far below it.
+	// The maximum size of a record. An alert with 50 related sessions and its evidence is much smaller.
 	maxMessage = 4 << 20
 )
 
-// Topics gives what the plan wants on a cluster of so many brokers. With three replicas a write needs two: one broker
-// may fail, and no acknowledged alert is on one disk alone.
+// Topics returns the topics of the plan on a cluster with that many brokers. With three replicas a write needs two: one broker may
+// fail, and every acknowledged alert is on two disks.
 func (p Plan) Topics(brokers int) []Topic {
 	n, r := p.Partitions, p.Replicas
 	if n == 0 {
@@ -66,11 +66,11 @@ func (p Plan) Topics(brokers int) []Topic {
 	}
 }
 
-func ourTopics() []string {
+func allTopics() []string {
 	return []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic, DeadLetterTopic}
 }
 
-// Difference is something of a topic that is not as it ought to be.
+// Difference is a deviation of a topic from the plan.
 type Difference struct {
 	Topic, What, Is, Want string
 }
@@ -82,9 +82,9 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: %s is %s, should be %s", d.Topic, d.What, d.Is, d.Want)
 }
 
-// Init makes the topics that are missing. It changes nothing of those that are there: what differs is for a person.
+// Init creates missing topics and returns their names. It does not change existing topics: differences are left to the operator.
 func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
-	c := l.client("stillwatch-collector-topics", nil) // which waits until what it has made is seen
+	c := l.client("stillwatch-collector-topics", nil) // without topic names, so that it sees new topics
 	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -105,8 +105,7 @@ func (l *Link) Init(ctx context.Context, p Plan) (made []string, err error) {
 	return made, nil
 }
 
-// Wait returns when each topic has a partition, or with the error of ctx. A group that is joined before would have nothing to read, and
-// would learn of a new topic late.
+// Wait returns when all topics exist, or with the error of ctx. A group reader that joins earlier would notice new topics late.
 func (l *Link) Wait(ctx context.Context, topics []string, every time.Duration) error {
 	c := l.Client("stillwatch-collector-topics")
 	for {
@@ -139,13 +138,13 @@ func create(ctx context.Context, c *kafka.Client, t Topic) error {
 	if err != nil {
 		return err
 	}
-	if err := res.Errors[t.Name]; !errors.Is(err, kafka.TopicAlreadyExists) { // by another collector just now
+	if err := res.Errors[t.Name]; !errors.Is(err, kafka.TopicAlreadyExists) { // created by another collector meanwhile
 		return err
 	}
 	return nil
 }
 
-// Check tells what differs from the plan, in the order of the topics.
+// Check returns the differences from the plan, in the order of the topics.
 func (l *Link) Check(ctx context.Context, p Plan) ([]Difference, error) {
 	c := l.Client("stillwatch-collector-topics")
 	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{})
@@ -186,7 +185,7 @@ func (t Topic) shape(is kafka.Topic) (all []Difference) {
 	return all
 }
 
-// settings compares the settings of a topic. Retention and size may be larger than wanted.
+// settings compares the settings of a topic. Retention and size may be larger than required.
 func settings(ctx context.Context, c *kafka.Client, want Topic) ([]Difference, error) {
 	names := slices.Sorted(maps.Keys(want.Settings))
 	res, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
@@ -226,9 +225,9 @@ func enough(name, is, want string) bool {
 	switch name {
 	case "retention.ms", "max.message.bytes":
 		a, err := strconv.ParseInt(is, 10, 64)
-		b, _ := strconv.ParseInt(want, 10, 64) // our own
+		b, _ := strconv.ParseInt(want, 10, 64) // from the plan
 		return err == nil && (a >= b || name == "retention.ms" && a == -1)
-	case "cleanup.policy": // compact,delete serves where compact is wanted only if nothing is deleted: it does not
+	case "cleanup.policy": // "compact,delete" does not satisfy "compact": it deletes records
 		return strings.ReplaceAll(is, " ", "") == want
 	}
 	return false

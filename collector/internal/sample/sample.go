@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sample makes alerts by code, for tests and measurements. No program uses it.
+// Package sample generates alerts for tests and benchmarks.
 package sample
 
 import (
@@ -15,14 +15,14 @@ import (
 	"stillwatch/schemas"
 )
 
-// ID gives the id of the n-th alert.
+// ID returns the id of the n-th alert.
 func ID(n int) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:], uint64(n))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
-// Alert gives the first revision of the n-th alert, numbered n+1 by one run of one sensor, about one of 100 devices.
+// Alert returns the first revision of the n-th alert: sequence number n+1 of one run of one sensor, about one of 100 devices.
 func Alert(n int) *schemas.Alert {
 	at := schemas.Time(1_780_000_000_000_000_000) + schemas.Time(n)*1e9
 	device, port := netip.AddrFrom4([4]byte{10, 20, 0, byte(n % 100)}), uint16(443)
@@ -46,16 +46,16 @@ func Alert(n int) *schemas.Alert {
 	}
 }
 
-// JSON gives the n-th alert as it lies in Kafka.
+// JSON returns the n-th alert as a Kafka value.
 func JSON(n int) []byte {
 	line, err := schemas.AppendAlert(nil, Alert(n))
 	if err != nil {
-		panic(err) // there is no number in it that is not finite
+		panic(err) // impossible: all numbers are finite
 	}
 	return line
 }
 
-// Records gives the alerts from to to-1 of one partition, when they are spread over parts partitions in turn.
+// Records returns the alerts from to to-1 of one partition if alerts are distributed round-robin over parts partitions.
 func Records(from, to, partition, parts int) []kafka.Record {
 	var out []kafka.Record
 	for n := from; n < to; n++ {

@@ -8,7 +8,7 @@ import (
 	"stillwatch/schemas"
 )
 
-func TestSamplesAreAlerts(t *testing.T) {
+func TestSamplesMatchSchema(t *testing.T) {
 	for _, n := range []int{0, 1, 99, 12_345} {
 		if err := schemas.Validate(schemas.KindAlert, JSON(n)); err != nil {
 			t.Error(err)

@@ -19,17 +19,17 @@ import (
 
 func newRegistry(version string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stillwatch_collector_build_info", Help: "Always 1; the labels tell which program it is.",
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stillwatch_collector_build_info", Help: "Always 1; the labels are the versions of the program and of Go.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()}})
 	info.Set(1)
 	r.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
-// missing tells of the alerts that sensors have numbered and that never came.
+// missing returns the metric of alerts that have a sequence number but were not received.
 func missing(s store.Records) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stillwatch_collector_missing_alerts",
-		Help: "Alerts that sensors have numbered and that have not come, over all sensors and runs; -1: the database does not answer."}, func() float64 {
+		Help: "Alerts with a sequence number that were not received, over all sensors and runs; -1 if the database is not available."}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		sensors, err := s.Sensors(ctx)
@@ -44,23 +44,23 @@ func missing(s store.Records) prometheus.Collector {
 	})
 }
 
-func ready(trouble func() []string) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stillwatch_collector_ready", Help: "1 when /readyz answers 200."}, func() float64 {
-		if len(trouble()) > 0 {
+func ready(problems func() []string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stillwatch_collector_ready", Help: "1 if /readyz returns 200, else 0."}, func() float64 {
+		if len(problems()) > 0 {
 			return 0
 		}
 		return 1
 	})
 }
 
-// healthHandler serves those who watch over the program. It has no users: its address should be a local one.
+// healthHandler serves metrics and health checks. It has no authentication, so it should listen on a local address.
 func (s *Server) healthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if t := s.Trouble(); len(t) > 0 {
+		if t := s.Problems(); len(t) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, strings.Join(t, "\n"))
 			return
@@ -70,7 +70,7 @@ func (s *Server) healthHandler() http.Handler {
 	return mux
 }
 
-// healthz answers as long as the program can answer anything.
+// healthz always answers 200: the process is alive.
 func healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprintln(w, "ok")

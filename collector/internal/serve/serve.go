@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package serve joins the parts of the collector: the broker where it is embedded, the consumer, the store, the console with
-// the API, and the listener for health and metrics.
+// Package serve runs the collector: the embedded broker if configured, the consumer, the store, the console with the API, and the
+// listener for health checks and metrics.
 package serve
 
 import (
@@ -28,13 +28,13 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// Server is the running collector.
+// Server is a running collector.
 type Server struct {
 	config   config.Config
 	log      *zap.Logger
 	registry *prometheus.Registry
 
-	broker   *broker.Broker // nil: not embedded
+	broker   *broker.Broker // nil if not embedded
 	link     *queue.Link
 	store    *store.SQLite
 	auth     *auth.Auth
@@ -46,8 +46,8 @@ type Server struct {
 	limits      limits
 }
 
-// New opens and starts what Run needs, so that what is wrong is known before anything is served. Close ends it if Run is
-// never called.
+// New opens the database, the connection to Kafka and the listeners, so that errors are known before anything is served. Call Close if
+// Run is never called.
 func New(ctx context.Context, c config.Config, version string, log *zap.Logger) (*Server, error) {
 	s := &Server{config: c, log: log, registry: newRegistry(version), limits: limits{read: 15 * time.Second, write: time.Minute}}
 	for _, step := range []func(context.Context) error{s.openStore, s.openQueue, s.openListeners} {
@@ -63,9 +63,9 @@ func New(ctx context.Context, c config.Config, version string, log *zap.Logger) 
 		return nil, errors.Join(err, s.Close())
 	}
 	metrics := consume.NewMetrics(s.registry)
-	s.registry.MustRegister(missing(s.store), ready(s.Trouble))
-	letters := &consume.Topic{Client: s.link.Client("stillwatch-collector-letters"), Name: queue.DeadLetterTopic}
-	s.consumer = consume.New(consume.Config{Log: log, Explain: s.link.Explain}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, letters, metrics)
+	s.registry.MustRegister(missing(s.store), ready(s.Problems))
+	dead := &consume.DeadLetterTopic{Client: s.link.Client("stillwatch-collector-deadletter"), Name: queue.DeadLetterTopic}
+	s.consumer = consume.New(consume.Config{Log: log, Explain: s.link.Explain}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, dead, metrics)
 	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: metrics, Explain: s.link.Explain}
 	return s, nil
 }
@@ -93,37 +93,36 @@ func (s *Server) openQueue(ctx context.Context) error {
 	return err
 }
 
-// EmbeddedPlan is what the embedded broker's topics are made with: one broker, and partitions enough for what one database
-// takes.
+// EmbeddedPlan returns the plan for the topics of the embedded broker.
 func EmbeddedPlan() queue.Plan { return queue.Plan{Partitions: 4, Replicas: 1} }
 
-// Link gives the way to the brokers of a configuration.
+// Link returns the connection settings of a configuration.
 func Link(k config.Kafka) (*queue.Link, error) {
-	w := brokers.Config{Addrs: k.Brokers}
+	c := brokers.Config{Addrs: k.Brokers}
 	if t := k.TLS; t != nil {
-		w.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
+		c.TLS = &brokers.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName}
 	}
 	if k.SASL != nil {
 		password, err := k.SASL.Password()
 		if err != nil {
 			return nil, err
 		}
-		w.SASL = &brokers.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: password}
+		c.SASL = &brokers.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: password}
 	}
-	return queue.New(w)
+	return queue.New(c)
 }
 
-// limits is how long a request may take to come, and its answer to go. Event streams set deadlines of their own.
+// limits holds the timeouts for reading a request and writing its response. Event streams set their own deadlines.
 type limits struct{ read, write time.Duration }
 
-// What strangers may hold: connections beyond these wait until others end, and a body is never larger.
+// Limits for unauthenticated clients: further connections wait, larger bodies are rejected.
 const (
 	maxConnections       = 1024
 	maxHealthConnections = 64
 	maxBody              = 64 << 10
 )
 
-// listen opens a listener that has at most n connections at once. TLS goes on top of it: the HTTP server must see its connections.
+// listen opens a listener with at most n concurrent connections. TLS wraps it, because the HTTP server must see TLS connections.
 func listen(addr string, n int) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -151,7 +150,7 @@ func (s *Server) openListeners(context.Context) (err error) {
 	return nil
 }
 
-// URL gives the address of the console.
+// URL returns the address of the console.
 func (s *Server) URL() string {
 	scheme := "http"
 	if s.config.TLS.Cert != "" {
@@ -160,7 +159,7 @@ func (s *Server) URL() string {
 	return scheme + "://" + s.web.Addr().String()
 }
 
-// HealthURL gives the address of health and metrics, "" when there is none.
+// HealthURL returns the address of health checks and metrics, "" if there is none.
 func (s *Server) HealthURL() string {
 	if s.health == nil {
 		return ""
@@ -168,19 +167,19 @@ func (s *Server) HealthURL() string {
 	return "http://" + s.health.Addr().String()
 }
 
-// Brokers gives the addresses of the brokers.
+// Brokers returns the addresses of the brokers.
 func (s *Server) Brokers() []string { return s.link.Brokers() }
 
-// Store gives what is kept.
+// Store returns the database.
 func (s *Server) Store() store.Store { return s.store }
 
-// Auth gives the door.
+// Auth returns the authenticator.
 func (s *Server) Auth() *auth.Auth { return s.auth }
 
-// Trouble tells why the collector is not ready; none when it is.
-func (s *Server) Trouble() []string {
+// Problems returns why the collector is not ready, none if it is.
+func (s *Server) Problems() []string {
 	var all []string
-	if t := s.consumer.Trouble(); t != "" {
+	if t := s.consumer.Problem(); t != "" {
 		all = append(all, t)
 	}
 	if _, t := s.lag.Now(); t != "" {
@@ -189,12 +188,12 @@ func (s *Server) Trouble() []string {
 	return all
 }
 
-// shutdownTime is how long open requests may take after the end was asked for. With the time that the consumer gives a batch in
-// hand it makes the time within which the collector stops: 20 s.
+// shutdownTime is how long open requests may take during shutdown. Together with the time for the current batch of the consumer, the
+// collector stops within 20 s.
 const shutdownTime = 5 * time.Second
 
-// Run serves until ctx is done or a part fails. Then requests are finished, the batch in hand is stored and committed, and
-// all is closed.
+// Run serves until ctx is done or a component fails. It then finishes open requests, stores and commits the current batch, and closes
+// everything.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.consumer.Run(ctx) })
@@ -204,16 +203,16 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.health != nil {
 		g.Go(func() error { return s.serve(ctx, s.health, s.healthHandler(), func() {}) })
 	}
-	s.log.Info("collector serves", zap.String("console", s.URL()), zap.String("health", s.HealthURL()), zap.Strings("brokers", s.Brokers()),
+	s.log.Info("collector started", zap.String("console", s.URL()), zap.String("health", s.HealthURL()), zap.Strings("brokers", s.Brokers()),
 		zap.String("group", s.config.Kafka.Group), zap.String("database", s.config.Database))
 	err := g.Wait()
-	s.log.Info("collector stops", zap.Error(err))
+	s.log.Info("collector stopped", zap.Error(err))
 	return errors.Join(err, s.Close())
 }
 
-// serve answers requests until ctx is done; before is called then, to end what does not end by itself.
+// serve answers requests until ctx is done, then calls before to end event streams, and shuts down.
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, before func()) error {
-	quiet, err := zap.NewStdLogAt(s.log, zap.DebugLevel) // one line per bad connection would let anybody fill the log
+	quiet, err := zap.NewStdLogAt(s.log, zap.DebugLevel) // at debug level: one line per bad connection would let any client fill the log
 	if err != nil {
 		return err
 	}
@@ -227,7 +226,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, befo
 		stopped <- errors.Join(server.Shutdown(grace), server.Close())
 	})
 	err = server.Serve(l)
-	if stop() { // it failed by itself
+	if stop() { // Serve failed
 		return err
 	}
 	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -236,7 +235,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, befo
 	return nil
 }
 
-// expire forgets sessions that have ended and the end of the audit trail, every ten minutes, and writes counted refusals every minute.
+// expire deletes expired sessions and old audit entries every ten minutes, and writes grouped rejected sign-ins every minute.
 func (s *Server) expire(ctx context.Context) error {
 	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
@@ -246,7 +245,7 @@ func (s *Server) expire(ctx context.Context) error {
 			err = errors.Join(err, s.store.DeleteExpired(ctx, time.Now()), s.store.TrimAudit(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
-			s.log.Warn("housekeeping of accounts failed", zap.Error(err))
+			s.log.Warn("cannot clean up accounts", zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -256,7 +255,7 @@ func (s *Server) expire(ctx context.Context) error {
 	}
 }
 
-// Close gives back what New took.
+// Close releases everything that New opened.
 func (s *Server) Close() error {
 	var errs []error
 	for _, l := range []net.Listener{s.web, s.health} {

@@ -29,7 +29,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// certificate writes a certificate of its own for 127.0.0.1 and gives the paths and what trusts it.
+// certificate writes a self-signed certificate for 127.0.0.1 and returns its paths and a pool that trusts it.
 func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -69,7 +69,7 @@ func settingsOf(t *testing.T) config.Config {
 	return c
 }
 
-func TestServesOverTLSAndEnds(t *testing.T) {
+func TestServeTLSAndShutdown(t *testing.T) {
 	c := settingsOf(t)
 	var pool *x509.CertPool
 	c.TLS.Cert, c.TLS.Key, pool = certificate(t)
@@ -95,11 +95,11 @@ func TestServesOverTLSAndEnds(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := client.Get(s.URL() + "/healthz"); err == nil {
-		t.Error("it serves after its end")
+		t.Error("it serves after shutdown")
 	}
 }
 
-func TestWhatCannotBeOpenedIsTold(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -141,8 +141,8 @@ func write(t *testing.T, text string) string {
 
 var describe = regexp.MustCompile(`fqName: "(stillwatch_[^"]*)", help: "([^"]*)".*variableLabels: \{([^}]*)\}`)
 
-// TestPageListsTheMetrics holds docs/metrics.md and the program to each other, both ways.
-func TestPageListsTheMetrics(t *testing.T) {
+// TestDocumentedMetrics checks that docs/metrics.md lists exactly the metrics of the collector.
+func TestDocumentedMetrics(t *testing.T) {
 	s, err := New(context.Background(), settingsOf(t), "test", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -187,12 +187,12 @@ func TestPageListsTheMetrics(t *testing.T) {
 	slices.Sort(want)
 	for _, line := range want {
 		if !slices.Contains(got, line) {
-			t.Errorf("the page lacks\n%s", line)
+			t.Errorf("docs/metrics.md lacks\n%s", line)
 		}
 	}
 	for _, line := range got {
 		if !slices.Contains(want, line) {
-			t.Errorf("the page has, and the program has not\n%s", line)
+			t.Errorf("docs/metrics.md lists an unknown metric\n%s", line)
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"stillwatch/collector/internal/auth"
 )
 
-// hurried runs a collector whose requests must come within 300 ms and be answered within 600 ms.
-func hurried(t *testing.T) *Server {
+// withShortTimeouts runs a collector with a read timeout of 300 ms and a write timeout of 600 ms.
+func withShortTimeouts(t *testing.T) *Server {
 	t.Helper()
 	s, err := New(context.Background(), settingsOf(t), "test", zap.NewNop())
 	if err != nil {
@@ -42,9 +42,9 @@ func hurried(t *testing.T) *Server {
 	return s
 }
 
-// TestHalfSentBodiesAreLetGo: who sends half of a form and waits holds nothing for long.
-func TestHalfSentBodiesAreLetGo(t *testing.T) {
-	s := hurried(t)
+// TestSlowRequestsTimeOut checks that connections with incomplete requests are closed.
+func TestSlowRequestsTimeOut(t *testing.T) {
+	s := withShortTimeouts(t)
 	addr := strings.TrimPrefix(s.URL(), "http://")
 	var open []net.Conn
 	for range 50 {
@@ -61,14 +61,14 @@ func TestHalfSentBodiesAreLetGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := io.Copy(io.Discard, c); err != nil {
-			t.Fatalf("connection %d is still held: %v", i, err)
+			t.Fatalf("connection %d is still open: %v", i, err)
 		}
 	}
 }
 
-// TestEventStreamOutlivesTheLimits: a stream is no slow request.
-func TestEventStreamOutlivesTheLimits(t *testing.T) {
-	s := hurried(t)
+// TestEventStreamHasNoTimeout checks that the request timeouts do not end event streams.
+func TestEventStreamHasNoTimeout(t *testing.T) {
+	s := withShortTimeouts(t)
 	const password = "correct horse battery"
 	if _, err := s.Auth().AddUser(t.Context(), "test", "ann", password, auth.Viewer); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestEventStreamOutlivesTheLimits(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
+func TestConnectionLimit(t *testing.T) {
 	l, err := listen("127.0.0.1:0", 2)
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	<-taken
 	select {
 	case <-taken:
-		t.Fatal("a third connection at once")
+		t.Fatal("a third concurrent connection")
 	case <-time.After(100 * time.Millisecond):
 	}
 	if err := first.Close(); err != nil {

@@ -13,12 +13,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// exec runs one change and wants rows to be touched: none is ErrNotFound.
+// exec runs one statement. It returns ErrNotFound if no row was affected.
 func (s *SQLite) exec(ctx context.Context, query string, args ...any) error {
 	return s.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, query, args...)
 		if err != nil {
-			return taken(err)
+			return uniqueError(err)
 		}
 		if n, err := res.RowsAffected(); err != nil || n > 0 {
 			return err
@@ -27,8 +27,8 @@ func (s *SQLite) exec(ctx context.Context, query string, args ...any) error {
 	})
 }
 
-// taken turns the violation of a UNIQUE constraint into ErrExists.
-func taken(err error) error {
+// uniqueError converts the violation of a UNIQUE constraint to ErrExists.
+func uniqueError(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
 		return ErrExists
@@ -36,12 +36,12 @@ func taken(err error) error {
 	return err
 }
 
-// add inserts one row and gives its number.
+// add inserts one row and returns its id.
 func (s *SQLite) add(ctx context.Context, query string, args ...any) (id int64, err error) {
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, query, args...)
 		if err != nil {
-			return taken(err)
+			return uniqueError(err)
 		}
 		id, err = res.LastInsertId()
 		return err
@@ -49,7 +49,7 @@ func (s *SQLite) add(ctx context.Context, query string, args ...any) (id int64, 
 	return id, err
 }
 
-// AddUser is described at Accounts.
+// AddUser implements Accounts.
 func (s *SQLite) AddUser(ctx context.Context, u User) (User, error) {
 	u.Created = time.Now().UTC()
 	id, err := s.add(ctx, `INSERT INTO users (name, role, password, disabled, created, last_seen) VALUES (?,?,?,?,?,0)`,
@@ -66,14 +66,14 @@ const userColumns = `SELECT id, name, role, password, disabled, created, last_se
 func scanUser(scan func(...any) error) (u User, err error) {
 	var created, seen int64
 	err = scan(&u.ID, &u.Name, &u.Role, &u.PasswordHash, &u.Disabled, &created, &seen)
-	u.Created, u.LastSeen = moment(created), moment(seen)
+	u.Created, u.LastSeen = timeOf(created), timeOf(seen)
 	return u, err
 }
 
-// Users is described at Accounts.
+// Users implements Accounts.
 func (s *SQLite) Users(ctx context.Context) ([]User, error) {
 	var out []User
-	err := s.counts(ctx, userColumns+` ORDER BY name`, func(r *sql.Rows) error {
+	err := s.scanQuery(ctx, userColumns+` ORDER BY name`, func(r *sql.Rows) error {
 		u, err := scanUser(r.Scan)
 		out = append(out, u)
 		return err
@@ -81,49 +81,24 @@ func (s *SQLite) Users(ctx context.Context) ([]User, error) {
 	return out, err
 }
 
-// User is described at Accounts.
+// User implements Accounts.
 func (s *SQLite) User(ctx context.Context, id int64) (User, error) {
 	u, err := scanUser(s.read.QueryRowContext(ctx, userColumns+` WHERE id = ?`, id).Scan)
-	return u, found(err, "user", fmt.Sprint(id))
+	return u, lookupError(err, "user", fmt.Sprint(id))
 }
 
-// UserByName is described at Accounts.
+// UserByName implements Accounts.
 func (s *SQLite) UserByName(ctx context.Context, name string) (User, error) {
 	u, err := scanUser(s.read.QueryRowContext(ctx, userColumns+` WHERE name = ?`, name).Scan)
-	return u, found(err, "user", name)
+	return u, lookupError(err, "user", name)
 }
 
-// UpdateUser is described at Accounts.
+// UpdateUser implements Accounts.
 func (s *SQLite) UpdateUser(ctx context.Context, u User) error {
 	return s.exec(ctx, `UPDATE users SET role = ?, password = ?, disabled = ? WHERE id = ?`, u.Role, u.PasswordHash, u.Disabled, u.ID)
 }
 
-// TouchUser is described at Accounts.
+// TouchUser implements Accounts.
 func (s *SQLite) TouchUser(ctx context.Context, id int64, at time.Time) error {
 	return s.exec(ctx, `UPDATE users SET last_seen = ? WHERE id = ?`, nanos(at), id)
-}
-
-// AddAudit is described at Accounts.
-func (s *SQLite) AddAudit(ctx context.Context, e AuditEntry) error {
-	if e.At.IsZero() {
-		e.At = time.Now()
-	}
-	_, err := s.add(ctx, `INSERT INTO audit (at, user, action, target, detail, remote) VALUES (?,?,?,?,?,?)`,
-		nanos(e.At), e.User, e.Action, e.Target, e.Detail, e.Remote)
-	return err
-}
-
-// Audit is described at Accounts.
-func (s *SQLite) Audit(ctx context.Context, p Page) (AuditList, error) {
-	var list AuditList
-	next, err := s.byID(ctx, "audit", `SELECT id, at, user, action, target, detail, remote FROM audit`, p, func(r *sql.Rows) (int64, error) {
-		var e AuditEntry
-		var at int64
-		err := r.Scan(&e.ID, &at, &e.User, &e.Action, &e.Target, &e.Detail, &e.Remote)
-		e.At = moment(at)
-		list.Entries = append(list.Entries, e)
-		return e.ID, err
-	})
-	list.Entries, list.Next = list.Entries[:min(len(list.Entries), p.limits())], next
-	return list, err
 }

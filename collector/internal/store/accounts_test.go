@@ -93,7 +93,7 @@ func TestAuditByPage(t *testing.T) {
 func TestAuditIsTrimmed(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	for i := range 30 {
-		action := Refusal
+		action := SignInRejected
 		if i%3 == 0 {
 			action = "sign_in"
 		}

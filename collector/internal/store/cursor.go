@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// cursor is the place of the last row that was given: its value in the order, and its row, which breaks ties.
+// cursor is the position of the last returned row: its sort value, and its row number to break ties.
 type cursor struct {
 	List  string `json:"l"`
 	Order Order  `json:"o,omitempty"`
@@ -17,12 +17,12 @@ type cursor struct {
 }
 
 func (c cursor) String() string {
-	b, _ := json.Marshal(c) // strings and numbers: never fails
+	b, _ := json.Marshal(c) // never fails: strings and numbers only
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// sorted is how a list is read: by column, then by row.
-type sorted struct {
+// listOrder describes how a list is sorted: by column, then by row number.
+type listOrder struct {
 	list   string
 	column map[Order]string
 	row    string
@@ -33,16 +33,17 @@ const (
 	maxLimit     = 1000
 )
 
-// limits gives the number of rows of p.
-func (p Page) limits() int {
+// size returns the number of rows of p.
+func (p Page) size() int {
 	if p.Limit <= 0 {
 		return defaultLimit
 	}
 	return min(p.Limit, maxLimit)
 }
 
-// page adds to w what p asks for, and gives the end of the query, for one row more than is given.
-func (s sorted) page(w *where, p Page) (tail string, err error) {
+// page adds the condition of the cursor of p to w and returns the end of the query. It queries one more row than the page has, to
+// detect whether there is a next page.
+func (s listOrder) page(w *where, p Page) (tail string, err error) {
 	if _, ok := s.column[p.Order]; !ok {
 		return "", fmt.Errorf("%w: the order %.20q", ErrCursor, string(p.Order))
 	}
@@ -57,11 +58,11 @@ func (s sorted) page(w *where, p Page) (tail string, err error) {
 		}
 		w.add("("+s.column[p.Order]+", "+s.row+") "+less+" (?, ?)", c.Value, c.Row)
 	}
-	return fmt.Sprintf("%s LIMIT %d", s.clause(p), p.limits()+1), nil
+	return fmt.Sprintf("%s LIMIT %d", s.clause(p), p.size()+1), nil
 }
 
-// clause gives the order of p.
-func (s sorted) clause(p Page) string {
+// clause returns the ORDER BY clause of p.
+func (s listOrder) clause(p Page) string {
 	direction := "DESC"
 	if p.Order == Oldest {
 		direction = "ASC"
@@ -69,7 +70,7 @@ func (s sorted) clause(p Page) string {
 	return fmt.Sprintf("ORDER BY %s %s, %s %s", s.column[p.Order], direction, s.row, direction)
 }
 
-func (s sorted) read(p Page) (cursor, error) {
+func (s listOrder) read(p Page) (cursor, error) {
 	var c cursor
 	b, err := base64.RawURLEncoding.DecodeString(p.Cursor[:min(len(p.Cursor), 500)])
 	if err != nil || json.Unmarshal(b, &c) != nil || c.List != s.list || c.Order != p.Order {
@@ -78,7 +79,7 @@ func (s sorted) read(p Page) (cursor, error) {
 	return c, nil
 }
 
-// where gathers conditions that all must hold.
+// where is a conjunction of conditions.
 type where struct {
 	conds string
 	args  []any
@@ -93,7 +94,7 @@ func (w *where) add(cond string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
-// any adds the condition that column is one of values; none do not restrict.
+// any adds the condition that column is one of values, unless values is empty.
 func (w *where) any(column string, values []any) {
 	if len(values) == 0 {
 		return

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ingest is one Apply on its way: the open transaction, and the change number given out last.
+// ingest is the state of one Apply: the open transaction and the last change number.
 type ingest struct {
 	ctx     context.Context
 	tx      *sql.Tx
@@ -20,24 +20,24 @@ type ingest struct {
 	applied Applied
 	db      *SQLite
 
-	statements map[string]*sql.Stmt // of db.compiled, in this transaction
+	statements map[string]*sql.Stmt // of db.compiled, bound to this transaction
 }
 
-// Apply is described at Ingest.
+// Apply implements Ingest.
 func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	if err := s.compile(ctx); err != nil {
 		return Applied{}, fmt.Errorf("store a batch: %w", err)
 	}
-	// Statements do not watch ctx, which would cost a goroutine each: none of them waits for anything once the transaction has begun.
+	// Statements run without cancellation, which would cost a goroutine each; none of them blocks once the transaction has begun.
 	in := &ingest{ctx: context.WithoutCancel(ctx), now: time.Now().UnixNano(), db: s, statements: map[string]*sql.Stmt{}}
 	err := s.change(ctx, func(tx *sql.Tx) error {
 		in.tx = tx
 		return errors.Join(in.run(b), ctx.Err())
 	})
 	if err != nil {
-		if !errors.Is(err, ErrRefused) && !errors.Is(err, ErrRetry) { // of database/sql or of ctx: not the batch's fault
+		if !errors.Is(err, ErrRejected) && !errors.Is(err, ErrRetry) { // from database/sql or ctx: not caused by the batch
 			err = fmt.Errorf("%w: %w", ErrRetry, err)
 		}
 		return Applied{}, fmt.Errorf("store a batch: %w", err)
@@ -48,7 +48,7 @@ func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 	return in.applied, nil
 }
 
-// compile compiles what the batch before would have had use for.
+// compile prepares the statements that the previous batch used without a prepared statement.
 func (s *SQLite) compile(ctx context.Context) error {
 	for query, st := range s.compiled {
 		if st != nil {
@@ -84,21 +84,21 @@ func (in *ingest) next() int64 {
 	return in.change
 }
 
-// rows inserts many rows at once: the round trip per statement costs more than the row. Its statements are OR FAIL, since whatever
-// fails takes the whole transaction with it: SQLite need not remember how the pages were before the statement.
+// rows is a multi-row INSERT: the overhead per statement costs more than a row. It uses OR FAIL, because every failure rolls back the
+// whole transaction anyway, and OR FAIL saves SQLite the statement journal.
 type rows struct {
 	head, tail string // INSERT OR FAIL INTO t (a, b) VALUES … tail
 	width      int
-	least      int // rows that go into one statement though they have more than maxArgs parameters
+	least      int // rows per statement, even if they have more than maxArgs parameters
 	args       []any
 }
 
 func (r *rows) add(v ...any) { r.args = append(r.args, v...) }
 
-// maxArgs bounds the parameters of one statement; SQLite takes 32766, and gains little beyond some hundred.
+// maxArgs is the maximum number of parameters of one statement. SQLite allows 32766, but gains little beyond some hundred.
 const maxArgs = 1000
 
-// insert writes the rows by statements of one length, which stay compiled, and what is left over by one of its own.
+// insert writes the rows with statements of one fixed size, which stay prepared, and the rest with one more statement.
 func (in *ingest) insert(r *rows) error {
 	one := "(?" + strings.Repeat(",?", r.width-1) + ")"
 	full := max(maxArgs/r.width, r.least)
@@ -120,15 +120,15 @@ func (in *ingest) insert(r *rows) error {
 	return nil
 }
 
-// compiled gives the statement of a text that is used in every batch. The one connection compiles it between two batches; until then
-// there is none.
+// compiled returns the prepared statement of a query, or nil if there is none yet: it is prepared between two batches, because there
+// is only one connection for writing.
 func (in *ingest) compiled(query string) *sql.Stmt {
 	if st := in.statements[query]; st != nil {
 		return st
 	}
 	kept := in.db.compiled[query]
 	if kept == nil {
-		in.db.compiled[query] = nil // to be compiled
+		in.db.compiled[query] = nil // prepare it before the next batch
 		return nil
 	}
 	in.statements[query] = in.tx.StmtContext(in.ctx, kept)
@@ -156,7 +156,7 @@ func (in *ingest) row(query string, args ...any) *sql.Row {
 	return in.tx.QueryRowContext(in.ctx, query, args...)
 }
 
-// each runs query, in which %s stands for a list of parameters, over keys in parts, and scan on every row.
+// each runs query for chunks of keys and scan on every row. The %s in query stands for the list of parameters.
 func (in *ingest) each(query string, keys []any, scan func(*sql.Rows) error) error {
 	for len(keys) > 0 {
 		n := min(len(keys), maxArgs)
@@ -187,7 +187,7 @@ func scanAll(found *sql.Rows, scan func(*sql.Rows) error) error {
 	return found.Err()
 }
 
-// dead stores dead letters; the place of the record in Kafka makes it known again.
+// dead stores records of the dead-letter queue. Topic, partition and offset identify a record, so that it is stored once.
 func (in *ingest) dead(b Batch) error {
 	const maxValue = 64 << 10
 	for _, d := range b.Dead {

@@ -10,20 +10,20 @@ import (
 	"stillwatch/schemas"
 )
 
-// kept is what the database will hold of an alert after the batch.
-type kept struct {
+// alertState is the state of an alert after the batch.
+type alertState struct {
 	row       int64
-	revision  int // latest, of which the columns are; 0 before the first
+	revision  int // the latest, which the columns describe; 0: none yet
 	known     map[int]bool
-	incident  string // as it was, "" when there was none
+	incident  string // before the batch, "" if there was none
 	at        schemas.Time
-	fresh     bool // there was no row
+	fresh     bool // not stored before the batch
 	changed   bool
 	latest    *schemas.Alert // set when a revision of this batch is the latest
 	revisions []AlertRecord
 }
 
-// alerts stores the revisions of a batch that are new, and the columns of each alert's latest.
+// alerts stores the new revisions of a batch and the columns of the latest revision of each alert.
 func (in *ingest) alerts(b Batch) error {
 	if len(b.Alerts) == 0 {
 		return nil
@@ -47,8 +47,8 @@ func (in *ingest) alerts(b Batch) error {
 	return in.writeLatest(all, order)
 }
 
-// take adds a revision that is new.
-func (k *kept) take(r AlertRecord) {
+// take adds a new revision.
+func (k *alertState) take(r AlertRecord) {
 	k.known[r.Alert.Revision] = true
 	k.revisions = append(k.revisions, r)
 	k.changed = true
@@ -57,14 +57,14 @@ func (k *kept) take(r AlertRecord) {
 	}
 }
 
-// knownAlerts finds what is stored of the alerts of a batch, and numbers those that are new in the order of the batch.
-func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*kept, []string, error) {
-	all := make(map[string]*kept, len(records))
+// knownAlerts loads the stored state of the alerts of a batch and assigns row numbers to new ones, in the order of the batch.
+func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*alertState, []string, error) {
+	all := make(map[string]*alertState, len(records))
 	var order []string
 	var ids []any
 	for _, r := range records {
 		if all[r.Alert.ID] == nil {
-			all[r.Alert.ID] = &kept{known: map[int]bool{}, fresh: true, at: r.Alert.Time.EventStart}
+			all[r.Alert.ID] = &alertState{known: map[int]bool{}, fresh: true, at: r.Alert.Time.EventStart}
 			order, ids = append(order, r.Alert.ID), append(ids, r.Alert.ID)
 		}
 	}
@@ -98,8 +98,8 @@ func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*kept, []string
 	return all, order, nil
 }
 
-// writeRevisions comes after the rows of the new alerts are there: it is their child.
-func (in *ingest) writeRevisions(all map[string]*kept, order []string) error {
+// writeRevisions inserts the rows of new alerts, then the revisions, which refer to them.
+func (in *ingest) writeRevisions(all map[string]*alertState, order []string) error {
 	r := rows{head: `INSERT OR FAIL INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, title)`, width: 18}
 	v := rows{head: `INSERT OR FAIL INTO revisions (alert, revision, stored_at, json)`, width: 4}
 	for _, id := range order {
@@ -117,8 +117,8 @@ func (in *ingest) writeRevisions(all map[string]*kept, order []string) error {
 	return in.insert(&v)
 }
 
-// columns gives the columns of alerts from revision on.
-func (in *ingest) columns(k *kept) []any {
+// columns returns the values of the columns of alerts, from revision on.
+func (in *ingest) columns(k *alertState) []any {
 	a := k.latest
 	peer, domain := "", ""
 	if a.Peer != nil {
@@ -133,15 +133,15 @@ func (in *ingest) columns(k *kept) []any {
 		a.Device.Key, peer, domain, a.IncidentID, a.Sensor.ID, a.Time.Replay, a.Title}
 }
 
-// writeLatest brings the rows of alerts that were there, the search index, the incidents and the devices up to date.
-func (in *ingest) writeLatest(all map[string]*kept, order []string) error {
+// writeLatest updates the rows of known alerts, the search index and the incidents.
+func (in *ingest) writeLatest(all map[string]*alertState, order []string) error {
 	keys := rows{head: `INSERT OR FAIL INTO alert_keys (key, alert)`, tail: `ON CONFLICT DO NOTHING`, width: 2}
-	text := rows{head: `INSERT OR FAIL INTO alerts_text (rowid, words)`, width: 2, least: 4000} // each statement costs the index a write
+	text := rows{head: `INSERT OR FAIL INTO alerts_text (rowid, words)`, width: 2, least: 4000} // each statement costs a write of the index
 	incidents := map[string]bool{}
 	for _, id := range order {
 		k := all[id]
 		if k.latest == nil {
-			continue // an old revision that came late
+			continue // only older revisions arrived
 		}
 		if !k.fresh {
 			if err := in.update(k); err != nil {
@@ -165,7 +165,7 @@ func (in *ingest) writeLatest(all map[string]*kept, order []string) error {
 	return in.incidents(incidents)
 }
 
-func (in *ingest) update(k *kept) error {
+func (in *ingest) update(k *alertState) error {
 	_, err := in.exec(`UPDATE alerts SET revision = ?, change = ?, open = ?, at = ?, last_at = ?, severity = ?, risk = ?,
 		rule = ?, kind = ?, device = ?, peer = ?, domain = ?, incident = ?, sensor = ?, replay = ?, title = ? WHERE row = ?`,
 		append(in.columns(k), k.row)...)
@@ -176,7 +176,7 @@ func (in *ingest) update(k *kept) error {
 	return err
 }
 
-// alertKeys gives what an alert can be found by exactly, sorted; at most 200, so that a record cannot fill the index.
+// alertKeys returns the exact-match keys of an alert, sorted. There are at most 200, so that one record cannot flood the index.
 func alertKeys(a *schemas.Alert) []string {
 	const most = 200
 	var keys []string
@@ -187,7 +187,7 @@ func alertKeys(a *schemas.Alert) []string {
 	}
 	cid := func(v string) {
 		if v != "" && len(v) <= 100 {
-			keys = append(keys, "cid:"+v) // base64 tells cases apart
+			keys = append(keys, "cid:"+v) // base64 is case-sensitive
 		}
 	}
 	if a.Session != nil {
@@ -218,7 +218,7 @@ func alertKeys(a *schemas.Alert) []string {
 	return slices.Compact(keys)
 }
 
-// alertWords gives the text that a search reads, bounded against a record that is nothing but text.
+// alertWords returns the text of an alert for the full-text index, limited in length.
 func alertWords(a *schemas.Alert) string {
 	const most = 4 << 10
 	parts := []string{a.Title, a.Message, a.Rule.ID, a.Rule.Name, a.Rule.Kind, a.Device.Key, a.Device.Vendor, a.Device.Model, a.Device.Owner, a.Device.Role, a.Sensor.ID, a.Sensor.Site}
@@ -232,7 +232,7 @@ func alertWords(a *schemas.Alert) string {
 
 func severityRank(s string) int { return slices.Index(severities(), s) }
 
-// severities in rising order; the rank is what the database holds.
+// severities returns the severities in ascending order. The database stores the index.
 func severities() []string { return []string{"informational", "low", "medium", "high", "critical"} }
 
 func severityName(rank int) string {

@@ -12,8 +12,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// devices stores the device records of a batch that are not older than what is known, and, for devices that only alerts
-// have named so far, what the alert said.
+// devices stores the device records of a batch that are not older than the stored ones. Devices without a record get one from their
+// alert.
 func (in *ingest) devices(b Batch) error {
 	newest := map[string]DeviceRecord{}
 	for _, r := range b.Devices {
@@ -26,7 +26,7 @@ func (in *ingest) devices(b Batch) error {
 		if n.Device != r.Device {
 			continue
 		}
-		r, err := in.whole(r, b)
+		r, err := in.complete(r, b)
 		if err != nil {
 			return err
 		}
@@ -34,15 +34,15 @@ func (in *ingest) devices(b Batch) error {
 			return err
 		}
 	}
-	if err := in.named(b); err != nil {
+	if err := in.fromAlerts(b); err != nil {
 		return err
 	}
 	return in.hours(b)
 }
 
-// whole gives r with what it leaves out and what is known: when the device was first seen, and when it last opened something. A sensor that
-// begins anew knows neither.
-func (in *ingest) whole(r DeviceRecord, b Batch) (DeviceRecord, error) {
+// complete fills in FirstSeen and LastOrigination of r from other records if r has none: a sensor that starts without saved state knows
+// neither.
+func (in *ingest) complete(r DeviceRecord, b Batch) (DeviceRecord, error) {
 	if r.Device.LastOrigination != nil && r.Device.FirstSeen != 0 {
 		return r, nil
 	}
@@ -66,7 +66,7 @@ func (in *ingest) whole(r DeviceRecord, b Batch) (DeviceRecord, error) {
 			return err
 		}
 		var old schemas.Device
-		if json.Unmarshal(line, &old) == nil { // what cannot be read tells nothing
+		if json.Unmarshal(line, &old) == nil { // ignore what cannot be parsed
 			learn(&old)
 		}
 		return nil
@@ -76,13 +76,13 @@ func (in *ingest) whole(r DeviceRecord, b Batch) (DeviceRecord, error) {
 	}
 	line, err := schemas.AppendDevice(nil, &d)
 	if err != nil {
-		return r, fmt.Errorf("%w: %w", ErrRefused, err)
+		return r, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
 	return DeviceRecord{Device: &d, JSON: line}, nil
 }
 
-// named makes a row for devices of alerts that have none.
-func (in *ingest) named(b Batch) error {
+// fromAlerts adds rows for devices of alerts that have none.
+func (in *ingest) fromAlerts(b Batch) error {
 	if len(b.Alerts) == 0 {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (in *ingest) named(b Batch) error {
 		d := deviceOf(r.Alert)
 		line, err := schemas.AppendDevice(nil, d)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrRefused, err)
+			return fmt.Errorf("%w: %w", ErrRejected, err)
 		}
 		if err := in.device(DeviceRecord{Device: d, JSON: line}, true); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (in *ingest) named(b Batch) error {
 	return nil
 }
 
-// deviceOf gives what an alert says of its device.
+// deviceOf returns a device record made from an alert.
 func deviceOf(a *schemas.Alert) *schemas.Device {
 	d := &schemas.Device{
 		Schema: schemas.DeviceSchema, Key: a.Device.Key, MAC: a.Device.MAC, Vendor: a.Device.Vendor, Model: a.Device.Model,
@@ -142,7 +142,7 @@ func deviceOf(a *schemas.Alert) *schemas.Device {
 	return d
 }
 
-// device upserts one row: a record always replaces what an alert said, and a record that is not older replaces a record.
+// device upserts one row. A device record replaces a row made from an alert, and a record that is not newer.
 func (in *ingest) device(r DeviceRecord, fromAlert bool) error {
 	d := r.Device
 	res, err := in.exec(deviceUpsert, d.Key, in.change+1, fromAlert, d.LastSeen, d.Role, d.Expect, deviceWords(d), r.JSON)
@@ -165,7 +165,7 @@ const deviceUpsert = `INSERT INTO devices (key, change, from_alert, last_seen, r
 	WHERE (devices.from_alert AND NOT excluded.from_alert)
 	OR (NOT excluded.from_alert AND excluded.last_seen >= devices.last_seen AND excluded.json <> devices.json)`
 
-// deviceWords gives the text that a search looks into, bounded.
+// deviceWords returns the text of a device for searches, limited in length.
 func deviceWords(d *schemas.Device) string {
 	const most = 2 << 10
 	parts := []string{d.Key, d.Vendor, d.Model, d.Firmware, d.Role}
@@ -179,7 +179,7 @@ func deviceWords(d *schemas.Device) string {
 	return strings.ToValidUTF8(s[:min(len(s), most)], "")
 }
 
-// hours notes the moments at which a device is known to have opened a session: they fill its silence strip.
+// hours records the times at which devices are known to have opened sessions, for the activity chart.
 func (in *ingest) hours(b Batch) error {
 	r := rows{head: `INSERT OR FAIL INTO device_hours (device, hour, at)`, tail: `ON CONFLICT DO NOTHING`, width: 3}
 	for _, d := range b.Devices {
@@ -195,11 +195,17 @@ func (in *ingest) hours(b Batch) error {
 	return in.insert(&r)
 }
 
-// opened tells whether the session of an alert was opened by the device that it is about.
+// opened reports whether the device of an alert opened its session.
 func opened(a *schemas.Alert) bool {
 	if a.Session == nil {
 		return false
 	}
 	from := a.Session.Initiator
 	return a.Device.IP.IsValid() && from.IP == a.Device.IP || from.MAC != (schemas.MAC{}) && from.MAC == a.Device.MAC && !a.Device.IP.IsValid()
+}
+
+// hourOf returns the start of the hour of t.
+func hourOf(t schemas.Time) schemas.Time {
+	const hour = schemas.Time(3600 * 1e9)
+	return t - (t%hour+hour)%hour
 }

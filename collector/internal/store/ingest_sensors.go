@@ -8,13 +8,13 @@ import (
 	"stillwatch/schemas"
 )
 
-// sensorSeen is what one batch says of one sensor or of one of its runs.
+// sensorSeen holds the alerts of one sensor, or of one of its runs, in a batch.
 type sensorSeen struct {
 	alerts []*schemas.Alert
 	latest *schemas.Alert // by time emitted
 }
 
-// sensors brings the rows of sensors and their runs up to date.
+// sensors updates the rows of sensors and of their runs.
 func (in *ingest) sensors(b Batch) error {
 	sensors, boots := map[string]*sensorSeen{}, map[[2]string]*sensorSeen{}
 	var sensorOrder []string

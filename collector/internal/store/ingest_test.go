@@ -128,8 +128,8 @@ func TestDeadLettersAreKeptOnce(t *testing.T) {
 		apply(t, s, Batch{Dead: []DeadLetter{d}})
 	}
 	list, err := s.DeadLetters(ctx, Page{})
-	if err != nil || len(list.Letters) != 1 || len(list.Letters[0].Value) != 64<<10 || list.Letters[0].Size != 100_000 {
-		t.Errorf("%d letters, %v", len(list.Letters), err)
+	if err != nil || len(list.Records) != 1 || len(list.Records[0].Value) != 64<<10 || list.Records[0].Size != 100_000 {
+		t.Errorf("%d letters, %v", len(list.Records), err)
 	}
 }
 
@@ -188,13 +188,13 @@ func TestTwoProcessesBringUpOneDatabase(t *testing.T) {
 func TestOnlyTheDataItselfIsRefused(t *testing.T) {
 	s := open(t)
 	for query, want := range map[string]error{
-		`INSERT INTO counter (id, change) VALUES (2, 0)`: ErrRefused, // CHECK
-		`INSERT INTO dead_letters (id) VALUES ('x')`:     ErrRefused, // datatype mismatch
-		`INSERT INTO nowhere VALUES (1)`:                 ErrRetry,   // SQLITE_ERROR
-		`ATTACH '/nowhere/at/all.db' AS other`:           ErrRetry,   // SQLITE_CANTOPEN
+		`INSERT INTO counter (id, change) VALUES (2, 0)`: ErrRejected, // CHECK
+		`INSERT INTO dead_letters (id) VALUES ('x')`:     ErrRejected, // datatype mismatch
+		`INSERT INTO nowhere VALUES (1)`:                 ErrRetry,    // SQLITE_ERROR
+		`ATTACH '/nowhere/at/all.db' AS other`:           ErrRetry,    // SQLITE_CANTOPEN
 	} {
 		_, err := s.write.ExecContext(t.Context(), query)
-		if err = mark(err); !errors.Is(err, want) {
+		if err = classify(err); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", query, err, want)
 		}
 	}

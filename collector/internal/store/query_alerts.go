@@ -20,11 +20,11 @@ const alertColumns = `a.row, a.change, a.open, a.at, a.risk, r.stored_at, r.revi
 
 const alertJoin = ` FROM alerts a JOIN revisions r ON r.alert = a.row AND r.revision = a.revision `
 
-func alertOrder() sorted {
-	return sorted{"alerts", map[Order]string{Newest: "a.at", Oldest: "a.at", Riskiest: "a.risk"}, "a.row"}
+func alertOrder() listOrder {
+	return listOrder{"alerts", map[Order]string{Newest: "a.at", Oldest: "a.at", Riskiest: "a.risk"}, "a.row"}
 }
 
-// Alerts is described at Records.
+// Alerts implements Records.
 func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, error) {
 	list, whole, err := s.window(ctx, f, p)
 	if err == nil && !whole {
@@ -35,12 +35,13 @@ func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, 
 		}
 	}
 	if err != nil {
-		return AlertList{}, fmt.Errorf("alerts: %w", mark(err))
+		return AlertList{}, fmt.Errorf("alerts: %w", classify(err))
 	}
 	return list, nil
 }
 
-// alertPage reads the alerts whose rows a query finds: in indices, so that the records are read for these rows only.
+// alertPage loads the alerts whose row numbers the subquery returns. The subquery uses only indexes, so that records are read for one
+// page only.
 func (s *SQLite) alertPage(ctx context.Context, rows, tail string, args []any, p Page) (AlertList, error) {
 	rs, err := s.read.QueryContext(ctx, `SELECT `+alertColumns+` FROM (`+rows+`) f JOIN alerts a ON a.row = f.row
 		JOIN revisions r ON r.alert = a.row AND r.revision = a.revision `+tail, args...)
@@ -58,18 +59,18 @@ func (s *SQLite) alertPage(ctx context.Context, rows, tail string, args []any, p
 		list.Alerts, values = append(list.Alerts, a), append(values, v)
 		return err
 	})
-	if n := p.limits(); err == nil && len(list.Alerts) > n {
+	if n := p.size(); err == nil && len(list.Alerts) > n {
 		list.Alerts = list.Alerts[:n]
 		list.Next = cursor{alertOrder().list, p.Order, values[n-1], list.Alerts[n-1].Row}.String()
 	}
 	return list, err
 }
 
-// searchFirst is how many alerts, the first ones in the order that is asked for, are searched for words before all are.
+// searchFirst is the number of alerts, first in the requested order, in which a text search looks before it searches all.
 const searchFirst = 2000
 
-// window finds the page of a search among the first alerts that pass the rest of the filter: a word that many alerts have is in enough
-// of them, and need not be found in all. It reports false when it is not, or when those first ones are scattered over the search index.
+// window tries to fill the page of a text search from the first searchFirst alerts that match the rest of the filter, which is much
+// faster for frequent words. It reports false if they do not suffice or are scattered over the search index.
 func (s *SQLite) window(ctx context.Context, f AlertFilter, p Page) (list AlertList, whole bool, err error) {
 	match, any := textMatch(f.Text)
 	if !any {
@@ -108,7 +109,7 @@ func scanAlert(scan func(...any) error) (AlertRow, schemas.Time, error) {
 	return a, at, nil
 }
 
-// where gives all conditions of f on alerts a.
+// where returns all conditions of f on alerts a.
 func (f *AlertFilter) where() where {
 	w := f.conditions()
 	if match, any := textMatch(f.Text); any {
@@ -119,7 +120,7 @@ func (f *AlertFilter) where() where {
 	return w
 }
 
-// from gives what is to be read for f, alerts a with the search index before it if there are words, and the conditions.
+// from returns the FROM clause for f, which includes the search index if f has words, and the conditions.
 func (f *AlertFilter) from() (string, where) {
 	match, any := textMatch(f.Text)
 	if !any {
@@ -130,10 +131,10 @@ func (f *AlertFilter) from() (string, where) {
 	return "alerts_text words CROSS JOIN alerts a ON a.row = words.rowid", w
 }
 
-// conditions gives those that are not about words.
+// conditions returns the conditions other than the full-text search.
 func (f *AlertFilter) conditions() where {
 	var w where
-	w.any("+a.severity", ranks(f.Severity)) // +: no index of it, which would have the order found by sorting
+	w.any("+a.severity", ranks(f.Severity)) // +: do not use an index on it, which would require a sort
 	if len(f.Rule) > 0 {
 		var either where
 		either.any("a.rule", anys(f.Rule))
@@ -179,7 +180,7 @@ func (f *AlertFilter) times(w *where) {
 	}
 }
 
-// address gives the canonical form of an address, so that fe80:0::1 finds fe80::1; what is none stays as it is.
+// address returns the canonical form of an address, so that fe80:0::1 finds fe80::1. Other text is returned unchanged.
 func address(s string) string {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.String()
@@ -187,8 +188,8 @@ func address(s string) string {
 	return s
 }
 
-// textMatch gives the full-text query of a text, false if there is no word in it. Each word is quoted, so that nothing in it is an
-// operator of the search; the last may be a beginning.
+// textMatch returns the full-text query for text, and false if it has no words. Words are quoted, so that they cannot contain search
+// operators; the last word matches as a prefix.
 func textMatch(text string) (string, bool) {
 	const maxWords, maxLen = 16, 512
 	var words []string
@@ -204,7 +205,7 @@ func textMatch(text string) (string, bool) {
 	return strings.Join(words, " ") + "*", true
 }
 
-// CountAlerts is described at Records.
+// CountAlerts implements Records.
 func (s *SQLite) CountAlerts(ctx context.Context, f AlertFilter, limit int) (int, error) {
 	from, w := f.from()
 	if limit <= 0 {
@@ -212,29 +213,29 @@ func (s *SQLite) CountAlerts(ctx context.Context, f AlertFilter, limit int) (int
 	}
 	var n int
 	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+from+` `+w.conds+` LIMIT ?)`, append(w.args, limit)...).Scan(&n)
-	return n, mark(err)
+	return n, classify(err)
 }
 
-// Alert is described at Records.
+// Alert implements Records.
 func (s *SQLite) Alert(ctx context.Context, id string) (AlertRow, error) {
 	row := s.read.QueryRowContext(ctx, `SELECT `+alertColumns+alertJoin+`WHERE a.id = ?`, id)
 	a, _, err := scanAlert(row.Scan)
-	return a, found(err, "alert", id)
+	return a, lookupError(err, "alert", id)
 }
 
-// found gives the error of a look-up.
-func found(err error, what, id string) error {
+// lookupError classifies the error of a query for one row.
+func lookupError(err error, what, id string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%s %.60q: %w", what, id, ErrNotFound)
 	}
-	return mark(err)
+	return classify(err)
 }
 
-// Revisions is described at Records.
+// Revisions implements Records.
 func (s *SQLite) Revisions(ctx context.Context, id string) ([]AlertRow, error) {
 	rs, err := s.read.QueryContext(ctx, `SELECT `+alertColumns+` FROM alerts a JOIN revisions r ON r.alert = a.row WHERE a.id = ? ORDER BY r.revision LIMIT 1000`, id)
 	if err != nil {
-		return nil, mark(err)
+		return nil, classify(err)
 	}
 	var out []AlertRow
 	err = scanAll(rs, func(r *sql.Rows) error {
@@ -246,5 +247,5 @@ func (s *SQLite) Revisions(ctx context.Context, id string) ([]AlertRow, error) {
 	if err == nil && len(out) == 0 {
 		err = sql.ErrNoRows
 	}
-	return out, found(err, "alert", id)
+	return out, lookupError(err, "alert", id)
 }

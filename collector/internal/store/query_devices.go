@@ -7,17 +7,18 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"stillwatch/schemas"
 )
 
-// The sums over the alerts of a device are read for the rows of a page only.
+// deviceColumns includes counts over the alerts of a device, which are computed only for the rows of a page.
 const deviceColumns = `d.row, d.key, d.change, d.from_alert, d.last_seen, d.json,
 	(SELECT count(*) FROM alerts a WHERE a.device = d.key AND a.open), (SELECT count(*) FROM alerts a WHERE a.device = d.key),
 	(SELECT max(a.severity) FROM alerts a WHERE a.device = d.key AND a.open), (SELECT max(a.risk) FROM alerts a WHERE a.device = d.key AND a.open),
 	(SELECT max(a.at) FROM alerts a WHERE a.device = d.key)`
 
-// Devices is described at Records. Its orders are Newest and Oldest.
+// Devices implements Records. Its orders are Newest and Oldest.
 func (s *SQLite) Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceList, error) {
 	var w where
 	w.any("d.role", anys(f.Role))
@@ -31,14 +32,14 @@ func (s *SQLite) Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceLis
 	if f.Spoke {
 		w.add("EXISTS (SELECT 1 FROM device_hours h WHERE h.device = d.key)")
 	}
-	order := sorted{"devices", map[Order]string{Newest: "d.last_seen", Oldest: "d.last_seen"}, "d.row"}
+	order := listOrder{"devices", map[Order]string{Newest: "d.last_seen", Oldest: "d.last_seen"}, "d.row"}
 	tail, err := order.page(&w, p)
 	if err != nil {
 		return DeviceList{}, err
 	}
 	rs, err := s.read.QueryContext(ctx, `SELECT `+deviceColumns+` FROM devices d `+w.conds+` `+tail, w.args...)
 	if err != nil {
-		return DeviceList{}, fmt.Errorf("devices: %w", mark(err))
+		return DeviceList{}, fmt.Errorf("devices: %w", classify(err))
 	}
 	var list DeviceList
 	var places []cursor
@@ -49,9 +50,9 @@ func (s *SQLite) Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceLis
 		return err
 	})
 	if err != nil {
-		return DeviceList{}, fmt.Errorf("devices: %w", mark(err))
+		return DeviceList{}, fmt.Errorf("devices: %w", classify(err))
 	}
-	if n := p.limits(); len(list.Devices) > n {
+	if n := p.size(); len(list.Devices) > n {
 		list.Devices = list.Devices[:n]
 		list.Next = places[n-1].String()
 	}
@@ -76,13 +77,13 @@ func scanDevice(scan func(...any) error) (DeviceRow, cursor, error) {
 	return d, at, nil
 }
 
-// Device is described at Records.
+// Device implements Records.
 func (s *SQLite) Device(ctx context.Context, key string) (DeviceRow, error) {
 	d, _, err := scanDevice(s.read.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM devices d WHERE d.key = ?`, key).Scan)
-	return d, found(err, "device", key)
+	return d, lookupError(err, "device", key)
 }
 
-// DeviceHours is described at Records.
+// DeviceHours implements Records.
 func (s *SQLite) DeviceHours(ctx context.Context, key string, from, to schemas.Time) ([]DeviceHour, error) {
 	const hour = 3600 * 1_000_000_000
 	rs, err := s.read.QueryContext(ctx, `SELECT hour, sum(opened), sum(alerts) FROM (
@@ -90,7 +91,7 @@ func (s *SQLite) DeviceHours(ctx context.Context, key string, from, to schemas.T
 		UNION ALL SELECT at - at % ?, 0, 1 FROM alerts WHERE device = ? AND at >= ? AND at < ?) GROUP BY hour ORDER BY hour LIMIT 10000`,
 		key, from, to, hour, key, from, to)
 	if err != nil {
-		return nil, mark(err)
+		return nil, classify(err)
 	}
 	var out []DeviceHour
 	err = scanAll(rs, func(r *sql.Rows) error {
@@ -99,5 +100,10 @@ func (s *SQLite) DeviceHours(ctx context.Context, key string, from, to schemas.T
 		out = append(out, h)
 		return err
 	})
-	return out, mark(err)
+	return out, classify(err)
+}
+
+// like returns a LIKE pattern that matches text anywhere, with wildcards escaped.
+func like(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(text)) + "%"
 }

@@ -5,21 +5,44 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 )
 
-// Incidents is described at Records.
+const incidentColumns = `i.row, i.id, i.change, i.open, i.severity, i.risk, i.title, i.first_at, i.last_at, i.alerts, i.devices, i.rules, i.sensors`
+
+func scanIncident(scan func(...any) error) (IncidentRow, int64, error) {
+	var i IncidentRow
+	var row int64
+	var severity int
+	var devices, rules, sensors string
+	err := scan(&row, &i.ID, &i.Change, &i.Open, &severity, &i.RiskScore, &i.Title, &i.First, &i.Last, &i.Alerts, &devices, &rules, &sensors)
+	if err != nil {
+		return i, 0, err
+	}
+	i.Severity, i.State = severityName(severity), stateName(i.Open > 0)
+	return i, row, errors.Join(json.Unmarshal([]byte(devices), &i.Devices), json.Unmarshal([]byte(rules), &i.Rules), json.Unmarshal([]byte(sensors), &i.Sensors))
+}
+
+func stateName(open bool) string {
+	if open {
+		return "open"
+	}
+	return "closed"
+}
+
+// Incidents implements Records.
 func (s *SQLite) Incidents(ctx context.Context, f IncidentFilter, p Page) (IncidentList, error) {
 	w := f.where()
-	order := sorted{"incidents", map[Order]string{Newest: "i.first_at", Oldest: "i.first_at", Riskiest: "i.risk"}, "i.row"}
+	order := listOrder{"incidents", map[Order]string{Newest: "i.first_at", Oldest: "i.first_at", Riskiest: "i.risk"}, "i.row"}
 	tail, err := order.page(&w, p)
 	if err != nil {
 		return IncidentList{}, err
 	}
 	rs, err := s.read.QueryContext(ctx, `SELECT `+incidentColumns+` FROM incidents i `+w.conds+` `+tail, w.args...)
 	if err != nil {
-		return IncidentList{}, fmt.Errorf("incidents: %w", mark(err))
+		return IncidentList{}, fmt.Errorf("incidents: %w", classify(err))
 	}
 	var list IncidentList
 	var numbers []int64
@@ -29,9 +52,9 @@ func (s *SQLite) Incidents(ctx context.Context, f IncidentFilter, p Page) (Incid
 		return err
 	})
 	if err != nil {
-		return IncidentList{}, fmt.Errorf("incidents: %w", mark(err))
+		return IncidentList{}, fmt.Errorf("incidents: %w", classify(err))
 	}
-	if n := p.limits(); len(list.Incidents) > n {
+	if n := p.size(); len(list.Incidents) > n {
 		list.Incidents = list.Incidents[:n]
 		last := list.Incidents[n-1]
 		v := int64(last.First)
@@ -66,57 +89,8 @@ func (f *IncidentFilter) where() where {
 	return w
 }
 
-// Incident is described at Records.
+// Incident implements Records.
 func (s *SQLite) Incident(ctx context.Context, id string) (IncidentRow, error) {
 	i, _, err := scanIncident(s.read.QueryRowContext(ctx, `SELECT `+incidentColumns+` FROM incidents i WHERE i.id = ?`, id).Scan)
-	return i, found(err, "incident", id)
-}
-
-// Overview is described at Records.
-func (s *SQLite) Overview(ctx context.Context) (Overview, error) {
-	o := Overview{OpenBySeverity: map[string]int{}, ByExpect: map[string]int{}}
-	for _, name := range severities() {
-		o.OpenBySeverity[name] = 0
-	}
-	err := s.counts(ctx, `SELECT severity, count(*) FROM alerts WHERE open = 1 GROUP BY severity`, func(r *sql.Rows) error {
-		var rank, n int
-		err := r.Scan(&rank, &n)
-		if name := severityName(rank); name != "" {
-			o.OpenBySeverity[name] = n
-		}
-		o.OpenAlerts += n
-		return err
-	})
-	if err != nil {
-		return o, err
-	}
-	err = s.counts(ctx, `SELECT expect, count(*) FROM devices GROUP BY expect`, func(r *sql.Rows) error {
-		var name string
-		var n int
-		err := r.Scan(&name, &n)
-		o.ByExpect[name] = n
-		o.Devices += n
-		return err
-	})
-	if err != nil {
-		return o, err
-	}
-	const query = `SELECT (SELECT count(*) FROM alerts), (SELECT count(*) FROM incidents), (SELECT count(*) FROM incidents WHERE open > 0),
-		(SELECT count(*) FROM devices d WHERE d.expect = 'silent' AND EXISTS (SELECT 1 FROM alerts a WHERE a.device = d.key AND a.open)),
-		(SELECT count(*) FROM sensors), (SELECT coalesce(sum(max_seq - received), 0) FROM boots), (SELECT count(*) FROM dead_letters), (SELECT change FROM counter)`
-	err = s.read.QueryRowContext(ctx, query).Scan(&o.Alerts, &o.Incidents, &o.OpenIncidents, &o.Spoke, &o.Sensors, &o.Missing, &o.DeadLetters, &o.LastChange)
-	return o, mark(err)
-}
-
-func (s *SQLite) counts(ctx context.Context, query string, scan func(*sql.Rows) error) error {
-	rs, err := s.read.QueryContext(ctx, query)
-	if err != nil {
-		return mark(err)
-	}
-	return mark(scanAll(rs, scan))
-}
-
-// like makes a pattern that finds text anywhere, whatever characters it has.
-func like(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(text)) + "%"
+	return i, lookupError(err, "incident", id)
 }

@@ -9,17 +9,17 @@ import (
 	"slices"
 )
 
-// A sensor numbers the alerts of one run from 1. They come over several partitions, and after a pause one partition may be
-// read far ahead of the others: so a number that is not there yet is not lost yet. Each number that came is one bit.
+// A sensor numbers the alerts of one run from 1. They arrive over several partitions, and after a pause one partition may be read
+// far ahead of the others, so a missing number may still arrive. Each received number is one bit.
 
 const (
 	blockBits  = 8192
 	blockBytes = blockBits / 8
-	// maxSeq bounds what is believed of a number, so that no sum of them runs over.
+	// maxSeq limits sequence numbers, so that sums of them cannot overflow.
 	maxSeq = 1 << 40
 )
 
-// setBit sets bit n of a block and tells whether it is new. A full block is empty.
+// setBit sets bit n of a block and reports whether it was not set before. A complete block is stored as an empty slice.
 func setBit(bits []byte, n uint64) bool {
 	if len(bits) != blockBytes || bits[n/8]&(1<<(n%8)) != 0 {
 		return false
@@ -28,8 +28,8 @@ func setBit(bits []byte, n uint64) bool {
 	return true
 }
 
-// packed gives a block as it is stored.
-func packed(bits []byte) []byte {
+// pack returns a block as it is stored.
+func pack(bits []byte) []byte {
 	if slices.ContainsFunc(bits, func(b byte) bool { return b != 0xff }) {
 		return bits
 	}
@@ -38,7 +38,7 @@ func packed(bits []byte) []byte {
 
 // gapFinder walks the blocks of a boot in order. Number n is bit (n-1) % blockBits of block (n-1) / blockBits.
 type gapFinder struct {
-	next  uint64 // the first number that is not known to have come
+	next  uint64 // the next expected number
 	limit int
 	gaps  [][2]uint64
 }
@@ -56,7 +56,7 @@ func (g *gapFinder) block(number int64, bits []byte) {
 	}
 }
 
-// run notes that the numbers from first to last came.
+// run records that the numbers from first to last were received.
 func (g *gapFinder) run(first, last uint64) {
 	if first > g.next && len(g.gaps) < g.limit {
 		g.gaps = append(g.gaps, [2]uint64{g.next, first - 1})
@@ -64,7 +64,7 @@ func (g *gapFinder) run(first, last uint64) {
 	g.next = last + 1
 }
 
-// boot notes the numbers of a batch, and gives how many of them were new.
+// boot records the sequence numbers of a batch and returns how many are new.
 func (in *ingest) boot(sensor, boot string, s *sensorSeen) (int, error) {
 	highest, numbers := int64(0), map[int64][]uint64{} // by block
 	for _, a := range s.alerts {
@@ -79,19 +79,19 @@ func (in *ingest) boot(sensor, boot string, s *sensorSeen) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	came := 0
+	added := 0
 	for _, block := range slices.Sorted(maps.Keys(numbers)) {
 		n, err := in.block(row, block, numbers[block])
 		if err != nil {
 			return 0, err
 		}
-		came += n
+		added += n
 	}
-	_, err = in.exec(`UPDATE boots SET received = received + ? WHERE row = ?`, came, row)
-	return came, err
+	_, err = in.exec(`UPDATE boots SET received = received + ? WHERE row = ?`, added, row)
+	return added, err
 }
 
-// block sets bits of one block and gives how many of them were new.
+// block sets bits of one block and returns how many are new.
 func (in *ingest) block(boot, block int64, numbers []uint64) (int, error) {
 	var bits []byte
 	err := in.row(`SELECT bits FROM boot_blocks WHERE boot = ? AND block = ?`, boot, block).Scan(&bits)
@@ -101,16 +101,16 @@ func (in *ingest) block(boot, block int64, numbers []uint64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	came := 0
+	added := 0
 	for _, n := range numbers {
 		if setBit(bits, n) {
-			came++
+			added++
 		}
 	}
-	if came == 0 {
+	if added == 0 {
 		return 0, nil
 	}
 	_, err = in.exec(`INSERT INTO boot_blocks (boot, block, bits) VALUES (?,?,?) ON CONFLICT (boot, block) DO UPDATE SET bits = excluded.bits`,
-		boot, block, packed(bits))
-	return came, err
+		boot, block, pack(bits))
+	return added, err
 }

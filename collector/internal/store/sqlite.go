@@ -23,15 +23,15 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// SQLite is a Store in one file, with its -wal and -shm beside it. Several processes of one machine may have it open.
+// SQLite is a Store in one file, with -wal and -shm files next to it. Several processes on one machine may open it.
 type SQLite struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 
-	applying sync.Mutex           // one batch at a time: the connection's own queue is not fair to a batch
-	compiled map[string]*sql.Stmt // of every batch, by their text; nil: not compiled yet. Under applying
+	applying sync.Mutex           // serializes batches: waiting for the connection is not first come, first served
+	compiled map[string]*sql.Stmt // statements of every batch by query; nil: not prepared yet. Guarded by applying
 
-	searchFirst int // see there; tests make it small
+	searchFirst int // the constant, or a smaller value in tests
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
@@ -39,21 +39,21 @@ type SQLite struct {
 
 var _ Store = (*SQLite)(nil)
 
-// Open opens the file at path, which is made when it is not there (its folder must be), and brings its tables up to date.
+// Open opens the database at path and migrates it to the current schema. It creates the file, but not its folder.
 func Open(ctx context.Context, path string) (*SQLite, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	// What the sensors saw of a network is nobody else's business: SQLite gives its side files the rights of the main one.
+	// The file is private to its owner. SQLite creates its other files with the same permissions.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	_ = f.Close()
-	// FULL: a transaction is on disk when it is over. With NORMAL a power cut could take back alerts whose offsets are
-	// already committed in Kafka. The indices are written at random places: the cache (64 MiB) holds what is written again soon, and a
-	// checkpoint at 32 MiB instead of 4 writes a page once for many batches.
+	// synchronous(FULL): a committed transaction is on disk. With NORMAL, a power failure could undo alerts whose offsets are already
+	// committed in Kafka. Indexes are written at random positions: the cache (64 MiB) holds pages that are written again soon, and a
+	// checkpoint at 32 MiB instead of 4 MiB writes a page once for many batches.
 	s := &SQLite{watchers: map[chan struct{}]struct{}{}, compiled: map[string]*sql.Stmt{}, searchFirst: searchFirst}
 	if s.write, err = connect(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"cache_size(-65536)", "wal_autocheckpoint(8000)"); err != nil {
@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	s.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, path, s.write); err != nil {
 		_ = s.write.Close()
-		return nil, fmt.Errorf("database %s: %w", path, mark(err))
+		return nil, fmt.Errorf("database %s: %w", path, classify(err))
 	}
 	if s.read, err = connect(path, "deferred", "query_only(ON)", "cache_size(-32768)"); err != nil {
 		_ = s.write.Close()
@@ -72,7 +72,7 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	return s, nil
 }
 
-// connect opens a pool; lock is when its transactions take the lock for writing.
+// connect opens a connection pool. lock is when transactions take the write lock (immediate or deferred).
 func connect(path, lock string, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{"busy_timeout(5000)"}, pragmas...)}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
@@ -82,7 +82,7 @@ func connect(path, lock string, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// migrate runs the migrations that are missing; the lock file keeps two processes that start at once apart.
+// migrate runs the pending migrations. A lock file serializes processes that start at the same time.
 func migrate(ctx context.Context, path string, db *sql.DB) error {
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -106,36 +106,36 @@ func migrate(ctx context.Context, path string, db *sql.DB) error {
 	return nil
 }
 
-// Close ends the use of the file.
+// Close closes the database.
 func (s *SQLite) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
-// mark wraps the errors of SQLite: those that prove that the data itself is refused in ErrRefused, all others in ErrRetry. A list of
-// what may pass would never be whole, and a record that is refused by mistake is shown to nobody.
-func mark(err error) error {
+// classify wraps errors of SQLite: those that prove that the data itself is invalid in ErrRejected, all others in ErrRetry. The list of
+// temporary errors would never be complete, and a record that is rejected by mistake is lost to the analyst.
+func classify(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Code() & 0xff { // the primary result code
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", ErrRejected, err)
 	}
 	return fmt.Errorf("%w: %w", ErrRetry, err)
 }
 
-// change runs f in a transaction of the writing connection.
+// change runs f in a transaction of the write connection.
 func (s *SQLite) change(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return mark(err)
+		return classify(err)
 	}
 	if err := f(tx); err != nil {
-		return mark(errors.Join(err, ignoreDone(tx.Rollback())))
+		return classify(errors.Join(err, ignoreDone(tx.Rollback())))
 	}
-	return mark(tx.Commit())
+	return classify(tx.Commit())
 }
 
-// ignoreDone drops the error of a rollback after SQLite has rolled back by itself.
+// ignoreDone ignores the error of a rollback after SQLite has rolled back by itself.
 func ignoreDone(err error) error {
 	if errors.Is(err, sql.ErrTxDone) {
 		return nil
@@ -143,7 +143,7 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// Watch is described at Records.
+// Watch implements Records.
 func (s *SQLite) Watch() (<-chan struct{}, func()) {
 	c := make(chan struct{}, 1)
 	s.mu.Lock()
@@ -162,7 +162,7 @@ func (s *SQLite) notify() {
 	for c := range s.watchers {
 		select {
 		case c <- struct{}{}:
-		default: // a receipt is waiting already
+		default: // already signaled
 		}
 	}
 }

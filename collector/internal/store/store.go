@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps what the sensors have told: alerts with all their revisions, the incidents that they form, devices,
-// sensors with their losses, and the accounts of those who may read it. Store is the one interface; SQLite implements it.
+// Package store is the database of the collector: alerts with all revisions, incidents, devices, sensors with their losses, the
+// dead-letter queue, and user accounts with the audit log. Store is the interface; SQLite implements it.
 package store
 
 import (
@@ -12,21 +12,22 @@ import (
 	"stillwatch/schemas"
 )
 
-// Errors that a caller decides on; test with errors.Is.
+// Errors that callers test with errors.Is.
 var (
+	// ErrNotFound means that there is no such record.
 	ErrNotFound = errors.New("not found")
-	// ErrExists: a name that must be unique is taken.
+	// ErrExists means that a unique name is already in use.
 	ErrExists = errors.New("already exists")
-	// ErrCursor: a cursor that this store did not make, or made for another order.
-	ErrCursor = errors.New("not a cursor of this list")
-	// ErrRefused: the database works, and does not take what it was given: the same call never succeeds.
-	ErrRefused = errors.New("the database refuses it")
-	// ErrRetry: the database is locked, its disk is full, read-only or failing, or anything else is wrong that the caller's
-	// data did not cause. Nothing of the call was stored; the same call may succeed later.
-	ErrRetry = errors.New("the database cannot be written now")
+	// ErrCursor means that a cursor is invalid or belongs to another list or order.
+	ErrCursor = errors.New("invalid cursor")
+	// ErrRejected means that the database rejects the data itself, so that the same call never succeeds.
+	ErrRejected = errors.New("rejected by the database")
+	// ErrRetry means that the database is locked, its disk is full, read-only or failing, or that something else is wrong that
+	// the caller's data did not cause. Nothing was stored; the same call may succeed later.
+	ErrRetry = errors.New("the database is not writable at present")
 )
 
-// Store is everything the collector keeps. All methods may be called at once from many goroutines.
+// Store is the whole database. Its methods are safe for concurrent use.
 type Store interface {
 	Ingest
 	Records
@@ -34,51 +35,51 @@ type Store interface {
 	Close() error
 }
 
-// Ingest is the way in.
+// Ingest stores records.
 type Ingest interface {
-	// Apply stores a batch in one transaction that is on disk when it returns: all of it or nothing. It is idempotent: an
-	// alert whose (id, revision) is known changes nothing, whatever else differs. Its errors are ErrRefused or ErrRetry.
+	// Apply stores a batch in one transaction, which is on disk when Apply returns. It is idempotent: an alert whose
+	// (id, revision) is already stored changes nothing. Its errors wrap ErrRejected or ErrRetry.
 	Apply(ctx context.Context, b Batch) (Applied, error)
 }
 
-// Records is what was ingested.
+// Records queries the ingested records.
 type Records interface {
 	Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, error)
-	// CountAlerts counts at most limit alerts (0: all) that pass f.
+	// CountAlerts counts the alerts that match f, up to limit (0: no limit).
 	CountAlerts(ctx context.Context, f AlertFilter, limit int) (int, error)
 	Alert(ctx context.Context, id string) (AlertRow, error)
-	// Revisions gives all revisions of an alert, the lowest first.
+	// Revisions returns all revisions of an alert, lowest first.
 	Revisions(ctx context.Context, id string) ([]AlertRow, error)
 	Incidents(ctx context.Context, f IncidentFilter, p Page) (IncidentList, error)
 	Incident(ctx context.Context, id string) (IncidentRow, error)
 	Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceList, error)
 	Device(ctx context.Context, key string) (DeviceRow, error)
-	// DeviceHours gives the hours in [from, to) in which the device is known to have opened something, in order.
+	// DeviceHours returns the hours in [from, to) in which the device is known to have opened a session, in order.
 	DeviceHours(ctx context.Context, key string, from, to schemas.Time) ([]DeviceHour, error)
-	// Sensors gives all sensors by id.
+	// Sensors returns all sensors, sorted by id.
 	Sensors(ctx context.Context) ([]SensorRow, error)
-	// Boots gives the runs of a sensor, the latest first, at most 100.
+	// Boots returns the runs of a sensor, latest first, at most 100.
 	Boots(ctx context.Context, sensor string) ([]BootRow, error)
 	Overview(ctx context.Context) (Overview, error)
 	DeadLetters(ctx context.Context, p Page) (DeadLetterList, error)
 
-	// Changes gives what changed after the change number after, in order, at most limit (1000 if 0). Each alert and each
-	// device is there once, with the number of its last change, so that a reader who was away gets what is new and no more.
+	// Changes returns the alerts and devices that changed after the change number after, in order, at most limit (0: 1000). Each
+	// appears once, with the number of its last change, so that a client that was disconnected receives only what is new.
 	Changes(ctx context.Context, after int64, limit int) ([]Change, error)
-	// LastChange gives the number of the latest change, 0 if there was none.
+	// LastChange returns the number of the latest change, 0 if there is none.
 	LastChange(ctx context.Context) (int64, error)
-	// Watch gives a channel that receives after a change by this process; several changes may give one receipt. Another
-	// process on the same database is not heard: ask LastChange every second or so as well. Call stop when done.
+	// Watch returns a channel that receives after changes by this process; several changes may cause one receive. Changes by
+	// another process on the same database are not signaled: poll LastChange too. Call stop when done.
 	Watch() (changed <-chan struct{}, stop func())
 }
 
-// Accounts is who may read, and what they did. Hashes are opaque here: package auth makes and compares them.
+// Accounts holds users, sessions, API tokens and the audit log. Hashes are opaque here: package auth computes and compares them.
 type Accounts interface {
-	AddUser(ctx context.Context, u User) (User, error) // ErrExists; ID and Created are set here
+	AddUser(ctx context.Context, u User) (User, error) // sets ID and Created; ErrExists if the name is in use
 	Users(ctx context.Context) ([]User, error)
 	User(ctx context.Context, id int64) (User, error)
 	UserByName(ctx context.Context, name string) (User, error)
-	UpdateUser(ctx context.Context, u User) error // role, password hash, disabled; by ID
+	UpdateUser(ctx context.Context, u User) error // updates role, password hash and disabled
 	TouchUser(ctx context.Context, id int64, at time.Time) error
 
 	AddSession(ctx context.Context, s Session) error
@@ -86,7 +87,7 @@ type Accounts interface {
 	TouchSession(ctx context.Context, hash []byte, at time.Time) error
 	DeleteSession(ctx context.Context, hash []byte) error
 	DeleteUserSessions(ctx context.Context, user int64) error
-	// DeleteExpired removes sessions and links that have ended at now.
+	// DeleteExpired deletes sessions and links that have expired at now.
 	DeleteExpired(ctx context.Context, now time.Time) error
 
 	AddToken(ctx context.Context, t Token) (Token, error)
@@ -96,15 +97,16 @@ type Accounts interface {
 	DeleteToken(ctx context.Context, id int64) error
 
 	AddLink(ctx context.Context, l Link) error
-	// TakeLink gives a link and removes it, so that it can be used once; ErrNotFound when it is used up or ended at now.
+	// TakeLink returns and deletes a link, so that it works once. It returns ErrNotFound if the link was used or has expired at now.
 	TakeLink(ctx context.Context, hash []byte, now time.Time) (Link, error)
 
-	// AddPlace notes from where a user signed in; KnowsPlace tells whether the user of that name ever did from there.
-	AddPlace(ctx context.Context, user int64, place string, at time.Time) error
-	KnowsPlace(ctx context.Context, name, place string) (bool, error)
+	// AddSource records the source address from which a user signed in. KnowsSource reports whether the user of that name has
+	// signed in from it before.
+	AddSource(ctx context.Context, user int64, source string, at time.Time) error
+	KnowsSource(ctx context.Context, name, source string) (bool, error)
 
 	AddAudit(ctx context.Context, e AuditEntry) error
-	// TrimAudit removes the oldest entries beyond what is kept: 100,000 of what users did, 10,000 refusals.
+	// TrimAudit deletes the oldest audit entries: it keeps 100,000 actions of users and 10,000 rejected sign-ins.
 	TrimAudit(ctx context.Context) error
 	Audit(ctx context.Context, p Page) (AuditList, error)
 }

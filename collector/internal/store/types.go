@@ -16,97 +16,96 @@ type Batch struct {
 	Dead    []DeadLetter
 }
 
-// AlertRecord is one revision of an alert, and the JSON that it was read from.
+// AlertRecord is one revision of an alert and its original JSON.
 type AlertRecord struct {
 	Alert *schemas.Alert
 	JSON  []byte
 }
 
-// DeviceRecord is one device record, and the JSON that it was read from.
+// DeviceRecord is one device record and its original JSON.
 type DeviceRecord struct {
 	Device *schemas.Device
 	JSON   []byte
 }
 
-// Applied says what became of a batch.
+// Applied is the result of a batch.
 type Applied struct {
-	Alerts     int // revisions that were new
-	Duplicates int // revisions that were known
-	Devices    int // device records that were newer than what was known
-	Dead       int // dead letters that were new
+	Alerts     int // new revisions
+	Duplicates int // revisions that were already stored
+	Devices    int // device records that were newer than the stored ones
+	Dead       int // new records of the dead-letter queue
 }
 
-// Order is how a list is sorted. Rows that are equal in it come in the order of their arrival, so that paging is stable.
+// Order is the order of a list. Ties are broken by the order of arrival, so that paging is stable.
 type Order string
 
-// The orders. Time is event_start of an alert, that of the first alert of an incident, and last_seen of a device.
+// The orders. The time is event_start of an alert, that of the first alert of an incident, or last_seen of a device.
 const (
 	Newest   Order = ""
 	Oldest   Order = "oldest"
 	Riskiest Order = "risk"
 )
 
-// Page is which part of a list is wanted. Cursor is Next of the part before, or "" for the first. Limit is 1 to 1000; 0
-// means 50.
+// Page selects a page of a list. Cursor is Next of the previous page, or "" for the first. Limit is 1 to 1000; 0 means 50.
 type Page struct {
 	Cursor string
 	Limit  int
 	Order  Order
 }
 
-// AlertFilter says which alerts are wanted; what is left at its zero value does not restrict.
+// AlertFilter selects alerts. Fields with the zero value do not restrict.
 type AlertFilter struct {
 	Severity    []string // any of them
 	Rule        []string // any of them: rule id (D01) or kind (unexpected_outbound)
 	Device      string   // device key
 	Peer        string   // address or domain name of the peer
-	IP          string   // any address that the alert names
-	MAC         string   // any MAC that the alert names
-	CommunityID string   // of its session or a related one
+	IP          string   // any address of the alert
+	MAC         string   // any MAC address of the alert
+	CommunityID string   // of its session or of a related one
 	Incident    string
 	Sensor      string
 	State       string       // open or closed
-	Replay      *bool        // only replays, or none
+	Replay      *bool        // only replays, or only live
 	From, To    schemas.Time // event_start in [From, To)
 	MinRisk     int
-	Text        string // words that all must occur; an address, MAC, domain or Community ID is one word; the last may be a beginning
+	Text        string // all words must occur; an address, MAC, domain or Community ID is one word; the last word may be a prefix
 }
 
-// AlertRow is an alert as it stands.
+// AlertRow is an alert at one revision.
 type AlertRow struct {
 	Row      int64     // order of arrival
 	Change   int64     // number of its last change
-	State    string    // open closed
+	State    string    // open or closed
 	Stored   time.Time // when this revision was stored
 	Alert    schemas.Alert
-	JSON     json.RawMessage // as it was received
+	JSON     json.RawMessage // the original record
 	Revision int
 }
 
-// AlertList is a part of a list; Next is "" when it is the last.
+// AlertList is a page of alerts. Next is "" on the last page.
 type AlertList struct {
 	Alerts []AlertRow
 	Next   string
 }
 
-// IncidentFilter says which incidents are wanted.
+// IncidentFilter selects incidents.
 type IncidentFilter struct {
-	Severity []string // the highest severity of its alerts is any of them
+	Severity []string // any of them is the highest severity of its alerts
 	State    string   // open or closed
 	Device   string   // device key of any of its alerts
 	Sensor   string
 	From, To schemas.Time // last event at or after From, first event before To
-	Text     string       // finds the alerts of it, as AlertFilter.Text
+	Text     string       // matches any of its alerts, as AlertFilter.Text
 }
 
-// IncidentRow is the sum of the alerts that share an incident id.
+// IncidentRow summarizes the alerts that share an incident id.
 type IncidentRow struct {
 	ID        string
 	Change    int64
-	State     string // open while one of its alerts is
+	State     string // open if any of its alerts is open
 	Severity  string // the highest
 	RiskScore int    // the highest
-	Title     string // of the alert with the highest risk, the first of these
+	Title     string // of the first alert with the highest risk
 	First     schemas.Time
 	Last      schemas.Time
 	Alerts    int
@@ -116,50 +115,50 @@ type IncidentRow struct {
 	Sensors   []string // sorted, at most 20
 }
 
-// IncidentList is a part of a list; Next is "" when it is the last.
+// IncidentList is a page of incidents. Next is "" on the last page.
 type IncidentList struct {
 	Incidents []IncidentRow
 	Next      string
 }
 
-// DeviceFilter says which devices are wanted.
+// DeviceFilter selects devices.
 type DeviceFilter struct {
 	Role   []string // any of them
 	Expect []string // any of them
 	Text   string   // occurs in key, MAC, address, host name, vendor, model or role
 	Alerts bool     // only those with an open alert
-	Spoke  bool     // only those that are known to have opened something
+	Spoke  bool     // only those that are known to have opened a session
 }
 
-// DeviceRow is a device as it was last told of.
+// DeviceRow is a device at its latest record.
 type DeviceRow struct {
 	Key       string
 	Change    int64
-	FromAlert bool // no device record came yet: Device holds what an alert said
+	FromAlert bool // there is no device record yet: Device was made from an alert
 	Device    schemas.Device
 	JSON      json.RawMessage
 	Open      int          // open alerts
 	Alerts    int          // all alerts
-	Severity  string       // the highest of its open alerts, "" if there is none
+	Severity  string       // the highest of its open alerts, "" if none
 	RiskScore int          // the highest of its open alerts
 	LastAlert schemas.Time // 0: none
 }
 
-// DeviceList is a part of a list; Next is "" when it is the last.
+// DeviceList is a page of devices. Next is "" on the last page.
 type DeviceList struct {
 	Devices []DeviceRow
 	Next    string
 }
 
-// DeviceHour is an hour in which a device opened something: Opened counts what is known of it, which is the alerts about
-// sessions it opened and the last_origination of its records, not every session.
+// DeviceHour is an hour in which a device opened sessions. Opened counts the known ones, from alerts about sessions that it opened and
+// from last_origination of its records, not every session.
 type DeviceHour struct {
-	Hour   schemas.Time // its begin
+	Hour   schemas.Time // its start
 	Opened int
 	Alerts int
 }
 
-// SensorRow is a sensor by what its alerts say. Missing counts alerts that it numbered and that never came, over all runs.
+// SensorRow is a sensor according to its alerts. Missing counts alerts that have a sequence number but were not received, over all runs.
 type SensorRow struct {
 	ID         string
 	Site       string
@@ -176,7 +175,7 @@ type SensorRow struct {
 	FirstSeen  time.Time // when its first alert was stored
 	LastSeen   time.Time // when its last alert was stored
 	LastEvent  schemas.Time
-	Alerts     int64 // records that came
+	Alerts     int64 // records received
 	Missing    int64
 	Boots      int
 }
@@ -194,9 +193,9 @@ type BootRow struct {
 	Replay    bool
 }
 
-// Overview is the state of things in a few numbers.
+// Overview holds the summary counts of the overview page.
 type Overview struct {
-	OpenBySeverity map[string]int // all five severities are there
+	OpenBySeverity map[string]int // has all five severities
 	OpenAlerts     int
 	Alerts         int
 	Incidents      int
@@ -210,16 +209,16 @@ type Overview struct {
 	LastChange     int64
 }
 
-// Change is one entry of the feed.
+// Change is one entry of the live feed.
 type Change struct {
 	Number int64
-	Kind   string     // alert device
+	Kind   string     // alert or device
 	ID     string     // alert id or device key
 	Row    *AlertRow  // of an alert
 	Device *DeviceRow // of a device
 }
 
-// DeadLetter is a record that could not be accepted.
+// DeadLetter is a rejected record in the dead-letter queue.
 type DeadLetter struct {
 	ID        int64
 	Topic     string
@@ -227,29 +226,29 @@ type DeadLetter struct {
 	Offset    int64
 	Reason    string
 	Key       []byte
-	Value     []byte // at most 64 KiB of it
-	Size      int    // of the whole
+	Value     []byte // truncated to 64 KiB
+	Size      int    // of the original value
 	At        time.Time
 }
 
-// DeadLetterList is a part of a list, the newest first; Next is "" when it is the last.
+// DeadLetterList is a page of the dead-letter queue, newest first. Next is "" on the last page.
 type DeadLetterList struct {
-	Letters []DeadLetter
+	Records []DeadLetter
 	Next    string
 }
 
-// User is someone who may sign in. Role is viewer, analyst or admin.
+// User is a user account. Role is viewer, analyst or admin.
 type User struct {
 	ID           int64
 	Name         string
 	Role         string
-	PasswordHash string // "" : cannot sign in with a password
+	PasswordHash string // "": cannot sign in with a password
 	Disabled     bool
 	Created      time.Time
 	LastSeen     time.Time // zero: never
 }
 
-// Session is a signed-in browser. Hash is of its secret, which is not stored.
+// Session is the session of a signed-in browser. Hash is the hash of its secret, which is not stored.
 type Session struct {
 	Hash     []byte
 	User     int64
@@ -260,37 +259,37 @@ type Session struct {
 	Expires  time.Time
 }
 
-// Token lets a program in. Hash is of its secret, which is not stored.
+// Token is an API token. Hash is the hash of its secret, which is not stored.
 type Token struct {
 	ID       int64
 	Name     string
 	Role     string
-	User     int64 // who made it, 0: the command line
+	User     int64 // who created it; 0: the command line
 	Hash     []byte
 	Created  time.Time
 	LastSeen time.Time // zero: never
 	Expires  time.Time // zero: never
 }
 
-// Link signs a user in once.
+// Link is a one-time sign-in link.
 type Link struct {
 	Hash    []byte
 	User    int64
 	Expires time.Time
 }
 
-// AuditEntry is something that somebody did.
+// AuditEntry is an entry of the audit log.
 type AuditEntry struct {
 	ID     int64
 	At     time.Time
-	User   string // name, or what stands for it (token:NAME, command line)
+	User   string // user name, token:NAME or "command line"
 	Action string // sign_in, sign_in_refused, user_add …
 	Target string
 	Detail string
 	Remote string
 }
 
-// AuditList is a part of a list, the newest first; Next is "" when it is the last.
+// AuditList is a page of the audit log, newest first. Next is "" on the last page.
 type AuditList struct {
 	Entries []AuditEntry
 	Next    string

@@ -3,17 +3,17 @@
 "use strict";
 
 (() => {
-  // HTML becomes nodes through this policy only, and only HTML that this server has rendered; the Content-Security-Policy
-  // of every page refuses any other way.
+  // This trusted types policy is the only way to create nodes from HTML, and it is used only for pages of this server. The
+  // Content-Security-Policy blocks others.
   const policy = window.trustedTypes
     ? window.trustedTypes.createPolicy("stillwatch", { createHTML: (s) => s })
     : { createHTML: (s) => s };
 
   const byId = (id) => document.getElementById(id);
 
-  // ---- Live: when something changes, the page is fetched again and its regions are exchanged.
+  // ---- Live updates: after a change, the page is fetched again and its changed regions are replaced.
 
-  const pause = 1000; // at least so long between two refreshes, in milliseconds
+  const pause = 1000; // minimum time between two refreshes, in milliseconds
   let pending = false;
   let running = false;
   let last = 0;
@@ -25,8 +25,8 @@
     byId("live-text").textContent = text;
   }
 
-  // follow reads the stream from the change on that the page already shows. It is closed while the page is hidden: browsers
-  // open few connections to one server, and a dozen forgotten tabs would take them all.
+  // follow reads the event stream after the last change that the page shows. It is closed while the page is hidden: browsers
+  // limit the connections to one server, and hidden tabs would use them up.
   function follow(url, after) {
     let source = null;
     const open = () => {
@@ -36,7 +36,7 @@
       for (const kind of ["alert", "device", "reset"]) {
         source.addEventListener(kind, (e) => {
           after = e.lastEventId || after;
-          ask();
+          schedule();
         });
       }
     };
@@ -47,13 +47,13 @@
         setLive("off", "paused");
       } else if (!source) {
         open();
-        if (pending) ask();
+        if (pending) schedule();
       }
     });
     if (!document.hidden) open();
   }
 
-  function ask() {
+  function schedule() {
     pending = true;
     if (running || document.hidden) return;
     running = true;
@@ -68,22 +68,22 @@
         location.reload();
         return;
       }
-      if (answer.ok) exchange(new DOMParser().parseFromString(policy.createHTML(await answer.text()), "text/html"));
+      if (answer.ok) replaceRegions(new DOMParser().parseFromString(policy.createHTML(await answer.text()), "text/html"));
     } catch {
-      setLive("wait", "reconnecting"); // the event stream says when the server is back
+      setLive("wait", "reconnecting"); // the event stream reports when the server is back
     }
     last = Date.now();
     running = false;
-    if (pending) ask();
+    if (pending) schedule();
   }
 
-  function exchange(fresh) {
+  function replaceRegions(fresh) {
     const seen = keys(document);
     const titles = [];
     for (const now of document.querySelectorAll("[data-region]")) {
       const next = fresh.querySelector(`[data-region="${now.dataset.region}"]`);
       if (!next || next.innerHTML === now.innerHTML) continue;
-      const focus = place(now);
+      const focus = focused(now);
       const open = new Set([...now.querySelectorAll("details[open][data-keep]")].map((d) => d.dataset.keep));
       now.replaceChildren(...[...next.childNodes].map((n) => document.adoptNode(n)));
       for (const d of now.querySelectorAll("details[data-keep]")) d.open = open.has(d.dataset.keep);
@@ -95,15 +95,15 @@
       }
       if (focus) now.querySelector(focus)?.focus();
     }
-    if (titles.length) byId("live-text").textContent = titles.length === 1 ? `New alert: ${titles[0]}` : `${titles.length} new alerts`;
+    if (titles.length) byId("announce").textContent = titles.length === 1 ? `New alert: ${titles[0]}` : `${titles.length} new alerts`;
   }
 
   function keys(root) {
     return new Set([...root.querySelectorAll("tr[data-key]")].map((r) => r.dataset.key));
   }
 
-  // place gives a selector by which the focused link is found again after the exchange.
-  function place(region) {
+  // focused returns a selector of the focused link, to restore the focus after the replacement.
+  function focused(region) {
     const el = document.activeElement;
     if (!el || !region.contains(el)) return "";
     const href = el.getAttribute("href");
@@ -112,7 +112,7 @@
 
   // ---- Keyboard.
 
-  const places = { o: "/", a: "/alerts", i: "/incidents", d: "/devices", s: "/sensors" };
+  const shortcuts = { o: "/", a: "/alerts", i: "/incidents", d: "/devices", s: "/sensors" };
   let prefix = 0;
 
   function typing(el) {
@@ -120,7 +120,7 @@
   }
 
   function step(by) {
-    const links = [...document.querySelectorAll(".rows a.open, .story a.open")];
+    const links = [...document.querySelectorAll(".rows a.open, .timeline a.open")];
     if (!links.length) return;
     const at = links.indexOf(document.activeElement);
     const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by))];
@@ -132,9 +132,9 @@
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === "Escape" && typing(e.target)) e.target.blur();
     if (typing(e.target) || document.querySelector("dialog[open]")) return;
-    const gone = Date.now() - prefix < 1500 && places[e.key];
+    const target = Date.now() - prefix < 1500 && shortcuts[e.key];
     prefix = 0;
-    if (gone) location.assign(gone);
+    if (target) location.assign(target);
     else if (e.key === "g") prefix = Date.now();
     else if (e.key === "j") step(1);
     else if (e.key === "k") step(-1);
@@ -148,7 +148,7 @@
 
   byId("keys")?.addEventListener("click", () => byId("help").showModal());
 
-  // ---- Light and dark. The server reads the cookie, so that a page does not flash in the other one.
+  // ---- Light and dark theme. The server reads the cookie, so that pages do not flash in the other theme.
 
   byId("theme")?.addEventListener("click", () => {
     const root = document.documentElement;

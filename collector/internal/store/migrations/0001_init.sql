@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Times are nanoseconds since the Unix epoch. Change numbers come from the one row of counter, inside of the transaction
--- that makes the change, so that they are never seen out of order.
+-- Times are nanoseconds since the Unix epoch. Change numbers come from the one row of counter, within the transaction that makes the
+-- change, so that readers never see them out of order.
 
 -- +goose Up
 CREATE TABLE counter (
@@ -43,7 +43,7 @@ CREATE TABLE revisions (
 );
 CREATE UNIQUE INDEX revisions_alert ON revisions (alert, revision);
 
--- What an alert can be found by exactly: cid:COMMUNITY-ID, ip:ADDRESS, mac:MAC, domain:NAME, ja4:FINGERPRINT.
+-- Exact-match keys of alerts: cid:COMMUNITY-ID, ip:ADDRESS, mac:MAC, domain:NAME, ja4:FINGERPRINT.
 CREATE TABLE alert_keys (
   key TEXT NOT NULL,
   alert INTEGER NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE boots (
   UNIQUE (sensor, boot)
 );
 
--- One bit for each sequence number that came, 8192 in a block, the least first; an empty block is a full one.
+-- One bit for each received sequence number, 8192 per block, lowest first. An empty blob is a complete block.
 CREATE TABLE boot_blocks (
   boot INTEGER NOT NULL,
   block INTEGER NOT NULL,

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- From where each user has signed in: the brake on guessing a name never shuts out who comes from there.
+-- The source addresses from which each user has signed in. Sign-ins from them are exempt from the rate limit per user name.
 
 -- +goose Up
 CREATE TABLE sign_in_places (

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Indices that hold what lists filter by, so that rows are read for the page only. The row stands in them by name because
--- it breaks ties in the order, before the columns that are only filtered by.
+-- Covering indexes with the columns that lists filter by, so that rows are read for one page only. The row number comes before the
+-- columns that are only filtered by, because it breaks ties in the order.
 
 -- +goose Up
 DROP INDEX alerts_at;

@@ -5,17 +5,14 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
-
-	"stillwatch/schemas"
 )
 
-// maxListed bounds the lists in an incident.
+// maxListed is the maximum length of the lists in an incident.
 const maxListed = 20
 
-// incidents adds the named incidents up anew from their alerts. An incident that has lost its last alert to another goes.
+// incidents recomputes the incidents from their alerts and deletes those without alerts.
 func (in *ingest) incidents(ids map[string]bool) error {
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		i, err := in.sum(id)
@@ -94,32 +91,4 @@ func (in *ingest) writeIncident(i IncidentRow) error {
 		devices = excluded.devices, rules = excluded.rules, sensors = excluded.sensors`,
 		i.ID, i.Change, i.Open, severityRank(i.Severity), i.RiskScore, i.Title, i.First, i.Last, i.Alerts, lists[0], lists[1], lists[2])
 	return err
-}
-
-const incidentColumns = `i.row, i.id, i.change, i.open, i.severity, i.risk, i.title, i.first_at, i.last_at, i.alerts, i.devices, i.rules, i.sensors`
-
-func scanIncident(scan func(...any) error) (IncidentRow, int64, error) {
-	var i IncidentRow
-	var row int64
-	var severity int
-	var devices, rules, sensors string
-	err := scan(&row, &i.ID, &i.Change, &i.Open, &severity, &i.RiskScore, &i.Title, &i.First, &i.Last, &i.Alerts, &devices, &rules, &sensors)
-	if err != nil {
-		return i, 0, err
-	}
-	i.Severity, i.State = severityName(severity), stateName(i.Open > 0)
-	return i, row, errors.Join(json.Unmarshal([]byte(devices), &i.Devices), json.Unmarshal([]byte(rules), &i.Rules), json.Unmarshal([]byte(sensors), &i.Sensors))
-}
-
-func stateName(open bool) string {
-	if open {
-		return "open"
-	}
-	return "closed"
-}
-
-// hourOf gives the begin of the hour of t.
-func hourOf(t schemas.Time) schemas.Time {
-	const hour = schemas.Time(3600 * 1e9)
-	return t - (t%hour+hour)%hour
 }

@@ -10,14 +10,14 @@ import (
 	"slices"
 )
 
-// Changes is described at Records.
+// Changes implements Records.
 func (s *SQLite) Changes(ctx context.Context, after int64, limit int) ([]Change, error) {
 	if limit <= 0 {
 		limit = maxLimit
 	}
-	tx, err := s.read.BeginTx(ctx, nil) // both tables as they stood at one moment
+	tx, err := s.read.BeginTx(ctx, nil) // a consistent snapshot of both tables
 	if err != nil {
-		return nil, fmt.Errorf("changes: %w", mark(err))
+		return nil, fmt.Errorf("changes: %w", classify(err))
 	}
 	defer func() { _ = tx.Rollback() }()
 	var out []Change
@@ -44,14 +44,14 @@ func (s *SQLite) Changes(ctx context.Context, after int64, limit int) ([]Change,
 func listed(ctx context.Context, tx *sql.Tx, query string, scan func(*sql.Rows) error, args ...any) error {
 	rs, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return mark(err)
+		return classify(err)
 	}
-	return mark(scanAll(rs, scan))
+	return classify(scanAll(rs, scan))
 }
 
-// LastChange is described at Records.
+// LastChange implements Records.
 func (s *SQLite) LastChange(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.read.QueryRowContext(ctx, `SELECT change FROM counter`).Scan(&n)
-	return n, mark(err)
+	return n, classify(err)
 }

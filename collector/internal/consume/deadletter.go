@@ -12,23 +12,23 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Topic sends dead letters to a topic of Kafka, with partition 0 and acks=all.
-type Topic struct {
+// DeadLetterTopic sends rejected records to partition 0 of a Kafka topic, with acks=all.
+type DeadLetterTopic struct {
 	Client *kafka.Client
 	Name   string
 }
 
-// maxLetter is how much of a record that is too large for the topic is sent.
-const maxLetter = 64 << 10
+// maxDeadValue is the length to which the value of a record is truncated if it is too large for the topic.
+const maxDeadValue = 64 << 10
 
-// Send is described at Letters. The value and the headers of the record stay as they were; sw_dead_reason, sw_dead_topic,
-// sw_dead_partition and sw_dead_offset tell why and from where. A value that the topic does not take whole is cut, and
-// sw_dead_size has its length.
-func (t *Topic) Send(ctx context.Context, m kafka.Message, reason string) error {
+// Send implements DeadLetterQueue. It keeps the value and headers of the record and adds headers: sw_dead_reason is the reason,
+// sw_dead_topic, sw_dead_partition and sw_dead_offset the origin, and sw_dead_size the original length of the value. A value that is
+// too large for the topic is truncated.
+func (t *DeadLetterTopic) Send(ctx context.Context, m kafka.Message, reason string) error {
 	err := t.produce(ctx, m, reason, m.Value)
-	if errors.Is(err, kafka.MessageSizeTooLarge) && len(m.Value) > maxLetter {
-		m.Headers = nil // they may be what is too large
-		err = t.produce(ctx, m, reason, m.Value[:maxLetter])
+	if errors.Is(err, kafka.MessageSizeTooLarge) && len(m.Value) > maxDeadValue {
+		m.Headers = nil // the headers may be too large
+		err = t.produce(ctx, m, reason, m.Value[:maxDeadValue])
 	}
 	var code kafka.Error
 	if errors.As(err, &code) && !code.Temporary() || errors.Is(err, kafka.UnknownTopicOrPartition) {
@@ -40,7 +40,7 @@ func (t *Topic) Send(ctx context.Context, m kafka.Message, reason string) error 
 	return nil
 }
 
-func (t *Topic) produce(ctx context.Context, m kafka.Message, reason string, value []byte) error {
+func (t *DeadLetterTopic) produce(ctx context.Context, m kafka.Message, reason string, value []byte) error {
 	headers := slices.Concat(m.Headers, []kafka.Header{
 		{Key: "sw_dead_reason", Value: []byte(reason)},
 		{Key: "sw_dead_topic", Value: []byte(m.Topic)},

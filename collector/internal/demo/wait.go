@@ -11,11 +11,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"stillwatch/collector/internal/console"
+	"stillwatch/collector/internal/sanitize"
 )
 
-// wait asks the API for each alert until it shows at least the revision that was raised, and gives those that it does not
-// show when ctx is done.
+// wait polls the API until it returns every alert at least at the raised revision. It returns the missing alerts when ctx is done.
 func wait(ctx context.Context, base, token string, all []raised) (missing []raised) {
 	for _, a := range all {
 		for !shown(ctx, base, token, a) {
@@ -52,13 +51,13 @@ func shown(ctx context.Context, base, token string, a raised) bool {
 	return err == nil && res.StatusCode == http.StatusOK && got.Alert.ID == a.ID && got.Revision >= a.Revision
 }
 
-// line is a row of the table: the alerts of one story that have rule, device and severity in common.
+// line is a row of the table: the alerts of one story with the same rule, device and severity.
 type line struct {
 	raised     // the first of them
 	count  int // of alerts
 }
 
-// group joins what a person would read as one thing, in the order of the first alerts.
+// group groups alerts into lines, in the order of the first alerts.
 func group(all []raised) []line {
 	type same struct{ story, severity, rule, device string }
 	var out []line
@@ -75,14 +74,12 @@ func group(all []raised) []line {
 	return out
 }
 
-// table prints the alerts. What comes from the wire is made harmless for the terminal.
+// table prints the alerts. Text from the network is sanitized for the terminal.
 func table(out io.Writer, all []raised) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nSTORY\tSEVERITY\tRISK\tRULE\tDEVICE\tALERTS\tTHE FIRST OF THEM")
+	fmt.Fprintln(w, "\nSTORY\tSEVERITY\tRISK\tRULE\tDEVICE\tALERTS\tFIRST ALERT")
 	for _, l := range group(all) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%s\n", l.story, l.Severity, l.RiskScore, l.Rule.ID, harmless(l.Device.Key), l.count, harmless(l.Title))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%d\t%s\n", l.story, l.Severity, l.RiskScore, l.Rule.ID, sanitize.Value(l.Device.Key), l.count, sanitize.Value(l.Title))
 	}
 	return w.Flush()
 }
-
-func harmless(s string) string { return console.Clean(s) }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Owns tells whether a path is one of the API's, so that a refusal of it is a problem document and not a page.
+// Owns reports whether a path belongs to the API, so that errors are problem documents and not pages.
 func Owns(path string) bool { return strings.HasPrefix(path, "/api/") }
 
-// Refuse answers a request that was not let in with a problem document (RFC 9457).
-func Refuse(w http.ResponseWriter, _ *http.Request, status int, why string) {
+// Deny answers a denied request with a problem document (RFC 9457).
+func Deny(w http.ResponseWriter, _ *http.Request, status int, why string) {
 	b, err := json.Marshal(map[string]any{"title": http.StatusText(status), "status": status, "detail": why})
 	if err != nil {
 		http.Error(w, why, status)

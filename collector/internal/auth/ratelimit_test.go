@@ -13,14 +13,14 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// TestGuessing: who guesses waits longer each time; the right password does not help while the wait lasts, and helps after.
-func TestGuessing(t *testing.T) {
+// TestRateLimitBackoff checks that the delay doubles with each failure, and that the right password works only after the delay.
+func TestRateLimitBackoff(t *testing.T) {
 	r := newRig(t, false)
 	ctx := t.Context()
 	var waits []time.Duration
 	for range 9 {
 		_, err := r.SignIn(ctx, "ann", "wrong password", "192.0.2.1")
-		var soon *TooSoonError
+		var soon *RateLimitError
 		if errors.As(err, &soon) {
 			waits = append(waits, soon.After)
 			if _, err := r.SignIn(ctx, "ann", password, "192.0.2.1"); !errors.As(err, &soon) {
@@ -29,7 +29,7 @@ func TestGuessing(t *testing.T) {
 			r.clock = r.clock.Add(soon.After)
 			_, err = r.SignIn(ctx, "ann", "wrong password", "192.0.2.1")
 		}
-		if !errors.Is(err, ErrRefused) {
+		if !errors.Is(err, ErrDenied) {
 			t.Fatalf("wrong password: %v", err)
 		}
 	}
@@ -42,68 +42,68 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
-// TestGuessingManyNames: one source that tries many names, known or not, is slowed too; others are not.
-func TestGuessingManyNames(t *testing.T) {
+// TestRateLimitPerSource checks that a source that tries many names is limited, and others are not.
+func TestRateLimitPerSource(t *testing.T) {
 	r := newRig(t, false)
 	blocked := 0
 	for i := range 30 {
 		_, err := r.SignIn(t.Context(), fmt.Sprintf("user-%d", i), "wrong password", fmt.Sprintf("2001:db8::%x", i))
-		var soon *TooSoonError
+		var soon *RateLimitError
 		if errors.As(err, &soon) {
 			blocked++
 		}
 	}
 	if blocked != 20 {
-		t.Errorf("%d of 30 were slowed, want 20", blocked)
+		t.Errorf("%d of 30 were limited, want 20", blocked)
 	}
 	if _, err := r.SignIn(t.Context(), "ann", password, "192.0.2.1"); err != nil {
 		t.Errorf("from elsewhere: %v", err)
 	}
 }
 
-// TestGuessingAtOnce: attempts that come at the same moment are counted before their passwords are looked at.
-func TestGuessingAtOnce(t *testing.T) {
-	g, now := newGuesses(), time.Unix(1e9, 0)
+// TestRateLimitConcurrent checks that concurrent attempts are counted before their passwords are checked.
+func TestRateLimitConcurrent(t *testing.T) {
+	l, now := newLimiter(), time.Unix(1e9, 0)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	let := 0
+	allowed := 0
 	for range 50 {
 		wg.Go(func() {
-			if g.begin("ann", "192.0.2.1", false, now) == nil {
+			if l.begin("ann", "192.0.2.1", false, now) == nil {
 				mu.Lock()
-				let++
+				allowed++
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if let != nameBrake.Free {
-		t.Errorf("%d of 50 were let through, want %d", let, nameBrake.Free)
+	if allowed != pairLimit.Free {
+		t.Errorf("%d of 50 were allowed, want %d", allowed, pairLimit.Free)
 	}
 }
 
-// TestGuessTableIsBounded: a million names change a table of ten thousand.
-func TestGuessTableIsBounded(t *testing.T) {
-	g, now := newGuesses(), time.Unix(1e9, 0)
+// TestRateLimitTableIsBounded checks that the table does not grow beyond its limit.
+func TestRateLimitTableIsBounded(t *testing.T) {
+	l, now := newLimiter(), time.Unix(1e9, 0)
 	for i := range maxTracked + 500 {
 		now = now.Add(time.Millisecond)
-		_ = g.begin(strings.Repeat("x", 200)[:i%100]+fmt.Sprint(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), false, now)
+		_ = l.begin(strings.Repeat("x", 200)[:i%100]+fmt.Sprint(i), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), false, now)
 	}
-	if n := len(g.by); n > maxTracked+1 {
+	if n := len(l.by); n > maxTracked+1 {
 		t.Errorf("%d entries", n)
 	}
-	for i := 0; len(g.by) < maxTracked; i++ {
-		_ = g.begin(fmt.Sprint("fill-", i), "192.0.2.9", false, now)
+	for i := 0; len(l.by) < maxTracked; i++ {
+		_ = l.begin(fmt.Sprint("fill-", i), "192.0.2.9", false, now)
 	}
-	_ = g.begin("late", "192.0.2.1", false, now.Add(2*forgetAfter))
-	if n := len(g.by); n > 10 {
+	_ = l.begin("late", "192.0.2.1", false, now.Add(2*forgetAfter))
+	if n := len(l.by); n > 10 {
 		t.Errorf("%d entries after a long time, in a table that was full", n)
 	}
 }
 
-// TestStrangerCannotLockAnOwnerOut: guesses at a name from one place do not slow its owner elsewhere; guesses from very many places do,
-// but never where the owner has signed in before.
-func TestStrangerCannotLockAnOwnerOut(t *testing.T) {
+// TestAttackerCannotLockOutOwner checks that failures from one source do not limit the owner of the name elsewhere. Failures from very
+// many sources do, but not at sources from which the owner has signed in before.
+func TestAttackerCannotLockOutOwner(t *testing.T) {
 	r := newRig(t, false)
 	ctx := t.Context()
 	if _, err := r.SignIn(ctx, "ann", password, "2001:db8:1:2::7"); err != nil {
@@ -118,19 +118,19 @@ func TestStrangerCannotLockAnOwnerOut(t *testing.T) {
 	for i := range 100 {
 		_, _ = r.SignIn(ctx, "ann", "wrong password", fmt.Sprintf("203.0.113.%d", i))
 	}
-	var soon *TooSoonError
+	var soon *RateLimitError
 	if _, err := r.SignIn(ctx, "ann", password, "192.0.2.99"); !errors.As(err, &soon) || soon.After > 30*time.Second {
-		t.Errorf("from a new place, during an attack from a hundred: %v", err)
+		t.Errorf("from a new source, during a distributed attack: %v", err)
 	}
-	for _, place := range []string{"192.0.2.77", "2001:db8:1:2::8"} {
-		if _, err := r.SignIn(ctx, "ann", password, place); err != nil {
-			t.Errorf("from a known place, %s: %v", place, err)
+	for _, source := range []string{"192.0.2.77", "2001:db8:1:2::8"} {
+		if _, err := r.SignIn(ctx, "ann", password, source); err != nil {
+			t.Errorf("from a known source, %s: %v", source, err)
 		}
 	}
 }
 
-// TestRefusalsAreBounded: however many sign-ins are refused, few rows are written, and their number is kept.
-func TestRefusalsAreBounded(t *testing.T) {
+// TestRejectedSignInsAreGrouped checks that many rejected sign-ins write few audit entries, with their count.
+func TestRejectedSignInsAreGrouped(t *testing.T) {
 	r := newRig(t, false)
 	ctx := t.Context()
 	for range 500 {
@@ -149,12 +149,12 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 	found := map[string]int{}
 	for _, e := range l.Entries {
-		if e.Action == store.Refusal {
+		if e.Action == store.SignInRejected {
 			found[e.Detail]++
 		}
 	}
-	more, others := "499 more within the minute, the last: unknown or used link", "71 from other addresses within the minute, the last: wrong name or password"
-	if len(l.Entries) > 2*refusalRows+3 || found[more] != 1 || found[others] != 1 {
+	more, others := "499 more within a minute, last: unknown or used link", "71 from other addresses within a minute, last: wrong name or password"
+	if len(l.Entries) > 2*maxRejectedRows+3 || found[more] != 1 || found[others] != 1 {
 		t.Errorf("%d rows: %v", len(l.Entries), found)
 	}
 	if err := r.Flush(ctx); err != nil {
