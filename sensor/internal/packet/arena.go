@@ -2,13 +2,13 @@
 
 package packet
 
-// Arena holds the payloads of reassembled datagrams that packets of one batch point to. Its owner calls Reset when the
-// batch is released. The zero value is ready. It grows to what a batch needs: at most what a Reassembler may keep, and
-// what the batch itself carries. One fuller than arenaKeep gives the rest back, so that a flood does not cost for ever.
+// Arena holds the payloads of the reassembled datagrams of one batch of packets. Its owner calls Reset when the batch is released. The zero
+// value is ready to use. It grows to what a batch needs, at most what a Reassembler keeps plus the batch itself. Reset frees what exceeds
+// arenaKeep, so that a flood does not hold memory for ever.
 type Arena struct {
 	chunks [][]byte
-	chunk  int // the one in use
-	used   int // bytes of it
+	chunk  int // index of the chunk in use
+	used   int // bytes used of that chunk
 	total  int // bytes handed out since Reset
 }
 
@@ -17,7 +17,7 @@ const (
 	arenaKeep  = 4 // chunks
 )
 
-// Reset makes all that was handed out invalid.
+// Reset invalidates everything that was handed out.
 func (a *Arena) Reset() {
 	a.chunk, a.used, a.total = 0, 0, 0
 	if len(a.chunks) > arenaKeep {
@@ -25,7 +25,7 @@ func (a *Arena) Reset() {
 	}
 }
 
-// take gives n bytes, at most maxDatagram, that stay in place.
+// take returns n bytes, at most maxDatagram, that do not move until Reset.
 func (a *Arena) take(n int) []byte {
 	if len(a.chunks) > 0 && a.used+n > arenaChunk {
 		a.chunk, a.used = a.chunk+1, 0

@@ -7,17 +7,17 @@ import (
 	"unsafe"
 )
 
-// Brief is a plain packet on its way to the processor that keeps its flow. A line of memory that one processor writes and another reads
-// costs more than decoding a frame, so it is one line, and the Packet is made of it where it is needed.
+// Brief is a plain packet on its way to the processor that keeps its flow. Moving a cache line from one processor to another costs more than
+// decoding a frame, so a Brief is one cache line, and the Packet is made from it where it is needed.
 //
-// A packet is plain if it is TCP, but no SYN, or UDP, in IPv4 without options, whole, over Ethernet with at most one VLAN tag, and nothing
-// is odd about it.
+// A packet is plain if it is UDP, or TCP without the SYN flag, in unfragmented IPv4 without options, captured to its end, over Ethernet with
+// at most one VLAN tag, and without an error in its headers.
 type Brief struct {
 	Time     int64
-	Num      uint32 // number of the packet, counted from where its owner chooses
-	At       uint32 // of its owner
-	Off      uint32 // of its owner: where the frame begins
-	src, dst uint32 // as they lie in memory
+	Num      uint32 // number of the packet; its owner chooses the origin
+	At       uint32 // for its owner
+	Off      uint32 // for its owner: offset of the frame
+	src, dst uint32 // in memory order
 	ports    uint32
 	seq, ack uint32
 	total    uint16 // length of the IP packet
@@ -27,23 +27,23 @@ type Brief struct {
 	flags    uint8
 	ttl      uint8
 	macs     [12]byte // destination, source
-	Part     uint8    // of its owner
+	Part     uint8    // for its owner
 	cut      bool
 	vlan     uint16 // noVLAN if there is no tag
 }
 
 const noVLAN = 1 << 12
 
-var _ = [1]struct{}{}[unsafe.Sizeof(Brief{})-cacheLine] // one line; does not compile otherwise
+var _ = [1]struct{}{}[unsafe.Sizeof(Brief{})-cacheLine] // one cache line; does not compile otherwise
 
-// Places in a plain frame, behind a tag 4 bytes later.
+// Offsets in a plain frame without a VLAN tag.
 const (
 	plainIP = etherHeaderSize
 	plainTP = plainIP + ipv4HeaderSize
 )
 
-// Take makes b the brief of an Ethernet frame with wire bytes on the wire and gives the FlowHash of its packet. It reports false if the
-// packet is not plain. It sets neither what is the owner's, nor Time.
+// Take makes b the brief of an Ethernet frame with wire bytes on the wire, and returns the FlowHash of its packet. ok is false if the packet
+// is not plain. It does not set Time and the owner's fields.
 func (b *Brief) Take(f []byte, wire uint32) (hash uint64, ok bool) {
 	b.header, b.vlan, b.cut = 0, noVLAN, min(int(wire), maxFrame) > len(f)
 	macs := f
@@ -83,10 +83,10 @@ func (b *Brief) Take(f []byte, wire uint32) (hash uint64, ok bool) {
 	return hashBoth(hashEnd(0, word4(b.src))+uint64(src)*hashKey3, hashEnd(0, word4(b.dst))+uint64(dst)*hashKey3, b.proto), true
 }
 
-// Plain reports whether the last Take said so.
+// Plain reports whether the last frame that Take read was plain.
 func (b *Brief) Plain() bool { return b.header != 0 }
 
-// VLAN gives the VLAN of a plain frame, 0 if it has no tag.
+// VLAN returns the VLAN of a plain frame, 0 if it has no tag.
 func (b *Brief) VLAN() uint16 {
 	if b.vlan == noVLAN {
 		return 0
@@ -94,7 +94,7 @@ func (b *Brief) VLAN() uint16 {
 	return b.vlan
 }
 
-// Packet makes of b what Decode makes of its frame, which f begins with. It sets Time and Part too.
+// Packet sets p to what Decode makes of the frame, with which f begins, and sets Time and Part.
 func (b *Brief) Packet(p *Packet, f []byte) {
 	p.Time, p.Part = b.Time, b.Part
 	p.Src.setWord(b.src)
@@ -122,10 +122,10 @@ func (b *Brief) Packet(p *Packet, f []byte) {
 	}
 }
 
-// word4 gives the second half of the Addr of an IPv4 address, all as they lie in memory.
+// word4 returns the second half of the Addr of an IPv4 address, both in memory order.
 func word4(a uint32) uint64 { return 0xffff<<16 | uint64(a)<<32 }
 
-// setWord writes two whole words: who reads them at once need not wait until smaller pieces have come together.
+// setWord writes two whole words: a load right after smaller stores would stall.
 func (a *Addr) setWord(w uint32) {
 	binary.LittleEndian.PutUint64(a[:8], 0)
 	binary.LittleEndian.PutUint64(a[8:], word4(w))

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// sameInBrief compares p, what Decode made of an Ethernet frame, with what its brief says, if there is one.
+// sameInBrief compares p, the result of Decode for an Ethernet frame, with the packet of its Brief, if it is plain.
 func sameInBrief(t *testing.T, p *Packet, frame []byte, wire uint32) (plain bool) {
 	t.Helper()
 	b := Brief{Time: p.Time, Part: p.Part}
 	hash, plain := b.Take(frame, wire)
 	if plain != b.Plain() {
-		t.Errorf("Take says %v, Plain %v", plain, b.Plain())
+		t.Errorf("Take %v, Plain %v", plain, b.Plain())
 	}
 	if !plain {
 		return false
@@ -34,7 +34,7 @@ func sameInBrief(t *testing.T, p *Packet, frame []byte, wire uint32) (plain bool
 	return true
 }
 
-// What the brief says of a frame is what Decode says: for plain frames, each with any byte changed, cut, and padded.
+// A Brief makes the same packet as Decode: of plain frames, also with one byte changed, cut, and padded.
 func TestBrief(t *testing.T) {
 	padding := make([]byte, 30)
 	tests := []struct {
@@ -79,8 +79,8 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-// A length on the wire that is not believed says nothing of a frame, in brief as in full.
-func TestBriefOfAHugeFrame(t *testing.T) {
+// A forged length on the wire is bounded by Brief as by Decode.
+func TestBriefOfAForgedLength(t *testing.T) {
 	frame := append(ethFrame(etherIPv4, ip4(protoTCP, tcpSegment(40000, 554, ACK, nil, 33))), make([]byte, maxFrame)...)
 	var p Packet
 	Decode(&p, LinkEthernet, frame, 1<<31)

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// checkPacket asserts what must hold of every decoded packet, whatever the frame.
+// checkPacket asserts the invariants of every decoded packet.
 func checkPacket(t *testing.T, p *Packet, frame []byte) {
 	t.Helper()
 	for _, s := range [][]byte{p.Payload, p.Body} {
@@ -50,7 +50,7 @@ func checkPacket(t *testing.T, p *Packet, frame []byte) {
 	}
 }
 
-// within reports whether s lies inside frame, its capacity too.
+// within reports whether s is part of frame, including its capacity.
 func within(s, frame []byte) bool {
 	if cap(s) == 0 {
 		return true

@@ -4,7 +4,7 @@ package packet
 
 import "encoding/binary"
 
-// rawIP tells IPv4 from IPv6 by the version field alone.
+// rawIP reads IPv4 or IPv6, as the version field says.
 func rawIP(p *Packet, b []byte, wire, depth int) Verdict {
 	if len(b) == 0 {
 		return VerdictShortLink
@@ -19,8 +19,8 @@ func rawIP(p *Packet, b []byte, wire, depth int) Verdict {
 	return VerdictIPVersion
 }
 
-// null reads LINKTYPE_NULL and LINKTYPE_LOOP: an address family of 4 bytes in the byte order of the machine that
-// captured. All families fit one byte, so the byte order is told by which end is zero.
+// null reads LINKTYPE_NULL and LINKTYPE_LOOP: an address family of 4 bytes in the byte order of the capturing machine. All families fit into
+// one byte, so the end that is zero shows the byte order.
 func null(p *Packet, b []byte, wire int) Verdict {
 	if len(b) < 4 {
 		return VerdictShortLink
@@ -43,7 +43,7 @@ func null(p *Packet, b []byte, wire int) Verdict {
 	return VerdictNoNetwork
 }
 
-// ARPHRD_ values whose "protocol" field in a cooked header is no EtherType.
+// ARPHRD_ values whose "protocol" field in a cooked header is not an EtherType.
 const (
 	arphrdNetlink = 824
 	arphrdGRE     = 778
@@ -67,7 +67,7 @@ func sll2(p *Packet, b []byte, wire int) Verdict {
 	return cooked(p, be16(b[8:]), uint16(b[11]), b[12:20], be16(b), b[20:], wire-20)
 }
 
-// toAll takes the packet type of a cooked header: of the receiver it tells only whether the frame was a broadcast.
+// toAll sets the receiver from the packet type of a cooked header, which shows only whether the frame was a broadcast.
 func (p *Packet) toAll(packetType uint16) {
 	const broadcast = 1 // LINUX_SLL_BROADCAST
 	if packetType == broadcast {
@@ -96,8 +96,7 @@ func cooked(p *Packet, arphrd, addrLen uint16, addr []byte, proto uint16, b []by
 	return etherPayload(p, proto, b, wire, 0)
 }
 
-// nflog reads LINKTYPE_NFLOG: family, version and resource id, then TLVs in the byte order of the machine that
-// captured, each padded to 4 bytes. The packet is TLV type 9 and begins with its network header.
+// nflog reads LINKTYPE_NFLOG: family, version and resource id, then TLVs in the byte order of the capturing machine, each padded to 4 bytes. The packet is TLV type 9 and begins with its network header.
 func nflog(p *Packet, b []byte, wire int) Verdict {
 	const (
 		payload = 9
@@ -138,7 +137,7 @@ func (big nflogByteOrder) Uint16(b []byte) uint16 {
 	return binary.LittleEndian.Uint16(b)
 }
 
-// nflogOrder tells the byte order from the first TLV type: types are small numbers.
+// nflogOrder returns the byte order, which the first TLV type shows: types are small numbers.
 func nflogOrder(b []byte) nflogByteOrder {
 	return len(b) >= 4 && binary.LittleEndian.Uint16(b[2:])&0x7fff > 0xff
 }

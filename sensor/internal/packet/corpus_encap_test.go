@@ -72,7 +72,7 @@ func TestCorpusEncapsulations(t *testing.T) {
 	}
 }
 
-// matches reports whether p is of the session and in the encapsulation that the row tells.
+// matches reports whether p is of the session and the encapsulation of the row.
 func (r *encapRow) matches(p *Packet) bool {
 	if !p.HasIP || len(r.Endpoints) != 2 {
 		return false

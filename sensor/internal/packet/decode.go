@@ -4,11 +4,11 @@ package packet
 
 import "encoding/binary"
 
-// Decode reads frame, captured from a link of the given type with origLen bytes on the wire, into p. Every field is
-// set but Time, Num and Part; elements of VLANs and Tunnels beyond their counts may be stale. It does not allocate.
+// Decode reads frame, captured from a link of the given type with origLen bytes on the wire, into p. It sets every field except Time, Num and
+// Part; elements of VLANs and Tunnels beyond their counts may be stale. It does not allocate.
 //
-// Throughout this package a layer is a function of (captured bytes, length on the wire, depth): the length on the wire
-// comes from the headers, and is what is accounted; the captured bytes may be fewer, and are what is read.
+// In this package a layer is a function of (captured bytes, length on the wire, depth). The length on the wire comes from the headers and is
+// what is counted. The captured bytes may be fewer.
 func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
 	wire := max(len(frame), min(int(origLen), maxFrame))
 	p.reset()
@@ -20,8 +20,8 @@ func Decode(p *Packet, link LinkType, frame []byte, origLen uint32) {
 	p.Verdict = decodeLink(p, link, frame, wire)
 }
 
-// maxFrame bounds the length on the wire that is believed: segments of an offloading sender (BIG TCP) reach 512 KiB, a
-// forged capture file claims gigabytes.
+// maxFrame bounds the length on the wire: segments of a sender with offloading (BIG TCP) reach 512 KiB, a forged capture file claims
+// gigabytes.
 const maxFrame = 1 << 20
 
 // decodeLink is Decode for every link type but Ethernet.
@@ -53,7 +53,7 @@ func decodeLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
 	return decodeRareLink(p, link, b, wire)
 }
 
-// decodeRareLink is Decode for captures in the air, in a switch and on macOS.
+// decodeRareLink is Decode for wireless captures, ports of switch chips, and macOS.
 func decodeRareLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
 	switch link {
 	case LinkIEEE80211:
@@ -80,7 +80,7 @@ func decodeRareLink(p *Packet, link LinkType, b []byte, wire int) Verdict {
 	return VerdictLinkType
 }
 
-// reset clears what Decode owns. The big arrays are left as they are: their counts say what is valid.
+// reset clears the fields that Decode sets. The arrays keep their contents, because their counts say what is valid.
 func (p *Packet) reset() {
 	p.NumVLANs, p.NumTunnels = 0, 0
 	p.HasMAC = false
@@ -113,14 +113,14 @@ func (p *Packet) resetRare() {
 	p.Window, p.MSS, p.WindowScale, p.ICMPID = 0, 0, 0, 0
 }
 
-// rest sets what lies above the last header that is read, cut to its length on the wire.
+// rest sets the payload after the last header that was read, cut to its length on the wire.
 func (p *Packet) rest(b []byte, wire int) {
 	wire = max(wire, 0)
 	p.PayloadLen = uint32(wire)
 	p.Payload = cut(b, wire)
 }
 
-// cut shortens b to at most n bytes, in capacity too, so that nobody can read or append beyond.
+// cut shortens b to at most n bytes, in capacity too, so that callers cannot read or append beyond.
 func cut(b []byte, n int) []byte {
 	n = min(n, len(b))
 	return b[:n:n]

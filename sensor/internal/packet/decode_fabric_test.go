@@ -7,14 +7,14 @@ import (
 	"encoding/binary"
 )
 
-// summed puts the right checksum into an IPv4 header of 20 bytes.
+// summed sets the correct checksum in an IPv4 header of 20 bytes.
 func summed(ip []byte) []byte {
 	b := patched(ip, 10, 0, 0)
 	binary.BigEndian.PutUint16(b[10:], ^headerSum(b))
 	return b
 }
 
-// fabricCases are of what switches add to frames on the way to a mirror port.
+// fabricCases have headers that switches add to mirrored frames.
 func fabricCases() []decodeCase {
 	e, gap := LinkEthernet, func(n int) []byte { return make([]byte, n) }
 	within := func(b ...[]byte) []byte {
@@ -63,7 +63,7 @@ func fabricPathTimes(n int) []byte {
 	return b
 }
 
-// unnamedCases are tags without an EtherType of their own, in captures that do not say so.
+// unnamedCases have tags without an EtherType, in captures whose link type does not say so.
 func unnamedCases() []decodeCase {
 	e := LinkEthernet
 	between := func(tag []byte, et uint16, b []byte) []byte { return join(macB[:], macA[:], tag, u16(et), b) }
@@ -75,7 +75,7 @@ func unnamedCases() []decodeCase {
 		{name: "Marvell to the processor, before a VLAN tag", link: e, frame: between([]byte{0, 8, 0, 5}, etherVLAN, tagged(6, etherIPv4, four)), kind: KindTCP, vlans: []uint16{6}, check: fromAtoB},
 		{name: "Broadcom without a link type", link: e, frame: between([]byte{0, 0, 0, 8}, etherIPv6, syn6), kind: KindTCP, check: fromAtoB},
 		{name: "Qualcomm", link: e, frame: between([]byte{0x98, 0x02}, etherIPv4, four), kind: KindTCP, check: fromAtoB},
-		{name: "10 bytes of a maker that is not known", link: e, frame: between(make([]byte, 10), etherIPv4, four), kind: KindTCP, check: fromAtoB},
+		{name: "10 bytes of an unknown vendor", link: e, frame: between(make([]byte, 10), etherIPv4, four), kind: KindTCP, check: fromAtoB},
 		{name: "12 bytes", link: e, frame: between(bytes.Repeat([]byte{0xc0}, 12), etherIPv4, four), verdict: VerdictNoNetwork},
 		{name: "ARP behind a tag", link: e, frame: between([]byte{0xc0, 8, 0, 5}, etherARP, arpBody), kind: KindARP},
 		{name: "a wrong checksum behind a tag", link: e, frame: between([]byte{0xc0, 8, 0, 5}, etherIPv4, wrong), verdict: VerdictNoNetwork},
@@ -83,7 +83,7 @@ func unnamedCases() []decodeCase {
 	}
 }
 
-// mirrorVLANCases are of ERSPAN headers that tell the VLAN of the port, and of headers that are not quite by the book.
+// mirrorVLANCases have ERSPAN headers with the VLAN of the port, and headers that deviate from the specification.
 func mirrorVLANCases() []decodeCase {
 	e := LinkEthernet
 	seq2, seq3 := join([]byte{0x10, 0, 0x88, 0xbe}, u32(1)), join([]byte{0x10, 0, 0x22, 0xeb}, u32(1))

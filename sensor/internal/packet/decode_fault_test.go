@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 )
 
-// manyTags is a UDP packet below n VLAN tags.
+// manyTags is a UDP packet with n VLAN tags.
 func manyTags(n int) []byte {
 	b, et := ip4(protoUDP, udpDatagram(1, 2, nil)), uint16(etherIPv4)
 	for range n {
@@ -25,7 +25,7 @@ func manyIPIP(n int) []byte {
 	return ethFrame(etherIPv4, b)
 }
 
-// manyLabels is a stack that does not end.
+// manyLabels is a label stack without an end.
 func manyLabels(n int) (b []byte) {
 	for range n {
 		b = append(b, u32(100<<12)...)
@@ -33,7 +33,7 @@ func manyLabels(n int) (b []byte) {
 	return b
 }
 
-// verdictCases are frames with one fault each.
+// verdictCases are frames with one error each.
 func verdictCases() []decodeCase {
 	return append(append(linkFaults(), networkFaults()...), transportFaults()...)
 }

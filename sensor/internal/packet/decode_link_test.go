@@ -9,7 +9,7 @@ import (
 
 func le16(v uint16) []byte { return binary.LittleEndian.AppendUint16(nil, v) }
 
-// isSYN is the check of cases that carry the SYN made by syn4 or syn6.
+// isSYN checks for the SYN of syn4 or syn6.
 func isSYN(p *Packet) bool {
 	return p.TCPFlags == SYN && p.SrcPort == 1234 && p.DstPort == 80 && p.PayloadLen == 0 && p.HasIP
 }
@@ -24,7 +24,7 @@ func sllHeader(arphrd, addrLen uint16, mac MAC, proto uint16) []byte {
 	return join(u16(0), u16(arphrd), u16(addrLen), mac[:], []byte{0, 0}, u16(proto))
 }
 
-// typed sets the packet type of a cooked header, a byte at a place that depends on the version, and puts a packet behind it.
+// typed sets the packet type of a cooked header, at the offset of its version, and appends a packet.
 func typed(header []byte, at int, typ byte, ip []byte) []byte {
 	header[at] = typ
 	return join(header, ip)
@@ -78,7 +78,7 @@ func ethernetCases() []decodeCase {
 			return p.EtherType == 7 && string(p.Payload) == string(stp)
 		}},
 		{name: "CDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2000), []byte{2, 180})), verdict: VerdictNoNetwork},
-		{name: "MACsec in clear", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0, 0}, u32(7), u16(etherIPv4), syn4, make([]byte, 16))), kind: KindTCP, check: isSYN},
+		{name: "MACsec unencrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0, 0}, u32(7), u16(etherIPv4), syn4, make([]byte, 16))), kind: KindTCP, check: isSYN},
 		{name: "MACsec with channel, VLAN within", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x20, 0}, make([]byte, 12), u16(etherVLAN), tagged(6, etherIPv4, syn4))), kind: KindTCP, vlans: []uint16{6}, check: isSYN},
 		{name: "MACsec encrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x0c, 0}, u32(7), u16(etherIPv4), syn4)), verdict: VerdictNoNetwork},
 		{name: "NSH", link: LinkEthernet, frame: ethFrame(etherNSH, join([]byte{0, 2, 2, 1}, u32(0x100), syn4)), kind: KindTCP, check: withoutMACs},

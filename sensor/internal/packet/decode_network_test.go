@@ -11,14 +11,14 @@ func patched(b []byte, at int, with ...byte) []byte {
 	return b
 }
 
-// patchedZero is a copy of b with two bytes of zero at at: a length left out.
+// patchedZero is a copy of b with two zero bytes at at: a missing length.
 func patchedZero(b []byte, at int) []byte { return patched(b, at, 0, 0) }
 
 func eth4(proto uint8, b []byte) []byte { return ethFrame(etherIPv4, ip4(proto, b)) }
 
 func eth6(next uint8, b []byte) []byte { return ethFrame(etherIPv6, ip6(next, b)) }
 
-// hasPayload is the check that the headers tell of n bytes.
+// hasPayload checks that the payload has n bytes by the headers.
 func hasPayload(n uint32) func(*Packet) bool {
 	return func(p *Packet) bool { return p.PayloadLen == n && int(n) >= len(p.Payload) }
 }
@@ -27,7 +27,7 @@ func networkCases() []decodeCase {
 	return append(append(headerCases(), transportCases()...), fragmentCases()...)
 }
 
-// headerCases are of IP headers, their lengths and extensions.
+// headerCases have IP headers with various lengths and extensions.
 func headerCases() []decodeCase {
 	withOptions := join([]byte{0x46, 0}, u16(24+28), make([]byte, 5), []byte{protoTCP, 0, 0}, hdr.src[:], hdr.dst[:], []byte{1, 1, 1, 0}, synSegment)
 	withOptions[8] = 1

@@ -17,14 +17,14 @@ func wifi(fc0, fc1 byte, a1, a2, a3 MAC, rest ...[]byte) []byte {
 var (
 	snapIPv4 = join([]byte{0xaa, 0xaa, 3, 0, 0, 0}, u16(etherIPv4))
 	snapIPv6 = join([]byte{0xaa, 0xaa, 3, 0, 0, 0}, u16(etherIPv6))
-	// wifiSYN goes from macA over the access point macC to macB.
+	// wifiSYN is from macA through the access point macC to macB.
 	wifiSYN = wifi(0x08, wifiToDS, macC, macA, macB, snapIPv4, syn4)
 )
 
-// fromAtoB is a SYN whose ends are known, whatever stood between them.
+// fromAtoB checks for a SYN from macA to macB.
 func fromAtoB(p *Packet) bool { return isSYN(p) && p.HasMAC && p.SrcMAC == macA && p.DstMAC == macB }
 
-// macsAlone is a frame of which only the ends could be read.
+// macsAlone checks for a frame with MACs only.
 func macsAlone(p *Packet) bool {
 	return !p.HasIP && p.HasMAC && p.SrcMAC == macA && p.DstMAC == macB && p.Kind == KindOther && len(p.Payload) > 24
 }

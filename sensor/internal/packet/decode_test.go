@@ -4,7 +4,7 @@ package packet
 
 import "testing"
 
-// decodeCase is a frame and what must be read from it.
+// decodeCase is a frame and the expected packet.
 type decodeCase struct {
 	name    string
 	link    LinkType
@@ -16,7 +16,7 @@ type decodeCase struct {
 	check   func(p *Packet) bool
 }
 
-// decodeCases are all tables: seeds for the fuzzer too.
+// decodeCases returns all cases. They are also the seeds of the fuzz test.
 func decodeCases() (all []decodeCase) {
 	all = append(all, linkCases()...)
 	all = append(all, tunnelCases()...)
@@ -68,8 +68,8 @@ func (c *decodeCase) compare(t *testing.T, p *Packet) {
 	}
 }
 
-// TestVerdictsCovered: every verdict has a case, and a name of its own.
-func TestVerdictsCovered(t *testing.T) {
+// Every verdict has a case and its own name.
+func TestEveryVerdictHasACase(t *testing.T) {
 	var seen [NumVerdicts]bool
 	for _, c := range decodeCases() {
 		seen[c.verdict] = true
@@ -104,8 +104,8 @@ func TestDecodeDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDecodeEveryCut: however short the snap length, nothing panics, and once the headers are there the lengths are right.
-func TestDecodeEveryCut(t *testing.T) {
+// Decode does not panic for any snap length, and the lengths are correct if the headers were captured.
+func TestDecodeAnySnapLength(t *testing.T) {
 	for _, c := range decodeCases() {
 		var whole, p Packet
 		Decode(&whole, c.link, c.frame, uint32(len(c.frame)))
@@ -124,8 +124,8 @@ func TestDecodeEveryCut(t *testing.T) {
 	}
 }
 
-// TestOriginalLengthOfAForgedFile: where the IP header has no length, the frame's counts, but not without bound.
-func TestOriginalLengthOfAForgedFile(t *testing.T) {
+// If the IP header has no length, that of the frame counts, up to a bound.
+func TestForgedOriginalLengthIsBounded(t *testing.T) {
 	var p Packet
 	Decode(&p, LinkRaw, patchedZero(syn4, 2), 3_000_000_000)
 	if p.IPBytes != maxFrame || !p.Truncated {
@@ -133,8 +133,8 @@ func TestOriginalLengthOfAForgedFile(t *testing.T) {
 	}
 }
 
-// TestTunnelCutInside: a tunnel that must be verified is one even if the snap length cut the transport header within.
-func TestTunnelCutInside(t *testing.T) {
+// An uncertain tunnel is decoded even if the snap length cut the inner transport header.
+func TestTunnelWithCutTransportHeader(t *testing.T) {
 	frame := udpFrame(portGTPU, gtpuFrame(0x30, 9, syn4))
 	n := len(frame) - len(synSegment) + 13
 	var p Packet
@@ -180,7 +180,7 @@ func icmpHash(t *testing.T, typ uint8) uint64 {
 	return p.FlowHash()
 }
 
-// TestFlowHashSpread: neighbouring flows, as a scan makes them, fill buckets evenly by the low and the high bits.
+// Similar flows, such as those of a scan, fill buckets evenly by the low and the high bits.
 func TestFlowHashSpread(t *testing.T) {
 	const buckets, flows = 256, 256 * 100
 	var low, high [buckets]int

@@ -20,13 +20,13 @@ func erspan3Header(session uint16, frameType, last byte) []byte {
 	return join(u16(0x2000), u16(session), u32(0), []byte{0, 0, frameType << 2, last})
 }
 
-// innerMACs tells that the addresses of the frame within are the ones that count.
+// innerMACs checks for the MACs of the inner frame.
 func innerMACs(p *Packet) bool { return isSYN(p) && p.SrcMAC == macC && p.DstMAC == macD }
 
-// outerMACs tells that no frame was within, and that the link is that of the stations themselves.
+// outerMACs checks for the MACs of the outer frame: there was no inner frame, and the link is that of the stations.
 func outerMACs(p *Packet) bool { return isSYN(p) && p.SrcMAC == macA && p.DstMAC == macB }
 
-// withoutMACs tells that IP was within, which names no station.
+// withoutMACs checks for no MACs: the inner packet is IP.
 func withoutMACs(p *Packet) bool {
 	return isSYN(p) && !p.HasMAC && p.SrcMAC.IsZero() && p.DstMAC.IsZero()
 }
@@ -37,7 +37,7 @@ var (
 	garbage    = bytes.Repeat([]byte{0xa7, 0x3c}, 40)
 )
 
-// plainTunnel, idTunnel and linkTunnel are what is expected of one tunnel: in IP without and with an id, and below IP.
+// plainTunnel, idTunnel and linkTunnel are an expected tunnel: in IP without and with an id, and below IP.
 func plainTunnel(t TunnelType) []Tunnel { return []Tunnel{{Type: t, HasOuter: true}} }
 
 func idTunnel(t TunnelType, id uint32) []Tunnel {
@@ -46,7 +46,7 @@ func idTunnel(t TunnelType, id uint32) []Tunnel {
 
 func linkTunnel(t TunnelType, id uint32) []Tunnel { return []Tunnel{{Type: t, ID: id, HasID: true}} }
 
-// outerUDP is the check that a packet stayed what it was: UDP to port.
+// outerUDP checks that the packet remained UDP to port.
 func outerUDP(port uint16) func(*Packet) bool {
 	return func(p *Packet) bool { return p.DstPort == port && p.SrcMAC == macA && p.PayloadLen > 0 }
 }
@@ -135,7 +135,7 @@ func udpTunnelCases() []decodeCase {
 	}
 }
 
-// layerTunnelCases are of IP in IP, MPLS, PPPoE and provider backbone bridges.
+// layerTunnelCases have IP in IP, MPLS, PPPoE and provider backbone bridges.
 func layerTunnelCases() []decodeCase {
 	e := LinkEthernet
 	return []decodeCase{

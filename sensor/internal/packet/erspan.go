@@ -2,16 +2,16 @@
 
 package packet
 
-// ERSPAN is mirrored traffic in GRE (draft-foschiano-erspan-03). The GRE below it is understood and not recorded as a
-// tunnel of its own; the ID is the session id, the VLAN is that of the mirrored port, whether or not the frame has a tag.
+// ERSPAN is mirrored traffic in GRE (draft-foschiano-erspan-03). The GRE below it is not recorded as a tunnel of its own. The ID is the
+// session id, and the VLAN that of the mirrored port, even if the frame has no tag.
 
 const (
 	erspan2Size = 8
 	erspan3Size = 12
 )
 
-// erspan reads types I and II: type II always has a GRE sequence number and a header of 8 bytes, type I neither. Some senders leave out
-// the number, or count type I too: what reads as Ethernet decides then.
+// erspan reads types I and II. Type II should have a GRE sequence number and a header of 8 bytes, type I neither. Some senders omit the number,
+// or number type I too; the reading that looks like Ethernet is then used.
 func erspan(p *Packet, sequence bool, b []byte, n, depth int) Verdict {
 	kind := uint8(0)
 	if len(b) > 0 {
@@ -57,18 +57,18 @@ func erspan3(p *Packet, b []byte, n, depth int) Verdict {
 	case frameIP:
 		et = ipEtherType(b[size:])
 	default:
-		return VerdictOK // a frame of another kind: the GRE packet stands
+		return VerdictOK // not Ethernet: p stays the GRE packet
 	}
 	return erspanInner(p, et, b, size, n, depth)
 }
 
-// erspanInner reads what follows the header of type II or III, which begin alike: version, VLAN, …, session id.
+// erspanInner reads the frame after a header of type II or III. Both start with version, VLAN, …, session id.
 func erspanInner(p *Packet, et uint16, b []byte, size, n, depth int) Verdict {
 	vlan, id := be16(b)&0xfff, uint32(be16(b[2:])&0x3ff)
 	return innerVLAN(p, TunnelERSPAN, id, true, vlan, et, b[size:], n-size, depth)
 }
 
-// ipEtherType tells IPv4 from IPv6 by the version field.
+// ipEtherType returns the EtherType of an IP packet, as its version field says.
 func ipEtherType(b []byte) uint16 {
 	if len(b) > 0 && b[0]>>4 == 6 {
 		return etherIPv6

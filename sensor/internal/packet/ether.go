@@ -2,7 +2,7 @@
 
 package packet
 
-// EtherTypes (IEEE 802 numbers, IANA) that lead to a layer that is read.
+// EtherTypes (IEEE 802 numbers, IANA) of layers that are read.
 const (
 	etherIPv4       = 0x0800
 	etherARP        = 0x0806
@@ -41,7 +41,7 @@ const (
 	etherHeaderSize = 14
 )
 
-// maxTags bounds the tags of one frame: no network stacks more than three, an attacker may.
+// maxTags bounds the tags of one frame. Networks use up to three; an attacker may stack many.
 const maxTags = 8
 
 func ethernet(p *Packet, b []byte, wire, depth int) Verdict {
@@ -54,7 +54,7 @@ func ethernet(p *Packet, b []byte, wire, depth int) Verdict {
 	return etherPayload(p, be16(b[12:]), b[etherHeaderSize:], wire-etherHeaderSize, depth)
 }
 
-// etherPayload reads what an EtherType says comes next; GRE, Geneve and cooked captures name their payloads so too.
+// etherPayload reads the payload that an EtherType names. GRE, Geneve and cooked captures use EtherTypes too.
 func etherPayload(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	p.EtherType = et
 	switch et {
@@ -68,7 +68,7 @@ func etherPayload(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	return etherRare(p, et, b, wire, depth)
 }
 
-// etherRare is the part of etherPayload that a busy link seldom needs.
+// etherRare is the part of etherPayload that a busy link rarely needs.
 func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	p.rest(b, wire)
 	switch et {
@@ -92,7 +92,7 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	return etherFabric(p, et, b, wire, depth)
 }
 
-// etherFabric is the part of etherPayload for what switches add to frames on the way to a mirror port, and for LLC.
+// etherFabric is the part of etherPayload for headers that switches add to mirrored frames, and for LLC.
 func etherFabric(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	switch et {
 	case etherFabricPath:
@@ -119,7 +119,7 @@ func etherFabric(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	return v
 }
 
-// tags takes off VLAN tags of every kind, and the tags that carry no VLAN id.
+// tags reads VLAN tags of every kind, and tags without a VLAN id.
 func tags(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	for range maxTags {
 		size := tagSize(et)
@@ -144,10 +144,13 @@ func tags(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 
 const vlanTagSize = 4
 
-// tagSize gives the length of what follows the EtherType of a tag, with the next EtherType at its end; 0 if it is none.
+// tagSize returns the length of a tag after its EtherType, with the next EtherType at its end; 0 if et is not that of a tag.
 func tagSize(et uint16) int {
+	if isVLAN(et) {
+		return vlanTagSize
+	}
 	switch et {
-	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVLANOld3, etherCNTag, etherFGL:
+	case etherCNTag, etherFGL:
 		return vlanTagSize
 	case etherVNTag, etherHSR, etherRTag, etherBroadcom:
 		return 6
@@ -157,7 +160,7 @@ func tagSize(et uint16) int {
 	return 0
 }
 
-// isVLAN reports whether the tag that et announces holds a VLAN id.
+// isVLAN reports whether et is that of a tag with a VLAN id.
 func isVLAN(et uint16) bool {
 	switch et {
 	case etherVLAN, etherQinQ, etherVLANOld, etherVLANOld2, etherVLANOld3:
@@ -173,7 +176,7 @@ func (p *Packet) addVLAN(id uint16) {
 	}
 }
 
-// llc reads IEEE 802.2 LLC. SNAP (RFC 1042) leads on to an EtherType; b and wire begin at the DSAP.
+// llc reads IEEE 802.2 LLC, from the DSAP on. SNAP (RFC 1042) continues with an EtherType.
 func llc(p *Packet, b []byte, wire, depth int) Verdict {
 	const (
 		sapSNAP = 0xaa
@@ -215,7 +218,7 @@ func pbb(p *Packet, b []byte, wire, depth int) Verdict {
 	return inner(p, TunnelPBB, id, true, etherBridged, b[4:], wire-4, depth)
 }
 
-// arp keeps the body of an ARP packet (RFC 826) for IPv4 over Ethernet: 28 bytes. Others are left to EtherType.
+// arp sets Body to the 28 bytes of an ARP packet (RFC 826) for IPv4 over Ethernet. Other ARP packets are not read.
 func arp(p *Packet, b []byte, wire int) Verdict {
 	const ethernetIPv4 = 28
 	if len(b) < 8 {

@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// Keys of the hash: odd numbers without pattern (the fractional parts of square roots). They are constant because the
-// same packets must fall into the same partitions in every run; tables that an attacker may fill are bounded instead.
+// Keys of the hash: odd numbers without a pattern (fractional parts of square roots). They are constant, because the same packets must get
+// the same partitions in every run. Tables that an attacker may fill are bounded instead.
 const (
 	hashKey1 = 0x6a09e667f3bcc909
 	hashKey2 = 0xbb67ae8584caa73b
@@ -16,8 +16,8 @@ const (
 	hashKey4 = 0xa54ff53a5f1d36f1
 )
 
-// FlowHash gives the same value for both directions of a flow: over addresses, ports and protocol; of ICMP and what has no
-// ports over addresses and protocol; without IP over EtherType and MACs.
+// FlowHash returns a hash that is the same for both directions of a flow. It covers addresses, ports and protocol; for ICMP and protocols
+// without ports, addresses and protocol; without IP, EtherType and MACs.
 func (p *Packet) FlowHash() uint64 {
 	if !p.HasIP {
 		a, b := mac64(p.SrcMAC)*hashKey1, mac64(p.DstMAC)*hashKey1

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// unknownLink is a type that files may use as they like.
+// unknownLink is a link type for private use.
 const unknownLink LinkType = 147
 
 var linkTypes = []LinkType{
@@ -34,7 +34,7 @@ func FuzzDecode(f *testing.F) {
 		if !bytes.Equal(frame, given) {
 			t.Error("the frame was changed")
 		}
-		// What an earlier frame left in a Packet must not show.
+		// Nothing of an earlier frame may be left in the Packet.
 		Decode(&again, LinkEthernet, fullFrame, uint32(len(fullFrame)))
 		Decode(&again, l, frame, orig)
 		again.VLANs, again.Tunnels = p.VLANs, p.Tunnels
@@ -61,7 +61,7 @@ func samePacket(a, b *Packet) bool {
 	return equalFields(x, y)
 }
 
-// FuzzReassemble plays a script of fragments: six bytes each tell which datagram, offset, length, flags and time step.
+// FuzzReassemble runs a script of fragments, six bytes each: datagram, offset, length, flags and time step.
 func FuzzReassemble(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 1, 0, 0, 0, 2, 2, 0, 0, 0})
 	f.Add([]byte{4, 2, 2, 0, 0, 0, 4, 0, 2, 1, 0, 1, 4, 1, 2, 1, 0, 1})
@@ -111,7 +111,7 @@ func fuzzFragment(s, body []byte) []byte {
 	return ethFrame(etherIPv4, ip4Frag(uint16(s[0]&7), offset&0xffff, more, proto, piece))
 }
 
-// checkReassembler asserts the bounds, that no frame is lost uncounted, and that blocks and slots are in order.
+// checkReassembler asserts the bounds, that every lost frame is counted, and that blocks and slots are consistent.
 func checkReassembler(t *testing.T, r *Reassembler, frames, passed uint64) {
 	t.Helper()
 	var held uint64

@@ -73,8 +73,8 @@ func grePayload(p *Packet, et uint16, id uint32, hasID, sequence bool, b []byte,
 	return inner(p, TunnelGRE, id, hasID, et, b, n, depth)
 }
 
-// sourceRoutes passes over the source route entries of RFC 1701: family, offset, length, data; the last one is of
-// family 0 and length 0. It gives the offset after them, 0 if they do not end within b.
+// sourceRoutes skips the source route entries of RFC 1701: family, offset, length, data; the last one has family 0 and length 0. It returns
+// the offset after them, 0 if they do not end within b.
 func sourceRoutes(b []byte, at int) int {
 	const maxRoutes = 16
 	for range maxRoutes {
@@ -97,7 +97,7 @@ func gre1(p *Packet, flags, et uint16, b []byte, n, depth int) Verdict {
 	}
 	at := 8
 	if flags&greSequence == 0 {
-		return VerdictOK // an acknowledgement only
+		return VerdictOK // acknowledgement without payload
 	}
 	at += 4
 	if flags&greAck != 0 {

@@ -2,8 +2,8 @@
 
 package packet
 
-// gtpu reads GTP-U version 1 (3GPP TS 29.281 section 5.1) with a G-PDU, message type 255. Signalling messages, GTP' and
-// whatever else is on the port stay UDP.
+// gtpu reads GTP-U version 1 (3GPP TS 29.281 section 5.1) with a G-PDU, message type 255. Signalling messages, GTP' and other traffic on the
+// port remain UDP.
 func gtpu(p *Packet, b []byte, n, depth int) Verdict {
 	const (
 		versionAndType = 0xf0 // version 1, protocol type GTP
@@ -36,8 +36,8 @@ func gtpu(p *Packet, b []byte, n, depth int) Verdict {
 	return verified(p, TunnelGTPU, be32(b[4:]), true, ipEtherType(b[at:]), b[at:], n-at, depth)
 }
 
-// gtpuExtensions passes over extension headers (section 5.2): length in words of 4 bytes, the type of the next one in
-// the last byte. It gives the offset after them, 0 if they do not end within b, which holds at least 12 bytes.
+// gtpuExtensions skips extension headers (section 5.2): length in words of 4 bytes, the type of the next one in the last byte. It returns the
+// offset after them, 0 if they do not end within b. b holds at least 12 bytes.
 func gtpuExtensions(b []byte) int {
 	const maxHeaders = 16
 	at, next := 12, b[11]

@@ -11,10 +11,9 @@ const (
 	wifiOrder     = 0x80 // of a QoS frame: HT Control follows
 )
 
-// ieee80211 reads a data frame of IEEE 802.11 (9.3.2.1) that is in clear and whole: what it carries is LLC. Of an
-// aggregate (A-MSDU) it reads the first subframe. Frames of other types, encrypted ones and fragments have no
-// network layer that can be read. The frame check sequence, if there, is cut by the length of IP. padded says that the
-// header is filled up to a multiple of 4 bytes, as some adapters do.
+// ieee80211 reads an unencrypted and unfragmented data frame of IEEE 802.11 (9.3.2.1), which carries LLC. Of an aggregate (A-MSDU) it reads
+// the first subframe. Other frames have no readable network layer. The length of IP cuts off a frame check sequence. padded: the header is
+// padded to a multiple of 4 bytes, as some adapters do.
 func ieee80211(p *Packet, b []byte, wire int, padded bool) Verdict {
 	const typeMask, data, null, plain = 0x0f, 0x08, 0x40, 24
 	p.rest(b, wire)
@@ -46,8 +45,8 @@ func ieee80211(p *Packet, b []byte, wire int, padded bool) Verdict {
 	return llc(p, b, wire, 0)
 }
 
-// wifiHeader gives the length of the header of a data frame, at least 24 bytes of which are there, and whether an
-// aggregate follows. If the QoS field is beyond b, so is the end of the header.
+// wifiHeader returns the length of the header of a data frame, and whether an aggregate follows. b holds at least 24 bytes; if the QoS field
+// is beyond b, so is the end of the header.
 func wifiHeader(b []byte) (size int, aggregate bool) {
 	const qos, amsdu = 0x80, 0x80
 	size = 24
@@ -65,7 +64,7 @@ func wifiHeader(b []byte) (size int, aggregate bool) {
 	return size, aggregate
 }
 
-// wifiMACs takes the addresses of the two ends, leaving out the access points between them (table 9-30).
+// wifiMACs sets the addresses of the two stations, without those of the access points between them (table 9-30).
 func (p *Packet) wifiMACs(b []byte) {
 	first, second, third := MAC(b[4:10]), MAC(b[10:16]), MAC(b[16:22])
 	p.HasMAC = true

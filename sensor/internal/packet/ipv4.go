@@ -7,8 +7,8 @@ const (
 	maxDatagram    = 65535
 )
 
-// ipv4 reads an IPv4 header (RFC 791 section 3.1). The checksum is not verified: senders with checksum offload are
-// captured before it is filled in.
+// ipv4 reads an IPv4 header (RFC 791 section 3.1). It does not verify the checksum: with checksum offload, packets are captured before it is
+// filled in.
 func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 	if len(b) < ipv4HeaderSize {
 		return VerdictShortIPv4
@@ -21,7 +21,7 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 		return VerdictIPv4IHL
 	}
 	total := int(be16(b[2:]))
-	if total == 0 { // a segment still to be cut by the network card (TSO, BIG TCP) has no total length
+	if total == 0 { // before segmentation by the network card (TSO, BIG TCP) there is no total length
 		total = wire
 	}
 	if total < header {
@@ -48,8 +48,8 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 	return transport(p, p.Proto, body, total-header, depth)
 }
 
-// believable bounds a length from an IP header by what the frame held on the wire: else a frame of 60 bytes could claim
-// 65535 to spoil the accounts. Not in tunnels: a switch may cut what it mirrors, and the length is then the true one.
+// believable bounds a length from an IP header by the length of the frame on the wire, so that a frame of 60 bytes cannot count as 65535.
+// Within tunnels it does not: a switch may cut the frames that it mirrors, and the header then has the true length.
 func believable(length, wire, depth int) int {
 	if depth == 0 {
 		return min(length, wire)
@@ -64,8 +64,8 @@ type fragmentHeader struct {
 	next   uint8
 }
 
-// fragment sets the fragment fields and reads the transport header where it is in the piece. Tunnels are not taken off
-// here: the Reassembler does it once the datagram is whole.
+// fragment sets the fragment fields and reads the transport header if the fragment has it. It does not read tunnels: the Reassembler does
+// when the datagram is complete.
 func fragment(p *Packet, h fragmentHeader, b []byte, n int) Verdict {
 	p.Frag = FragLater
 	if h.offset == 0 {
@@ -82,7 +82,7 @@ func fragment(p *Packet, h fragmentHeader, b []byte, n int) Verdict {
 		p.Proto = h.next
 		p.rest(b, n)
 	}
-	// Pieces but the last are of multiples of 8 bytes (RFC 791 section 3.2); a datagram ends at 65535 (the "ping of death").
+	// All fragments except the last have a multiple of 8 bytes (RFC 791 section 3.2); a datagram ends at 65535 (the "ping of death").
 	if n == 0 || h.more && n%8 != 0 || h.offset+n > maxDatagram {
 		v = VerdictFragment
 	}

@@ -4,8 +4,8 @@ package packet
 
 const (
 	ipv6HeaderSize = 40
-	// maxExtensions bounds the chain. RFC 8200 has no bound, and receivers follow any length; senders use two or three
-	// headers, attackers as many as a frame holds, to hide the port from those who stop earlier.
+	// maxExtensions bounds the chain of extension headers. RFC 8200 has no bound, and receivers follow any length. Senders use two or three
+	// headers; attackers may use as many as fit into a frame, to hide the port from sensors that stop earlier.
 	maxExtensions = 256
 )
 
@@ -19,7 +19,7 @@ func ipv6(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	n := int(be16(b[4:]))
 	next := b[6]
-	if n == 0 && next != protoNone { // jumbogram, or a segment still to be cut by the network card
+	if n == 0 && next != protoNone { // jumbogram, or before segmentation by the network card
 		var v Verdict
 		if n, v = jumboLength(next, b, wire); v != VerdictOK {
 			return v
@@ -42,8 +42,8 @@ func ipv6(p *Packet, b []byte, wire, depth int) Verdict {
 	return extensions(p, next, body, n, depth, true)
 }
 
-// jumboLength gives the payload length of a packet whose header has 0: the jumbo payload option (RFC 2675 section 2), or
-// what the frame holds.
+// jumboLength returns the payload length of a packet whose header has 0: the jumbo payload option (RFC 2675 section 2), or the rest of the
+// frame.
 func jumboLength(next uint8, b []byte, wire int) (int, Verdict) {
 	n := max(wire-ipv6HeaderSize, 0)
 	if next != protoHopByHop {
@@ -71,8 +71,8 @@ func jumboLength(next uint8, b []byte, wire int) (int, Verdict) {
 	return n, VerdictOK
 }
 
-// extensions follows the chain of extension headers (RFC 8200 section 4) to the transport. n is what the headers say
-// is left. takeOff is false inside a fragment: no tunnel is taken off and no further fragment header followed.
+// extensions follows the chain of extension headers (RFC 8200 section 4) to the transport header. n is the remaining length by the headers.
+// takeOff is false within a fragment: it then reads neither tunnels nor another fragment header.
 func extensions(p *Packet, next uint8, b []byte, n, depth int, takeOff bool) Verdict {
 	for range maxExtensions {
 		p.Proto = next
@@ -97,7 +97,7 @@ func extensions(p *Packet, next uint8, b []byte, n, depth int, takeOff bool) Ver
 		b, n = b[size:], n-size
 		if next == protoFragment {
 			h := fragmentHeader{be32(head[4:]), int(be16(head[2:]) &^ 7), head[3]&1 != 0, head[0]}
-			if takeOff && (h.offset != 0 || h.more) { // else it is atomic (RFC 6946): whole
+			if takeOff && (h.offset != 0 || h.more) { // else it is atomic (RFC 6946), a complete datagram
 				return fragment(p, h, b, n)
 			}
 		}
@@ -121,7 +121,7 @@ func isFinal(proto uint8) bool {
 	return proto == protoMobility || proto == protoHIP || proto == protoShim6
 }
 
-// extensionSize gives the length of an extension header in bytes, 0 if its length field was not captured.
+// extensionSize returns the length of an extension header in bytes, 0 if its length field was not captured.
 func extensionSize(proto uint8, b []byte) int {
 	if proto == protoFragment {
 		return 8

@@ -5,7 +5,7 @@ package packet
 // LinkType is a LINKTYPE_ value of the pcap file format (IETF draft-ietf-opsawg-pcaplinktype).
 type LinkType uint16
 
-// The link types that are decoded; frames of any other have VerdictLinkType.
+// The link types that are decoded. Frames of others have VerdictLinkType.
 const (
 	LinkNull              LinkType = 0
 	LinkEthernet          LinkType = 1

@@ -5,8 +5,8 @@ package packet
 // maxLabels bounds a label stack; hardware handles about a dozen.
 const maxLabels = 16
 
-// mpls takes off a label stack (RFC 3032 section 2.1). One Tunnel stands for the stack, its ID is the top label. Nothing
-// says what comes after the last label: the first nibble tells, as RFC 4928 section 3 makes it do.
+// mpls reads a label stack (RFC 3032 section 2.1). The stack is one Tunnel, with the top label as its ID. No field names the payload; its
+// first nibble shows it (RFC 4928 section 3).
 func mpls(p *Packet, b []byte, wire, depth int) Verdict {
 	if len(b) < 4 {
 		return VerdictShortMPLS
@@ -32,8 +32,8 @@ func mpls(p *Packet, b []byte, wire, depth int) Verdict {
 	return inner(p, TunnelMPLS, top, true, et, b[skip:], wire-skip, depth)
 }
 
-// mplsPayload guesses what follows a label stack, and how many bytes of control word precede it; 0 if nothing that is
-// read here. A pseudo-wire without a control word begins with a MAC, whose first nibble may look like a version.
+// mplsPayload guesses the payload of a label stack, and the length of a control word before it. et is 0 for payloads that are not read. A
+// pseudowire without a control word starts with a MAC, whose first nibble may look like an IP version.
 func mplsPayload(b []byte, wire int) (et uint16, skip int) {
 	if len(b) == 0 {
 		return 0, 0
@@ -66,7 +66,7 @@ func plausibleIPv6(b []byte, wire int) bool {
 	return len(b) >= 40 && b[0]>>4 == 6 && ipv6HeaderSize+int(be16(b[4:])) <= wire
 }
 
-// plausibleEthernet reports whether b begins with an Ethernet header whose EtherType leads somewhere.
+// plausibleEthernet reports whether b starts with an Ethernet header with an EtherType that is read.
 func plausibleEthernet(b []byte) bool {
 	if len(b) < etherHeaderSize || b[6]&1 != 0 { // a source address is never a group address
 		return false
@@ -79,5 +79,5 @@ func plausibleEthernet(b []byte) bool {
 	}
 }
 
-// typedEthernet is plausibleEthernet without LLC, which many bytes look like.
+// typedEthernet is plausibleEthernet without LLC, which random bytes often look like.
 func typedEthernet(b []byte) bool { return plausibleEthernet(b) && be16(b[12:]) > maxLengthField }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package packet turns the bytes of a frame into a Packet, a plain value. It never allocates and never fails:
-// a frame that cannot be read has a Verdict that says why, and whatever was understood before that point.
+// Package packet decodes the bytes of a frame into a Packet, a plain value. It does not allocate and returns no errors: a frame that cannot
+// be decoded to its end has a Verdict that says why, and the fields up to that point.
 package packet
 
 import (
@@ -10,24 +10,24 @@ import (
 	"unsafe"
 )
 
-// Addr is an IPv4 or IPv6 address in network byte order. An IPv4 address stands in the IPv4-mapped form
-// (RFC 4291, section 2.5.5.2); Packet.V6 tells a real IPv6 packet that carries such an address from IPv4.
+// Addr is an IPv4 or IPv6 address in network byte order. IPv4 addresses have the IPv4-mapped form (RFC 4291 section 2.5.5.2). Packet.V6 tells
+// IPv6 packets with such an address from IPv4 packets.
 type Addr [16]byte
 
 // MAC is an IEEE 802 48-bit address.
 type MAC [6]byte
 
-// MaxVLANs and MaxTunnels bound the nesting that is recorded; MaxDepth bounds what is parsed at all.
+// MaxVLANs and MaxTunnels bound the nesting that is recorded, MaxDepth the nesting that is parsed.
 const (
 	MaxVLANs   = 4
 	MaxTunnels = 4
 	MaxDepth   = 8
 )
 
-// TunnelType names an encapsulation. VLAN tags are not tunnels: they stand in Packet.VLANs.
+// TunnelType is an encapsulation. VLAN tags are not tunnels; they are in Packet.VLANs.
 type TunnelType uint8
 
-// The encapsulations that are taken off. 6in4 and IP-in-IP are both TunnelIPIP.
+// The encapsulations that are decoded. 6in4 and IP-in-IP are both TunnelIPIP.
 const (
 	TunnelNone TunnelType = iota
 	TunnelGRE
@@ -43,9 +43,8 @@ const (
 	TunnelPBB
 )
 
-// Tunnel is one layer of encapsulation. ID is the identifier the protocol carries (VNI, session id, TEID, key,
-// label, I-SID), valid only if HasID. Src and Dst are the outer IP addresses, valid only if HasOuter. VLAN is the one that
-// the header of a mirror tells of the mirrored port, 0 if none.
+// Tunnel is one layer of encapsulation. ID is the identifier in its header (VNI, session id, TEID, key, label, I-SID), valid if HasID. Src and
+// Dst are the outer IP addresses, valid if HasOuter. VLAN is that of the mirrored port if the header of a mirror has it, else 0.
 type Tunnel struct {
 	Src, Dst Addr
 	ID       uint32
@@ -56,12 +55,12 @@ type Tunnel struct {
 	V6       bool
 }
 
-// Kind says which of the protocol-specific fields of a Packet are valid.
+// Kind is which of the protocol-specific fields of a Packet are valid.
 type Kind uint8
 
-// What a packet is, seen from the innermost header that was understood.
+// The kinds, by the innermost header that was decoded.
 const (
-	KindOther Kind = iota // no network layer that is understood: EtherType tells
+	KindOther Kind = iota // no network layer that is decoded; see EtherType
 	KindARP               // ARP fields
 	KindIP                // IP with a protocol that has no ports
 	KindTCP
@@ -71,13 +70,12 @@ const (
 	KindICMP6
 )
 
-// Frag says what part of an IP datagram a packet is.
+// Frag is which part of an IP datagram a packet is.
 type Frag uint8
 
-// A datagram comes whole, or in fragments. The first fragment has the ports and is passed on at once; later ones
-// have the ports if the first one was seen. The fragment that completes a datagram is FragComplete, and its Payload is
-// the reassembled transport payload (PayloadLen, IPBytes are of the pieces not yet counted by earlier packets).
-// So a datagram is read from FragNone or FragComplete, and counted from all four.
+// A datagram is complete, or in fragments. The first fragment has the ports and is passed on at once. Later ones have the ports if the first
+// one was seen. The fragment that completes a datagram is FragComplete, and its Payload is the reassembled transport payload; its PayloadLen
+// and IPBytes cover the fragments that earlier packets did not count. So read payloads from FragNone and FragComplete, and count all four.
 const (
 	FragNone Frag = iota
 	FragFirst
@@ -97,17 +95,16 @@ const (
 	CWR
 )
 
-// Packet is what one frame says. It is filled in place and reused; slices point into the frame (or, for a
-// reassembled datagram, into a buffer of the Reassembler) and are valid until the batch is released.
+// Packet is a decoded frame. It is filled in place and reused. Its slices point into the frame or, for a reassembled datagram, into a buffer of
+// the Reassembler, and are valid until the batch is released.
 //
-// What every packet of a known session needs lies in the first two lines of the cache; what few packets have lies behind, where most
-// leave it alone.
+// The fields that every packet of a known session needs are in the first two cache lines; those that few packets have follow.
 type Packet struct {
 	Time     int64  // capture time, nanoseconds since the Unix epoch
 	Num      uint64 // number of the frame in the run, from 1
 	Src, Dst Addr
-	// IPBytes is the IP total length from the header, PayloadLen the transport payload length from the headers: a
-	// short snap length changes neither. Outside of tunnels they are at most what the frame had on the wire.
+	// IPBytes is the IP total length from the header, PayloadLen the length of the transport payload by the headers. A snap length changes
+	// neither. Outside of tunnels they are at most the length of the frame on the wire.
 	IPBytes          uint32
 	PayloadLen       uint32
 	SrcPort, DstPort uint16 // TCP, UDP, SCTP; ICMP: type and code of this message in SrcPort, DstPort
@@ -116,10 +113,10 @@ type Packet struct {
 	TCPFlags         uint8
 	V6               bool
 
-	// Payload is the transport payload as far as it was captured; padding is cut off.
+	// Payload is the captured part of the transport payload, without padding.
 	Payload        []byte
 	Seq, Ack       uint32 // TCP
-	Count          uint32 // frames accounted for here: more than 1 only when held fragments are released
+	Count          uint32 // frames counted here: more than 1 only when held fragments are released
 	IPID           uint16
 	EtherType      uint16
 	SrcMAC, DstMAC MAC
@@ -133,15 +130,15 @@ type Packet struct {
 	HasIP          bool // Src, Dst, Proto, IPBytes are valid
 	HasMAC         bool // SrcMAC, DstMAC are those of the innermost Ethernet header; in a cooked capture DstMAC is zero or the broadcast address
 	Truncated      bool // the snap length cut the frame
-	hasRare        bool // one of the fields from Body to ICMPID was set
+	hasRare        bool // one of the fields from Body to ICMPID is set
 	_              [1]byte
 
-	// Body is the whole ICMPv6 message, from its type byte, of Neighbour Discovery (types 133 to 137), the body of an ARP
-	// packet, or, of a fragment, the captured piece of the fragmentable part (RFC 8200 section 4.5).
+	// Body is the ICMPv6 message from its type byte for Neighbour Discovery (types 133 to 137), the body of an ARP packet or, for a
+	// fragment, the captured part of its fragmentable part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification
 	FragOff     uint32 // of a fragment: bytes before it in the fragmentable part
-	FragLen     uint32 // of a fragment: length of its piece from the headers; Body may hold less
+	FragLen     uint32 // of a fragment: its length by the headers; Body may hold less
 	FragNext    uint8  // of a fragment: protocol of the first header in the fragmentable part
 	FragMore    bool   // of a fragment: more follow
 	WindowScale uint8  // of a SYN: TCP option + 1, 0 if absent
@@ -151,7 +148,7 @@ type Packet struct {
 
 	VLANs   [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
 	Tunnels [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
-	_       [24]byte           // to whole lines of the cache
+	_       [24]byte           // pads to whole cache lines
 }
 
 const cacheLine = 64
@@ -159,21 +156,21 @@ const cacheLine = 64
 var _ = [1]struct{}{}[unsafe.Offsetof(Packet{}.Body)-2*cacheLine] // does not compile otherwise
 var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine]          // the same
 
-// AddrFrom4 gives the IPv4-mapped form of four bytes in network order.
+// AddrFrom4 returns the IPv4-mapped form of four bytes in network byte order.
 func AddrFrom4(b []byte) (a Addr) {
 	a.setWord(binary.LittleEndian.Uint32(b))
 	return a
 }
 
-// Is4 reports whether a is in the IPv4-mapped form.
+// Is4 reports whether a has the IPv4-mapped form.
 func (a Addr) Is4() bool {
 	return binary.BigEndian.Uint64(a[:8]) == 0 && binary.BigEndian.Uint32(a[8:12]) == 0xffff
 }
 
-// Netip gives the address as a netip.Addr, IPv4 addresses as four bytes.
+// Netip returns the address as a netip.Addr, IPv4 addresses in the four-byte form.
 func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
 
-// NetipOf is Netip, but keeps the IPv4-mapped form of an address that stood in an IPv6 packet (Packet.V6).
+// NetipOf is Netip, but keeps the IPv4-mapped form of an address from an IPv6 packet (Packet.V6).
 func (a Addr) NetipOf(v6 bool) netip.Addr {
 	if v6 {
 		return netip.AddrFrom16(a)
@@ -184,7 +181,7 @@ func (a Addr) NetipOf(v6 bool) netip.Addr {
 // AddrOf is the inverse of Netip.
 func AddrOf(n netip.Addr) Addr { return n.As16() }
 
-// String gives the colon form, lower case.
+// String returns the address in lower case with colons.
 func (m MAC) String() string {
 	const hex = "0123456789abcdef"
 	var b [17]byte
@@ -197,11 +194,11 @@ func (m MAC) String() string {
 	return string(b[:])
 }
 
-// IsZero reports whether no address is there.
+// IsZero reports whether m is not set.
 func (m MAC) IsZero() bool { return m == MAC{} }
 
 // IsGroup reports whether m is a multicast or broadcast address.
 func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
 
-// IsLocal reports whether m is locally administered, so that it names no maker and may be random.
+// IsLocal reports whether m is locally administered: it has no vendor and may be random.
 func (m MAC) IsLocal() bool { return m[0]&2 != 0 }

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// eachFrame gives the frames of a pcap or pcapng file to visit, until its end or its first damage. It exists because
-// link types above 255 are beyond gopacket. Files of other formats have no frames.
+// eachFrame calls visit for the frames of a pcap or pcapng file, up to its end or its first damage. gopacket does not support link types above
+// 255. Files of other formats have no frames.
 func eachFrame(path string, visit func(link LinkType, frame []byte, origLen int)) error {
 	b, err := os.ReadFile(path)
 	if err != nil || len(b) < 24 {

@@ -2,8 +2,8 @@
 
 package packet
 
-// ppp reads a PPP frame (RFC 1661, RFC 1662) from its address field, which may be left out, and its protocol field,
-// which may be compressed to one byte: an odd first byte says so (RFC 1661 section 2).
+// ppp reads a PPP frame (RFC 1661, RFC 1662). The address field may be missing, and the protocol field compressed to one byte, which is then
+// odd (RFC 1661 section 2).
 func ppp(p *Packet, b []byte, wire, depth int) Verdict {
 	if len(b) >= 2 && b[0] == 0xff && b[1] == 0x03 {
 		b, wire = b[2:], wire-2
@@ -31,7 +31,7 @@ func ppp(p *Packet, b []byte, wire, depth int) Verdict {
 	return VerdictNoNetwork
 }
 
-// pppHDLC reads LINKTYPE_PPP_HDLC, where the first byte tells PPP from Cisco HDLC.
+// pppHDLC reads LINKTYPE_PPP_HDLC: PPP or Cisco HDLC, as the first byte says.
 func pppHDLC(p *Packet, b []byte, wire int) Verdict {
 	if len(b) > 0 && (b[0] == 0x0f || b[0] == 0x8f) {
 		return ciscoHDLC(p, b, wire)
@@ -55,7 +55,7 @@ func pppoe(p *Packet, b []byte, wire, depth int) Verdict {
 	if b[0] != 0x11 {
 		return VerdictBadPPPoE
 	}
-	if b[1] != 0 { // discovery: only a link of type PPPoE can carry it here
+	if b[1] != 0 { // discovery: on a link of type PPPoE only
 		return VerdictNoNetwork
 	}
 	session, length := be16(b[2:]), int(be16(b[4:]))

@@ -4,7 +4,7 @@ package packet
 
 import "encoding/binary"
 
-// Headers that adapters put before an 802.11 frame: radiotap, Prism, AVS, PPI.
+// Headers that adapters add before an 802.11 frame: radiotap, Prism, AVS, PPI.
 
 func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
@@ -24,15 +24,14 @@ func radiotap(p *Packet, b []byte, wire int) Verdict {
 	}
 	const padded, damaged = 0x20, 0x40
 	flags := radiotapFlags(b[:size])
-	if flags&damaged != 0 { // the check sequence was wrong: every byte may be
+	if flags&damaged != 0 { // bad check sequence: every byte may be wrong
 		p.rest(b[size:], wire-size)
 		return VerdictNoNetwork
 	}
 	return ieee80211(p, b[size:], wire-size, flags&padded != 0)
 }
 
-// radiotapFlags finds the field Flags in a header. It stands behind the bitmaps of what is present and the timestamp, which is
-// aligned to 8 bytes.
+// radiotapFlags returns the field Flags of a header. It follows the bitmaps of present fields and the timestamp, which is aligned to 8 bytes.
 func radiotapFlags(b []byte) byte {
 	const timestamp, flags, more = 1 << 0, 1 << 1, 1 << 31
 	present := le32(b[4:])
@@ -55,7 +54,7 @@ func radiotapFlags(b []byte) byte {
 	return b[at]
 }
 
-// prism reads LINKTYPE_IEEE802_11_PRISM: 144 bytes, or an AVS header, which some drivers give under the same type.
+// prism reads LINKTYPE_IEEE802_11_PRISM: 144 bytes, or an AVS header, which some drivers use under the same type.
 func prism(p *Packet, b []byte, wire int) Verdict {
 	const headLen, avsMagic = 144, 0x80211000
 	if len(b) >= 4 && be32(b)&0xfffff000 == avsMagic {

@@ -2,32 +2,32 @@
 
 package packet
 
-// ReassemblerConfig bounds a Reassembler; a field that is 0 has the default.
+// ReassemblerConfig bounds a Reassembler. A field that is 0 means the default, which its comment names.
 type ReassemblerConfig struct {
 	MaxDatagrams int   // at the same time; 4096
-	MaxBytes     int   // of fragments kept, in blocks of 2 KiB; 16 MiB
+	MaxBytes     int   // of stored fragments, in blocks of 2 KiB; 16 MiB
 	MaxFragments int   // of one datagram; 256
 	Timeout      int64 // nanoseconds of capture time from the first arrival; 30 s
 }
 
-// FragDrop says why a datagram will not be put together.
+// FragDrop is why a datagram is not reassembled.
 type FragDrop uint8
 
 // The reasons.
 const (
 	FragDropOverlap   FragDrop = iota // IPv6 fragments overlap (RFC 5722)
 	FragDropTooLong                   // beyond 65535 bytes
-	FragDropMalformed                 // empty, or a piece that is no multiple of 8 bytes but not the last
+	FragDropMalformed                 // empty, or not the last and not a multiple of 8 bytes
 	FragDropConflict                  // bytes beyond the end, or two ends
 	FragDropCount                     // more fragments than MaxFragments
-	FragDropCut                       // the snap length cut a fragment, or its length is a lie
+	FragDropCut                       // the snap length cut a fragment, or its length is forged
 	// NumFragDrops is the number of reasons.
 	NumFragDrops = int(iota)
 )
 
 var fragDropNames = [NumFragDrops]string{"overlap", "too_long", "malformed", "conflict", "count", "cut"}
 
-// String gives the stable name, which is also the metric label.
+// String returns the stable name, which is also a metric label.
 func (d FragDrop) String() string {
 	if int(d) < NumFragDrops {
 		return fragDropNames[d]
@@ -35,27 +35,27 @@ func (d FragDrop) String() string {
 	return "unknown"
 }
 
-// ReassemblyStats counts since the start. Fragments = those passed on + Held frames, and Lost of the held ones were
-// never accounted for because their first fragment or, in a tunnel, their completion never came.
+// ReassemblyStats counts since the start. Fragments is those passed on plus those held. Lost is the held ones that were never counted in a
+// packet, because their first fragment or, for a tunnel, the last one never arrived.
 type ReassemblyStats struct {
 	Fragments, Held, Lost uint64 // frames
 	Started, Completed    uint64 // datagrams
-	Expired, Evicted      uint64 // datagrams given up: by time, for space
+	Expired, Evicted      uint64 // datagrams dropped: by timeout, for space
 	Overlaps, Duplicates  uint64 // fragments
 	Dropped               [NumFragDrops]uint64
 }
 
-// quiet is how long a completed datagram is remembered: mirror ports duplicate, and a duplicate must not begin a new
-// datagram. It is short because the 16-bit identification of IPv4 wraps within seconds (RFC 4963).
+// quiet is how long a completed datagram is kept: mirror ports duplicate packets, and a duplicate must not start a new datagram. It is short
+// because the 16-bit identification of IPv4 wraps within seconds (RFC 4963).
 const quiet = 2e9
 
 // maxReassembly bounds fragments within fragments (a fragmented tunnel that carries fragments).
 const maxReassembly = 3
 
-// Reassembler puts IP datagrams together. It is used by one goroutine, in the order of the packets.
+// Reassembler reassembles IP datagrams. It is used by one goroutine, in the order of the packets.
 //
-// Where fragments overlap, in IPv4 the bytes that arrived first win; in IPv6 the datagram is dropped (RFC 5722) unless
-// what overlaps is identical. A datagram with contradicting ends is dropped. Dropped datagrams are still accounted for.
+// If IPv4 fragments overlap, the bytes that arrived first win. If IPv6 fragments overlap, the datagram is dropped (RFC 5722), unless they are
+// duplicates. A datagram with contradicting lengths is dropped. The fragments of dropped datagrams are still counted.
 type Reassembler struct {
 	cfg    ReassemblerConfig
 	table  fragTable
@@ -65,7 +65,7 @@ type Reassembler struct {
 	counts ReassemblyStats
 }
 
-// NewReassembler makes one that is empty; memory is taken as it is needed, up to the bounds.
+// NewReassembler returns an empty Reassembler. It allocates memory as needed, up to its bounds.
 func NewReassembler(cfg ReassemblerConfig) *Reassembler {
 	def := func(v *int, d int) {
 		if *v <= 0 {
@@ -88,15 +88,15 @@ func NewReassembler(cfg ReassemblerConfig) *Reassembler {
 // released. Without it they are valid until MaxBytes more have become whole.
 func (r *Reassembler) Use(a *Arena) { r.arena = a }
 
-// Stats gives the counts since the start.
+// Stats returns the counts since the start.
 func (r *Reassembler) Stats() ReassemblyStats { return r.counts }
 
-// Len gives the number of datagrams that are kept track of.
+// Len returns the number of datagrams in the table.
 func (r *Reassembler) Len() int { return r.table.count }
 
-// Add takes a fragment: p as Decode left it, with Frag FragFirst or FragLater. It reports whether p is to be passed on;
-// if not, it is held, and accounted for by a later packet (Count, IPBytes, PayloadLen). A packet that makes a datagram
-// whole becomes FragComplete; if the datagram is a tunnel, p becomes what is within, with Count the frames it took.
+// Add adds a fragment: p as Decode left it, with Frag FragFirst or FragLater. It reports whether the caller should pass p on. If not, p is held,
+// and a later packet counts it (Count, IPBytes, PayloadLen). A packet that completes a datagram becomes FragComplete. If the datagram is a
+// tunnel, p becomes the inner packet, and Count the number of its frames.
 func (r *Reassembler) Add(p *Packet) bool { return r.add(p, 0) }
 
 func (r *Reassembler) add(p *Packet, level int) bool {
@@ -124,7 +124,7 @@ func (r *Reassembler) add(p *Packet, level int) bool {
 	return true
 }
 
-// find gives the datagram that p is of, a new one if there is none or the old one is long done.
+// find returns the datagram of p, a new one if there is none or if it was completed more than quiet ago.
 func (r *Reassembler) find(p *Packet) int32 {
 	k := keyOf(p)
 	s := r.table.slot(&k)
@@ -144,7 +144,7 @@ func (r *Reassembler) find(p *Packet) int32 {
 	return r.table.insert(s, k, p.Time)
 }
 
-// expire gives up what is too old. The list is by arrival, so it stops at the first that is not.
+// expire drops datagrams that are too old. The list is in the order of arrival, so it stops at the first one that is not.
 func (r *Reassembler) expire(now int64) {
 	for i := r.table.oldest; i >= 0 && now-r.table.pool[i].began > r.cfg.Timeout; i = r.table.oldest {
 		if r.table.pool[i].state != finished {
@@ -177,14 +177,14 @@ func (r *Reassembler) freeBlocks(d *datagram) {
 	}
 }
 
-// drop gives up putting d together; its fragments are passed on as they come.
+// drop stops the reassembly of d. Its fragments are passed on as they arrive.
 func (r *Reassembler) drop(d *datagram, why FragDrop) {
 	r.counts.Dropped[why]++
 	r.freeBlocks(d)
 	d.state, d.hold = broken, false
 }
 
-// complete makes p, the last fragment to arrive, the whole datagram.
+// complete makes p, the last fragment to arrive, the complete datagram.
 func (r *Reassembler) complete(d *datagram, p *Packet, level int) bool {
 	r.counts.Completed++
 	whole := r.assemble(d)
@@ -195,8 +195,8 @@ func (r *Reassembler) complete(d *datagram, p *Packet, level int) bool {
 	p.Body, p.Frag = nil, FragNone
 	tunnels := p.NumTunnels
 	p.Verdict = transportOf(p, d.next, whole, level)
-	d.hold = d.hold && p.NumTunnels != tunnels // duplicates of a tunnel that was taken off stay held
-	if p.Frag != FragNone {                    // a fragment within
+	d.hold = d.hold && p.NumTunnels != tunnels // duplicates of a decoded tunnel stay held
+	if p.Frag != FragNone {                    // an inner fragment
 		return level == maxReassembly || r.add(p, level+1)
 	}
 	if p.NumTunnels == tunnels {
@@ -205,7 +205,7 @@ func (r *Reassembler) complete(d *datagram, p *Packet, level int) bool {
 	return true
 }
 
-// assemble copies a whole datagram together.
+// assemble returns the bytes of a complete datagram.
 func (r *Reassembler) assemble(d *datagram) []byte {
 	if r.arena == &r.own && r.own.total > r.cfg.MaxBytes {
 		r.own.Reset()
@@ -217,7 +217,7 @@ func (r *Reassembler) assemble(d *datagram) []byte {
 	return out
 }
 
-// transportOf reads a reassembled datagram from its first header on, with tunnels.
+// transportOf decodes a reassembled datagram from its first header, with tunnels.
 func transportOf(p *Packet, next uint8, b []byte, depth int) Verdict {
 	if p.V6 {
 		return extensions(p, next, b, len(b), depth, true)

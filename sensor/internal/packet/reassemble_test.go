@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// pieces cuts a transport packet into IPv4 fragments of at most size bytes, with Ethernet around each.
+// pieces cuts a transport packet into Ethernet frames with IPv4 fragments of at most size bytes.
 func pieces(id uint16, proto uint8, whole []byte, size int) [][]byte {
 	var out [][]byte
 	for at := 0; at < len(whole); at += size {
@@ -27,7 +27,7 @@ func pieces6(id uint32, next uint8, whole []byte, size int) [][]byte {
 	return out
 }
 
-// pattern is n bytes of which no two neighbours are equal.
+// pattern is n bytes without equal neighbours.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -36,7 +36,7 @@ func pattern(n int) []byte {
 	return b
 }
 
-// play decodes frames a second apart and gives what is passed on.
+// play decodes frames a second apart and returns what is passed on.
 func play(r *Reassembler, frames ...[]byte) []Packet {
 	var out []Packet
 	for i, f := range frames {
@@ -49,7 +49,7 @@ func play(r *Reassembler, frames ...[]byte) []Packet {
 	return out
 }
 
-// sums adds up what packets account for.
+// sums adds up the counts of packets.
 func sums(ps []Packet) (count, ipBytes, payload int) {
 	for _, p := range ps {
 		count, ipBytes, payload = count+int(p.Count), ipBytes+int(p.IPBytes), payload+int(p.PayloadLen)
@@ -167,7 +167,7 @@ func TestReassembleOverlap(t *testing.T) {
 	}
 }
 
-// TestReassembleFirstWins shows which bytes win where an IPv4 fragment overlaps on both sides.
+// The bytes that arrived first win if an IPv4 fragment overlaps on both sides.
 func TestReassembleFirstWins(t *testing.T) {
 	a, b := bytes.Repeat([]byte{'a'}, 64), bytes.Repeat([]byte{'b'}, 64)
 	frames := [][]byte{
@@ -203,7 +203,7 @@ func TestReassembleDrops(t *testing.T) {
 		{"ping of death", [][]byte{first, frag(65528, false, whole[:16])}, FragDropTooLong},
 		{"no multiple of 8", [][]byte{first, frag(32, true, whole[:9])}, FragDropMalformed},
 		{"empty", [][]byte{first, frag(32, true, nil)}, FragDropMalformed},
-		{"length is a lie", [][]byte{first, patched(frag(32, false, whole[:8]), 16, 1, 0)}, FragDropCut},
+		{"forged length", [][]byte{first, patched(frag(32, false, whole[:8]), 16, 1, 0)}, FragDropCut},
 		{"two ends", [][]byte{first, frag(48, false, whole[:8]), frag(40, false, whole[:8])}, FragDropConflict},
 		{"beyond the end", [][]byte{first, frag(48, false, whole[:8]), frag(64, true, whole[:8])}, FragDropConflict},
 		{"end before what was seen", [][]byte{first, frag(8, false, whole[:8])}, FragDropConflict},
@@ -275,7 +275,7 @@ func TestReassembleExpiry(t *testing.T) {
 	}
 }
 
-// TestReassembleIDReuse: a new datagram with the id of one that completed a while ago is a new one.
+// A fragment with the id of a datagram that was completed a while ago starts a new datagram.
 func TestReassembleIDReuse(t *testing.T) {
 	r := NewReassembler(ReassemblerConfig{})
 	for i, fill := range []byte{1, 2} {
@@ -290,7 +290,7 @@ func TestReassembleIDReuse(t *testing.T) {
 	}
 }
 
-// TestReassembleBounds floods with datagrams that never become whole: counters move, memory does not.
+// A flood of datagrams that are never completed changes counters, not the memory.
 func TestReassembleBounds(t *testing.T) {
 	r := NewReassembler(ReassemblerConfig{MaxDatagrams: 64, MaxBytes: 128 << 10})
 	piece := pattern(4096)
@@ -350,7 +350,7 @@ func TestReassembleTunnels(t *testing.T) {
 	}
 }
 
-// TestReassembleFragmentsInFragments: a fragmented tunnel that carries the fragments of another datagram.
+// A fragmented tunnel may carry the fragments of another datagram.
 func TestReassembleFragmentsInFragments(t *testing.T) {
 	data := pattern(3000)
 	var frames [][]byte
@@ -367,7 +367,7 @@ func TestReassembleFragmentsInFragments(t *testing.T) {
 	}
 }
 
-// TestReassembleNotATunnel: what has a tunnel's port but is none comes out whole and accounted for as what it is.
+// A datagram on the port of a tunnel that is not one is reassembled and counted as UDP.
 func TestReassembleNotATunnel(t *testing.T) {
 	data := bytes.Repeat([]byte{0}, 2000)
 	got := play(NewReassembler(ReassemblerConfig{}), pieces(7, protoUDP, udpDatagram(5000, portVXLAN, data), 1024)...)
@@ -387,7 +387,8 @@ func TestReassembleMaximum(t *testing.T) {
 	}
 }
 
-func TestArenaKeepsWhatItGave(t *testing.T) {
+// What the arena handed out stays valid until Reset.
+func TestArenaIsValidUntilReset(t *testing.T) {
 	var a Arena
 	first := a.take(65535)
 	first[0] = 1

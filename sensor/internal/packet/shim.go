@@ -2,10 +2,10 @@
 
 package packet
 
-// Shims stand between Ethernet and the network layer and carry no identifier worth keeping: they are passed over.
+// Shims are headers between Ethernet and the network layer without an identifier of interest. They are skipped.
 
-// macsec reads IEEE 802.1AE (section 9.3): flags, short length, packet number, the channel id if flagged. Frames that are
-// only authenticated are in clear; encrypted ones are not read. The check value at the end is cut by the IP length.
+// macsec reads IEEE 802.1AE (section 9.3): flags, short length, packet number, and the channel id if flagged. Frames that are only authenticated
+// are readable; encrypted ones are not. The IP length cuts off the check value at the end.
 func macsec(p *Packet, b []byte, wire, depth int) Verdict {
 	const (
 		version   = 0x80
@@ -48,7 +48,7 @@ func nsh(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	next := b[3]
 	b, wire = b[size:], wire-size
-	p.SrcMAC, p.DstMAC, p.HasMAC = MAC{}, MAC{}, false // those of service functions
+	p.SrcMAC, p.DstMAC, p.HasMAC = MAC{}, MAC{}, false // they are those of service functions
 	switch next {
 	case 1:
 		return etherPayload(p, etherIPv4, b, wire, depth+1)
@@ -62,8 +62,8 @@ func nsh(p *Packet, b []byte, wire, depth int) Verdict {
 	return VerdictNoNetwork
 }
 
-// fabricPath reads the tag of Cisco FabricPath (2 bytes: forwarding tag, TTL) between an outer Ethernet header, whose addresses
-// name switches, and the whole frame of the host.
+// fabricPath reads the tag of Cisco FabricPath (2 bytes: forwarding tag, TTL) between an outer Ethernet header, with addresses of switches, and
+// the frame of the host.
 func fabricPath(p *Packet, b []byte, wire, depth int) Verdict {
 	return frameWithin(p, 2, b, wire, depth)
 }
@@ -81,7 +81,7 @@ func trill(p *Packet, b []byte, wire, depth int) Verdict {
 	return frameWithin(p, 6+int(flags>>6&0x1f)*4, b, wire, depth)
 }
 
-// frameWithin reads the Ethernet frame that follows a shim of size bytes.
+// frameWithin reads the Ethernet frame after a shim of size bytes.
 func frameWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
 	switch {
 	case len(b) < size:
@@ -92,7 +92,7 @@ func frameWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
 	return ethernet(p, b[size:], wire-size, depth+1)
 }
 
-// typeWithin reads on at the EtherType that follows a shim of size bytes.
+// typeWithin continues at the EtherType after a shim of size bytes.
 func typeWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
 	switch {
 	case len(b) < size+2:
@@ -103,7 +103,7 @@ func typeWithin(p *Packet, size int, b []byte, wire, depth int) Verdict {
 	return etherPayload(p, be16(b[size:]), b[size+2:], wire-size-2, depth+1)
 }
 
-// arista reads the timestamp header of Arista: subtype, version, and a time of 8 or 6 bytes, as the version says.
+// arista reads the timestamp header of Arista: subtype, version, and a time of 8 or 6 bytes, depending on the version.
 func arista(p *Packet, b []byte, wire, depth int) Verdict {
 	const timestamp = 1
 	if len(b) < 4 {

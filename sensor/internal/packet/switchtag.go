@@ -2,7 +2,7 @@
 
 package packet
 
-// Tags that a switch chip puts into the frames it exchanges with its processor, seen by who captures on that port.
+// Tags that a switch chip adds to the frames that it exchanges with its processor, seen in captures on that port.
 
 const switchTagSize = 4
 
@@ -16,20 +16,19 @@ func dsa(p *Packet, b []byte, wire int) Verdict {
 	return dsaTag(p, b[addresses:], wire-addresses, 0)
 }
 
-// edsa is what follows the EtherType that Marvell chips use for the same tag: two bytes of zero, then the tag.
+// edsa reads what follows the EtherType that Marvell chips use for the same tag: two zero bytes, then the tag.
 func edsa(p *Packet, b []byte, wire, depth int) Verdict {
 	const reserved = 2
 	switch {
 	case len(b) < reserved+switchTagSize+2:
 		return VerdictShortVLAN
-	case depth >= MaxDepth: // tags may lead to each other without end
+	case depth >= MaxDepth: // tags may nest without end
 		return VerdictNesting
 	}
 	return dsaTag(p, b[reserved:], wire-reserved, depth+1)
 }
 
-// dsaTag takes a tag off, at least 6 bytes of which are there. It stands in the place of a VLAN tag that the frame had, if
-// the bit for that is set.
+// dsaTag reads a tag. b holds at least 6 bytes. If its tagged bit is set, it replaces the VLAN tag of the frame.
 func dsaTag(p *Packet, b []byte, wire, depth int) Verdict {
 	const tagged = 0x20
 	if b[0]&tagged != 0 {
@@ -56,8 +55,7 @@ func broadcomPrepended(p *Packet, b []byte, wire int) Verdict {
 	return ethernet(p, b[switchTagSize:], wire-switchTagSize, 0)
 }
 
-// realtek reads the tag of Realtek's switches: the first bits name the protocol, which gives the length. Others of their protocols
-// carry no frame.
+// realtek reads the tag of Realtek's switches: the first bits select the protocol and thus the length. Their other protocols carry no frame.
 func realtek(p *Packet, b []byte, wire, depth int) Verdict {
 	if len(b) < 1 {
 		return VerdictShortVLAN
@@ -71,9 +69,9 @@ func realtek(p *Packet, b []byte, wire, depth int) Verdict {
 	return VerdictNoNetwork
 }
 
-// unnamedTag looks behind an EtherType that leads nowhere, for another EtherType. The first may be the first two bytes of a tag without an EtherType of its own, as
-// the switches of Broadcom, Marvell, MediaTek and Qualcomm put between the source address and the EtherType. Such a tag is believed only
-// if an IPv4 header with a right checksum, or an IPv6 header or ARP packet without a flaw, follows at most 10 bytes later.
+// unnamedTag searches for an EtherType after one that is unknown. That may be the first two bytes of a tag without an EtherType, which switches
+// of Broadcom, Marvell, MediaTek and Qualcomm add between the source address and the EtherType. The tag is accepted only if an IPv4 header
+// with a correct checksum, or a valid IPv6 header or ARP packet, follows within 10 bytes.
 func unnamedTag(b []byte, wire int) (size int, ok bool) {
 	const farthest = 8
 	for at := 0; at <= farthest && at+2 <= len(b); at += 2 {
@@ -89,7 +87,7 @@ func unnamedTag(b []byte, wire int) (size int, ok bool) {
 	return 0, false
 }
 
-// genuine reports whether b, with wire bytes on the wire, is without doubt what et says.
+// genuine reports whether b, with wire bytes on the wire, certainly is of the EtherType et.
 func genuine(et uint16, b []byte, wire int) bool {
 	switch et {
 	case etherIPv4:
@@ -102,7 +100,7 @@ func genuine(et uint16, b []byte, wire int) bool {
 	return false
 }
 
-// headerSum gives the sum of an IPv4 header (RFC 1071), 0xffff if its checksum is right; 0 if the header is cut.
+// headerSum returns the sum of an IPv4 header (RFC 1071): 0xffff if its checksum is correct, 0 if the header is cut.
 func headerSum(b []byte) uint16 {
 	size := int(b[0]&15) * 4
 	if size > len(b) {

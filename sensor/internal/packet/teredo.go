@@ -2,7 +2,7 @@
 
 package packet
 
-// teredo reads Teredo (RFC 4380 section 5.1.1): IPv6 in UDP, after at most an authentication and an origin indication.
+// teredo reads Teredo (RFC 4380 section 5.1.1): IPv6 in UDP, after an optional authentication and origin indication.
 func teredo(p *Packet, b []byte, n, depth int) Verdict {
 	at := 0
 	if len(b) >= 4 && be16(b) == 0x0001 { // lengths of client id and authentication value, then nonce and confirmation

@@ -29,7 +29,7 @@ const (
 	udpHeaderSize = 8
 )
 
-// transport reads what IP carries, and takes off a tunnel if it is one. n is the length that the IP header gives.
+// transport reads the payload of IP, which may be a tunnel. n is its length by the IP header.
 func transport(p *Packet, proto uint8, b []byte, n, depth int) Verdict {
 	switch proto {
 	case protoTCP:
@@ -61,7 +61,7 @@ func transport(p *Packet, proto uint8, b []byte, n, depth int) Verdict {
 	return VerdictOK
 }
 
-// plain reads a transport header and nothing within.
+// plain reads a transport header and no tunnel in it.
 func plain(p *Packet, proto uint8, b []byte, n int) Verdict {
 	switch proto {
 	case protoTCP:
@@ -80,7 +80,7 @@ func plain(p *Packet, proto uint8, b []byte, n int) Verdict {
 	return VerdictOK
 }
 
-// upper is plain after the extension headers that IPv6 may have there.
+// upper is plain after the extension headers of IPv6.
 func upper(p *Packet, proto uint8, b []byte, n int) Verdict {
 	if p.V6 {
 		return extensions(p, proto, b, n, 0, false)
@@ -88,7 +88,7 @@ func upper(p *Packet, proto uint8, b []byte, n int) Verdict {
 	return plain(p, proto, b, n)
 }
 
-// ah passes over an authentication header in IPv4 (RFC 4302): what it protects is in clear.
+// ah skips an authentication header in IPv4 (RFC 4302), whose payload is not encrypted.
 func ah(p *Packet, b []byte, n, depth int) Verdict {
 	if depth >= MaxDepth {
 		return VerdictNesting
@@ -101,7 +101,7 @@ func ah(p *Packet, b []byte, n, depth int) Verdict {
 	return transport(p, b[0], b[size:], n-size, depth+1)
 }
 
-// tcp reads a TCP header (RFC 9293 section 3.1). Of a header that the snap length cut, at least the ports are kept.
+// tcp reads a TCP header (RFC 9293 section 3.1). If the snap length cut the header, it still sets the ports.
 func tcp(p *Packet, b []byte, n int) Verdict {
 	p.Kind = KindTCP
 	if len(b) < tcpHeaderSize {
@@ -129,7 +129,7 @@ func tcp(p *Packet, b []byte, n int) Verdict {
 	return VerdictOK
 }
 
-// tcpOptions reads the options of a SYN that are of use: maximum segment size and window scale (RFC 7323).
+// tcpOptions reads two options of a SYN: maximum segment size and window scale (RFC 7323).
 func tcpOptions(p *Packet, o []byte) {
 	for len(o) > 1 {
 		kind, size := o[0], int(o[1])
@@ -146,13 +146,13 @@ func tcpOptions(p *Packet, o []byte) {
 		if kind == 2 && size == 4 {
 			p.MSS = be16(o[2:])
 		} else if kind == 3 && size == 3 {
-			p.WindowScale = min(o[2], 14) + 1 // RFC 7323 section 2.3: above 14 counts as 14
+			p.WindowScale = min(o[2], 14) + 1 // RFC 7323 section 2.3: at most 14
 		}
 		o = o[size:]
 	}
 }
 
-// udp reads a UDP header (RFC 768). A length of 0 is a jumbogram (RFC 2675 section 4) or an offloading sender.
+// udp reads a UDP header (RFC 768). The length is 0 in a jumbogram (RFC 2675 section 4) or before segmentation by the network card.
 func udp(p *Packet, b []byte, n int) Verdict {
 	p.Kind = KindUDP
 	if len(b) < udpHeaderSize {
@@ -185,7 +185,7 @@ func sctp(p *Packet, b []byte, n int) Verdict {
 	return VerdictOK
 }
 
-// shortPorts keeps the ports of a transport header that is not there as a whole.
+// shortPorts sets the ports from an incomplete transport header.
 func shortPorts(p *Packet, b []byte, n int, v Verdict) Verdict {
 	if len(b) >= 4 {
 		p.SrcPort, p.DstPort = be16(b), be16(b[2:])
@@ -208,14 +208,14 @@ func icmp(p *Packet, kind Kind, b []byte, n int) Verdict {
 	if hasICMPID(kind, b[0]) {
 		p.ICMPID, p.hasRare = be16(b[4:]), true
 	}
-	if kind == KindICMP6 && b[0] >= 133 && b[0] <= 137 && p.Frag == FragNone { // RFC 6980: never in fragments
+	if kind == KindICMP6 && b[0] >= 133 && b[0] <= 137 && p.Frag == FragNone { // not allowed in fragments (RFC 6980)
 		p.Body, p.hasRare = b, true
 	}
 	p.rest(b[8:], n-8)
 	return VerdictOK
 }
 
-// hasICMPID reports whether a message type carries an identifier: echo, and of ICMP timestamp, information, mask.
+// hasICMPID reports whether a message type has an identifier: echo, and for ICMP also timestamp, information and mask.
 func hasICMPID(kind Kind, t uint8) bool {
 	if kind == KindICMP6 {
 		return t == 128 || t == 129

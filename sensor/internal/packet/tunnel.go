@@ -6,7 +6,7 @@ var tunnelNames = [...]string{
 	"none", "gre", "erspan", "vxlan", "geneve", "mpls", "pppoe", "gtpu", "ipip", "teredo", "tzsp", "pbb",
 }
 
-// String gives the name that records use.
+// String returns the name of t in records.
 func (t TunnelType) String() string {
 	if int(t) < len(tunnelNames) {
 		return tunnelNames[t]
@@ -14,13 +14,13 @@ func (t TunnelType) String() string {
 	return "unknown"
 }
 
-// inner takes off one encapsulation: p becomes what is within, if a network layer (or at least an Ethernet frame) is.
-// Otherwise p stays the outer packet, so that nothing disappears, with the inner fault as its verdict.
+// inner reads one encapsulation: p becomes the inner packet, if that has a network layer or is at least an Ethernet frame. Otherwise p remains
+// the outer packet, with the verdict of the inner one.
 func inner(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, wire, depth int) Verdict {
 	return innerVLAN(p, t, id, hasID, 0, et, b, wire, depth)
 }
 
-// innerVLAN is inner for a header that tells a VLAN; 0 is none.
+// innerVLAN is inner for a header with the VLAN of the mirrored port, 0 if it has none.
 func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, b []byte, wire, depth int) Verdict {
 	if depth >= MaxDepth {
 		return VerdictNesting
@@ -29,7 +29,7 @@ func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, 
 	p.addTunnel(t, id, hasID, vlan)
 	p.resetNetwork()
 	var v Verdict
-	// Only a frame within names the stations within; the MACs outside are those of whoever carries it.
+	// Only an inner frame has the MACs of the inner stations. The outer MACs are those of the tunnel endpoints.
 	if t != TunnelPPPoE {
 		p.SrcMAC, p.DstMAC, p.HasMAC = MAC{}, MAC{}, false
 	}

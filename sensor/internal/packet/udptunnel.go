@@ -2,7 +2,7 @@
 
 package packet
 
-// UDP ports of the tunnels that are taken off (IANA; 8472 is the port of VXLAN in Linux before it had one of its own).
+// UDP ports of tunnels (IANA; Linux used 8472 for VXLAN before a port was assigned).
 const (
 	portGTPU     = 2152
 	portTeredo   = 3544
@@ -23,9 +23,8 @@ func isTunnelPort(port uint16) bool {
 	return false
 }
 
-// udpTunnel takes off a tunnel in the UDP payload that p holds. Ports are only a hint: what does not read as the tunnel
-// without a flaw stays an ordinary UDP packet. VXLAN and Geneve choose the source port at random, so only their
-// destination port tells; the others are symmetric.
+// udpTunnel reads a tunnel in the UDP payload of p. Ports are only a hint: a payload that is not a valid tunnel remains UDP. VXLAN and Geneve
+// use random source ports, so only their destination port counts. The others are symmetric.
 func udpTunnel(p *Packet, depth int) Verdict {
 	b, n := p.Payload, int(p.PayloadLen)
 	switch p.DstPort {
@@ -55,8 +54,8 @@ func udpTunnel(p *Packet, depth int) Verdict {
 	return VerdictOK
 }
 
-// verified is inner for a tunnel that only a port number, or a header with a doubtful point, announced: what is within
-// must be read without a fault, or p stays what it was. Only a transport header that the snap length cut is forgiven.
+// verified is inner for an uncertain tunnel: only the port says so, or its header is unusual. The inner packet must be valid, or p does not
+// change. Only a transport header that the snap length cut is accepted.
 func verified(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byte, n, depth int) Verdict {
 	outer := *p
 	v := inner(p, t, id, hasID, et, b, n, depth)
@@ -67,8 +66,8 @@ func verified(p *Packet, t TunnelType, id uint32, hasID bool, et uint16, b []byt
 	return VerdictOK
 }
 
-// vxlan reads VXLAN (RFC 7348 section 5). The group policy extension uses some reserved bits; other reserved bits must
-// be ignored, but make the header doubtful.
+// vxlan reads VXLAN (RFC 7348 section 5). The group policy extension uses some reserved bits. Other reserved bits must be ignored, but make the
+// tunnel uncertain.
 func vxlan(p *Packet, b []byte, n, depth int) Verdict {
 	const (
 		flagVNI   = 0x08
@@ -84,7 +83,7 @@ func vxlan(p *Packet, b []byte, n, depth int) Verdict {
 	return verified(p, TunnelVXLAN, be32(b[4:])>>8, true, etherBridged, b[8:], n-8, depth)
 }
 
-// iVXLAN reads VXLAN as ACI has it: reserved bits hold policy, and the port may be that of anything else.
+// iVXLAN reads the VXLAN of ACI, which uses reserved bits for policy. Other programs may use its port.
 func iVXLAN(p *Packet, b []byte, n, depth int) Verdict {
 	const flagVNI = 0x08
 	if len(b) < 8+etherHeaderSize || b[0]&flagVNI == 0 {

@@ -2,12 +2,12 @@
 
 package packet
 
-// Verdict says how far a frame could be read, and why not further. Whatever was understood before that point stands in
-// the Packet. When the payload of a tunnel cannot be read, the outer packet stands, with the verdict of the inner one.
+// Verdict is how far a frame could be decoded, and why not further. The Packet has the fields up to that point. If the payload of a tunnel cannot
+// be decoded, the Packet is the outer one, with the verdict of the inner one.
 type Verdict uint8
 
-// The verdicts. VerdictNoNetwork is no fault: the frame is of a protocol without a network layer that is read here
-// (LLDP, spanning tree, PPP control, …), and EtherType and Payload tell.
+// The verdicts. VerdictNoNetwork is not an error: the frame has no network layer that is decoded (LLDP, spanning tree, PPP control, …); see
+// EtherType and Payload.
 const (
 	VerdictOK            Verdict = iota
 	VerdictNoNetwork             // no ARP and no IP inside
@@ -21,7 +21,7 @@ const (
 	VerdictShortARP              // too short for ARP
 	VerdictShortIPv4             // too short for the IPv4 header with its options
 	VerdictShortIPv6             // too short for the IPv6 header
-	VerdictIPVersion             // the version field is not the one the layer below said
+	VerdictIPVersion             // the version field differs from what the layer below said
 	VerdictIPv4IHL               // header length below 20 bytes
 	VerdictIPv4Length            // total length below the header length
 	VerdictIPv6Length            // jumbo payload length that does not fit the frame (RFC 2675)
@@ -48,7 +48,7 @@ var verdictNames = [NumVerdicts]string{
 	"short_tunnel", "bad_tunnel", "nesting",
 }
 
-// String gives the stable snake_case name, which is also the metric label.
+// String returns the stable snake_case name, which is also a metric label.
 func (v Verdict) String() string {
 	if int(v) < NumVerdicts {
 		return verdictNames[v]

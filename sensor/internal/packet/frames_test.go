@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Builders of frames. Addresses are of the documentation ranges; src and dst of nested packets are told apart by host.
+// Builders of frames. Addresses are from the documentation ranges. src and dst of nested packets differ in the host part.
 
 func u16(v uint16) []byte { return binary.BigEndian.AppendUint16(nil, v) }
 func u32(v uint32) []byte { return binary.BigEndian.AppendUint32(nil, v) }
@@ -22,7 +22,7 @@ var (
 	hdr  = struct{ src, dst [4]byte }{[4]byte{192, 0, 2, 1}, [4]byte{198, 51, 100, 2}}
 )
 
-// ethFrame goes from macA to macB.
+// ethFrame is a frame from macA to macB.
 func ethFrame(et uint16, payload []byte) []byte { return ethBetween(macA, macB, et, payload) }
 
 func ethBetween(src, dst MAC, et uint16, payload []byte) []byte {

@@ -2,7 +2,7 @@
 
 package packet
 
-// collect checks a fragment and keeps its bytes.
+// collect checks a fragment and stores its bytes.
 func (r *Reassembler) collect(i int32, p *Packet) {
 	d := &r.table.pool[i]
 	start, end := int(p.FragOff), int(p.FragOff)+int(p.FragLen)
@@ -24,8 +24,8 @@ func (r *Reassembler) collect(i int32, p *Packet) {
 	}
 }
 
-// room takes the blocks for [start, end), evicting the oldest other datagrams if it must. There always is one to evict,
-// for the store holds more blocks than one datagram can.
+// room allocates the blocks for [start, end), and evicts the oldest other datagrams if necessary. There is always one to evict, because the
+// store holds at least as many blocks as one datagram can use.
 func (r *Reassembler) room(i int32, start, end int) {
 	d := &r.table.pool[i]
 	for j := start / blockSize; j <= (end-1)/blockSize; j++ {
@@ -42,7 +42,7 @@ func (r *Reassembler) room(i int32, start, end int) {
 	}
 }
 
-// insert keeps the bytes of a fragment, for which there is room, by the overlap policy.
+// insert stores the bytes of a fragment, for which there is room, according to the overlap policy of Reassembler.
 func (r *Reassembler) insert(d *datagram, start int, data []byte) {
 	units := (len(data) + 7) / 8
 	covered, same := r.compare(d, start, data)
@@ -71,7 +71,7 @@ func (r *Reassembler) insert(d *datagram, start int, data []byte) {
 	}
 }
 
-// compare gives how many units of a fragment had arrived before, and whether its bytes are the ones that are kept.
+// compare returns how many units of a fragment arrived before, and whether its bytes are equal to the stored ones.
 func (r *Reassembler) compare(d *datagram, start int, data []byte) (covered int, same bool) {
 	same = true
 	for at := start; len(data) > 0; {

@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// Fragments are kept in blocks of 2 KiB; a datagram has at most 32, found by offset. Each block knows, in units of 8
-// bytes (all that fragment offsets can tell apart), what of it has arrived.
+// Fragments are stored in blocks of 2 KiB. A datagram has at most 32, indexed by offset. A bitmap in each block records which units of 8 bytes,
+// the resolution of fragment offsets, have arrived.
 const (
 	blockSize         = 2048
 	blocksPerDatagram = (maxDatagram + blockSize) / blockSize
@@ -21,7 +21,7 @@ type block struct {
 	next int32 // free list
 }
 
-// blockStore hands out blocks, at most max, and takes them back. It grows a chunk at a time and never shrinks.
+// blockStore allocates at most max blocks. It grows by chunks and never shrinks.
 type blockStore struct {
 	chunks [][]block
 	made   int32
@@ -31,7 +31,7 @@ type blockStore struct {
 
 func (s *blockStore) at(i int32) *block { return &s.chunks[i/blocksPerChunk][i%blocksPerChunk] }
 
-// take gives the number of a block on which nothing has arrived, -1 if all are taken.
+// take returns the number of an empty block, -1 if all are in use.
 func (s *blockStore) take() int32 {
 	i := s.free
 	switch {
@@ -55,7 +55,7 @@ func (s *blockStore) give(i int32) {
 	s.free = i
 }
 
-// unitMask gives the bits of word w for the units of the bytes [from, to) of a block.
+// unitMask returns the bits in word w for the units of the bytes [from, to) of a block.
 func unitMask(w, from, to int) uint64 {
 	lo, hi := max(from/8-64*w, 0), min((to+7)/8-64*w, 64)
 	if lo >= hi {
@@ -72,7 +72,7 @@ func (b *block) covered(from, to int) (n int) {
 	return n
 }
 
-// put stores data at from where nothing has arrived at all. It gives the number of units.
+// put stores data at from, where nothing has arrived. It returns the number of units.
 func (b *block) put(from int, data []byte) (fresh int) {
 	copy(b.data[from:], data)
 	for w := range b.have {
@@ -81,7 +81,7 @@ func (b *block) put(from int, data []byte) (fresh int) {
 	return (len(data) + 7) / 8
 }
 
-// fill stores data at from where nothing has arrived yet: the first arrived wins. It gives the number of new units.
+// fill stores the units of data at from that have not arrived: the first arrival wins. It returns the number of new units.
 func (b *block) fill(from int, data []byte) (fresh int) {
 	for len(data) > 0 {
 		u, n := from/8, min(8, len(data))

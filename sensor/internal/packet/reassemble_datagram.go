@@ -6,21 +6,21 @@ type fragState uint8
 
 const (
 	collecting fragState = iota
-	finished             // completed: kept a while to know late duplicates
-	broken               // will never be whole: only its ports are of use
+	finished             // complete; kept for a while to detect duplicates
+	broken               // cannot be completed; kept for its ports
 )
 
-// datagram is one that is being put together.
+// datagram is the state of the reassembly of one datagram.
 type datagram struct {
 	key              fragKey
 	began, ended     int64 // capture time of the first arrival and of completion
 	newer, older     int32 // list by age
 	blocks           [blocksPerDatagram]int32
-	total            int32 // length, -1 while the last fragment is missing
+	total            int32 // length; -1 while the last fragment is missing
 	top              int32 // end of the furthest fragment
 	units            int32 // units of 8 bytes that have arrived
 	fragments        int32
-	held, heldIP     uint32 // frames not yet passed on, and what they account for
+	held, heldIP     uint32 // frames that were held, and their IP bytes
 	heldPayload      uint32
 	srcPort, dstPort uint16
 	icmpID           uint16
@@ -28,10 +28,10 @@ type datagram struct {
 	proto, next      uint8
 	state            fragState
 	first            bool // the first fragment was seen: kind, proto and ports are valid
-	hold             bool // pass nothing on before it is whole, because a tunnel is to be taken off
+	hold             bool // hold all fragments until it is complete, because it may be a tunnel
 }
 
-// learn keeps what later fragments are to know of the first one.
+// learn stores what later fragments need from the first one.
 func (d *datagram) learn(p *Packet) {
 	d.first = true
 	d.kind, d.proto, d.next = p.Kind, p.Proto, p.FragNext
@@ -49,14 +49,14 @@ func mayBeTunnel(p *Packet) bool {
 	return false
 }
 
-// keep adds a packet to what is held.
+// keep holds a packet.
 func (d *datagram) keep(p *Packet) {
 	d.held += p.Count
 	d.heldIP += p.IPBytes
 	d.heldPayload += p.PayloadLen
 }
 
-// pass gives p the ports, and what was held.
+// pass sets the ports of p and adds what was held to its counts.
 func (d *datagram) pass(p *Packet) {
 	p.Kind, p.Proto = d.kind, d.proto
 	p.SrcPort, p.DstPort, p.ICMPID = d.srcPort, d.dstPort, d.icmpID
@@ -67,7 +67,7 @@ func (d *datagram) pass(p *Packet) {
 	d.held, d.heldIP, d.heldPayload = 0, 0, 0
 }
 
-// contradicts records where the datagram ends, and reports whether that cannot be.
+// contradicts records where the datagram ends, and reports whether that contradicts earlier fragments.
 func (d *datagram) contradicts(start, end int, more bool) bool {
 	if !more {
 		if d.total >= 0 && int(d.total) != end {

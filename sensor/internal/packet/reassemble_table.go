@@ -2,8 +2,8 @@
 
 package packet
 
-// fragKey tells datagrams apart: RFC 791 section 2.3 for IPv4; for IPv6 the protocol is no part of it (RFC 8200 section
-// 4.5). The innermost tunnel is, for address spaces of different tenants overlap.
+// fragKey identifies a datagram (RFC 791 section 2.3; for IPv6 without the protocol, RFC 8200 section 4.5). It includes the innermost tunnel,
+// because address spaces of tenants overlap.
 type fragKey struct {
 	src, dst Addr
 	id       uint32
@@ -29,8 +29,8 @@ func (k *fragKey) hash() uint64 {
 	return fold(hashAddr(&k.src)^uint64(k.id)*hashKey3, hashAddr(&k.dst)*hashKey4^uint64(k.tunnel)<<8^uint64(k.proto))
 }
 
-// fragTable finds datagrams by key: a fixed open-addressing table over a pool that grows to its bound. The list runs
-// from the oldest datagram to the newest.
+// fragTable finds datagrams by key: an open-addressing table of fixed size over a pool that grows up to its bound. A list links them from
+// the oldest to the newest.
 type fragTable struct {
 	slots          []int32 // number in pool, -1 if empty
 	pool           []datagram
@@ -52,7 +52,7 @@ func newFragTable(limit int) fragTable {
 	return t
 }
 
-// slot gives where k is, or the empty slot where it belongs. There is one: the table is at most half full.
+// slot returns the slot of k, or the empty slot for it. There is always one, because the table is at most half full.
 func (t *fragTable) slot(k *fragKey) int {
 	mask := len(t.slots) - 1
 	s := int(k.hash()) & mask
@@ -62,7 +62,7 @@ func (t *fragTable) slot(k *fragKey) int {
 	return s
 }
 
-// insert makes a datagram at an empty slot; the table must not be full.
+// insert adds a datagram at an empty slot. The table must not be full.
 func (t *fragTable) insert(s int, k fragKey, now int64) int32 {
 	i := t.free
 	if i >= 0 {
@@ -87,7 +87,7 @@ func (t *fragTable) insert(s int, k fragKey, now int64) int32 {
 	return i
 }
 
-// remove takes a datagram out of table and list.
+// remove removes a datagram from the table and the list.
 func (t *fragTable) remove(i int32) {
 	d := &t.pool[i]
 	t.unslot(t.slot(&d.key))
@@ -106,7 +106,7 @@ func (t *fragTable) remove(i int32) {
 	t.count--
 }
 
-// unslot empties a slot and moves back those behind it that would no longer be found.
+// unslot empties a slot and moves up the following entries that would not be found any more.
 func (t *fragTable) unslot(s int) {
 	mask := len(t.slots) - 1
 	t.slots[s] = -1

@@ -4,7 +4,7 @@ package packet
 
 import "testing"
 
-// TestFragTable plays insertions and removals against a map and a list: each must be found, and age must be kept.
+// Random insertions and removals are compared with a map and a list: each entry must be found, and the order of age kept.
 func TestFragTable(t *testing.T) {
 	const limit = 32
 	table := newFragTable(limit)
