@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseSequential doubles the kernel's read-ahead. A file system that does not know the advice loses nothing.
+// adviseSequential doubles the read-ahead of the kernel. Errors are ignored: it is only an optimization.
 func adviseSequential(f *os.File) {
 	c, err := f.SyscallConn()
 	if err != nil {

@@ -14,35 +14,35 @@ import (
 )
 
 const (
-	// liveWait is how long Next waits at most.
+	// liveWait is the longest wait of Next.
 	liveWait = 100 * time.Millisecond
-	// blockPatience is after how many milliseconds the kernel hands a block on that is not full.
+	// blockPatience is after how many milliseconds the kernel releases a block that is not full.
 	blockPatience = 10
-	// nap is slept when poll(2) has found nothing: it returns at once as long as we hold the block that the kernel filled last.
+	// nap is the sleep after a poll(2) without a result: poll returns at once while we hold the block that the kernel filled last.
 	nap = 2 * time.Millisecond
-	// clockLag is how far the clock stays behind while nothing comes: the kernel may hold a frame for two looks at a block, and be late.
+	// clockLag is how far Batch.Clock lags while nothing arrives: the kernel may hold a frame for two block timeouts, and be late.
 	clockLag = 100e6
 )
 
-// AFPacketConfig says how a port is listened to by AF_PACKET.
+// AFPacketConfig configures OpenAFPacket.
 type AFPacketConfig struct {
 	Iface     string
 	Rings     int  // sockets that share the port by a symmetric hash of the addresses and ports (PACKET_FANOUT); default 1
 	RingBytes int  // of all rings; default 64 MiB
 	SnapLen   int  // bytes of a frame that are kept; 0: all
-	Wait      bool // for an interface that is gone; else that ends the source
-	Program   int  // file descriptor of a BPF socket filter that says how much of a frame is kept; 0: none
+	Wait      bool // if the interface disappears, wait until it is back; else that is an error
+	Program   int  // file descriptor of a BPF socket filter, which returns how much of a frame is kept; 0: none
 }
 
-// AFPacket is a port that is listened to by AF_PACKET, with a ring of TPACKET_V3 (packet(7)). It sends nothing: its sockets are for
-// receiving, and have no ring for sending. A batch is frames of some blocks of the rings, without a copy, in the order of their time; a
-// block goes back to the kernel when Next is given the last batch again that has frames of it.
+// AFPacket is a live source with AF_PACKET sockets and TPACKET_V3 rings (packet(7)). It sends nothing: its sockets have no ring for sending. A
+// batch has frames of some blocks of the rings, without copying, in the order of their time. A block goes back to the kernel when Next is called
+// again with the last batch that has frames of it.
 type AFPacket struct {
 	port   *port
-	memory []byte // of all rings, one behind the other
+	memory []byte // of all rings, one after the other
 	rings  []*ring
 	polls  []unix.PollFd
-	held   map[*Batch][]int // blocks, by their place in the memory
+	held   map[*Batch][]int // blocks, by their index in memory
 	clock  *wallClock
 
 	mu     sync.Mutex // of what follows
@@ -50,7 +50,7 @@ type AFPacket struct {
 	closed bool
 }
 
-// OpenAFPacket opens the port and begins to listen. The error names what is missing: a capability, a kernel option, an interface.
+// OpenAFPacket opens an interface and starts to receive. The error names what is missing: a capability, a kernel option, an interface.
 func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	if cfg.Rings <= 0 {
 		cfg.Rings = 1
@@ -69,7 +69,7 @@ func OpenAFPacket(cfg AFPacketConfig) (*AFPacket, error) {
 	return s, nil
 }
 
-// open opens the rings. They take nothing until all of them share the port: else a frame would be in more than one.
+// open opens the rings. They receive nothing until all share the port: otherwise a frame would be in more than one.
 func (s *AFPacket) open(cfg AFPacketConfig) error {
 	group, blocks := newGroup, max(cfg.RingBytes/cfg.Rings/blockSize, leastBlocks)
 	var err error
@@ -126,8 +126,8 @@ func (s *AFPacket) Next(b *Batch) error {
 	}
 }
 
-// check looks once in each second whether the port is there, and listens to one that has come back. Sockets that are open may do that without
-// privileges, but not those of a group.
+// check checks once a second whether the port exists, and binds to a port that is back. Open sockets need no privilege for that, but those of a
+// group cannot be bound again.
 func (s *AFPacket) check(second int64) error {
 	back, err := s.port.check(second)
 	if !back || err != nil {
@@ -144,7 +144,7 @@ func (s *AFPacket) check(second int64) error {
 	return nil
 }
 
-// giveBack ends the use of the blocks that a batch has frames of.
+// giveBack ends the use of the blocks of a batch.
 func (s *AFPacket) giveBack(b *Batch) {
 	for _, block := range s.held[b] {
 		s.ringOf(block).use(block, -1)
@@ -154,16 +154,16 @@ func (s *AFPacket) giveBack(b *Batch) {
 
 func (s *AFPacket) ringOf(block int) *ring { return s.rings[block/(s.rings[0].end-s.rings[0].first)] }
 
-// merge lists frames until a block is at its end, and reports whether it may go on with another. The frame that came first among those
-// of all rings is the next if no ring can give an earlier one. A ring whose next block is empty cannot: its frames would have been there
-// before those that were seen, because the kernel takes the frames of a receive queue in one after the other. One whose next block has
-// frames is waited for, the 10 to 20 ms that it takes until the kernel hands it over, but not for longer than clockLag. All times are by our
-// clock: by the kernel's, what came before it was set back would have to wait until it comes there again.
+// merge adds frames to a batch, in the order of time over all rings, until a block ends. It reports whether it can continue with another block.
+// The earliest frame of all rings is next if no ring can have an earlier one. A ring whose next block is empty cannot, because the kernel handles
+// the frames of a receive queue one after the other. A ring whose next block has frames that the kernel has not released, which takes 10 to
+// 20 ms, is waited for, but not longer than clockLag. All times are by our clock: by the system clock, frames from before it was set back would
+// wait until it reaches their time again.
 func (s *AFPacket) merge(b *Batch, now int64) (more bool) {
 	for _, r := range s.rings {
 		r.load(s.clock)
 	}
-	last := int64(math.MaxInt64) // what came later has to wait
+	last := int64(math.MaxInt64) // later frames must wait
 	for _, r := range s.rings {
 		if r.left == 0 && r.fills() {
 			last = now - clockLag
@@ -181,7 +181,7 @@ func (s *AFPacket) merge(b *Batch, now int64) (more bool) {
 	}
 }
 
-// first gives the ring with the earliest frame of those that are being read, nil if there is none, and until when it is that.
+// first returns the ring with the earliest frame, nil if there is none, and the time until which it is the first.
 func (s *AFPacket) first(last int64) (first *ring, until int64) {
 	until = last
 	for _, r := range s.rings {
@@ -198,8 +198,8 @@ func (s *AFPacket) first(last int64) (first *ring, until int64) {
 	return first, until
 }
 
-// hold notes that a batch has frames of the block that a ring reads, and reports whether it may have it: a batch has batchBlocks of a ring
-// at most, so that those of a pipeline never hold all.
+// hold records that a batch uses the current block of a ring. It reports whether the batch may: it uses at most batchBlocks of a ring, so that
+// the batches of a pipeline never hold all blocks.
 func (s *AFPacket) hold(b *Batch, r *ring) bool {
 	held, of := s.held[b], 0
 	for _, block := range held {
@@ -218,7 +218,7 @@ func (s *AFPacket) hold(b *Batch, r *ring) bool {
 	return true
 }
 
-// wait waits for a block, for so many nanoseconds at most.
+// wait waits for a block, at most nanos nanoseconds.
 func (s *AFPacket) wait(nanos int64) error {
 	_, err := unix.Poll(s.polls, int(max(nanos/1e6, 1)))
 	if err != nil && err != unix.EINTR {
@@ -228,7 +228,7 @@ func (s *AFPacket) wait(nanos int64) error {
 		if s.polls[i].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) == 0 {
 			continue
 		}
-		// The kernel tells once when an interface goes down, and listens again by itself when it comes up.
+		// The kernel reports once that an interface went down, and receives again by itself when it is up.
 		code, err := unix.GetsockoptInt(int(s.polls[i].Fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		switch {
 		case err != nil:
@@ -244,7 +244,7 @@ func (s *AFPacket) wait(nanos int64) error {
 	return nil
 }
 
-// Stats implements Source. It may be asked from any goroutine.
+// Stats implements Source. It may be called from any goroutine.
 func (s *AFPacket) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,12 +256,12 @@ func (s *AFPacket) Stats() Stats {
 		s.stats.Received += seen
 		s.stats.Drops.Ring += dropped
 	}
-	s.port.tell(&s.stats)
+	s.port.addTo(&s.stats)
 	s.stats.ClockSteps = s.clock.steps.Load()
 	return s.stats
 }
 
-// Close implements Source. No batch may be in use any more.
+// Close implements Source. No batch may be in use.
 func (s *AFPacket) Close() error {
 	s.Stats() // the last counts
 	s.mu.Lock()

@@ -29,7 +29,7 @@ func mustOpenAFPacket(t *testing.T, cfg AFPacketConfig) *AFPacket {
 	return s
 }
 
-// connected waits until the cable carries frames: what is sent before is lost.
+// connected waits until the cable carries frames. Frames sent before are lost.
 func connected(t *testing.T) {
 	t.Helper()
 	for range 200 {
@@ -45,7 +45,7 @@ func connected(t *testing.T) {
 	t.Fatal("the cable carries nothing")
 }
 
-// numbered is an Ethernet frame of n bytes with a number behind its tags.
+// numbered is an Ethernet frame of n bytes with a number after its tags.
 func numbered(number uint32, n int, tags ...byte) []byte {
 	f := append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2}, tags...)
 	f = append(f, 0x88, 0xb5) // IEEE 802 local experimental EtherType
@@ -53,13 +53,13 @@ func numbered(number uint32, n int, tags ...byte) []byte {
 	return append(f, make([]byte, max(n-len(f), 0))...)
 }
 
-// batches go round as those of a pipeline do.
+// batches are used in turn, like those of a pipeline.
 type batches struct {
 	all  [8]Batch
 	next int
 }
 
-// take reads until n frames have come.
+// take reads until n frames have arrived.
 func (round *batches) take(t *testing.T, s Source, n int, each func(f Frame, data []byte)) {
 	t.Helper()
 	empty := 0
@@ -83,8 +83,8 @@ func (round *batches) take(t *testing.T, s Source, n int, each func(f Frame, dat
 	}
 }
 
-// TestAFPacketGivesFramesAsTheyWere sends frames with and without tags, which the kernel takes out, and more than the ring holds at once.
-func TestAFPacketGivesFramesAsTheyWere(t *testing.T) {
+// Frames with and without VLAN tags, which the kernel removes, arrive unchanged, also if they are more than the ring holds.
+func TestAFPacketFramesAreUnchanged(t *testing.T) {
 	send := cable(t)
 	var round batches
 	s := mustOpenAFPacket(t, AFPacketConfig{RingBytes: 2 << 20})
@@ -126,8 +126,8 @@ func TestAFPacketSnapLength(t *testing.T) {
 	})
 }
 
-// TestAFPacketClockGoesOn asks while nothing comes, and while the ring is full.
-func TestAFPacketClockGoesOn(t *testing.T) {
+// The clock advances while nothing arrives, and while the ring is full.
+func TestAFPacketClockAdvances(t *testing.T) {
 	send := cable(t)
 	var round batches
 	s := mustOpenAFPacket(t, AFPacketConfig{RingBytes: 1})
@@ -150,7 +150,7 @@ func TestAFPacketClockGoesOn(t *testing.T) {
 	round.take(t, s, int(sent-st.Drops.Ring), func(Frame, []byte) {})
 }
 
-// TestAFPacketRingsShareTheFrames has each frame in one ring only, and both directions of a session in the same.
+// Each frame is in one ring only, and both directions of a session are in the same.
 func TestAFPacketRingsShareTheFrames(t *testing.T) {
 	send := cable(t)
 	s := mustOpenAFPacket(t, AFPacketConfig{Rings: 4, RingBytes: 32 << 20})
@@ -187,8 +187,8 @@ func TestAFPacketRingsShareTheFrames(t *testing.T) {
 	}
 }
 
-// TestAFPacketMergesRings sends frames of many sessions, at first one after the other with pauses in which the kernel hands blocks over, then
-// as fast as it can: they come in the order in which they were sent, as from one ring, and none is missing.
+// Frames of many sessions arrive complete and in the order in which they were sent, as from one ring: with pauses in which the kernel releases
+// blocks, and at full speed.
 func TestAFPacketMergesRings(t *testing.T) {
 	send := cable(t)
 	s := mustOpenAFPacket(t, AFPacketConfig{Rings: 4, RingBytes: 64 << 20})
@@ -239,8 +239,8 @@ func udp(src, dst [4]byte, from, to uint16) []byte {
 	return append(f, make([]byte, 60-len(f))...)
 }
 
-// TestAFPacketPortGoes takes the port down and away.
-func TestAFPacketPortGoes(t *testing.T) {
+// The port goes down, and is removed.
+func TestAFPacketPortGoesDown(t *testing.T) {
 	send := cable(t)
 	s := mustOpenAFPacket(t, AFPacketConfig{})
 	ip := func(args ...string) {
@@ -255,7 +255,7 @@ func TestAFPacketPortGoes(t *testing.T) {
 		t.Errorf("%v, %+v", err, s.Stats())
 	}
 	ip("link", "set", "mirror", "up")
-	for i := 0; len(b.Frames) == 0; i++ { // what comes before the other end has noticed is lost
+	for i := 0; len(b.Frames) == 0; i++ { // frames before the other end has noticed are lost
 		if i == 100 {
 			t.Fatal("it is up again and gives nothing")
 		}
@@ -289,8 +289,7 @@ func TestPortThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// TestAFPacketAllocatesNothingPerFrame takes blocks of many frames.
-func TestAFPacketAllocatesNothingPerFrame(t *testing.T) {
+func TestAFPacketDoesNotAllocatePerFrame(t *testing.T) {
 	send := cable(t)
 	s := mustOpenAFPacket(t, AFPacketConfig{RingBytes: 16 << 20})
 	var b Batch

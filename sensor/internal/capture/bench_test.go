@@ -11,7 +11,7 @@ import (
 	"stillwatch/internal/testlab/trace"
 )
 
-// BenchmarkFile reads a capture from the page cache: the one that STILLWATCH_TRACE names, else a small trace.
+// BenchmarkFile reads a capture from the page cache: that of STILLWATCH_TRACE, else a small one.
 func BenchmarkFile(b *testing.B) {
 	path := os.Getenv("STILLWATCH_TRACE")
 	if path == "" {

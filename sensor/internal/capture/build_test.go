@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// order is a byte order to write captures in.
+// order is a byte order of captures.
 type order interface {
 	binary.ByteOrder
 	binary.AppendByteOrder
@@ -30,12 +30,12 @@ type rec struct {
 	data         []byte
 }
 
-// frameOf is a record of n bytes that are told apart by their value.
+// frameOf is a record of n equal bytes.
 func frameOf(sec uint32, n int, fill byte) rec {
 	return rec{sec: sec, caplen: uint32(n), orig: uint32(n), data: bytes.Repeat([]byte{fill}, n)}
 }
 
-// pcapHead writes the 24 bytes at the start.
+// pcapHead writes the file header.
 func pcapHead(o order, magic uint32, major, minor uint16, link uint32) []byte {
 	b := o.AppendUint32(nil, magic)
 	b = o.AppendUint16(b, major)
@@ -45,7 +45,7 @@ func pcapHead(o order, magic uint32, major, minor uint16, link uint32) []byte {
 	return o.AppendUint32(b, link)
 }
 
-// pcapOf writes a capture; records are followed by pad bytes in their header.
+// pcapOf writes a capture whose record headers have pad more bytes.
 func pcapOf(o order, magic, link uint32, pad int, recs ...rec) []byte {
 	b := pcapHead(o, magic, 2, 4, link)
 	if magic == pcapIXIAHW || magic == pcapIXIASW {
@@ -120,7 +120,7 @@ func (n *ng) enhanced(id uint32, stamp uint64, data []byte, options ...[]byte) *
 	return n.block(blockEnhanced, n.u32(id, uint32(stamp>>32), uint32(stamp), size, size), data, pad, bytes.Join(options, nil))
 }
 
-// put writes a capture to a file of the test.
+// put writes a capture to a temporary file.
 func put(t testing.TB, data []byte) string {
 	t.Helper()
 	f, err := os.CreateTemp(t.TempDir(), "capture-*")

@@ -7,10 +7,10 @@ import (
 	"math/bits"
 )
 
-// clock turns the time stamps of one interface into nanoseconds since the Unix epoch.
+// clock converts the time stamps of one interface into nanoseconds since the Unix epoch.
 type clock struct {
-	mul    uint64 // nanoseconds in a unit, 0 if that is no whole number
-	limit  uint64 // largest stamp for which stamp*mul is enough
+	mul    uint64 // nanoseconds in a unit; 0 if not a whole number
+	limit  uint64 // largest stamp for which stamp*mul is correct
 	digits uint8  // units are 10^-digits seconds, or 2^-digits if binary
 	binary bool
 	offset int64 // seconds
@@ -18,11 +18,11 @@ type clock struct {
 
 const (
 	nanosPerSec = 1_000_000_000
-	// maxSec is the largest number of whole seconds of which the nanoseconds fit 64 bits, whatever the fraction.
+	// maxSec is the largest number of whole seconds whose nanoseconds fit into 64 bits with any fraction.
 	maxSec = math.MaxInt64/nanosPerSec - 1
 )
 
-// newClock takes the values of if_tsresol (a negative power of 10, of 2 if the upper bit is set) and if_tsoffset.
+// newClock returns the clock for the values of if_tsresol (a negative power of 10, or of 2 if the upper bit is set) and if_tsoffset.
 func newClock(resolution byte, offset int64) clock {
 	c := clock{digits: resolution & 0x7f, binary: resolution&0x80 != 0, offset: offset}
 	if !c.binary && c.digits <= 9 && offset == 0 {
@@ -32,7 +32,7 @@ func newClock(resolution byte, offset int64) clock {
 	return c
 }
 
-// nanos gives the time of a stamp; ok is false if 64 bits of nanoseconds do not hold it (1677 to 2262): it is no time
+// nanos returns the time of a stamp; ok is false if 64 bits of nanoseconds do not hold it (1677 to 2262): it is no time
 // then, and must not move the capture clock.
 func (c *clock) nanos(stamp uint64) (t int64, ok bool) {
 	if c.mul > 0 && stamp <= c.limit {
@@ -49,7 +49,7 @@ func (c *clock) nanos(stamp uint64) (t int64, ok bool) {
 	return s*nanosPerSec + int64(nano), true
 }
 
-// split gives whole seconds and nanoseconds.
+// split returns whole seconds and nanoseconds of a stamp.
 func (c *clock) split(stamp uint64) (sec, nano uint64) {
 	switch d := c.digits; {
 	case c.binary && d < 64:

@@ -16,16 +16,16 @@ import (
 const (
 	gzipName = "gzip"
 	zstdName = "zstd"
-	// maxWindow is the largest zstd window that is taken, bytes: that of `zstd --long`, which is what the tool itself
-	// takes without being told. A larger one is a way to make a reader allocate.
+	// maxWindow is the largest accepted zstd window in bytes: that of `zstd --long`, which the tool accepts by default. A file could
+	// otherwise make the reader allocate any amount.
 	maxWindow = 128 << 20
-	// aheadChunks of aheadSize bytes are decompressed before they are asked for.
+	// aheadChunks of aheadSize bytes are decompressed ahead of the reader.
 	aheadChunks = 4
 	aheadSize   = 256 << 10
 )
 
-// compression names the compression that head is the start of, empty if none (RFC 1952 section 2.3.1, RFC 8878
-// section 3.1; a zstd file may start with a skippable frame).
+// compression returns the compression of a file that starts with head, "" if it has none (RFC 1952 section 2.3.1, RFC 8878 section 3.1; a zstd
+// file may start with a skippable frame).
 func compression(head []byte) string {
 	switch {
 	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
@@ -40,7 +40,7 @@ func compression(head []byte) string {
 	return ""
 }
 
-// ahead decompresses in a goroutine of its own, so that it overlaps with what is done with the packets.
+// ahead decompresses in its own goroutine, in parallel to the processing of packets.
 type ahead struct {
 	full chan chunk
 	free chan []byte
@@ -55,7 +55,7 @@ type chunk struct {
 	err  error // after data
 }
 
-// decompress starts to decompress what head begins and r goes on with.
+// decompress starts the decompression of head followed by r.
 func decompress(name string, head []byte, r io.Reader) *ahead {
 	a := &ahead{full: make(chan chunk, aheadChunks), free: make(chan []byte, aheadChunks), quit: make(chan struct{})}
 	for range aheadChunks {
@@ -80,7 +80,7 @@ func (a *ahead) run(name string, r io.Reader) {
 		}
 		n := 0
 		if err == nil {
-			// One read, not a full buffer: what is decompressed of a pipe is passed on at once.
+			// One read, not a full buffer: data from a pipe is passed on at once.
 			n, err = d.Read(buf)
 		}
 		c := chunk{data: buf[:n]}
@@ -100,7 +100,7 @@ func (a *ahead) run(name string, r io.Reader) {
 	}
 }
 
-// reasonOf puts the end of the compressed bytes in words.
+// reasonOf returns the reason in words.
 func reasonOf(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ends too early"
@@ -110,7 +110,7 @@ func reasonOf(err error) string {
 
 func newDecoder(name string, r io.Reader) (io.Reader, func(), error) {
 	if name == gzipName {
-		d, err := gzip.NewReader(r) // goes on with the next member
+		d, err := gzip.NewReader(r) // continues with the next member
 		return d, func() {}, err
 	}
 	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
@@ -120,7 +120,7 @@ func newDecoder(name string, r io.Reader) (io.Reader, func(), error) {
 	return d, d.Close, nil
 }
 
-// Read gives what is there, and waits only if nothing is.
+// Read returns what is there, and waits only if nothing is.
 func (a *ahead) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if len(a.rest) == 0 {
@@ -141,7 +141,7 @@ func (a *ahead) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// turn takes the next chunk. Without wait it is false if there is none yet.
+// turn takes the next chunk. Without wait it returns false if there is none yet.
 func (a *ahead) turn(wait bool) bool {
 	if a.cur.data != nil {
 		a.free <- a.cur.data[:cap(a.cur.data)] // never blocks: there are only as many chunks as it holds

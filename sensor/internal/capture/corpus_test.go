@@ -59,7 +59,7 @@ func drain(t testing.TB, f *Files) (frames []given) {
 	}
 }
 
-// secondOpinion reads a capture with pcapgo up to where that refuses it.
+// secondOpinion reads a capture with pcapgo, up to its first error.
 func secondOpinion(raw []byte) (frames []given, end error) {
 	var r interface {
 		ReadPacketData() ([]byte, gopacket.CaptureInfo, error)
@@ -94,16 +94,15 @@ func captures(t testing.TB) (paths []string) {
 	return paths
 }
 
-// sameTime compares, but for packets without a time, which pcapgo gives the year 1, and for a fraction of a second or
-// more, which overflows there.
+// sameTime compares times, except those of packets without a time, which have the year 1 in pcapgo, and invalid fractions of a second, which
+// overflow there.
 func sameTime(ours, theirs int64) bool {
 	var none time.Time
 	return ours == theirs || theirs == none.UnixNano() || ours%1e9 == 1e9-1
 }
 
-// TestCorpusAgainstPcapgo reads every capture of the corpus with both readers. What pcapgo gives must be given, the
-// same bytes at the same time; where it refuses the file, more may be given. One file has two lengths for a block,
-// which pcapgo does not look at and libpcap refuses as well.
+// Both readers read every capture of the corpus. All frames of pcapgo must be read, with the same bytes and times. After an error of pcapgo there
+// may be more. One file has two lengths for a block, which pcapgo does not check and libpcap rejects too.
 func TestCorpusAgainstPcapgo(t *testing.T) {
 	for _, path := range captures(t) {
 		raw, err := os.ReadFile(path)
@@ -139,8 +138,8 @@ func TestCorpusAgainstPcapgo(t *testing.T) {
 	}
 }
 
-// TestCorpusTruth opens what the truth says can be opened, and finds the damage that it knows of.
-func TestCorpusTruth(t *testing.T) {
+// Captures of the corpus open, and have damage, as its list says.
+func TestCorpusDamage(t *testing.T) {
 	root := testneed.Corpus(t)
 	truth, err := os.ReadFile(filepath.Join(root, "truth", "robust.jsonl"))
 	if err != nil {

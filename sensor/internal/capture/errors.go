@@ -7,15 +7,15 @@ import (
 	"fmt"
 )
 
-// FormatError says that a file could be opened but is not a capture at all. It is told by OpenFiles, before any
-// packet is read; a capture that breaks later is Damage instead.
+// FormatError reports that a file could be opened but is not a capture. OpenFiles returns it before any packet is read. A capture that is
+// broken further on has Damage instead.
 type FormatError struct {
 	File string
 	Head []byte // the first bytes, at most 4, after decompression; empty for an empty file
 	Wrap string // "gzip" or "zstd" if the bytes were compressed, else empty
 }
 
-// Error gives one line.
+// Error implements error.
 func (e *FormatError) Error() string {
 	in := ""
 	if e.Wrap != "" {
@@ -28,19 +28,19 @@ func (e *FormatError) Error() string {
 		e.File, e.Head, in)
 }
 
-// String gives one line for an operator: file, the packet that could not be read, offset and reason.
+// String returns the file, the packet that could not be read, the offset and the reason in one line.
 func (d Damage) String() string {
 	return fmt.Sprintf("%s: broken at packet %d, byte %d: %s", d.File, d.Packet+1, d.Offset, d.Reason)
 }
 
-// errDirectory is the reason why a folder is not opened.
+// errDirectory is the error for a directory.
 var errDirectory = errors.New("is a directory, not a capture")
 
-// errStdinTwice refuses a second "-": the bytes can be read only once.
+// errStdinTwice is the error for a second "-": standard input can be read only once.
 var errStdinTwice = errors.New("standard input is given twice")
 
-// AbsentError says that an interface is not there, or is down.
+// AbsentError reports that an interface does not exist or is down.
 type AbsentError struct{ text string }
 
-// Error gives one line.
+// Error implements error.
 func (e *AbsentError) Error() string { return e.text }

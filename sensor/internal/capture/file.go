@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 )
 
-// batchSize is the usual size of Batch.Data in bytes, and batchFrames about how many frames a batch holds at most. Larger batches are
-// handed from one processor to another less often, smaller ones stay in its cache: these were the best of those measured.
+// batchSize is the usual size of Batch.Data in bytes, and batchFrames about the most frames of a batch. Larger batches move between processors
+// less often, smaller ones stay in the cache; these sizes measured best.
 const (
 	batchSize   = 1 << 18
 	batchFrames = 512
 )
 
-// Stdin is the path that names standard input.
+// Stdin is the path of standard input.
 const Stdin = "-"
 
 // Files reads captures one after another, in the order of their first packets. Next has one caller at a time; Stats
@@ -28,7 +28,7 @@ type Files struct {
 	cur   *stream
 	size  int
 	total uint64 // size of the stored files, 0 if one of them has no size
-	last  int64  // time of the last frame given, for frames that carry none
+	last  int64  // time of the last frame, for frames without a time
 
 	skipped []Skipped
 
@@ -36,17 +36,17 @@ type Files struct {
 
 	mu     sync.Mutex // guards what follows
 	damage []Damage
-	shown  *stream // cur, as Stats and Close see it
-	done   uint64  // stored bytes of the files that were read before cur
+	shown  *stream // cur, for Stats and Close
+	done   uint64  // stored bytes of the files read before cur
 	closed bool
 }
 
-// entry is a capture that waits for its turn. A regular file is closed until then, so that a thousand captures do not
-// need a thousand descriptors; what cannot be opened twice (a pipe) waits open.
+// entry is a capture in the queue. A regular file is closed until it is read, so that a thousand captures do not need a thousand descriptors. A
+// pipe, which cannot be opened twice, stays open.
 type entry struct {
 	path  string
 	first int64
-	size  int64 // -1 if it has none
+	size  int64 // -1 if not a regular file
 	live  *stream
 }
 
@@ -56,16 +56,17 @@ type Skipped struct{ File, Reason string }
 // Option changes how captures are read.
 type Option func(*Files)
 
-// BatchSize sets the usual size of Batch.Data in bytes; at least 64 are taken.
+// BatchSize sets the usual size of Batch.Data in bytes, at least 64.
 func BatchSize(n int) Option {
 	return func(f *Files) { f.size = max(n, 64) }
 }
 
-// OpenFiles looks at every capture and puts them in the order of their first packets; captures without packets come
-// last. Those whose first packets have one time are put in the order of what they hold (see ranking), whatever the order of paths.
-// Of captures with the same packets one is read, and empty files are left out if there are others; Skipped tells which.
-// "-" is standard input. What cannot be opened is a *fs.PathError, what is no capture a *FormatError; all that were found are joined,
-// in the order of paths. A capture that is damaged is no error.
+// OpenFiles opens captures and sorts them by the time of their first packets, those without packets last. Captures whose first packets have the
+// same time are sorted by their contents (see ranking), so the order of paths does not matter. Of captures with the same packets one is read,
+// and empty files are skipped if there are others; see Skipped. "-" is standard input.
+//
+// The error joins one for each path that cannot be read, in the order of paths: *fs.PathError if it cannot be opened, *FormatError if it is not
+// a capture. A damaged capture is not an error.
 func OpenFiles(paths []string, opts ...Option) (*Files, error) {
 	f := &Files{size: batchSize}
 	for _, o := range opts {
@@ -99,7 +100,7 @@ func OpenFiles(paths []string, opts ...Option) (*Files, error) {
 	return f, nil
 }
 
-// arrange puts the queue in order and adds up its sizes.
+// arrange sorts the queue, removes copies, and adds up the sizes.
 func (f *Files) arrange() {
 	r := ranking{same: map[[2]string]bool{}}
 	slices.SortFunc(f.queue, r.compare)
@@ -121,18 +122,17 @@ func (f *Files) arrange() {
 	}
 }
 
-// Skipped tells which captures are not read.
+// Skipped returns the captures that are not read.
 func (f *Files) Skipped() []Skipped { return f.skipped }
 
-// look opens a capture, finds the time of its first packet if order is asked for, and closes it again if it can be
-// opened a second time.
+// look opens a capture, reads the time of its first packet if order is set, and closes it again if it can be opened a second time.
 func look(path string, order bool) (e entry, err error) {
 	s, err := openStream(path)
 	if err != nil {
 		return e, err
 	}
 	e.path, e.size = path, -1
-	if order { // not for a single pipe: its first packet may take its time
+	if order { // not for a single pipe: its first packet may be late
 		e.first = s.firstTime()
 	}
 	if !s.regular {
@@ -144,7 +144,7 @@ func look(path string, order bool) (e entry, err error) {
 	return e, nil
 }
 
-// Next fills b. It returns as soon as it has frames, so that a pipe is followed without delay.
+// Next implements Source. It returns as soon as it has frames, so that a pipe is followed without delay.
 func (f *Files) Next(b *Batch) error {
 	b.Frames, b.More = b.Frames[:0], false
 	for {
@@ -168,7 +168,7 @@ func (f *Files) Next(b *Batch) error {
 	}
 }
 
-// advance makes the next capture the current one. It is false after the last one and after Close.
+// advance opens the next capture. It returns false after the last one and after Close.
 func (f *Files) advance() bool {
 	for len(f.queue) > 0 && !f.isClosed() {
 		e := f.queue[0]
@@ -178,7 +178,7 @@ func (f *Files) advance() bool {
 			s, err = openStream(e.path)
 		}
 		f.files.Add(1)
-		if err != nil { // it was there when OpenFiles looked at it
+		if err != nil { // it existed when OpenFiles opened it
 			f.record(Damage{File: e.path, Reason: err.Error()})
 			continue
 		}
@@ -190,7 +190,7 @@ func (f *Files) advance() bool {
 	return false
 }
 
-// finish ends the current capture; err is io.EOF or the reason why it cannot be read on.
+// finish closes the current capture. err is io.EOF or the reason why it cannot be read further.
 func (f *Files) finish(err error) {
 	s := f.cur
 	if !errors.Is(err, io.EOF) && !f.isClosed() {
@@ -216,7 +216,7 @@ func (f *Files) isClosed() bool {
 	return f.closed
 }
 
-// Stats tells how far the reading is. Damage is a copy.
+// Stats implements Source. Damage is a copy.
 func (f *Files) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -230,7 +230,7 @@ func (f *Files) Stats() Stats {
 	}
 }
 
-// Close ends the reading; a Next that waits for a pipe returns.
+// Close implements Source. A Next that waits for a pipe returns.
 func (f *Files) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

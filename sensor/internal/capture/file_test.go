@@ -20,7 +20,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// at is a capture with packets at these seconds.
+// at is a capture with packets at the given seconds.
 func at(secs ...uint32) []byte {
 	var recs []rec
 	for _, s := range secs {
@@ -146,7 +146,7 @@ func TestNoCaptures(t *testing.T) {
 	}
 }
 
-func TestAllBadCapturesAreNamed(t *testing.T) {
+func TestErrorNamesAllBadCaptures(t *testing.T) {
 	good, bad, dir := put(t, at(1)), put(t, []byte("nonsense")), t.TempDir()
 	_, err := OpenFiles([]string{bad, good, dir, Stdin, Stdin})
 	for _, want := range []string{bad, dir, errStdinTwice.Error()} {
@@ -159,7 +159,7 @@ func TestAllBadCapturesAreNamed(t *testing.T) {
 	}
 }
 
-// TestCaptureThatVanishes between the look at it and its turn is damage: the others are still read.
+// A capture that is removed before it is read is damage. The others are still read.
 func TestCaptureThatVanishes(t *testing.T) {
 	first, second := put(t, at(1)), put(t, at(2))
 	f, err := OpenFiles([]string{first, second})
@@ -177,7 +177,7 @@ func TestCaptureThatVanishes(t *testing.T) {
 	}
 }
 
-// pipe makes a FIFO and gives its path.
+// pipe creates a FIFO and returns its path.
 func pipe(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
@@ -187,7 +187,7 @@ func pipe(t *testing.T) string {
 	return path
 }
 
-// TestPipe writes a capture piece by piece: each frame is given as soon as it is whole, without waiting for more.
+// Each frame from a pipe is returned as soon as it is complete.
 func TestPipe(t *testing.T) {
 	for name, wrap := range map[string]bool{"plain": false, "with another capture": true} {
 		t.Run(name, func(t *testing.T) {
@@ -237,8 +237,8 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// TestCloseEndsAWait closes while Next waits for a pipe in which nothing happens.
-func TestCloseEndsAWait(t *testing.T) {
+// Close ends a Next that waits for a pipe.
+func TestCloseEndsWait(t *testing.T) {
 	path := pipe(t)
 	quiet := make(chan bool)
 	go func() {
@@ -270,7 +270,7 @@ func TestCloseEndsAWait(t *testing.T) {
 	}
 }
 
-// asStdin makes f standard input for the time of the test.
+// asStdin makes f standard input during the test.
 func asStdin(t *testing.T, f *os.File) {
 	t.Helper()
 	before := os.Stdin
@@ -334,7 +334,7 @@ func TestStdin(t *testing.T) {
 	})
 }
 
-// TestGrowingFile reads what is there, and again what was added before the end was reached.
+// Data that is added to a file before its end is reached is read.
 func TestGrowingFile(t *testing.T) {
 	path := put(t, at(1, 2))
 	f, err := OpenFiles([]string{path}, BatchSize(64))
@@ -362,7 +362,7 @@ func TestGrowingFile(t *testing.T) {
 	}
 }
 
-// TestStatsWhileReading asks from other goroutines, for the race detector.
+// Stats may be called from other goroutines.
 func TestStatsWhileReading(t *testing.T) {
 	var secs []uint32
 	for i := range 20_000 {
@@ -402,9 +402,8 @@ func TestStatsWhileReading(t *testing.T) {
 	}
 }
 
-// FuzzRead hands any bytes to the reader: it neither fails nor lets a frame lie outside its batch, its memory does not
-// grow with what the bytes claim, and what is read does not change with the size of the buffers and of the pieces in
-// which the bytes come.
+// FuzzRead reads any bytes: the reader does not fail, frames are within their batch, memory does not grow with lengths in the data, and the
+// result does not depend on the size of buffers and reads.
 func FuzzRead(f *testing.F) {
 	n := ng{order: binary.BigEndian}
 	n.section().iface(1, 0, n.option(optResolution, []byte{0x8a}), n.option(optFCS, []byte{4})).enhanced(0, 5, []byte("frame"), n.option(optFlags, n.u32(9)))
@@ -423,7 +422,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// fuzzRead reads everything and tells what it was.
+// fuzzRead reads everything and returns it as text.
 func fuzzRead(t *testing.T, r io.Reader, size int) string {
 	s := &stream{stop: func() {}, r: r}
 	defer s.close()
@@ -451,7 +450,7 @@ func fuzzRead(t *testing.T, r io.Reader, size int) string {
 		}
 	}
 	if err == nil {
-		return "many packets" // out of a bomb
+		return "many packets" // decompression bomb
 	}
 	return fmt.Sprintf("%d packets with %d bytes up to %d: %v", s.packets, bytes, s.off, err)
 }

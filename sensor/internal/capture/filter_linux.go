@@ -10,16 +10,16 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// Filtered is a port that is listened to by AF_PACKET with a socket filter from the code of the XDP program: what is not watched never
-// reaches the rings and is only counted.
+// Filtered is an AF_PACKET source with a socket filter made from the code of the XDP program: frames that are not watched are only counted and
+// do not reach the rings.
 type Filtered struct {
 	*AFPacket
 	filter *bpf.Programs
 }
 
-// openFiltered opens the port. It shunts nothing: the rings have every packet of what is watched, in its order.
+// openFiltered opens the port. The filter does not shunt sessions: the rings get every watched packet, in order.
 func openFiltered(cfg AFPacketConfig, prefixes []netip.Prefix, macs []packet.MAC) (*Filtered, error) {
-	const unused = 1 << 12 // the least that maps without a use can have
+	const unused = 1 << 12 // the smallest size for maps that are not used
 	p, err := bpf.LoadFilter(bpf.Config{NoShunt: true, SnapLen: uint32(cfg.SnapLen), Sessions: unused, RingBytes: unused})
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func openFiltered(cfg AFPacketConfig, prefixes []netip.Prefix, macs []packet.MAC
 	return f, nil
 }
 
-// SetWatch changes which devices are watched; without any, everything is.
+// SetWatch changes which devices are watched; if there are none, all are.
 func (f *Filtered) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
 	return f.filter.SetWatch(prefixes, rawMACs(macs))
 }
@@ -43,8 +43,8 @@ func (f *Filtered) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
 // Stats implements Source.
 func (f *Filtered) Stats() Stats {
 	s := f.AFPacket.Stats()
-	if c, err := f.filter.Counters(); err == nil { // else it is closed
-		s.Reasons = ways(&c)
+	if c, err := f.filter.Counters(); err == nil { // fails when it is closed
+		s.Reasons = packetsByReason(&c)
 		s.Received += c.Reasons[bpf.Unwatched].Packets
 	}
 	return s

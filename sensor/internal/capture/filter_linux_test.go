@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// By AF_PACKET the rings have what is watched and no more, the list can be changed meanwhile, and what is kept out is counted.
+// The rings have only watched frames, the list can be changed, and frames that are not watched are counted.
 func TestFilteredAFPacket(t *testing.T) {
 	send := cable(t)
 	watch := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }

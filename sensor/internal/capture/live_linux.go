@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// OpenLive opens a port in the mode that is asked for. The error names what is missing for it.
+// OpenLive opens an interface in the configured mode. The error names what is missing.
 func OpenLive(cfg LiveConfig) (*Live, error) {
 	why := "it was asked for"
 	switch {
@@ -28,13 +28,13 @@ func OpenLive(cfg LiveConfig) (*Live, error) {
 		why = "rings and a snap length are of AF_PACKET"
 	}
 	l, err := openAFPacket(cfg, why)
-	if err != nil && cfg.Mode == ModeAuto && !strings.Contains(why, err.Error()) { // else it is the interface that is wrong
+	if err != nil && cfg.Mode == ModeAuto && !strings.Contains(why, err.Error()) { // else the interface is the problem
 		return nil, fmt.Errorf("%s; and without XDP: %w", why, err)
 	}
 	return l, err
 }
 
-// openAFPacket opens the port with a socket filter if only a part is of interest; where that cannot be had, everything comes.
+// openAFPacket opens the interface with a socket filter if not all devices are watched. If the kernel has none, all frames are read.
 func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
 	port := AFPacketConfig{Iface: cfg.Iface, Rings: cfg.Rings, RingBytes: cfg.RingBytes, SnapLen: cfg.SnapLen, Wait: cfg.Wait}
 	if len(cfg.Watch)+len(cfg.WatchMACs) > 0 {
@@ -54,7 +54,7 @@ func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
 	return &Live{Source: s, Mode: ModeAFPacket, Why: why}, nil
 }
 
-// openXDP attaches the XDP program in the fastest mode that works, and says why not in faster ones.
+// openXDP attaches the XDP program in the fastest mode that works. Live.Why says why faster ones did not.
 func openXDP(cfg LiveConfig, why string) (*Live, error) {
 	x, err := OpenXDP(XDPConfig{Iface: cfg.Iface, Prefixes: cfg.Watch, MACs: cfg.WatchMACs, Wait: cfg.Wait, Program: bpf.Config{Drop: cfg.Drop}})
 	if err != nil {
@@ -66,7 +66,7 @@ func openXDP(cfg LiveConfig, why string) (*Live, error) {
 	return &Live{Source: x, Mode: ModeXDP + " " + x.Mode.String(), Why: why, Maps: true}, nil
 }
 
-// SetWatch takes what is of interest from now on. No packet is lost by it. AF_PACKET without a filter has everything anyway.
+// SetWatch changes the watched devices, without losing packets. AF_PACKET without a filter reads everything anyway.
 func (l *Live) SetWatch(cfg LiveConfig) error {
 	x, ok := l.Source.(interface {
 		SetWatch([]netip.Prefix, []packet.MAC) error

@@ -6,10 +6,10 @@ package capture
 
 import "errors"
 
-// OpenLive opens a port: on Linux only.
+// OpenLive returns an error: live capture needs Linux.
 func OpenLive(LiveConfig) (*Live, error) {
 	return nil, errors.New("live capture is there on Linux only; record the traffic and replay it")
 }
 
-// SetWatch has nothing to do where there is no live capture.
+// SetWatch does nothing.
 func (l *Live) SetWatch(LiveConfig) error { return nil }

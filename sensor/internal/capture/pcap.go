@@ -22,12 +22,12 @@ const (
 
 // pcapFile reads the records of a pcap file.
 type pcapFile struct {
-	swap    bool // the other byte order than ours, little-endian
+	swap    bool // big-endian
 	unit    int64
 	headLen int // of the file header
 	recLen  int // of a record header
 
-	magic   uint32 // both in our byte order
+	magic   uint32 // magic and version as little-endian
 	version uint32
 
 	begun bool
@@ -36,7 +36,7 @@ type pcapFile struct {
 	order lengthOrder
 }
 
-// lengthOrder says which of the two lengths of a record comes first: before version 2.4 that was not settled.
+// lengthOrder is which of the two lengths of a record comes first, which differed before version 2.4.
 type lengthOrder uint8
 
 const (
@@ -45,7 +45,7 @@ const (
 	smallerFirst
 )
 
-// newPcap gives a reader if head is the magic number of a pcap file, else nil.
+// newPcap returns a parser if head is the magic number of a pcap file, else nil.
 func newPcap(head []byte) *pcapFile {
 	if len(head) < 4 {
 		return nil
@@ -83,8 +83,8 @@ func (p *pcapFile) u32(b []byte) uint32 {
 	return v
 }
 
-// header reads the version and the link type. The upper bits of the link type field say whether frames end with a
-// check sequence: bit 26 that they do, bits 28 to 31 its length in units of 16 bits.
+// header reads the version and the link type. If bit 26 of the link type field is set, frames end with a check sequence, and bits 28 to 31 are
+// its length in units of 16 bits.
 func (p *pcapFile) header(b []byte) {
 	p.version = p.u32(b[4:])
 	major, minor := p.version&0xffff, p.version>>16
@@ -106,8 +106,8 @@ func (p *pcapFile) header(b []byte) {
 	p.begun = true
 }
 
-// parse cuts a fraction of a second off at the last nanosecond of its second: a larger one is no time, and must not
-// throw the capture clock forward by up to an hour.
+// parse implements format. It limits the fraction of a second to 999,999,999 ns: a larger one is invalid and must not advance the capture
+// clock.
 func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need int, err error) {
 	for ; limit > 0; limit-- {
 		if !p.begun {
@@ -145,14 +145,14 @@ func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need 
 	return used, 0, nil
 }
 
-// begins recognises a second file header where a record should be: a capture was appended to another. Read as a record
-// it would be an empty frame in the year 2055, and nonsense would follow.
+// begins reports whether a file header is in the place of a record: a capture was appended to another. Read as a record, it would be an empty
+// frame in the year 2055.
 func (p *pcapFile) begins(h []byte) bool {
 	return p.u32(h) == p.magic && p.u32(h[4:]) == p.version && p.u32(h[12:]) == 0
 }
 
-// lengths gives the captured and the original length of a record. The original length is never the smaller one: some
-// writers leave it 0, others do not count what the kernel put back into the frame (a VLAN tag).
+// lengths returns the captured and the original length of a record. The original length is at least the captured one: some writers leave it 0,
+// others do not count a VLAN tag that the kernel put back into the frame.
 func (p *pcapFile) lengths(h []byte) (caplen, orig uint32) {
 	caplen, orig = p.u32(h[8:]), p.u32(h[12:])
 	if p.order == originalFirst || p.order == smallerFirst && caplen > orig {
@@ -161,7 +161,7 @@ func (p *pcapFile) lengths(h []byte) (caplen, orig uint32) {
 	return caplen, max(caplen, orig)
 }
 
-// stripFCS takes the check sequence of n bytes off the end of the frame as it was on the wire, as far as captured.
+// stripFCS removes a check sequence of n bytes from the end of the frame on the wire, and what was captured of it.
 func stripFCS(f *Frame, n uint32) {
 	if f.OrigLen >= n {
 		f.OrigLen -= n

@@ -68,7 +68,7 @@ func TestPcapTimes(t *testing.T) {
 	}
 }
 
-// TestPcapLengths covers the lengths of a record and the check sequence that the link type announces.
+// The lengths of a record, and the check sequence of the link type field.
 func TestPcapLengths(t *testing.T) {
 	const fcs4 = 1 | 1<<26 | 2<<28 // Ethernet, two units of 16 bits
 	for _, c := range []struct {
@@ -109,7 +109,7 @@ func TestPcapLengths(t *testing.T) {
 	}
 }
 
-// TestAppendedCaptures: two captures in one file, as `tcpdump -w - >>` leaves them.
+// Two captures in one file, as `tcpdump -w - >>` writes them.
 func TestAppendedCaptures(t *testing.T) {
 	for name, o := range orders() {
 		one := pcapOf(o, pcapNano, 1, 0, frameOf(1, 60, 1), frameOf(2, 0, 0))
@@ -123,8 +123,7 @@ func TestAppendedCaptures(t *testing.T) {
 	}
 }
 
-// TestFramesAcrossBuffers cuts the same capture at every buffer size that matters: frames that end at, before and
-// behind the end of a buffer, and one that is larger than many buffers.
+// Frames that end at, before and after the end of a buffer, and one that is larger than many buffers.
 func TestFramesAcrossBuffers(t *testing.T) {
 	var recs []rec
 	for i := range 300 {
@@ -145,7 +144,7 @@ func TestFramesAcrossBuffers(t *testing.T) {
 	}
 }
 
-// TestBuffersShrink: a large frame must not leave its buffer behind in every batch.
+// A large frame must not leave a large buffer in every batch.
 func TestBuffersShrink(t *testing.T) {
 	f, err := OpenFiles([]string{put(t, plain(frameOf(0, 1<<20, 1), frameOf(1, 60, 2), frameOf(2, 1000, 3)))}, BatchSize(1024))
 	if err != nil {
@@ -185,7 +184,7 @@ func TestNextDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDamage tells what is said of captures that break.
+// The messages for damaged captures.
 func TestDamage(t *testing.T) {
 	good := frameOf(1, 60, 1)
 	huge := rec{caplen: 1 << 31, orig: 1 << 31}
@@ -207,7 +206,7 @@ func TestDamage(t *testing.T) {
 		name   string
 		data   []byte
 		frames int
-		want   string // of Damage.String, behind the name
+		want   string // Damage.String after the name
 	}{
 		{"header cut", whole[:20], 0, "broken at packet 1, byte 0: the file ends in the middle of a record: 20 of 24 bytes are there"},
 		{"record header cut", whole[:24+76+9], 1, "broken at packet 2, byte 100: the file ends in the middle of a record: 9 of 16 bytes are there"},

@@ -20,27 +20,27 @@ const (
 
 	byteOrderMagic = 0x1a2b3c4d
 	minBlock       = 12
-	// maxBlock bounds a block in bytes: a frame, and room for its options.
+	// maxBlock bounds a block in bytes: a frame and its options.
 	maxBlock = maxFrame + 1<<20
-	// maxInterfaces bounds the table of a section; no machine has as many, but a file can claim any number.
+	// maxInterfaces bounds the interfaces of a section, because a file can claim any number.
 	maxInterfaces = 4096
 )
 
 // pcapngFile reads the blocks of a pcapng file.
 type pcapngFile struct {
-	swap   bool // byte order of the section: the other one than little-endian
+	swap   bool // the section is big-endian
 	ifaces []iface
 }
 
-// iface is what an Interface Description Block says.
+// iface is an interface, from an Interface Description Block.
 type iface struct {
 	clock clock
-	snap  uint32 // 0 without a limit
-	fcs   uint32 // bytes
+	snap  uint32 // snap length; 0: no limit
+	fcs   uint32 // length of the check sequence in bytes
 	link  packet.LinkType
 }
 
-// newPcapng gives a reader if head is the type of a Section Header Block, else nil.
+// newPcapng returns a parser if head is the type of a Section Header Block, else nil.
 func newPcapng(head []byte) *pcapngFile {
 	if len(head) < 4 || binary.LittleEndian.Uint32(head) != blockSection {
 		return nil
@@ -72,6 +72,7 @@ func (p *pcapngFile) u64(b []byte) uint64 {
 	return v
 }
 
+// parse implements format.
 func (p *pcapngFile) parse(data []byte, b *Batch, last int64, limit int) (used, need int, err error) {
 	have := len(b.Frames)
 	for len(b.Frames)-have < limit {
@@ -79,7 +80,7 @@ func (p *pcapngFile) parse(data []byte, b *Batch, last int64, limit int) (used, 
 		if len(rest) < minBlock {
 			return used, minBlock, nil
 		}
-		// A section says its byte order itself, so this must come before its length is read.
+		// A section header contains its byte order, which must be read before its length.
 		if binary.LittleEndian.Uint32(rest) == blockSection {
 			if err := p.setOrder(rest[8:12]); err != nil {
 				return used, 0, err
@@ -130,7 +131,7 @@ func (p *pcapngFile) setOrder(magic []byte) error {
 	return nil
 }
 
-// block reads one block without its trailing length; at is its place in the batch.
+// block reads one block without its trailing length. at is its offset in the batch.
 func (p *pcapngFile) block(blk []byte, at uint32, b *Batch, last int64) error {
 	switch p.u32(blk) {
 	case blockSection:
@@ -145,7 +146,7 @@ func (p *pcapngFile) block(blk []byte, at uint32, b *Batch, last int64) error {
 	return nil
 }
 
-// section begins a section, which has its own interfaces.
+// section starts a section, which has its own interfaces.
 func (p *pcapngFile) section(blk []byte) error {
 	if len(blk) < 24 {
 		return fmt.Errorf("the section header has only %d bytes", len(blk))
@@ -157,7 +158,7 @@ func (p *pcapngFile) section(blk []byte) error {
 	return nil
 }
 
-// packet reads an Enhanced Packet Block or its forerunner, the Packet Block, which differs in the first 8 bytes.
+// packet reads an Enhanced Packet Block or the obsolete Packet Block, which differs in the first 8 bytes.
 func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch, last int64) error {
 	const head = 28
 	if len(blk) < head {

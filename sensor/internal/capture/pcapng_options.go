@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// Options that change how packets are read (draft-ietf-opsawg-pcapng sections 3.5, 4.2 and 4.3).
+// Options that are used (draft-ietf-opsawg-pcapng sections 3.5, 4.2 and 4.3).
 const (
 	optEnd        = 0
 	optFlags      = 2 // of a packet
@@ -17,8 +17,8 @@ const (
 	optOffset     = 14
 )
 
-// option gives the first option of b and what follows it. An option that runs off the block ends the list: options
-// are remarks, a packet is not lost for a bad one.
+// option returns the first option of b and the rest. An option that exceeds the block ends the list without an error: a packet must not be lost
+// because of a bad option.
 func (p *pcapngFile) option(b []byte) (code uint16, value, rest []byte, ok bool) {
 	if len(b) < 4 {
 		return 0, nil, nil, false
@@ -61,8 +61,8 @@ func (p *pcapngFile) addInterface(body []byte) error {
 	return nil
 }
 
-// fcsBytes reads if_fcslen. The specification says bits, widespread writers say bytes; no link has a check sequence
-// of 8 bytes or more, so the value itself tells which is meant.
+// fcsBytes returns if_fcslen in bytes. The specification says bits, but common writers use bytes. No link has a check sequence of 8 bytes or
+// more, so values from 8 on are bits.
 func fcsBytes(v byte) uint32 {
 	if v >= 8 {
 		return uint32(v / 8)
@@ -70,8 +70,7 @@ func fcsBytes(v byte) uint32 {
 	return uint32(v)
 }
 
-// packetFCS gives the length of the check sequence from the flags word of a packet, if it has one that says so:
-// bits 5 to 8, bytes, 0 if not known.
+// packetFCS returns the length of the check sequence of a packet in bytes: bits 5 to 8 of its flags word if they are not 0, else fcs.
 func (p *pcapngFile) packetFCS(opts []byte, fcs uint32) uint32 {
 	for {
 		code, v, rest, ok := p.option(opts)

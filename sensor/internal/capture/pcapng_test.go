@@ -11,8 +11,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// TestPcapng reads a file with everything in it: two sections of different byte orders, several interfaces, all kinds
-// of packet blocks, and blocks that are skipped.
+// A file with two sections of different byte orders, several interfaces, all kinds of packet blocks, and blocks that are skipped.
 func TestPcapng(t *testing.T) {
 	le := ng{order: binary.LittleEndian}
 	le.section().block(0x0bad, make([]byte, 40)) // unknown
@@ -52,7 +51,7 @@ func TestPcapng(t *testing.T) {
 	}
 }
 
-// TestSimplePacketsFirst have no time at all, in one file and across two.
+// Simple packets have no time, in one file and across two.
 func TestSimplePacketsFirst(t *testing.T) {
 	n := ng{order: binary.LittleEndian}
 	n.section().iface(1, 0).block(blockSimple, n.u32(1), []byte("x"))
@@ -66,7 +65,7 @@ func TestSimplePacketsFirst(t *testing.T) {
 	}
 }
 
-// TestTimeOutOfBounds: a packet whose time does not fit has that of the one before.
+// A packet whose time does not fit has the time of the packet before.
 func TestTimeOutOfBounds(t *testing.T) {
 	n := ng{order: binary.LittleEndian}
 	n.section().iface(1, 0).enhanced(0, 7, []byte("a")).enhanced(0, math.MaxUint64, []byte("b")).enhanced(0, 8, []byte("c"))
@@ -107,7 +106,7 @@ func TestPcapngFCS(t *testing.T) {
 	}
 }
 
-// TestPcapngBadOptions: options of an interface are remarks; bad ones are passed over.
+// Bad options of an interface are ignored.
 func TestPcapngBadOptions(t *testing.T) {
 	n := ng{order: binary.LittleEndian}
 	for _, opts := range [][]byte{
@@ -170,7 +169,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestManyBlocksBeforeThePacket: a megabyte of blocks that mean nothing is no reason to lose the order of captures.
+// A megabyte of unknown blocks before the first packet does not change the order of captures.
 func TestManyBlocksBeforeThePacket(t *testing.T) {
 	n := ng{order: binary.LittleEndian}
 	n.section().iface(1, 0)

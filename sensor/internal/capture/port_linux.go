@@ -18,28 +18,28 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// port is an interface that is listened to. What it needs is opened at the start, so that it works on after privileges are given up.
+// port is an interface for capture. It opens all that it needs at the start, so that it works after privileges are dropped.
 type port struct {
 	mu    sync.Mutex
 	name  string
 	index int
-	wait  bool // for the interface if it is gone
+	wait  bool // wait for the interface if it disappears
 	link  packet.LinkType
 	kind  uint16   // ARPHRD_
 	fd    int      // of rtnetlink(7)
-	queue *os.File // /proc/net/softnet_stat; nil: not there
+	queue *os.File // /proc/net/softnet_stat; nil if it does not exist
 	base  portCounters
 
 	checked int64 // second of the last check
 }
 
-// portCounters are what the kernel counts of an interface and of its input queue.
+// portCounters is counters of the kernel for an interface and its input queue.
 type portCounters struct{ received, sent, missed, unclaimed, queue uint64 }
 
-// errGone says that there is no such interface any more.
+// errGone reports that the interface does not exist any more.
 var errGone = errors.New("the interface is gone")
 
-// openPort looks an interface up: it must be there, be up, and have frames of a kind that can be read.
+// openPort opens an interface. It must exist, be up, and have a link type that is supported.
 func openPort(name string, wait bool) (*port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -50,7 +50,7 @@ func openPort(name string, wait bool) (*port, error) {
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
 	p := &port{name: name, index: i.Index, wait: wait, fd: fd}
-	p.queue, _ = os.Open("/proc/net/softnet_stat") // a kernel without it tells nothing of its queue
+	p.queue, _ = os.Open("/proc/net/softnet_stat") // optional: without it Drops.Queue stays 0
 	l, err := p.ask()
 	if err == nil {
 		err = p.take(l)
@@ -88,8 +88,8 @@ func (p *port) close() {
 	}
 }
 
-// tell writes what the kernel counts of the port. A port that does not answer is gone.
-func (p *port) tell(s *Stats) {
+// addTo adds the counters and the state of the port to s.
+func (p *port) addTo(s *Stats) {
 	c, l, err := p.since()
 	switch {
 	case err != nil:
@@ -106,15 +106,15 @@ func (p *port) tell(s *Stats) {
 	s.Traffic = c.received + s.Received
 }
 
-// check looks once in each second whether the interface is there. One that is gone is an error, or is waited for: back says that there is one
-// of its name again, which is to be listened to.
+// check checks once a second whether the interface exists. If it is gone, that is an error or, with wait, back is true when an interface with
+// its name exists again; the caller then binds to it.
 func (p *port) check(second int64) (back bool, err error) {
 	if second == p.checked {
 		return false, nil
 	}
 	p.checked = second
 	if _, _, err = p.since(); !errors.Is(err, errGone) {
-		return false, nil // that rtnetlink does not answer says nothing of the interface
+		return false, nil // an error of rtnetlink does not mean that the interface is gone
 	}
 	if !p.wait {
 		return false, fmt.Errorf("%s: %w", p.name, err)
@@ -122,7 +122,7 @@ func (p *port) check(second int64) (back bool, err error) {
 	return p.find(), nil
 }
 
-// find looks for an interface of the same name and kind, and counts from now on.
+// find searches for an interface of the same name and type, and starts to count at zero.
 func (p *port) find() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,14 +140,14 @@ func (p *port) find() bool {
 }
 
 func portNames() (names []string) {
-	all, _ := net.Interfaces() // without them the message only lacks its help
+	all, _ := net.Interfaces() // the names only help the user
 	for _, i := range all {
 		names = append(names, i.Name)
 	}
 	return names
 }
 
-// since gives what was counted since the port was opened, and its state. A counter that was reset begins anew.
+// since returns the counters since the port was opened, and its state. A counter that was reset starts again.
 func (p *port) since() (c portCounters, l linkState, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,10 +173,10 @@ type linkState struct {
 	portCounters
 }
 
-// ask asks for the state of the port.
+// ask requests the state of the port.
 func (p *port) ask() (linkState, error) { return p.request(p.index, nil) }
 
-// request sends RTM_GETLINK for an interface, by its index or by attributes, and reads the answer.
+// request sends RTM_GETLINK for an interface, by index or by attributes, and reads the answer.
 func (p *port) request(index int, attr []byte) (l linkState, err error) {
 	req := append(make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg), attr...)
 	binary.NativeEndian.PutUint32(req, uint32(len(req)))
@@ -197,7 +197,7 @@ func (p *port) request(index int, attr []byte) (l linkState, err error) {
 	return l, err
 }
 
-// Places in struct rtnl_link_stats64 (linux/if_link.h), in words of 64 bits.
+// Indices in struct rtnl_link_stats64 (linux/if_link.h), in words of 64 bits.
 const (
 	statRxPackets = 0
 	statTxPackets = 1
@@ -230,8 +230,8 @@ func parseLink(b []byte) (l linkState, err error) {
 	return l, nil
 }
 
-// queueDrops gives the second column of softnet_stat, summed over the processors: frames for which the input queue of the kernel
-// (net.core.netdev_max_backlog) had no room.
+// queueDrops returns the second column of softnet_stat, summed over the processors: frames that did not fit into the input queue of the kernel
+// (net.core.netdev_max_backlog).
 func (p *port) queueDrops() (n uint64) {
 	if p.queue == nil {
 		return 0

@@ -9,9 +9,9 @@ import (
 	"os"
 )
 
-// ranking orders captures that wait for their turn: by the time of the first packet, then files before pipes, then by what the files
-// hold, packet by packet: time, length on the wire, link type, bytes. Names decide only between captures with the same packets, or none,
-// and between pipes. So the order of the command line does not matter, nor do compression and format.
+// ranking sorts captures by the time of the first packet, files before pipes, and then by contents, packet by packet: time, length on the wire,
+// link type, bytes. The path decides only between captures with the same packets, without packets, and between pipes. So the order of the
+// command line, compression and format do not matter.
 type ranking struct {
 	same map[[2]string]bool // paths of files that hold the same packets
 }
@@ -34,8 +34,8 @@ func (r ranking) compare(a, b entry) int {
 	return cmp.Compare(a.path, b.path)
 }
 
-// compareFiles compares what two files hold up to the first difference; 0 if there is none. That one cannot be opened any more is told
-// when its turn comes.
+// compareFiles compares the packets of two files up to the first difference. It returns 0 if there is none. A file that cannot be opened is
+// reported later, when it is read.
 func compareFiles(a, b string) int {
 	if x, err := os.Stat(a); err == nil {
 		if y, err := os.Stat(b); err == nil && os.SameFile(x, y) {
@@ -71,7 +71,7 @@ func compareFiles(a, b string) int {
 	}
 }
 
-// cursor goes through the frames of a capture, as far as it can be read.
+// cursor iterates over the frames of a capture, up to its end or damage.
 type cursor struct {
 	s    *stream
 	b    Batch

@@ -29,7 +29,7 @@ func permutations(all []string, f func([]string)) {
 	place(0)
 }
 
-// reading tells what is read of captures, and what is not, without the folder.
+// reading returns which captures are read and which are skipped, without their folder.
 func reading(t *testing.T, paths []string) (frames string, skipped []string) {
 	t.Helper()
 	f, err := OpenFiles(paths)
@@ -53,8 +53,7 @@ func reading(t *testing.T, paths []string) (frames string, skipped []string) {
 	return b.String(), skipped
 }
 
-// Captures whose first packets have one time, whatever the order in which they are given, the names they have and how they are
-// compressed, are read in one order, and the same packets once.
+// Captures whose first packets have the same time are read in one order and the same packets once, whatever their order, names and compression.
 func TestCapturesThatBeginTogether(t *testing.T) {
 	one, other := frameOf(10, 4, 1), frameOf(10, 4, 2)
 	longer := other
@@ -91,7 +90,7 @@ func TestCapturesThatBeginTogether(t *testing.T) {
 	if !slices.Equal(skipped, []string{"empty.pcap: it is empty", "later.pcap: it holds the same packets as copy.pcap"}) {
 		t.Errorf("%q", skipped)
 	}
-	short := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { // the others have no place to change
+	short := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { // the others have no byte to change
 		return strings.HasSuffix(p, "before.pcap") || strings.HasSuffix(p, "empty.pcap")
 	})
 	permutations(short, func(given []string) {
@@ -106,7 +105,7 @@ func TestCapturesThatBeginTogether(t *testing.T) {
 	}
 }
 
-// One file by several names is read once, a damaged one too; captures without packets are no copies of each other.
+// A file with several names is read once, even if it is damaged. Captures without packets are not copies of each other.
 func TestCopies(t *testing.T) {
 	whole := plain(frameOf(5, 400, 1), frameOf(6, 400, 2))
 	path, cut, cutAgain, none, noneAgain := put(t, whole), put(t, whole[:len(whole)-9]), put(t, whole[:len(whole)-9]), put(t, plain()), put(t, plain())
@@ -124,7 +123,7 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// An empty file is an error if nothing else is there, and is not told beside an error.
+// An empty file is an error if there are no others, and is not reported beside another error.
 func TestOnlyEmptyCaptures(t *testing.T) {
 	a, b, text := put(t, nil), put(t, gzipped(t, nil)), put(t, []byte("hello"))
 	_, err := OpenFiles([]string{a, b})

@@ -15,33 +15,33 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// blockSize is that of one block of a ring, in bytes: more than the largest frame. A block that is not full takes as much of the ring as one
-// that is, so that with small ones a ring lasts longer when little comes. A batch takes so many of each ring at once, if they are there.
 const (
+	// blockSize is the size of a block of a ring in bytes: more than the largest frame. A block that is not full uses as much of the ring as
+	// a full one, so small blocks make a ring last longer under low traffic.
 	blockSize   = 128 << 10
-	batchBlocks = 2
-	leastBlocks = 64 // more than the batches of a pipeline hold at once
+	batchBlocks = 2  // the most blocks of one ring in a batch
+	leastBlocks = 64 // more than the batches of a pipeline hold
 )
 
-// vlanTag is the length of a VLAN tag. The interface takes it out of the frame, and it is put back.
+// vlanTag is the length of a VLAN tag. The kernel removes it from the frame, and restoreTag puts it back.
 const vlanTag = 4
 
-// ring is one socket with its ring of blocks, which the kernel and we write in turn (Documentation/networking/packet_mmap.rst).
+// ring is one socket with its ring of blocks, which it shares with the kernel (Documentation/networking/packet_mmap.rst).
 type ring struct {
 	fd    int
-	all   []byte // of all rings, of which this one has blocks from first to before end
+	all   []byte // memory of all rings; this one has the blocks [first, end)
 	first int
 	end   int
-	at    int   // the block that comes next
-	uses  []int // by block, from first on: how many batches have frames of it, and one more while it is read
+	at    int   // next block
+	uses  []int // by block, from first on: number of batches with frames of it, plus one while it is read
 
-	// The block that is read, of which left frames are left; the next of them lies at off and came at time, by our clock.
+	// The block that is read, with left more frames. The next one is at off and has the time time, by our clock.
 	reading, left int
 	off           uint32
 	time          int64
 }
 
-// newRing opens a socket that takes no frame yet, with a ring of n blocks from block first on.
+// newRing opens a socket with a ring of n blocks from block first on. It receives no frames before filter.
 func newRing(p *port, all []byte, first, n int) (*ring, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -73,7 +73,7 @@ func (r *ring) set(p *port) error {
 		{"PACKET_VERSION TPACKET_V3", unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3},
 		{"PACKET_RESERVE", unix.SOL_PACKET, unix.PACKET_RESERVE, vlanTag},
 		{"PACKET_IGNORE_OUTGOING", unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1},
-		// The time at which the kernel took the frame in, by its own clock: that of the interface need not be set.
+		// Time stamps of the kernel: the clock of the interface may not be set.
 		{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1},
 		{"PACKET_TIMESTAMP", unix.SOL_PACKET, unix.PACKET_TIMESTAMP, unix.SOF_TIMESTAMPING_SOFTWARE},
 	} {
@@ -96,7 +96,7 @@ func (r *ring) set(p *port) error {
 	return r.bind(p)
 }
 
-// bind listens to a port.
+// bind binds the socket to a port.
 func (r *ring) bind(p *port) error {
 	if err := unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: bits.ReverseBytes16(unix.ETH_P_ALL), Ifindex: p.index}); err != nil {
 		return fmt.Errorf("listen at %s: %w", p.name, err)
@@ -108,11 +108,11 @@ func (r *ring) bind(p *port) error {
 	return nil
 }
 
-// newGroup is no number of a group of sockets, which begin with 0.
+// newGroup asks share for a new group. Group numbers start at 0.
 const newGroup = -1
 
-// share makes the socket one of a group that divides the frames by a hash that is the same for both directions of a session, or the first of
-// a new one. It gives the number of the group.
+// share adds the socket to a group, or to a new one, that distributes frames by a hash that is the same for both directions of a session. It
+// returns the number of the group.
 func (r *ring) share(group int) (int, error) {
 	flags := unix.PACKET_FANOUT_HASH
 	if group == newGroup {
@@ -128,7 +128,7 @@ func (r *ring) share(group int) (int, error) {
 	return got & 0xffff, nil
 }
 
-// filter lets the frames in: those that a BPF program wants, or the first snap bytes of all, or all.
+// filter starts to receive frames: those that a BPF program selects, the first snap bytes of all, or all.
 func (r *ring) filter(program, snap int) error {
 	if program > 0 {
 		if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, program); err != nil {
@@ -142,7 +142,7 @@ func (r *ring) filter(program, snap int) error {
 	return attach(r.fd, []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: uint32(snap)}})
 }
 
-// attach puts a classic BPF program in the place of the one before.
+// attach replaces the classic BPF program of a socket.
 func attach(fd int, program []unix.SockFilter) error {
 	f := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &f); err != nil {
@@ -151,13 +151,13 @@ func attach(fd int, program []unix.SockFilter) error {
 	return nil
 }
 
-// block is a block by its number among those of all rings.
+// block returns a block by its number among those of all rings.
 func (r *ring) block(i int) block { return block(r.all[i*blockSize : (i+1)*blockSize]) }
 
-// free reports whether no batch has the block that comes next: else the kernel has come round to it, and waits for it.
+// free reports whether no batch has frames of the next block. If one has, the ring has wrapped around and the kernel waits for the block.
 func (r *ring) free() bool { return r.uses[r.at-r.first] == 0 }
 
-// load begins to read the block that comes next, if the kernel has handed it over and none is being read.
+// load starts to read the next block, if the kernel has released it and no block is being read.
 func (r *ring) load(clock *wallClock) {
 	b := r.block(r.at)
 	if r.left > 0 || !r.free() || atomic.LoadUint32(b.status())&unix.TP_STATUS_USER == 0 {
@@ -175,20 +175,20 @@ func (r *ring) load(clock *wallClock) {
 	r.time = clock.ofReal(b.frame(r.off).time())
 }
 
-// fills reports whether the kernel has frames for the block that comes next, and has not handed them over.
+// fills reports whether the next block has frames, which the kernel may not have released yet.
 func (r *ring) fills() bool {
 	b := r.block(r.at)
 	return r.free() && (atomic.LoadUint32(b.status())&unix.TP_STATUS_USER != 0 || atomic.LoadUint32(&b.head().Num_pkts) > 0)
 }
 
-// use counts a use of a block, or the end of one. The kernel gets the block back with the last.
+// use adds n to the uses of a block. At zero the block goes back to the kernel.
 func (r *ring) use(block, n int) {
 	if r.uses[block-r.first] += n; r.uses[block-r.first] == 0 {
 		r.block(block).release()
 	}
 }
 
-// list lists the frames that are left of the block, up to a time and without those after it, and reports whether there were any.
+// list appends the remaining frames of the block up to a time, and reports whether there were any.
 func (r *ring) list(out *Batch, until int64, link packet.LinkType, clock *wallClock) (some bool) {
 	b, base := r.block(r.reading), uint32(r.reading*blockSize)
 	for ; r.left > 0 && r.time <= until; some = true {
@@ -207,11 +207,11 @@ func (r *ring) list(out *Batch, until int64, link packet.LinkType, clock *wallCl
 	return some
 }
 
-// counts gives the frames since it was asked last: all, and those for which there was no room.
+// counts returns the number of frames since the last call: all, and those dropped because the ring was full.
 func (r *ring) counts() (seen, dropped uint64) {
 	s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
-		return 0, 0 // the next time it tells all
+		return 0, 0 // the next call returns them
 	}
 	return uint64(s.Packets), uint64(s.Drops)
 }
@@ -227,13 +227,13 @@ func (b block) head() *unix.TpacketHdrV1 { return (*unix.TpacketHdrV1)(unsafe.Po
 
 func (b block) status() *uint32 { return &b.head().Block_status }
 
-// release gives the block back to the kernel. It has no frames then, as the kernel itself says only when it comes to it.
+// release returns the block to the kernel. It sets the number of frames to 0, which the kernel does only when it next opens the block.
 func (b block) release() {
 	atomic.StoreUint32(&b.head().Num_pkts, 0)
 	atomic.StoreUint32(b.status(), unix.TP_STATUS_KERNEL)
 }
 
-// frame gives the header of a frame. The kernel has written all that is read here.
+// frame returns the header of a frame, which the kernel has written.
 func (b block) frame(off uint32) *frameHead { return (*frameHead)(unsafe.Pointer(&b[off])) }
 
 type frameHead unix.Tpacket3Hdr
@@ -242,8 +242,7 @@ func (h *frameHead) time() int64 { return int64(h.Sec)*nanosPerSec + int64(h.Nse
 
 const macLen = 6
 
-// restoreTag puts the VLAN tag back that the interface has taken out: the addresses move into the room that PACKET_RESERVE has left before
-// them.
+// restoreTag puts a VLAN tag back that the kernel removed. The addresses move into the space that PACKET_RESERVE left before them.
 func (b block) restoreTag(f *Frame, h *frameHead) {
 	tpid := uint16(unix.ETH_P_8021Q)
 	if h.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// ringsInMemory gives rings that the test fills in the place of the kernel.
+// ringsInMemory returns rings that the test fills instead of the kernel.
 func ringsInMemory(n int, clocks func() (real, mono int64)) *AFPacket {
 	words := make([]uint64, n*leastBlocks*blockSize/8) // aligned as what the kernel maps
 	s := &AFPacket{port: &port{link: packet.LinkEthernet}, held: map[*Batch][]int{}, clock: newWallClock(clocks)}
@@ -24,7 +24,7 @@ func ringsInMemory(n int, clocks func() (real, mono int64)) *AFPacket {
 	return s
 }
 
-// fill puts a frame into the empty block i of r that has come at a time of the kernel's clock.
+// fill puts a frame with a time of the system clock into the empty block i of r.
 func (r *ring) fill(i int, at int64) {
 	const head, mac, size = 48, 80, 60
 	b := r.block(r.first + i)
@@ -34,9 +34,9 @@ func (r *ring) fill(i int, at int64) {
 
 func (r *ring) handOver(i int) { *r.block(r.first + i).status() = unix.TP_STATUS_USER }
 
-// One ring has a frame from before the clock was set back, while the kernel always has some for another ring: it must not wait until the
-// clock is there again.
-func TestRingsGoOnWhenTheClockIsSetBack(t *testing.T) {
+// A ring has a frame from before the clock was set back, while another ring always has new frames: it must not wait until the clock reaches that
+// time again.
+func TestRingsContinueWhenTheClockIsSetBack(t *testing.T) {
 	real, mono := 1_700_000_000*sec, 500*sec
 	s := ringsInMemory(2, func() (int64, int64) { return real, mono })
 	first, second := s.rings[0], s.rings[1]

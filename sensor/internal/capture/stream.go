@@ -14,23 +14,22 @@ import (
 )
 
 const (
-	// maxFrame bounds one frame in bytes. No link has larger ones; a larger claim is damage, not a reason to allocate.
+	// maxFrame bounds one frame in bytes. No link has larger ones; a larger length is damage.
 	maxFrame = 16 << 20
-	// peekSize is read at a time, and maxPeek altogether, to find the first packet of a capture.
+	// peekSize bytes are read at a time, and at most maxPeek, to find the first packet of a capture.
 	peekSize = 16 << 10
 	maxPeek  = 2 * maxFrame
 	// keepFactor times the usual size is the largest buffer that a batch keeps after a large frame.
 	keepFactor = 4
-	// emptyReads without an error are taken before a reader is given up.
+	// emptyReads is how many reads without bytes and error are tolerated.
 	emptyReads = 100
 )
 
-// format takes records apart. One value reads one capture from its first byte on.
+// format parses the records of one capture, from its first byte.
 type format interface {
-	// parse appends the frames of data to b, at most limit of them, with offsets into data. used is how many bytes it
-	// is done with; need is the length that data must have from there on for the next record, more than is left of it.
-	// last is the time for frames that have none. An error is the reason why the capture cannot be read on, and holds
-	// at data[used].
+	// parse appends the frames of data to b, at most limit, with offsets into data. used is the number of bytes consumed. need is the
+	// number of bytes from there that the next record needs, more than data has. last is the time for frames without one. An error is
+	// damage at data[used].
 	parse(data []byte, b *Batch, last int64, limit int) (used, need int, err error)
 }
 
@@ -39,24 +38,24 @@ type stream struct {
 	name    string
 	regular bool
 	size    int64         // of the stored file, if regular
-	read    atomic.Uint64 // bytes of the stored file so far
+	read    atomic.Uint64 // bytes read of the stored file
 
 	raw  *os.File
 	r    io.Reader // uncompressed
 	stop func()    // ends the decompressor
-	head []byte    // first bytes, uncompressed: what the format was recognised by
+	head []byte    // first uncompressed bytes, which identify the format
 	form format
 
-	tail    []byte // read and not yet taken apart
-	off     int64  // place of tail[0] in the uncompressed bytes
+	tail    []byte // read and not parsed yet
+	off     int64  // offset of tail[0] in the uncompressed bytes
 	packets uint64
 	given   uint64 // bytes of the frames of the last batch
-	mean    int    // bytes of a record in the last batch, 0 before the first
+	mean    int    // mean bytes of a record in the last batch; 0 before the first
 	readErr error  // of r, io.EOF at the end
-	broken  error  // reason why the records cannot be taken apart any further
+	broken  error  // damage: why the records cannot be parsed further
 }
 
-// openStream opens a capture and recognises it by its first bytes.
+// openStream opens a capture and identifies its format by its first bytes.
 func openStream(path string) (*stream, error) {
 	s := &stream{name: path, stop: func() {}}
 	if path == Stdin {
@@ -75,9 +74,8 @@ func openStream(path string) (*stream, error) {
 	return s, nil
 }
 
-// openStdin opens standard input once more if it is a pipe, in such a way that Close ends a read that waits. Changing
-// the pipe itself would change it for the processes that share it. Not blocking, the opening does not wait for a writer
-// that may be done already.
+// openStdin returns standard input. A pipe is opened again, non-blocking, so that Close ends a waiting read. Changing the existing descriptor
+// would change it for the processes that share it. A non-blocking open does not wait for a writer, which may have finished.
 func openStdin() *os.File {
 	info, err := os.Stdin.Stat()
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
@@ -110,8 +108,7 @@ func (s *stream) start(stdin bool) error {
 	return s.recognise()
 }
 
-// recognise takes off the compression and chooses the format. Compressed bytes that are damaged from the start on are
-// told by next, like any damage.
+// recognise sets up decompression and the format. If the compressed data is damaged from its start, next reports that like any damage.
 func (s *stream) recognise() error {
 	wrap := compression(s.head)
 	if wrap != "" {
@@ -130,7 +127,7 @@ func (s *stream) recognise() error {
 	return nil
 }
 
-// formatOf gives a reader for the capture that starts with head, nil if there is none.
+// formatOf returns a parser for the capture that starts with head, nil if there is none.
 func formatOf(head []byte) format {
 	if f := newPcap(head); f != nil {
 		return f
@@ -141,7 +138,7 @@ func formatOf(head []byte) format {
 	return nil
 }
 
-// readHead reads four bytes, fewer only if there are no more.
+// readHead reads four bytes, or all if there are fewer.
 func readHead(r io.Reader) ([]byte, error) {
 	b := make([]byte, 4)
 	n, err := io.ReadFull(r, b)
@@ -151,7 +148,7 @@ func readHead(r io.Reader) ([]byte, error) {
 	return b[:n], err
 }
 
-// firstTime reads ahead until the first packet and gives its time, the largest value if there is none. What was read
+// firstTime reads ahead until the first packet and returns its time, the largest value if there is none. What was read
 // stays in tail.
 func (s *stream) firstTime() int64 {
 	var b Batch
@@ -172,7 +169,7 @@ func (s *stream) firstTime() int64 {
 	return math.MaxInt64
 }
 
-// more reads at least one byte, but at the end, which readErr then tells.
+// more reads at least one byte, or sets readErr.
 func (s *stream) more(p []byte) (n int) {
 	for range emptyReads {
 		if n, s.readErr = s.r.Read(p); n > 0 || s.readErr != nil {
@@ -183,7 +180,7 @@ func (s *stream) more(p []byte) (n int) {
 	return 0
 }
 
-// next fills b with the next frames, or tells with no frames why there are none: io.EOF or the damage.
+// next fills b with the next frames. Without frames it returns io.EOF or the damage.
 func (s *stream) next(b *Batch, size int, last int64) error {
 	if s.broken != nil {
 		return s.broken
@@ -195,7 +192,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 		s.off += int64(used)
 		s.broken = err
 		if len(b.Frames) > 0 {
-			b.More = n == len(b.Data) // a pipe gives less once it is empty
+			b.More = n == len(b.Data) // a pipe that is empty returns less
 			s.hand(b, used, n)
 			return nil
 		}
@@ -215,8 +212,8 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	}
 }
 
-// fit gives the size of the next batch: at most size bytes, and fewer if frames are so small that there would be more of them than
-// whoever decodes them wants to hold.
+// fit returns the size of the next batch: at most size bytes, and fewer if frames are so small that there would be many more than
+// batchFrames.
 func (s *stream) fit(size int) int {
 	if s.mean == 0 {
 		return size
@@ -224,7 +221,7 @@ func (s *stream) fit(size int) int {
 	return min(size, max(size/16, s.mean*batchFrames))
 }
 
-// hand gives the batch to its owner and keeps what was read behind its last record.
+// hand completes a batch and keeps the bytes after its last record in tail.
 func (s *stream) hand(b *Batch, used, n int) {
 	s.tail = append(s.tail[:0], b.Data[used:n]...)
 	b.Data = b.Data[:n]
@@ -236,8 +233,8 @@ func (s *stream) hand(b *Batch, used, n int) {
 	}
 }
 
-// room gives a buffer of at least size bytes that also holds have. A buffer that grew for one large frame is not
-// kept: every batch in flight would end up as large.
+// room returns a buffer of at least size and have bytes. A buffer that grew for one large frame is not kept, or every batch would become as
+// large.
 func room(b []byte, size, have int) []byte {
 	want := max(size, have)
 	if cap(b) < want || cap(b) > max(keepFactor*size, want) {
@@ -246,10 +243,10 @@ func room(b []byte, size, have int) []byte {
 	return b[:want]
 }
 
-// close may be called twice, and while a read waits.
+// close may be called twice, and during a read.
 func (s *stream) close() {
 	s.stop()
-	_ = s.raw.Close() // it was only read: an error loses nothing
+	_ = s.raw.Close() // it was only read
 }
 
 // counted counts the bytes that are read from r.

@@ -13,9 +13,8 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// TestCorpusAgainstTcpdump has tcpdump copy every capture of the corpus. What it reads to the end without complaint is
-// not damaged, and has the frames that it has. What it refuses although it is read here has to be one of the things
-// that libpcap is known not to do.
+// tcpdump copies every capture of the corpus. A capture that it reads to the end without a complaint is not damaged and has the same frames. If it
+// rejects a capture that is read here, the reason must be a known limit of libpcap.
 func TestCorpusAgainstTcpdump(t *testing.T) {
 	tcpdump := testneed.Command(t, "tcpdump")
 	for _, path := range captures(t) {
@@ -43,7 +42,7 @@ func TestCorpusAgainstTcpdump(t *testing.T) {
 	}
 }
 
-// knownLimit tells the complaints about files that are in order.
+// knownLimit reports whether a complaint of tcpdump is about a valid file.
 func knownLimit(said string) bool {
 	for _, s := range []string{
 		"different from the snapshot length of the first interface",

@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	clockStep = 100e6 // nanoseconds: a greater change between two looks is a step of the system's clock, and no correction of its rate
-	clockSlew = 10    // one in so many nanoseconds is taken back, as adjtime(3) would
+	clockStep = 100e6 // nanoseconds: a greater change between two readings is a step of the system clock, not a correction of its rate
+	clockSlew = 10    // one in clockSlew nanoseconds is taken back, as adjtime(3) would
 )
 
-// wallClock gives the time of live frames. The capture clock must never go back, but the clock of the system does when it is set: then the
-// time goes on from where it was, ahead of the system's, and runs slower until both agree again. Forward steps are followed at once.
+// wallClock is the time of live frames. The capture clock must never go back, but the system clock does when it is set back. The time then
+// continues from where it was, ahead of the system clock, and runs slower until both agree. It follows forward steps at once.
 type wallClock struct {
-	read   func() (real, mono int64) // nanoseconds: since the Unix epoch, and of a clock that is never set
-	offset int64                     // real - mono at the last look
-	ahead  int64                     // nanoseconds by which our time was ahead of the system's at since
+	read   func() (real, mono int64) // nanoseconds since the Unix epoch, and of a monotonic clock
+	offset int64                     // real - mono at the last reading
+	ahead  int64                     // nanoseconds by which our time was ahead of the system clock at since
 	since  int64                     // mono
-	real   int64                     // at the last look
+	real   int64                     // at the last reading
 	mono   int64
 	steps  atomic.Uint64
 }
@@ -33,10 +33,10 @@ func newWallClock(read func() (real, mono int64)) *wallClock {
 	return c
 }
 
-// readTogether is within how many nanoseconds both clocks are to be read: what comes between them looks like a step.
+// readTogether is the most nanoseconds between the readings of both clocks. A longer pause would look like a step.
 const readTogether = 1e6
 
-// systemClocks reads CLOCK_REALTIME and CLOCK_MONOTONIC at the same time: anew when the processor was taken away in between.
+// systemClocks reads CLOCK_REALTIME and CLOCK_MONOTONIC at the same time. It repeats the reading if it was preempted in between.
 func systemClocks() (real, mono int64) {
 	for range 100 {
 		before := clockTime(unix.CLOCK_MONOTONIC)
@@ -50,13 +50,13 @@ func systemClocks() (real, mono int64) {
 
 func clockTime(id int32) int64 {
 	var t unix.Timespec
-	if err := unix.ClockGettime(id, &t); err != nil { // fails for no clock that Linux has
+	if err := unix.ClockGettime(id, &t); err != nil { // does not fail for these clocks
 		panic(fmt.Sprintf("clock_gettime: %v", err))
 	}
 	return t.Nano()
 }
 
-// look reads the clocks and gives our time. It is called before frames are taken, at least every 100 ms.
+// look reads the clocks and returns our time. It must be called before frames are read, at least every 100 ms.
 func (c *wallClock) look() int64 {
 	c.real, c.mono = c.read()
 	step := c.real - c.mono - c.offset
@@ -69,10 +69,10 @@ func (c *wallClock) look() int64 {
 	return c.real + c.lead()
 }
 
-// lead gives by how much our time is ahead of the system's.
+// lead returns by how much our time is ahead of the system clock.
 func (c *wallClock) lead() int64 { return max(c.ahead-(c.mono-c.since)/clockSlew, 0) }
 
-// ofReal gives our time of a stamp of the system's clock. A stamp from the future is one from before the clock was set back.
+// ofReal converts a time stamp of the system clock to our time. A stamp from the future is from before the clock was set back.
 func (c *wallClock) ofReal(stamp int64) int64 {
 	if c.ahead == 0 || stamp > c.real+clockStep {
 		return stamp
@@ -80,5 +80,5 @@ func (c *wallClock) ofReal(stamp int64) int64 {
 	return stamp + c.lead()
 }
 
-// ofMono gives our time of a stamp of the clock that is never set.
+// ofMono converts a time stamp of the monotonic clock to our time.
 func (c *wallClock) ofMono(stamp int64) int64 { return stamp + c.offset + c.lead() }

@@ -6,7 +6,7 @@ import "testing"
 
 const sec = int64(1e9)
 
-// TestWallClockNeverGoesBack sets the system's clock back and forth under it.
+// The time does not go back when the system clock is set back and forth.
 func TestWallClockNeverGoesBack(t *testing.T) {
 	real, mono := 1_700_000_000*sec, 500*sec
 	c := newWallClock(func() (int64, int64) { return real, mono })
@@ -45,7 +45,7 @@ func TestWallClockNeverGoesBack(t *testing.T) {
 	}
 }
 
-// TestWallClockFollowsCorrections of the rate, of which no step is made.
+// Corrections of the rate are followed and are not steps.
 func TestWallClockFollowsCorrections(t *testing.T) {
 	real, mono := 1_700_000_000*sec, int64(0)
 	c := newWallClock(func() (int64, int64) { return real, mono })

@@ -20,13 +20,13 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// judged is what the kernel's program makes of a frame.
-type judged struct {
+// verdict is what the program in the kernel does with a frame.
+type verdict struct {
 	reason bpf.Reason
 	counts []bpf.Counts
 }
 
-// trial runs frames through a program that is not attached and that copies nothing of a session but its ends.
+// trial runs frames through a program that is not attached and that copies only the start and the end of a session.
 type trial struct {
 	*bpf.Programs
 	r    *bpf.Reader
@@ -52,7 +52,7 @@ func newTrial(t *testing.T) *trial {
 	return x
 }
 
-func (x *trial) judge(t *testing.T, frame []byte) (j judged) {
+func (x *trial) run(t *testing.T, frame []byte) (j verdict) {
 	t.Helper()
 	if _, err := x.Try(frame); err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func (x *trial) judge(t *testing.T, frame []byte) (j judged) {
 	}
 }
 
-// countsOfPacket is what the kernel has to have counted for a packet, by the decoder of the sensor.
+// countsOfPacket is what the kernel must count for a packet, by the decoder of the sensor.
 func countsOfPacket(p *packet.Packet) bpf.Counts {
 	sp, dp := p.SrcPort, p.DstPort
 	switch p.Kind {
@@ -111,7 +111,7 @@ func countsOfPacket(p *packet.Packet) bpf.Counts {
 	return c
 }
 
-// icmpCounterpart gives the type that answers an ICMP type or is answered by it (Community ID version 1).
+// icmpCounterpart returns the type of the answer or the request to an ICMP type (Community ID version 1).
 func icmpCounterpart(v6 bool, typ uint16) (uint16, bool) {
 	pairs := [][2]uint16{{8, 0}, {10, 9}, {13, 14}, {15, 16}, {17, 18}}
 	if v6 {
@@ -125,9 +125,9 @@ func icmpCounterpart(v6 bool, typ uint16) (uint16, bool) {
 	return 0, false
 }
 
-// check compares the judgement of the kernel with the decoder: what it counts it must have understood as the decoder does; what it
-// copies it may have left to the decoder.
-func check(j judged, frame []byte) error {
+// check compares the program in the kernel with the decoder: what it counts, it must decode like the decoder. What it copies, it may leave to the
+// decoder.
+func check(j verdict, frame []byte) error {
 	var p packet.Packet
 	packet.Decode(&p, packet.LinkEthernet, frame, uint32(len(frame)))
 	switch j.reason {
@@ -153,7 +153,7 @@ func check(j judged, frame []byte) error {
 		}
 	case bpf.Unwatched, bpf.RingFull, bpf.Full, bpf.NoRoom:
 		return fmt.Errorf("%v", j.reason)
-	case bpf.Head: // an acknowledgement close to the beginning of the other direction
+	case bpf.Head: // an acknowledgement near the start of the other direction
 		if p.Kind != packet.KindTCP {
 			return fmt.Errorf("copied as a beginning, and is of protocol %d", p.Proto)
 		}
@@ -161,8 +161,8 @@ func check(j judged, frame []byte) error {
 	return nil
 }
 
-// doubtful reports whether the kernel may leave a frame to user space although the decoder finds nothing wrong with it: an
-// encapsulation that it does not take off, or headers that lie deep.
+// doubtful reports whether the kernel may copy a frame although the decoder accepts it: it has an encapsulation that the kernel does not read, or
+// deep headers.
 func doubtful(frame []byte) bool {
 	var p packet.Packet
 	packet.Decode(&p, packet.LinkEthernet, frame, uint32(len(frame)))
@@ -183,12 +183,12 @@ func doubtful(frame []byte) bool {
 		p.Kind == packet.KindUDP && (tunnelPort(p.SrcPort) || tunnelPort(p.DstPort)) || p.IPBytes-p.PayloadLen > 100
 }
 
-// ethernetFrames gives the frames of a capture that a program can be tried on.
+// ethernetFrames returns the frames of a capture that the program can run on.
 func ethernetFrames(t *testing.T, path string) (all [][]byte) {
 	t.Helper()
 	f, err := OpenFiles([]string{path})
 	if err != nil {
-		return nil // no capture: others test what is said then
+		return nil // not a capture; other tests check the error
 	}
 	defer f.Close()
 	var b Batch
@@ -206,7 +206,7 @@ func ethernetFrames(t *testing.T, path string) (all [][]byte) {
 	}
 }
 
-// The program in the kernel and the decoder of the sensor read the frames of the stories alike; of the corpus too, where it is.
+// The program in the kernel and the decoder of the sensor decode the frames of the stories alike.
 func TestKernelAgreesWithTheDecoder(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts/stories/testdata/*/input.pcap"))
 	if err != nil {
@@ -232,7 +232,7 @@ func agree(t *testing.T, paths []string) {
 			if i == perCapture {
 				break
 			}
-			j := x.judge(t, frame)
+			j := x.run(t, frame)
 			if err := check(j, frame); err != nil {
 				t.Errorf("%s, frame %d: %v", filepath.Base(path), i+1, err)
 			}
@@ -250,7 +250,7 @@ func agree(t *testing.T, paths []string) {
 	}
 }
 
-// A frame with any byte changed is still read as the decoder reads it, or copied.
+// A frame with a changed byte is decoded like by the decoder, or copied.
 func TestKernelAgreesWithTheDecoderOnMutatedFrames(t *testing.T) {
 	x := newTrial(t)
 	for name, frame := range mutable() {
@@ -258,7 +258,7 @@ func TestKernelAgreesWithTheDecoderOnMutatedFrames(t *testing.T) {
 			for _, flip := range []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff} {
 				f := bytes.Clone(frame)
 				f[at] ^= flip
-				if err := check(x.judge(t, f), f); err != nil {
+				if err := check(x.run(t, f), f); err != nil {
 					t.Errorf("%s, byte %d changed by %#x: %v", name, at, flip, err)
 				}
 			}
@@ -266,7 +266,7 @@ func TestKernelAgreesWithTheDecoderOnMutatedFrames(t *testing.T) {
 	}
 }
 
-// The watch decision is about the addresses that the decoder sees.
+// The program checks the addresses that the decoder sees against the watched devices.
 func TestKernelWatchesWhatTheDecoderSees(t *testing.T) {
 	x := newTrial(t)
 	path := filepath.Join(testneed.Root(t), "scripts/stories/testdata/S2/input.pcap")
@@ -282,7 +282,7 @@ func TestKernelWatchesWhatTheDecoderSees(t *testing.T) {
 		for _, w := range watch {
 			want = want || p.HasIP && (w.Contains(p.Src.Netip()) || w.Contains(p.Dst.Netip()))
 		}
-		j := x.judge(t, frame)
+		j := x.run(t, frame)
 		if copied := j.reason >= bpf.Discovery && j.reason <= bpf.NoRoom && j.reason != bpf.Full; copied || i > 20000 {
 			continue
 		}
@@ -296,7 +296,7 @@ func TestKernelWatchesWhatTheDecoderSees(t *testing.T) {
 	}
 }
 
-// mutable gives a frame of each encapsulation that the kernel takes off, with TCP, UDP and ICMPv6 inside.
+// mutable returns a frame of each encapsulation that the kernel reads, with TCP, UDP and ICMPv6.
 func mutable() map[string][]byte {
 	be := func(v int) []byte { return []byte{byte(v >> 8), byte(v)} }
 	ether := func(et int, b []byte) []byte {

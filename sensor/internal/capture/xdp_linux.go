@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	// A batch that the ring buffer could not fill waits so long for more, once: a batch for each frame would cost more than it is worth.
+	// A batch with fewer than lingerUnder frames waits linger for more, once: a batch for each frame would be expensive.
 	linger      = 500 * time.Microsecond
-	lingerUnder = 64 // frames
-	// What the XDP program has stamped with the time may be in the ring buffer so much later.
+	lingerUnder = 64
+	// stampToRing is how long after its time stamp a record may appear in the ring buffer.
 	stampToRing = int64(time.Millisecond)
 )
 
-// XDPConfig says what OpenXDP opens.
+// XDPConfig configures OpenXDP.
 type XDPConfig struct {
 	Iface    string
-	Modes    []bpf.Mode // to be tried in turn; none: all, fastest first
+	Modes    []bpf.Mode // tried in order; empty: all, fastest first
 	Prefixes []netip.Prefix
-	MACs     []packet.MAC // with Prefixes the devices that are watched; without both everything is
-	Wait     bool         // for an interface that is gone; else that ends the source
+	MACs     []packet.MAC // with Prefixes the watched devices; if both are empty, all are watched
+	Wait     bool         // if the interface disappears, wait until it is back; else that is an error
 	Program  bpf.Config
 }
 
-// XDP is a live source that takes frames from an XDP program. Next has one caller at a time; everything else may be called from any
+// XDP is a live source that reads frames from an XDP program. Next has one caller at a time; the other methods may be called from any
 // goroutine.
 type XDP struct {
 	programs *bpf.Programs
@@ -42,12 +42,12 @@ type XDP struct {
 	clock    *wallClock
 	swept    int64 // second of the last sweep
 
-	// Mode is where the program runs, and Refused why it does not where it was tried before.
+	// Mode is where the program runs, and Refused why it does not run in the modes that were tried before.
 	Mode    bpf.Mode
 	Refused []bpf.Finding
 }
 
-// OpenXDP attaches the XDP program to an interface. What cannot be had here is a *bpf.UnsupportedError.
+// OpenXDP attaches the XDP program to an interface. The error is a *bpf.UnsupportedError if the kernel or the interface does not support it.
 func OpenXDP(cfg XDPConfig) (*XDP, error) {
 	p, err := openPort(cfg.Iface, cfg.Wait)
 	if err != nil {
@@ -73,7 +73,7 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 	if x.reader, err = x.programs.NewReader(); err != nil {
 		return err
 	}
-	// The first run of a program tries whether the kernel can do that, which later, without privileges, it would not.
+	// The first run of a program probes a feature of the kernel, which is not possible later without privileges.
 	if _, err = x.programs.Sweep(); err != nil {
 		return err
 	}
@@ -81,12 +81,12 @@ func (x *XDP) open(cfg XDPConfig) (err error) {
 	return err
 }
 
-// SetWatch changes which devices are watched; without any, everything is. No packet is lost by it.
+// SetWatch changes which devices are watched, without losing packets; if there are none, all are.
 func (x *XDP) SetWatch(prefixes []netip.Prefix, macs []packet.MAC) error {
 	return x.programs.SetWatch(prefixes, rawMACs(macs))
 }
 
-// FullCopy switches the copying of a whole session on or off.
+// FullCopy implements Copier.
 func (x *XDP) FullCopy(a, b packet.Addr, portA, portB uint16, proto uint8, on bool) error {
 	if d := cmp.Or(bytes.Compare(a[:], b[:]), cmp.Compare(portA, portB)); d > 0 {
 		a, b, portA, portB = b, a, portB, portA
@@ -98,7 +98,7 @@ func (x *XDP) FullCopy(a, b packet.Addr, portA, portB uint16, proto uint8, on bo
 	return x.programs.FullCopy(k, on)
 }
 
-// Next implements Source. At each whole second it has the program tell what it has counted.
+// Next implements Source. Once a second it makes the program report its counts.
 func (x *XDP) Next(b *Batch) error {
 	b.Frames, b.Counts, b.Clock = b.Frames[:0], b.Counts[:0], 0
 	if cap(b.Data) < batchSize+bpf.MaxRecord {
@@ -133,8 +133,8 @@ func (x *XDP) Next(b *Batch) error {
 	return nil
 }
 
-// check looks once in each second whether the port is there, and attaches the program to one that has come back. That takes no privilege:
-// the program is loaded.
+// check checks once a second whether the port exists, and attaches the program to a port that is back. That needs no privilege, because the
+// program is loaded.
 func (x *XDP) check(second int64) error {
 	back, err := x.port.check(second)
 	if !back || err != nil {
@@ -146,10 +146,10 @@ func (x *XDP) check(second int64) error {
 	return nil
 }
 
-// Finish has the next batch bring what was counted until now. It is called by whoever calls Next.
+// Finish makes the next batch bring all counts. It is called from the goroutine that calls Next.
 func (x *XDP) Finish() { x.swept = 0 }
 
-// idle gives the time before which nothing will follow: 0 if something waits.
+// idle returns the time before which nothing will follow, 0 if a record waits.
 func (x *XDP) idle() int64 {
 	now := x.clock.look()
 	if x.reader.Waiting() {
@@ -158,7 +158,7 @@ func (x *XDP) idle() int64 {
 	return now - stampToRing
 }
 
-// read takes one record into b.Data[used:] and gives the room that it takes.
+// read reads one record into b.Data[used:] and returns its length there.
 func (x *XDP) read(b *Batch, used int) (n int, err error) {
 	var rec bpf.Record
 	if err := x.reader.Read(b.Data[used:], &rec); err != nil {
@@ -181,7 +181,7 @@ func countsOf(c *bpf.Counts, last int64, before int) Counts {
 	}
 }
 
-// sweep has the counts told once in each second; what the ring buffer had no room for is told when it has been read.
+// sweep makes the program report its counts once a second. Counts that did not fit into the ring buffer follow when it has been read.
 func (x *XDP) sweep(second int64) error {
 	if second == x.swept {
 		return nil
@@ -197,10 +197,10 @@ func (x *XDP) sweep(second int64) error {
 func (x *XDP) Stats() Stats {
 	var s Stats
 	c, err := x.programs.Counters()
-	if err != nil { // closed
+	if err != nil { // it is closed
 		return s
 	}
-	s.Reasons, s.Uncounted = ways(&c), c.Evicted
+	s.Reasons, s.Uncounted = packetsByReason(&c), c.Evicted
 	for r, n := range c.Reasons {
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {
@@ -209,13 +209,13 @@ func (x *XDP) Stats() Stats {
 		}
 	}
 	s.Drops.XDP = c.Reasons[bpf.RingFull].Packets
-	x.port.tell(&s)
+	x.port.addTo(&s)
 	s.ClockSteps = x.clock.steps.Load()
 	return s
 }
 
-// ways gives the packets by the name of the way they went.
-func ways(c *bpf.Counters) map[string]uint64 {
+// packetsByReason returns the number of packets by the name of their reason.
+func packetsByReason(c *bpf.Counters) map[string]uint64 {
 	m := make(map[string]uint64, len(c.Reasons))
 	for r, n := range c.Reasons {
 		m[bpf.Reason(r).String()] = n.Packets

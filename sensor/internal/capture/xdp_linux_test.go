@@ -20,8 +20,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// cable moves the test into a network namespace of its own with two ends of a cable, mirror and source, and gives a socket that sends
-// frames into source.
+// cable moves the test into its own network namespace with a veth pair, mirror and source, and returns a socket that sends frames into source.
 func cable(t *testing.T) (send func(frame []byte)) {
 	t.Helper()
 	ip := testneed.Command(t, "ip")
@@ -54,17 +53,17 @@ func cable(t *testing.T) (send func(frame []byte)) {
 	}
 }
 
-// account is what was captured of one direction of a session.
+// account is the sum of one direction of a session.
 type account struct{ packets, ipBytes, payload uint64 }
 
-// direction names one direction of a session; ICMP and what has no ports goes by addresses.
+// direction identifies one direction of a session, by addresses only for ICMP and protocols without ports.
 type direction struct {
 	from, to         packet.Addr
 	fromPort, toPort uint16
 	proto            uint8
 }
 
-// accounts adds up what a batch says, frames and counts alike.
+// accounts adds up the frames and counts of batches.
 func accounts(sum map[direction]account, b *Batch) {
 	var p packet.Packet
 	for _, f := range b.Frames {
@@ -108,7 +107,7 @@ func mustOpenXDP(t *testing.T, cfg XDPConfig) *XDP {
 	return x
 }
 
-// All that a capture holds is either handed on or counted, and nothing twice: session by session, in packets and bytes.
+// Each packet of a capture is either copied or counted once: the packets and bytes of each session add up.
 func TestXDPAccountsForEveryPacket(t *testing.T) {
 	stories, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts/stories/testdata/*/input.pcap"))
 	if err != nil || len(stories) == 0 {
@@ -141,7 +140,7 @@ func TestXDPAccountsForEveryPacket(t *testing.T) {
 	}
 }
 
-// play sends the frames of a capture and reads what arrives, until nothing more does.
+// play sends the frames of a capture and reads until nothing more arrives.
 func play(t *testing.T, x *XDP, path string, send func([]byte), want, got map[direction]account) (sent, shunted uint64) {
 	t.Helper()
 	f, err := OpenFiles([]string{path})
@@ -169,7 +168,7 @@ func play(t *testing.T, x *XDP, path string, send func([]byte), want, got map[di
 	return sent, shunted + exhaust(t, x, &out, got)
 }
 
-// exhaust reads until nothing has come for a while.
+// exhaust reads until nothing has arrived for a while.
 func exhaust(t *testing.T, x *XDP, b *Batch, got map[direction]account) (shunted uint64) {
 	t.Helper()
 	for {
@@ -195,7 +194,7 @@ func exhaust(t *testing.T, x *XDP, b *Batch, got map[direction]account) (shunted
 	}
 }
 
-// Reading does not allocate for a packet.
+// Next does not allocate per packet.
 func TestXDPNextDoesNotAllocate(t *testing.T) {
 	cable(t)
 	x := mustOpenXDP(t, XDPConfig{})
