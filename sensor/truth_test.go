@@ -119,8 +119,8 @@ var (
 	countSince  = regexp.MustCompile(`(\d+) (?:failed login)s? since (` + timeText.String() + `)`)
 	carried     = regexp.MustCompile(`so far ([\d.]+ [kMG]?B) out and ([\d.]+ [kMG]?B) in`)
 	sentBytes   = regexp.MustCompile(`it sent ([\d.]+ [kMG]?B) to .* and received ([\d.]+ [kMG]?B)\.$`)
-	quoted      = regexp.MustCompile(`(` + timeText.String() + `) (D\d\d) (.*)`)
-	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? that began between (\S+ \S+) and (\S+ \S+) UTC, .*?, P ([\d.]+): `)
+	quoted      = regexp.MustCompile(`((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d) (D\d\d) (.*)`)
+	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+ \S+) UTC, .*?, P ([\d.]+): `)
 )
 
 // form holds what holds for every text: lengths, plurals, no hole that was not filled.
@@ -327,7 +327,11 @@ func (tr *truth) chain(a *schemas.Alert) {
 	}
 	for _, line := range lines {
 		if m := quoted.FindStringSubmatch(line); m != nil {
-			tr.quote(a, secondOf(tr, m[1]), m[2], m[3])
+			at := m[1]
+			if len(at) == len("15:04:05") { // on the day on which the first alert began
+				at = part(3)[:len("2006-01-02 ")] + at
+			}
+			tr.quote(a, secondOf(tr, at), m[2], m[3])
 		} else if !regexp.MustCompile(`^and \d+ more$`).MatchString(line) {
 			tr.wrong(a, "the line %q", line)
 		}

@@ -15,7 +15,7 @@ import (
 
 // Bounds of what the alert of a chain quotes.
 const (
-	maxLines  = 8  // alerts in its message
+	maxLines  = 5  // alerts in its message
 	maxQuoted = 30 // alerts in its reasons
 )
 
@@ -41,13 +41,15 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
 	f.DeviceAddr, f.Title = in.addr(), in.headline(f.Severity)
-	f.Message = fmt.Sprintf("Expected: no connection between these alerts. Seen: %s that began between %s and %s UTC, %s, P %.2f: %s.",
+	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f: %s.",
 		alertsOf(ms), stamp(ms[0].at), stamp(ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
 	f.Recommendation = detect.ChainAdvice(in.device)
 	return f
 }
 
-func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05") }
+const dateLayout = "2006-01-02"
+
+func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format(dateLayout + " 15:04:05") }
 
 // alertsOf counts the alerts and the devices that they are about.
 func alertsOf(ms []member) string {
@@ -64,9 +66,9 @@ func alertsOf(ms []member) string {
 
 func inStages(n int) string {
 	if n < 2 {
-		return "without an order"
+		return "in no typical order"
 	}
-	return fmt.Sprintf("%d stages in the order of an attack", n)
+	return fmt.Sprintf("%d attack stages in order", n)
 }
 
 // lines quotes the strongest alert of each rule and device first, as far as there is room, and gives them in time.
@@ -89,7 +91,11 @@ func lines(ms []member) []string {
 	shown = inTime(shown)
 	out := make([]string, len(shown))
 	for i, x := range shown {
-		out[i] = fmt.Sprintf("%s %s %s", stamp(x.at), x.rule, x.title)
+		at := stamp(x.at)
+		if day := stamp(ms[0].at)[:len(dateLayout)]; strings.HasPrefix(at, day) {
+			at = at[len(day)+1:] // the message has named the day
+		}
+		out[i] = fmt.Sprintf("%s %s %s", at, x.rule, x.title)
 	}
 	if len(shown) > 0 && len(more) > 0 {
 		n := 0

@@ -32,22 +32,22 @@ type BlindnessParams struct {
 	OneWayBad     float64 `yaml:"one_way_bad"`    // the same: high from here
 	GapShareWarn  float64 `yaml:"gap_share_warn"` // share of acknowledged bytes that were not captured: low from here
 	GapShareBad   float64 `yaml:"gap_share_bad"`  // the same: high from here
-	DupShare      float64 `yaml:"dup_share"`      // share of frames that are there twice
+	DupShare      float64 `yaml:"dup_share"`      // share of frames that were captured twice
 	LossRatio     float64 `yaml:"loss_ratio"`     // share of frames that were dropped before they were read
-	WindowSeconds int     `yaml:"window_seconds"` // how often it is looked at
+	WindowSeconds int     `yaml:"window_seconds"` // how often the shares are checked
 }
 
-// DefaultBlindnessParams gives the defaults of D41.
+// DefaultBlindnessParams returns the defaults of D41.
 func DefaultBlindnessParams() BlindnessParams {
 	return BlindnessParams{OneWayShare: 0.05, OneWayBad: 0.5, GapShareWarn: 0.01, GapShareBad: 0.10, DupShare: 0.20, LossRatio: 0.01, WindowSeconds: 300}
 }
 
-// blindness is D41: the sensor sees too little to be believed. It is about the sensor, so its findings have no device. The
-// shares are measured where the packets are; detectors that need both directions ask them for themselves.
+// blindness is D41: the sensor sees too little of the traffic for its alerts to be trusted. Its findings are about the sensor and have
+// no device. The shares are measured where the packets are; detectors that need both directions read them from Context.Quality.
 type blindness struct {
 	p    BlindnessParams
 	from int64 // start of the window
-	// While nothing can be heard: why, and since when.
+	// Why nothing can be captured at present, and since when; "" if capture works.
 	blind string
 	since int64
 }
@@ -83,7 +83,7 @@ func (b *blindness) Tick(now int64, c *Context) {
 	b.from = now
 }
 
-// Finish judges a capture that ends within a window.
+// Finish checks the window that the end of the run cuts short.
 func (b *blindness) Finish(now int64, c *Context) {
 	if b.from != 0 && now > b.from {
 		b.checkQuality(now, c)
@@ -126,12 +126,12 @@ func (b *blindness) finding(now int64, key string, share, limit float64, sev Sev
 	}
 }
 
-// Sight tells that nothing can be heard at the port, and for how long that was so when it is over.
+// VisibilityChanged reports that nothing can be captured at the port, and for how long that was so once it is over.
 func (b *blindness) VisibilityChanged(c *Context) {
 	if b.blind != "" {
 		f := b.blindFinding(c.Now)
 		f.Title = fmt.Sprintf("The sensor was blind for %s: %s", span(c.Now-b.since), b.blind)
-		f.Message = fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, from %s to %s. Nothing of that time was heard.", b.blind, clock(b.since), clock(c.Now))
+		f.Message = fmt.Sprintf("Expected: frames can be received at the port. Seen: %s from %s to %s; nothing was captured in that time.", b.blind, clock(b.since), clock(c.Now))
 		f.Continues = true
 		c.Emit(f)
 	}
@@ -140,7 +140,7 @@ func (b *blindness) VisibilityChanged(c *Context) {
 	}
 }
 
-// cause is b.blind without times: one alert is one cause, and what is over for WindowS is told anew.
+// cause returns b.blind without its times. One alert is one cause; if it recurs after WindowS a new alert begins.
 func (b *blindness) cause() string {
 	cause, _, _ := strings.Cut(b.blind, " since ")
 	return cause
@@ -150,7 +150,7 @@ func (b *blindness) blindFinding(now int64) *Finding {
 	return &Finding{
 		Rule: b.Rule(), Start: b.since, End: now, Key: "blind: " + b.cause(), WindowS: 15 * 60, Severity: High, Count: 1,
 		Title:          "The sensor is blind: " + b.blind,
-		Message:        fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, noticed at %s. Nothing is heard until that changes.", b.blind, clock(b.since)),
+		Message:        fmt.Sprintf("Expected: frames can be received at the port. Seen: %s, noticed at %s; nothing is captured until that changes.", b.blind, clock(b.since)),
 		Reasons:        []Reason{{Code: "blind", Text: b.blind, Weight: 0.5}, benign("the port or the mirror session is being maintained")},
 		Evidence:       []Evidence{{Kind: "quality", Summary: b.blind, Data: map[string]any{"blind_s": (now - b.since) / second}}},
 		Recommendation: blindnessRule.advise("", nil),

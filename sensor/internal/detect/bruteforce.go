@@ -50,16 +50,16 @@ type BruteForceParams struct {
 	SprayTargets       int     `yaml:"spray_targets"`        // targets on which one source fails within an hour
 	SpreadFailures     int     `yaml:"spread_failures"`      // failures on one target within an hour, from all sources
 	SpreadSources      int     `yaml:"spread_sources"`       // sources among which they are spread at least
-	SlowAllowance      float64 `yaml:"slow_allowance"`       // failures an hour that the slow test (CUSUM) forgives
-	SlowThreshold      float64 `yaml:"slow_threshold"`       // sum of the slow test that raises: 24 is reached by 30 failures in a day
+	SlowAllowance      float64 `yaml:"slow_allowance"`       // failures an hour that the slow test (CUSUM) allows
+	SlowThreshold      float64 `yaml:"slow_threshold"`       // sum at which the slow test raises an alert: 30 failures in a day reach 24
 	BeforeSuccess      int     `yaml:"before_success"`       // failures before a success that make it a guessed password
 	InferredPerSession int     `yaml:"inferred_per_session"` // inferred failures that one session can count for: servers close after six
-	MisconfigSpread    float64 `yaml:"misconfig_spread"`     // coefficient of variation of the gaps below which it is a machine with a wrong password
+	MisconfigSpread    float64 `yaml:"misconfig_spread"`     // coefficient of variation of the gaps between failures below which the source is a machine with a wrong password
 	MaxPairs           int     `yaml:"max_pairs"`            // pairs of source and target followed
-	MaxSourcesPerHit   int     `yaml:"max_sources"`          // sources remembered per target, and targets per source
+	MaxSourcesPerHit   int     `yaml:"max_sources"`          // sources kept per target, and targets per source
 }
 
-// DefaultBruteForceParams gives the defaults of D09.
+// DefaultBruteForceParams returns the defaults of D09.
 func DefaultBruteForceParams() BruteForceParams {
 	return BruteForceParams{Failures: 10, WindowSeconds: 600, SprayTargets: 5, SpreadFailures: 20, SpreadSources: 5,
 		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
@@ -70,13 +70,13 @@ const (
 	maxKnown     = 8
 )
 
-// bruteForce is D09: passwords are guessed: fast on one target, slowly, from many sources, or on many targets.
+// bruteForce is D09: somebody guesses passwords, fast on one target, slowly, from many sources, or on many targets.
 type bruteForce struct {
 	p        BruteForceParams
 	pairs    *table[loginPair, pairFailures]
 	targets  *table[uint32, targetFailures]
 	sources  *table[packet.Addr, sourceLogins]
-	sessions *table[uint64, int] `snapshot:"-"` // cumulative failures of a session that were counted
+	sessions *table[uint64, int] `snapshot:"-"` // failures of a session counted so far
 }
 
 type loginPair struct {
@@ -84,14 +84,14 @@ type loginPair struct {
 	target uint32
 }
 
-// guesses is what one source did to one target.
+// pairFailures counts what one source did to one target.
 type pairFailures struct {
 	counter
 	fails []failure // rising in time, at most maxFailTimes
-	known []string  // who was let in before, the latest maxKnown
+	known []string  // accounts that logged in before, the latest maxKnown
 }
 
-// guessed is what all sources did to one target.
+// targetFailures counts what all sources did to one target.
 type targetFailures struct {
 	counter
 	times []int64
@@ -105,7 +105,7 @@ type failedSource struct {
 	at   int64
 }
 
-// sprayer is what one source did to all targets.
+// sourceLogins counts what one source did to all targets.
 type sourceLogins struct {
 	counter
 	targets []failedTarget
@@ -197,7 +197,7 @@ func (b *bruteForce) Observe(e *Event, c *Context) {
 	}
 }
 
-// fresh gives the failures that a fact adds. SSH tells them cumulatively, again and again.
+// newFailures returns how many failures a fact adds. SSH reports a running total with each fact.
 func (b *bruteForce) newFailures(e *Event, c *Context, in login) int {
 	if !in.inferred {
 		if in.result == dissect.OutcomeFailure {
@@ -206,7 +206,7 @@ func (b *bruteForce) newFailures(e *Event, c *Context, in login) int {
 		return 0
 	}
 	counted := b.sessions.put(e.Session.ID, c.Now)
-	// A server closes after a handful of failures: equal lengths beyond are something else, such as echoed keys.
+	// A server closes the connection after a few failures. Equal lengths after that are something else, such as echoed keys.
 	now := min(in.failures, b.p.InferredPerSession)
 	n := now - *counted
 	*counted = max(*counted, now)
@@ -221,7 +221,7 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	p.begin(c.Now, day)
 	t.begin(c.Now, day)
 	for range n {
-		p.insert(failure{at: c.Now, who: in.who(), session: e.Session.ID})
+		p.insert(failure{at: c.Now, who: in.account(), session: e.Session.ID})
 		t.times = insertTime(t.times, c.Now, day, maxFailTimes)
 		p.add(c.Now)
 		t.addPeer(c.Now, addr(&e.Session.Initiator, e.Session.V6))
@@ -232,7 +232,7 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	b.spray(e, c, in)
 }
 
-// forget lowers the sum of the slow test by what the passed time allows.
+// decay lowers the sum of the slow test by the allowance for the time that has passed.
 func (t *targetFailures) decay(now int64, perHour float64) {
 	if t.last != 0 {
 		t.sum = max(0, t.sum-perHour*float64(now-t.last)/float64(hour))
@@ -253,7 +253,7 @@ func (t *targetFailures) noteSource(from packet.Addr, now int64, limit int) {
 	t.hits = append(t.hits, failedSource{from, now})
 }
 
-// sourcesSince counts the sources that failed since then.
+// sourcesSince returns how many sources have failed at or after then.
 func (t *targetFailures) sourcesSince(then int64) int {
 	n := 0
 	for _, h := range t.hits {
@@ -274,6 +274,8 @@ func since(times []int64, then int64) int {
 	return n
 }
 
+// evaluate reports the strongest pattern that the failures of a pair and of its target match. A distributed attack comes before a fast
+// one, which is part of it.
 func (b *bruteForce) evaluate(e *Event, c *Context, in login, p *pairFailures, t *targetFailures) {
 	now := c.Now
 	spread := t.sourcesSince(now-hour) >= b.p.SpreadSources && since(t.times, now-hour) >= b.p.SpreadFailures
@@ -294,10 +296,10 @@ func (b *bruteForce) evaluate(e *Event, c *Context, in login, p *pairFailures, t
 	}
 }
 
-// grown reports whether a count has grown by half since it was told.
+// grown reports whether a count has grown by half since it was last reported.
 func grown(t *counter) bool { return t.count-t.reported > t.reported/2 }
 
-// misconfigured recognises a machine of ours with a wrong password: one internal source, one user name, even gaps.
+// misconfigured reports whether the failures look like a machine with a wrong password: one internal source, one account, even gaps.
 func (b *bruteForce) misconfigured(e *Event, p *pairFailures) bool {
 	if e.Initiator == nil || len(p.fails) < b.p.Failures {
 		return false
@@ -311,7 +313,7 @@ func (b *bruteForce) misconfigured(e *Event, p *pairFailures) bool {
 	return mean >= float64(2*second) && dev <= b.p.MisconfigSpread*mean
 }
 
-// gaps gives mean and standard deviation of the gaps between failures, in nanoseconds.
+// gaps returns the mean and the standard deviation of the gaps between failures, in nanoseconds.
 func gaps(fails []failure) (mean, dev float64) {
 	n := float64(len(fails) - 1)
 	if n < 1 {
@@ -326,7 +328,7 @@ func gaps(fails []failure) (mean, dev float64) {
 	return mean, math.Sqrt(sum / n)
 }
 
-// spray looks at one source that fails on many targets within an hour.
+// spray checks whether one source fails on many targets within an hour.
 func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	s := b.sources.put(e.Session.Initiator.Addr, c.Now)
 	s.targets = slices.DeleteFunc(s.targets, func(x failedTarget) bool { return x.id == e.Responder.ID || x.at < c.Now-hour })
@@ -347,12 +349,12 @@ func (b *bruteForce) spray(e *Event, c *Context, in login) {
 // failure is one failed login of a source on a target.
 type failure struct {
 	at      int64
-	who     string // see login.who
+	who     string // the account, see login.account
 	session uint64
-	mistake bool // a login of perhaps the same user followed: it is a failure, but none before a guessed password
+	mistake bool // perhaps a typing error of a user who then logged in: it counts as a failure, but not towards a guessed password
 }
 
-// insert puts f at its place in time and forgets what is older than a day.
+// insert adds a failure in the order of time and drops those older than a day.
 func (p *pairFailures) insert(f failure) {
 	at := len(p.fails)
 	for at > 0 && p.fails[at-1].at > f.at {
@@ -366,7 +368,7 @@ func (p *pairFailures) insert(f failure) {
 	p.fails = slices.Delete(p.fails, 0, drop)
 }
 
-// since counts the failures since then.
+// since returns how many failures happened at or after then.
 func (p *pairFailures) since(then int64) int {
 	n := 0
 	for i := range p.fails {
@@ -377,9 +379,9 @@ func (p *pairFailures) since(then int64) int {
 	return n
 }
 
-// before counts the failures since then that a login of who follows, and gives the time of the first. Those of the same user count
-// always, those of others only for a user who was not let in before: a list of names and passwords ends with a name of its own, while the
-// owner of an account who makes no mistake guesses nothing by using it.
+// before returns how many failures since then count towards a login of an account, and the time of the first. Failures of the same
+// account always count. Those of other accounts count only if this one has not logged in before: a list of names and passwords ends
+// with a name that is new, while the owner of an account guesses nothing by using it.
 func (p *pairFailures) before(who string, then int64) (n int, first int64) {
 	known := slices.Contains(p.known, who)
 	for i := range p.fails {
@@ -395,7 +397,7 @@ func (p *pairFailures) before(who string, then int64) (n int, first int64) {
 	return n, first
 }
 
-// letIn remembers who was let in.
+// noteUser records an account that has logged in.
 func (p *pairFailures) noteUser(who string) {
 	p.known = slices.DeleteFunc(p.known, func(k string) bool { return k == who })
 	if len(p.known) >= maxKnown {
@@ -404,11 +406,11 @@ func (p *pairFailures) noteUser(who string) {
 	p.known = append(p.known, who)
 }
 
-// excuse takes back the failures of a user who was let in after all, and gives their times: they were mistakes. Where the user
-// is not known only those of the same session are certainly his. The others still count as failures, so that nobody guesses unnoticed
-// by logging in to an account of his own in between.
+// retract removes the failures of a user who has logged in after all and returns their times: they were typing errors. If the user
+// name is unknown, only failures of the same session are certainly theirs. The others still count as failures, or an attacker could
+// hide by logging in to an account of their own in between.
 func (p *pairFailures) retract(in login, session uint64) (times []int64) {
-	who := in.who()
+	who := in.account()
 	p.fails = slices.DeleteFunc(p.fails, func(f failure) bool {
 		if f.who != who {
 			return false
@@ -434,7 +436,7 @@ func (p *pairFailures) retract(in login, session uint64) (times []int64) {
 	return times
 }
 
-// excuse takes back the failures of one source at these times; all says that it has no others.
+// retract removes the failures of one source at the given times; all is true if the source has no others.
 func (t *targetFailures) retract(from packet.Addr, times []int64, all bool) {
 	for _, at := range times {
 		if i := slices.Index(t.times, at); i >= 0 {
@@ -448,16 +450,17 @@ func (t *targetFailures) retract(from packet.Addr, times []int64, all bool) {
 	t.lower(len(times))
 }
 
-// succeeded looks at a login: after a row of failures of the same source the password was guessed, after fewer its user made a mistake.
+// succeeded handles an accepted login. After many failures of the same source the password was guessed; after a few its user mistyped
+// it.
 func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 	source := e.Session.Initiator.Addr
 	p := b.pairs.put(loginPair{source, e.Responder.ID}, c.Now)
-	n, first := p.before(in.who(), c.Now-day)
+	n, first := p.before(in.account(), c.Now-day)
 	if n >= b.p.BeforeSuccess {
 		c.Emit(b.guessedFinding(e, c, in, n, first, b.misconfigured(e, p)))
 		p.fails, p.counter = nil, counter{}
 	}
-	p.noteUser(in.who())
+	p.noteUser(in.account())
 	if len(p.fails) == 0 {
 		return
 	}

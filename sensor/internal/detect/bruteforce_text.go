@@ -57,7 +57,7 @@ func (b *bruteForce) misconfigFinding(e *Event, c *Context, in login, p *pairFai
 	return f
 }
 
-// sprayFinding is about the source if it is ours, else about the target that it tried first.
+// sprayFinding is about the source if it is a device, else about the target that was tried first.
 func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sourceLogins) *Finding {
 	f := c.sessionFinding(b.Rule(), e, session.In)
 	who, fails := f.other(), Plural(s.count, "failed login", "failed logins")
@@ -84,8 +84,8 @@ func (b *bruteForce) sprayFinding(e *Event, c *Context, in login, s *sourceLogin
 	return f
 }
 
-// guessedFinding tells of a login that follows failures of the same source. Three mistakes of a colleague look the same, so from inside
-// it is critical only on a device that should be silent, or after many failures.
+// guessedFinding reports a login that follows failures of the same source. Three typing errors of a colleague look the same, so an
+// internal source is critical only on a device that should be silent, or after many failures.
 func (b *bruteForce) guessedFinding(e *Event, c *Context, in login, failures int, first int64, regular bool) *Finding {
 	f := c.sessionFinding(b.Rule(), e, session.In)
 	x, source := c.Contracts.Expect(e.Responder, c.Now)

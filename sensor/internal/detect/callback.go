@@ -36,13 +36,13 @@ type CallbackParams struct {
 	MaxTargets    int `yaml:"max_targets"`    // pairs of device and destination followed
 }
 
-// DefaultCallbackParams gives the defaults of D06.
+// DefaultCallbackParams returns the defaults of D06.
 func DefaultCallbackParams() CallbackParams {
 	return CallbackParams{Attempts: 5, WindowSeconds: 600, Hours: 3, MaxTargets: 100_000}
 }
 
-// callback is D06: a device tries again and again to reach a port that does not answer, as an implant does whose control
-// server is gone. No test for regular intervals sees these: there is no session to time.
+// callback is D06: a device keeps trying to reach a port that does not answer, as malware does whose control server is gone. A test
+// for regular intervals misses it, because there is no session to time.
 type callback struct {
 	p     CallbackParams
 	pairs *table[target, callbackState]
@@ -58,8 +58,8 @@ type callbackState struct {
 	times    []int64 // starts of failed sessions within the window, rising
 	hours    []int64 // distinct hours since the epoch, rising, at most Hours
 	fails    int     // since the last success
-	reported int     // fails when last told
-	refuse   int     // of fails: refused
+	reported int     // fails at the last report
+	refuse   int     // how many of fails were refused
 	first    int64
 }
 
@@ -163,8 +163,8 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	return f
 }
 
-// severity is high where silence is expected. Elsewhere a dead cloud service looks the same: medium to an address outside
-// that was never looked up by name, low otherwise.
+// severity is high where silence is expected. Elsewhere a dead cloud service looks the same: medium for an external address that was
+// never looked up by name, low otherwise.
 func (k *callback) severity(p *Peer, x contract.Expect, source string) Severity {
 	switch {
 	case strict(x, source):

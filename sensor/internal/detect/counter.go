@@ -10,15 +10,15 @@ import (
 // maxListed bounds the lists of peers that a finding carries.
 const maxListed = 50
 
-// tally counts what recurs and says when it is worth telling again: at 1, 2, 4, 8 …, so that a flood costs a logarithm.
+// counter counts observations that recur. Reports are due at 1, 2, 4, 8 …, so that a flood causes few of them.
 type counter struct {
 	count, reported int
 	first, last     int64
 	peers           []string // distinct, in the order of arrival, at most maxListed
 }
 
-// begin forgets everything if nothing was counted for the given time, and reports whether it did: what comes now is another matter. What
-// was told is kept for a day, as long as its alert waits for more, so that the text and the count of the alert agree.
+// begin resets the counter if nothing was counted for the given time, and reports whether it did. What was reported is kept for at
+// least a day, while its alert is open, so that text and count of the alert agree.
 func (t *counter) begin(at, within int64) bool {
 	if t.reported > 0 {
 		within = max(within, day)
@@ -30,7 +30,7 @@ func (t *counter) begin(at, within int64) bool {
 	return true
 }
 
-// add counts one observation and reports whether it is due to be told.
+// add counts one observation and reports whether a report is due.
 func (t *counter) add(at int64) bool {
 	t.last = max(t.last, at)
 	if t.count == 0 || at < t.first {
@@ -40,7 +40,7 @@ func (t *counter) add(at int64) bool {
 	return t.count&(t.count-1) == 0
 }
 
-// addPeer counts one observation of a peer, as add does. A peer that is listed already costs no allocation.
+// addPeer counts one observation of a peer, as add does. It does not allocate for a peer that is listed already.
 func (t *counter) addPeer(at int64, peer netip.Addr) bool {
 	if len(t.peers) < maxListed {
 		var room [64]byte
@@ -52,14 +52,14 @@ func (t *counter) addPeer(at int64, peer netip.Addr) bool {
 	return t.add(at)
 }
 
-// take gives the observations since it was last told.
+// take returns the number of observations since the last report and marks them as reported.
 func (t *counter) take() int {
 	n := t.count - t.reported
 	t.reported = t.count
 	return n
 }
 
-// lower takes back n observations.
+// lower removes n observations.
 func (t *counter) lower(n int) {
 	t.count = max(0, t.count-n)
 	t.reported = min(t.reported, t.count)
@@ -72,7 +72,7 @@ func addDistinct[T comparable](list []T, v T, limit int) []T {
 	return append(list, v)
 }
 
-// ipEntities gives the search keys of addresses.
+// ipEntities returns the search keys of addresses.
 func ipEntities(addrs []string) []string {
 	out := make([]string, len(addrs))
 	for i, a := range addrs {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package detect holds the detectors, one file each. They see events and never packets, and say what they conclude as
-// findings. Everything here runs in one goroutine, in the order of the capture.
+// Package detect holds the detectors, one file each. They turn events into findings and never see packets. Nothing here is safe for
+// concurrent use: everything runs in one goroutine, in the order of the capture.
+//
+// To add a detector, write its file and add its registration to the list in registration.go.
 package detect
 
 import (
@@ -15,34 +17,34 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Kind says what an event is about.
+// Kind is the kind of an event.
 type Kind uint8
 
-// The kinds of events, in the order in which a session gives them.
+// The kinds of events, in the order in which a session causes them.
 const (
 	SessionOpened   Kind = iota // its first packet
 	SessionState                // State changed: established, rejected, reset, closed
-	SessionFact                 // something was read: Fact
-	SessionProgress             // a live session has moved on: at most once a second and only when it has carried much
+	SessionFact                 // a dissector has read a fact: Fact
+	SessionProgress             // a live session has carried much more: at most once a second
 	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
-	LinkFact                    // ARP or Neighbour Discovery: no session
+	LinkFact                    // ARP or Neighbor Discovery: no session
 	numKinds
 )
 
-// Event is one thing that happened. It must not be changed. App and Fact may be kept; the event itself and Session are used again once it
-// was observed, so that who keeps them makes a copy.
+// Event is one thing that happened. Detectors must not change it. App and Fact may be kept; the event and its Session are reused after
+// Observe returns, so a detector that keeps them makes a copy.
 type Event struct {
 	Kind    Kind
 	Time    int64 // capture clock, nanoseconds
 	Num     uint64
 	Session *session.View    // nil for LinkFact
-	App     *fingerprint.App // nil while nothing was read
+	App     *fingerprint.App // nil until something was read
 	Fact    dissect.Fact     // SessionFact and LinkFact
-	FactDir session.Dir      // who sent what the fact was read from
-	Named   bool             // SessionFact: App.Name has become known with it
+	FactDir session.Dir      // direction of the bytes that the fact was read from
+	Named   bool             // SessionFact: this fact made App.Name known
 	VLAN    uint16           // LinkFact: outermost; 0 if untagged
 
-	// Filled in before the detectors see the event. A device is nil where the end is not one of ours (external).
+	// Set before the detectors see the event. A device is nil if the endpoint is external.
 	Initiator, Responder *device.Device
 	Opening              device.Opening // whether the initiator has opened the session
 
@@ -50,17 +52,17 @@ type Event struct {
 	named bool
 }
 
-// Quality is how well the capture could be seen, as measured so far.
+// Quality is the quality of the capture, as measured so far.
 type Quality struct {
 	OneWayShare float64 // of the TCP sessions, 0 to 1
 	GapShare    float64 // of the ACKed bytes, 0 to 1
 	DupShare    float64 // of the frames, 0 to 1
-	LossRatio   float64 // dropped before us, 0 to 1
-	OneWay      bool    // OneWayShare is beyond its threshold
-	Blind       string  // why nothing can be heard at the port, one line; "" if something can
+	LossRatio   float64 // of the frames, dropped before the sensor read them, 0 to 1
+	OneWay      bool    // OneWayShare is above its threshold
+	Blind       string  // why nothing can be captured at the port, one line; "" if capture works
 }
 
-// Factor is q of the chaining formula (detections.md): 1 for a good capture, less for a poor one.
+// Factor returns q of the chaining formula: 1 for a good capture, at least 0.5 for a poor one.
 func (q Quality) Factor() float64 {
 	f := 1 - q.LossRatio - q.GapShare
 	if q.OneWay {
@@ -69,7 +71,7 @@ func (q Quality) Factor() float64 {
 	return max(f, 0.5)
 }
 
-// Context is what a detector may ask and where it says what it found.
+// Context is what a detector can query, and where it reports findings.
 type Context struct {
 	Now       int64 // capture clock, nanoseconds
 	Devices   *device.Registry
@@ -78,14 +80,14 @@ type Context struct {
 	Quality   Quality
 	Emit      func(*Finding)
 
-	checked   contract.Verdict // of the event at hand, so that a session is judged once for all detectors
+	checked   contract.Verdict // verdict on the current event, cached for all detectors
 	isChecked bool
 }
 
-// Begin forgets what was concluded about the event before: another one follows.
+// Begin clears what was cached about the previous event. It is called before each event.
 func (c *Context) Begin() { c.isChecked = false }
 
-// ResponderName gives the name under which the initiator knows the responder: the SNI, else what was looked up (DNS); "" if there is none.
+// ResponderName returns the name by which the initiator knows the responder: the SNI, else the name it looked up; "" if there is none.
 func (c *Context) ResponderName(e *Event) string {
 	if !e.named {
 		e.name, e.named = c.nameOf(e), true
@@ -104,8 +106,8 @@ func (c *Context) nameOf(e *Event) string {
 	return name
 }
 
-// Detector turns events into findings. Observe is called for every event of its kinds, Tick once for each whole second of the
-// capture clock that had events or in which something was due. The first event of a run is SessionOpened or LinkFact.
+// Detector turns events into findings. Observe is called for each event of its kinds. Tick is called once for each second of the
+// capture clock that had events or a deadline. The first event of a run is SessionOpened or LinkFact.
 type Detector interface {
 	Rule() Rule
 	Kinds() []Kind
@@ -113,10 +115,10 @@ type Detector interface {
 	Tick(now int64, c *Context)
 }
 
-// Watch is detectors by the kinds of events that they look at, each in the order of the rules.
+// Watch maps each kind of event to the detectors that observe it, in the order of their rules.
 type Watch [numKinds][]Detector
 
-// NewWatch gives the watch of detectors.
+// NewWatch returns the watch of the given detectors.
 func NewWatch(ds []Detector) *Watch {
 	var w Watch
 	for _, d := range ds {
@@ -127,27 +129,26 @@ func NewWatch(ds []Detector) *Watch {
 	return &w
 }
 
-// Observe shows an event to those that look at its kind.
+// Observe passes an event to the detectors of its kind.
 func (w *Watch) Observe(e *Event, c *Context) {
 	for _, d := range w[e.Kind] {
 		d.Observe(e, c)
 	}
 }
 
-// Sighted is a detector that is told at once when Quality.Blind has changed.
+// VisibilityWatcher is a detector that is called as soon as Quality.Blind has changed.
 type VisibilityWatcher interface {
 	VisibilityChanged(c *Context)
 }
 
-// Finisher is a detector that has something to say when a run ends, after the last Tick: what it would have said at the end of a
-// window that the capture is too short for.
+// Finisher is a detector that is called at the end of a run, after the last Tick, to report windows that the run has cut short.
 type Finisher interface {
 	Finish(now int64, c *Context)
 }
 
-// Waiter is a detector that waits for an end of its own: Tick is called in the second in which that lies also if nothing was captured in it.
+// Deadliner is a detector with deadlines of its own. Tick is called in the second of the deadline even if nothing was captured in it.
 type Deadliner interface {
-	Deadline() int64 // nanoseconds, 0: it waits for nothing
+	Deadline() int64 // nanoseconds; 0 if there is none
 }
 
 // Severity of a finding.
@@ -166,7 +167,7 @@ func (s Severity) String() string {
 	return [...]string{"informational", "low", "medium", "high", "critical"}[s]
 }
 
-// Stage is where in an intrusion a finding belongs: the chain rewards a plausible order.
+// Stage is the stage of an intrusion that a finding belongs to. A chain (D42) is more probable if the stages are in order.
 type Stage uint8
 
 // In the order of an intrusion.
@@ -181,7 +182,7 @@ const (
 	StageOutbound
 )
 
-// Reason says why a score is what it is, or what would make it benign.
+// Reason is one reason for a score, or what would make the finding benign.
 type Reason struct {
 	Code, Text string
 	Weight     float64
@@ -198,43 +199,43 @@ type Peer struct {
 	Device       *device.Device // nil if external
 }
 
-// Evidence is something shown to the analyst; never a secret.
+// Evidence is shown to the analyst. It never holds a secret.
 type Evidence struct {
 	Kind, Summary string
 	Data          map[string]any
 	Time          int64 // nanoseconds; 0: the Start of the finding
 }
 
-// Finding is what a detector concluded.
+// Finding is the conclusion of a detector.
 type Finding struct {
 	Rule           Rule
 	Device         *device.Device
 	Peer           *Peer
 	Session        *session.View
 	App            *fingerprint.App
-	Start, End     int64  // of what was seen, nanoseconds
-	Key            string // what makes two findings of one rule and device the same, e.g. "198.51.100.1:443/tcp"
+	Start, End     int64  // of the observation, nanoseconds
+	Key            string // findings of one rule and device with the same key are one alert, e.g. "198.51.100.1:443/tcp"
 	WindowS        int64  // findings with the same key within so many seconds are one alert
 	Severity       Severity
 	Reliability    float64 // 0: the rule's
 	Stage          Stage
 	Standing       bool   // a standing fact (exposure, age): kept 7 days, never raises P above 0.6 alone
 	Title          string // who did what to whom, at most MaxTitle characters
-	Brief          string // what the device did or what was done to it, for the title of a chain: "scans"; "" if the title of a chain leaves it out
-	Message        string // what was expected and what was seen, one or two sentences
+	Brief          string // what the device did or what was done to it, for the title of a chain: "scans"; "" leaves it out
+	Message        string // what was expected and what was seen, two sentences
 	Reasons        []Reason
 	Evidence       []Evidence
 	Related        []string // Community IDs
 	Entities       []string
 	Broken         string // contract entry that was broken
 	Recommendation string
-	Peers          []string // addresses of the far ends where there are many
-	Count          int      // how many observations this adds, at least 1
-	Total          int      // how many there were since Start, where the texts count them; they replace earlier texts of the same key
+	Peers          []string // addresses of the peers if there are many
+	Count          int      // how many observations this finding adds, at least 1
+	Total          int      // how many there were since Start, if the texts count them; the texts then replace earlier ones of the same key
 
-	// DeviceAddr is the address of Device in what was seen; the zero value leaves it to the device. A finding without
-	// Device is about the sensor itself, or about a network in which the peer's targets are no devices of ours.
+	// DeviceAddr is the address that Device had in the observation; if it is zero the device's own address is shown. A finding
+	// without Device is about the sensor itself, or about a network whose hosts are not watched.
 	DeviceAddr  netip.Addr
-	Continues   bool // the same observation seen further on (answered, ended): it does not count again
+	Continues   bool // an update of the same observation (answered, ended), which does not count again
 	Maintenance bool // it happened in a maintenance window of Device
 }

@@ -30,7 +30,7 @@ const (
 	protoICMP6 = 58
 )
 
-// addr gives the address of an end as it is written in records.
+// addr returns the address of an endpoint as records write it.
 func addr(e *session.Endpoint, v6 bool) netip.Addr {
 	if v6 {
 		return netip.AddrFrom16(e.Addr)
@@ -38,7 +38,7 @@ func addr(e *session.Endpoint, v6 bool) netip.Addr {
 	return e.Addr.Netip()
 }
 
-// Proto gives the name of an IP protocol as records and keys write it: its number where it has no name of its own.
+// Proto returns the name of an IP protocol as records and keys write it, or its number if it has no name here.
 func Proto(p uint8) string {
 	switch p {
 	case protoICMP:
@@ -55,15 +55,14 @@ func Proto(p uint8) string {
 	return strconv.Itoa(int(p))
 }
 
-// unicast reports whether the responder of a session is one host: not a group, not everybody, not nobody.
+// unicast reports whether the responder of a session is a single host: not a multicast or broadcast address, and not 0.0.0.0.
 func unicast(v *session.View) bool {
 	a := &v.Responder.Addr
 	return !v.ToGroup() && *a != packet.Addr{} && (!a.Is4() || a[12] != 0)
 }
 
-// originated reports whether a device of ours was seen to open a unicast session: a SYN, the first datagram, an echo
-// request. A datagram from a service port to an ephemeral one is the answer to something that was not seen, and an ICMP
-// error is an answer as well.
+// originated reports whether a device was seen to open a unicast session with a SYN, a first datagram or an echo request. A datagram
+// from a service port to an ephemeral one answers something that was not captured, and an ICMP error is an answer as well.
 func originated(e *Event) bool {
 	v := e.Session
 	if e.Initiator == nil || !v.Opened() || !unicast(v) {
@@ -78,7 +77,7 @@ func originated(e *Event) bool {
 	return true
 }
 
-// verdict says what the contract of the initiator says of the session of e; it is asked once for all detectors.
+// verdict returns what the contract of the initiator allows for the session of e. It is evaluated once for all detectors.
 func (c *Context) verdict(e *Event) contract.Verdict {
 	if !c.isChecked {
 		c.checked, c.isChecked = c.check(e), true
@@ -86,10 +85,10 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 	return c.checked
 }
 
-// ask judges the session of e under each name that the initiator can be believed to mean by the address of the responder.
+// check evaluates the session of e under each name that the initiator may mean by the address of the responder.
 func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
-	if c.Contracts.HasInventory() { // nothing else speaks of names
+	if c.Contracts.HasInventory() { // only an inventory has names
 		names = c.trustedNames(e)
 	}
 	var v contract.Verdict
@@ -105,9 +104,9 @@ func (c *Context) check(e *Event) contract.Verdict {
 	return v
 }
 
-// believed gives the names that count for a contract: those under which this client was told the address. A name that the client writes into
-// its hello (SNI) must be one of them, because whoever has taken the client can write any; without an answer from DNS the certificate
-// must bear it out, and only where no lookup of this client is in view at all the hello alone counts.
+// trustedNames returns the names of the responder that count for a contract: those under which this client looked up the address. The
+// name that a client writes into its hello (SNI) must be one of them, because an intruder on the client can write any name. Without a
+// DNS answer the certificate must confirm it. The hello alone counts only if the capture shows no lookups of this client at all.
 func (c *Context) trustedNames(e *Event) []string {
 	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
 	var reported []string
@@ -130,7 +129,7 @@ func (c *Context) trustedNames(e *Event) []string {
 	return []string{sni}
 }
 
-// certified reports whether a certificate that went in clear speaks for a name (RFC 6125: a wildcard stands for one label).
+// certCovers reports whether a certificate sent in clear is valid for a name (RFC 6125: a wildcard stands for one label).
 func certCovers(cert *dissect.TLSCertificate, name string) bool {
 	if cert == nil || cert.SelfSigned {
 		return false
@@ -147,7 +146,7 @@ func sameName(a, b string) bool {
 	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
-// judge says what the contract of the device at one end says: of the initiator (Out), or of the responder (In). That end must
+// verdictFor returns what the contract of the device at one end allows: of the initiator (Out) or of the responder (In). That end must
 // be a device.
 func (c *Context) verdictFor(e *Event, dir session.Dir) contract.Verdict {
 	if dir == session.Out {
@@ -156,13 +155,13 @@ func (c *Context) verdictFor(e *Event, dir session.Dir) contract.Verdict {
 	return c.inbound(e)
 }
 
-// inbound says what the contract of the responder says of the session of e.
+// inbound returns what the contract of the responder allows for the session of e.
 func (c *Context) inbound(e *Event) contract.Verdict {
 	return c.Contracts.Check(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
 }
 
-// failed reports whether an attempt to connect has failed: refused, or over without an answer. Where the mirror shows one
-// direction only, the lack of an answer says nothing.
+// failed reports whether a connection attempt has failed: it was refused, or ended without an answer. If the capture shows one
+// direction only, a missing answer means nothing.
 func (c *Context) failed(e *Event) bool {
 	switch e.Session.State {
 	case session.Rejected:
@@ -173,17 +172,17 @@ func (c *Context) failed(e *Event) bool {
 	return false
 }
 
-// external reports whether an end lies outside the watched network.
+// external reports whether an endpoint is outside the watched network.
 func (c *Context) external(d *device.Device, a netip.Addr) bool {
 	return d == nil && !c.Devices.Internal(a)
 }
 
-// strict reports whether somebody has said that d opens nothing by itself: that it has been idle for days says less.
+// strict reports whether an expectation was declared. That a device has merely been idle for days is weaker.
 func strict(x contract.Expect, source string) bool {
 	return x != contract.Normal && source != contract.FromIdle
 }
 
-// serviceKey names a peer and its port: "198.51.100.1:443/tcp".
+// serviceKey returns the key of a peer and its port: "198.51.100.1:443/tcp".
 func serviceKey(a netip.Addr, v *session.View) string {
 	if !v.HasPorts {
 		return a.String() + "/" + Proto(v.Proto)
@@ -191,7 +190,8 @@ func serviceKey(a netip.Addr, v *session.View) string {
 	return netip.AddrPortFrom(a, v.Responder.Port).String() + "/" + Proto(v.Proto)
 }
 
-// on makes a finding about the session of e; dir says whether the device opened it (Out) or answered (In).
+// sessionFinding returns a finding about the session of e, to be completed by the detector. dir is Out if the device opened the
+// session and In if it answered.
 func (c *Context) sessionFinding(r Rule, e *Event, dir session.Dir) *Finding {
 	v := e.Session
 	self, other, mine, theirs := &v.Initiator, &v.Responder, e.Initiator, e.Responder
@@ -218,7 +218,7 @@ func (c *Context) sessionFinding(r Rule, e *Event, dir session.Dir) *Finding {
 	return f
 }
 
-// entities gives the search keys of a finding: both ends, their names and fingerprints.
+// entities returns the search keys of a finding: both endpoints, their names and fingerprints.
 func entities(f *Finding) []string {
 	var out []string
 	add := func(kind, v string) {
@@ -251,26 +251,26 @@ func entities(f *Finding) []string {
 	return out
 }
 
-// login is one statement of a session about a login: its result, and how it is known.
+// login is what a fact reports about a login.
 type login struct {
 	protocol string
 	hint     string
 	result   dissect.Outcome
-	failures int  // cumulative within the session where inferred, else 1 per failure
+	failures int  // total within the session if inferred, else 1 per failure
 	inferred bool // from the sizes of encrypted packets
-	defaults bool // with a well-known default pair
-	clear    bool // the credentials went in clear
+	defaults bool // with a well-known default name and password
+	clear    bool // credentials in clear text
 }
 
-// who names the account of a login as far as it is known: the protocol and the end of the user name.
-func (l *login) who() string {
+// account names the account as far as it is known: the protocol and the end of the user name.
+func (l *login) account() string {
 	if l.hint == "" {
 		return l.protocol
 	}
 	return l.protocol + " " + l.hint
 }
 
-// loginOf reads a login from a fact; ok is false where the fact is about something else or says nothing.
+// loginOf reads a login from a fact. ok is false if the fact is about something else or the result is unknown.
 func loginOf(f dissect.Fact) (l login, ok bool) {
 	switch f := f.(type) {
 	case *dissect.SSHAuth:

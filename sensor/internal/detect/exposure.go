@@ -41,7 +41,7 @@ type ExposureParams struct {
 	MaxSources int   `yaml:"max_sources"` // scanners listed per device and day
 }
 
-// DefaultExposureParams gives the defaults of D07.
+// DefaultExposureParams returns the defaults of D07.
 func DefaultExposureParams() ExposureParams {
 	return ExposureParams{
 		Ports: []int{22, 23, 2323, 3389, 445, 5555, 8291, 554, 8000, 8899, 34567, 37777, 37810, 9000}, WebPorts: []int{80, 443},
@@ -49,8 +49,8 @@ func DefaultExposureParams() ExposureParams {
 	}
 }
 
-// exposure is D07: an admin port answers to the outside, or is probed from there. Probes of all sources against one device
-// are one finding a day: whoever sends a million of them moves a counter.
+// exposure is D07: an admin port answers external hosts, or is probed by them. All probes of one device are one finding a day, so a
+// million probes only raise a counter.
 type exposure struct {
 	p      ExposureParams
 	probed *table[uint32, probes]
@@ -131,8 +131,8 @@ func (x *exposure) exposed(e *Event, c *Context, web bool) {
 	c.Emit(f)
 }
 
-// severity is high where exposure is surely not meant: a camera, a recorder, a device that is expected to be silent or that the
-// inventory lists. A web page of some other device may be published on purpose.
+// severity is high where exposure is certainly unintended: on a camera, a recorder, or a device that should be silent or is in the
+// inventory. A web page of another device may be published on purpose.
 func (x *exposure) severity(d *device.Device, c *Context, web bool) Severity {
 	expect, source := c.Contracts.Expect(d, c.Now)
 	role := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
@@ -159,7 +159,7 @@ func (x *exposure) probe(e *Event, c *Context) {
 	if p := int(e.Session.Responder.Port); len(s.ports) < x.p.MaxSources && !slices.Contains(s.ports, p) {
 		s.ports = append(s.ports, p)
 	}
-	if s.count&(s.count-1) != 0 { // told at 1, 2, 4, 8 …
+	if s.count&(s.count-1) != 0 { // report at 1, 2, 4, 8 …
 		return
 	}
 	c.Emit(x.probesFinding(e, c, s))

@@ -14,7 +14,7 @@ import (
 // MaxTitle is how many characters the title of an alert has at most: one line of a terminal.
 const MaxTitle = 90
 
-// name is how a title names somebody: in full, or in short where there is no room.
+// name is how a text names a host: in full, or short where there is no room.
 type name struct{ full, short string }
 
 // named reports whether the key of a device is a name of the inventory rather than an address.
@@ -22,11 +22,11 @@ func named(d *device.Device) bool {
 	return !strings.HasPrefix(d.Key, "mac:") && !strings.HasPrefix(d.Key, "ip:")
 }
 
-// ShortLabel names a device to a person: by its name in the inventory, or by the address that it had in what was seen; the zero value
-// leaves that to the device.
+// ShortLabel returns the name of a device in the inventory, or else the address that it had in the observation; if at is zero, its own
+// address.
 func ShortLabel(d *device.Device, at netip.Addr) string { return label(d, at).short }
 
-// label names a device by its name, else by the address that it had in what was seen, else by its last address.
+// label names a device by its name in the inventory, else by the address that it had in the observation, else by its last address.
 func label(d *device.Device, at netip.Addr) name {
 	if d == nil {
 		return name{"the network", "the network"}
@@ -53,13 +53,13 @@ func label(d *device.Device, at netip.Addr) name {
 	return name{id + " (" + what + ")", id}
 }
 
-// self names the device of a finding, by the address that it had there.
+// self names the device of a finding.
 func (f *Finding) self() name { return label(f.Device, f.DeviceAddr) }
 
 // other names the peer of a finding.
 func (f *Finding) other() name { return peerName(f.Peer) }
 
-// peerName names the other side: "relay.example.net (198.51.100.23)".
+// peerName names a peer: "relay.example.net (198.51.100.23)".
 func peerName(p *Peer) name {
 	switch {
 	case p == nil:
@@ -77,7 +77,7 @@ func peerName(p *Peer) name {
 	return name{p.IP, p.IP}
 }
 
-// at adds a port to the short form of a peer: "198.51.100.200:6667".
+// at names a peer with its port: "198.51.100.200:6667".
 func (p *Peer) at() name {
 	n := peerName(p)
 	if p == nil || p.Port == 0 {
@@ -91,10 +91,10 @@ func (p *Peer) at() name {
 	return name{n.short, n.short}
 }
 
-// brief is the name in the title of a chain, which has room for little else.
+// brief is the name in the title of a chain, which has little room.
 func (n name) brief() string { return shorten(n.short, 32) }
 
-// headline fills a title. Names are shortened, the last first, until it fits.
+// headline formats a title. If it is too long it shortens the names, the last first.
 func headline(format string, names ...name) string {
 	use := make([]any, len(names))
 	for i := range names {
@@ -112,7 +112,7 @@ func headline(format string, names ...name) string {
 	return Fit(fmt.Sprintf(format, use...))
 }
 
-// shorten cuts a name. Of a DNS name the end stays, which says whose it is; an address stays whole.
+// shorten cuts a name. It keeps the end of a DNS name, which shows the owner, and never cuts an address.
 func shorten(s string, limit int) string {
 	if utf8.RuneCountInString(s) <= limit {
 		return s

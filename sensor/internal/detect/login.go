@@ -37,16 +37,16 @@ var loginRule = register(registration{
 type LoginParams struct {
 	LearnHours          int     `yaml:"learn_hours"`          // how long a device is watched before an internal login host counts as never seen
 	InferredReliability float64 `yaml:"inferred_reliability"` // of results that are inferred from packet sizes
-	MaxHosts            int     `yaml:"max_hosts"`            // login hosts remembered per device
-	MaxDevices          int     `yaml:"max_devices"`          // devices whose login hosts are remembered
+	MaxHosts            int     `yaml:"max_hosts"`            // login hosts kept per device
+	MaxDevices          int     `yaml:"max_devices"`          // devices whose login hosts are kept
 }
 
-// DefaultLoginParams gives the defaults of D08.
+// DefaultLoginParams returns the defaults of D08.
 func DefaultLoginParams() LoginParams {
 	return LoginParams{LearnHours: 24, InferredReliability: 0.7, MaxHosts: 32, MaxDevices: 100_000}
 }
 
-// loginSuccess is D08: somebody from outside, or from an internal host that never did before, is let in.
+// loginSuccess is D08: an external host, or an internal one that never did before, has logged in.
 type loginSuccess struct {
 	p        LoginParams
 	hosts    *table[uint32, loginHosts] // by device
@@ -94,7 +94,7 @@ func (l *loginSuccess) Observe(e *Event, c *Context) {
 	if !ok || in.result != dissect.OutcomeSuccess || l.reported.get(e.Session.ID, c.Now) != nil {
 		return
 	}
-	// An inference from packet sizes needs a capture of both directions without a gap.
+	// An inference from packet sizes needs both directions, without a gap.
 	if in.inferred && (e.Session.Gap || c.Quality.OneWay) {
 		return
 	}
@@ -110,9 +110,9 @@ func (l *loginSuccess) Observe(e *Event, c *Context) {
 	c.Emit(l.finding(e, c, in, external))
 }
 
-// neverSeen reports whether an internal host logs in that is not known to. Without a list of admin hosts everything is new
-// in a short capture, so it says so only once the device and the network were watched for a while. Recorders and
-// platforms log in to cameras by themselves and are in no list of admin hosts: they are learned as well.
+// neverSeen reports whether an internal host logs in for the first time. Without a list of admin hosts everything is new in a short
+// capture, so the device and the network must have been watched for a while. Recorders and platforms log in to cameras on their own
+// and are on no list of admin hosts: they are learned as well.
 func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login) bool {
 	h := l.hosts.put(e.Responder.ID, c.Now)
 	known := slices.Contains(h.addrs, from)
@@ -129,7 +129,7 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 	return c.Now-e.Responder.FirstSeen >= learn && c.Now-l.start >= learn
 }
 
-// byMachine reports whether it is machines that log in with a protocol, at an interval and unasked: players, pollers, publishers, caches.
+// byMachine reports whether logins by a protocol are usually made by machines: players, pollers, publishers, caches.
 func byMachine(protocol string) bool {
 	switch protocol {
 	case "rtsp", "mqtt", "snmp", "redis", "mysql", "postgresql", "dhip", "dvrip", "xmeye":
@@ -153,7 +153,7 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
 	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
 	f.Title = headline("Login to %s from %s by %s", who, from, by)
-	f.Message = fmt.Sprintf("Expected: only its administrators log in to %s. Seen: at %s a login by %s from %s (%s) on %s was accepted.",
+	f.Message = fmt.Sprintf("Expected: only administrators log in to %s. Seen: at %s it accepted a login by %s from %s (%s) on %s.",
 		who.full, clock(c.Now), in.protocol, from.full, where, service(e))
 	f.Reasons = loginReasons(in, external)
 	f.Evidence = []Evidence{{Kind: "login", Summary: in.protocol + " login accepted", Data: map[string]any{
@@ -178,8 +178,8 @@ func loginReasons(in login, external bool) []Reason {
 	return append(rs, benign("it is a jump host, a bastion or a new administrator; then add it to the inventory"))
 }
 
-// severity is critical from outside on a device that is expected to be silent. On a device of which nothing is expected, a shell or
-// a file transfer is high; a web page with a password may be public on purpose, and an inferred result may be wrong: medium.
+// severity is critical for an external login to a device that should be silent. On a device without an expectation a shell or a file
+// transfer is high. A web page with a password may be public on purpose, and an inferred result may be wrong: medium.
 func (l *loginSuccess) severity(d *device.Device, x contract.Expect, source string, in login, external bool) Severity {
 	video := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.VMS)
 	switch {

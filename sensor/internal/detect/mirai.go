@@ -40,14 +40,14 @@ var miraiRule = register(registration{
 
 // MiraiParams are the parameters of D14.
 type MiraiParams struct {
-	MaxSources int `yaml:"max_sources"` // scanning devices, and targets of outside scanners, counted
+	MaxSources int `yaml:"max_sources"` // scanning devices, and targets of external scanners, counted
 }
 
-// DefaultMiraiParams gives the defaults of D14.
+// DefaultMiraiParams returns the defaults of D14.
 func DefaultMiraiParams() MiraiParams { return MiraiParams{MaxSources: 50_000} }
 
-// mirai is D14: the scanner of the Mirai family sends SYNs whose sequence number is the destination address, without
-// options. By chance that is one SYN in 2^32, so one is enough.
+// mirai is D14: the scanner of the Mirai family sends SYNs without options whose sequence number is the destination address. By chance
+// that is one SYN in 2^32, so one is enough.
 type mirai struct {
 	p    MiraiParams
 	ours *table[uint32, counter] // by scanning device

@@ -32,19 +32,19 @@ var newDeviceRule = register(registration{
 
 // NewDeviceParams are the parameters of D34.
 type NewDeviceParams struct {
-	LearnHours int      `yaml:"learn_hours"`  // nothing is new before so long
-	MaxPerHour int      `yaml:"max_per_hour"` // told one by one; what comes on top is told as one number
+	LearnHours int      `yaml:"learn_hours"`  // hours before any device counts as new
+	MaxPerHour int      `yaml:"max_per_hour"` // alerts an hour about single devices; the rest share one alert
 	Zones      []string `yaml:"zones"`        // a zone with one of these in its name is for cameras: an unlisted device there is medium
-	MaxTold    int      `yaml:"max_told"`     // devices remembered as told
+	MaxTold    int      `yaml:"max_told"`     // devices kept as reported
 }
 
-// DefaultNewDeviceParams gives the defaults of D34.
+// DefaultNewDeviceParams returns the defaults of D34.
 func DefaultNewDeviceParams() NewDeviceParams {
 	return NewDeviceParams{LearnHours: 24, MaxPerHour: 50, Zones: []string{"camera", "cctv", "video"}, MaxTold: 100_000}
 }
 
-// newDevice is D34: a device that was never heard before. With an inventory an unlisted one in a zone for cameras is told at
-// once; anything else only after a day of listening, or everything would be new.
+// newDevice is D34: a device that was never seen before. If there is an inventory, an unlisted device in a zone for cameras is
+// reported at once. Anything else is reported only after a day of watching, or everything would be new.
 type newDevice struct {
 	p         NewDeviceParams
 	start     int64
@@ -111,7 +111,7 @@ func (n *newDevice) checkDevice(e *Event, c *Context, d *device.Device) {
 	}
 }
 
-// cameraZone gives the name of the zone for cameras in which an inventory would have to list the device.
+// cameraZone returns the camera zone that the device is in, "" if none. Without an inventory there are no zones.
 func (n *newDevice) cameraZone(c *Context, d *device.Device) string {
 	if !c.Contracts.HasInventory() {
 		return ""
@@ -145,7 +145,7 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 	return f
 }
 
-// flood stands for the devices beyond the hourly number: made-up hardware addresses must not fill the list of alerts.
+// flood is the one finding for all devices beyond the hourly limit: invented MAC addresses must not fill the list of alerts.
 func (n *newDevice) flood(c *Context, over int) *Finding {
 	f := &Finding{Rule: n.Rule(), Start: n.hourStart, End: c.Now, Key: "many new devices", WindowS: daySeconds, Severity: Low, Count: max(over/2, 1)}
 	f.Total = over

@@ -31,19 +31,19 @@ var outboundRule = register(registration{
 
 // OutboundParams are the parameters of D01.
 type OutboundParams struct {
-	MaxSessions   int `yaml:"max_sessions"`   // sessions outside their contract that are followed until they end
-	HelloSeconds  int `yaml:"hello_seconds"`  // how long a session waits for the name in its TLS hello where a name is in the contract
-	AnswerSeconds int `yaml:"answer_seconds"` // how long a datagram that may be an answer waits for others from the same port
-	MaxWaiting    int `yaml:"max_waiting"`    // sessions that wait; the next ones are judged at once
+	MaxSessions   int `yaml:"max_sessions"`   // sessions outside their contract followed until they end
+	HelloSeconds  int `yaml:"hello_seconds"`  // how long to wait for the name in the TLS hello if the contract has names
+	AnswerSeconds int `yaml:"answer_seconds"` // how long to wait for other datagrams from the same port if this one may be an answer
+	MaxWaiting    int `yaml:"max_waiting"`    // sessions pending; further ones are decided at once
 }
 
-// DefaultOutboundParams gives the defaults of D01.
+// DefaultOutboundParams returns the defaults of D01.
 func DefaultOutboundParams() OutboundParams {
 	return OutboundParams{MaxSessions: 100_000, HelloSeconds: 3, AnswerSeconds: 300, MaxWaiting: 10_000}
 }
 
-// outbound is D01: a device of which silence is expected opens a session outside its contract. One finding is one peer
-// and port; how many of them a device may fill the list with is the alert manager's matter.
+// outbound is D01: a device that should be silent opens a session outside its contract. One finding is one peer and port. The alert
+// manager limits how many alerts one device can cause.
 type outbound struct {
 	p       OutboundParams
 	live    *table[uint64, openedSession] `snapshot:"-"` // by session
@@ -58,13 +58,13 @@ type contact struct {
 }
 
 type openedSession struct {
-	first       bool // the device had no session with the peer before
+	first       bool // first session of the device with this peer
 	expect      contract.Expect
 	source      string
 	broken      string
 	answered    bool
 	maintenance bool
-	oneWay      bool // it goes on as if answered, and no answer is in the capture
+	oneWay      bool // it continues as if answered, but the capture shows no answer
 }
 
 func newOutbound(p OutboundParams) *outbound {
@@ -93,7 +93,7 @@ func (o *outbound) parts(*device.Registry) []snapshot.Part {
 
 func (o *outbound) evictions() uint64 { return o.live.evicted() + o.met.evicted() }
 
-func (o *outbound) Tick(now int64, c *Context) { o.end(now, c) }
+func (o *outbound) Tick(now int64, c *Context) { o.decideExpired(now, c) }
 
 func (o *outbound) Observe(e *Event, c *Context) {
 	switch e.Kind {
@@ -107,9 +107,8 @@ func (o *outbound) Observe(e *Event, c *Context) {
 	}
 }
 
-// again judges a session that waits, or that was let pass when it was opened: a silent device must not hide behind port 53 or 123 what is
-// neither DNS nor NTP, nor behind an address that it looked up under one name what its hello calls by another, nor behind a broadcast
-// frame to a host that answers.
+// recheck decides a pending session, or one that was allowed when it was opened. A silent device must not hide other protocols behind
+// port 53 or 123, use another name in its hello than it looked up, or reach a host that answers to a broadcast frame.
 func (o *outbound) recheck(e *Event, c *Context) {
 	if o.live.get(e.Session.ID, c.Now) != nil {
 		return
@@ -121,7 +120,7 @@ func (o *outbound) recheck(e *Event, c *Context) {
 	}
 }
 
-// opened judges a session, or lets it wait.
+// opened decides a session, or leaves it pending.
 func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 	if !originated(e) && (!mayWait || e.Opening != device.Unclear) {
 		return
@@ -142,8 +141,9 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 	c.Emit(o.finding(e, c, *s))
 }
 
-// goesOn tells that the peer answered or that the session goes on without visible answers, and at the end how much was carried. What is learned later (the name in a TLS hello,
-// the application) may show that the contract allowed the session after all: then it is told no further.
+// followUp reports that the peer answered, or that the session continues without visible answers, and at the end how much it carried.
+// If what was learned since (the name in a TLS hello, the application) shows that the contract allows the session, nothing more is
+// reported.
 func (o *outbound) followUp(e *Event, c *Context) {
 	s := o.live.get(e.Session.ID, c.Now)
 	if s == nil {
@@ -174,7 +174,7 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Peer.FirstContact = s.first
 	ping := e.Session.Proto == protoICMP || e.Session.Proto == protoICMP6
 	if ping && c.Devices.ToGateway(e.Session, e.Responder) {
-		f.Severity = Low // hosts look whether their network is there
+		f.Severity = Low // hosts ping their gateway to check the network
 	}
 	who, to, what := f.self(), f.other(), service(e)
 	verb := verbs(e.Session, s.answered)
@@ -196,18 +196,18 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	return f
 }
 
-// verbs says what opening a session is called.
+// verbs returns the verb for opening a session.
 func verbs(v *session.View, answered bool) string {
 	switch {
 	case !v.HasPorts:
 		return "sent"
-	case !answered && v.Proto == protoTCP && v.State != session.OneWay: // there the initiator goes on as after an answer
+	case !answered && v.Proto == protoTCP && v.State != session.OneWay: // in OneWay the initiator continues as if answered
 		return "tried to open"
 	}
 	return "opened"
 }
 
-// answer says what the peer did.
+// answer describes what the peer did.
 func answer(v *session.View, answered bool) string {
 	switch {
 	case answered:
@@ -220,8 +220,8 @@ func answer(v *session.View, answered bool) string {
 	return "without an answer so far"
 }
 
-// severity is medium for an attempt and high once it was answered. Where only idleness speaks for silence, an answered session to
-// an internal peer is no more than medium.
+// severity is medium for an attempt and high once it was answered. If silence is expected only because the device was idle, an
+// answered session to an internal peer stays medium.
 func (s openedSession) severity(p *Peer) Severity {
 	if !s.answered || s.source == contract.FromIdle && !p.External {
 		return Medium

@@ -7,17 +7,17 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// waiting is sessions on which D01 has not decided, because what they say next may show that they are allowed. Each has its own end, after
-// which it is judged as it stands; if there are too many, the newest are judged at once.
+// pendingSessions holds sessions that D01 has not decided because their next packets may show that they are allowed. Each has a
+// deadline, after which it is decided as it is. If there are too many, new ones are decided at once.
 type pendingSessions struct {
 	limit    int
 	sessions map[uint64]*pendingSession
-	queues   [numWaits][]wait // each in the order of its ends, as all in it wait for the same time
+	queues   [numWaits][]wait // each in the order of the deadlines, as all its sessions wait equally long
 }
 
 type pendingSession struct {
 	kind waitKind
-	last Event // the latest, with a Session of its own
+	last Event // the latest event, with its own copy of Session
 }
 
 type waitKind uint8
@@ -37,8 +37,8 @@ func newPendingSessions(limit int) *pendingSessions {
 	return &pendingSessions{limit: limit, sessions: map[uint64]*pendingSession{}}
 }
 
-// add keeps a session until a time; it reports false if there are too many. A session that is decided early leaves its place in the queue
-// until its time has come, so the queue has a limit too: sessions that come and go must not make it grow.
+// add keeps a session until its deadline. It returns false if there are too many. A session that is decided early leaves its entry in
+// the queue until the deadline, so the queue is bounded too.
 func (w *pendingSessions) add(e *Event, kind waitKind, until int64) bool {
 	if len(w.sessions) >= w.limit || len(w.queues[kind]) >= 2*w.limit {
 		return false
@@ -56,7 +56,7 @@ func (x *pendingSession) note(e *Event) {
 	x.last.Session = &v
 }
 
-// due gives the end of the first wait, 0 if nobody waits.
+// due returns the first deadline, 0 if there is none.
 func (w *pendingSessions) due() (at int64) {
 	for i := range w.queues {
 		q := w.queues[i]
@@ -71,8 +71,8 @@ func (w *pendingSessions) due() (at int64) {
 	return at
 }
 
-// over gives one session whose wait ends by now, and forgets it; nil if there is none.
-func (w *pendingSessions) over(now int64) *Event {
+// expired removes and returns one session whose deadline has passed, nil if there is none.
+func (w *pendingSessions) expired(now int64) *Event {
 	if at := w.due(); at == 0 || at > now {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (w *pendingSessions) over(now int64) *Event {
 	return nil
 }
 
-// waits reports whether a session that breaks its contract so far is not yet to be judged.
+// mustWait reports whether a session that breaks its contract so far should stay pending.
 func (o *outbound) mustWait(e *Event, c *Context) bool {
 	v := e.Session
 	kind, seconds := waitHello, o.p.HelloSeconds
@@ -101,8 +101,8 @@ func (o *outbound) mustWait(e *Event, c *Context) bool {
 	return until > c.Now && o.pending.add(e, kind, until)
 }
 
-// named reports whether a session has said all that its contract can hold against names: the name in its hello, with the certificate where
-// that has to bear it out, or that it is no TLS.
+// named reports whether a session has sent everything that its contract can compare with names: the name in its hello, with the
+// certificate if that must confirm it, or bytes that are not TLS.
 func (c *Context) named(e *Event) bool {
 	switch {
 	case e.Session.State == session.Closed || e.Session.State == session.Reset || e.Session.State == session.Rejected:
@@ -118,7 +118,8 @@ func (c *Context) named(e *Event) bool {
 	return len(c.Names.Own(client, far, c.Now)) > 0 || !c.Names.Asks(client, c.Now)
 }
 
-// wait takes an event of a session that waits, and reports whether its wait is over, so that it can be judged.
+// wait updates a pending session with its next event. waited is false if the session is not pending, over is true if it can be decided
+// now.
 func (o *outbound) wait(e *Event, c *Context) (waited, over bool) {
 	x := o.pending.sessions[e.Session.ID]
 	if x == nil {
@@ -141,9 +142,9 @@ func (o *outbound) wait(e *Event, c *Context) (waited, over bool) {
 	return true, over
 }
 
-// end judges the sessions whose wait is over, as they stand.
-func (o *outbound) end(now int64, c *Context) {
-	for e := o.pending.over(now); e != nil; e = o.pending.over(now) {
+// decideExpired decides the sessions whose deadline has passed.
+func (o *outbound) decideExpired(now int64, c *Context) {
+	for e := o.pending.expired(now); e != nil; e = o.pending.expired(now) {
 		c.Begin()
 		c.Devices.Settle(e.Initiator)
 		if e.Opening = c.Devices.Opening(e.Session); e.Opening == device.Unclear {
@@ -158,8 +159,8 @@ func (o *outbound) end(now int64, c *Context) {
 	c.Begin()
 }
 
-// Due gives when the next wait ends.
+// Deadline returns the first deadline of a pending session.
 func (o *outbound) Deadline() int64 { return o.pending.due() }
 
-// Finish judges what is left: the run has ended before the wait.
-func (o *outbound) Finish(now int64, c *Context) { o.end(1<<63-1, c) }
+// Finish decides the sessions that are still pending at the end of the run.
+func (o *outbound) Finish(now int64, c *Context) { o.decideExpired(1<<63-1, c) }

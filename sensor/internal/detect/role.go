@@ -28,10 +28,10 @@ var roleRule = register(registration{
 
 // RoleParams are the parameters of D05.
 type RoleParams struct {
-	MaxTold int `yaml:"max_told"` // breaches remembered, so that one is told once per session
+	MaxTold int `yaml:"max_told"` // breaches kept, so that each is reported once per session
 }
 
-// DefaultRoleParams gives the defaults of D05.
+// DefaultRoleParams returns the defaults of D05.
 func DefaultRoleParams() RoleParams { return RoleParams{MaxTold: 50_000} }
 
 // role is D05: a device does what no device of its role does, such as a camera that opens SSH.
@@ -101,7 +101,7 @@ func (r *role) checkEnd(e *Event, c *Context, d *device.Device, dir session.Dir)
 		return
 	}
 	r.reported.put(k, c.Now)
-	if c.verdictFor(e, dir).Entry != "" { // the operator has said that it may
+	if c.verdictFor(e, dir).Entry != "" { // the inventory allows it
 		return
 	}
 	f := r.finding(e, c, d, dir, text)
@@ -122,8 +122,9 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	who, role := f.self(), name{d.Role.Phrase(), d.Role.Phrase()}
 	verb := [...]string{"opened", "answers on"}[dir]
 	f.Title = headline("%s "+verb+" %s, unusual for %s", who, name{service(e), portName(e)}, role)
-	f.Message = fmt.Sprintf("Expected: %s behaves like %s (role %s, P %.2f), and %s. Seen: at %s it %s %s, with peer %s.",
-		who.full, d.Role.Phrase(), d.Level, d.Probability, Clean(text, 200), clock(e.Session.Start), [...]string{"opened", "was reached on"}[dir], service(e), f.other().full)
+	what := [...]string{"it opened %s to %s", "it answered on %s to %s"}[dir]
+	f.Message = fmt.Sprintf("Expected: %s behaves like %s (role %s, P %.2f): %s. Seen: at %s "+what+".",
+		who.full, d.Role.Phrase(), d.Level, d.Probability, Clean(text, 200), clock(e.Session.Start), service(e), f.other().full)
 	if dir == session.Out {
 		f.Brief = "opens " + portName(e)
 	}
@@ -133,8 +134,8 @@ func (r *role) finding(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	return f
 }
 
-// severity is high only where the role comes from the inventory or an expectation stands: a role that is inferred may be
-// wrong, and then so is the template.
+// severity is high only if the role comes from the inventory or an expectation was declared. An inferred role may be wrong, and so may
+// its template.
 func (r *role) severity(d *device.Device, c *Context) Severity {
 	x, source := c.Contracts.Expect(d, c.Now)
 	switch {

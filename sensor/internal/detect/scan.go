@@ -44,34 +44,34 @@ type ScanParams struct {
 	WalkFailures  int   `yaml:"walk_failures"`  // first contacts that failed, less those that succeeded: the sequential test with θ 0.8 and 0.2
 	Hosts         int   `yaml:"hosts"`          // distinct hosts that failed within the window; or twice as many within an hour
 	WindowSeconds int   `yaml:"window_seconds"` // the window
-	SilentHosts   int   `yaml:"silent_hosts"`   // the same for a device that is expected to be silent
-	OutsideHosts  int   `yaml:"outside_hosts"`  // hosts of ours that an outside source failed on within an hour
+	SilentHosts   int   `yaml:"silent_hosts"`   // the same for a device that should be silent
+	OutsideHosts  int   `yaml:"outside_hosts"`  // devices that an external source failed on within an hour
 	Ports         int   `yaml:"ports"`          // distinct ports of one host that failed within the window
 	ARPTargets    int   `yaml:"arp_targets"`    // distinct addresses asked for by ARP
 	ARPSeconds    int   `yaml:"arp_seconds"`    // time within which they count
 	PingTargets   int   `yaml:"ping_targets"`   // distinct hosts that were sent an echo request
 	PingSeconds   int   `yaml:"ping_seconds"`   // time within which they count
-	AttackPorts   []int `yaml:"attack_ports"`   // ports that nobody but a scanner tries on many outside hosts
-	CameraPorts   []int `yaml:"camera_ports"`   // a recorder or platform may look for cameras on these
+	AttackPorts   []int `yaml:"attack_ports"`   // ports that only scanners try on many external hosts
+	CameraPorts   []int `yaml:"camera_ports"`   // ports on which a recorder or platform may look for cameras
 	MaxSources    int   `yaml:"max_sources"`    // sources followed
 	MaxPairs      int   `yaml:"max_pairs"`      // pairs of source and host followed
 }
 
-// DefaultScanParams gives the defaults of D13.
+// DefaultScanParams returns the defaults of D13.
 func DefaultScanParams() ScanParams {
 	return ScanParams{WalkFailures: 4, Hosts: 10, WindowSeconds: 300, SilentHosts: 4, OutsideHosts: 5, Ports: 8, ARPTargets: 10, ARPSeconds: 10,
 		PingTargets: 5, PingSeconds: 60, AttackPorts: []int{21, 22, 23, 2323, 135, 139, 445, 1433, 3306, 3389, 5555, 5900, 6379, 7547, 8291, 37215, 37777, 52869},
 		CameraPorts: []int{80, 443, 554, 8000, 8080, 8899, 34567, 37777}, MaxSources: 50_000, MaxPairs: 200_000}
 }
 
-// Bounds of what is kept of one source or one pair.
+// Bounds of the state of one source or one pair.
 const (
 	maxScanTimes = 64
 	maxScanPorts = 64
 )
 
-// scan is D13: a source looks for hosts or ports. Connections count by their outcome, as a threshold random walk over first
-// contacts; ARP and echo requests by their number.
+// scan is D13: a source looks for hosts or ports. Connections count by their outcome, as a threshold random walk over first contacts
+// (Jung et al., 2004). ARP and echo requests count by their number.
 type scan struct {
 	p       ScanParams
 	sources *table[packet.Addr, scanner]
@@ -82,23 +82,23 @@ type scan struct {
 
 type scanPair struct{ from, to packet.Addr }
 
-// scanner is what is kept of one source: the walk, and what failed. Most sources never fail.
+// scanner is the state of one source: its random walk, and what failed. Most sources never fail.
 type scanner struct {
 	walk  int
 	fails *sourceFails
 }
 
-// sourceFails is the times at which distinct hosts failed a source.
+// sourceFails holds the times at which distinct hosts failed a source.
 type sourceFails struct {
 	counter
 	times  []int64
 	ports  []uint16       // distinct, at most maxScanPorts, in the order of arrival
-	target *device.Device // the first of ours, for sources that are not
+	target *device.Device // the first device among the targets, for external sources
 }
 
-// scanned is what is kept of one source and one host.
+// scanned is the state of one source and one host.
 type scanned struct {
-	known bool // the first contact has counted
+	known bool // the first contact was counted
 	fails *pairFails
 }
 
@@ -202,9 +202,10 @@ func (s *scan) outcome(e *Event, c *Context) {
 	}
 }
 
-// probe reports whether a failed session without a SYN was one segment sent to see what comes back: a SYN-ACK, ACK, FIN or null scan.
-// What looks like the answer of a server is none, so that backscatter, the answers to SYNs with a forged source, makes nobody a scanner.
-// Segments of a device of ours to a well-known port are not counted: after a pause it finds its sessions closed by their servers.
+// probe reports whether a failed session without a SYN was a single segment sent to see the reaction: a SYN-ACK, ACK, FIN or null
+// scan. What looks like the answer of a server is not a probe, so backscatter (answers to SYNs with a forged source) makes nobody a
+// scanner. Segments of a device to a well-known port are not counted: after a pause of the device its servers have closed the
+// sessions.
 func probe(e *Event) bool {
 	v := e.Session
 	return v.PayloadBytes == [2]uint64{} && v.Packets[session.Out] <= 2 && !session.AnswerPorts(v.Initiator.Port, v.Responder.Port) &&
@@ -260,8 +261,8 @@ func (s *scan) failed(e *Event, c *Context) {
 	}
 }
 
-// wanted reports whether a failed attempt is of a kind that the contract or the role of the source explains, or goes to a
-// name that was looked up: scanners try addresses.
+// isExplained reports whether the contract or the role of the source explains a failed attempt, or whether it went to a name that was
+// looked up: scanners try addresses.
 func (s *scan) isExplained(e *Event, c *Context) bool {
 	d := e.Initiator
 	if c.ResponderName(e) != "" {
@@ -276,7 +277,7 @@ func (s *scan) isExplained(e *Event, c *Context) bool {
 	return v.Infrastructure || v.Entry != ""
 }
 
-// vertical notes a failed port and reports whether enough distinct ones failed within the window.
+// vertical records a failed port and reports whether enough distinct ports failed within the window.
 func (s *scan) vertical(e *Event, p *pairFails, window int64) bool {
 	v := e.Session
 	port := v.Responder.Port
@@ -290,7 +291,7 @@ func (s *scan) vertical(e *Event, p *pairFails, window int64) bool {
 	return len(p.ports) >= s.p.Ports
 }
 
-// horizontal applies the walk and the numbers of hosts: the fewer the less is expected of the source.
+// horizontal applies the random walk and the limits on hosts. The limits are lower for devices that should do less.
 func (s *scan) horizontal(e *Event, c *Context, src *scanner, window int64) bool {
 	times := src.fails.times
 	if src.walk < s.p.WalkFailures || len(times) == 0 {
@@ -318,7 +319,7 @@ type sweptTarget struct {
 	at int64
 }
 
-// note adds a request and reports whether at least need distinct targets were asked within the window.
+// note adds a request and reports whether at least need distinct targets were requested within the window.
 func (w *sweep) note(peer netip.Addr, at, window int64, need int) bool {
 	to := packet.AddrOf(peer)
 	w.seen = slices.DeleteFunc(w.seen, func(x sweptTarget) bool { return x.to == to || x.at < at-window })
@@ -347,8 +348,7 @@ func (s *scan) ping(e *Event, c *Context) {
 	c.Emit(s.pingFinding(e, c, w))
 }
 
-// arp counts the addresses that a host asks for. A host that announces itself or looks whether an address is free asks for
-// its own.
+// arp counts the addresses that a host requests. A host that announces itself or checks whether an address is free requests its own.
 func (s *scan) arp(e *Event, c *Context, f *dissect.ARPMessage) {
 	if !f.Request || f.Gratuitous || f.Probe || !f.TargetIP.IsValid() {
 		return

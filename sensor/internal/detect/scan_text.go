@@ -15,7 +15,7 @@ import (
 
 var scanBenign = benign("it is your own scanner, a monitoring system, or a program whose server is gone")
 
-// about makes the finding of a scan: about the source if that is ours, else about the first target of ours.
+// about returns the finding of a scan: about the source if it is a device, else about the first device among the targets.
 func (s *scan) about(e *Event, c *Context, target *device.Device) *Finding {
 	if e.Initiator != nil {
 		f := c.sessionFinding(s.Rule(), e, session.Out)
@@ -31,10 +31,10 @@ func (s *scan) about(e *Event, c *Context, target *device.Device) *Finding {
 	return f
 }
 
-// severity of a scan by d: a device that should be silent, or a camera or printer, has no reason to look around at all.
+// severity is higher for a device that should be silent, and for a camera or printer, which have no reason to scan at all.
 func (s *scan) severity(d *device.Device, c *Context, usual Severity) Severity {
 	if d == nil {
-		return Low // from outside: the Internet scans
+		return Low // external: the Internet scans all the time
 	}
 	x, source := c.Contracts.Expect(d, c.Now)
 	appliance := d.Level >= device.Probable && (d.Role == device.Camera || d.Role == device.NVR || d.Role == device.Printer || d.Role == device.IoT)
@@ -49,8 +49,8 @@ func (s *scan) severity(d *device.Device, c *Context, usual Severity) Severity {
 	return usual
 }
 
-// hostSeverity is high, but a telephone whose way out is cut tries many hosts of its clouds as well: on ports that are not
-// those of scanners, failures outside are low.
+// hostSeverity is high, but a phone without a way out tries many hosts of its cloud services as well: failures on external hosts are
+// low unless the port is one that scanners use.
 func (s *scan) hostSeverity(e *Event, f *Finding) Severity {
 	if f.Peer.External && !slices.Contains(s.p.AttackPorts, int(e.Session.Responder.Port)) {
 		return Low
@@ -163,7 +163,7 @@ func (s *scan) maintained(e *Event, c *Context) bool {
 	return e.Initiator != nil && c.Contracts.Maintenance(e.Initiator, c.Now)
 }
 
-// scanAdvice is about a device of ours, or about its being scanned from outside.
+// scanAdvice returns the steps for a device that scans, or for a scan from outside if d is nil.
 func scanAdvice(d *device.Device) string {
 	if d == nil {
 		return scanRule.advise("outside", nil)
@@ -179,7 +179,7 @@ func portTexts(ports []uint16) []string {
 	return out
 }
 
-// listed counts peers, of which a list holds at most maxListed.
+// listed counts peers. A list holds at most maxListed of them.
 func listed(peers []string, one, many string) string {
 	n := Plural(len(peers), one, many)
 	if len(peers) >= maxListed {

@@ -8,14 +8,14 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// keeper is a detector that knows something for longer than a session lasts. What it knows of single sessions is not kept: they end with
-// the run.
+// stateful is a detector whose state outlives its sessions. State about single sessions is not saved, because sessions end with the
+// run.
 type stateful interface {
 	parts(r *device.Registry) []snapshot.Part
 }
 
-// Parts gives what detectors know as parts of a snapshot, to be restored after the registry; from then on they remember what
-// has changed.
+// Parts returns the state of detectors as parts of a snapshot, to be restored after the registry. From then on the detectors track
+// what has changed.
 func Parts(ds []Detector, r *device.Registry) (all []snapshot.Part) {
 	for _, d := range ds {
 		if k, ok := d.(stateful); ok {
@@ -25,7 +25,7 @@ func Parts(ds []Detector, r *device.Registry) (all []snapshot.Part) {
 	return all
 }
 
-// part gives a table as a part.
+// part returns a table as a part of a snapshot.
 func (t *table[K, V]) part(name string, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) snapshot.Part {
 	return t.lru.Part(name, key, func(c *snapshot.Codec, d *dated[V]) {
 		c.Time(&d.used)
@@ -33,7 +33,7 @@ func (t *table[K, V]) part(name string, key func(*snapshot.Codec, *K), val func(
 	})
 }
 
-// Keys and values that several detectors have.
+// Codecs for keys and values that several detectors use.
 
 func deviceKey(c *snapshot.Codec, id *uint32) { snapshot.Number(c, id) }
 
@@ -41,7 +41,7 @@ func addrKey(c *snapshot.Codec, a *packet.Addr) { c.Raw(a[:]) }
 
 func nothing(*snapshot.Codec, *struct{}) {}
 
-// Bounds of lists whose length a parameter sets: what is read in a form that no parameter gives is refused.
+// maxKept bounds the lists of a saved state whose length depends on a parameter. Longer lists are refused.
 const maxKept = 1 << 16
 
 func times(c *snapshot.Codec, list *[]int64) {

@@ -4,8 +4,8 @@ package detect
 
 import "stillwatch/sensor/internal/lru"
 
-// table is a bounded map that forgets what was used longest ago, and what was not used for a while. It is what keeps a flood of
-// sources or targets from growing memory: evictions are counted, and their order depends on the events alone.
+// table is a bounded map. When it is full it evicts the entry that was used longest ago; expire drops old entries. So a flood of
+// sources or targets does not grow memory: evictions are counted, and their order depends on the events alone.
 type table[K comparable, V any] struct{ lru *lru.Table[K, dated[V]] }
 
 type dated[V any] struct {
@@ -17,7 +17,7 @@ func newTable[K comparable, V any](limit int) *table[K, V] {
 	return &table[K, V]{lru.New[K, dated[V]](limit)}
 }
 
-// get gives the value of k, nil if there is none. The pointer is valid until k is evicted or dropped.
+// get returns the value of k, nil if there is none. The pointer is valid until k is evicted or dropped.
 func (t *table[K, V]) get(k K, now int64) *V {
 	d := t.lru.Get(k)
 	if d == nil {
@@ -27,7 +27,7 @@ func (t *table[K, V]) get(k K, now int64) *V {
 	return &d.val
 }
 
-// put gives the value of k, making a zero one if there is none; when the table is full the oldest goes.
+// put returns the value of k and adds a zero one if there is none. A full table evicts the entry that was used longest ago.
 func (t *table[K, V]) put(k K, now int64) *V {
 	d := t.lru.Put(k)
 	d.used = now
@@ -36,7 +36,7 @@ func (t *table[K, V]) put(k K, now int64) *V {
 
 func (t *table[K, V]) drop(k K) { t.lru.Drop(k) }
 
-// expire drops what was not used since before.
+// expire drops the entries that were last used before a time.
 func (t *table[K, V]) expire(before int64) {
 	for {
 		_, d, ok := t.lru.Oldest()
@@ -47,15 +47,15 @@ func (t *table[K, V]) expire(before int64) {
 	}
 }
 
-// limit sets how many entries there may be.
+// limit sets the maximum number of entries.
 func (t *table[K, V]) limit(n int) { t.lru.Limit(n) }
 
 func (t *table[K, V]) len() int { return t.lru.Len() }
 
 func (t *table[K, V]) evicted() uint64 { return t.lru.Evicted() }
 
-// insertTime puts at into times, which are kept in rising order, and forgets what is older than the window that ends at
-// the newest; at most limit are kept, the newest. Events of one kind come nearly, not wholly, in the order of their start.
+// insertTime inserts at into times, which are in rising order. It drops those older than the window that ends at the newest, and the
+// oldest beyond limit. Events of one kind arrive nearly, but not exactly, in the order of their start.
 func insertTime(times []int64, at, window int64, limit int) []int64 {
 	i := len(times)
 	for i > 0 && times[i-1] > at {

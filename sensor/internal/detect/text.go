@@ -13,8 +13,8 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Clean makes text from the wire safe to show: control and formatting characters and broken UTF-8 become U+FFFD, and what
-// is longer than limit runes is cut. All text that goes into a record passes through here.
+// Clean makes text from the wire safe to show. Control and formatting characters and broken UTF-8 become U+FFFD, and text longer than
+// limit runes is cut. All text in a record passes through it.
 func Clean(s string, limit int) string {
 	if plain(s, limit) {
 		return s
@@ -62,7 +62,7 @@ func service(e *Event) string {
 
 func clock(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// span says how long something took, in the two largest units.
+// span formats a duration in its two largest units.
 func span(ns int64) string {
 	switch s := ns / second; {
 	case s < 60:
@@ -76,7 +76,7 @@ func span(ns int64) string {
 	}
 }
 
-// size writes bytes in decimal units.
+// size formats bytes in decimal units.
 func size(n uint64) string {
 	switch {
 	case n < 1000:
@@ -89,12 +89,12 @@ func size(n uint64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// traffic tells what a session carried so far.
+// traffic describes what a session has carried so far.
 func traffic(v *session.View) string {
 	return fmt.Sprintf("%s out and %s in", size(v.PayloadBytes[session.Out]), size(v.PayloadBytes[session.In]))
 }
 
-// expectation says what a device should do, and who says so: "open no session other than DNS, NTP and the like (inventory)".
+// expectation describes what is expected of a device, and the source: "opens no session other than DNS, NTP and the like (inventory)".
 func expectation(x contract.Expect, source string) string {
 	s := map[contract.Expect]string{
 		contract.Silent:     "opens no session other than DNS, NTP and the like",
@@ -113,10 +113,10 @@ func expectation(x contract.Expect, source string) string {
 	return s
 }
 
-// benign is the reason that says what would make a finding harmless.
+// benign returns the reason that describes what would make a finding harmless.
 func benign(text string) Reason { return Reason{Code: "benign_if", Text: text} }
 
-// listing joins at most n items and says how many more there are.
+// listing joins at most n items and adds how many more there are.
 func listing(items []string, n int) string {
 	if len(items) <= n {
 		return strings.Join(items, ", ")
@@ -124,7 +124,7 @@ func listing(items []string, n int) string {
 	return strings.Join(items[:n], ", ") + fmt.Sprintf(" and %d more", len(items)-n)
 }
 
-// Plural writes a number with its noun: "1 source", "5 sources".
+// Plural formats a number with its noun: "1 source", "5 sources".
 func Plural[T int | int64 | uint64](n T, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -132,7 +132,7 @@ func Plural[T int | int64 | uint64](n T, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// plural gives the form of a noun for a number that stands elsewhere.
+// plural returns the form of a noun for a number that is written elsewhere.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return one

@@ -37,24 +37,24 @@ var uploadRule = register(registration{
 
 // UploadParams are the parameters of D18.
 type UploadParams struct {
-	Bytes          int64   `yaml:"bytes"`           // payload to one outside peer within 24 hours
-	RatioBytes     int64   `yaml:"ratio_bytes"`     // from here on the ratio counts as well
+	Bytes          int64   `yaml:"bytes"`           // payload to one external peer within 24 hours
+	RatioBytes     int64   `yaml:"ratio_bytes"`     // payload from which the ratio counts as well
 	Ratio          float64 `yaml:"ratio"`           // out divided by in
-	BaselineDays   int     `yaml:"baseline_days"`   // days after which the device's own maximum counts
-	BaselineFactor float64 `yaml:"baseline_factor"` // times the greatest daily upload to one peer so far
+	BaselineDays   int     `yaml:"baseline_days"`   // days after which the device's own maximum applies
+	BaselineFactor float64 `yaml:"baseline_factor"` // multiple of the greatest daily upload to one peer so far
 	MaxPeers       int     `yaml:"max_peers"`       // pairs of device and peer followed
 	MaxSessions    int     `yaml:"max_sessions"`    // live sessions followed
 }
 
-// DefaultUploadParams gives the defaults of D18.
+// DefaultUploadParams returns the defaults of D18.
 func DefaultUploadParams() UploadParams {
 	return UploadParams{Bytes: 20_000_000, RatioBytes: 5_000_000, Ratio: 5, BaselineDays: 7, BaselineFactor: 3, MaxPeers: 50_000, MaxSessions: 200_000}
 }
 
-// maxBaselineDays bounds the daily maxima that are remembered.
+// maxBaselineDays bounds the daily maxima that are kept.
 const maxBaselineDays = 28
 
-// upload is D18: a device carries much out of the network. Peers are keyed by name, so that the many addresses of one cloud
+// upload is D18: a device sends much data out of the network. Peers are keyed by name, so that the many addresses of one cloud service
 // are one peer.
 type upload struct {
 	p        UploadParams
@@ -69,12 +69,12 @@ type carried struct{ out, in uint64 }
 // uploadPeer is a device and a peer of it: by its name, else by its address.
 type uploadPeer struct {
 	device uint32
-	v6     bool // how the address is written
+	v6     bool // write the address as IPv6
 	addr   packet.Addr
 	name   string
 }
 
-// volume is what went to one peer within the last day, hour by hour. Most peers are met in one hour only.
+// volume is what one peer was sent within the last day, hour by hour. Most peers are used in one hour only.
 type volume struct {
 	day      carried
 	now      carried // of the newest hour
@@ -169,7 +169,7 @@ func (u *upload) Observe(e *Event, c *Context) {
 
 func closed(v *session.View) bool { return v.State == session.Closed || v.State == session.Reset }
 
-// delta gives what the session has carried since it was last counted, as the device sees it.
+// delta returns what the session has carried since it was last counted, from the point of view of the device.
 func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 	v := e.Session
 	now := carried{v.PayloadBytes[dir], v.PayloadBytes[1-dir]}
@@ -179,7 +179,7 @@ func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 			u.sessions.drop(v.ID)
 			return out, in
 		}
-		return now.out, now.in // most sessions end before they were counted once
+		return now.out, now.in // most sessions end before they are counted once
 	}
 	s := u.sessions.put(v.ID, c.Now)
 	out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
@@ -198,7 +198,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	limit := u.limit(c, d, w.day.out)
 	much := w.day.out > limit
 	skewed := w.day.out >= uint64(u.p.RatioBytes) && float64(w.day.out) >= u.p.Ratio*float64(w.day.in)
-	final := (e.Kind == SessionEnded || closed(e.Session)) && w.reported > 0 && w.day.out > w.reported // the last word on what was told
+	final := (e.Kind == SessionEnded || closed(e.Session)) && w.reported > 0 && w.day.out > w.reported // the final numbers of what was reported
 	if !much && !skewed || w.day.out < 2*w.reported && !final {
 		return
 	}
@@ -213,7 +213,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 	c.Emit(f)
 }
 
-// peerOf gives the other end as it is counted.
+// peerOf returns the peer under which the session is counted.
 func peerOf(e *Event, c *Context, d *device.Device, dir session.Dir) uploadPeer {
 	v := e.Session
 	if dir == session.In {
@@ -224,14 +224,14 @@ func peerOf(e *Event, c *Context, d *device.Device, dir session.Dir) uploadPeer 
 		return uploadPeer{device: d.ID, addr: v.Responder.Addr, v6: v.V6 || !v.Responder.Addr.Is4()}
 	}
 	name := Clean(known, 253)
-	if a, ok := addressOf(name); ok { // a client may give an address as the name: it is the same peer
+	if a, ok := addressOf(name); ok { // a client may send an address as the name: it is the same peer
 		return uploadPeer{device: d.ID, addr: packet.AddrOf(a), v6: !a.Is4()}
 	}
 	return uploadPeer{device: d.ID, name: name}
 }
 
-// addressOf gives the address that a name spells in its canonical form. No top-level domain ends in a digit or holds a colon
-// (RFC 3696 section 2), so that names are told apart at a glance.
+// addressOf returns the address that a name spells in its canonical form. No top-level domain ends in a digit or contains a colon (RFC
+// 3696 section 2), so most names are recognised without parsing.
 func addressOf(name string) (a netip.Addr, ok bool) {
 	if last := name[len(name)-1]; (last < '0' || last > '9') && strings.IndexByte(name, ':') < 0 {
 		return a, false
@@ -240,7 +240,7 @@ func addressOf(name string) (a netip.Addr, ok bool) {
 	return a, err == nil && a.Zone() == "" && a.String() == name
 }
 
-// String is the peer as it is written in the key of a finding.
+// String returns the peer as the key of a finding writes it.
 func (p *uploadPeer) String() string {
 	switch {
 	case p.name != "":
@@ -251,7 +251,7 @@ func (p *uploadPeer) String() string {
 	return p.addr.Netip().String()
 }
 
-// move goes on to hour h and forgets what is a day old.
+// move advances to hour h and drops hours that are a day old.
 func (w *volume) move(h int64) {
 	if w.hour == 0 || h-w.hour >= 24 {
 		*w = volume{hour: h}
@@ -272,7 +272,7 @@ func (w *volume) move(h int64) {
 	w.past = slices.Delete(w.past, 0, gone)
 }
 
-// since gives the time from which on the volume counts: of its first session, or the first hour that is less than a day old.
+// since returns the start of the period that the volume covers: the first session, or the first hour that is less than a day old.
 func (w *volume) since() int64 {
 	oldest := w.hour
 	if len(w.past) > 0 {
@@ -286,7 +286,7 @@ func (w *volume) add(out, in uint64) {
 	w.day.out, w.day.in = w.day.out+out, w.day.in+in
 }
 
-// limit is the greater of the parameter and, once enough days were seen, a multiple of the device's own greatest day.
+// limit returns the parameter or, once enough days were seen, a multiple of the greatest day of the device if that is more.
 func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 	b := u.devices.put(d.ID, c.Now)
 	if today := c.Now / day; b.day != today {

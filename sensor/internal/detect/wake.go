@@ -36,20 +36,20 @@ var wakeRule = register(registration{
 
 // WakeParams are the parameters of D02.
 type WakeParams struct {
-	IdleDays        int `yaml:"idle_days"`         // watched days without an origination after which one is told
-	RebootSeconds   int `yaml:"reboot_seconds"`    // how long after a boot pattern an origination counts as part of it
-	InfraPerHour    int `yaml:"infra_per_hour"`    // infrastructure sessions an hour of a device that is expected to be silent
+	IdleDays        int `yaml:"idle_days"`         // watched days without a session after which the next one is reported
+	RebootSeconds   int `yaml:"reboot_seconds"`    // how long after a boot pattern a session counts as part of it
+	InfraPerHour    int `yaml:"infra_per_hour"`    // infrastructure sessions an hour allowed to a device that should be silent
 	MaxDevices      int `yaml:"max_devices"`       // devices followed
-	BootSignsNeeded int `yaml:"boot_signs_needed"` // of DHCP, ARP announcement, NTP: how many make a boot
+	BootSignsNeeded int `yaml:"boot_signs_needed"` // how many of DHCP, ARP announcement and NTP make a boot
 }
 
-// DefaultWakeParams gives the defaults of D02.
+// DefaultWakeParams returns the defaults of D02.
 func DefaultWakeParams() WakeParams {
 	return WakeParams{IdleDays: 7, RebootSeconds: 120, InfraPerHour: 300, MaxDevices: 100_000, BootSignsNeeded: 2}
 }
 
-// wake is D02: a device that has opened nothing for days opens something, or uses names and time far beyond its budget:
-// control sessions have been hidden among thousands of DNS and NTP exchanges.
+// wake is D02: a device that has opened nothing for days opens a session, or uses DNS and NTP far beyond its budget. Malware has
+// hidden control sessions among thousands of DNS and NTP exchanges.
 type wake struct {
 	p       WakeParams
 	devices *table[uint32, wakeState] // by device ID
@@ -98,7 +98,7 @@ func (w *wake) Observe(e *Event, c *Context) {
 		if originated(e) {
 			w.opened(e, c)
 		}
-	case SessionState: // what was sent to a group is a session when the address answers
+	case SessionState: // a frame sent to a group is a session if the address answers
 		if e.Session.Group && e.Session.State == session.Established && originated(e) {
 			w.opened(e, c)
 		}
@@ -107,7 +107,7 @@ func (w *wake) Observe(e *Event, c *Context) {
 	}
 }
 
-// sign notes what a booting device does: ask for an address, announce it, ask the time.
+// noteBootSign records what a booting device does: request an address, announce it, ask for the time.
 func (w *wake) noteBootSign(e *Event, c *Context) {
 	d, kind := e.Initiator, 0
 	switch f := e.Fact.(type) {
@@ -152,14 +152,14 @@ func (w *wake) opened(e *Event, c *Context) {
 	}
 }
 
-// quiet is a time in which a device opened nothing outside infrastructure.
+// quiet is a period in which a device opened nothing outside infrastructure.
 type quiet struct {
 	since   int64 // its last such session, or when it was first seen
 	opened  bool  // it was the session
 	watched int64 // nanoseconds of that time that were watched
 }
 
-// text says for how long a device was quiet until the time at, and how much of that was not watched, if it is a minute or more.
+// text describes how long a device was quiet before the time at, and how much of that was not watched, if a minute or more.
 func (q quiet) text(at int64) string {
 	if gap := at - q.since - q.watched; gap >= minute {
 		return fmt.Sprintf("%s of watched time since %s (another %s was not watched)", span(q.watched), clock(q.since), span(gap))
@@ -167,7 +167,7 @@ func (q quiet) text(at int64) string {
 	return span(q.watched) + " of watched time"
 }
 
-// last says when a device was heard to do something by itself.
+// last describes when the device was last active.
 func (q quiet) last() string {
 	if q.opened {
 		return "last session opened at " + clock(q.since)
@@ -186,7 +186,7 @@ func (w *wake) finding(e *Event, c *Context, s *wakeState, q quiet, v contract.V
 	who, silence := f.self(), span(q.watched)
 	f.Brief = "wakes up"
 	f.Title = headline("%s opened a session after %s of silence", who, name{silence, silence})
-	f.Message = fmt.Sprintf("Expected: %s stays silent, as it had opened no session other than DNS, NTP and the like in %s. Seen: at %s it %s %s to %s.",
+	f.Message = fmt.Sprintf("Expected: %s stays silent: it had opened no session other than DNS, NTP and the like in %s. Seen: at %s it %s %s to %s.",
 		who.full, q.text(e.Session.Start), clock(e.Session.Start), verbs(e.Session, true), service(e), f.other().full)
 	f.Reasons = []Reason{{Code: "idle", Text: "silent for " + silence + " of watched time", Weight: 0.5}}
 	if w.rebooted(s, c.Now) {
@@ -213,7 +213,7 @@ func (w *wake) rebooted(s *wakeState, now int64) bool {
 	return n >= w.p.BootSignsNeeded
 }
 
-// budget counts the infrastructure sessions of devices that are expected to be silent.
+// budget counts the infrastructure sessions of devices that should be silent.
 func (w *wake) budget(e *Event, c *Context, s *wakeState) {
 	if c.Now-s.hourStart >= hour {
 		s.hourStart, s.infra = c.Now, 0
