@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// build gives one revision as a record. It refers to nothing that changes later.
+// build returns one revision as a record. The record shares nothing that changes later.
 func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Alert {
 	f := o.f
 	a := &schemas.Alert{
@@ -72,7 +72,7 @@ func fillReasons(a *schemas.Alert, f *detect.Finding) {
 	}
 }
 
-// evidenceTime is when what a finding shows was seen: unless it says so itself, the beginning of the login, of the session or of the window.
+// evidenceTime returns the time of a piece of evidence: its own, or else the start of the finding; nil if both are unknown.
 func evidenceTime(f *detect.Finding, at int64) *schemas.Time {
 	if at == 0 {
 		at = f.Start

@@ -9,14 +9,14 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// severityWeight scales the reliability of a finding: reliabilities are stated for findings of high severity, and a detector
-// that lowers the severity says with it that it is less sure that somebody is at work.
+// severityWeight scales the reliability of a finding. Reliability is stated for findings of high severity; a detector that lowers the
+// severity is less certain of an attack.
 var severityWeight = [...]float64{1, 0.3, 0.6, 1, 1}
 
-// weight is rᵢ·qᵢ of the chaining formula.
+// weight returns rᵢ·qᵢ of the chaining formula.
 func (x member) weight() float64 { return min(max(x.r*x.q*severityWeight[x.sev], 0), 1) }
 
-// shares reports whether two findings may be two views of one thing: they show the same session, or the same device and peer.
+// shares reports whether two findings may show the same thing: the same session, or the same device and peer.
 func (x *member) shares(y *member) bool {
 	if common(x.related, y.related) || x.device == y.device && common(x.peers, y.peers) {
 		return true
@@ -32,8 +32,9 @@ func common(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// independent gives the members that are evidence by themselves, the strongest first: each rule counts once, and of findings that share a
-// session, or device and peer, the strongest. Of equals the one goes first that fewest others share something with.
+// independent returns the members that are independent evidence, the strongest first. Each rule counts once, and of findings that
+// share a session, or device and peer, only the strongest. Among equals, the one that shares something with the fewest others comes
+// first.
 func (in *incident) independent() []member {
 	ms := slices.Clone(in.members)
 	rivals := make(map[int]int, len(ms)) // by place in in.members
@@ -60,9 +61,9 @@ func (in *incident) independent() []member {
 	return out
 }
 
-// Probability is P = 1 − Π(1 − rᵢ·qᵢ) over the independent findings of an incident. Informational and standing findings together
-// make at most 0.6. stages is the number of stages that happened in a plausible order; each beyond the first halves the doubt that is
-// left, but only where something other than informational and standing findings is.
+// probability returns P = 1 − Π(1 − rᵢ·qᵢ) over the independent findings of an incident. Informational and standing findings together
+// contribute at most 0.6. stages is the number of stages that happened in a plausible order. Each stage after the first halves the
+// remaining doubt, but only if there are findings that are neither informational nor standing.
 func (in *incident) probability() (p float64, stages int) {
 	strong, weak := map[string]float64{}, map[string]float64{}
 	for _, x := range in.independent() {
@@ -83,7 +84,7 @@ func (in *incident) probability() (p float64, stages int) {
 	return p, stages
 }
 
-// noisyOr is Π(1 − w), multiplied in the order of the rules so that the same findings give the same last bit.
+// noisyOr returns Π(1 − w), multiplied in the order of the rules so that the same findings yield the same last bit.
 func noisyOr(weights map[string]float64) float64 {
 	rules := make([]string, 0, len(weights))
 	for r := range weights {
@@ -97,8 +98,8 @@ func noisyOr(weights map[string]float64) float64 {
 	return p
 }
 
-// stagesOf is the length of the longest row of findings whose times and stages both rise: scanned, guessed, logged in, looked around, fanned
-// out, took control, went out.
+// stagesOf returns the length of the longest sequence of findings in which both time and stage rise: scanned, guessed, logged in,
+// discovery, fan-out, control, outbound.
 func stagesOf(members []member) int {
 	ms := inTime(members)
 	best := make([]int, len(ms))
@@ -120,8 +121,8 @@ func stagesOf(members []member) int {
 	return longest
 }
 
-// follows reports whether two findings can be two stages: they show different sessions and different peers. What an intruder does to a device
-// and what that device does then may be with one peer; a scan of a host and the call to it are one thing.
+// follows reports whether two findings can be two stages: they show different sessions and different peers. What an intruder does to a
+// device and what the device then does may involve the same peer. A scan of a host and the call to it are one stage.
 func (x *member) follows(y *member) bool {
 	if common(x.related, y.related) {
 		return false
@@ -129,7 +130,7 @@ func (x *member) follows(y *member) bool {
 	return !x.shares(y) || x.device == y.device && y.stage < detect.StageDiscovery
 }
 
-// inTime gives members in the order of their times, and of their stages where these are equal.
+// inTime returns the members in the order of their times, and of their stages if the times are equal.
 func inTime(members []member) []member {
 	ms := slices.Clone(members)
 	slices.SortStableFunc(ms, func(a, b member) int {
@@ -138,8 +139,8 @@ func inTime(members []member) []member {
 	return ms
 }
 
-// serious reports whether an incident is more than one observation: two independent findings that say by themselves that something is wrong,
-// or two of them that are stages of one attack; one of them of high severity.
+// serious reports whether an incident is more than one observation: two independent findings that each indicate a problem, or two such
+// findings that are stages of one attack, and at least one of high severity.
 func (in *incident) serious() bool {
 	strong := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return !x.strong() })
 	high := slices.ContainsFunc(strong, func(x member) bool { return x.sev >= detect.High })
@@ -152,7 +153,7 @@ func (in *incident) serious() bool {
 	return high && (apart >= 2 || stagesOf(strong) >= 2)
 }
 
-// kinds counts the pairs of rule and device in an incident.
+// kinds returns the number of pairs of rule and device in an incident.
 func (in *incident) kinds() int {
 	seen := map[[2]string]bool{}
 	for _, x := range in.members {
@@ -161,8 +162,8 @@ func (in *incident) kinds() int {
 	return len(seen)
 }
 
-// chain raises an alert about the incident as a whole (D42) once it is serious and probable enough, and revises it when a rule or a
-// device joins or the severity rises. A flood of findings that add nothing costs nothing here.
+// chain raises an alert about the incident as a whole (D42) once it is serious and probable enough. It revises the alert when a rule
+// or a device joins or the severity rises. Findings that add nothing return early, so a flood of them is cheap.
 func (m *Manager) chain(in *incident, c *detect.Context) {
 	if in.device == nil || !in.changed {
 		return
@@ -183,21 +184,21 @@ func (m *Manager) chain(in *incident, c *detect.Context) {
 		sev = s
 	}
 	kinds := in.kinds()
-	grew := kinds > in.toldN || p >= criticalAt && in.toldP < criticalAt
-	if !grew && p-in.toldP < minGrowth {
+	grew := kinds > in.reportedN || p >= criticalAt && in.reportedP < criticalAt
+	if !grew && p-in.reportedP < minGrowth {
 		return
 	}
-	in.toldP, in.toldN = p, kinds
+	in.reportedP, in.reportedN = p, kinds
 	c.Devices.Settle(in.device)
-	m.tellChain(in, in.finding(p, stages), sev, risk{p, 1}, grew, c)
+	m.updateChain(in, in.finding(p, stages), sev, risk{p, 1}, grew, c)
 }
 
-// minGrowth is the rise of P below which nothing has changed.
+// minGrowth is the smallest rise of P that counts as a change.
 const minGrowth = 1e-6
 
-// tellChain begins the alert of an incident, or goes on with it: at once when a rule or a device has joined or it has become
-// critical, else when a held back revision is due.
-func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity, r risk, now bool, c *detect.Context) {
+// updateChain creates or revises the alert of an incident: at once if a rule or a device has joined or it has become critical, else
+// when the postponed revision is due.
+func (m *Manager) updateChain(in *incident, f *detect.Finding, sev detect.Severity, r risk, now bool, c *detect.Context) {
 	k := chainKey(in)
 	o := m.open[k]
 	if o == nil {
@@ -213,7 +214,7 @@ func (m *Manager) tellChain(in *incident, f *detect.Finding, sev detect.Severity
 	if now {
 		m.revise(o, c, "update")
 	} else {
-		m.hold(o)
+		m.postpone(o)
 	}
 }
 
@@ -224,17 +225,18 @@ func b2i(b bool) int {
 	return 0
 }
 
+// chainKey returns the key of the alert about an incident.
 func chainKey(in *incident) alertKey {
 	return alertKey{detect.RuleChain().ID, in.key, "incident " + in.id}
 }
 
-// retell has the chain of an incident wait for its next revision, because one of its alerts reads differently now.
-func (m *Manager) retell(in *incident) {
+// chainChanged postpones a revision of the chain of an incident whose quoted alerts have changed.
+func (m *Manager) chainChanged(in *incident) {
 	m.saved.incident(in)
 	if o := m.open[chainKey(in)]; o != nil {
 		o.dirty = true
 		m.order.MoveToBack(o.list)
 		m.saved.used(o)
-		m.hold(o)
+		m.postpone(o)
 	}
 }

@@ -19,8 +19,7 @@ const (
 	maxQuoted = 30 // alerts in its reasons
 )
 
-// finding gives the incident as a whole as a finding. All that it says of an alert is what that alert says itself, with the time at which
-// that alert begins.
+// finding returns the incident as a whole as a finding. It quotes each alert by its title and the time at which it began.
 func (in *incident) finding(p float64, stages int) *detect.Finding {
 	ms := inTime(in.members)
 	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: chainKey(in).key,
@@ -71,11 +70,12 @@ func inStages(n int) string {
 	return fmt.Sprintf("%d attack stages in order", n)
 }
 
-// lines quotes the strongest alert of each rule and device first, as far as there is room, and gives them in time.
+// lines quotes the alerts for the message in the order of time. The strongest alert of each rule comes first, then those of further
+// devices, up to maxLines.
 func lines(ms []member) []string {
 	var shown []member
 	more := map[string]int{}
-	for _, own := range []bool{true, false} { // one of each rule before further devices
+	for _, own := range []bool{true, false} { // one of each rule, then further devices
 		for _, x := range byWeight(ms) {
 			seen := slices.ContainsFunc(shown, func(y member) bool { return y.rule == x.rule && (own || y.device == x.device) })
 			if x.strong() && !seen && len(shown) < maxLines {
@@ -117,8 +117,8 @@ func byWeight(ms []member) []member {
 	return out
 }
 
-// headline says who was attacked by whom and how far it went: "srv-7 taken over from 203.0.113.66 by ssh; now scans, connects to
-// mail.example.com". Acts that do not fit are left out, the least telling first.
+// headline returns the title of a chain: who was attacked, by whom, and what the device has done since: "srv-7 taken over from
+// 203.0.113.66 by ssh; now scans, connects to mail.example.com". Acts that do not fit are left out, the last of detect.TitleOrder first.
 func (in *incident) headline(sev detect.Severity) string {
 	entry, since := in.entry(sev)
 	acts := in.acts(since)
@@ -148,7 +148,7 @@ func (in *incident) headline(sev detect.Severity) string {
 	return detect.Fit(title)
 }
 
-// addr gives the address that the device of the incident had in its strongest alert.
+// addr returns the address that the device of the incident had in its strongest alert.
 func (in *incident) addr() (a netip.Addr) {
 	for _, x := range byWeight(in.members) {
 		if x.device == in.key && x.addr != "" {
@@ -166,7 +166,7 @@ func joined(list []string, last string) string {
 	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
 }
 
-// entry says how somebody got in and when, by the strongest alert about that.
+// entry describes how the intruder got in, and when, by the strongest alert about that.
 func (in *incident) entry(sev detect.Severity) (text string, at int64) {
 	for _, stage := range []detect.Stage{detect.StageLogin, detect.StageGuessed} {
 		for _, x := range byWeight(in.members) {
@@ -182,7 +182,8 @@ func (in *incident) entry(sev detect.Severity) (text string, at int64) {
 	return "", 0
 }
 
-// acts says what the device has done since then, the most telling first. Of findings that share a session or a peer, one is enough.
+// acts lists what the device has done since then, in the order of detect.TitleOrder. Of findings that share a session or a peer, one is
+// enough.
 func (in *incident) acts(since int64) []string {
 	var own []member
 	for _, x := range byWeight(in.members) {
@@ -204,7 +205,7 @@ func (in *incident) acts(since int64) []string {
 	return acts
 }
 
-// reached counts the other devices that somebody has logged in to from here since then.
+// reached returns how many other devices were logged in to from this one since then.
 func (in *incident) reached(since int64) int {
 	seen := map[string]bool{}
 	for _, x := range in.members {

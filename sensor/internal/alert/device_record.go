@@ -10,8 +10,7 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// DeviceRecord gives the record of a device as it stands at now (capture clock, nanoseconds), with its standing facts, which
-// Manager.Standing knows.
+// DeviceRecord returns the record of a device at now (capture clock, nanoseconds), with its standing facts (see Manager.Standing).
 func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing ...schemas.DeviceFinding) schemas.Device {
 	r := schemas.Device{
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,

@@ -11,8 +11,8 @@ import (
 
 var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// derive gives 26 characters for its parts: 130 bits of SHA-256. Each part goes in with its length, so that no two lists of
-// parts are the same bytes.
+// derive returns 26 characters, 130 bits of SHA-256. Each part is hashed with its length, so that no two lists of parts yield the same
+// input.
 func derive(kind string, at int64, parts ...string) string {
 	h := sha256.New()
 	var n [8]byte
@@ -31,7 +31,7 @@ func alertID(k alertKey, start int64) string { return derive("alert", start, k.r
 
 func incidentID(device string, start int64) string { return derive("incident", start, device) }
 
-// Hash gives a short name for the content of a document, such as the configuration or the inventory.
+// Hash returns a short name for the content of a document, such as the configuration or the inventory.
 func Hash(content ...[]byte) string {
 	h := sha256.New()
 	var n [8]byte

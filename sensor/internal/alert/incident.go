@@ -16,59 +16,59 @@ const (
 	incidentWindow = 24 * 60 * 60 * second     // after the last finding
 	standingWindow = 7 * 24 * 60 * 60 * second // after the last standing finding
 	maxMembers     = 64                        // alerts kept of one incident
-	maxPerRule     = 8                         // of these, alerts of one rule about one device: the strongest
-	weakCeiling    = 0.6                       // what informational and standing findings can make together
-	raiseAt        = 0.8                       // P from which a chain is told
+	maxPerRule     = 8                         // of these, alerts of one rule about one device; the strongest stay
+	weakCeiling    = 0.6                       // greatest P of informational and standing findings together
+	raiseAt        = 0.8                       // P from which a chain is raised
 	criticalAt     = 0.95                      // P from which it is critical
 	stageBonus     = 0.5                       // each further stage in order halves the doubt that is left
 )
 
-// incident joins the findings that probably have one cause.
+// incident joins findings that probably have one cause.
 type incident struct {
-	id      string
-	device  *device.Device // on which it began
-	key     string         // of that device
-	first   int64
-	until   int64 // it is over then
-	members []member
-	toldP   float64
-	toldN   int
-	list    *list.Element
-	grave   bool // holds something of high severity or above: in which order it stands
-	gone    bool
-	changed bool // since the chain was worked out
-	mark    mark
+	id        string
+	device    *device.Device // on which it began
+	key       string         // of that device
+	first     int64
+	until     int64 // when it ends
+	members   []member
+	reportedP float64
+	reportedN int
+	list      *list.Element
+	severe    bool // has a finding of high severity or above, and is in the order of those
+	gone      bool
+	changed   bool // since the chain was last evaluated
+	mark      mark
 }
 
 // member is what an incident keeps of one alert.
 type member struct {
 	rule, kind, device, key string // which alert: its rule, device and dedupe key
 	addr                    string // of the device
-	title, brief            string // as told last
-	at                      int64  // when that alert begins
+	title, brief            string // as last reported
+	at                      int64  // when that alert began
 	sev                     detect.Severity
 	r, q                    float64
 	stage                   detect.Stage
 	standing                bool
 	external                bool     // the peer is outside
-	peers                   []string // the far ends: device keys, names and addresses
+	peers                   []string // device keys, names and addresses of the peers
 	related                 []string // Community IDs
 }
 
-// incidents is the bounded table: by device key. An incident that spread stands under each of its devices.
+// incidents is the bounded table of incidents by device key. An incident that has spread is stored under each of its devices.
 type incidents struct {
 	limit    int
 	byDevice map[string]*incident
 	keys     map[*incident][]string
-	calm     *list.List // of *incident, longest without a finding first: nothing in them is high
-	grave    *list.List // the others, which go only when there are no calm ones
+	minor    *list.List // of *incident without a high finding, the longest unchanged first
+	severe   *list.List // the others, evicted only if there are no minor ones
 	begun    uint64
 	evicted  uint64
 	saved    *saved
 }
 
 func newIncidents(limit int) *incidents {
-	return &incidents{limit: limit, byDevice: map[string]*incident{}, keys: map[*incident][]string{}, calm: list.New(), grave: list.New()}
+	return &incidents{limit: limit, byDevice: map[string]*incident{}, keys: map[*incident][]string{}, minor: list.New(), severe: list.New()}
 }
 
 func (t *incidents) get(key string, now int64) *incident {
@@ -86,42 +86,42 @@ func (t *incidents) begin(key string, d *device.Device, at, now int64) *incident
 		t.evicted++
 	}
 	in := &incident{id: incidentID(key, now), device: d, key: key, first: at, until: now}
-	in.list = t.calm.PushBack(in)
+	in.list = t.minor.PushBack(in)
 	t.begun++
 	t.bind(key, in)
 	return in
 }
 
-func (t *incidents) len() int { return t.calm.Len() + t.grave.Len() }
+func (t *incidents) len() int { return t.minor.Len() + t.severe.Len() }
 
-// weakest gives the incident to forget: a flood of small findings must not push out the story of an intrusion.
+// weakest returns the incident to evict. A flood of minor findings must not evict the story of an intrusion.
 func (t *incidents) weakest() *incident {
-	if el := t.calm.Front(); el != nil {
+	if el := t.minor.Front(); el != nil {
 		return el.Value.(*incident)
 	}
-	return t.grave.Front().Value.(*incident)
+	return t.severe.Front().Value.(*incident)
 }
 
 func (t *incidents) orderOf(in *incident) *list.List {
-	if in.grave {
-		return t.grave
+	if in.severe {
+		return t.severe
 	}
-	return t.calm
+	return t.minor
 }
 
-// touch notes that an incident has got a finding of the given severity.
+// touch records that an incident has a new finding of the given severity.
 func (t *incidents) touch(in *incident, sev detect.Severity) {
 	t.saved.usedIncident(in)
-	if in.grave || sev < detect.High {
+	if in.severe || sev < detect.High {
 		t.orderOf(in).MoveToBack(in.list)
 		return
 	}
-	t.calm.Remove(in.list)
-	in.grave = true
-	in.list = t.grave.PushBack(in)
+	t.minor.Remove(in.list)
+	in.severe = true
+	in.list = t.severe.PushBack(in)
 }
 
-// maxSpread bounds the devices that one incident stands under.
+// maxSpread bounds the devices under which one incident is stored.
 const maxSpread = 1024
 
 func (t *incidents) bind(key string, in *incident) {
@@ -142,18 +142,18 @@ func (t *incidents) drop(in *incident) {
 	delete(t.keys, in)
 	t.orderOf(in).Remove(in.list)
 	in.gone = true
-	t.saved.forgotIncident(in)
+	t.saved.removedIncident(in)
 }
 
 func (t *incidents) expire(now int64) {
-	for _, order := range [...]*list.List{t.calm, t.grave} {
+	for _, order := range [...]*list.List{t.minor, t.severe} {
 		for el := order.Front(); el != nil && now > el.Value.(*incident).until; el = order.Front() {
 			t.drop(el.Value.(*incident))
 		}
 	}
 }
 
-// join puts a finding into the incident of its device, or into that of its peer if the story plausibly goes on from there.
+// join adds a finding to the incident of its device, or to that of its peer if the attack plausibly continues from there.
 func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *detect.Context) *incident {
 	in := m.incidents.get(key, c.Now)
 	if p := m.peerIncident(f, c); p != nil && p != in && (in == nil || in.weak()) {
@@ -170,7 +170,7 @@ func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *de
 	in.until = max(in.until, c.Now+window)
 	m.incidents.touch(in, sev)
 	if r := m.riskOf(f, sev, c); f.Device != nil {
-		in.take(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
+		in.add(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
 			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: slices.Clip(f.Related)})
 	}
 	return in
@@ -183,7 +183,7 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-// farEnds gives every name of the peers of a finding, so that two findings about one peer are seen to be about one.
+// farEnds returns all names of the peers of a finding, so that two findings about one peer are recognised as such.
 func farEnds(f *detect.Finding) []string {
 	var out []string
 	if p := f.Peer; p != nil {
@@ -195,8 +195,8 @@ func farEnds(f *detect.Finding) []string {
 	return addAll(out, f.Peers, maxRelated)
 }
 
-// peerIncident gives the incident of the other end from which this finding goes on: somebody was let in there, or scans
-// from there, and now that host reaches the device of the finding.
+// peerIncident returns the incident of the peer from which this finding continues: somebody logged in there, or scans from there, and
+// now that host reaches the device of the finding.
 func (m *Manager) peerIncident(f *detect.Finding, c *detect.Context) *incident {
 	if f.Peer == nil || f.Peer.Device == nil || f.Stage == detect.StageNone {
 		return nil
@@ -213,7 +213,7 @@ func (m *Manager) peerIncident(f *detect.Finding, c *detect.Context) *incident {
 	return nil
 }
 
-// weak reports whether an incident holds nothing but informational and standing findings.
+// weak reports whether an incident has only informational and standing findings.
 func (in *incident) weak() bool {
 	for _, x := range in.members {
 		if x.strong() {
@@ -225,9 +225,9 @@ func (in *incident) weak() bool {
 
 func (x member) strong() bool { return x.sev > detect.Informational && !x.standing }
 
-// take notes a finding. One alert is one member, which keeps its strongest finding. Where a rule or the incident has its share of members, a
-// stronger one replaces the weakest; a rule never loses its last.
-func (in *incident) take(x member) {
+// add records a finding. One alert is one member, which keeps its strongest finding. When a rule or the incident is full, a stronger
+// finding replaces the weakest, but a rule always keeps one.
+func (in *incident) add(x member) {
 	same, perRule := -1, 0
 	for i := range in.members {
 		y := &in.members[i]
@@ -247,16 +247,16 @@ func (in *incident) take(x member) {
 		in.members = append(in.members, x)
 		in.changed = true
 	default:
-		in.replace(x, in.spare())
+		in.replace(x, in.replaceable())
 	}
 }
 
-// compare orders members by how much they tell: by their weight, then those with an external peer above the others.
+// compare orders members by their weight, and an external peer above an internal one.
 func compare(x, y member) int {
 	return cmp.Or(cmp.Compare(x.weight(), y.weight()), b2i(x.external)-b2i(y.external))
 }
 
-// merge takes a further finding of the same alert and reports whether the chain may change with it. How the alert reads, told says.
+// merge adds a further finding of the same alert and reports whether the chain may change. updateMember sets the title.
 func (y *member) merge(x member) (changed bool) {
 	related, peers := len(y.related), len(y.peers)
 	y.related, y.peers = addAll(y.related, x.related, maxRelated), addAll(y.peers, x.peers, maxRelated)
@@ -268,7 +268,7 @@ func (y *member) merge(x member) (changed bool) {
 	return changed
 }
 
-// replace puts x in the place of the weakest, newest member that may go, if x is stronger or the first of its rule.
+// replace puts x in the place of the weakest, newest member that may be replaced, if x is stronger or the first of its rule.
 func (in *incident) replace(x member, may func(member) bool) {
 	weakest, first := -1, true
 	for i, y := range in.members {
@@ -283,8 +283,8 @@ func (in *incident) replace(x member, may func(member) bool) {
 	}
 }
 
-// spare tells which members may go: those whose rule has others.
-func (in *incident) spare() func(member) bool {
+// replaceable returns a predicate for the members that may be replaced: those whose rule has others.
+func (in *incident) replaceable() func(member) bool {
 	n := map[string]int{}
 	for _, y := range in.members {
 		n[y.rule]++
@@ -292,8 +292,8 @@ func (in *incident) spare() func(member) bool {
 	return func(y member) bool { return n[y.rule] > 1 }
 }
 
-// told notes how the alert of a member reads from now on, and reports whether that has changed.
-func (in *incident) told(o *open) (changed bool) {
+// updateMember copies the current texts of an alert to its member and reports whether they have changed.
+func (in *incident) updateMember(o *open) (changed bool) {
 	for i := range in.members {
 		y := &in.members[i]
 		if y.rule != o.key.rule || y.device != o.key.device || y.key != o.key.key {

@@ -66,12 +66,12 @@ func TestChainIsToldToItsEnd(t *testing.T) {
 func TestWeakFindingsStayBelow(t *testing.T) {
 	in := &incident{}
 	for i := range 20 {
-		in.take(member{rule: fmt.Sprintf("D%02d", i), device: "d", sev: detect.High, standing: true, r: 0.9, q: 1, stage: detect.Stage(1 + i%7)})
+		in.add(member{rule: fmt.Sprintf("D%02d", i), device: "d", sev: detect.High, standing: true, r: 0.9, q: 1, stage: detect.Stage(1 + i%7)})
 	}
 	if p, _ := in.probability(); p > 0.6+1e-9 {
 		t.Errorf("standing findings alone make P %v", p)
 	}
-	in.take(member{rule: "D99", device: "d", sev: detect.Informational, r: 0.9, q: 1})
+	in.add(member{rule: "D99", device: "d", sev: detect.Informational, r: 0.9, q: 1})
 	if p, _ := in.probability(); p > 0.6+1e-9 {
 		t.Errorf("with an informational one P %v", p)
 	}
@@ -96,7 +96,7 @@ func TestProbability(t *testing.T) {
 	} {
 		in := &incident{}
 		for _, x := range c.ms {
-			in.take(x)
+			in.add(x)
 		}
 		if p, stages := in.probability(); math.Abs(p-c.p) > 1e-9 || stages != c.stages {
 			t.Errorf("%s: P %v stages %d, want %v and %d", c.name, p, stages, c.p, c.stages)

@@ -11,9 +11,9 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// Move goes on under the key of another device with what was known under an old key: all of it when the device has got a new key or turned
-// out to be another one, or what is about one of its addresses when that turned out to be a device of its own. Alerts keep their id, and
-// their next revision names the new device. It reports whether an alert about a broken expectation went with it.
+// Move continues alerts and incidents under the key of another device. All of them move if the device has a new key or turned out to
+// be another one; only those about one address move if that address turned out to be a device of its own. Alerts keep their ids, and
+// their next revision names the new device. Move reports whether an alert about a broken expectation has moved.
 func (m *Manager) Move(x device.Move, c *detect.Context) (broken bool) {
 	if x.From == x.To.Key {
 		return false
@@ -39,33 +39,33 @@ func (m *Manager) Move(x device.Move, c *detect.Context) (broken bool) {
 
 func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 	k := alertKey{o.key.rule, x.To.Key, o.key.key}
-	if y := m.open[k]; y != nil { // both have it: it goes on as that of the device that stays
+	if y := m.open[k]; y != nil { // both devices have the alert: the one of the target continues
 		y.count += o.count
 		y.firstSeen, y.lastSeen, y.dirty = min(y.firstSeen, o.firstSeen), max(y.lastSeen, o.lastSeen), true
 		y.collect(o.f)
 		m.saved.alert(y)
-		m.hold(y)
-		m.forget(o)
+		m.postpone(y)
+		m.remove(o)
 		m.revise(o, c, "close")
 		return
 	}
-	m.leave(o)
+	m.unindex(o)
 	o.key, o.f.Device, o.dirty = k, x.To, true
 	renameEntity(o.f.Entities, x)
 	renameEntity(o.entities, x)
-	m.enlist(o)
+	m.index(o)
 	m.saved.alert(o)
-	m.hold(o)
+	m.postpone(o)
 }
 
-// enlist puts an open alert under its key, leave takes it away.
-func (m *Manager) enlist(o *open) {
+// index adds an open alert to the tables by key; unindex removes it.
+func (m *Manager) index(o *open) {
 	m.open[o.key] = o
 	m.perRule[ruleDevice{o.key.rule, o.key.device}]++
 	m.perDevice[o.key.device]++
 }
 
-func (m *Manager) leave(o *open) {
+func (m *Manager) unindex(o *open) {
 	delete(m.open, o.key)
 	rd := ruleDevice{o.key.rule, o.key.device}
 	if m.perRule[rd]--; m.perRule[rd] <= 0 {
@@ -82,8 +82,8 @@ func renameEntity(list []string, x device.Move) {
 	}
 }
 
-// moveIncident has an incident go on under the new key; when only an address went, under both, or under the new one alone if the incident is
-// about nothing else.
+// moveIncident continues an incident under the new key. If only an address has moved, the incident stays under both keys, or moves to
+// the new one if it is about nothing else.
 func (m *Manager) moveIncident(in *incident, x device.Move, moved map[alertKey]bool, c *detect.Context) {
 	t, left := m.incidents, false
 	for i := range in.members {
@@ -116,7 +116,7 @@ func (m *Manager) moveIncident(in *incident, x device.Move, moved map[alertKey]b
 	}
 }
 
-// moveStanding moves the standing facts: those of one address are told by its name in them.
+// moveStanding moves the standing facts. Those about one address are recognised by the address in their text.
 func (m *Manager) moveStanding(x device.Move) {
 	kept := m.standing.Peek(x.From)
 	if kept == nil {

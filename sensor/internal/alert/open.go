@@ -22,48 +22,48 @@ const (
 	maxEvidence = 64
 )
 
-// maxWindows is how many windows an alert that keeps recurring lasts before it is closed and begun anew.
+// maxWindows is after how many windows an alert that keeps recurring is closed, so that a new one begins.
 const maxWindows = 7
 
-// open is an alert that is not over.
+// open is an alert that is not closed.
 type open struct {
 	key       alertKey
 	id        string
 	seq       uint64
-	f         *detect.Finding // what it tells; of the findings merged, the most severe, then the newest statement of it
+	f         *detect.Finding // shown in the record: of the merged findings the most severe, then the newest
 	sev       detect.Severity
 	standingP risk
 	state     deviceState
 
-	firstSeen, lastSeen int64 // of what was seen
+	firstSeen, lastSeen int64 // of the observations
 	touched             int64 // capture clock of the last finding
 	created             int64 // capture clock of the first one
-	due                 int64 // when to look whether it is over
-	at                  int   // place in the heap
-	told                int64 // capture clock of the last revision
+	due                 int64 // when to check whether it can be closed
+	at                  int   // index in the heap
+	revisedAt           int64 // capture clock of the last revision
 	window              int64 // seconds
-	count, toldCount    int
+	count, revisedCount int
 	revision            int
 	related, entities   []string
 	incident            *incident
 	list                *list.Element
-	dirty, waiting      bool
+	dirty, pending      bool
 	gone                bool
 	mark                mark
 }
 
-// risk is what decides the scores of an alert.
+// risk determines the scores of an alert.
 type risk struct{ reliability, quality float64 }
 
-// deviceState is what was true of the device when the alert began: later it may have changed its mind about silence.
+// deviceState is the state of the device when the alert began; later the device may no longer be silent.
 type deviceState struct {
 	expect    string
 	silentFor *int64
 	entry     *contract.Entry
 }
 
-// merge takes a further finding into the alert and reports whether something changed that needs a revision at once: the severity,
-// whether the peer answered, or that an attempt goes on although the capture has no answer.
+// merge adds a further finding to the alert and reports whether a revision is needed at once: the severity rose, the peer answered, or
+// an attempt continues although the capture shows no answer.
 func (o *open) merge(f *detect.Finding, sev detect.Severity, r risk, c *detect.Context) bool {
 	o.touched, o.dirty = c.Now, true
 	o.firstSeen = min(o.firstSeen, f.Start)
@@ -104,21 +104,21 @@ func addAll(to, from []string, limit int) []string {
 	return to
 }
 
-// worthTelling reports whether the count has reached 2, 5, 10, 20, 50 … since it was told.
-func (o *open) worthTelling() bool {
+// countIsDue reports whether the count has reached 2, 5, 10, 20, 50 … since the last revision.
+func (o *open) countIsDue() bool {
 	for step := 1; ; step *= 10 {
 		for _, n := range [...]int{2 * step, 5 * step, 10 * step} {
 			if n > o.count {
 				return false
 			}
-			if n > o.toldCount {
+			if n > o.revisedCount {
 				return true
 			}
 		}
 	}
 }
 
-// dueHeap orders open alerts by the time at which to look whether they are over; seq breaks ties.
+// dueHeap orders open alerts by the time at which to check whether they can be closed; seq breaks ties.
 type dueHeap []*open
 
 func (h dueHeap) Len() int { return len(h) }
@@ -142,7 +142,7 @@ func (h *dueHeap) Pop() any {
 	return x
 }
 
-// stateOf keeps what the book says of the device when the alert begins.
+// stateOf returns the expectation, the silence and the inventory entry of the device when the alert begins.
 func stateOf(f *detect.Finding, c *detect.Context) deviceState {
 	d := f.Device
 	if d == nil || c.Contracts == nil {
@@ -154,8 +154,8 @@ func stateOf(f *detect.Finding, c *detect.Context) deviceState {
 	return s
 }
 
-// silence gives for how many seconds of watched time a device had opened nothing when it opened the session of the finding; nil where the
-// registry does not remember it: it keeps silences of a day and more.
+// silence returns for how many seconds of watched time the device had opened nothing when it opened the session of the finding; nil if
+// the registry no longer knows. It keeps silences of a day and more.
 func silence(d *device.Device, f *detect.Finding, now int64) *int64 {
 	var v int64
 	switch {
@@ -171,15 +171,14 @@ func silence(d *device.Device, f *detect.Finding, now int64) *int64 {
 	return &v
 }
 
-// maxStanding bounds the standing facts kept of one device, maxStandingDevices the devices: beyond, those of which nothing was said for
-// longest are forgotten.
+// maxStanding bounds the standing facts of one device, and maxStandingDevices the devices. The device whose facts are oldest is evicted.
 const (
 	maxStanding        = 32
 	maxStandingDevices = 50_000
 )
 
-// keepStanding notes a standing fact for the record of the device.
-func (m *Manager) keepStanding(f *detect.Finding, device string) {
+// addStanding records a standing fact for the record of the device.
+func (m *Manager) addStanding(f *detect.Finding, device string) {
 	if !f.Standing || f.Device == nil {
 		return
 	}
@@ -198,7 +197,7 @@ func (m *Manager) keepStanding(f *detect.Finding, device string) {
 		FirstSeen: schemas.Time(f.Start), LastSeen: schemas.Time(max(f.Start, f.End))})
 }
 
-// Standing gives the standing facts of a device, for its record.
+// Standing returns the standing facts of a device, for its record.
 func (m *Manager) Standing(deviceKey string) []schemas.DeviceFinding {
 	if kept := m.standing.Peek(deviceKey); kept != nil {
 		return *kept

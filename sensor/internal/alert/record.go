@@ -13,8 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// SessionRecord gives the record of a session. The record refers to v and app, which must not change any more; app may
-// be nil.
+// SessionRecord returns the record of a session. The record refers to v and app, which must not change afterwards; app may be nil.
 func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 	s := schemas.Session{
 		Schema: schemas.SessionSchema, Start: schemas.Time(v.Start), End: schemas.Time(v.End),
@@ -33,12 +32,12 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 		addApp(&s, app)
 	}
 	if v.Gap && s.SSH != nil && s.SSH.Auth == dissect.OutcomeFailure.String() {
-		s.SSH.Auth = dissect.OutcomeUnknown.String() // a success may be among what is missing
+		s.SSH.Auth = dissect.OutcomeUnknown.String() // the missing bytes may hold a success
 	}
 	return s
 }
 
-// address keeps an IPv4-mapped address of a real IPv6 packet as it was on the wire.
+// address returns an address as it was on the wire: an IPv4-mapped address of an IPv6 packet stays one.
 func address(a packet.Addr, v6 bool) netip.Addr {
 	if v6 {
 		return netip.AddrFrom16(a)
@@ -103,7 +102,7 @@ func addApp(s *schemas.Session, app *fingerprint.App) {
 	s.DNS = dnsRecord(app)
 }
 
-// status keeps what can be a status code; other numbers on the wire say nothing.
+// status returns n if it can be a status code, else 0.
 func status(n int) int {
 	if n < 1 || n > 999 {
 		return 0
@@ -135,7 +134,7 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 	return t
 }
 
-// tlsVersion gives the text of the negotiated version; drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
+// tlsVersion returns the name of the negotiated version. Drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
 func tlsVersion(h *fingerprint.ServerHello) string {
 	if h.SSL2 {
 		return "ssl2"

@@ -8,9 +8,8 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// rollUp gives the finding under which all further findings of one rule and device are counted, once that device has
-// filled its share of the list. Peers stand in the entities as far as there is room; it names no port and no session,
-// because it is about many.
+// rollUp returns the finding that counts all further findings of one rule and device once the device has its share of alerts. It lists
+// peers in the entities as far as there is room. It names no port and no session, because it is about many.
 func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
 	m.stats.RolledUp++
 	r := *f

@@ -9,9 +9,9 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// severity gives the severity of a finding: the operator's choice for the rule, or the detector's, one step up for a device
-// of critical importance and one step down for one of low importance, and at most low in a maintenance window. What is
-// critical stays critical: a device that runs malware does so during maintenance as well.
+// severity returns the severity of a finding: the one that the operator has set for the rule, or the one of the detector, one step up
+// for a critical device, one step down for one of low importance, and at most low in a maintenance window. Critical stays critical:
+// malware on a device is critical during maintenance as well.
 func (m *Manager) severity(f *detect.Finding, c *detect.Context) detect.Severity {
 	sev := f.Severity
 	if s, ok := m.cfg.Severity[f.Rule.ID]; ok {
@@ -42,7 +42,7 @@ func byCriticality(sev detect.Severity, e *contract.Entry) detect.Severity {
 	return sev
 }
 
-// riskOf gives reliability and capture quality of a finding.
+// riskOf returns the reliability and the capture quality of a finding.
 func (m *Manager) riskOf(f *detect.Finding, sev detect.Severity, c *detect.Context) risk {
 	r := f.Reliability
 	if r == 0 {
@@ -51,18 +51,18 @@ func (m *Manager) riskOf(f *detect.Finding, sev detect.Severity, c *detect.Conte
 	return risk{r, c.Quality.Factor()}
 }
 
-// confidence is reliability times quality, 0 to 100.
+// confidence is reliability times quality, from 0 to 100.
 func (r risk) confidence() int { return percent(r.reliability * r.quality) }
 
 func percent(p float64) int { return int(math.Round(100 * min(max(p, 0), 1))) }
 
-// The part of the risk score that each severity gives, and what importance adds.
+// What severity and importance contribute to the risk score.
 var (
 	severityScore    = [...]float64{5, 20, 45, 70, 90}
 	criticalityScore = map[string]float64{"low": -10, "medium": 0, "high": 5, "critical": 10}
 )
 
-// riskScore is 0 to 100: the severity gives the range, importance of the device and confidence move it within.
+// riskScore returns a score from 0 to 100. The severity sets the range; importance of the device and confidence move it within.
 func riskScore(sev detect.Severity, r risk, e *contract.Entry) int {
 	s := severityScore[sev] + 10*(r.reliability*r.quality-0.5)
 	if e != nil {

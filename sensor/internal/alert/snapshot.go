@@ -19,8 +19,8 @@ const (
 	alertsPart    = "alerts/1"
 )
 
-// Parts gives the manager as parts of a snapshot, in the order in which they are to be restored, after the registry; from then on it
-// remembers what has changed. c is the context of the run.
+// Parts returns the manager as parts of a snapshot, to be restored in this order after the registry. From then on the manager tracks
+// what has changed. c is the context of the run.
 func (m *Manager) Parts(c *detect.Context) []snapshot.Part {
 	m.saved = &saved{}
 	m.incidents.saved = m.saved
@@ -46,10 +46,10 @@ func walkStanding(c *snapshot.Codec, list *[]schemas.DeviceFinding) {
 	})
 }
 
-// SaveTold writes the alert of which emit is being given a revision, as it stands with that revision, and all that it refers to: what
-// was told must not be forgotten, while the rest may be as old as the last snapshot.
-func (m *Manager) SaveTold(b *snapshot.Batch, r *device.Registry) {
-	o := m.telling
+// SaveReported writes the alert whose revision is being emitted, with everything that it refers to. What was reported must survive a
+// crash, while the rest may be as old as the last snapshot.
+func (m *Manager) SaveReported(b *snapshot.Batch, r *device.Registry) {
+	o := m.reporting
 	if o == nil {
 		return
 	}
@@ -124,7 +124,7 @@ func (m *Manager) saveIncident(b *snapshot.Batch, in *incident, r *device.Regist
 	in.mark.kept = true
 }
 
-// restoreIncidents fills the table in the order in which the incidents were used.
+// restoreIncidents fills the table in the order of last use.
 func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (bad int) {
 	t := m.incidents
 	type kept struct {
@@ -160,7 +160,7 @@ func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (ba
 	return bad
 }
 
-// restoreAlerts fills the list of open alerts in the order in which they were used.
+// restoreAlerts fills the list of open alerts in the order of last use.
 func (m *Manager) restoreAlerts(all snapshot.Records, ctx *detect.Context) (bad int) {
 	incidents := map[string]*incident{}
 	for in := range m.incidents.keys {
@@ -186,18 +186,18 @@ func (m *Manager) restoreAlerts(all snapshot.Records, ctx *detect.Context) (bad 
 			m.saved.gone = append(m.saved.gone, o.id)
 			continue
 		}
-		if older := m.open[o.key]; older != nil { // it had been let go, which the last snapshot did not know
-			m.forget(older)
+		if older := m.open[o.key]; older != nil { // it was removed after the last snapshot
+			m.remove(older)
 		}
 		m.enter(o, ctx)
 	}
-	slices.SortFunc(m.waiting, func(a, b *open) int { return cmp.Compare(a.mark.waits, b.mark.waits) })
+	slices.SortFunc(m.pending, func(a, b *open) int { return cmp.Compare(a.mark.pendingSince, b.mark.pendingSince) })
 	return bad
 }
 
 // enter puts a restored alert into the tables.
 func (m *Manager) enter(o *open, c *detect.Context) {
-	if o.f.Device == nil && o.key.device != m.deviceKey(o.f) { // forgotten since: the alert goes on without it
+	if o.f.Device == nil && o.key.device != m.deviceKey(o.f) { // evicted since: the alert continues without it
 		o.f.Device = &device.Device{Key: o.key.device}
 	}
 	if c.Contracts != nil {
@@ -206,9 +206,9 @@ func (m *Manager) enter(o *open, c *detect.Context) {
 	m.seq = max(m.seq, o.seq)
 	m.saved.turn = max(m.saved.turn, o.mark.turn)
 	o.list = m.order.PushBack(o)
-	m.enlist(o)
+	m.index(o)
 	heap.Push(&m.due, o)
-	if o.waiting {
-		m.waiting = append(m.waiting, o)
+	if o.pending {
+		m.pending = append(m.pending, o)
 	}
 }

@@ -63,7 +63,7 @@ func walkFinding(c *snapshot.Codec, f *detect.Finding, r *device.Registry) {
 	c.Addr(&f.DeviceAddr)
 }
 
-// walkRule keeps the id: what a rule says is for the program to tell. A rule that is no more fails.
+// walkRule saves only the id of a rule; the rest comes from the program. Restoring an unknown rule fails.
 func walkRule(c *snapshot.Codec, x *detect.Rule) {
 	c.String(&x.ID)
 	if !c.Reading() {

@@ -18,23 +18,23 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 	}
 	c.Uint(&o.seq)
 	c.Uint(&o.mark.turn)
-	c.Uint(&o.mark.waits)
+	c.Uint(&o.mark.pendingSince)
 	snapshot.Enum(c, &o.sev, detect.Critical)
 	c.Float(&o.standingP.reliability)
 	c.Float(&o.standingP.quality)
 	snapshot.Pointer(c, &o.state.silentFor, func(s *int64) { c.Time(s) })
-	for _, t := range []*int64{&o.firstSeen, &o.lastSeen, &o.touched, &o.created, &o.due, &o.told, &o.window} {
+	for _, t := range []*int64{&o.firstSeen, &o.lastSeen, &o.touched, &o.created, &o.due, &o.revisedAt, &o.window} {
 		c.Time(t)
 	}
-	for _, n := range []*int{&o.count, &o.toldCount, &o.revision} {
+	for _, n := range []*int{&o.count, &o.revisedCount, &o.revision} {
 		c.Int(n)
 	}
 	texts(c, &o.related, maxRelated)
 	texts(c, &o.entities, maxEntities)
 	c.Bool(&o.dirty)
-	c.Bool(&o.waiting)
+	c.Bool(&o.pending)
 	walkFinding(c, o.f, r)
-	if o.count < 1 || o.toldCount < 0 || o.revision < 1 || o.window < 1 || o.window > maxWindow {
+	if o.count < 1 || o.revisedCount < 0 || o.revision < 1 || o.window < 1 || o.window > maxWindow {
 		c.Fail()
 	}
 }
@@ -43,22 +43,22 @@ func texts(c *snapshot.Codec, list *[]string, limit int) {
 	snapshot.List(c, list, limit, func(s *string) { c.String(s) })
 }
 
-// walkIncident walks an incident without its id; keys are those of the devices under which it stands.
+// walkIncident walks an incident without its id. keys are the devices under which it is stored.
 func walkIncident(c *snapshot.Codec, in *incident, keys *[]string, r *device.Registry) {
 	c.String(&in.key)
 	about := in.device != nil
 	c.Bool(&about)
 	r.Ref(c, &in.device)
-	if about && in.device == nil { // forgotten since: the incident goes on without it
+	if about && in.device == nil { // evicted since: the incident continues without it
 		in.device = &device.Device{Key: in.key}
 	}
 	for _, t := range []*int64{&in.first, &in.until} {
 		c.Time(t)
 	}
 	c.Uint(&in.mark.turn)
-	c.Float(&in.toldP)
-	c.Int(&in.toldN)
-	c.Bool(&in.grave)
+	c.Float(&in.reportedP)
+	c.Int(&in.reportedN)
+	c.Bool(&in.severe)
 	c.Bool(&in.changed)
 	snapshot.List(c, &in.members, maxMembers, func(x *member) { x.walk(c) })
 	texts(c, keys, maxSpread)

@@ -102,23 +102,23 @@ func TestRestoredManagerGoesOn(t *testing.T) {
 			}
 		}
 		d.Drain(t, parts, 2)
-		again, parts2 := restartBench(t, 40)
+		update, parts2 := restartBench(t, 40)
 		d.Restore(t, parts2)
-		again.c.Devices.Restored()
-		again.c.Now = b.c.Now
+		update.c.Devices.Restored()
+		update.c.Now = b.c.Now
 		b.got = nil
 		y, z := rand.New(rand.NewPCG(seed, 4)), rand.New(rand.NewPCG(seed, 4))
 		for range 30 {
 			b.findSomething(y, 2)
-			again.findSomething(z, 2)
+			update.findSomething(z, 2)
 			step := int64(y.IntN(900)) * second
 			z.IntN(900)
 			b.wait(step)
-			again.wait(step)
+			update.wait(step)
 		}
 		b.m.Close(b.c.Now, b.c)
-		again.m.Close(again.c.Now, again.c)
-		got, want := again.text(t), b.text(t)
+		update.m.Close(update.c.Now, update.c)
+		got, want := update.text(t), b.text(t)
 		for i := range min(len(got), len(want)) {
 			if got[i] != want[i] {
 				t.Fatalf("seed %d, line %d:\n%s\nwant\n%s", seed, i, got[i], want[i])
@@ -127,7 +127,7 @@ func TestRestoredManagerGoesOn(t *testing.T) {
 		if len(got) != len(want) {
 			t.Fatalf("seed %d: %d lines, want %d", seed, len(got), len(want))
 		}
-		if got, want := again.m.Standing(b.device(1).Key), b.m.Standing(b.device(1).Key); !slices.Equal(got, want) {
+		if got, want := update.m.Standing(b.device(1).Key), b.m.Standing(b.device(1).Key); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %v, want %v", seed, got, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestToldAlertsAreNotForgotten(t *testing.T) {
 		b.m.emit = func(a *schemas.Alert) {
 			emit(a)
 			var batch snapshot.Batch
-			b.m.SaveTold(&batch, b.c.Devices)
+			b.m.SaveReported(&batch, b.c.Devices)
 			told.Apply(t, &batch)
 			revisions[a.ID] = a.Revision
 			k := a.Rule.ID + a.Device.Key + a.Dedupe.Key
@@ -168,19 +168,19 @@ func TestToldAlertsAreNotForgotten(t *testing.T) {
 				}
 			}
 		}
-		again, parts2 := restartBench(t, 1000)
+		update, parts2 := restartBench(t, 1000)
 		told.Restore(t, parts2)
-		again.c.Devices.Restored()
-		again.c.Now = b.c.Now
+		update.c.Devices.Restored()
+		update.c.Now = b.c.Now
 		for range 60 {
-			again.findSomething(x, 2)
+			update.findSomething(x, 2)
 		}
-		for _, a := range again.got {
+		for _, a := range update.got {
 			k := a.Rule.ID + a.Device.Key + a.Dedupe.Key
 			if r := revisions[a.ID]; a.Revision != r+1 {
 				t.Fatalf("seed %d: revision %d of %s after %d", seed, a.Revision, k, r)
 			}
-			if id, ok := open[k]; ok && id != a.ID && again.m.stats.Evicted == 0 && b.m.stats.Evicted == 0 {
+			if id, ok := open[k]; ok && id != a.ID && update.m.stats.Evicted == 0 && b.m.stats.Evicted == 0 {
 				t.Fatalf("seed %d: %s is raised anew", seed, k)
 			}
 			revisions[a.ID] = a.Revision
@@ -194,12 +194,12 @@ func TestForgottenDeviceKeepsItsAlert(t *testing.T) {
 	d := snapshottest.Disk{}
 	d.Drain(t, parts, 100)
 	clear(d["devices/3"])
-	again, parts2 := restartBench(t, 1000)
+	update, parts2 := restartBench(t, 1000)
 	d.Restore(t, parts2)
-	again.c.Now = b.c.Now
-	again.wait(2 * hour)
-	if len(again.got) != 1 || again.got[0].Action != "close" || again.got[0].Device.Key != b.got[0].Device.Key || again.got[0].ID != b.got[0].ID {
-		t.Errorf("%d alerts", len(again.got))
+	update.c.Now = b.c.Now
+	update.wait(2 * hour)
+	if len(update.got) != 1 || update.got[0].Action != "close" || update.got[0].Device.Key != b.got[0].Device.Key || update.got[0].ID != b.got[0].ID {
+		t.Errorf("%d alerts", len(update.got))
 	}
 }
 
@@ -229,18 +229,18 @@ func FuzzRestore(f *testing.F) {
 		b.findSomething(x, 1)
 	}
 	known.Drain(f, parts, 100)
-	var again *bench
+	var update *bench
 	snapshottest.Fuzz(f, func() []snapshot.Part {
 		var p []snapshot.Part
-		again, p = seedBench(&testing.T{})
-		again.m.emit = func(a *schemas.Alert) { _, _ = schemas.AppendAlert(nil, a) }
+		update, p = seedBench(&testing.T{})
+		update.m.emit = func(a *schemas.Alert) { _, _ = schemas.AppendAlert(nil, a) }
 		return p
 	}, known, func(t *testing.T) {
 		for range 10 {
-			again.findSomething(x, 2)
-			again.wait(hour)
+			update.findSomething(x, 2)
+			update.wait(hour)
 		}
-		again.m.Close(again.c.Now, again.c)
+		update.m.Close(update.c.Now, update.c)
 	})
 }
 
@@ -273,7 +273,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 		walkIncident(c, in, &keys, r)
 		return c.Bytes()
 	}, how)
-	if want := []string{"id", "list", "gone", "mark.place", "mark.kept", "mark.waits"}; !slices.Equal(got, want) {
+	if want := []string{"id", "list", "gone", "mark.place", "mark.kept", "mark.pendingSince"}; !slices.Equal(got, want) {
 		t.Errorf("of an incident %q are forgotten, want %q", got, want)
 	}
 }

@@ -13,20 +13,19 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Verdict is what the book says of one session.
+// Verdict is the result of checking one session.
 type Verdict struct {
-	Allowed        bool   // by infrastructure, an entry, or because nothing is expected of the device
-	Infrastructure bool   // names, time, addresses, discovery
+	Allowed        bool   // by infrastructure, by an entry, or because nothing is expected of the device
+	Infrastructure bool   // DNS, NTP, DHCP, discovery
 	Entry          string // which entry allowed it
 	Broken         string // which expectation was broken, in words; "" if Allowed
 	Maintenance    bool   // it happened in a maintenance window of the device
 }
 
-// Check says whether the session v may be: dir is Out when d opened it, In when d answers. app may be nil, peerName
-// is "" when the other end has no known name, peer is nil when it is no device.
+// Check reports whether d may have the session v. dir is Out if d opened it and In if d answers. app may be nil, peerName is "" if the
+// other end has no known name, and peer is nil if it is no device.
 //
-// A device that answers keeps every expectation, so In is always allowed; what the entries of the inventory say about who may
-// come in is in Entry, and Approved tells whether it is listed.
+// A device that answers breaks no expectation, so In is always allowed. Entry names the inventory entry that expects the peer, if any.
 func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
 	out := Verdict{Maintenance: b.Maintenance(d, now)}
 	out.Infrastructure = b.infra.allows(v, app, peerName)
@@ -34,7 +33,7 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 		out.Allowed, out.Entry = true, rule.Text
 		return out
 	}
-	if d == nil || dir == session.In || out.Infrastructure || !v.Opened() || !b.meant(d, v) {
+	if d == nil || dir == session.In || out.Infrastructure || !v.Opened() || !b.appliesTo(d, v) {
 		out.Allowed = true
 		return out
 	}
@@ -45,8 +44,9 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 	return out
 }
 
-// meant reports whether an expectation that is about addresses is about the address that opened v: a device may hold others.
-func (b *Registry) meant(d *device.Device, v *session.View) bool {
+// appliesTo reports whether the expectation applies to the address that opened v. An expectation about addresses does not apply to the
+// other addresses of the device.
+func (b *Registry) appliesTo(d *device.Device, v *session.View) bool {
 	m := b.match(d)
 	if !m.silent || m.entry != nil || slices.Contains(b.cfg.SilentMACs, d.MAC) {
 		return true
@@ -65,7 +65,7 @@ func broken(e Expect, source string) string {
 	return fmt.Sprintf("allowlist (%s): no entry allows this", why)
 }
 
-// rule gives the inventory rule that allows a session, nil if none.
+// rule returns the inventory rule that allows a session, nil if none.
 func (b *Registry) rule(d *device.Device, dir session.Dir, v *session.View, peerName string, peer *device.Device) *Rule {
 	e := b.Entry(d)
 	if e == nil {
@@ -79,8 +79,8 @@ func (b *Registry) rule(d *device.Device, dir session.Dir, v *session.View, peer
 	return nil
 }
 
-// AllowsByName reports whether an entry would allow d to open v if the name of the responder were right. Ports must be listed: an entry
-// for all ports says nothing of what is spoken there.
+// AllowsByName reports whether an entry would allow d to open v under the right name of the responder. The port must be listed,
+// because an entry for all ports does not name a protocol.
 func (b *Registry) AllowsByName(d *device.Device, v *session.View) bool {
 	e := b.Entry(d)
 	if e == nil {

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// index finds the entry of a device without going through an inventory of tens of thousands of lines.
+// index finds the entry of a device without scanning an inventory of tens of thousands of lines.
 type index struct {
 	byMAC    map[packet.MAC]*Entry
 	byIP     map[netip.Addr]*Entry
@@ -38,7 +38,7 @@ func newIndex(inv *Inventory) *index {
 	return x
 }
 
-// add takes an entry; of two with the same match the first counts (the config package refuses them).
+// add indexes an entry. Of two with the same match the first counts (the config package refuses them).
 func (x *index) add(e *Entry) {
 	m := &e.Match
 	switch {
@@ -61,8 +61,8 @@ func (x *index) add(e *Entry) {
 	}
 }
 
-// find gives the entry that describes d most exactly: by MAC, by address, by the longest prefix, by vendor, by role; nil if
-// none does.
+// find returns the entry that describes d most exactly: by MAC, by address, by the longest prefix, by vendor, by role; nil if none
+// does.
 func (x *index) find(d *device.Device) *Entry {
 	if e := x.byMAC[d.MAC]; e != nil {
 		return e

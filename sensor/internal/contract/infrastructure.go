@@ -10,14 +10,13 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// infrastructure says which sessions a silent device may open.
+// infrastructure defines the sessions that a silent device may open.
 //
-// Where the inventory lists the servers for names, time, addresses or logs, only sessions to those count: the list pins
-// them. Where it lists none, every DNS, NTP and DHCP session counts, also to an external server: a device that keeps
-// its clock with a public server is no finding of its own, and that it hides something there is for the detectors of
-// tunnels and of unpinned infrastructure to say. Syslog counts only when it stays inside. The protocol must be that of the
-// port: a session on port 53 or 123 whose bytes were read as something else, or that goes on without being read as what it
-// should be, is not infrastructure. Otherwise a port number would be all that a taken device needs to be silent.
+// If the inventory lists servers for DNS, NTP, DHCP or syslog, only sessions to these count: the list pins them. Otherwise every DNS,
+// NTP and DHCP session counts, also to an external server: a device that uses a public time server is no finding, and other detectors
+// look for tunnels. Syslog counts only inside the network. The protocol must be that of the port: a session on port 53 or 123 that
+// carries something else, or that stays unrecognised, is not infrastructure. Otherwise an intruder could stay silent by choosing a
+// port.
 type infrastructure struct {
 	list     Infrastructure
 	internal []netip.Prefix
@@ -38,18 +37,18 @@ func (f *infrastructure) init(inv *Inventory, internal []netip.Prefix) {
 // allows reports whether a session is infrastructure.
 func (f *infrastructure) allows(v *session.View, app *fingerprint.App, peerName string) bool {
 	if v.ToGroup() {
-		return groupChatter(v)
+		return isDiscovery(v)
 	}
 	a := v.Responder.Addr.Netip()
 	switch v.Proto {
 	case 1:
-		return v.ICMPType != 8 // errors and answers open nothing
+		return v.ICMPType != 8 // errors and replies open nothing
 	case 58:
 		return v.ICMPType != 128
 	case 2:
 		return true
 	case 6:
-		return v.Responder.Port == 53 && spoken(v, app) && pinned(f.list.DNS, a, peerName)
+		return v.Responder.Port == 53 && speaksPortProtocol(v, app) && pinned(f.list.DNS, a, peerName)
 	case 17:
 		return f.datagram(v, a, app, peerName)
 	}
@@ -59,19 +58,19 @@ func (f *infrastructure) allows(v *session.View, app *fingerprint.App, peerName 
 func (f *infrastructure) datagram(v *session.View, a netip.Addr, app *fingerprint.App, peerName string) bool {
 	switch v.Responder.Port {
 	case 53:
-		return spoken(v, app) && pinned(f.list.DNS, a, peerName)
+		return speaksPortProtocol(v, app) && pinned(f.list.DNS, a, peerName)
 	case 123:
-		return spoken(v, app) && pinned(f.list.NTP, a, peerName)
+		return speaksPortProtocol(v, app) && pinned(f.list.NTP, a, peerName)
 	case 67, 68, 546, 547:
-		return spoken(v, app) && pinned(f.list.DHCP, a, peerName)
+		return speaksPortProtocol(v, app) && pinned(f.list.DHCP, a, peerName)
 	case 514:
 		return hasHost(f.list.Syslog, a, peerName) || f.list.Syslog == nil && inAny(f.internal, a)
 	}
 	return false
 }
 
-// Promised gives the protocol that makes a unicast session on a port infrastructure, "" if none does.
-func Promised(v *session.View) string {
+// PortProtocol returns the infrastructure protocol of the port of a session, "" if it has none.
+func PortProtocol(v *session.View) string {
 	switch p := v.Responder.Port; {
 	case p == 53 && (v.Proto == 6 || v.Proto == 17):
 		return "dns"
@@ -87,25 +86,25 @@ func Promised(v *session.View) string {
 	return ""
 }
 
-// Disguised reports whether a session stands on a port of infrastructure and is not what that port promises: it was read as something
-// else, or it should have been read by now. App may be nil.
-func Disguised(v *session.View, app *fingerprint.App) bool {
-	return Promised(v) != "" && !v.ToGroup() && !spoken(v, app)
+// WrongProtocol reports whether a session on an infrastructure port carries another protocol: it was recognised as something else, or
+// should have been recognised by now. app may be nil.
+func WrongProtocol(v *session.View, app *fingerprint.App) bool {
+	return PortProtocol(v) != "" && !v.ToGroup() && !speaksPortProtocol(v, app)
 }
 
-// unreadBytes is how much a session may carry, both ways together, without being read as what its port promises. The first question
-// tells, and truncated captures lose some.
+// unreadBytes is how much a session may carry in both directions before the protocol of its port must have been recognised. The first
+// request is enough for that, but truncated captures lose some.
 const unreadBytes = 4096
 
-// spoken reports whether a session speaks what its port promises, or may still be read as that.
-func spoken(v *session.View, app *fingerprint.App) bool {
+// speaksPortProtocol reports whether a session carries the protocol of its port, or may still be recognised as that.
+func speaksPortProtocol(v *session.View, app *fingerprint.App) bool {
 	if app != nil && app.Name != "" {
-		return app.Name == Promised(v)
+		return app.Name == PortProtocol(v)
 	}
 	if v.PayloadBytes[session.Out]+v.PayloadBytes[session.In] > unreadBytes {
 		return false
 	}
-	// A stream that is over and of which no byte was missed will tell no more.
+	// A stream that is closed and complete will not be recognised later.
 	over := v.State == session.Closed || v.State == session.Reset
 	return v.Proto != 6 || !over || v.Gap || v.PayloadBytes[session.Out] == 0
 }
@@ -114,9 +113,9 @@ func pinned(hosts []Host, a netip.Addr, name string) bool {
 	return hosts == nil || hasHost(hosts, a, name)
 }
 
-// groupChatter reports whether a multicast or broadcast is of the kind that hosts send to find and be found. What is sent to
-// everybody is no session to anybody, but a device that streams to a group is not silent.
-func groupChatter(v *session.View) bool {
+// isDiscovery reports whether a multicast or broadcast belongs to discovery. A packet to everybody is no session, but a device that
+// streams to a group is not silent.
+func isDiscovery(v *session.View) bool {
 	if v.Proto != 17 {
 		return true // IGMP, ICMPv6, routing and redundancy protocols
 	}

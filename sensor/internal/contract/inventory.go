@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Inventory is what the operator says about the network. It is complete and valid: the config package checks it.
+// Inventory is what the operator declares about the network. The config package has checked that it is complete and valid.
 type Inventory struct {
 	Site           string
 	Internal       []netip.Prefix
@@ -39,7 +39,7 @@ type Host struct {
 	Name   string
 }
 
-// Match says which devices an entry is about: exactly one field is set.
+// Match selects the devices of an entry: exactly one field is set.
 type Match struct {
 	MAC    packet.MAC
 	IP     netip.Addr
@@ -53,7 +53,7 @@ type Entry struct {
 	Name        string
 	Match       Match
 	Expect      Expect
-	HasExpect   bool // expect was given; without it idleness decides
+	HasExpect   bool // expect was given; otherwise idleness decides
 	Owner       string
 	Criticality string // low, medium, high, critical; "" if not given
 	Allow       []Rule
@@ -62,14 +62,14 @@ type Entry struct {
 
 // Rule allows sessions.
 type Rule struct {
-	Text      string // as it is shown in a verdict: "out tcp 443 to *.example.com"
+	Text      string // as a verdict shows it: "out tcp 443 to *.example.com"
 	Direction session.Dir
 	Peer      Peer
 	Proto     string      // tcp, udp, icmp or any
 	Ports     [][2]uint16 // inclusive ranges; empty means any
 }
 
-// Peer is the other end of a Rule: one field is set; none means anybody.
+// Peer is the other end of a Rule. One field is set; none means any peer.
 type Peer struct {
 	Prefix netip.Prefix
 	Zone   string
@@ -77,14 +77,14 @@ type Peer struct {
 	Name   string // DNS name, "*." in front for all names below
 }
 
-// Window is a weekly maintenance window; To before From runs over midnight, and belongs to the day on which it begins.
+// Window is a weekly maintenance window. If To is before From it ends after midnight and belongs to the day on which it begins.
 type Window struct {
 	Days     [7]bool // by time.Weekday
 	From, To int     // minutes of the day
 	Zone     *time.Location
 }
 
-// Holds reports whether a moment (nanoseconds since the epoch) lies in the window.
+// Holds reports whether a time (nanoseconds since the epoch) is in the window.
 func (w *Window) Holds(now int64) bool {
 	t := time.Unix(0, now).In(w.Zone)
 	at, day := t.Hour()*60+t.Minute(), t.Weekday()
@@ -94,7 +94,7 @@ func (w *Window) Holds(now int64) bool {
 	return w.Days[day] && at >= w.From || w.Days[(day+6)%7] && at < w.To
 }
 
-// Named gives the devices that a registry should know by name: those matched by one MAC or one address.
+// Named returns the devices that a registry should know by name: those matched by one MAC or one address.
 func (inv *Inventory) Named() (out []device.Named) {
 	if inv == nil {
 		return nil
@@ -107,7 +107,7 @@ func (inv *Inventory) Named() (out []device.Named) {
 	return out
 }
 
-// Watched gives the prefixes that are devices whatever their range, because an entry is about them.
+// Watched returns the prefixes whose hosts are always devices, because an entry is about them.
 func (inv *Inventory) Watched() (out []netip.Prefix) {
 	if inv == nil {
 		return nil

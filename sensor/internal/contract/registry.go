@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package contract holds what each device may do (the inventory, idleness) and what its role never does (templates), and judges sessions by it.
-// Nothing here is safe for concurrent use: it runs in the one goroutine of the judge.
+// Package contract checks sessions against what each device may do: the inventory, idleness, and the template of its role. Nothing here is
+// safe for concurrent use: it runs in the goroutine of the correlator.
 package contract
 
 import (
@@ -19,8 +19,8 @@ type Expect uint8
 
 // In rising strictness.
 const (
-	Normal     Expect = iota // judged by threat detectors alone
-	Allowlist                // opens only what its entries and its role allow
+	Normal     Expect = iota // only threat detectors apply
+	Allowlist                // opens only what its entries allow
 	ServerOnly               // answers, opens nothing but infrastructure
 	Silent                   // opens nothing but infrastructure
 )
@@ -29,7 +29,7 @@ var expectNames = [...]string{"normal", "allowlist", "server_only", "silent"}
 
 func (e Expect) String() string { return expectNames[e] }
 
-// ParseExpect gives the expectation of a name; ok is false if there is none.
+// ParseExpect returns the expectation of a name; ok is false if there is none.
 func ParseExpect(s string) (e Expect, ok bool) {
 	for i, n := range expectNames {
 		if n == s {
@@ -54,25 +54,25 @@ const dayNs = 86400 * 1e9
 
 // Config of a Registry. The zero value is usable.
 type Config struct {
-	IdleDays   int            // days without origination that make a device idle; default DefaultIdleDays
+	IdleDays   int            // days without opening a session after which a device is idle; default DefaultIdleDays
 	Silent     []netip.Prefix // declared silent on the command line
 	SilentMACs []packet.MAC
 	Internal   []netip.Prefix // the watched network; default: that of the inventory, else device.DefaultInternal
 }
 
-// Registry answers what a device may do.
+// Registry knows what each device may do.
 type Registry struct {
 	inv     *Inventory
 	cfg     Config
-	blank   bool // nothing was declared, so that nothing describes any device
+	blank   bool // nothing was declared: no device has an entry
 	matches []match
 	infra   infrastructure
 	index   *index
 	silent  bart.Lite
 }
 
-// match is which entry describes a device, remembered until the device changes. Each device has one place, by its ID, and the next
-// one there takes it over: then the other is found anew.
+// match caches which entry describes a device, until the device changes. The ID of a device selects its slot; a second device in the
+// same slot replaces the first, which is then looked up again.
 type match struct {
 	device  uint32
 	version uint32
@@ -80,9 +80,9 @@ type match struct {
 	silent  bool // declared on the command line
 }
 
-const maxMatches = 1 << 16 // places, a power of two
+const maxMatches = 1 << 16 // slots, a power of two
 
-// New gives the book of an inventory; inv may be nil.
+// New returns the registry of an inventory; inv may be nil.
 func New(inv *Inventory, cfg Config) *Registry {
 	if cfg.IdleDays <= 0 {
 		cfg.IdleDays = DefaultIdleDays
@@ -102,8 +102,8 @@ func New(inv *Inventory, cfg Config) *Registry {
 // HasInventory reports whether an inventory was given.
 func (b *Registry) HasInventory() bool { return b.inv != nil }
 
-// Expect gives what is expected of d, and which source says so (FromInventory … FromDefault). The command line and the
-// inventory come first, then idleness. Of nil, nothing is expected.
+// Expect returns what is expected of d and the source of the expectation (FromInventory … FromDefault). The command line and the
+// inventory come first, then idleness. Nothing is expected of a nil device.
 func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	if d == nil {
 		return Normal, FromDefault
@@ -121,7 +121,7 @@ func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	return Normal, FromDefault
 }
 
-// Entry gives the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
+// Entry returns the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
 func (b *Registry) Entry(d *device.Device) *Entry { return b.match(d).entry }
 
 func (b *Registry) match(d *device.Device) match {
@@ -147,8 +147,8 @@ func (b *Registry) declaredSilent(d *device.Device) bool {
 	return false
 }
 
-// AdminHost reports whether logins are expected from an address (inventory, infrastructure.admin); listed is false when
-// the inventory says nothing about it.
+// AdminHost reports whether logins are expected from an address (inventory, infrastructure.admin). listed is false if the inventory
+// has no such list.
 func (b *Registry) AdminHost(a netip.Addr) (admin, listed bool) {
 	if b.inv == nil || b.inv.Infrastructure.Admin == nil {
 		return false, false
@@ -156,7 +156,7 @@ func (b *Registry) AdminHost(a netip.Addr) (admin, listed bool) {
 	return hasHost(b.inv.Infrastructure.Admin, a, ""), true
 }
 
-// Zone gives the name of the zone that an address belongs to, the first by name; "" if none.
+// Zone returns the name of the zone of an address, the first by name; "" if none.
 func (b *Registry) Zone(a netip.Addr) string {
 	if b.inv == nil {
 		return ""

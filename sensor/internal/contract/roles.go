@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// template is what a role normally does and what it never does. Ports decide until the protocol is known by its bytes.
+// template is what a role normally does and what it never does. Ports decide until the protocol is recognised by its bytes.
 type template struct {
 	role       device.Role
 	neverPorts []uint16 // as a client
@@ -19,7 +19,7 @@ type template struct {
 	serves     []uint16 // ports that it normally answers on; nil: any
 }
 
-// What no camera, recorder or thing has reason to open: remote login, file sharing, chat that bots use, proxies, mining.
+// What no camera, recorder or IoT device has a reason to open: remote login, file sharing, IRC, proxies, mining.
 func loginPorts() []uint16 {
 	return []uint16{22, 23, 2323, 445, 139, 3389, 5900, 6667, 6697, 1080, 3333, 4444, 14444}
 }
@@ -53,9 +53,9 @@ func templateOf(r device.Role) *template {
 	return nil
 }
 
-// RoleBreach says in which words a session goes against the template of d's role, whichever end d is; "" if it does not.
-// forbidden is true for what the role never does while it is at least probable; a breach that is only unusual (a camera that
-// answers on a port cameras do not have) is not.
+// RoleBreach describes how a session breaks the template of the role of d, whichever end d is; "" if it does not. forbidden is true
+// for what the role never does, and false for what is only unusual (a camera that answers on a port cameras do not have). Roles that
+// are less than probable have no template.
 func (b *Registry) RoleBreach(d *device.Device, v *session.View, app *fingerprint.App) (text string, forbidden bool) {
 	if d == nil || d.Level < device.Probable {
 		return "", false
@@ -78,7 +78,7 @@ func (t *template) clientBreach(v *session.View, app *fingerprint.App) string {
 		if slices.Contains(t.neverApps, app.Name) {
 			return fmt.Sprintf("%s never opens %s (port %d)", t.role.Phrase(), app.Name, v.Responder.Port)
 		}
-		return "" // another protocol on a port of ill repute
+		return "" // another protocol on a suspicious port
 	}
 	if v.Proto == 6 && slices.Contains(t.neverPorts, v.Responder.Port) {
 		return fmt.Sprintf("%s never opens port %d", t.role.Phrase(), v.Responder.Port)

@@ -115,7 +115,7 @@ func (o *outbound) recheck(e *Event, c *Context) {
 	}
 	_, hello := e.Fact.(*dissect.TLSClientHello)
 	waited, over := o.wait(e, c)
-	if over || !waited && (hello && c.Contracts.HasInventory() || e.Session.Group || contract.Disguised(e.Session, e.App)) {
+	if over || !waited && (hello && c.Contracts.HasInventory() || e.Session.Group || contract.WrongProtocol(e.Session, e.App)) {
 		o.opened(e, c, !over)
 	}
 }
@@ -186,8 +186,8 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	f.Message = fmt.Sprintf("Expected: %s %s. Seen: at %s it %s %s to %s, %s.",
 		who.full, expectation(s.expect, s.source), clock(e.Session.Start), verb, what, to.full, answer(e.Session, s.answered))
 	f.Reasons = o.reasons(f.Peer, s)
-	if contract.Disguised(e.Session, e.App) {
-		text := fmt.Sprintf("the port belongs to %s, but the session is something else", contract.Promised(e.Session))
+	if contract.WrongProtocol(e.Session, e.App) {
+		text := fmt.Sprintf("the port belongs to %s, but the session is something else", contract.PortProtocol(e.Session))
 		f.Reasons = append([]Reason{{Code: "disguised", Text: text, Weight: 0.3}}, f.Reasons...)
 	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),

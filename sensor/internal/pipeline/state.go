@@ -152,7 +152,7 @@ func (s *savedState) decided(c *correlator, a *schemas.Alert) {
 		return // the output says so
 	}
 	s.told.Reset()
-	c.alerts.SaveTold(&s.told, c.reg)
+	c.alerts.SaveReported(&s.told, c.reg)
 	s.store.Decided(&s.told, record)
 }
 

@@ -2,21 +2,21 @@
 
 package alert
 
-// saved is what a manager knows of its copy on disk: which open alerts and incidents have changed since they were saved, and which
-// that are there have gone.
+// saved tracks how the state of a manager differs from its copy on disk: open alerts and incidents that have changed since they were
+// saved, and saved ones that no longer exist.
 type saved struct {
 	alerts        changed[*open]
 	incidents     changed[*incident]
 	gone, goneInc []string // ids
-	turn          uint64   // counts the times that one of them was used
+	turn          uint64   // counts uses
 }
 
-// mark is what the copy on disk knows of one of them.
+// mark is the saving state of one alert or incident.
 type mark struct {
-	place int    // 1 + its place among those that have changed; 0: it has not
-	kept  bool   // there is a copy
-	turn  uint64 // when it was used last
-	waits uint64 // the turn since which it waits
+	place        int    // 1 + index among the changed ones; 0 if unchanged
+	kept         bool   // there is a copy on disk
+	turn         uint64 // its last use
+	pendingSince uint64 // the turn in which its revision was postponed
 }
 
 type marked interface{ saving() *mark }
@@ -24,7 +24,7 @@ type marked interface{ saving() *mark }
 func (o *open) saving() *mark      { return &o.mark }
 func (in *incident) saving() *mark { return &in.mark }
 
-// changed is a set that costs no more than its members.
+// changed is a set whose cost depends only on its members.
 type changed[T marked] struct{ list []T }
 
 func (s *changed[T]) add(x T) {
@@ -46,14 +46,14 @@ func (s *changed[T]) remove(x T) {
 	s.list, m.place = s.list[:end], 0
 }
 
-// alert notes that an open alert is to be saved again.
+// alert marks an open alert as changed.
 func (s *saved) alert(o *open) {
 	if s != nil && !o.gone {
 		s.alerts.add(o)
 	}
 }
 
-// used notes that an open alert has moved to the end of the order.
+// used records that an open alert has moved to the end of the order.
 func (s *saved) used(o *open) {
 	if s != nil {
 		s.turn++
@@ -62,8 +62,8 @@ func (s *saved) used(o *open) {
 	}
 }
 
-// forgot notes that an alert is over.
-func (s *saved) forgot(o *open) {
+// removed records that an alert no longer exists.
+func (s *saved) removed(o *open) {
 	if s == nil {
 		return
 	}
@@ -74,13 +74,14 @@ func (s *saved) forgot(o *open) {
 	}
 }
 
+// incident marks an incident as changed.
 func (s *saved) incident(in *incident) {
 	if s != nil && !in.gone {
 		s.incidents.add(in)
 	}
 }
 
-// usedIncident notes that an incident has moved to the end of its order.
+// usedIncident records that an incident has moved to the end of its order.
 func (s *saved) usedIncident(in *incident) {
 	if s != nil {
 		s.turn++
@@ -89,7 +90,8 @@ func (s *saved) usedIncident(in *incident) {
 	}
 }
 
-func (s *saved) forgotIncident(in *incident) {
+// removedIncident records that an incident no longer exists.
+func (s *saved) removedIncident(in *incident) {
 	if s == nil {
 		return
 	}

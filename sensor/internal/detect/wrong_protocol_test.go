@@ -11,7 +11,7 @@ import (
 )
 
 // A silent device does not hide behind the ports of names and time.
-func TestDisguisedAsInfrastructure(t *testing.T) {
+func TestWrongProtocolOnInfrastructurePort(t *testing.T) {
 	const ssh, ntp = "203.0.113.66:53", "203.0.113.66:123"
 	app := func(name string) *fingerprint.App { return (*fingerprint.App)(nil).With(&dissect.AppID{Name: name}) }
 	// after gives v once it has carried so much, in the given state.
