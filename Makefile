@@ -44,7 +44,7 @@ bench-live: ## cost and loss at fixed rates, beside tcpdump and dumpcap (as root
 
 bench-publish: ## spool, drain and latency to Apache Kafka, three times each (needs Java and Maven)
 	$(GO) test -run '^$$' -bench 'SpoolAppend|Drain|Acknowledged' -benchtime 3s -count 3 ./sensor/internal/publish
-	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor
+	$(GO) test -run '^$$' -bench 'PacketTo' -benchtime 1x -count 3 ./sensor/internal/endtoend
 
 bench-bpf: ## time per packet of the kernel programs, three times (needs root)
 	$(GO) test -run '^$$' -bench 'Program$$' -benchtime 1000000x -count 3 ./bpf
@@ -60,7 +60,7 @@ stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
 golden: ## regenerate help texts, README screens and expected alerts; read the diff before you commit it
-	$(GO) test ./sensor -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
+	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state -run TestMetricsPageIsCurrent -args update
 
 bench-ingest: ## alerts per second into the collector database

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/segmentio/kafka-go"
+
+	"stillwatch/collector/internal/queue"
+	"stillwatch/collector/internal/sample"
+	"stillwatch/collector/internal/store"
+	"stillwatch/internal/testlab/cluster"
+	"stillwatch/internal/testlab/kafkatest"
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+)
+
+const (
+	alerts = 10_000 // of each case
+	parts  = 6
+)
+
+// delivery is one case against one running Kafka: its own topics, group and database.
+type delivery struct {
+	*testing.T
+	cluster *cluster.Cluster
+	client  *kafka.Client
+	dir     string // of the database
+	file    string
+	store   *store.SQLite
+	path    string
+}
+
+// TestDelivery holds the collector to its promise: whatever breaks, each alert that Kafka has is stored exactly once.
+func TestDelivery(t *testing.T) {
+	if testing.Short() {
+		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
+	}
+	c := kafkatest.Start(t, cluster.Options{})
+	for _, x := range []struct {
+		name string
+		run  func(*delivery)
+	}{
+		{"collector killed in the middle", (*delivery).killed},
+		{"database locked for a while", (*delivery).locked},
+		{"disk full for a while", (*delivery).full},
+		{"poison among the alerts", (*delivery).poison},
+		{"rebalance between two collectors", (*delivery).rebalance},
+		{"rights missing for a while", (*delivery).refused},
+		{"topics made after the start", (*delivery).late},
+		{"broker stopped and started in the middle", (*delivery).brokerAway},
+		{"sensor killed in the middle", (*delivery).sensorKilled},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			d := &delivery{T: t, cluster: c, dir: t.TempDir()}
+			d.topics()
+			x.run(d)
+		})
+	}
+}
+
+// remove deletes the topics of the case before.
+func (d *delivery) remove() {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	names := []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic, queue.DeadLetterTopic}
+	if _, err := d.cluster.Client().DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: names}); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// topics makes the topics anew by the command that an operator uses.
+func (d *delivery) topics() {
+	d.Helper()
+	d.remove()
+	d.make()
+}
+
+func (d *delivery) make() {
+	d.Helper()
+	file, _ := configure(d.T, d.dir, d.cluster.Brokers(cluster.Plaintext))
+	until(d.T, "the topics are made", func() bool {
+		out, err := command("topics", "init", "--config", file).CombinedOutput()
+		return err == nil && bytes.Contains(out, []byte("all topics are as they should be"))
+	})
+	d.client = d.cluster.Client() // knows nothing of the topics that were there before
+}
+
+// begin starts a collector on the database of the case.
+func (d *delivery) begin() *process {
+	d.Helper()
+	if d.file == "" {
+		d.file, d.path = configure(d.T, d.dir, d.cluster.Brokers(cluster.Plaintext))
+		d.store = look(d.T, d.path)
+	}
+	return start(d.T, "--config", d.file)
+}
+
+// fill produces the alerts from to to-1, as a sensor would: with acks=all.
+func (d *delivery) fill(from, to int) {
+	d.Helper()
+	for p := range parts {
+		d.produce(p, sample.Records(from, to, p, parts))
+	}
+}
+
+func (d *delivery) produce(partition int, records []kafka.Record) {
+	d.Helper()
+	for len(records) > 0 {
+		n := min(len(records), 500)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		res, err := d.client.Produce(ctx, &kafka.ProduceRequest{Topic: schemas.AlertTopic, Partition: partition, RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd,
+			Records: kafka.NewRecordReader(records[:n]...)})
+		cancel()
+		if err == nil {
+			err = res.Error
+		}
+		if err != nil {
+			d.Fatal(err)
+		}
+		records = records[n:]
+	}
+}
+
+func (d *delivery) finish(n int) {
+	d.Helper()
+	until(d.T, fmt.Sprintf("%d alerts are stored", n), func() bool { return count(d.T, d.store) >= n })
+	whole(d.T, d.store, n)
+}
+
+func (d *delivery) killed() {
+	p := d.begin()
+	d.fill(0, alerts/2)
+	go d.fill(alerts/2, alerts)
+	until(d.T, "something is stored", func() bool { return count(d.T, d.store) > 0 })
+	p.kill()
+	n := count(d.T, d.store)
+	if d.Logf("killed with %d of %d alerts stored", n, alerts); n >= alerts {
+		d.Error("it was not in the middle")
+	}
+	p = d.begin()
+	d.finish(alerts)
+	p.stop()
+}
+
+func (d *delivery) locked() {
+	p := d.begin()
+	other, err := sql.Open("sqlite", d.path)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	d.fill(0, alerts/2)
+	until(d.T, "something is stored", func() bool { return count(d.T, d.store) > 0 })
+	if _, err := other.Exec(`PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE`); err != nil {
+		d.Fatal(err)
+	}
+	d.fill(alerts/2, alerts)
+	before := count(d.T, d.store)
+	until(d.T, "the collector says that the database is locked", func() bool {
+		code, why := p.ready()
+		return code == 503 && strings.Contains(why, "locked") && p.metric("stillwatch_collector_store_retries_total") > 0
+	})
+	if n := count(d.T, d.store); n != before || n == alerts {
+		d.Errorf("%d alerts were stored, then %d: the lock did not hold", before, n)
+	}
+	if _, err := other.Exec(`ROLLBACK`); err != nil {
+		d.Fatal(err)
+	}
+	d.finish(alerts)
+	until(d.T, "it is ready again", func() bool { code, _ := p.ready(); return code == 200 })
+	p.stop()
+}
+
+func (d *delivery) full() {
+	if os.Geteuid() != 0 {
+		testneed.Missing(d.T, "root", "a small disk needs the right to mount one")
+	}
+	if err := syscall.Mount("tmpfs", d.dir, "tmpfs", 0, "size=64m"); err != nil {
+		testneed.Missing(d.T, "root", "mount: %v", err)
+	}
+	d.Cleanup(func() {
+		if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
+			d.Error(err)
+		}
+	})
+	p := d.begin()
+	d.fill(0, 100)
+	until(d.T, "something is stored", func() bool { return count(d.T, d.store) == 100 })
+	filler := filepath.Join(d.dir, "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		d.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if f.Close(); !errors.Is(err, syscall.ENOSPC) {
+		d.Fatal(err)
+	}
+	d.fill(100, alerts)
+	until(d.T, "the collector says that the disk is full", func() bool {
+		code, why := p.ready()
+		return code == 503 && strings.Contains(why, "full") && p.metric("stillwatch_collector_store_retries_total") > 2
+	})
+	if n := count(d.T, d.store); n == alerts {
+		d.Error("the disk was not full")
+	}
+	if err := os.Remove(filler); err != nil {
+		d.Fatal(err)
+	}
+	d.finish(alerts)
+	p.stop()
+}
+
+func (d *delivery) poison() {
+	p := d.begin()
+	d.fill(0, alerts/2)
+	bad := [][]byte{[]byte("no JSON"), nil, []byte(`{"schema":"stillwatch.alert/1"}`), bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte{0xff}, 900_000),
+		[]byte("{\"\u202e\u009b31m\\u001b[2J\":\"x\"}")}
+	for i, v := range bad {
+		d.produce(i%parts, []kafka.Record{{Key: kafka.NewBytes([]byte("poison")), Value: kafka.NewBytes(v), Headers: []kafka.Header{{Key: "ce_id", Value: []byte("x")}}}})
+	}
+	d.fill(alerts/2, alerts)
+	d.finish(alerts)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: strings.Split(d.cluster.Brokers(cluster.Plaintext), ","), Topic: queue.DeadLetterTopic, MaxWait: 100 * time.Millisecond})
+	defer r.Close()
+	for range bad {
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			d.Fatal(err)
+		}
+		h := map[string]string{}
+		for _, x := range m.Headers {
+			h[x.Key] = string(x.Value)
+		}
+		if h["sw_dead_reason"] == "" || h["sw_dead_topic"] != schemas.AlertTopic || h["sw_dead_partition"] == "" || h["sw_dead_offset"] == "" || h["ce_id"] != "x" {
+			d.Errorf("headers %q", h)
+		}
+	}
+	dead, err := d.store.DeadLetters(ctx, store.Page{})
+	if err != nil || len(dead.Records) != len(bad) {
+		d.Errorf("%d dead letters in the database, want %d; %v", len(dead.Records), len(bad), err)
+	}
+	until(d.T, "nothing is left to read", func() bool { return caughtUp(p) })
+	if said := p.said(); !utf8.ValidString(said) || strings.ContainsAny(said, "\u202e\u009b\x1b") || !strings.Contains(said, `\u202e`) {
+		d.Errorf("the log acts on a terminal, or is silent: %q", said)
+	}
+	p.stop()
+}
+
+// caughtUp tells whether the collector has seen that the group has committed all of the alerts. It looks every few seconds.
+func caughtUp(p *process) bool {
+	for n := range parts {
+		lag, seen := p.look(fmt.Sprintf(`stillwatch_collector_lag_records{partition="%d",topic="%s"}`, n, schemas.AlertTopic))
+		if !seen || lag > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *delivery) rebalance() {
+	a := d.begin()
+	d.fill(0, 3000)
+	until(d.T, "the first collector stores", func() bool { return count(d.T, d.store) > 0 })
+	b := d.begin()
+	d.fill(3000, 6000)
+	both := func() bool { return read(a) > 0 && read(b) > 0 }
+	for n := 6000; n < 8000; n += 200 { // until both have partitions
+		d.fill(n, n+200)
+		time.Sleep(200 * time.Millisecond)
+	}
+	until(d.T, "both collectors read", both)
+	go d.fill(8000, alerts)
+	a.stop()
+	d.finish(alerts)
+	b.stop()
+}
+
+func read(p *process) float64 { return p.metric("stillwatch_collector_store_seconds_count") }
+
+func (d *delivery) late() {
+	d.remove()
+	p := d.begin()
+	until(d.T, "the collector says that a topic is missing", func() bool {
+		code, why := p.ready()
+		return code == 503 && strings.Contains(why, schemas.AlertTopic)
+	})
+	d.make()
+	d.fill(0, 1000)
+	d.finish(1000)
+	until(d.T, "it is ready", func() bool { code, _ := p.ready(); return code == 200 })
+	p.stop()
+}

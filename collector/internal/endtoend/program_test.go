@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"stillwatch/collector/internal/cli"
+	"stillwatch/collector/internal/sample"
+	"stillwatch/collector/internal/store"
+	"stillwatch/internal/buildinfo"
+)
+
+// asProgram makes the test program the collector itself, so that a test can kill it.
+const asProgram = "STILLWATCH_TEST_AS_COLLECTOR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(cli.Main(os.Args[1:], buildinfo.New("test", "")))
+	}
+	os.Exit(runTests(m))
+}
+
+func command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// process is a running collector.
+type process struct {
+	*exec.Cmd
+	t               *testing.T
+	console, health string
+	mu              sync.Mutex
+	log             strings.Builder
+	done            chan struct{}
+}
+
+// start starts the collector with serve and gives it when it serves.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: command(append([]string{"serve"}, args...)...), t: t, done: make(chan struct{})}
+	pipe, err := p.StderrPipe()
+	if err == nil {
+		err = p.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving := make(chan struct{})
+	go p.read(pipe, serving)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("collector said:\n%s", p.said())
+		}
+	})
+	select {
+	case <-serving:
+	case <-p.done:
+		t.Fatalf("the collector ended:\n%s", p.said())
+	case <-time.After(3 * time.Minute):
+		t.Fatal("the collector does not serve after three minutes")
+	}
+	return p
+}
+
+func (p *process) read(pipe io.Reader, serving chan struct{}) {
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		p.mu.Lock()
+		if p.log.Len() < 1<<16 {
+			p.log.WriteString(lines.Text() + "\n")
+		}
+		p.mu.Unlock()
+		var said struct{ Msg, Console, Health string }
+		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector started" {
+			p.console, p.health = said.Console, said.Health
+			close(serving)
+		}
+	}
+	p.Wait()
+	close(p.done)
+}
+
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+func (p *process) kill() {
+	p.Process.Kill()
+	<-p.done
+}
+
+// stop ends it as an operator would, and wants it to end well.
+func (p *process) stop() {
+	p.t.Helper()
+	p.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(3 * time.Minute):
+		p.t.Fatal("it does not stop")
+	}
+	if code := p.ProcessState.ExitCode(); code != 0 {
+		p.t.Fatalf("it stopped with %d:\n%s", code, p.said())
+	}
+}
+
+// ready gives what /readyz says.
+func (p *process) ready() (int, string) {
+	res, err := http.Get(p.health + "/readyz")
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(body)
+}
+
+// metric gives the value of a metric without labels, or of the line that begins with name.
+func (p *process) metric(name string) float64 {
+	p.t.Helper()
+	v, ok := p.look(name)
+	if !ok {
+		p.t.Fatalf("no metric %s", name)
+	}
+	return v
+}
+
+// look gives the same, false if there is none.
+func (p *process) look(name string) (float64, bool) {
+	p.t.Helper()
+	res, err := http.Get(p.health + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(body)
+	if m == nil {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v, true
+}
+
+// until waits for cond, as long as a busy machine may need.
+func until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in five minutes it was not so: %s", what)
+		}
+	}
+}
+
+// look opens the database of a collector beside it.
+func look(t *testing.T, path string) *store.SQLite {
+	t.Helper()
+	s, err := store.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func count(t *testing.T, s *store.SQLite) int {
+	t.Helper()
+	n, err := s.CountAlerts(context.Background(), store.AlertFilter{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// whole fails the test unless the store holds each of the alerts 0 to n-1 once, and nothing else.
+func whole(t *testing.T, s *store.SQLite, n int) {
+	t.Helper()
+	ctx, seen := context.Background(), map[string]int{}
+	for p := (store.Page{Limit: 1000}); ; {
+		list, err := s.Alerts(ctx, store.AlertFilter{}, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list.Alerts {
+			seen[a.Alert.ID]++
+		}
+		if p.Cursor = list.Next; p.Cursor == "" {
+			break
+		}
+	}
+	for i := range n {
+		if seen[sample.ID(i)] != 1 {
+			t.Fatalf("alert %d is there %d times", i, seen[sample.ID(i)])
+		}
+	}
+	sensors, err := s.Sensors(ctx)
+	if err != nil || len(seen) != n || len(sensors) != 1 || sensors[0].Missing != 0 || sensors[0].Alerts != int64(n) {
+		t.Fatalf("%d alerts, want %d; sensors %+v, %v", len(seen), n, sensors, err)
+	}
+}
+
+// configure writes a configuration for brokers and gives its path and that of the database.
+func configure(t *testing.T, dir, brokers string) (file, database string) {
+	t.Helper()
+	file, database = filepath.Join(t.TempDir(), "collector.yaml"), filepath.Join(dir, "collector.db")
+	text := fmt.Sprintf("listen: 127.0.0.1:0\nhealth: 127.0.0.1:0\ndatabase: %s\nkafka:\n  brokers: [%s]\n", database, brokers)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, database
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"stillwatch/internal/testneed"
+)
+
+// sensorImports lists the packages of this module that each package of the sensor may import. Imports run downward only; a package that is
+// not in the table is an error. Tests may import more.
+func sensorImports() map[string][]string {
+	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "detect", "alert", "config", "schemas"}
+	return map[string][]string{
+		"memo":        nil,
+		"cacheline":   nil,
+		"packet":      nil,
+		"capture":     {"packet", "bpf"},
+		"session":     {"cacheline", "packet"},
+		"dissect":     {"memo"}, // and its own packages, in which the dissectors are
+		"fingerprint": {"memo", "dissect"},
+		"snapshot":    nil,
+		"lru":         {"snapshot"},
+		"enrich":      {"lru", "snapshot"},
+		"watchtime":   {"snapshot"},
+		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
+		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
+		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
+		"detect":      {"lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
+		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"privilege":   nil,
+		"service":     nil,
+		"metrictable": nil,
+		"publish":     {"metrictable", "schemas", "internal/brokers"},
+		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
+		"state":       {"metrictable", "snapshot"},
+		"pipeline":    append([]string{"snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
+		"metrics":     append([]string{"metrictable", "pipeline", "publish", "privilege"}, below...),
+		"gctune":      nil,
+		"terminal":    {"schemas"},
+		"completion":  nil,
+		"cli": append([]string{"pipeline", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
+			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
+		"endtoend": nil, // tests only
+
+		// Packages within another one may import what that one may, unless they are listed here.
+		"device/evidence": {"snapshot", "enrich"},
+	}
+}
+
+// collectorImports is the same for the collector.
+func collectorImports() map[string][]string {
+	return map[string][]string{
+		"sample":   {"schemas"},
+		"sanitize": {"schemas"},
+		"config":   {"internal/brokers"},
+		"broker":   nil,
+		"store":    {"schemas"},
+		"queue":    {"schemas", "internal/brokers"},
+		"consume":  {"store", "queue", "schemas"},
+		"auth":     {"store"},
+		"api":      {"auth", "store", "schemas"},
+		"console":  {"api", "auth", "sanitize", "store", "schemas"},
+		"serve":    {"config", "broker", "queue", "consume", "store", "auth", "console", "internal/brokers"},
+		"demo":     {"serve", "config", "auth", "sanitize", "schemas"},
+		"cli":      {"auth", "config", "sanitize", "demo", "queue", "serve", "store", "internal/buildinfo", "internal/logs"},
+		"endtoend": nil, // tests only
+	}
+}
+
+// listed is a package as go list -json prints it.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func goList(t *testing.T, args ...string) (all []listed) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
+	cmd.Dir = testneed.Root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	for program, allowed := range map[string]map[string][]string{"sensor": sensorImports(), "collector": collectorImports()} {
+		inner := "stillwatch/" + program + "/internal/"
+		for _, p := range goList(t, "./"+program+"/internal/...") {
+			path := strings.TrimPrefix(p.ImportPath, inner)
+			name, _, _ := strings.Cut(path, "/")
+			may, known := allowed[path]
+			if !known {
+				may, known = allowed[name]
+			}
+			if !known {
+				t.Errorf("%s is not in the table of packages", p.ImportPath)
+				continue
+			}
+			for _, i := range p.Imports {
+				own := i == inner+name || strings.HasPrefix(i, inner+name+"/")
+				to := strings.TrimPrefix(strings.TrimPrefix(i, inner), "stillwatch/")
+				if strings.HasPrefix(i, "stillwatch/") && !own && !slices.Contains(may, to) {
+					t.Errorf("%s imports %s, which the table does not allow", p.ImportPath, i)
+				}
+			}
+		}
+	}
+}
+
+func TestProgramsImportOnlyTheCommandLine(t *testing.T) {
+	for _, program := range []string{"sensor", "collector"} {
+		for _, p := range goList(t, "./"+program) {
+			if want := []string{"os", "stillwatch/" + program + "/internal/cli", "stillwatch/internal/buildinfo"}; !slices.Equal(p.Imports, slices.Sorted(slices.Values(want))) {
+				t.Errorf("%s imports %v, want %v", p.ImportPath, p.Imports, want)
+			}
+		}
+	}
+}
+
+func TestProgramsDependOnNeitherEachOtherNorTestCode(t *testing.T) {
+	for program, other := range map[string]string{"sensor": "stillwatch/collector", "collector": "stillwatch/sensor"} {
+		for _, p := range goList(t, "-deps", "./"+program) {
+			for _, bad := range []string{other, "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab", "stillwatch/collector/internal/sample"} {
+				if p.ImportPath == bad || strings.HasPrefix(p.ImportPath, bad+"/") {
+					t.Errorf("the %s depends on %s", program, p.ImportPath)
+				}
+			}
+		}
+	}
+}
+
+func TestPackageNamesSayWhatTheyHold(t *testing.T) {
+	for _, p := range goList(t, "./...") {
+		for _, part := range strings.Split(p.ImportPath, "/") {
+			if slices.Contains([]string{"common", "util", "utils", "helper", "helpers", "misc", "base"}, part) {
+				t.Errorf("%s: the name does not say what the package holds", p.ImportPath)
+			}
+		}
+	}
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/terminal"
+)
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Read inventory and configuration, and say what was understood or list every mistake."`
+}
+
+type configCheckCmd struct {
+	Inventory string `help:"Inventory of the network (YAML)." placeholder:"FILE" type:"path"`
+	Config    string `help:"Configuration of the sensor (YAML)." placeholder:"FILE" type:"path"`
+}
+
+// Help shows how the command is used.
+func (configCheckCmd) Help() string {
+	return `Examples:
+
+    stillwatch-sensor config check --inventory site.yaml
+    stillwatch-sensor config check --inventory site.yaml --config sensor.yaml
+
+Exit status: 0 all is well; 2 there are mistakes, each on a line of its own with file, line and column.`
+}
+
+// Run reads both files, so that the mistakes of both are told at once.
+func (c *configCheckCmd) Run(t *terminal.Terminal) error {
+	if c.Inventory == "" && c.Config == "" {
+		return badUsage(errors.New("nothing to check: give --inventory FILE or --config FILE"))
+	}
+	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
+	if err := errors.Join(setErr, invErr); err != nil {
+		return badUsage(err)
+	}
+	var rows [][]string
+	if c.Config != "" {
+		rows = append(rows, configRows(c.Config, set)...)
+	}
+	if inv != nil {
+		rows = append(rows, inventoryRows(either(c.Inventory, set.Inventory), inv)...)
+	}
+	return t.Table(t.Out, append([][]string{{"WHAT", "UNDERSTOOD"}}, rows...))
+}
+
+// inventoryRows say what an inventory means, one line for each part of it and each device.
+func inventoryRows(file string, inv *contract.Inventory) [][]string {
+	rows := [][]string{{"inventory", file}, {"site", either(inv.Site, "not given")}, {"internal", either(prefixes(inv.Internal), "private addresses")}}
+	for _, z := range inv.Zones {
+		rows = append(rows, []string{"zone " + z.Name, prefixes(z.Networks)})
+	}
+	in := inv.Infrastructure
+	for _, x := range []struct {
+		name  string
+		hosts []contract.Host
+	}{{"dns", in.DNS}, {"ntp", in.NTP}, {"dhcp", in.DHCP}, {"syslog", in.Syslog}, {"admin", in.Admin}} {
+		if x.hosts != nil {
+			rows = append(rows, []string{"infrastructure " + x.name, either(hostsText(x.hosts), "none")})
+		}
+	}
+	for i := range inv.Devices {
+		e := &inv.Devices[i]
+		rows = append(rows, []string{"device " + e.Name, entryText(e)})
+	}
+	return rows
+}
+
+func entryText(e *contract.Entry) string {
+	parts := []string{matchText(e.Match), "expected " + strings.ReplaceAll(e.Expect.String(), "_", " ")}
+	if e.Owner != "" {
+		parts = append(parts, "owner "+e.Owner)
+	}
+	if e.Criticality != "" {
+		parts = append(parts, "criticality "+e.Criticality)
+	}
+	for _, a := range e.Allow {
+		parts = append(parts, "may "+a.Text)
+	}
+	if n := len(e.Maintenance); n > 0 {
+		parts = append(parts, terminal.Counted(uint64(n), "maintenance window"))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func matchText(m contract.Match) string {
+	switch {
+	case m.MAC != packet.MAC{}:
+		return "MAC " + m.MAC.String()
+	case m.IP.IsValid():
+		return "address " + m.IP.String()
+	case m.Prefix.IsValid():
+		return "network " + m.Prefix.String()
+	case m.Vendor != "":
+		return "vendor " + m.Vendor
+	case m.Role != device.Unknown:
+		return "role " + m.Role.String()
+	}
+	return "nothing"
+}
+
+func hostsText(all []contract.Host) string {
+	var parts []string
+	for _, h := range all {
+		switch {
+		case h.Name != "":
+			parts = append(parts, h.Name)
+		case h.Prefix.IsSingleIP():
+			parts = append(parts, h.Prefix.Addr().String())
+		default:
+			parts = append(parts, h.Prefix.String())
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func prefixes(all []netip.Prefix) string {
+	var parts []string
+	for _, p := range all {
+		parts = append(parts, p.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+func either(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// configRows say what a configuration sets, defaults included.
+func configRows(file string, cfg *config.Config) [][]string {
+	l := cfg.Limits
+	rows := [][]string{
+		{"configuration", file}, {"sensor", cfg.SensorID}, {"site", either(cfg.Site, "that of the inventory")},
+		{"idle after", terminal.Counted(uint64(cfg.IdleDays), "day")},
+		{"silent", either(silentText(cfg), "nothing declared")},
+		{"limits", fmt.Sprintf("%s sessions, %s devices, %s names; heads of %s sessions, %s in all, %s a direction",
+			terminal.Grouped(uint64(l.Sessions)), terminal.Grouped(uint64(l.Devices)), terminal.Grouped(uint64(l.Names)), terminal.Grouped(uint64(l.HeadSessions)),
+			terminal.Bytes(uint64(l.HeadBytes)), terminal.Bytes(uint64(l.HeadLimit)))},
+	}
+	if cfg.Publish != nil {
+		rows = append(rows, []string{"publish", publishText(cfg.Publish)})
+	}
+	for _, rule := range slices.Sorted(maps.Keys(cfg.Detections)) {
+		text := "on"
+		if !cfg.Enabled(rule) {
+			text = "off"
+		}
+		if s := cfg.Detections[rule].Severity; s != nil {
+			text += ", severity " + *s
+		}
+		rows = append(rows, []string{"rule " + rule, text})
+	}
+	return rows
+}
+
+func silentText(cfg *config.Config) string {
+	parts := []string{}
+	if len(cfg.Silent) > 0 {
+		parts = append(parts, prefixes(cfg.Silent))
+	}
+	for _, m := range cfg.SilentMACs {
+		parts = append(parts, m.String())
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"stillwatch/sensor/internal/config"
+	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/pipeline"
+)
+
+// load reads the files that the command line names, so that every mistake is reported before a packet is read.
+func (c *settings) load(version string) (pipeline.Config, error) {
+	cfg := pipeline.Config{Shards: c.Shards, Version: version, Replay: true}
+	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
+	silent, silentMACs, err := config.ParseSilent(c.Silent)
+	internal, internalErr := config.ParseInternal(c.Internal)
+	if err := errors.Join(setErr, invErr, err, internalErr); err != nil {
+		return cfg, err
+	}
+	set.Internal = internal
+	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)
+	cfg.Settings, cfg.Inventory = set, inv
+	return cfg, nil
+}
+
+// documents reads configuration and inventory; an empty name stands for none. The configuration may name an inventory,
+// relative to its own folder, which an inventory of the command line replaces.
+func documents(configFile, inventoryFile string) (set *config.Config, inv *contract.Inventory, setErr, invErr error) {
+	set = config.Defaults()
+	if configFile != "" {
+		set, setErr = readConfig(configFile)
+	}
+	if set != nil {
+		inventoryFile = inventoryOf(set, configFile, inventoryFile)
+	}
+	if inventoryFile != "" {
+		inv, invErr = config.LoadInventory(inventoryFile)
+	}
+	return set, inv, setErr, invErr
+}
+
+// inventoryOf gives the file of the inventory that is in force, "" if there is none.
+func inventoryOf(set *config.Config, configFile, inventoryFile string) string {
+	switch {
+	case inventoryFile != "" || set.Inventory == "":
+		return inventoryFile
+	case filepath.IsAbs(set.Inventory):
+		return set.Inventory
+	}
+	return filepath.Join(filepath.Dir(configFile), set.Inventory)
+}
+
+// readConfig reads a configuration and asks the detectors whether they take it.
+func readConfig(file string) (*config.Config, error) {
+	set, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if unknown := set.Unknown(rules()); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: detections: %s: no such rule; there are %s", file, strings.Join(unknown, ", "), strings.Join(rules(), " "))
+	}
+	if _, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params}); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// chainRule is the id of the rule that joins the findings of the others.
+var chainRule = detect.RuleChain().ID
+
+// rules returns the ids of all rules, sorted.
+func rules() []string {
+	var all []string
+	for _, r := range detect.Rules() {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+// shardCount reads the value of --shards. kong would take a negative number for an option, and tell of that.
+func shardCount(ctx *kong.DecodeContext, target reflect.Value) error {
+	t := ctx.Scan.Pop()
+	text := fmt.Sprint(t.Value)
+	if t.IsEOL() {
+		return fmt.Errorf("give a number from 0 to %d", pipeline.Partitions)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > pipeline.Partitions {
+		return fmt.Errorf("give a number from 0 to %d, not %q", pipeline.Partitions, text)
+	}
+	target.SetInt(int64(n))
+	return nil
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"stillwatch/sensor/internal/metrics"
+	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/publish"
+)
+
+// names are the files that were asked for; an empty name means that the record is not wanted.
+type names struct {
+	alerts, sessions, devices, metrics, state string
+
+	byDefault bool // nobody asked for alerts on standard output
+	quiet     bool // alerts go to Kafka, and nowhere else unless they are asked for
+}
+
+// namesOf takes what the command line says. All names of standard output become one.
+func namesOf(alerts, sessions, devices, metrics string) names {
+	one := func(name string) string {
+		if publish.IsStdout(name) {
+			return publish.Stdout
+		}
+		return name
+	}
+	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
+}
+
+// useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
+func (n *names) useStdout(tty bool) {
+	if n.alerts == "" && !n.quiet && (!tty || n.stdout()) {
+		n.alerts, n.byDefault = publish.Stdout, true
+	}
+}
+
+// stdout reports whether records go to standard output.
+func (n names) stdout() bool {
+	return n.alerts == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout || n.metrics == publish.Stdout
+}
+
+// place is one file that is to be written.
+type place struct {
+	option, name string
+	info         os.FileInfo // nil: there is none yet
+}
+
+// places lists what is to be written, with what is there now. open tells of files that are open already.
+func (n names) places(open map[string]*publish.JSONLines) (all []place) {
+	for _, p := range []place{
+		{option: "--alerts", name: n.alerts}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
+		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state},
+	} {
+		if p.name == "" {
+			continue
+		}
+		var err error
+		switch s := open[p.option]; {
+		case s != nil:
+			p.info, err = s.Stat()
+		case p.name == publish.Stdout:
+			p.info, err = os.Stdout.Stat()
+		default:
+			p.info, err = os.Stat(p.name)
+		}
+		if err != nil {
+			p.info = nil
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// input is a file that is read, and must be there afterwards.
+type input struct {
+	what string
+	info os.FileInfo
+}
+
+// inputs lists the files that a replay reads, as far as writing could destroy them.
+func (c *captures) inputs(cfg pipeline.Config) (all []input) {
+	for _, name := range c.Captures {
+		all = appendInput(all, "the capture", name)
+	}
+	return append(all, c.settings.inputs(cfg)...)
+}
+
+func (c *settings) inputs(cfg pipeline.Config) (all []input) {
+	all = appendInput(all, "the inventory", inventoryOf(cfg.Settings, c.Config, c.Inventory))
+	return appendInput(all, "the configuration", c.Config)
+}
+
+func appendInput(all []input, what, name string) []input {
+	info, err := os.Stat(name)
+	if what == "the capture" && name == publish.Stdout {
+		info, err = os.Stdin.Stat()
+		name = "on standard input"
+	}
+	// A terminal or a socket may well be both ends.
+	if err == nil && info.Mode()&(os.ModeCharDevice|os.ModeSocket) == 0 {
+		all = append(all, input{what + " " + name, info})
+	}
+	return all
+}
+
+// check refuses what would destroy something: one file for two records, by whatever names, and what the run reads. Files that are there
+// are compared, names where there is no file yet. It is asked before anything is opened, and again before anything is emptied.
+func (n names) check(in []input, open map[string]*publish.JSONLines) error {
+	all := n.places(open)
+	for i, p := range all {
+		if discards(p) {
+			continue
+		}
+		for _, q := range all[:i] {
+			if same(p, q) {
+				return n.twice(q, p)
+			}
+		}
+		for _, f := range in {
+			if p.info != nil && os.SameFile(p.info, f.info) {
+				return fmt.Errorf("%s would overwrite %s: give another file", p.option, f.what)
+			}
+		}
+	}
+	if n.metrics != "" && n.metrics != publish.Stdout && open == nil {
+		return metrics.Check(n.metrics)
+	}
+	return nil
+}
+
+func (n names) twice(a, b place) error {
+	switch {
+	case n.byDefault && a.option == "--alerts" && b.name == publish.Stdout:
+		return fmt.Errorf("%s writes standard output, and so do the alerts when they are not sent elsewhere: add --alerts FILE", b.option)
+	case b.name == publish.Stdout:
+		return fmt.Errorf("%s and %s both write standard output: give each a file of its own", a.option, b.option)
+	}
+	return fmt.Errorf("%s and %s both write %s: give each a file of its own", a.option, b.option, b.name)
+}
+
+// discards reports whether a place is the null device, which can be used twice.
+func discards(p place) bool {
+	null, err := os.Stat(os.DevNull)
+	return err == nil && p.info != nil && os.SameFile(p.info, null)
+}
+
+func same(p, q place) bool {
+	if p.name == publish.Stdout && q.name == publish.Stdout {
+		return true
+	}
+	if p.info != nil && q.info != nil {
+		return os.SameFile(p.info, q.info)
+	}
+	a, errA := filepath.Abs(p.name)
+	b, errB := filepath.Abs(q.name)
+	return errA == nil && errB == nil && a == b && p.name != publish.Stdout && q.name != publish.Stdout
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stillwatch/internal/buildinfo"
+	"stillwatch/sensor/internal/capture"
+	"stillwatch/sensor/internal/gctune"
+	"stillwatch/sensor/internal/metrics"
+	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/publish"
+	"stillwatch/sensor/internal/state"
+	"stillwatch/sensor/internal/terminal"
+)
+
+type replayCmd struct {
+	captures
+	Alerts      string `help:"Write alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
+	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
+	Devices     string `help:"Write the devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
+	State       string `help:"Go on from what FILE knows of an earlier replay, and keep there what this one learns." placeholder:"FILE" type:"path"`
+	MetricsFile string `help:"Write metrics to FILE in the text format of Prometheus, at the end." placeholder:"FILE"`
+	publishing
+}
+
+// Help shows how the command is used.
+func (replayCmd) Help() string {
+	return `Several captures are one stretch of time: they are read in the order of their first packets. Of captures
+with the same packets one is read, and empty files are left out, with a warning.
+Without --alerts, alerts go to standard output: to a terminal as cards, otherwise as JSON Lines.
+
+Examples:
+
+    stillwatch-sensor replay --inventory site.yaml monday.pcap tuesday.pcap.zst
+    stillwatch-sensor replay --silent 10.20.10.17 --alerts alerts.jsonl span.pcapng
+    ssh probe tcpdump -i span0 -w - | stillwatch-sensor replay -
+    stillwatch-sensor replay --state site.state tuesday.pcap
+    stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
+
+Exit status: 0 all was read; 1 a capture was damaged or cut short, or a record could not be written or published;
+2 bad usage, bad inventory or configuration, or a file that cannot be opened.`
+}
+
+// Run replays.
+func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) error {
+	log, err := newLogger(t, all.LogLevel)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
+	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
+	n.state = c.State
+	n.quiet = c.wanted() && !t.OutTTY
+	n.useStdout(t.OutTTY)
+	cfg, err := c.load(b.Version)
+	if err != nil {
+		return badUsage(err)
+	}
+	to, err := c.target()
+	if err != nil {
+		return badUsage(err)
+	}
+	out, err := openOutputs(n, c.inputs(cfg), terminal.NewIncidentCards(t, t.Out))
+	if err != nil {
+		return err
+	}
+	s := watchSignals(context.Background())
+	defer s.stop()
+	src, err := openCaptures(s, log, c.Captures)
+	if err != nil {
+		return errors.Join(err, out.close(nil))
+	}
+	defer src.Close()
+	if to != nil {
+		p, err := to.start(log, cfg, out.sequencer)
+		if err != nil {
+			return errors.Join(badUsage(err), out.close(nil))
+		}
+		out.publish(p, to.Sessions)
+	}
+	if err := out.remember(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
+	stop, err := c.serve(log, routes(out.kafka, out.kept()))
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
+	defer stop()
+	return c.replay(t, log, cfg, src, out, n, s)
+}
+
+// openCaptures opens captures and warns of those that are not read, unless a signal comes first: a pipe may wait for ever for its first
+// byte.
+func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files, error) {
+	type opened struct {
+		src *capture.Files
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		src, err := capture.OpenFiles(names)
+		done <- opened{src, badUsage(err)}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, o.err
+		}
+		for _, x := range o.src.Skipped() {
+			log.Warn("a capture is not read", zap.String("file", x.File), zap.String("reason", x.Reason))
+		}
+		return o.src, nil
+	case <-s.ctx.Done():
+		return nil, endedBy(s.signal(), "no capture had begun: 0 packets, and nothing was written")
+	}
+}
+
+// replay runs the pipeline and tells what came of it.
+func (c *replayCmd) replay(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs, n names, s *interrupt) error {
+	r, err := pipeline.New(cfg, src, out.Output)
+	if err == nil {
+		err = out.begin()
+	}
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
+	end := run(r, src, s, t, t.CanRepaint() && !n.stdout())
+	var fault *pipeline.PanicError
+	if errors.As(end.err, &fault) {
+		e := crash(fault)
+		e.err = errors.Join(e.err, out.close(nil))
+		return e
+	}
+	err = errors.Join(end.err, c.deliver(out.kafka, end.signal, log), out.close(end.err))
+	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
+	switch {
+	case !t.OutTTY || n.stdout():
+		res.log(log)
+	case err == nil:
+		err = res.print(t, t.Out)
+	}
+	m := metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: cfg.Version}
+	switch n.metrics {
+	case "":
+	case publish.Stdout:
+		err = errors.Join(err, metrics.Write(t.Out, m, out.collectors()...))
+	default:
+		err = errors.Join(err, metrics.WriteFile(n.metrics, m, out.collectors()...))
+	}
+	return verdict(err, end.signal, res.Damage)
+}
+
+// ending is how a run came to its end.
+type ending struct {
+	err    error // of the source or of an output, which names itself, or a *pipeline.PanicError
+	signal int
+	wall   time.Duration
+}
+
+// run runs until the captures end, an output fails, or the user asks for the end.
+func run(r *pipeline.Run, src capture.Source, s *interrupt, t *terminal.Terminal, progress bool) (end ending) {
+	// A read from a pipe may wait for ever: closing the source ends it.
+	defer context.AfterFunc(s.ctx, func() { _ = src.Close() })()
+	painted, stop := make(chan struct{}), make(chan struct{})
+	gctune.Start(stop)
+	go func() {
+		defer close(painted)
+		if progress {
+			terminal.ShowProgress(t.Err, func() terminal.Progress { return progressOf(r) }, stop)
+		}
+	}()
+	began := time.Now()
+	end.err = bare(r.Run(s.ctx))
+	end.wall = time.Since(began)
+	close(stop)
+	<-painted
+	if end.signal = s.signal(); end.signal != 0 && errors.Is(end.err, os.ErrClosed) {
+		end.err = nil
+	}
+	return end
+}
+
+func progressOf(r *pipeline.Run) terminal.Progress {
+	p := r.Progress()
+	return terminal.Progress{Packets: p.Packets, Alerts: p.Alerts, BytesRead: p.BytesRead, BytesTotal: p.BytesTotal}
+}
+
+// verdict gives the error that stands for the exit status of a run.
+func verdict(err error, signal int, damage []string) error {
+	var decided *exitError
+	switch {
+	case errors.As(err, &decided):
+		return err
+	case errors.Is(err, syscall.EPIPE): // whoever read us has seen enough
+		return &exitError{status: exitSignal + int(syscall.SIGPIPE)}
+	case err != nil:
+		return &exitError{status: exitIncomplete, err: err}
+	case len(damage) > 0:
+		var errs []error
+		for _, d := range damage {
+			errs = append(errs, errors.New(d))
+		}
+		return &exitError{status: exitIncomplete, err: errors.Join(errs...)}
+	case signal != 0:
+		return endedBy(signal, "what was found until then is told")
+	}
+	return nil
+}
+
+func endedBy(signal int, how string) error {
+	return &exitError{status: exitSignal + signal, err: fmt.Errorf("ended by %s; %s", syscall.Signal(signal), how)}
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/metrics"
+	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/terminal"
+)
+
+// maxNamed bounds the devices that the summary names in each list.
+const maxNamed = 12
+
+// result is a run that is over.
+type result struct {
+	pipeline.Summary
+	tally *metrics.AlertCounts
+	wall  time.Duration
+	port  string // that was listened to, and how; "": captures were read
+}
+
+// print writes the closing summary for a person.
+func (r *result) print(t *terminal.Terminal, w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(t.Paint(fmt.Sprintf("%s, %s, %s", either(r.port, terminal.Counted(r.Files, "capture")), terminal.Counted(r.Packets, "packet"), terminal.Bytes(r.Bytes)), terminal.Bold) + "\n")
+	if r.Packets > 0 {
+		t.Row(&b, "time", fmt.Sprintf("%s to %s UTC, %s", terminal.Moment(r.First), terminal.Moment(r.Last), terminal.Duration(time.Duration(r.Last-r.First))))
+	}
+	t.Row(&b, "sessions", fmt.Sprintf("%s, at most %s at once", terminal.Grouped(r.Sessions), terminal.Grouped(r.SessionsLive)))
+	t.Row(&b, "devices", r.devices())
+	t.Row(&b, "internal", r.internal())
+	t.Row(&b, "spoke", named(r.Spoke))
+	t.Row(&b, "silent", named(r.quiet()))
+	t.Row(&b, "alerts", r.alerts())
+	t.Row(&b, "capture", r.quality())
+	rate := float64(r.Packets) / max(r.wall.Seconds(), 1e-6)
+	t.Row(&b, "speed", fmt.Sprintf("%spackets/s, %s in all", terminal.Scaled(rate), terminal.Duration(r.wall)))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *result) devices() string {
+	text := fmt.Sprintf("%s, %d expected to be silent", terminal.Grouped(r.Devices), len(r.Silent))
+	if len(r.Silent) > 0 {
+		text += fmt.Sprintf(", %d of them spoke", len(r.Spoke))
+	}
+	if r.DevicesEvicted > 0 {
+		text += fmt.Sprintf("; %s forgotten because the registry was full", terminal.Grouped(r.DevicesEvicted))
+	}
+	return text
+}
+
+// internal says what to declare if no address belongs to the watched network; "" if one does.
+func (r *result) internal() string {
+	if len(r.TryInternal) == 0 {
+		return ""
+	}
+	text := "no internal address; try"
+	for _, p := range r.TryInternal {
+		text += " --internal " + p.String()
+	}
+	return text
+}
+
+// quiet gives the devices that were expected to be silent and were.
+func (r *result) quiet() (all []pipeline.DeviceLine) {
+	spoke := map[string]bool{}
+	for _, d := range r.Spoke {
+		spoke[d.Key] = true
+	}
+	for _, d := range r.Silent {
+		if !spoke[d.Key] {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func named(all []pipeline.DeviceLine) string {
+	var parts []string
+	for _, d := range all[:min(len(all), maxNamed)] {
+		text := d.Key
+		if d.Name != "" {
+			text = d.Name
+		}
+		var more []string
+		for _, s := range []string{d.IP, d.Vendor, d.Role} {
+			if s != "" && s != "unknown" && !strings.Contains(text, s) {
+				more = append(more, s)
+			}
+		}
+		if len(more) > 0 {
+			text += " (" + strings.Join(more, ", ") + ")"
+		}
+		parts = append(parts, text)
+	}
+	if rest := len(all) - len(parts); rest > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", rest))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r *result) alerts() string {
+	var parts []string
+	for _, s := range terminal.Severities() {
+		if n := r.tally.BySeverity(s); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", terminal.Grouped(n), s))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// quality says how well the capture could be seen.
+func (r *result) quality() string {
+	faults := uint64(0)
+	for verdict, n := range r.Verdicts {
+		if verdict != "ok" && verdict != "no_network_layer" {
+			faults += n
+		}
+	}
+	text := fmt.Sprintf("one-way %.1f %%, gaps %.1f %%, duplicates %.1f %%, %s not understood",
+		r.OneWayShare*100, r.GapShare*100, r.DupShare*100, terminal.Counted(faults, "frame"))
+	if r.port != "" {
+		text += fmt.Sprintf(", %s of %s dropped", terminal.Grouped(r.Source.Drops.Lost()), terminal.Grouped(r.Source.Received))
+	}
+	if len(r.Damage) > 0 {
+		text += fmt.Sprintf(", %d damaged (see below)", len(r.Damage))
+	}
+	return text
+}
+
+// log writes the summary as one log line.
+func (r *result) log(l *zap.Logger) {
+	bySeverity := map[string]uint64{}
+	for _, s := range terminal.Severities() {
+		bySeverity[s] = r.tally.BySeverity(s)
+	}
+	var spoke []string
+	for _, d := range r.Spoke[:min(len(r.Spoke), maxNamed)] {
+		spoke = append(spoke, d.Key)
+	}
+	fields := []zap.Field{zap.Uint64("captures", r.Files), zap.Uint64("packets", r.Packets), zap.Uint64("bytes", r.Bytes)}
+	if r.Packets > 0 {
+		fields = append(fields, zap.Stringer("first", schemas.Time(r.First)), zap.Stringer("last", schemas.Time(r.Last)))
+	}
+	if len(r.TryInternal) > 0 {
+		fields = append(fields, zap.Stringers("try_internal", r.TryInternal))
+	}
+	what := "replay finished"
+	if r.port != "" {
+		what = "run finished"
+		fields = append(fields, zap.String("port", r.port), zap.Uint64("received", r.Source.Received), zap.Any("dropped", metrics.Places(r.Source.Drops)))
+	}
+	l.Info(what, append(fields,
+		zap.Uint64("sessions", r.Sessions), zap.Uint64("devices", r.Devices),
+		zap.Int("expected_silent", len(r.Silent)), zap.Int("spoke", len(r.Spoke)), zap.Strings("spoke_devices", spoke),
+		zap.Any("alerts", bySeverity), zap.Int("damaged", len(r.Damage)),
+		zap.Float64("one_way_ratio", r.OneWayShare), zap.Float64("gap_ratio", r.GapShare), zap.Float64("duplicate_ratio", r.DupShare),
+		zap.Float64("seconds", r.wall.Seconds()))...)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"stillwatch/internal/testlab/netsim"
+)
+
+// TestOpeningsThatAreAnswers has a device that ought to be silent send datagrams that answer something, and some that do not.
+func TestOpeningsThatAreAnswers(t *testing.T) {
+	const port = 9999
+	small := []byte("{\"system\":{}}")
+	type scene struct {
+		n           *netsim.Net
+		plug, phone *netsim.Host
+		far         *netsim.Host
+	}
+	for _, c := range []struct {
+		name string
+		do   func(s scene)
+		want []string // severities of D01
+	}{
+		{"from one port to many of a client", func(s scene) {
+			for i := range 18 {
+				s.n.UDP(began().Add(time.Duration(i)*40*time.Second), s.plug, port, s.phone, uint16(50000+7*i), small)
+			}
+		}, nil},
+		{"from one port to many of a client that goes on", func(s scene) {
+			for i := range 5 {
+				at := s.n.UDP(began().Add(time.Duration(i)*40*time.Second), s.plug, port, s.phone, uint16(40001+7*i), small)
+				if i > 1 {
+					s.n.UDP(at.Add(time.Second), s.phone, uint16(40001+7*i), s.plug, port, small)
+				}
+			}
+		}, nil},
+		{"from a port where it was asked before", func(s scene) {
+			s.n.Exchange(began(), s.phone, s.plug, port, small, small)
+			s.n.UDP(began().Add(time.Hour), s.plug, port, s.phone, 35999, small)
+		}, nil},
+		{"from a high port where it was asked before", func(s scene) {
+			s.n.Exchange(began(), s.phone, s.plug, 49154, small, small)
+			s.n.UDP(began().Add(time.Hour), s.plug, 49154, s.phone, 35999, small)
+		}, nil},
+		{"to who has asked a group", func(s scene) {
+			all := s.n.Host("all", "10.20.30.255", toAll, netsim.Linux)
+			at := s.n.UDP(began(), s.phone, 40077, all, port, small)
+			s.n.UDP(at.Add(30*time.Millisecond), s.plug, 34567, s.phone, 40077, small)
+			at = s.n.Multicast(at.Add(time.Minute), s.phone, 50050, "239.255.255.250", 1900, []byte("M-SEARCH * HTTP/1.1\r\n\r\n"))
+			at = s.n.UDP(at.Add(time.Second), s.plug, 49160, s.phone, 50050, []byte("HTTP/1.1 200 OK\r\n\r\n"))
+			s.n.UDP(at.Add(time.Second), s.phone, 50050, s.plug, 49160, small)
+		}, nil},
+		{"to who has asked a group long ago", func(s scene) {
+			all := s.n.Host("all", "10.20.30.255", toAll, netsim.Linux)
+			s.n.UDP(began(), s.phone, 20077, all, port, small)
+			s.n.UDP(began().Add(time.Hour), s.plug, 40001, s.phone, 20077, small)
+		}, []string{"medium"}},
+		{"one datagram and no more", func(s scene) {
+			s.n.UDP(began(), s.plug, port, s.phone, 50000, small)
+			s.n.Exchange(began().Add(time.Hour), s.phone, s.far, 123, small, small)
+		}, []string{"medium"}},
+		{"a datagram that is answered", func(s scene) {
+			s.n.UDP(began(), s.plug, port, s.phone, 50000, small)
+			s.n.UDP(began().Add(time.Second), s.phone, 50000, s.plug, port, small)
+		},
+			[]string{"high"}},
+		{"a question to a service", func(s scene) { s.n.UDP(began(), s.plug, 40001, s.phone, port, small) }, []string{"medium"}},
+		{"many outside from one port", func(s scene) {
+			for i := range 4 {
+				s.n.UDP(began().Add(time.Duration(i)*time.Second), s.plug, port, s.n.External(fmt.Sprintf("198.51.100.%d", 10+i), netsim.Linux, 0), uint16(50000+7*i), small)
+			}
+		}, []string{"medium", "medium", "medium", "medium"}},
+		{"a port that only insiders have asked, to the outside", func(s scene) {
+			s.n.Exchange(began(), s.phone, s.plug, port, small, small)
+			s.n.UDP(began().Add(time.Minute), s.plug, port, s.far, 50001, small)
+		}, []string{"medium"}},
+		{"a ping to the gateway", func(s scene) {
+			s.n.Ping(began(), s.plug, s.n.Host("gateway", "10.20.30.1", "00:1b:54:00:00:01", netsim.Linux), 3, true)
+		}, []string{"low"}},
+		{"a ping to a gateway that forwards", func(s scene) {
+			s.n.Dial(began(), s.phone, s.far, 443).Close()
+			gateway := s.n.Host("gateway", "10.20.30.77", "00:1b:54:00:00:01", netsim.Linux)
+			s.n.Ping(s.n.ARP(began().Add(time.Second), s.plug, gateway), s.plug, gateway, 3, false)
+		}, []string{"low"}},
+		{"a ping to another host", func(s scene) { s.n.Ping(began(), s.plug, s.phone, 3, true) }, []string{"high"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := netsim.New(1)
+			n.Router("10.20.30.1", "00:1b:54:00:00:01")
+			c.do(scene{n, n.Host("plug", silentAddr, silentMAC, netsim.Embedded), n.Host("phone", "10.20.30.50", "b8:ca:3a:00:00:50", netsim.Linux),
+				n.External("198.51.100.66", netsim.Linux, 20*time.Millisecond)})
+			x := tell(t, n, "--silent", silentMAC)
+			if got := x.of("D01"); !slices.Equal(got, c.want) {
+				t.Errorf("D01 is %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestContractByNameWaitsForTheHello has a device that may open port 443 to one name, whose lookups are not in view.
+func TestContractByNameWaitsForTheHello(t *testing.T) {
+	inventory := filepath.Join(t.TempDir(), "inventory.yaml")
+	text := "version: 1\nsite: hq\nnetworks: {internal: [10.20.0.0/16]}\ndevices:\n  - name: cam\n    match: {mac: \"" + silentMAC + "\"}\n    expect: allowlist\n" +
+		"    allow:\n      - {direction: out, peer: \"*.vendor.example\", proto: tcp, port: 443}\n"
+	if err := os.WriteFile(inventory, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hello := func(name string) func(n *netsim.Net, cam, far *netsim.Host) {
+		return func(n *netsim.Net, cam, far *netsim.Host) {
+			n.DialTLS(began(), cam, far, 443, netsim.TLSClient{SNI: name}, netsim.TLSServer{}).Records(netsim.Client, 4).Wait(time.Minute).Close()
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		do     func(n *netsim.Net, cam, far *netsim.Host)
+		want   []string
+		within time.Duration // from the opening of the session to detected_at
+	}{
+		{"the name of the contract", hello("cloud.vendor.example"), nil, 0},
+		{"another name", hello("relay.example.net"), []string{"high"}, time.Second},
+		{"no hello", func(n *netsim.Net, cam, far *netsim.Host) {
+			n.Dial(began(), cam, far, 443).Wait(50 * time.Second).Send([]byte("late")).Close()
+		}, []string{"high"}, 4 * time.Second},
+		{"no TLS", func(n *netsim.Net, cam, far *netsim.Host) {
+			n.DialSSH(began(), cam, far, 443, netsim.OpenSSHClient(), netsim.OpenSSHServer()).Conn().Wait(time.Minute).Close()
+		}, []string{"high"}, time.Second},
+		{"another port", func(n *netsim.Net, cam, far *netsim.Host) {
+			n.Dial(began(), cam, far, 8443).Wait(time.Minute).Close()
+		}, []string{"high"}, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := netsim.New(1)
+			n.Router("10.20.30.1", "00:1b:54:00:00:01")
+			c.do(n, n.Host("cam", silentAddr, silentMAC, netsim.Embedded), n.External("198.51.100.66", netsim.Linux, 20*time.Millisecond))
+			x := tell(t, n, "--inventory", inventory)
+			if got := x.of("D01"); !slices.Equal(got, c.want) {
+				t.Fatalf("D01 is %v, want %v", got, c.want)
+			}
+			for _, at := range x.first("D01") {
+				if got := at.Sub(began()); got > c.within {
+					t.Errorf("told after %v, want at most %v", got, c.within)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Captures that begin at the same time give the same records in any order on the command line, an empty file and a copy change nothing,
+// and both are told.
+func TestCapturesInAnyOrder(t *testing.T) {
+	raw := []byte(read(t, write(t, sample(t), "whole.pcap")))
+	first := 40 + int(pcapOrder(raw).Uint32(raw[32:])) // the head of the file and the first packet
+	dir := t.TempDir()
+	files := []string{filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), filepath.Join(dir, "c.pcap.gz"), filepath.Join(dir, "d.pcap")}
+	for i, data := range [][]byte{raw, raw[:first], gzipped(t, raw), nil} {
+		if err := os.WriteFile(files[i], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options := []string{"--silent", "10.20.10.17"}
+	want := told(t, append(options, files...)...)
+	if !strings.Contains(want, `"D01"`) {
+		t.Errorf("no alert: %s", want)
+	}
+	for _, order := range [][]int{{3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1}, {2, 1, 1, 0, 3, 0}} {
+		var given []string
+		for _, i := range order {
+			given = append(given, files[i])
+		}
+		if got := told(t, append(slices.Clone(options), given...)...); got != want {
+			t.Errorf("%v: %s", order, difference(got, want))
+		}
+	}
+	for _, command := range []string{"replay", "devices", "doctor"} {
+		r := run1(t, append([]string{command}, files...)...)
+		if !strings.Contains(r.err, files[3]+`","reason":"it is empty"`) || !strings.Contains(r.err, files[2]+`","reason":"it holds the same packets as `+files[0]) {
+			t.Errorf("%s, status %d: %s", command, r.status, r.err)
+		}
+		if r := run1(t, command, files[3]); r.status != exitUsage || !strings.Contains(r.err, files[3]+": not a capture: empty") {
+			t.Errorf("%s of an empty file, status %d: %s", command, r.status, r.err)
+		}
+	}
+}

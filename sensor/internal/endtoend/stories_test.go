@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/detect"
+)
+
+// line is what want.jsonl keeps of an alert: its last revision, as far as a reader holds it against the story. Incidents are
+// numbered in the order in which they begin.
+type line struct {
+	Time     schemas.Time `json:"time"`
+	Incident int          `json:"incident"`
+	Rule     string       `json:"rule"`
+	Severity string       `json:"severity"`
+	Device   string       `json:"device"`
+	Peer     string       `json:"peer,omitempty"`
+	Count    int          `json:"count"`
+	Title    string       `json:"title"`
+}
+
+// story replays a story and gives its alerts, last revisions only.
+func story(t *testing.T, dir string) (all []line) {
+	t.Helper()
+	r := run1(t, "replay", "--log-level", "error", "--inventory", filepath.Join(dir, "inventory.yaml"), filepath.Join(dir, "input.pcap"))
+	if r.status != exitOK || r.err != "" {
+		t.Fatalf("exit status %d: %s", r.status, r.err)
+	}
+	records(t, schemas.KindAlert, r.out)
+	place, incident := map[string]int{}, map[string]int{}
+	for text := range strings.Lines(r.out) {
+		var a schemas.Alert
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := incident[a.IncidentID]; !ok {
+			incident[a.IncidentID] = len(incident) + 1
+		}
+		l := line{a.Time.EventStart, incident[a.IncidentID], a.Rule.ID, a.Severity, a.Device.Key, "", a.Dedupe.Count, a.Title}
+		if a.Peer != nil && a.Peer.IP.IsValid() {
+			l.Peer = a.Peer.IP.String()
+		}
+		if i, ok := place[a.ID]; ok {
+			all[i] = l
+			continue
+		}
+		place[a.ID] = len(all)
+		all = append(all, l)
+	}
+	return all
+}
+
+// expected gives the rules that the README of a story asks for, and those that it says are awaited, sorted.
+func expected(t *testing.T, dir string) (asked, awaited []string) {
+	t.Helper()
+	text := read(t, filepath.Join(dir, "README.md"))
+	for _, m := range regexp.MustCompile(`(?m)^\| (D\d\d)\b`).FindAllStringSubmatch(text, -1) {
+		asked = append(asked, m[1])
+	}
+	slices.Sort(asked)
+	if m := regexp.MustCompile(`(?m)^\*\*.want\.jsonl. is what today's detectors tell.* the awaited rules ((?:D\d\d(?:, )?)+)`).FindStringSubmatch(text); m != nil {
+		awaited = regexp.MustCompile(`D\d\d`).FindAllString(m[1], -1)
+	}
+	return slices.Compact(asked), awaited
+}
+
+// mark gives the first line of a golden file that goes only as far as today's detectors: the rules that the story asks for and that
+// there are not.
+func mark(t *testing.T, dir string) string {
+	t.Helper()
+	asked, _ := expected(t, dir)
+	missing := slices.DeleteFunc(asked, func(rule string) bool { return slices.Contains(rules(), rule) })
+	if len(missing) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(struct {
+		Note   string   `json:"note"`
+		Awaits []string `json:"awaits"`
+	}{"as far as today's detectors tell; no alert of the awaited rules is in here", missing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text) + "\n"
+}
+
+// TestStoriesSayWhatTheyAwait holds the README of each story to the rules that there are: a golden file must not look like the whole
+// story when it is not, nor like a part when it is whole.
+func TestStoriesSayWhatTheyAwait(t *testing.T) {
+	root := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata")
+	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
+		asked, awaited := expected(t, filepath.Join(root, name))
+		if len(asked) == 0 && name != "benign" {
+			t.Errorf("%s: README.md asks for no rule", name)
+		}
+		missing := slices.DeleteFunc(asked, func(rule string) bool { return slices.Contains(rules(), rule) })
+		if !slices.Equal(awaited, missing) {
+			t.Errorf("%s: README.md awaits %v, the sensor lacks %v: see awaitedRules of scripts/stories, then make stories and make golden", name, awaited, missing)
+		}
+		if first, _, _ := strings.Cut(read(t, filepath.Join(root, name, "want.jsonl")), "\n"); strings.Contains(first, `"awaits"`) != (len(missing) > 0) {
+			t.Errorf("%s: want.jsonl begins with %.100s, and %v are awaited", name, first, missing)
+		}
+	}
+}
+
+// TestStoriesAreToldAsExpected holds each story to its golden file; -args update writes it anew, to be read against the README
+// of the story.
+func TestStoriesAreToldAsExpected(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "*"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			var b strings.Builder
+			b.WriteString(mark(t, dir))
+			for _, l := range story(t, dir) {
+				text, err := json.Marshal(l)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&b, "%s\n", text)
+			}
+			path := filepath.Join(dir, "want.jsonl")
+			if slices.Contains(flag.Args(), "update") {
+				if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := read(t, path); b.String() != want {
+				t.Errorf("want.jsonl differs (make golden writes it again): %s", difference(b.String(), want))
+			}
+		})
+	}
+}
+
+// TestStoriesAreOneIncident is what no golden file may lose: an attack is one incident with its chain, on the device that it
+// is about, and where nothing is wrong nobody is woken.
+func TestStoriesAreOneIncident(t *testing.T) {
+	for name, device := range map[string]string{"S1": "srv-legacy-07", "S2": "vms", "S3": "nvr", "S4": "cam-12", "S5": "", "benign": ""} {
+		t.Run(name, func(t *testing.T) {
+			chains, loud, incidents := 0, 0, map[int]bool{}
+			for _, l := range story(t, filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)) {
+				if l.Severity == "critical" || l.Severity == "high" && device != "" {
+					loud++
+					incidents[l.Incident] = true
+				}
+				if l.Rule == chainRule {
+					chains++
+					if l.Severity != "critical" || l.Device != device {
+						t.Errorf("the chain is %s, about %s, want critical, about %s", l.Severity, l.Device, device)
+					}
+				}
+			}
+			switch {
+			case device == "" && loud+chains > 0:
+				t.Errorf("%d alerts that wake somebody, %d chains, and there is no attack", loud, chains)
+			case device != "" && (chains != 1 || len(incidents) != 1):
+				t.Errorf("%d chains and %d incidents, want one of each", chains, len(incidents))
+			}
+		})
+	}
+}
+
+// chainRule links the alerts of an incident.
+const chainRule = "D42"
+
+// rules lists all rules.
+func rules() []string {
+	all := append(slices.Collect(maps.Keys(detect.Parameters())), chainRule)
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"stillwatch/internal/testneed"
+	"stillwatch/schemas"
+)
+
+// truth holds the texts of alerts against the records that they stand in, and those of a chain against the alerts that it quotes.
+type truth struct {
+	t    *testing.T
+	last map[string]*schemas.Alert // last revision of each alert so far, by id
+}
+
+// TestEverySentenceIsTrue checks every text of every revision of every alert of the stories.
+func TestEverySentenceIsTrue(t *testing.T) {
+	root := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata")
+	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(root, name)
+			r := run1(t, "replay", "--log-level", "error", "--inventory", filepath.Join(dir, "inventory.yaml"), filepath.Join(dir, "input.pcap"))
+			n := checkTruth(t, r.out)
+			if quiet := name == "benign"; (n == 0) != quiet {
+				t.Errorf("%d revisions", n)
+			}
+			consistent(t, "--silent", "10.20.0.0/16", filepath.Join(dir, "input.pcap"))
+		})
+	}
+}
+
+// TestEverySentenceOfTheCorpusIsTrue does the same for the captures of the corpus, of which it takes a sample with -short.
+func TestEverySentenceOfTheCorpusIsTrue(t *testing.T) {
+	root := filepath.Join(testneed.Corpus(t), "captures")
+	files, err := filepath.Glob(filepath.Join(root, "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	revisions := 0
+	for i, file := range files {
+		if testing.Short() && i%10 != 0 {
+			continue
+		}
+		t.Run(strings.TrimPrefix(file, root+"/"), func(t *testing.T) {
+			r := run1(t, "replay", "--log-level", "error", "--silent", "10.0.0.0/8", "--silent", "192.168.0.0/16", "--silent", "172.16.0.0/12", file)
+			revisions += checkTruth(t, r.out)
+		})
+	}
+	if revisions == 0 {
+		t.Error("no alert in the whole corpus")
+	}
+}
+
+func checkTruth(t *testing.T, out string) (revisions int) {
+	t.Helper()
+	tr := &truth{t, map[string]*schemas.Alert{}}
+	for text := range strings.Lines(out) {
+		var a schemas.Alert
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			t.Fatal(err)
+		}
+		tr.last[a.ID] = &a
+		revisions++
+		tr.form(&a)
+		tr.times(&a)
+		tr.addresses(&a)
+		tr.ports(&a)
+		tr.names(&a)
+		tr.counts(&a)
+		tr.session(&a)
+		if a.Rule.ID == chainRule {
+			tr.chain(&a)
+		}
+	}
+	return revisions
+}
+
+func (tr *truth) wrong(a *schemas.Alert, format string, args ...any) {
+	tr.t.Helper()
+	tr.t.Errorf("%s revision %d: %s\n\t%s\n\t%s", a.Rule.ID, a.Revision, fmt.Sprintf(format, args...), a.Title, a.Message)
+}
+
+// statements gives the texts that state facts, apart from a recommendation.
+func statements(a *schemas.Alert) []string {
+	all := []string{a.Title, a.Message}
+	for _, r := range a.Reasons {
+		all = append(all, r.Text)
+	}
+	for _, e := range a.Evidence {
+		all = append(all, e.Summary)
+	}
+	return all
+}
+
+const nouns = `source|host|address|port|attempt|failed connection attempt|connection attempt|failure|failed login|login|SYN|device|new device|alert|stage|time|session|request|echo request`
+
+var (
+	sentenceEnd = regexp.MustCompile(`[.!?](?:\s|$)`)
+	onePlural   = regexp.MustCompile(`\b1 (?:` + nouns + `)(?:s|es)\b`)
+	manySingle  = regexp.MustCompile(`\b(?:0|[2-9]|[1-9]\d+) (?:` + nouns + `)\b`)
+	placeholder = regexp.MustCompile(`%!|<nil>|invalid IP|\{(?:then )?(?:inspect|contain|renew)\}| {2}|\(\)| ,`)
+	timeText    = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
+	addressText = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`)
+	portText    = regexp.MustCompile(`\b(\d+)/(?:tcp|udp|sctp)\b`)
+	sinceCount  = regexp.MustCompile(`since (` + timeText.String() + `) UTC (?:it sent |it has tried |at least )?(\d+) (?:failed connection attempt|connection attempt|failed login|SYN|request|echo request|time)s?\b`)
+	countSince  = regexp.MustCompile(`(\d+) (?:failed login)s? since (` + timeText.String() + `)`)
+	carried     = regexp.MustCompile(`so far ([\d.]+ [kMG]?B) out and ([\d.]+ [kMG]?B) in`)
+	sentBytes   = regexp.MustCompile(`it sent ([\d.]+ [kMG]?B) to .* and received ([\d.]+ [kMG]?B)\.$`)
+	quoted      = regexp.MustCompile(`((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d) (D\d\d) (.*)`)
+	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+ \S+) UTC, .*?, P ([\d.]+): `)
+)
+
+// form holds what holds for every text: lengths, plurals, no hole that was not filled.
+func (tr *truth) form(a *schemas.Alert) {
+	tr.t.Helper()
+	if n := utf8.RuneCountInString(a.Title); n > 90 || n == 0 {
+		tr.wrong(a, "the title has %d characters", n)
+	}
+	if n := len(sentenceEnd.FindAllString(a.Message, -1)); n < 1 || n > 2 || !strings.HasSuffix(a.Message, ".") {
+		tr.wrong(a, "the message has %d sentences", n)
+	}
+	for i, step := range []string{"1. ", " 2. ", " 3. "} {
+		if !strings.Contains(a.Recommendation, step) {
+			tr.wrong(a, "no step %d in %q", i+1, a.Recommendation)
+		}
+	}
+	for _, s := range append(statements(a), a.Recommendation) {
+		for _, re := range []*regexp.Regexp{onePlural, manySingle, placeholder} {
+			if bad := re.FindString(s); bad != "" {
+				tr.wrong(a, "%q in %q", bad, s)
+			}
+		}
+	}
+}
+
+func secondOf(tr *truth, text string) int64 {
+	at, err := time.Parse("2006-01-02 15:04:05", text)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return at.Unix()
+}
+
+func seconds(t schemas.Time) int64 { return time.Unix(0, int64(t)).Unix() }
+
+// times holds that what is told happened while the alert says that it happened.
+func (tr *truth) times(a *schemas.Alert) {
+	tr.t.Helper()
+	from, to := seconds(a.Time.EventStart), max(seconds(a.Time.EventEnd), seconds(a.Time.DetectedAt))
+	for i, s := range statements(a) {
+		for _, text := range timeText.FindAllString(s, -1) {
+			at := secondOf(tr, text)
+			if a.Rule.ID == "D02" && i > 1 && at < from { // the time of the last session before the silence
+				if q, _ := a.Evidence[0].Data["quiet_s"].(float64); at != from-int64(q) && at != from-int64(q)-1 {
+					tr.wrong(a, "%s is not %v s before %d", text, q, from)
+				}
+				continue
+			}
+			if at < from || at > to {
+				tr.wrong(a, "%s is outside of %s to %s", text, a.Time.EventStart, a.Time.EventEnd)
+			}
+		}
+	}
+}
+
+// addresses holds that every address of a text is one of the record.
+func (tr *truth) addresses(a *schemas.Alert) {
+	tr.t.Helper()
+	if a.Rule.ID == chainRule { // its lines are held against the alerts that they quote
+		return
+	}
+	known := map[string]bool{a.Device.IP.String(): true}
+	if a.Peer != nil {
+		known[a.Peer.IP.String()] = true
+	}
+	if s := a.Session; s != nil {
+		known[s.Initiator.IP.String()], known[s.Responder.IP.String()] = true, true
+	}
+	for _, e := range a.Entities {
+		known[strings.TrimPrefix(e, "ip:")] = true
+	}
+	for _, s := range statements(a) {
+		for _, text := range addressText.FindAllString(s, -1) {
+			if _, err := netip.ParseAddr(text); err == nil && !known[text] {
+				tr.wrong(a, "%s is not in the record", text)
+			}
+		}
+	}
+}
+
+// ports holds that every port of title and message is that of the session, of the peer or of the key.
+func (tr *truth) ports(a *schemas.Alert) {
+	tr.t.Helper()
+	if a.Session == nil || a.Session.Responder.Port == nil || a.Rule.ID == "D13" {
+		return
+	}
+	for _, s := range []string{a.Title, a.Message} {
+		for _, m := range portText.FindAllStringSubmatch(s, -1) {
+			if p, _ := strconv.Atoi(m[1]); p != int(*a.Session.Responder.Port) {
+				tr.wrong(a, "%s, and the session is to port %d", m[0], *a.Session.Responder.Port)
+			}
+		}
+	}
+}
+
+// names holds that title and message name the device, and the peer of an alert about one.
+func (tr *truth) names(a *schemas.Alert) {
+	tr.t.Helper()
+	if strings.HasPrefix(a.Device.Key, "sensor:") || a.Device.Key == "" {
+		return
+	}
+	said := a.Title + a.Message
+	if !strings.Contains(said, a.Device.Key) && !strings.Contains(said, a.Device.IP.String()) && !strings.Contains(said, a.Device.MAC.String()) {
+		tr.wrong(a, "does not name %s (%s)", a.Device.Key, a.Device.IP)
+	}
+	if slices.Contains([]string{"D01", "D02", "D06", "D08", "D18"}, a.Rule.ID) && a.Peer != nil && a.Dedupe.Key != "more" &&
+		!strings.Contains(a.Message, a.Peer.IP.String()) {
+		tr.wrong(a, "does not name the peer %s", a.Peer.IP)
+	}
+}
+
+// counts holds that a number of observations is that of the alert, as far as it counts from the same moment.
+func (tr *truth) counts(a *schemas.Alert) {
+	tr.t.Helper()
+	check := func(when, number string) {
+		n, _ := strconv.Atoi(number)
+		if same := secondOf(tr, when) == seconds(a.Dedupe.FirstSeen); same && n != a.Dedupe.Count || n > a.Dedupe.Count {
+			tr.wrong(a, "%s since %s, and the alert counts %d since %s", number, when, a.Dedupe.Count, a.Dedupe.FirstSeen)
+		}
+	}
+	for _, m := range sinceCount.FindAllStringSubmatch(a.Message, -1) {
+		check(m[1], m[2])
+	}
+	for _, m := range countSince.FindAllStringSubmatch(a.Message, -1) {
+		check(m[2], m[1])
+	}
+}
+
+func carriedText(n uint64) string {
+	switch f := float64(n); {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", f/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", f/1e6)
+	default:
+		return fmt.Sprintf("%.1f GB", f/1e9)
+	}
+}
+
+// session holds what is said of the answer and of bytes against the session, or against what was counted.
+func (tr *truth) session(a *schemas.Alert) {
+	tr.t.Helper()
+	if m := sentBytes.FindStringSubmatch(a.Message); m != nil && a.Rule.ID == "D18" {
+		out, _ := a.Evidence[0].Data["bytes_out"].(float64)
+		in, _ := a.Evidence[0].Data["bytes_in"].(float64)
+		if m[1] != carriedText(uint64(out)) || m[2] != carriedText(uint64(in)) || !strings.Contains(a.Title, m[1]) {
+			tr.wrong(a, "%v B out and %v B in were counted", out, in)
+		}
+	}
+	s := a.Session
+	if s == nil || a.Rule.ID != "D01" {
+		return
+	}
+	answered := s.State != "attempted" && s.State != "rejected"
+	if said := strings.Contains(a.Message, "which answered"); said != (answered && s.PacketsIn > 0) {
+		tr.wrong(a, "the session is %s with %d packets in", s.State, s.PacketsIn)
+	}
+	if strings.Contains(a.Message, "which refused") != (s.State == "rejected") {
+		tr.wrong(a, "the session is %s", s.State)
+	}
+	if m := carried.FindStringSubmatch(a.Message); m != nil && (m[1] != carriedText(s.PayloadBytesOut) || m[2] != carriedText(s.PayloadBytesIn)) {
+		tr.wrong(a, "the session carried %d and %d B", s.PayloadBytesOut, s.PayloadBytesIn)
+	}
+}
+
+// chain holds each line of a chain against the alert that it quotes, as that was told last.
+func (tr *truth) chain(a *schemas.Alert) {
+	tr.t.Helper()
+	head := chainHead.FindStringSubmatchIndex(a.Message)
+	if head == nil {
+		tr.wrong(a, "no summary")
+		return
+	}
+	part := func(i int) string { return a.Message[head[2*i]:head[2*i+1]] }
+	about, devices, alerts := map[string]bool{}, 0, 0
+	for _, x := range tr.last {
+		if x.IncidentID == a.IncidentID && x.Rule.ID != chainRule {
+			alerts++
+			if !about[x.Device.Key] {
+				about[x.Device.Key] = true
+				devices++
+			}
+		}
+	}
+	if n, _ := strconv.Atoi(part(1)); n < 2 || n > alerts {
+		tr.wrong(a, "the incident has %d alerts", alerts)
+	}
+	if n, _ := strconv.Atoi(part(2)); n < 1 || n > devices {
+		tr.wrong(a, "the incident is about %d devices", devices)
+	}
+	if p, _ := strconv.ParseFloat(part(5), 64); math.Abs(100*p-float64(a.RiskScore)) > 0.51 {
+		tr.wrong(a, "the risk score is %d", a.RiskScore)
+	}
+	tr.headline(a)
+	lines := strings.Split(strings.TrimSuffix(a.Message[head[1]:], "."), "; ")
+	for _, e := range a.Evidence {
+		summary := e.Summary
+		if i := strings.LastIndex(summary, " ("); i > 0 {
+			summary = summary[:i]
+		}
+		lines = append(lines, summary)
+	}
+	for _, line := range lines {
+		if m := quoted.FindStringSubmatch(line); m != nil {
+			at := m[1]
+			if len(at) == len("15:04:05") { // on the day on which the first alert began
+				at = part(3)[:len("2006-01-02 ")] + at
+			}
+			tr.quote(a, secondOf(tr, at), m[2], m[3])
+		} else if !regexp.MustCompile(`^and \d+ more$`).MatchString(line) {
+			tr.wrong(a, "the line %q", line)
+		}
+	}
+}
+
+var (
+	chainEntry   = regexp.MustCompile(`taken over from (\S+) by ([a-z0-9]+)`)
+	chainAct     = regexp.MustCompile(`(sends data to|connects to|keeps calling|calls) (\S+?)(?:,|$| and )`)
+	chainActRule = map[string]string{"sends data to": "D18", "connects to": "D01", "calls": "D01", "keeps calling": "D06"}
+)
+
+// headline holds the title of a chain against the alerts of its device: who got in how, and where the device calls.
+func (tr *truth) headline(a *schemas.Alert) {
+	tr.t.Helper()
+	said := func(rules, words string) bool {
+		words = strings.TrimPrefix(words, "…")
+		for _, x := range tr.last {
+			if x.IncidentID == a.IncidentID && x.Device.Key == a.Device.Key && strings.Contains(rules, x.Rule.ID) && strings.Contains(x.Message, words) {
+				return true
+			}
+		}
+		return false
+	}
+	if m := chainEntry.FindStringSubmatch(a.Title); m != nil && (!said("D08 D09", m[1]) || !said("D08 D09", " by "+m[2])) {
+		tr.wrong(a, "nobody was let in from %s by %s", m[1], m[2])
+	}
+	for _, m := range chainAct.FindAllStringSubmatch(a.Title, -1) {
+		if peer, _, _ := strings.Cut(m[2], ":"); !said(chainActRule[m[1]], peer) {
+			tr.wrong(a, "no %s alert about %s", chainActRule[m[1]], m[2])
+		}
+	}
+}
+
+func (tr *truth) quote(a *schemas.Alert, at int64, rule, title string) {
+	tr.t.Helper()
+	for _, x := range tr.last {
+		if x.IncidentID == a.IncidentID && x.Rule.ID == rule && x.Title == title && seconds(x.Dedupe.FirstSeen) == at {
+			return
+		}
+	}
+	tr.wrong(a, "no %s alert is titled %q and began then", rule, title)
+}
