@@ -34,6 +34,12 @@ func (t *table[K, V]) put(k K, now int64) *V {
 	return &d.val
 }
 
+// take removes k and returns its value; ok is false if it is not there.
+func (t *table[K, V]) take(k K) (v V, ok bool) {
+	d, ok := t.lru.Take(k)
+	return d.val, ok
+}
+
 func (t *table[K, V]) drop(k K) { t.lru.Drop(k) }
 
 // expire drops the entries that were last used before a time.

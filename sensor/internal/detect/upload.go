@@ -174,12 +174,8 @@ func (u *upload) delta(e *Event, c *Context, dir session.Dir) (out, in uint64) {
 	v := e.Session
 	now := carried{v.PayloadBytes[dir], v.PayloadBytes[1-dir]}
 	if e.Kind == SessionEnded {
-		if s := u.sessions.get(v.ID, c.Now); s != nil {
-			out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)
-			u.sessions.drop(v.ID)
-			return out, in
-		}
-		return now.out, now.in // most sessions end before they are counted once
+		s, _ := u.sessions.take(v.ID)
+		return now.out - min(s.out, now.out), now.in - min(s.in, now.in)
 	}
 	s := u.sessions.put(v.ID, c.Now)
 	out, in = now.out-min(s.out, now.out), now.in-min(s.in, now.in)

@@ -37,7 +37,7 @@ func (r *Registry) resolve(e, other *session.Endpoint, heard bool, now int64) *D
 	}
 	b := p.bound
 	// A claim of an external address by ARP does not make the address internal for others: that would hide their traffic to it.
-	if (b == nil || b.mac != mac || b.dev.MAC != mac || mac.IsZero()) && !p.inside && !r.ownAddress(e.Addr, mac) {
+	if !p.inside && (b == nil || b.mac != mac || b.dev.MAC != mac || mac.IsZero()) && !r.ownAddress(e.Addr, mac) {
 		r.external(e.Addr, mac, other, now)
 		return nil
 	}

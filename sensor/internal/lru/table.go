@@ -115,6 +115,20 @@ func (t *Table[K, V]) Put(k K) *V {
 	return &t.at(n).val
 }
 
+// Take removes k and returns its value; ok is false if it is not there.
+func (t *Table[K, V]) Take(k K) (v V, ok bool) {
+	if t.live == 0 {
+		return v, false
+	}
+	i, n := t.find(k, t.hash(k))
+	if n == 0 {
+		return v, false
+	}
+	v = t.at(n).val
+	t.remove(i, n)
+	return v, true
+}
+
 // Drop forgets k, if it is there.
 func (t *Table[K, V]) Drop(k K) {
 	if t.live == 0 {

@@ -96,9 +96,15 @@ func TestItIsAMapAndAList(t *testing.T) {
 		tab := New[uint16, int](limit)
 		for i := range 60_000 {
 			k := uint16(rnd.IntN(2 * limit))
-			switch rnd.IntN(5) {
+			switch rnd.IntN(6) {
 			case 0:
 				tab.Drop(k)
+				m.drop(k)
+			case 5:
+				a, ok := tab.Take(k)
+				if b := m.get(k); ok != (b != nil) || ok && a != *b {
+					t.Fatalf("step %d: Take(%d) differs", i, k)
+				}
 				m.drop(k)
 			case 1:
 				a, b := tab.Get(k), m.get(k)

@@ -13,7 +13,11 @@ import (
 // error nothing has changed. The identity of the sensor and the size of its tables are those of the start.
 func (r *Run) Reload(ctx context.Context, cfg Config) error {
 	err := error(nil)
-	if e := r.Ask(ctx, func() { err = r.correlator.reload(cfg) }); e != nil {
+	if e := r.Ask(ctx, func() {
+		if err = r.correlator.reload(cfg); err == nil {
+			r.internal.Store(internalTable(&cfg))
+		}
+	}); e != nil {
 		return e
 	}
 	return err

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gaissmai/bart"
+
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
 )
@@ -28,6 +30,7 @@ type Run struct {
 	correlator *correlator
 	requests   chan func() // what others want to have done between two blocks
 	done       chan struct{}
+	internal   atomic.Pointer[bart.Lite] // the watched network; a reload replaces it
 }
 
 // New prepares a run over src. The run does not close src.
@@ -46,6 +49,8 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	}
 	limits := sessionConfig(cfg.Settings.Limits)
 	r := &Run{src: src, correlator: c, requests: make(chan func()), done: make(chan struct{})}
+	r.internal.Store(internalTable(&cfg))
+	limits.Inside = func(a packet.Addr) bool { return r.internal.Load().Contains(a.Netip()) }
 	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: limits.MaxSessions}
 	for i := range Partitions {
 		r.reader.shardOf[i] = uint8(i % n)

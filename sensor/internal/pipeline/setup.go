@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/gaissmai/bart"
+
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/alert"
 	"stillwatch/sensor/internal/config"
@@ -100,6 +102,19 @@ func internalOf(set *config.Config, inv *contract.Inventory) []netip.Prefix {
 		return inv.Internal
 	}
 	return set.Internal
+}
+
+// internalTable returns the watched network for lookups.
+func internalTable(cfg *Config) *bart.Lite {
+	nets := internalOf(cfg.Settings, cfg.Inventory)
+	if len(nets) == 0 {
+		nets = device.DefaultInternal()
+	}
+	table := new(bart.Lite)
+	for _, p := range nets {
+		table.Insert(p.Masked())
+	}
+	return table
 }
 
 // siteOf gives the site of the sensor: its own, else that of the inventory.

@@ -4,7 +4,9 @@ package session
 
 import (
 	"math/bits"
+	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -41,9 +43,9 @@ const firstPast = 256
 
 func newPast(c Config) past { return past{limit: max(1<<bits.Len(uint(c.MaxPast)-1), firstPast)} }
 
-// remember keeps what is to be known of s after its end. What nobody has answered cannot go on.
-func (t *Table) remember(s *Session) {
-	if s.state == Attempted || s.state == Rejected || s.basis == BasisFirstPacket || s.unconfirmed() {
+// recordPast stores what must be known of s, a session with hash h, after its end. A session that nobody answered cannot continue.
+func (t *Table) recordPast(s *Session, h uint64) {
+	if s.key.proto() != protoTCP || s.state == Attempted || s.state == Rejected || s.basis == BasisFirstPacket || s.unconfirmed() {
 		return
 	}
 	x := &t.past
@@ -57,7 +59,6 @@ func (t *Table) remember(s *Session) {
 	default:
 		t.Stats.PastDropped++
 	}
-	h := s.key.hash(&t.seed)
 	e := pastSession{tag: uint32(h >> 32), at: s.touched, side: s.initiatorSide(), basis: s.basis, synOptLen: s.synOptLen}
 	for n := range s.end {
 		y := &s.end[n]
@@ -80,6 +81,13 @@ func (x *past) grow() {
 	ring := make([]pastSession, max(2*len(x.ring), firstPast))
 	copy(ring, x.ring)
 	x.ring = ring
+}
+
+// prefetch asks for the chain of hash h.
+func (x *past) prefetch(h uint64) {
+	if len(x.heads) > 0 {
+		cacheline.Prefetch(unsafe.Pointer(&x.heads[int(h)&(len(x.heads)-1)]), 1)
+	}
 }
 
 // find gives the last session that had the five-tuple with that hash, nil if none is remembered.

@@ -25,6 +25,9 @@ const (
 	flagResumed                               // it goes on with a session that has expired: who opened it is known from there
 	flagPending                               // an opening of another session waits for the other end
 	flagGrown                                 // in the list of sessions whose progress is to be reported
+	flagPlaced                                // flagInside0 and flagInside1 are known
+	flagInside0                               // side lo is inside the watched network
+	flagInside1                               // side hi is
 	flagDone         = flagDone0 | flagDone1
 )
 
@@ -59,7 +62,7 @@ type Session struct {
 	key      key
 	last     int64
 	touched  uint32 // second of the last packet, by the clock of the table
-	reportAt uint32 // KiB of payload from which on progress is reported again
+	reportAt uint32 // KiB of payload from which on progress may have to be reported
 	head     headRef
 	flags    sessionFlags
 	state    State
@@ -78,6 +81,9 @@ type Session struct {
 	icmpType  uint8
 	icmpCode  uint8
 	Label     uint8 // of the handler
+
+	reportedSec uint16 // second of the last report of progress, modulo 2^16
+	reportedOut uint32 // payload that had left the network by then, KiB
 }
 
 // sessionLines is how many lines of the cache a session takes.

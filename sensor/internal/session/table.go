@@ -31,7 +31,11 @@ type Config struct {
 	ClosedTimeout      int64  // TCP after both FINs or a RST: stragglers still belong to it
 	DatagramTimeout    int64  // UDP and SCTP with an answer
 	ShortTimeout       int64  // everything else
-	ProgressKiB        uint32 // payload after which the progress of a live session is reported, once a second
+	ProgressKiB        uint32 // payload after which the progress of a live session is reported; see progress
+
+	// Inside reports whether an address is of the watched network. It is called from the goroutine of the table, once for each end of a
+	// session that carries much. nil: no address is.
+	Inside func(packet.Addr) bool
 
 	Slab *Slab // where sessions lie; nil: one of the table's own
 }
@@ -165,6 +169,7 @@ func (t *Table) Reach(l *Lookup) {
 			return
 		}
 	}
+	t.past.prefetch(l.hash) // the session is new
 }
 
 // Add accounts for a packet that has an IP header. Packets come in the order of the capture.
@@ -218,34 +223,6 @@ func (t *Table) tell(s *Session, now int64) {
 		s.flags |= flagTold
 	}
 	t.h.Opened(s, now)
-}
-
-// kib gives the payload of both directions.
-func (s *Session) kib() uint64 { return (s.counts[0].payload + s.counts[1].payload) >> 10 }
-
-// grew has the progress of a session be reported at the next tick.
-func (t *Table) grew(r ref, s *Session) {
-	if s.flags&flagGrown == 0 {
-		s.flags |= flagGrown
-		t.grown = append(t.grown, r)
-	}
-}
-
-// progress reports the sessions that have grown since the last tick: for the first time when they have carried ProgressKiB, from then on
-// each second in which they carry anything.
-func (t *Table) progress(now int64) {
-	for _, r := range t.grown {
-		s := t.at(r)
-		if s.flags&flagGrown == 0 {
-			continue // it has ended, and another has its place
-		}
-		s.flags &^= flagGrown
-		if s.flags&(flagDead|flagTold) == flagTold {
-			s.reportAt = uint32(min(s.kib()+1, 1<<32-1))
-			t.h.Progress(s, now)
-		}
-	}
-	t.grown = t.grown[:0]
 }
 
 // session gives the session of l, 0 if there is none. What was reached may have ended since, or another have taken its place.
@@ -349,9 +326,14 @@ func (t *Table) end(s *Session, why EndReason, now int64) {
 	if why == EndExpired {
 		t.Stats.Expired++
 	}
+	h := s.key.hash(&t.seed)
+	t.past.prefetch(h)
 	t.conclude(s, why, now)
-	i, _ := t.find(&s.key, s.key.hash(&t.seed))
+	i, _ := t.find(&s.key, h)
 	t.remove(i)
+	if why == EndExpired || why == EndEvicted {
+		t.recordPast(s, h)
+	}
 }
 
 func (t *Table) conclude(s *Session, why EndReason, now int64) {
@@ -361,9 +343,6 @@ func (t *Table) conclude(s *Session, why EndReason, now int64) {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
 			t.Stats.TCPOneWay++
-		}
-		if why == EndExpired || why == EndEvicted {
-			t.remember(s)
 		}
 	}
 	t.h.Ended(s, why, now)
