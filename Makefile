@@ -59,7 +59,7 @@ assets: ## regenerate the embedded data files from their public sources
 stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
-golden: ## regenerate help texts, README screens and expected alerts; read the diff before you commit it
+golden: ## regenerate help texts, metrics tables, README screens and expected alerts; read the diff before you commit it
 	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesAreToldAsExpected' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state -run TestMetricsPageIsCurrent -args update
 
