@@ -198,7 +198,7 @@ func (c *check) value(s string) int {
 	switch {
 	case c.is == '{' && s[0] == '{':
 		if c.any {
-			return whole(s)
+			return objectLen(s)
 		}
 		return c.object(s)
 	case c.is == '[' && s[0] == '[':
@@ -332,12 +332,12 @@ func (c *check) number(s string) int {
 	if at == first || at-first > 18 || s[first] == '0' && at-first > 1 {
 		return 0
 	}
-	whole, err := strconv.ParseInt(s[:at], 10, 64)
+	n, err := strconv.ParseInt(s[:at], 10, 64)
 	if err != nil || at < len(s) && (s[at] == 'e' || s[at] == 'E') {
 		return 0
 	}
 	if at == len(s) || s[at] != '.' {
-		if c.min != nil && whole < *c.min || c.max != nil && whole > *c.max {
+		if c.min != nil && n < *c.min || c.max != nil && n > *c.max {
 			return 0
 		}
 		return at
@@ -365,8 +365,8 @@ func (c *check) fraction(s string, at int) int {
 	return at
 }
 
-// whole gives the length of the JSON object that s begins with.
-func whole(s string) int {
+// objectLen returns the length of the JSON object at the start of s, or 0 if it is not valid JSON.
+func objectLen(s string) int {
 	for at, depth := 0, 0; at < len(s); at++ {
 		switch s[at] {
 		case '"':

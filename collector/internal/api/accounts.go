@@ -55,17 +55,17 @@ type tokensOutput struct {
 
 type tokenInput struct {
 	Body struct {
-		Name string `json:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._@-]*$"`
-		Role string `json:"role" enum:"viewer,analyst,admin"`
-		Days whole  `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"days until it expires; 0: never"`
+		Name string  `json:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._@-]*$"`
+		Role string  `json:"role" enum:"viewer,analyst,admin"`
+		Days integer `json:"days,omitempty" minimum:"0" maximum:"3650" doc:"days until it expires; 0: never"`
 	}
 }
 
-// whole is an integer as defined by JSON Schema, which includes 30.0.
-type whole int
+// integer is an integer as defined by JSON Schema, which includes 30.0.
+type integer int
 
 // UnmarshalJSON parses a number without a fraction.
-func (w *whole) UnmarshalJSON(b []byte) error {
+func (i *integer) UnmarshalJSON(b []byte) error {
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (w *whole) UnmarshalJSON(b []byte) error {
 	if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 		return fmt.Errorf("%.20s is not an integer", b)
 	}
-	*w = whole(f)
+	*i = integer(f)
 	return nil
 }
 

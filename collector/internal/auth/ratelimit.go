@@ -38,7 +38,7 @@ var (
 )
 
 const (
-	forgetAfter = time.Hour // without an attempt
+	expireAfter = time.Hour // since the last attempt
 	maxTracked  = 10_000
 )
 
@@ -107,7 +107,7 @@ func (m limit) count(t *attempts, now time.Time) {
 
 func (l *limiter) entry(key string, now time.Time) *attempts {
 	t := l.by[key]
-	if t != nil && now.Sub(t.last) < forgetAfter {
+	if t != nil && now.Sub(t.last) < expireAfter {
 		return t
 	}
 	if t == nil && len(l.by) >= maxTracked {
@@ -123,7 +123,7 @@ func (l *limiter) entry(key string, now time.Time) *attempts {
 func (l *limiter) evict(now time.Time) {
 	keys := make([]string, 0, len(l.by))
 	for key, t := range l.by {
-		if now.Sub(t.last) >= forgetAfter {
+		if now.Sub(t.last) >= expireAfter {
 			delete(l.by, key)
 			continue
 		}

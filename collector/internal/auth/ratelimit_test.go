@@ -95,7 +95,7 @@ func TestRateLimitTableIsBounded(t *testing.T) {
 	for i := 0; len(l.by) < maxTracked; i++ {
 		_ = l.begin(fmt.Sprint("fill-", i), "192.0.2.9", false, now)
 	}
-	_ = l.begin("late", "192.0.2.1", false, now.Add(2*forgetAfter))
+	_ = l.begin("late", "192.0.2.1", false, now.Add(2*expireAfter))
 	if n := len(l.by); n > 10 {
 		t.Errorf("%d entries after a long time, in a table that was full", n)
 	}

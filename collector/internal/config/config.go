@@ -17,7 +17,7 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// Config is the whole configuration.
+// Config is the configuration of the collector.
 type Config struct {
 	Listen   string  `yaml:"listen"`   // host:port of console and API
 	TLS      TLS     `yaml:"tls"`      // for console and API

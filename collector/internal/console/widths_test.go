@@ -23,7 +23,7 @@ func TestPageWidths(t *testing.T) {
 	tab.open("/signin")
 	tab.do(chromedp.SendKeys(chromedp.CSS(`input[name=name]`), "admin"), chromedp.SendKeys(chromedp.CSS(`input[name=password]`), password+"\r"))
 	tab.wait(`location.pathname === "/"`)
-	a := newest(&story)[0] // which takes it out of the story
+	a := newest(&story)[0] // removes it from the story
 	b.apply(t, append(story.alerts, a), story.devices)
 	for range []string{"light", "dark"} {
 		theme := "light"

@@ -30,8 +30,8 @@ func openStore(t testing.TB) *store.SQLite {
 
 func newMetrics() *Metrics { return NewMetrics(prometheus.NewRegistry()) }
 
-// whole fails the test unless the store has exactly the alerts 0 to n-1, without gaps in their sequence numbers.
-func whole(t *testing.T, s *store.SQLite, n int) {
+// checkStored fails the test unless the store has exactly the alerts 0 to n-1, without gaps in their sequence numbers.
+func checkStored(t *testing.T, s *store.SQLite, n int) {
 	t.Helper()
 	ctx := context.Background()
 	seen := map[string]int{}

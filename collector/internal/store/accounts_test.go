@@ -48,7 +48,7 @@ func TestSessionsTokensAndLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.SessionByHash(ctx, []byte("s")); !errors.Is(err, ErrNotFound) {
-		t.Errorf("an ended session: %v", err)
+		t.Errorf("an expired session: %v", err)
 	}
 	tok, err := s.AddToken(ctx, Token{Name: "siem", Role: "viewer", Hash: []byte("t")})
 	if err != nil {
@@ -72,7 +72,7 @@ func TestSessionsTokensAndLinks(t *testing.T) {
 	}
 }
 
-func TestAuditByPage(t *testing.T) {
+func TestAuditPaging(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	for range 5 {
 		if err := s.AddAudit(ctx, AuditEntry{User: "anna", Action: "sign_in"}); err != nil {
@@ -89,8 +89,8 @@ func TestAuditByPage(t *testing.T) {
 	}
 }
 
-// TestAuditIsTrimmed: refusals do not push out what users did.
-func TestAuditIsTrimmed(t *testing.T) {
+// TestTrimAudit checks that rejected sign-ins do not push out actions of users.
+func TestTrimAudit(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	for i := range 30 {
 		action := SignInRejected

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// BenchmarkIngest stores new alerts in batches of 1000, each on disk before the next. Its figure is alerts/s.
+// BenchmarkIngest stores new alerts in batches of 1000, each on disk before the next, and reports alerts/s.
 func BenchmarkIngest(b *testing.B) {
 	const size = 1000
 	s := open(b)

@@ -25,16 +25,16 @@ func open(t testing.TB) *SQLite {
 	return s
 }
 
-// alertID gives the n-th id in the form that the schema asks for.
+// alertID returns the n-th id in the form of the schema.
 func alertID(n int) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:], uint64(n))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
-const day = schemas.Time(1_780_000_000_000_000_000) // some moment in 2026
+const day = schemas.Time(1_780_000_000_000_000_000) // a time in 2026
 
-// record gives the first revision of the n-th alert; edit changes it.
+// record returns the first revision of the n-th alert, changed by edit.
 func record(t testing.TB, n int, edit ...func(*schemas.Alert)) AlertRecord {
 	t.Helper()
 	at := day + schemas.Time(n)*1e9

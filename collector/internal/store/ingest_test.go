@@ -13,13 +13,13 @@ import (
 	"stillwatch/schemas"
 )
 
-func TestFixtureIsAlert(t *testing.T) {
+func TestFixtureMatchesSchema(t *testing.T) {
 	if err := schemas.Validate(schemas.KindAlert, record(t, 7).JSON); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestTheSameRevisionChangesNothing(t *testing.T) {
+func TestApplyIsIdempotent(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	b := records(t, 0, 20)
 	b.Alerts = append(b.Alerts, b.Alerts[3])
@@ -38,16 +38,16 @@ func TestTheSameRevisionChangesNothing(t *testing.T) {
 	}
 }
 
-func TestRevisionsInAnyOrderEndAtTheHighest(t *testing.T) {
+func TestRevisionsInAnyOrder(t *testing.T) {
 	rev := func(n int, action, severity string) func(*schemas.Alert) {
 		return func(a *schemas.Alert) { a.Revision, a.Action, a.Severity = n, action, severity }
 	}
 	r1, r2, r3 := record(t, 1), record(t, 1, rev(2, "update", "high")), record(t, 1, rev(3, "close", "critical"))
 	for name, batches := range map[string][]Batch{
-		"one batch":         {{Alerts: []AlertRecord{r1, r2, r3}}},
-		"one batch, turned": {{Alerts: []AlertRecord{r3, r2, r1}}},
-		"one by one":        {{Alerts: []AlertRecord{r1}}, {Alerts: []AlertRecord{r2}}, {Alerts: []AlertRecord{r3}}},
-		"late first":        {{Alerts: []AlertRecord{r3}}, {Alerts: []AlertRecord{r1, r2}}},
+		"one batch":           {{Alerts: []AlertRecord{r1, r2, r3}}},
+		"one batch, reversed": {{Alerts: []AlertRecord{r3, r2, r1}}},
+		"one by one":          {{Alerts: []AlertRecord{r1}}, {Alerts: []AlertRecord{r2}}, {Alerts: []AlertRecord{r3}}},
+		"late first":          {{Alerts: []AlertRecord{r3}}, {Alerts: []AlertRecord{r1, r2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, ctx := open(t), context.Background()
@@ -69,7 +69,7 @@ func TestRevisionsInAnyOrderEndAtTheHighest(t *testing.T) {
 	}
 }
 
-func TestIncidentIsTheSumOfItsAlerts(t *testing.T) {
+func TestIncidentSummarizesAlerts(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	id := alertID(9999)
 	b := records(t, 0, 5, func(a *schemas.Alert) { a.IncidentID = id })
@@ -93,7 +93,7 @@ func TestIncidentIsTheSumOfItsAlerts(t *testing.T) {
 	}
 }
 
-func TestDeviceRecordReplacesWhatAnAlertSaid(t *testing.T) {
+func TestDeviceRecordReplacesAlertData(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	apply(t, s, records(t, 1, 2))
 	d, err := s.Device(ctx, "camera-1")
@@ -121,7 +121,7 @@ func TestDeviceRecordReplacesWhatAnAlertSaid(t *testing.T) {
 	}
 }
 
-func TestDeadLettersAreKeptOnce(t *testing.T) {
+func TestDeadLettersAreStoredOnce(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	d := DeadLetter{Topic: "t", Partition: 1, Offset: 2, Reason: "no JSON", Value: make([]byte, 100_000)}
 	for range 2 {
@@ -129,11 +129,11 @@ func TestDeadLettersAreKeptOnce(t *testing.T) {
 	}
 	list, err := s.DeadLetters(ctx, Page{})
 	if err != nil || len(list.Records) != 1 || len(list.Records[0].Value) != 64<<10 || list.Records[0].Size != 100_000 {
-		t.Errorf("%d letters, %v", len(list.Records), err)
+		t.Errorf("%d records, %v", len(list.Records), err)
 	}
 }
 
-func TestLockedDatabaseIsWorthAnotherTry(t *testing.T) {
+func TestLockedDatabaseIsRetryable(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	var path string
 	var seq int
@@ -165,7 +165,7 @@ func TestLockedDatabaseIsWorthAnotherTry(t *testing.T) {
 	}
 }
 
-func TestTwoProcessesBringUpOneDatabase(t *testing.T) {
+func TestConcurrentOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "one.db")
 	errs := make(chan error, 4)
 	for range cap(errs) {
@@ -184,8 +184,8 @@ func TestTwoProcessesBringUpOneDatabase(t *testing.T) {
 	}
 }
 
-// TestOnlyTheDataItselfIsRefused: an error that does not prove that the batch is at fault asks for another attempt.
-func TestOnlyTheDataItselfIsRefused(t *testing.T) {
+// TestErrorClasses checks that only errors that prove that the data is invalid are ErrRejected.
+func TestErrorClasses(t *testing.T) {
 	s := open(t)
 	for query, want := range map[string]error{
 		`INSERT INTO counter (id, change) VALUES (2, 0)`: ErrRejected, // CHECK
@@ -200,7 +200,7 @@ func TestOnlyTheDataItselfIsRefused(t *testing.T) {
 	}
 }
 
-func TestTroubleInTheMiddleOfABatchAsksForAnotherAttempt(t *testing.T) {
+func TestErrorWithinBatchIsRetryable(t *testing.T) {
 	s := open(t)
 	if _, err := s.write.ExecContext(t.Context(), `ALTER TABLE boots RENAME TO gone`); err != nil {
 		t.Fatal(err)
@@ -216,8 +216,8 @@ func TestTroubleInTheMiddleOfABatchAsksForAnotherAttempt(t *testing.T) {
 	}
 }
 
-// TestDeviceRecordKeepsWhatItLeavesOut: a sensor that begins anew does not make the collector forget when a device last opened something.
-func TestDeviceRecordKeepsWhatItLeavesOut(t *testing.T) {
+// TestDeviceRecordIsCompleted checks that a record of a sensor without saved state does not delete first_seen and last_origination.
+func TestDeviceRecordIsCompleted(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	device := func(first, seen schemas.Time, opened *schemas.Time) DeviceRecord {
 		r := &schemas.Device{Schema: schemas.DeviceSchema, Key: "cam", Role: "camera", RoleLevel: "hint", Expect: "silent", FirstSeen: first, LastSeen: seen, LastOrigination: opened}

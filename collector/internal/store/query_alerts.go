@@ -26,8 +26,8 @@ func alertOrder() listOrder {
 
 // Alerts implements Records.
 func (s *SQLite) Alerts(ctx context.Context, f AlertFilter, p Page) (AlertList, error) {
-	list, whole, err := s.window(ctx, f, p)
-	if err == nil && !whole {
+	list, done, err := s.window(ctx, f, p)
+	if err == nil && !done {
 		from, w := f.from()
 		var tail string
 		if tail, err = alertOrder().page(&w, p); err == nil {
@@ -71,7 +71,7 @@ const searchFirst = 2000
 
 // window tries to fill the page of a text search from the first searchFirst alerts that match the rest of the filter, which is much
 // faster for frequent words. It reports false if they do not suffice or are scattered over the search index.
-func (s *SQLite) window(ctx context.Context, f AlertFilter, p Page) (list AlertList, whole bool, err error) {
+func (s *SQLite) window(ctx context.Context, f AlertFilter, p Page) (list AlertList, done bool, err error) {
 	match, any := textMatch(f.Text)
 	if !any {
 		return list, false, nil

@@ -65,7 +65,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-func TestPagesGiveEachAlertOnceWhileOthersArrive(t *testing.T) {
+func TestPagingWhileAlertsArrive(t *testing.T) {
 	for _, order := range []Order{Newest, Oldest, Riskiest} {
 		t.Run(string(order), func(t *testing.T) {
 			s, ctx := open(t), context.Background()
@@ -91,13 +91,13 @@ func TestPagesGiveEachAlertOnceWhileOthersArrive(t *testing.T) {
 			unique := slices.Clone(got)
 			slices.Sort(unique)
 			if unique = slices.Compact(unique); len(got) != 95 || len(unique) != 95 {
-				t.Errorf("%d given, %d of them different, want 95", len(got), len(unique))
+				t.Errorf("%d returned, %d of them different, want 95", len(got), len(unique))
 			}
 		})
 	}
 }
 
-func TestForeignCursorIsRefused(t *testing.T) {
+func TestInvalidCursor(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	apply(t, s, records(t, 0, 10))
 	list, err := s.Alerts(ctx, AlertFilter{}, Page{Limit: 3})
@@ -114,7 +114,7 @@ func TestForeignCursorIsRefused(t *testing.T) {
 	}
 }
 
-func TestDevicesAndIncidentsByPage(t *testing.T) {
+func TestPagingOfDevicesAndIncidents(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	apply(t, s, records(t, 0, 30, func(a *schemas.Alert) { a.IncidentID = alertID(5000 + a.RiskScore/3) }))
 	p, devices, incidents := Page{Limit: 7}, map[string]bool{}, map[string]bool{}
@@ -154,7 +154,7 @@ func TestDevicesAndIncidentsByPage(t *testing.T) {
 	}
 }
 
-func TestFeedResumes(t *testing.T) {
+func TestChangesResume(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	changed, stop := s.Watch()
 	defer stop()

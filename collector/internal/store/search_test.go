@@ -14,7 +14,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// searched gives n alerts: "common" is in all titles, "even" in every second, "old" in those of the first tenth, "rare" in five.
+// searched returns n alerts: "common" is in all titles, "even" in every second, "old" in the first tenth, "rare" in five.
 func searched(t *testing.T, n int) []AlertRecord {
 	t.Helper()
 	var all []AlertRecord
@@ -30,8 +30,8 @@ func searched(t *testing.T, n int) []AlertRecord {
 	return all
 }
 
-// sought gives the ids of all that a search ought to find, in order.
-func sought(all []AlertRecord, words []string, order Order, severity string) (ids []string) {
+// expected returns the ids that a search should find, in order.
+func expected(all []AlertRecord, words []string, order Order, severity string) (ids []string) {
 	found := slices.DeleteFunc(slices.Clone(all), func(r AlertRecord) bool {
 		for _, w := range words {
 			if !slices.ContainsFunc(strings.Fields(r.Alert.Title), func(have string) bool { return strings.HasPrefix(have, w) }) {
@@ -60,7 +60,7 @@ func sought(all []AlertRecord, words []string, order Order, severity string) (id
 	return ids
 }
 
-// TestSearchFindsAllInOrder pages through searches, of alerts that came in the order of their time and of such that did not.
+// TestSearchFindsAllInOrder pages through searches, with alerts that arrived in time order and in random order.
 func TestSearchFindsAllInOrder(t *testing.T) {
 	const n, first = 500, 20
 	for _, shuffled := range []bool{false, true} {
@@ -78,7 +78,7 @@ func TestSearchFindsAllInOrder(t *testing.T) {
 					if severity != "" {
 						f.Severity = []string{severity}
 					}
-					want := sought(all, strings.Fields(text), order, severity)
+					want := expected(all, strings.Fields(text), order, severity)
 					if got := paged(t, s, f, order); !slices.Equal(got, want) {
 						t.Errorf("shuffled %v, %q, %s, %q: %d alerts, want %d; the first that differs: %s", shuffled, text, order, severity, len(got), len(want), differs(got, want))
 					}

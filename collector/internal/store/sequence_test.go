@@ -17,7 +17,7 @@ func TestGapFinder(t *testing.T) {
 		b := make([]byte, blockBytes)
 		for _, n := range numbers {
 			if !setBit(b, n) || setBit(b, n) {
-				t.Fatalf("bit %d is new once", n)
+				t.Fatalf("bit %d must be new exactly once", n)
 			}
 		}
 		return b
@@ -46,7 +46,7 @@ func TestGapFinder(t *testing.T) {
 	}
 }
 
-func TestNumbersInAnyOrderAreWholeInTheEnd(t *testing.T) {
+func TestSequenceNumbersInAnyOrder(t *testing.T) {
 	const n = 9000 // more than a block
 	s, r := open(t), rand.New(rand.NewPCG(1, 2))
 	var b Batch
@@ -68,7 +68,7 @@ func TestNumbersInAnyOrderAreWholeInTheEnd(t *testing.T) {
 	}
 }
 
-func TestHostileNumbers(t *testing.T) {
+func TestHostileSequenceNumbers(t *testing.T) {
 	s := open(t)
 	var b Batch
 	for i, seq := range []uint64{1<<64 - 1, 1 << 63, 1 << 41, 7, 0} {
@@ -81,7 +81,7 @@ func TestHostileNumbers(t *testing.T) {
 	}
 }
 
-func TestGapsAreSeenByRun(t *testing.T) {
+func TestGapsByRun(t *testing.T) {
 	s, ctx := open(t), context.Background()
 	b := records(t, 0, 3)
 	b.Alerts = append(b.Alerts, records(t, 5, 7).Alerts...)
