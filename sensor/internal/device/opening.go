@@ -37,6 +37,9 @@ type answers struct {
 	asked    [1 << 10]question
 	ports    [1 << 12]answeringPort
 	sessions [1 << 12]answering
+
+	saving  bool     // changes are tracked for the saved state
+	unsaved []uint16 // slots of ports that have changed since they were saved
 }
 
 // question is a port from which a request went to a group address.
@@ -53,6 +56,8 @@ type answeringPort struct {
 	n      uint8
 	to     [clientPortsOutside]uint16
 	last   int64
+
+	unsaved bool // its slot is in answers.unsaved
 }
 
 // portKey is a port of a device, towards internal peers (peer is zero), all external peers (everybody), or one external peer.
@@ -177,25 +182,31 @@ func (p *answeringPort) note(port uint16) {
 	}
 }
 
-func (x *answers) place(k *portKey) *answeringPort {
+// slot returns the index in ports of a key.
+func (x *answers) slot(k *portKey) uint16 {
 	salt := uint64(k.port) ^ binary.LittleEndian.Uint64(k.peer[8:]) ^ uint64(k.peer[0])
-	return &x.ports[place(k.addr, salt)%uint64(len(x.ports))]
+	return uint16(place(k.addr, salt) % uint64(len(x.ports)))
 }
 
 // get returns the state of a port, nil if there is none.
 func (x *answers) get(k portKey, now int64) *answeringPort {
-	if p := x.place(&k); p.portKey == k && now-p.last <= portNs {
+	if p := &x.ports[x.slot(&k)]; p.portKey == k && now-p.last <= portNs {
 		return p
 	}
 	return nil
 }
 
+// put returns the state of a port that is used now, replacing another port in its slot.
 func (x *answers) put(k portKey, now int64) *answeringPort {
-	p := x.place(&k)
+	slot := x.slot(&k)
+	p := &x.ports[slot]
 	if p.portKey != k || now-p.last > portNs {
-		*p = answeringPort{portKey: k}
+		*p = answeringPort{portKey: k, unsaved: p.unsaved}
 	}
 	p.last = now
+	if x.saving && !p.unsaved {
+		x.unsaved, p.unsaved = append(x.unsaved, slot), true
+	}
 	return p
 }
 
@@ -205,7 +216,10 @@ func (x *answers) askedAt(a packet.Addr, port uint16) *question {
 
 func (x *answers) session(id uint64) *answering { return &x.sessions[id%uint64(len(x.sessions))] }
 
+// place hashes an address and a salt to 24 bits. The last bytes of the address are the upper bits of h, which a product moves out of the
+// result: they are folded down first, so that the hosts of a subnet do not share one slot.
 func place(a packet.Addr, salt uint64) uint64 {
 	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) + salt*0xbb67ae8584caa73b
+	h ^= h >> 32
 	return h * 0x9e3779b97f4a7c15 >> 40
 }

@@ -19,6 +19,8 @@ func (r *Registry) Parts() []snapshot.Part {
 		snapshot.Single(registryPart, r.walk),
 		{Name: devicesPart, Drain: r.drainDevices, Restore: r.restoreDevices},
 		{Name: linksPart, Drain: r.drainLinks, Restore: r.restoreLinks},
+		snapshot.Single(gatewaysPart, r.walkGateways),
+		r.answers.part(),
 	}
 }
 
