@@ -129,7 +129,7 @@ func TestValues(t *testing.T) {
 	r := full()
 	r.Summary.Packets, r.Summary.Bytes, r.Summary.First, r.Summary.Last = 7, 4000, 1_500_000_000, 2_000_000_000
 	r.Summary.Damage = []string{"one"}
-	r.Summary.Quiet, r.Summary.Loud = 4, 2
+	r.Summary.SilentCount, r.Summary.SpokeCount = 4, 2
 	name := filepath.Join(t.TempDir(), "metrics.prom")
 	if err := WriteFile(name, r); err != nil {
 		t.Fatal(err)

@@ -31,8 +31,8 @@ func runTable() metrictable.Table[Run] {
 		metrictable.Gauge("sessions_live", "Live sessions in the last second.", func(r Run) float64 { return float64(r.Summary.SessionsNow) }),
 		metrictable.Gauge("sessions_live_max", "Largest number of live sessions at once.", func(r Run) float64 { return float64(r.Summary.SessionsLive) }),
 		metrictable.Gauge("devices", "Known devices.", func(r Run) float64 { return float64(r.Summary.Devices) }),
-		metrictable.Gauge("devices_expected_silent", "Devices that are expected to be silent.", func(r Run) float64 { return float64(r.Summary.Quiet) }),
-		metrictable.Gauge("devices_spoke", "Devices that opened a session outside their contract.", func(r Run) float64 { return float64(r.Summary.Loud) }),
+		metrictable.Gauge("devices_expected_silent", "Devices that are expected to be silent.", func(r Run) float64 { return float64(r.Summary.SilentCount) }),
+		metrictable.Gauge("devices_spoke", "Devices that opened a session outside their contract.", func(r Run) float64 { return float64(r.Summary.SpokeCount) }),
 		metrictable.CounterVec("alerts_total", "Alerts by rule and by the severity of their last revision.", []string{"severity", "rule"}, func(r Run, emit metrictable.Emit) {
 			for k, n := range r.Alerts.alerts {
 				if n > 0 {

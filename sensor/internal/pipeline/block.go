@@ -11,53 +11,54 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Partitions is the number of session tables. It is fixed, so that what a table evicts, and the order of what it says at a
-// tick, are the same for any number of shards.
+// Partitions is the number of session tables. It is fixed, so that evictions and the order of events at a tick are the same for any number
+// of shards.
 const Partitions = 16
 
-// block is a batch on its way: the reader fills it, every shard works through its own packets, the judge takes the events of
-// all shards, and then it goes back to the reader.
+// block carries a batch through the pipeline: the reader fills it, every shard processes its own packets, the correlator handles the events
+// of all shards, and then it returns to the reader.
 type block struct {
 	batch   capture.Batch
 	num     uint64          // of the last packet before this block
-	packets []packet.Packet // those that are not plain
+	packets []packet.Packet // packets that do not fit a packet.Brief
 	arena   packet.Arena    // payloads of reassembled datagrams
 	ticks   []tick
 	vlans   []vlanSeen
 	frames  frameCounts
-	// Sums over the run up to the end of this block.
+	// Totals of the run up to the end of this block.
 	fragments packet.ReassemblyStats
 	loss      lossCounts
 	clock     int64 // the latest capture time seen up to the end of this block, nanoseconds
-	flush     int   // 1 + the partition whose sessions end with the run; 0: none
-	last      bool  // the run ends here
+	flush     int   // 1 + the partition whose sessions are flushed; 0: none
+	last      bool  // the run ends with this block
 
 	shards []shardPart
-	left   atomic.Int32 // shards that have not done their part
-	// The judge is given blocks in groups, by the last one: grouped says that another one of its group follows, and group is those before.
+	left   atomic.Int32 // shards that have not processed it yet
+	// The correlator receives blocks in groups, through the last one: grouped means that another block of the group follows, and group holds
+	// the blocks before this one.
 	grouped bool
 	group   []*block
 }
 
-// shardPart is what one shard gets with a block, and what it gives back.
+// shardPart is the input and the output of one shard in a block.
 type shardPart struct {
-	briefs []packet.Brief // of its packets; At is the place in block.packets of one that is not plain, Num counts from block.num
-	counts []counted
+	briefs []packet.Brief // of its packets; At is the index in block.packets of one that is not plain, Num is relative to block.num
+	counts []kernelCounts
 	events []ordered
 	views  views         // of its events
-	stats  session.Stats // sums over its tables
+	stats  session.Stats // totals of its tables
 	extra  shardCounts
-	// ticks holds the sums of the shard at each tick of the block.
-	ticks []tickCounts
+	ticks  []tickCounts // totals of the shard at each tick of the block
 }
 
-// views hold how sessions stood at the events of a block. They do not move while there come more, and are written anew with the next block.
+// views holds the sessions as they were at the events of a block. Views keep their address while more are added, and are reused by the next
+// block.
 type views struct {
 	chunks []*[viewsPerChunk]session.View
 	used   int
 }
 
-// A block seldom needs more than keptViewChunks, and room for keptEvents; one in which a flood expires does, and gives them back.
+// A block keeps keptViewChunks and room for keptEvents, which is enough as a rule. A block in which a flood expires needs more, and frees it.
 const (
 	viewsPerChunk  = 64
 	keptViewChunks = 16
@@ -84,33 +85,33 @@ func (v *views) reset() {
 // tickCounts is what a shard counts at a tick.
 type tickCounts struct {
 	quality qualityCounts
-	live    int // sessions, before those end that are due
+	live    int // live sessions, before those that are due end
 }
 
-// counted is what the kernel counted of a session, with the place in the run where it belongs.
-type counted struct {
+// kernelCounts is what the kernel counted of a session, with its place in the run.
+type kernelCounts struct {
 	*packet.Counts
 	num  uint64
 	part uint8
 }
 
-// tick says that the clock reached second sec before packet num of the run.
+// tick records that the clock reached second sec before packet num of the run.
 type tick struct {
 	sec int64
-	num uint64 // number of that packet in the run
-	// idle says that no packet came in this second. The shards end what is due, but the judge ticks at whole minutes only: the made up
-	// ticks of a replay are the same.
+	num uint64
+	// idle means that no packet came in this second. The shards expire sessions, but the correlator ticks at whole minutes only, as in a
+	// replay of the same packets.
 	idle bool
 }
 
-// vlanSeen says that packet num is the first of a VLAN in its minute, and that the clock was at second sec.
+// vlanSeen records that packet num was the first of a VLAN in its minute, with the clock at second sec.
 type vlanSeen struct {
 	num  uint64
 	sec  int64
 	vlan uint16
 }
 
-// ordered is an event with its place in the order of the run: (num, due, part, seq).
+// ordered is an event with its position in the run: (num, due, part, seq).
 type ordered struct {
 	num  uint64 // 2n+1 for packet n, 2n for the tick before it
 	due  int64  // second of an expiry
@@ -148,20 +149,20 @@ type frameCounts struct {
 	held      uint64 // fragments held back
 	backwards uint64 // frames older than the clock by more than a second
 	ahead     uint64 // frames so far ahead of the clock that it did not follow
-	shunted   uint64 // packets that the kernel counted and did not hand on
+	shunted   uint64 // packets that the kernel counted and did not copy
 	kept      uint64 // bytes of their IP packets
 }
 
-// lossCounts are what a live source says of the frames that it did not get, and of its port.
+// lossCounts is what a live source reports of lost frames and of its interface.
 type lossCounts struct {
 	offered, lost uint64
-	traffic       uint64 // grows while frames come to the port
-	blind         string // why nothing can be heard there; "" if something can
+	traffic       uint64 // grows while frames arrive at the interface
+	blind         string // why no frame can arrive; "" if frames can
 }
 
 func newBlock(shards int) *block { return &block{shards: make([]shardPart, shards)} }
 
-// more gives room for one more packet that is not plain, with what is left of an old one.
+// more returns room for one more packet that is not plain. It holds the data of an earlier packet.
 func (b *block) more() *packet.Packet {
 	n := len(b.packets)
 	if n == cap(b.packets) {

@@ -16,33 +16,33 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-// judge takes the events of all shards in the order of the run: it knows the devices, asks the detectors, and says what is to be
-// written. It is one goroutine.
+// correlator is the event loop behind the shards. It handles the events of all shards in the order of the run: it maintains the devices, runs
+// the detectors, and writes the records. It is one goroutine.
 type correlator struct {
 	out       Output
-	cfg       Config // in force
+	cfg       Config // active
 	reg       *device.Registry
 	clock     *watchtime.Clock
-	traffic   uint64 // of the port, when it was looked at last
+	traffic   uint64 // lossCounts.traffic at the last tick
 	contracts *contract.Registry
 	detectors []detect.Detector
-	watch     *detect.Watch // of the detectors
+	watch     *detect.Watch // over the detectors
 	alerts    *alert.Manager
 	ctx       detect.Context
 	quality   qualityWindow
 	full      fullCapture
-	sums      qualityCounts // at the last tick with packets
+	sums      qualityCounts // quality sums at the last tick with packets
 	saved     *savedState   // nil: nothing is kept over a restart
-	scan      deviceScan    // of a live run
+	scan      deviceScan    // live runs only
 
-	second  int64 // last one ticked
+	second  int64 // of the last tick
 	merged  []*ordered
 	counts  runCounts
-	failed  error // of an output; nothing is written after it
+	failed  error // of an output; nothing is written after that
 	stopped func()
 }
 
-// run judges blocks until the last one and gives each back.
+// run handles blocks until the last one, and returns each to free.
 func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan func(), rec *recovery) {
 	for last := false; !last; {
 		b := <-in
@@ -65,7 +65,7 @@ func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan f
 	}
 }
 
-// block judges the events of a block, in between the ticks that belong there.
+// block handles the events of a block, interleaved with its ticks.
 func (c *correlator) block(b *block) {
 	c.saved.begin(c, b.ticks)
 	c.merged = c.merged[:0]
@@ -77,7 +77,7 @@ func (c *correlator) block(b *block) {
 	if !slices.IsSortedFunc(c.merged, compareOrder) {
 		slices.SortFunc(c.merged, compareOrder)
 	}
-	done := 0 // ticks
+	done := 0 // number of ticks handled
 	for i := range prefetchFirst {
 		c.prefetch(i - prefetchFirst)
 	}
@@ -107,12 +107,12 @@ func (c *correlator) block(b *block) {
 			q.addStats(&b.shards[i].stats)
 		}
 		q.lost, q.offered = b.loss.lost, b.loss.offered
-		c.quality.set(c.second, q, &c.ctx.Quality) // with the sessions that ended with the run
+		c.quality.set(c.second, q, &c.ctx.Quality) // includes the sessions that ended with the run
 		c.finish(b.clock)
 	}
 }
 
-// vlansUntil tells the clock of the VLANs that had a frame before packet num, and gives the rest.
+// vlansUntil reports the VLANs that had a frame before packet num to the watch clock, and returns the rest.
 func (c *correlator) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
 	for len(seen) > 0 && seen[0].num < num {
 		c.clock.VLAN(seen[0].vlan, seen[0].sec)
@@ -121,7 +121,7 @@ func (c *correlator) vlansUntil(seen []vlanSeen, num uint64) []vlanSeen {
 	return seen
 }
 
-// tickOf does tick i of a block. The quality is taken at ticks, and not at the end of blocks, because where blocks end depends on how
+// tickOf handles tick i of a block. The quality is computed at ticks and not at the end of blocks, because where blocks end depends on how
 // the capture was cut into files.
 func (c *correlator) tickOf(b *block, i int) {
 	var q qualityCounts
@@ -147,8 +147,8 @@ func (c *correlator) tickOf(b *block, i int) {
 	c.tickTo(b.ticks[i].sec)
 }
 
-// idleTo moves the clock on to a second without packets: to the last whole minute before it and what is due since, as in a replay when the
-// next packet comes. A minute that begins now may still have packets in its first second, and then ticks with them.
+// idleTo advances the clock to a second without packets. It ticks at the last whole minute before it and whenever a detector waits, as a
+// replay does when the next packet comes. It does not tick at a minute that starts in this second: packets may still come in it.
 func (c *correlator) idleTo(sec int64) {
 	if c.second == 0 {
 		return
@@ -159,7 +159,7 @@ func (c *correlator) idleTo(sec int64) {
 	}
 }
 
-// tickTo moves the clock of the judge on. Seconds without packets tick at each whole minute, as they do in a live run.
+// tickTo advances the clock. Seconds without packets tick at each whole minute, as they do in a live run.
 func (c *correlator) tickTo(sec int64) {
 	if sec <= c.second {
 		return
@@ -170,10 +170,10 @@ func (c *correlator) tickTo(sec int64) {
 	c.tick(sec)
 }
 
-// maxIdleTicks bounds the ticks that are made up for a time in which nothing was captured: one a minute for a day.
+// maxIdleTicks bounds the ticks for a time in which nothing was captured: one a minute for a day.
 const maxIdleTicks = 1440
 
-// minutes ticks before sec, in seconds that had no packets: at whole minutes, and when a detector waits for it.
+// minutes ticks in the seconds without packets before sec: at whole minutes, and when a detector waits.
 func (c *correlator) minutes(sec int64) {
 	for range maxIdleTicks {
 		next := (c.second/60 + 1) * 60
@@ -187,7 +187,7 @@ func (c *correlator) minutes(sec int64) {
 	}
 }
 
-// due gives the first second that is not before the end of a wait of a detector, 0 if none waits.
+// due returns the second in which the first detector stops waiting, 0 if none waits.
 func (c *correlator) due() (sec int64) {
 	for _, d := range c.detectors {
 		if w, ok := d.(detect.Deadliner); ok {
@@ -199,7 +199,7 @@ func (c *correlator) due() (sec int64) {
 	return sec
 }
 
-// minute ticks at a whole minute without packets: the window of the quality moves on, and nothing is added to it.
+// minute ticks in a second without packets: the quality window advances, and nothing is added to it.
 func (c *correlator) minute(sec int64) {
 	c.quality.set(sec, c.sums, &c.ctx.Quality)
 	c.tick(sec)
@@ -256,7 +256,7 @@ func (c *correlator) event(e *detect.Event) {
 	}
 }
 
-// move has alerts go on under the keys that devices have got.
+// move moves alerts to the new keys of their devices.
 func (c *correlator) move() {
 	for _, m := range c.reg.Moves() {
 		broken := c.alerts.Move(m, &c.ctx)
@@ -264,7 +264,7 @@ func (c *correlator) move() {
 	}
 }
 
-// learnNames keeps under which name addresses were given to a client. An answer is believed only if the server of the session gave it.
+// learnNames records the names under which a client looked up addresses. Only answers from the server of the session count.
 func (c *correlator) learnNames(e *detect.Event) {
 	m, ok := e.Fact.(*dissect.DNSMessage)
 	if !ok || !m.Response || m.MDNS || m.LLMNR || e.FactDir != session.In {
@@ -284,13 +284,13 @@ func (c *correlator) emit(f *detect.Finding) {
 	c.alerts.Add(f, &c.ctx)
 }
 
-// write takes a revision of an alert.
+// write saves a revision of an alert in the journal and writes it.
 func (c *correlator) write(a *schemas.Alert) {
 	c.saved.decided(c, a)
 	c.put(a)
 }
 
-// put hands a revision of an alert on.
+// put writes a revision of an alert.
 func (c *correlator) put(a *schemas.Alert) {
 	c.counts.alert(a)
 	if c.out.Alert != nil && c.failed == nil {
@@ -298,14 +298,14 @@ func (c *correlator) put(a *schemas.Alert) {
 	}
 }
 
-// flush has written what is held back.
+// flush writes what the outputs have buffered.
 func (c *correlator) flush() {
 	if c.out.Flush != nil && c.failed == nil {
 		c.check(c.out.Flush())
 	}
 }
 
-// check stops the run when an output can take no more.
+// check stops the run if an output failed.
 func (c *correlator) check(err error) {
 	if err == nil || c.failed != nil {
 		return
@@ -314,7 +314,7 @@ func (c *correlator) check(err error) {
 	c.stopped()
 }
 
-// finish does what is due at the end of a run.
+// finish closes all alerts at the end of a run and writes the devices.
 func (c *correlator) finish(clock int64) {
 	c.ctx.Now = max(c.ctx.Now, clock)
 	for _, d := range c.detectors {

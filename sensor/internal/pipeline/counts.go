@@ -11,12 +11,12 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// runCounts counts what a run has seen. Only the judge changes it.
+// runCounts counts what a run has seen. Only the correlator changes it.
 type runCounts struct {
 	frames    frameCounts
 	stats     session.Stats
 	extra     shardCounts
-	live      int // sessions at the last tick
+	live      int // live sessions at the last tick
 	maxLive   int
 	fragments packet.ReassemblyStats
 	loss      lossCounts
@@ -28,7 +28,7 @@ type runCounts struct {
 	spoke     map[string]bool
 	silent    []DeviceLine
 	spoken    []DeviceLine
-	scan      scanCounts // of a live run that goes on
+	scan      scanCounts // of a live run that is not over
 	progress  progress
 	networks  networks
 }
@@ -75,7 +75,7 @@ func (t *runCounts) finding(f *detect.Finding) {
 	}
 }
 
-// move has a device that spoke be counted under its new key.
+// move counts a device that spoke under its new key.
 func (t *runCounts) move(m device.Move, broken bool) {
 	if m.Addr.IsValid() {
 		if broken && len(t.spoke) < maxSpoke {
@@ -87,7 +87,7 @@ func (t *runCounts) move(m device.Move, broken bool) {
 	}
 }
 
-// maxSpoke bounds the devices that spoke.
+// maxSpoke bounds the set of devices that spoke.
 const maxSpoke = 1 << 20
 
 func (t *runCounts) alert(a *schemas.Alert) {
@@ -117,7 +117,7 @@ func (t *runCounts) device(d *device.Device, e contract.Expect) {
 	}
 }
 
-// verdicts gives the frames by the name of their verdict, without those that never came.
+// verdicts returns the number of frames by the name of their verdict, without zeros.
 func (t *runCounts) verdicts() map[string]uint64 {
 	m := map[string]uint64{}
 	for i, n := range t.frames.verdicts {

@@ -7,18 +7,18 @@ import (
 	"stillwatch/sensor/internal/fingerprint"
 )
 
-// detailShare is one in how many sessions of a full table may have details: what was read of them, which takes more room than the session
-// itself.
+// detailShare limits the sessions with details: one in detailShare of a full table. Details are the facts read from a session, which take more
+// memory than the session itself.
 const detailShare = 32
 
-// details are the sessions of a partition of which more is known than a name, in the order in which they became so. When there are too
-// many, the oldest keeps its name alone: its facts have been judged long ago.
+// details lists the sessions of a partition of which more is known than the name of the protocol, oldest first. When there are too many, the
+// oldest keeps only the name: its facts were evaluated long ago.
 type details struct {
 	max, count     int
 	oldest, newest *state
 }
 
-// add appends x, and gives the one that has to go, nil if there is room.
+// add appends x, and returns the one that must be dropped, nil if there is room.
 func (d *details) add(x *state) (old *state) {
 	if d.count >= d.max {
 		old = d.oldest
@@ -35,7 +35,7 @@ func (d *details) add(x *state) (old *state) {
 	return old
 }
 
-// remove takes x out, if it is there.
+// remove removes x if it is in the list.
 func (d *details) remove(x *state) {
 	if x.prev == nil && x.next == nil && d.oldest != x {
 		return
@@ -54,14 +54,14 @@ func (d *details) remove(x *state) {
 	d.count--
 }
 
-// appNames gives short labels to the names of protocols, and one App to all sessions of which only the name is known. There are as many
-// names as dissect knows.
+// appNames maps the names of protocols to short labels, and shares one App among all sessions of which only the name is known. It is bounded
+// by the number of names in dissect.
 type appNames struct {
 	labels map[string]uint8
 	apps   []*fingerprint.App
 }
 
-// label gives the label of a name; 0 stands for none, and for names beyond 255.
+// label returns the label of a name; 0 means none, or that there are already 255.
 func (n *appNames) label(name string) uint8 {
 	if l, ok := n.labels[name]; ok || len(n.apps) >= 255 {
 		return l

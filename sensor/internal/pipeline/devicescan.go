@@ -8,23 +8,24 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// scanStep bounds the devices that are looked at in one second: some ten milliseconds.
+// scanStep bounds the devices that are scanned in one second, which takes about ten milliseconds.
 const scanStep = 2000
 
-// deviceScan goes through the devices of a live run once a minute, some each second: it counts them, and tells of those that have changed.
+// deviceScan goes through the devices of a live run once a minute, a part of them each second. It counts them, and writes the records of those
+// that have changed.
 type deviceScan struct {
-	due    []*device.Device
-	minute int64
-	told   map[uint32]uint32 // version by device, of the pass before
-	now    map[uint32]uint32 // of this pass
-	silent uint64
-	spoke  uint64
+	due     []*device.Device
+	minute  int64
+	written map[uint32]uint32 // version by device, in the previous pass
+	now     map[uint32]uint32 // version by device, in this pass
+	silent  uint64
+	spoke   uint64
 }
 
-// scanCounts are those of the last whole pass.
+// scanCounts is the result of the last complete pass.
 type scanCounts struct{ silent, spoke uint64 }
 
-// count looks at the devices whose turn it is.
+// scanDevices scans the devices that are due.
 func (c *correlator) scanDevices(sec int64) {
 	s := &c.scan
 	if len(s.due) == 0 {
@@ -39,7 +40,7 @@ func (c *correlator) scanDevices(sec int64) {
 		c.scanDevice(d)
 	}
 	if s.due = s.due[n:]; len(s.due) == 0 {
-		s.due, s.told = nil, s.now
+		s.due, s.written = nil, s.now
 		c.counts.scan = scanCounts{s.silent, s.spoke}
 	}
 }
@@ -52,7 +53,7 @@ func (c *correlator) scanDevice(d *device.Device) {
 	if c.counts.spoke[d.Key] {
 		s.spoke++
 	}
-	version, known := s.told[d.ID]
+	version, known := s.written[d.ID]
 	if c.out.Device != nil && c.failed == nil && (!known || version != d.Version) {
 		r := alert.DeviceRecord(d, c.contracts, c.ctx.Now, c.alerts.Standing(d.Key)...)
 		c.check(c.out.Device(&r))

@@ -8,27 +8,29 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// A session about which there is a finding of high severity is handed on whole for fullCaptureTime nanoseconds: its packets then come with their own
-// times instead of sums once a second. At most maxFullCaptures sessions are, so that a flood of findings cannot fill the way from the kernel.
+// After a finding of high severity the kernel copies every packet of the session for fullCaptureTime nanoseconds, instead of counts once a
+// second. At most maxFullCaptures sessions are copied at once, so that a flood of findings cannot fill the ring buffer.
 const (
 	fullCaptureTime = 60e9
 	maxFullCaptures = 256
 )
 
-// fullCapture has sessions handed on whole. The zero value, of a source that does so anyway, does nothing.
+// fullCapture requests full copies of sessions. The zero value, for sources that always copy every packet, does nothing.
 type fullCapture struct {
 	src      capture.Copier
-	sessions []fullSession // in the order in which they end
+	sessions []fullSession // by the time at which they end
 	started  uint64
 	failed   uint64 // refused by the source, or too many at once
 }
 
+// fullSession is a session that the kernel copies in full until a time of the capture clock.
 type fullSession struct {
-	ends  [2]session.Endpoint
-	proto uint8
-	until int64
+	endpoints [2]session.Endpoint
+	proto     uint8
+	until     int64
 }
 
+// begin requests a full copy of the session of a severe finding.
 func (c *fullCapture) begin(f *detect.Finding, now int64) {
 	v := f.Session
 	if c.src == nil || v == nil || !v.HasPorts || f.Severity < detect.High {
@@ -36,7 +38,7 @@ func (c *fullCapture) begin(f *detect.Finding, now int64) {
 	}
 	x := fullSession{[2]session.Endpoint{{Addr: v.Initiator.Addr, Port: v.Initiator.Port}, {Addr: v.Responder.Addr, Port: v.Responder.Port}}, v.Proto, now + fullCaptureTime}
 	for i := range c.sessions {
-		if y := &c.sessions[i]; y.ends == x.ends && y.proto == x.proto {
+		if y := &c.sessions[i]; y.endpoints == x.endpoints && y.proto == x.proto {
 			return
 		}
 	}
@@ -48,7 +50,7 @@ func (c *fullCapture) begin(f *detect.Finding, now int64) {
 	c.started++
 }
 
-// tick ends what is due.
+// tick ends the captures whose time is over.
 func (c *fullCapture) tick(now int64) {
 	for len(c.sessions) > 0 && c.sessions[0].until <= now {
 		if c.set(&c.sessions[0], false) != nil {
@@ -59,5 +61,5 @@ func (c *fullCapture) tick(now int64) {
 }
 
 func (c *fullCapture) set(x *fullSession, on bool) error {
-	return c.src.FullCopy(x.ends[0].Addr, x.ends[1].Addr, x.ends[0].Port, x.ends[1].Port, x.proto, on)
+	return c.src.FullCopy(x.endpoints[0].Addr, x.endpoints[1].Addr, x.endpoints[0].Port, x.endpoints[1].Port, x.proto, on)
 }

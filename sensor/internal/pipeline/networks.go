@@ -10,15 +10,16 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// networks counts between which networks sessions were seen as long as no address was internal, so that the operator can be told what to
-// declare. It holds at most maxNetworkPairs; what comes later between others is not counted.
+// networks counts the networks between which sessions were seen as long as no address was internal, to suggest to the operator what to
+// declare. It holds at most maxNetworkPairs; sessions between later pairs are not counted.
 type networks struct {
 	inside bool // an internal address was seen
 	pairs  map[networkPair]uint64
 	all    uint64
 }
 
-// networkPair is a /16, or a /48 of IPv6, and the one that it opens sessions to. The zero prefix stands for an end that was not heard.
+// networkPair is a network, a /16 or a /48 of IPv6, and the network to which it opens sessions. The zero prefix is an endpoint that sent
+// nothing.
 type networkPair struct{ from, to netip.Prefix }
 
 const (
@@ -62,8 +63,8 @@ func networkOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// suggest gives the fewest networks that have an end of nine tenths of the sessions, at most maxSuggested; of two that have as many, the
-// one that opens more, because a network is watched for what its devices open.
+// suggest returns the smallest set of networks that covers an endpoint of nine tenths of the sessions, at most maxSuggested. Of two networks
+// with as many sessions it prefers the one that opens more, because a network is watched for what its devices open.
 func (n *networks) suggest() (chosen []netip.Prefix) {
 	left := n.all
 	for len(chosen) < maxSuggested && 10*left > n.all {

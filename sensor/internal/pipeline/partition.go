@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// partition hears one table and makes events of what happens in it.
+// partition is the handler of one session table. It turns what happens there into events.
 type partition struct {
 	sh      *shard
 	table   *session.Table
@@ -18,13 +18,13 @@ type partition struct {
 	seq     uint32
 	details details
 	sink    dissect.Sink
-	// Of the call that is being made, for sink.
+	// The arguments of the current call, for sink.
 	s   *session.Session
 	d   session.Dir
 	now int64
-	// The name of the application that became known in this call, and has not yet been told with another fact.
+	// The name of the application if it was identified in the current call and no event has reported it yet.
 	named *dissect.AppID
-	// The latest view of the block, and the order of events at which it was made.
+	// The latest view of the block, and shard.num when it was made.
 	view   *session.View
 	viewed uint64
 }
@@ -33,14 +33,14 @@ type partition struct {
 type state struct {
 	app  *fingerprint.App // nil: only the name is known
 	conv *dispatch.Conversation
-	side session.Dir // initiator side when conv began: what is learned later about who opened must not turn its streams around
+	side session.Dir // initiator side when conv began: if the initiator changes later, the streams must not be swapped
 
-	// Of the list of details.
+	// Links of the list of details.
 	s          *session.Session
 	prev, next *state
 }
 
-// emit appends an event, of which the rest is for the caller to say. At a tick its time is the second of an expiry.
+// emit appends an event; the caller sets the other fields. At a tick its time is the second of an expiry.
 func (p *partition) emit(k detect.Kind, now int64) *detect.Event {
 	sh := p.sh
 	due := int64(0)
@@ -55,18 +55,18 @@ func (p *partition) emit(k detect.Kind, now int64) *detect.Event {
 }
 
 func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
-	p.look(s)
+	p.newView(s)
 	e := p.emit(k, now)
 	e.Session, e.App = p.view, p.app(s)
 }
 
-// look makes a view of s.
-func (p *partition) look(s *session.Session) {
+// newView makes a view of s.
+func (p *partition) newView(s *session.Session) {
 	p.view, p.viewed = p.sh.out.views.next(), p.sh.num
 	p.table.View(s, p.view)
 }
 
-// app gives what is known of the application of s, nil if nothing.
+// app returns what is known of the application of s, nil if nothing.
 func (p *partition) app(s *session.Session) *fingerprint.App {
 	if x, ok := p.table.User(s).(*state); ok && x.app != nil {
 		return x.app
@@ -119,13 +119,13 @@ func (p *partition) Release(s *session.Session) {
 	if !ok || x.conv == nil {
 		return
 	}
-	x.conv.Reset(dissect.Ports{}, nil) // lets go of what it has read
+	x.conv.Reset(dissect.Ports{}, nil) // drops what it has read
 	p.sh.conversations.put(x.conv)
 	x.conv = nil
 	p.settle(x)
 }
 
-// settle takes the state from a session that needs it no more.
+// settle frees the state of a session that no longer needs it.
 func (p *partition) settle(x *state) {
 	if x.app == nil && x.conv == nil {
 		p.table.SetUser(x.s, nil)
@@ -151,7 +151,7 @@ func (p *partition) conversation(s *session.Session) *state {
 	return x
 }
 
-// fact takes a fact about the session that is being read.
+// fact handles a fact about the current session.
 func (p *partition) fact(f dissect.Fact) {
 	x := p.table.User(p.s).(*state)
 	if q, ok := f.(*dissect.QUICInitial); ok {
@@ -163,7 +163,7 @@ func (p *partition) fact(f dissect.Fact) {
 	}
 	app := p.learn(x, f)
 	if id, ok := f.(*dissect.AppID); ok {
-		p.named = id // most often another fact follows at once
+		p.named = id // another fact usually follows at once
 		return
 	}
 	p.tell(f, app)
@@ -176,23 +176,23 @@ func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
 	p.named = nil
 }
 
-// tellName tells the name of the application if nothing else has been said with it.
+// tellName reports the name of the application if no other fact has reported it.
 func (p *partition) tellName() {
 	if p.named != nil {
 		p.tell(p.named, p.app(p.s))
 	}
 }
 
-// viewOf gives the view that was made at the same packet, if it was of s: between two facts of one packet only the initiator of a QUIC
-// session may change.
+// viewOf returns the view of s, reusing one that was made at the same packet: between two facts of one packet only the initiator of a QUIC
+// session can change.
 func (p *partition) viewOf(s *session.Session) *session.View {
 	if p.view == nil || p.viewed != p.sh.num || p.view.ID != s.ID() {
-		p.look(s)
+		p.newView(s)
 	}
 	return p.view
 }
 
-// learn adds a fact to what is known. A name alone is kept with the session itself, everything else among the details.
+// learn adds a fact to what is known of the session. A name alone is kept in the session, everything else in the details.
 func (p *partition) learn(x *state, f dissect.Fact) *fingerprint.App {
 	if id, ok := f.(*dissect.AppID); ok {
 		p.s.Label = p.sh.names.label(id.Name)

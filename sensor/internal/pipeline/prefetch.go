@@ -10,15 +10,15 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// What an event points to was written long ago, or by another processor. The judge asks for it some events ahead, one link of the chain
-// after the other, so that the waits for memory overlap with its work. Nothing that can be seen depends on it.
+// The data behind an event was written long ago or by another processor. The correlator prefetches it some events ahead, one pointer of the
+// chain after the other, so that memory latency overlaps with its work. This affects speed only.
 const (
 	prefetchFirst  = 9 // what the event points to
 	prefetchSecond = 6 // what that points to
 	prefetchThird  = 3
 )
 
-// ahead asks for what will be needed after event i.
+// prefetch requests the memory that the events after event i need.
 func (c *correlator) prefetch(i int) {
 	if e := c.eventAt(i + prefetchFirst); e != nil {
 		cacheline.Prefetch(unsafe.Pointer(e.Session), 3)
@@ -50,7 +50,7 @@ func (c *correlator) prefetch(i int) {
 	}
 }
 
-// later gives an event of the block, nil if there is none with that number.
+// eventAt returns event i of the block, nil if there is none.
 func (c *correlator) eventAt(i int) *ordered {
 	if uint(i) < uint(len(c.merged)) {
 		return c.merged[i]

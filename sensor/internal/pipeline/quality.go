@@ -7,7 +7,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// qualityCounts are the sums from which the quality of a capture is told.
+// qualityCounts are the totals from which the quality of a capture is computed.
 type qualityCounts struct {
 	ended, oneWay, acked, gaps, packets, duplicates, offered, lost uint64
 }
@@ -32,17 +32,17 @@ func (q qualityCounts) since(x qualityCounts) qualityCounts {
 		q.offered - x.offered, q.lost - x.lost}
 }
 
-// qualityMinutes is over how many minutes quality is taken.
+// qualityMinutes is the length of the window over which quality is computed.
 const qualityMinutes = 10
 
-// qualityWindow keeps the sums at the last whole minutes.
+// qualityWindow holds the totals at the last whole minutes.
 type qualityWindow struct {
 	minute int64
 	past   [qualityMinutes]qualityCounts // oldest first
-	last   qualityCounts                 // the sums as they stand
+	last   qualityCounts                 // current totals
 }
 
-// set takes the sums at a second and tells the quality over the window.
+// set records the totals at a second and stores the quality over the window in out.
 func (w *qualityWindow) set(sec int64, q qualityCounts, out *detect.Quality) {
 	if m := sec / 60; m > w.minute {
 		for n := min(m-w.minute, qualityMinutes); n > 0 && w.minute > 0; n-- {
@@ -52,22 +52,22 @@ func (w *qualityWindow) set(sec int64, q qualityCounts, out *detect.Quality) {
 		w.minute = m
 	}
 	w.last = q
-	q.since(w.past[0]).tell(out)
+	q.since(w.past[0]).store(out)
 }
 
-// Fewer observations than these tell nothing.
+// With fewer observations than these a share counts as 0.
 const (
 	minEnded   = 20
 	minAcked   = 100_000
 	minPackets = 1000
-	// oneWayLimit is the share of TCP sessions seen one way beyond which the mirror is taken to be one-way (detections.md, D41).
+	// oneWayLimit is the share of TCP sessions seen in one direction above which the mirror counts as one-way (docs/detections/D41.md).
 	oneWayLimit = 0.05
-	// oneDirectionShare is the share beyond which the mirror is known to carry one direction only, so that a SYN-ACK is all that it can show
-	// of an opening. It takes more than half of all sessions, so that a few made-up ones do not change what counts as proof.
+	// oneDirectionShare is the share above which the mirror certainly carries one direction only, so that a SYN-ACK is all that it can show
+	// of an opening. It is more than half of all sessions, so that an attacker cannot change what counts as proof with a few forged ones.
 	oneDirectionShare = 0.5
 )
 
-func (q qualityCounts) tell(out *detect.Quality) {
+func (q qualityCounts) store(out *detect.Quality) {
 	out.OneWayShare = share(q.oneWay, q.ended, minEnded)
 	out.GapShare = share(q.gaps, q.acked, minAcked)
 	out.DupShare = share(q.duplicates, q.packets, minPackets)

@@ -14,37 +14,37 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// reader takes batches from the source, decodes their frames in place, puts fragments together, stamps numbers, keeps the clock, and
-// gives each packet to the shard of its partition. All that depends on the order of the frames is done here.
+// reader takes batches from the source, decodes their frames in place, reassembles fragments, numbers the packets, maintains the capture clock,
+// and assigns each packet to the shard of its partition. Everything that depends on the order of the frames is done here.
 type reader struct {
 	src     capture.Source
 	reasm   *packet.Reassembler
-	brief   packet.Brief      // of the frame at work
-	shardOf [Partitions]uint8 // which shard keeps a partition
-	// maxSessions is how many one partition holds.
+	brief   packet.Brief      // of the current frame
+	shardOf [Partitions]uint8 // the shard of each partition
+	// maxSessions is the capacity of one partition.
 	maxSessions int
 
-	group []*block // filled, and to be judged together with the next one
+	group []*block // filled blocks that are sent to the correlator with the next one
 
 	num    uint64
 	clock  int64 // nanoseconds, never goes back
-	second int64 // last one ticked
-	// minute is that of second, counted from 1, and vlans the one in which each VLAN had its last frame.
+	second int64 // of the last tick
+	// minute is the minute of second, counted from 1. vlans holds the minute of the last frame of each VLAN.
 	minute uint32
 	vlans  [1 << 12]uint32
 	begun  bool
-	idled  bool // second was ticked and no frame has come in it
-	live   bool // the source loses frames, and says so
+	idled  bool // the current second has ticked without a frame
+	live   bool // the source can lose frames, and counts them
 	loss   lossCounts
-	last   int   // batches that were read when the run was to end
-	ahead  int64 // time of the frame before, if the clock did not follow it; 0 if it did
+	last   int   // batches that were read after the run was asked to end
+	ahead  int64 // time of the previous frame if the clock did not follow it, else 0
 }
 
-// flushSessions is how many sessions are ended with one block when the run is over: a million of them need not be told at once.
+// flushSessions is the number of sessions that end with one block when the run is over, so that a million of them need not fit in one block.
 const flushSessions = 1 << 10
 
-// run fills blocks from free and hands them to every shard until the source or ctx ends. Then the partitions end
-// their sessions one after another, with as many blocks as that may take; the last of these blocks is marked.
+// run fills blocks from free and sends them to every shard until the source or ctx ends. Then the partitions end their sessions one after
+// another, in as many blocks as that can take; the last block is marked.
 func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *block, rec *recovery) error {
 	var err error
 	for err == nil && rec.err() == nil {
@@ -58,7 +58,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
 		b.loss, b.fragments = r.loss, r.reasm.Stats()
 		if i == 0 {
-			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts what is live at the end
+			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts the live sessions at the end
 		}
 		r.send(b, out, false)
 	}
@@ -74,7 +74,7 @@ func (r *reader) next(free <-chan *block) *block {
 	return b
 }
 
-// send gives b to every shard. more says that another block follows at once.
+// send sends b to every shard. more means that another block follows at once.
 func (r *reader) send(b *block, out []chan<- *block, more bool) {
 	if b.grouped = more && len(r.group) < groupBlocks-1; b.grouped {
 		r.group = append(r.group, b)
@@ -120,11 +120,10 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	return err
 }
 
-// lastBatches bounds what is still read of a port when the run is to end: what had come by then, unless it goes on to come faster than it is
-// read.
+// lastBatches bounds the batches that are read from an interface after the run was asked to end, in case frames arrive faster than they are read.
 const lastBatches = 64
 
-// leave reports whether more is to be read of a run that is to end: of a port what has come, once it was told that nothing more is wanted.
+// leave reports whether to read another batch after the run was asked to end. From an interface, the frames that have arrived are still read.
 func (r *reader) leave() bool {
 	if !r.live {
 		return false
@@ -136,30 +135,30 @@ func (r *reader) leave() bool {
 	return r.last <= lastBatches
 }
 
-// finisher is a source that is to be told when its last batches are read.
+// finisher is a source that must know when its last batches are read.
 type finisher interface{ Finish() }
 
-// The headers of a frame, headerLines lines of the cache, are asked for framesAhead frames before they are read.
+// The headers of a frame, headerLines cache lines, are prefetched framesAhead frames before they are read.
 const (
 	framesAhead = 8
 	headerLines = 2
 )
 
-// lost asks the source what it has lost, once a second.
+// lost reads the loss counters of the source, once a second.
 func (r *reader) lost() {
 	s := r.src.Stats()
 	r.loss.lost, r.loss.traffic, r.loss.blind = s.Drops.Lost(), s.Traffic, s.Blind
 	r.loss.offered = s.Received + s.Drops.NIC + s.Drops.Queue
 }
 
-// counted gives what the kernel has counted before frame i to the shards of the sessions, and what it has counted later back.
+// counted assigns the kernel's counts before frame i to the shards of their sessions, and returns the remaining counts.
 func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.Counts {
 	for len(counts) > 0 && counts[0].Before <= i {
 		c := &counts[0]
 		r.num++
 		part := uint8(c.FlowHash() >> 60)
 		s := &b.shards[r.shardOf[part]]
-		s.counts = append(s.counts, counted{c, r.num, part})
+		s.counts = append(s.counts, kernelCounts{c, r.num, part})
 		b.frames.shunted += c.Packets[0] + c.Packets[1]
 		b.frames.kept += c.IPBytes[0] + c.IPBytes[1]
 		counts = counts[1:]
@@ -167,8 +166,7 @@ func (r *reader) counted(b *block, counts []capture.Counts, i uint32) []capture.
 	return counts
 }
 
-// idle moves the clock on to where the source says that it is, though no frame has come. A second in which the kernel has counted is
-// not idle.
+// idle advances the clock to the time of the source although no frame has arrived. A second with counts of the kernel is not idle.
 func (r *reader) idle(b *block) {
 	n := len(b.ticks)
 	if b.batch.Clock > r.clock {
@@ -180,8 +178,8 @@ func (r *reader) idle(b *block) {
 	}
 }
 
-// busy ticks once more for a second that began without a frame, before the first frame that comes in it after all: the judge is to tick as
-// it does in a replay, where a second begins with its first frame.
+// busy ticks a second time in a second that began without a frame, before its first frame: the correlator must tick as in a replay, where a
+// second begins with its first frame.
 func (r *reader) busy(b *block, t int64) {
 	if t/1e9 < r.second {
 		return
@@ -231,7 +229,7 @@ func (r *reader) frame(b *block, i uint32) {
 	}
 }
 
-// seen notes the first frame of a VLAN in each minute; 0 is without a tag.
+// seen records the first frame of a VLAN in each minute; 0 means no tag.
 func (r *reader) seen(b *block, vlan uint16) {
 	if r.vlans[vlan] != r.minute {
 		r.vlans[vlan] = r.minute
@@ -239,8 +237,8 @@ func (r *reader) seen(b *block, vlan uint16) {
 	}
 }
 
-// assign gives the packet of the brief to the shard that keeps its flow. The upper bits of the hash choose the partition; within a table
-// another hash is used.
+// assign assigns the current packet to the shard of its flow. The upper bits of the hash select the partition; the session tables use another
+// hash.
 func (r *reader) assign(b *block, hash uint64) {
 	r.brief.Num, r.brief.Part = uint32(r.num-b.num), uint8(hash>>60)
 	s := &b.shards[r.shardOf[r.brief.Part%Partitions]]
@@ -249,14 +247,14 @@ func (r *reader) assign(b *block, hash uint64) {
 	cacheline.Store(unsafe.Pointer(&s.briefs[n]), unsafe.Pointer(&r.brief))
 }
 
-// believedJump is how far the clock follows one frame, in nanoseconds: a frame that is further ahead may have a wrong time, and the clock
-// waits for the next one to agree. aheadSlack is how far that one may lie before it.
+// believedJump is how far the clock follows one frame, in nanoseconds. A frame further ahead may have a wrong time, so the clock waits for the
+// next frame to confirm it. aheadSlack is how much earlier that frame may be.
 const (
 	believedJump = 86400e9
 	aheadSlack   = 3600e9
 )
 
-// advance moves the clock on and notes a tick where a new second begins. A clock that jumps back stands until it is caught up with.
+// advance advances the clock and records a tick where a new second begins. If time jumps back, the clock waits until time has caught up.
 func (r *reader) advance(b *block, t int64) {
 	if t < r.clock {
 		r.ahead = 0

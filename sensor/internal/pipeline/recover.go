@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// PanicError is a bug of this program that showed in a run: what was found until then has been reported.
+// PanicError is a panic during a run. All that was found before it has been reported.
 type PanicError struct {
-	Where string // reader, shard or judge
+	Where string // "reader", "shard" or "correlator"
 	Value any
 	Stack []byte
 }
@@ -19,13 +19,14 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("internal error in the %s: %v", e.Where, e.Value)
 }
 
-// recovery keeps a panic of one part from ending the process before the others have said what they know. After the first one nothing is
-// processed any more, and blocks only go round until the reader has seen that the run is over.
+// recovery is the handler of panics in the goroutines of a run. A panic in one of them must not end the process before the others have
+// reported their results. After the first panic nothing is processed, and blocks only circulate until the reader sees that the run is over.
 type recovery struct {
 	first atomic.Pointer[PanicError]
 	stop  func()
 }
 
+// do calls f, unless there was a panic before.
 func (rec *recovery) do(where string, f func()) {
 	if rec.first.Load() != nil {
 		return
@@ -39,7 +40,7 @@ func (rec *recovery) do(where string, f func()) {
 	f()
 }
 
-// err gives what was caught, nil if nothing.
+// err returns the first panic as a *PanicError, nil if there was none.
 func (rec *recovery) err() error {
 	if e := rec.first.Load(); e != nil {
 		return e

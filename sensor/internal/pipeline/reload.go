@@ -9,8 +9,8 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// Reload goes on with another inventory and other thresholds, between two packets: no packet, session or observation is lost. If there is an
-// error nothing has changed. The identity of the sensor and the size of its tables are those of the start.
+// Reload applies another configuration and inventory between two packets: no packet, session or observation is lost. After an error nothing
+// has changed. The identity of the sensor and the sizes of its tables cannot change.
 func (r *Run) Reload(ctx context.Context, cfg Config) error {
 	err := error(nil)
 	if e := r.Ask(ctx, func() {
@@ -23,7 +23,6 @@ func (r *Run) Reload(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// Errors of Reload.
 var (
 	errIdentity = errors.New("sensor.id and the site are read at the start: restart the sensor to change them")
 	errLimits   = errors.New("limits are read at the start: restart the sensor to change them")

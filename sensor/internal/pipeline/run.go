@@ -14,21 +14,21 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// blocksInFlight is how many batches are between the reader and the judge at most: enough that none of them waits for the other
-// at every batch, few enough that they stay in the cache. Where they come without pause the judge takes up to groupBlocks of them together:
-// to wake a processor up costs more than to judge a batch.
+// blocksInFlight is the number of blocks in the pipeline: enough that reader and correlator do not wait for each other at every batch, few
+// enough that they stay in the cache. If batches follow without a pause, the correlator receives up to groupBlocks of them together, because
+// waking a goroutine on another processor costs more than handling a batch.
 const (
 	blocksInFlight = 24
 	groupBlocks    = 8
 )
 
-// Run is one run over a source: the reader, the shards and the judge, and the blocks that go round between them.
+// Run is one run over a source: the reader, the shards and the correlator, and the blocks that circulate between them.
 type Run struct {
 	src        capture.Source
 	reader     *reader
 	shards     []*shard
 	correlator *correlator
-	requests   chan func() // what others want to have done between two blocks
+	requests   chan func() // functions to call between two blocks, see Ask
 	done       chan struct{}
 	internal   atomic.Pointer[bart.Lite] // the watched network; a reload replaces it
 }
@@ -37,7 +37,7 @@ type Run struct {
 func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	n := cfg.Shards
 	if n <= 0 {
-		n = runtime.GOMAXPROCS(0) - 1 // the reader and the judge share one processor's worth of work
+		n = runtime.GOMAXPROCS(0) - 1 // reader and correlator together use about one processor
 	}
 	n = min(max(n, 1), Partitions)
 	c, err := newCorrelator(cfg, out)
@@ -61,8 +61,8 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	return r, nil
 }
 
-// Run reads the source to its end, or until ctx is cancelled, and reports all that was found so far. The error is of the
-// source or of an output, or a *PanicError.
+// Run reads the source to its end, or until ctx is canceled, and then reports everything that was found. The error is from the source or
+// an output, or a *PanicError.
 func (r *Run) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,15 +96,15 @@ func (r *Run) Run(ctx context.Context) error {
 	return err
 }
 
-// Ask has f done by the judge between two blocks, or at once after the run, and waits for it. The error is that of ctx: then f is not done.
-// At a port blocks come at least every 100 ms; a run that is behind takes longer.
+// Ask calls f in the correlator between two blocks, or directly after the run, and waits for it. The error is that of ctx; f is not called then.
+// In a live run there is a block at least every 100 ms, unless the run is behind.
 func (r *Run) Ask(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case r.requests <- func() { defer close(done); f() }:
 		select {
 		case <-done:
-		case <-r.done: // a fault ended the run before it was done
+		case <-r.done: // a panic ended the run before f returned
 		}
 	case <-r.done:
 		f()
@@ -114,7 +114,7 @@ func (r *Run) Ask(ctx context.Context, f func()) error {
 	return nil
 }
 
-// Progress tells how far the run has come.
+// Progress returns how far the run has come. It can be called from any goroutine.
 func (r *Run) Progress() Progress {
 	p := r.correlator.counts.progress.get()
 	s := r.src.Stats()
@@ -122,7 +122,7 @@ func (r *Run) Progress() Progress {
 	return p
 }
 
-// progress is the part of a runCounts that others may read while it goes on.
+// progress is the part of runCounts that other goroutines may read during the run.
 type progress struct {
 	packets, bytes, alerts, blocks atomic.Uint64
 	first, last                    atomic.Int64

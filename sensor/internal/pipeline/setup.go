@@ -20,7 +20,7 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-// rules are what the operator has set of the judge's part, and may set anew while it runs.
+// rules is the part of the configuration that can be reloaded during a run.
 type rules struct {
 	detect    detect.Config
 	contracts *contract.Registry
@@ -49,7 +49,7 @@ func rulesOf(cfg *Config) (rules, error) {
 	return r, err
 }
 
-// newCorrelator makes the parts behind the shards as the operator has set them.
+// newCorrelator returns the correlator for a configuration.
 func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	r, err := rulesOf(&cfg)
 	if err != nil {
@@ -77,7 +77,7 @@ func captureOf(cfg *Config) string {
 	return cfg.Capture
 }
 
-// configHash names what the operator has set: configuration, inventory, and what was declared silent.
+// configHash returns a hash of what the operator configured: configuration, inventory, and the devices declared silent.
 func configHash(set *config.Config, inv *contract.Inventory) string {
 	var inventory []byte
 	if inv != nil {
@@ -96,7 +96,7 @@ func registryConfig(cfg *Config, site string) device.Config {
 	return c
 }
 
-// internalOf gives the watched network: of the command line, else of the inventory; nil if neither says.
+// internalOf returns the watched network from the command line, else from the inventory; nil if neither sets it.
 func internalOf(set *config.Config, inv *contract.Inventory) []netip.Prefix {
 	if len(set.Internal) == 0 && inv != nil {
 		return inv.Internal
@@ -117,7 +117,7 @@ func internalTable(cfg *Config) *bart.Lite {
 	return table
 }
 
-// siteOf gives the site of the sensor: its own, else that of the inventory.
+// siteOf returns the site from the configuration of the sensor, else from the inventory.
 func siteOf(set *config.Config, inv *contract.Inventory) string {
 	switch {
 	case set.Site != "":
@@ -128,7 +128,7 @@ func siteOf(set *config.Config, inv *contract.Inventory) string {
 	return "local"
 }
 
-// severities gives what the operator has set in place of the detectors' choice.
+// severities returns the severities that the operator set, by rule.
 func severities(set *config.Config) map[string]detect.Severity {
 	m := map[string]detect.Severity{}
 	for rule, d := range set.Detections {
@@ -140,7 +140,7 @@ func severities(set *config.Config) map[string]detect.Severity {
 	return m
 }
 
-// pastShare is how many live sessions are allowed for each ended one that is remembered.
+// pastShare is the ratio of live sessions to ended sessions whose initiator is kept.
 const pastShare = 4
 
 // sessionConfig divides the limits of the operator among the partitions.

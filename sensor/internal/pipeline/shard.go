@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// shard keeps the sessions of its partitions and turns what happens in them into events.
+// shard tracks the sessions of its partitions and turns what happens in them into events.
 type shard struct {
 	id     int
 	of     int
@@ -22,7 +22,7 @@ type shard struct {
 	parts  [Partitions]*partition
 	out    *shardPart
 
-	// Of the group at work: its packets, the plain ones of them, and where they belong.
+	// The current group of packets, the storage of the plain ones, and their sessions.
 	group   [groupSize]*packet.Packet
 	plain   [groupSize]packet.Packet
 	lookups [groupSize]session.Lookup
@@ -32,9 +32,8 @@ type shard struct {
 	conversations freeList[dispatch.Conversation]
 	dissectors    dispatch.Pool
 
-	// Of the moment: the order of events that are made now.
-	num    uint64
-	frame  *packet.Packet // that is being looked at; nil before the first
+	num    uint64         // ordered.num of current events
+	frame  *packet.Packet // the current packet; nil before the first
 	ticked bool
 	counts shardCounts
 }
@@ -42,7 +41,7 @@ type shard struct {
 // spares are values that are not in use, of which the latest is the most likely to be in a cache still.
 type freeList[T any] []*T
 
-// get gives one as it was put, or a new one.
+// get returns a value as it was put, or a new one.
 func (s *freeList[T]) get() *T {
 	n := len(*s) - 1
 	if n < 0 {
@@ -55,10 +54,10 @@ func (s *freeList[T]) get() *T {
 
 func (s *freeList[T]) put(x *T) { *s = append(*s, x) }
 
-// shardCounts is what a shard counts beside its tables.
+// shardCounts counts what the tables of a shard do not.
 type shardCounts struct {
 	LinkFacts, Conversations uint64
-	DetailsDropped           uint64 // sessions of which only the name of the protocol was kept, because there were too many
+	DetailsDropped           uint64 // sessions that keep only the name of their protocol, because there were too many
 }
 
 func newShard(id, of int, cfg session.Config) *shard {
@@ -75,8 +74,8 @@ func newShard(id, of int, cfg session.Config) *shard {
 	return sh
 }
 
-// run does the part of this shard in each block. Who is the last to do so hands it to the judge; since every shard takes blocks in their
-// order, so does the judge.
+// run processes this shard's part of each block. The last shard to do so sends the block to the correlator. Every shard takes blocks in order,
+// so the correlator receives them in order.
 func (sh *shard) run(in <-chan *block, out chan<- *block, rec *recovery) {
 	for b := range in {
 		rec.do("shard", func() { sh.process(b) })
@@ -86,7 +85,7 @@ func (sh *shard) run(in <-chan *block, out chan<- *block, rec *recovery) {
 	}
 }
 
-// process works through the packets of a block that are this shard's, and through its ticks.
+// process handles this shard's packets in a block, and the ticks.
 func (sh *shard) process(b *block) {
 	sh.out = &b.shards[sh.id]
 	ticks, counts := b.ticks, sh.out.counts
@@ -109,8 +108,8 @@ func (sh *shard) process(b *block) {
 	sh.report()
 }
 
-// until does what lies before packet num: ticks, and what the kernel has counted, in their order.
-func (sh *shard) until(num uint64, ticks []tick, counts []counted) ([]tick, []counted) {
+// until handles the ticks and the kernel's counts before packet num, in order, and returns the remaining ones.
+func (sh *shard) until(num uint64, ticks []tick, counts []kernelCounts) ([]tick, []kernelCounts) {
 	for {
 		switch {
 		case len(ticks) > 0 && ticks[0].num <= num && (len(counts) == 0 || ticks[0].num <= counts[0].num):
@@ -127,11 +126,10 @@ func (sh *shard) until(num uint64, ticks []tick, counts []counted) ([]tick, []co
 	}
 }
 
-// groupSize is how many packets are looked ahead at: enough that memory answers before it is needed, few enough that what it gives stays
-// in the nearest cache.
+// groupSize is the number of packets that are prefetched together: enough to hide memory latency, few enough to stay in the L1 cache.
 const groupSize = 64
 
-// prepare makes the packets of a group and looks ahead over them, so that their waits for memory overlap.
+// prepare decodes the packets of a group and prefetches their sessions, so that the memory accesses overlap.
 func (sh *shard) prepare(b *block, briefs []packet.Brief) {
 	cacheline.Prefetch(unsafe.Pointer(unsafe.SliceData(briefs)), len(briefs))
 	for i := range briefs {
@@ -201,7 +199,7 @@ func (sh *shard) tick(t tick) {
 	sh.ticked = false
 }
 
-// report gives the judge the sums so far.
+// report stores the totals so far in the block.
 func (sh *shard) report() {
 	var s session.Stats
 	for i, x := range sh.tables {

@@ -13,20 +13,20 @@ import (
 	store "stillwatch/sensor/internal/state"
 )
 
-// snapshotRecords bounds what the judge writes into a snapshot at one tick; what is left comes with the next. Some ten milliseconds.
+// snapshotRecords bounds the records that one tick adds to a snapshot, which takes about ten milliseconds. The next tick continues.
 const snapshotRecords = 20_000
 
-// memory is what the judge keeps over a restart; nil keeps nothing.
+// savedState saves what the correlator knows, so that it survives a restart. A nil *savedState saves nothing.
 type savedState struct {
 	store *store.Store
 	parts []snapshot.Part
-	fixed int            // how many of them are not of detectors
-	told  snapshot.Batch // scratch
+	fixed int            // number of parts that do not belong to detectors
+	told  snapshot.Batch // scratch of decided
 	begun bool
-	off   bool // the run must not change the state
+	off   bool // the run must not change the saved state
 }
 
-// remember restores what an earlier run knew, and keeps from now on what this one learns. Sessions are not kept.
+// restore restores the saved state of an earlier run, and starts to save that of this run. Sessions are not saved.
 func (c *correlator) restore() error {
 	s := &savedState{store: c.cfg.State}
 	s.parts = append(c.reg.Parts(), snapshot.Single("judge/1", c.walk), c.clock.Part(), c.ctx.Names.Part())
@@ -42,14 +42,14 @@ func (c *correlator) restore() error {
 	return nil
 }
 
-// retune takes the detectors as they are now.
+// retune replaces the parts of the detectors.
 func (s *savedState) retune(c *correlator) {
 	if s != nil {
 		s.parts = append(s.parts[:s.fixed], detect.Parts(c.detectors, c.reg)...)
 	}
 }
 
-// walk walks the clock and the quality of the capture.
+// walk saves or restores the clock and the capture quality.
 func (c *correlator) walk(codec *snapshot.Codec) {
 	codec.Time(&c.second)
 	codec.Time(&c.ctx.Now)
@@ -61,8 +61,8 @@ func (c *correlator) walk(codec *snapshot.Codec) {
 	c.quality.walk(codec)
 }
 
-// walk walks the window. The sums of the next run begin at zero: those of the past are kept as what the present ones are ahead of them,
-// and become negative, which in unsigned numbers comes to the same.
+// walk saves or restores the window. The totals of the next run start at zero, so each past total is saved as its distance from the current
+// one and restored as a negative number, which wraps around in unsigned arithmetic.
 func (w *qualityWindow) walk(c *snapshot.Codec) {
 	c.Time(&w.minute)
 	for i := range w.past {
@@ -80,8 +80,8 @@ func (q *qualityCounts) list() []*uint64 {
 	return []*uint64{&q.ended, &q.oneWay, &q.acked, &q.gaps, &q.packets, &q.duplicates, &q.offered, &q.lost}
 }
 
-// begin is called with each block, and does something at the first tick: the alerts that the run before may have been killed with are
-// handed on again. A replay must not go back behind what is known: its clock would stand until it is caught up with.
+// begin is called with each block and acts at the first tick: it writes the alerts again that an earlier, killed run may not have delivered.
+// A replay must not start before the saved clock: its clock would not advance until it caught up.
 func (s *savedState) begin(c *correlator, ticks []tick) {
 	if s == nil || s.begun || len(ticks) == 0 {
 		return
@@ -103,12 +103,12 @@ func (s *savedState) begin(c *correlator, ticks []tick) {
 	}
 }
 
-// stands reports whether the state may be changed: not after an output has failed, or it would hold alerts as told that were not.
-func (s *savedState) stands(c *correlator) bool { return s != nil && !s.off && c.failed == nil }
+// writable reports whether the state may be saved. After an output has failed it would contain alerts that were never written.
+func (s *savedState) writable(c *correlator) bool { return s != nil && !s.off && c.failed == nil }
 
 // save writes a snapshot if one is due.
 func (s *savedState) save(c *correlator) {
-	if !s.stands(c) {
+	if !s.writable(c) {
 		return
 	}
 	if b := s.store.Ready(c.ctx.Now); b != nil {
@@ -127,9 +127,9 @@ func (s *savedState) drain(b *snapshot.Batch, limit int) (more bool) {
 	return more
 }
 
-// end writes what is left at the end of a run.
+// end saves the last snapshot of a run.
 func (s *savedState) end(c *correlator) {
-	if !s.stands(c) || !s.begun {
+	if !s.writable(c) || !s.begun {
 		return
 	}
 	c.flush()
@@ -142,19 +142,19 @@ func (s *savedState) end(c *correlator) {
 // maxSnapshot is more than all tables together hold.
 const maxSnapshot = 1 << 30
 
-// decided keeps an alert before it is handed on.
+// decided saves an alert in the journal before it is written.
 func (s *savedState) decided(c *correlator, a *schemas.Alert) {
-	if !s.stands(c) {
+	if !s.writable(c) {
 		return
 	}
 	record, err := schemas.AppendAlert(nil, a)
 	if err != nil {
-		return // the output says so
+		return // the output reports it
 	}
 	s.told.Reset()
 	c.alerts.SaveReported(&s.told, c.reg)
 	s.store.Decided(&s.told, record)
 }
 
-// Site gives the name of the site that a run is about.
+// Site returns the name of the site of a run.
 func (c *Config) Site() string { return siteOf(c.Settings, c.Inventory) }

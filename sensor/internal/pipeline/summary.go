@@ -2,7 +2,7 @@
 
 package pipeline
 
-// Summary tells what the run has seen. It is called after Run, or by Ask.
+// Summary returns the result of the run so far. Call it after Run, or through Ask.
 func (r *Run) Summary() Summary {
 	t := &r.correlator.counts
 	s := r.src.Stats()
@@ -13,8 +13,8 @@ func (r *Run) Summary() Summary {
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
 		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
 	}
-	if out.Quiet, out.Loud = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
-		out.Quiet, out.Loud = t.scan.silent, t.scan.spoke
+	if out.SilentCount, out.SpokeCount = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
+		out.SilentCount, out.SpokeCount = t.scan.silent, t.scan.spoke
 	}
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())

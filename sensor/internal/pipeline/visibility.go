@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// sight says whether anything can be heard at a port, and tells of it when that changes.
+// updateVisibility determines whether frames can arrive at the interface, and informs the detectors when that changes.
 func (c *correlator) updateVisibility(port *lossCounts, sec int64) {
 	if port.traffic != c.traffic {
 		c.traffic = port.traffic
@@ -19,7 +19,7 @@ func (c *correlator) updateVisibility(port *lossCounts, sec int64) {
 		c.clock.Deaf(sec)
 	}
 	if since := c.clock.Quiet(sec); blind == "" && since != 0 {
-		blind = "no frame has come to the port since " + time.Unix(since, 0).UTC().Format("2006-01-02 15:04:05 UTC")
+		blind = "no frame has arrived at the interface since " + time.Unix(since, 0).UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	c.clock.SetBlind(blind != "" || c.ctx.Quality.LossRatio > detect.DefaultBlindnessParams().LossRatio)
 	if blind == c.ctx.Quality.Blind {

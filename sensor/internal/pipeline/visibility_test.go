@@ -84,7 +84,7 @@ func TestPortWithoutTraffic(t *testing.T) {
 		"an hour between": {func(sec int64) bool { return sec < 100 || sec%3600 == 0 || sec > 2*86400 }, true}, // until it is known to be usual
 	} {
 		titles, watched, lost := listen(t, &port{end: 3 * 86400, traffic: c.traffic, blind: never})
-		if got := strings.Contains(strings.Join(titles, "\n"), "The sensor is blind: no frame has come to the port since"); got != c.blind {
+		if got := strings.Contains(strings.Join(titles, "\n"), "The sensor is blind: no frame has arrived at the interface since"); got != c.blind {
 			t.Errorf("%s: %q", name, titles)
 		}
 		if c.blind != (lost > 0) || lost > 2700*20 || watched+lost != 3*86400-1 {
