@@ -20,7 +20,7 @@ type Mode uint8
 // The modes, fastest first.
 const (
 	Offload Mode = iota + 1 // in the network card
-	Native                  // in the driver, before the packet has a buffer of the kernel
+	Native                  // in the driver, before the kernel allocates a socket buffer
 	Generic                 // in the kernel, for any driver
 )
 
@@ -32,17 +32,17 @@ func (m Mode) flags() link.XDPAttachFlags {
 	return map[Mode]link.XDPAttachFlags{Offload: link.XDPOffloadMode, Native: link.XDPDriverMode, Generic: link.XDPGenericMode}[m]
 }
 
-// Modes gives all modes, fastest first.
+// Modes returns all modes, fastest first.
 func Modes() []Mode { return []Mode{Offload, Native, Generic} }
 
-// Finding says whether a mode works on an interface: Err is nil, or an *UnsupportedError with the reason.
+// Finding is whether a mode works on an interface: Err is nil, or an *UnsupportedError with the reason.
 type Finding struct {
 	Mode Mode
 	Err  error
 }
 
-// Probe tries each mode on an interface as Attach does, with the same program, for an instant. A driver may set its queues up
-// anew for that, at the price of a few packets.
+// Probe attaches the program to an interface in each mode, and detaches it at once. A driver may reset its queues for that and lose a few
+// packets.
 func Probe(iface string) ([]Finding, error) {
 	ifc, err := interfaceByName(iface)
 	if err != nil {
@@ -68,8 +68,8 @@ func Probe(iface string) ([]Finding, error) {
 
 const xdpDrop, xdpPass = 1, 2
 
-// Attach makes the program see the packets of an interface, in the first of modes that works: without modes all of them, fastest
-// first. It gives the one that does, and why each before it does not.
+// Attach attaches the program to an interface, in the first of modes that works, by default all modes, fastest first. It returns that mode, and
+// why those before it do not work.
 func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) {
 	ifc, err := interfaceByName(iface)
 	if err != nil {
@@ -98,8 +98,8 @@ func (p *Programs) Attach(iface string, modes ...Mode) (Mode, []Finding, error) 
 	return 0, refused, errors.Join(errs...)
 }
 
-// Reattach makes the program see the packets of another interface, by its index, in the mode of the one before, which is gone. Unlike Attach it
-// needs no privilege on Linux 5.19 and newer: the program is loaded, and no card has to load it once more.
+// Reattach attaches the program to another interface, by its index, in the given mode. The interface before is gone. Unlike Attach it needs no
+// privilege on Linux 5.19 and newer, except in the mode Offload, because the program is loaded.
 func (p *Programs) Reattach(index int, m Mode) error {
 	defer p.mu.Unlock()
 	if err := p.lock(); err != nil {
@@ -122,7 +122,7 @@ func (p *Programs) attach(ifc *net.Interface, m Mode) (link.Link, error) {
 		if err != nil {
 			return nil, explainAttach(ifc.Name, m, err)
 		}
-		defer card.Close() // the link holds the program
+		defer card.Close() // the link keeps the program
 		prog = card.Programs["watch"]
 	}
 	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifc.Index, Flags: m.flags()})
@@ -132,9 +132,9 @@ func (p *Programs) attach(ifc *net.Interface, m Mode) (link.Link, error) {
 	return l, nil
 }
 
-// forCard loads the program once more, for the network card of an interface to run, with the maps that user space reads. Linux refuses
-// that: a card gets no maps but its own, arrays and hash tables alone of them (kernel/bpf/offload.c), and no buffers of several parts. But
-// the kernel is asked each time, and nothing is taken for granted.
+// forCard loads the program again for the network card of an interface, with the maps that user space reads. Current kernels refuse that: a card
+// supports only its own arrays and hash tables (kernel/bpf/offload.c), and no multi-buffer frames. The kernel is asked each time, because that may
+// change.
 func (p *Programs) forCard(ifindex int) (*ebpf.Collection, error) {
 	spec, err := loadWatch()
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *Programs) forCard(ifindex int) (*ebpf.Collection, error) {
 	delete(spec.Programs, "sweep")
 	spec.Programs["watch"].Ifindex = uint32(ifindex)
 	spec.Programs["watch"].Flags &^= unix.BPF_F_XDP_HAS_FRAGS
-	for name, m := range p.coll.Maps { // as they were sized
+	for name, m := range p.coll.Maps { // their configured sizes
 		spec.Maps[name].MaxEntries = m.MaxEntries()
 	}
 	return ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: p.coll.Maps})
@@ -179,14 +179,14 @@ func explainAttach(iface string, m Mode, err error) error {
 	return e
 }
 
-// objection is what the verifier says against a program; empty if it was refused before it was read.
+// objection returns the last message of the verifier, "" if the program was refused before verification.
 func objection(err error) string {
 	v, ok := errors.AsType[*ebpf.VerifierError](err)
 	if !ok {
 		return ""
 	}
 	for _, line := range slices.Backward(v.Log) {
-		if !strings.HasPrefix(line, "processed ") { // its account of the work
+		if !strings.HasPrefix(line, "processed ") { // statistics
 			return strings.TrimSpace(line)
 		}
 	}

@@ -16,11 +16,10 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// copiedRing is large, so that it is not to be emptied often.
+// copiedRing is large, so that it is rarely emptied.
 const copiedRing = 1 << 26
 
-// BenchmarkProgram measures the programs by BPF_PROG_TEST_RUN: the nanoseconds that the kernel takes for one packet, in the
-// mean of many.
+// BenchmarkProgram measures the programs with BPF_PROG_TEST_RUN: the mean time of the kernel for one packet.
 func BenchmarkProgram(b *testing.B) {
 	plain := map[string][]byte{
 		"ipv4": frameOf(ipv4(6, tcp(40000, 443, 1<<20, 1, flagACK, make([]byte, 1000)))),
@@ -108,7 +107,7 @@ func report(b *testing.B, nanoseconds float64) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// empty takes everything out of the ring buffer.
+// empty reads everything from the ring buffer.
 func empty(b testing.TB, r *Reader, buf []byte) {
 	r.SetDeadline(time.Now())
 	for {
@@ -120,7 +119,7 @@ func empty(b testing.TB, r *Reader, buf []byte) {
 	}
 }
 
-// BenchmarkProgramSweep measures the walk over the table of sessions that tells their counts.
+// BenchmarkProgramSweep measures the report of the counts of all sessions.
 func BenchmarkProgramSweep(b *testing.B) {
 	const quiet = 200_000
 	t := newBench(b, Load, Config{CountOnly: true})

@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// Builders of frames: each takes what it carries and gives it with its header before it. Checksums are left out: nobody on the way
-// checks them.
+// Builders of frames: each returns its payload with a header. Checksums are 0, because nothing checks them.
 
 func be16(v int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(v)) }
 func be32(v int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(v)) }
@@ -18,7 +17,7 @@ func ethernet(etherType int, payload []byte) []byte {
 	return slices.Concat([]byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}, be16(etherType), payload)
 }
 
-// tag is a VLAN tag that follows an EtherType of its own.
+// tag is a VLAN tag after its EtherType.
 func tag(id, etherType int, payload []byte) []byte {
 	return slices.Concat(be16(id), be16(etherType), payload)
 }

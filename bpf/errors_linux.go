@@ -13,23 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Missing says what an UnsupportedError lacks.
+// Missing is what an UnsupportedError lacks.
 type Missing uint8
 
-// What may be missing.
+// The values of Missing.
 const (
 	MissingCapability Missing = iota + 1
 	MissingKernel             // an option or a feature of the kernel
 	MissingDriver             // a feature of the network driver
 	MissingInterface
-	InUse // the place is taken
+	InUse // another program is attached
 )
 
-// UnsupportedError says what cannot be had here, and why.
+// UnsupportedError reports what the kernel, the driver or the privileges do not support.
 type UnsupportedError struct {
 	Kind   Missing
-	What   string // what was wanted
-	Reason string // what is missing for it
+	What   string // what was attempted
+	Reason string // what is missing
 	Err    error
 }
 
@@ -40,10 +40,10 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("%s: %s (%v)", e.What, e.Reason, rootCause(e.Err))
 }
 
-// Unwrap gives the error of the kernel.
+// Unwrap returns the error of the kernel.
 func (e *UnsupportedError) Unwrap() error { return e.Err }
 
-// rootCause is the innermost error: the libraries' own words around it repeat ours.
+// rootCause returns the innermost error. The texts of the libraries around it repeat ours.
 func rootCause(err error) error {
 	for {
 		u := errors.Unwrap(err)
@@ -54,20 +54,20 @@ func rootCause(err error) error {
 	}
 }
 
-// capability is one of those that loading may need, by its number in linux/capability.h.
+// capability is a capability with its number in linux/capability.h.
 type capability struct {
 	name string
 	bit  uint
 }
 
-// What loading needs. CAP_PERFMON is for arithmetic with pointers into a packet.
+// Capabilities for loading. CAP_PERFMON is for arithmetic with packet pointers.
 var (
 	capBPF      = capability{"CAP_BPF", unix.CAP_BPF}
 	capPerfmon  = capability{"CAP_PERFMON", unix.CAP_PERFMON}
 	capNetAdmin = capability{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}
 )
 
-// missingCapabilities names those of need that this thread lacks; CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+// missingCapabilities returns the names of those in need that this thread lacks. CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON.
 func missingCapabilities(need []capability) (names []string) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -83,10 +83,10 @@ func missingCapabilities(need []capability) (names []string) {
 	return names
 }
 
-// explainLoad says why the programs cannot be loaded. The verifier's log is in the wrapped error (%+v).
+// explainLoad returns why the programs cannot be loaded. The log of the verifier is in the wrapped error (%+v).
 func explainLoad(err error, need ...capability) error {
 	e := &UnsupportedError{What: "loading the BPF programs", Err: err}
-	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) // the latter from the verifier, to whom lacks CAP_PERFMON
+	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) // EACCES is from the verifier, without CAP_PERFMON
 	if missing := missingCapabilities(need); denied && len(missing) > 0 {
 		e.Kind, e.Reason = MissingCapability, "it needs "+strings.Join(missing, ", ")
 		return e
@@ -98,7 +98,7 @@ func explainLoad(err error, need ...capability) error {
 	return fmt.Errorf("loading the BPF programs: %w", err)
 }
 
-// missingFeature asks the kernel for each thing that the programs use, and names the first that it lacks.
+// missingFeature probes each kernel feature that the programs use, and returns the first that is missing, "" if there is none.
 func missingFeature() string {
 	if errors.Is(features.HaveProgramType(ebpf.XDP), ebpf.ErrNotSupported) {
 		return "the kernel has no XDP (CONFIG_BPF_SYSCALL, CONFIG_NET)"

@@ -12,7 +12,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// Whoever lacks a capability is told which one.
+// The error names a missing capability.
 func TestMissingCapabilityIsNamed(t *testing.T) {
 	const child = "STILLWATCH_TEST_WITHOUT_CAPABILITY"
 	if os.Getenv(child) != "" {

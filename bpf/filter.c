@@ -2,13 +2,13 @@
 
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The socket filter for AF_PACKET: the decisions of watch.c, from the same code. What that would copy comes through the socket;
- * the counts of sessions come through the ring buffer all the same.
+ * The socket filter for AF_PACKET, from the same code as watch.c. It passes the packets that watch.c would copy to the socket, and reports
+ * the counts of sessions through the ring buffer.
  */
 #define CTX struct __sk_buff
 #include "maps.h"
 
-/* A socket filter reads a packet only by copying: the headers are copied once. */
+/* A socket filter can read a packet only by copying. The headers are copied once. */
 #define HEADERS 256
 
 struct headers {
@@ -22,7 +22,7 @@ struct {
 	__type(value, struct headers);
 } headers SEC(".maps");
 
-/* Bytes off to off+n, if they were copied; the caller has seen that the frame has them. */
+/* Bytes off to off+n, if they were copied. The caller has checked that the frame has them. */
 static __always_inline void *bytes(CTX *ctx, __u32 off, const __u32 n)
 {
 	struct headers *h = bpf_map_lookup_elem(&headers, &(__u32){0});

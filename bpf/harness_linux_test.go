@@ -16,7 +16,7 @@ import (
 // loader is Load or LoadFilter.
 type loader func(Config) (*Programs, error)
 
-// bench is a program that is not attached, and what it says.
+// bench is a program that is not attached, with its ring buffer.
 type bench struct {
 	*Programs
 	r   *Reader
@@ -40,7 +40,7 @@ func newBench(t testing.TB, load loader, cfg Config) *bench {
 	return &bench{p, r, make([]byte, MaxRecord)}
 }
 
-// said is what stands in the ring buffer.
+// said is the contents of the ring buffer.
 type said struct {
 	frames  [][]byte
 	reasons []Reason
@@ -69,8 +69,8 @@ func (b *bench) said(t testing.TB) (s said) {
 	}
 }
 
-// run gives a frame to the program and checks what holds for every one: the verdict; that one counter moved by this packet and no
-// other; and that what was copied is the frame, and nothing when it was not to be copied. It gives the reason.
+// run runs the program on a frame and returns the reason. It checks the verdict, that exactly one counter changed by this packet, and that the
+// frame was copied if and only if the reason says so.
 func (b *bench) run(t testing.TB, frame []byte) (Reason, said) {
 	t.Helper()
 	before, err := b.Counters()
@@ -108,7 +108,7 @@ func (b *bench) run(t testing.TB, frame []byte) (Reason, said) {
 	return moved, s
 }
 
-// counts has the counts told and gives them.
+// counts has the counts told and returns them.
 func (b *bench) counts(t testing.TB) (all []Counts) {
 	t.Helper()
 	for {

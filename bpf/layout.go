@@ -4,24 +4,24 @@ package bpf
 
 import "unsafe"
 
-// Reason is the way a packet left the program: enum reason of types.h. Each packet adds to the counter of exactly one.
+// Reason is what the program did with a packet: enum reason of types.h. Each packet adds to the counter of exactly one.
 type Reason uint32
 
-// The reasons. The copied ones lie between Edge and NoRoom; of these Short, Malformed, Tunnel and Nesting are doubts.
+// The reasons. Packets of Edge to NoRoom are copied, those of Short, Malformed, Tunnel and Nesting because the program is uncertain.
 const (
-	Unwatched Reason = iota // touches no watched device: counted and let go
-	Shunted                 // of a session whose beginning was copied: counted there and let go
-	Edge                    // copied: opening or ending of a session
-	Head                    // copied: of the beginning of a session
-	Discovery               // copied: a protocol that tells what a device is
+	Unwatched Reason = iota // of no watched device: only counted here
+	Shunted                 // of a session whose start was copied: counted in the session
+	Edge                    // copied: start or end of a session
+	Head                    // copied: near the start of a session
+	Discovery               // copied: a protocol that identifies devices
 	Fragment                // copied: part of an IP datagram
-	Full                    // copied: the whole session was asked for
-	NoIP                    // copied: ARP, LLDP and whatever else has no IP inside
-	Short                   // copied in doubt: a header lies beyond what is there
-	Malformed               // copied in doubt: a header contradicts itself or the frame
-	Tunnel                  // copied in doubt: an encapsulation that is not taken off in the kernel
-	Nesting                 // copied in doubt: more layers than are followed
-	NoRoom                  // copied: the session table did not take the session
+	Full                    // copied: a full copy of the session was requested
+	NoIP                    // copied: ARP, LLDP and other frames without IP
+	Short                   // copied, uncertain: a header exceeds the frame
+	Malformed               // copied, uncertain: a header contradicts itself or the frame
+	Tunnel                  // copied, uncertain: an encapsulation that the kernel program does not decode
+	Nesting                 // copied, uncertain: more layers than are parsed
+	NoRoom                  // copied: the session table had no room
 	RingFull                // lost: the ring buffer was full
 	// NumReasons is the number of reasons.
 	NumReasons = int(iota)
@@ -32,7 +32,7 @@ var reasonNames = [NumReasons]string{
 	"no_room", "ring_full",
 }
 
-// String gives the stable snake_case name, which is also the metric label.
+// String returns the stable snake_case name, which is also a metric label.
 func (r Reason) String() string {
 	if int(r) < NumReasons {
 		return reasonNames[r]
@@ -40,15 +40,15 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-// Copied reports whether packets that left so were handed to user space.
+// Copied reports whether packets of r are copied to user space.
 func (r Reason) Copied() bool { return r >= Edge && r <= NoRoom }
 
 // event is enum event of types.h.
 type event uint32
 
 const (
-	eventTold        event = iota // packets in the counts that were told
-	eventLostCounted              // packets of RingFull that stand in the counts of their session
+	eventTold        event = iota // packets in counts that were reported
+	eventLostCounted              // packets of RingFull that are in the counts of their session
 	numEvents        = int(iota)
 )
 
@@ -60,14 +60,14 @@ const (
 	recordCounts record = 2
 )
 
-// Counter counts the packets that left in one way, and the bytes of their frames.
+// Counter counts packets, and the bytes of their frames.
 type Counter struct{ Packets, Bytes uint64 }
 
-// Counters is what the program has counted since it was loaded.
+// Counters is the counters of the program since it was loaded.
 type Counters struct {
 	Reasons [NumReasons]Counter
-	// Evicted counts packets that were counted in a session, whose entry then had to make room before they were told: at least so
-	// many. It is exact when Sweep has been called twice and nothing came meanwhile.
+	// Evicted counts packets whose counts were lost because the entry of their session was evicted before they were reported. It is a lower
+	// bound, and exact after two calls of Sweep without packets in between.
 	Evicted uint64
 }
 
@@ -80,9 +80,9 @@ type frame struct {
 
 const frameSize = int(unsafe.Sizeof(frame{}))
 
-// Key is struct session_key of types.h: a session, whatever its direction. Lo is the end that sorts first by address, then by
-// port. Addresses are 16 bytes in network order, IPv4 as IPv4-mapped; ports are 0 without ports, and for ICMP what Community
-// ID takes for them. V6 is 1 for IPv6.
+// Key is struct session_key of types.h: a session, regardless of direction. Lo is the endpoint that sorts first by address, then by port.
+// Addresses are 16 bytes in network order, IPv4 as IPv4-mapped. Ports are 0 for protocols without ports, for ICMP the values that Community ID
+// uses. V6 is 1 for IPv6.
 type Key struct {
 	Lo, Hi         [16]byte
 	LoPort, HiPort uint16
@@ -90,15 +90,15 @@ type Key struct {
 	_              uint16
 }
 
-// Counts is struct counts of types.h: the packets of a session that were counted and not copied since its last counts. Index
-// 0 is what the end Lo has sent.
+// Counts is struct counts of types.h: the packets of a session that were counted and not copied since its last counts. Index 0 is what Lo
+// sent.
 type Counts struct {
 	kind                           uint32
 	Gap                            uint32 // TCP: bytes that these packets acknowledge and that were never seen on the wire
 	Key                            Key
 	Packets, IPBytes, PayloadBytes [2]uint64
-	Last                           uint64    // time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to a tick of the kernel early
-	End                            [2]uint32 // TCP: sequence number after the highest that was seen; 0 if none was
+	Last                           uint64    // time of the last of them, CLOCK_MONOTONIC_COARSE, ns: up to one kernel tick early
+	End                            [2]uint32 // TCP: sequence number after the highest seen; 0 if none was seen
 }
 
 const countsSize = int(unsafe.Sizeof(Counts{}))

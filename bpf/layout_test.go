@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// specs gives the embedded programs, each with the types that the compiler has written down.
+// specs returns the embedded programs, each with the types that the compiler has written down.
 func specs(t *testing.T) map[string]*ebpf.CollectionSpec {
 	t.Helper()
 	all := map[string]*ebpf.CollectionSpec{}
@@ -25,7 +25,7 @@ func specs(t *testing.T) map[string]*ebpf.CollectionSpec {
 	return all
 }
 
-// Every structure that C and Go share has its fields in the same places, with the same sizes and, but for spelling, names.
+// Every structure that C and Go share has fields with the same offsets, sizes and, except for spelling, names.
 func TestStructuresAgree(t *testing.T) {
 	shared := map[string]reflect.Type{
 		"frame": reflect.TypeFor[frame](), "counts": reflect.TypeFor[Counts](), "session_key": reflect.TypeFor[Key](),
@@ -63,7 +63,7 @@ func sameName(c, g string) bool {
 	return g == "_" && c == "zero" || strings.EqualFold(strings.ReplaceAll(c, "_", ""), g)
 }
 
-// Every value of an enumeration has its name in Go, in the same place.
+// Every value of an enumeration has its name in Go, in the same order.
 func TestEnumerationsAgree(t *testing.T) {
 	for program, spec := range specs(t) {
 		check := func(enum, prefix string, want []string, last string) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The maps, and the settings that user space writes: constants before the program is loaded, variables at any time. */
+/* The maps, and the settings of user space: constants are set before the program is loaded, variables at any time. */
 #pragma once
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include <bpf/bpf_endian.h>
 #include "types.h"
 
-/* Sizes of maps that the loader may change are those of its defaults. */
+/* Map sizes are the defaults of the loader, which may change them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1 << 18);
@@ -15,12 +15,12 @@ struct {
 	__type(value, struct session);
 } sessions SEC(".maps");
 
-/* The oldest give way. */
+/* The oldest are evicted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1 << 12);
 	__type(key, struct opening);
-	__type(value, __u32); /* sequence number of the first byte of the stream that it opens */
+	__type(value, __u32); /* sequence number of the first byte of the stream */
 } openings SEC(".maps");
 
 struct {
@@ -63,7 +63,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1 << 16);
-	__type(key, __u64); /* the six bytes as they stand in the frame, then two of 0 */
+	__type(key, __u64); /* the six bytes as in the frame, then two zero bytes */
 	__type(value, __u8);
 } watch_mac SEC(".maps");
 

@@ -14,8 +14,8 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// The objects that are checked in are what the compiler makes of the source that is checked in, to the byte.
-func TestObjectsAreMadeOfTheirSource(t *testing.T) {
+// The committed objects are identical to what the compiler makes from the committed source.
+func TestObjectsAreBuiltFromTheirSource(t *testing.T) {
 	testneed.Command(t, "clang-14")
 	testneed.Command(t, "llvm-strip-14")
 	dir := t.TempDir()
@@ -57,7 +57,7 @@ func TestObjectsAreMadeOfTheirSource(t *testing.T) {
 	}
 }
 
-// generators gives the arguments of each go:generate line of bpf.go.
+// generators returns the arguments of each go:generate line of bpf.go.
 func generators(t *testing.T) (all [][]string) {
 	t.Helper()
 	text, err := os.ReadFile("bpf.go")
@@ -75,7 +75,7 @@ func generators(t *testing.T) (all [][]string) {
 	return all
 }
 
-// machine gives the name of the processor in the paths of Debian's headers.
+// machine returns the name of the architecture in the paths of Debian's headers.
 func machine(t *testing.T) string {
 	t.Helper()
 	name, ok := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What the layers share: the packet that they fill in, and how they look at bytes. */
+/* What all layers use: the packet that they fill in, and access to its bytes. */
 #pragma once
 #include "maps.h"
 
@@ -8,9 +8,9 @@
 #define MAX_TAGS 8
 #define MAX_LABELS 16
 #define MAX_EXTENSIONS 8
-#define MAX_OFFSET 1024	/* no header is looked for beyond */
+#define MAX_OFFSET 1024	/* headers are read up to here */
 
-/* What a layer says that does not end the parsing with a reason. */
+/* Results of a layer that do not end the parsing with a reason. */
 enum { MORE = -1, FLOW = -2 };
 
 enum layer { LAYER_ETHERNET, LAYER_IPV4, LAYER_IPV6, LAYER_MPLS, LAYER_GRE, LAYER_VXLAN };
@@ -19,8 +19,8 @@ struct packet {
 	__u64 src[2], dst[2];	/* network order, IPv4-mapped */
 	__u64 smac, dmac;	/* of the innermost Ethernet header */
 	__u32 off;		/* of the next header */
-	__u32 end;		/* of the bytes that belong to this layer */
-	__u32 wire;		/* bytes from off on that the headers speak of; in a tunnel they may be more than are there */
+	__u32 end;		/* of the bytes of this layer */
+	__u32 wire;		/* bytes from off on by the headers; in a tunnel this may exceed the frame */
 	__u32 ip_bytes, payload;
 	__u32 seq, ack;
 	__u16 sport, dport;
@@ -29,7 +29,7 @@ struct packet {
 	__u8 flags;		/* TCP */
 	__u8 chunk;		/* SCTP: type of the first one */
 	__u8 neighbour;		/* ICMPv6: Neighbour Discovery */
-	__u8 first;		/* only the first buffer of the frame is looked at: how long the frame is is not known */
+	__u8 first;		/* only the first buffer of the frame is read, so its length is not known */
 };
 
 enum {
@@ -51,7 +51,7 @@ enum {
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 
-/* Bytes off to off+n of the frame, if they are of this layer; else NULL. */
+/* Bytes off to off+n of the frame, NULL if they are not of this layer. */
 static __always_inline void *at(CTX *ctx, struct packet *p, __u32 off, __u32 n)
 {
 	if (off > MAX_OFFSET || off + n > p->end)
@@ -75,7 +75,7 @@ static __always_inline void skip(struct packet *p, __u32 n)
 	p->wire -= p->wire < n ? p->wire : n;
 }
 
-/* Goes on to what is in a tunnel. */
+/* Continues with the inner packet of a tunnel. */
 static __always_inline int inner(struct packet *p, __u8 layer, __u32 header)
 {
 	if (p->depth >= MAX_DEPTH)

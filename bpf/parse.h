@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * From the bytes of a frame to the addresses, ports and lengths of the innermost packet, as the Go decoder of the sensor has
- * them. What is not understood for certain ends with a reason, and is copied: user space reads it better.
+ * Reads the addresses, ports and lengths of the innermost packet of a frame, with the same results as the Go decoder of the sensor. Frames
+ * that cannot be decoded with certainty end with a reason and are copied, because user space decodes more.
  *
  * Each layer is a function that the verifier checks once, for any state of struct packet.
  */
@@ -9,7 +9,7 @@
 #include "tunnel.h"
 #include "transport.h"
 
-/* Takes the length that an IP header gives, of which the frame may hold less only inside of a tunnel: a switch cuts what it mirrors. */
+/* Sets the length from an IP header. It may exceed the frame only within a tunnel, because a switch may cut the frames that it mirrors. */
 static __always_inline bool ip_length(struct packet *p, __u32 total)
 {
 	if (p->off + total > p->end) {
@@ -55,7 +55,7 @@ static __always_inline int ipv4(CTX *ctx, struct packet *p)
 	return transport(ctx, p);
 }
 
-/* Extension headers (RFC 8200 section 4), then what they lead to. */
+/* Extension headers (RFC 8200 section 4), then the transport header. */
 __noinline int read_extensions(CTX *ctx, struct packet *p)
 {
 	if (!p)
@@ -113,7 +113,7 @@ static __always_inline int ipv6(CTX *ctx, struct packet *p)
 	return read_extensions(ctx, p);
 }
 
-/* An Ethernet header and what most often follows it. */
+/* An Ethernet header and the most common next header. */
 static __always_inline int ethernet_ip(CTX *ctx, struct packet *p)
 {
 	int v = ethernet(ctx, p);
@@ -124,7 +124,7 @@ static __always_inline int ethernet_ip(CTX *ctx, struct packet *p)
 	return v;
 }
 
-/* A layer more, or several. */
+/* One more layer, or several. */
 __noinline int read_layer(CTX *ctx, struct packet *p)
 {
 	if (!p)
@@ -149,8 +149,8 @@ __noinline int read_layer(CTX *ctx, struct packet *p)
 }
 
 /*
- * Reads a frame of wire bytes down to its innermost packet: FLOW, or the reason why it is copied as it is. What most packets
- * have is read here, without the price of a call.
+ * Reads a frame of wire bytes down to its innermost packet. It returns FLOW, or the reason why the frame is copied. The headers of most
+ * packets are read here, without a function call.
  */
 static __always_inline int parse(CTX *ctx, struct packet *p, __u32 wire)
 {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// inside is an IP packet with what the program has to find out about it.
+// inside is an IP packet with what the program must read from it.
 type inside struct {
 	ip                []byte
 	proto             uint8
@@ -54,7 +54,7 @@ func insides() map[string]inside {
 	}
 }
 
-// withOptions puts n bytes of options into a TCP segment that has none.
+// withOptions adds n bytes of options to a TCP segment without options.
 func withOptions(segment []byte, n int) []byte {
 	s := slices.Concat(segment[:20], make([]byte, n), segment[20:])
 	s[12] = byte(5+n/4) << 4
@@ -83,8 +83,7 @@ func gre(flags, etherType int, rest ...[]byte) []byte {
 	return slices.Concat(slices.Insert(rest, 0, be16(flags), be16(etherType))...)
 }
 
-// outsides are the ways in which a mirror port may bring an IP packet, each with the bytes that stand before the innermost packet's
-// Ethernet header or IP header.
+// outsides are the encapsulations of an IP packet on a mirror port, each with the bytes before the innermost Ethernet or IP header.
 func outsides() map[string]func(ip []byte) []byte {
 	eth := func(ip []byte) []byte { return frameOf(ip) }
 	in4 := func(proto int, b []byte) []byte { return frameOf(ipv4(proto, b)) }
@@ -148,7 +147,7 @@ func outsides() map[string]func(ip []byte) []byte {
 	}
 }
 
-// key is the session that the program has to find.
+// key is the session that the program must find.
 func (x inside) key() Key {
 	k := Key{Lo: addr(addr4A), Hi: addr(addr4B), LoPort: x.loPort, HiPort: x.hiPort, Proto: x.proto}
 	if x.version == 6 {
@@ -157,10 +156,10 @@ func (x inside) key() Key {
 	return k
 }
 
-// Whatever the frame around it, a packet is found: its session, and its lengths.
-func TestEveryEncapsulationIsTakenOff(t *testing.T) { onBoth(t, everyEncapsulationIsTakenOff) }
+// The program finds the session and the lengths of a packet in every encapsulation.
+func TestEveryEncapsulationIsDecoded(t *testing.T) { onBoth(t, everyEncapsulationIsDecoded) }
 
-func everyEncapsulationIsTakenOff(t *testing.T, load loader) {
+func everyEncapsulationIsDecoded(t *testing.T, load loader) {
 	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
 	for _, around := range slices.Sorted(maps.Keys(outsides())) {
 		for _, name := range slices.Sorted(maps.Keys(insides())) {
@@ -186,7 +185,7 @@ func everyEncapsulationIsTakenOff(t *testing.T, load loader) {
 	}
 }
 
-// A frame that lacks its end is copied, unless the mirror has cut what is in a tunnel and the lengths are known all the same.
+// A truncated frame is copied, unless the mirror cut the payload of a tunnel and the lengths are known.
 func TestEveryTruncationIsCopied(t *testing.T) { onBoth(t, everyTruncationIsCopied) }
 
 func everyTruncationIsCopied(t *testing.T, load loader) {
@@ -212,10 +211,10 @@ func everyTruncationIsCopied(t *testing.T, load loader) {
 	}
 }
 
-// What the program does not understand for certain is copied, with the reason.
-func TestDoubtIsCopied(t *testing.T) { onBoth(t, doubtIsCopied) }
+// A frame that the program cannot decode with certainty is copied, with the reason.
+func TestUncertainFramesAreCopied(t *testing.T) { onBoth(t, uncertainFramesAreCopied) }
 
-func doubtIsCopied(t *testing.T, load loader) {
+func uncertainFramesAreCopied(t *testing.T, load loader) {
 	data := make([]byte, 64)
 	seg := tcp(40000, 443, 1, 0, flagACK, data)
 	deep := ipv4(6, seg)
@@ -288,7 +287,7 @@ func doubtIsCopied(t *testing.T, load loader) {
 	}
 }
 
-// The watch decision is about the innermost packet.
+// The addresses of the innermost packet decide whether it is watched.
 func TestWatch(t *testing.T) { onBoth(t, watch) }
 
 func watch(t *testing.T, load loader) {
@@ -346,7 +345,7 @@ func watch(t *testing.T, load loader) {
 	}
 }
 
-// Discovery is copied whoever speaks.
+// Discovery protocols are copied from all devices.
 func TestDiscoveryIsCopied(t *testing.T) { onBoth(t, discoveryIsCopied) }
 
 func discoveryIsCopied(t *testing.T, load loader) {

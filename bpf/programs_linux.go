@@ -14,39 +14,39 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// Config says how the programs work. The zero value of a field means its default.
+// Config configures the programs. A zero field means its default, which its comment names.
 type Config struct {
-	SnapLen       uint32 // of the socket filter: bytes of a frame that a socket gets; all
-	Drop          bool   // XDP_DROP instead of XDP_PASS: for a port that serves nothing else
+	SnapLen       uint32 // of the socket filter: bytes of a frame for the socket; all
+	Drop          bool   // XDP_DROP instead of XDP_PASS, for a port that is only a mirror
 	Sessions      uint32 // entries of the session table, of 200 bytes each; 262144
 	RingBytes     uint32 // size of the ring buffer: a power of two and of pages; 16 MiB
-	HeadBytes     uint32 // of each direction of TCP that are copied, by sequence number; 16 KiB
-	HeadSegments  uint32 // with payload of each direction of TCP that are copied at least; 8
-	HeadDatagrams uint32 // packets of each direction of every other protocol that are copied; 64
-	// Idle is how long a session has to be quiet to be copied from its beginning again; 15 s. It is less than what user space keeps a
-	// session for without a packet, so that what is a new session there has its beginning.
+	HeadBytes     uint32 // bytes of each direction of TCP that are copied, by sequence number; 16 KiB
+	HeadSegments  uint32 // segments with payload of each direction of TCP that are always copied; 8
+	HeadDatagrams uint32 // packets of each direction of other protocols that are copied; 64
+	// Idle is after which time without packets a session is copied from its start again; 15 s. It is shorter than the session timeouts of
+	// user space, so that a session that is new there has its start.
 	Idle      time.Duration
-	NoShunt   bool // every packet of a watched session is copied, and no session is counted
-	CountOnly bool // of a session only what opens and ends it is copied: HeadBytes, HeadSegments and HeadDatagrams are 0
+	NoShunt   bool // copy every packet of a watched session, and keep no sessions
+	CountOnly bool // copy only the packets that open and end a session: HeadBytes, HeadSegments and HeadDatagrams are 0
 }
 
-// Programs are the loaded programs with their maps. Methods may be called from any goroutine.
+// Programs is the loaded programs with their maps. Its methods may be called from any goroutine.
 type Programs struct {
 	prog  *ebpf.Program
 	sweep *ebpf.Program
 	coll  *ebpf.Collection
 
-	mu    sync.Mutex // guards what follows, and the maps against being closed
+	mu    sync.Mutex // guards the following fields, and the maps against Close
 	done  bool
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
-	// missing is what Sweep has found to be counted and not told, and evicted the most that was so twice in a row: once may be what
-	// another processor was just telling.
+	// missing is how many counted packets were not reported at the last Sweep. evicted is the most that were missing twice in a row: once
+	// may be packets that another processor was reporting.
 	missing, evicted uint64
 }
 
-// Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; an error that says what is missing is an *UnsupportedError.
+// Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON. The error is an *UnsupportedError if something is missing.
 func Load(cfg Config) (*Programs, error) {
 	if cfg.SnapLen != 0 {
 		return nil, errors.New("XDP copies frames whole")
@@ -58,8 +58,8 @@ func Load(cfg Config) (*Programs, error) {
 	return load(spec, "watch", cfg, capBPF, capPerfmon, capNetAdmin)
 }
 
-// LoadFilter loads the socket filter: what it lets through comes from the sockets that are given FD with SO_ATTACH_BPF, the counts of
-// sessions come from the Reader as with XDP. It needs CAP_BPF and CAP_PERFMON.
+// LoadFilter loads the socket filter. Attach it with FD and SO_ATTACH_BPF to a socket, which then receives the packets that it passes. The counts
+// of sessions come from the Reader, as with XDP. It needs CAP_BPF and CAP_PERFMON.
 func LoadFilter(cfg Config) (*Programs, error) {
 	if cfg.Drop {
 		return nil, errors.New("a socket filter cannot drop packets for others")
@@ -85,7 +85,7 @@ func load(spec *ebpf.CollectionSpec, program string, cfg Config, need ...capabil
 	}, nil
 }
 
-// apply puts the configuration into a specification.
+// apply sets the configuration in a specification.
 func (c Config) apply(spec *ebpf.CollectionSpec) error {
 	if c.Sessions != 0 {
 		spec.Maps["sessions"].MaxEntries = c.Sessions
@@ -119,8 +119,8 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 		head("head_datagrams", c.HeadDatagrams))
 }
 
-// Try runs the program on a frame as if it had come from an interface, and gives its verdict: XDP_PASS or XDP_DROP, of the
-// filter how many bytes pass. The frame has at least 14 bytes.
+// Try runs the program on a frame as if it came from an interface, and returns its verdict: XDP_PASS or XDP_DROP, for the filter the number of
+// bytes that pass. The frame must have at least 14 bytes.
 func (p *Programs) Try(f []byte) (verdict uint32, err error) {
 	verdict, err = p.prog.Run(&ebpf.RunOptions{Data: p.trial(f)})
 	if err != nil {
@@ -129,7 +129,7 @@ func (p *Programs) Try(f []byte) (verdict uint32, err error) {
 	return verdict, nil
 }
 
-// trial gives what the kernel is to be given for a trial with a frame: from a socket filter it takes an Ethernet header off first.
+// trial returns the input for a test run with a frame. The kernel removes an Ethernet header before it runs a socket filter.
 func (p *Programs) trial(f []byte) []byte {
 	if p.prog.Type() == ebpf.SocketFilter {
 		return append(make([]byte, 14), f...)
@@ -137,7 +137,7 @@ func (p *Programs) trial(f []byte) []byte {
 	return f
 }
 
-// FD is the file descriptor of the program, for SO_ATTACH_BPF.
+// FD returns the file descriptor of the program, for SO_ATTACH_BPF.
 func (p *Programs) FD() int { return p.prog.FD() }
 
 // Close detaches the program and releases everything.
@@ -156,7 +156,7 @@ func (p *Programs) Close() error {
 	return err
 }
 
-// lock is for what needs the maps: os.ErrClosed after Close. The caller unlocks.
+// lock locks p for access to the maps. It returns os.ErrClosed after Close. The caller unlocks in any case.
 func (p *Programs) lock() error {
 	p.mu.Lock()
 	if p.done {
@@ -165,9 +165,9 @@ func (p *Programs) lock() error {
 	return nil
 }
 
-// Sweep puts what is counted and not told of every session into the ring buffer, behind the packets that are there. The
-// kernel does it, so that no count is taken twice or lost between reading and setting it back. It fills at most half of the ring
-// buffer: if there is more, that is to be read, and Sweep called again.
+// Sweep makes the kernel put the counts of every session into the ring buffer, after the packets there. The kernel does it, so that no count is
+// reported twice or lost between reading and resetting it. It fills at most half of the ring buffer: if there are more, the caller reads the
+// ring buffer and calls Sweep again.
 func (p *Programs) Sweep() (more bool, err error) {
 	defer p.mu.Unlock()
 	if err := p.lock(); err != nil {
@@ -190,7 +190,7 @@ func (p *Programs) Sweep() (more bool, err error) {
 	return left != 0, err
 }
 
-// counted gives the packets that were counted in sessions.
+// counted returns the number of packets that were counted in sessions.
 func (p *Programs) counted() (uint64, error) {
 	c, err := p.reason(Shunted)
 	if err != nil {
@@ -200,7 +200,7 @@ func (p *Programs) counted() (uint64, error) {
 	return c.Packets + e[eventLostCounted], err
 }
 
-// FullCopy switches the copying of a whole session on or off.
+// FullCopy switches the full copy of a session on or off.
 func (p *Programs) FullCopy(k Key, on bool) error {
 	defer p.mu.Unlock()
 	if err := p.lock(); err != nil {
@@ -228,7 +228,7 @@ func (p *Programs) set(variable string, n int) error {
 	return p.coll.Variables[variable].Set(uint32(n))
 }
 
-// Counters reads the counters of all processors.
+// Counters returns the sum of the counters of all processors.
 func (p *Programs) Counters() (c Counters, err error) {
 	defer p.mu.Unlock()
 	if err = p.lock(); err != nil {
@@ -255,7 +255,7 @@ func (p *Programs) reason(r Reason) (sum Counter, err error) {
 	return sum, nil
 }
 
-// events reads what is counted beside the reasons.
+// events returns the counters of events.
 func (p *Programs) events() (sum [numEvents]uint64, err error) {
 	var perCPU []uint64
 	for e := range sum {

@@ -10,20 +10,20 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 )
 
-// MaxRecord is the most that one record takes, in bytes.
+// MaxRecord is the largest size of a record in bytes.
 const MaxRecord = frameSize + 65600
 
 // Record is what the ring buffer gives: the bytes of a frame, or counts of a session.
 type Record struct {
-	Counts *Counts // nil for a frame; points into the buffer that was given
-	Data   []byte  // the captured bytes of the frame, in the buffer that was given,
-	Off    int     // which begin so far in it
+	Counts *Counts // nil for a frame; points into the buffer of Read
+	Data   []byte  // captured bytes of the frame, in the buffer of Read
+	Off    int     // offset of Data in that buffer
 	Time   uint64  // CLOCK_MONOTONIC, ns
 	Wire   uint32  // length of the frame on the wire
 	Reason Reason
 }
 
-// Reader takes records from the ring buffer. It has one caller at a time; Close may be called from any goroutine.
+// Reader reads records from the ring buffer. It has one caller at a time; Close may be called from any goroutine.
 type Reader struct {
 	ring *ringbuf.Reader
 	rec  ringbuf.Record
@@ -38,8 +38,8 @@ func (p *Programs) NewReader() (*Reader, error) {
 	return &Reader{ring: r}, nil
 }
 
-// Read copies the next record to buf[:MaxRecord], which must be aligned to 8 bytes, and says what it is. It waits until the
-// deadline (os.ErrDeadlineExceeded) or Close (os.ErrClosed).
+// Read copies the next record to buf[:MaxRecord], which must be aligned to 8 bytes, and sets rec. It waits until the deadline
+// (os.ErrDeadlineExceeded) or Close (os.ErrClosed).
 func (r *Reader) Read(buf []byte, rec *Record) error {
 	r.rec.RawSample = buf[:0:MaxRecord]
 	if err := r.ring.ReadInto(&r.rec); err != nil {
@@ -60,11 +60,11 @@ func (r *Reader) Read(buf []byte, rec *Record) error {
 	return fmt.Errorf("ring buffer: a record of %d bytes that is no frame and no counts", len(b))
 }
 
-// SetDeadline bounds how long Read waits; the zero time is no bound.
+// SetDeadline sets the deadline of Read; the zero time means none.
 func (r *Reader) SetDeadline(t time.Time) { r.ring.SetDeadline(t) }
 
-// Waiting reports whether there is something to read.
+// Waiting reports whether there is a record to read.
 func (r *Reader) Waiting() bool { return r.ring.AvailableBytes() > 0 }
 
-// Close ends the reading.
+// Close closes the ring buffer. A waiting Read returns.
 func (r *Reader) Close() error { return r.ring.Close() }

@@ -4,7 +4,7 @@ package bpf
 
 import "testing"
 
-// A SYN and the SYN-ACK that answers it open another session amid one that lives, in either order; one of them alone does not.
+// A SYN and its SYN-ACK open another session within an active one, in either order. One of them alone does not.
 func TestReusedPortsOfALiveSession(t *testing.T) { onBoth(t, reusedPortsOfALiveSession) }
 
 func reusedPortsOfALiveSession(t *testing.T, load loader) {

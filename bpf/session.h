@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Which devices are watched, what of a session is copied, and the account of what is not. */
+/* Which devices are watched, which packets of a session are copied, and the counts of the others. */
 #pragma once
 #include "parse.h"
 
-#define GRACE 4			/* packets copied after a FIN or RST: they tell whether it was believed */
-#define ACK_AHEAD (32 << 10)	/* how far beyond the beginning of a stream an acknowledgement can matter, bytes */
-#define MAX_UNTOLD (1ULL << 22)	/* packets: told before their 24 bits are full */
-#define MAX_GAP (1 << 24)	/* bytes: a number further ahead is no gap, but another stream */
+#define GRACE 4			/* packets copied after a FIN or RST: they show whether it was accepted */
+#define ACK_AHEAD (32 << 10)	/* bytes after the start of a stream where an acknowledgement still matters */
+#define MAX_UNTOLD (1ULL << 22)	/* packets: reported before their 24 bits overflow */
+#define MAX_GAP (1 << 24)	/* bytes: a number further ahead is not a gap but another stream */
 
 #define VOLUME(packets, bytes) ((__u64)(packets) << 40 | (bytes))
 
-/* Whether user space dissects every datagram of this port, whoever sends it. */
+/* Whether user space dissects every datagram on this port, from any device. */
 static __always_inline bool discovery_port(__u16 port)
 {
 	switch (port) {
@@ -55,7 +55,7 @@ static __always_inline bool watched6(__u64 *addr)
 	return bpf_map_lookup_elem(&watch6, &k);
 }
 
-/* Asks the watch list about both ends. */
+/* Looks up both endpoints in the watch list. */
 __noinline bool ask(struct packet *p)
 {
 	if (!p)
@@ -69,7 +69,7 @@ __noinline bool ask(struct packet *p)
 	return watch_macs && (bpf_map_lookup_elem(&watch_mac, &p->smac) || bpf_map_lookup_elem(&watch_mac, &p->dmac));
 }
 
-/* Whether a device at either end is to be watched. */
+/* Whether the device at either endpoint is watched. */
 static __always_inline bool watched(struct packet *p)
 {
 	if (watch_all)
@@ -79,7 +79,7 @@ static __always_inline bool watched(struct packet *p)
 		smac = p->smac;
 		dmac = p->dmac;
 	}
-	/* Multipliers without pattern: fractional parts of square roots. */
+	/* Multipliers without a pattern: fractional parts of square roots. */
 	__u64 h = (p->src[0] ^ smac) * 0x6a09e667f3bcc909 + (p->src[1] ^ p->v6) * 0xbb67ae8584caa73b +
 		  (p->dst[0] ^ dmac) * 0x3c6ef372fe94f82b + p->dst[1] * 0xa54ff53a5f1d36f1;
 	__u32 slot = h >> (64 - ANSWER_BITS), tag = generation << 1 | p->v6;
@@ -100,7 +100,7 @@ static __always_inline bool watched(struct packet *p)
 	return a->watched;
 }
 
-/* Fills the key of a packet's session, and says which end sent it: 0 for lo. */
+/* Sets the key of the session of a packet, and returns which endpoint sent it: 0 for lo. */
 static __always_inline __u32 key_of(struct packet *p, struct session_key *k)
 {
 	__u64 a = bpf_be64_to_cpu(p->src[1]), b = bpf_be64_to_cpu(p->dst[1]);
@@ -126,7 +126,7 @@ static __always_inline void count_event(__u32 event, __u64 n)
 		__sync_fetch_and_add(v, n);
 }
 
-/* Puts the counts of a session that were not told into the ring buffer. If it is full, they stay. */
+/* Reports the counts of a session through the ring buffer. If it is full, they stay. */
 static __always_inline bool tell(const struct session_key *k, struct session *s)
 {
 	struct counts *c = bpf_ringbuf_reserve(&ring, sizeof(*c), 0);
@@ -155,7 +155,7 @@ static __always_inline bool untold(struct session *s)
 	return s->volume[0] | s->volume[1];
 }
 
-/* Begins to copy a session from its beginning. Its counts are not touched. */
+/* Copies the session again from its start. Its counts do not change. */
 static __always_inline void restart(struct session *s)
 {
 	s->copied[0] = s->copied[1] = 0;
@@ -165,8 +165,8 @@ static __always_inline void restart(struct session *s)
 }
 
 /*
- * Follows the sequence numbers of one direction, as session.trackTCP does in user space. It gives the number of bytes that the
- * packet acknowledges and that were never seen.
+ * Follows the sequence numbers of one direction, like session.trackTCP in user space. It returns the number of bytes that the packet
+ * acknowledges and that were never seen.
  */
 static __always_inline __u32 track(struct session *s, struct packet *p, __u32 side)
 {
@@ -197,8 +197,8 @@ static __always_inline __u32 track(struct session *s, struct packet *p, __u32 si
 }
 
 /*
- * Remembers a SYN or SYN-ACK, or says that the other end has agreed: then base is the number of the first byte of its stream. What was
- * agreed on is forgotten, so that it is of use once.
+ * Stores a SYN or SYN-ACK, or returns true if the other endpoint has confirmed it: then base is the number of the first byte of its stream.
+ * The stored packet is deleted, so that it counts once.
  */
 __noinline bool agreed(struct session_key *k, __u32 number, __u32 side, __u32 first, __u32 *base)
 {
@@ -217,9 +217,9 @@ __noinline bool agreed(struct session_key *k, __u32 number, __u32 side, __u32 fi
 }
 
 /*
- * Whether a SYN or SYN-ACK amid a session completes the opening of another one: both have now been seen, in either order, and their
- * numbers are not those of the session. One alone may be forged (RFC 5961 section 4). A SYN with the number of the session may be of a
- * stack that always begins with the same: the SYN-ACK decides. As session.opening in user space.
+ * Whether a SYN or SYN-ACK within a session completes the handshake of another one: both have been seen, in either order, and their numbers
+ * are not those of the session. One alone may be forged (RFC 5961 section 4). A SYN with the number of the session may come from a stack
+ * that always starts with the same number: the SYN-ACK decides. Like session.opening in user space.
  */
 static __always_inline bool reopens(struct session_key *k, struct session *s, struct packet *p, __u32 side)
 {
@@ -232,7 +232,7 @@ static __always_inline bool reopens(struct session_key *k, struct session *s, st
 		restart(s); /* track takes both numbers from the SYN-ACK */
 		return true;
 	}
-	/* With data in the SYN (RFC 7413) the answer may acknowledge them or not. */
+	/* With data in the SYN (RFC 7413) the answer may acknowledge the data or not. */
 	if (!agreed(k, first, side, first, &base) && (!p->payload || !agreed(k, first + p->payload, side, first, &base)))
 		return false;
 	restart(s);
@@ -243,9 +243,9 @@ static __always_inline bool reopens(struct session_key *k, struct session *s, st
 }
 
 /*
- * Whether a segment may matter to who reads the beginnings of both streams: payload that lies in the first head_bytes, in
- * whatever order it comes, and acknowledgements by which a hole there shows. Numbers wrap: a long stream comes by again
- * after 4 GiB, and is copied a little.
+ * Whether a segment matters for reading the start of both streams: payload in the first head_bytes, in any order, and acknowledgements
+ * that show a gap there. Sequence numbers wrap, so a few packets of a long stream are copied again
+ * after every 4 GiB.
  */
 static __always_inline bool of_beginning(struct session *s, struct packet *p, __u32 side)
 {
@@ -267,13 +267,13 @@ static __always_inline bool of_beginning(struct session *s, struct packet *p, __
 	return p->ack + head_bytes - s->base[other] < 2 * head_bytes + ACK_AHEAD;
 }
 
-/* Types of SCTP chunks that neither open nor close: DATA, SACK, HEARTBEAT and its answer (RFC 9260 section 3.2). */
+/* SCTP chunks that neither open nor close an association: DATA, SACK, HEARTBEAT and its answer (RFC 9260 section 3.2). */
 static __always_inline bool sctp_transfer(__u8 chunk)
 {
 	return chunk == 0 || (chunk >= 3 && chunk <= 5);
 }
 
-/* Why a packet of a session that has an entry is copied, or REASON_SHUNTED. */
+/* Why a packet of a session with an entry is copied, or REASON_SHUNTED. */
 static __always_inline __u32 policy(struct session_key *k, struct session *s, struct packet *p, __u32 side, __u32 *gap)
 {
 	side &= 1;
@@ -312,15 +312,15 @@ static __always_inline __u32 policy(struct session_key *k, struct session *s, st
 }
 
 /*
- * What asks for a session or ends it is copied without an entry, so that a flood of it does not push out the sessions that
- * live. A SYN-ACK makes one: it says where both streams begin.
+ * A packet that opens or ends a session is copied without an entry, so that a flood of them does not evict active sessions. A SYN-ACK
+ * creates an entry, because it has the start of both streams.
  */
 static __always_inline bool needs_no_entry(struct packet *p)
 {
 	return p->proto == PROTO_TCP && p->flags & (SYN | FIN | RST) && (p->flags & (SYN | ACK)) != (SYN | ACK);
 }
 
-/* Makes an entry for a session. Another processor may be the one that adds it. */
+/* Adds an entry for a session. Another processor may add it at the same time. */
 static __always_inline struct session *add(struct session_key *k)
 {
 	struct session fresh = {};
@@ -328,16 +328,16 @@ static __always_inline struct session *add(struct session_key *k)
 	return bpf_map_lookup_elem(&sessions, k);
 }
 
-/* What becomes of a packet, and of which session it is. */
+/* The session of a packet, and what to do with it. */
 struct decision {
 	struct packet packet;
 	struct session_key key;
-	struct session *session; /* NULL if it has none, or if that was not asked for */
+	struct session *session; /* NULL if it has none, or if it was not looked up */
 	__u32 side, gap;
 	__u32 reason;
 };
 
-/* Decides about a packet of which the parser says v. */
+/* Decides what to do with a packet for which the parser returned v. */
 static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 {
 	struct packet *p = &d->packet;
@@ -372,14 +372,14 @@ static __always_inline void decide(CTX *ctx, struct decision *d, int v)
 	d->reason = policy(&d->key, s, p, d->side, &d->gap);
 }
 
-/* Tells what is not told of the session of a packet that is about to be copied, so that user space has it before. */
+/* Reports the counts of the session of a packet that will be copied, so that user space gets them before the packet. */
 static __always_inline void tell_before(struct decision *d)
 {
 	if (d->session && untold(d->session))
 		tell(&d->key, d->session);
 }
 
-/* Accounts for a packet that user space does not get. */
+/* Counts a packet that is not copied. */
 static __always_inline void keep_count(struct decision *d)
 {
 	struct session *s = d->session;
@@ -407,7 +407,7 @@ static __always_inline void count(__u32 reason, __u32 wire)
 }
 
 struct walk {
-	__u64 room; /* bytes of the ring buffer that counts may fill: the rest is for packets, which come meanwhile */
+	__u64 room; /* bytes of the ring buffer that counts may fill; the rest is for packets that arrive meanwhile */
 	bool more;
 };
 
@@ -420,8 +420,8 @@ static long tell_if_untold(void *map, const struct session_key *k, struct sessio
 }
 
 /*
- * Run by user space at each tick: tells the counts of all sessions that have some. 1 if the ring buffer had no room for all:
- * then it is to be read, and the rest told.
+ * Run by user space at each tick: reports the counts of all sessions. It returns 1 if the ring buffer had no room for all: user space then
+ * reads the ring buffer and runs it again.
  */
 SEC("syscall")
 int sweep(void *ctx)

@@ -21,7 +21,7 @@ func fromB(seq, ack, flags, size int) []byte {
 	return frameOf(slices.Concat(ip[:12], ip[16:20], ip[12:16], ip[20:]))
 }
 
-// step is a frame of a session, and what has to become of it.
+// step is a frame of a session, and the expected reason.
 type step struct {
 	frame []byte
 	want  Reason
@@ -36,7 +36,7 @@ func (b *bench) steps(t *testing.T, all []step) {
 	}
 }
 
-// What begins and ends a session is copied, the head of each direction by its place in the stream, and the rest is counted.
+// The start and the end of a session and the head of each direction, by its offset in the stream, are copied. The rest is counted.
 func TestTCPIsShuntedAfterItsHead(t *testing.T) { onBoth(t, tCPIsShuntedAfterItsHead) }
 
 func tCPIsShuntedAfterItsHead(t *testing.T, load loader) {
@@ -72,7 +72,7 @@ func tCPIsShuntedAfterItsHead(t *testing.T, load loader) {
 	})
 }
 
-// The counts of a session come before the next packet of it that is copied, and hold exactly what was not.
+// The counts of a session come before its next copied packet, and cover exactly the packets that were not copied.
 func TestCountsComeBeforeTheNextCopiedPacket(t *testing.T) {
 	onBoth(t, countsComeBeforeTheNextCopiedPacket)
 }
@@ -106,10 +106,10 @@ func countsComeBeforeTheNextCopiedPacket(t *testing.T, load loader) {
 	}
 }
 
-// An opening makes the session begin anew, though its entry is there; its old counts come before it.
-func TestReusedPortsAreCopiedAnew(t *testing.T) { onBoth(t, reusedPortsAreCopiedAnew) }
+// A new handshake restarts a session that has an entry. Its old counts come first.
+func TestReusedPortsAreCopiedAgain(t *testing.T) { onBoth(t, reusedPortsAreCopiedAgain) }
 
-func reusedPortsAreCopiedAnew(t *testing.T, load loader) {
+func reusedPortsAreCopiedAgain(t *testing.T, load loader) {
 	b := newBench(t, load, Config{HeadBytes: 100, HeadSegments: 1, Sessions: 64})
 	b.steps(t, []step{{fromA(1, 1, flagACK, 100), Head}, {fromA(101, 1, flagACK, 100), Shunted}})
 	why, s := b.run(t, fromA(70000, 0, flagSYN, 0))
@@ -119,10 +119,10 @@ func reusedPortsAreCopiedAnew(t *testing.T, load loader) {
 	b.steps(t, []step{{fromA(70001, 1, flagACK, 100), Head}, {fromA(70101, 1, flagACK, 100), Shunted}})
 }
 
-// A session that was quiet for long is copied from its beginning again: user space may have forgotten it.
-func TestQuietSessionsAreCopiedAnew(t *testing.T) { onBoth(t, quietSessionsAreCopiedAnew) }
+// A session that was idle for long is copied from its start again, because it may have expired in user space.
+func TestIdleSessionsAreCopiedAgain(t *testing.T) { onBoth(t, idleSessionsAreCopiedAgain) }
 
-func quietSessionsAreCopiedAnew(t *testing.T, load loader) {
+func idleSessionsAreCopiedAgain(t *testing.T, load loader) {
 	const idle = 200 * time.Millisecond
 	b := newBench(t, load, Config{HeadDatagrams: 1, HeadBytes: 100, HeadSegments: 1, Idle: idle, Sessions: 64})
 	datagram := frameOf(ipv4(17, udp(40000, 5000, []byte{1})))
@@ -138,7 +138,7 @@ func quietSessionsAreCopiedAnew(t *testing.T, load loader) {
 	}
 }
 
-// Without shunting what is watched is copied whole.
+// Without shunting all watched packets are copied.
 func TestNoShunt(t *testing.T) { onBoth(t, noShunt) }
 
 func noShunt(t *testing.T, load loader) {
@@ -156,7 +156,7 @@ func noShunt(t *testing.T, load loader) {
 	}
 }
 
-// What claims to be a part of a session cannot shift its head: neither data with other numbers, nor an opening in its midst.
+// Forged segments cannot shift the head of a session: neither data with other numbers nor a SYN.
 func TestForgedSegmentsDoNotHideTheHead(t *testing.T) { onBoth(t, forgedSegmentsDoNotHideTheHead) }
 
 func forgedSegmentsDoNotHideTheHead(t *testing.T, load loader) {
@@ -181,7 +181,7 @@ func forgedSegmentsDoNotHideTheHead(t *testing.T, load loader) {
 	})
 }
 
-// Of a direction that is never seen nothing is claimed: neither where it stands, nor that anything of it is missing.
+// For a direction that is never seen, neither its position nor a gap is reported.
 func TestOneWayHasNoGaps(t *testing.T) { onBoth(t, oneWayHasNoGaps) }
 
 func oneWayHasNoGaps(t *testing.T, load loader) {
@@ -192,10 +192,10 @@ func oneWayHasNoGaps(t *testing.T, load loader) {
 	}
 }
 
-// A flood of openings leaves no entry.
-func TestOpeningsTakeNoRoom(t *testing.T) { onBoth(t, openingsTakeNoRoom) }
+// A flood of SYNs adds no entries.
+func TestSYNsAddNoEntries(t *testing.T) { onBoth(t, sYNsAddNoEntries) }
 
-func openingsTakeNoRoom(t *testing.T, load loader) {
+func sYNsAddNoEntries(t *testing.T, load loader) {
 	b := newBench(t, load, Config{Sessions: 64})
 	for port := range 200 {
 		for _, flags := range []int{flagSYN, flagRST, flagRST | flagACK, flagFIN | flagACK} {
@@ -247,8 +247,8 @@ func fullCopy(t *testing.T, load loader) {
 	b.steps(t, []step{{fromA(1, 1, flagACK, 10), Shunted}})
 }
 
-// Several processors may count in one session while its counts are told: none is lost, none is told twice.
-func TestCountsAreExactWhateverHappensAtOnce(t *testing.T) {
+// Several processors may count in one session while its counts are reported: none is lost or reported twice.
+func TestConcurrentCountsAreExact(t *testing.T) {
 	const workers, each = 4, 3000
 	b := newBench(t, Load, Config{CountOnly: true, Sessions: 1024, RingBytes: 1 << 22})
 	frames := [][]byte{fromA(1<<20, 1, flagACK, 100), fromB(1<<21, 1, flagACK, 30), fromA(1<<20, 1, flagFIN|flagACK, 0)}
@@ -298,7 +298,7 @@ func TestCountsAreExactWhateverHappensAtOnce(t *testing.T) {
 	}
 }
 
-// A table that is too small loses counts, but not unseen.
+// A table that is too small loses counts, which are counted as evicted.
 func TestEvictionIsCounted(t *testing.T) { onBoth(t, evictionIsCounted) }
 
 func evictionIsCounted(t *testing.T, load loader) {
@@ -325,7 +325,7 @@ func evictionIsCounted(t *testing.T, load loader) {
 	}
 }
 
-// When the ring buffer is full, frames are lost and counted; those of a session stand in its counts, so the account is exact.
+// If the ring buffer is full, frames are lost and counted. Those of a session are in its counts, so the totals are exact.
 func TestFullRingBufferIsCounted(t *testing.T) {
 	b := newBench(t, Load, Config{HeadDatagrams: 1 << 15, Sessions: 64, RingBytes: 4096})
 	const sent = 20
@@ -355,7 +355,7 @@ func TestFullRingBufferIsCounted(t *testing.T) {
 	}
 }
 
-// Counts leave half of the ring buffer to packets; the rest is told when they have been read.
+// Counts leave half of the ring buffer for packets. The rest is reported when they have been read.
 func TestSweepLeavesRoom(t *testing.T) { onBoth(t, sweepLeavesRoom) }
 
 func sweepLeavesRoom(t *testing.T, load loader) {
@@ -396,7 +396,7 @@ func TestDropVerdict(t *testing.T) {
 	}
 }
 
-func TestFilterCuts(t *testing.T) {
+func TestFilterSnapLength(t *testing.T) {
 	p := mustLoad(t, LoadFilter, Config{SnapLen: 96, CountOnly: true, Sessions: 64})
 	for _, c := range []step{{fromA(1, 1, flagSYN, 0), Edge}, {fromA(1, 1, flagACK, 0), Shunted}} {
 		want := map[Reason]uint32{Edge: 96}[c.want]
@@ -406,8 +406,8 @@ func TestFilterCuts(t *testing.T) {
 	}
 }
 
-// Frames of every size arrive whole, also those that the kernel holds in several buffers.
-func TestEverySizeIsCopiedWhole(t *testing.T) {
+// Frames of every size arrive complete, also those in several buffers of the kernel.
+func TestEverySizeIsCopiedCompletely(t *testing.T) {
 	b := newBench(t, Load, Config{Sessions: 64})
 	for _, size := range []int{14, 60, 128, 129, 256, 257, 512, 513, 1024, 1025, 1514, 1600, 1601, 4096, 4097, 9014, 9728, 9729, 16000, 60000} {
 		frame := bytes.Repeat([]byte{0x88, 0xb5, 1, 2, 3, 4}, size/6+1)[:size] // 0x88b5 is an EtherType for experiments
@@ -415,12 +415,12 @@ func TestEverySizeIsCopiedWhole(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, why)
 		}
 	}
-	// The headers of a large frame speak of more than its first buffer holds.
+	// By its headers a large frame is longer than its first buffer.
 	long := frameOf(ipv4(17, udp(40000, 5000, make([]byte, 20000))))
 	if why, _ := b.run(t, long); why != Head {
 		t.Errorf("a datagram of 20000 bytes: %v", why)
 	}
-	// A segment that the sender left to its network card has no length of its own.
+	// Before segmentation by the network card of the sender there is no length.
 	b = newBench(t, Load, Config{CountOnly: true, Sessions: 64})
 	uncut := frameOf(tcp4(443, 8000))
 	uncut[16], uncut[17] = 0, 0

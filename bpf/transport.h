@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What IP carries. */
+/* The payload of IP. */
 #pragma once
 #include "packet.h"
 
@@ -20,7 +20,7 @@ static __always_inline int tcp(CTX *ctx, struct packet *p)
 	return FLOW;
 }
 
-/* The UDP port of a tunnel. VXLAN and its kin choose the source port at random, GTP-U and Teredo do not. */
+/* The UDP port of a tunnel. VXLAN and Geneve use random source ports, GTP-U and Teredo do not. */
 static __always_inline int udp_tunnel(struct packet *p)
 {
 	switch (p->dport) {
@@ -65,7 +65,7 @@ static __always_inline int sctp(CTX *ctx, struct packet *p)
 	return FLOW;
 }
 
-/* The type that answers an ICMP type, or is answered by it (Community ID version 1); -1 if there is none. */
+/* The type of the answer or the request to an ICMP type (Community ID version 1), -1 if there is none. */
 static __always_inline int icmp_pair(__u8 v6, __u8 type)
 {
 	switch (type | (v6 ? 256 : 0)) {
@@ -95,7 +95,7 @@ static __always_inline int icmp_pair(__u8 v6, __u8 type)
 	return -1;
 }
 
-/* ICMP and ICMPv6: type and answering type, or code, stand for the ports. */
+/* ICMP and ICMPv6: type and answering type, or code, take the place of ports. */
 static __always_inline int icmp(CTX *ctx, struct packet *p, bool six)
 {
 	__u8 *b = at(ctx, p, p->off, 8);
@@ -109,7 +109,7 @@ static __always_inline int icmp(CTX *ctx, struct packet *p, bool six)
 	return FLOW;
 }
 
-/* What is neither TCP nor UDP. */
+/* Protocols other than TCP and UDP. */
 __noinline int read_other(CTX *ctx, struct packet *p)
 {
 	if (!p)

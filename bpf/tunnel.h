@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Ethernet, its tags, and the encapsulations that are taken off. */
+/* Ethernet, its tags, and the encapsulations that are decoded. */
 #pragma once
 #include "packet.h"
 
@@ -16,7 +16,7 @@ static __always_inline __u32 tag_size(__u16 type)
 	return 0;
 }
 
-/* What an EtherType leads to. */
+/* The layer of an EtherType. */
 static __always_inline int ether_type(struct packet *p, __u16 type)
 {
 	switch (type) {
@@ -36,7 +36,7 @@ static __always_inline int ether_type(struct packet *p, __u16 type)
 	return type <= MAX_LENGTH_FIELD ? REASON_TUNNEL : REASON_NO_IP; /* LLC may lead on to IP */
 }
 
-/* Takes off the tags that follow a frame's addresses: VLAN (802.1Q, 802.1ad), VN-Tag, Cisco MetaData and timestamps, and their like. */
+/* Skips the tags after the addresses of a frame: VLAN (802.1Q, 802.1ad), VN-Tag, Cisco MetaData and timestamps, and similar ones. */
 __noinline int read_tags(CTX *ctx, struct packet *p, __u16 type)
 {
 	if (!p)
@@ -77,7 +77,7 @@ static __always_inline int ethernet(CTX *ctx, struct packet *p)
 	return read_tags(ctx, p, type);
 }
 
-/* Whether an Ethernet header that leads on stands here: what follows MPLS does not say what it is. */
+/* Whether a valid Ethernet header is here: no field names the payload of MPLS. */
 static __always_inline bool plausible_ethernet(CTX *ctx, struct packet *p, __u32 off)
 {
 	__u8 *b = at(ctx, p, off, 14);
@@ -87,7 +87,7 @@ static __always_inline bool plausible_ethernet(CTX *ctx, struct packet *p, __u32
 	return type == ETHER_IPV4 || type == ETHER_IPV6 || type == ETHER_ARP || type == ETHER_MPLS || tag_size(type);
 }
 
-/* A label stack (RFC 3032); the first nibble after it tells what it carries (RFC 4928 section 3, RFC 4385 section 3). */
+/* A label stack (RFC 3032). The first nibble after it shows the payload (RFC 4928 section 3, RFC 4385 section 3). */
 __noinline int read_mpls(CTX *ctx, struct packet *p)
 {
 	if (!p)

@@ -18,7 +18,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// mustLoad loads the programs, or ends the test where that is not allowed.
+// mustLoad loads the programs, or skips the test without privileges.
 func mustLoad(t testing.TB, load loader, cfg Config) *Programs {
 	t.Helper()
 	p, err := load(cfg)
@@ -32,8 +32,8 @@ func mustLoad(t testing.TB, load loader, cfg Config) *Programs {
 	return p
 }
 
-// vethPair moves the test into a network namespace of its own, with the interfaces mirror and source, two ends of a cable. It gives
-// what sends frames into source.
+// vethPair moves the test into its own network namespace with a veth pair, mirror and source. It returns a function that sends frames into
+// source.
 func vethPair(t testing.TB) (send func(frame []byte)) {
 	t.Helper()
 	ip := testneed.Command(t, "ip")
@@ -112,7 +112,7 @@ func TestFramesArriveFromAnInterface(t *testing.T) {
 	}
 }
 
-// What cannot be had is told with its kind.
+// The error has the kind of what is missing.
 func TestRefusedAttach(t *testing.T) {
 	vethPair(t)
 	first, second := mustLoad(t, Load, Config{Sessions: 64}), mustLoad(t, Load, Config{Sessions: 64})
@@ -144,7 +144,7 @@ func TestRefusedAttach(t *testing.T) {
 	}
 }
 
-// A network card is asked first. Whether it runs no program, or not this one, shows in the reason.
+// Offload is tried first. The reason shows whether the network card runs no programs, or not this one.
 func TestReasonAgainstOffload(t *testing.T) {
 	vethPair(t)
 	p := mustLoad(t, Load, Config{Sessions: 64, RingBytes: 1 << 17})

@@ -1,11 +1,11 @@
 //go:build ignore
 
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The XDP program: every packet of a mirror port is counted, those that the sensor needs are copied to it. */
+/* The XDP program counts every packet of a mirror port and copies those that the sensor needs. */
 #define CTX struct xdp_md
 #include "maps.h"
 
-/* Bytes off to off+n, if they lie in the first buffer of the frame. */
+/* Bytes off to off+n, if they are in the first buffer of the frame. */
 static __always_inline void *bytes(CTX *ctx, __u32 off, __u32 n)
 {
 	void *b = (void *)(long)ctx->data + off;
@@ -17,7 +17,7 @@ static __always_inline void *bytes(CTX *ctx, __u32 off, __u32 n)
 
 volatile const __u32 verdict = XDP_PASS; /* what becomes of every packet; set before loading */
 
-/* A record has one of these sizes, for the verifier must know it; larger frames are cut. */
+/* A record has one of these sizes, because the verifier must know it. Larger frames are cut. */
 #define MAX_CAPTURED 65600
 
 static __always_inline bool put(CTX *ctx, const struct frame *h, const __u32 size)

@@ -8,15 +8,15 @@ import (
 	"net/netip"
 )
 
-// watchList is what the maps hold.
+// watchList is the contents of the maps.
 type watchList struct {
 	prefixes   map[netip.Prefix]bool
 	macs       map[[6]byte]bool
 	generation uint32
 }
 
-// SetWatch says which devices are watched: those with an address in one of prefixes, or one of macs. Without any, everything
-// is. It may be called at any time, and at no moment fewer devices are watched than both the old and the new list name.
+// SetWatch sets which devices are watched: those with an address in one of prefixes, or one of macs; if there are none, all. It may be called at
+// any time. Devices in both the old and the new list are watched at every moment.
 func (p *Programs) SetWatch(prefixes []netip.Prefix, macs [][6]byte) error {
 	defer p.mu.Unlock()
 	if err := p.lock(); err != nil {
@@ -41,12 +41,12 @@ func (p *Programs) SetWatch(prefixes []netip.Prefix, macs [][6]byte) error {
 	if err := p.shrink(&want); err != nil {
 		return fmt.Errorf("watch list: %w", err)
 	}
-	// The answers that the program has kept are void only now that the maps are as they will stay.
+	// The program invalidates its cached answers only now, when the maps are final.
 	p.watch = want
 	return p.set("generation", int(want.generation))
 }
 
-// unmapped gives the IPv4 form of a prefix of IPv4-mapped addresses.
+// unmapped returns the IPv4 form of a prefix of IPv4-mapped addresses.
 func unmapped(x netip.Prefix) netip.Prefix {
 	if x.Addr().Is4In6() && x.Bits() >= 96 {
 		return netip.PrefixFrom(x.Addr().Unmap(), x.Bits()-96)
@@ -54,7 +54,7 @@ func unmapped(x netip.Prefix) netip.Prefix {
 	return x
 }
 
-// extend adds what is not yet there.
+// extend adds new entries.
 func (p *Programs) extend(want *watchList) error {
 	for x := range want.prefixes {
 		if p.watch.prefixes[x] {
@@ -75,7 +75,7 @@ func (p *Programs) extend(want *watchList) error {
 	return nil
 }
 
-// shrink removes what is no longer wanted.
+// shrink removes old entries.
 func (p *Programs) shrink(want *watchList) error {
 	for x := range p.watch.prefixes {
 		if want.prefixes[x] {
@@ -99,7 +99,7 @@ func (p *Programs) shrink(want *watchList) error {
 	return nil
 }
 
-// announce tells the program which maps it has to ask.
+// announce sets which maps the program looks up.
 func (p *Programs) announce(want *watchList) error {
 	v4, v6 := 0, 0
 	for x := range want.prefixes {
