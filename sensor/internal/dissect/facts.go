@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Fact is one thing that was read; always a pointer to one of the types of this package.
+// Fact is one thing that a dissector read. It is always a pointer to one of the types of this package.
 type Fact interface{ fact() }
 
 // Outcome is the result of a login or of an authenticated request.
@@ -20,14 +20,15 @@ const (
 	OutcomeFailure
 )
 
+// String returns the name of the outcome as it is in records.
 func (o Outcome) String() string { return [...]string{"unknown", "success", "failure"}[o] }
 
-// AppID says which application protocol the bytes are, by its short name: tls http ssh rtsp dns dhcp ftp telnet ntp
-// mdns quic smtp snmp mqtt sip … Later facts of the same session may refine it.
+// AppID names the application protocol of a session: tls http ssh rtsp dns dhcp ftp telnet ntp mdns quic smtp snmp mqtt
+// sip … Later facts of the same session may refine it.
 type AppID struct{ Name string }
 
 // TLSClientHello is the first flight of a TLS or DTLS client, also inside QUIC (RFC 8446 section 4.1.2). Lists are in
-// wire order and hold GREASE values (RFC 8701) still.
+// wire order and still contain GREASE values (RFC 8701).
 type TLSClientHello struct {
 	QUIC, DTLS, SSL2  bool
 	ECH               bool // encrypted_client_hello: SNI is the outer name
@@ -62,19 +63,19 @@ type TLSCertificate struct {
 	SelfSigned          bool
 }
 
-// QUICInitial says that a client Initial was decrypted; the hello follows as TLSClientHello with QUIC set.
+// QUICInitial reports that a client Initial was decrypted. The hello follows as a TLSClientHello with QUIC set.
 type QUICInitial struct {
 	Version    uint32
 	FromClient bool
 }
 
-// SSHBanner is an identification line (RFC 4253 section 4.2) without its line end. Server tells whose.
+// SSHBanner is an identification line (RFC 4253 section 4.2) without its line end. Server is set if the server sent it.
 type SSHBanner struct {
 	Server bool
 	Line   string
 }
 
-// SSHKexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1): the name lists as they stand on the wire.
+// SSHKexInit is SSH_MSG_KEXINIT (RFC 4253 section 7.1). The name lists are as on the wire.
 type SSHKexInit struct {
 	Server                         bool
 	Kex, HostKey                   string
@@ -82,17 +83,17 @@ type SSHKexInit struct {
 	CompressionC2S, CompressionS2C string
 }
 
-// SSHAuth is the inference whether an SSH login succeeded, from the sizes of encrypted packets (detections.md). It is given
-// again whenever it changes.
+// SSHAuth is the result of an SSH login, inferred from the sizes of encrypted packets (see detections.md). It is
+// reported again whenever it changes.
 type SSHAuth struct {
 	Result   Outcome
 	Failures int
 }
 
-// HTTPExchange is one request with its response (RFC 9112). It is given when the request was read, with zero response
-// fields (Status is 0), and again under the same Index with the response. AuthScheme is the scheme the client offered, lower
-// case, "form" for a login form and "wsse" for a WS-Security token; AuthUserHint is at most the last two characters of
-// the user name.
+// HTTPExchange is one request with its response (RFC 9112). It is reported when the request was read, with zero
+// response fields (Status is 0), and again under the same Index with the response. AuthScheme is the scheme that the
+// client offered, in lower case, "form" for a login form and "wsse" for a WS-Security token. AuthUserHint is at most
+// the last two characters of the user name.
 type HTTPExchange struct {
 	Method, URI, Host, UserAgent      string // query values that look like secrets are masked
 	Version                           string // "1.0", "1.1"
@@ -100,14 +101,14 @@ type HTTPExchange struct {
 	Server, ContentType, Realm, Title string
 	AuthScheme                        string
 	AuthUserHint                      string
-	AuthResult                        Outcome // unknown unless a password was judged
+	AuthResult                        Outcome // unknown unless the server checked a password
 	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a digest
 	CleartextCredentials              bool    // Basic, or a login form in clear
 	SOAPAction                        string
 	Index                             int // 0 is the first exchange of the session
 }
 
-// RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826), given twice as an HTTPExchange is.
+// RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826), reported twice as an HTTPExchange is.
 type RTSPExchange struct {
 	Method, URI, UserAgent string
 	Status                 int
@@ -120,14 +121,15 @@ type RTSPExchange struct {
 	Index                  int
 }
 
-// DNSAnswer is one resource record of an answer section. Data is the text form of A, AAAA, CNAME, PTR, NS, MX, SRV, TXT (cut).
+// DNSAnswer is one resource record of an answer section. Data is the text form of A, AAAA, CNAME, PTR, NS, MX, SRV and
+// TXT, cut if it is long.
 type DNSAnswer struct {
 	Name, Type, Data string
 	TTL              uint32
 	Addr             netip.Addr // A and AAAA only
 }
 
-// DNSMessage is a query or a response (RFC 1035); MDNS (RFC 6762) and LLMNR tell which dialect.
+// DNSMessage is a query or a response (RFC 1035). MDNS (RFC 6762) and LLMNR show which dialect it is.
 type DNSMessage struct {
 	Response, MDNS, LLMNR, TCP bool
 	ID                         uint16
@@ -148,7 +150,8 @@ type DHCPMessage struct {
 	ClientID                      []byte // option 61
 	LeaseSeconds                  uint32
 	SubnetBits                    int // of the mask, option 1; 0 if none
-	// EtherSrc is the source of the frame; the caller of the dissector sets it. All clients without an address share one session.
+	// EtherSrc is the source address of the frame, which the caller of the dissector sets: all clients without an
+	// address share one session.
 	EtherSrc [6]byte
 }
 
@@ -173,7 +176,7 @@ type ARPMessage struct {
 	Gratuitous, Probe    bool // RFC 5227
 }
 
-// NDMessage is a Neighbour Discovery message (RFC 4861).
+// NDMessage is a Neighbor Discovery message (RFC 4861).
 type NDMessage struct {
 	Type                   uint8 // ICMPv6 type 133 to 137
 	Src, Dst, Target       netip.Addr
@@ -189,10 +192,10 @@ type NTPMessage struct {
 	Version, Mode, Stratum uint8
 }
 
-// Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has none. Of SNMP
-// only what was answered is told, and only once a session.
+// Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has
+// none. A login of SNMP is reported only if it was answered, and once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp lines.pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool
@@ -205,7 +208,7 @@ type Banner struct {
 	Text     string
 }
 
-// ServiceAnnouncement is a service that a device announces of itself (mDNS, DNS-SD).
+// ServiceAnnouncement is a service that a device announces (mDNS, DNS-SD).
 type ServiceAnnouncement struct {
 	Service  string // "_axis-video._tcp"
 	Instance string // "AXIS M1065 - ACCC8E123456"

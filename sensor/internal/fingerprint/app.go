@@ -5,8 +5,8 @@ package fingerprint
 
 import "stillwatch/sensor/internal/dissect"
 
-// App is what is known of the application side of one session: the facts that describe it, with their fingerprints. An App is
-// never changed once it is shared: With gives a new one, so it is kept small.
+// App is what is known about the application of one session: the facts that describe it, with their fingerprints. It is
+// immutable once it is shared: With returns a new one. That is why it is kept small.
 type App struct {
 	Name        string // application protocol, "" if not known
 	Hello       *Hello
@@ -19,10 +19,11 @@ type App struct {
 	DNSAnswer   *dissect.DNSMessage   // its answer
 }
 
-// QUIC reports whether the hello came inside QUIC: a session that is named so has no other.
+// QUIC reports whether the hello came inside QUIC. A session that is named so has no other hello.
 func (a *App) QUIC() bool { return a.Name == "quic" }
 
-// Hello is what is kept of a client's hello for as long as its session lives: not the lists that the fingerprints stand for.
+// Hello is what is kept of a client's hello for the lifetime of its session. The lists behind the fingerprints are not
+// kept.
 type Hello struct {
 	SNI      string
 	ALPN     []string
@@ -36,14 +37,14 @@ type ServerHello struct {
 	JA3S    string
 }
 
-// SSH is what both ends of an SSH session say of themselves.
+// SSH is what both ends of an SSH session say about themselves.
 type SSH struct {
 	Client, Server     string // identification lines
 	HASSH, HASSHServer string
 	Auth               *dissect.SSHAuth
 }
 
-// With gives an App that also knows f, a itself if f says nothing that an App keeps. a may be nil.
+// With returns an App that also contains f, or a itself if f adds nothing that an App keeps. a may be nil.
 func (a *App) With(f dissect.Fact) *App {
 	if a == nil {
 		a = new(App)
@@ -98,7 +99,7 @@ func (a *App) takes(f dissect.Fact) bool {
 	return false
 }
 
-// with gives an SSH that also knows f. s may be nil.
+// with returns an SSH that also contains f. s may be nil.
 func (s *SSH) with(f dissect.Fact) *SSH {
 	n := new(SSH)
 	if s != nil {

@@ -4,7 +4,7 @@ package fingerprint
 
 import "stillwatch/sensor/internal/dissect"
 
-// HASSH gives the MD5, in lower-case hex, of the algorithms that an SSH client offers for what it sends: key exchange, encryption, MAC,
+// HASSH returns the MD5, in lower-case hex, of the algorithms that an SSH client offers for what it sends: key exchange, encryption, MAC,
 // compression, joined by ";" (https://github.com/corelight/hassh).
 func HASSH(k *dissect.SSHKexInit) string {
 	if k == nil {

@@ -10,11 +10,11 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// grease reports whether v is one of the values that clients sprinkle over their lists so that servers learn to ignore
-// what they do not know (RFC 8701 section 2).
+// grease reports whether v is one of the values that clients insert into their lists so that servers learn to ignore
+// unknown ones (RFC 8701 section 2).
 func grease(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
 
-// JA3 gives the MD5, in lower-case hex, of "version,ciphers,extensions,groups,point formats" of a client's hello, decimal
+// JA3 returns the MD5, in lower-case hex, of "version,ciphers,extensions,groups,point formats" of a client's hello, decimal
 // numbers joined by "-", without GREASE (https://github.com/salesforce/ja3). It is "" for an SSL 2.0 hello, which has no
 // such lists, and for the hello of Google QUIC, which is not TLS.
 func JA3(h *dissect.TLSClientHello) string {
@@ -36,7 +36,7 @@ func JA3(h *dissect.TLSClientHello) string {
 	return md5Hex(b)
 }
 
-// JA3S gives the MD5, in lower-case hex, of "version,cipher,extensions" of a server's hello
+// JA3S returns the MD5, in lower-case hex, of "version,cipher,extensions" of a server's hello
 // (https://github.com/salesforce/ja3). The version is the one in the legacy field. It is "" for SSL 2.0.
 func JA3S(h *dissect.TLSServerHello) string {
 	if h == nil || h.SSL2 {
@@ -49,7 +49,7 @@ func JA3S(h *dissect.TLSServerHello) string {
 	return md5Hex(b)
 }
 
-// isTLS is false for the hello of Google QUIC, of which only the server name is known.
+// isTLS reports whether h is not the hello of Google QUIC, of which only the server name is known.
 func isTLS(h *dissect.TLSClientHello) bool { return h.Version != 0 || len(h.Ciphers) > 0 }
 
 func appendDecimals(b []byte, list []uint16) []byte {
@@ -67,7 +67,7 @@ func appendDecimals(b []byte, list []uint16) []byte {
 	return b
 }
 
-// appendDecimal adds the digits of v: most of what JA3 costs beside the hash.
+// appendDecimal appends the digits of v. It is most of the cost of JA3 beside the hash.
 func appendDecimal(b []byte, v uint16) []byte {
 	if v < 10 {
 		return append(b, '0'+byte(v))

@@ -19,10 +19,10 @@ const (
 // ja4Empty stands for a hash over nothing.
 const ja4Empty = "000000000000"
 
-// JA4 gives the JA4 fingerprint of a client's hello (FoxIO, technical_details/JA4.md): transport, version, whether a server name is
-// sent, number of ciphers and of extensions, first and last character of the first ALPN value; then hashes of the
-// sorted ciphers, and of the sorted extensions with the signature algorithms in their order. It is "" for the hello of Google
-// QUIC, which is not TLS.
+// JA4 returns the JA4 fingerprint of a client's hello (FoxIO, technical_details/JA4.md): transport, version, whether a
+// server name is sent, number of ciphers and of extensions, first and last character of the first ALPN value; then
+// hashes of the sorted ciphers, and of the sorted extensions with the signature algorithms in their order. It is "" for
+// the hello of Google QUIC, which is not TLS.
 func JA4(h *dissect.TLSClientHello) string {
 	if h == nil || !isTLS(h) {
 		return ""
@@ -54,8 +54,8 @@ func ja4Transport(h *dissect.TLSClientHello) byte {
 	return 't'
 }
 
-// ja4Version names the highest version that is offered: of supported_versions if that is there, else the legacy field.
-// A draft of TLS 1.3 counts as the number that it is, which has no name.
+// ja4Version names the highest version that is offered: from supported_versions if present, otherwise from the legacy
+// field. A draft of TLS 1.3 counts by its own number, which has no name.
 func ja4Version(h *dissect.TLSClientHello) string {
 	best, found := h.Version, false
 	for _, v := range h.SupportedVersions {
@@ -91,8 +91,8 @@ func ja4VersionName(v uint16) string {
 	return "00"
 }
 
-// ja4ALPN gives the ends of the first ALPN value. Where one of them is no letter or digit, it is the ends of the hex form
-// of the whole value.
+// ja4ALPN returns the ends of the first ALPN value. If one of them is neither a letter nor a digit, it returns the ends
+// of the hex form of the whole value.
 func ja4ALPN(h *dissect.TLSClientHello) (first, last byte) {
 	if len(h.ALPN) == 0 || h.ALPN[0] == "" {
 		return '0', '0'
@@ -120,7 +120,7 @@ func countReal(list []uint16) int {
 	return n
 }
 
-// appendTwoDigits adds n as two digits; beyond 99 it stays 99.
+// appendTwoDigits appends n as two digits. Numbers above 99 become 99.
 func appendTwoDigits(b []byte, n int) []byte {
 	n = min(n, 99)
 	return append(b, '0'+byte(n/10), '0'+byte(n%10))
@@ -162,7 +162,7 @@ func appendExtensionHash(b []byte, h *dissect.TLSClientHello) []byte {
 	return appendHash12(b, out)
 }
 
-// appendHexList adds the values as four hex digits each, with commas between them.
+// appendHexList appends the values as four hex digits each, separated by commas.
 func appendHexList(b []byte, list []uint16) []byte {
 	const digits = "0123456789abcdef"
 	for i, v := range list {
@@ -174,7 +174,7 @@ func appendHexList(b []byte, list []uint16) []byte {
 	return b
 }
 
-// appendHash12 adds the first twelve hex digits of the SHA-256 of text, or zeros where text is empty.
+// appendHash12 appends the first twelve hex digits of the SHA-256 of text, or zeros if text is empty.
 func appendHash12(b, text []byte) []byte {
 	if len(text) == 0 {
 		return append(b, ja4Empty...)

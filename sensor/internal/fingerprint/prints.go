@@ -12,19 +12,19 @@ import (
 // prints are the fingerprints of a client's hello.
 type prints struct{ ja3, ja4 string }
 
-// Most hellos are those of a few programs, and differ in what no fingerprint looks at.
+// Most hellos are those of a few programs and differ only in what no fingerprint covers.
 var (
 	clientPrints memo.Table[prints]
 	serverHellos memo.Table[ServerHello]
 )
 
-// printsOf gives JA3 and JA4 of a hello.
+// printsOf returns JA3 and JA4 of a hello.
 func printsOf(h *dissect.TLSClientHello) *prints {
 	var room [512]byte
 	return clientPrints.Of(appendClientKey(room[:0], h), func() *prints { return &prints{ja3: JA3(h), ja4: JA4(h)} })
 }
 
-// serverHelloOf gives what is kept of a hello.
+// serverHelloOf returns what is kept of a hello.
 func serverHelloOf(h *dissect.TLSServerHello) *ServerHello {
 	var room [64]byte
 	return serverHellos.Of(appendServerKey(room[:0], h), func() *ServerHello {
@@ -32,8 +32,8 @@ func serverHelloOf(h *dissect.TLSServerHello) *ServerHello {
 	})
 }
 
-// appendClientKey adds all of h that JA3 and JA4 are made of. GREASE is left out: neither counts it, and a client draws it anew for each
-// hello. A hello of nothing but GREASE ciphers is TLS all the same.
+// appendClientKey appends everything of h that JA3 and JA4 depend on. GREASE is left out: neither counts it, and a
+// client draws new values for each hello. A hello with only GREASE ciphers is still TLS.
 func appendClientKey(b []byte, h *dissect.TLSClientHello) []byte {
 	first, last := ja4ALPN(h)
 	b = append(b, flags(h.QUIC, h.DTLS, h.SSL2, isTLS(h)), first, last)
@@ -44,7 +44,7 @@ func appendClientKey(b []byte, h *dissect.TLSClientHello) []byte {
 	return append(b, h.PointFormats...)
 }
 
-// appendServerKey adds all of h that is kept, or that JA3S is made of.
+// appendServerKey appends everything of h that is kept or that JA3S depends on.
 func appendServerKey(b []byte, h *dissect.TLSServerHello) []byte {
 	b = append(b, flags(h.SSL2))
 	b = binary.BigEndian.AppendUint16(b, h.Version)
@@ -53,7 +53,7 @@ func appendServerKey(b []byte, h *dissect.TLSServerHello) []byte {
 	return appendList(b, h.Extensions)
 }
 
-// appendList adds a list without its GREASE and an end that is not in it.
+// appendList appends a list without its GREASE and an end marker that cannot occur in it.
 func appendList(b []byte, list []uint16) []byte {
 	const end = 0x0a0a // of GREASE
 	for _, v := range list {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memo remembers what a pure function gave for what it was asked last: the same device says the same hello, and shows the same
-// certificate, again and again.
+// Package memo caches the results of a pure function: the same device sends the same hello and shows the same
+// certificate again and again.
 package memo
 
 import (
@@ -10,14 +10,15 @@ import (
 	"sync/atomic"
 )
 
-// Sets is how many sets a table has, of two results each; MaxKey is the longest input in bytes whose result is kept.
+// Sets is the number of sets of a table, of two results each. MaxKey is the length of the longest input whose result is
+// cached.
 const (
 	Sets   = 256
 	MaxKey = 4096
 )
 
-// Table holds results by the whole input: inputs with one hash displace each other and are never taken for each other. The zero value
-// serves, for any number of goroutines, without a lock.
+// Table caches results by their whole input: inputs with the same hash evict each other and are never confused. The
+// zero value is ready to use, by any number of goroutines, without a lock.
 type Table[V any] struct {
 	sets [Sets][2]atomic.Pointer[entry[V]] // the newer one first
 }
@@ -27,11 +28,11 @@ type entry[V any] struct {
 	val *V
 }
 
-// The seed differs from run to run, so that nobody can send what always displaces something else.
+// The seed differs between runs, so that nobody can craft inputs that always evict a certain other one.
 var seed = maphash.MakeSeed()
 
-// Of gives what f gives for key, from the table if it is there. f must depend on key alone, and what it gives must not be changed: it is
-// given to others too. key is copied if it is kept.
+// Of returns f's result for key, from the cache if it is there. f must depend on key alone, and its result must not be
+// changed, because it is shared. Of copies key if it caches the result.
 func (t *Table[V]) Of(key []byte, f func() *V) *V {
 	if len(key) > MaxKey {
 		return f()

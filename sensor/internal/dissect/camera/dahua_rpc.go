@@ -42,7 +42,7 @@ func ReadRPC(b []byte) (m RPCMessage) {
 	return m
 }
 
-// Outcome says what an answer tells of a login; proof says whether a password or its hash was sent.
+// Outcome reports what an answer tells of a login; proof reports whether a password or its hash was sent.
 func (m *RPCMessage) Outcome(proof bool) dissect.Outcome {
 	const accounts, challenge = 0x1003, 0x1003000f // the errors of accounts, among them the challenge
 	switch {

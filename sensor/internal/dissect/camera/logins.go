@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Headers of the protocols of camera makers: their length and where they hold that of the message.
+// Headers of the protocols of camera vendors: their length and where they hold that of the message.
 const (
 	dhipHead, dhipSize   = 32, 16
 	dvripHead, dvripSize = 32, 4
@@ -129,7 +129,7 @@ func (l *cameraLogins) tell(c cameraLogin, a cameraAnswer, sink dissect.Sink) {
 	l.login.Result(result, sink)
 }
 
-// end gives the logins that were not answered.
+// end reports the logins that were not answered.
 func (l *cameraLogins) end(sink dissect.Sink) {
 	for _, c := range l.waiting[:l.asked] {
 		l.tell(c, cameraAnswer{}, sink)
@@ -219,7 +219,7 @@ func (l *cameraLogins) dvrip(dir int, head, body []byte, sink dissect.Sink) {
 	}
 }
 
-// dvripPair gives name and hash: eight bytes each in the header, or behind it with "&&" between.
+// dvripPair returns name and hash: eight bytes each in the header, or behind it with "&&" between.
 func dvripPair(head, body []byte) (user, password []byte) {
 	if user, password, ok := bytes.Cut(body, []byte("&&")); ok {
 		return user, password

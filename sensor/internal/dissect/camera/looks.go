@@ -10,12 +10,12 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksDHIP tells Dahua's protocol of JSON behind a header of 32 bytes that begins with its own length.
+// LooksDHIP recognizes Dahua's protocol of JSON behind a header of 32 bytes that begins with its own length.
 func LooksDHIP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.Prefix(head, "\x20\x00\x00\x00DHIP")
 }
 
-// LooksDVRIP tells Dahua's protocol of port 37777 by the first message: a login or a request for the realm, answered by b0.
+// LooksDVRIP recognizes Dahua's protocol of port 37777 by the first message: a login or a request for the realm, answered by b0.
 // Away from its ports the mark at the end of the header must be there.
 func LooksDVRIP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const headLen, maxBody = 32, 4096
@@ -31,7 +31,7 @@ func LooksDVRIP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return match.If(size <= maxBody && (marked || ports.Has(37777, 37778)))
 }
 
-// LooksXMEye tells the protocol of Xiongmai recorders: a header of 20 bytes with a known message, then JSON.
+// LooksXMEye recognizes the protocol of Xiongmai recorders: a header of 20 bytes with a known message, then JSON.
 func LooksXMEye(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	const headLen, maxBody = 20, 1 << 16
 	switch {
@@ -52,7 +52,7 @@ func LooksXMEye(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.If(head[headLen] == '{')
 }
 
-// LooksBaichuan tells Reolink's protocol by its magic number.
+// LooksBaichuan recognizes Reolink's protocol by its magic number.
 func LooksBaichuan(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return match.Prefix(head, "\xf0\xde\xbc\x0a")
 }
@@ -65,12 +65,12 @@ func LooksDHIPDatagram(b []byte, ports dissect.Ports) bool {
 	return LooksDHIP(b, true, ports) == match.Yes
 }
 
-// LooksDVRIPDatagram tells the older discovery of Dahua on port 5050.
+// LooksDVRIPDatagram recognizes the older discovery of Dahua on port 5050.
 func LooksDVRIPDatagram(b []byte, ports dissect.Ports) bool {
 	return ports.Has(5050) && len(b) >= 32 && (b[0] == 0xa3 && b[1] == 1 || b[0] == 0xb3 && b[1] == 0)
 }
 
-// LooksSADP tells Hikvision's search protocol: XML with a Probe or a ProbeMatch that carries a Uuid.
+// LooksSADP recognizes Hikvision's search protocol: XML with a Probe or a ProbeMatch that carries a Uuid.
 func LooksSADP(b []byte, _ dissect.Ports) bool {
 	return match.AnyPrefix(b, "<?xml", "<Probe") == match.Yes && parse.FoldContains(b, "<probe") && parse.FoldContains(b, "<uuid>")
 }

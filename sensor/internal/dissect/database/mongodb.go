@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// LooksMongoDB tells a request by its header: length, id, no id answered, an operation that clients send.
+// LooksMongoDB recognizes a request by its header: length, id, no id answered, an operation that clients send.
 func LooksMongoDB(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	const headLen, query, compressed, msg = 16, 2004, 2012, 2013
 	if len(head) < headLen {

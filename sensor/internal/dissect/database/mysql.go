@@ -34,7 +34,7 @@ const (
 	mysqlRequest = mysqlHeadLen + 32
 )
 
-// LooksMySQL tells the greeting of the server: a packet with number 0, protocol 10, a version in text (MySQL internals,
+// LooksMySQL recognizes the greeting of the server: a packet with number 0, protocol 10, a version in text (MySQL internals,
 // Protocol::HandshakeV10); or an error packet where MySQL is expected.
 func LooksMySQL(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const headLen, maxVersion = 5, 64
@@ -140,7 +140,7 @@ func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 	return 0
 }
 
-// mysqlError tells wrong names and passwords from other errors: a full or locked server has judged none.
+// mysqlError reports wrong names and passwords from other errors: a full or locked server has judged none.
 func mysqlError(body []byte) dissect.Outcome {
 	const denied, deniedWithout = 1045, 1698
 	if len(body) < 3 {

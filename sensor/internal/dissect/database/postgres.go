@@ -184,7 +184,7 @@ func (p *postgresStream) message(b []byte, untagged bool) (tag byte, body []byte
 	return b[0], b[at+4 : n], n
 }
 
-// postgresParam gives the value of a parameter in a list of names and values that end in zero bytes.
+// postgresParam returns the value of a parameter in a list of names and values that end in zero bytes.
 func postgresParam(b []byte, name string) []byte {
 	for len(b) > 0 {
 		key, rest, _ := bytes.Cut(b, []byte{0})

@@ -38,7 +38,7 @@ const (
 // NewRedis returns a dissector of Redis.
 func NewRedis() dissect.Stream { return &redisStream{login: logins.Attempt{Protocol: "redis"}} }
 
-// LooksRedis tells a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n"; or, where Redis is expected, an inline command.
+// LooksRedis recognizes a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n"; or, where Redis is expected, an inline command.
 func LooksRedis(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if head[0] != '*' {
 		if !ports.Has(6379) {
@@ -238,7 +238,7 @@ func (r *redisStream) answer(o dissect.Outcome, sink dissect.Sink) {
 	}
 }
 
-// end gives up the logins whose answers were not seen.
+// end reports up the logins whose answers were not seen.
 func (r *redisStream) end(sink dissect.Sink) {
 	r.done[dissect.FromServer] = true
 	for len(r.waiting) > 0 {

@@ -32,7 +32,7 @@ const (
 	maxLDAPMessages = 16
 )
 
-// LooksLDAP tells a bind, a search or StartTLS (RFC 4511 section 4): a sequence of a message number and an operation.
+// LooksLDAP recognizes a bind, a search or StartTLS (RFC 4511 section 4): a sequence of a message number and an operation.
 func LooksLDAP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	if head[0] != 0x30 {
 		return match.No

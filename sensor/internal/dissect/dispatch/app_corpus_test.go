@@ -75,7 +75,7 @@ func readApps(t *testing.T, path string, into map[string][]appRow) {
 	}
 }
 
-// look gives the name of a session; of several with the same end points, one that is named as expected if there is one.
+// look returns the name of a session; of several with the same end points, one that is named as expected if there is one.
 func (r *appRow) look(flows map[replayKey][]*replayFlow) (got string) {
 	a := netip.AddrPortFrom(r.Initiator.IP, r.Initiator.Port)
 	b := netip.AddrPortFrom(r.Responder.IP, r.Responder.Port)

@@ -11,11 +11,11 @@ import (
 	"stillwatch/sensor/internal/dissect/quic"
 )
 
-// maxUnknownDatagrams is after how many datagrams of no known protocol a session is left alone.
+// maxUnknownDatagrams is the number of datagrams of no known protocol after which a session is no longer read.
 const maxUnknownDatagrams = 4
 
-// Conversation tells which protocol a session speaks and hands its bytes to the dissector of that protocol. The zero
-// value serves; Reset makes it serve the next session.
+// Conversation recognizes the protocol of a session and hands its bytes to the dissector of that protocol. The zero
+// value is ready to use; Reset prepares it for the next session.
 type Conversation struct {
 	ports     dissect.Ports
 	stream    dissect.Stream
@@ -28,15 +28,17 @@ type Conversation struct {
 	pool      *Pool
 }
 
-// Reset prepares c for a new session. Its dissector comes from pool, and the next Reset returns it there; pool may be nil.
+// Reset prepares c for a new session. The dissector comes from pool and goes back to it with the next Reset. pool may
+// be nil.
 func (c *Conversation) Reset(ports dissect.Ports, pool *Pool) {
 	c.pool.put(c.stream)
 	*c = Conversation{ports: ports, pool: pool}
 }
 
-// Stream reads a TCP stream. head is the contiguous stream of direction dir (FromClient or FromServer) from its start
-// so far, final says that no more will come. It returns how many bytes from the start are wanted before the next call
-// for this direction: 0 for no more interest, else more than len(head). Nothing of head is kept.
+// Stream reads a TCP stream. head is the contiguous stream of direction dir (FromClient or FromServer) from its start,
+// as far as it has arrived; final means that no more will come. Stream returns how many bytes from the start it needs
+// before the next call for this direction: 0 if it needs no more, otherwise more than len(head). It keeps no part of
+// head.
 func (c *Conversation) Stream(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	dir &= 1
 	if len(head) == 0 && c.stream == nil {
@@ -60,7 +62,7 @@ func (c *Conversation) Stream(dir int, head []byte, final bool, sink dissect.Sin
 	return max(want, len(head)+1)
 }
 
-// again asks for any growth of a stream that has not ended.
+// again asks for one more byte of a stream that has not ended.
 func again(head []byte, final bool) int {
 	if final {
 		return 0
@@ -68,8 +70,8 @@ func again(head []byte, final bool) int {
 	return len(head) + 1
 }
 
-// identifyStream tries the protocols whose client sends such bytes, or whose server does; then the other way round,
-// since the direction of a session caught in the middle is a guess.
+// identifyStream tries the protocols of which a client sends such bytes, or a server does, and then the other way
+// round: the direction of a session that was captured from its middle is a guess.
 func (c *Conversation) identifyStream(dir int, head []byte, final bool, sink dissect.Sink) match.Verdict {
 	for flip := range 2 {
 		id, v := matchStream(streamProtocols[dir^flip], head, final, c.ports)
@@ -94,8 +96,8 @@ func (c *Conversation) adoptStream(id *streamProtocol, flip int, sink dissect.Si
 	}
 }
 
-// Datagram reads the payload of one UDP datagram. It returns false if the session needs no more of them. Nothing of data
-// is kept.
+// Datagram reads the payload of one UDP datagram. It returns false if the session needs no more of them. It keeps no
+// part of data.
 func (c *Conversation) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) {
 	dir &= 1
 	if !c.named && !c.identifyDatagram(dir, data, sink) {

@@ -70,7 +70,8 @@ func (c *Conversation) newHTTP() dissect.Stream {
 
 func (c *Conversation) newGreeting() dissect.Stream { return lines.NewGreeting(c.ports) }
 
-// newDNS, newMDNS and newLLMNR return the dissector that is part of the conversation: most sessions are of DNS.
+// newDNS, newMDNS and newLLMNR return the dissector that is part of the conversation, so that the sessions of DNS,
+// which are the most frequent, allocate none.
 func (c *Conversation) newDNS() dissect.Datagrams { return c.dnsOf(dns.Unicast) }
 
 func (c *Conversation) newMDNS() dissect.Datagrams { return c.dnsOf(dns.Multicast) }

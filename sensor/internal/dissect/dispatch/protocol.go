@@ -14,7 +14,7 @@ type streamProtocol struct {
 	open  func(c *Conversation) dissect.Stream // nil if the protocol is named and not read
 }
 
-// stream returns an entry of the table of protocols over TCP. open may be nil: then the protocol is named and not read.
+// stream returns an entry of the table of protocols over TCP. If open is nil, the protocol is named and not read.
 func stream(name string, looks func(head []byte, final bool, ports dissect.Ports) match.Verdict, open func() dissect.Stream) streamProtocol {
 	p := streamProtocol{app: dissect.AppID{Name: name}, looks: looks}
 	if open != nil {
@@ -23,7 +23,7 @@ func stream(name string, looks func(head []byte, final bool, ports dissect.Ports
 	return p
 }
 
-// streamOf is stream for a dissector that needs something of the conversation.
+// streamOf is stream for a dissector that needs something from the conversation.
 func streamOf(name string, looks func(head []byte, final bool, ports dissect.Ports) match.Verdict, open func(*Conversation) dissect.Stream) streamProtocol {
 	return streamProtocol{app: dissect.AppID{Name: name}, looks: looks, open: open}
 }
@@ -31,13 +31,13 @@ func streamOf(name string, looks func(head []byte, final bool, ports dissect.Por
 // datagramProtocol recognizes one protocol by a whole UDP datagram, and opens its dissector.
 type datagramProtocol struct {
 	app   dissect.AppID
-	first string   // ranges of the first byte, from and to; "" for any
-	where []uint16 // the ports of which one must be used; none for any
+	first string   // ranges of the first byte, as pairs; "" for any
+	where []uint16 // ports of which one must be used; none for any
 	looks func(data []byte, ports dissect.Ports) bool
 	open  func(c *Conversation) dissect.Datagrams // nil if the protocol is named and not read
 }
 
-// datagram returns an entry of the table of protocols over UDP. open may be nil: then the protocol is named and not read.
+// datagram returns an entry of the table of protocols over UDP. If open is nil, the protocol is named and not read.
 func datagram(name, first string, where []uint16, looks func(data []byte, ports dissect.Ports) bool, open func() dissect.Datagrams) datagramProtocol {
 	p := datagramProtocol{app: dissect.AppID{Name: name}, first: first, where: where, looks: looks}
 	if open != nil {
@@ -46,7 +46,7 @@ func datagram(name, first string, where []uint16, looks func(data []byte, ports 
 	return p
 }
 
-// datagramOf is datagram for a dissector that needs something of the conversation.
+// datagramOf is datagram for a dissector that needs something from the conversation.
 func datagramOf(name, first string, where []uint16, looks func(data []byte, ports dissect.Ports) bool, open func(*Conversation) dissect.Datagrams) datagramProtocol {
 	return datagramProtocol{app: dissect.AppID{Name: name}, first: first, where: where, looks: looks, open: open}
 }

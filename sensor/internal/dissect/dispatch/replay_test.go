@@ -223,7 +223,7 @@ func (f *replayFlow) order(dir int, seq uint32, payload []byte) {
 	}
 }
 
-// segment gives a segment that is in order to the dissector.
+// segment reports a segment that is in order to the dissector.
 func (f *replayFlow) segment(dir int, payload []byte, final bool) {
 	s := &f.stream[dir]
 	if s.ended {

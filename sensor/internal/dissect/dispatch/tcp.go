@@ -18,8 +18,8 @@ import (
 	"stillwatch/sensor/internal/dissect/tunnel"
 )
 
-// streamProtocols are the protocols over TCP, by whose bytes they are told: index 0 what a client sends first, index 1
-// what a server sends first. The first entry that does not say no decides. An entry without name stands for several
+// streamProtocols lists the protocols over TCP and what recognizes them: index 0 by what a client sends first, index 1
+// by what a server sends first. The first entry that does not answer No decides. An entry without a name covers several
 // protocols, between which its dissector decides.
 var streamProtocols = [2][]streamProtocol{
 	dissect.FromClient: {

@@ -32,7 +32,7 @@ type truthEnd struct {
 	Port uint16
 }
 
-// values gives what a row expects, by kind.
+// values returns what a row expects, by kind.
 func (r *truthRow) values() map[string]string {
 	v := map[string]string{"ja3": r.JA3, "ja3s": r.JA3S, "ja4": r.JA4, "sni": r.SNI, "hassh": r.HASSH, "hassh_server": r.HASSHServer,
 		"ssh_client": r.Client, "ssh_server": r.Server, "ssh_auth": r.Auth}
@@ -44,7 +44,7 @@ func (r *truthRow) values() map[string]string {
 	return v
 }
 
-// found gives what was read from a session, by kind.
+// found returns what was read from a session, by kind.
 func found(app *fingerprint.App, kind string) string {
 	if app == nil {
 		return ""
@@ -129,7 +129,7 @@ func readTruth(t *testing.T, path string, into map[string][]truthRow) {
 	}
 }
 
-// look gives what was read of a kind in the sessions that the row is about.
+// look returns what was read of a kind in the sessions that the row is about.
 func (r *truthRow) look(flows map[replayKey][]*replayFlow, kind string) (got []string) {
 	var list []*replayFlow
 	if r.Initiator != nil {

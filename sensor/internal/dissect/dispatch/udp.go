@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/dissect/tunnel"
 )
 
-// datagramProtocols are the protocols over UDP, most particular first. The first one that fits decides.
+// datagramProtocols lists the protocols over UDP, the most specific ones first. The first one that fits decides.
 var datagramProtocols = []datagramProtocol{
 	datagram("dhcp", "\x01\x02", nil, lan.LooksDHCP, lan.NewDHCP),
 	datagram("dtls", "\x14\x18", nil, tls.LooksDTLS, tls.NewDTLS),
@@ -50,8 +50,8 @@ var datagramProtocols = []datagramProtocol{
 	datagram("quic", "", nil, quic.Looks, quic.New),
 }
 
-// datagramOrder gives, for each first byte, the entries that such a datagram may fit, in their order: index 0 those that may be anywhere,
-// index 1 also those that are bound to ports.
+// datagramOrder holds, for each first byte, the entries that such a datagram may fit, in order: index 0 those that fit
+// any ports, index 1 also those that are bound to ports.
 var datagramOrder = [2][256][]*datagramProtocol{orderDatagrams(false), orderDatagrams(true)}
 
 func orderDatagrams(bound bool) (order [256][]*datagramProtocol) {
@@ -66,7 +66,7 @@ func orderDatagrams(bound bool) (order [256][]*datagramProtocol) {
 	return order
 }
 
-// boundPorts are those to which some entry is bound, one bit a port.
+// boundPorts is a bit set of the ports to which some entry is bound.
 var boundPorts = bindPorts()
 
 func bindPorts() (bits [1 << 16 / 64]uint64) {
@@ -78,7 +78,7 @@ func bindPorts() (bits [1 << 16 / 64]uint64) {
 	return bits
 }
 
-// candidates gives the entries that data, which is not empty, may fit.
+// candidates returns the entries that data may fit. data must not be empty.
 func candidates(data []byte, ports dissect.Ports) []*datagramProtocol {
 	bound := boundPorts[ports.Client/64]>>(ports.Client%64) | boundPorts[ports.Server/64]>>(ports.Server%64)
 	return datagramOrder[bound&1][data[0]]

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// RandomText gives text of letters, spaces, signs of several bytes, control characters and bytes that are no text.
+// RandomText returns text of letters, spaces, signs of several bytes, control characters and bytes that are no text.
 func RandomText(x *rand.Rand) []byte {
 	parts := []string{"a", "Z", " ", "  ", "\t", "\n", "\u00e9", "\u00a0", "\u0085", "\u20ac", "\U0001f600", "\ufffd", "\x00", "\x7f", "\xff", "\xc3", "\xf0\x9f"}
 	var b []byte

@@ -34,7 +34,7 @@ type Datagram struct {
 // ServerHello is a record with a server's hello and nothing else.
 var ServerHello = []byte("\x16\x03\x03\x00\x2c\x02\x00\x00\x28\x03\x03" + strings.Repeat("r", 32) + "\x00\xc0\x2f\x00\x00\x00")
 
-// QUICHello gives the hello of a real QUIC client.
+// QUICHello returns the hello of a real QUIC client.
 func QUICHello(t testing.TB) []byte {
 	t.Helper()
 	c := tls.QUICClient(&tls.QUICConfig{TLSConfig: &tls.Config{ServerName: "cam7.example", NextProtos: []string{"h3"}, MinVersion: tls.VersionTLS13}})
@@ -86,7 +86,7 @@ func (c tapped) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// tapPipe gives the two ends of a connection in memory.
+// tapPipe returns the two ends of a connection in memory.
 func tapPipe() (client, server net.Conn, t *tap) {
 	a, b := net.Pipe()
 	t = &tap{}
@@ -131,7 +131,7 @@ func TLSHandshake(t testing.TB, client, server *tls.Config) []Turn {
 	return tap.Turns
 }
 
-// TLSHello gives the first record that a real client sends.
+// TLSHello returns the first record that a real client sends.
 func TLSHello(t testing.TB, config *tls.Config) []byte {
 	t.Helper()
 	a, b := net.Pipe()

@@ -226,7 +226,7 @@ type record struct {
 	msg        []byte
 }
 
-// answer gives the text form, of which p has seen the names so far; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
+// answer returns the text form, of which p has seen the names so far; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
 func (r *record) answer(p *parser) (a dissect.DNSAnswer, ok bool) {
 	const opt = 41
 	if r.kind == opt {
@@ -257,7 +257,7 @@ func (r *record) answer(p *parser) (a dissect.DNSAnswer, ok bool) {
 	return a, true
 }
 
-// numbersAndName gives n 16-bit numbers and a name, as in MX and SRV.
+// numbersAndName returns n 16-bit numbers and a name, as in MX and SRV.
 func (p *parser) numbersAndName(n int) string {
 	var s []byte
 	for ; n > 0; n-- {

@@ -132,7 +132,7 @@ func (d *serviceRecords) text(n serviceName, data []byte) {
 	}
 }
 
-// announce gives what was gathered, in the order of the message.
+// announce reports what was gathered, in the order of the message.
 func (d *serviceRecords) announce(sink dissect.Sink) {
 	for i := range d.services {
 		s := d.services[i]

@@ -99,7 +99,7 @@ func (p *parser) name() (string, bool) {
 	}
 }
 
-// text gives a name as a string, the same one where the message repeats it.
+// text returns a name as a string, the same one where the message repeats it.
 func (p *parser) text(name []byte) string {
 	switch {
 	case string(name) == p.first:
@@ -148,7 +148,7 @@ func responseCode(code uint16) string {
 	return "RCODE" + strconv.Itoa(int(code))
 }
 
-// dnsType gives the mnemonic of a record type, or TYPEn (RFC 3597 section 5).
+// dnsType returns the mnemonic of a record type, or TYPEn (RFC 3597 section 5).
 func dnsType(kind uint16) string {
 	switch kind {
 	case 1:

@@ -10,22 +10,22 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// credentials is what may be known of the credentials of a request: never the credentials.
+// credentials is what may be kept about the credentials of a request, never the credentials themselves.
 type credentials struct {
-	scheme    string // lower case, "" if none were given
+	scheme    string // lower case, "" if the request had none
 	userHint  string
 	defaults  bool // a well-known default pair
 	cleartext bool
-	leg       bool   // a step of a handshake that holds no proof yet
-	reused    bool   // the nonce was used before (its count says so)
-	account   uint64 // of the user of Digest, of user and password of Basic: to know them again within the session
-	nonce     uint64 // of the nonce
+	leg       bool   // a step of a handshake that contains no proof yet
+	reused    bool   // the nonce was used before, as its count shows
+	account   uint64 // hash of the user of Digest, of user and password of Basic: recognizes them within the session
+	nonce     uint64 // hash of the nonce
 }
 
-// authSchemes are the names that may go into a record. Any other first word of the header could be the secret itself.
+// authSchemes are the names that may appear in a record. Any other first word of the header could be the secret itself.
 var authSchemes = [...]string{"basic", "digest", "bearer", "ntlm", "negotiate", "hoba", "mutual", "scram-sha-1", "scram-sha-256", "aws4-hmac-sha256"}
 
-// readAuthorization reads the value of an Authorization header (RFC 7617, RFC 7616) of a request with this method.
+// readAuthorization reads the value of an Authorization header (RFC 7617, RFC 7616). method is that of the request.
 func readAuthorization(method string, value []byte) (c credentials) {
 	scheme, rest := parse.Word(value)
 	c.scheme = "other"
@@ -40,7 +40,7 @@ func readAuthorization(method string, value []byte) (c credentials) {
 	case "digest":
 		c.readDigest(method, rest)
 	case "ntlm", "negotiate":
-		// An NTLM message of type 1 begins with this (MS-NLMP section 2.2.1.1), the proof is type 3.
+		// An NTLM message of type 1 begins with this (MS-NLMP section 2.2.1.1). The proof is in type 3.
 		c.leg = bytes.HasPrefix(rest, []byte("TlRMTVNTUAAB"))
 	}
 	return c
@@ -58,14 +58,14 @@ func (c *credentials) readBasic(token []byte) {
 	clear(buf[:])
 }
 
-// authMemory is what a session knows of the credentials that were accepted in it.
-type authMemory struct{ accepted uint64 }
+// authState is what a session keeps of the credentials that were accepted in it.
+type authState struct{ accepted uint64 }
 
-// outcome says what a response tells of the credentials of its request. It is a failure only if a password was judged: not if none
-// was sent, if the server does not offer the scheme that was (RFC 9110 section 11.6.1), if only the nonce has grown old (RFC 7616 section
-// 3.3), in the middle of a handshake, or if the same was accepted before in the session. A redirection comes before the judgement as well
-// as after it.
-func (a *authMemory) outcome(c *credentials, status int, ch *challenges) dissect.Outcome {
+// outcome returns the result of the credentials of a request, from its response. It is a failure only if the server
+// checked a password: not if none was sent, if the server does not offer the scheme (RFC 9110 section 11.6.1), if only
+// the nonce expired (RFC 7616 section 3.3), in the middle of a handshake, or if the same credentials were accepted
+// before in the session. A redirection proves nothing: it may come before the check as well as after it.
+func (a *authState) outcome(c *credentials, status int, ch *challenges) dissect.Outcome {
 	switch {
 	case c.scheme == "" || c.leg:
 		return dissect.OutcomeUnknown
@@ -75,7 +75,7 @@ func (a *authMemory) outcome(c *credentials, status int, ch *challenges) dissect
 		if status == 403 {
 			return dissect.OutcomeFailure
 		}
-		return dissect.OutcomeUnknown // a page that says "wrong password" comes with 200, too
+		return dissect.OutcomeUnknown // a page with "wrong password" comes with 200, too
 	case status >= 200 && status < 300 || status == 304:
 		if c.account != 0 {
 			a.accepted = c.account
@@ -85,13 +85,13 @@ func (a *authMemory) outcome(c *credentials, status int, ch *challenges) dissect
 	return dissect.OutcomeUnknown
 }
 
-func (a *authMemory) refused(c *credentials, ch *challenges) dissect.Outcome {
+func (a *authState) refused(c *credentials, ch *challenges) dissect.Outcome {
 	switch c.scheme {
 	case "form":
 		return dissect.OutcomeFailure
 	case "basic", "digest", "ntlm":
 	default:
-		return dissect.OutcomeUnknown // a token has run out, or a handshake goes on
+		return dissect.OutcomeUnknown // a token expired, or a handshake continues
 	}
 	switch {
 	case ch.any && ch.offered&schemeBit(c.scheme) == 0, ch.stale, ch.leg,
@@ -102,7 +102,7 @@ func (a *authMemory) refused(c *credentials, ch *challenges) dissect.Outcome {
 	return dissect.OutcomeFailure
 }
 
-// authParam gives the value of one parameter of a challenge or of credentials, without quotes.
+// authParam returns the value of a parameter of a challenge or of credentials, without quotes.
 func authParam(params []byte, name string) []byte {
 	for len(params) > 0 {
 		params = bytes.TrimLeft(params, ", \t")
@@ -129,14 +129,14 @@ func authParam(params []byte, name string) []byte {
 // challenges is what a response asks for (RFC 9110 section 11.6.1).
 type challenges struct {
 	any     bool
-	offered uint32 // bits of authSchemes
+	offered uint32 // bit set of authSchemes
 	realm   string
 	stale   bool
-	leg     bool   // it carries the next step of a handshake
-	nonce   uint64 // of the nonce of Digest
+	leg     bool   // contains the next step of a handshake
+	nonce   uint64 // hash of the nonce of Digest
 }
 
-// schemeBit is the bit of a scheme in challenges, 0 if it has no name.
+// schemeBit returns the bit of a scheme in challenges, or 0 if it is not in authSchemes.
 func schemeBit(scheme string) uint32 {
 	for i, s := range authSchemes {
 		if s == scheme {
@@ -146,7 +146,7 @@ func schemeBit(scheme string) uint32 {
 	return 0
 }
 
-// read takes the value of one WWW-Authenticate header, which may hold several challenges.
+// read reads the value of one WWW-Authenticate header, which may hold several challenges.
 func (ch *challenges) read(v []byte) {
 	for {
 		v = bytes.TrimLeft(v, ", \t")

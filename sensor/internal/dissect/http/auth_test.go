@@ -72,12 +72,12 @@ func TestOutcome(t *testing.T) {
 		}
 		var asked challenges
 		asked.read([]byte(tc.challenge))
-		if got := new(authMemory).outcome(&c, tc.status, &asked); got != tc.want {
+		if got := new(authState).outcome(&c, tc.status, &asked); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
 	for status, want := range map[int]dissect.Outcome{200: dissect.OutcomeUnknown, 302: dissect.OutcomeUnknown, 401: dissect.OutcomeFailure, 403: dissect.OutcomeFailure} {
-		if got := new(authMemory).outcome(&credentials{scheme: "form"}, status, new(challenges)); got != want {
+		if got := new(authState).outcome(&credentials{scheme: "form"}, status, new(challenges)); got != want {
 			t.Errorf("form, %d: %v", status, got)
 		}
 	}
@@ -85,7 +85,7 @@ func TestOutcome(t *testing.T) {
 
 // TestAcceptedBefore checks that what was accepted once in a session is not taken for a wrong password later, and what was not is.
 func TestAcceptedBefore(t *testing.T) {
-	var a authMemory
+	var a authState
 	say := func(authorization string, status int, challenge string) dissect.Outcome {
 		c := readAuthorization("GET", []byte(authorization))
 		var asked challenges

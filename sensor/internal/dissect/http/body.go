@@ -12,14 +12,14 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// framing says how the length of a body is known (RFC 9112 section 6).
+// framing is how the length of a body is known (RFC 9112 section 6).
 type framing struct {
 	length  int // of a body with Content-Length
 	chunked bool
 	toEnd   bool // the body ends with the connection
 }
 
-// state is the state in which a direction reads over the body.
+// state returns the state in which a direction reads the body.
 func (f framing) state(dir int) messageState {
 	switch {
 	case f.chunked:
@@ -30,7 +30,7 @@ func (f framing) state(dir int) messageState {
 	return stateBody
 }
 
-// end is how far the body may be looked at: limit, or less if it ends before.
+// end returns the offset up to which the body may be searched: limit, or less if the body ends before.
 func (f framing) end(head []byte, body, limit int) int {
 	switch {
 	case limit <= body:
@@ -45,7 +45,7 @@ func (f framing) end(head []byte, body, limit int) int {
 	return limit
 }
 
-// nextLook is at which length of the head it is worth looking again: the end of a chunked body may come any time.
+// nextLook returns the length of the head at which to look again. The end of a chunked body may come at any time.
 func (f framing) nextLook(have, end int) int {
 	if f.chunked {
 		return have + 1
@@ -53,9 +53,8 @@ func (f framing) nextLook(have, end int) int {
 	return end
 }
 
-// skipChunks steps over chunks from pos (RFC 9112 section 7.1). done is true if the last one and its trailer were
-// passed, pos then being the start of the next message. A chunk that is not well formed ends the reading: pos is then
-// beyond any head.
+// skipChunks skips chunks from pos (RFC 9112 section 7.1). done is true if the last one and its trailer were skipped;
+// pos is then the start of the next message. A malformed chunk ends the reading: pos is then beyond any head.
 func skipChunks(head []byte, pos int) (next int, done bool) {
 	const never = dissect.AtEnd
 	for pos <= len(head) {
@@ -75,14 +74,14 @@ func skipChunks(head []byte, pos int) (next int, done bool) {
 			return skipTrailer(head, start, pos)
 		}
 		if pos = start + size + len("\r\n"); pos > len(head) {
-			// The line of this chunk is gone by then, so the offset alone says where the next one starts.
+			// The line of this chunk is no longer needed then: the offset says where the next one starts.
 			return pos, false
 		}
 	}
 	return pos, false
 }
 
-// skipTrailer steps over the trailer lines after the last chunk, which starts at chunk.
+// skipTrailer skips the trailer lines after the last chunk, which starts at chunk.
 func skipTrailer(head []byte, pos, chunk int) (next int, done bool) {
 	for {
 		line, _, ok := parse.CutLine(head[pos:])
@@ -112,7 +111,7 @@ func chunkSize(line []byte) (n int, ok bool) {
 // maxTitle is how many bytes of a title are kept.
 const maxTitle = 128
 
-// htmlTitle gives the text of the title element.
+// htmlTitle returns the text of the title element.
 func htmlTitle(body []byte) string {
 	for {
 		i := bytes.IndexByte(body, '<')
@@ -133,8 +132,8 @@ func htmlTitle(body []byte) string {
 	return parse.CleanText(appendWords(buf[:0], text), maxTitle)
 }
 
-// appendWords appends the words of text with one space between them, as far as there is room: a title that was never closed is followed
-// by the whole page.
+// appendWords appends the words of text, separated by one space, up to the capacity of b. A title that was never closed
+// is followed by the whole page.
 func appendWords(b, text []byte) []byte {
 	for {
 		text = text[span(text, true):]
@@ -150,7 +149,7 @@ func appendWords(b, text []byte) []byte {
 	}
 }
 
-// span is the length of what is white space at the start of b, or of what is none.
+// span returns the length of the white space at the start of b, or of what is not white space.
 func span(b []byte, white bool) (n int) {
 	for n < len(b) {
 		c, w := b[n], 1
@@ -168,8 +167,8 @@ func span(b []byte, white bool) (n int) {
 	return n
 }
 
-// readForm looks for a login in the pairs of a query or of a form body (application/x-www-form-urlencoded), or in the
-// strings of a JSON object. It keeps nothing but what credentials holds.
+// readForm looks for a login in the pairs of a query or a form body (application/x-www-form-urlencoded), or in the
+// strings of a JSON object. It keeps only what credentials holds.
 func (c *credentials) readForm(b []byte, json bool) {
 	var userBuf, passBuf [64]byte
 	var user, pass []byte
@@ -206,7 +205,7 @@ func nextPair(b []byte) (name, value, rest []byte) {
 	return name, value, rest
 }
 
-// nextString takes the next `"name" : "value"` of a JSON text.
+// nextString returns the next `"name" : "value"` of a JSON text.
 func nextString(b []byte) (name, value, rest []byte) {
 	i := bytes.IndexByte(b, '"')
 	if i < 0 {

@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// tunnel reads what a proxy relays after CONNECT. from holds the offset of each direction at which it begins. TLS leaves the session
-// its name, another protocol gives the session its own.
+// tunnel reads what a proxy relays after CONNECT. from holds, for each direction, the offset at which it begins. TLS
+// leaves the session its name; another protocol renames it.
 type tunnel struct {
 	from    [2]int
 	stopped bool
@@ -25,7 +25,8 @@ type tunneled struct {
 	open  func() dissect.Stream
 }
 
-// tunneledProtocols are the protocols that are looked for, by what the client sends first and by what the server does.
+// tunneledProtocols lists the protocols that are recognized in a tunnel, by what the client sends first and by what the
+// server sends first.
 var tunneledProtocols = [2][]tunneled{
 	dissect.FromClient: {
 		{"", tls.Looks, tls.New},

@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// readDigest computes the response anew with the default passwords of the user: a nonce protects a password that
-// nobody knows, not one that everybody does.
+// readDigest computes the response again with the default passwords of the user. A nonce protects a password that
+// nobody knows, not one that everybody knows.
 func (c *credentials) readDigest(method string, params []byte) {
 	user := authParam(params, "username")
 	c.userHint, c.account, c.nonce = logins.Hint(user), logins.Sum64(user), logins.Sum64(authParam(params, "nonce"))
@@ -35,7 +35,7 @@ func (c *credentials) readDigest(method string, params []byte) {
 	}
 }
 
-// digestResponse is the response of RFC 7616 section 3.4.1; end is what follows the first hash.
+// digestResponse returns the response of RFC 7616 section 3.4.1. end is what follows the first hash.
 func digestResponse(user, realm []byte, password string, end []byte) [32]byte {
 	first := make([]byte, 0, 128)
 	first = append(append(append(first, user...), ':'), realm...)
@@ -44,7 +44,8 @@ func digestResponse(user, realm []byte, password string, end []byte) [32]byte {
 	return md5Hex(append(ha1[:], end...))
 }
 
-// digestEnd is nonce, counters if there is a quality of protection (RFC 2069 has none), and the hash of method and URI.
+// digestEnd returns the nonce, the counters if there is a quality of protection (RFC 2069 has none), and the hash of
+// method and URI.
 func digestEnd(method string, params []byte) []byte {
 	ha2 := md5Hex(append(append([]byte(method), ':'), authParam(params, "uri")...))
 	end := append([]byte{':'}, authParam(params, "nonce")...)

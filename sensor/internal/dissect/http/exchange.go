@@ -18,7 +18,7 @@ type exchangeRequest struct {
 	framing framing
 	body    bodyKind
 	encoded bool
-	peek    int // bytes of the body that are looked at
+	peek    int // bytes of the body that are searched
 	end     int // offset after the message, for CONNECT
 }
 
@@ -34,7 +34,7 @@ type exchangeResponse struct {
 	reply                      loginReply
 }
 
-// bodyKind says what a request body is searched for.
+// bodyKind is what a request body is searched for.
 type bodyKind uint8
 
 const (
@@ -65,7 +65,7 @@ func readHTTPRequest(m message) *exchangeRequest {
 	return r
 }
 
-// methodText, versionText and contentTypeText give the text of what most messages have in common without a copy of it.
+// methodText, versionText and contentTypeText return the text of the most common values without copying them.
 func methodText(b []byte) string {
 	switch string(b) {
 	case "GET":
@@ -132,7 +132,7 @@ func (r *exchangeRequest) field(name, value []byte) {
 	}
 }
 
-// contentTypeText tells the kind of the body. SOAP 1.2 carries its action here (RFC 3902).
+// contentType notes the kind of the body. SOAP 1.2 has its action here (RFC 3902).
 func (r *exchangeRequest) contentType(value []byte) {
 	switch {
 	case parse.FoldContains(value, "x-www-form-urlencoded"):
@@ -158,7 +158,7 @@ func (r *exchangeRequest) chooseBody() {
 	}
 }
 
-// readBody looks for credentials in the body, and for the action of a SOAP message that does not name it elsewhere.
+// readBody looks for credentials in the body, and for the action of a SOAP message that is not in a header.
 func (r *exchangeRequest) readBody(body []byte) {
 	if r.peek == 0 {
 		return
@@ -184,7 +184,7 @@ func (r *exchangeRequest) readBody(body []byte) {
 	}
 }
 
-// readSOAP tells a WS-Security user name token (in clear or as a digest) and the first element of the body.
+// readSOAP notes a WS-Security user name token (in clear or as a digest) and the first element of the body.
 func (r *exchangeRequest) readSOAP(body []byte) {
 	if r.creds.scheme == "" && bytes.Contains(body, []byte("UsernameToken")) {
 		r.creds.scheme = "wsse"
@@ -195,7 +195,7 @@ func (r *exchangeRequest) readSOAP(body []byte) {
 	}
 }
 
-// soapOperation is the local name of the first element within the body of a SOAP envelope.
+// soapOperation returns the local name of the first element in the body of a SOAP envelope.
 func soapOperation(xml []byte) string {
 	i := bytes.Index(xml, []byte("Body"))
 	if i <= 0 || xml[i-1] != ':' && xml[i-1] != '<' {
@@ -244,8 +244,7 @@ func readHTTPResponse(m message) *exchangeResponse {
 	return p
 }
 
-// field reads a header that says how long the body is. Transfer-Encoding overrides Content-Length (RFC 9112 section
-// 6.3).
+// field reads a header about the length of the body. Transfer-Encoding overrides Content-Length (RFC 9112 section 6.3).
 func (f *framing) field(name, value []byte) {
 	switch {
 	case parse.FoldEqual(name, "content-length"):
@@ -259,8 +258,8 @@ func (f *framing) field(name, value []byte) {
 	}
 }
 
-// fact gives the exchange as far as it is known; p is nil if the response was not seen yet.
-func (r *exchangeRequest) fact(p *exchangeResponse, a *authMemory) *dissect.HTTPExchange {
+// fact returns the exchange as far as it is known. p is nil if the response was not seen yet.
+func (r *exchangeRequest) fact(p *exchangeResponse, a *authState) *dissect.HTTPExchange {
 	e := r.HTTPExchange
 	e.AuthScheme, e.AuthUserHint = r.creds.scheme, r.creds.userHint
 	e.DefaultCredentials, e.CleartextCredentials = r.creds.defaults, r.creds.cleartext

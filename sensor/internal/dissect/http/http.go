@@ -12,51 +12,51 @@ import (
 )
 
 const (
-	maxExchanges = 16   // exchanges that are read of one session
-	maxTextBody  = 4096 // bytes of a body that are looked at, for a title or a login form
+	maxExchanges = 16   // exchanges that are read in a session
+	maxTextBody  = 4096 // bytes of a body that are searched for a title or a login form
 )
 
-// messageState is where in the sequence of messages one direction stands.
+// messageState is how far one direction has come in its sequence of messages.
 type messageState uint8
 
 const (
 	stateHead   messageState = iota // at the start of a message
-	statePeek                       // the start of the body is wanted
-	stateBody                       // in a body whose end is known
+	statePeek                       // the start of the body is needed
+	stateBody                       // in a body of known length
 	stateChunks                     // in a chunked body
-	stateHold                       // after a CONNECT, until its answer is known
-	stateDone                       // nothing more is read
+	stateHold                       // after a CONNECT, until the response arrives
+	stateDone                       // read no more
 )
 
 // side is one direction of an HTTP/1 session.
 type side struct {
 	state   messageState
-	pos     int // offset of what is read next
+	pos     int // offset of what to read next
 	body    int // offset of the body of the current message
-	peekEnd int // how much of it is looked at
+	peekEnd int // end of the part of it that is searched
 	after   messageState
 	framing framing
 }
 
-// Stream reads HTTP/1.0 and 1.1 (RFC 9112): the first maxExchanges exchanges within the stream heads. Each request is
-// given when it was read and, completed, with its response.
+// Stream reads HTTP/1.0 and 1.1 (RFC 9112): the first maxExchanges exchanges within the stream heads. It reports each
+// request when it was read, and again, completed, with its response.
 type Stream struct {
 	sides     [2]side
-	request   *exchangeRequest    // the one that is being read
-	response  *exchangeResponse   // likewise
-	requests  []*exchangeRequest  // that wait for their response, oldest first
-	responses []*exchangeResponse // that were seen before their request
-	room      [1]*exchangeRequest // of requests, for a client that waits for each answer
+	request   *exchangeRequest    // the one being read
+	response  *exchangeResponse   // the one being read
+	requests  []*exchangeRequest  // waiting for their response, oldest first
+	responses []*exchangeResponse // seen before their request
+	room      [1]*exchangeRequest // of requests, for a client that waits for each response
 	count     int                 // exchanges begun
 	titled    bool                // a title was found
-	auth      authMemory
+	auth      authState
 	tunnel    *tunnel // after CONNECT
 }
 
 // New returns a dissector of HTTP.
 func New() dissect.Stream { return new(Stream) }
 
-// LooksRequest also takes the preface of HTTP/2 with prior knowledge (RFC 9113 section 3.4), whose first line has the
+// LooksRequest also accepts the preface of HTTP/2 with prior knowledge (RFC 9113 section 3.4), whose first line has the
 // form of a request.
 func LooksRequest(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	return requestLine(head, final, " HTTP/", func(method, target []byte) bool {
@@ -83,12 +83,12 @@ func (h *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want
 	case dir == dissect.FromClient || len(h.responses) == 0:
 		return want
 	case final:
-		h.giveResponses(sink)
+		h.reportResponses(sink)
 	}
 	return max(want, dissect.AtEnd)
 }
 
-// step reads one part of a message. It returns 0 if there may be more to read, else the bytes that are wanted.
+// step reads one part of a message. It returns 0 if there may be more to read, otherwise the number of bytes needed.
 func (h *Stream) step(dir int, s *side, head []byte, final bool, sink dissect.Sink) int {
 	switch s.state {
 	case stateHead:
@@ -124,7 +124,7 @@ func (h *Stream) step(dir int, s *side, head []byte, final bool, sink dissect.Si
 	return 0
 }
 
-// passed goes on with the next message at pos, when there are that many bytes; if there never will be, the side is done.
+// passed continues with the next message at pos once the stream is that long. If it never will be, the side is done.
 func (s *side) passed(pos, have int) (want int) {
 	s.pos = pos
 	switch {
@@ -138,7 +138,7 @@ func (s *side) passed(pos, have int) (want int) {
 	return 0
 }
 
-// begin reads the start line and the header fields, and says how the body is read.
+// begin reads the start line and the header fields, and decides how to read the body.
 func (h *Stream) begin(dir int, s *side, m message) {
 	var peek int
 	if dir == dissect.FromClient {
@@ -161,7 +161,7 @@ func (h *Stream) begin(dir int, s *side, m message) {
 	s.peekEnd, s.state = min(s.body+peek, max(s.body, dissect.HeadLimit)), statePeek
 }
 
-// startLine reports whether a line can start a message. What follows an upgrade or a broken body cannot, and the
+// startLine reports whether a line can start a message. What follows an upgrade or a malformed body cannot, and the
 // preface of HTTP/2 only looks like one.
 func startLine(dir int, line []byte) bool {
 	if dir == dissect.FromServer {
@@ -170,7 +170,7 @@ func startLine(dir int, line []byte) bool {
 	return methodLen(line) < len(line) && methodLen(line) > 0 && !bytes.HasPrefix(line, []byte("PRI * HTTP/2"))
 }
 
-// complete pairs the message that was read.
+// complete pairs a message that was read.
 func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 	if dir == dissect.FromClient {
 		r := h.request
@@ -237,7 +237,7 @@ func (h *Stream) addResponse(p *exchangeResponse, s *side, sink dissect.Sink) {
 	h.pair(r, p, sink)
 }
 
-// pair gives an exchange, and turns the session over to what a CONNECT or an upgrade makes of it.
+// pair reports an exchange, and switches to what a CONNECT or an upgrade turns the session into.
 func (h *Stream) pair(r *exchangeRequest, p *exchangeResponse, sink dissect.Sink) {
 	sink(r.fact(p, &h.auth))
 	client, server := &h.sides[dissect.FromClient], &h.sides[dissect.FromServer]
@@ -251,8 +251,8 @@ func (h *Stream) pair(r *exchangeRequest, p *exchangeResponse, sink dissect.Sink
 	}
 }
 
-// giveResponses gives the responses whose requests were not seen. The requests without response were given already.
-func (h *Stream) giveResponses(sink dissect.Sink) {
+// reportResponses reports the responses whose requests were not seen. Requests without a response were reported before.
+func (h *Stream) reportResponses(sink dissect.Sink) {
 	for i := range h.responses {
 		if h.count >= maxExchanges {
 			break

@@ -13,7 +13,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// loginForm is the kind of a request by which a client of a camera gets a session. The answer in the body says how it ended.
+// loginForm is the kind of a request with which a client of a camera opens a session. The result is in the body of the
+// response.
 type loginForm struct {
 	kind  loginKind
 	proof bool // a password or its hash was sent
@@ -27,7 +28,7 @@ const (
 	loginRPC2            // Dahua: POST /RPC2_Login
 )
 
-// of tells the kind by the target of the request.
+// of sets the kind by the target of the request.
 func (l *loginForm) of(target []byte) {
 	path := target
 	if i := bytes.IndexAny(path, "?#"); i >= 0 {
@@ -42,7 +43,7 @@ func (l *loginForm) of(target []byte) {
 	}
 }
 
-// readLogin reads the body of such a request; false if it is none.
+// readLogin reads the body of such a request. It returns false if the body is no login.
 func (c *credentials) readLogin(l *loginForm, body []byte) bool {
 	var user, password []byte
 	switch l.kind {
@@ -63,7 +64,7 @@ func (c *credentials) readLogin(l *loginForm, body []byte) bool {
 	return true
 }
 
-// isapiValue is the value of an element in XML or of a string or number in JSON, whatever the case of its name.
+// isapiValue returns the value of an element in XML, or of a string or number in JSON, ignoring the case of its name.
 func isapiValue(b []byte, name string) (value []byte) {
 	if len(b) > 0 && b[0] == '{' {
 		parse.JSONMembers(b, func(_ int, key, v []byte) {
@@ -90,12 +91,12 @@ func isapiValue(b []byte, name string) (value []byte) {
 	}
 }
 
-// loginReply is what the body of a response says of a login.
+// loginReply is what the body of a response says about a login.
 type loginReply struct {
 	status  int  // statusValue or statusCode of ISAPI
-	session bool // a session was given, in the body or as a cookie
+	session bool // the response opens a session, in the body or by a cookie
 	rpc     camera.RPCMessage
-	refused bool // a SOAP fault says that the sender is not authorised
+	refused bool // a SOAP fault: the sender is not authorized
 }
 
 func (p *loginReply) read(body []byte) {
@@ -112,12 +113,12 @@ func (p *loginReply) read(body []byte) {
 	p.refused = parse.FoldContains(body, "notauthorized") || parse.FoldContains(body, "failedauthentication")
 }
 
-// wantsReply reports whether the body of the response says how a login ended.
+// wantsReply reports whether the result of a login is in the body of the response.
 func (r *exchangeRequest) wantsReply() bool {
 	return r.login.kind != loginNone || r.creds.scheme == "wsse"
 }
 
-// replyPeek is how much of a response is looked at for the end of a login.
+// replyPeek returns how much of a response is searched for the result of a login.
 func (p *exchangeResponse) replyPeek() int {
 	switch p.status {
 	case 200, 400, 401, 403, 500:
@@ -131,8 +132,8 @@ func (p *exchangeResponse) replyPeek() int {
 	return 0
 }
 
-// outcome says how the login of an exchange ended.
-func (r *exchangeRequest) outcome(p *exchangeResponse, a *authMemory) dissect.Outcome {
+// outcome returns the result of the login of an exchange.
+func (r *exchangeRequest) outcome(p *exchangeResponse, a *authState) dissect.Outcome {
 	switch {
 	case r.creds.scheme == "session" && r.login.kind == loginRPC2:
 		return p.reply.rpc.Outcome(r.login.proof)
@@ -144,7 +145,7 @@ func (r *exchangeRequest) outcome(p *exchangeResponse, a *authMemory) dissect.Ou
 	return a.outcome(&r.creds, p.status, &p.asked)
 }
 
-// isapiOutcome reads the answer to sessionLogin: the number in the body is the same as the status, or stands behind a 200.
+// isapiOutcome reads the response to sessionLogin. The number in the body equals the status, or comes with status 200.
 func (p *exchangeResponse) isapiOutcome(proof bool) dissect.Outcome {
 	switch said := p.reply.status; {
 	case !proof:
@@ -156,7 +157,8 @@ func (p *exchangeResponse) isapiOutcome(proof bool) dissect.Outcome {
 	return dissect.OutcomeUnknown
 }
 
-// openOperations are the operations of ONVIF that need no login (Core Specification, section 5.9.4.3): a success says nothing.
+// openOperations are the ONVIF operations that need no login (Core Specification, section 5.9.4.3): their success
+// proves nothing.
 var openOperations = [...]string{"getwsdlurl", "getservices", "getservicecapabilities", "getcapabilities", "gethostname", "getsystemdateandtime", "getendpointreference"}
 
 func (r *exchangeRequest) wsseOutcome(p *exchangeResponse) dissect.Outcome {
@@ -173,8 +175,8 @@ func (r *exchangeRequest) wsseOutcome(p *exchangeResponse) dissect.Outcome {
 	return dissect.OutcomeSuccess
 }
 
-// plainBody undoes the coding of as much of a body as was read (RFC 9112 section 7.1, RFC 9110 section 8.4.1.3); nil for a coding that is
-// not known.
+// plainBody decodes as much of a body as was read (RFC 9112 section 7.1, RFC 9110 section 8.4.1.3). It returns nil if
+// the coding is not known.
 func plainBody(body []byte, chunked, encoded bool) []byte {
 	if chunked {
 		body = unchunked(body)
@@ -186,11 +188,11 @@ func plainBody(body []byte, chunked, encoded bool) []byte {
 	if err != nil {
 		return nil
 	}
-	plain, _ := io.ReadAll(io.LimitReader(z, maxTextBody)) // what comes before an error is enough
+	plain, _ := io.ReadAll(io.LimitReader(z, maxTextBody)) // what precedes an error is enough
 	return plain
 }
 
-// unchunked gives the data of the chunks, as far as they were read.
+// unchunked returns the data of the chunks that were read.
 func unchunked(body []byte) (out []byte) {
 	for {
 		line, rest, ok := parse.CutLine(body)

@@ -9,15 +9,15 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// message is the start line and the header fields of one HTTP or RTSP message: slices into the stream head.
+// message is the start line and the header fields of one HTTP or RTSP message, as slices of the stream head.
 type message struct {
 	line   []byte // start line without its end
 	fields []byte // header lines
 	end    int    // offset of the first byte after the empty line
 }
 
-// readMessage reads the message that starts at pos. ok is false if it is not complete; if final is set, what is there
-// of its complete lines is taken, because a short snap length or a gap may have cut it.
+// readMessage reads the message that starts at pos. ok is false if it is not complete. If final is set, the complete
+// lines count as the message, because a short snap length or a gap may have cut it.
 func readMessage(head []byte, pos int, final bool) (m message, ok bool) {
 	for pos < len(head) && (head[pos] == '\r' || head[pos] == '\n') {
 		pos++ // RFC 9112 section 2.2: empty lines before a start line are ignored
@@ -41,8 +41,8 @@ func readMessage(head []byte, pos int, final bool) (m message, ok bool) {
 	}
 }
 
-// next gives the next header field of m and steps over it; ok is false after the last. Lines that are no field are
-// left out.
+// next returns the next header field of m and advances. ok is false after the last. It skips lines that are not a
+// field.
 func (m *message) next() (name, value []byte, ok bool) {
 	for {
 		line, rest, ok := parse.CutLine(m.fields)
@@ -56,8 +56,8 @@ func (m *message) next() (name, value []byte, ok bool) {
 	}
 }
 
-// requestLine says whether head begins with a request of a protocol of the HTTP family: an upper-case method, a target,
-// and version. A line that was cut is judged by the beginning of its target.
+// requestLine reports whether head begins with a request of the HTTP family: an upper-case method, a target and a
+// version. A line that is cut is matched by the beginning of its target.
 func requestLine(head []byte, final bool, version string, target func(method, target []byte) bool) match.Verdict {
 	const maxLine = 8192
 	n := methodLen(head)
@@ -86,8 +86,8 @@ func requestLine(head []byte, final bool, version string, target func(method, ta
 	return match.No
 }
 
-// methodLen is the length of the method at the start of head: upper-case letters, '-' and '_', 3 to 24 of them, before a
-// space; -1 if there is none.
+// methodLen returns the length of the method at the start of head: 3 to 24 upper-case letters, '-' and '_', before a
+// space. It returns -1 if there is none.
 func methodLen(head []byte) int {
 	for i, c := range head {
 		switch {
@@ -104,7 +104,8 @@ func methodLen(head []byte) int {
 	return len(head)
 }
 
-// statusLine says whether head begins with a response: version, a digit if the version ends in a dot, a space, a status.
+// statusLine reports whether head begins with a response: version, a digit if the version ends in a dot, a space, a
+// status.
 func statusLine(head []byte, version string) match.Verdict {
 	if v := match.Prefix(head, version); v != match.Yes {
 		return v

@@ -11,19 +11,19 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// rtspRequest is a request that waits for the response of the same CSeq.
+// rtspRequest is a request that waits for the response with the same CSeq.
 type rtspRequest struct {
 	dissect.RTSPExchange
 	creds credentials
 	cseq  int
 }
 
-// rtspStream reads RTSP 1.0 and 2.0 (RFC 2326, RFC 7826): the first maxExchanges exchanges. Each request is given when it
-// was read and, completed, with its response.
+// rtspStream reads RTSP 1.0 and 2.0 (RFC 2326, RFC 7826): the first maxExchanges exchanges. It reports each request
+// when it was read, and again, completed, with its response.
 type rtspStream struct {
 	pos      [2]int
 	requests []rtspRequest
-	auth     authMemory
+	auth     authState
 	count    int
 	answered int
 }
@@ -69,7 +69,7 @@ func (r *rtspStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 }
 
 // message reads one request or response, by its start line: both sides may send requests. It returns false if the
-// stream is none of RTSP any more.
+// stream is no longer RTSP.
 func (r *rtspStream) message(dir int, m message, sink dissect.Sink) bool {
 	end := m.end
 	switch {
@@ -102,7 +102,7 @@ func (r *rtspStream) request(dir int, m message, sink dissect.Sink) (body int) {
 		}
 	}
 	if dir == dissect.FromServer {
-		return body // a request of the server, as in a keep-alive, is no exchange that the client began
+		return body // a request of the server, such as a keep-alive, is not an exchange that the client began
 	}
 	r.count++
 	sink(q.fact())
@@ -142,7 +142,7 @@ func (r *rtspStream) response(m message, sink dissect.Sink) (body int) {
 	return body
 }
 
-// take removes the request with this CSeq; a response without a known one answers the oldest.
+// take removes the request with this CSeq. A response with an unknown one answers the oldest request.
 func (r *rtspStream) take(cseq int) (q rtspRequest, ok bool) {
 	if len(r.requests) == 0 {
 		if r.count >= maxExchanges {

@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksSimple tells the request of HTTP/0.9, "GET /path" (RFC 1945 section 4.1), also without the path, where HTTP is
-// expected: servers and scanners still understand it. Nothing of such a session is read.
+// LooksSimple recognizes a request of HTTP/0.9, "GET /path" (RFC 1945 section 4.1), also without the path, on the ports
+// of HTTP: servers and scanners still understand it. Such a session is not read.
 func LooksSimple(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const longest = 2048
 	if !ports.Has(80, 8080) {

@@ -9,8 +9,8 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// LooksSIPDatagram also takes what phones send on the port of SIP to keep a mapping alive: line ends (RFC 5626 section 3.5.1),
-// and the word "hello" of some.
+// LooksSIPDatagram also accepts what phones send on the port of SIP to keep a mapping alive: line ends (RFC 5626
+// section 3.5.1) and, from some, the word "hello".
 func LooksSIPDatagram(b []byte, ports dissect.Ports) bool {
 	if ports.Has(5060) && (string(b) == "\r\n\r\n" || string(b) == "\r\n" || string(b) == "hello") {
 		return true

@@ -20,7 +20,7 @@ func LooksSSDP(b []byte, ports dissect.Ports) bool {
 	return false
 }
 
-// LooksWSDiscovery tells the namespaces of WS-Discovery 1.0 and 1.1.
+// LooksWSDiscovery recognizes the namespaces of WS-Discovery 1.0 and 1.1.
 func LooksWSDiscovery(b []byte, _ dissect.Ports) bool {
 	return match.AnyPrefix(bytes.TrimLeft(b, "\xef\xbb\xbf \r\n"), "<") == match.Yes &&
 		(bytes.Contains(b, []byte("schemas.xmlsoap.org/ws/2005/04/discovery")) || bytes.Contains(b, []byte("docs.oasis-open.org/ws-dd/ns/discovery")))

@@ -86,7 +86,7 @@ func dhcpReadOptions(m *dissect.DHCPMessage, o *dhcpOptions) {
 	}
 }
 
-// dhcpAddr gives the first address of b; invalid if there is none or it is zero.
+// dhcpAddr returns the first address of b; invalid if there is none or it is zero.
 func dhcpAddr(b []byte) netip.Addr {
 	if len(b) < 4 || [4]byte(b[:4]) == [4]byte{} {
 		return netip.Addr{}
@@ -94,7 +94,7 @@ func dhcpAddr(b []byte) netip.Addr {
 	return netip.AddrFrom4([4]byte(b[:4]))
 }
 
-// dhcpUserClass gives the first user class: by RFC 3004 section 4 a length stands before it, but many clients send plain
+// dhcpUserClass returns the first user class: by RFC 3004 section 4 a length stands before it, but many clients send plain
 // text.
 func dhcpUserClass(b []byte) []byte {
 	if len(b) > 1 && int(b[0]) < len(b) && b[0] > 0 && b[0] < 0x20 {

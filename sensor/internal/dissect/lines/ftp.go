@@ -12,7 +12,7 @@ import (
 // ftp reads the control connection of FTP (RFC 959, RFC 4217).
 type ftp struct {
 	login logins.Attempt
-	tls   bool // AUTH TLS was asked for
+	tls   bool // AUTH TLS was requested
 }
 
 func ftpLines() lineProtocol { return &ftp{login: logins.Attempt{Protocol: "ftp"}} }
@@ -20,8 +20,8 @@ func ftpLines() lineProtocol { return &ftp{login: logins.Attempt{Protocol: "ftp"
 // NewFTP returns a dissector of FTP.
 func NewFTP() dissect.Stream { return &lineStream{proto: ftpLines()} }
 
-// LooksFTPClient takes a client that is heard before its server only where FTP is expected: POP3 and IRC have the command as
-// well.
+// LooksFTPClient accepts a client that speaks before its server only on the port of FTP: POP3 and IRC have the same
+// command.
 func LooksFTPClient(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(21) {
 		return match.No
@@ -70,7 +70,7 @@ func (f *ftp) reply(code int, sink dissect.Sink) lineAction {
 		f.login.Result(dissect.OutcomeSuccess, sink)
 	case code == 530 || code == 430:
 		f.login.Result(dissect.OutcomeFailure, sink)
-	case code == 421 || code == 503 || code == 532: // busy, out of order, an account is wanted: no password was judged
+	case code == 421 || code == 503 || code == 532: // busy, out of order, account needed: no password was checked
 		f.login.Result(dissect.OutcomeUnknown, sink)
 	}
 	return lineNext

@@ -8,8 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// greeting reads the 220 with which FTP and SMTP servers begin, until it is known which of them it is: by the words of the
-// greeting, with the port as a hint, or by the first command.
+// greeting reads the reply 220 with which FTP and SMTP servers begin until it knows which of them it is: by the words
+// of the greeting, with the port as a hint, or by the first command.
 type greeting struct {
 	ports dissect.Ports
 	text  []byte
@@ -17,8 +17,8 @@ type greeting struct {
 	proto lineProtocol
 }
 
-// NewGreeting returns a dissector for a server that greets with code 220: FTP or SMTP, whichever the greeting, the ports or the first
-// command show.
+// NewGreeting returns a dissector for a server that greets with code 220. It is FTP or SMTP, whichever the greeting,
+// the ports or the first command show.
 func NewGreeting(ports dissect.Ports) dissect.Stream {
 	return &lineStream{proto: &greeting{ports: ports}}
 }
@@ -41,7 +41,7 @@ func (g *greeting) line(dir int, text []byte, sink dissect.Sink) lineAction {
 	return g.proto.line(dir, text, sink)
 }
 
-// greet takes a line of the greeting.
+// greet reads a line of the greeting.
 func (g *greeting) greet(text []byte, sink dissect.Sink) {
 	code, last := replyCode(text)
 	if len(text) > 4 && code != 0 {
@@ -59,7 +59,7 @@ func (g *greeting) greet(text []byte, sink dissect.Sink) {
 	}
 }
 
-// adopt names the protocol and gives the greeting.
+// adopt names the protocol and reports the greeting.
 func (g *greeting) adopt(name string, sink dissect.Sink) {
 	switch name {
 	case "ftp":
@@ -93,7 +93,7 @@ func greetingProtocol(text []byte, ports dissect.Ports) string {
 	return ""
 }
 
-// commandProtocol tells the protocol by the first command of the client.
+// commandProtocol returns the protocol to which the first command of a client belongs.
 func commandProtocol(text []byte) string {
 	for _, c := range [...]string{"ehlo ", "helo "} {
 		if parse.FoldPrefix(text, c) {

@@ -15,7 +15,7 @@ import (
 type imap struct {
 	login   logins.Attempt
 	greeted bool
-	tag     string // of the command whose reply is waited for
+	tag     string // of the command that waits for its reply
 	tls     bool   // that command is STARTTLS
 	sasl    saslExchange
 }
@@ -92,7 +92,7 @@ func (m *imap) reply(text []byte, sink dissect.Sink) lineAction {
 		return lineStop
 	}
 	if !parse.FoldPrefix(rest, "no") || parse.FoldContains(rest, "[unavailable]") {
-		m.login.Result(dissect.OutcomeUnknown, sink) // not understood, or no password could be judged
+		m.login.Result(dissect.OutcomeUnknown, sink) // not understood, or no password was checked
 	}
 	m.login.Result(dissect.OutcomeFailure, sink)
 	return lineNext

@@ -10,13 +10,13 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// irc reads the registration of IRC up to the welcome, for a turn to TLS (IRCv3, "tls" extension).
+// irc reads the registration of IRC up to the welcome, looking for STARTTLS (IRCv3, "tls" extension).
 type irc struct{ asked bool }
 
 // NewIRC returns a dissector of IRC.
 func NewIRC() dissect.Stream { return &lineStream{proto: new(irc)} }
 
-// LooksIRC tells the registration of a client (RFC 2812 section 3.1, IRCv3 capabilities).
+// LooksIRC recognizes the registration of a client (RFC 2812 section 3.1, IRCv3 capabilities).
 func LooksIRC(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	v := match.AnyPrefix(head, "NICK ", "CAP LS", "CAP REQ", "USER ", "PASS ")
 	if v != match.Yes || head[0] == 'C' {
@@ -31,18 +31,18 @@ func LooksIRC(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	case head[0] == 'N' || ok && ircUser(line):
 		return match.Yes
 	case ok && head[0] == 'P':
-		// Only what follows tells that the password is for IRC.
+		// Only the next line shows that the password is for IRC.
 		return match.AnyPrefix(rest, "NICK ", "USER ", "CAP ")
 	}
 	return match.No
 }
 
-// ircUser tells "USER name mode unused :real name", where FTP and POP3 have one argument.
+// ircUser reports whether line is "USER name mode unused :real name". FTP and POP3 have one argument.
 func ircUser(line []byte) bool {
 	return line[0] == 'U' && bytes.Count(line, []byte(" ")) >= 4 && bytes.Contains(line, []byte(" :"))
 }
 
-// LooksIRCServer tells the notices with which servers begin.
+// LooksIRCServer recognizes the notices with which IRC servers begin.
 func LooksIRCServer(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	const maxPrefix = 80
 	if head[0] != ':' {
@@ -71,7 +71,7 @@ func (c *irc) line(dir int, text []byte, _ dissect.Sink) lineAction {
 		return lineStop
 	case c.asked && reply == "670":
 		return lineTLS
-	case c.asked && (reply == "691" || reply == "421"): // refused, not known
+	case c.asked && (reply == "691" || reply == "421"): // refused, or not known
 		c.asked = false
 		return lineResume
 	}
@@ -80,7 +80,7 @@ func (c *irc) line(dir int, text []byte, _ dissect.Sink) lineAction {
 
 func (c *irc) end(dissect.Sink) {}
 
-// ircReply is the number of a line of the server, ":server 001 nick …".
+// ircReply returns the number of a server's line, ":server 001 nick …".
 func ircReply(text []byte) string {
 	prefix, rest := parse.Word(text)
 	number, _ := parse.Word(rest)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lines reads the protocols of one command or reply a line: FTP, SMTP, POP3, IMAP, NNTP and IRC.
+// Package lines reads protocols of commands and replies of one line each: FTP, SMTP, POP3, IMAP, NNTP and IRC.
 package lines
 
 import (
@@ -9,27 +9,27 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// lineAction is what follows from a line.
+// lineAction is what to do after a line.
 type lineAction uint8
 
 const (
 	lineNext   lineAction = iota
-	linePause             // read no more of the client until the server has answered
-	lineResume            // go on with the client
-	lineTLS               // what follows in both directions is TLS
-	lineStop              // nothing more is read
+	linePause             // read no more of the client before the server has answered
+	lineResume            // continue with the client
+	lineTLS               // both directions continue in TLS
+	lineStop              // read no more
 )
 
 // lineProtocol is a protocol of commands and replies of one line each.
 type lineProtocol interface {
 	line(dir int, text []byte, sink dissect.Sink) lineAction
-	end(sink dissect.Sink) // the server will say no more
+	end(sink dissect.Sink) // the server has ended
 }
 
-// maxLineLen is after how many bytes without a line end a stream is left alone.
+// maxLineLen is the number of bytes without a line end after which a stream is no longer read.
 const maxLineLen = 2048
 
-// lineStream cuts both streams into lines.
+// lineStream splits both directions into lines.
 type lineStream struct {
 	pos     [2]int
 	paused  bool
@@ -76,7 +76,8 @@ func (l *lineStream) act(a lineAction) {
 	}
 }
 
-// replyCode is the code of a reply of FTP or SMTP, last is false for a line that others follow (RFC 959 section 4.2).
+// replyCode returns the code of a reply of FTP or SMTP. last is false for a line that others follow (RFC 959 section
+// 4.2).
 func replyCode(line []byte) (code int, last bool) {
 	if len(line) < 3 {
 		return 0, false

@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// nntp reads NNTP (RFC 3977) as far as login (RFC 4643) and TLS (RFC 4642) go.
+// nntp reads the login (RFC 4643) and the change to TLS (RFC 4642) of NNTP (RFC 3977).
 type nntp struct {
 	login   logins.Attempt
 	greeted bool
@@ -21,7 +21,7 @@ func NewNNTP() dissect.Stream {
 	return &lineStream{proto: &nntp{login: logins.Attempt{Protocol: "nntp"}}}
 }
 
-// LooksNNTP takes the greeting only where NNTP is expected: a number says too little.
+// LooksNNTP accepts the greeting only on the ports of NNTP: a number alone proves too little.
 func LooksNNTP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(119, 433) {
 		return match.No
@@ -54,7 +54,7 @@ func (n *nntp) line(dir int, text []byte, sink dissect.Sink) lineAction {
 	return lineNext
 }
 
-// command stops at the first that has to do with news: what answers it is long, and looks like anything.
+// command stops at the first command about articles: the replies are long, and may look like anything.
 func (n *nntp) command(text []byte) lineAction {
 	name, arg := parse.Word(text)
 	switch {

@@ -30,7 +30,7 @@ func pop3Lines() lineProtocol { return &pop3{login: logins.Attempt{Protocol: "po
 // NewPOP3 returns a dissector of POP3.
 func NewPOP3() dissect.Stream { return &lineStream{proto: pop3Lines()} }
 
-// LooksPOP3 takes "+OK" only with a word of mail behind it, or where POP3 is expected: other protocols say it, too.
+// LooksPOP3 accepts "+OK" only with a word about mail behind it or on the port of POP3: other protocols send it, too.
 func LooksPOP3(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	if v := match.Prefix(head, "+OK"); v != match.Yes || ports.Has(110) {
 		return v

@@ -7,14 +7,15 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// saslExchange follows AUTH of POP3 and AUTHENTICATE of IMAP: after the command the lines of the client are answers to challenges, and no
-// commands (RFC 5034 section 4, RFC 9051 section 6.2.2). A result counts once a password or a proof was sent: a server may refuse the mechanism.
+// saslExchange follows AUTH of POP3 and AUTHENTICATE of IMAP. After the command the client's lines are responses to
+// challenges, not commands (RFC 5034 section 4, RFC 9051 section 6.2.2). A result counts only once a password or a
+// proof was sent, because a server may refuse the mechanism.
 type saslExchange struct {
 	kind  saslKind
-	steps int // lines of the client that come next and are answers
+	steps int // next lines of the client that are responses
 }
 
-// saslKind is what the answers of a mechanism hold.
+// saslKind is what the responses of a mechanism contain.
 type saslKind uint8
 
 const (
@@ -24,7 +25,7 @@ const (
 	saslProof          // something else, as often as the server asks
 )
 
-// begin takes the command, with the first answer if it has one.
+// begin reads the command, and the initial response if there is one.
 func (x *saslExchange) begin(mechanism, initial []byte, login *logins.Attempt) {
 	switch {
 	case parse.FoldEqual(mechanism, "plain"):
@@ -42,12 +43,12 @@ func (x *saslExchange) begin(mechanism, initial []byte, login *logins.Attempt) {
 	}
 }
 
-// step reads an answer.
+// step reads a response.
 func (x *saslExchange) step(text []byte, login *logins.Attempt) {
 	var buf [96]byte
 	x.steps--
 	switch {
-	case string(text) == "*": // the client gives up
+	case string(text) == "*": // the client cancels
 		login.Pending, x.steps = false, 0
 		login.Forget()
 	case x.kind == saslPlain:
@@ -63,7 +64,7 @@ func (x *saslExchange) step(text []byte, login *logins.Attempt) {
 	clear(buf[:])
 }
 
-// challenged notes that the server asks: the next line of the client is an answer.
+// challenged notes a challenge: the client's next line is a response.
 func (x *saslExchange) challenged() {
 	if x.kind == saslProof {
 		x.steps = 1

@@ -16,15 +16,15 @@ type smtp struct {
 	tls   bool
 }
 
-// smtpStep is what the next line of the client is.
+// smtpStep is the meaning of the client's next line.
 type smtpStep uint8
 
 const (
 	smtpCommand  smtpStep = iota
-	smtpPlain             // the answer to AUTH PLAIN
-	smtpUser              // the first answer to AUTH LOGIN
+	smtpPlain             // the response to AUTH PLAIN
+	smtpUser              // the first response to AUTH LOGIN
 	smtpPassword          // the second
-	smtpProof             // answers of other mechanisms
+	smtpProof             // responses of other mechanisms
 )
 
 func smtpLines() lineProtocol { return &smtp{login: logins.Attempt{Protocol: "smtp"}} }

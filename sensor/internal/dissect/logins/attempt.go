@@ -10,11 +10,11 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// MaxAttempts is how many logins of one session are told.
+// MaxAttempts is how many logins of one session are reported.
 const MaxAttempts = 32
 
-// Attempt is a login that waits for its result. The user name is kept until the password has come, the password not at
-// all.
+// Attempt is a login whose result is not known yet. It keeps the user name until the password arrives, and never keeps
+// the password.
 type Attempt struct {
 	Protocol string
 	userBuf  [64]byte
@@ -26,20 +26,20 @@ type Attempt struct {
 	Told     int
 }
 
-// Name takes the user name.
+// Name sets the user name.
 func (a *Attempt) Name(user []byte) {
 	a.Hint = Hint(user)
 	a.User = append(a.userBuf[:0], user[:min(len(user), len(a.userBuf))]...)
 }
 
-// Password takes the password, compares, and forgets both.
+// Password compares the password with the default ones and forgets both the password and the user name.
 func (a *Attempt) Password(b []byte) {
 	a.Pending, a.Clear = true, true
 	a.Defaults = IsDefaultPair(a.User, b)
 	a.Forget()
 }
 
-// Proof notes that the client has proved that it knows a password without sending it.
+// Proof notes that the client proved that it knows a password without sending it.
 func (a *Attempt) Proof() {
 	a.Pending, a.Clear, a.Defaults = true, false, false
 	a.Forget()
@@ -50,7 +50,7 @@ func (a *Attempt) Forget() {
 	a.User = nil
 }
 
-// Result tells how a pending attempt ended.
+// Result reports the result of a pending attempt.
 func (a *Attempt) Result(r dissect.Outcome, sink dissect.Sink) {
 	if !a.Pending {
 		return
@@ -61,7 +61,7 @@ func (a *Attempt) Result(r dissect.Outcome, sink dissect.Sink) {
 	}
 }
 
-// Plain takes the message of SASL PLAIN (RFC 4616): authorization identity, user and password with zero bytes between.
+// Plain reads the message of SASL PLAIN (RFC 4616): authorization identity, user and password, separated by zero bytes.
 func (a *Attempt) Plain(text []byte) {
 	var buf [192]byte
 	_, pair, _ := bytes.Cut(parse.Base64(buf[:], text), []byte{0})

@@ -2,8 +2,8 @@
 
 package logins
 
-// defaults are the passwords that makers of cameras, recorders and other small devices publish as their factory
-// setting, or that malware is known to try, by user name. None of them is a secret.
+// defaults are, by user name, the passwords that vendors of cameras, recorders and other small devices publish as
+// factory settings or that malware is known to try. None of them is a secret.
 var defaults = map[string][]string{
 	"admin": {"", "admin", "12345", "123456", "1234", "password", "9999", "4321", "1111", "11111", "111111", "1111111",
 		"54321", "123", "12345678", "123456789", "admin123", "admin1234", "admin12345", "jvc", "meinsm", "pass", "smcadmin",
@@ -47,7 +47,7 @@ var defaults = map[string][]string{
 // DefaultPasswords returns the well-known default passwords of a user.
 func DefaultPasswords(user []byte) []string { return defaults[string(user)] }
 
-// IsDefaultPair reports whether a pair is a well-known default. It keeps nothing.
+// IsDefaultPair reports whether a pair is a well-known default. It keeps neither.
 func IsDefaultPair(user, password []byte) bool {
 	for _, p := range defaults[string(user)] {
 		if p == string(password) {

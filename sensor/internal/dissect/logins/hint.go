@@ -8,7 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Sum64 is FNV-1a, to know a value again within its session without keeping it. It is never 0 and leaves the session with nothing.
+// Sum64 returns the FNV-1a hash of b, by which a session recognizes a value again without keeping it. It is never 0,
+// and never part of a fact.
 func Sum64(b []byte) uint64 {
 	h := uint64(14695981039346656037)
 	for _, c := range b {
@@ -17,13 +18,13 @@ func Sum64(b []byte) uint64 {
 	return h | 1
 }
 
-// Hint is all that is kept of a user name: at most its last two characters.
+// Hint returns all that may be kept of a user name: at most its last two characters.
 func Hint(user []byte) string {
 	s := parse.CleanText(user, len(user))
 	return s[len(s)-suffixLen(s, 2):]
 }
 
-// suffixLen is the length in bytes of the last n characters of s.
+// suffixLen returns the length in bytes of the last n characters of s.
 func suffixLen(s string, n int) int {
 	at := len(s)
 	for ; n > 0 && at > 0; n-- {

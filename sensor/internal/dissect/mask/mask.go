@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mask removes secrets from request targets and other lines that a client wrote, before they become part of a record.
+// Package mask removes secrets from request targets and from other lines that a client wrote, before they become part
+// of a fact.
 package mask
 
 import (
@@ -14,15 +15,15 @@ const (
 	maxURI = 1024
 )
 
-// exploitAuth is the parameter of a published back door of a camera maker: no secret, and the mark by which its use
-// is told.
+// exploitAuth is the parameter of a published back door of a camera vendor. It is no secret, and a detector recognizes
+// the exploit by it.
 const exploitAuth = "YWRtaW46MTEK"
 
-// URI gives a request target as text in which neither user information nor a value that is named or shaped like a
-// secret is left. Encoded signs are seen through, however often they were encoded.
+// URI returns a request target as text without user information and without values that are named or shaped like a
+// secret. It looks through percent-encoding, however often it was applied.
 func URI(uri []byte) string { return Target(uri, maxURI) }
 
-// Target is URI with another limit, for the host of a request.
+// Target is URI with another limit, for the Host header.
 func Target(uri []byte, limit int) string {
 	if !bytes.ContainsAny(uri, "=:@?;%") {
 		return parse.CleanText(uri, limit)
@@ -42,8 +43,8 @@ func Target(uri []byte, limit int) string {
 	return parse.CleanText(m.out, limit)
 }
 
-// partEnd is where a part of a target ends. A slash or an underscore does not end it: some makers put parameters into
-// the path, and it is better to mask too much.
+// partEnd returns the index at which a part of a target ends. A slash or an underscore does not end it: some vendors
+// put parameters into the path, and masking too much is the safer error.
 func partEnd(b []byte) int {
 	if i := bytes.IndexAny(b, "?&;#"); i >= 0 {
 		return i
@@ -55,15 +56,15 @@ func partEnd(b []byte) int {
 type uriMasker struct {
 	out    []byte
 	query  bool
-	ptz    bool // the codes of this target are movements
-	bare   bool // the part before was a parameter without value and no number
-	secret bool // the part before ended in a secret, of which the next one may be the rest
+	ptz    bool // codes of this target are movements
+	bare   bool // the part before was a parameter without a value, and no number
+	secret bool // the part before ended in a secret, which this part may continue
 }
 
-// part copies one part, delim being the sign before it, 0 if there is none.
+// part copies one part. delim is the delimiter before it, 0 if there is none.
 func (m *uriMasker) part(delim byte, p []byte) {
 	if m.secret && !looksPair(p) {
-		return // an unescaped sign within the secret
+		return // an unescaped delimiter within the secret
 	}
 	if delim != 0 {
 		m.out = append(m.out, delim)
@@ -77,7 +78,7 @@ func (m *uriMasker) part(delim byte, p []byte) {
 	m.out = append(m.out, p...)
 }
 
-// secretAt is where in a part a secret begins, -1 if there is none.
+// secretAt returns the index in p at which a secret begins, or -1.
 func (m *uriMasker) secretAt(delim byte, p []byte) int {
 	at := namedSecret(p, m.query)
 	if at >= 0 && (string(p[at:]) == exploitAuth || m.ptz && parse.FoldEqual(p[:at], "code=") && isLetters(p[at:])) {
@@ -98,8 +99,8 @@ func (m *uriMasker) secretAt(delim byte, p []byte) int {
 	return -1
 }
 
-// looksPair reports whether p is a parameter of its own: a name that one would give, and a value. An entity of HTML is
-// none: it comes from a password that was escaped for the wrong purpose.
+// looksPair reports whether p is a parameter of its own: a plausible name and a value. An HTML entity is none: it comes
+// from a password that was escaped for the wrong purpose.
 func looksPair(p []byte) bool {
 	name, _, ok := bytes.Cut(p, []byte("="))
 	if !ok || len(name) == 0 || len(name) > 48 {
@@ -118,7 +119,7 @@ func looksPair(p []byte) bool {
 	return true
 }
 
-// isPTZ reports whether a target moves a camera: there, the code is a direction.
+// isPTZ reports whether a target moves a camera. There the code is a direction, not a secret.
 func isPTZ(uri []byte) bool {
 	path, _, _ := bytes.Cut(uri, []byte("?"))
 	const script = "/cgi-bin/ptz.cgi"

@@ -8,18 +8,18 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// secretWords mark the name of a parameter as secret wherever they occur in it; secretNames only as the whole name, or
-// as what follows its last sign.
+// secretWords mark the name of a parameter as secret wherever they occur in it. secretNames do so only as the whole
+// name or as its last part.
 var (
 	secretWords = [...]string{"pass", "pwd", "psw", "token", "auth", "key", "secret", "session", "cred", "signature", "digest", "nonce", "otp", "cookie", "ticket", "jwt", "usrpw", "userpw"}
 	secretNames = [...]string{"pw", "p", "sid", "sso", "pin", "pas", "loginpas", "adminpw", "rootpw", "sig", "code", "hash", "response", "md5"}
 )
 
-// maxSecretName is how much of the end of a name is looked at.
+// maxSecretName is how much of the end of a name is checked.
 const maxSecretName = 48
 
-// namedSecret is where in b a value begins whose name looks secret, -1 if there is none. Such a name is followed by an
-// equals sign or, with colons, as in JSON, by a colon; both may be percent-encoded.
+// namedSecret returns the index in b at which a value with a secret name begins, or -1. The name ends with an equals
+// sign or, if colons is set, as in JSON, with a colon. Both may be percent-encoded.
 func namedSecret(b []byte, colons bool) int {
 	var buf [2 * maxSecretName]byte
 	name := buf[:0]
@@ -46,8 +46,8 @@ func namedSecret(b []byte, colons bool) int {
 	return -1
 }
 
-// unescaped gives the first character of b, which is not empty, and its width, with percent-encoding undone, also where
-// the percent sign itself was encoded.
+// unescaped returns the first character of b, which must not be empty, and its width. It resolves percent-encoding,
+// also where the percent sign itself is encoded.
 func unescaped(b []byte) (c byte, width int) {
 	if c = b[0]; c != '%' || len(b) < 3 || !parse.IsHex(b[1]) || !parse.IsHex(b[2]) {
 		return c, 1
@@ -60,7 +60,7 @@ func unescaped(b []byte) (c byte, width int) {
 	return c, width
 }
 
-// isSecretName reports whether a parameter of this name must not be kept.
+// isSecretName reports whether the value of a parameter with this name must not be kept.
 func isSecretName(name []byte) bool {
 	if len(name) > maxSecretName {
 		name = name[len(name)-maxSecretName:]

@@ -8,14 +8,14 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// knownUsers are names of users: what follows one and a colon is a password, whatever it looks like. knownSchemes are
-// what stands before a colon in names that are no secret.
+// knownUsers are user names: what follows one and a colon is a password, whatever it looks like. knownSchemes come
+// before a colon in values that are no secret.
 var (
 	knownUsers   = [...]string{"admin", "administrator", "root", "user", "guest", "operator", "supervisor", "service", "support", "default", "viewer", "ubnt", "admin1", "888888", "666666"}
 	knownSchemes = [...]string{"urn", "sip", "sips", "tel", "mailto", "uuid", "data", "javascript", "site"}
 )
 
-// hasSecretShape reports whether a value looks like "user:password", also in Base64, or like a URL with both in it.
+// hasSecretShape reports whether a value looks like "user:password", also in Base64, or like a URL that contains one.
 func hasSecretShape(value []byte) bool {
 	if len(value) < 3 || string(value) == exploitAuth {
 		return false
@@ -31,7 +31,8 @@ func hasSecretShape(value []byte) bool {
 		isBase64Pair(plain[bytes.LastIndexAny(plain, " +")+1:])
 }
 
-// isLoginPair tells "user:password" from times, addresses, ports and names with a colon.
+// isLoginPair reports whether b is "user:password" and not a time, an address, a host with its port, or a name with a
+// colon.
 func isLoginPair(b []byte) bool {
 	user, rest, ok := bytes.Cut(b, []byte(":"))
 	if !ok || len(user) == 0 || len(user) > 48 || len(rest) == 0 || string(rest) == "/" || bytes.HasPrefix(rest, []byte("//")) {
@@ -51,7 +52,7 @@ func isLoginPair(b []byte) bool {
 	return bytes.IndexByte(rest, ':') < 0 || !isMadeOf(b, "0123456789abcdefABCDEF:.")
 }
 
-// hasLoginBeforeAt tells "user:password@", also within a URL.
+// hasLoginBeforeAt reports whether b contains "user:password@", also within a URL.
 func hasLoginBeforeAt(b []byte) bool {
 	at := bytes.LastIndexByte(b, '@')
 	if at < 0 {
@@ -64,7 +65,7 @@ func hasLoginBeforeAt(b []byte) bool {
 	return bytes.IndexByte(before[bytes.LastIndexAny(before, "/ ")+1:], ':') > 0
 }
 
-// isBase64Pair tells the Base64 form of "user:password".
+// isBase64Pair reports whether b is the Base64 form of "user:password".
 func isBase64Pair(b []byte) bool {
 	var buf [192]byte
 	if len(b) < 6 || len(b) > 256 || string(b) == exploitAuth {
@@ -77,7 +78,7 @@ func isBase64Pair(b []byte) bool {
 	return pair
 }
 
-// isOpaque reports whether a parameter without a name is long and of letters and digits at random, as tokens are.
+// isOpaque reports whether a parameter without a name is long and mixes letters and digits, as tokens do.
 func isOpaque(b []byte) bool {
 	const least = 20
 	if len(b) < least || !bytes.ContainsAny(b, "0123456789") {

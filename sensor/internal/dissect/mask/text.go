@@ -8,8 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Text gives a line that a client wrote of itself, as a User-Agent, without what is named or shaped like a secret:
-// some clients put their whole command line there.
+// Text returns a line in which a client describes itself, such as a User-Agent, without what is named or shaped like a
+// secret: some clients send their whole command line.
 func Text(b []byte, limit int) string {
 	if !bytes.ContainsAny(b, "=:@") && !bytes.Contains(b, []byte("-p")) && !bytes.Contains(b, []byte("-u")) && parse.FoldIndex(b, "bearer ") < 0 && parse.FoldIndex(b, "basic ") < 0 {
 		return parse.CleanText(b, limit)
@@ -30,7 +30,7 @@ func Text(b []byte, limit int) string {
 	return parse.CleanText(out, limit)
 }
 
-// secretSwitches are words after which a secret follows; those that are none of a word of prose.
+// secretSwitches are words before a secret. None of them occurs in prose.
 var secretSwitches = [...]string{"-u", "--user", "--proxy-user", "-p", "--pass", "--password", "--http-password", "--passwd", "--token", "basic", "bearer", "authorization:"}
 
 func maskWord(before, w []byte) []byte {

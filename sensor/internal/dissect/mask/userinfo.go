@@ -8,9 +8,9 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// maskUserinfo takes "user:password@" out of a target: out of an absolute URI, of "//authority/path", of an authority
-// alone, as in CONNECT and in Host, and out of a segment of a path. A password that holds a slash is found by its
-// colon, which no port follows.
+// maskUserinfo removes "user:password@" from a target: from an absolute URI, from "//authority/path", from an authority
+// alone, as in CONNECT and Host, and from a segment of a path. It finds a password with a slash by its colon, which no
+// port follows.
 func maskUserinfo(uri []byte) []byte {
 	if bytes.IndexByte(uri, '@') < 0 {
 		return uri
@@ -34,7 +34,7 @@ func maskUserinfo(uri []byte) []byte {
 	return maskBetween(uri, begin, begin+at)
 }
 
-// authorityStart is where the authority of a target begins, -1 if it has none.
+// authorityStart returns the index at which the authority of a target begins, or -1.
 func authorityStart(uri []byte) int {
 	switch i := bytes.Index(uri, []byte("://")); {
 	case i >= 0:
@@ -47,7 +47,7 @@ func authorityStart(uri []byte) int {
 	return 0
 }
 
-// maskSegment takes the user information out of the first segment of a path that has some.
+// maskSegment removes the user information from the first segment of a path that has some.
 func maskSegment(uri []byte) []byte {
 	path := uri[:partEnd(uri)]
 	at := bytes.LastIndexByte(path, '@')
@@ -67,7 +67,7 @@ func maskBetween(b []byte, begin, end int) []byte {
 	return append(out, b[end:]...)
 }
 
-// endsInPort reports whether authority has no colon, or only such as belong to a port or an IPv6 address.
+// endsInPort reports whether authority has no colon, or only those of a port or an IPv6 address.
 func endsInPort(authority []byte) bool {
 	i := bytes.LastIndexByte(authority, ':')
 	if i < 0 || authority[0] == '[' {

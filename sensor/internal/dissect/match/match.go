@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package match has the words of protocol recognition: whether the first bytes of a stream are of a protocol, cannot be, or may be.
+// Package match is the vocabulary of protocol recognition: whether the first bytes of a stream belong to a protocol,
+// cannot belong to it, or may belong to it.
 package match
 
-// Verdict is what an identifier says of the first bytes of a stream. It is monotone: more bytes may turn maybe into yes or
-// no, nothing else, so how a stream was cut into packets cannot change what it is taken for.
+// Verdict is the result of matching the first bytes of a stream. It is monotone: more bytes may turn Maybe into Yes or
+// No and change nothing else, so the result does not depend on how a stream was cut into packets.
 type Verdict uint8
 
 const (
@@ -13,7 +14,7 @@ const (
 	Yes
 )
 
-// Prefix says whether head begins with prefix, as far as it goes.
+// Prefix reports whether head begins with prefix, as far as head goes.
 func Prefix(head []byte, prefix string) Verdict {
 	n := min(len(head), len(prefix))
 	switch {
@@ -25,7 +26,7 @@ func Prefix(head []byte, prefix string) Verdict {
 	return Yes
 }
 
-// AnyPrefix is the best verdict over prefixes, none of which is the beginning of another.
+// AnyPrefix returns the best verdict over prefixes, none of which is the beginning of another.
 func AnyPrefix(head []byte, prefixes ...string) Verdict {
 	best := No
 	for _, p := range prefixes {

@@ -24,7 +24,7 @@ const (
 	mqttConnAck = 0x20
 )
 
-// LooksMQTT tells CONNECT by the protocol name (MQTT 3.1.1 section 3.1.2.1).
+// LooksMQTT recognizes CONNECT by the protocol name (MQTT 3.1.1 section 3.1.2.1).
 func LooksMQTT(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	if head[0] != mqttConnect {
 		return match.No
@@ -39,7 +39,7 @@ func LooksMQTT(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head[n:], "\x00\x04MQTT", "\x00\x06MQIsdp")
 }
 
-// LooksMQTTServer takes CONNACK only where MQTT is expected: four bytes say too little.
+// LooksMQTTServer accepts CONNACK only where MQTT is expected: four bytes say too little.
 func LooksMQTTServer(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(1883) {
 		return match.No

@@ -23,7 +23,7 @@ func NewXMPP() dissect.Stream { return new(xmppStream) }
 // maxXMPPHead is how far the elements are looked for: before them come the stream header and the features.
 const maxXMPPHead = 4096
 
-// LooksXMPP tells the stream header, with or without an XML declaration before it (RFC 6120 section 4.2).
+// LooksXMPP recognizes the stream header, with or without an XML declaration before it (RFC 6120 section 4.2).
 func LooksXMPP(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	const maxHead = 512
 	v := match.AnyPrefix(head, "<stream:stream ", "<?xml ")

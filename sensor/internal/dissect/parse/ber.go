@@ -6,8 +6,8 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// BERHead reads tag and length of an element of BER (X.690 section 8.1) with a tag of one byte and a definite length below
-// 16 MiB. It says maybe if more bytes are needed.
+// BERHead reads the tag and the length of a BER element (X.690 section 8.1) with a tag of one byte and a definite
+// length below 16 MiB. It returns Maybe if it needs more bytes.
 func BERHead(b []byte) (headLen, size int, v match.Verdict) {
 	const long, maxSize = 0x80, 1 << 24
 	if len(b) < 2 {
@@ -32,7 +32,7 @@ func BERHead(b []byte) (headLen, size int, v match.Verdict) {
 	return 2 + n, size, match.Yes
 }
 
-// BERNext splits the first element off b; ok is false if it is not there as a whole.
+// BERNext splits the first element off b. ok is false if b does not hold all of it.
 func BERNext(b []byte) (tag byte, body, rest []byte, ok bool) {
 	head, size, v := BERHead(b)
 	if v != match.Yes || size > len(b)-head {
@@ -41,7 +41,7 @@ func BERNext(b []byte) (tag byte, body, rest []byte, ok bool) {
 	return b[0], b[head : head+size], b[head+size:], true
 }
 
-// BERTagged is BERNext for an element that must have this tag.
+// BERTagged is BERNext for an element that must have the given tag.
 func BERTagged(b []byte, tag byte) (body, rest []byte, ok bool) {
 	got, body, rest, ok := BERNext(b)
 	return body, rest, ok && got == tag
@@ -59,14 +59,14 @@ func BERInteger(b []byte, tag byte) (n uint32, rest []byte, ok bool) {
 	return n, rest, true
 }
 
-// BERBody is what follows tag and length, as far as it is there; ok is false if the length is not there or not of a
-// usual form.
+// BERBody returns what follows the tag and the length, as far as b goes. ok is false if the length is cut or has an
+// unusual form.
 func BERBody(b []byte) (body []byte, ok bool) {
 	head, _, v := BERHead(b)
 	return b[head:], v == match.Yes
 }
 
-// BERExact is BERBody for a length that is the rest of b.
+// BERExact is BERBody for an element that must fill b.
 func BERExact(b []byte) (body []byte, ok bool) {
 	head, size, v := BERHead(b)
 	return b[head:], v == match.Yes && size == len(b)-head

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 )
 
-// Quoted splits b after a closing quote; escapes stay as they are.
+// Quoted splits b after a closing quote. Escapes are not resolved.
 func Quoted(b []byte) (value, rest []byte) {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
@@ -20,7 +20,7 @@ func Quoted(b []byte) (value, rest []byte) {
 	return b, nil
 }
 
-// UnescapePercent appends b to dst with %XX and + resolved, as far as dst has room.
+// UnescapePercent appends b to dst with %XX and + resolved, as far as the capacity of dst goes.
 func UnescapePercent(dst, b []byte) []byte {
 	for i := 0; i < len(b) && len(dst) < cap(dst); i++ {
 		c := b[i]
@@ -46,7 +46,7 @@ func HexValue(c byte) byte {
 	return Lower(c) - 'a' + 10
 }
 
-// Base64 decodes into buf; nil if it does not fit or is no base64.
+// Base64 decodes text into buf. It returns nil if the result does not fit or text is not Base64.
 func Base64(buf, text []byte) []byte {
 	text = bytes.TrimRight(text, "= \t")
 	if base64.RawStdEncoding.DecodedLen(len(text)) > len(buf) {

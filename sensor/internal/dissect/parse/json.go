@@ -6,8 +6,9 @@ import (
 	"bytes"
 )
 
-// JSONMembers gives the members of a JSON text that are a string, a number or a word, in their order, with how many objects and arrays they
-// are in. A string is given without its quotes and with its escapes. It stands any text, also one that was cut.
+// JSONMembers calls fn for each member of a JSON text that is a string, a number or a literal, in order. depth is the
+// number of objects and arrays around it. A string comes without its quotes and with its escapes. The text may be
+// malformed or cut.
 func JSONMembers(b []byte, fn func(depth int, key, value []byte)) {
 	depth := 0
 	var key []byte

@@ -2,14 +2,14 @@
 
 package parse
 
-// Reader reads the presentation language of TLS (RFC 8446 section 3) from a slice without copying. A read beyond
-// the end gives zeros and sets bad, so a run of reads needs one check at its end.
+// Reader reads the presentation language of TLS (RFC 8446 section 3) from a slice without copying. A read beyond the
+// end returns zero and sets Bad, so a run of reads needs one check at its end.
 type Reader struct {
 	B   []byte
 	Bad bool
 }
 
-// Bytes gives the next n bytes, nil if there are fewer.
+// Bytes returns the next n bytes, or nil if there are fewer.
 func (r *Reader) Bytes(n int) []byte {
 	if n < 0 || n > len(r.B) {
 		r.B, r.Bad = nil, true
@@ -44,14 +44,14 @@ func (r *Reader) U24() int {
 	return int(v[0])<<16 | int(v[1])<<8 | int(v[2])
 }
 
-// vec8, vec16 and vec24 give a vector that is led by its length in one, two or three bytes.
+// Vec8, Vec16 and Vec24 return a vector behind its length of one, two or three bytes.
 func (r *Reader) Vec8() []byte { return r.Bytes(r.U8()) }
 
 func (r *Reader) Vec16() []byte { return r.Bytes(r.U16()) }
 
 func (r *Reader) Vec24() []byte { return r.Bytes(r.U24()) }
 
-// Uint16s reads b as a list of 16-bit values; an odd byte at the end is dropped.
+// Uint16s reads b as a list of 16-bit values. An odd byte at the end is dropped.
 func Uint16s(b []byte) []uint16 {
 	if len(b) < 2 {
 		return nil

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package parse has the low-level readers that dissectors share: text, escapes, JSON, BER and binary fields. They read any bytes, also
-// such as were cut or forged, and never beyond the end.
+// Package parse has the low-level readers that the dissectors share: text, escapes, JSON, BER and binary fields. All of
+// them accept any bytes, cut and forged ones included, and never read beyond the end.
 package parse
 
 import (
@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// CleanText gives b as valid UTF-8 without control characters, of at most limit bytes, so that it can go into a record
-// or onto a terminal whatever a peer sent.
+// CleanText returns b as valid UTF-8 without control characters and of at most limit bytes, so that it is safe in a
+// record and on a terminal whatever a peer sent.
 func CleanText(b []byte, limit int) string {
 	b = bytes.TrimSpace(b)
 	if len(b) > limit {
@@ -53,12 +53,12 @@ func IsPlain(b []byte) bool {
 	return true
 }
 
-// FoldPrefix reports whether b begins with prefix, which is lower case, whatever the case of b.
+// FoldPrefix reports whether b begins with prefix, ignoring case. prefix must be lower case.
 func FoldPrefix(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && FoldEqual(b[:len(prefix)], prefix)
 }
 
-// FoldEqual compares b with s, which is lower-case ASCII, without regard to case.
+// FoldEqual reports whether b equals s, ignoring case. s must be lower-case ASCII.
 func FoldEqual(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false
@@ -71,7 +71,7 @@ func FoldEqual(b []byte, s string) bool {
 	return true
 }
 
-// FoldIndex finds s, which is lower-case ASCII, in b without regard to case; -1 if absent.
+// FoldIndex returns the index of s in b, ignoring case, or -1. s must be lower-case ASCII.
 func FoldIndex(b []byte, s string) int {
 	for i, c := range b[:max(0, len(b)-len(s)+1)] {
 		if Lower(c) == s[0] && FoldEqual(b[i:i+len(s)], s) {
@@ -90,7 +90,7 @@ func Lower(c byte) byte {
 	return c
 }
 
-// Number reads decimal digits from the start of b, at most 9 of them; ok is false if there is none.
+// Number reads at most 9 decimal digits from the start of b. ok is false if there are none.
 func Number(b []byte) (n int, ok bool) {
 	for i, c := range b {
 		if c < '0' || c > '9' || i == 9 {
@@ -101,7 +101,7 @@ func Number(b []byte) (n int, ok bool) {
 	return n, len(b) > 0
 }
 
-// CutLine splits off the first line of b, without its end. ok is false if no line is complete.
+// CutLine splits the first line off b, without its line end. ok is false if no line is complete.
 func CutLine(b []byte) (line, rest []byte, ok bool) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
@@ -138,7 +138,7 @@ func HasControl(b []byte) bool {
 	return false
 }
 
-// FoldSuffix reports whether b ends in s, which is lower case.
+// FoldSuffix reports whether b ends in s, ignoring case. s must be lower case.
 func FoldSuffix(b []byte, s string) bool {
 	return len(b) >= len(s) && FoldEqual(b[len(b)-len(s):], s)
 }

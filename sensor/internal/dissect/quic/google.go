@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// Google QUIC before the IETF's: a public header (Q043 and earlier) or an early long header (Q046), and a client hello of
-// its own in clear, "CHLO", a table of tagged values. (QUIC Crypto, Langley and Chang.)
+// Google QUIC before the standard: a public header (Q043 and earlier) or an early long header (Q046), and a client
+// hello of its own in clear, "CHLO", a table of tagged values. (QUIC Crypto, Langley and Chang.)
 const (
 	gquicFlagVersion = 0x01
 	gquicFlagConnID  = 0x08
@@ -42,8 +42,8 @@ func looksGoogle(data []byte) bool {
 	return data[0]&gquicFlagVersion != 0 && data[0]&gquicFlagConnID != 0 && googleVersion(data[publicHead+connID:])
 }
 
-// google reads the client's hello of Google QUIC; only the server name is taken. It is given as a TLSClientHello without
-// ciphers and with version 0.
+// google reads the client hello of Google QUIC and keeps only the server name. It is reported as a TLSClientHello
+// without ciphers and with version 0.
 func (q *Conn) google(dir int, data []byte, sink dissect.Sink) {
 	if dir != dissect.FromClient || q.done[dissect.FromClient] {
 		return
@@ -54,8 +54,8 @@ func (q *Conn) google(dir int, data []byte, sink dissect.Sink) {
 	}
 }
 
-// gquicServerName finds the client hello in the packet and gives its tag SNI. The hello stands in a stream frame whose header
-// varies by version, so its own mark is looked for.
+// gquicServerName finds the client hello in the packet and returns its tag SNI. The hello is in a stream frame whose
+// header varies by version, so it is found by its own tag.
 func gquicServerName(data []byte) string {
 	at := bytes.Index(data, []byte(gquicHello))
 	if at < 0 || len(data) < at+8 {

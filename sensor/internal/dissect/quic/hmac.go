@@ -8,14 +8,15 @@ import (
 	"hash"
 )
 
-// hmacKey is a key of HMAC-SHA-256 (RFC 2104): the states of SHA-256 after its inner and after its outer pad, which need not be hashed
-// again for each text.
+// hmacKey is a key of HMAC-SHA-256 (RFC 2104): the states of SHA-256 after the inner and the outer pad, so that the
+// pads are not hashed again for each text.
 type hmacKey struct{ inner, outer [hmacStateLen]byte }
 
-// hmacStateLen is the length of a state: a mark, eight words, a block, a count.
+// hmacStateLen is the length of a state: a magic number, eight words, a block, a count.
 const hmacStateLen = 4 + 8*4 + sha256.BlockSize + 8
 
-// hmacSHA256 computes HMAC-SHA-256 with one digest and no other memory. The zero value does not serve.
+// hmacSHA256 computes HMAC-SHA-256 with one digest and without allocation. The zero value is not ready to use; see
+// newHMAC.
 type hmacSHA256 struct {
 	digest hash.Hash
 	pad    [sha256.BlockSize]byte
@@ -24,7 +25,7 @@ type hmacSHA256 struct {
 
 func newHMAC() hmacSHA256 { return hmacSHA256{digest: sha256.New()} }
 
-// key makes a key of k, which is not longer than a block.
+// key makes a key of k, which must not be longer than a block.
 func (h *hmacSHA256) key(into *hmacKey, k []byte) {
 	h.padded(&into.inner, k, 0x36)
 	h.padded(&into.outer, k, 0x5c)
@@ -37,11 +38,11 @@ func (h *hmacSHA256) padded(state *[hmacStateLen]byte, k []byte, with byte) {
 	}
 	h.digest.Reset()
 	h.digest.Write(h.pad[:])
-	_, _ = h.digest.(encoding.BinaryAppender).AppendBinary(state[:0]) // of SHA-256 neither this nor the way back can fail
+	_, _ = h.digest.(encoding.BinaryAppender).AppendBinary(state[:0]) // SHA-256 never fails here, nor in of
 	clear(h.pad[:])
 }
 
-// of gives the code of text. It stands until the next call.
+// of returns the code of text, which is valid until the next call.
 func (h *hmacSHA256) of(k *hmacKey, text []byte) []byte {
 	load := h.digest.(encoding.BinaryUnmarshaler)
 	_ = load.UnmarshalBinary(k.inner[:])

@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Salts from which the keys of Initial packets are made: RFC 9001 section 5.2, RFC 9369 section 3.3.1, the drafts of RFC 9001
-// (29 to 32, 23 to 28, 22) and of RFC 9369, and those of Google QUIC.
+// Salts for the keys of Initial packets: RFC 9001 section 5.2, RFC 9369 section 3.3.1, the drafts of RFC 9001 (29 to
+// 32, 23 to 28, 22) and of RFC 9369, and those of Google QUIC.
 var (
 	salt1    = saltKey("\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a")
 	salt2    = saltKey("\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9")
@@ -24,14 +24,14 @@ var (
 	saltT051 = saltKey("\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d")
 )
 
-// What HKDF-Expand-Label is told of what it is to make (RFC 9001 sections 5.1 and 5.2, RFC 9369 section 3.3.2).
+// The labels of HKDF-Expand-Label (RFC 9001 sections 5.1 and 5.2, RFC 9369 section 3.3.2).
 var (
 	senders = [2][]byte{dissect.FromClient: expandLabel("client in", sha256.Size), dissect.FromServer: expandLabel("server in", sha256.Size)}
 	labels1 = keyLabels("quic ")
 	labels2 = keyLabels("quicv2 ")
 )
 
-// Sizes of what protects a packet with AES-128-GCM.
+// Sizes for the protection with AES-128-GCM.
 const (
 	keyLen   = 16
 	nonceLen = 12
@@ -43,16 +43,17 @@ func keyLabels(prefix string) labelSet {
 	return labelSet{expandLabel(prefix+"key", keyLen), expandLabel(prefix+"iv", nonceLen), expandLabel(prefix+"hp", keyLen)}
 }
 
-// expandLabel gives the text that HKDF-Expand-Label (RFC 8446 section 7.1) hashes for its one block, of which n bytes count, with an empty
-// context.
+// expandLabel returns the text that HKDF-Expand-Label (RFC 8446 section 7.1) hashes for n bytes, which fit one block,
+// with an empty context.
 func expandLabel(label string, n int) []byte {
 	const tls13, context, block = "tls13 ", 0, 1
 	b := []byte{byte(n >> 8), byte(n), byte(len(tls13) + len(label))}
 	return append(append(append(b, tls13...), label...), context, block)
 }
 
-// keysLike gives the versions whose keys a version may use. One that forces negotiation has none of its own: clients take what they
-// know best. Facebook's versions, and those that nobody has heard of, are some draft or other under another number.
+// keysLike returns the versions whose keys a version may use. One that forces negotiation has no keys of its own:
+// clients use those of the version that they know best. Facebook's versions and unknown ones are usually a draft under
+// another number.
 func keysLike(version uint32) [4]uint32 {
 	switch {
 	case version&reservedMask == reserved || !isKnown(version):
@@ -63,7 +64,7 @@ func keysLike(version uint32) [4]uint32 {
 	return [4]uint32{version}
 }
 
-// salt gives the salt of a version, as the key that it is; for one that is not known, that of version 1.
+// salt returns the salt of a version as an HMAC key, that of version 1 for an unknown version.
 func salt(version uint32) *hmacKey {
 	switch {
 	case version == version2:
@@ -92,8 +93,8 @@ func saltKey(salt string) (key hmacKey) {
 	return key
 }
 
-// room is the room in which keys are made and packets are decrypted: what is handed to the cryptographic library cannot stand on
-// the stack.
+// room is the memory for deriving keys and decrypting packets: what is passed to the cryptographic library escapes to
+// the heap.
 type room struct {
 	frames [maxFrames]byte
 	head   [128]byte // holds a header, unless it has a long token
@@ -105,7 +106,7 @@ type room struct {
 
 func newQUICRoom() *room { return &room{hmac: newHMAC()} }
 
-// secretPair are the secrets of both directions (RFC 9001 section 5.2) under a version, 0 if there are none.
+// secretPair are the secrets of both directions (RFC 9001 section 5.2) for a version, which is 0 if there are none.
 type secretPair struct {
 	version uint32
 	dirs    [2][sha256.Size]byte
@@ -128,7 +129,7 @@ type keySet struct {
 	iv     [nonceLen]byte
 }
 
-// keys makes the keys of a direction. There are none only if the cryptographic library refuses, as it may under a policy.
+// keys derives the keys of a direction. It fails only if the cryptographic library refuses, as it may under a policy.
 func (r *room) keys(s *secretPair, dir int) (k keySet) {
 	labels := &labels1
 	if s.version == version2 || s.version == version2Old {
@@ -156,8 +157,9 @@ func aead(key []byte) (cipher.AEAD, bool) {
 	return aead, err == nil
 }
 
-// open takes the protection off an Initial packet (RFC 9001 sections 5.3 and 5.4) and gives its frames, in room if they fit; nil if the
-// packet is not protected by these keys. Packet numbers of Initials are small, so the truncated number stands for the whole one.
+// open removes the protection of an Initial packet (RFC 9001 sections 5.3 and 5.4) and returns its frames, in room if
+// they fit. It returns nil if these keys do not protect the packet. Packet numbers of Initials are small, so the
+// truncated number is taken for the whole one.
 func (k *keySet) open(p *packet, room *room) []byte {
 	const sampleAt = 4
 	at := p.number + sampleAt

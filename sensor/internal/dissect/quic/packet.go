@@ -18,7 +18,7 @@ const (
 	draft29      = 0xff00001d
 	draft32      = 0xff000020
 	draft34      = 0xff000022
-	mvfst        = 0xfaceb000 // Facebook's, in the last 8 bits which
+	mvfst        = 0xfaceb000 // Facebook's; the number is in the last 8 bits
 	mvfstMask    = 0xffffff00
 	googleQ043   = 0x51303433
 	googleQ046   = 0x51303436
@@ -27,7 +27,7 @@ const (
 	googleT051   = 0x54303531
 	maxConnID    = 20 // RFC 9000 section 17.2
 	reservedMask = 0x0f0f0f0f
-	reserved     = 0x0a0a0a0a // of this form are versions that force negotiation (RFC 9000 section 15)
+	reserved     = 0x0a0a0a0a // versions of this form force negotiation (RFC 9000 section 15)
 )
 
 // kind is the type of a long header packet.
@@ -41,8 +41,8 @@ const (
 	kindNegotiation
 )
 
-// packet is a packet with a long header (RFC 9000 section 17.2). All is the packet from its first byte to its end, and
-// number the offset of the packet number in it, of packets that have one.
+// packet is a packet with a long header (RFC 9000 section 17.2). all is the packet from its first byte to its end.
+// number is the offset of its packet number, if it has one.
 type packet struct {
 	kind       kind
 	version    uint32
@@ -65,7 +65,7 @@ func varint(r *parse.Reader) int {
 	return v
 }
 
-// parsePacket takes the first packet off a datagram; ok is false for a short header and for damage.
+// parsePacket splits the first packet off a datagram. ok is false for a short header and for a malformed packet.
 func parsePacket(data []byte) (p packet, rest []byte, ok bool) {
 	r := parse.Reader{B: data}
 	first := r.U8()
@@ -105,7 +105,7 @@ func kindOf(first byte, version uint32) kind {
 	return kind
 }
 
-// isKnown reports whether the version is one whose long headers are as in RFC 9000, by its value or by its form.
+// isKnown reports whether the long headers of the version are as in RFC 9000, by its value or by its form.
 func isKnown(version uint32) bool {
 	switch version {
 	case version1, version2, version2Old, googleQ050, googleT050, googleT051:
@@ -114,8 +114,8 @@ func isKnown(version uint32) bool {
 	return version >= draft22 && version <= draft34 || version&reservedMask == reserved || version&mvfstMask == mvfst
 }
 
-// Looks reports whether data is a datagram that opens a QUIC connection or answers its opening: a long header of a known
-// version, version negotiation, or a packet of Google QUIC that names its version.
+// Looks reports whether data opens a QUIC connection or answers the opening: a long header of a known version, version
+// negotiation, or a packet of Google QUIC that names its version.
 func Looks(data []byte, _ dissect.Ports) bool {
 	if len(data) > 0 && data[0]&0x80 == 0 || len(data) > 4 && googleVersion(data[1:5]) {
 		return looksGoogle(data)
@@ -127,12 +127,12 @@ func Looks(data []byte, _ dissect.Ports) bool {
 	if p.kind == kindNegotiation {
 		return looksNegotiation(data, len(p.dcid)+len(p.scid))
 	}
-	// A server may answer with connection ids of any length, but an empty pair is no QUIC.
+	// A server may answer with connection ids of any length, but two empty ones are not QUIC.
 	return isKnown(p.version) && len(p.dcid)+len(p.scid) > 0 || opens(data, &p)
 }
 
-// opens reports whether a datagram of a version that is not known has the form and size of a client's first (RFC 9000 sections 7.2
-// and 14.1), and is protected with keys that some known version makes of it. Nothing else is, by chance.
+// opens reports whether a datagram of an unknown version has the form and size of a client's first one (RFC 9000
+// sections 7.2 and 14.1) and is protected with the keys of some known version. No other datagram is, even by chance.
 func opens(data []byte, p *packet) bool {
 	const fixed, smallest, shortestID = 0xc0, 1200, 8
 	if data[0]&fixed != fixed || len(data) < smallest || p.kind != kindInitial || len(p.dcid) < shortestID || isKnown(p.version) {

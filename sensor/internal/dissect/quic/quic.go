@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// Frames that Initial packets may hold, RFC 9000 section 12.4; googleCrypto is what Google's versions 50 and 51 use.
+// Frames that Initial packets may contain, RFC 9000 section 12.4. googleCrypto is used by Google's versions 50 and 51.
 const (
 	framePadding = 0x00
 	framePing    = 0x01
@@ -22,26 +22,26 @@ const (
 	googleCrypto = 0x08
 )
 
-// maxDatagrams is after how many datagrams a connection whose hellos were not found is left alone; maxKeys bounds
-// how often new keys are tried, each of which costs some microseconds.
+// maxDatagrams is the number of datagrams without both hellos after which a connection is no longer read. maxKeys
+// bounds how often new keys are tried, which costs some microseconds each.
 const (
 	maxDatagrams = 32
 	maxKeys      = 6
 )
 
-// Conn reads the Initial packets of a QUIC connection: the client's and the server's hello. The keys of Initials follow from the
-// connection id that the client chose, so anybody who sees the client's first packet can read them; they
-// hide nothing. After a Retry, or where a later packet is the first that is seen, the id of that packet is tried.
+// Conn reads the Initial packets of a QUIC connection: the hellos of client and server. The keys of Initials follow
+// from the connection id that the client chose, so anybody who sees the client's first packet can read them. After a
+// Retry, or if the first packet was missed, the id of the current packet is tried.
 type Conn struct {
 	keys      [2]keySet
 	keyFor    [2]uint32  // version for which the keys were made
 	secrets   secretPair // from which they were made
-	secretFor uint32     // version that packets had for which the secrets were made
+	secretFor uint32     // version of the packets for which the secrets were made
 	id        connID
 	tries     int
 	crypto    [2]tls.Pieces
 	done      [2]bool
-	seen      bool // QUICInitial was given
+	seen      bool // QUICInitial was reported
 	datagrams int
 }
 
@@ -55,7 +55,7 @@ func (q *Conn) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) {
 	if looksGoogle(data) {
 		q.google(dir, data, sink)
 	} else if q.readPackets(dir, data, sink) && dir == dissect.FromClient {
-		// A short header from the client: both hellos have been.
+		// A short header from the client: both hellos are over.
 		q.done[dissect.FromClient], q.done[dissect.FromServer] = true, true
 	}
 	if q.datagrams >= maxDatagrams || q.done[dissect.FromClient] && q.done[dissect.FromServer] {
@@ -65,7 +65,8 @@ func (q *Conn) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) {
 	return true
 }
 
-// readPackets reads the coalesced packets of a datagram (RFC 9000 section 12.2). short says that it begins with a short header.
+// readPackets reads the coalesced packets of a datagram (RFC 9000 section 12.2). short reports whether it begins with a
+// short header.
 func (q *Conn) readPackets(dir int, data []byte, sink dissect.Sink) (short bool) {
 	if len(data) > 0 && data[0]&0x80 == 0 {
 		return true
@@ -88,10 +89,10 @@ func (q *Conn) readPackets(dir int, data []byte, sink dissect.Sink) (short bool)
 	return false
 }
 
-// maxFrames is the room for the frames of a packet.
+// maxFrames is the capacity for the frames of a packet.
 const maxFrames = 1 << 11
 
-// rooms lends rooms. What one holds is copied before it is given back.
+// rooms is a pool of rooms. What a room holds is copied before the room goes back.
 var rooms = sync.Pool{New: func() any { return newQUICRoom() }}
 
 // initial reads one Initial packet.
@@ -109,7 +110,7 @@ func (q *Conn) initial(dir int, p *packet, sink dissect.Sink) {
 	q.hello(dir, readCrypto(frames, p.version, &q.crypto[dir]), sink)
 }
 
-// connID is the connection id from which the keys are made.
+// connID is the connection id from which the keys are derived.
 type connID struct {
 	known bool
 	n     uint8
@@ -121,7 +122,7 @@ func connIDOf(b []byte) (id connID) {
 	return id
 }
 
-// open decrypts a packet with the keys at hand, else with keys from the packet's own connection id.
+// open decrypts a packet with the current keys, or else with keys from the packet's own connection id.
 func (q *Conn) open(dir int, p *packet, room *room) []byte {
 	if q.id.known {
 		if q.keys[dir].aead == nil || q.keyFor[dir] != p.version {
@@ -153,15 +154,16 @@ func (q *Conn) open(dir int, p *packet, room *room) []byte {
 	return nil
 }
 
-// begin starts over with another connection id, none if it is not known. What the client sent before, it sends again, and perhaps
-// something else.
+// begin starts over with another connection id, none if it is not known. The client sends its data again, and may send
+// other data.
 func (q *Conn) begin(id connID) {
 	q.id, q.secrets, q.secretFor, q.keys = id, secretPair{}, 0, [2]keySet{}
 	q.crypto[dissect.FromClient].Reset()
 }
 
-// readCrypto collects the CRYPTO frames of a packet, and gives what is there from the start. Any other frame than those that an Initial
-// may hold ends it. A message that begins the stream and is whole within one frame is not collected: nothing else is wanted.
+// readCrypto collects the CRYPTO frames of a packet and returns what is complete from the start. It stops at a frame
+// that an Initial must not contain. A message that begins the stream and fits one frame is not collected, because
+// nothing else is needed.
 func readCrypto(frames []byte, version uint32, into *tls.Pieces) []byte {
 	r := parse.Reader{B: frames}
 	for len(r.B) > 0 {
@@ -195,7 +197,7 @@ func whole(b []byte) bool {
 	return !r.Bad
 }
 
-// skipPadding passes over zeros, of which an Initial has a thousand (RFC 9000 section 14.1), eight at a time.
+// skipPadding skips zeros, of which an Initial has about a thousand (RFC 9000 section 14.1), eight at a time.
 func skipPadding(b []byte) []byte {
 	for len(b) >= 8 && binary.LittleEndian.Uint64(b) == 0 {
 		b = b[8:]
@@ -206,7 +208,7 @@ func skipPadding(b []byte) []byte {
 	return b
 }
 
-// skipAck reads over an ACK frame (RFC 9000 section 19.3).
+// skipAck skips an ACK frame (RFC 9000 section 19.3).
 func skipAck(r *parse.Reader, ecn bool) {
 	varint(r)
 	varint(r)
@@ -221,7 +223,7 @@ func skipAck(r *parse.Reader, ecn bool) {
 	}
 }
 
-// hello gives the hello of a direction once all of it is there. stream is what is known of it from its start.
+// hello reports the hello of a direction once it is complete. stream is what is known of its data from the start.
 func (q *Conn) hello(dir int, stream []byte, sink dissect.Sink) {
 	r := parse.Reader{B: stream}
 	if len(r.B) < tls.HandshakeHeaderLen {

@@ -8,9 +8,10 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Short tells QUIC in a session that was caught in the middle: packets with a short header begin with the connection id that
-// the receiver chose, which is the same in each (RFC 9000 section 17.3.1). It knows the first eight bytes of that
-// from the last datagram of each direction; servers choose no shorter ones. Only where QUIC is expected.
+// Short recognizes QUIC in a session that was captured from its middle. Packets with a short header begin with the
+// connection id that the receiver chose, which is the same in each (RFC 9000 section 17.3.1). Short keeps the first
+// eight bytes of it from the last datagram of each direction; servers choose no shorter ones. It works only on the port
+// of QUIC.
 type Short struct{ id [2]uint64 }
 
 func (q *Short) Repeats(dir int, data []byte, ports dissect.Ports) bool {

@@ -7,7 +7,7 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// LooksDHT tells the messages of BitTorrent's distributed hash table (BEP 5): dictionaries with the keys of a
+// LooksDHT recognizes the messages of BitTorrent's distributed hash table (BEP 5): dictionaries with the keys of a
 // query, an answer or an error.
 func LooksDHT(b []byte, _ dissect.Ports) bool {
 	return match.AnyPrefix(b, "d1:ad2:id20:", "d1:rd2:id20:", "d2:ip6:", "d2:ip4:", "d1:eli20") == match.Yes && b[len(b)-1] == 'e'

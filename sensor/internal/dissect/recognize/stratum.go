@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksStratum tells the first message of a miner, JSON on one line.
+// LooksStratum recognizes the first message of a miner, JSON on one line.
 func LooksStratum(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	const maxLine = 1024
 	if head[0] != '{' {

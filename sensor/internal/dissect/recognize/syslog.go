@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksSyslog tells a message by its priority (RFC 3164, RFC 5424); away from its port a version or a month must follow.
+// LooksSyslog recognizes a message by its priority (RFC 3164, RFC 5424); away from its port a version or a month must follow.
 func LooksSyslog(b []byte, ports dissect.Ports) bool {
 	if len(b) < 8 || b[0] != '<' {
 		return false
@@ -30,7 +30,7 @@ func LooksSyslog(b []byte, ports dissect.Ports) bool {
 	return rest[3] == ' ' && bytes.Contains([]byte("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"), rest[:3])
 }
 
-// LooksSyslogStream tells messages with priority and version, with or without a length before them (RFC 6587).
+// LooksSyslogStream recognizes messages with priority and version, with or without a length before them (RFC 6587).
 func LooksSyslogStream(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(514, 601, 1514) || head[0] != '<' && (head[0] < '1' || head[0] > '9') {
 		return match.No

@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksTFTP tells a request: operation, file name, mode (RFC 1350 section 5).
+// LooksTFTP recognizes a request: operation, file name, mode (RFC 1350 section 5).
 func LooksTFTP(b []byte, _ dissect.Ports) bool {
 	if len(b) < 9 || b[0] != 0 || b[1] != 1 && b[1] != 2 {
 		return false

@@ -27,7 +27,7 @@ const (
 	maxADBMessages = 8
 )
 
-// LooksADB tells the Android debug bridge: a command, and its complement at the end of the header.
+// LooksADB recognizes the Android debug bridge: a command, and its complement at the end of the header.
 func LooksADB(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	v := match.AnyPrefix(head, "CNXN", "AUTH", "STLS")
 	if v != match.Yes {

@@ -14,7 +14,7 @@ import (
 type upgradeStream struct {
 	// size is the length of the first message, 0 if it is not complete, -1 if none of the protocol.
 	size func(dir int, head []byte) int
-	// agrees says whether the server's message turns to TLS.
+	// agrees reports whether the server's message turns to TLS.
 	agrees  func(reply []byte) bool
 	lengths [2]int
 	tunnel  *tls.Upgrade
@@ -43,7 +43,7 @@ func (u *upgradeStream) Feed(dir int, head []byte, final bool, sink dissect.Sink
 	return u.tunnel.Feed(dir, head, final, sink)
 }
 
-// LooksRDP tells the connection request of RDP in its TPKT and X.224 headers (MS-RDPBCGR 2.2.1.1). Other protocols have
+// LooksRDP recognizes the connection request of RDP in its TPKT and X.224 headers (MS-RDPBCGR 2.2.1.1). Other protocols have
 // these headers as well, so a cookie or a negotiation request must follow, or the port must be the usual one.
 func LooksRDP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const sure = 11

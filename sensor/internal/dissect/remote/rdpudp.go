@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// LooksRDPUDP tells the SYN of Remote Desktop over UDP (MS-RDPEUDP 2.2.2.1 and 3.1.5.1.1): nothing acknowledged, padded to the size of a
+// LooksRDPUDP recognizes the SYN of Remote Desktop over UDP (MS-RDPEUDP 2.2.2.1 and 3.1.5.1.1): nothing acknowledged, padded to the size of a
 // packet, both sizes of packets within the bounds.
 func LooksRDPUDP(b []byte, _ dissect.Ports) bool {
 	const synFlag, smallest, largest = 0x0001, 1132, 1232

@@ -214,7 +214,7 @@ func (t *telnetStream) endOfLine(line []byte) {
 	t.banner = append(t.banner, line...)
 }
 
-// endBanner gives the text before the first prompt.
+// endBanner reports the text before the first prompt.
 func (t *telnetStream) endBanner(sink dissect.Sink) {
 	if t.prompted || len(t.banner) == 0 && t.sides[dissect.FromServer].n == 0 {
 		return

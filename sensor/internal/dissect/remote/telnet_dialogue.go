@@ -262,7 +262,7 @@ func (d *telnetDialogue) typedAhead() bool {
 	return d.waiting > 0 && !d.typing && d.phase != telnetInside
 }
 
-// answerAhead gives the first line that was typed ahead to a prompt.
+// answerAhead reports the first line that was typed ahead to a prompt.
 func (d *telnetDialogue) answerAhead(prompt []byte, sink dissect.Sink) {
 	p := promptOf(prompt)
 	if d.phase != telnetAsking {

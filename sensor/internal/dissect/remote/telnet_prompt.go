@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Words by which a prompt asks for a password or a name, in lower case, in languages of the makers and markets of small devices. They
+// Words by which a prompt asks for a password or a name, in lower case, in languages of the vendors and markets of small devices. They
 // are a help where the server does not hide what is typed: some devices echo passwords, others never negotiate an echo.
 var (
 	passwordWords = [...]string{"pass", "kennwort", "contrase", "clave", "senha", "parola", "heslo", "has\u0142o", "haslo", "wachtwoord", "l\u00f6sen", "salasana", "adgangskode", "jelsz", "\u0161ifr", "\u015fifre",

@@ -9,43 +9,44 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// authInference infers from the sizes of encrypted packets whether a login succeeded (RFC 4252). Cipher and MAC say which size a
-// payload leads to. SSH_MSG_USERAUTH_SUCCESS is one byte, the shortest packet there is. SSH_MSG_USERAUTH_FAILURE lists the
-// methods that may be tried and so has one size within a connection. What else comes in between (a banner, SSH_MSG_EXT_INFO,
-// SSH_MSG_USERAUTH_PK_OK, a question to the user) has sizes of its own. The client's sizes tell what was answered: a request
-// to log in is longer than one to open a channel, which a server that has let nobody in answers with a short packet too.
+// authInference infers from the sizes of encrypted packets whether a login succeeded (RFC 4252). The cipher and the MAC
+// determine the size of a packet from that of its payload. SSH_MSG_USERAUTH_SUCCESS is one byte, the shortest packet
+// there is. SSH_MSG_USERAUTH_FAILURE lists the methods that may be tried, so it has one size within a connection.
+// Whatever else comes in between (a banner, SSH_MSG_EXT_INFO, SSH_MSG_USERAUTH_PK_OK, a question to the user) has other
+// sizes. The client's sizes show what was answered: a request to log in is longer than one to open a channel, which a
+// server also answers with a short packet before the login.
 //
-// It is silent (the result stays unknown) with compression from the start, algorithms it does not know, after a gap and for
-// SSH 1, where sizes allow more than one reading, and of a login that comes after the end of the head that is kept.
+// The result stays unknown with compression from the start, with unknown algorithms, after a gap, for SSH 1, if the
+// sizes allow more than one reading, and for a login beyond the end of the head that is kept.
 type authInference struct {
-	sizes    [2]packetSizes
-	known    bool // sizes is set
-	over     bool
-	heard    bool // the client has sent encrypted data
-	accepted bool // the service of logins was granted: what follows are requests and answers
-	noisy    bool // the server sends SSH_MSG_IGNORE, which is as short as success, before each answer
-	pusher   bool // the server speaks on its own account once somebody is in
-	direct   bool // the client does not ask with "none" first
-	indirect bool // the client does so
-	open     bool // the client says that it is OpenSSH
-	left     bool // a side has ended
-	first    int  // what the client has sent until the service was granted
-	turns    []authTurn
-	said     dissect.SSHAuth
+	sizes         [2]packetSizes
+	known         bool // sizes is set
+	over          bool
+	heard         bool // the client has sent encrypted data
+	accepted      bool // the login service was accepted: what follows are requests and their answers
+	sendsIgnore   bool // the server sends SSH_MSG_IGNORE, as short as success, before each answer
+	pushesKeys    bool // the server sends something unasked after a login
+	skipsNone     bool // the client does not begin with the method "none"
+	startsNone    bool // the client begins with the method "none"
+	claimsOpenSSH bool // the client claims to be OpenSSH
+	ended         bool // a side has ended
+	first         int  // what the client sent until the service was accepted
+	turns         []authTurn
+	reported      dissect.SSHAuth
 }
 
-// authTurn is what the client sent since the server's last packet, and what the server has answered.
+// authTurn is what the client sent since the server's last packet, and what the server answered.
 type authTurn struct {
 	ask     uint16 // longest packet of the client
 	answer  uint16 // last packet of the server, 0 if there is none
 	answers uint8
-	short   uint8 // packets like SSH_MSG_USERAUTH_SUCCESS at the end, or before something that is no refusal
+	short   uint8 // packets like SSH_MSG_USERAUTH_SUCCESS at the end, or before something that is not a refusal
 	grant   bool  // one of the answers is as long as SSH_MSG_SERVICE_ACCEPT
 }
 
 const maxTurns = 128
 
-// Payloads in bytes.
+// Sizes of payloads in bytes.
 const (
 	serviceRequest = 17  // SSH_MSG_SERVICE_REQUEST and SSH_MSG_SERVICE_ACCEPT of ssh-userauth
 	channelOpen    = 24  // SSH_MSG_CHANNEL_OPEN of a session
@@ -61,22 +62,22 @@ const (
 	leastKey       = 71 // SSH_MSG_USERAUTH_PK_OK with the shortest key in use, Ed25519
 )
 
-// banner takes what the ends say of themselves, where it tells how they behave.
+// banner reads what the identification lines reveal about the behavior of the endpoints.
 func (a *authInference) banner(server bool, line string) {
 	name := strings.TrimPrefix(line, "SSH-2.0-")
 	starts := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	if server {
-		// OpenSSH tells its host keys after each login since 6.8.
-		a.noisy = starts("AsyncSSH")
-		a.pusher = starts("OpenSSH_7") || starts("OpenSSH_8") || starts("OpenSSH_9") || starts("OpenSSH_1")
+		// OpenSSH sends its host keys after each login since 6.8.
+		a.sendsIgnore = starts("AsyncSSH")
+		a.pushesKeys = starts("OpenSSH_7") || starts("OpenSSH_8") || starts("OpenSSH_9") || starts("OpenSSH_1")
 		return
 	}
-	a.direct = slices.ContainsFunc([]string{"paramiko", "phpseclib", "SSHJ"}, starts)
-	a.open = starts("OpenSSH")
-	a.indirect = slices.ContainsFunc([]string{"OpenSSH", "PuTTY", "dropbear", "AsyncSSH", "Go", "libssh", "JSCH"}, starts)
+	a.skipsNone = slices.ContainsFunc([]string{"paramiko", "phpseclib", "SSHJ"}, starts)
+	a.claimsOpenSSH = starts("OpenSSH")
+	a.startsNone = slices.ContainsFunc([]string{"OpenSSH", "PuTTY", "dropbear", "AsyncSSH", "Go", "libssh", "JSCH"}, starts)
 }
 
-// negotiated takes the offers of both sides. zlib@openssh.com compresses after the login and does no harm.
+// negotiated reads the offers of both sides. zlib@openssh.com compresses only after the login and does no harm.
 func (a *authInference) negotiated(client, server *dissect.SSHKexInit) {
 	if a.known || client == nil || server == nil {
 		return
@@ -88,21 +89,21 @@ func (a *authInference) negotiated(client, server *dissect.SSHKexInit) {
 		chosen(client.CompressionS2C, server.CompressionS2C) == "zlib" || chosen(client.CompressionC2S, server.CompressionC2S) == "zlib" {
 		a.over = true
 	}
-	// A client may give itself the name of OpenSSH, which has a MAC of its own and offers it.
-	a.indirect = a.indirect && (!a.open || isListed(client.MACC2S, "umac-64-etm@openssh.com"))
+	// A client may call itself OpenSSH without being it. OpenSSH has a MAC of its own and offers it.
+	a.startsNone = a.startsNone && (!a.claimsOpenSSH || isListed(client.MACC2S, "umac-64-etm@openssh.com"))
 }
 
-// stop ends the inference; what was said stands.
+// stop ends the inference. What was reported remains.
 func (a *authInference) stop() { a.over = true }
 
-// client takes the size of a packet of the client, or of a segment if packets cannot be told apart.
+// client reads the size of a packet of the client, or of a segment if its packets cannot be told apart.
 func (a *authInference) client(size int, sink dissect.Sink) {
 	s := &a.sizes[dissect.FromClient]
 	if !a.heard {
 		s.widen(size, serviceRequest)
 		a.heard = true
 	}
-	if !a.accepted && a.first != 0 && len(a.turns) != 0 { // the server has spoken, if not with the size that was expected
+	if !a.accepted && a.first != 0 && len(a.turns) != 0 { // the server answered, if not with the expected size
 		a.accepted, a.turns = true, a.turns[:0]
 	}
 	if !a.accepted {
@@ -110,7 +111,7 @@ func (a *authInference) client(size int, sink dissect.Sink) {
 		return
 	}
 	if n := len(a.turns); n == 0 || a.turns[n-1].answers != 0 {
-		if a.say(sink); a.over {
+		if a.report(sink); a.over {
 			return
 		}
 		if n >= maxTurns {
@@ -123,7 +124,7 @@ func (a *authInference) client(size int, sink dissect.Sink) {
 	t.ask = max(t.ask, uint16(min(size, 1<<16-1)))
 }
 
-// server takes the size of a packet of the server, or of a segment if packets cannot be told apart.
+// server reads the size of a packet of the server, or of a segment if its packets cannot be told apart.
 func (a *authInference) server(size int, sink dissect.Sink) {
 	if !a.heard { // SSH_MSG_EXT_INFO
 		return
@@ -131,10 +132,10 @@ func (a *authInference) server(size int, sink dissect.Sink) {
 	s := &a.sizes[dissect.FromServer]
 	if !a.accepted {
 		s.widen(size, serviceRequest)
-		a.turns = append(a.turns[:0], authTurn{}) // the server has spoken
+		a.turns = append(a.turns[:0], authTurn{}) // the server answered
 		if size == s.of(serviceRequest) {
 			a.accepted = true
-			// A client need not wait for the grant.
+			// A client need not wait for the acceptance.
 			a.turns = append(a.turns[:0], authTurn{ask: uint16(min(max(0, a.first-a.sizes[dissect.FromClient].of(serviceRequest)), 1<<16-1))})
 		}
 		return
@@ -143,13 +144,15 @@ func (a *authInference) server(size int, sink dissect.Sink) {
 		return
 	}
 	a.turns[len(a.turns)-1].answered(a, size)
-	// After the first answer one more failure, or the success of a server that has sent nothing as short before, needs no next packet.
-	if turns := a.requests(); len(turns) > 1 && (int(a.methods(turns)) == size || !a.noisy && a.lets(turns, len(turns)-1)) {
-		a.say(sink)
+	// After the first answer, another failure needs no next packet, nor does the success of a server that sent nothing
+	// as short before.
+	if turns := a.requests(); len(turns) > 1 && (int(a.methods(turns)) == size || !a.sendsIgnore && a.grantsAccess(turns, len(turns)-1)) {
+		a.report(sink)
 	}
 }
 
-// answered takes the size of a packet of the server. What may be success, as the first answer, is believed when the next packet is no refusal.
+// answered reads the size of a packet of the server. If the first answer may be success, it counts as success only if
+// the next packet is not a refusal.
 func (t *authTurn) answered(a *authInference, size int) {
 	s := a.sizes[dissect.FromServer]
 	t.answer = uint16(min(size, 1<<16-1))
@@ -158,36 +161,37 @@ func (t *authTurn) answered(a *authInference, size int) {
 	switch {
 	case a.isShort(t.answer):
 		t.short = min(t.short+1, 2)
-	case s.one(size) && s.most(size) < leastKey || t.short == 1 && a.noisy:
-		a.noisy = a.noisy || t.short == 1
+	case s.one(size) && s.most(size) < leastKey || t.short == 1 && a.sendsIgnore:
+		a.sendsIgnore = a.sendsIgnore || t.short == 1
 		t.short = 0
 	}
 }
 
-// end takes note that a side has ended, or that the rest of it is not read: then a failure does not stand, as a success may follow.
+// end notes that a side has ended, or that the rest of it is not read. A failure is withdrawn then, because a success
+// may follow.
 func (a *authInference) end(cut bool, sink dissect.Sink) {
-	a.left = true
+	a.ended = true
 	if a.over {
 		return
 	}
-	a.say(sink)
-	if a.over = cut; cut && a.said.Result == dissect.OutcomeFailure {
-		a.said.Result = dissect.OutcomeUnknown
-		sink(&dissect.SSHAuth{Result: a.said.Result, Failures: a.said.Failures})
+	a.report(sink)
+	if a.over = cut; cut && a.reported.Result == dissect.OutcomeFailure {
+		a.reported.Result = dissect.OutcomeUnknown
+		sink(&dissect.SSHAuth{Result: a.reported.Result, Failures: a.reported.Failures})
 	}
 }
 
-// say tells what the turns lead to, if it has changed.
-func (a *authInference) say(sink dissect.Sink) {
-	if now := a.judge(); now != a.said {
-		a.said = now
+// report reports the result of the turns if it has changed.
+func (a *authInference) report(sink dissect.Sink) {
+	if now := a.evaluate(); now != a.reported {
+		a.reported = now
 		sink(&dissect.SSHAuth{Result: now.Result, Failures: now.Failures})
 		a.over = a.over || now.Result == dissect.OutcomeSuccess
 	}
 }
 
-// judge gives what the turns say.
-func (a *authInference) judge() dissect.SSHAuth {
+// evaluate returns the result of the turns.
+func (a *authInference) evaluate() dissect.SSHAuth {
 	turns := a.requests()
 	now := dissect.SSHAuth{}
 	refused := a.refused(turns)
@@ -198,15 +202,15 @@ func (a *authInference) judge() dissect.SSHAuth {
 		}
 	}
 	for i := range turns {
-		if a.lets(turns, i) {
+		if a.grantsAccess(turns, i) {
 			now.Result = dissect.OutcomeSuccess
 		}
 	}
 	return now
 }
 
-// requests gives the turns without those that ask for the service, which some clients do before each request, without those that
-// have no answer, and without what is too short for a request and comes before the first.
+// requests returns the turns that are requests to log in: without those that ask for the service, which some clients do
+// before each request, without those that have no answer, and without leading ones that are too short.
 func (a *authInference) requests() (turns []authTurn) {
 	for _, t := range a.turns {
 		if a.counts(t, len(turns)) {
@@ -216,23 +220,24 @@ func (a *authInference) requests() (turns []authTurn) {
 	return turns
 }
 
-// counts reports whether a turn after so many requests is one more.
+// counts reports whether a turn after this many requests is another one.
 func (a *authInference) counts(t authTurn, before int) bool {
 	c := a.sizes[dissect.FromClient]
 	service := int(t.ask) == c.of(serviceRequest) && t.grant
 	return t.answers != 0 && !service && (before > 0 || c.most(int(t.ask)) >= leastRequest)
 }
 
-// isShort reports whether the size is that of SSH_MSG_USERAUTH_SUCCESS. Dropbear makes no packet with less than 16 bytes beside the length.
+// isShort reports whether the size is that of SSH_MSG_USERAUTH_SUCCESS. Dropbear makes no packet with less than 16
+// bytes beside the length.
 func (a *authInference) isShort(size uint16) bool {
 	s := a.sizes[dissect.FromServer]
 	return int(size) == s.of(1) || s.block < 16 && s.aside && int(size) == s.rest()+16
 }
 
-// succeeds reports whether a turn ends with SSH_MSG_USERAUTH_SUCCESS, if with something as short at all.
+// succeeds reports whether a turn ends with SSH_MSG_USERAUTH_SUCCESS, or with something as short.
 func (a *authInference) succeeds(t authTurn) bool {
 	exact := a.sizes[dissect.FromServer].block < 16 && int(t.answer) == a.sizes[dissect.FromServer].of(1)
-	return t.short > 1 || t.short == 1 && (exact || !a.noisy)
+	return t.short > 1 || t.short == 1 && (exact || !a.sendsIgnore)
 }
 
 // opens reports whether a turn asks for a channel and not for a login.
@@ -241,15 +246,15 @@ func (a *authInference) opens(t authTurn) bool {
 	return int(t.ask) == c.of(channelOpen) && c.most(int(t.ask)) < leastSecret
 }
 
-// asksChannel reports whether request i asks for a channel. An answer to a question can be as long; it is told by the question, which is no
-// refusal.
+// asksChannel reports whether request i asks for a channel. A response to a question can be as long, but it follows the
+// question, which is not a refusal.
 func (a *authInference) asksChannel(turns []authTurn, i int) bool {
 	f := a.methods(turns)
 	return a.opens(turns[i]) && (i == 0 || f == 0 || turns[i-1].answer == f)
 }
 
-// lets reports whether the answer to request i shows that the client is in.
-func (a *authInference) lets(turns []authTurn, i int) bool {
+// grantsAccess reports whether the answer to request i shows that the login succeeded.
+func (a *authInference) grantsAccess(turns []authTurn, i int) bool {
 	t := turns[i]
 	c := a.sizes[dissect.FromClient]
 	if a.succeeds(t) {
@@ -260,16 +265,16 @@ func (a *authInference) lets(turns []authTurn, i int) bool {
 		case a.asksChannel(turns, i): // refused
 			return false
 		}
-		return longest < leastRequest && turns[i-1].answer != a.methods(turns) // the answer to a question
+		return longest < leastRequest && turns[i-1].answer != a.methods(turns) // the response to a question
 	}
-	// A channel was asked for, and what follows is too short for a request to log in: the channel is open. The grant of a channel is as long
-	// as that of the service, its refusal can be so too.
+	// A channel was requested, and what follows is too short for a request to log in: the channel is open. Its
+	// confirmation is as long as the acceptance of the service; its refusal can be so too.
 	return i > 1 && a.opens(turns[i-1]) && turns[i-1].grant && c.of(channelOpen) != c.of(serviceRequest) &&
 		c.most(int(t.ask)) < leastSecret && !a.opens(t) && t.answer != a.methods(turns)
 }
 
-// methods gives the size of SSH_MSG_USERAUTH_FAILURE if it is known from the first request, 0 if not. The answer to "none" is such
-// a message, unless a banner is in front of it and the two cannot be told apart.
+// methods returns the size of SSH_MSG_USERAUTH_FAILURE if it is known from the first request, otherwise 0. The answer
+// to "none" is such a message, unless a banner precedes it and the two cannot be told apart.
 func (a *authInference) methods(turns []authTurn) uint16 {
 	if len(turns) == 0 {
 		return 0
@@ -282,8 +287,8 @@ func (a *authInference) methods(turns []authTurn) uint16 {
 	return x
 }
 
-// questions reports whether the first request is answered by a question: it can be for keyboard-interactive, and what follows is too short for
-// a request.
+// questions reports whether the first request is answered by a question: it can be for keyboard-interactive, and what
+// follows is too short for a request.
 func (a *authInference) questions(turns []authTurn) bool {
 	return len(turns) > 1 && a.replies(turns[1]) && a.sizes[dissect.FromClient].most(int(turns[0].ask)) >= leastKeyboard
 }
@@ -293,12 +298,12 @@ func (a *authInference) replies(t authTurn) bool {
 	return a.sizes[dissect.FromClient].most(int(t.ask)) < leastRequest && !a.opens(t)
 }
 
-// refused gives the attempts that were refused.
+// refused returns the attempts that were refused.
 func (a *authInference) refused(turns []authTurn) (list []authTurn) {
 	if len(turns) == 0 {
 		return nil
 	}
-	// A client that speaks of a channel after one answer, and is not answered, may have answered a question.
+	// A client that asks for a channel after one answer, and gets no answer, may have answered a question.
 	if last := a.turns[len(a.turns)-1]; len(turns) == 1 && last.answers == 0 && a.opens(last) {
 		return nil
 	}
@@ -317,12 +322,12 @@ func (a *authInference) refused(turns []authTurn) (list []authTurn) {
 	return list
 }
 
-// secret reports whether a refused request can have brought a password. Clients try all keys that they have, and one that the server
-// does not know is no guess: keys are longer than most passwords, and differ in length from one kind to the next. OpenSSH pads longer
-// passwords to the length of a key.
+// secret reports whether a refused request can contain a password. Clients try all their keys, and a key that the
+// server does not know is not a guess. Keys are longer than most passwords, and their length depends on their kind.
+// OpenSSH pads long passwords to the length of a key.
 func (a *authInference) secret(refused []authTurn, i int) bool {
 	c, ask := a.sizes[dissect.FromClient], refused[i].ask
-	if c.least(int(ask)) < leastKeyAsk || a.indirect && (int(ask)-c.rest())%passwordUnit == 0 {
+	if c.least(int(ask)) < leastKeyAsk || a.startsNone && (int(ask)-c.rest())%passwordUnit == 0 {
 		return true
 	}
 	other := false
@@ -335,7 +340,7 @@ func (a *authInference) secret(refused []authTurn, i int) bool {
 	return !other
 }
 
-// repeated gives the size that comes again among the answers, or that of the last if it can be nothing else.
+// repeated returns the size that occurs again among the answers and can be a refusal, or 0.
 func (a *authInference) repeated(turns []authTurn) uint16 {
 	s := a.sizes[dissect.FromServer]
 	for i := 1; i < len(turns); i++ {
@@ -352,43 +357,43 @@ func (a *authInference) repeated(turns []authTurn) uint16 {
 	return 0
 }
 
-// attempts reports whether the first request brings a secret and does not only ask for the methods: it is too long for that with the names
-// that users have.
+// attempts reports whether the first request contains a secret and does not only ask for the methods: with usual user
+// names, it is too long for that.
 func (a *authInference) attempts(turns []authTurn) bool {
 	c, ask := a.sizes[dissect.FromClient], int(turns[0].ask)
 	switch {
-	case a.direct:
+	case a.skipsNone:
 		return c.most(ask) >= leastSecret
-	case a.indirect:
+	case a.startsNone:
 		return c.least(ask) > mostNone
 	}
 	return c.least(ask) > likelyNone
 }
 
-// lone reports whether the last request was refused where no size comes again.
+// lone reports whether the last request was refused although no size occurs again.
 func (a *authInference) lone(turns []authTurn) bool {
 	s, c := a.sizes[dissect.FromServer], a.sizes[dissect.FromClient]
 	last := turns[len(turns)-1]
 	x := int(last.answer)
 	switch {
 	case a.asksChannel(turns, len(turns)-1) && a.isShort(last.answer):
-		return len(turns) > 2 || a.attempts(turns) // whoever may not ask for a channel is not in
-	case !a.left || a.methods(turns) != 0 || last.answers != 1:
+		return len(turns) > 2 || a.attempts(turns) // a client that may not open a channel is not logged in
+	case !a.ended || a.methods(turns) != 0 || last.answers != 1:
 		return false
 	case len(turns) == 1: // a banner and the answer
-		return a.pusher && a.attempts(turns) // whoever is let in hears of the host keys
+		return a.pushesKeys && a.attempts(turns) // after a login the server would send its host keys
 	case !s.one(x) || s.most(x) >= leastKey || a.isShort(last.answer) || a.opens(last):
 		return false
 	}
 	return a.replies(last) || c.most(int(last.ask)) >= leastSecret && !a.asksForQuestion(turns)
 }
 
-// asksForQuestion reports whether the last request can be for keyboard-interactive, which is answered by a question: it is 24 bytes
-// longer than "none".
+// asksForQuestion reports whether the last request can be for keyboard-interactive, which is answered by a question: it
+// is 24 bytes longer than "none".
 func (a *authInference) asksForQuestion(turns []authTurn) bool {
 	c := a.sizes[dissect.FromClient]
 	last, none := int(turns[len(turns)-1].ask), int(turns[0].ask)
-	if (last-c.rest())%passwordUnit == 0 && a.indirect {
+	if (last-c.rest())%passwordUnit == 0 && a.startsNone {
 		return false
 	}
 	const longer = 24

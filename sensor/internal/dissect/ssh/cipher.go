@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// packetSizes tells what an encrypted packet of one direction measures on the wire (RFC 4253 section 6): length, padding
-// length, payload, at least four bytes of padding up to a multiple of block, and the authentication tag.
+// packetSizes describes the size of an encrypted packet of one direction (RFC 4253 section 6): length, padding length,
+// payload, at least four bytes of padding up to a multiple of block, and the authentication tag.
 type packetSizes struct {
 	block int  // 0 if the algorithms are not known
 	tag   int  // bytes
-	aside bool // the length is not among the bytes that are padded (encrypt-then-MAC, GCM, ChaCha20)
+	aside bool // the length is not part of what is padded (encrypt-then-MAC, GCM, ChaCha20)
 	clear bool // the length is not encrypted
 }
 
-// macTagLen gives the length of the tags in bytes by the name of the MAC, without "-etm" and the domain.
+// macTagLen is the length of the tag in bytes by the name of the MAC, without "-etm" and the domain.
 var macTagLen = map[string]int{
 	"hmac-sha1": 20, "hmac-sha1-96": 12, "hmac-md5": 16, "hmac-md5-96": 12, "hmac-ripemd160": 20,
 	"hmac-sha2-256": 32, "hmac-sha2-256-96": 12, "hmac-sha2-512": 64, "hmac-sha2-512-96": 12, "umac-64": 8, "umac-128": 16,
 }
 
-// sizesOf gives the sizes that a cipher and a MAC lead to.
+// sizesOf returns the sizes for a cipher and a MAC.
 func sizesOf(cipher, mac string) packetSizes {
 	cipher, _, _ = strings.Cut(cipher, "@")
 	switch {
@@ -39,7 +39,7 @@ func sizesOf(cipher, mac string) packetSizes {
 	return s
 }
 
-// blockLen gives the block of a cipher that stands beside a MAC, in bytes; 0 if it is not known.
+// blockLen returns the block size in bytes of a cipher that is used with a MAC, or 0 if it is not known.
 func blockLen(cipher string) int {
 	switch name, _, _ := strings.Cut(cipher, "-"); name {
 	case "aes128", "aes192", "aes256", "rijndael", "camellia128", "camellia192", "camellia256", "serpent128", "serpent192", "serpent256",
@@ -51,7 +51,7 @@ func blockLen(cipher string) int {
 	return 0
 }
 
-// of gives the size of a packet with a payload of n bytes and no more padding than is needed.
+// of returns the size of a packet with a payload of n bytes and the least padding.
 func (s packetSizes) of(n int) int {
 	head := 5
 	if s.aside {
@@ -60,7 +60,7 @@ func (s packetSizes) of(n int) int {
 	return s.rest() + (head+n+4+s.block-1)/s.block*s.block
 }
 
-// rest is the part of a packet that is not padded.
+// rest returns the size of the part that is not padded.
 func (s packetSizes) rest() int {
 	if s.aside {
 		return 4 + s.tag
@@ -68,7 +68,7 @@ func (s packetSizes) rest() int {
 	return s.tag
 }
 
-// most gives the longest payload that a packet of that size can have.
+// most returns the longest payload that a packet of that size can have.
 func (s packetSizes) most(size int) int {
 	if s.aside {
 		return size - s.rest() - 5
@@ -76,11 +76,11 @@ func (s packetSizes) most(size int) int {
 	return size - s.rest() - 9
 }
 
-// least gives the shortest payload that a packet of that size has without padding that is not needed.
+// least returns the shortest payload of a packet of that size with the least padding.
 func (s packetSizes) least(size int) int { return s.most(size) - s.block + 1 }
 
-// one reports whether a segment of that size cannot be more than one packet: its length leaves no other count, or no
-// two packets are as short.
+// one reports whether a segment of that size cannot be more than one packet: its length allows no other number, or no
+// two packets are that short.
 func (s packetSizes) one(size int) bool {
 	if s.clear {
 		return true
@@ -94,7 +94,7 @@ func (s packetSizes) one(size int) bool {
 	return size%s.block == s.rest()%s.block && 2*s.rest()%s.block != s.rest()%s.block
 }
 
-// whole reports whether segments of that size can be whole packets, a few at most.
+// whole reports whether a segment of that size can consist of whole packets, a few at most.
 func (s packetSizes) whole(size int) bool {
 	for n := 1; n <= 4 && size >= n*s.of(1); n++ {
 		if (size-n*s.rest())%s.block == 0 {
@@ -104,8 +104,8 @@ func (s packetSizes) whole(size int) bool {
 	return false
 }
 
-// widen takes the size of a packet with a payload of n bytes and tells from it whether this side pads to more than a block:
-// Go's library pads to 16 bytes under any cipher.
+// widen learns from the size of a packet with a payload of n bytes whether this side pads to more than a block: Go's
+// library pads to 16 bytes with any cipher.
 func (s *packetSizes) widen(size, n int) {
 	if wide := (packetSizes{16, s.tag, s.aside, s.clear}); s.block == 8 && size != s.of(n) && size == wide.of(n) {
 		*s = wide

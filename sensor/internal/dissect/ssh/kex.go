@@ -12,8 +12,8 @@ import (
 // maxList bounds one name list; the longest in use have about 1000 bytes.
 const maxList = 1 << 13
 
-// parseKexInit reads SSH_MSG_KEXINIT (RFC 4253 section 7.1): number, 16 bytes of cookie, ten name lists of which the
-// two of languages are left out. It gives nil if the message ends early.
+// parseKexInit reads SSH_MSG_KEXINIT (RFC 4253 section 7.1): number, 16 bytes of cookie, ten name lists. It skips the
+// two lists of languages. It returns nil if the message ends early.
 func parseKexInit(payload []byte) *dissect.SSHKexInit {
 	r := parse.Reader{B: payload}
 	r.Bytes(17)
@@ -31,8 +31,8 @@ func parseKexInit(payload []byte) *dissect.SSHKexInit {
 	return k
 }
 
-// chosen gives the algorithm that two name lists lead to: the first of the client's that the server has as well (RFC 4253
-// section 7.1); "" if there is none.
+// chosen returns the algorithm that two name lists lead to: the first of the client's that the server has, too (RFC
+// 4253 section 7.1), or "" if there is none.
 func chosen(client, server string) string {
 	for client != "" {
 		name, rest, _ := strings.Cut(client, ",")

@@ -23,9 +23,9 @@ const (
 	maxPacket = 35000
 )
 
-// Stream reads both directions of an SSH connection: identification lines, key exchange offers, and from the sizes
-// of the encrypted segments whether a login succeeded. It sees no more of a direction than the head that is kept of a
-// stream (16 KiB), which is room for more than a hundred failed logins.
+// Stream reads both directions of an SSH connection: identification lines, key exchange offers and, from the sizes of
+// the encrypted segments, whether a login succeeded. It sees at most the head of a stream (16 KiB), which is enough for
+// more than a hundred failed logins.
 type Stream struct {
 	dirs [2]half
 	auth authInference
@@ -37,11 +37,11 @@ func New() dissect.Stream { return new(Stream) }
 
 // half is the state of one direction.
 type half struct {
-	next  int // offset of what was not read yet
+	next  int // offset of what to read next
 	seen  int // length of the head at the last call
 	phase phase
 	one   bool // this side speaks SSH 1
-	part  int  // length of encrypted segments that are no whole packet yet
+	part  int  // length of encrypted segments that do not make a whole packet yet
 }
 
 type phase uint8
@@ -58,10 +58,10 @@ func isBanner(head []byte) bool {
 	return len(head) >= 6 && string(head[:4]) == "SSH-" && (head[4] == '1' || head[4] == '2') && head[5] == '.'
 }
 
-// Feed reads on in one direction. head is the whole stream of that direction so far; what it has grown by since the last
-// call has to be one segment, as the inference of logins stands on the sizes of segments. It gives the number of bytes,
-// counted from the start of the stream, with which it wants to be called again: always one more than there are, or 0 if it
-// wants no more. final says that no more will come.
+// Feed reads one direction. head is the whole stream of that direction so far. It must have grown by one segment since
+// the last call, because logins are inferred from the sizes of segments. Feed returns the number of bytes, counted from
+// the start of the stream, that it needs before the next call: one more than there are, or 0 if it needs no more. final
+// means that no more will come.
 func (s *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	dir &= 1
 	d := &s.dirs[dir]
@@ -85,8 +85,8 @@ func (s *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want
 	return len(head) + 1
 }
 
-// line reads one line before the packets; it reports whether it read one. Only a server may send other lines
-// before its identification (RFC 4253 section 4.2).
+// line reads one line before the packets, and reports whether it did. Only a server may send other lines before its
+// identification (RFC 4253 section 4.2).
 func (s *Stream) line(dir int, head []byte, sink dissect.Sink) bool {
 	d := &s.dirs[dir]
 	rest := head[min(d.next, len(head)):]
@@ -115,12 +115,12 @@ func (s *Stream) line(dir int, head []byte, sink dissect.Sink) bool {
 	return true
 }
 
-// speaksOne reports whether the line is of SSH 1. Version 1.99 stands for 2 with an offer of 1 (RFC 4253 section 5.1).
+// speaksOne reports whether the line is of SSH 1. Version 1.99 means 2 with an offer of 1 (RFC 4253 section 5.1).
 func speaksOne(line []byte) bool {
 	return line[4] == '1' && !bytes.HasPrefix(line, []byte("SSH-1.99-"))
 }
 
-// packet reads one packet in clear (RFC 4253 section 6); it reports whether it read one.
+// packet reads one packet in clear (RFC 4253 section 6), and reports whether it did.
 func (s *Stream) packet(dir int, head []byte, sink dissect.Sink) bool {
 	d := &s.dirs[dir]
 	const minPacket = 6 // length, padding length, message number
@@ -150,7 +150,7 @@ func (s *Stream) packet(dir int, head []byte, sink dissect.Sink) bool {
 	return true
 }
 
-// kexInit gives the first offer of a direction.
+// kexInit reports the first offer of a direction.
 func (s *Stream) kexInit(dir int, payload []byte, sink dissect.Sink) {
 	if s.kex[dir] != nil {
 		return
@@ -162,7 +162,7 @@ func (s *Stream) kexInit(dir int, payload []byte, sink dissect.Sink) {
 	}
 }
 
-// encrypted takes the sizes of what has come: of the packets where their lengths are in clear, else of the segment.
+// encrypted reads the sizes of what arrived: of the packets if their lengths are in clear, otherwise of the segment.
 func (s *Stream) encrypted(dir int, head []byte, sink dissect.Sink) {
 	d := &s.dirs[dir]
 	if s.auth.over || !s.auth.known {
@@ -192,14 +192,14 @@ func (s *Stream) encrypted(dir int, head []byte, sink dissect.Sink) {
 	}
 }
 
-// segment takes the size of a segment. One that no whole packets add up to is a part: some send 64 bytes at a time, and what is longer than a
-// segment comes in several.
+// segment reads the size of a segment. If it cannot consist of whole packets, it is a part: some programs send 64 bytes
+// at a time, and long packets take several segments.
 func (s *Stream) segment(dir, size int, sink dissect.Sink) {
 	d, other := &s.dirs[dir], &s.dirs[1-dir]
 	if size <= 0 {
 		return
 	}
-	if other.part > 0 { // the other side goes on before it is whole: the sum was wrong
+	if other.part > 0 { // the other side continues before this one is whole: the sum was wrong
 		s.packetOf(1-dir, other.part, sink)
 		other.part = 0
 	}

@@ -112,7 +112,7 @@ func TestSSHLogins(t *testing.T) {
 	}
 }
 
-// passwordsOf gives as many wrong passwords as are to fail, then the right one if the login is to succeed.
+// passwordsOf returns as many wrong passwords as are to fail, then the right one if the login is to succeed.
 func passwordsOf(failures int, result dissect.Outcome) []string {
 	list := make([]string, failures, failures+1)
 	for i := range list {

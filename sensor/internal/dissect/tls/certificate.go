@@ -29,11 +29,11 @@ const (
 
 const bmpString = cbasn1.Tag(30)
 
-// leaves are the certificates that were seen last: servers show the same one to everybody.
+// leaves caches the certificates that were seen last: servers show everybody the same one.
 var leaves memo.Table[dissect.TLSCertificate]
 
-// emitLeaf gives the first certificate of a Certificate message before TLS 1.3 (RFC 5246 section 7.4.2), if all of it
-// is there.
+// emitLeaf reports the first certificate of a Certificate message before TLS 1.3 (RFC 5246 section 7.4.2), if it is
+// complete.
 func emitLeaf(body []byte, sink dissect.Sink) {
 	r := parse.Reader{B: body}
 	r.U24()
@@ -42,9 +42,9 @@ func emitLeaf(body []byte, sink dissect.Sink) {
 	}
 }
 
-// parseCertificate reads the parts of an X.509 certificate (RFC 5280 section 4.1) that name its holder. Certificates of embedded
-// devices break many rules (negative serial numbers, dates of the wrong type, unknown keys), so only the frame is
-// read, and damage leaves the fields behind it empty; SHA256 is there always.
+// parseCertificate reads the parts of an X.509 certificate (RFC 5280 section 4.1) that name its holder. Certificates of
+// embedded devices break many rules (negative serial numbers, dates of the wrong type, unknown keys), so only the
+// structure is read. Damage leaves the fields behind it empty; SHA256 is always set.
 func parseCertificate(der []byte) *dissect.TLSCertificate {
 	sum := sha256.Sum256(der)
 	c := &dissect.TLSCertificate{SHA256: hex.EncodeToString(sum[:])}
@@ -74,7 +74,7 @@ func parseCertificate(der []byte) *dissect.TLSCertificate {
 	return c
 }
 
-// asn1Time reads a UTCTime or a GeneralizedTime (RFC 5280 section 4.1.2.5); the zero time if it is neither.
+// asn1Time reads a UTCTime or a GeneralizedTime (RFC 5280 section 4.1.2.5). It returns the zero time if it is neither.
 func asn1Time(s *cryptobyte.String) time.Time {
 	var text cryptobyte.String
 	var tag cbasn1.Tag
@@ -98,7 +98,7 @@ func asn1Time(s *cryptobyte.String) time.Time {
 	return t.UTC()
 }
 
-// nameText gives the RFC 2253 form of the contents of a Name.
+// nameText returns the RFC 2253 form of the contents of a Name.
 func nameText(name cryptobyte.String) string {
 	if text, ok := plainName(name); ok {
 		return text
@@ -140,7 +140,7 @@ func attribute(set *cryptobyte.String) (a pkix.AttributeTypeAndValue, ok bool) {
 	return a, true
 }
 
-// asn1Text makes UTF-8 of an ASN.1 string; bytes that are none become U+FFFD.
+// asn1Text converts an ASN.1 string to UTF-8. Invalid bytes become U+FFFD.
 func asn1Text(b []byte, tag cbasn1.Tag) string {
 	if tag == bmpString && len(b)%2 == 0 {
 		return string(utf16.Decode(parse.Uint16s(b)))
@@ -148,7 +148,7 @@ func asn1Text(b []byte, tag cbasn1.Tag) string {
 	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
-// altNames gives the DNS names of the subjectAltName extension (RFC 5280 section 4.2.1.6). tbs is what follows the subject.
+// altNames returns the DNS names of the subjectAltName extension (RFC 5280 section 4.2.1.6). tbs is what follows the subject.
 func altNames(tbs cryptobyte.String) []string {
 	var list, exts cryptobyte.String
 	var present bool

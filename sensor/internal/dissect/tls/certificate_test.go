@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// certParts are the parts of a certificate as its maker may have got them wrong.
+// certParts are the parts of a certificate as its vendor may have got them wrong.
 type certParts struct {
 	serial                      string
 	nameTag                     cbasn1.Tag

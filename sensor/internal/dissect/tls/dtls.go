@@ -7,16 +7,17 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Record and handshake headers are those of RFC 6347 sections 4.1 and 4.2.2; RFC 9147 keeps them for what is sent in clear.
+// Record and handshake headers are those of RFC 6347 sections 4.1 and 4.2.2. RFC 9147 keeps them for what is sent in
+// clear.
 const (
-	// dtlsMaxDatagrams is after how many datagrams a session without the looked-for messages is left alone.
+	// dtlsMaxDatagrams is the number of datagrams without the needed messages after which a session is no longer read.
 	dtlsMaxDatagrams = 64
-	// dtlsBadVersion is what OpenSSL before 0.9.8f, and clients of Cisco AnyConnect, send for DTLS 1.0.
+	// dtlsBadVersion is what OpenSSL before 0.9.8f and clients of Cisco AnyConnect send for DTLS 1.0.
 	dtlsBadVersion = 0x0100
 )
 
 // DTLS reads the datagrams of a DTLS session: the client's first hello, the server's hello and, before DTLS 1.3, the
-// server's own certificate. Records of any epoch but 0 are encrypted and passed over.
+// server's own certificate. Records of any epoch but 0 are encrypted and skipped.
 type DTLS struct {
 	slots     [2]dtlsSlot
 	done      [2]bool
@@ -26,7 +27,7 @@ type DTLS struct {
 // NewDTLS returns a dissector of DTLS.
 func NewDTLS() dissect.Datagrams { return new(DTLS) }
 
-// dtlsSlot puts one handshake message of a direction together.
+// dtlsSlot reassembles one handshake message of a direction.
 type dtlsSlot struct {
 	typ    byte
 	seq    int
@@ -63,7 +64,7 @@ type dtlsRecord struct {
 	body    []byte
 }
 
-// dtlsNextRecord takes the first record off data.
+// dtlsNextRecord splits the first record off data.
 func dtlsNextRecord(data []byte) (rec dtlsRecord, rest []byte, ok bool) {
 	r := parse.Reader{B: data}
 	rec = dtlsRecord{typ: byte(r.U8()), version: uint16(r.U16()), epoch: r.U16()}
@@ -76,14 +77,14 @@ func dtlsNextRecord(data []byte) (rec dtlsRecord, rest []byte, ok bool) {
 	return rec, r.B, ok
 }
 
-// dtlsFragment is a piece of a handshake message.
+// dtlsFragment is a fragment of a handshake message.
 type dtlsFragment struct {
 	typ             byte
 	total, seq, off int
 	body            []byte
 }
 
-// dtlsNextFragment takes the first fragment off the body of a record.
+// dtlsNextFragment splits the first fragment off the body of a record.
 func dtlsNextFragment(b []byte) (m dtlsFragment, rest []byte, ok bool) {
 	r := parse.Reader{B: b}
 	m = dtlsFragment{typ: byte(r.U8()), total: r.U24(), seq: r.U16(), off: r.U24()}
@@ -112,7 +113,7 @@ func (c *DTLS) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) {
 	return true
 }
 
-// fragments takes the fragments of one record.
+// fragments reads the fragments of one record.
 func (c *DTLS) fragments(dir int, rec *dtlsRecord, sink dissect.Sink) {
 	for body := rec.body; len(body) > 0 && !c.done[dir]; {
 		m, rest, ok := dtlsNextFragment(body)
@@ -136,7 +137,7 @@ func (c *DTLS) fragments(dir int, rec *dtlsRecord, sink dissect.Sink) {
 	}
 }
 
-// take adds a fragment; one of another message puts an end to the message that was begun.
+// take adds a fragment. A fragment of another message discards what was collected.
 func (s *dtlsSlot) take(m dtlsFragment) {
 	if s.typ != m.typ || s.seq != m.seq || s.total != m.total {
 		*s = dtlsSlot{typ: m.typ, seq: m.seq, total: m.total}
@@ -146,7 +147,7 @@ func (s *dtlsSlot) take(m dtlsFragment) {
 	}
 }
 
-// whole gives the message if all of it is there.
+// whole returns the message if it is complete.
 func (s *dtlsSlot) whole() []byte {
 	if p := s.pieces.Prefix(); len(p) > 0 && len(p) == s.total {
 		return p
@@ -154,7 +155,7 @@ func (s *dtlsSlot) whole() []byte {
 	return nil
 }
 
-// message takes one whole handshake message.
+// message reads one complete handshake message.
 func (c *DTLS) message(dir int, typ byte, version uint16, body []byte, sink dissect.Sink) {
 	switch typ {
 	case MessageClientHello:

@@ -33,16 +33,16 @@ const (
 	extECH          = 0xfe0d
 )
 
-// maxALPN and MaxName bound what is kept of the strings of a hello (RFC 7301 section 3.1: a name has at most 255 bytes;
-// a host name has at most 253).
+// maxALPN and MaxName bound the strings of a hello that are kept (RFC 7301 section 3.1: a name has at most 255 bytes; a
+// host name has at most 253).
 const (
 	maxALPN = 32
 	MaxName = 255
 )
 
-// ParseClientHello reads the body of a ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2; of DTLS with
-// its cookie, RFC 6347 section 4.2.1). It gives nil if the body ends before the list of ciphers does. A damaged list of
-// extensions gives those before the damage: the client did send them.
+// ParseClientHello reads the body of a ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2; of DTLS with its
+// cookie, RFC 6347 section 4.2.1). It returns nil if the body ends before the list of ciphers does. If the list of
+// extensions is damaged, the extensions before the damage count: the client did send them.
 func ParseClientHello(body []byte, dtls bool) *dissect.TLSClientHello {
 	r := parse.Reader{B: body}
 	version := uint16(r.U16())
@@ -74,17 +74,17 @@ func ParseClientHello(body []byte, dtls bool) *dissect.TLSClientHello {
 	return h
 }
 
-// clientHelloRoom is a hello with the room in which its lists stand, if they are of the usual length.
+// clientHelloRoom is a hello with the memory for its lists, if they are of the usual length: one allocation in all.
 type clientHelloRoom struct {
 	hello dissect.TLSClientHello
 	types [20]uint16
 	lists [44]uint16
 }
 
-// uint16List is room for lists of 16-bit values.
+// uint16List is memory for lists of 16-bit values.
 type uint16List []uint16
 
-// add reads b as a list and keeps it behind those before; nil if there is none.
+// add appends the 16-bit values of b and returns them as a list of their own, or nil if there are none.
 func (l *uint16List) add(b []byte) []uint16 {
 	if len(b) < 2 {
 		return nil
@@ -96,7 +96,7 @@ func (l *uint16List) add(b []byte) []uint16 {
 	return (*l)[begin:len(*l):len(*l)]
 }
 
-// all gives everything that was added, nil if nothing was.
+// all returns everything that was added, or nil.
 func (l uint16List) all() []uint16 {
 	if len(l) == 0 {
 		return nil
@@ -128,8 +128,8 @@ func clientExtension(h *dissect.TLSClientHello, typ int, r parse.Reader, lists *
 	}
 }
 
-// serverName gives the first host_name of a server_name list (RFC 6066 section 3), in lower case: names are compared with those
-// seen in DNS, and a client may write them as it likes.
+// serverName returns the first host_name of a server_name list (RFC 6066 section 3) in lower case: names are compared
+// with those in DNS, and a client may write them in any case.
 func serverName(r parse.Reader) string {
 	list := parse.Reader{B: r.Vec16()}
 	for len(list.B) > 0 {
@@ -141,7 +141,7 @@ func serverName(r parse.Reader) string {
 	return ""
 }
 
-// The lists that most hellos have: they are kept for as long as a session lives, so that it matters that there is one of each.
+// The lists of most hellos. They are shared, because they are kept as long as a session lives.
 var (
 	uncompressed = []uint8{0} // uncompressed
 	alpnH2       = []string{"h2"}
@@ -180,7 +180,7 @@ func alpnProtocols(list parse.Reader) []string {
 	return names
 }
 
-// alpnProtocol gives the name of a protocol, without a copy of the usual ones.
+// alpnProtocol returns the name of a protocol without copying the usual ones.
 func alpnProtocol(name []byte) string {
 	switch string(name) {
 	case "h2":
@@ -193,9 +193,9 @@ func alpnProtocol(name []byte) string {
 	return string(name)
 }
 
-// ParseServerHello reads the body of a ServerHello (RFC 8446 section 4.1.3), which a HelloRetryRequest is in form: where one is sent it
-// is the first answer, and the one that is fingerprinted. It gives nil if the body ends before the cipher. The drafts of TLS 1.3
-// before 22 have neither session id nor compression.
+// ParseServerHello reads the body of a ServerHello (RFC 8446 section 4.1.3). A HelloRetryRequest has the same form: it
+// is the first answer if there is one, and it is the one that is fingerprinted. It returns nil if the body ends before
+// the cipher. The drafts of TLS 1.3 before 22 have neither session id nor compression.
 func ParseServerHello(body []byte, dtls bool) *dissect.TLSServerHello {
 	r := parse.Reader{B: body}
 	version := uint16(r.U16())
@@ -228,7 +228,7 @@ func ParseServerHello(body []byte, dtls bool) *dissect.TLSServerHello {
 	return h
 }
 
-// serverHelloRoom is a hello with the room for its list, if it is of the usual length.
+// serverHelloRoom is a hello with the memory for its list, if it is of the usual length.
 type serverHelloRoom struct {
 	hello dissect.TLSServerHello
 	types [8]uint16
@@ -247,8 +247,8 @@ func serverExtension(h *dissect.TLSServerHello, typ int, r parse.Reader) {
 	}
 }
 
-// encryptsCertificate reports whether the certificate of a session of this version is encrypted: TLS 1.3, its drafts (7f and fb), and
-// DTLS 1.3.
+// encryptsCertificate reports whether a session of this version encrypts the certificate: TLS 1.3, its drafts (7f and
+// fb), and DTLS 1.3.
 func encryptsCertificate(version uint16) bool {
 	return version == 0x0304 || version>>8 == 0x7f || version>>8 == 0xfb || version == 0xfefc
 }

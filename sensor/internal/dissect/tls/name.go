@@ -11,11 +11,11 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// plainName is nameText for the names of most certificates: one attribute a set, of a common type, in plain ASCII
-// that needs no escape. ok is false for any other, damaged ones included.
+// plainName is nameText for the names of most certificates: one attribute in each set, of a common type, in plain ASCII
+// that needs no escape. ok is false for any other name, also for a damaged one.
 func plainName(name cryptobyte.String) (text string, ok bool) {
 	var buf [256]byte
-	at := len(buf) // RFC 2253 section 2.1: the last comes first, so the text grows to the front
+	at := len(buf) // RFC 2253 section 2.1: the last comes first, so the text is built from its end
 	for n := 0; !name.Empty(); n++ {
 		var set, attr, id, value cryptobyte.String
 		var tag cbasn1.Tag
@@ -39,8 +39,8 @@ func plainName(name cryptobyte.String) (text string, ok bool) {
 	return string(buf[at:]), true
 }
 
-// attributeName gives the keyword of an attribute type from its encoded object identifier (RFC 2253 section 2.3), ""
-// for one that has none.
+// attributeName returns the keyword of an attribute type from its encoded object identifier (RFC 2253 section 2.3), or
+// "".
 func attributeName(id []byte) string {
 	if len(id) != 3 || id[0] != 0x55 || id[1] != 4 {
 		return ""

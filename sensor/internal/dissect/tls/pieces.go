@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// Bounds on what is put together from pieces: the longest message, and how many holes it may have on the way. A hello with
-// post-quantum keys has about 2000 bytes; a chain of certificates 3000 to 10000.
+// Bounds on reassembly: the longest message, and how many gaps it may have on the way. A hello with post-quantum keys
+// has about 2000 bytes; a chain of certificates 3000 to 10000.
 const (
 	MaxPieces = 1 << 14
 	MaxSpans  = 64
 )
 
-// Pieces puts together bytes that come as pieces with offsets, in any order and more than once: the CRYPTO frames of QUIC
-// and the handshake fragments of DTLS. Where pieces disagree the earlier one stands.
+// Pieces reassembles bytes that arrive as pieces with offsets, in any order and more than once: the CRYPTO frames of
+// QUIC and the handshake fragments of DTLS. If pieces disagree, the earlier one counts.
 type Pieces struct {
 	Buf   []byte
-	Spans []span // what is there: sorted, apart from each other
+	Spans []span // what has arrived: sorted and disjoint
 }
 
 type span struct{ from, to int }
 
-// Add takes a piece; pieces that exceed the bounds are dropped.
+// Add adds a piece. Pieces that exceed the bounds are dropped.
 func (p *Pieces) Add(off int, data []byte) {
 	if off < 0 || off > MaxPieces || len(data) > MaxPieces-off || len(data) == 0 {
 		return
@@ -42,7 +42,7 @@ func (p *Pieces) Add(off int, data []byte) {
 	p.cover(off, end)
 }
 
-// cover notes that the bytes from off to end are there.
+// cover notes that the bytes from off to end have arrived.
 func (p *Pieces) cover(off, end int) {
 	i := 0
 	for i < len(p.Spans) && p.Spans[i].to < off {
@@ -59,7 +59,7 @@ func (p *Pieces) cover(off, end int) {
 	p.Spans = slices.Replace(p.Spans, i, j, span{off, end})
 }
 
-// Prefix gives what is there from the start without a hole.
+// Prefix returns what has arrived from the start without a gap.
 func (p *Pieces) Prefix() []byte {
 	if len(p.Spans) == 0 || p.Spans[0].from != 0 {
 		return nil
@@ -67,5 +67,5 @@ func (p *Pieces) Prefix() []byte {
 	return p.Buf[:p.Spans[0].to]
 }
 
-// Reset forgets everything.
+// Reset discards everything.
 func (p *Pieces) Reset() { p.Buf, p.Spans = nil, nil }

@@ -14,11 +14,11 @@ const (
 	ssl2ServerHello = 4
 	ssl2Version     = 0x0002
 	ssl2Head        = 2
-	ssl2Enough      = 13 // bytes with which looksSSL2 knows all lengths
+	ssl2Enough      = 13 // bytes that looksSSL2 needs to check all lengths
 )
 
-// looksSSL2 reports whether head begins with an SSL 2.0 hello. Its sums have to be right, because the form has no other
-// mark; fewer bytes than ssl2Enough are not enough.
+// looksSSL2 reports whether head begins with an SSL 2.0 hello. The lengths in it must add up, because the format has no
+// other mark. It needs ssl2Enough bytes.
 func looksSSL2(head []byte) bool {
 	if len(head) < ssl2Enough || head[0]&0x80 == 0 {
 		return false
@@ -56,8 +56,8 @@ func (t *Stream) feedSSL2(dir int, head []byte, sink dissect.Sink) (want int) {
 	return 0
 }
 
-// ssl2ParseClient keeps the cipher specs whose first byte is zero, which are those of SSL 3.0 and later; the others are of
-// SSL 2.0 and have three bytes.
+// ssl2ParseClient keeps the cipher specs whose first byte is zero, which are those of SSL 3.0 and later. The others are
+// of SSL 2.0 and have three bytes.
 func ssl2ParseClient(body []byte) *dissect.TLSClientHello {
 	r := parse.Reader{B: body}
 	h := &dissect.TLSClientHello{SSL2: true, RecordVersion: ssl2Version, Version: uint16(r.U16())}

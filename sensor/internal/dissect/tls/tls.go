@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tls reads the handshakes of TLS, SSL 2.0 and DTLS as far as they are in clear, and TLS in sessions that are upgraded to it.
+// Package tls reads the handshakes of TLS, SSL 2.0 and DTLS as far as they are in clear, also in sessions that began
+// with another protocol.
 package tls
 
 import (
@@ -17,8 +18,8 @@ const (
 	recordHeartbeat        = 24
 )
 
-// RecordHeaderLen is the length of a record header; maxRecord is what a record may hold: 2^14 and 2048 for expansion
-// (RFC 5246 section 6.2.3); maxMessage bounds the handshake message that is put together from several records.
+// RecordHeaderLen is the length of a record header. maxRecord is the largest record: 2^14 bytes and 2048 for expansion
+// (RFC 5246 section 6.2.3). maxMessage bounds a handshake message that is reassembled from several records.
 const (
 	RecordHeaderLen = 5
 	maxRecord       = 1<<14 + 2048
@@ -26,8 +27,8 @@ const (
 )
 
 // Stream reads both directions of a TLS or SSL stream from its first record: the client's hello, the server's hello
-// and, before TLS 1.3, the server's own certificate. It begins at the start of the slices that it is given, so
-// TLS behind a proxy request or STARTTLS is read from the offset at which it starts.
+// and, before TLS 1.3, the server's own certificate. TLS behind a proxy request or STARTTLS is read from the offset at
+// which it starts; see Upgrade.
 type Stream struct {
 	dirs [2]half
 }
@@ -37,13 +38,13 @@ func New() dissect.Stream { return new(Stream) }
 
 // half is the state of one direction.
 type half struct {
-	next    int    // offset of the first record that was not read yet
+	next    int    // offset of the next record to read
 	partial []byte // handshake bytes of earlier records that do not make a message yet
 	done    bool
 }
 
-// IsStart reports whether head is the start of a TLS or SSL stream, seen from either side. Three bytes are the least; more
-// bytes are checked if they are there.
+// IsStart reports whether head is the start of a TLS or SSL stream, from either side. It needs three bytes, and checks
+// more if there are more.
 func IsStart(head []byte) bool {
 	if len(head) < 3 {
 		return false
@@ -70,9 +71,9 @@ func IsStart(head []byte) bool {
 	return true
 }
 
-// Feed reads on in one direction. head is the whole stream of that direction so far, from its first record. It gives the
-// number of bytes, counted from the start of the stream, with which it wants to be called again, 0 if it wants no
-// more. final says that no more will come.
+// Feed reads one direction. head is the whole stream of that direction so far, from its first record. Feed returns the
+// number of bytes, counted from the start of the stream, that it needs before the next call, or 0 if it needs no more.
+// final means that no more will come.
 func (t *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	dir &= 1
 	d := &t.dirs[dir]
@@ -96,7 +97,7 @@ func (t *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want
 	return want
 }
 
-// records reads the records that are there as a whole. It gives how many bytes of the stream the next one needs.
+// records reads the complete records. It returns how many bytes of the stream the next one needs.
 func (t *Stream) records(dir int, head []byte, sink dissect.Sink) (want int) {
 	d := &t.dirs[dir]
 	for !d.done {
@@ -119,7 +120,7 @@ func (t *Stream) records(dir int, head []byte, sink dissect.Sink) (want int) {
 	return 0
 }
 
-// record takes one whole record, header and all.
+// record reads one complete record with its header.
 func (t *Stream) record(dir int, record []byte, sink dissect.Sink) {
 	d := &t.dirs[dir]
 	version, body := uint16(record[1])<<8|uint16(record[2]), record[RecordHeaderLen:]
@@ -134,7 +135,7 @@ func (t *Stream) record(dir int, record []byte, sink dissect.Sink) {
 	}
 }
 
-// handshake takes the handshake bytes of one record. Messages may share a record and may span records.
+// handshake reads the handshake bytes of one record. Messages may share a record and may span records.
 func (t *Stream) handshake(dir int, version uint16, body []byte, sink dissect.Sink) {
 	d := &t.dirs[dir]
 	if len(d.partial) > 0 {
@@ -158,7 +159,7 @@ func (t *Stream) handshake(dir int, version uint16, body []byte, sink dissect.Si
 	}
 }
 
-// message takes one whole handshake message.
+// message reads one complete handshake message.
 func (t *Stream) message(dir int, typ byte, version uint16, body []byte, sink dissect.Sink) {
 	d := &t.dirs[dir]
 	switch typ {
@@ -182,8 +183,8 @@ func (t *Stream) message(dir int, typ byte, version uint16, body []byte, sink di
 	}
 }
 
-// last takes what there is of the record in which the stream ends. A chain of certificates is often longer than what is
-// kept of a stream, but the leaf comes first.
+// last reads what there is of the record in which the stream ends. A chain of certificates is often longer than the
+// head of a stream, but the leaf comes first.
 func (t *Stream) last(dir int, rest []byte, sink dissect.Sink) {
 	d := &t.dirs[dir]
 	if len(rest) > RecordHeaderLen && rest[0] == RecordHandshake {
@@ -194,8 +195,8 @@ func (t *Stream) last(dir int, rest []byte, sink dissect.Sink) {
 	}
 }
 
-// Looks waits for a record header and the head of a handshake message, or for the sums of an SSL 2.0 hello, with which
-// IsStart is sure.
+// Looks needs a record header and the head of a handshake message, or enough of an SSL 2.0 hello for IsStart to be
+// sure.
 func Looks(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	sure := 9
 	if head[0]&0x80 != 0 {
@@ -203,7 +204,7 @@ func Looks(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	}
 	switch {
 	case head[0] == 255: // IAC of Telnet
-		return match.No // no hello of SSL 2.0 is that long, and "IAC WILL ECHO" would be taken for the beginning of one
+		return match.No // no SSL 2.0 hello is that long, and "IAC WILL ECHO" would look like the beginning of one
 	case len(head) >= sure:
 		if IsStart(head) {
 			return match.Yes

@@ -6,19 +6,21 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Upgrade reads TLS in a session that began with another protocol and was upgraded, as by STARTTLS. from holds the offset of each
-// direction at which TLS begins. The session keeps the name of the protocol that it began with. The zero value is ready to use.
+// Upgrade reads TLS in a session that began with another protocol and was upgraded, as by STARTTLS. From holds, for
+// each direction, the offset at which TLS begins. The session keeps the name of the protocol that it began with. The
+// zero value is ready to use.
 type Upgrade struct {
 	From   [2]int
 	stream Stream
 }
 
-// Feed reads one direction of the session, of which head is the whole stream.
+// Feed reads one direction of the session. head is the whole stream of that direction.
 func (u *Upgrade) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	return FeedFrom(&u.stream, u.From[dir], dir, head, final, sink)
 }
 
-// FeedFrom feeds s with the stream from an offset on, and returns the number of bytes wanted counted from the start of the stream.
+// FeedFrom feeds s with the stream from an offset on. It returns the number of bytes needed, counted from the start of
+// the stream.
 func FeedFrom(s dissect.Stream, from, dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	if len(head) <= from {
 		if final {

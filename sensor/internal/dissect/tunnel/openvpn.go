@@ -32,7 +32,7 @@ const (
 // openVPNExtras are the bytes between session id and acknowledgements: none, or a MAC of MD5, SHA-1 or SHA-2 with packet number and time.
 var openVPNExtras = [...]int{0, 16 + 8, 20 + 8, 28 + 8, 32 + 8, 48 + 8, 64 + 8}
 
-// LooksOpenVPN tells the first packet of a client: without further authentication, with it (tls-auth), or encrypted (tls-crypt).
+// LooksOpenVPN recognizes the first packet of a client: without further authentication, with it (tls-auth), or encrypted (tls-crypt).
 // Where OpenVPN is expected, the server's and others are taken too.
 func LooksOpenVPN(b []byte, ports dissect.Ports) bool {
 	const plain, crypt, recent, v2Number = 14, 54, 1_200_000_000, 0x0f000001
@@ -59,7 +59,7 @@ func LooksOpenVPN(b []byte, ports dissect.Ports) bool {
 	return usual && op == openVPNResetCrypt || (number == 1 || number == v2Number) && binary.BigEndian.Uint32(b[openVPNHead+4:]) > recent
 }
 
-// openVPNReset gives the bytes of authentication in a reset in clear: it has packet number 0 and ends there.
+// openVPNReset returns the bytes of authentication in a reset in clear: it has packet number 0 and ends there.
 func openVPNReset(b []byte) (extra int, ok bool) {
 	for _, x := range openVPNExtras {
 		id, payload, ok := openVPNMessage(b, x)
@@ -116,7 +116,7 @@ func (o *openVPN) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) 
 	return len(data) == 0 || o.packet(dir&1, data, sink)
 }
 
-// packet reads one packet, and says whether more are wanted.
+// packet reads one packet, and reports whether more are wanted.
 func (o *openVPN) packet(dir int, b []byte, sink dissect.Sink) (more bool) {
 	o.seen++
 	switch op := b[0] >> 3; op {

@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// LooksWireGuard tells the messages of a handshake by their fixed sizes (WireGuard whitepaper, section 5.4).
+// LooksWireGuard recognizes the messages of a handshake by their fixed sizes (WireGuard whitepaper, section 5.4).
 func LooksWireGuard(b []byte, _ dissect.Ports) bool {
 	switch {
 	case len(b) == 148:
@@ -19,7 +19,7 @@ func LooksWireGuard(b []byte, _ dissect.Ports) bool {
 	return false
 }
 
-// LooksIKE tells the header of IKE 1 and 2 (RFC 7296 section 3.1), with the marker of port 4500 before it.
+// LooksIKE recognizes the header of IKE 1 and 2 (RFC 7296 section 3.1), with the marker of port 4500 before it.
 func LooksIKE(b []byte, _ dissect.Ports) bool {
 	if len(b) > 4 && string(b[:4]) == "\x00\x00\x00\x00" {
 		b = b[4:]
