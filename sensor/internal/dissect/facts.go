@@ -255,4 +255,5 @@ func (*Banner) fact() {}
 
 func (*ServiceAnnouncement) fact() {}
 
+// MaxBanner is the length in bytes at which the text of a Banner is cut.
 const MaxBanner = 256

@@ -9,18 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// RPCMessage is what a message of Dahua's JSON calls says of a login: over HTTP (RPC2_Login), DHIP or DVRIP. A login takes two calls: the first
-// holds no proof and is refused with a challenge, the second holds a hash.
+// RPCMessage is what a message of Dahua's JSON calls says about a login: over HTTP (RPC2_Login), DHIP or DVRIP. A login
+// takes two calls: the first contains no proof and is refused with a challenge, the second contains a hash.
 type RPCMessage struct {
 	id       int
 	Login    bool   // a call of global.login
-	User     []byte // points into the message
+	User     []byte // a slice of the message
 	Password []byte
 	answered bool // an answer
 	ok       bool
 	code     int // of the error
 }
 
+// ReadRPC reads a message of Dahua's JSON calls as far as it is about a login.
 func ReadRPC(b []byte) (m RPCMessage) {
 	m.id = -1
 	parse.JSONMembers(b, func(depth int, key, value []byte) {
@@ -42,9 +43,9 @@ func ReadRPC(b []byte) (m RPCMessage) {
 	return m
 }
 
-// Outcome reports what an answer tells of a login; proof reports whether a password or its hash was sent.
+// Outcome returns the result of a login from its answer. proof reports whether a password or its hash was sent.
 func (m *RPCMessage) Outcome(proof bool) dissect.Outcome {
-	const accounts, challenge = 0x1003, 0x1003000f // the errors of accounts, among them the challenge
+	const accounts, challenge = 0x1003, 0x1003000f // the errors about accounts, and the challenge among them
 	switch {
 	case !m.answered:
 	case m.ok:
@@ -55,5 +56,5 @@ func (m *RPCMessage) Outcome(proof bool) dissect.Outcome {
 	return dissect.OutcomeUnknown
 }
 
-// hasProof reports whether a login holds a password or a hash of it.
+// HasProof reports whether a login contains a password or a hash of it.
 func (m *RPCMessage) HasProof() bool { return len(bytes.TrimSpace(m.Password)) > 0 }

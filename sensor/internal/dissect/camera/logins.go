@@ -12,17 +12,18 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Headers of the protocols of camera vendors: their length and where they hold that of the message.
+// Headers of the protocols of camera vendors: their length, and the offset of the length of the message.
 const (
 	dhipHead, dhipSize   = 32, 16
 	dvripHead, dvripSize = 32, 4
 	xmHead, xmSize       = 20, 16
 )
 
-// maxCameraMessages is how far a stream is read for logins: they stand at its beginning, beside keep-alives.
+// maxCameraMessages bounds the messages of a stream that are read: logins are at its beginning, among keep-alives.
 const maxCameraMessages = 64
 
-// cameraStream reads the logins of a protocol whose messages have a header of fixed length and their length at a fixed place in it.
+// cameraStream reads the logins of a protocol whose messages have a header of fixed length, with the length of the
+// message at a fixed offset.
 type cameraStream struct {
 	head, size int
 	message    func(l *cameraLogins, dir int, head, body []byte, sink dissect.Sink)
@@ -61,7 +62,7 @@ func (c *cameraStream) Feed(dir int, head []byte, final bool, sink dissect.Sink)
 	return c.pos[dir] + c.head
 }
 
-// cameraLogins pairs logins with their answers, in whatever order the two directions were seen.
+// cameraLogins pairs logins with their answers, in whatever order the two directions arrive.
 type cameraLogins struct {
 	login   logins.Attempt
 	waiting [8]cameraLogin // logins without answer
@@ -70,7 +71,7 @@ type cameraLogins struct {
 	said    int // of answers
 }
 
-// cameraLogin is a login that waits; id is what its answer repeats.
+// cameraLogin is a login that waits for its answer, which repeats id.
 type cameraLogin struct {
 	id       uint32
 	hint     string
@@ -79,7 +80,7 @@ type cameraLogin struct {
 	proof    bool // a password or a hash was sent
 }
 
-// cameraAnswer is an answer without its login; without a proof it means what plain says.
+// cameraAnswer is an answer that waits for its login. plain is the result for a login without a proof.
 type cameraAnswer struct {
 	id           uint32
 	proof, plain dissect.Outcome
@@ -123,7 +124,7 @@ func (l *cameraLogins) tell(c cameraLogin, a cameraAnswer, sink dissect.Sink) {
 		result = a.proof
 	}
 	if result == dissect.OutcomeUnknown && !c.proof {
-		return // a question for the challenge
+		return // a request for the challenge
 	}
 	l.login.Hint, l.login.Pending, l.login.Defaults, l.login.Clear = c.hint, true, c.defaults, c.clear
 	l.login.Result(result, sink)
@@ -142,7 +143,7 @@ func NewDHIP() dissect.Stream {
 	return &cameraStream{head: dhipHead, size: dhipSize, message: (*cameraLogins).rpc, logins: cameraLogins{login: logins.Attempt{Protocol: "dhip"}}}
 }
 
-// rpc takes a message of DHIP, or of the JSON calls within DVRIP.
+// rpc reads a message of DHIP, or of the JSON calls within DVRIP.
 func (l *cameraLogins) rpc(dir int, _, body []byte, sink dissect.Sink) {
 	m := ReadRPC(body)
 	switch {
@@ -159,8 +160,8 @@ func NewXMEye() dissect.Stream {
 	return &cameraStream{head: xmHead, size: xmSize, message: (*cameraLogins).sofia, logins: cameraLogins{login: logins.Attempt{Protocol: "xmeye"}}}
 }
 
-// sofia takes a message of Xiongmai: 1000 is a login, 1001 its answer. The password is a short hash, of which the well-known ones are among
-// the defaults.
+// sofia reads a message of Xiongmai: 1000 is a login, 1001 its answer. The password is a short hash; the hashes of
+// well-known passwords are among the defaults.
 func (l *cameraLogins) sofia(dir int, head, body []byte, sink dissect.Sink) {
 	const login, reply = 1000, 1001
 	var user, password []byte
@@ -199,8 +200,8 @@ func NewDVRIP() dissect.Stream {
 	return &cameraStream{head: dvripHead, size: dvripSize, message: (*cameraLogins).dvrip, logins: cameraLogins{login: logins.Attempt{Protocol: "dvrip"}}}
 }
 
-// dvrip takes a message of Dahua's binary protocol: a0 is a login with name and password in the header or behind it, or a request for the
-// challenge; b0 answers it, with the result in bytes 8 and 9; f6 holds JSON.
+// dvrip reads a message of Dahua's binary protocol. a0 is a login with name and password in the header or behind it, or
+// a request for the challenge; b0 answers it, with the result in bytes 8 and 9; f6 contains JSON.
 func (l *cameraLogins) dvrip(dir int, head, body []byte, sink dissect.Sink) {
 	const askChallenge = 1
 	switch kind := head[0]; {
@@ -219,7 +220,7 @@ func (l *cameraLogins) dvrip(dir int, head, body []byte, sink dissect.Sink) {
 	}
 }
 
-// dvripPair returns name and hash: eight bytes each in the header, or behind it with "&&" between.
+// dvripPair returns the name and the hash: eight bytes each in the header, or behind it, separated by "&&".
 func dvripPair(head, body []byte) (user, password []byte) {
 	if user, password, ok := bytes.Cut(body, []byte("&&")); ok {
 		return user, password

@@ -10,13 +10,13 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksDHIP recognizes Dahua's protocol of JSON behind a header of 32 bytes that begins with its own length.
+// LooksDHIP recognizes Dahua's protocol of JSON behind a header of 32 bytes, which begins with its own length.
 func LooksDHIP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.Prefix(head, "\x20\x00\x00\x00DHIP")
 }
 
-// LooksDVRIP recognizes Dahua's protocol of port 37777 by the first message: a login or a request for the realm, answered by b0.
-// Away from its ports the mark at the end of the header must be there.
+// LooksDVRIP recognizes Dahua's protocol of port 37777 by its first message: a login or a request for the realm,
+// answered by b0. On other ports the magic number at the end of the header is required.
 func LooksDVRIP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const headLen, maxBody = 32, 4096
 	v := match.AnyPrefix(head, "\xa0\x00\x00", "\xa0\x01\x00", "\xa0\x05\x00", "\xb0\x00\x00", "\xb0\x01\x00", "\xf6\x00\x00")
@@ -57,10 +57,12 @@ func LooksBaichuan(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return match.Prefix(head, "\xf0\xde\xbc\x0a")
 }
 
+// LooksXMEyeDatagram recognizes the protocol of Xiongmai recorders over UDP.
 func LooksXMEyeDatagram(b []byte, ports dissect.Ports) bool {
 	return len(b) > 0 && LooksXMEye(b, true, ports) == match.Yes
 }
 
+// LooksDHIPDatagram recognizes DHIP over UDP.
 func LooksDHIPDatagram(b []byte, ports dissect.Ports) bool {
 	return LooksDHIP(b, true, ports) == match.Yes
 }

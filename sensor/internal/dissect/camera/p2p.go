@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// LooksTuya recognizes the broadcasts of Tuya devices by the marks at both ends.
+// LooksTuya recognizes the broadcasts of Tuya devices by the magic numbers at both ends.
 func LooksTuya(b []byte, _ dissect.Ports) bool {
 	return len(b) >= 20 && string(b[:4]) == "\x00\x00\x55\xaa" && string(b[len(b)-4:]) == "\x00\x00\xaa\x55"
 }

@@ -9,7 +9,8 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// LooksMongoDB recognizes a request by its header: length, id, no id answered, an operation that clients send.
+// LooksMongoDB recognizes a request by its header: length, id, no id of an answered request, an operation that clients
+// send.
 func LooksMongoDB(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	const headLen, query, compressed, msg = 16, 2004, 2012, 2013
 	if len(head) < headLen {

@@ -14,8 +14,8 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// mysqlStream reads the login: the greeting of the server, the first answer of the client, which may be a request for TLS (then both go on
-// in TLS at once), and what the server says of it. (MySQL client/server protocol, Connection Phase.)
+// mysqlStream reads the login of MySQL: the server's greeting, the client's first answer, which may be a request for
+// TLS (then both continue in TLS at once), and the server's reply. (MySQL client/server protocol, Connection Phase.)
 type mysqlStream struct {
 	login   logins.Attempt
 	tunnel  tls.Upgrade
@@ -34,8 +34,8 @@ const (
 	mysqlRequest = mysqlHeadLen + 32
 )
 
-// LooksMySQL recognizes the greeting of the server: a packet with number 0, protocol 10, a version in text (MySQL internals,
-// Protocol::HandshakeV10); or an error packet where MySQL is expected.
+// LooksMySQL recognizes the greeting of the server: a packet with number 0, protocol 10, a version in text (MySQL
+// internals, Protocol::HandshakeV10). On the port of MySQL it also accepts an error packet.
 func LooksMySQL(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const headLen, maxVersion = 5, 64
 	if len(head) < headLen {
@@ -105,7 +105,7 @@ func (m *mysqlStream) client(head []byte) int {
 	return 0
 }
 
-// server reads packets up to the result; a request to use another method and the steps of a method come before it.
+// server reads packets up to the result. A request to use another method and the steps of a method may precede it.
 func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 	const ok, more, change, failed = 0, 1, 0xfe, 0xff
 	for !m.stopped {
@@ -140,7 +140,8 @@ func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 	return 0
 }
 
-// mysqlError reports wrong names and passwords from other errors: a full or locked server has judged none.
+// mysqlError distinguishes wrong names and passwords from other errors: a full or locked server has checked no
+// password.
 func mysqlError(body []byte) dissect.Outcome {
 	const denied, deniedWithout = 1045, 1698
 	if len(body) < 3 {

@@ -12,22 +12,23 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// postgresStream reads the login of PostgreSQL: requests for encryption, the startup message, what the server asks for, the answers and the
-// result; or hands over to TLS. (PostgreSQL documentation, "Message Flow: Start-up".)
+// postgresStream reads the login of PostgreSQL: requests for encryption, the startup message, what the server asks for,
+// the answers and the result. It also reads TLS behind a request for encryption. (PostgreSQL documentation, "Message
+// Flow: Start-up".)
 type postgresStream struct {
 	login    logins.Attempt
 	pos      [2]int
-	requests int  // for encryption that were not answered
+	requests int  // unanswered requests for encryption
 	started  bool // the startup message was seen
 	method   uint32
 	proved   bool            // a password or a proof was sent
-	said     dissect.Outcome // a result before the proof was seen
+	said     dissect.Outcome // a result that arrived before the proof
 	over     bool            // the result is known
 	stopped  bool
 	tunnel   *tls.Upgrade
 }
 
-// NewPostgres returns a dissector of Postgres.
+// NewPostgres returns a dissector of PostgreSQL.
 func NewPostgres() dissect.Stream {
 	return &postgresStream{login: logins.Attempt{Protocol: "postgresql"}}
 }
@@ -35,7 +36,7 @@ func NewPostgres() dissect.Stream {
 const (
 	postgresOK       = 0
 	postgresPassword = 3
-	// maxPostgresStartup bounds a message before the login is over.
+	// maxPostgresStartup bounds the messages before the end of the login.
 	maxPostgresStartup = 10000
 )
 
@@ -61,7 +62,7 @@ func (p *postgresStream) Feed(dir int, head []byte, final bool, sink dissect.Sin
 	return 0
 }
 
-// client reads one message and gives its length, 0 if it is not complete.
+// client reads one message and returns its length, or 0 if it is not complete.
 func (p *postgresStream) client(b []byte, sink dissect.Sink) int {
 	tag, body, n := p.message(b, !p.started)
 	switch {
@@ -95,7 +96,7 @@ func (p *postgresStream) client(b []byte, sink dissect.Sink) int {
 	return 0
 }
 
-// proof takes a password, or a step of a proof.
+// proof reads a password, or a step of a proof.
 func (p *postgresStream) proof(body []byte, sink dissect.Sink) {
 	if p.proved {
 		return
@@ -111,7 +112,7 @@ func (p *postgresStream) proof(body []byte, sink dissect.Sink) {
 	}
 }
 
-// server reads one message and gives its length, 0 if it is not complete or must wait for the client.
+// server reads one message and returns its length, or 0 if it is not complete or must wait for the client.
 func (p *postgresStream) server(b []byte, sink dissect.Sink) int {
 	switch {
 	case len(b) == 0:
@@ -145,7 +146,8 @@ func (p *postgresStream) server(b []byte, sink dissect.Sink) int {
 	return n
 }
 
-// accepted takes the end of a login. Without a question before it nobody had to prove anything: still somebody was let in.
+// accepted handles the end of a login. If the server asked for nothing, nobody had to prove anything, but the client is
+// logged in.
 func (p *postgresStream) accepted(sink dissect.Sink) {
 	if p.method == 0 {
 		p.login.Proof()
@@ -156,14 +158,14 @@ func (p *postgresStream) accepted(sink dissect.Sink) {
 
 func (p *postgresStream) result(r dissect.Outcome, sink dissect.Sink) {
 	if !p.proved && p.said == dissect.OutcomeUnknown && r != dissect.OutcomeUnknown {
-		p.said = r // the proof is still to be seen
+		p.said = r // the proof has not been seen yet
 		return
 	}
 	p.over = true
 	p.login.Result(r, sink)
 }
 
-// message splits off a message: a tag but for the first of a client, and a length that counts itself.
+// message splits off a message: a tag, which a client's first message lacks, and a length that includes itself.
 func (p *postgresStream) message(b []byte, untagged bool) (tag byte, body []byte, n int) {
 	at := 1
 	if untagged {
@@ -197,7 +199,8 @@ func postgresParam(b []byte, name string) []byte {
 	return nil
 }
 
-// postgresError reads the code of an error: 28P01 is a wrong password. Others, as that no rule allows the client, judge none.
+// postgresError reads the code of an error: 28P01 is a wrong password. With others, such as a client that no rule
+// allows, no password was checked.
 func postgresError(b []byte) dissect.Outcome {
 	for len(b) > 1 {
 		field, rest, _ := bytes.Cut(b[1:], []byte{0})
@@ -218,6 +221,7 @@ const (
 	postgresV3     = 3 << 16
 )
 
+// LooksPostgres recognizes a request for encryption, a request to cancel, or a startup message of PostgreSQL.
 func LooksPostgres(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	const request, cancel, maxStartup = 8, 16, 10000
 	if head[0] != 0 || len(head) >= 2 && head[1] != 0 {

@@ -11,15 +11,16 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// redisStream reads the logins of a session, AUTH and HELLO with AUTH, and their answers. The server answers commands in their order, so
-// every command and every answer is read as far as its end. (Redis serialization protocol specification, RESP2 and RESP3.)
+// redisStream reads the logins of a session, AUTH and HELLO with AUTH, and their answers. The server answers commands
+// in order, so every command and every answer is read to its end. (Redis serialization protocol specification, RESP2
+// and RESP3.)
 type redisStream struct {
 	login   logins.Attempt
 	pos     [2]int
 	done    [2]bool
-	skip    int            // arguments of a long command that are still to come
+	skip    int            // remaining arguments of a long command
 	waiting []redisPending // commands without an answer, oldest first
-	values  int            // values that are still to come of the answer whose beginning was read
+	values  int            // remaining values of an answer that has begun
 }
 
 // redisPending is a command that waits for its answer.
@@ -30,7 +31,7 @@ type redisPending struct {
 }
 
 const (
-	maxRedisArgs    = 10 // of a command that is looked at
+	maxRedisArgs    = 10 // of a command that is read
 	maxRedisLine    = 1024
 	maxRedisWaiting = 256
 )
@@ -38,7 +39,9 @@ const (
 // NewRedis returns a dissector of Redis.
 func NewRedis() dissect.Stream { return &redisStream{login: logins.Attempt{Protocol: "redis"}} }
 
-// LooksRedis recognizes a command in the serialisation of Redis: an array of strings, "*1\r\n$4\r\n"; or, where Redis is expected, an inline command.
+// LooksRedis recognizes a command in the serialization of Redis: an array of strings, "*1\r
+// $4\r
+// ". On the port of Redis it also accepts an inline command.
 func LooksRedis(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if head[0] != '*' {
 		if !ports.Has(6379) {
@@ -72,7 +75,7 @@ func (r *redisStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) 
 	return 0
 }
 
-// more asks for so many bytes behind the place that was read, unless they are too many.
+// more asks for need bytes from the current position, unless they are too many.
 func (r *redisStream) more(dir int, head []byte, need int) int {
 	r.done[dir] = r.done[dir] || r.pos[dir]+need > dissect.HeadLimit
 	if r.done[dir] {
@@ -81,7 +84,8 @@ func (r *redisStream) more(dir int, head []byte, need int) int {
 	return max(r.pos[dir]+need, len(head)+1)
 }
 
-// command reads a command, or an argument of one that is too long for a login. If it is not complete, used is 0 and need is how long it is at least.
+// command reads a command, or an argument of one that is too long for a login. If it is not complete, used is 0 and
+// need is its least length.
 func (r *redisStream) command(b []byte) (used, need int) {
 	switch {
 	case len(b) == 0:
@@ -135,7 +139,7 @@ func (r *redisStream) argument(b []byte) (arg []byte, used, need int) {
 	return rest[:n], end, 0
 }
 
-// inline reads a command as it is typed, words with spaces between.
+// inline reads a command as it is typed: words separated by spaces.
 func (r *redisStream) inline(b []byte) (used, need int) {
 	line, rest, ok := parse.CutLine(b)
 	if !ok {
@@ -153,7 +157,7 @@ func (r *redisStream) inline(b []byte) (used, need int) {
 	return len(b) - len(rest), 0
 }
 
-// ask notes a command. Those whose answers are none, or several, end the reading of commands.
+// ask notes a command. A command with no answer or several ends the reading of commands.
 func (r *redisStream) ask(args [][]byte) {
 	var name []byte
 	if len(args) > 0 {
@@ -168,8 +172,8 @@ func (r *redisStream) ask(args [][]byte) {
 	r.waiting = append(r.waiting, r.read(args))
 }
 
-// read takes "AUTH password", "AUTH user password" and "HELLO version … AUTH user password …"; without a user name it is that of the user
-// "default".
+// read reads "AUTH password", "AUTH user password" and "HELLO version … AUTH user password …". Without a user name, the
+// user is "default".
 func (r *redisStream) read(args [][]byte) (p redisPending) {
 	if len(args) > 2 && parse.FoldEqual(args[0], "hello") {
 		args = args[2:]
@@ -194,7 +198,7 @@ func (r *redisStream) read(args [][]byte) (p redisPending) {
 	return redisPending{login: true, defaults: r.login.Defaults, hint: r.login.Hint}
 }
 
-// server reads answers. One that comes before its command was seen waits for it.
+// server reads answers. An answer that arrives before its command waits for it.
 func (r *redisStream) server(head []byte, final bool, sink dissect.Sink) int {
 	for !r.done[dissect.FromServer] {
 		b := head[min(r.pos[dissect.FromServer], len(head)):]
@@ -214,7 +218,7 @@ func (r *redisStream) server(head []byte, final bool, sink dissect.Sink) int {
 		}
 		if r.values == 0 {
 			r.values = 1
-			if b[0] != '>' { // what a subscription brings is no answer
+			if b[0] != '>' { // a message of a subscription is not an answer
 				r.answer(redisOutcome(line), sink)
 			}
 		}
@@ -228,7 +232,7 @@ func (r *redisStream) server(head []byte, final bool, sink dissect.Sink) int {
 	return r.more(dissect.FromServer, head, 1)
 }
 
-// answer takes the result of the oldest command.
+// answer handles the result of the oldest command.
 func (r *redisStream) answer(o dissect.Outcome, sink dissect.Sink) {
 	p := r.waiting[0]
 	r.waiting = r.waiting[:copy(r.waiting, r.waiting[1:])]
@@ -238,7 +242,7 @@ func (r *redisStream) answer(o dissect.Outcome, sink dissect.Sink) {
 	}
 }
 
-// end reports up the logins whose answers were not seen.
+// end reports the logins whose answers were not seen.
 func (r *redisStream) end(sink dissect.Sink) {
 	r.done[dissect.FromServer] = true
 	for len(r.waiting) > 0 {
@@ -246,7 +250,8 @@ func (r *redisStream) end(sink dissect.Sink) {
 	}
 }
 
-// redisValue reads the first line of a value: how many bytes of text follow it, and how many values belong to it.
+// redisValue reads the first line of a value. It returns how many bytes of text follow it, and how many values belong
+// to it.
 func redisValue(line []byte) (text, inner int, ok bool) {
 	if len(line) == 0 {
 		return 0, 0, false
@@ -260,7 +265,7 @@ func redisValue(line []byte) (text, inner int, ok bool) {
 	}
 	n, ok := parse.Number(line[1:])
 	switch {
-	case len(line) == 3 && string(line[1:]) == "-1": // nothing
+	case len(line) == 3 && string(line[1:]) == "-1": // null
 		return 0, 0, true
 	case !ok || n > 1<<24:
 		return 0, 0, false
@@ -272,8 +277,8 @@ func redisValue(line []byte) (text, inner int, ok bool) {
 	return 0, n, true
 }
 
-// redisOutcome reads the first line of the answer to a login: OK, what HELLO tells of the server, or an error, which has a code and before
-// version 6 a text.
+// redisOutcome reads the first line of the answer to a login: OK, the properties of the server after HELLO, or an
+// error. Errors have a code and, before version 6, a text.
 func redisOutcome(line []byte) dissect.Outcome {
 	switch {
 	case string(line) == "+OK", bytes.HasPrefix(line, []byte("%")), bytes.HasPrefix(line, []byte("*")):
@@ -281,10 +286,10 @@ func redisOutcome(line []byte) dissect.Outcome {
 	case bytes.HasPrefix(line, []byte("-WRONGPASS")), parse.FoldPrefix(line, "-") && parse.FoldContains(line, "invalid password"):
 		return dissect.OutcomeFailure
 	}
-	return dissect.OutcomeUnknown // no password is set, or it is still loading
+	return dissect.OutcomeUnknown // no password is set, or the server is still loading
 }
 
-// redisNumber reads a line of a mark and a number.
+// redisNumber reads a line of a type byte and a number.
 func redisNumber(b []byte, mark byte) (n int, rest []byte, v match.Verdict) {
 	const longest = 16
 	line, rest, ok := parse.CutLine(b)

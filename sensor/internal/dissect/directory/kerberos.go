@@ -8,8 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksKerberos recognizes the application tags of requests, answers and errors, and the version number within (RFC 4120
-// section 5.4.1).
+// LooksKerberos recognizes the application tags of requests, answers and errors, and the version number in them (RFC
+// 4120 section 5.4.1).
 func LooksKerberos(b []byte, _ dissect.Ports) bool {
 	const asReq, asRep, tgsReq, tgsRep, krbError = 0x6a, 0x6b, 0x6c, 0x6d, 0x7e
 	if len(b) < 16 {
@@ -28,7 +28,7 @@ func LooksKerberos(b []byte, _ dissect.Ports) bool {
 	return ok && len(fields) >= 5 && (fields[0] == 0xa0 || fields[0] == 0xa1) && string(fields[1:5]) == "\x03\x02\x01\x05"
 }
 
-// LooksKerberosStream recognizes a request after its length (RFC 4120 section 7.2.2).
+// LooksKerberosStream recognizes a request behind its length (RFC 4120 section 7.2.2).
 func LooksKerberosStream(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if head[0] != 0 || len(head) >= 2 && head[1] != 0 {
 		return match.No

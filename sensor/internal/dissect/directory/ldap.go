@@ -10,12 +10,13 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// ldapStream looks for StartTLS at the beginning of an LDAP session, and hands over to TLS (RFC 4511 section 4.14).
+// ldapStream looks for StartTLS at the beginning of an LDAP session, and reads the TLS behind it (RFC 4511 section
+// 4.14).
 type ldapStream struct {
 	pos     [2]int
 	count   [2]int
-	asked   bool   // StartTLS was asked for and not answered yet: the client says nothing until then
-	id      uint32 // message number of that
+	asked   bool   // StartTLS was requested and not answered yet; until then the client is silent
+	id      uint32 // message number of the request
 	stopped bool
 	tunnel  *tls.Upgrade
 }
@@ -28,7 +29,8 @@ const (
 	ldapExtendedRequest  = 0x77
 	ldapExtendedResponse = 0x78
 	ldapStartTLS         = "1.3.6.1.4.1.1466.20037"
-	// maxLDAPMessages is how far it is looked for: it stands first, or behind a question for the abilities of the server.
+	// maxLDAPMessages is how many messages are searched: StartTLS is the first, or follows a query for the features of
+	// the server.
 	maxLDAPMessages = 16
 )
 
@@ -95,7 +97,7 @@ func (l *ldapStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 	return 0
 }
 
-// message takes what is within a message: its number and the operation.
+// message reads the contents of a message: its number and the operation.
 func (l *ldapStream) message(dir int, b []byte) {
 	id, op, ok := parse.BERInteger(b, 2)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// LooksRADIUS walks over the attributes: they must fill the packet (RFC 2865 section 3).
+// LooksRADIUS recognizes a packet whose attributes fill it (RFC 2865 section 3).
 func LooksRADIUS(b []byte, _ dissect.Ports) bool {
 	const headLen = 20
 	if len(b) < headLen || int(binary.BigEndian.Uint16(b[2:])) > len(b) {

@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// Play feeds a TCP exchange, cutting each turn into pieces of at most step bytes (0: not at all), and honours the wants
-// that come back as the session table does.
+// Play feeds a TCP exchange to a conversation. It cuts each turn into pieces of at most step bytes (0: not at all), and
+// honors the returned number of bytes needed, as the session table does.
 func Play(t testing.TB, ports dissect.Ports, turns []dissecttest.Turn, step int) []dissect.Fact {
 	t.Helper()
 	var c dispatch.Conversation
@@ -31,7 +31,7 @@ func Play(t testing.TB, ports dissect.Ports, turns []dissecttest.Turn, step int)
 			t.Fatalf("want %d of %d bytes", wants[dir], len(own))
 		}
 		for i := range own {
-			own[i] = 0xee // nothing of the head may be kept
+			own[i] = 0xee // no part of the head may be kept
 		}
 	}
 	for _, turn := range turns {
@@ -50,7 +50,7 @@ func Play(t testing.TB, ports dissect.Ports, turns []dissecttest.Turn, step int)
 	return facts
 }
 
-// PlayCut checks that the facts do not depend on how the streams were cut into segments, and gives them.
+// PlayCut checks that the facts do not depend on how the streams are cut into segments, and returns them.
 func PlayCut(t *testing.T, ports dissect.Ports, turns []dissecttest.Turn) []dissect.Fact {
 	t.Helper()
 	whole := Play(t, ports, turns, 0)
@@ -63,7 +63,7 @@ func PlayCut(t *testing.T, ports dissect.Ports, turns []dissecttest.Turn) []diss
 	return whole
 }
 
-// Datagrams feeds UDP payloads, all from the client.
+// Datagrams feeds UDP payloads, all from the client, and returns the facts.
 func Datagrams(ports dissect.Ports, payloads ...[]byte) []dissect.Fact {
 	var c dispatch.Conversation
 	c.Reset(ports, nil)
@@ -85,7 +85,7 @@ func Datagrams(ports dissect.Ports, payloads ...[]byte) []dissect.Fact {
 type LoginCase struct {
 	Ports  dissect.Ports
 	Turns  []dissecttest.Turn
-	App    string // the protocol that the session is named
+	App    string // the protocol by which the session is named
 	Banner string // "" for any
 	Want   []dissect.Login
 }

@@ -2,6 +2,7 @@
 
 package dissecttest
 
+// Messages of the logins of cameras: of Hikvision over HTTP, and of Dahua's JSON calls.
 const (
 	ISAPILogin    = `<?xml version="1.0"?><SessionLogin><userName>admin</userName><password>9f86d081884c7d659a2feaa0c55ad015</password></SessionLogin>`
 	ISAPITarget   = "/ISAPI/Security/sessionLogin?timeStamp=1700000000"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dissecttest helps to test dissectors: dialogues, messages of many protocols, and facts to compare.
+// Package dissecttest has what tests of dissectors share: dialogues, messages of many protocols, and comparison of
+// facts.
 package dissecttest
 
 import (
@@ -17,8 +18,10 @@ type Turn struct {
 	Data string
 }
 
+// Client returns a turn of the client.
 func Client(s string) Turn { return Turn{dissect.FromClient, s} }
 
+// Server returns a turn of the server.
 func Server(s string) Turn { return Turn{dissect.FromServer, s} }
 
 // Dump renders facts so that they can be compared and searched.
@@ -30,7 +33,7 @@ func Dump(facts []dissect.Fact) string {
 	return b.String()
 }
 
-// AppOf is the protocol that a session ends up with.
+// AppOf returns the protocol by which a session is named in the end.
 func AppOf(facts []dissect.Fact) string {
 	name := ""
 	for _, f := range facts {
@@ -41,7 +44,7 @@ func AppOf(facts []dissect.Fact) string {
 	return name
 }
 
-// FactsOf picks the facts of one type.
+// FactsOf returns the facts of one type.
 func FactsOf[T any](facts []dissect.Fact) (out []T) {
 	for _, f := range facts {
 		if x, ok := f.(any).(*T); ok {

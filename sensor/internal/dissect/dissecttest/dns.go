@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
+// PackDNS returns the bytes of a DNS message.
 func PackDNS(t testing.TB, m dnsmessage.Message) []byte {
 	t.Helper()
 	b, err := m.Pack()
@@ -18,14 +19,17 @@ func PackDNS(t testing.TB, m dnsmessage.Message) []byte {
 	return b
 }
 
+// DNSQuestion returns one question of class IN.
 func DNSQuestion(name string, kind dnsmessage.Type) []dnsmessage.Question {
 	return []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: kind, Class: dnsmessage.ClassINET}}
 }
 
+// DNSHeader returns the header of a record of class IN.
 func DNSHeader(name string, kind dnsmessage.Type) dnsmessage.ResourceHeader {
 	return dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(name), Type: kind, Class: dnsmessage.ClassINET, TTL: 60}
 }
 
+// DNSResponse returns a response with records of five types.
 func DNSResponse(t testing.TB) []byte {
 	return PackDNS(t, dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: 7, Response: true},

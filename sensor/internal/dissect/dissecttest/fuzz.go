@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Chunks cuts fuzzing input into turns: a byte that tells direction and length, then the data.
+// Chunks cuts fuzzing input into turns: a byte with direction and length, then the data.
 func Chunks(b []byte) (turns []Turn) {
 	for len(b) > 1 && len(turns) < 64 {
 		n := min(int(b[0]>>1)+1, len(b)-1)
@@ -18,6 +18,7 @@ func Chunks(b []byte) (turns []Turn) {
 	return turns
 }
 
+// Chunk returns a turn as Chunks reads it.
 func Chunk(t Turn) (b []byte) {
 	for data := t.Data; len(data) > 0; {
 		n := min(len(data), 128)
@@ -27,7 +28,7 @@ func Chunk(t Turn) (b []byte) {
 	return b
 }
 
-// FuzzDatagrams feeds a dissector of datagrams, which must want no more after limit of them.
+// FuzzDatagrams feeds a dissector of datagrams, which must need no more after limit of them.
 func FuzzDatagrams(f *testing.F, open func() dissect.Datagrams, limit int) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, n := open(), 0
@@ -43,8 +44,8 @@ func FuzzDatagrams(f *testing.F, open func() dissect.Datagrams, limit int) {
 	})
 }
 
-// FuzzStream feeds a dissector of TCP streams without identification before it, so that the fuzzer need not find the
-// opening, at once and cut into bytes: both must give the same.
+// FuzzStream feeds a dissector of TCP streams directly, so that the fuzzer need not find the opening: at once, and cut
+// into bytes. Both must report the same.
 func FuzzStream(f *testing.F, open func() dissect.Stream, seeds ...[]Turn) {
 	for _, turns := range seeds {
 		var b []byte

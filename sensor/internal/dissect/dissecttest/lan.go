@@ -11,6 +11,7 @@ func DHCPPacket(options ...any) []byte {
 	return append(DHCPOptions(b, options...), 255)
 }
 
+// DHCPOptions appends options to b: code, value, code, value …
 func DHCPOptions(b []byte, options ...any) []byte {
 	for i := 0; i < len(options); i += 2 {
 		v := options[i+1].(string)

@@ -23,6 +23,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
+// TLSHelloStart is the shortest beginning of a TLS stream that is recognized.
 const TLSHelloStart = "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
 
 // Datagram is a datagram with its direction.
@@ -112,7 +113,7 @@ func Certificate(t testing.TB, pad string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// TLSHandshake records a handshake between real ends; a handshake that fails is recorded as far as it came.
+// TLSHandshake records a handshake between real endpoints. A handshake that fails is recorded as far as it got.
 func TLSHandshake(t testing.TB, client, server *tls.Config) []Turn {
 	t.Helper()
 	a, b, tap := tapPipe()

@@ -18,7 +18,7 @@ const (
 	maxRecords = 256 // records that are read of one message
 )
 
-// stream reads DNS over TCP: messages with a 16-bit length before them (RFC 1035 section 4.2.2, RFC 7766).
+// stream reads DNS over TCP: messages behind a 16-bit length (RFC 1035 section 4.2.2, RFC 7766).
 type stream struct {
 	pos   [2]int
 	count int
@@ -29,6 +29,7 @@ func NewStream() dissect.Stream { return new(stream) }
 
 const maxStreamMessages = 64
 
+// LooksStream recognizes the first message of DNS over TCP.
 func LooksStream(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	if len(head) < 2 {
 		return match.Maybe
@@ -78,20 +79,23 @@ func (d *stream) Feed(dir int, head []byte, _ bool, sink dissect.Sink) int {
 // Datagrams reads DNS, mDNS or LLMNR over UDP, for as long as the session lasts.
 type Datagrams struct {
 	dialect Dialect
-	name    string // of the latest question: the answer repeats it
+	name    string // of the latest question, which the answer repeats
 }
 
+// Dialect is one of the protocols that use the messages of DNS over UDP.
 type Dialect uint8
 
+// The dialects.
 const (
-	Unicast Dialect = iota
-	Multicast
+	Unicast   Dialect = iota // DNS
+	Multicast                // mDNS
 	LLMNR
 )
 
 // NewDatagrams returns a dissector of a dialect of DNS over UDP.
 func NewDatagrams(d Dialect) Datagrams { return Datagrams{dialect: d} }
 
+// Datagram reads one datagram. It always needs more.
 func (d *Datagrams) Datagram(_ int, data []byte, sink dissect.Sink) bool {
 	m, p, ok := readMessage(data, d.name, d.dialect == Multicast)
 	if !ok {
@@ -110,8 +114,8 @@ const headerLen = 12
 // usual reports whether a port is one of DNS, mDNS or LLMNR.
 func usual(ports dissect.Ports) bool { return ports.Has(53, 5353, 5355) }
 
-// headerLooks checks what a header must be: an opcode that is in use, a zero bit that is zero in queries, and not more
-// records than fit. Where DNS is expected, small counts are enough: other bytes have them once in 65,536 times.
+// headerLooks checks a header: an opcode in use, a zero bit that is zero in queries, and no more records than fit. On
+// the ports of DNS, small counts are enough: other bytes have them once in 65,536 times.
 func headerLooks(b []byte, ports dissect.Ports) bool {
 	const someZoneTransfer = 1 << 12 // records of one message
 	flags, total := binary.BigEndian.Uint16(b[2:]), 0
@@ -128,8 +132,8 @@ func headerLooks(b []byte, ports dissect.Ports) bool {
 	return total <= maxRecords && binary.BigEndian.Uint16(b[4:]) <= 32
 }
 
-// LooksMessage reports whether b is a DNS message. Away from the ports of DNS it must be one to its last byte; at them a name may be
-// broken, or cut by the snap length.
+// LooksMessage reports whether b is a DNS message. On other ports than those of DNS it must be one to its last byte; on
+// them a name may be malformed, or cut by the snap length.
 func LooksMessage(b []byte, ports dissect.Ports) bool {
 	if len(b) < headerLen || !headerLooks(b, ports) {
 		return false
@@ -164,8 +168,9 @@ func isClass(class uint16) bool {
 	return false
 }
 
-// readMessage reads one message. known is a name that it is likely to ask for. Of records that are cut or broken those before them are kept. all also keeps the
-// authority and additional sections. ok is false if not even the questions could be read.
+// readMessage reads one message. known is the name that it probably asks for. If a record is cut or malformed, the
+// records before it count. all includes the authority and additional sections. ok is false if not even the questions
+// can be read.
 func readMessage(b []byte, known string, all bool) (*dissect.DNSMessage, *serviceRecords, bool) {
 	if len(b) < headerLen {
 		return nil, nil, false
@@ -206,7 +211,7 @@ func readMessage(b []byte, known string, all bool) (*dissect.DNSMessage, *servic
 		}
 		if a, ok := r.answer(&p); ok {
 			if m.Answers == nil {
-				// A record has 11 bytes at least, so no header can ask for more room than its message has.
+				// A record has at least 11 bytes, so a header cannot ask for more memory than its message has.
 				m.Answers = make([]dissect.DNSAnswer, 0, min(n, maxAnswers, (len(b)-r.nameAt)/11))
 			}
 			m.Answers = append(m.Answers, a)
@@ -215,7 +220,7 @@ func readMessage(b []byte, known string, all bool) (*dissect.DNSMessage, *servic
 	return m, records, true
 }
 
-// record is one resource record; rdata is a slice of the message.
+// record is one resource record. Its data is a slice of the message.
 type record struct {
 	name       string
 	kind       uint16
@@ -226,7 +231,8 @@ type record struct {
 	msg        []byte
 }
 
-// answer returns the text form, of which p has seen the names so far; ok is false for EDNS and for kinds whose data is not text (they are kept without data).
+// answer returns the record as an answer. p has seen the names so far. ok is false for EDNS. Types whose data is not
+// text have no data.
 func (r *record) answer(p *parser) (a dissect.DNSAnswer, ok bool) {
 	const opt = 41
 	if r.kind == opt {

@@ -16,8 +16,8 @@ const (
 	maxTXTKeys  = 32
 )
 
-// serviceRecords gathers what the records of one mDNS response say of services (RFC 6763): a PTR names an instance of a
-// service, SRV says where it is, TXT describes it.
+// serviceRecords collects what the records of one mDNS response say about services (RFC 6763): PTR names an instance of
+// a service, SRV its host and port, TXT describes it.
 type serviceRecords struct{ services []dissect.ServiceAnnouncement }
 
 func (d *serviceRecords) add(r record) {
@@ -44,7 +44,7 @@ func (d *serviceRecords) add(r record) {
 type serviceName struct{ instance, service string }
 
 // instance reads the name of a service instance: one label of any text, then the service, as in "Front
-// door._axis-video._tcp.local". ok is false for names of another shape.
+// door._axis-video._tcp.local". ok is false for other names.
 func (p *parser) instance() (n serviceName, ok bool) {
 	first, ok := p.label()
 	if !ok || first[0] == '_' {
@@ -54,7 +54,7 @@ func (p *parser) instance() (n serviceName, ok bool) {
 	if !ok {
 		return n, false
 	}
-	// The instance may hold dots and underscores itself, so the service begins after its escaped form.
+	// The instance may contain dots and underscores itself, so the service begins after its escaped form.
 	rest := full[len(appendLabel(nil, first)):]
 	if !strings.HasPrefix(rest, "._") {
 		return n, false
@@ -66,7 +66,8 @@ func (p *parser) instance() (n serviceName, ok bool) {
 	return serviceName{instance: parse.CleanText(first, 63), service: rest[1 : end+len("._tcp")]}, true
 }
 
-// label reads the first label of a name in its own case, following at most one pointer chain of falling offsets.
+// label reads the first label of a name in its own case. It follows one chain of pointers, each of which must point
+// further back.
 func (p *parser) label() ([]byte, bool) {
 	at, low := p.pos, p.pos
 	for at+1 < len(p.data) && p.data[at] >= 0xc0 {
@@ -86,7 +87,7 @@ func (p *parser) label() ([]byte, bool) {
 	return p.data[at+1 : at+1+n], true
 }
 
-// service finds or adds the announcement of an instance; nil if there are too many.
+// service finds or adds the announcement of an instance. It returns nil if there are too many.
 func (d *serviceRecords) service(n serviceName) *dissect.ServiceAnnouncement {
 	for i := range d.services {
 		if d.services[i].Instance == n.instance && d.services[i].Service == n.service {

@@ -8,7 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// LooksNBNS recognizes NetBIOS names (RFC 1002 section 4.1): DNS in form, with a name of 32 letters A to P and types of its own.
+// LooksNBNS recognizes NetBIOS names (RFC 1002 section 4.1): the format of DNS, with a name of 32 letters A to P and
+// types of its own.
 func LooksNBNS(b []byte, _ dissect.Ports) bool {
 	const name, kinds = 32, headerLen + 1 + 32 + 1
 	if len(b) < kinds+4 || b[headerLen] != name {

@@ -9,16 +9,16 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// parser walks over a message (RFC 1035 section 4.1).
+// parser reads a message (RFC 1035 section 4.1).
 type parser struct {
 	data []byte
 	pos  int
-	skip bool // names are stepped over and not given
-	// The name of the question and the latest other one: most records are about one of the two.
+	skip bool // names are skipped and not returned
+	// The name of the question and the latest other name: most records are about one of the two.
 	first, last string
 }
 
-// left is the number of records after the questions.
+// left returns the number of records after the questions.
 func (p *parser) left() int {
 	n := 0
 	for i := 6; i < headerLen; i += 2 {
@@ -54,9 +54,9 @@ func (p *parser) record() (r record, ok bool) {
 	return r, true
 }
 
-// name reads a name, lower case, without the final dot, bytes that are not text escaped as \DDD (RFC 4343 section
-// 2.1). Compression (section 4.1.4) must point backwards from where it stands, and the result has at most 255 bytes on
-// the wire, so a loop cannot be built.
+// name reads a name in lower case, without the final dot. Bytes that are not text are escaped as \DDD (RFC 4343 section
+// 2.1). A compression pointer (section 4.1.4) must point backwards from its own position, and the result has at most
+// 255 bytes on the wire: so a loop is impossible.
 func (p *parser) name() (string, bool) {
 	var buf [256]byte
 	out := buf[:0]
@@ -99,7 +99,7 @@ func (p *parser) name() (string, bool) {
 	}
 }
 
-// text returns a name as a string, the same one where the message repeats it.
+// text returns a name as a string, the same string if the message repeats the name.
 func (p *parser) text(name []byte) string {
 	switch {
 	case string(name) == p.first:
@@ -129,7 +129,7 @@ func appendLabel(out, label []byte) []byte {
 	return out
 }
 
-// plainBytes gives the lower case of the bytes that stand for themselves in a name, 0 for the others.
+// plainBytes has the lower case of the bytes that stand for themselves in a name, and 0 for the others.
 var plainBytes = func() (low [256]byte) {
 	for c := byte(' '); c <= '~'; c++ {
 		if c != '.' && c != '\\' {
@@ -203,7 +203,7 @@ func dnsType(kind uint16) string {
 	return "TYPE" + strconv.Itoa(int(kind))
 }
 
-// NameAt reads the name at an offset of data, in the form of DNS.
+// NameAt reads the name in DNS format at an offset of data.
 func NameAt(data []byte, at int) (name string, ok bool) {
 	p := parser{data: data, pos: at}
 	return p.name()

@@ -68,10 +68,12 @@ func LooksRequest(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	})
 }
 
+// LooksResponse recognizes the status line of HTTP/1.
 func LooksResponse(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return statusLine(head, "HTTP/1.")
 }
 
+// Feed reads one direction; see dissect.Stream.
 func (h *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	s := &h.sides[dir]
 	for want == 0 && s.state != stateDone && h.tunnel == nil {

@@ -31,12 +31,14 @@ type rtspStream struct {
 // NewRTSP returns a dissector of RTSP.
 func NewRTSP() dissect.Stream { return new(rtspStream) }
 
+// LooksRTSPRequest recognizes the request line of RTSP.
 func LooksRTSPRequest(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	return requestLine(head, final, " RTSP/", func(_, target []byte) bool {
 		return bytes.HasPrefix(target, []byte("rtsp://"))
 	})
 }
 
+// LooksRTSPResponse recognizes the status line of RTSP.
 func LooksRTSPResponse(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return max(statusLine(head, "RTSP/1."), statusLine(head, "RTSP/2."))
 }

@@ -18,12 +18,14 @@ func LooksSIPDatagram(b []byte, ports dissect.Ports) bool {
 	return len(b) > 0 && (LooksSIPRequest(b, true, ports) == match.Yes || LooksSIPResponse(b, true, ports) == match.Yes)
 }
 
+// LooksSIPRequest recognizes the request line of SIP.
 func LooksSIPRequest(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	return requestLine(head, final, " SIP/2.0", func(_, target []byte) bool {
 		return bytes.HasPrefix(target, []byte("sip:")) || bytes.HasPrefix(target, []byte("sips:"))
 	})
 }
 
+// LooksSIPResponse recognizes the status line of SIP.
 func LooksSIPResponse(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return statusLine(head, "SIP/2.")
 }

@@ -10,6 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
+// LooksSSDP recognizes searches, announcements and, on its port or with a USN, responses of SSDP.
 func LooksSSDP(b []byte, ports dissect.Ports) bool {
 	switch {
 	case bytes.HasPrefix(b, []byte("M-SEARCH * HTTP/1.")):

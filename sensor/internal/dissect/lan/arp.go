@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lan reads what hosts say on their own network: ARP, Neighbor Discovery, DHCP, NTP and SNMP.
+// Package lan reads what hosts send on their own network to find addresses, the time and each other's state: ARP,
+// Neighbor Discovery, DHCP, NTP and SNMP.
 package lan
 
 import (
@@ -10,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// ParseARP reads an ARP packet for IPv4 over Ethernet (RFC 826); body begins at the hardware type. ok is false for
-// other kinds of address, other operations, and packets that are cut.
+// ParseARP reads an ARP packet for IPv4 over Ethernet (RFC 826). body begins at the hardware type. ok is false for
+// other types of address, other operations, and packets that are cut.
 func ParseARP(body []byte, etherSrc, etherDst [6]byte) (m *dissect.ARPMessage, ok bool) {
 	const size, ethernet, ipv4, request, reply = 28, 1, 0x0800, 1, 2
 	if len(body) < size || binary.BigEndian.Uint16(body) != ethernet || binary.BigEndian.Uint16(body[2:]) != ipv4 ||

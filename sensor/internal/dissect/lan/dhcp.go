@@ -27,6 +27,7 @@ type dhcpDatagrams struct{}
 // NewDHCP returns a dissector of DHCP.
 func NewDHCP() dissect.Datagrams { return dhcpDatagrams{} }
 
+// LooksDHCP recognizes a message by its fixed part and the magic cookie.
 func LooksDHCP(b []byte, _ dissect.Ports) bool {
 	return len(b) >= dhcpFixed && (b[0] == 1 || b[0] == 2) && b[2] <= 16 && string(b[236:240]) == dhcpMagic
 }
@@ -49,7 +50,8 @@ func readDHCP(b []byte) (*dissect.DHCPMessage, bool) {
 	}
 	var o dhcpOptions
 	o.read(b[dhcpFixed:])
-	// RFC 2131 section 4.1: option 52 says that the file and the server name field hold options, too, in this order.
+	// RFC 2131 section 4.1: with option 52 the fields for the file and the server name contain options, too, in this
+	// order.
 	if v := o.get(52); len(v) == 1 {
 		if v[0]&1 != 0 {
 			o.read(b[dhcpFile : dhcpFixed-4])
@@ -86,7 +88,7 @@ func dhcpReadOptions(m *dissect.DHCPMessage, o *dhcpOptions) {
 	}
 }
 
-// dhcpAddr returns the first address of b; invalid if there is none or it is zero.
+// dhcpAddr returns the first address of b. It is invalid if there is none or it is zero.
 func dhcpAddr(b []byte) netip.Addr {
 	if len(b) < 4 || [4]byte(b[:4]) == [4]byte{} {
 		return netip.Addr{}
@@ -94,7 +96,7 @@ func dhcpAddr(b []byte) netip.Addr {
 	return netip.AddrFrom4([4]byte(b[:4]))
 }
 
-// dhcpUserClass returns the first user class: by RFC 3004 section 4 a length stands before it, but many clients send plain
+// dhcpUserClass returns the first user class. By RFC 3004 section 4 a length precedes it, but many clients send plain
 // text.
 func dhcpUserClass(b []byte) []byte {
 	if len(b) > 1 && int(b[0]) < len(b) && b[0] > 0 && b[0] < 0x20 {
@@ -116,7 +118,7 @@ func dhcpFQDN(b []byte) string {
 	return name
 }
 
-// dhcpOptions are the options of a message. Those that come in several parts are joined (RFC 3396).
+// dhcpOptions are the options of a message. Options in several parts are joined (RFC 3396).
 type dhcpOptions struct {
 	code  [maxOptions]uint8
 	value [maxOptions][]byte
@@ -142,7 +144,7 @@ func (o *dhcpOptions) read(b []byte) {
 func (o *dhcpOptions) add(code uint8, value []byte) {
 	for i := range o.n {
 		if o.code[i] == code {
-			// The capacity ends with the part, so this copies and leaves the datagram alone.
+			// The capacity ends with the part, so append copies and does not write to the datagram.
 			o.value[i] = append(o.value[i], value...)
 			return
 		}

@@ -39,7 +39,7 @@ type dhcpv6Datagrams struct{}
 // NewDHCPv6 returns a dissector of DHCPv6.
 func NewDHCPv6() dissect.Datagrams { return dhcpv6Datagrams{} }
 
-// LooksDHCPv6 needs the ports: the form alone says little.
+// LooksDHCPv6 is for the ports of DHCPv6 only: the format alone proves little.
 func LooksDHCPv6(b []byte, _ dissect.Ports) bool {
 	if len(b) < 8 || b[0] == 0 || int(b[0]) >= len(dhcp6Types) {
 		return false
@@ -66,10 +66,11 @@ func (dhcpv6Datagrams) Datagram(_ int, data []byte, sink dissect.Sink) bool {
 	return true
 }
 
-// dhcp6Message is a message while it is read.
+// dhcp6Message is a message that is being read.
 type dhcp6Message dissect.DHCPv6Message
 
-// readDHCPv6 reads a message. Of a relayed one it keeps the type of the relay message and the content of the innermost.
+// readDHCPv6 reads a message. For a relayed message it keeps the type of the relay message and the contents of the
+// innermost one.
 func readDHCPv6(b []byte) (*dissect.DHCPv6Message, bool) {
 	if len(b) < 4 || b[0] == 0 || int(b[0]) >= len(dhcp6Types) {
 		return nil, false
@@ -91,7 +92,7 @@ func readDHCPv6(b []byte) (*dissect.DHCPv6Message, bool) {
 	return (*dissect.DHCPv6Message)(m), true
 }
 
-// relay reads the options of a relay message and gives the message within.
+// relay reads the options of a relay message and returns the message in it.
 func (m *dhcp6Message) relay(options dhcp6Options) (inner []byte) {
 	for code, v, ok := options.next(); ok; code, v, ok = options.next() {
 		switch code {
@@ -127,7 +128,7 @@ func (m *dhcp6Message) options(options dhcp6Options) {
 	}
 }
 
-// clientID keeps the DUID and the MAC that DUID-LLT and DUID-LL hold (RFC 8415 section 11).
+// clientID keeps the DUID, and the MAC address in a DUID-LLT or DUID-LL (RFC 8415 section 11).
 func (m *dhcp6Message) clientID(v []byte) {
 	const maxDUID, llt, ll = 130, 1, 3
 	if len(v) < 4 || len(v) > maxDUID {
@@ -169,7 +170,7 @@ func (m *dhcp6Message) vendorClass(v []byte) {
 	m.VendorClass = parse.CleanText(v[6:6+n], 255)
 }
 
-// dhcp6Options walks over options: code, length, value.
+// dhcp6Options iterates over options: code, length, value.
 type dhcp6Options struct{ b []byte }
 
 func (o *dhcp6Options) next() (code uint16, value []byte, ok bool) {

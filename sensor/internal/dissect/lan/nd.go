@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Neighbour Discovery messages, RFC 4861 section 4.
+// Neighbor Discovery messages, RFC 4861 section 4.
 const (
 	ndRouterSolicitation    = 133
 	ndRouterAdvertisement   = 134
@@ -20,15 +20,15 @@ const (
 
 const maxPrefixes = 16
 
-// ndOptionsAt is where the options of each message begin.
+// ndOptionsAt is the offset of the options of each message.
 var ndOptionsAt = [...]int{
 	0: 8, ndRouterAdvertisement - ndRouterSolicitation: 16,
 	ndNeighborSolicitation - ndRouterSolicitation: 24, ndNeighborAdvertisement - ndRouterSolicitation: 24,
 	ndRedirect - ndRouterSolicitation: 40,
 }
 
-// ParseND reads a Neighbour Discovery message; body begins at the ICMPv6 type. ok is false for other types and for messages
-// that are cut within their fixed part.
+// ParseND reads a Neighbor Discovery message. body begins at the ICMPv6 type. ok is false for other types and for
+// messages that are cut within their fixed part.
 func ParseND(body []byte, src, dst netip.Addr, etherSrc [6]byte) (m *dissect.NDMessage, ok bool) {
 	if len(body) < 8 || body[0] < ndRouterSolicitation || body[0] > ndRedirect || body[1] != 0 {
 		return nil, false

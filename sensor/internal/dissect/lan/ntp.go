@@ -6,14 +6,14 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// maxNTP is how many messages of a session are read: the rest say nothing new.
+// maxNTP is how many messages of a session are read: later ones bring nothing new.
 const maxNTP = 8
 
-// ntpDatagrams reads NTP and SNTP (RFC 5905) in client, server and the two control modes.
+// ntpDatagrams reads NTP and SNTP (RFC 5905): client, server and the two control modes.
 type ntpDatagrams struct{ count int }
 
-// LooksNTP needs the port, because little else of a packet is fixed, except for a full packet whose every field is in
-// its range.
+// LooksNTP needs the port, because little else of a packet is fixed. On other ports it accepts only a full packet with
+// every field in its range.
 func LooksNTP(b []byte, ports dissect.Ports) bool {
 	const full = 48
 	if len(b) < 4 {
@@ -35,7 +35,7 @@ func LooksNTP(b []byte, ports dissect.Ports) bool {
 	if ports.Has(123) {
 		return true
 	}
-	// Elsewhere: a whole packet, poll and precision in range, and times of this era.
+	// On other ports: a full packet, poll and precision in range, and times of this era.
 	poll, precision := int8(b[2]), int8(b[3])
 	return len(b) == full && version >= 3 && (mode == 3 || mode == 4) && poll >= 0 && poll <= 17 &&
 		precision <= 0 && precision >= -32 && b[40] >= 0xb0 && (mode == 3 || b[1] > 0 && b[32] >= 0xb0)

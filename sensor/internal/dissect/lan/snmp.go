@@ -7,9 +7,9 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// snmpDatagrams reads the login that a question of SNMP 1 or 2c is: the community is a password in clear, which is compared with
-// the two that everything is delivered with and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so only
-// what was answered is told.
+// snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear: it is
+// compared with the two default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so
+// only answered requests are reported.
 type snmpDatagrams struct {
 	count    int
 	client   int // who asked last
@@ -21,7 +21,7 @@ type snmpDatagrams struct {
 // NewSNMP returns a dissector of SNMP.
 func NewSNMP() dissect.Datagrams { return new(snmpDatagrams) }
 
-// maxSNMP is after how many datagrams a session without an answer is left alone.
+// maxSNMP is the number of datagrams without an answer after which a session is no longer read.
 const maxSNMP = 16
 
 // snmpMessage is what is read of a message of version 1 or 2c.
@@ -31,8 +31,9 @@ type snmpMessage struct {
 	id, err   uint32 // request-id, error-status
 }
 
-// LooksSNMP checks the frame of a message: a sequence of its own length, the version, then a community and a request
-// (versions 1 and 2c) or the header of version 3 (RFC 3416, RFC 3412). On its ports the request may be damaged.
+// LooksSNMP checks the structure of a message: a sequence of the right length, the version, then a community and a
+// request (versions 1 and 2c) or the header of version 3 (RFC 3416, RFC 3412). On the ports of SNMP the request may be
+// malformed.
 func LooksSNMP(b []byte, ports dissect.Ports) bool {
 	if len(b) < 12 || b[0] != 0x30 {
 		return false

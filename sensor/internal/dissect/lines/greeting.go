@@ -23,6 +23,7 @@ func NewGreeting(ports dissect.Ports) dissect.Stream {
 	return &lineStream{proto: &greeting{ports: ports}}
 }
 
+// LooksGreeting recognizes a greeting with code 220.
 func LooksGreeting(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head, "220 ", "220-")
 }

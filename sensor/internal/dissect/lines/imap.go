@@ -25,6 +25,7 @@ func imapLines() lineProtocol { return &imap{login: logins.Attempt{Protocol: "im
 // NewIMAP returns a dissector of IMAP.
 func NewIMAP() dissect.Stream { return &lineStream{proto: imapLines()} }
 
+// LooksIMAP recognizes the greeting of an IMAP server.
 func LooksIMAP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head, "* OK ", "* PREAUTH ")
 }

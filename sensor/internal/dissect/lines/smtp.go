@@ -32,6 +32,7 @@ func smtpLines() lineProtocol { return &smtp{login: logins.Attempt{Protocol: "sm
 // NewSMTP returns a dissector of SMTP.
 func NewSMTP() dissect.Stream { return &lineStream{proto: smtpLines()} }
 
+// LooksSMTPClient recognizes the first command of an SMTP client.
 func LooksSMTPClient(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head, "EHLO ", "HELO ", "ehlo ", "helo ")
 }

@@ -16,14 +16,14 @@ const MaxAttempts = 32
 // Attempt is a login whose result is not known yet. It keeps the user name until the password arrives, and never keeps
 // the password.
 type Attempt struct {
-	Protocol string
+	Protocol string // of the facts
 	userBuf  [64]byte
-	User     []byte
+	User     []byte // nil once the password arrived
 	Hint     string
-	Pending  bool
-	Defaults bool
-	Clear    bool
-	Told     int
+	Pending  bool // a password or a proof was sent, and its result is not known yet
+	Defaults bool // user name and password are a well-known default pair
+	Clear    bool // the password was sent in clear
+	Reported int  // logins
 }
 
 // Name sets the user name.
@@ -45,6 +45,7 @@ func (a *Attempt) Proof() {
 	a.Forget()
 }
 
+// Forget discards the user name.
 func (a *Attempt) Forget() {
 	clear(a.userBuf[:])
 	a.User = nil
@@ -56,7 +57,7 @@ func (a *Attempt) Result(r dissect.Outcome, sink dissect.Sink) {
 		return
 	}
 	a.Pending = false
-	if a.Told++; a.Told <= MaxAttempts {
+	if a.Reported++; a.Reported <= MaxAttempts {
 		sink(&dissect.Login{Protocol: a.Protocol, UserHint: a.Hint, Result: r, DefaultCredentials: a.Defaults, CleartextCredentials: a.Clear})
 	}
 }

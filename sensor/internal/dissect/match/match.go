@@ -8,9 +8,10 @@ package match
 // No and change nothing else, so the result does not depend on how a stream was cut into packets.
 type Verdict uint8
 
+// The verdicts, in ascending order.
 const (
-	No Verdict = iota
-	Maybe
+	No    Verdict = iota // the bytes cannot belong to the protocol
+	Maybe                // more bytes are needed; counts as No at the end of a stream
 	Yes
 )
 
@@ -35,6 +36,7 @@ func AnyPrefix(head []byte, prefixes ...string) Verdict {
 	return best
 }
 
+// If returns Yes if b is set, otherwise No.
 func If(b bool) Verdict {
 	if b {
 		return Yes

@@ -39,7 +39,7 @@ func LooksMQTT(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head[n:], "\x00\x04MQTT", "\x00\x06MQIsdp")
 }
 
-// LooksMQTTServer accepts CONNACK only where MQTT is expected: four bytes say too little.
+// LooksMQTTServer accepts CONNACK only on the port of MQTT: four bytes prove too little.
 func LooksMQTTServer(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(1883) {
 		return match.No
@@ -47,7 +47,7 @@ func LooksMQTTServer(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return match.AnyPrefix(head, "\x20\x02\x00", "\x20\x02\x01")
 }
 
-// mqttHead reads the fixed header: type, and length of the rest in up to 4 bytes of 7 bits (section 2.2.3).
+// mqttHead reads the fixed header: the type, and the length of the rest in up to 4 bytes of 7 bits (section 2.2.3).
 func mqttHead(b []byte) (n, size int, v match.Verdict) {
 	for n = 1; n < len(b) && n <= 4; n++ {
 		size |= int(b[n]&0x7f) << (7 * (n - 1))
@@ -85,7 +85,7 @@ func (m *mqttStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 	return 0
 }
 
-// connect reads the user name and the password, which come after the client's name and its last will (section 3.1.3).
+// connect reads the user name and the password, which follow the client's name and its will (section 3.1.3).
 func (m *mqttStream) connect(b []byte) {
 	const userFlag, passwordFlag, willFlag, version5 = 0x80, 0x40, 0x04, 5
 	r := parse.Reader{B: b}
@@ -111,7 +111,7 @@ func (m *mqttStream) connect(b []byte) {
 	if flags&userFlag != 0 {
 		user = r.Vec16()
 	}
-	if flags&passwordFlag != 0 { // version 5 has it without a user name, too: a token
+	if flags&passwordFlag != 0 { // version 5 allows a password without a user name: a token
 		password = r.Vec16()
 	}
 	if !r.Bad {
@@ -120,7 +120,7 @@ func (m *mqttStream) connect(b []byte) {
 	}
 }
 
-// mqttProperties reads over properties (MQTT 5.0 section 2.2.2).
+// mqttProperties skips properties (MQTT 5.0 section 2.2.2).
 func mqttProperties(r *parse.Reader) {
 	size := 0
 	for shift := 0; shift < 28; shift += 7 {
@@ -138,7 +138,7 @@ func mqttOutcome(code byte) dissect.Outcome {
 	switch code {
 	case 0:
 		return dissect.OutcomeSuccess
-	case 4, 5, 0x86, 0x87: // bad user name or password, not authorised
+	case 4, 5, 0x86, 0x87: // bad user name or password, not authorized
 		return dissect.OutcomeFailure
 	}
 	return dissect.OutcomeUnknown

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// xmppStream looks for the elements with which an XMPP session turns to TLS (RFC 6120 section 5.4.2).
+// xmppStream looks for the elements with which an XMPP session changes to TLS (RFC 6120 section 5.4.2).
 type xmppStream struct {
 	tunnel  tls.Upgrade
 	scanned [2]int // bytes in which the element does not begin
@@ -20,7 +20,7 @@ type xmppStream struct {
 // NewXMPP returns a dissector of XMPP.
 func NewXMPP() dissect.Stream { return new(xmppStream) }
 
-// maxXMPPHead is how far the elements are looked for: before them come the stream header and the features.
+// maxXMPPHead is how many bytes are searched: the stream header and the features precede the elements.
 const maxXMPPHead = 4096
 
 // LooksXMPP recognizes the stream header, with or without an XML declaration before it (RFC 6120 section 4.2).
@@ -53,7 +53,7 @@ func (x *xmppStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 	return x.tunnel.Feed(dir, head, final, sink)
 }
 
-// xmppElement finds an element without content and gives the offset behind it.
+// xmppElement finds an element without content and returns the offset behind it.
 func xmppElement(head []byte, scanned *int, name string) (end int, v match.Verdict) {
 	at := bytes.Index(head[*scanned:], []byte("<"+name))
 	if at < 0 {

@@ -35,10 +35,12 @@ func UnescapePercent(dst, b []byte) []byte {
 	return dst
 }
 
+// IsHex reports whether c is a hexadecimal digit.
 func IsHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= Lower(c) && Lower(c) <= 'f'
 }
 
+// HexValue returns the value of a hexadecimal digit.
 func HexValue(c byte) byte {
 	if c <= '9' {
 		return c - '0'

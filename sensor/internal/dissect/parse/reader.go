@@ -20,6 +20,7 @@ func (r *Reader) Bytes(n int) []byte {
 	return v
 }
 
+// U8 reads one byte.
 func (r *Reader) U8() int {
 	v := r.Bytes(1)
 	if v == nil {
@@ -28,6 +29,7 @@ func (r *Reader) U8() int {
 	return int(v[0])
 }
 
+// U16 reads two bytes.
 func (r *Reader) U16() int {
 	v := r.Bytes(2)
 	if v == nil {
@@ -36,6 +38,7 @@ func (r *Reader) U16() int {
 	return int(v[0])<<8 | int(v[1])
 }
 
+// U24 reads three bytes.
 func (r *Reader) U24() int {
 	v := r.Bytes(3)
 	if v == nil {
@@ -44,11 +47,13 @@ func (r *Reader) U24() int {
 	return int(v[0])<<16 | int(v[1])<<8 | int(v[2])
 }
 
-// Vec8, Vec16 and Vec24 return a vector behind its length of one, two or three bytes.
+// Vec8 returns a vector behind its length of one byte.
 func (r *Reader) Vec8() []byte { return r.Bytes(r.U8()) }
 
+// Vec16 returns a vector behind its length of two bytes.
 func (r *Reader) Vec16() []byte { return r.Bytes(r.U16()) }
 
+// Vec24 returns a vector behind its length of three bytes.
 func (r *Reader) Vec24() []byte { return r.Bytes(r.U24()) }
 
 // Uint16s reads b as a list of 16-bit values. An odd byte at the end is dropped.

@@ -81,8 +81,10 @@ func FoldIndex(b []byte, s string) int {
 	return -1
 }
 
+// FoldContains reports whether b contains s, ignoring case. s must be lower-case ASCII.
 func FoldContains(b []byte, s string) bool { return FoldIndex(b, s) >= 0 }
 
+// Lower returns the lower case of an ASCII letter, and any other byte as it is.
 func Lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
@@ -120,6 +122,7 @@ func Word(b []byte) (first, rest []byte) {
 	return b[:i], bytes.TrimLeft(b[i+1:], " ")
 }
 
+// IsOneOf reports whether name is one of names, ignoring case. names must be lower-case ASCII.
 func IsOneOf(name []byte, names []string) bool {
 	for _, n := range names {
 		if FoldEqual(name, n) {
@@ -129,6 +132,7 @@ func IsOneOf(name []byte, names []string) bool {
 	return false
 }
 
+// HasControl reports whether b contains a control character other than a tab.
 func HasControl(b []byte) bool {
 	for _, c := range b {
 		if c < 0x20 && c != '\t' || c == 0x7f {

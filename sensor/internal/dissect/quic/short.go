@@ -14,6 +14,7 @@ import (
 // of QUIC.
 type Short struct{ id [2]uint64 }
 
+// Repeats reports whether a datagram repeats the connection id of the one before in its direction.
 func (q *Short) Repeats(dir int, data []byte, ports dissect.Ports) bool {
 	const form, fixed, least = 0x80, 0x40, 21 // RFC 9000 section 10.3: no packet is shorter
 	if !ports.Has(443) || len(data) < least || data[0]&(form|fixed) != fixed {

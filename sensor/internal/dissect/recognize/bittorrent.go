@@ -13,6 +13,7 @@ func LooksDHT(b []byte, _ dissect.Ports) bool {
 	return match.AnyPrefix(b, "d1:ad2:id20:", "d1:rd2:id20:", "d2:ip6:", "d2:ip4:", "d1:eli20") == match.Yes && b[len(b)-1] == 'e'
 }
 
+// LooksBitTorrent recognizes the handshake of BitTorrent.
 func LooksBitTorrent(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.Prefix(head, "\x13BitTorrent protocol")
 }

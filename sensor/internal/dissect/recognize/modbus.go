@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/match"
 )
 
-// LooksModbus recognizes a request where Modbus is expected: protocol 0, a length that fits, a known function.
+// LooksModbus recognizes a request on the port of Modbus: protocol 0, a length that fits, a known function.
 func LooksModbus(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	if !ports.Has(502) {
 		return match.No

@@ -8,7 +8,8 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// LooksRTCP walks over a compound packet: reports and descriptions whose lengths fill the datagram (RFC 3550 section 6.1).
+// LooksRTCP recognizes a compound packet: reports and descriptions whose lengths fill the datagram (RFC 3550 section
+// 6.1).
 func LooksRTCP(b []byte, _ dissect.Ports) bool {
 	const senderReport, application = 200, 204
 	if len(b) < 8 || b[1] != senderReport && b[1] != senderReport+1 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recognize recognizes protocols that are named and not read.
+// Package recognize recognizes protocols whose sessions are named and not read.
 package recognize
 
 import (

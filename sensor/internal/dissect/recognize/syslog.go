@@ -10,7 +10,8 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// LooksSyslog recognizes a message by its priority (RFC 3164, RFC 5424); away from its port a version or a month must follow.
+// LooksSyslog recognizes a message by its priority (RFC 3164, RFC 5424). On other ports than its own a version or a
+// month must follow.
 func LooksSyslog(b []byte, ports dissect.Ports) bool {
 	if len(b) < 8 || b[0] != '<' {
 		return false

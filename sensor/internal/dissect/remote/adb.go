@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// adbStream follows the messages of the Android debug bridge up to STLS, behind which each side goes on in TLS. (AOSP,
+// adbStream follows the messages of the Android debug bridge up to STLS, after which each side continues in TLS. (AOSP,
 // packages/modules/adb/protocol.txt.)
 type adbStream struct {
 	tunnel tls.Upgrade
@@ -23,7 +23,7 @@ func NewADB() dissect.Stream { return new(adbStream) }
 
 const (
 	adbHeadLen = 24
-	// maxADBMessages is how many messages come before STLS at most, and some more: the two greetings and keys.
+	// maxADBMessages bounds the messages before STLS: the two greetings, keys, and a few more.
 	maxADBMessages = 8
 )
 

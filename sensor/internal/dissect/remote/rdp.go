@@ -10,11 +10,11 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// upgradeStream reads a protocol that begins with one message each way and goes on in TLS if the server agrees.
+// upgradeStream reads a protocol that begins with one message each way and continues in TLS if the server agrees.
 type upgradeStream struct {
-	// size is the length of the first message, 0 if it is not complete, -1 if none of the protocol.
+	// size returns the length of the first message, 0 if it is not complete, -1 if it is not of the protocol.
 	size func(dir int, head []byte) int
-	// agrees reports whether the server's message turns to TLS.
+	// agrees reports whether the server's message changes to TLS.
 	agrees  func(reply []byte) bool
 	lengths [2]int
 	tunnel  *tls.Upgrade
@@ -43,8 +43,9 @@ func (u *upgradeStream) Feed(dir int, head []byte, final bool, sink dissect.Sink
 	return u.tunnel.Feed(dir, head, final, sink)
 }
 
-// LooksRDP recognizes the connection request of RDP in its TPKT and X.224 headers (MS-RDPBCGR 2.2.1.1). Other protocols have
-// these headers as well, so a cookie or a negotiation request must follow, or the port must be the usual one.
+// LooksRDP recognizes the connection request of RDP with its TPKT and X.224 headers (MS-RDPBCGR 2.2.1.1). Other
+// protocols have these headers as well, so a cookie or a negotiation request must follow, or the port must be that of
+// RDP.
 func LooksRDP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const sure = 11
 	if v := match.Prefix(head, "\x03\x00"); v != match.Yes {
@@ -87,7 +88,7 @@ func NewRDP() dissect.Stream {
 	}
 }
 
-// rdpChoseTLS reads the server's choice (MS-RDPBCGR 2.2.1.2.1): anything but standard RDP security is within TLS.
+// rdpChoseTLS reads the server's choice (MS-RDPBCGR 2.2.1.2.1): anything but standard RDP security runs in TLS.
 func rdpChoseTLS(reply []byte) bool {
 	const response = 2
 	return len(reply) >= 19 && reply[11] == response && binary.LittleEndian.Uint32(reply[15:]) != 0

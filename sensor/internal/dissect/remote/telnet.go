@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package remote reads the protocols of remote access: Telnet with its logins, TLS in RDP and in the Android debug bridge. It recognizes VNC.
+// Package remote reads the protocols of remote access: Telnet with its logins, TLS in RDP and in the Android debug
+// bridge. It recognizes VNC.
 package remote
 
 import (
@@ -21,14 +22,15 @@ const (
 	telnetEcho = 1
 )
 
-// telnetStream reads Telnet: negotiation is taken out, and the dialogue is cut into what the client types and the prompt at which it
-// begins to type. What a line is for and how a login ended is told by what the server does, see telnetDialogue.
+// telnetStream reads Telnet. It removes the negotiation and splits the dialogue into what the client types and the
+// prompt at which it begins to type. What a line is for and how a login ended follows from what the server does; see
+// telnetDialogue.
 type telnetStream struct {
 	sides    [2]telnetSide
 	dialogue telnetDialogue
 	scratch  [128]byte // the prompt without escapes
 	banner   []byte
-	prompted bool // the first prompt was seen: the banner is over
+	prompted bool // the first prompt was seen, which ends the banner
 }
 
 // NewTelnet returns a dissector of Telnet.
@@ -41,10 +43,10 @@ type telnetSide struct {
 	verb  byte  // of an option
 	line  [128]byte
 	n     int
-	cr    bool // the last character was a carriage return, so LF or NUL ends no line of its own
+	cr    bool // the last character was a carriage return, so a following LF or NUL ends no line of its own
 }
 
-// LooksTelnet is sure at the first negotiation. Without any, a login prompt counts where Telnet is expected.
+// LooksTelnet is sure at the first negotiation. Without any, it accepts a login prompt on the ports of Telnet.
 func LooksTelnet(head []byte, final bool, ports dissect.Ports) match.Verdict {
 	const maxPrompt = 1024
 	if head[0] != telnetIAC {
@@ -84,7 +86,7 @@ func (t *telnetStream) Feed(dir int, head []byte, final bool, sink dissect.Sink)
 			t.char(dir, s, c, sink)
 		}
 	}
-	if t.dialogue.login.Told >= logins.MaxAttempts {
+	if t.dialogue.login.Reported >= logins.MaxAttempts {
 		return 0
 	}
 	if final && dir == dissect.FromServer {
@@ -94,7 +96,7 @@ func (t *telnetStream) Feed(dir int, head []byte, final bool, sink dissect.Sink)
 	return len(head) + 1
 }
 
-// text takes one byte; ok is false for those that belong to negotiation.
+// text reads one byte. ok is false if it belongs to a negotiation.
 func (t *telnetStream) text(dir int, s *telnetSide, c byte) (text byte, ok bool) {
 	const inText, command, option, sub, subIAC = 0, 1, 2, 3, 4
 	switch s.state {
@@ -133,7 +135,7 @@ func (t *telnetStream) text(dir int, s *telnetSide, c byte) (text byte, ok bool)
 	return 0, false
 }
 
-// char takes one character of text.
+// char reads one character of text.
 func (t *telnetStream) char(dir int, s *telnetSide, c byte, sink dissect.Sink) {
 	afterCR := s.cr
 	s.cr = c == '\r'
@@ -170,7 +172,7 @@ func (s *telnetSide) add(c byte) {
 	s.n++
 }
 
-// shown takes one character of the server.
+// shown reads one character of the server.
 func (t *telnetStream) shown(s *telnetSide, c byte, sink dissect.Sink) {
 	client := &t.sides[dissect.FromClient]
 	echo := t.dialogue.shown(c, client.line[:client.n])
@@ -197,13 +199,13 @@ func (t *telnetStream) shown(s *telnetSide, c byte, sink dissect.Sink) {
 	}
 }
 
-// prompt is what the server has shown of its current line.
+// prompt returns what the server has shown of its current line.
 func (t *telnetStream) prompt() []byte {
 	s := &t.sides[dissect.FromServer]
 	return plainPrompt(t.scratch[:0], s.line[:s.n])
 }
 
-// endOfLine gathers the text before the first prompt.
+// endOfLine collects the text before the first prompt.
 func (t *telnetStream) endOfLine(line []byte) {
 	if t.prompted || len(line) == 0 || len(t.banner) >= dissect.MaxBanner {
 		return

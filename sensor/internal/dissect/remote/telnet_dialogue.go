@@ -17,10 +17,10 @@ const (
 	telnetAsking  telnetPhase = iota // the server asks for a name or a password
 	telnetWaiting                    // a password was given, nothing has been asked since
 	telnetExtra                      // something else was asked since: a code, a choice
-	telnetInside                     // behind the login, or there was none
+	telnetInside                     // logged in, or there was no login
 )
 
-// telnetKind is what the line that the client types is for.
+// telnetKind is the meaning of the line that the client types.
 type telnetKind uint8
 
 const (
@@ -30,10 +30,11 @@ const (
 	telnetAhead // nothing was asked
 )
 
-// telnetDialogue judges the logins of a session by what the server does. A line is a password if the prompt says so or if the server, which
-// has promised to echo (RFC 857), does not; without either, it is the second answer. The login has failed if the same is asked
-// again, and has succeeded if a shell prompt follows or the server echoes again. It is judged when the client begins its next line,
-// because only then the prompt is whole, or at the end. In doubt the result is unknown.
+// telnetDialogue determines the results of logins by what the server does. A line is a password if the prompt asks for
+// one, or if the server, which has promised to echo (RFC 857), does not echo it. Without either, the second answer is
+// the password. The login failed if the server asks the same again, and succeeded if a shell prompt follows or the
+// server echoes again. The result is determined when the client begins its next line, because only then the prompt is
+// complete, or at the end. In doubt it is unknown.
 type telnetDialogue struct {
 	login    logins.Attempt
 	phase    telnetPhase
@@ -41,17 +42,17 @@ type telnetDialogue struct {
 	typing   bool // the client is within a line
 	kind     telnetKind
 	prompt   telnetPrompt // of the line
-	user     telnetPrompt // at which a name was given
-	password telnetPrompt // at which a password was given
-	named    bool         // a name was given
-	assumed  bool         // that the last line was a name, or a password, is only assumed
-	refused  bool         // the server has said no in words
+	user     telnetPrompt // at which the user name was typed
+	password telnetPrompt // at which the password was typed
+	named    bool         // a user name was typed
+	assumed  bool         // that the last line was a user name, or a password, is only an assumption
+	refused  bool         // the server has refused in words
 	echoing  telnetEchoing
-	ahead    [2]telnetLine // lines that were typed before anything was asked
+	ahead    [2]telnetLine // lines typed before a question
 	waiting  int           // of ahead
 }
 
-// telnetLine is a line of the client, for as long as it is not known what it is.
+// telnetLine is a line of the client whose meaning is not known yet.
 type telnetLine struct {
 	text [64]byte
 	n    int
@@ -82,13 +83,13 @@ func (p telnetPrompt) again(q telnetPrompt) bool {
 
 // telnetEchoing compares what the server shows with what the client has just typed.
 type telnetEchoing struct {
-	promised bool // when the line began
+	promised bool // at the start of the line
 	line     telnetLine
 	n        int  // characters that were shown
 	over     bool // something else was shown
 }
 
-// shows takes a character that the server shows; typed is the line so far. It reports whether it is an echo.
+// shows reads a character that the server shows, and reports whether it is an echo. typed is the line so far.
 func (e *telnetEchoing) shows(c byte, typed []byte) bool {
 	if e.promised && !e.over && e.n < len(typed) && typed[e.n] == c {
 		e.n++
@@ -98,7 +99,7 @@ func (e *telnetEchoing) shows(c byte, typed []byte) bool {
 	return false
 }
 
-// hidden reports whether the server, against its promise, did not echo the line.
+// hidden reports whether the server promised to echo the line and did not.
 func (e *telnetEchoing) hidden() bool { return e.promised && e.line.n > 0 && e.n < e.line.n }
 
 func (e *telnetEchoing) whole() bool { return e.promised && e.line.n > 0 && e.n == e.line.n }
@@ -106,10 +107,10 @@ func (e *telnetEchoing) whole() bool { return e.promised && e.line.n > 0 && e.n 
 // begin is called when the client begins a line at a prompt.
 func (d *telnetDialogue) begin(prompt []byte, sink dissect.Sink) {
 	p := promptOf(prompt)
-	d.judge(prompt, p, sink)
+	d.evaluate(prompt, p, sink)
 	d.typing, d.prompt, d.kind = true, p, d.kindOf(prompt, p)
 	if d.phase == telnetAsking && d.kind == telnetUnknown && isShellPrompt(prompt) {
-		d.phase = telnetInside // nobody was asked
+		d.phase = telnetInside // the server asked for no login
 	}
 	d.echoing = telnetEchoing{promised: d.echo}
 }
@@ -126,7 +127,8 @@ func (d *telnetDialogue) kindOf(prompt []byte, p telnetPrompt) telnetKind {
 	return telnetUnknown
 }
 
-// shown takes a character of the server and reports whether it is an echo; typed is what the client has typed of its line.
+// shown reads a character of the server, and reports whether it is an echo. typed is what the client has typed of its
+// line.
 func (d *telnetDialogue) shown(c byte, typed []byte) (echo bool) {
 	if !d.typing {
 		typed = d.echoing.line.bytes()
@@ -134,7 +136,7 @@ func (d *telnetDialogue) shown(c byte, typed []byte) (echo bool) {
 	return d.echoing.shows(c, typed)
 }
 
-// lineShown takes a whole line of the server.
+// lineShown reads a whole line of the server.
 func (d *telnetDialogue) lineShown(line []byte) {
 	if d.phase == telnetWaiting || d.phase == telnetExtra {
 		d.refused = d.refused || refuses(line)
@@ -145,7 +147,7 @@ func refuses(line []byte) bool {
 	return containsAny(line, refusalWords[:]) && !parse.FoldContains(line, "last ")
 }
 
-// typed takes the line that the client has typed.
+// typed reads a line that the client has typed.
 func (d *telnetDialogue) typed(line []byte) {
 	d.typing = false
 	d.echoing.line.set(line)
@@ -164,7 +166,7 @@ func (d *telnetDialogue) typed(line []byte) {
 	}
 }
 
-// answer takes the answer to the current prompt.
+// answer handles the answer to the current prompt.
 func (d *telnetDialogue) answer(line []byte) {
 	d.assumed = d.kind == telnetUnknown
 	switch {
@@ -177,14 +179,14 @@ func (d *telnetDialogue) answer(line []byte) {
 	}
 }
 
-// judge looks at what the server asks after the last line.
-func (d *telnetDialogue) judge(prompt []byte, p telnetPrompt, sink dissect.Sink) {
+// evaluate checks what the server asks after the last line.
+func (d *telnetDialogue) evaluate(prompt []byte, p telnetPrompt, sink dissect.Sink) {
 	switch d.phase {
 	case telnetAsking:
 		if !d.assumed || !d.echoing.hidden() {
 			return
 		}
-		// What was taken for a name was hidden, so it was a password.
+		// What looked like a user name was not echoed, so it was a password.
 		d.login.Proof()
 		d.login.Hint, d.login.Clear = "", true
 		d.password, d.user, d.phase = d.user, telnetPrompt{}, telnetWaiting
@@ -204,7 +206,7 @@ func (d *telnetDialogue) judge(prompt []byte, p telnetPrompt, sink dissect.Sink)
 	}
 }
 
-// after judges a login by the prompt that follows the password.
+// after determines the result of a login by the prompt that follows the password.
 func (d *telnetDialogue) after(prompt []byte, p telnetPrompt, sink dissect.Sink) {
 	again, shell := d.user.again(p) || d.password.again(p), isShellPrompt(prompt)
 	words := p.question && (asksForUser(lastWord(prompt)) || asksForPassword(lastWord(prompt)))
@@ -213,7 +215,7 @@ func (d *telnetDialogue) after(prompt []byte, p telnetPrompt, sink dissect.Sink)
 	}
 	switch {
 	case again && shell && !asksForUser(prompt) && !asksForPassword(prompt):
-		d.result(dissect.OutcomeUnknown, telnetInside, sink) // a login that asks as a shell does
+		d.result(dissect.OutcomeUnknown, telnetInside, sink) // a login that prompts as a shell does
 	case again, words, !shell && refuses(prompt):
 		d.result(dissect.OutcomeFailure, telnetAsking, sink)
 	case shell:
@@ -225,8 +227,8 @@ func (d *telnetDialogue) after(prompt []byte, p telnetPrompt, sink dissect.Sink)
 	}
 }
 
-// asksAgain takes what is shown so far of a line, up to a colon: if it is the whole of a prompt that was there before, nothing needs to be
-// waited for.
+// asksAgain checks the current line up to a colon. If it is a prompt that was there before, the result is known at
+// once.
 func (d *telnetDialogue) asksAgain(prompt []byte, sink dissect.Sink) {
 	if d.typing || d.phase != telnetWaiting || d.assumed || d.waiting > 0 {
 		return
@@ -236,7 +238,7 @@ func (d *telnetDialogue) asksAgain(prompt []byte, sink dissect.Sink) {
 	}
 }
 
-// asksInside takes what is shown so far of a line, up to a space: some prompts of shells cannot be taken for anything else.
+// asksInside checks the current line up to a space. Some shell prompts cannot be anything else.
 func (d *telnetDialogue) asksInside(prompt []byte, sink dissect.Sink) {
 	if d.typing || d.phase != telnetWaiting || d.assumed || d.refused || !isSureShell(prompt) {
 		return
@@ -262,7 +264,7 @@ func (d *telnetDialogue) typedAhead() bool {
 	return d.waiting > 0 && !d.typing && d.phase != telnetInside
 }
 
-// answerAhead reports the first line that was typed ahead to a prompt.
+// answerAhead answers a prompt with the first line that was typed ahead.
 func (d *telnetDialogue) answerAhead(prompt []byte, sink dissect.Sink) {
 	p := promptOf(prompt)
 	if d.phase != telnetAsking {
@@ -279,11 +281,11 @@ func (d *telnetDialogue) answerAhead(prompt []byte, sink dissect.Sink) {
 	d.ahead[1].forget()
 }
 
-// end judges the last login by what the server has shown in the end.
+// end determines the result of the last login by what the server has shown in the end.
 func (d *telnetDialogue) end(prompt []byte, sink dissect.Sink) {
 	p := promptOf(prompt)
 	if !d.typing {
-		d.judge(prompt, p, sink)
+		d.evaluate(prompt, p, sink)
 	}
 	if d.phase == telnetWaiting || d.phase == telnetExtra {
 		r := dissect.OutcomeUnknown

@@ -9,16 +9,17 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Words by which a prompt asks for a password or a name, in lower case, in languages of the vendors and markets of small devices. They
-// are a help where the server does not hide what is typed: some devices echo passwords, others never negotiate an echo.
+// Words with which a prompt asks for a password or a user name, in lower case, in the languages of the vendors and
+// markets of small devices. They help if the server does not hide what is typed: some devices echo passwords, others
+// never negotiate an echo.
 var (
 	passwordWords = [...]string{"pass", "kennwort", "contrase", "clave", "senha", "parola", "heslo", "has\u0142o", "haslo", "wachtwoord", "l\u00f6sen", "salasana", "adgangskode", "jelsz", "\u0161ifr", "\u015fifre",
 		"\u043f\u0430\u0440\u043e\u043b", "\u041f\u0430\u0440\u043e\u043b", "\u5bc6\u7801", "\u5bc6\u78bc", "\u53e3\u4ee4", "\u30d1\u30b9\u30ef\u30fc\u30c9", "\uc554\ud638", "\ube44\ubc00\ubc88\ud638"}
 	userWords = [...]string{"login", "user", "account", "benutzer", "anmeld", "utilisateur", "identifiant", "usuario", "usu\u00e1rio", "utente", "gebruiker", "anv\u00e4ndar", "u\u017eivatel", "kullan",
 		"\u043b\u043e\u0433\u0438\u043d", "\u041b\u043e\u0433\u0438\u043d", "\u0438\u043c\u044f", "\u7528\u6237", "\u7528\u6236", "\u5e10\u53f7", "\u8d26\u53f7", "\u5e33\u865f", "\u30e6\u30fc\u30b6", "\u30ed\u30b0\u30a4\u30f3", "\uc0ac\uc6a9\uc790", "\uc544\uc774\ub514"}
-	// newWords are in the prompts of those who are inside and change a password.
+	// newWords are in the prompts of users who are logged in and change a password.
 	newWords = [...]string{"new ", "retype", "re-type", "confirm", "current", "old "}
-	// refusalWords say in English that a login was refused. They count only where a session ends without another prompt.
+	// refusalWords say in English that a login was refused. They count only if a session ends without another prompt.
 	refusalWords = [...]string{"incorrect", "failed", "failure", "invalid", "denied", "wrong", "bad pass", "bad secret", "too many"}
 )
 
@@ -31,8 +32,8 @@ func containsAny(b []byte, words []string) bool {
 	return false
 }
 
-// askingPart is the part of a prompt in which a word says what it asks for: all of it, or the last word if it ends as a shell
-// prompt does, of which the host name or the folder may be anything.
+// askingPart returns the part of a prompt that says what it asks for: all of it, or the last word if it ends as a shell
+// prompt does, whose host name and folder may be anything.
 func askingPart(p []byte) []byte {
 	p = bytes.TrimRight(p, " ")
 	if isShellPrompt(p) {
@@ -69,7 +70,7 @@ func isShellPrompt(p []byte) bool {
 	return false
 }
 
-// isSureShell reports whether the beginning of a line is the prompt of a shell and no text: "root@cam:~# ", "[root@cam ~]# ", "/ # ".
+// isSureShell reports whether the beginning of a line must be a shell prompt: "root@cam:~# ", "[root@cam ~]# ", "/ # ".
 func isSureShell(p []byte) bool {
 	if !isShellPrompt(p) || p[len(p)-1] != ' ' || asksForUser(p) || asksForPassword(p) {
 		return false
@@ -82,16 +83,16 @@ func isSureShell(p []byte) bool {
 	return len(path) > 0 && bytes.IndexByte(path, ' ') < 0 && (path[0] == '/' || path[0] == '~' || bytes.IndexByte(path, '@') > 0)
 }
 
-// isQuestion reports whether a line ends as the prompts of a login usually do.
+// isQuestion reports whether a line ends as login prompts usually do.
 func isQuestion(p []byte) bool {
 	p = bytes.TrimRight(p, " ")
 	return bytes.HasSuffix(p, []byte(":")) || bytes.HasSuffix(p, []byte("?")) || bytes.HasSuffix(p, []byte("\uff1a"))
 }
 
-// lastColon is the index behind the last colon of b, 0 if there is none.
+// lastColon returns the index behind the last colon of b, or 0.
 func lastColon(b []byte) int { return bytes.LastIndexByte(b, ':') + 1 }
 
-// plainPrompt takes control characters and ANSI escapes (ECMA-48 section 5.4) out of a line, and spaces before it, and appends the rest to dst.
+// plainPrompt appends line to dst without control characters, ANSI escapes (ECMA-48 section 5.4) and leading spaces.
 func plainPrompt(dst, line []byte) []byte {
 	const text, escape, sequence = 0, 1, 2
 	state := text
@@ -119,7 +120,8 @@ func plainPrompt(dst, line []byte) []byte {
 // maxPromptSum is how much of the end of a prompt identifies it.
 const maxPromptSum = 48
 
-// promptSum identifies a prompt whatever numbers and spaces are in it, such as the number of tries left; 0 for an empty one.
+// promptSum identifies a prompt regardless of numbers and spaces in it, such as the number of tries left. It is 0 for
+// an empty prompt.
 func promptSum(p []byte) uint64 {
 	var buf [maxPromptSum]byte
 	n := len(buf)

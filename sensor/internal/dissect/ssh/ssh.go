@@ -220,4 +220,5 @@ func (s *Stream) packetOf(dir, size int, sink dissect.Sink) {
 	}
 }
 
+// Looks recognizes the identification line with which both sides begin.
 func Looks(head []byte, _ bool, _ dissect.Ports) match.Verdict { return match.Prefix(head, "SSH-") }

@@ -19,21 +19,22 @@ const (
 	openVPNResetClient = 7
 	openVPNResetServer = 8
 	openVPNData2       = 9
-	openVPNResetCrypt  = 10 // of a client with a key of its own
+	openVPNResetCrypt  = 10 // of a client with its own key
 )
 
 const (
 	openVPNHead    = 9  // operation and session id
 	openVPNMaxAcks = 8  // acknowledgements in one packet
-	openVPNMaxHeld = 16 // packets of a direction that came too early
-	openVPNMaxSeen = 64 // packets after which a session is left alone
+	openVPNMaxHeld = 16 // packets of a direction that arrived early
+	openVPNMaxSeen = 64 // packets after which a session is no longer read
 )
 
-// openVPNExtras are the bytes between session id and acknowledgements: none, or a MAC of MD5, SHA-1 or SHA-2 with packet number and time.
+// openVPNExtras are the numbers of bytes between session id and acknowledgements: none, or a MAC of MD5, SHA-1 or SHA-2
+// with packet number and time.
 var openVPNExtras = [...]int{0, 16 + 8, 20 + 8, 28 + 8, 32 + 8, 48 + 8, 64 + 8}
 
-// LooksOpenVPN recognizes the first packet of a client: without further authentication, with it (tls-auth), or encrypted (tls-crypt).
-// Where OpenVPN is expected, the server's and others are taken too.
+// LooksOpenVPN recognizes the first packet of a client: without further authentication, with it (tls-auth), or
+// encrypted (tls-crypt). On the port of OpenVPN it accepts the server's and others, too.
 func LooksOpenVPN(b []byte, ports dissect.Ports) bool {
 	const plain, crypt, recent, v2Number = 14, 54, 1_200_000_000, 0x0f000001
 	if len(b) < plain || b[0]&7 != 0 {
@@ -59,7 +60,7 @@ func LooksOpenVPN(b []byte, ports dissect.Ports) bool {
 	return usual && op == openVPNResetCrypt || (number == 1 || number == v2Number) && binary.BigEndian.Uint32(b[openVPNHead+4:]) > recent
 }
 
-// openVPNReset returns the bytes of authentication in a reset in clear: it has packet number 0 and ends there.
+// openVPNReset returns the number of authentication bytes in a reset in clear: it has packet number 0 and no payload.
 func openVPNReset(b []byte) (extra int, ok bool) {
 	for _, x := range openVPNExtras {
 		id, payload, ok := openVPNMessage(b, x)
@@ -86,9 +87,10 @@ func openVPNMessage(b []byte, extra int) (id uint32, payload []byte, ok bool) {
 	return binary.BigEndian.Uint32(b[at:]), b[at+4:], true
 }
 
-// openVPN reads the TLS handshake in the control packets of OpenVPN. Where these are encrypted (tls-crypt) there is nothing to read.
+// openVPN reads the TLS handshake in the control packets of OpenVPN. If they are encrypted (tls-crypt), there is
+// nothing to read.
 type openVPN struct {
-	known bool // how many bytes of authentication there are
+	known bool // the number of authentication bytes is known
 	extra int
 	flip  int // 1 if the responder acts as the client
 	seen  int
@@ -99,7 +101,7 @@ type openVPN struct {
 // NewOpenVPN returns a dissector of OpenVPN over UDP.
 func NewOpenVPN() dissect.Datagrams { return new(openVPN) }
 
-// openVPNHalf puts the TLS stream of a direction together, of packets that come in any order and more than once.
+// openVPNHalf reassembles the TLS stream of a direction from packets that arrive in any order and more than once.
 type openVPNHalf struct {
 	next   uint32 // number of the next packet, less 1
 	stream []byte
@@ -116,7 +118,7 @@ func (o *openVPN) Datagram(dir int, data []byte, sink dissect.Sink) (more bool) 
 	return len(data) == 0 || o.packet(dir&1, data, sink)
 }
 
-// packet reads one packet, and reports whether more are wanted.
+// packet reads one packet, and reports whether more are needed.
 func (o *openVPN) packet(dir int, b []byte, sink dissect.Sink) (more bool) {
 	o.seen++
 	switch op := b[0] >> 3; op {
@@ -171,7 +173,7 @@ func (h *openVPNHalf) take(id uint32, payload []byte) bool {
 			h.held = append(h.held, openVPNPiece{id, slices.Clone(payload)})
 		}
 		return false
-	default: // seen already, or far off
+	default: // a duplicate, or far off
 		return false
 	}
 	for ok := true; ok; {
@@ -198,7 +200,7 @@ func (o *openVPN) finish(sink dissect.Sink) {
 	}
 }
 
-// openVPNStream reads OpenVPN over TCP: packets with a length of two bytes before them.
+// openVPNStream reads OpenVPN over TCP: packets behind a length of two bytes.
 type openVPNStream struct {
 	pos  [2]int
 	over bool
@@ -208,6 +210,7 @@ type openVPNStream struct {
 // NewOpenVPNStream returns a dissector of OpenVPN over TCP.
 func NewOpenVPNStream() dissect.Stream { return new(openVPNStream) }
 
+// LooksOpenVPNStream recognizes OpenVPN over TCP by its first packet.
 func LooksOpenVPNStream(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const shortest, longest = 14, 1400
 	switch {

@@ -11,13 +11,13 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and hands what is relayed to TLS. The
-// greeting of SOCKS 5 is too short to be sure of it: the name is given when the server has answered it or a request
+// socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and TLS in what is relayed. The
+// greeting of SOCKS 5 is too short to be sure of, so the session is named when the server has answered it or a request
 // follows.
 type socksStream struct {
 	version byte
 	sure    bool // it is SOCKS
-	named   bool // and that was said
+	named   bool // the session was named
 	pos     [2]int
 	method  byte
 	step    [2]socksStep
@@ -39,7 +39,7 @@ const (
 
 const socksUserPassword = 2
 
-// LooksSOCKS5 wants a list of methods that are assigned.
+// LooksSOCKS5 requires a list of assigned methods.
 func LooksSOCKS5(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	switch {
 	case head[0] != 5:
@@ -61,6 +61,7 @@ func LooksSOCKS5(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	return match.Yes
 }
 
+// LooksSOCKS4 recognizes a request with a port, an address and a user name.
 func LooksSOCKS4(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	const fixed, maxUser = 8, 255
 	switch {
@@ -105,10 +106,10 @@ func (s *socksStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) 
 	return s.tunnel.Feed(dir, head, final, sink)
 }
 
-// socksStop is given instead of a length where the stream is no SOCKS.
+// socksStop is returned instead of a length if the stream is not SOCKS.
 const socksStop = -1
 
-// next is the length of the next message of a side, 0 if it is not complete.
+// next returns the length of the next message of a side, 0 if it is not complete.
 func (s *socksStream) next(dir int, b []byte) int {
 	switch {
 	case s.version == 0:
@@ -141,7 +142,7 @@ func (s *socksStream) next4(dir int, b []byte) int {
 		return 0
 	}
 	n := fixed + user + 1
-	if b[4] == 0 && b[5] == 0 && b[6] == 0 && b[7] != 0 { // 4A: a name follows
+	if b[4] == 0 && b[5] == 0 && b[6] == 0 && b[7] != 0 { // 4A: a host name follows
 		name := bytes.IndexByte(b[n:], 0)
 		if name < 0 {
 			return 0
@@ -197,7 +198,7 @@ func (s *socksStream) auth(dir int, b []byte) int {
 	return n + 1 + int(b[n])
 }
 
-// request is a request or a reply: both are version, code, zero, address type, address, port.
+// request reads a request or a reply. Both are version, code, zero, address type, address, port.
 func (s *socksStream) request(dir int, b []byte) int {
 	const ip4, name, ip6 = 1, 3, 4
 	if len(b) < 5 {
