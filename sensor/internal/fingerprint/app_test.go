@@ -8,9 +8,9 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// TestAppTakes checks which facts change what is known, that those that do not give the same App back, and that no App is
+// TestAppChangesOnlyWithNewFacts checks which facts change what is known, that those that do not give the same App back, and that no App is
 // changed by what is learned after it.
-func TestAppTakes(t *testing.T) {
+func TestAppChangesOnlyWithNewFacts(t *testing.T) {
 	known := new(App)
 	for i, tc := range []struct {
 		fact    dissect.Fact

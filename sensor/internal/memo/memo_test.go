@@ -28,7 +28,7 @@ func TestTable(t *testing.T) {
 	all.Wait()
 }
 
-func TestTableRemembers(t *testing.T) {
+func TestTableReturnsCachedResult(t *testing.T) {
 	var table Table[int]
 	for _, tc := range []struct {
 		name  string

@@ -14,7 +14,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// TestCorpusApplications compares the name of the protocol of each session with the truth of the corpus.
+// TestCorpusApplications compares the protocol of each session with the ground truth of the corpus.
 func TestCorpusApplications(t *testing.T) {
 	corpus := testneed.Corpus(t)
 	rows := map[string][]appRow{}
@@ -43,7 +43,7 @@ func TestCorpusApplications(t *testing.T) {
 	}
 }
 
-// appRow is a session of the truth with its protocol.
+// appRow is a session of the ground truth with its protocol.
 type appRow struct {
 	Capture, Proto, App  string
 	Initiator, Responder struct {
@@ -75,7 +75,7 @@ func readApps(t *testing.T, path string, into map[string][]appRow) {
 	}
 }
 
-// look returns the name of a session; of several with the same end points, one that is named as expected if there is one.
+// look returns the name of a session; of several with the same endpoints, that of one with the expected name if there is one.
 func (r *appRow) look(flows map[replayKey][]*replayFlow) (got string) {
 	a := netip.AddrPortFrom(r.Initiator.IP, r.Initiator.Port)
 	b := netip.AddrPortFrom(r.Responder.IP, r.Responder.Port)

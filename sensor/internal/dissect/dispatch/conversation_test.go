@@ -15,7 +15,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// openings are the first bytes by which protocols are told.
+// openings are first bytes by which protocols are recognized.
 var openings = map[string]struct {
 	ports dissect.Ports
 	first turn
@@ -55,12 +55,12 @@ var openings = map[string]struct {
 	"stun":       {dissect.Ports{Client: 1, Server: 9000}, client("\x00\x01\x00\x00\x21\x12\xa4\x42")},
 }
 
-func TestOpenings(t *testing.T) {
+func TestStreamNames(t *testing.T) {
 	for name, o := range openings {
 		if got := dissecttest.AppOf(dispatchtest.PlayCut(t, o.ports, []turn{o.first})); got != name {
 			t.Errorf("%s: named %q", name, got)
 		}
-		// A session caught in the middle may have its ends the wrong way round.
+		// A session captured from its middle may have its endpoints the wrong way round.
 		o.first.Dir ^= 1
 		if got := dissecttest.AppOf(dispatchtest.Play(t, dissect.Ports{Client: o.ports.Server, Server: o.ports.Client}, []turn{o.first}, 0)); got != name {
 			t.Errorf("%s the wrong way round: named %q", name, got)
@@ -68,7 +68,7 @@ func TestOpenings(t *testing.T) {
 	}
 }
 
-func TestNoFalseNames(t *testing.T) {
+func TestUnknownStreamsAreNotNamed(t *testing.T) {
 	for _, s := range []string{
 		"hello world\r\n", "GETTING STARTED\r\n", "$ uname -a\r\n", "uid=0(root) gid=0(root)\n", "\x00\x00\x00\x00\x00\x00\x00\x00", "+OK\r\n",
 		"USER joe\r\n", "{\"a\":1}\n", "\xff\xff\xff\xff\xff\xff", "\x05\x01", "\x30\x84\x00\x00", "<?xml version='1.0'?><a/>", "220", "PASS x\r\n",
@@ -126,8 +126,8 @@ func TestSIPKeepAlive(t *testing.T) {
 	}
 }
 
-// TestTunnels checks that TLS behind a proxy or an upgrade is handed on from its first byte.
-func TestTunnels(t *testing.T) {
+// TestTLSBehindProxyOrUpgrade checks that TLS behind a proxy or an upgrade is read from its first byte.
+func TestTLSBehindProxyOrUpgrade(t *testing.T) {
 	hello := string(dissecttest.TLSHello(t, &tls.Config{ServerName: "h"}))
 	for name, turns := range map[string][]turn{
 		"http": {client(request("CONNECT h:443 HTTP/1.1")), server("HTTP/1.1 200 Connection established\r\n\r\n"), client(hello)},
@@ -189,7 +189,7 @@ func FuzzConversation(f *testing.F) {
 		if limit := 8 + len(b); len(facts) > limit {
 			t.Fatalf("%d facts of %d bytes", len(facts), len(b))
 		}
-		// How a turn is cut must not matter. (An SSH login is judged by the sizes of segments, so that is left out.)
+		// How a turn is cut must not matter. (The result of an SSH login depends on the sizes of segments, so SSH is left out.)
 		if dissecttest.AppOf(facts) == "ssh" {
 			return
 		}

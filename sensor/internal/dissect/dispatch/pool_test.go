@@ -12,8 +12,8 @@ import (
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
-// A dissector that has read one session reads the next as a new one would.
-func TestSparesForget(t *testing.T) {
+// TestPooledDissectorsAreCleared checks that a used dissector reads the next session as a new one would.
+func TestPooledDissectorsAreCleared(t *testing.T) {
 	get := []byte(request("GET /index.html HTTP/1.1", "Host: cam.example", "Authorization: Basic YWRtaW46YWRtaW4="))
 	hello := []byte("\x16\x03\x01\x00\x30\x01\x00\x00\x40\x03\x03")
 	var pool Pool

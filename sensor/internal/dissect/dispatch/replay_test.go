@@ -22,7 +22,7 @@ import (
 	"stillwatch/sensor/internal/fingerprint"
 )
 
-// replayLimit is how much of a stream is given to a dissector, as in the sensor.
+// replayLimit is how much of a stream a dissector sees, as in the sensor.
 const replayLimit = 16 << 10
 
 // replayFlow is one session of a capture with what was read from it. Index 0 is the client's direction.
@@ -57,7 +57,7 @@ func replayKeyOf(proto string, a, b netip.AddrPort) replayKey {
 	return replayKey{proto, a, b}
 }
 
-// replay reads a capture and gives its sessions by their end points.
+// replay reads a capture and returns its sessions by their endpoints.
 func replay(t *testing.T, path string) map[replayKey][]*replayFlow {
 	t.Helper()
 	flows := map[replayKey][]*replayFlow{}
@@ -122,7 +122,7 @@ func eachFrame(path string, f func([]byte, layers.LinkType)) error {
 	}
 }
 
-// replayFrame takes one frame to its session. The decoders of gopacket panic on some damaged frames, which are left out then.
+// replayFrame adds one frame to its session. The decoders of gopacket panic on some damaged frames, which are skipped.
 func replayFrame(flows map[replayKey][]*replayFlow, data []byte, link layers.LinkType) {
 	defer func() { _ = recover() }()
 	p := gopacket.NewPacket(data, link, gopacket.DecodeOptions{})
@@ -188,7 +188,7 @@ func replayTCP(flows map[replayKey][]*replayFlow, l *layers.TCP, src, dst netip.
 	f.order(dir, l.Seq, payload)
 }
 
-// order passes on what is in order and holds what came too early.
+// order passes on what is in order and keeps what arrived early.
 func (f *replayFlow) order(dir int, seq uint32, payload []byte) {
 	s := &f.stream[dir]
 	if d := int32(s.next - seq); d > 0 {
@@ -223,7 +223,7 @@ func (f *replayFlow) order(dir int, seq uint32, payload []byte) {
 	}
 }
 
-// segment reports a segment that is in order to the dissector.
+// segment feeds a segment that is in order.
 func (f *replayFlow) segment(dir int, payload []byte, final bool) {
 	s := &f.stream[dir]
 	if s.ended {

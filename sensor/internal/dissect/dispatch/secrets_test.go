@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// TestNoSecretInFacts sends a password in every way that is known, and looks for it in what was read.
+// TestNoSecretInFacts sends a password in every known way, and looks for it in the facts.
 func TestNoSecretInFacts(t *testing.T) {
 	const secret = "Tr0ub4dor"
 	basic := "Authorization: Basic " + dissecttest.EncodeBase64("admin:"+secret)

@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/fingerprint"
 )
 
-// truthRow is a row of the corpus's truth as far as it concerns TLS, QUIC and SSH.
+// truthRow is a row of the corpus's ground truth about TLS, QUIC and SSH.
 type truthRow struct {
 	Capture, Proto, Variant string
 	Initiator, Responder    *truthEnd
@@ -69,7 +69,7 @@ func found(app *fingerprint.App, kind string) string {
 		"ssh_client": ssh.Client, "ssh_server": ssh.Server, "ssh_auth": auth}[kind]
 }
 
-// truthFloors are the least shares that have to be right, in percent.
+// truthFloors are the least percentages that must be right.
 var truthFloors = map[string]float64{"ja3": 99, "ja3s": 99, "ja4": 99, "sni": 97, "hassh": 100, "hassh_server": 100, "ssh_client": 100, "ssh_server": 100, "ssh_auth": 100}
 
 func TestTLSAndSSHAgainstCorpus(t *testing.T) {

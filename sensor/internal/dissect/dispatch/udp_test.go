@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// FuzzDatagramOrder checks that trying only what a first byte allows finds what trying everything finds.
+// FuzzDatagramOrder checks that the entries for a first byte find the same protocol as all entries.
 func FuzzDatagramOrder(f *testing.F) {
 	ports := []uint16{40000, 53, 67, 123, 137, 161, 443, 500, 514, 546, 1194, 1812, 1900, 5050, 5060, 5353, 5355, 32100, 37810}
 	for i, s := range []string{

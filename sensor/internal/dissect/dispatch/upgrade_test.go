@@ -12,8 +12,8 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// TestUpgradeBothWays checks that both hellos are read behind the offsets at which each side turned.
-func TestUpgradeBothWays(t *testing.T) {
+// TestHellosOfBothSidesAfterUpgrade checks that both hellos are read from the offsets at which each side changed to TLS.
+func TestHellosOfBothSidesAfterUpgrade(t *testing.T) {
 	hello := string(dissecttest.TLSHello(t, &tls.Config{ServerName: "h"}))
 	answer := string(dissecttest.TLSRecords([]byte("\x02\x00\x00\x26\x03\x03"+strings.Repeat("r", 32)+"\x00\xc0\x2f\x00"), 100))
 	for name, turns := range map[string][]turn{
@@ -32,8 +32,8 @@ func TestUpgradeBothWays(t *testing.T) {
 	}
 }
 
-// TestUpgradeRefused checks that nothing is taken for TLS where a server did not agree, or a message is not what it says.
-func TestUpgradeRefused(t *testing.T) {
+// TestNoTLSWithoutAgreement checks that nothing is taken for TLS if a server did not agree or a message is forged.
+func TestNoTLSWithoutAgreement(t *testing.T) {
 	hello := string(dissecttest.TLSHello(t, &tls.Config{ServerName: "h"}))
 	for name, turns := range map[string][]turn{
 		"adb, cut off":           {client(dissecttest.ADBMessage("CNXN", "host::")[:27])},
@@ -62,7 +62,7 @@ func TestUpgradeRefused(t *testing.T) {
 	}
 }
 
-func FuzzTurnsToTLS(f *testing.F) {
+func FuzzUpgradesToTLS(f *testing.F) {
 	ports := dissect.Ports{Client: 40000, Server: 119}
 	for _, turns := range [][]turn{
 		{client(dissecttest.ADBMessage("CNXN", "host::")), server(dissecttest.ADBMessage("STLS", "")), client(dissecttest.ADBMessage("STLS", "") + dissecttest.TLSHelloStart)},
@@ -83,7 +83,7 @@ func FuzzTurnsToTLS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		turns := dissecttest.Chunks(b)
 		facts, cut := dispatchtest.Play(t, ports, turns, 0), dispatchtest.Play(t, ports, turns, 1)
-		if dissecttest.AppOf(facts) != "ssh" && dissecttest.Dump(facts) != dissecttest.Dump(cut) { // an SSH login is judged by the sizes of segments
+		if dissecttest.AppOf(facts) != "ssh" && dissecttest.Dump(facts) != dissecttest.Dump(cut) { // the result of an SSH login depends on the sizes of segments
 			t.Fatalf("cut into bytes:\n%s\nat once:\n%s", dissecttest.Dump(cut), dissecttest.Dump(facts))
 		}
 	})

@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// shapes are messages that are odd, and DNS all the same where DNS is expected.
+// shapes are unusual messages that are DNS on the ports of DNS.
 func shapes(t testing.TB) map[string][]byte {
 	const headerLen = 12
 	plain := dissecttest.PackDNS(t, dnsmessage.Message{Header: dnsmessage.Header{ID: 7}, Questions: dissecttest.DNSQuestion("www.example.com.", dnsmessage.TypeA)})
@@ -43,7 +43,7 @@ func shapes(t testing.TB) map[string][]byte {
 	}
 }
 
-func TestDNSShapes(t *testing.T) {
+func TestUnusualDNSMessages(t *testing.T) {
 	for name, data := range shapes(t) {
 		for port, app := range map[uint16]string{53: "dns", 5353: "mdns", 5355: "llmnr"} {
 			for dir := range 2 {
@@ -59,8 +59,8 @@ func TestDNSShapes(t *testing.T) {
 	}
 }
 
-// What is no DNS is not called so because of its port.
-func TestNoDNSAtItsPort(t *testing.T) {
+// TestOtherBytesOnPortOfDNS checks that the port alone does not make a message DNS.
+func TestOtherBytesOnPortOfDNS(t *testing.T) {
 	text := []byte("hello, this is a text that goes to port 53")
 	for name, data := range map[string][]byte{"text": text, "zeros": make([]byte, 40), "ones": bytes.Repeat([]byte{0xff}, 40), "short": {0, 7, 1, 0}} {
 		if got := dissecttest.AppOf(dispatchtest.Datagrams(dissect.Ports{Client: 40000, Server: 53}, data)); got != "" {
@@ -69,8 +69,8 @@ func TestNoDNSAtItsPort(t *testing.T) {
 	}
 }
 
-// Over TCP a message may come in any pieces, be cut by the end, or be a large zone transfer.
-func TestDNSStreamShapes(t *testing.T) {
+// TestUnusualDNSOverTCP checks messages in any pieces, cut by the end of the stream, and a large zone transfer.
+func TestUnusualDNSOverTCP(t *testing.T) {
 	whole := func(b []byte) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...) }
 	transfer := bytes.Clone(dissecttest.DNSResponse(t))
 	binary.BigEndian.PutUint16(transfer[6:], 900)

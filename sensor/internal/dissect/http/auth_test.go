@@ -28,7 +28,7 @@ func TestDigestDefaults(t *testing.T) {
 	}
 }
 
-func TestOutcome(t *testing.T) {
+func TestAuthorizationOutcome(t *testing.T) {
 	const both = `Digest realm="x", nonce="n2", qop="auth", Basic realm="y"`
 	for _, tc := range []struct {
 		authorization string
@@ -83,8 +83,8 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// TestAcceptedBefore checks that what was accepted once in a session is not taken for a wrong password later, and what was not is.
-func TestAcceptedBefore(t *testing.T) {
+// TestRefusalAfterAcceptanceIsNoFailure checks that credentials which were accepted once in a session do not count as wrong later.
+func TestRefusalAfterAcceptanceIsNoFailure(t *testing.T) {
 	var a authState
 	say := func(authorization string, status int, challenge string) dissect.Outcome {
 		c := readAuthorization("GET", []byte(authorization))

@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// A proxy may relay what it likes: what is known is read, anything else is left alone, and the session keeps its name.
-func TestRelay(t *testing.T) {
+// TestProtocolsBehindConnect checks that known protocols behind a proxy are read, and that the session keeps its name with others.
+func TestProtocolsBehindConnect(t *testing.T) {
 	connect := []turn{client(request("CONNECT h:22 HTTP/1.1")), server("HTTP/1.1 200 OK\r\n\r\n")}
 	for name, x := range map[string]struct {
 		app   string

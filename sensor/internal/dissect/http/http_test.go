@@ -106,8 +106,8 @@ func TestHTTPExchanges(t *testing.T) {
 	}
 }
 
-// TestHTTPLetsGo checks that the bytes of a long body are not asked for.
-func TestHTTPLetsGo(t *testing.T) {
+// TestHTTPSkipsLongBodies checks that the bytes of a long body are not requested.
+func TestHTTPSkipsLongBodies(t *testing.T) {
 	for name, response := range map[string]string{
 		"length":       "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\nabc",
 		"chunk":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nabc",

@@ -34,7 +34,7 @@ func isapiAnswer(status int) string {
 	return fmt.Sprintf("<SessionLogin>\n<statusValue>%d</statusValue><lockStatus>unlock</lockStatus></SessionLogin>", status)
 }
 
-// TestLoginsByForm holds the results of the exchanges of one session, in their order.
+// TestLoginsByForm checks the results of the exchanges of one session, in order.
 func TestLoginsByForm(t *testing.T) {
 	chunked := "5\r\n" + dissecttest.ISAPILogin[:5] + "\r\n" + fmt.Sprintf("%x;a=b\r\n", len(dissecttest.ISAPILogin)-5) + dissecttest.ISAPILogin[5:] + "\r\n0\r\n\r\n"
 	for name, tc := range map[string]struct {

@@ -33,7 +33,7 @@ func TestMaskURI(t *testing.T) {
 	}
 }
 
-// TestMaskHidesSecrets holds every way of writing a secret into a request line or header against what is kept of it.
+// TestMaskHidesSecrets checks that no way of writing a secret into a request line or header leaves it in the facts.
 func TestMaskHidesSecrets(t *testing.T) {
 	const secret = "Xk9wQz7Lm"
 	pair := base64.StdEncoding.EncodeToString([]byte("admin:" + secret))
@@ -97,8 +97,8 @@ func TestMaskHidesSecrets(t *testing.T) {
 	}
 }
 
-// TestMaskKeepsTheRest checks that what an analyst reads in a target is left: movements, exploits, numbers, addresses.
-func TestMaskKeepsTheRest(t *testing.T) {
+// TestMaskKeepsHarmlessTargets checks that masking leaves what an analyst needs: movements, exploits, numbers, addresses.
+func TestMaskKeepsHarmlessTargets(t *testing.T) {
 	for _, target := range []string{
 		"/cgi-bin/ptz.cgi?action=start&channel=0&code=Left&arg1=0&arg2=5&arg3=0",
 		"/System/configurationFile?auth=YWRtaW46MTEK",
@@ -142,7 +142,7 @@ func FuzzMaskURI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string) {
 		const secret = "Tr0ub4dor"
 		if strings.Contains(before+after, "0") {
-			return // the secret could come together from the parts
+			return // the secret could result from joining the parts
 		}
 		if got := mask.URI([]byte(before + "?password=" + secret + "&" + after)); strings.Contains(got, secret) {
 			t.Fatalf("kept in %q", got)

@@ -9,8 +9,8 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// TestXMPPCost checks that a stream which comes byte by byte is not searched from its start each time.
-func TestXMPPCost(t *testing.T) {
+// TestXMPPSearchesEachByteOnce checks that a stream that arrives byte by byte is not searched from its start each time.
+func TestXMPPSearchesEachByteOnce(t *testing.T) {
 	var x xmppStream
 	head := []byte("<stream:stream to='a'>" + strings.Repeat("<starttl ", 400))
 	for n := range head {

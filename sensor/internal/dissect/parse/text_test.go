@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// What CleanText leaves is what the standard library would have left.
+// TestCleanText compares CleanText with the standard library.
 func TestCleanText(t *testing.T) {
 	x := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {

@@ -11,8 +11,8 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// TestQUICInTheMiddle checks that a repeated connection id tells QUIC, and that media which looks alike is not taken for it.
-func TestQUICInTheMiddle(t *testing.T) {
+// TestQUICByRepeatedConnectionID checks that a repeated connection id shows QUIC, and that similar media is not mistaken for it.
+func TestQUICByRepeatedConnectionID(t *testing.T) {
 	short := func(first byte, id string, n byte) []byte {
 		return append(append([]byte{first}, id...), bytes.Repeat([]byte{n}, 30)...)
 	}

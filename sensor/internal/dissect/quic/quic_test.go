@@ -132,7 +132,7 @@ func TestQUICKeys(t *testing.T) {
 	}
 }
 
-// packetShape is what a test packet's header says.
+// packetShape is the header of a test packet.
 type packetShape struct {
 	version     uint32
 	dcid, token string
@@ -162,7 +162,7 @@ func cryptoFrame(off int, data []byte) []byte {
 	return append([]byte{frameCrypto, 0x40 | byte(off>>8), byte(off), 0x40 | byte(len(data)>>8), byte(len(data))}, data...)
 }
 
-// A hello in pieces: over several packets and datagrams, in any order, twice, with other frames between.
+// TestQUICPieces checks hellos in pieces: over several packets and datagrams, in any order, twice, with other frames between.
 func TestQUICPieces(t *testing.T) {
 	hello := dissecttest.QUICHello(t)
 	id := "client-id"
@@ -212,9 +212,9 @@ func TestQUICPieces(t *testing.T) {
 	}
 }
 
-// Where the first hello was read already, a Retry or version negotiation still changes the keys of the server's hello, and the
-// second hello is not given again.
-func TestQUICServerAfterBeginningAgain(t *testing.T) {
+// TestQUICServerHelloAfterRetry: even if the first hello was read already, a Retry or version negotiation still changes the keys of the server's hello, and the
+// second hello is not reported again.
+func TestQUICServerHelloAfterRetry(t *testing.T) {
 	hello := cryptoFrame(0, dissecttest.QUICHello(t))
 	answer := cryptoFrame(0, []byte("\x02\x00\x00\x28\x03\x03"+strings.Repeat("r", 32)+"\x00\x13\x01\x00\x00\x00"))
 	packet := func(version uint32, keyID, id string, dir int, frames []byte) []byte {
@@ -243,14 +243,14 @@ func TestQUICServerAfterBeginningAgain(t *testing.T) {
 	}
 }
 
-// What a server sends to make a client begin again.
+// What a server sends to make a client start over.
 var (
 	testRetry       = append([]byte{0xf0, 0, 0, 0, 1, 4, 's', 'c', 'i', 'd', 5}, "otherand a token and an integrity tag"...)
 	testNegotiation = append([]byte{0x80, 0, 0, 0, 0, 4, 's', 'c', 'i', 'd', 5}, "first\x6b\x33\x43\xcf"...)
 )
 
-// A Retry makes the client begin again with a connection id that the server chose; version negotiation, with another version.
-func TestQUICBeginsAgain(t *testing.T) {
+// A Retry makes the client start over with a connection id that the server chose; version negotiation, with another version.
+func TestQUICRetryAndVersionNegotiation(t *testing.T) {
 	hello := cryptoFrame(0, dissecttest.QUICHello(t))
 	initial := func(version uint32, id string, number byte, frames []byte) []byte {
 		return testPacket(initialKeys(version, []byte(id), dissect.FromClient), packetShape{version, id, "token", number}, frames)
@@ -274,7 +274,7 @@ func TestQUICBeginsAgain(t *testing.T) {
 	}
 }
 
-func TestQUICLooks(t *testing.T) {
+func TestQUICRecognition(t *testing.T) {
 	packet := testPacket(initialKeys(version1, []byte("id"), dissect.FromClient), packetShape{version1, "id", "", 0}, make([]byte, 200))
 	for _, x := range []struct {
 		name string
@@ -307,8 +307,8 @@ func GoogleHello(name string) string {
 	return "CHLO\x03\x00\x00\x00" + "PAD\x00\x04\x00\x00\x00" + "SNI\x00" + string([]byte{4 + n, 0, 0, 0}) + "VER\x00" + string([]byte{8 + n, 0, 0, 0}) + "----" + name + "Q043"
 }
 
-// A connection that cannot be read is given up.
-func TestQUICGivesUp(t *testing.T) {
+// TestQUICStopsWithoutHello checks that a connection that cannot be read is left after a while, with bounded memory.
+func TestQUICStopsWithoutHello(t *testing.T) {
 	var q Conn
 	n := 0
 	for q.Datagram(n%2, testPacket(initialKeys(version2, []byte("x"), dissect.FromServer), packetShape{version1, string(rune('a' + n)), "", 0}, make([]byte, 100)), func(f dissect.Fact) { t.Error(dissecttest.Dump([]dissect.Fact{f})) }) {

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// Whatever number a version has, hellos of both directions are read if the keys are those of a version that is known.
+// TestQUICVersions checks that hellos of both directions are read under any version number if the keys are those of a known version.
 func TestQUICVersions(t *testing.T) {
 	const id = "client-id"
 	hello := append(cryptoFrame(0, dissecttest.QUICHello(t)), make([]byte, 900)...)
@@ -51,8 +51,8 @@ func TestQUICVersions(t *testing.T) {
 	}
 }
 
-// A datagram of an unknown version is QUIC only if its protection says so.
-func TestQUICOfAnUnknownVersion(t *testing.T) {
+// A datagram of an unknown version is QUIC only if the keys of a known version open it.
+func TestQUICUnknownVersionNeedsProtection(t *testing.T) {
 	hello := append(cryptoFrame(0, dissecttest.QUICHello(t)), make([]byte, 900)...)
 	good := testPacket(initialKeys(version1, []byte("client-id"), dissect.FromClient), packetShape{0x12345678, "client-id", "", 1}, hello)
 	wrong := bytes.Clone(good)

@@ -50,8 +50,8 @@ func dialogue(parts ...any) (turns []turn) {
 	return turns
 }
 
-// TestTelnetByBehaviour holds the results of the logins of one session, in their order.
-func TestTelnetByBehaviour(t *testing.T) {
+// TestTelnetLoginResults checks the results of the logins of one session, in order.
+func TestTelnetLoginResults(t *testing.T) {
 	for name, tc := range map[string]struct {
 		turns []turn
 		want  string // first letters of the results

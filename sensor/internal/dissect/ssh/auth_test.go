@@ -16,7 +16,7 @@ import (
 // with "+" between packets that share one, and "CF" or "SF" where a side ends.
 type sized struct {
 	name                string
-	client, server      string // what they say of themselves, without "SSH-2.0-"
+	client, server      string // identification lines, without "SSH-2.0-"
 	cipher, mac, packer string
 	talk                string
 	want                dissect.SSHAuth
@@ -37,7 +37,7 @@ const (
 	putty  = "PuTTY_Release_0.78"
 )
 
-// Feed plays the connection into a stream and gives what it says of the login.
+// Feed plays the connection and returns the reported results of the login.
 func (c sized) Feed() (said []dissect.SSHAuth) {
 	var s Stream
 	sink := func(f dissect.Fact) {
@@ -170,8 +170,9 @@ func TestSSHAuthSizes(t *testing.T) {
 	}
 }
 
-// A failure does not stand where the rest of a side is not read: a client could hide its success behind what it sends before.
-func TestSSHAuthCut(t *testing.T) {
+// TestSSHFailureIsWithdrawnWhenCut checks that a failure is withdrawn if the rest of a side is not read: a client could hide its
+// success behind what it sends before.
+func TestSSHFailureIsWithdrawnWhenCut(t *testing.T) {
 	c := sized{client: openS, server: openS, cipher: chacha, mac: sha2, talk: "C44 S44 C68 S76 C84 S76 C84 S76 C" + strconv.Itoa(dissect.HeadLimit) + " CF"}
 	said := c.Feed()
 	if want := []dissect.SSHAuth{{Result: dissect.OutcomeFailure, Failures: 1}, {Result: dissect.OutcomeFailure, Failures: 2}, {Result: dissect.OutcomeUnknown, Failures: 2}}; !slices.Equal(said, want) {
@@ -179,8 +180,8 @@ func TestSSHAuthCut(t *testing.T) {
 	}
 }
 
-// A client that never stops does not make the sensor keep more.
-func TestSSHAuthBound(t *testing.T) {
+// TestSSHAuthIsBounded checks that a client that never stops does not use more and more memory.
+func TestSSHAuthIsBounded(t *testing.T) {
 	c := sized{client: openS, server: openS, cipher: chacha, mac: sha2, talk: "C44 S44" + strings.Repeat(" C84 S76", 10*maxTurns) + " CF"}
 	said := c.Feed()
 	if n := len(said); n == 0 || said[n-1].Result != dissect.OutcomeFailure || said[n-1].Failures > maxTurns {

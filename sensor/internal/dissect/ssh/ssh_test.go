@@ -29,7 +29,7 @@ func offerOf(cipher, mac, compression string) string {
 }
 
 // A server may send lines before its identification; a client may not.
-func TestSSHLinesBefore(t *testing.T) {
+func TestSSHLinesBeforeIdentification(t *testing.T) {
 	var s Stream
 	var got []dissect.SSHBanner
 	sink := func(f dissect.Fact) {
@@ -46,8 +46,8 @@ func TestSSHLinesBefore(t *testing.T) {
 	}
 }
 
-// After a gap the sizes of segments tell nothing.
-func TestSSHGap(t *testing.T) {
+// TestSSHNoResultAfterGap: after a gap the sizes of segments prove nothing.
+func TestSSHNoResultAfterGap(t *testing.T) {
 	var s Stream
 	n := 0
 	sink := func(f dissect.Fact) {

@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// certParts are the parts of a certificate as its vendor may have got them wrong.
+// certParts are the parts of a certificate as a vendor may have got them wrong.
 type certParts struct {
 	serial                      string
 	nameTag                     cbasn1.Tag
@@ -78,7 +78,7 @@ func (p certParts) der() []byte {
 	return b.BytesOrPanic()
 }
 
-// Certificates that crypto/x509 refuses: devices present them all the same.
+// TestCertificatesOfDevices checks certificates that crypto/x509 refuses and devices present.
 func TestCertificatesOfDevices(t *testing.T) {
 	good := certParts{serial: "\x01", nameTag: cbasn1.UTF8String, name: "cam", timeTag: cbasn1.UTCTime, notBefore: "700101000000Z", notAfter: "491231235959Z", issuer: "cam", names: 1}
 	start, end := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2049, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -113,8 +113,8 @@ func TestCertificatesOfDevices(t *testing.T) {
 	}
 }
 
-// Whatever is cut off, the digest is there.
-func TestCertificateIsCut(t *testing.T) {
+// TestCutCertificates checks that the digest is set however much is cut off.
+func TestCutCertificates(t *testing.T) {
 	der := dissecttest.Certificate(t, "").Certificate[0]
 	for n := range der {
 		if c := parseCertificate(der[:n]); len(c.SHA256) != 64 || c.Subject != "" {

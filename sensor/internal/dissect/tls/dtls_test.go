@@ -95,7 +95,7 @@ func TestDTLS(t *testing.T) {
 	}
 }
 
-func TestDTLSLooks(t *testing.T) {
+func TestDTLSRecognition(t *testing.T) {
 	body := dtlsHelloBody(t, "")
 	whole := dtlsPiece(MessageClientHello, 0, len(body), 0, body)
 	for _, c := range []struct {

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Lists of any length are read as they stand, whether or not they have room beside the hello.
+// TestTLSHelloLists checks lists of any length, whether or not they fit into the allocation of the hello.
 func TestTLSHelloLists(t *testing.T) {
 	list := func(n int, first uint16) (l []uint16) {
 		for i := range n {
@@ -47,8 +47,8 @@ func TestTLSHelloLists(t *testing.T) {
 	}
 }
 
-// A certificate that is seen again is the same fact, and what is remembered is what is read.
-func TestTLSLeafIsRemembered(t *testing.T) {
+// TestRepeatedLeafIsSameFact checks that a certificate is the same fact when it is seen again.
+func TestRepeatedLeafIsSameFact(t *testing.T) {
 	leaf := func(der []byte) (c *dissect.TLSCertificate) {
 		n := len(der)
 		emitLeaf(append([]byte{0, 0, byte(n + 3), 0, byte(n >> 8), byte(n)}, der...), func(f dissect.Fact) { c = f.(*dissect.TLSCertificate) })

@@ -33,7 +33,7 @@ type rdn struct {
 	value string
 }
 
-// TestPlainNames checks that the short way gives what the long one does, and which names it leaves to it.
+// TestPlainNames checks that plainName equals anyName, and which names it rejects.
 func TestPlainNames(t *testing.T) {
 	at := func(n int, value string) rdn {
 		return rdn{asn1.ObjectIdentifier{2, 5, 4, n}, cbasn1.UTF8String, value}

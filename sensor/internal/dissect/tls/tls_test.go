@@ -35,8 +35,8 @@ func TestTLSHelloOverManyRecords(t *testing.T) {
 	}
 }
 
-// A chain that exceeds what is kept of a stream still shows its leaf.
-func TestTLSLongChain(t *testing.T) {
+// TestLeafOfLongChain checks that the leaf of a chain longer than the head of a stream is read.
+func TestLeafOfLongChain(t *testing.T) {
 	cert := dissecttest.Certificate(t, "")
 	for range 4 {
 		cert.Certificate = append(cert.Certificate, dissecttest.Certificate(t, strings.Repeat("x", 6000)).Certificate[0])
@@ -91,7 +91,7 @@ func TestTLSAlerts(t *testing.T) {
 	}
 }
 
-func TestTLSLooks(t *testing.T) {
+func TestTLSRecognition(t *testing.T) {
 	hello := string(dissecttest.TLSHello(t, &tls.Config{ServerName: "x.example"}))
 	for _, c := range []struct {
 		name, head string

@@ -32,7 +32,7 @@ func VPNAuth(size int) []byte {
 	return append(bytes.Repeat([]byte{0xa5}, size), 0, 0, 0, 1, 0x65, 0, 0, 0)
 }
 
-// VPNTurns is a handshake of which the client's hello comes in pieces, in the order given.
+// VPNTurns returns a handshake with the client's hello in pieces, in the given order.
 func VPNTurns(t testing.TB, auth []byte, order []int) (turns []turn) {
 	hello := dissecttest.TLSHello(t, &tls.Config{ServerName: "vpn.example"})
 	third := len(hello)/3 + 1
@@ -46,7 +46,7 @@ func VPNTurns(t testing.TB, auth []byte, order []int) (turns []turn) {
 		turn{Dir: dissect.FromClient, Data: string([]byte{openVPNData2 << 3, 0, 0, 1}) + "data"})
 }
 
-func TestOpenVPNLooks(t *testing.T) {
+func TestOpenVPNRecognition(t *testing.T) {
 	crypt := slices.Concat([]byte{openVPNResetClient << 3}, []byte("SESSION1"), []byte{0, 0, 0, 1, 0x65, 0, 0, 0}, bytes.Repeat([]byte{0xa5}, 37))
 	for _, x := range []struct {
 		name string
@@ -69,8 +69,8 @@ func TestOpenVPNLooks(t *testing.T) {
 	}
 }
 
-// A session that goes on without a hello is left alone, and what is kept of one is bounded.
-func TestOpenVPNGivesUp(t *testing.T) {
+// TestOpenVPNStopsWithoutHello checks that a session without a hello is left after a while, with bounded memory.
+func TestOpenVPNStopsWithoutHello(t *testing.T) {
 	var o openVPN
 	for i := range openVPNMaxSeen {
 		more := o.packet(dissect.FromClient, vpnPacket(openVPNControl, nil, nil, uint32(i+2), bytes.Repeat([]byte{0x16}, 1000)), func(dissect.Fact) { t.Error("a fact") })
@@ -83,7 +83,7 @@ func TestOpenVPNGivesUp(t *testing.T) {
 	}
 }
 
-// FuzzOpenVPN feeds any datagrams: the dissector neither fails nor goes on without end.
+// FuzzOpenVPN feeds any datagrams: the dissector neither fails nor reads without end.
 func FuzzOpenVPN(f *testing.F) {
 	for _, x := range VPNTurns(f, VPNAuth(20), []int{1, 0, 2}) {
 		f.Add(dissecttest.Chunk(x))

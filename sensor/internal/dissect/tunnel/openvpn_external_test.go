@@ -31,7 +31,7 @@ func TestOpenVPN(t *testing.T) {
 				}
 				hellos := dissecttest.FactsOf[dissect.TLSClientHello](facts)
 				if order[0] == 2 && skip > 0 {
-					continue // which bytes are a MAC is told by the first packet of the hello
+					continue // the first packet of the hello shows which bytes are a MAC
 				}
 				if more || len(hellos) != 1 || hellos[0].SNI != "vpn.example" || len(dissecttest.FactsOf[dissect.TLSServerHello](facts)) != 1 {
 					t.Errorf("%s, order %v, from turn %d: more %v\n%s", name, order, skip, more, dissecttest.Dump(facts))
