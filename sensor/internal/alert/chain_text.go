@@ -41,7 +41,7 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
 	f.DeviceAddr, f.Title = in.addr(), in.headline(f.Severity)
 	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f: %s.",
-		alertsOf(ms), stamp(ms[0].at), stamp(ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
+		alertsOf(ms), stamp(ms[0].at), stampAfter(ms[0].at, ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
 	f.Recommendation = detect.ChainAdvice(in.device)
 	return f
 }
@@ -49,6 +49,15 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 const dateLayout = "2006-01-02"
 
 func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format(dateLayout + " 15:04:05") }
+
+// stampAfter formats a time that follows another one: without the day if that is the same.
+func stampAfter(first, ns int64) string {
+	at := stamp(ns)
+	if day := stamp(first)[:len(dateLayout)]; strings.HasPrefix(at, day) {
+		return at[len(day)+1:]
+	}
+	return at
+}
 
 // alertsOf counts the alerts and the devices that they are about.
 func alertsOf(ms []member) string {
@@ -91,11 +100,7 @@ func lines(ms []member) []string {
 	shown = inTime(shown)
 	out := make([]string, len(shown))
 	for i, x := range shown {
-		at := stamp(x.at)
-		if day := stamp(ms[0].at)[:len(dateLayout)]; strings.HasPrefix(at, day) {
-			at = at[len(day)+1:] // the message has named the day
-		}
-		out[i] = fmt.Sprintf("%s %s %s", at, x.rule, x.title)
+		out[i] = fmt.Sprintf("%s %s %s", stampAfter(ms[0].at, x.at), x.rule, x.title)
 	}
 	if len(shown) > 0 && len(more) > 0 {
 		n := 0

@@ -43,7 +43,7 @@ func checkPage(t *testing.T, id string, scene func(t *testing.T) *stage) {
 // TestEveryRuleHasAPage checks that each rule has a page with an example, and a line in the table of the pages.
 func TestEveryRuleHasAPage(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| rule | kind | reliability | says |\n|---|---|---|---|\n")
+	table.WriteString("| rule | kind | reliability | reports |\n|---|---|---|---|\n")
 	for _, r := range detect.Rules() {
 		page := readPage(t, r.ID+".md")
 		if !strings.HasPrefix(page, "# "+r.ID+": "+r.Name+"\n\n") {

@@ -120,7 +120,7 @@ var (
 	carried     = regexp.MustCompile(`so far ([\d.]+ [kMG]?B) out and ([\d.]+ [kMG]?B) in`)
 	sentBytes   = regexp.MustCompile(`it sent ([\d.]+ [kMG]?B) to .* and received ([\d.]+ [kMG]?B)\.$`)
 	quoted      = regexp.MustCompile(`((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d) (D\d\d) (.*)`)
-	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+ \S+) UTC, .*?, P ([\d.]+): `)
+	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+(?: \S+)?) UTC, .*?, P ([\d.]+): `)
 )
 
 // form holds what holds for every text: lengths, plurals, no hole that was not filled.
