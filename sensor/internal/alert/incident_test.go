@@ -43,8 +43,8 @@ func TestChainArithmetic(t *testing.T) {
 	}
 }
 
-// The last revision of a chain holds its final probability, although a rise alone is told late.
-func TestChainIsToldToItsEnd(t *testing.T) {
+// The last revision of a chain has its final probability, although a rise alone is reported late.
+func TestLastChainRevisionHasFinalProbability(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	d := dev(1)
 	for _, id := range []string{"D08", "D09"} {
@@ -63,7 +63,7 @@ func TestChainIsToldToItsEnd(t *testing.T) {
 	}
 }
 
-func TestWeakFindingsStayBelow(t *testing.T) {
+func TestWeakFindingsRaiseNoChain(t *testing.T) {
 	in := &incident{}
 	for i := range 20 {
 		in.add(member{rule: fmt.Sprintf("D%02d", i), device: "d", sev: detect.High, standing: true, r: 0.9, q: 1, stage: detect.Stage(1 + i%7)})
@@ -154,8 +154,8 @@ func TestIncidentEnds(t *testing.T) {
 	}
 }
 
-// A flood of small findings pushes out small incidents, and not the one that holds an intrusion.
-func TestGraveIncidentsAreSpared(t *testing.T) {
+// A flood of minor findings evicts minor incidents, not the one with an intrusion.
+func TestSevereIncidentsAreEvictedLast(t *testing.T) {
 	b := newBench(t, Config{MaxIncidents: 10}, nil)
 	taken := dev(1)
 	b.m.Add(b.finding("D01", taken, "a", detect.High), b.c)

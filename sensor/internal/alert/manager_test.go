@@ -24,7 +24,7 @@ const (
 	hour   = 60 * minute
 )
 
-// bench runs a manager and holds every alert that it emits against the schema.
+// bench runs a manager and validates every alert that it emits.
 type bench struct {
 	t   *testing.T
 	m   *Manager
@@ -55,7 +55,7 @@ func (b *bench) wait(ns int64) {
 	b.m.Tick(b.c.Now, b.c)
 }
 
-// lines gives each revision as "action rev severity count".
+// lines returns each revision as "action rev severity count".
 func (b *bench) lines() []string {
 	var out []string
 	for _, a := range b.got {
@@ -309,7 +309,7 @@ func TestHostileTextIsMadeSafe(t *testing.T) {
 	}
 }
 
-func TestEvidenceHasItsTime(t *testing.T) {
+func TestEvidenceTime(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	f := b.finding("D01", dev(1), "a", detect.High)
 	f.Evidence = []detect.Evidence{{Kind: "session", Summary: "s"}}
@@ -327,7 +327,7 @@ func TestFindingAboutTheSensor(t *testing.T) {
 	}
 }
 
-func TestQualityStandsInTheAlert(t *testing.T) {
+func TestAlertHasCaptureQuality(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	b.c.Quality = detect.Quality{OneWay: true, LossRatio: 0.25}
 	b.m.Add(b.finding("D01", dev(1), "k", detect.High), b.c)
@@ -337,7 +337,7 @@ func TestQualityStandsInTheAlert(t *testing.T) {
 	}
 }
 
-func TestSessionShownIsTheOneThatWasAnswered(t *testing.T) {
+func TestAlertShowsAnsweredSession(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	d := dev(1)
 	v := &session.View{ID: 1, Start: b.c.Now, End: b.c.Now, Proto: 6, HasPorts: true, Initiator: session.Endpoint{Addr: packet.AddrOf(d.IP()), Port: 1},
@@ -356,7 +356,7 @@ func TestSessionShownIsTheOneThatWasAnswered(t *testing.T) {
 	}
 }
 
-func TestStandingFactsGoIntoTheDeviceRecord(t *testing.T) {
+func TestDeviceRecordHasStandingFacts(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	d := dev(1)
 	for range 3 {

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// What was told of a device goes on under its new key: the same alert, the same incident, the same standing facts.
+// Alerts, incidents and standing facts of a device continue under its new key.
 func TestAlertsMoveWithTheirDevice(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	old, now := dev(1), dev(2)
@@ -44,7 +44,7 @@ func TestAlertsMoveWithTheirDevice(t *testing.T) {
 	}
 }
 
-// Where both devices have the alert, one goes on and tells of both.
+// If both devices have the alert, one continues and counts both.
 func TestAlertsOfTwoDevicesBecomeOne(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	old, now := dev(1), dev(2)

@@ -25,7 +25,7 @@ import (
 	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
 
-// restartBench is a bench with devices that a registry knows.
+// restartBench is a bench with devices in a registry.
 func restartBench(t *testing.T, maxOpen int) (*bench, []snapshot.Part) {
 	t.Helper()
 	b := newBench(t, Config{MaxOpen: maxOpen, MaxIncidents: 10, PerDevice: 4}, &contract.Inventory{Devices: []contract.Entry{
@@ -88,8 +88,9 @@ func (b *bench) text(t *testing.T) (all []string) {
 	return all
 }
 
-// TestRestoredManagerGoesOn saves a manager and holds what a restored one says of what follows to what it says itself, byte for byte.
-func TestRestoredManagerGoesOn(t *testing.T) {
+// TestRestoredManagerContinues saves and restores a manager, and checks that the restored one emits the same afterwards, byte for
+// byte.
+func TestRestoredManagerContinues(t *testing.T) {
 	for seed := range uint64(60) {
 		x := rand.New(rand.NewPCG(seed, 3))
 		b, parts := restartBench(t, 40)
@@ -133,20 +134,20 @@ func TestRestoredManagerGoesOn(t *testing.T) {
 	}
 }
 
-// TestToldAlertsAreNotForgotten kills a manager at each revision: one that was restored from the last snapshot and from what was kept with
+// TestReportedAlertsSurviveCrash kills a manager at each revision: one that was restored from the last snapshot and from what was kept with
 // the revisions since goes on behind the last revision of each alert, and raises none a second time.
-func TestToldAlertsAreNotForgotten(t *testing.T) {
+func TestReportedAlertsSurviveCrash(t *testing.T) {
 	for seed := range uint64(40) {
 		x := rand.New(rand.NewPCG(seed, 5))
 		b, parts := restartBench(t, 1000)
-		d, told := snapshottest.Disk{}, snapshottest.Disk{}
+		d, reported := snapshottest.Disk{}, snapshottest.Disk{}
 		revisions, open := map[string]int{}, map[string]string{}
 		emit := b.m.emit
 		b.m.emit = func(a *schemas.Alert) {
 			emit(a)
 			var batch snapshot.Batch
 			b.m.SaveReported(&batch, b.c.Devices)
-			told.Apply(t, &batch)
+			reported.Apply(t, &batch)
 			revisions[a.ID] = a.Revision
 			k := a.Rule.ID + a.Device.Key + a.Dedupe.Key
 			open[k] = a.ID
@@ -159,17 +160,17 @@ func TestToldAlertsAreNotForgotten(t *testing.T) {
 			b.wait(int64(x.IntN(60)) * second)
 			if i == 10 {
 				d.Drain(t, parts, 100)
-				told = snapshottest.Disk{}
+				reported = snapshottest.Disk{}
 				for part, records := range d {
-					told[part] = map[string][]byte{}
+					reported[part] = map[string][]byte{}
 					for k, v := range records {
-						told[part][k] = v
+						reported[part][k] = v
 					}
 				}
 			}
 		}
 		update, parts2 := restartBench(t, 1000)
-		told.Restore(t, parts2)
+		reported.Restore(t, parts2)
 		update.c.Devices.Restored()
 		update.c.Now = b.c.Now
 		for range 60 {
@@ -188,7 +189,7 @@ func TestToldAlertsAreNotForgotten(t *testing.T) {
 	}
 }
 
-func TestForgottenDeviceKeepsItsAlert(t *testing.T) {
+func TestAlertOutlivesEvictedDevice(t *testing.T) {
 	b, parts := restartBench(t, 1000)
 	b.m.Add(b.finding("D01", b.device(1), "key", detect.High), b.c)
 	d := snapshottest.Disk{}
@@ -203,7 +204,7 @@ func TestForgottenDeviceKeepsItsAlert(t *testing.T) {
 	}
 }
 
-func TestDataKeepsItsNumbers(t *testing.T) {
+func TestEvidenceDataKeepsNumberTypes(t *testing.T) {
 	in := map[string]any{"n": uint64(1)<<63 + 1, "f": 0.1, "s": "x", "list": []any{json.Number("1")}}
 	w := snapshot.Writer(nil)
 	walkData(w, &in)
@@ -244,8 +245,9 @@ func FuzzRestore(f *testing.F) {
 	})
 }
 
-// TestEveryFieldIsKept holds the snapshot to all that is known of open alerts and incidents, but for what is found again from the rest.
-func TestEveryFieldIsKept(t *testing.T) {
+// TestEveryFieldIsSaved checks that the snapshot has every field of open alerts and incidents, except those that are derived on
+// restore.
+func TestEveryFieldIsSaved(t *testing.T) {
 	r := device.New(device.Config{})
 	r.Parts()
 	how := snapshottest.Instead{

@@ -26,7 +26,7 @@ var (
 	peerMAC = packet.MAC{0xb8, 0xca, 0x3a, 0, 0, 0x18}
 )
 
-// flow gives a session that from opened to to, and that was answered.
+// flow returns an answered session that from opened to to.
 func flow(from, to string, proto uint8, port uint16) *session.View {
 	v := &session.View{Proto: proto, HasPorts: proto == 6 || proto == 17, Basis: session.BasisSYN, State: session.Established}
 	v.Initiator = session.Endpoint{Addr: addr(from), MAC: devMAC, Port: 40000, TTL: 64}
@@ -38,7 +38,7 @@ func flow(from, to string, proto uint8, port uint16) *session.View {
 	return v
 }
 
-// known gives a registry in which from has spoken to to, with the devices of both ends.
+// known returns a registry in which from has opened a session to to, and the devices of both ends.
 func known(cfg device.Config, from, to string) (r *device.Registry, a, b *device.Device) {
 	r = device.New(cfg)
 	a, b = r.Session(device.StateChanged, flow(from, to, 6, 80), nil, 0)
@@ -129,7 +129,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestAnswersKeepSilence(t *testing.T) {
+func TestAnsweringKeepsSilence(t *testing.T) {
 	inv := inventory(Silent)
 	_, _, d := known(device.Config{}, "10.0.0.2", "10.0.0.1")
 	b := New(inv, Config{Silent: []netip.Prefix{prefix("10.0.0.1/32")}})
@@ -166,7 +166,7 @@ func TestInfrastructureWithoutInventory(t *testing.T) {
 	}
 }
 
-// A device may hold addresses that were not declared: sessions from those are not held against it.
+// A device may have addresses that were not declared: sessions from those break no expectation.
 func TestSilenceOfOneAddress(t *testing.T) {
 	r, d, _ := known(device.Config{}, "10.0.0.1", "10.0.0.2")
 	r.Session(device.Opened, flow("10.0.1.1", "10.0.0.2", 6, 80), nil, 0)
@@ -179,7 +179,7 @@ func TestSilenceOfOneAddress(t *testing.T) {
 	}
 }
 
-func TestMaintenanceIsTold(t *testing.T) {
+func TestMaintenanceWindow(t *testing.T) {
 	inv := inventory(Silent)
 	_, d, _ := known(device.Config{Named: inv.Named()}, "10.0.0.1", "10.0.0.2")
 	b := New(inv, Config{})
@@ -240,7 +240,7 @@ func TestExpectFromIdleness(t *testing.T) {
 	}
 }
 
-// camera gives a device that is a camera by its banners.
+// camera returns a device that its banners identify as a camera.
 func camera(t *testing.T) (*device.Registry, *device.Device) {
 	r, _, d := known(device.Config{}, "10.0.0.2", "10.0.0.1")
 	v := flow("10.0.0.2", "10.0.0.1", 6, 554)
@@ -278,7 +278,7 @@ func TestRoleTemplates(t *testing.T) {
 	}
 }
 
-func TestExpectOfNothing(t *testing.T) {
+func TestExpectNilDevice(t *testing.T) {
 	b := New(nil, Config{})
 	if x, s := b.Expect(nil, 0); x != Normal || s != FromDefault {
 		t.Errorf("%v %s", x, s)

@@ -32,7 +32,7 @@ func small(t *testing.T, n int) []Detector {
 // A flood of sources, targets, ports, logins and uploads changes counters; the tables stay at their limits.
 func TestFloodsAreBounded(t *testing.T) {
 	const limit = 100
-	w := newWorld(t, nil, idle)
+	w := newFixture(t, nil, idle)
 	w.dets = small(t, limit)
 	findings := 0
 	w.c.Emit = func(*Finding) { findings++ }
@@ -91,7 +91,7 @@ func TestFloodsAreBounded(t *testing.T) {
 // The same events give the same findings, in the same order and words.
 func TestDeterminism(t *testing.T) {
 	run := func() []string {
-		w := newWorld(t, nil, idle)
+		w := newFixture(t, nil, idle)
 		for i := range 40 {
 			w.attempt(idle, "198.51.100.9:6667")
 			w.refused(host, "10.0.30.10:"+string(rune('1'+i%9))+"1")

@@ -14,8 +14,8 @@ import (
 )
 
 func TestLoginSuccess(t *testing.T) {
-	ok := func(f dissect.Fact) func(*world, string, string) {
-		return func(w *world, from, to string) { w.fact(w.connect(from, to), f) }
+	ok := func(f dissect.Fact) func(*fixture, string, string) {
+		return func(w *fixture, from, to string) { w.fact(w.connect(from, to), f) }
 	}
 	ssh := ok(&dissect.SSHAuth{Result: dissect.OutcomeSuccess})
 	http := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
@@ -24,31 +24,31 @@ func TestLoginSuccess(t *testing.T) {
 	failed := ok(&dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeFailure})
 	for _, c := range []struct {
 		name string
-		do   func(w *world)
+		do   func(w *fixture)
 		want []string
 	}{
-		{"outside on a silent device", func(w *world) { ssh(w, outside, idle+":22") }, []string{"critical 198.51.100.23 22/tcp"}},
-		{"outside, a web page", func(w *world) { http(w, outside, host+":80") }, []string{"medium 198.51.100.23 80/tcp"}},
-		{"outside, a shell", func(w *world) { telnet(w, outside, host+":23") }, []string{"high 198.51.100.23 23/tcp"}},
-		{"outside, inferred, nothing expected", func(w *world) { ssh(w, outside, host+":22") }, []string{"medium 198.51.100.23 22/tcp"}},
-		{"outside with a default password", func(w *world) { defaults(w, outside, host+":80") }, []string{"critical 198.51.100.23 80/tcp"}},
-		{"failure", func(w *world) { failed(w, outside, idle+":80") }, nil},
-		{"inside on the first day", func(w *world) { ssh(w, host, idle+":22") }, nil},
-		{"inside, never seen, after days", func(w *world) {
+		{"outside on a silent device", func(w *fixture) { ssh(w, outside, idle+":22") }, []string{"critical 198.51.100.23 22/tcp"}},
+		{"outside, a web page", func(w *fixture) { http(w, outside, host+":80") }, []string{"medium 198.51.100.23 80/tcp"}},
+		{"outside, a shell", func(w *fixture) { telnet(w, outside, host+":23") }, []string{"high 198.51.100.23 23/tcp"}},
+		{"outside, inferred, nothing expected", func(w *fixture) { ssh(w, outside, host+":22") }, []string{"medium 198.51.100.23 22/tcp"}},
+		{"outside with a default password", func(w *fixture) { defaults(w, outside, host+":80") }, []string{"critical 198.51.100.23 80/tcp"}},
+		{"failure", func(w *fixture) { failed(w, outside, idle+":80") }, nil},
+		{"inside on the first day", func(w *fixture) { ssh(w, host, idle+":22") }, nil},
+		{"inside, never seen, after days", func(w *fixture) {
 			w.connect(host, idle+":22")
 			w.wait(2 * day)
 			ssh(w, host, idle+":22")
 			ssh(w, host, idle+":22")
 		}, []string{"high 10.0.50.21 22/tcp"}},
-		{"approved", func(w *world) { ssh(w, "203.0.113.9", idle+":22") }, nil},
-		{"an answer of ours to nobody", func(w *world) { ssh(w, idle, web) }, nil},
-		{"gap in an inferred one", func(w *world) {
+		{"approved", func(w *fixture) { ssh(w, "203.0.113.9", idle+":22") }, nil},
+		{"an answer of ours to nobody", func(w *fixture) { ssh(w, idle, web) }, nil},
+		{"gap in an inferred one", func(w *fixture) {
 			v := *w.connect(outside, idle+":22")
 			v.Gap = true
 			w.fact(&v, &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
 		}, nil},
-		{"one-way mirror", func(w *world) { w.c.Quality.OneWay = true; ssh(w, outside, idle+":22") }, nil},
-		{"told once per session", func(w *world) {
+		{"one-way mirror", func(w *fixture) { w.c.Quality.OneWay = true; ssh(w, outside, idle+":22") }, nil},
+		{"told once per session", func(w *fixture) {
 			v := w.connect(outside, idle+":80")
 			for range 5 {
 				w.fact(v, &dissect.HTTPExchange{AuthScheme: "basic", AuthResult: dissect.OutcomeSuccess})
@@ -64,7 +64,7 @@ func TestLoginSuccess(t *testing.T) {
 }
 
 func TestInferredLoginIsLessReliable(t *testing.T) {
-	w := newWorld(t, nil, idle)
+	w := newFixture(t, nil, idle)
 	w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
 	if f := w.wantLast("D08", "critical 198.51.100.23 22/tcp"); f.Reliability != 0.7 || f.Stage != StageLogin {
 		t.Errorf("reliability %v, stage %v", f.Reliability, f.Stage)
@@ -75,7 +75,7 @@ func TestBruteForce(t *testing.T) {
 	fail := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeFailure}
 	success := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeSuccess}
 	own := &dissect.Login{Protocol: "telnet", UserHint: "ps", Result: dissect.OutcomeSuccess}
-	guess := func(w *world, from, to string, n int, gap func(i int) int64) {
+	guess := func(w *fixture, from, to string, n int, gap func(i int) int64) {
 		for i := range n {
 			w.fact(w.connect(from, to), fail)
 			w.wait(gap(i))
@@ -85,13 +85,13 @@ func TestBruteForce(t *testing.T) {
 	even := func(int) int64 { return 30 * second }
 	for _, c := range []struct {
 		name string
-		do   func(w *world)
+		do   func(w *fixture)
 		want string // the last one; "" none
 	}{
-		{"nine", func(w *world) { guess(w, outside, idle+":23", 9, uneven) }, ""},
-		{"ten", func(w *world) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
-		{"ten, nothing expected", func(w *world) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
-		{"SSH tells cumulatively", func(w *world) {
+		{"nine", func(w *fixture) { guess(w, outside, idle+":23", 9, uneven) }, ""},
+		{"ten", func(w *fixture) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
+		{"ten, nothing expected", func(w *fixture) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
+		{"SSH tells cumulatively", func(w *fixture) {
 			for range 2 {
 				v := w.connect(outside, idle+":22")
 				for n := range 6 {
@@ -99,53 +99,53 @@ func TestBruteForce(t *testing.T) {
 				}
 			}
 		}, "high guessing 198.51.100.23"},
-		{"SSH, more than a server bears with", func(w *world) {
+		{"SSH, more than a server bears with", func(w *fixture) {
 			v := w.connect(outside, idle+":22")
 			for n := range 50 {
 				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: n})
 			}
 		}, ""},
-		{"SSH, the same number again and again", func(w *world) {
+		{"SSH, the same number again and again", func(w *fixture) {
 			v := w.connect(outside, idle+":22")
 			for range 20 {
 				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
 			}
 		}, ""},
-		{"distributed", func(w *world) {
+		{"distributed", func(w *fixture) {
 			for i := range 24 {
 				guess(w, fmt.Sprintf("203.0.113.%d", i%6), idle+":23", 1, func(int) int64 { return minute })
 			}
 		}, "high guessing distributed"},
-		{"slow", func(w *world) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
-		{"a failure now and then", func(w *world) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
-		{"spray", func(w *world) {
+		{"slow", func(w *fixture) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
+		{"a failure now and then", func(w *fixture) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
+		{"spray", func(w *fixture) {
 			for i := range 6 {
 				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)
 			}
 		}, "high spray 10.0.50.21"},
-		{"recorder with a wrong password", func(w *world) { guess(w, host, idle+":23", 40, even) }, "low misconfiguration 10.0.50.21"},
-		{"guessed", func(w *world) {
+		{"recorder with a wrong password", func(w *fixture) { guess(w, host, idle+":23", 40, even) }, "low misconfiguration 10.0.50.21"},
+		{"guessed", func(w *fixture) {
 			guess(w, outside, idle+":23", 3, uneven)
 			w.fact(w.connect(outside, idle+":23"), success)
 		}, "critical guessed 198.51.100.23"},
-		{"a colleague mistypes", func(w *world) {
+		{"a colleague mistypes", func(w *fixture) {
 			guess(w, host, "10.0.10.40:23", 3, uneven)
 			w.fact(w.connect(host, "10.0.10.40:23"), success)
 		}, "medium guessed 10.0.50.21"},
-		{"three mistakes, each corrected", func(w *world) {
+		{"three mistakes, each corrected", func(w *fixture) {
 			for range 3 {
 				guess(w, host, idle+":23", 1, uneven)
 				w.fact(w.connect(host, idle+":23"), success)
 				w.wait(4 * hour)
 			}
 		}, ""},
-		{"a mistake before each of many logins", func(w *world) {
+		{"a mistake before each of many logins", func(w *fixture) {
 			for range 40 {
 				guess(w, outside, idle+":23", 1, uneven)
 				w.fact(w.connect(outside, idle+":23"), success)
 			}
 		}, ""},
-		{"an account of his own in between", func(w *world) {
+		{"an account of his own in between", func(w *fixture) {
 			for range 4 {
 				w.fact(w.connect(outside, idle+":23"), own)
 				guess(w, outside, idle+":23", 2, uneven)
@@ -154,31 +154,31 @@ func TestBruteForce(t *testing.T) {
 			w.want("D09")
 			w.fact(w.connect(outside, idle+":23"), success)
 		}, "critical guessed 198.51.100.23"},
-		{"guessing goes on beside an account of his own", func(w *world) {
+		{"guessing goes on beside an account of his own", func(w *fixture) {
 			for range 5 {
 				guess(w, outside, idle+":23", 2, uneven)
 				w.fact(w.connect(outside, idle+":23"), own)
 			}
 		}, "high guessing 198.51.100.23"},
-		{"a list of names and passwords", func(w *world) {
+		{"a list of names and passwords", func(w *fixture) {
 			for _, hint := range []string{"ot", "in", "er", "st"} {
 				w.fact(w.connect(outside, idle+":23"), &dissect.Login{Protocol: "telnet", UserHint: hint, Result: dissect.OutcomeFailure})
 			}
 			w.fact(w.connect(outside, idle+":23"), own)
 		}, "critical guessed 198.51.100.23"},
-		{"a jump host, another user mistypes", func(w *world) {
+		{"a jump host, another user mistypes", func(w *fixture) {
 			w.fact(w.connect(host, idle+":23"), own)
 			guess(w, host, idle+":23", 3, uneven)
 			w.fact(w.connect(host, idle+":23"), own)
 		}, ""},
-		{"nobody knows the user, one account in between", func(w *world) {
+		{"nobody knows the user, one account in between", func(w *fixture) {
 			for range 5 {
 				w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
 				w.wait(second)
 				w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeSuccess})
 			}
 		}, "high guessing 198.51.100.23"},
-		{"a key is refused before each password", func(w *world) {
+		{"a key is refused before each password", func(w *fixture) {
 			for range 20 {
 				v := w.connect(outside, idle+":22")
 				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 1})
@@ -186,13 +186,13 @@ func TestBruteForce(t *testing.T) {
 				w.wait(10 * second)
 			}
 		}, ""},
-		{"two mistakes", func(w *world) {
+		{"two mistakes", func(w *fixture) {
 			guess(w, outside, idle+":23", 2, uneven)
 			w.fact(w.connect(outside, idle+":23"), success)
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, nil, idle)
+			w := newFixture(t, nil, idle)
 			c.do(w)
 			if c.want == "" {
 				w.want("D09")
@@ -204,13 +204,13 @@ func TestBruteForce(t *testing.T) {
 }
 
 // Machines log in with some protocols by themselves: with a list of administrators they are learned like everybody else without one.
-func TestMachinesThatLogIn(t *testing.T) {
+func TestMachineLogins(t *testing.T) {
 	for protocol, want := range map[string][]string{"mqtt": nil, "snmp": nil, "redis": nil, "telnet": {"high 10.0.50.21 1883/tcp"}} {
 		e := entry("srv", idle, contract.Silent)
 		e.HasExpect = true
 		inv := &contract.Inventory{Devices: []contract.Entry{e}, Infrastructure: contract.Infrastructure{
 			Admin: []contract.Host{{Prefix: netip.MustParsePrefix("10.0.9.9/32")}}}}
-		w := newWorld(t, inv)
+		w := newFixture(t, inv)
 		w.reg = device.New(device.Config{Named: inv.Named()})
 		w.c.Devices = w.reg
 		w.fact(w.connect(host, idle+":1883"), &dissect.Login{Protocol: protocol, Result: dissect.OutcomeSuccess})

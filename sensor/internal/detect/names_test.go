@@ -12,18 +12,18 @@ import (
 )
 
 // What a client writes into its hello opens nothing that it did not look up.
-func TestNamesOfAContract(t *testing.T) {
+func TestContractNames(t *testing.T) {
 	const cloud, evil = "cloud.example.com", "relay.example.net"
-	told := func(client, name string) func(w *world) {
-		return func(w *world) {
+	reported := func(client, name string) func(w *fixture) {
+		return func(w *fixture) {
 			w.c.Names.Learn(netip.MustParseAddr(client), netip.MustParseAddr(outside), name, 300, w.c.Now)
 		}
 	}
-	elsewhere := func(w *world) {
+	elsewhere := func(w *fixture) {
 		w.c.Names.Learn(netip.MustParseAddr(idle), netip.MustParseAddr("192.0.2.1"), "ntp.example.org", 300, w.c.Now)
 	}
-	all := func(fs ...func(w *world)) func(w *world) {
-		return func(w *world) {
+	all := func(fs ...func(w *fixture)) func(w *fixture) {
+		return func(w *fixture) {
 			for _, f := range fs {
 				f(w)
 			}
@@ -33,23 +33,23 @@ func TestNamesOfAContract(t *testing.T) {
 	const high = "high " + web + "/tcp"
 	for _, c := range []struct {
 		name string
-		seen func(w *world)
+		seen func(w *fixture)
 		sni  string
 		cert *dissect.TLSCertificate
 		want []string
 	}{
-		{"looked up, no hello", told(idle, cloud), "", nil, nil},
-		{"looked up, the same hello", told(idle, cloud), "Cloud.Example.com", nil, nil},
-		{"looked up, shared with another name", all(told(idle, cloud), told(idle, "other.example.org")), cloud, nil, nil},
-		{"another name was looked up", told(idle, evil), cloud, nil, []string{high, high}},
-		{"another name was looked up, forged certificate", told(idle, evil), cloud, names(cloud), []string{high, high}},
-		{"looked up, another hello", told(idle, cloud), evil, nil, []string{high, high}},
-		{"somebody else looked it up", all(told(host, cloud), elsewhere), "", nil, []string{high, high}},
+		{"looked up, no hello", reported(idle, cloud), "", nil, nil},
+		{"looked up, the same hello", reported(idle, cloud), "Cloud.Example.com", nil, nil},
+		{"looked up, shared with another name", all(reported(idle, cloud), reported(idle, "other.example.org")), cloud, nil, nil},
+		{"another name was looked up", reported(idle, evil), cloud, nil, []string{high, high}},
+		{"another name was looked up, forged certificate", reported(idle, evil), cloud, names(cloud), []string{high, high}},
+		{"looked up, another hello", reported(idle, cloud), evil, nil, []string{high, high}},
+		{"somebody else looked it up", all(reported(host, cloud), elsewhere), "", nil, []string{high, high}},
 		{"the address was never looked up", elsewhere, cloud, nil, []string{high, high}},
 		{"never looked up, but certified", elsewhere, cloud, names("*.example.com"), nil},
 		{"certified by itself", elsewhere, cloud, &dissect.TLSCertificate{DNSNames: []string{cloud}, SelfSigned: true}, []string{high, high}},
-		{"lookups are not in view", func(*world) {}, cloud, nil, nil},
-		{"no name at all", func(*world) {}, "", nil, []string{high, high}},
+		{"lookups are not in view", func(*fixture) {}, cloud, nil, nil},
+		{"no name at all", func(*fixture) {}, "", nil, []string{high, high}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := declared(t, entry("srv", idle, contract.Silent, contract.Rule{Text: "cloud", Proto: "tcp", Peer: contract.Peer{Name: "*.example.com"}}))

@@ -35,12 +35,12 @@ func TestReconfigureKeepsState(t *testing.T) {
 		}
 	}
 	try(6)
-	if got := w.told("D06"); len(got) != 0 {
+	if got := w.reported("D06"); len(got) != 0 {
 		t.Fatalf("too early: %q", got)
 	}
 	reconfigure(attempts(7))
 	try(1)
-	if got := w.told("D06"); len(got) != 1 {
+	if got := w.reported("D06"); len(got) != 1 {
 		t.Errorf("told %q", got)
 	}
 }

@@ -123,7 +123,7 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-func TestTableForgetsTheOldest(t *testing.T) {
+func TestTableEvictsLeastRecentlyUsed(t *testing.T) {
 	tab := newTable[int, string](3)
 	for i := range 3 {
 		*tab.put(i, int64(i)) = "v"

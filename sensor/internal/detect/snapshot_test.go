@@ -18,13 +18,13 @@ import (
 	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
 
-func keptWorld(t *testing.T) (*world, []snapshot.Part) {
-	w := newWorld(t, nil, "10.0.0.1", "10.0.0.2")
+func savedFixture(t *testing.T) (*fixture, []snapshot.Part) {
+	w := newFixture(t, nil, "10.0.0.1", "10.0.0.2")
 	return w, append(append(w.reg.Parts(), w.c.Names.Part()), Parts(w.dets, w.reg)...)
 }
 
-// happen lets something happen that is over before the next thing does.
-func (w *world) happen(x *rand.Rand) {
+// randomEvent plays one random event to its end.
+func (w *fixture) randomEvent(x *rand.Rand) {
 	inside := fmt.Sprintf("10.0.0.%d", 1+x.IntN(5))
 	outside := fmt.Sprintf("198.51.100.%d", 1+x.IntN(6))
 	port := []int{22, 23, 80, 443, 5555, 3389}[x.IntN(6)]
@@ -65,28 +65,28 @@ func (w *world) happen(x *rand.Rand) {
 	}
 }
 
-// TestRestoredDetectorsGoOn saves detectors and holds what restored ones find in what follows to what they find themselves.
-func TestRestoredDetectorsGoOn(t *testing.T) {
+// TestRestoredDetectorsContinue saves and restores detectors at random, and checks that the restored ones find the same afterwards.
+func TestRestoredDetectorsContinue(t *testing.T) {
 	rules := map[string]bool{}
 	for seed := range uint64(60) {
 		x := rand.New(rand.NewPCG(seed, 11))
-		w, parts := keptWorld(t)
+		w, parts := savedFixture(t)
 		d := snapshottest.Disk{}
 		for range 20 + x.IntN(120) {
-			w.happen(x)
+			w.randomEvent(x)
 			if x.IntN(10) == 0 {
 				d.Drain(t, parts, 1+x.IntN(5))
 			}
 		}
 		d.Drain(t, parts, 3)
-		again, parts2 := keptWorld(t)
+		again, parts2 := savedFixture(t)
 		d.Restore(t, parts2)
 		again.reg.Restored()
 		again.c.Now, again.num, again.port, w.got = w.c.Now, w.num, w.port, nil
 		y, z := rand.New(rand.NewPCG(seed, 12)), rand.New(rand.NewPCG(seed, 12))
 		for range 40 {
-			w.happen(y)
-			again.happen(z)
+			w.randomEvent(y)
+			again.randomEvent(z)
 		}
 		got, want := findings(again), findings(w)
 		for i := range min(len(got), len(want)) {
@@ -108,7 +108,7 @@ func TestRestoredDetectorsGoOn(t *testing.T) {
 	}
 }
 
-func findings(w *world) (all []string) {
+func findings(w *fixture) (all []string) {
 	for _, f := range w.got {
 		all = append(all, fmt.Sprint(f.Rule.ID, f.Key, f.Severity, f.Start, f.End, f.Count, f.Title, f.Message, f.Entities, f.Evidence))
 	}
@@ -141,7 +141,7 @@ func (t *table[K, V]) entry() any {
 
 // TestEveryTableIsSaved checks that a detector saves each table whose entries outlive their sessions, with every field of their values.
 func TestEveryTableIsSaved(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	for _, d := range w.dets {
 		saved := map[string]snapshot.Part{}
 		if s, ok := d.(stateful); ok {
@@ -180,21 +180,21 @@ func unsavedFields(t *testing.T, tab anyTable, part snapshot.Part) []string {
 func FuzzRestore(f *testing.F) {
 	x := rand.New(rand.NewPCG(5, 5))
 	known := snapshottest.Disk{}
-	w, parts := keptWorld(&testing.T{})
+	w, parts := savedFixture(&testing.T{})
 	for range 100 {
-		w.happen(x)
+		w.randomEvent(x)
 	}
 	w.c.Names.Learn(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("198.51.100.1"), "c2.example.net", 60, w.c.Now)
 	known.Drain(f, parts, 1000)
-	var again *world
+	var again *fixture
 	snapshottest.Fuzz(f, func() (p []snapshot.Part) {
-		again, p = keptWorld(&testing.T{})
+		again, p = savedFixture(&testing.T{})
 		return p
 	}, known, func(t *testing.T) {
 		again.reg.Restored()
 		again.c.Now = w.c.Now
 		for range 12 {
-			again.happen(x)
+			again.randomEvent(x)
 		}
 	})
 }

@@ -73,7 +73,7 @@ func (s *stage) view(proto uint8, from, to string) *session.View {
 	dst, src := netip.MustParseAddrPort(to), netip.MustParseAddr(from)
 	mac := func(a netip.Addr) packet.MAC {
 		if b := a.As4(); a.IsPrivate() {
-			return packet.MAC{0x90, 0x01, 0x02, b[1], b[2], b[3]} // nobody's prefix: the pages must not depend on evidence
+			return packet.MAC{0x90, 0x01, 0x02, b[1], b[2], b[3]} // no vendor's prefix: the pages must not depend on evidence
 		}
 		return packet.MAC{0, 0x1b, 0x54, 0, 0, 1}
 	}
@@ -158,8 +158,8 @@ func legacy() contract.Entry {
 		Owner: "infrastructure team", Criticality: "high"}
 }
 
-// Nobody's password goes into an alert: facts hold none, and the hint of a user name is not written either.
-func TestNoSecretInAnAlert(t *testing.T) {
+// No password is written into an alert: facts hold none, and the hint of a user name is not written either.
+func TestAlertsHoldNoSecrets(t *testing.T) {
 	s := newStage(t, legacy())
 	for range 20 {
 		v := s.connect(foreign, silent+":80")

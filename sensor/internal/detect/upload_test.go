@@ -24,7 +24,7 @@ func (d dayOfHours) sum(now int64) (c carried) {
 	return c
 }
 
-func TestVolumeIsOfTheLastDay(t *testing.T) {
+func TestVolumeCoversLastDay(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	for range 200 {
 		var w volume
@@ -81,7 +81,7 @@ func TestUploadPeersAreNamedOrAddressed(t *testing.T) {
 	}
 }
 
-func TestAListedPeerAllocatesNothing(t *testing.T) {
+func TestListedPeerDoesNotAllocate(t *testing.T) {
 	var x counter
 	a := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}
 	x.addPeer(1, a[0])

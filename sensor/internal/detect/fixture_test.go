@@ -22,8 +22,8 @@ const begin = int64(1772409600) * second // 2026-03-02 00:00:00 UTC
 
 var routerMAC = packet.MAC{0x00, 0x1b, 0x54, 0, 0, 1}
 
-// world runs the detectors over events that are built by code, with a real registry and a real book.
-type world struct {
+// fixture runs the detectors over events that are built in code, with a real device registry and real contracts.
+type fixture struct {
 	t    *testing.T
 	reg  *device.Registry
 	book *contract.Registry
@@ -35,7 +35,7 @@ type world struct {
 }
 
 // newWorld declares the given addresses silent. inv may be nil.
-func newWorld(t *testing.T, inv *contract.Inventory, silent ...string) *world {
+func newFixture(t *testing.T, inv *contract.Inventory, silent ...string) *fixture {
 	t.Helper()
 	var ps []netip.Prefix
 	for _, s := range silent {
@@ -45,7 +45,7 @@ func newWorld(t *testing.T, inv *contract.Inventory, silent ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, reg: device.New(device.Config{Watch: ps}), book: contract.New(inv, contract.Config{Silent: ps}), dets: dets, port: 40000}
+	w := &fixture{t: t, reg: device.New(device.Config{Watch: ps}), book: contract.New(inv, contract.Config{Silent: ps}), dets: dets, port: 40000}
 	w.c = Context{Now: begin, Devices: w.reg, Contracts: w.book, Names: enrich.NewNames(0), Emit: func(f *Finding) { w.got = append(w.got, f) }}
 	return w
 }
@@ -59,7 +59,7 @@ func macOf(a netip.Addr) packet.MAC {
 }
 
 // wait moves the capture clock on, with a tick at its end.
-func (w *world) wait(ns int64) {
+func (w *fixture) wait(ns int64) {
 	w.c.Now += ns
 	w.reg.Tick(w.c.Now)
 	for _, d := range w.dets {
@@ -67,8 +67,8 @@ func (w *world) wait(ns int64) {
 	}
 }
 
-// session gives a session that has just been opened: from and to are addresses, to with a port ("198.51.100.1:443").
-func (w *world) session(proto uint8, from, to string) *session.View {
+// session returns a session that has just been opened. to has a port ("198.51.100.1:443").
+func (w *fixture) session(proto uint8, from, to string) *session.View {
 	w.num++
 	w.port++
 	dst := netip.MustParseAddrPort(to)
@@ -88,7 +88,7 @@ func (w *world) session(proto uint8, from, to string) *session.View {
 	return v
 }
 
-func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.Fact) {
+func (w *fixture) event(k Kind, v *session.View, app *fingerprint.App, f dissect.Fact) {
 	w.num++
 	e := &Event{Kind: k, Time: w.c.Now, Num: w.num, Session: v, App: app, Fact: f, FactDir: session.In}
 	steps := map[Kind]device.Step{SessionOpened: device.Opened, SessionState: device.StateChanged, SessionFact: device.FactRead,
@@ -103,7 +103,7 @@ func (w *world) event(k Kind, v *session.View, app *fingerprint.App, f dissect.F
 	NewWatch(w.dets).Observe(e, &w.c)
 }
 
-// in gives v in another state, as a new value.
+// in returns a copy of v in another state.
 func in(v *session.View, s session.State) *session.View {
 	n := *v
 	n.State = s
@@ -113,43 +113,43 @@ func in(v *session.View, s session.State) *session.View {
 	return &n
 }
 
-func (w *world) open(proto uint8, from, to string) *session.View {
+func (w *fixture) open(proto uint8, from, to string) *session.View {
 	v := w.session(proto, from, to)
 	w.event(SessionOpened, v, nil, nil)
 	return v
 }
 
 // connect opens a TCP session that is answered, attempt one that is not, refused one that is refused.
-func (w *world) connect(from, to string) *session.View {
+func (w *fixture) connect(from, to string) *session.View {
 	v := in(w.open(protoTCP, from, to), session.Established)
 	w.event(SessionState, v, nil, nil)
 	return v
 }
 
-func (w *world) attempt(from, to string) {
+func (w *fixture) attempt(from, to string) {
 	w.event(SessionEnded, in(w.open(protoTCP, from, to), session.Attempted), nil, nil)
 }
 
-func (w *world) refused(from, to string) {
+func (w *fixture) refused(from, to string) {
 	v := in(w.open(protoTCP, from, to), session.Rejected)
 	w.event(SessionState, v, nil, nil)
 	w.event(SessionEnded, v, nil, nil)
 }
 
-func (w *world) fact(v *session.View, f dissect.Fact) {
+func (w *fixture) fact(v *session.View, f dissect.Fact) {
 	var app *fingerprint.App
 	w.event(SessionFact, v, app.With(f), f)
 }
 
 // carried ends a session with the given payload each way.
-func (w *world) carried(v *session.View, out, in uint64) {
+func (w *fixture) carried(v *session.View, out, in uint64) {
 	n := *v
 	n.PayloadBytes, n.IPBytes, n.State = [2]uint64{out, in}, [2]uint64{out, in}, session.Closed
 	n.End = w.c.Now
 	w.event(SessionEnded, &n, nil, nil)
 }
 
-func (w *world) arpRequest(from, to string) {
+func (w *fixture) arpRequest(from, to string) {
 	src, dst := netip.MustParseAddr(from), netip.MustParseAddr(to)
 	m := &dissect.ARPMessage{Request: true, SenderMAC: macOf(src), SenderIP: src, TargetIP: dst, EtherSrc: macOf(src), EtherDst: packet.MAC{255, 255, 255, 255, 255, 255}}
 	m.Gratuitous = from == to
@@ -158,8 +158,8 @@ func (w *world) arpRequest(from, to string) {
 	NewWatch(w.dets).Observe(e, &w.c)
 }
 
-// told lists the findings of a rule as "severity key".
-func (w *world) told(rule string) []string {
+// reported lists the findings of a rule as "severity key".
+func (w *fixture) reported(rule string) []string {
 	var out []string
 	for _, f := range w.got {
 		if f.Rule.ID == rule {
@@ -169,15 +169,15 @@ func (w *world) told(rule string) []string {
 	return out
 }
 
-func (w *world) want(rule string, want ...string) {
+func (w *fixture) want(rule string, want ...string) {
 	w.t.Helper()
-	if got := w.told(rule); !slices.Equal(got, want) {
+	if got := w.reported(rule); !slices.Equal(got, want) {
 		w.t.Errorf("%s told:\n  %s\nwant:\n  %s", rule, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
-// wantLast holds the last finding of a rule against "severity key", and gives it.
-func (w *world) wantLast(rule, want string) *Finding {
+// wantLast compares the last finding of a rule with "severity key" and returns it.
+func (w *fixture) wantLast(rule, want string) *Finding {
 	w.t.Helper()
 	for i := len(w.got) - 1; i >= 0; i-- {
 		if f := w.got[i]; f.Rule.ID == rule {
@@ -202,11 +202,11 @@ func entry(name, ip string, x contract.Expect, allow ...contract.Rule) contract.
 	return contract.Entry{Name: name, Match: contract.Match{IP: netip.MustParseAddr(ip)}, Expect: x, Allow: allow}
 }
 
-// declared gives a registry and book in which the entries of an inventory are known by name, as the pipeline sets it up.
-func declared(t *testing.T, entries ...contract.Entry) *world {
+// declared returns a fixture that knows the entries of an inventory by name, as the pipeline sets it up.
+func declared(t *testing.T, entries ...contract.Entry) *fixture {
 	t.Helper()
 	inv := inventory(entries...)
-	w := newWorld(t, inv)
+	w := newFixture(t, inv)
 	var named []device.Named
 	for _, e := range inv.Devices {
 		named = append(named, device.Named{Name: e.Name, IP: e.Match.IP})
