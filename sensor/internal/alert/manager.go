@@ -60,16 +60,16 @@ type Manager struct {
 	emit      func(*schemas.Alert)
 	stats     Stats
 	open      map[alertKey]*open
-	order     *list.List // of *open, longest without recurrence first
-	due       dueHeap    // by the time at which an alert may be over
-	pending   []*open    // alerts with a revision that was held back, in the order in which they got it
+	order     *list.List // of *open, the longest unchanged first
+	due       dueHeap    // by the time at which an alert may be closed
+	pending   []*open    // alerts with a postponed revision, oldest first
 	perRule   map[ruleDevice]int
 	perDevice map[string]int
 	incidents *incidents
 	standing  *lru.Table[string, []schemas.DeviceFinding] // by device key
-	seq       uint64                                      // of creations: breaks ties deterministically
+	seq       uint64                                      // number of the last creation, breaks ties
 	saved     *saved                                      // nil if nothing is saved
-	reporting *open                                       // of which emit has a revision
+	reporting *open                                       // whose revision is being emitted
 }
 
 type alertKey struct{ rule, device, key string }

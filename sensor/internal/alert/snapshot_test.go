@@ -103,23 +103,23 @@ func TestRestoredManagerContinues(t *testing.T) {
 			}
 		}
 		d.Drain(t, parts, 2)
-		update, parts2 := restartBench(t, 40)
+		restored, parts2 := restartBench(t, 40)
 		d.Restore(t, parts2)
-		update.c.Devices.Restored()
-		update.c.Now = b.c.Now
+		restored.c.Devices.Restored()
+		restored.c.Now = b.c.Now
 		b.got = nil
 		y, z := rand.New(rand.NewPCG(seed, 4)), rand.New(rand.NewPCG(seed, 4))
 		for range 30 {
 			b.findSomething(y, 2)
-			update.findSomething(z, 2)
+			restored.findSomething(z, 2)
 			step := int64(y.IntN(900)) * second
 			z.IntN(900)
 			b.wait(step)
-			update.wait(step)
+			restored.wait(step)
 		}
 		b.m.Close(b.c.Now, b.c)
-		update.m.Close(update.c.Now, update.c)
-		got, want := update.text(t), b.text(t)
+		restored.m.Close(restored.c.Now, restored.c)
+		got, want := restored.text(t), b.text(t)
 		for i := range min(len(got), len(want)) {
 			if got[i] != want[i] {
 				t.Fatalf("seed %d, line %d:\n%s\nwant\n%s", seed, i, got[i], want[i])
@@ -128,14 +128,14 @@ func TestRestoredManagerContinues(t *testing.T) {
 		if len(got) != len(want) {
 			t.Fatalf("seed %d: %d lines, want %d", seed, len(got), len(want))
 		}
-		if got, want := update.m.Standing(b.device(1).Key), b.m.Standing(b.device(1).Key); !slices.Equal(got, want) {
+		if got, want := restored.m.Standing(b.device(1).Key), b.m.Standing(b.device(1).Key); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %v, want %v", seed, got, want)
 		}
 	}
 }
 
-// TestReportedAlertsSurviveCrash kills a manager at each revision: one that was restored from the last snapshot and from what was kept with
-// the revisions since goes on behind the last revision of each alert, and raises none a second time.
+// TestReportedAlertsSurviveCrash kills a manager at each revision. A manager restored from the last snapshot and from what was saved
+// with the revisions since continues after the last revision of each alert, and raises none a second time.
 func TestReportedAlertsSurviveCrash(t *testing.T) {
 	for seed := range uint64(40) {
 		x := rand.New(rand.NewPCG(seed, 5))
@@ -169,19 +169,19 @@ func TestReportedAlertsSurviveCrash(t *testing.T) {
 				}
 			}
 		}
-		update, parts2 := restartBench(t, 1000)
+		restored, parts2 := restartBench(t, 1000)
 		reported.Restore(t, parts2)
-		update.c.Devices.Restored()
-		update.c.Now = b.c.Now
+		restored.c.Devices.Restored()
+		restored.c.Now = b.c.Now
 		for range 60 {
-			update.findSomething(x, 2)
+			restored.findSomething(x, 2)
 		}
-		for _, a := range update.got {
+		for _, a := range restored.got {
 			k := a.Rule.ID + a.Device.Key + a.Dedupe.Key
 			if r := revisions[a.ID]; a.Revision != r+1 {
 				t.Fatalf("seed %d: revision %d of %s after %d", seed, a.Revision, k, r)
 			}
-			if id, ok := open[k]; ok && id != a.ID && update.m.stats.Evicted == 0 && b.m.stats.Evicted == 0 {
+			if id, ok := open[k]; ok && id != a.ID && restored.m.stats.Evicted == 0 && b.m.stats.Evicted == 0 {
 				t.Fatalf("seed %d: %s is raised anew", seed, k)
 			}
 			revisions[a.ID] = a.Revision
@@ -195,12 +195,12 @@ func TestAlertOutlivesEvictedDevice(t *testing.T) {
 	d := snapshottest.Disk{}
 	d.Drain(t, parts, 100)
 	clear(d["devices/3"])
-	update, parts2 := restartBench(t, 1000)
+	restored, parts2 := restartBench(t, 1000)
 	d.Restore(t, parts2)
-	update.c.Now = b.c.Now
-	update.wait(2 * hour)
-	if len(update.got) != 1 || update.got[0].Action != "close" || update.got[0].Device.Key != b.got[0].Device.Key || update.got[0].ID != b.got[0].ID {
-		t.Errorf("%d alerts", len(update.got))
+	restored.c.Now = b.c.Now
+	restored.wait(2 * hour)
+	if len(restored.got) != 1 || restored.got[0].Action != "close" || restored.got[0].Device.Key != b.got[0].Device.Key || restored.got[0].ID != b.got[0].ID {
+		t.Errorf("%d alerts", len(restored.got))
 	}
 }
 
@@ -230,18 +230,18 @@ func FuzzRestore(f *testing.F) {
 		b.findSomething(x, 1)
 	}
 	known.Drain(f, parts, 100)
-	var update *bench
+	var restored *bench
 	snapshottest.Fuzz(f, func() []snapshot.Part {
 		var p []snapshot.Part
-		update, p = seedBench(&testing.T{})
-		update.m.emit = func(a *schemas.Alert) { _, _ = schemas.AppendAlert(nil, a) }
+		restored, p = seedBench(&testing.T{})
+		restored.m.emit = func(a *schemas.Alert) { _, _ = schemas.AppendAlert(nil, a) }
 		return p
 	}, known, func(t *testing.T) {
 		for range 10 {
-			update.findSomething(x, 2)
-			update.wait(hour)
+			restored.findSomething(x, 2)
+			restored.wait(hour)
 		}
-		update.m.Close(update.c.Now, update.c)
+		restored.m.Close(restored.c.Now, restored.c)
 	})
 }
 

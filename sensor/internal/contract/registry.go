@@ -27,6 +27,7 @@ const (
 
 var expectNames = [...]string{"normal", "allowlist", "server_only", "silent"}
 
+// String returns the name of an expectation in the inventory: "server_only".
 func (e Expect) String() string { return expectNames[e] }
 
 // ParseExpect returns the expectation of a name; ok is false if there is none.

@@ -163,6 +163,7 @@ const (
 	Critical
 )
 
+// String returns the name of a severity in records: "high".
 func (s Severity) String() string {
 	return [...]string{"informational", "low", "medium", "high", "critical"}[s]
 }

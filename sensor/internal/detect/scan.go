@@ -33,7 +33,7 @@ var scanRule = register(registration{
 		},
 		"outside": {
 			"Do nothing while no target answers.",
-			"Block the source at the firewall if it goes on.",
+			"Block the source at the firewall if it continues.",
 			"Look for a successful login from this source.",
 		},
 	},
