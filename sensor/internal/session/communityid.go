@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// CommunityID gives the Community ID of a session: version 1, seed 0 (corelight/community-id-spec).
+// CommunityID returns the Community ID of a session, version 1, seed 0 (corelight/community-id-spec).
 func CommunityID(v *View) string {
 	src, dst := v.Initiator.Addr, v.Responder.Addr
 	sp, dp, oneWay := v.Initiator.Port, v.Responder.Port, false
@@ -38,11 +38,11 @@ func CommunityID(v *View) string {
 	return "1:" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// communityICMP gives the ports that stand for type and code from the initiator's point of view.
+// communityICMP returns the values used as ports for an ICMP type and code, as the initiator sees them.
 func communityICMP(pairs []icmpPair, v *View) (src, dst uint16, oneWay bool) {
 	typ, other, twoWay := icmpPorts(pairs, uint16(v.ICMPType), uint16(v.ICMPCode))
 	if answer, _ := icmpAnswers(pairs, uint16(v.ICMPType)); answer && v.Basis == BasisRequest {
-		typ, other = other, typ // the first packet seen came from the responder
+		typ, other = other, typ // the first packet came from the responder
 	}
 	return typ, other, !twoWay
 }

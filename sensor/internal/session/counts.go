@@ -4,9 +4,9 @@ package session
 
 import "stillwatch/sensor/internal/packet"
 
-// AddCounts accounts for packets that were counted elsewhere and are not there: the session has them as if they had come. What is read of
-// its streams is not touched: who counts hands on all that lies in their first HeadLimit bytes, also what comes late or again. num is
-// their number in the run. Counts of a session that is not known begin one, caught in the middle: its packets were captured by the same right as those of any other.
+// AddCounts adds packets that the kernel counted and did not copy, as if they had arrived. It does not touch the stream heads: the kernel
+// copies every packet of the first HeadLimit bytes of a stream, including late and repeated ones. num is the packet number in the run.
+// Counts for an unknown session start one in state Midstream.
 func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	var l Lookup
 	sides := t.of(c, &l)
@@ -36,14 +36,14 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 	}
 }
 
-// of makes l the place of what c has counted, and gives the sides of A and B.
+// of sets l to the lookup of the counted session and returns the sides of its ends A and B.
 func (t *Table) of(c *packet.Counts, l *Lookup) (sides [2]uint8) {
 	p := c.Packet()
-	p.Kind = packet.KindTCP // so that ports are taken as they are: those of ICMP are what they are to become
+	p.Kind = packet.KindTCP // take the ports as they are: for ICMP they are already translated
 	l.side = l.key.of(&p)
 	l.hash = l.key.hash(&t.seed)
 	sides[0], sides[1] = l.side, l.side^1
-	if c.Packets[0] == 0 { // then B has sent p
+	if c.Packets[0] == 0 { // B sent p
 		sides[0], sides[1] = sides[1], sides[0]
 	}
 	return sides
@@ -57,7 +57,7 @@ func (t *Table) beginCounted(c *packet.Counts, l *Lookup, num uint64) (ref, *Ses
 	return r, s
 }
 
-// trackCounted is trackTCP for packets that were counted.
+// trackCounted is trackTCP for packets counted by the kernel.
 func (t *Table) trackCounted(s *Session, c *packet.Counts, sides [2]uint8) {
 	t.Stats.TCPPackets += c.Packets[0] + c.Packets[1]
 	t.Stats.GapBytes += uint64(c.Gap)
@@ -75,14 +75,14 @@ func (t *Table) trackCounted(s *Session, c *packet.Counts, sides [2]uint8) {
 	}
 }
 
-// countedState moves the state on: both ends have spoken.
+// countedState updates the state after both ends have sent packets.
 func (t *Table) countedState(s *Session, opened bool, now int64) {
 	unconfirmed := s.unconfirmed()
 	if (s.state == Attempted || s.state == OneWay || unconfirmed) && s.counts[0].packets > 0 && s.counts[1].packets > 0 {
 		s.state = Established
 		if unconfirmed {
 			s.flags |= flagStarted
-			t.tell(s, now)
+			t.notify(s, now)
 		}
 		if !opened {
 			t.h.Changed(s, now)

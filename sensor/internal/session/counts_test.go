@@ -30,7 +30,7 @@ func turned(c *packet.Counts) *packet.Counts {
 	return &x
 }
 
-func TestCountsAreOfTheirSession(t *testing.T) {
+func TestCountsBelongToTheirSession(t *testing.T) {
 	for _, swap := range []bool{false, true} {
 		for _, turn := range []bool{false, true} {
 			r := &recorder{want: func([]byte) int { return 1 << 20 }}
@@ -79,7 +79,7 @@ func TestResetAfterCounts(t *testing.T) {
 }
 
 // Counts of a session that nobody knows begin one; a SYN on the same ports then begins another.
-func TestCountsBeginASession(t *testing.T) {
+func TestCountsStartASession(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab
@@ -125,7 +125,7 @@ func TestCountsKeepASessionAlive(t *testing.T) {
 	}
 }
 
-func TestCountsCostNoAllocation(t *testing.T) {
+func TestCountsDoNotAllocate(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab

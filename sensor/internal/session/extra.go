@@ -8,13 +8,13 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// extra is what only some sessions need, and what holds pointers: sessions refer to it by number.
+// extra is what only some sessions need, and what has pointers: sessions refer to it by number.
 type extra struct {
 	tunnels []packet.Tunnel
-	user    any // of the handler
+	user    any // set by the handler
 }
 
-// extras keeps what sessions refer to; number 0 is none.
+// extras is the table of extra values by number; 0 is none.
 type extras struct {
 	all  []extra
 	free []uint32
@@ -45,10 +45,10 @@ func (t *Table) freeExtra(s *Session) {
 	}
 }
 
-// User gives what the handler has left with a session.
+// User returns the value that the handler attached to a session.
 func (t *Table) User(s *Session) any { return t.extras.at(s).user }
 
-// SetUser leaves x with a session; nil takes it back.
+// SetUser attaches x to a session; nil removes it.
 func (t *Table) SetUser(s *Session, x any) {
 	if x == nil && s.extra == 0 {
 		return
@@ -69,7 +69,7 @@ func (x *extras) at(s *Session) *extra {
 	return &x.all[s.extra]
 }
 
-// maxInterned bounds the different stacks of tunnels that a table shares among its sessions.
+// maxInterned bounds the tunnel stacks that the sessions of a table share.
 const maxInterned = 1 << 12
 
 type tunnelKey struct {
@@ -77,8 +77,8 @@ type tunnelKey struct {
 	t [packet.MaxTunnels]packet.Tunnel
 }
 
-// tunnels gives the tunnels of p as a slice that sessions share. When too many different ones were seen the memory is
-// started anew: what sessions hold stays valid.
+// tunnels returns the tunnels of p as a slice that sessions share. When there are too many different ones the table is cleared; slices that
+// sessions have stay valid.
 func (t *Table) tunnels(p *packet.Packet) []packet.Tunnel {
 	k := tunnelKey{n: p.NumTunnels}
 	copy(k.t[:], p.Tunnels[:p.NumTunnels])
@@ -97,7 +97,7 @@ func (t *Table) shared(k tunnelKey) []packet.Tunnel {
 	return x
 }
 
-// mirrorVLAN takes over the VLANs that the headers of a mirror tell in one direction only: in the other the port may have sent untagged.
+// mirrorVLAN copies the VLAN of the mirror header if only one direction has it: in the other the port may have been untagged.
 func (t *Table) mirrorVLAN(s *Session, p *packet.Packet) {
 	have := t.extras.all[s.extra].tunnels
 	if len(have) != int(p.NumTunnels) {

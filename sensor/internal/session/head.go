@@ -4,8 +4,8 @@ package session
 
 import "stillwatch/sensor/internal/packet"
 
-// Segments that come ahead of a missing one are held: at most maxHeld of them, and none that begins beyond maxAhead
-// bytes after the missing one.
+// Segments that arrive before a missing one wait for it: at most maxHeld of them, none starting more than maxAhead bytes after the
+// missing byte.
 const (
 	maxHeld  = 16
 	maxAhead = 32 << 10
@@ -14,7 +14,7 @@ const (
 // headRef names a head; 0 is none.
 type headRef uint32
 
-// head is the reading of the streams of one session.
+// head buffers the first bytes of both streams of a session, in order, while a dissector still wants them.
 type head struct {
 	owner      ref
 	prev, next headRef // of its queue, from oldest to newest; the free ones by next
@@ -25,7 +25,7 @@ type head struct {
 // queue is a list of heads, oldest first.
 type queue struct{ oldest, newest headRef }
 
-// stream is what is read of one side. buf holds its n bytes, unless nothing needs to be kept.
+// stream is one direction of a head. buf has its n bytes, or is nil if nothing must be kept.
 type stream struct {
 	buf  []byte
 	held []segment // by offset
@@ -38,9 +38,8 @@ type segment struct {
 	data []byte
 }
 
-// heads are the sessions of a table that are being read: those whose protocol is not known, and those where it is. When there are too many
-// the first kind has to go before the second, because a flood of sessions that say nothing is cheaper than one of sessions that say
-// something.
+// heads are the sessions of a table whose streams are being read, in two LRU queues: protocol not yet known, and known. When the table is
+// full, sessions of the first queue are evicted first: a flood of sessions that send nothing useful is cheap for an attacker.
 type heads struct {
 	all          []head
 	free         headRef
@@ -69,7 +68,7 @@ func bufClass(n int) int {
 	return c
 }
 
-// get gives an empty buffer with room for n bytes.
+// get returns an empty buffer with room for n bytes.
 func (h *heads) get(n int) []byte {
 	c := bufClass(n)
 	h.bytes += minBuf << c
@@ -96,7 +95,7 @@ func (h *heads) put(b []byte) {
 	h.pooled += cap(b)
 }
 
-// headOf gives the head of a session, a new one at the price of the oldest if there are too many.
+// headOf returns the head of a session. It makes one if there is none, and evicts the oldest if there are too many.
 func (t *Table) headOf(r ref, s *Session, now int64) *head {
 	h := &t.heads
 	if s.head != 0 {
@@ -159,7 +158,7 @@ func (t *Table) promote(s *Session) {
 	}
 }
 
-// oldest gives the head that has to go first.
+// oldest returns the head to evict next.
 func (h *heads) oldest() headRef {
 	if i := h.queues[0].oldest; i != 0 {
 		return i
@@ -173,7 +172,7 @@ func (t *Table) dropOldest(now int64) {
 	t.finishHead(t.at(o), now)
 }
 
-// freeHead gives back what reading a session has held.
+// freeHead releases the head of a session and its buffers.
 func (t *Table) freeHead(s *Session) {
 	h, i := &t.heads, s.head
 	x := &h.all[i]
@@ -197,7 +196,7 @@ func (t *Table) drop(st *stream) {
 	st.held = nil
 }
 
-// readPacket reads what a packet brings to the streams of its session: payload, the proof that bytes are missing, or their end.
+// readPacket applies a packet to the streams of its session: payload, an ACK that proves that bytes are missing, or the end.
 func (t *Table) readPacket(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
 	if len(p.Payload) > 0 && (p.Kind != packet.KindTCP || p.TCPFlags&packet.RST == 0) { // a RST may carry text, but no part of the stream
 		t.read(r, s, p, n, now)
@@ -213,7 +212,7 @@ func (t *Table) readPacket(r ref, s *Session, p *packet.Packet, n uint8, now int
 	}
 }
 
-// acknowledged ends the reading of side n at a hole of which the receiver says that it has the bytes: the capture lacks them.
+// acknowledged stops reading side n at a gap that the receiver has acknowledged: the receiver has those bytes, the capture does not.
 func (t *Table) acknowledged(s *Session, n uint8, ack uint32, now int64) {
 	st := &t.heads.all[s.head].dir[n]
 	if len(st.held) == 0 || s.flags&(flagDone0<<n) != 0 {
@@ -224,10 +223,10 @@ func (t *Table) acknowledged(s *Session, n uint8, ack uint32, now int64) {
 	}
 }
 
-// read gives the payload of a packet to the handler as far as it is wanted.
+// read passes the payload of a packet to the handler, as far as the handler wants it.
 func (t *Table) read(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
 	if p.Frag == packet.FragFirst || p.Frag == packet.FragLater {
-		return // comes whole with the last fragment
+		return // the last fragment brings the whole datagram
 	}
 	switch p.Kind {
 	case packet.KindUDP:
@@ -269,12 +268,12 @@ func (t *Table) readStream(r ref, s *Session, p *packet.Packet, n uint8, now int
 		return
 	}
 	if t.deliver(s, n, data, now) && t.drain(s, n, now) && len(p.Payload) < int(p.PayloadLen) {
-		t.gap(s, n, now) // the snap length cut it
+		t.gap(s, n, now) // cut by the snap length
 	}
 }
 
-// keepAlive moves the beginning of a stream that was caught midstream past a keep-alive, which has the number of the byte before the next
-// (RFC 9293 section 3.8.4) and nothing or one byte in it, and reports whether p is one with a byte.
+// keepAlive moves the start of a stream that was captured midstream past a keep-alive segment. Its sequence number is one less than that of
+// the next byte (RFC 9293 section 3.8.4), and it carries no byte or one. keepAlive reports whether p carries one.
 func (x *end) keepAlive(p *packet.Packet) bool {
 	if x.saw&(sawSYN|sawSYNACK) != 0 {
 		return false
@@ -289,7 +288,7 @@ func (x *end) keepAlive(p *packet.Packet) bool {
 	return false
 }
 
-// deliver hands on data that follows what was there, and reports whether this side is still of interest.
+// deliver passes the next bytes of a stream to the handler and reports whether the handler wants more of this side.
 func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
 	st := &t.heads.all[s.head].dir[n]
 	data = data[:min(len(data), t.cfg.HeadLimit-st.n)]
@@ -320,8 +319,8 @@ func (t *Table) deliver(s *Session, n uint8, data []byte, now int64) bool {
 	return true
 }
 
-// makeRoom gives up the oldest heads until the rest fits, and reports whether that of s could stay. A flood pushes out its own: what is
-// of interest has been read by then.
+// makeRoom evicts the oldest heads until the rest fits the memory limit, and reports whether the head of s is still there. A flood evicts
+// mostly its own heads: other sessions have been read by then.
 func (t *Table) makeRoom(s *Session, now int64) bool {
 	for t.heads.bytes > t.cfg.MaxHeadBytes {
 		if t.heads.oldest() == s.head {
@@ -343,8 +342,8 @@ func (t *Table) keep(st *stream, data []byte) {
 	st.buf = append(st.buf, data...)
 }
 
-// hold keeps a segment that came too early. What lies too far ahead, or is too many, is dropped: it may be forged, and what was sent in
-// order must still be read.
+// hold stores a segment that arrived before a missing one. Segments too far ahead, or too many, are dropped: they may be forged, and the
+// bytes sent in order must still be read.
 func (t *Table) hold(s *Session, n uint8, off int, data []byte, now int64) {
 	st := &t.heads.all[s.head].dir[n]
 	if off-st.n > maxAhead || len(st.held) >= maxHeld || !t.makeRoom(s, now) {
@@ -361,7 +360,7 @@ func (t *Table) hold(s *Session, n uint8, off int, data []byte, now int64) {
 	st.held[i] = segment{off, b}
 }
 
-// drain delivers held segments that have become due, and reports whether this side is still of interest.
+// drain delivers stored segments that are now in order, and reports whether the handler wants more of this side.
 func (t *Table) drain(s *Session, n uint8, now int64) bool {
 	for {
 		st := &t.heads.all[s.head].dir[n]
@@ -381,14 +380,14 @@ func (t *Table) drain(s *Session, n uint8, now int64) bool {
 	}
 }
 
-// gap ends the reading of a side of which bytes are missing.
+// gap stops reading a side because bytes are missing.
 func (t *Table) gap(s *Session, n uint8, now int64) {
 	s.flags |= flagGap
 	t.Stats.HeadGaps++
 	t.finishSide(s, n, now)
 }
 
-// finishSide gives the handler what is there of a side for the last time.
+// finishSide passes the buffered bytes of a side to the handler for the last time.
 func (t *Table) finishSide(s *Session, n uint8, now int64) {
 	if s.flags&(flagDone0<<n) != 0 || s.head == 0 {
 		return
@@ -411,7 +410,7 @@ func (t *Table) doneSide(s *Session, n uint8) {
 	}
 }
 
-// finishHead ends the reading of a session.
+// finishHead stops reading a session.
 func (t *Table) finishHead(s *Session, now int64) {
 	if s.head != 0 && s.key.proto() == protoTCP {
 		for n := range uint8(2) {

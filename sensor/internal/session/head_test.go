@@ -28,7 +28,7 @@ func segments(t *Table, text string, n int) (*wire, []*packet.Packet) {
 
 const message = "the quick brown fox jumps over the lazy dog and runs"
 
-func TestStreamWhateverTheOrder(t *testing.T) {
+func TestStreamInAnySegmentOrder(t *testing.T) {
 	for seed := range uint64(50) {
 		r := &recorder{want: more}
 		tab := New(DefaultConfig(), r)
@@ -73,8 +73,8 @@ func TestOverlapsAndKeepAlives(t *testing.T) {
 	}
 }
 
-// TestGapEndsTheHead loses a segment that the receiver acknowledges.
-func TestGapEndsTheHead(t *testing.T) {
+// TestGapStopsReading loses a segment that the receiver acknowledges.
+func TestGapStopsReading(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab
@@ -91,8 +91,8 @@ func TestGapEndsTheHead(t *testing.T) {
 	}
 }
 
-// TestForgedPacketsHideNothing sends in the middle of a stream what its receiver will not believe: all of the stream is still read.
-func TestForgedPacketsHideNothing(t *testing.T) {
+// TestForgedSegmentsDoNotHideTheStream sends in the middle of a stream what its receiver will not believe: all of the stream is still read.
+func TestForgedSegmentsDoNotHideTheStream(t *testing.T) {
 	forged := map[string]func(w *wire) []*packet.Packet{
 		"a segment far ahead": func(w *wire) []*packet.Packet {
 			p := w.packet(true, ack, "")
@@ -145,8 +145,8 @@ func TestForgedPacketsHideNothing(t *testing.T) {
 	}
 }
 
-// TestFloodOfHeadsSparesTheNamed opens more silent sessions than may be read, while one whose protocol is known goes on.
-func TestFloodOfHeadsSparesTheNamed(t *testing.T) {
+// TestFloodDoesNotEvictKnownProtocols opens more silent sessions than may be read, while one whose protocol is known goes on.
+func TestFloodDoesNotEvictKnownProtocols(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxHeads = 50
 	r := &recorder{want: more, label: func(head []byte) uint8 {
@@ -203,7 +203,7 @@ func TestHeadLimit(t *testing.T) {
 	}
 }
 
-func TestWantIsHeld(t *testing.T) {
+func TestHandlerGetsAtLeastWhatItWants(t *testing.T) {
 	r := &recorder{want: func([]byte) int { return 30 }}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab
@@ -212,7 +212,7 @@ func TestWantIsHeld(t *testing.T) {
 		tab.Add(p)
 	}
 	if r.reads != 1 {
-		t.Errorf("called %d times before there was enough", r.reads)
+		t.Errorf("called %d times before it had enough bytes", r.reads)
 	}
 	tab.Add(ps[5])
 	if r.reads != 2 {
@@ -220,7 +220,7 @@ func TestWantIsHeld(t *testing.T) {
 	}
 }
 
-func TestSnapLengthEndsTheHead(t *testing.T) {
+func TestSnapLengthStopsReading(t *testing.T) {
 	r := &recorder{want: more}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab

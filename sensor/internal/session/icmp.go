@@ -2,7 +2,7 @@
 
 package session
 
-// icmpPair is a message type with the type that answers it. Request says that the first of the two asks.
+// icmpPair is a request type and the type that answers it.
 type icmpPair struct{ ask, answer uint16 }
 
 // The two-way types of the Community ID specification, version 1.
@@ -23,7 +23,7 @@ var icmp6Pairs = [...]icmpPair{
 	{144, 145}, // home agent address discovery
 }
 
-// icmpPorts gives what stands for the ports of a message, and whether an answer to it exists.
+// icmpPorts returns the values used as ports of a message, and reports whether an answer to it exists.
 func icmpPorts(pairs []icmpPair, typ, code uint16) (src, dst uint16, twoWay bool) {
 	for _, x := range pairs {
 		if typ == x.ask {
@@ -36,7 +36,7 @@ func icmpPorts(pairs []icmpPair, typ, code uint16) (src, dst uint16, twoWay bool
 	return typ, code, false
 }
 
-// icmpAnswers reports whether the message is an answer, so that its receiver opened the session.
+// icmpAnswers reports whether the message is an answer: then its receiver opened the session.
 func icmpAnswers(pairs []icmpPair, typ uint16) (answer, twoWay bool) {
 	for _, x := range pairs {
 		if typ == x.answer {

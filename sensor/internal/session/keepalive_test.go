@@ -52,7 +52,7 @@ func TestKeepAlivesBeforeAStream(t *testing.T) {
 }
 
 // A single byte is part of a stream that begins with a SYN, and of one in which it is pushed.
-func TestSingleBytesAreRead(t *testing.T) {
+func TestSingleByteSegmentsAreRead(t *testing.T) {
 	for _, script := range []string{"cS sSA cA:G cA:ET", "cS sSA cA cA:G cA:ET"} {
 		r := &recorder{want: func(head []byte) int { return len(head) + 1 }}
 		r.tab = New(DefaultConfig(), r)

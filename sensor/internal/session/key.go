@@ -10,14 +10,14 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// key names a session independently of direction: the end that sorts first is lo. Its words hold the addresses in network order,
-// and in ends the ports, the protocol and the IP version.
+// key is the five-tuple independent of direction: lo is the endpoint that sorts first. The words have the addresses in network byte order;
+// ends has the ports, the protocol and the IP version.
 type key struct {
 	lo, hi [2]uint64
 	ends   uint64 // port of lo, port of hi, protocol, 1 for IPv6; 16 bits each
 }
 
-// of makes k the key of p and gives the side that sent it: 0 for lo.
+// of sets k to the key of p and returns the side that sent it: 0 for lo.
 func (k *key) of(p *packet.Packet) (side uint8) {
 	sp, dp := p.SrcPort, p.DstPort
 	if p.Kind != packet.KindTCP && p.Kind != packet.KindUDP {
@@ -49,13 +49,13 @@ func (k *key) ports() (lo, hi uint16) { return uint16(k.ends >> 48), uint16(k.en
 func (k *key) proto() uint8           { return uint8(k.ends >> 16) }
 func (k *key) v6() bool               { return k.ends&1 != 0 }
 
-// equal compares word by word, which costs less than a call.
+// equal compares word by word, which is faster than a call of memequal.
 func (k *key) equal(x *key) bool {
 	return k.ends == x.ends && k.lo[1] == x.lo[1] && k.hi[1] == x.hi[1] && k.lo[0] == x.lo[0] && k.hi[0] == x.hi[0]
 }
 
-// ports gives what stands for the ports of p. For ICMP these are the type and its counterpart, as Community ID has it, so that
-// request and reply are one session.
+// ports returns the ports of p. For ICMP they are the type and its counterpart, as in Community ID, so that request and reply are one
+// session.
 func ports(p *packet.Packet) (src, dst uint16) {
 	switch p.Kind {
 	case packet.KindTCP, packet.KindUDP, packet.KindSCTP:
@@ -68,8 +68,7 @@ func ports(p *packet.Packet) (src, dst uint16) {
 	return src, dst
 }
 
-// secret keys the hash of one table: random in each process, so that nobody can prepare keys that collide. Nothing that can be seen
-// depends on it.
+// secret is the hash key of one table, random in each process, so that nobody can choose five-tuples that collide. No output depends on it.
 type secret [4]uint64
 
 func newSecret() (s secret) {

@@ -4,23 +4,23 @@ package session
 
 import "stillwatch/sensor/internal/packet"
 
-// opening says what a SYN or a SYN-ACK means for the session that holds its five-tuple.
+// opening is what a SYN or SYN-ACK means for the session that has its five-tuple.
 type opening uint8
 
 const (
-	openingOwn      opening = iota // it belongs to the session: its first, a retransmission, or one that the mirror delivered late
-	openingNew                     // it opens another session
-	openingDoubtful                // the other end has to agree first: it may be forged (RFC 5961 section 4)
+	openingOwn      opening = iota // part of the session: the first, a retransmission, or delivered late by the mirror
+	openingNew                     // opens another session
+	openingDoubtful                // may be forged: wait for the other end to confirm it (RFC 5961 section 4)
 )
 
 const (
-	// lateWindow is how far before the first segment seen of a stream its SYN may lie if the sequence number of the SYN is not known.
+	// lateWindow is how far before the first captured segment of a stream its SYN may be, in sequence numbers, if the ISN is not known.
 	lateWindow = 1 << 16
-	// quietSeconds without a packet make a SYN with another sequence number believable on a session that is established.
+	// quietSeconds without a packet is when a SYN with another ISN is believed on an established session.
 	quietSeconds = 60
 )
 
-// opening compares the sequence numbers of p, a SYN or SYN-ACK from side n, with those of s. now is the second of the table.
+// opening compares the sequence numbers of p, a SYN or SYN-ACK from side n, with those of s. now is the capture clock in seconds.
 func (s *Session) opening(p *packet.Packet, n uint8, now int64) opening {
 	x, y := &s.end[n], &s.end[n^1]
 	answer := p.TCPFlags&packet.ACK != 0
@@ -28,7 +28,7 @@ func (s *Session) opening(p *packet.Packet, n uint8, now int64) opening {
 	quiet := now - int64(s.touched)
 	switch own := s.owns(p, n); {
 	case own && !answer && x.saw&sawSYN != 0 && s.state != Attempted && s.state != OneWay:
-		return openingDoubtful // a copy, or a stack that always begins at the same number: the SYN-ACK will tell
+		return openingDoubtful // a copy, or a stack that always uses the same ISN: the SYN-ACK decides
 	case own:
 		return openingOwn
 	case dead:
@@ -49,7 +49,7 @@ func (s *Session) opening(p *packet.Packet, n uint8, now int64) opening {
 	return openingDoubtful
 }
 
-// restart says that s does not go on with a session that has ended: a SYN with the number of then, from side n, got a new answer.
+// restart makes s a session of its own and not the continuation of an ended one: a SYN with the old ISN, from side n, got a new answer.
 func (s *Session) restart(n uint8) {
 	s.setInitiator(n)
 	s.state, s.basis = Attempted, BasisSYN
@@ -57,12 +57,12 @@ func (s *Session) restart(n uint8) {
 	s.end[n^1].saw = 0
 }
 
-// owns reports whether the sequence numbers of a SYN or SYN-ACK from side n are those of the session.
+// owns reports whether a SYN or SYN-ACK from side n has the sequence numbers of the session.
 func (s *Session) owns(p *packet.Packet, n uint8) bool {
 	x, y := &s.end[n], &s.end[n^1]
 	first := p.Seq + 1
 	switch {
-	case x.saw&sawISN != 0: // a SYN-ACK acknowledges the data of its SYN as well (RFC 7413)
+	case x.saw&sawISN != 0: // a SYN-ACK also acknowledges data in the SYN (RFC 7413)
 		return x.base == first || x.saw&sawTCP == 0 && x.base-first == p.PayloadLen
 	case x.saw&(sawTCP|sawAcked) != 0:
 		return x.base-first <= lateWindow
@@ -72,33 +72,33 @@ func (s *Session) owns(p *packet.Packet, n uint8) bool {
 	return true
 }
 
-// unconfirmed reports whether all that speaks for the session is a SYN-ACK that nobody was seen to have asked for.
+// unconfirmed reports whether the only evidence for the session is an unsolicited SYN-ACK.
 func (s *Session) unconfirmed() bool {
 	return s.basis == BasisSYNACK && s.flags&(flagStarted|flagResumed) == 0 && s.state == Midstream
 }
 
-// maxPending bounds the openings of one table that wait for the other end.
+// maxPending bounds the openings of one table that wait for confirmation by the other end.
 const maxPending = 64
 
-// pendingOpening is a SYN or SYN-ACK that may open another session. Until the other end agrees, its packet counts for the session that
-// holds the five-tuple.
+// pendingOpening is a SYN or SYN-ACK that may open another session. Until the other end confirms it, the packet counts for the session
+// that has the five-tuple.
 type pendingOpening struct {
 	r    ref
 	id   uint64 // of the session
-	last int64  // of the session, before it
+	last int64  // of the session before this packet
 	side uint8
 	p    packet.Packet // without its bytes
 }
 
-// open handles a SYN or SYN-ACK on the five-tuple of a session. It gives the session to which p belongs, 0 for one that does not exist yet;
-// done says that p has been counted.
+// open handles a SYN or SYN-ACK on the five-tuple of a live session. It returns the session that p belongs to, or 0 if p opens a new one;
+// done reports that p has been counted.
 func (t *Table) open(r ref, p *packet.Packet, l *Lookup, now int64) (_ ref, done bool) {
 	s, n := t.at(r), l.side
 	o := s.opening(p, n, t.wheel.now)
 	if o == openingOwn {
 		return r, false
 	}
-	if q := t.agreed(r, s, p, n); q != nil {
+	if q := t.confirmedBy(r, s, p, n); q != nil {
 		return t.split(l, s, q, now), false
 	}
 	if o == openingNew {
@@ -106,12 +106,13 @@ func (t *Table) open(r ref, p *packet.Packet, l *Lookup, now int64) (_ ref, done
 		t.retire(l, s, now)
 		return 0, false
 	}
-	t.doubt(r, s, p, n)
+	t.deferOpening(r, s, p, n)
 	return r, true
 }
 
-// doubt keeps an opening until the other end agrees. The oldest gives way: its packet stays with the session that has counted it.
-func (t *Table) doubt(r ref, s *Session, p *packet.Packet, n uint8) {
+// deferOpening stores an opening until the other end confirms it. If there are too many, the oldest is dropped: its packet stays with the session
+// that counted it.
+func (t *Table) deferOpening(r ref, s *Session, p *packet.Packet, n uint8) {
 	q := pendingOpening{r: r, id: s.id, last: s.last, side: n, p: *p}
 	q.p.Payload, q.p.Body = nil, nil
 	t.update(s, p, n)
@@ -126,8 +127,8 @@ func (t *Table) doubt(r ref, s *Session, p *packet.Packet, n uint8) {
 	t.oldestPending = (t.oldestPending + 1) % maxPending
 }
 
-// agreed gives the opening of the other end that p answers: SYN and SYN-ACK come in either order.
-func (t *Table) agreed(r ref, s *Session, p *packet.Packet, n uint8) *pendingOpening {
+// confirmedBy returns the stored opening of the other end that p matches: the mirror may deliver SYN and SYN-ACK in either order.
+func (t *Table) confirmedBy(r ref, s *Session, p *packet.Packet, n uint8) *pendingOpening {
 	if s.flags&flagPending == 0 {
 		return nil
 	}
@@ -147,7 +148,7 @@ func (t *Table) agreed(r ref, s *Session, p *packet.Packet, n uint8) *pendingOpe
 	return nil
 }
 
-// split ends s and begins the session that q opened.
+// split ends s and starts the session that q opened.
 func (t *Table) split(l *Lookup, s *Session, q *pendingOpening, now int64) ref {
 	x := &s.counts[q.side]
 	x.packets -= uint64(max(q.p.Count, 1))

@@ -110,7 +110,7 @@ func TestAnyOrderOfDelivery(t *testing.T) {
 	}
 }
 
-func TestWhatASYNOpens(t *testing.T) {
+func TestWhenASYNOpensANewSession(t *testing.T) {
 	for _, c := range []struct {
 		name, before string
 		wait         int64
@@ -166,7 +166,7 @@ func TestChallengeACK(t *testing.T) {
 }
 
 // Whoever begins each session of a five-tuple at the same number is told by the new number of the server.
-func TestSameNumberAgain(t *testing.T) {
+func TestSameISNAgain(t *testing.T) {
 	for _, wait := range []int64{0, 30} {
 		s, w := newStage(t), newWire()
 		s.play(w, "cS sSA cA cA:first cF sF cA")
@@ -181,7 +181,7 @@ func TestSameNumberAgain(t *testing.T) {
 }
 
 // What nobody asked for is nobody's opening, and a refusal turns it around.
-func TestUnasked(t *testing.T) {
+func TestUnsolicited(t *testing.T) {
 	for _, c := range []struct {
 		server uint16
 		script string
@@ -217,7 +217,7 @@ func TestUnasked(t *testing.T) {
 }
 
 // The handler hears of a session again when it is proved that the initiator opened it.
-func TestOpenedIsToldWhenItIsKnown(t *testing.T) {
+func TestOpenedIsReportedWhenKnown(t *testing.T) {
 	for script, want := range map[string]string{
 		"cS sSA cA":     "open attempted,state established",
 		"sSA cA cA:x":   "open midstream,state established,open established",

@@ -10,24 +10,24 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// lateSeconds is how long after the end of a session a SYN or SYN-ACK with its number is still taken for a late or repeated one: twice the
-// maximum segment lifetime (RFC 9293 section 3.4.2).
+// lateSeconds is how long after the end of a session a SYN or SYN-ACK with its ISN counts as late or retransmitted: twice the maximum
+// segment lifetime (RFC 9293 section 3.4.2).
 const lateSeconds = 240
 
-// past keeps of the TCP sessions that have ended who opened them and where their sequence numbers stood, so that what comes later (a late
-// SYN, a keep-alive probe after two hours) is of the right initiator. It is a ring: the oldest gives way. The chains of its hash index
-// run from newer to older, so that they end by themselves where the ring was overwritten.
+// past stores tombstones of ended TCP sessions: initiator and sequence numbers. A later packet (a late SYN, a keep-alive after two hours)
+// then gets the right initiator. It is a ring: a new tombstone overwrites the oldest. The chains of its hash index run from newer to older,
+// so that they end where the ring was overwritten.
 type past struct {
 	ring  []pastSession
-	heads []uint32 // number of the newest of a chain; 0: none
-	count uint32   // sessions ever put in: the number of the newest
+	heads []uint32 // index of the newest of a chain; 0: none
+	count uint32   // tombstones ever added: the index of the newest
 	limit int
 }
 
-// pastSession is half a line of the cache.
+// pastSession is a tombstone; it takes half a cache line.
 type pastSession struct {
 	tag   uint32
-	older uint32    // number of the next of its chain
+	older uint32    // index of the next of its chain
 	base  [2]uint32 // by side; see end
 	end   [2]uint32
 	at    uint32 // second of its last packet
@@ -38,19 +38,19 @@ type pastSession struct {
 	synOptLen uint8
 }
 
-// firstPast is how many ended sessions a table has room for at first, and the least that it may be bounded to.
+// firstPast is the initial size of the ring and its smallest limit.
 const firstPast = 256
 
 func newPast(c Config) past { return past{limit: max(1<<bits.Len(uint(c.MaxPast)-1), firstPast)} }
 
-// recordPast stores what must be known of s, a session with hash h, after its end. A session that nobody answered cannot continue.
+// recordPast adds a tombstone of s, whose key has hash h. A session that nobody answered cannot continue and gets none.
 func (t *Table) recordPast(s *Session, h uint64) {
 	if s.key.proto() != protoTCP || s.state == Attempted || s.state == Rejected || s.basis == BasisFirstPacket || s.unconfirmed() {
 		return
 	}
 	x := &t.past
 	switch {
-	case x.count == 1<<32-1: // numbers begin anew
+	case x.count == 1<<32-1: // start again at 1
 		clear(x.heads)
 		x.count = 0
 	case int(x.count)+1 < len(x.ring):
@@ -73,7 +73,7 @@ func (t *Table) recordPast(s *Session, h uint64) {
 	x.ring[int(x.count)&(len(x.ring)-1)] = e
 }
 
-// grow doubles the ring before it is full: then each session keeps its place.
+// grow doubles the ring before it is full, so that each tombstone keeps its index.
 func (x *past) grow() {
 	if x.heads == nil {
 		x.heads = make([]uint32, x.limit)
@@ -83,14 +83,14 @@ func (x *past) grow() {
 	x.ring = ring
 }
 
-// prefetch asks for the chain of hash h.
+// prefetch prefetches the head of the chain of hash h.
 func (x *past) prefetch(h uint64) {
 	if len(x.heads) > 0 {
 		cacheline.Prefetch(unsafe.Pointer(&x.heads[int(h)&(len(x.heads)-1)]), 1)
 	}
 }
 
-// find gives the last session that had the five-tuple with that hash, nil if none is remembered.
+// find returns the newest tombstone with that hash, nil if there is none.
 func (x *past) find(h uint64) *pastSession {
 	if x.count == 0 {
 		return nil
@@ -105,7 +105,7 @@ func (x *past) find(h uint64) *pastSession {
 	return nil
 }
 
-// resume begins s, of which p is the first packet, as what goes on of a session that has ended, and reports whether it is that.
+// resume makes s, whose first packet is p, the continuation of an ended session if it is one, and reports whether it is.
 func (t *Table) resume(s *Session, p *packet.Packet, l *Lookup) bool {
 	e := t.past.find(l.hash)
 	if e == nil || !e.fits(p, l.side, t.wheel.now) {
@@ -125,7 +125,7 @@ func (t *Table) resume(s *Session, p *packet.Packet, l *Lookup) bool {
 	return true
 }
 
-// fits reports whether p, from side n, is of the session that has ended.
+// fits reports whether p, from side n, belongs to the ended session.
 func (e *pastSession) fits(p *packet.Packet, n uint8, now int64) bool {
 	if p.TCPFlags&packet.SYN != 0 {
 		return e.isn>>n&1 != 0 && p.Seq+1 == e.base[n] && now-int64(e.at) <= lateSeconds

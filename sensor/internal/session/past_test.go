@@ -41,7 +41,7 @@ func TestKeepAliveAfterExpiry(t *testing.T) {
 }
 
 // What comes long after the end of a session, and not of another, makes no attempt.
-func TestLateAfterTheEnd(t *testing.T) {
+func TestLatePacketsAfterTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		late string
 		wait int64
@@ -63,7 +63,7 @@ func TestLateAfterTheEnd(t *testing.T) {
 }
 
 // The memory of what has ended is bounded; the newest stay.
-func TestPastIsBounded(t *testing.T) {
+func TestTombstonesAreBounded(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxPast = 1000
 	r := &recorder{}

@@ -2,8 +2,8 @@
 
 package session
 
-// ServerPort reports whether a port is one on which servers of the field listen: it decides who opened a session that was caught in the
-// middle. IANA service names, and what cameras and recorders use.
+// ServerPort reports whether servers commonly listen on a port: IANA services, and those of cameras and recorders. It decides who opened
+// a session that was captured midstream.
 func ServerPort(p uint16) bool {
 	switch p {
 	case 20, 21, 22, 23, 25, 37, 42, 43, 49, 53, 67, 69, 70, 79, 80, 81, 88, 102, 109, 110, 111, 113, 119, 123, 135, 137, 138, 139, 143, 161, 162,

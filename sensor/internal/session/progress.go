@@ -39,7 +39,7 @@ func (t *Table) progress(now int64) {
 		if s.flags&flagGrown == 0 {
 			continue // it has ended, and another has its place
 		}
-		if s.flags&(flagDead|flagTold) != flagTold {
+		if s.flags&(flagDead|flagReported) != flagReported {
 			s.flags &^= flagGrown
 			continue
 		}

@@ -14,17 +14,17 @@ type sessionFlags uint16
 
 const (
 	flagSwap         sessionFlags = 1 << iota // the initiator is the side hi
-	flagDead                                  // ended, waits for its slot of the wheel
-	flagDone0                                 // nothing of side lo is to be read any more
-	flagDone1                                 // nothing of side hi is to be read any more
+	flagDead                                  // ended, waits for its timer-wheel slot
+	flagDone0                                 // side lo is read no further
+	flagDone1                                 // side hi is read no further
 	flagGap                                   // the head of a stream has a gap
 	flagSimultaneous                          // both sides sent a SYN
 	flagGroup                                 // the first packet was sent to more than one host
-	flagStarted                               // the initiator was seen to open it: its SYN, or how it took the SYN-ACK (TCP, SCTP)
-	flagTold                                  // the handler knows that it was opened
-	flagResumed                               // it goes on with a session that has expired: who opened it is known from there
-	flagPending                               // an opening of another session waits for the other end
-	flagGrown                                 // in the list of sessions whose progress is to be reported
+	flagStarted                               // a packet proves that the initiator opened it: its SYN, or its ACK of the SYN-ACK (TCP, SCTP)
+	flagReported                              // reported to the handler as opened
+	flagResumed                               // continues an expired session: the initiator is known from there
+	flagPending                               // an opening of another session waits for confirmation
+	flagGrown                                 // in the list of sessions whose progress may have to be reported
 	flagPlaced                                // flagInside0 and flagInside1 are known
 	flagInside0                               // side lo is inside the watched network
 	flagInside1                               // side hi is
@@ -40,24 +40,24 @@ const (
 	sawRST
 	sawTCP   // any TCP packet: base and maxEnd are valid
 	sawISN   // base is the number after the SYN
-	sawAcked // without sawTCP: base and maxEnd are what the other end has acknowledged
+	sawAcked // without sawTCP: base and maxEnd are what the other end acknowledged
 )
 
-// counts is what came from one end.
+// counts is what one end has sent.
 type counts struct{ packets, ipBytes, payload uint64 }
 
-// end is what is known of one end, and of its stream.
+// end is what is known of one endpoint and its stream.
 type end struct {
 	base   uint32 // sequence number of the first byte of the stream
 	maxEnd uint32 // highest sequence number seen, plus length
-	mark   uint32 // of the last TCP packet, to know it again
+	mark   uint32 // of the last TCP packet, to recognize duplicates
 	ttl    uint8
 	saw    uint8
 	mac    packet.MAC
 }
 
-// Session is one live session. It holds no pointers: a million of them lie outside of the heap. It takes three lines of the cache: who and
-// in which state, the counts, and the ends; pairs are by side.
+// Session is one live session. It has no pointers and is stored outside the Go heap. It takes three cache lines: five-tuple and state,
+// counts, endpoints. Pairs are by side.
 type Session struct {
 	key      key
 	last     int64
@@ -74,24 +74,24 @@ type Session struct {
 
 	end       [2]end
 	next      ref
-	extra     uint32 // number of its extra; 0 for most
+	extra     uint32 // index of its extra; 0: none
 	synSeq    uint32
-	vlans     uint16 // number of its stack of VLANs; 0 for none
+	vlans     uint16 // index of its VLAN stack; 0: none
 	synOptLen uint8
 	icmpType  uint8
 	icmpCode  uint8
-	Label     uint8 // of the handler
+	Label     uint8 // set by the handler
 
 	reportedSec uint16 // second of the last report of progress, modulo 2^16
 	reportedOut uint32 // payload that had left the network by then, KiB
 }
 
-// sessionLines is how many lines of the cache a session takes.
+// sessionLines is the size of a session in cache lines.
 const sessionLines = 3
 
 const _ = uint(sessionLines*64 - unsafe.Sizeof(Session{}))
 
-// Ports gives the ports of initiator and responder; 0 where the protocol has none.
+// Ports returns the ports of initiator and responder; 0 if the protocol has none.
 func (s *Session) Ports() (initiator, responder uint16) {
 	lo, hi := s.key.ports()
 	if s.flags&flagSwap != 0 {
@@ -100,10 +100,10 @@ func (s *Session) Ports() (initiator, responder uint16) {
 	return lo, hi
 }
 
-// ID is the number of the first packet of the session.
+// ID returns the number of the first packet of the session, unique within a run.
 func (s *Session) ID() uint64 { return s.id }
 
-// dir translates a side to a direction.
+// dir returns the direction in which a side sends.
 func (s *Session) dir(side uint8) Dir {
 	if s.flags&flagSwap != 0 {
 		side ^= 1
@@ -118,18 +118,18 @@ func (s *Session) initiatorSide() uint8 {
 	return 0
 }
 
-// InitiatorSide names the end that opened the session, independently of directions.
+// InitiatorSide returns the side that opened the session, as a Dir: 0 for lo, 1 for hi.
 func (s *Session) InitiatorSide() Dir { return Dir(s.initiatorSide()) }
 
 func (s *Session) setInitiator(side uint8) {
 	if s.initiatorSide() != side {
 		s.flags ^= flagSwap
-		s.flags &^= flagTold
+		s.flags &^= flagReported
 	}
 }
 
-// started reports whether the initiator sent what only who opens a session sends. What others send to it tells nothing: anybody can send a
-// SYN-ACK, a datagram or an echo reply that was not asked for.
+// started reports whether the initiator sent a packet that only the opener of a session sends. Packets to it prove nothing: anybody can
+// send an unsolicited SYN-ACK, datagram or echo reply.
 func (s *Session) started() bool {
 	switch s.key.proto() {
 	case protoTCP, protoSCTP:
@@ -140,7 +140,7 @@ func (s *Session) started() bool {
 	return s.basis != BasisPort && s.counts[s.initiatorSide()].packets > 0
 }
 
-// first sets what the first packet tells.
+// first initializes a session from its first packet.
 func (t *Table) first(s *Session, p *packet.Packet, l *Lookup) {
 	side := l.side
 	s.id, s.first = p.Num, p.Time
@@ -160,9 +160,9 @@ func (t *Table) first(s *Session, p *packet.Packet, l *Lookup) {
 	}
 }
 
-// toGroup reports whether a packet is sent to more than one host. A broadcast frame is, whatever the mask of the network makes of its IP
-// address. A multicast frame to a unicast address is not: clusters and virtual routers receive at such a MAC. Where no MAC tells, a
-// datagram to the last address of a /24 is taken for a broadcast.
+// toGroup reports whether a packet is sent to more than one host. A broadcast frame is, whatever its IP address and netmask. A multicast
+// frame to a unicast address is not: clusters and virtual routers receive on such a MAC. If the MAC is unknown, a datagram to the last
+// address of a /24 counts as broadcast.
 func toGroup(p *packet.Packet) bool {
 	switch a := &p.Dst; {
 	case p.DstMAC == broadcastMAC, groupAddr(a):
@@ -197,10 +197,10 @@ func (t *Table) update(s *Session, p *packet.Packet, n uint8) {
 	x.payload += uint64(p.PayloadLen)
 	s.last = max(s.last, p.Time)
 	s.first = min(s.first, p.Time)
-	s.touched = uint32(t.wheel.now) // holds until the year 2106
+	s.touched = uint32(t.wheel.now) // valid until 2106
 }
 
-// deadline gives the second at which the session is over if nothing more is seen.
+// deadline returns the second at which the session expires without another packet.
 func (s *Session) deadline(c *Config) int64 {
 	d := c.ShortTimeout
 	switch s.key.proto() {
@@ -227,7 +227,7 @@ func (s *Session) deadline(c *Config) int64 {
 	return int64(s.touched) + d
 }
 
-// View writes into v how a session stands.
+// View fills v with the current state of a session.
 func (t *Table) View(s *Session, v *View) {
 	a, b := s.initiatorSide(), s.initiatorSide()^1
 	lo, hi := s.key.ports()
@@ -250,7 +250,7 @@ func (t *Table) View(s *Session, v *View) {
 	v.Tunnels = t.extras.at(s).tunnels
 }
 
-// liveRefs gives the sessions that are not over, in the order of their first packet.
+// liveRefs returns the live sessions in the order of their first packet.
 func (t *Table) liveRefs() []ref {
 	var rs []ref
 	for _, x := range t.slots {

@@ -221,8 +221,8 @@ func TestExpiryByCaptureClock(t *testing.T) {
 	}
 }
 
-// TestOneDirectionEndsSoon holds that a session of which one side alone is seen is over soon after that side has ended it.
-func TestOneDirectionEndsSoon(t *testing.T) {
+// TestOneDirectionExpiresSoon holds that a session of which one side alone is seen is over soon after that side has ended it.
+func TestOneDirectionExpiresSoon(t *testing.T) {
 	for script, ends := range map[string]bool{
 		"sSA sA:x sF": true, "cS cA cA:x cF": true, "sSA sA:x sR": true,
 		"sSA sA:x": false, "cS sSA cA cF": false,
@@ -242,7 +242,7 @@ func TestOneDirectionEndsSoon(t *testing.T) {
 	}
 }
 
-func TestActiveSessionsOutliveTheirSlot(t *testing.T) {
+func TestActiveSessionsAreRescheduled(t *testing.T) {
 	r := &recorder{}
 	tab := New(DefaultConfig(), r)
 	r.tab = tab
@@ -293,8 +293,8 @@ func TestUDPAndICMP(t *testing.T) {
 	}
 }
 
-// TestFloodKeepsTheStory sends a million SYNs through a small table: it stays small, and an answered session survives.
-func TestFloodKeepsTheStory(t *testing.T) {
+// TestFloodDoesNotEvictLiveSessions sends a million SYNs through a small table: it stays small, and an answered session survives.
+func TestFloodDoesNotEvictLiveSessions(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxSessions = 2000
 	r := &recorder{}
@@ -320,7 +320,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 		tab.Add(p)
 	}
 	if tab.Live() > cfg.MaxSessions || int(tab.used) > cfg.MaxSessions+1 {
-		t.Errorf("%d sessions live, %d allotted", tab.Live(), tab.used)
+		t.Errorf("%d sessions live, %d allocated", tab.Live(), tab.used)
 	}
 	if tab.Stats.Evicted < uint64(n-cfg.MaxSessions-1) {
 		t.Errorf("evicted %d", tab.Stats.Evicted)
@@ -329,7 +329,7 @@ func TestFloodKeepsTheStory(t *testing.T) {
 	w.play(tab, "cA:still-here")
 	tab.Flush(1<<20, w.time)
 	if v := r.ended[0]; v.State != Established || v.Packets != [2]uint64{3, 1} {
-		t.Errorf("the story was lost: %v %v", v.State, v.Packets)
+		t.Errorf("the live session was lost: %v %v", v.State, v.Packets)
 	}
 }
 

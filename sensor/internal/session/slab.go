@@ -2,14 +2,14 @@
 
 package session
 
-// Sessions are allotted to tables in chunks, and to a Slab in regions of several chunks.
+// A table allocates sessions in chunks, a Slab in regions of several chunks.
 const (
 	chunkBits   = 11
 	chunkSize   = 1 << chunkBits
 	regionBytes = 6 << 20 // whole huge pages, and whole chunks
 )
 
-// Slab is memory for the sessions of several tables, so that each does not begin a large page of its own. It serves one goroutine.
+// Slab is memory for the sessions of several tables, so that they share huge pages. Not safe for concurrent use.
 type Slab struct{ rest []Session }
 
 func (m *Slab) chunk() []Session {
@@ -18,6 +18,6 @@ func (m *Slab) chunk() []Session {
 	}
 	c := m.rest[:chunkSize:chunkSize]
 	m.rest = m.rest[chunkSize:]
-	c[0] = Session{} // a page that is read before it is written comes at the price of two
+	c[0] = Session{} // write first: a page that is read before it is written costs two page faults
 	return c
 }

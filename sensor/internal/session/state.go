@@ -39,11 +39,11 @@ func (s *Session) orientTCP(p *packet.Packet, n uint8) {
 	}
 }
 
-// orientUDP holds who spoke first to be the initiator, but for an answer whose question was not seen: from a well-known port to one
-// that is not.
+// orientUDP takes the sender of the first datagram as the initiator, except for an answer whose question was not captured: from a
+// well-known port to one that is not.
 func (s *Session) orientUDP(p *packet.Packet, n uint8) {
 	if s.flags&flagGroup != 0 {
-		return // a group asks nothing
+		return // a group address is never the initiator
 	}
 	if p.SrcPort < 1024 && ServerPort(p.SrcPort) && p.DstPort >= 1024 && !ServerPort(p.DstPort) {
 		s.setInitiator(n ^ 1)
@@ -74,7 +74,7 @@ func (s *Session) orientICMP(p *packet.Packet, n uint8) {
 	answer, twoWay := icmpAnswers(pairs, p.SrcPort)
 	switch {
 	case answer:
-		// An unsolicited advertisement is opened by who sends it; an echo reply is not.
+		// The sender of an unsolicited advertisement opens the session; the sender of an echo reply does not.
 		if s.flags&flagGroup == 0 {
 			s.setInitiator(n ^ 1)
 			s.basis, s.state = BasisRequest, Midstream
@@ -84,7 +84,7 @@ func (s *Session) orientICMP(p *packet.Packet, n uint8) {
 	}
 }
 
-// advanceState moves the state on and tells the handler when it changed.
+// advanceState updates the state and notifies the handler of a change.
 func (t *Table) advanceState(s *Session, p *packet.Packet, n uint8, now int64) {
 	before := s.state
 	switch p.Kind {
@@ -101,11 +101,11 @@ func (t *Table) advanceState(s *Session, p *packet.Packet, n uint8, now int64) {
 	}
 }
 
-// stateDatagrams is the state of a session without a handshake: who has been seen.
+// stateDatagrams sets the state of a session without a handshake from who has sent.
 func (s *Session) stateDatagrams() {
 	switch i := s.initiatorSide(); {
 	case s.counts[i].packets == 0:
-		s.state = Midstream // an answer whose question was not seen
+		s.state = Midstream // an answer whose question was not captured
 	case s.counts[i^1].packets > 0:
 		s.state = Established
 	}
@@ -131,7 +131,7 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 		s.state = Established
 	}
 	if s.state == Reset && x.saw&sawRST != 0 && p.PayloadLen > 0 {
-		s.state = s.alive() // who goes on to send has not reset: the RST was forged
+		s.state = s.alive() // an end that continues to send has not reset the session: the RST was forged
 		x.saw &^= sawRST
 	}
 	if fl&packet.FIN != 0 {
@@ -142,7 +142,7 @@ func (s *Session) stateTCP(p *packet.Packet, n uint8) {
 	}
 }
 
-// alive is the state of a TCP session that was not reset after all.
+// alive returns the state of a TCP session whose RST was forged.
 func (s *Session) alive() State {
 	started := s.flags&flagStarted != 0
 	switch both := s.counts[0].packets > 0 && s.counts[1].packets > 0; {
@@ -154,15 +154,15 @@ func (s *Session) alive() State {
 	return Midstream
 }
 
-// rstSeen handles a RST: of an end that sends nothing else it is a refusal, and the other end has opened what it refuses. That goes
-// for a SYN-ACK and for any other segment that nobody asked for as well.
+// rstSeen handles a RST. From an end that sends nothing else it is a refusal, and the other end opened what it refuses. This includes the
+// refusal of an unsolicited SYN-ACK or segment.
 func (s *Session) rstSeen(p *packet.Packet, n uint8) {
 	x, y := &s.end[n], &s.end[n^1]
 	if !x.believes(p, y) {
 		return
 	}
 	x.saw |= sawRST
-	silent := x.saw&(sawTCP|sawSYN) == 0 // apart from this
+	silent := x.saw&(sawTCP|sawSYN) == 0 // except this RST
 	switch {
 	case s.state == Attempted && n != s.initiatorSide():
 		s.state = Rejected
@@ -177,7 +177,7 @@ func (s *Session) rstSeen(p *packet.Packet, n uint8) {
 	}
 }
 
-// synSeen handles a SYN: the opening one, a simultaneous open, or one that comes after later packets of its session.
+// synSeen handles a SYN: the first, a simultaneous open, or one that arrives after later packets of its session.
 func (s *Session) synSeen(p *packet.Packet, n uint8) {
 	x := &s.end[n]
 	switch {
@@ -203,10 +203,10 @@ func (s *Session) synSeen(p *packet.Packet, n uint8) {
 func (s *Session) synAckSeen(n uint8) {
 	switch {
 	case s.state == Attempted || s.state == OneWay:
-		// Of a simultaneous open both ends send one.
+		// Both ends send one in a simultaneous open.
 		s.ackSeen(n == s.initiatorSide(), s.counts[n^1].packets == 0)
 	case s.state == Rejected && s.basis == BasisSYN && n != s.initiatorSide():
-		s.state = Established // the RST was forged, or a refusal of an earlier try
+		s.state = Established // the RST was forged, or refused an earlier attempt
 		s.flags &^= flagDone
 	case s.state == Midstream && s.flags&(flagResumed|flagStarted) == 0 && s.basis != BasisSYNACK:
 		s.setInitiator(n ^ 1)
@@ -218,7 +218,7 @@ func (s *Session) synAckSeen(n uint8) {
 	}
 }
 
-// ackSeen handles an ACK without SYN: it answers a SYN-ACK, completes a simultaneous open, or shows that the answer went another way.
+// ackSeen handles an ACK without SYN: it answers a SYN-ACK, completes a simultaneous open, or shows that the answer took another path.
 func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
 	switch {
 	case fromInitiator && s.unconfirmed():
@@ -232,27 +232,27 @@ func (s *Session) ackSeen(fromInitiator, otherUnseen bool) {
 	}
 }
 
-// unasked turns a session around that nothing but SYN-ACKs speaks for, unless they look like the answers of a server: nobody has taken
-// them, and so they were sent to find out who does.
-func (s *Session) unasked() {
+// turnUnsolicited makes the sender the initiator of a session that has only SYN-ACKs, unless they look like the answers of a server: nobody
+// accepted them, so they are a scan.
+func (s *Session) turnUnsolicited() {
 	if i, r := s.Ports(); s.key.proto() == protoTCP && s.bare() && !AnswerPorts(r, i) {
 		s.setInitiator(s.initiatorSide() ^ 1)
 		s.basis, s.state = BasisFirstPacket, Attempted
 	}
 }
 
-// bare reports whether nothing but SYN-ACKs was seen.
+// bare reports whether only SYN-ACKs were captured.
 func (s *Session) bare() bool {
 	n := s.initiatorSide() ^ 1
 	return s.unconfirmed() && s.counts[n^1].packets == 0 && s.counts[n].payload == 0 && s.end[n].saw&(sawACK|sawFIN) == 0
 }
 
-// AnswerPorts reports whether a packet looks like that of a server to a client: from a port of servers to one that is none.
+// AnswerPorts reports whether a packet looks like one from a server to a client: from a server port to a port that is not.
 func AnswerPorts(src, dst uint16) bool {
 	return (src < 1024 || ServerPort(src)) && dst >= 1024 && !ServerPort(dst)
 }
 
-// oneWay reports whether one direction of a TCP session was never seen although it must exist: the other acknowledges it.
+// oneWay reports whether one direction of a TCP session was not captured although it must exist, because the other acknowledges it.
 func (s *Session) oneWay() bool {
 	n := 0
 	switch {
@@ -264,24 +264,24 @@ func (s *Session) oneWay() bool {
 	return s.end[n].saw&sawACK != 0 && s.counts[n].packets >= 2
 }
 
-// endedAlone reports that the only side which was ever seen has ended its stream. The end of the other will not be seen either: without
-// this, a mirror of one direction would be noticed when its sessions time out, after an hour.
+// endedAlone reports whether the only captured side has ended its stream. The end of the other will not be captured either: without this
+// check a one-way mirror would be noticed only when its sessions time out, after an hour.
 func (s *Session) endedAlone() bool {
 	return s.oneWay() && (s.end[0].saw|s.end[1].saw)&(sawFIN|sawRST) != 0
 }
 
 func (s *Session) packets() uint64 { return s.counts[0].packets + s.counts[1].packets }
 
-// over reports whether nothing more is to come in the streams. After a RST that is not sure: the receiver may not have believed it.
+// over reports whether the streams are complete. After a RST that is not certain: the receiver may have ignored it.
 func (s *Session) over() bool { return s.state == Closed || s.state == Rejected }
 
-// rstWindow is how far the sequence number of a RST may lie from what was seen last: the capture may lack some segments, but a number
-// far off ends no session (RFC 5961, section 3.2) and is sent to make us believe that it does.
+// rstWindow is how far the sequence number of a RST may be from the last segment: the capture may lack some segments, but a receiver
+// ignores a number far off (RFC 5961 section 3.2), and an attacker may send one to mislead the sensor.
 const rstWindow = 1 << 16
 
-// believes reports whether a RST from this end can be meant for its session.
+// believes reports whether the receiver would accept a RST from this end.
 func (x *end) believes(p *packet.Packet, other *end) bool {
-	if x.saw&sawTCP == 0 { // the refusal of a SYN acknowledges it and may have any sequence number
+	if x.saw&sawTCP == 0 { // a RST that refuses a SYN may have any sequence number
 		return p.TCPFlags&packet.ACK == 0 || other.saw&sawTCP == 0 || other.near(p.Ack)
 	}
 	return x.near(p.Seq)
@@ -292,12 +292,12 @@ func (x *end) near(seq uint32) bool {
 	return d <= rstWindow && d >= -rstWindow
 }
 
-// trackTCP counts duplicated frames and bytes that were acknowledged but never seen.
+// trackTCP counts duplicate frames, and bytes that were acknowledged but not captured.
 func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 	x, y := &s.end[n], &s.end[n^1]
 	t.Stats.TCPPackets++
-	// The same IP identification, sequence number, length and flags twice in a row is a frame that was captured twice: a retransmission has
-	// another identification.
+	// The same IP identification, sequence number, length and flags twice in a row is a duplicate frame: a retransmission has another
+	// identification.
 	mark := (p.Seq*0x9e3779b1 ^ uint32(p.IPID)<<16 ^ p.PayloadLen ^ uint32(p.TCPFlags)<<24) | 1
 	if p.IPID != 0 && mark == x.mark {
 		t.Stats.Duplicates++
@@ -335,7 +335,7 @@ func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 	t.Stats.AckedBytes += uint64(p.PayloadLen)
 }
 
-// firstOf takes the sequence numbers of the first segment of an end, which ends at end.
+// firstOf sets the sequence numbers from the first segment of an end.
 func (s *Session) firstOf(x *end, p *packet.Packet, last uint32) {
 	first := p.Seq
 	if p.TCPFlags&packet.SYN != 0 {
@@ -357,7 +357,7 @@ const (
 	sctpNone             = -1
 )
 
-// sctpChunk gives the type of the first chunk.
+// sctpChunk returns the type of the first chunk.
 func sctpChunk(p *packet.Packet) int {
 	if len(p.Payload) == 0 {
 		return sctpNone
@@ -382,7 +382,8 @@ func (s *Session) stateSCTP(p *packet.Packet, n uint8) {
 	}
 }
 
-// SetQUIC says that a QUIC Initial was read in direction d, which tells who opened. It gives the direction as it is now.
+// SetQUIC records that a client's QUIC Initial was read in direction d, so that its sender is the initiator. It returns the direction after
+// that change.
 func (s *Session) SetQUIC(fromClient bool, d Dir) Dir {
 	if (d == Out) != fromClient {
 		s.setInitiator(s.initiatorSide() ^ 1)

@@ -18,10 +18,10 @@ const (
 	protoSCTP  = 132
 )
 
-// Config bounds one Table. Times are whole seconds of the capture clock, at most 3600.
+// Config has the limits of one Table. Times are whole seconds of the capture clock, at most 3600.
 type Config struct {
 	MaxSessions  int // sessions kept at once
-	MaxPast      int // ended TCP sessions of which is remembered who opened them; rounded up to a power of two
+	MaxPast      int // ended TCP sessions whose initiator is kept; rounded up to a power of two
 	MaxHeads     int // sessions whose stream heads are being read at once
 	MaxHeadBytes int // bytes buffered for them
 	HeadLimit    int // bytes of one direction that are read at most
@@ -37,10 +37,10 @@ type Config struct {
 	// session that carries much. nil: no address is.
 	Inside func(packet.Addr) bool
 
-	Slab *Slab // where sessions lie; nil: one of the table's own
+	Slab *Slab // memory for sessions; nil: the table has its own
 }
 
-// DefaultConfig is for one of 16 partitions: a million sessions in all.
+// DefaultConfig returns the limits of one of 16 partitions: a million sessions in all.
 func DefaultConfig() Config {
 	return Config{
 		MaxSessions: 1 << 16, MaxPast: 1 << 14, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
@@ -49,18 +49,18 @@ func DefaultConfig() Config {
 	}
 }
 
-// EndReason says why a session ended.
+// EndReason is why a session ended.
 type EndReason uint8
 
 // The reasons.
 const (
 	EndExpired EndReason = iota // no packet for its timeout
 	EndEvicted                  // the table was full
-	EndReused                   // a new session took its addresses and ports
+	EndReused                   // a new session has its five-tuple
 	EndRun                      // the run is over
 )
 
-// Handler is told what happens in a table. It is called at the rate of events, not of packets; now is the capture clock in nanoseconds.
+// Handler receives the events of a table, at event rate and not for each packet. now is the capture clock in nanoseconds.
 type Handler interface {
 	// Opened is told of each session at its first packet, and again when a packet proves that the initiator opened it (View.Opened) or
 	// that the other end did.
@@ -121,13 +121,13 @@ type Table struct {
 	Stats         Stats
 }
 
-// slot is one place of the open-addressing index.
+// slot is one slot of the open-addressing hash index.
 type slot struct {
 	tag uint32
 	r   ref
 }
 
-// New gives an empty table.
+// New returns an empty table that reports to h.
 func New(cfg Config, h Handler) *Table {
 	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg)}
 	if t.slab == nil {
@@ -137,28 +137,28 @@ func New(cfg Config, h Handler) *Table {
 	return t
 }
 
-// Live gives the number of sessions.
+// Live returns the number of live sessions.
 func (t *Table) Live() int { return t.live }
 
 func (t *Table) at(r ref) *Session { return &t.chunks[r>>chunkBits][r&(chunkSize-1)] }
 
-// Lookup is where in a table a packet belongs.
+// Lookup is the position of the session of a packet in a table.
 type Lookup struct {
 	key  key
 	hash uint64
-	r    ref // the session that is probably meant, 0 if there is none
+	r    ref // probable session, 0 if there is none
 	side uint8
 }
 
-// Prepare fills l for p and asks for the place of its session in the index. Reach and AddPrepared follow, each later than the one before
-// by so much other work that memory has answered meanwhile.
+// Prepare fills l for p and prefetches its slot of the index. Call Reach and then AddPrepared, each with enough other work in between for
+// the prefetch to finish.
 func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
 	l.side = l.key.of(p)
 	l.hash = l.key.hash(&t.seed)
 	cacheline.Prefetch(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
 }
 
-// Reach asks for the session that is probably meant: the first of those with its tag.
+// Reach prefetches the probable session: the first slot with its tag.
 func (t *Table) Reach(l *Lookup) {
 	mask, tag := len(t.slots)-1, uint32(l.hash>>32)
 	l.r = 0
@@ -172,7 +172,7 @@ func (t *Table) Reach(l *Lookup) {
 	t.past.prefetch(l.hash) // the session is new
 }
 
-// Add accounts for a packet that has an IP header. Packets come in the order of the capture.
+// Add counts a packet that has an IP header. Packets must come in the order of the capture.
 func (t *Table) Add(p *packet.Packet) {
 	var l Lookup
 	t.Prepare(p, &l)
@@ -180,7 +180,7 @@ func (t *Table) Add(p *packet.Packet) {
 	t.AddPrepared(p, &l)
 }
 
-// AddPrepared is Add for a packet that Prepare has seen.
+// AddPrepared is Add after Prepare and Reach.
 func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	side := l.side
 	now := t.clock(p.Time)
@@ -201,31 +201,31 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.flags&flagDone != flagDone {
 		t.readPacket(r, s, p, side, now)
 	}
-	if s.flags&flagTold == 0 && s.started() {
-		t.tell(s, now)
+	if s.flags&flagReported == 0 && s.started() {
+		t.notify(s, now)
 	}
 	if s.kib() >= uint64(s.reportAt) {
 		t.grew(r, s)
 	}
 }
 
-// begin begins the session of p.
+// begin starts the session of p.
 func (t *Table) begin(p *packet.Packet, l *Lookup, now int64) (ref, *Session) {
 	r, s := t.create(p, l)
 	t.update(s, p, l.side)
-	t.tell(s, now)
+	t.notify(s, now)
 	return r, s
 }
 
-// tell tells the handler of a session: when it begins, and again when it is learned that the initiator opened it, or that another did.
-func (t *Table) tell(s *Session, now int64) {
+// notify reports a session to the handler: when it starts, and again when its initiator becomes known or changes.
+func (t *Table) notify(s *Session, now int64) {
 	if s.started() {
-		s.flags |= flagTold
+		s.flags |= flagReported
 	}
 	t.h.Opened(s, now)
 }
 
-// session gives the session of l, 0 if there is none. What was reached may have ended since, or another have taken its place.
+// session returns the session of l, 0 if there is none. The session that Reach found may have ended since, or its place may be reused.
 func (t *Table) session(l *Lookup) (ref, *Session) {
 	if s := t.at(l.r); s.key.equal(&l.key) && s.flags&flagDead == 0 && l.r != 0 {
 		return l.r, s
@@ -234,13 +234,13 @@ func (t *Table) session(l *Lookup) (ref, *Session) {
 	return r, t.at(r)
 }
 
-// clock gives the time of an event at a packet: its own, unless that lies outside of the second to which the clock has come. A frame with
-// a wrong time must not carry the clock away.
+// clock returns the time of an event at a packet, limited to the current second of the table: a frame with a wrong timestamp must not move
+// the clock.
 func (t *Table) clock(at int64) int64 {
 	return min(max(at, t.wheel.now*1e9), t.wheel.now*1e9+1e9-1)
 }
 
-// find gives the place of k in the index: of its session, or the empty place where it belongs.
+// find returns the index slot of k and its session, or the empty slot where k belongs and 0.
 func (t *Table) find(k *key, h uint64) (int, ref) {
 	mask := len(t.slots) - 1
 	tag := uint32(h >> 32)
@@ -299,7 +299,7 @@ func (t *Table) grow() {
 	}
 }
 
-// remove takes place i out of the index and closes the hole (backward shift).
+// remove deletes slot i from the index (backward-shift deletion).
 func (t *Table) remove(i int) {
 	mask := len(t.slots) - 1
 	for j := (i + 1) & mask; t.slots[j].r != 0; j = (j + 1) & mask {
@@ -313,7 +313,7 @@ func (t *Table) remove(i int) {
 	t.live--
 }
 
-// retire ends a session before its time; its memory is given back when its slot of the wheel comes.
+// retire ends a session early; its memory is released when its timer-wheel slot is due.
 func (t *Table) retire(l *Lookup, s *Session, now int64) {
 	t.conclude(s, EndReused, now)
 	i, _ := t.find(&l.key, l.hash)
@@ -321,7 +321,7 @@ func (t *Table) retire(l *Lookup, s *Session, now int64) {
 	s.flags |= flagDead
 }
 
-// end ends a session that was taken from the wheel.
+// end ends a session that was removed from the timer wheel.
 func (t *Table) end(s *Session, why EndReason, now int64) {
 	if why == EndExpired {
 		t.Stats.Expired++
@@ -338,7 +338,7 @@ func (t *Table) end(s *Session, why EndReason, now int64) {
 
 func (t *Table) conclude(s *Session, why EndReason, now int64) {
 	t.finishHead(s, now)
-	s.unasked()
+	s.turnUnsolicited()
 	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
 		if s.oneWay() {
@@ -355,8 +355,8 @@ func (t *Table) release(r ref) {
 	t.free = r
 }
 
-// Flush ends at most n of the sessions that are left, in the order in which they began, and reports whether there are more. Nothing may
-// be added to a table that is being flushed.
+// Flush ends at most n of the remaining sessions, oldest first, and reports whether there are more. Do not add packets to a table that is
+// being flushed.
 func (t *Table) Flush(n int, now int64) (more bool) {
 	if t.leaving == nil {
 		t.leaving = t.liveRefs()

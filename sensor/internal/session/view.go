@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package session keeps the sessions of one partition: who opened, in which state they are, what went each way, and
-// the head of both streams. Its only clock is the capture clock.
+// Package session is the session table of one partition: initiator, state, counts in both directions, and the first bytes of both
+// streams. Its only clock is the capture clock.
 package session
 
 import "stillwatch/sensor/internal/packet"
@@ -15,7 +15,7 @@ const (
 	In  Dir = 1
 )
 
-// Basis tells how it is known who opened a session.
+// Basis is the evidence for who opened a session.
 type Basis uint8
 
 // The bases, in the order of records.md.
@@ -24,8 +24,8 @@ const (
 	BasisSYNACK                   // only the SYN-ACK was seen
 	BasisRequest                  // ICMP echo and the like
 	BasisQUICInitial              // a QUIC client Initial
-	BasisFirstPacket              // nothing better than who was seen first
-	BasisPort                     // caught in the middle: the port decides, a well-known one or one on which the end answered before
+	BasisFirstPacket              // the sender of the first packet; nothing better is known
+	BasisPort                     // captured midstream: decided by the port, well known or one that this end answered on before
 )
 
 var basisNames = [...]string{"syn", "syn_ack", "request", "quic_initial", "first_packet", "port"}
@@ -38,12 +38,12 @@ type State uint8
 // The states, in the order of records.md.
 const (
 	Attempted   State = iota // no answer
-	Rejected                 // refused: nothing but a RST came back
+	Rejected                 // refused: the only answer was a RST
 	Established              // answered
 	Closed                   // FIN both ways
 	Reset                    // RST after it was established
-	Midstream                // the start was not seen, or nothing of the initiator
-	OneWay                   // the answer side was never seen, although the initiator goes on as if answered
+	Midstream                // the start was not captured, or no packet of the initiator
+	OneWay                   // no packet of the responder was captured, but the initiator continues as if answered
 )
 
 var stateNames = [...]string{"attempted", "rejected", "established", "closed", "reset", "midstream", "one_way"}
@@ -55,11 +55,10 @@ type Endpoint struct {
 	Addr packet.Addr
 	MAC  packet.MAC // zero if not known
 	Port uint16
-	TTL  uint8 // of the first packet seen from this end, 0 if none was
+	TTL  uint8 // of the first packet from this end; 0 if there was none
 }
 
-// View is a session as it stood at one moment: a plain value. Index 0 of the pairs is Out
-// (initiator to responder), index 1 is In.
+// View is a session at one moment, as a plain value. Index 0 of the pairs is Out (initiator to responder), index 1 is In.
 type View struct {
 	ID           uint64 // number of its first packet: unique within a run
 	Start, End   int64  // first and last packet, nanoseconds
@@ -76,10 +75,10 @@ type View struct {
 	V6           bool
 	HasPorts     bool
 	Group        bool // its first packet was sent to more than one host: see ToGroup
-	Gap          bool // bytes of the stream heads were missed, so inferences over them do not hold
-	Unconfirmed  bool // no packet was seen by which the initiator opens a session
+	Gap          bool // bytes of the stream heads are missing, so conclusions from them are not reliable
+	Unconfirmed  bool // no packet was captured by which the initiator opens a session
 	OneDirection bool // the mirror is known to carry one direction only
-	Turned       bool // Turn was called: directions that were told with the session are to be turned as well
+	Turned       bool // Turn was called: directions reported with the session must be swapped too
 	Basis        Basis
 	State        State
 	NumVLANs     uint8
@@ -96,9 +95,9 @@ func (v *View) Turn() {
 	v.Turned = !v.Turned
 }
 
-// Opened reports whether the initiator opened the session, so that it can be held against it: its SYN was seen, or how it took a SYN-ACK, the
-// first datagram, or an echo request. A TCP session caught in the middle was not, nor was what somebody else can send unasked: a SYN-ACK or
-// an answer to a question that was not seen. Only where the mirror is known to carry one direction a SYN-ACK is enough.
+// Opened reports whether a packet proves that the initiator opened the session: its SYN, its ACK of a SYN-ACK, the first datagram, or an
+// echo request. A TCP session captured midstream has no proof, nor has one known only from packets that anybody can send unsolicited: a
+// SYN-ACK, or an answer without a question. On a mirror known to carry one direction a SYN-ACK is enough.
 func (v *View) Opened() bool {
 	if v.Unconfirmed {
 		return v.OneDirection && v.Basis == BasisSYNACK && v.State == Midstream
@@ -106,7 +105,7 @@ func (v *View) Opened() bool {
 	return v.Proto != protoTCP || v.Basis == BasisSYN || v.Basis == BasisSYNACK
 }
 
-// Answered reports whether the responder took the session: a packet of it was seen, and it was no refusal.
+// Answered reports whether the responder accepted the session: a packet of it was captured, and it was no refusal.
 func (v *View) Answered() bool {
 	switch v.State {
 	case Established, Closed, Reset, Midstream:
@@ -115,8 +114,8 @@ func (v *View) Answered() bool {
 	return false
 }
 
-// ToGroup reports whether the session is with more than one host: multicast, broadcast, or the reserved range 240.0.0.0/4. An address of
-// the last two kinds that has answered is one host after all.
+// ToGroup reports whether the session goes to more than one host: multicast, broadcast, or the reserved range 240.0.0.0/4. A broadcast
+// or reserved address that answered is one host.
 func (v *View) ToGroup() bool {
 	return groupAddr(&v.Responder.Addr) || v.Group && v.Packets[In] == 0
 }

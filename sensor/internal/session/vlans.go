@@ -4,8 +4,8 @@ package session
 
 import "stillwatch/sensor/internal/packet"
 
-// vlanStacks numbers the stacks of VLAN tags that occur, because a network has few of them and every session would carry one. Number 0 is
-// no tag; sessions with stacks beyond what the number holds are counted and show none.
+// vlanStacks interns the stacks of VLAN tags by number, because a network has few of them. 0 is no tag; sessions with a stack beyond the
+// limit are counted and show no tag.
 type vlanStacks struct {
 	all     []vlanStack
 	numbers map[vlanStack]uint16

@@ -8,11 +8,11 @@ import (
 	"stillwatch/sensor/internal/cacheline"
 )
 
-// wheelSlots seconds are ahead on the wheel: more than the longest timeout, so that every session has a slot of its own second.
+// wheelSlots is how many seconds the timer wheel covers: more than the longest timeout.
 const wheelSlots = 4096
 
-// wheel keeps for each coming second the sessions that may be due then, in singly linked lists. A session that was active since stays
-// where it is and is moved when its slot comes: a packet never touches the wheel.
+// wheel is a timer wheel: for each coming second a singly linked list of sessions that may expire then. A session with newer packets is
+// moved when its slot is due, so that a packet never touches the wheel.
 type wheel struct {
 	heads [wheelSlots]ref
 	now   int64 // seconds; slots up to and including it are empty
@@ -29,7 +29,7 @@ func (t *Table) schedule(r ref, due int64) {
 	w.count++
 }
 
-// take gives the list of a second and empties the slot.
+// take returns the list of a second and clears the slot.
 func (w *wheel) take(sec int64) ref {
 	h := &w.heads[sec%wheelSlots]
 	r := *h
@@ -37,7 +37,7 @@ func (w *wheel) take(sec int64) ref {
 	return r
 }
 
-// Advance moves the clock of the table to the whole second now and ends what is due, each at its own second.
+// Advance moves the clock of the table to the second now and ends the sessions that are due, each at its own second.
 func (t *Table) Advance(now int64) {
 	w := &t.wheel
 	if len(t.grown) > 0 && now > w.now {
@@ -75,7 +75,7 @@ func (t *Table) Advance(now int64) {
 	w.first = max(w.first, w.now+1)
 }
 
-// evict ends the session that would be the first to expire, which under a flood is one of the flood: nobody answered it.
+// evict ends the session that would expire first. Under a flood that is one of the flood, because nobody answered it.
 func (t *Table) evict(now int64) {
 	w := &t.wheel
 	for w.count > 0 {
