@@ -18,7 +18,7 @@ import (
 )
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Read inventory and configuration, and say what was understood or list every mistake."`
+	Check configCheckCmd `cmd:"" help:"Read inventory and configuration; print what they mean, or every mistake."`
 }
 
 type configCheckCmd struct {
@@ -26,17 +26,17 @@ type configCheckCmd struct {
 	Config    string `help:"Configuration of the sensor (YAML)." placeholder:"FILE" type:"path"`
 }
 
-// Help shows how the command is used.
+// Help returns examples and the exit status.
 func (configCheckCmd) Help() string {
 	return `Examples:
 
     stillwatch-sensor config check --inventory site.yaml
     stillwatch-sensor config check --inventory site.yaml --config sensor.yaml
 
-Exit status: 0 all is well; 2 there are mistakes, each on a line of its own with file, line and column.`
+Exit status: 0 no mistakes; 2 mistakes, each printed on its own line with file, line and column.`
 }
 
-// Run reads both files, so that the mistakes of both are told at once.
+// Run reads both files, so that the mistakes of both are printed at once.
 func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	if c.Inventory == "" && c.Config == "" {
 		return badUsage(errors.New("nothing to check: give --inventory FILE or --config FILE"))
@@ -52,12 +52,12 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	if inv != nil {
 		rows = append(rows, inventoryRows(either(c.Inventory, set.Inventory), inv)...)
 	}
-	return t.Table(t.Out, append([][]string{{"WHAT", "UNDERSTOOD"}}, rows...))
+	return t.Table(t.Out, append([][]string{{"ITEM", "MEANING"}}, rows...))
 }
 
-// inventoryRows say what an inventory means, one line for each part of it and each device.
+// inventoryRows describes an inventory, with one row for each section and each device.
 func inventoryRows(file string, inv *contract.Inventory) [][]string {
-	rows := [][]string{{"inventory", file}, {"site", either(inv.Site, "not given")}, {"internal", either(prefixes(inv.Internal), "private addresses")}}
+	rows := [][]string{{"inventory", file}, {"site", either(inv.Site, "not set")}, {"internal", either(prefixes(inv.Internal), "private addresses")}}
 	for _, z := range inv.Zones {
 		rows = append(rows, []string{"zone " + z.Name, prefixes(z.Networks)})
 	}
@@ -133,6 +133,7 @@ func prefixes(all []netip.Prefix) string {
 	return strings.Join(parts, ", ")
 }
 
+// either returns text, or otherwise if text is empty.
 func either(text, otherwise string) string {
 	if text == "" {
 		return otherwise
@@ -140,14 +141,14 @@ func either(text, otherwise string) string {
 	return text
 }
 
-// configRows say what a configuration sets, defaults included.
+// configRows describes a configuration, including its defaults.
 func configRows(file string, cfg *config.Config) [][]string {
 	l := cfg.Limits
 	rows := [][]string{
-		{"configuration", file}, {"sensor", cfg.SensorID}, {"site", either(cfg.Site, "that of the inventory")},
+		{"configuration", file}, {"sensor", cfg.SensorID}, {"site", either(cfg.Site, "from the inventory")},
 		{"idle after", terminal.Counted(uint64(cfg.IdleDays), "day")},
-		{"silent", either(silentText(cfg), "nothing declared")},
-		{"limits", fmt.Sprintf("%s sessions, %s devices, %s names; heads of %s sessions, %s in all, %s a direction",
+		{"silent", either(silentText(cfg), "none")},
+		{"limits", fmt.Sprintf("%s sessions, %s devices, %s names; first bytes of %s sessions, %s in total, %s for each direction",
 			terminal.Grouped(uint64(l.Sessions)), terminal.Grouped(uint64(l.Devices)), terminal.Grouped(uint64(l.Names)), terminal.Grouped(uint64(l.HeadSessions)),
 			terminal.Bytes(uint64(l.HeadBytes)), terminal.Bytes(uint64(l.HeadLimit)))},
 	}

@@ -3,25 +3,32 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"stillwatch/sensor/internal/pipeline"
 )
 
-// traceVariable is the environment variable that asks for the stack of a fault of the program itself.
-const traceVariable = "STILLWATCH_TRACE"
+// stackVariable is the environment variable that names a file for the stack of an internal error. The stack is never printed.
+const stackVariable = "STILLWATCH_TRACE"
 
-// crash tells of a fault of the program itself in one line; whoever debugs it asks for the stack.
+// crash returns the error for a bug in this program, as one line.
 func crash(fault *pipeline.PanicError) *exitError {
-	e := &exitError{status: exitBug}
-	text := fmt.Sprintf("internal error in the %s: %v; please report it with the capture", fault.Where, fault.Value)
-	if os.Getenv(traceVariable) != "" {
-		e.stack = fault.Stack
-	} else {
-		text += "; set " + traceVariable + "=1 to see the stack"
+	hint := "set " + stackVariable + "=FILE to write the stack to a file"
+	if name := os.Getenv(stackVariable); name != "" {
+		hint = "the stack is in " + name
+		if err := os.WriteFile(name, fault.Stack, 0o600); err != nil {
+			hint = "the stack is lost: " + err.Error()
+		}
 	}
-	e.err = errors.New(text)
-	return e
+	return &exitError{status: exitBug, err: fmt.Errorf("internal error in the %s: %v; please report it with the capture; %s", fault.Where, fault.Value, hint)}
+}
+
+// stackDir returns the folder that crash writes to, for the sandbox to allow it.
+func stackDir() (all []string) {
+	if name := os.Getenv(stackVariable); name != "" {
+		all = append(all, filepath.Dir(name))
+	}
+	return all
 }

@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"stillwatch/internal/testlab/netsim"
 	"stillwatch/schemas"
@@ -39,9 +41,9 @@ func captureFile(t *testing.T) string {
 	return path
 }
 
-// faulty replays a capture in this process with a fault in what takes the devices, which come last, and gives the file of sessions and the
-// error.
-func faulty(t *testing.T) (sessions string, err error) {
+// replayWithPanic replays a capture in this process, with an output for devices, which come last, that panics. It returns the file of the
+// sessions and the error.
+func replayWithPanic(t *testing.T) (sessions string, err error) {
 	t.Helper()
 	path := captureFile(t)
 	sessions = filepath.Join(t.TempDir(), "sessions")
@@ -62,40 +64,56 @@ func faulty(t *testing.T) (sessions string, err error) {
 	}
 	out.Device = func(*schemas.Device) error { panic("a fault") }
 	s := watchSignals(t.Context())
-	defer signal.Reset(syscall.SIGPIPE) // what the tests start would inherit that it is ignored
+	defer signal.Reset(syscall.SIGPIPE) // processes that tests start would inherit that it is ignored
 	defer s.stop()
 	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile), s)
 }
 
-func TestFaultOfTheProgram(t *testing.T) {
-	t.Setenv("GOGC", "100") // the collector of the tests stays as it is
-	for _, c := range []struct {
-		trace, line string
-		stack       bool
-	}{
-		{"", "internal error in the correlator: a fault; please report it with the capture; set STILLWATCH_TRACE=1 to see the stack", false},
-		{"1", "internal error in the correlator: a fault; please report it with the capture", true},
+func TestInternalErrorIsOneLine(t *testing.T) {
+	t.Setenv("GOGC", "100") // gctune must not change the GOGC of the tests
+	stack := filepath.Join(t.TempDir(), "stack")
+	missing := filepath.Join(t.TempDir(), "none", "stack")
+	const bug = "internal error in the correlator: a fault; please report it with the capture; "
+	for _, c := range []struct{ name, file, line string }{
+		{"no file", "", bug + "set STILLWATCH_TRACE=FILE to write the stack to a file"},
+		{"file", stack, bug + "the stack is in " + stack},
+		{"file that cannot be written", missing, bug + "the stack is lost: open " + missing + ": no such file or directory"},
 	} {
-		t.Run("trace "+c.trace, func(t *testing.T) {
-			t.Setenv(traceVariable, c.trace)
-			sessions, err := faulty(t)
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv(stackVariable, c.file)
+			sessions, err := replayWithPanic(t)
 			var e *exitError
 			if !errors.As(err, &e) || e.status != exitBug {
-				t.Fatalf("gave %v", err)
+				t.Fatalf("error %v", err)
 			}
 			if got := lines(e.err); len(got) != 1 || got[0] != c.line {
-				t.Errorf("says %q, want %q", got, c.line)
+				t.Errorf("error %q, want %q", got, c.line)
 			}
-			if got := strings.Contains(string(e.stack), "faulty"); got != c.stack || len(e.stack) > 0 != c.stack {
-				t.Errorf("the stack is\n%s", e.stack)
-			}
-			written, err := os.ReadFile(sessions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(written), "\n"); n != 1 {
-				t.Errorf("%d sessions of what was found until then, want 1", n)
+			if n := strings.Count(contents(t, sessions), "\n"); n != 1 {
+				t.Errorf("%d sessions were written before the panic, want 1", n)
 			}
 		})
+	}
+	if !strings.Contains(contents(t, stack), "replayWithPanic") {
+		t.Error("the file does not have the stack")
+	}
+}
+
+func contents(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestHTTPPanicsAreLoggedWithoutTheirStack(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	if _, err := io.WriteString(firstLine{zap.New(core)}, "http: panic serving 127.0.0.1:1: a fault\ngoroutine 7 [running]:\n"); err != nil {
+		t.Fatal(err)
+	}
+	if all := logs.All(); len(all) != 1 || all[0].Message != "http: panic serving 127.0.0.1:1: a fault" {
+		t.Errorf("logged %v", all)
 	}
 }

@@ -18,10 +18,10 @@ import (
 type devicesCmd struct {
 	captures
 	JSON    bool   `name:"json" help:"Write device records as JSON Lines instead of a table."`
-	Explain string `help:"Show the evidence of one device, named by its key, address or MAC: every point of the sum." placeholder:"KEY"`
+	Explain string `help:"Show one device and the evidence for its role. KEY is its key, address or MAC." placeholder:"KEY"`
 }
 
-// Help shows how the command is used.
+// Help returns examples.
 func (devicesCmd) Help() string {
 	return `Examples:
 
@@ -29,7 +29,7 @@ func (devicesCmd) Help() string {
     stillwatch-sensor devices --inventory site.yaml --explain 10.20.30.12 office.pcap`
 }
 
-// Run lists devices.
+// Run lists the devices.
 func (c *devicesCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	cfg, err := c.load(b.Version)
 	if err != nil {
@@ -61,12 +61,12 @@ func (c *devicesCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	}
 	err = finish()
 	if errors.Is(end.err, err) {
-		err = nil // it is told already
+		err = nil // end.err has it already
 	}
 	return verdict(errors.Join(end.err, err), end.signal, r.Summary().Damage)
 }
 
-// output gives what takes the devices, and what writes them at the end.
+// output returns where devices go, and a function that writes them at the end.
 func (c *devicesCmd) output(t *terminal.Terminal) (pipeline.Output, func() error, error) {
 	take, finish, err := c.shape(t)
 	if c.Explain == "" || err != nil {
@@ -81,13 +81,13 @@ func (c *devicesCmd) output(t *terminal.Terminal) (pipeline.Output, func() error
 			return take(d)
 		}}, func() error {
 			if !found {
-				return badUsage(fmt.Errorf("no device %s in these captures; 'devices' without --explain lists their keys", c.Explain))
+				return badUsage(fmt.Errorf("no device %s in these captures; run 'devices' without --explain to list the keys", c.Explain))
 			}
 			return finish()
 		}, nil
 }
 
-// shape gives what a device becomes: a record, its evidence, or a row of the table.
+// shape returns the form in which devices are written: records, the evidence of one, or rows of a table.
 func (c *devicesCmd) shape(t *terminal.Terminal) (take func(*schemas.Device) error, finish func() error, err error) {
 	switch {
 	case c.JSON:
@@ -142,6 +142,7 @@ func servesText(all []schemas.Service) string {
 	return strings.Join(parts, ", ")
 }
 
+// named reports whether --explain names the device.
 func (c *devicesCmd) named(d *schemas.Device) bool {
 	if strings.EqualFold(d.Key, c.Explain) || strings.EqualFold(d.MAC.String(), c.Explain) {
 		return true

@@ -22,17 +22,17 @@ import (
 )
 
 type doctorCmd struct {
-	Iface         string   `help:"Interface to look at: the mirror port." placeholder:"IF"`
-	Seconds       int      `help:"How long to look at the interface." default:"30" placeholder:"N"`
-	JSON          bool     `name:"json" help:"Write one JSON document instead of a table."`
-	Kafka         []string `help:"Ask these brokers, too, whether they would take records: host:port, separated by commas." placeholder:"BROKERS"`
-	PublishConfig string   `help:"Ask Kafka as the publish section of FILE (YAML) says." placeholder:"FILE" type:"path"`
-	Captures      []string `arg:"" optional:"" name:"capture" help:"Look at captures instead of an interface."`
+	Iface         string   `help:"Interface to check: the mirror port." placeholder:"IF"`
+	Seconds       int      `help:"Seconds to capture at the interface, 1 to 3600." default:"30" placeholder:"N"`
+	JSON          bool     `name:"json" help:"Write a JSON document instead of a table."`
+	Kafka         []string `help:"Also check that these brokers accept records: host:port, separated by commas." placeholder:"BROKERS"`
+	PublishConfig string   `help:"Check Kafka with the publish section of FILE (YAML)." placeholder:"FILE" type:"path"`
+	Captures      []string `arg:"" optional:"" name:"capture" help:"Captures to check instead of an interface."`
 }
 
-// Help shows how the command is used.
+// Help returns examples and the exit status.
 func (doctorCmd) Help() string {
-	return `It sends nothing at the interface and writes nothing to Kafka. To listen it needs the capability cap_net_raw, or root.
+	return `The command sends nothing on the interface and writes nothing to Kafka. To capture it needs the capability cap_net_raw, or root.
 
 Examples:
 
@@ -40,8 +40,8 @@ Examples:
     stillwatch-sensor doctor --iface span0 --seconds 10 --publish-config sensor.yaml
     stillwatch-sensor doctor --json span.pcapng
 
-Exit status, by the worst finding: 0 all is well; 3 there is a warning; 4 there is a problem with which the sensor cannot do its
-work. 1 something could not be read or written; 2 bad usage, or an interface or a file that cannot be opened.`
+Exit status, by the worst finding: 0 no warning; 3 a warning; 4 a problem that keeps the sensor from working.
+1 something could not be read or written; 2 bad usage, or an interface or file that cannot be opened.`
 }
 
 // Validate implements kong.Validatable.
@@ -51,20 +51,20 @@ func (c *doctorCmd) Validate() error {
 	case c.Iface != "" && len(c.Captures) > 0:
 		return errors.New("give --iface or captures, not both")
 	case c.Iface == "" && len(c.Captures) == 0 && !kafka:
-		return errors.New("nothing to look at: give --iface IF, a capture, or --kafka BROKERS")
+		return errors.New("nothing to check: give --iface IF, a capture, or --kafka BROKERS")
 	case c.Seconds < 1 || c.Seconds > 3600:
 		return fmt.Errorf("--seconds: give a number from 1 to 3600, not %d", c.Seconds)
 	}
 	return nil
 }
 
-// Run looks and tells.
+// Run checks and reports.
 func (c *doctorCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	s := watchSignals(context.Background())
 	defer s.stop()
 	r := &doctor.Report{Version: 1, Source: "kafka", Findings: []doctor.Finding{}}
 	if c.Iface != "" || len(c.Captures) > 0 {
-		if err := c.look(t, s, r, b.Version); err != nil {
+		if err := c.check(t, s, r, b.Version); err != nil {
 			return err
 		}
 	}
@@ -72,14 +72,14 @@ func (c *doctorCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 		return badUsage(err)
 	}
 	r.Worst = doctor.Worst(r.Findings)
-	if err := c.tell(t, r); err != nil {
+	if err := c.print(t, r); err != nil {
 		return err
 	}
 	return doctorStatus(r.Worst)
 }
 
-// look watches the frames, then tries what the sensor can do with them.
-func (c *doctorCmd) look(t *terminal.Terminal, s *interrupt, r *doctor.Report, version string) error {
+// check observes the frames, then measures how fast the sensor processes them.
+func (c *doctorCmd) check(t *terminal.Terminal, s *interrupt, r *doctor.Report, version string) error {
 	src, port, err := c.open(t, s)
 	if err != nil {
 		return err
@@ -92,12 +92,12 @@ func (c *doctorCmd) look(t *terminal.Terminal, s *interrupt, r *doctor.Report, v
 		ctx, stop = context.WithTimeout(ctx, time.Duration(c.Seconds)*time.Second)
 		defer stop()
 		if t.ErrTTY {
-			fmt.Fprintf(t.Err, "looking at %s for %d s; Ctrl-C ends it early\n", port.Name, c.Seconds)
+			fmt.Fprintf(t.Err, "capturing at %s for %d s; press Ctrl-C to stop early\n", port.Name, c.Seconds)
 		}
 	} else {
 		r.Source = strings.Join(c.Captures, " ")
 	}
-	defer context.AfterFunc(s.ctx, func() { _ = src.Close() })() // a read from a pipe may wait for ever
+	defer context.AfterFunc(s.ctx, func() { _ = src.Close() })() // a read from a pipe may block forever
 	err = o.Watch(ctx, src, sample)
 	r.Seconds = time.Since(began).Seconds()
 	stats := src.Stats()
@@ -121,7 +121,7 @@ func (c *doctorCmd) look(t *terminal.Terminal, s *interrupt, r *doctor.Report, v
 		r.Findings = append(r.Findings, doctor.Rate(r.Traffic, r.Capacity))
 	}
 	for _, d := range stats.Damage {
-		r.Findings = append(r.Findings, doctor.Finding{Check: doctor.CheckFrames, Level: doctor.Warning, Found: d.String(), Fix: "what comes after the damage was not looked at"})
+		r.Findings = append(r.Findings, doctor.Finding{Check: doctor.CheckFrames, Level: doctor.Warning, Found: d.String(), Fix: "the rest of the file was not checked"})
 	}
 	return nil
 }
@@ -150,13 +150,13 @@ func (c *doctorCmd) open(t *terminal.Terminal, s *interrupt) (capture.Source, *d
 	return src, port, nil
 }
 
-// drop gives up all privileges, as a run does: what is looked at comes from strangers. What this kernel cannot do is left out.
+// drop drops all privileges, as run does, because the packets are untrusted input. It skips what this kernel does not support.
 func (c *doctorCmd) drop() error {
 	to, err := c.target()
 	if err != nil {
 		return badUsage(err)
 	}
-	p := privilege.Config{Names: to != nil, Read: []string{c.PublishConfig}}
+	p := privilege.Config{Names: to != nil, Read: []string{c.PublishConfig}, Write: stackDir()}
 	if to != nil {
 		p.Read = append(p.Read, to.files()...)
 	}
@@ -168,13 +168,13 @@ func (c *doctorCmd) target() (*publishTo, error) {
 	return (&publishing{Kafka: c.Kafka, PublishConfig: c.PublishConfig}).target()
 }
 
-// leastMeasured is how many frames a measurement takes, so that what is done once does not count for much.
-const leastMeasured = 20000
+// minMeasured is the number of frames that a measurement needs, so that one-time work does not distort it.
+const minMeasured = 20000
 
-// measure gives the frames that were kept to the whole sensor, with its defaults and no output, as fast as it takes them.
+// measure runs the whole sensor, with its defaults and no output, on the frames in sample, and returns how fast it was.
 func measure(sample *doctor.Sample, version string) (*doctor.Capacity, error) {
 	n := sample.Stats().Frames
-	if n < leastMeasured {
+	if n < minMeasured {
 		return nil, nil
 	}
 	r, err := pipeline.New(pipeline.Config{Settings: config.Defaults(), Version: version, Replay: true}, sample, pipeline.Output{})
@@ -190,7 +190,7 @@ func measure(sample *doctor.Sample, version string) (*doctor.Capacity, error) {
 		FramesPerSecond: float64(n) / wall}, nil
 }
 
-// askKafka asks the brokers, if there are some to ask.
+// askKafka checks the brokers, if the flags name any.
 func (c *doctorCmd) askKafka(ctx context.Context, r *doctor.Report) error {
 	to, err := c.target()
 	if to == nil || err != nil {
@@ -211,8 +211,8 @@ func (c *doctorCmd) askKafka(ctx context.Context, r *doctor.Report) error {
 	return nil
 }
 
-// tell writes the report.
-func (c *doctorCmd) tell(t *terminal.Terminal, r *doctor.Report) error {
+// print writes the report.
+func (c *doctorCmd) print(t *terminal.Terminal, r *doctor.Report) error {
 	if c.JSON {
 		e := json.NewEncoder(t.Out)
 		e.SetIndent("", "  ")
@@ -231,7 +231,7 @@ func (c *doctorCmd) tell(t *terminal.Terminal, r *doctor.Report) error {
 		if f.Fix == "" {
 			continue
 		}
-		mark := terminal.Pad("", check) + t.Paint(terminal.Pad("do", level), terminal.Bold)
+		mark := terminal.Pad("", check) + t.Paint(terminal.Pad("fix", level), terminal.Bold)
 		for _, line := range terminal.Wrap(terminal.Clean(f.Fix), room) {
 			fmt.Fprintln(&b, mark+line)
 			mark = terminal.Pad("", check+level)

@@ -10,22 +10,21 @@ import (
 	"stillwatch/sensor/internal/publish"
 )
 
-// The exit statuses, as docs/replay.md has them. 128 + n is a run that signal n ended, after it has told what it found.
+// The exit statuses (docs/replay.md). 128 + n: signal n ended the run, after the results up to then were written.
 const (
 	exitOK         = 0
 	exitIncomplete = 1  // a capture was damaged or cut, or something could not be written
 	exitUsage      = 2  // bad usage, bad inventory or configuration, a file that cannot be opened
-	exitWarning    = 3  // of doctor: the worst that it has found is a warning
-	exitProblem    = 4  // of doctor: it is a problem
+	exitWarning    = 3  // doctor: the worst finding is a warning
+	exitProblem    = 4  // doctor: the worst finding is a problem
 	exitBug        = 70 // EX_SOFTWARE of sysexits.h
 	exitSignal     = 128
 )
 
-// exitError ends the program with a status; err may be nil when all was said.
+// exitError ends the program with a status. err is nil if there is nothing to print.
 type exitError struct {
 	status int
 	err    error
-	stack  []byte // of a fault of the program, for whoever asked for it
 }
 
 func (e *exitError) Error() string {
@@ -37,7 +36,7 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// badUsage is for what only the user can put right.
+// badUsage marks an error that the user has to correct.
 func badUsage(err error) error {
 	if err == nil {
 		return nil
@@ -45,7 +44,7 @@ func badUsage(err error) error {
 	return &exitError{status: exitUsage, err: err}
 }
 
-// lines gives one line for each of the errors that were joined.
+// lines returns one line for each of the joined errors.
 func lines(err error) []string {
 	if err == nil {
 		return nil
@@ -67,13 +66,13 @@ func lines(err error) []string {
 	return strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
 }
 
-// unwritten reports whether err is of a write: of a disk that is full, or a reader that has gone.
-func unwritten(err error) bool {
+// isWriteError reports whether a write failed: the disk is full, or the reader of a pipe has closed it.
+func isWriteError(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) && path.Op == "write"
 }
 
-// bare gives the error of an output without what is said around it: it names the output itself.
+// bare returns the error of an output without the errors that wrap it: it names the output itself.
 func bare(err error) error {
 	var record *publish.WriteError
 	var path *fs.PathError

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/terminal"
 )
 
-// explain writes the evidence of a device, point by point.
+// explain writes a device and the evidence for its role.
 func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 	var b strings.Builder
 	b.WriteString(t.Paint(terminal.Clean(d.Key), terminal.Bold) + "\n")
@@ -31,17 +31,17 @@ func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 		return err
 	}
 	if len(d.Evidence) == 0 {
-		_, err := io.WriteString(w, "no evidence: nothing it said tells what it is\n")
+		_, err := io.WriteString(w, "no evidence: nothing in its traffic identifies it\n")
 		return err
 	}
-	rows := [][]string{{"POINTS (dB)", "SAYS", "SOURCE", "VALUE"}}
+	rows := [][]string{{"POINTS (dB)", "SUGGESTS", "SOURCE", "VALUE"}}
 	for _, e := range d.Evidence {
 		rows = append(rows, []string{fmt.Sprintf("%+11.1f", e.PointsDB), e.Says, e.Source, e.Value})
 	}
 	return t.Table(w, rows)
 }
 
-// roleText says in words what a device is taken for, and how sure that is.
+// roleText returns the role of a device and how certain it is.
 func roleText(d *schemas.Device) string {
 	sure := fmt.Sprintf("(probability %.4f)", d.RoleProbability)
 	switch d.RoleLevel {
@@ -50,27 +50,27 @@ func roleText(d *schemas.Device) string {
 	case "probable":
 		return "probably " + d.Role + " " + sure
 	case "hint":
-		return "perhaps " + d.Role + " " + sure
+		return "possibly " + d.Role + " " + sure
 	}
 	if len(d.Evidence) == 0 {
-		return "not known: nothing was seen that tells"
+		return "unknown: no evidence"
 	}
-	return "not known: what was seen is not enough for one role"
+	return "unknown: the evidence is not enough for one role"
 }
 
-// expectText says in words what is expected of a device, and why.
+// expectText returns which sessions a device may open, and why.
 func expectText(d *schemas.Device) string {
 	what := map[string]string{
-		"silent":      "silent: to open nothing but infrastructure",
-		"server_only": "server only: to answer, and to open nothing but infrastructure",
-		"allowlist":   "allowlist: to open infrastructure, and what its entry allows",
-		"normal":      "nothing in particular: detectors of attacks alone judge it",
+		"silent":      "silent: opens no sessions, except to infrastructure",
+		"server_only": "server only: answers, and opens no sessions except to infrastructure",
+		"allowlist":   "allowlist: opens sessions to infrastructure, and those that its entry allows",
+		"normal":      "normal: may open any session; only attacks raise alerts",
 	}[d.Expect]
 	why := map[string]string{
-		"inventory": ", as the inventory or --silent says",
-		"role":      ", as its role tells",
-		"learned":   ", as was learned",
-		"idle":      ", because it has opened nothing for days",
+		"inventory": "; set by the inventory or --silent",
+		"role":      "; set by its role",
+		"learned":   "; learned",
+		"idle":      "; it has opened nothing for days",
 	}[d.ExpectSource]
 	if what == "" {
 		what = strings.ReplaceAll(d.Expect, "_", " ")

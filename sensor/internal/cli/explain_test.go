@@ -8,20 +8,20 @@ import (
 	"stillwatch/schemas"
 )
 
-func TestExplainOfWhatIsNotKnown(t *testing.T) {
+func TestRoleAndExpectationInWords(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		d    schemas.Device
 		want [2]string
 	}{
 		{"nothing", schemas.Device{Role: "unknown", RoleLevel: "unknown", Expect: "silent", ExpectSource: "idle"},
-			[2]string{"not known: nothing was seen that tells", "silent: to open nothing but infrastructure, because it has opened nothing for days"}},
+			[2]string{"unknown: no evidence", "silent: opens no sessions, except to infrastructure; it has opened nothing for days"}},
 		{"too little", schemas.Device{Role: "unknown", RoleLevel: "unknown", Expect: "normal", Evidence: make([]schemas.RoleEvidence, 1)},
-			[2]string{"not known: what was seen is not enough for one role", "nothing in particular: detectors of attacks alone judge it"}},
+			[2]string{"unknown: the evidence is not enough for one role", "normal: may open any session; only attacks raise alerts"}},
 		{"hint", schemas.Device{Role: "camera", RoleLevel: "hint", RoleProbability: 0.7, Expect: "server_only", ExpectSource: "role"},
-			[2]string{"perhaps camera (probability 0.7000)", "server only: to answer, and to open nothing but infrastructure, as its role tells"}},
+			[2]string{"possibly camera (probability 0.7000)", "server only: answers, and opens no sessions except to infrastructure; set by its role"}},
 		{"probable", schemas.Device{Role: "nvr", RoleLevel: "probable", RoleProbability: 0.95, Expect: "allowlist", ExpectSource: "inventory"},
-			[2]string{"probably nvr (probability 0.9500)", "allowlist: to open infrastructure, and what its entry allows, as the inventory or --silent says"}},
+			[2]string{"probably nvr (probability 0.9500)", "allowlist: opens sessions to infrastructure, and those that its entry allows; set by the inventory or --silent"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := [2]string{roleText(&c.d), expectText(&c.d)}; got != c.want {

@@ -33,8 +33,8 @@ func (c *settings) load(version string) (pipeline.Config, error) {
 	return cfg, nil
 }
 
-// documents reads configuration and inventory; an empty name stands for none. The configuration may name an inventory,
-// relative to its own folder, which an inventory of the command line replaces.
+// documents reads configuration and inventory; an empty name means none. The configuration may name an inventory, relative to its own
+// folder. An inventory on the command line takes precedence.
 func documents(configFile, inventoryFile string) (set *config.Config, inv *contract.Inventory, setErr, invErr error) {
 	set = config.Defaults()
 	if configFile != "" {
@@ -49,7 +49,7 @@ func documents(configFile, inventoryFile string) (set *config.Config, inv *contr
 	return set, inv, setErr, invErr
 }
 
-// inventoryOf gives the file of the inventory that is in force, "" if there is none.
+// inventoryOf returns the file of the active inventory, "" if there is none.
 func inventoryOf(set *config.Config, configFile, inventoryFile string) string {
 	switch {
 	case inventoryFile != "" || set.Inventory == "":
@@ -60,14 +60,14 @@ func inventoryOf(set *config.Config, configFile, inventoryFile string) string {
 	return filepath.Join(filepath.Dir(configFile), set.Inventory)
 }
 
-// readConfig reads a configuration and asks the detectors whether they take it.
+// readConfig reads a configuration and checks it with the detectors.
 func readConfig(file string) (*config.Config, error) {
 	set, err := config.Load(file)
 	if err != nil {
 		return nil, err
 	}
 	if unknown := set.Unknown(rules()); len(unknown) > 0 {
-		return nil, fmt.Errorf("%s: detections: %s: no such rule; there are %s", file, strings.Join(unknown, ", "), strings.Join(rules(), " "))
+		return nil, fmt.Errorf("%s: detections: %s: unknown rule; the rules are %s", file, strings.Join(unknown, ", "), strings.Join(rules(), " "))
 	}
 	if _, err := detect.New(detect.Config{Enabled: set.Enabled, Params: set.Params}); err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func rules() []string {
 	return all
 }
 
-// shardCount reads the value of --shards. kong would take a negative number for an option, and tell of that.
+// shardCount parses the value of --shards. kong would take a negative number for an unknown flag and report that.
 func shardCount(ctx *kong.DecodeContext, target reflect.Value) error {
 	t := ctx.Scan.Pop()
 	text := fmt.Sprint(t.Value)

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/terminal"
 )
 
-// newLogger writes to standard error: lines for a person on a terminal, JSON otherwise.
+// newLogger returns a logger that writes to standard error: text on a terminal, JSON otherwise.
 func newLogger(t *terminal.Terminal, level string) (*zap.Logger, error) {
 	l, err := zapcore.ParseLevel(level)
 	if err != nil {

@@ -32,7 +32,7 @@ func Main(args []string, b buildinfo.Info) (status int) {
 		panic(err)
 	}
 	ctx, err := parser.Parse(args)
-	if err != nil && unwritten(err) { // the help, on a disk that is full
+	if err != nil && isWriteError(err) { // the help could not be written
 		return report(bare(err))
 	}
 	if err != nil {
@@ -81,6 +81,5 @@ func report(err error) int {
 		}
 		fmt.Fprintln(os.Stderr, head+terminal.Clean(line))
 	}
-	_, _ = os.Stderr.Write(e.stack) // there is nowhere else to say that it cannot be written
 	return e.status
 }

@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	// askPatience is how long a look at the metrics waits for the judge, before it shows what the judge said last.
-	askPatience = time.Second
-	// stuckAfter is after how long without a judged batch the sensor is not ready.
+	// askTimeout is how long a request for the metrics waits for the correlator before it returns the previous values.
+	askTimeout = time.Second
+	// stuckAfter is the time without a processed batch after which the sensor is not ready.
 	stuckAfter = 10 * time.Second
 )
 
-// watch tells others how a run goes that has no end, and has it read its configuration again.
-type watch struct {
+// monitor reports on a live run to metrics, health checks and the service manager, and reloads its configuration.
+type monitor struct {
 	cmd     *runCmd
 	log     *zap.Logger
 	run     *pipeline.Run
@@ -36,60 +36,60 @@ type watch struct {
 	version string
 
 	mu     sync.Mutex
-	last   metrics.Run // as the judge gave it
-	at     time.Time   // when
+	last   metrics.Run // from the correlator
+	at     time.Time   // of last
 	cfg    pipeline.Config
 	port   metrics.Port
-	blocks uint64 // judged when it was looked at last
-	moved  time.Time
+	blocks uint64    // processed when last checked
+	moved  time.Time // when blocks last changed
 }
 
-func newWatch(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run, src *capture.Live, out *outputs) *watch {
+func newMonitor(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run, src *capture.Live, out *outputs) *monitor {
 	now := time.Now()
-	return &watch{cmd: c, log: log, run: r, src: src, out: out, version: cfg.Version, began: now, at: now, moved: now, cfg: cfg,
+	return &monitor{cmd: c, log: log, run: r, src: src, out: out, version: cfg.Version, began: now, at: now, moved: now, cfg: cfg,
 		last: metrics.Run{Alerts: metrics.NewAlertCounts()}, port: metrics.Port{Iface: c.Iface, Mode: src.Mode, Why: src.Why}}
 }
 
-// routes answers while the run goes on.
-func (w *watch) routes() http.Handler {
-	return routes(w.out.kafka, append(w.out.kept(), metrics.Collector(w.metrics)), w.ready)
+// routes returns the HTTP handler of the run.
+func (mon *monitor) routes() http.Handler {
+	return routes(mon.out.kafka, append(mon.out.stateCollectors(), metrics.Collector(mon.metrics)), mon.ready)
 }
 
-// metrics asks the judge for its figures. When it is too busy to answer, those of before are shown, with their age; what the port has lost is
-// always of now.
-func (w *watch) metrics() metrics.Run {
-	ctx, cancel := context.WithTimeout(context.Background(), askPatience)
+// metrics asks the correlator for its counters. If it is too busy to answer, metrics returns the previous counters with their age. The
+// losses at the port are always current.
+func (mon *monitor) metrics() metrics.Run {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	var now metrics.Run
-	err := w.run.Ask(ctx, func() { now = metrics.Run{Summary: w.run.Summary(), Alerts: w.out.tally.Clone()} })
-	source := w.src.Stats()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	err := mon.run.Ask(ctx, func() { now = metrics.Run{Summary: mon.run.Summary(), Alerts: mon.out.tally.Clone()} })
+	source := mon.src.Stats()
+	mon.mu.Lock()
+	defer mon.mu.Unlock()
 	if err == nil {
-		w.last, w.at = now, time.Now()
+		mon.last, mon.at = now, time.Now()
 	}
-	m := w.last
-	m.Version, m.Wall = w.cfg.Version, time.Since(w.began)
-	port := w.port
-	port.Source, port.Age = source, time.Since(w.at)
+	m := mon.last
+	m.Version, m.Wall = mon.cfg.Version, time.Since(mon.began)
+	port := mon.port
+	port.Source, port.Age = source, time.Since(mon.at)
 	m.Port = &port
 	return m
 }
 
-// ready gives the reasons why packets do not become records at present.
-func (w *watch) ready() (reasons []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if n := w.run.Progress().Blocks; n != w.blocks {
-		w.blocks, w.moved = n, time.Now()
+// ready returns the reasons why packets are not processed at present.
+func (mon *monitor) ready() (reasons []string) {
+	mon.mu.Lock()
+	defer mon.mu.Unlock()
+	if n := mon.run.Progress().Blocks; n != mon.blocks {
+		mon.blocks, mon.moved = n, time.Now()
 	}
-	switch idle := time.Since(w.moved); {
-	case w.blocks == 0:
-		reasons = append(reasons, "the first look at the port is not over yet")
+	switch idle := time.Since(mon.moved); {
+	case mon.blocks == 0:
+		reasons = append(reasons, "no batch was processed yet")
 	case idle > stuckAfter:
-		reasons = append(reasons, fmt.Sprintf("nothing was judged for %s", terminal.Duration(idle)))
+		reasons = append(reasons, fmt.Sprintf("no batch was processed for %s", terminal.Duration(idle)))
 	}
-	if blind := cmp.Or(w.src.Stats().Blind, w.run.Progress().Blind); blind != "" {
+	if blind := cmp.Or(mon.src.Stats().Blind, mon.run.Progress().Blind); blind != "" {
 		reasons = append(reasons, blind)
 	}
 	return reasons

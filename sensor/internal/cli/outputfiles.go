@@ -12,15 +12,15 @@ import (
 	"stillwatch/sensor/internal/publish"
 )
 
-// names are the files that were asked for; an empty name means that the record is not wanted.
+// names are the output files; an empty name means no output.
 type names struct {
 	alerts, sessions, devices, metrics, state string
 
-	byDefault bool // nobody asked for alerts on standard output
-	quiet     bool // alerts go to Kafka, and nowhere else unless they are asked for
+	byDefault bool // alerts go to standard output because nothing else was chosen
+	quiet     bool // alerts go only to Kafka, unless --alerts names a file
 }
 
-// namesOf takes what the command line says. All names of standard output become one.
+// namesOf returns the names on the command line. All names of standard output become publish.Stdout.
 func namesOf(alerts, sessions, devices, metrics string) names {
 	one := func(name string) string {
 		if publish.IsStdout(name) {
@@ -31,7 +31,7 @@ func namesOf(alerts, sessions, devices, metrics string) names {
 	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
 }
 
-// useStdout sends alerts that have no file to standard output as JSON Lines, unless a terminal is to show them as cards.
+// useStdout sends alerts without a file to standard output as JSON Lines, unless a terminal shows them as cards.
 func (n *names) useStdout(tty bool) {
 	if n.alerts == "" && !n.quiet && (!tty || n.stdout()) {
 		n.alerts, n.byDefault = publish.Stdout, true
@@ -43,13 +43,13 @@ func (n names) stdout() bool {
 	return n.alerts == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout || n.metrics == publish.Stdout
 }
 
-// place is one file that is to be written.
+// place is one output file.
 type place struct {
 	option, name string
-	info         os.FileInfo // nil: there is none yet
+	info         os.FileInfo // nil: it does not exist yet
 }
 
-// places lists what is to be written, with what is there now. open tells of files that are open already.
+// places returns the outputs with their current files. open has the files that are open already.
 func (n names) places(open map[string]*publish.JSONLines) (all []place) {
 	for _, p := range []place{
 		{option: "--alerts", name: n.alerts}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
@@ -75,13 +75,13 @@ func (n names) places(open map[string]*publish.JSONLines) (all []place) {
 	return all
 }
 
-// input is a file that is read, and must be there afterwards.
+// input is a file that is read and must not be overwritten.
 type input struct {
 	what string
 	info os.FileInfo
 }
 
-// inputs lists the files that a replay reads, as far as writing could destroy them.
+// inputs returns the files that a replay reads and that an output could overwrite.
 func (c *captures) inputs(cfg pipeline.Config) (all []input) {
 	for _, name := range c.Captures {
 		all = appendInput(all, "the capture", name)
@@ -100,15 +100,15 @@ func appendInput(all []input, what, name string) []input {
 		info, err = os.Stdin.Stat()
 		name = "on standard input"
 	}
-	// A terminal or a socket may well be both ends.
+	// A terminal or a socket can be both input and output.
 	if err == nil && info.Mode()&(os.ModeCharDevice|os.ModeSocket) == 0 {
 		all = append(all, input{what + " " + name, info})
 	}
 	return all
 }
 
-// check refuses what would destroy something: one file for two records, by whatever names, and what the run reads. Files that are there
-// are compared, names where there is no file yet. It is asked before anything is opened, and again before anything is emptied.
+// check returns an error if two outputs are the same file, under any names, or if an output is a file that the run reads. It compares
+// files that exist, and names of files that do not. It is called before a file is opened, and again before one is truncated.
 func (n names) check(in []input, open map[string]*publish.JSONLines) error {
 	all := n.places(open)
 	for i, p := range all {
@@ -132,22 +132,24 @@ func (n names) check(in []input, open map[string]*publish.JSONLines) error {
 	return nil
 }
 
+// twice returns the error for two outputs that are the same file.
 func (n names) twice(a, b place) error {
 	switch {
 	case n.byDefault && a.option == "--alerts" && b.name == publish.Stdout:
-		return fmt.Errorf("%s writes standard output, and so do the alerts when they are not sent elsewhere: add --alerts FILE", b.option)
+		return fmt.Errorf("%s writes standard output, and so do the alerts by default: add --alerts FILE", b.option)
 	case b.name == publish.Stdout:
 		return fmt.Errorf("%s and %s both write standard output: give each a file of its own", a.option, b.option)
 	}
 	return fmt.Errorf("%s and %s both write %s: give each a file of its own", a.option, b.option, b.name)
 }
 
-// discards reports whether a place is the null device, which can be used twice.
+// discards reports whether a place is the null device, which several outputs can share.
 func discards(p place) bool {
 	null, err := os.Stat(os.DevNull)
 	return err == nil && p.info != nil && os.SameFile(p.info, null)
 }
 
+// same reports whether two places are the same file.
 func same(p, q place) bool {
 	if p.name == publish.Stdout && q.name == publish.Stdout {
 		return true

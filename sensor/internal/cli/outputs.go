@@ -12,49 +12,49 @@ import (
 	"stillwatch/sensor/internal/state"
 )
 
-// outputs are the places that the records of a run go to.
+// outputs are the destinations of the records of a run.
 type outputs struct {
 	sinks     map[string]*publish.JSONLines // by option
 	order     []string                      // of the options
-	deck      cards                         // of the alerts that a person reads; nil if none does
+	cards     cardRenderer                  // shows alerts to a person; nil: no cards
 	tally     *metrics.AlertCounts
-	kafka     *publish.Publisher // nil: records go to files only
-	state     *state.Store       // nil: nothing is kept over a restart
+	kafka     *publish.Publisher // nil: records go only to files
+	state     *state.Store       // nil: no state file
 	sequencer *publish.Sequencer
 	begun     bool
-	file      func(name string) (*publish.JSONLines, error) // opens one
+	file      func(name string) (*publish.JSONLines, error) // opens an output
 
-	// Alerts that the sink of alerts was given, and of which it has not yet said that they are written: those count as written that are.
+	// waiting are the alerts that were passed to the sink but are not written yet. An alert counts once it is written.
 	waiting []*schemas.Alert
 	counted uint64
 
 	pipeline.Output
 }
 
-// cards shows alerts to a person: Add takes revisions, Finish writes the ones that were held back.
-type cards interface {
+// cardRenderer shows alerts to a person: Add takes revisions, Finish writes the ones that were held back.
+type cardRenderer interface {
 	Add(a *schemas.Alert) error
 	Finish() error
 }
 
-// openOutputs opens what was asked for; what the files hold stays until begin. Alerts without a file are cards.
-func openOutputs(n names, in []input, deck cards) (*outputs, error) {
-	return open(n, in, &outputs{sequencer: publish.NewSequencer(true)}, deck, publish.Open)
+// openOutputs opens the output files. begin truncates them. Alerts without a file are shown as cards.
+func openOutputs(n names, in []input, cards cardRenderer) (*outputs, error) {
+	return open(n, in, &outputs{sequencer: publish.NewSequencer(true)}, cards, publish.Open)
 }
 
-// openLive is openOutputs for a run without an end: records are appended to the files, and written as soon as they are there.
-func openLive(n names, in []input, deck cards) (*outputs, error) {
+// openLive is openOutputs for a live run: records are appended to the files, and written as soon as they are decided.
+func openLive(n names, in []input, cards cardRenderer) (*outputs, error) {
 	o := &outputs{sequencer: publish.NewSequencer(false)}
 	o.Flush = o.flush
-	return open(n, in, o, deck, publish.Append)
+	return open(n, in, o, cards, publish.Append)
 }
 
-func open(n names, in []input, o *outputs, deck cards, file func(string) (*publish.JSONLines, error)) (*outputs, error) {
+func open(n names, in []input, o *outputs, cards cardRenderer, file func(string) (*publish.JSONLines, error)) (*outputs, error) {
 	if err := n.check(in, nil); err != nil {
 		return nil, badUsage(err)
 	}
 	o.tally, o.sinks, o.file = metrics.NewAlertCounts(), map[string]*publish.JSONLines{}, file
-	err := o.open(n, deck)
+	err := o.open(n, cards)
 	if err == nil {
 		err = n.check(in, o.sinks)
 	}
@@ -65,7 +65,7 @@ func open(n names, in []input, o *outputs, deck cards, file func(string) (*publi
 	return o, nil
 }
 
-func (o *outputs) open(n names, deck cards) error {
+func (o *outputs) open(n names, cards cardRenderer) error {
 	if n.sessions != "" {
 		s, err := o.sink("--sessions", n.sessions)
 		if err != nil {
@@ -89,11 +89,11 @@ func (o *outputs) open(n names, deck cards) error {
 		}
 		put = publish.Alerts(s)
 	case !n.quiet:
-		o.deck = deck
-		put = deck.Add
+		o.cards = cards
+		put = cards.Add
 	}
 	o.Alert = func(a *schemas.Alert) error {
-		stamped := *a // the pipeline's own stays as it is
+		stamped := *a // the alert of the pipeline is not changed
 		o.sequencer.Stamp(&stamped)
 		o.waiting = append(o.waiting, &stamped)
 		if o.kafka != nil {
@@ -108,7 +108,7 @@ func (o *outputs) open(n names, deck cards) error {
 	return nil
 }
 
-// publish sends every record to Kafka too. Sessions only if they are wanted there.
+// publish also sends alerts and devices to Kafka, and sessions if sessions is set.
 func (o *outputs) publish(p *publish.Publisher, sessions bool) {
 	o.kafka = p
 	o.Device = both(p.Device, o.Device)
@@ -138,7 +138,7 @@ func (o *outputs) sink(option, name string) (publish.Sink, error) {
 	return s, nil
 }
 
-// begin empties the files: from here on they are those of this run.
+// begin truncates the files, or leaves them as they are if records are appended.
 func (o *outputs) begin() error {
 	for _, option := range o.order {
 		if err := o.sinks[option].Empty(); err != nil {
@@ -149,7 +149,7 @@ func (o *outputs) begin() error {
 	return nil
 }
 
-// count takes alerts into the tally once they are written; what is on a screen is.
+// count counts the alerts that are written. On a screen they are written at once.
 func (o *outputs) count() {
 	written := o.counted + uint64(len(o.waiting))
 	if s := o.sinks["--alerts"]; s != nil {
@@ -162,7 +162,7 @@ func (o *outputs) count() {
 	}
 }
 
-// flush writes what is buffered.
+// flush writes buffered records.
 func (o *outputs) flush() error {
 	for _, option := range o.order {
 		if err := o.sinks[option].Flush(); err != nil {
@@ -173,9 +173,9 @@ func (o *outputs) flush() error {
 	return nil
 }
 
-// close shows what is held back and writes what is buffered; before begin it leaves everything as it was. Errors that told says already
-// are left out.
-func (o *outputs) close(told error) error {
+// close writes held back cards and buffered records, and closes the files. Before begin it leaves the files unchanged. It leaves out
+// errors that reported contains already.
+func (o *outputs) close(reported error) error {
 	var errs []error
 	if o.state != nil {
 		errs = append(errs, o.state.Close())
@@ -184,11 +184,11 @@ func (o *outputs) close(told error) error {
 		o.discard()
 		return errors.Join(errs...)
 	}
-	if o.deck != nil {
-		errs = append(errs, o.deck.Finish())
+	if o.cards != nil {
+		errs = append(errs, o.cards.Finish())
 	}
 	for _, option := range o.order {
-		if err := o.sinks[option].Close(); !errors.Is(told, err) {
+		if err := o.sinks[option].Close(); !errors.Is(reported, err) {
 			errs = append(errs, err)
 		}
 	}
@@ -196,7 +196,7 @@ func (o *outputs) close(told error) error {
 	return errors.Join(errs...)
 }
 
-// discard lets go of files into which nothing was written.
+// discard closes the files without writing to them.
 func (o *outputs) discard() {
 	for _, option := range o.order {
 		o.sinks[option].Discard()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 	"net/http"
 	"os"
@@ -25,29 +26,30 @@ import (
 	"stillwatch/sensor/internal/publish"
 )
 
-// signalPatience is how long a run that was asked to end waits for acknowledgements.
+// signalPatience is how long a run that a signal ends waits for acknowledgements.
 const signalPatience = 10 * time.Second
 
-// publishing are the options that send records to Kafka.
+// publishing are the flags that send records to Kafka.
 type publishing struct {
-	Kafka         []string      `help:"Publish to Kafka: BROKERS are host:port, separated by commas." placeholder:"BROKERS"`
-	PublishConfig string        `help:"Publish to Kafka as the publish section of FILE (YAML) says: TLS, sign-in, spool." placeholder:"FILE" type:"path"`
-	Spool         string        `help:"Folder of the spool, where records wait until they have arrived." placeholder:"DIR" type:"path"`
-	KafkaPatience time.Duration `help:"Give up when nothing has arrived for so long (30s); what is left stays in the spool." default:"30s" placeholder:"TIME"`
-	Listen        string        `help:"Serve /metrics, /healthz and /readyz at this address while it runs." placeholder:"HOST:PORT"`
+	Kafka         []string      `help:"Publish to these Kafka brokers: host:port, separated by commas." placeholder:"BROKERS"`
+	PublishConfig string        `help:"Publish to Kafka with the publish section of FILE (YAML): brokers, TLS, sign-in, spool." placeholder:"FILE" type:"path"`
+	Spool         string        `help:"Folder of the spool, where records wait until Kafka has acknowledged them." placeholder:"DIR" type:"path"`
+	KafkaPatience time.Duration `help:"At the end, stop when Kafka has acknowledged nothing for TIME (30s). What is left stays in the spool." default:"30s" placeholder:"TIME"`
+	Listen        string        `help:"Serve /metrics, /healthz and /readyz at this address during the run." placeholder:"HOST:PORT"`
 }
 
-func (o *publishing) wanted() bool { return len(o.Kafka) > 0 || o.PublishConfig != "" }
+// enabled reports whether records go to Kafka.
+func (o *publishing) enabled() bool { return len(o.Kafka) > 0 || o.PublishConfig != "" }
 
-// publishTo is what the options and the configuration say together.
+// publishTo are the settings of flags and configuration together.
 type publishTo struct {
 	config.Publish
 	patience time.Duration
 }
 
-// target gives where to publish to, nil if nothing is to be published.
+// target returns the settings for publishing, nil if publishing is off.
 func (o *publishing) target() (*publishTo, error) {
-	if !o.wanted() {
+	if !o.enabled() {
 		return nil, nil
 	}
 	to := &publishTo{patience: o.KafkaPatience}
@@ -79,7 +81,7 @@ func (o *publishing) target() (*publishTo, error) {
 	return to, err
 }
 
-// defaultSpool is a folder of the user's own state.
+// defaultSpool returns a folder for the state of this user.
 func defaultSpool() (string, error) {
 	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, "stillwatch", "spool"), nil
@@ -91,7 +93,7 @@ func defaultSpool() (string, error) {
 	return filepath.Join(home, ".local", "state", "stillwatch", "spool"), nil
 }
 
-// start opens the spool and begins to drain it.
+// start opens the spool and starts to drain it.
 func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, sequencer *publish.Sequencer) (*publish.Publisher, error) {
 	kafka, err := to.kafka()
 	if err != nil {
@@ -102,10 +104,10 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, sequencer *publ
 		Sensor: schemas.AlertSensor{ID: cfg.Settings.SensorID, Site: cfg.Settings.Site, Version: cfg.Version},
 		Told: func(err error) {
 			if err != nil {
-				log.Warn("records do not get out", zap.Error(err))
+				log.Warn("records cannot be delivered", zap.Error(err))
 				return
 			}
-			log.Info("records get out again")
+			log.Info("records are delivered again")
 		},
 	}, sequencer)
 	if errors.Is(err, publish.ErrInUse) {
@@ -115,7 +117,7 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, sequencer *publ
 		return nil, err
 	}
 	if s := p.Spool(); s.Recovered+s.Damaged+s.TornBytes > 0 {
-		log.Info("an earlier run left records, which are sent first", zap.Uint64("records", s.Recovered), zap.Uint64("damaged_places", s.Damaged), zap.Uint64("torn_bytes", s.TornBytes))
+		log.Info("sending records that an earlier run left in the spool", zap.Uint64("records", s.Recovered), zap.Uint64("damaged_places", s.Damaged), zap.Uint64("torn_bytes", s.TornBytes))
 	}
 	return p, nil
 }
@@ -135,19 +137,19 @@ func (to *publishTo) kafka() (publish.KafkaConfig, error) {
 	return c, nil
 }
 
-// secret reads the password from where the configuration says that it is.
+// secret reads the password from the environment variable or file that the configuration names.
 func secret(s *config.PublishSASL) (string, error) {
 	if s.PasswordEnv != "" {
 		if v := os.Getenv(s.PasswordEnv); v != "" {
 			return v, nil
 		}
-		return "", fmt.Errorf("the environment variable %s, which is to hold the password of Kafka, is empty", s.PasswordEnv)
+		return "", fmt.Errorf("the environment variable %s, which must have the Kafka password, is empty", s.PasswordEnv)
 	}
 	b, err := os.ReadFile(s.PasswordFile)
 	return strings.TrimRight(string(b), "\r\n"), err
 }
 
-// deliver waits until everything has arrived, for as long as something arrives, and ends the publishing.
+// deliver waits until Kafka has acknowledged all records, or none for the time of --kafka-patience, and stops publishing.
 func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) error {
 	if p == nil {
 		return nil
@@ -169,15 +171,15 @@ func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) 
 	return err
 }
 
-// collectors gives what more there is to measure.
+// collectors returns the collectors of publishing and state file.
 func (o *outputs) collectors() (all []prometheus.Collector) {
 	if o.kafka != nil {
 		all = append(all, o.kafka)
 	}
-	return append(all, o.kept()...)
+	return append(all, o.stateCollectors()...)
 }
 
-// serve answers at the address of --listen until the function that it gives is called.
+// serve serves h at the address of --listen until the returned function is called.
 func (o *publishing) serve(log *zap.Logger, h http.Handler) (func(), error) {
 	if o.Listen == "" {
 		return func() {}, nil
@@ -186,14 +188,23 @@ func (o *publishing) serve(log *zap.Logger, h http.Handler) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ErrorLog: stdlog.New(firstLine{log}, "", 0)}
 	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed
 	log.Info("listening", zap.String("address", l.Addr().String()))
 	return func() { _ = srv.Close() }, nil
 }
 
-// routes of the sensor: nothing that changes anything, and nothing that was seen on the network. Each of ready gives the reasons why it is
-// not.
+// firstLine logs the first line of each message, because net/http adds the stack to that of a panic.
+type firstLine struct{ log *zap.Logger }
+
+func (f firstLine) Write(b []byte) (int, error) {
+	line, _, _ := strings.Cut(string(b), "\n")
+	f.log.Warn(line)
+	return len(b), nil
+}
+
+// routes returns the HTTP handler of the sensor. It changes nothing, and it shows nothing that was captured. Each function of ready returns
+// the reasons why the sensor is not ready.
 func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() []string) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -220,11 +231,11 @@ func routes(p *publish.Publisher, more []prometheus.Collector, ready ...func() [
 	return mux
 }
 
-// publishText says what a configuration publishes, without any secret.
+// publishText returns where a configuration publishes to, without secrets.
 func publishText(p *config.Publish) string {
 	parts := []string{"kafka " + strings.Join(p.Brokers, ",")}
 	if p.TLS != nil {
-		parts = append(parts, "TLS, authority "+either(p.TLS.CA, "of the system"))
+		parts = append(parts, "TLS, CA "+either(p.TLS.CA, "of the system"))
 	}
 	if p.SASL != nil {
 		parts = append(parts, fmt.Sprintf("%s as %s", p.SASL.Mechanism, p.SASL.User))
@@ -232,5 +243,5 @@ func publishText(p *config.Publish) string {
 	if p.Sessions {
 		parts = append(parts, "with sessions")
 	}
-	return strings.Join(append(parts, "spool "+either(p.SpoolDir, "at its default place")), "; ")
+	return strings.Join(append(parts, "spool "+either(p.SpoolDir, "in its default folder")), "; ")
 }

@@ -18,8 +18,8 @@ import (
 	"stillwatch/sensor/internal/terminal"
 )
 
-// reloadOn has inventory and configuration read again at each SIGHUP, until ctx ends or the function that it gives is called.
-func (w *watch) reloadOn(ctx context.Context, m service.Manager) (stop func()) {
+// reloadOnHangup reloads inventory and configuration at each SIGHUP, until ctx ends or the returned function is called.
+func (mon *monitor) reloadOnHangup(ctx context.Context, m service.Manager) (stop func()) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -28,8 +28,8 @@ func (w *watch) reloadOn(ctx context.Context, m service.Manager) (stop func()) {
 			select {
 			case <-hup:
 				m.Reloading()
-				w.reload(ctx)
-				m.Ready(w.status())
+				mon.reload(ctx)
+				m.Ready(mon.status())
 			case <-ctx.Done():
 				return
 			case <-done:
@@ -43,43 +43,44 @@ func (w *watch) reloadOn(ctx context.Context, m service.Manager) (stop func()) {
 	}
 }
 
-// reload takes the files as they are now, or tells why not.
-func (w *watch) reload(ctx context.Context) {
-	cfg, err := w.cmd.loadLive(w.version)
+// reload applies the current files, or logs why it cannot.
+func (mon *monitor) reload(ctx context.Context) {
+	cfg, err := mon.cmd.loadLive(mon.version)
 	if err == nil {
-		err = w.apply(ctx, cfg)
+		err = mon.apply(ctx, cfg)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.port.Stale = err != nil; err != nil {
-		w.port.Refused++
-		w.log.Error("the new configuration is refused, the old one stays", zap.Strings("reasons", reasons(err)))
+	mon.mu.Lock()
+	defer mon.mu.Unlock()
+	if mon.port.Stale = err != nil; err != nil {
+		mon.port.Refused++
+		mon.log.Error("the new configuration is not valid; the old one stays active", zap.Strings("reasons", reasons(err)))
 		return
 	}
-	w.port.Reloads++
-	w.cfg = cfg
-	w.log.Info("the configuration was read again", zap.String("inventory", either(inventoryOf(cfg.Settings, w.cmd.Config, w.cmd.Inventory), "none")))
+	mon.port.Reloads++
+	mon.cfg = cfg
+	mon.log.Info("configuration reloaded", zap.String("inventory", either(inventoryOf(cfg.Settings, mon.cmd.Config, mon.cmd.Inventory), "none")))
 }
 
-// apply puts a configuration into force. What the port is asked for comes first: what the judge is to see must come to it.
-func (w *watch) apply(ctx context.Context, cfg pipeline.Config) error {
-	w.mu.Lock()
-	old := w.cfg
-	w.mu.Unlock()
+// apply activates a configuration. The filter of the port comes first: the correlator can only evaluate packets that the port passes on.
+func (mon *monitor) apply(ctx context.Context, cfg pipeline.Config) error {
+	mon.mu.Lock()
+	old := mon.cfg
+	mon.mu.Unlock()
 	if !reflect.DeepEqual(cfg.Settings.Publish, old.Settings.Publish) {
-		return errors.New("publish is read at the start: restart the sensor to change it")
+		return errors.New("publish is read only at the start: restart the sensor to change it")
 	}
 	cfg.Capture, cfg.Iface = old.Capture, old.Iface
-	if err := w.src.SetWatch(w.cmd.live(cfg)); err != nil {
+	if err := mon.src.SetWatch(mon.cmd.live(cfg)); err != nil {
 		return err
 	}
-	err := w.run.Reload(ctx, cfg)
+	err := mon.run.Reload(ctx, cfg)
 	if err != nil {
-		err = errors.Join(err, w.src.SetWatch(w.cmd.live(old)))
+		err = errors.Join(err, mon.src.SetWatch(mon.cmd.live(old)))
 	}
 	return err
 }
 
+// reasons returns the lines of an error for the log.
 func reasons(err error) (all []string) {
 	for _, line := range lines(err) {
 		all = append(all, strings.TrimSpace(terminal.Clean(line)))

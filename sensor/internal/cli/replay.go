@@ -26,17 +26,17 @@ type replayCmd struct {
 	captures
 	Alerts      string `help:"Write alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
-	Devices     string `help:"Write the devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
-	State       string `help:"Go on from what FILE knows of an earlier replay, and keep there what this one learns." placeholder:"FILE" type:"path"`
-	MetricsFile string `help:"Write metrics to FILE in the text format of Prometheus, at the end." placeholder:"FILE"`
+	Devices     string `help:"Write devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
+	State       string `help:"Continue from the state that an earlier replay saved in FILE, and save the new state there." placeholder:"FILE" type:"path"`
+	MetricsFile string `help:"Write metrics to FILE in the Prometheus text format, at the end." placeholder:"FILE"`
 	publishing
 }
 
-// Help shows how the command is used.
+// Help returns examples and the exit status.
 func (replayCmd) Help() string {
-	return `Several captures are one stretch of time: they are read in the order of their first packets. Of captures
-with the same packets one is read, and empty files are left out, with a warning.
-Without --alerts, alerts go to standard output: to a terminal as cards, otherwise as JSON Lines.
+	return `Several captures are read as one, in the order of their first packets. Empty files, and copies of another capture,
+are skipped with a warning.
+Without --alerts, alerts go to standard output: as cards on a terminal, otherwise as JSON Lines.
 
 Examples:
 
@@ -46,20 +46,20 @@ Examples:
     stillwatch-sensor replay --state site.state tuesday.pcap
     stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
 
-Exit status: 0 all was read; 1 a capture was damaged or cut short, or a record could not be written or published;
-2 bad usage, bad inventory or configuration, or a file that cannot be opened.`
+Exit status: 0 all captures were read; 1 a capture was damaged or cut short, or a record could not be written or published;
+2 bad usage, an invalid inventory or configuration, or a file that cannot be opened.`
 }
 
-// Run replays.
+// Run replays the captures.
 func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) error {
 	log, err := newLogger(t, all.LogLevel)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
+	defer func() { _ = log.Sync() }() // syncing a terminal returns an error
 	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
 	n.state = c.State
-	n.quiet = c.wanted() && !t.OutTTY
+	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)
 	cfg, err := c.load(b.Version)
 	if err != nil {
@@ -87,10 +87,10 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 		}
 		out.publish(p, to.Sessions)
 	}
-	if err := out.remember(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
+	if err := out.openState(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	stop, err := c.serve(log, routes(out.kafka, out.kept()))
+	stop, err := c.serve(log, routes(out.kafka, out.stateCollectors()))
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
@@ -98,8 +98,7 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	return c.replay(t, log, cfg, src, out, n, s)
 }
 
-// openCaptures opens captures and warns of those that are not read, unless a signal comes first: a pipe may wait for ever for its first
-// byte.
+// openCaptures opens captures and warns about those that are skipped. A signal ends it, because the first read from a pipe may block forever.
 func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files, error) {
 	type opened struct {
 		src *capture.Files
@@ -116,15 +115,15 @@ func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files
 			return nil, o.err
 		}
 		for _, x := range o.src.Skipped() {
-			log.Warn("a capture is not read", zap.String("file", x.File), zap.String("reason", x.Reason))
+			log.Warn("capture skipped", zap.String("file", x.File), zap.String("reason", x.Reason))
 		}
 		return o.src, nil
 	case <-s.ctx.Done():
-		return nil, endedBy(s.signal(), "no capture had begun: 0 packets, and nothing was written")
+		return nil, endedBy(s.signal(), "no packet was read, and nothing was written")
 	}
 }
 
-// replay runs the pipeline and tells what came of it.
+// replay runs the pipeline and writes the summary.
 func (c *replayCmd) replay(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src capture.Source, out *outputs, n names, s *interrupt) error {
 	r, err := pipeline.New(cfg, src, out.Output)
 	if err == nil {
@@ -159,16 +158,16 @@ func (c *replayCmd) replay(t *terminal.Terminal, log *zap.Logger, cfg pipeline.C
 	return verdict(err, end.signal, res.Damage)
 }
 
-// ending is how a run came to its end.
+// ending is how a run ended.
 type ending struct {
-	err    error // of the source or of an output, which names itself, or a *pipeline.PanicError
+	err    error // of the source or an output, or a *pipeline.PanicError
 	signal int
 	wall   time.Duration
 }
 
-// run runs until the captures end, an output fails, or the user asks for the end.
+// run runs the pipeline until the captures end, an output fails, or a signal comes.
 func run(r *pipeline.Run, src capture.Source, s *interrupt, t *terminal.Terminal, progress bool) (end ending) {
-	// A read from a pipe may wait for ever: closing the source ends it.
+	// A read from a pipe may block forever: closing the source ends it.
 	defer context.AfterFunc(s.ctx, func() { _ = src.Close() })()
 	painted, stop := make(chan struct{}), make(chan struct{})
 	gctune.Start(stop)
@@ -194,13 +193,13 @@ func progressOf(r *pipeline.Run) terminal.Progress {
 	return terminal.Progress{Packets: p.Packets, Alerts: p.Alerts, BytesRead: p.BytesRead, BytesTotal: p.BytesTotal}
 }
 
-// verdict gives the error that stands for the exit status of a run.
+// verdict returns the error with the exit status of a run.
 func verdict(err error, signal int, damage []string) error {
 	var decided *exitError
 	switch {
 	case errors.As(err, &decided):
 		return err
-	case errors.Is(err, syscall.EPIPE): // whoever read us has seen enough
+	case errors.Is(err, syscall.EPIPE): // the reader of standard output has closed it
 		return &exitError{status: exitSignal + int(syscall.SIGPIPE)}
 	case err != nil:
 		return &exitError{status: exitIncomplete, err: err}
@@ -211,7 +210,7 @@ func verdict(err error, signal int, damage []string) error {
 		}
 		return &exitError{status: exitIncomplete, err: errors.Join(errs...)}
 	case signal != 0:
-		return endedBy(signal, "what was found until then is told")
+		return endedBy(signal, "the results up to then were written")
 	}
 	return nil
 }

@@ -27,25 +27,25 @@ import (
 )
 
 type runCmd struct {
-	Iface     string `help:"Interface to listen at: the mirror port. It needs no address, and nothing is sent there." required:"" placeholder:"IF"`
-	Mode      string `help:"How to listen: ${enum}. auto takes XDP where it can be had." enum:"auto,xdp,afpacket" default:"auto" placeholder:"MODE"`
-	XDPAction string `name:"xdp-action" help:"What becomes of the frames after XDP: ${enum}. drop is for a port that is a mirror and nothing else." enum:"pass,drop" default:"pass" placeholder:"ACTION"`
-	Rings     int    `help:"Rings of AF_PACKET that divide the frames by sessions, for ports with several receive queues. 0: one." default:"0" placeholder:"N"`
-	RingSize  int    `help:"Memory of the rings, in MiB." default:"64" placeholder:"MIB"`
-	Snaplen   int    `help:"Bytes that AF_PACKET keeps of a frame. 0: all." default:"0" placeholder:"BYTES"`
-	WaitIface bool   `name:"wait-iface" help:"Wait for the interface: at the start until it is there and up, and later until it comes back."`
+	Iface     string `help:"Interface to capture at: the mirror port. It needs no address; the sensor sends nothing on it." required:"" placeholder:"IF"`
+	Mode      string `help:"How to capture: ${enum}. auto is XDP if the kernel and driver support it, else AF_PACKET." enum:"auto,xdp,afpacket" default:"auto" placeholder:"MODE"`
+	XDPAction string `name:"xdp-action" help:"What XDP does with frames after the capture: ${enum}. Use drop only on a port that receives nothing but mirrored traffic." enum:"pass,drop" default:"pass" placeholder:"ACTION"`
+	Rings     int    `help:"Number of AF_PACKET rings, which share the sessions, for ports with several receive queues. 0: one ring." default:"0" placeholder:"N"`
+	RingSize  int    `help:"Memory of all AF_PACKET rings together, in MiB." default:"64" placeholder:"MIB"`
+	Snaplen   int    `help:"Bytes of each frame that AF_PACKET keeps. 0: all." default:"0" placeholder:"BYTES"`
+	WaitIface bool   `name:"wait-iface" help:"Wait for the interface: at the start until it exists and is up, and again whenever it is removed."`
 	settings
 	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
-	Devices  string `help:"Append devices to FILE as JSON Lines, when they have changed." placeholder:"FILE"`
-	State    string `help:"Keep what is learned in FILE, and go on from it after a restart." placeholder:"FILE" type:"path"`
-	User     string `help:"Go on as this user, once started as root. Files are opened as this user." placeholder:"NAME"`
+	Devices  string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
+	State    string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
+	User     string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
 
-// Help shows how the command is used.
+// Help returns examples and the exit status.
 func (runCmd) Help() string {
-	return `Without --alerts, alerts go to standard output: to a terminal as cards, otherwise as JSON Lines.
+	return `Without --alerts, alerts go to standard output: as cards on a terminal, otherwise as JSON Lines.
 
 Examples:
 
@@ -54,11 +54,11 @@ Examples:
     stillwatch-sensor run --iface span0 --xdp-action drop --kafka kafka-1:9092 --listen 127.0.0.1:9477
     stillwatch-sensor run --iface span0 --state /var/lib/stillwatch/span0.state --kafka kafka-1:9092
 
-SIGTERM and SIGINT end it within 15 seconds; what was found until then is told. SIGHUP has it read the inventory and the
-configuration again: what is wrong is refused, and the old ones stay.
+SIGTERM and SIGINT end the run within 15 seconds; the results up to then are written. SIGHUP reloads inventory and
+configuration; if one is not valid, the old ones stay active.
 
-Exit status: 0 it was ended; 1 the port went away, or a record could not be written or published; 2 bad usage, bad
-inventory or configuration, a port that cannot be listened to, or a file that cannot be opened.`
+Exit status: 0 a signal ended the run; 1 the interface was removed, or a record could not be written or published; 2 bad usage,
+an invalid inventory or configuration, an interface that cannot be captured at, or a file that cannot be opened.`
 }
 
 // Validate implements kong.Validatable.
@@ -71,22 +71,22 @@ func (c *runCmd) Validate() error {
 	case c.Snaplen != 0 && (c.Snaplen < 64 || c.Snaplen > 1<<18):
 		return fmt.Errorf("--snaplen: give 0 or a number from 64 to %d, not %d", 1<<18, c.Snaplen)
 	case c.WaitIface && c.Rings > 1:
-		return errors.New("--wait-iface cannot move several rings to an interface that came back: give --rings 1, or leave --wait-iface out")
+		return errors.New("--wait-iface cannot bind several rings again: give --rings 1, or omit --wait-iface")
 	case c.Mode == capture.ModeXDP && c.Rings+c.Snaplen > 0:
-		return errors.New("--rings and --snaplen are of AF_PACKET: leave --mode xdp out, or them")
+		return errors.New("--rings and --snaplen are for AF_PACKET: omit them, or --mode xdp")
 	case c.Mode == capture.ModeAFPacket && c.XDPAction == "drop":
-		return errors.New("--xdp-action drop is of XDP: AF_PACKET looks at frames and cannot drop them")
+		return errors.New("--xdp-action drop is for XDP: AF_PACKET cannot drop frames")
 	}
 	return nil
 }
 
-// Run listens.
+// Run captures until a signal comes.
 func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) error {
 	log, err := newLogger(t, all.LogLevel)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Sync() }() // a terminal cannot be synced, and says so
+	defer func() { _ = log.Sync() }() // syncing a terminal returns an error
 	if c.User != "" {
 		if err := privilege.Become(c.User); err != nil {
 			return badUsage(err)
@@ -102,7 +102,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	}
 	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
 	n.state = c.State
-	n.quiet = c.wanted() && !t.OutTTY
+	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)
 	s := watchSignals(context.Background())
 	defer s.stop()
@@ -110,37 +110,37 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	if err != nil {
 		return badUsage(err)
 	}
-	defer func() { _ = src.Close() }() // there is nothing to lose
+	defer func() { _ = src.Close() }() // nothing is lost if it fails
 	log.Info("listening at the port", zap.String("iface", c.Iface), zap.String("mode", src.Mode), zap.String("why", src.Why))
 	out, err := openLive(n, c.inputs(cfg), terminal.NewLiveCards(t, t.Out))
 	if err != nil {
 		return err
 	}
 	if to != nil {
-		to.patience = 0 // a port does not wait: when the spool is full, the least severe records go
+		to.patience = 0 // a port cannot wait: when the spool is full, it drops the least severe records
 		p, err := to.start(log, cfg, out.sequencer)
 		if err != nil {
 			return errors.Join(badUsage(err), out.close(nil))
 		}
 		out.publish(p, to.Sessions)
 	}
-	if err := out.remember(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
+	if err := out.openState(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ")
 	cfg.Why = src.Mode + ": " + src.Why
 	cfg.Iface = c.Iface
-	return c.listen(t, log, cfg, src, out, s, to)
+	return c.capture(t, log, cfg, src, out, s, to)
 }
 
-// open opens the port, and waits for it if it may.
+// open opens the port. With --wait-iface it waits until the interface exists.
 func (c *runCmd) open(ctx context.Context, log *zap.Logger, cfg pipeline.Config) (*capture.Live, error) {
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		src, err := capture.OpenLive(c.live(cfg))
 		if _, absent := errors.AsType[*capture.AbsentError](err); !absent || !c.WaitIface {
 			return src, err
 		}
-		if !told {
+		if !logged {
 			log.Warn("waiting for the interface", zap.String("iface", c.Iface), zap.Error(err))
 		}
 		select {
@@ -151,7 +151,7 @@ func (c *runCmd) open(ctx context.Context, log *zap.Logger, cfg pipeline.Config)
 	}
 }
 
-// clockSlack is how far the clock of a state file may be ahead of the machine's, which may have been set back a little.
+// clockSlack is how far the clock of a state file may be ahead of that of the machine, which may have been set back a little.
 const clockSlack = time.Hour
 
 func (c *runCmd) loadLive(version string) (pipeline.Config, error) {
@@ -160,7 +160,7 @@ func (c *runCmd) loadLive(version string) (pipeline.Config, error) {
 	return cfg, err
 }
 
-// live says how the port is to be listened to. XDP hands on what touches the network that is watched.
+// live returns the settings of the capture. XDP passes on only packets of the monitored networks and devices.
 func (c *runCmd) live(cfg pipeline.Config) capture.LiveConfig {
 	l := capture.LiveConfig{Iface: c.Iface, Mode: c.Mode, Drop: c.XDPAction == "drop", Rings: c.Rings, RingBytes: c.RingSize << 20, SnapLen: c.Snaplen,
 		Wait: c.WaitIface}
@@ -168,8 +168,8 @@ func (c *runCmd) live(cfg pipeline.Config) capture.LiveConfig {
 	return l
 }
 
-// watched gives the networks and stations whose packets are of interest: without an inventory all of them, because nobody has said which are
-// ours.
+// watched returns the networks and MAC addresses to monitor. Without an inventory it returns none, which means all: nothing says which
+// addresses are internal.
 func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Prefix, macs []packet.MAC) {
 	if inv == nil {
 		return nil, nil
@@ -184,7 +184,7 @@ func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Pref
 	}
 	prefixes, macs = slices.Concat(internal, inv.Watched(), set.Silent), slices.Clone(set.SilentMACs)
 	if !slices.ContainsFunc(declared, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
-		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers announce what is ours
+		prefixes = append(prefixes, netip.PrefixFrom(netip.IPv6Unspecified(), 0)) // routers may announce other prefixes
 	}
 	for _, n := range inv.Named() {
 		if n.IP.IsValid() {
@@ -196,8 +196,8 @@ func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Pref
 	return prefixes, macs
 }
 
-// listen runs the pipeline until it is ended, and tells what came of it.
-func (c *runCmd) listen(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt, to *publishTo) error {
+// capture runs the pipeline until it ends and writes the summary.
+func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt, to *publishTo) error {
 	r, err := pipeline.New(cfg, src, out.Output)
 	if err == nil {
 		err = out.begin()
@@ -205,8 +205,8 @@ func (c *runCmd) listen(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Conf
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	w := newWatch(c, log, cfg, r, src, out)
-	stop, err := c.serve(log, w.routes())
+	mon := newMonitor(c, log, cfg, r, src, out)
+	stop, err := c.serve(log, mon.routes())
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
@@ -215,11 +215,11 @@ func (c *runCmd) listen(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Conf
 	if err != nil {
 		return errors.Join(err, out.close(nil))
 	}
-	w.protected(held)
-	m := manager(log)
+	mon.protected(held)
+	m := serviceManager(log)
 	defer context.AfterFunc(s.ctx, m.Stopping)()
-	go w.supervise(s.ctx, m)
-	defer w.reloadOn(s.ctx, m)()
+	go mon.supervise(s.ctx, m)
+	defer mon.reloadOnHangup(s.ctx, m)()
 	quit := make(chan struct{})
 	gctune.Start(quit)
 	runErr := bare(r.Run(s.ctx))
@@ -231,7 +231,7 @@ func (c *runCmd) listen(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Conf
 		return e
 	}
 	err = errors.Join(runErr, c.deliver(out.kafka, s.signal(), log), out.close(runErr))
-	res := &result{Summary: r.Summary(), tally: out.tally, wall: time.Since(w.began), port: c.Iface + ", " + src.Mode}
+	res := &result{Summary: r.Summary(), tally: out.tally, wall: time.Since(mon.began), port: c.Iface + ", " + src.Mode}
 	res.Source = src.Stats()
 	if t.OutTTY && c.Alerts == "" && err == nil {
 		err = res.print(t, t.Out)

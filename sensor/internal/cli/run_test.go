@@ -12,9 +12,9 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// TestWatchedIsAllThatIsOurs gives the port every network, address and station that the operator has named, and everything when there is no
-// inventory.
-func TestWatchedIsAllThatIsOurs(t *testing.T) {
+// TestPortWatchesInventoryAndFlags checks that the port gets every network, address and MAC of the inventory and of --silent, and everything
+// if there is no inventory.
+func TestPortWatchesInventoryAndFlags(t *testing.T) {
 	a, b := packet.MAC{2, 0, 0, 0, 0, 1}, packet.MAC{2, 0, 0, 0, 0, 2}
 	set := &config.Config{Silent: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}, SilentMACs: []packet.MAC{a}}
 	if p, m := watched(nil, set); len(p)+len(m) != 0 {
@@ -31,14 +31,14 @@ func TestWatchedIsAllThatIsOurs(t *testing.T) {
 		}
 	}
 	if !slices.Equal(m, []packet.MAC{a, b}) {
-		t.Errorf("stations %v", m)
+		t.Errorf("MAC addresses %v", m)
 	}
 	if len(set.SilentMACs) != 1 {
 		t.Error("the settings were changed")
 	}
 	inv.Internal = append(inv.Internal, netip.MustParsePrefix("2001:db8::/32"))
 	if p, _ := watched(inv, set); slices.Contains(p, netip.MustParsePrefix("::/0")) {
-		t.Errorf("all of IPv6 is watched though the inventory says what is ours: %v", p)
+		t.Errorf("all of IPv6 is watched though the inventory has IPv6 networks: %v", p)
 	}
 	inv.Internal = nil
 	if p, _ := watched(inv, set); !slices.Contains(p, netip.MustParsePrefix("10.0.0.0/8")) {

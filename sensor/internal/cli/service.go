@@ -14,22 +14,23 @@ import (
 	"stillwatch/sensor/internal/service"
 )
 
-// drop gives up all privileges, now that everything is open, and says what the kernel could not do.
+// drop drops all privileges once everything is open, and logs what the kernel does not support.
 func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, maps bool, to *publishTo) (privilege.Status, error) {
 	held, err := privilege.Drop(c.needs(cfg, maps, to))
 	if err != nil {
 		return nil, err
 	}
-	log.Info("privileges are given up", zap.Stringer("protection", held))
+	log.Info("privileges dropped", zap.Stringer("protection", held))
 	if lacks := held.Lacks(); lacks != "" {
-		log.Warn("the kernel cannot protect the process as it should", zap.String("lacks", lacks))
+		log.Warn("the kernel does not support all protections", zap.String("lacks", lacks))
 	}
 	return held, nil
 }
 
-// needs says what a run does after it has begun: it reads its configuration again, writes its spool, and connects to brokers.
+// needs returns what a run needs after the drop: it reloads its configuration, writes state and spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.Config {
 	p := privilege.Config{Maps: maps, Return: c.WaitIface, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	p.Write = append(p.Write, stackDir()...)
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))
 	}
@@ -41,7 +42,7 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	return p
 }
 
-// files are those that signing in to Kafka reads.
+// files returns the files that signing in to Kafka reads.
 func (to *publishTo) files() (all []string) {
 	if t := to.TLS; t != nil {
 		all = append(all, t.CA, t.Cert, t.Key)
@@ -52,67 +53,67 @@ func (to *publishTo) files() (all []string) {
 	return all
 }
 
-// supervise tells a service manager that the sensor captures once it does, and feeds its watchdog while frames, or the time in which none
-// came, go all the way through to the judge.
-func (w *watch) supervise(ctx context.Context, m service.Manager) {
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for w.run.Progress().Blocks == 0 {
+// supervise reports to the service manager that the sensor is ready, once it captures. Then it feeds the watchdog as long as batches, which
+// come even without packets, reach the correlator.
+func (mon *monitor) supervise(ctx context.Context, m service.Manager) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for mon.run.Progress().Blocks == 0 {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-tick.C:
 		}
 	}
-	m.Ready(w.status())
-	go w.sight(ctx, m)
+	m.Ready(mon.status())
+	go mon.reportLink(ctx, m)
 	m.Watch(ctx, func() []service.Beat {
-		return []service.Beat{{Part: "reader and judge", Count: w.run.Progress().Blocks}}
+		return []service.Beat{{Part: "reader and correlator", Count: mon.run.Progress().Blocks}}
 	}, func(part string) {
-		w.log.Error("a part of the sensor stands still; the watchdog is not fed", zap.String("part", part))
+		mon.log.Error("a part of the sensor is stuck; the watchdog is not fed", zap.String("part", part))
 	})
 }
 
-// sight tells the log and the service manager when nothing can be heard at the port, and when that is over.
-func (w *watch) sight(ctx context.Context, m service.Manager) {
-	look := time.NewTicker(200 * time.Millisecond)
-	defer look.Stop()
+// reportLink reports to the log and the service manager when nothing can be captured at the port, and when capturing resumes.
+func (mon *monitor) reportLink(ctx context.Context, m service.Manager) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
 	for was := ""; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-tick.C:
 		}
-		blind := w.run.Progress().Blind
+		blind := mon.run.Progress().Blind
 		switch {
 		case blind == was:
 			continue
 		case blind != "":
-			w.log.Warn("the sensor is blind", zap.String("iface", w.cmd.Iface), zap.String("why", blind))
+			mon.log.Warn("the sensor is blind", zap.String("iface", mon.cmd.Iface), zap.String("why", blind))
 			m.Status("blind: " + blind)
 		default:
-			w.log.Info("the sensor hears again", zap.String("iface", w.cmd.Iface))
-			m.Status(w.status())
+			mon.log.Info("the sensor captures again", zap.String("iface", mon.cmd.Iface))
+			m.Status(mon.status())
 		}
 		was = blind
 	}
 }
 
-// protected notes what holds the process back, for the metrics.
-func (w *watch) protected(held privilege.Status) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.port.Protection = held
+// protected records the protections of the process, for the metrics.
+func (mon *monitor) protected(held privilege.Status) {
+	mon.mu.Lock()
+	defer mon.mu.Unlock()
+	mon.port.Protection = held
 }
 
-// status is shown by systemctl status.
-func (w *watch) status() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return "listening at " + w.cmd.Iface + " by " + w.src.Mode + ", inventory " + either(inventoryOf(w.cfg.Settings, w.cmd.Config, w.cmd.Inventory), "none")
+// status returns the line that systemctl status shows.
+func (mon *monitor) status() string {
+	mon.mu.Lock()
+	defer mon.mu.Unlock()
+	return "capturing at " + mon.cmd.Iface + " with " + mon.src.Mode + ", inventory " + either(inventoryOf(mon.cfg.Settings, mon.cmd.Config, mon.cmd.Inventory), "none")
 }
 
-// manager is the service manager, if there is one.
-func manager(log *zap.Logger) service.Manager {
-	return service.Manager{Told: func(err error) { log.Warn("the service manager cannot be told", zap.Error(err)) }}
+// serviceManager returns the service manager that started the program, if any.
+func serviceManager(log *zap.Logger) service.Manager {
+	return service.Manager{Told: func(err error) { log.Warn("cannot notify the service manager", zap.Error(err)) }}
 }

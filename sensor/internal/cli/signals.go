@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// interrupt ends a run when the user asks for it: the first SIGINT or SIGTERM cancels the context, so that what was found so
-// far is told; then both have their usual effect again, and a second one kills.
+// interrupt ends a run on a signal. The first SIGINT or SIGTERM cancels the context, so that the results up to then are written. After that
+// both have their default effect again: a second one kills.
 type interrupt struct {
 	ctx    context.Context // of the run
 	cancel context.CancelFunc
@@ -19,12 +19,13 @@ type interrupt struct {
 	ch     chan os.Signal
 }
 
+// watchSignals starts to wait for a signal.
 func watchSignals(parent context.Context) *interrupt {
 	ctx, cancel := context.WithCancel(parent)
 	i := &interrupt{ctx: ctx, cancel: cancel, ch: make(chan os.Signal, 1)}
 	signal.Notify(i.ch, syscall.SIGINT, syscall.SIGTERM)
-	// A reader of standard output that goes away is an error of the write, not the end of the process: the other files
-	// must still be completed.
+	// A reader that closes standard output is an error of the write, not the end of the process: the other files must
+	// still be completed.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		s, ok := <-i.ch
@@ -40,10 +41,10 @@ func watchSignals(parent context.Context) *interrupt {
 	return i
 }
 
-// signal gives the number of the signal that came, 0 if none did.
+// signal returns the number of the signal that came, 0 if none did.
 func (i *interrupt) signal() int { return int(i.got.Load()) }
 
-// stop gives the signals back.
+// stop restores the default effect of the signals.
 func (i *interrupt) stop() {
 	signal.Stop(i.ch)
 	close(i.ch)

@@ -13,14 +13,14 @@ import (
 	"stillwatch/sensor/internal/state"
 )
 
-// remember opens the state file, and has the run go on from it and save to it; an empty name stands for none. It is called after
-// publish, and before the files are begun.
-func (o *outputs) remember(name string, cfg *pipeline.Config, log *zap.Logger, opts state.Options) error {
+// openState opens the state file, from which the run continues and to which it saves; an empty name means none. Call it after publish and
+// before begin.
+func (o *outputs) openState(name string, cfg *pipeline.Config, log *zap.Logger, opts state.Options) error {
 	if name == "" {
 		return nil
 	}
 	if publish.IsStdout(name) {
-		return errors.New("--state: a stream cannot be read again: give the name of a file")
+		return errors.New("--state: standard output cannot be read back: give the name of a file")
 	}
 	opts.Sensor, opts.Site, opts.Version = cfg.Settings.SensorID, cfg.Site(), cfg.Version
 	opts.Told = func(err error) { log.Warn(err.Error()) }
@@ -35,8 +35,8 @@ func (o *outputs) remember(name string, cfg *pipeline.Config, log *zap.Logger, o
 	return nil
 }
 
-// kept gives what there is to measure of the state file.
-func (o *outputs) kept() []prometheus.Collector {
+// stateCollectors returns the collector of the state file, if there is one.
+func (o *outputs) stateCollectors() []prometheus.Collector {
 	if o.state == nil {
 		return nil
 	}

@@ -16,18 +16,18 @@ import (
 	"stillwatch/sensor/internal/terminal"
 )
 
-// maxNamed bounds the devices that the summary names in each list.
+// maxNamed bounds the devices in each list of the summary.
 const maxNamed = 12
 
-// result is a run that is over.
+// result is a finished run.
 type result struct {
 	pipeline.Summary
 	tally *metrics.AlertCounts
 	wall  time.Duration
-	port  string // that was listened to, and how; "": captures were read
+	port  string // the port and the capture mode; "": captures were read
 }
 
-// print writes the closing summary for a person.
+// print writes the summary at the end for a person to read.
 func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 	var b strings.Builder
 	b.WriteString(t.Paint(fmt.Sprintf("%s, %s, %s", either(r.port, terminal.Counted(r.Files, "capture")), terminal.Counted(r.Packets, "packet"), terminal.Bytes(r.Bytes)), terminal.Bold) + "\n")
@@ -53,12 +53,12 @@ func (r *result) devices() string {
 		text += fmt.Sprintf(", %d of them spoke", len(r.Spoke))
 	}
 	if r.DevicesEvicted > 0 {
-		text += fmt.Sprintf("; %s forgotten because the registry was full", terminal.Grouped(r.DevicesEvicted))
+		text += fmt.Sprintf("; %s evicted because the registry was full", terminal.Grouped(r.DevicesEvicted))
 	}
 	return text
 }
 
-// internal says what to declare if no address belongs to the watched network; "" if one does.
+// internal suggests internal networks if no address in the captures is internal; "" if one is.
 func (r *result) internal() string {
 	if len(r.TryInternal) == 0 {
 		return ""
@@ -70,7 +70,7 @@ func (r *result) internal() string {
 	return text
 }
 
-// quiet gives the devices that were expected to be silent and were.
+// quiet returns the devices that were expected to be silent and were.
 func (r *result) quiet() (all []pipeline.DeviceLine) {
 	spoke := map[string]bool{}
 	for _, d := range r.Spoke {
@@ -121,7 +121,7 @@ func (r *result) alerts() string {
 	return strings.Join(parts, ", ")
 }
 
-// quality says how well the capture could be seen.
+// quality describes the quality of the capture.
 func (r *result) quality() string {
 	faults := uint64(0)
 	for verdict, n := range r.Verdicts {
@@ -129,7 +129,7 @@ func (r *result) quality() string {
 			faults += n
 		}
 	}
-	text := fmt.Sprintf("one-way %.1f %%, gaps %.1f %%, duplicates %.1f %%, %s not understood",
+	text := fmt.Sprintf("one-way %.1f %%, gaps %.1f %%, duplicates %.1f %%, %s not decoded",
 		r.OneWayShare*100, r.GapShare*100, r.DupShare*100, terminal.Counted(faults, "frame"))
 	if r.port != "" {
 		text += fmt.Sprintf(", %s of %s dropped", terminal.Grouped(r.Source.Drops.Lost()), terminal.Grouped(r.Source.Received))
@@ -140,7 +140,7 @@ func (r *result) quality() string {
 	return text
 }
 
-// log writes the summary as one log line.
+// log writes the summary as a log line.
 func (r *result) log(l *zap.Logger) {
 	bySeverity := map[string]uint64{}
 	for _, s := range terminal.Severities() {

@@ -99,7 +99,7 @@ func TestErrors(t *testing.T) {
 		{"bad configuration", []string{"replay", "--config", bad, good}, []string{"bad.yaml:2:1", "devises"}},
 		{"folder of an output is missing", []string{"replay", "--alerts", filepath.Join(dir, "no", "a.jsonl"), good}, []string{"a.jsonl", "no such file"}},
 		{"two records in one file", []string{"replay", "--alerts", dir + "/x", "--devices", dir + "/../" + filepath.Base(dir) + "/x", good}, []string{"--alerts and --devices", "file of its own"}},
-		{"two records on standard output", []string{"replay", "--sessions", "-", good}, []string{"--sessions writes standard output, and so do the alerts when they are not sent elsewhere: add --alerts FILE"}},
+		{"two records on standard output", []string{"replay", "--sessions", "-", good}, []string{"--sessions writes standard output, and so do the alerts by default: add --alerts FILE"}},
 		{"metrics on standard output", []string{"replay", "--metrics-file", "-", good}, []string{"--metrics-file"}},
 		{"a capture as output", []string{"replay", "--sessions", good, good}, []string{"overwrite the capture"}},
 		{"hostile name", []string{"replay", dir + "/\x1b[31mred"}, []string{"�[31mred"}},

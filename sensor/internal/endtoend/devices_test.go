@@ -49,7 +49,7 @@ func TestDevicesAsRecords(t *testing.T) {
 func TestExplainShowsEveryPoint(t *testing.T) {
 	capture, inventory := storyFiles(t, "S1")
 	byName := run1(t, "devices", "--inventory", inventory, "--explain", "cam-02", capture)
-	for _, want := range []string{"role=camera", "vendor=Axis", "oui", "mdns_service", "identified (probability 1.0", "server only: to answer"} {
+	for _, want := range []string{"role=camera", "vendor=Axis", "oui", "mdns_service", "identified (probability 1.0", "server only: answers"} {
 		if !strings.Contains(byName.out, want) {
 			t.Errorf("%q is not in\n%s", want, byName.out)
 		}

@@ -198,7 +198,7 @@ func replayLater(t *testing.T, c *cluster.Cluster, capture, dir string) {
 		t.Fatal(err)
 	}
 	before := len(kcat(t, brokers, schemas.AlertTopic))
-	if r := run1(t, "replay", "--kafka", brokers, "--spool", spool, "--log-level", "info", write(t, sample(t), "b.pcap")); r.status != exitOK || !strings.Contains(r.err, "an earlier run left records") {
+	if r := run1(t, "replay", "--kafka", brokers, "--spool", spool, "--log-level", "info", write(t, sample(t), "b.pcap")); r.status != exitOK || !strings.Contains(r.err, "an earlier run left in the spool") {
 		t.Errorf("exit status %d: %s", r.status, r.err)
 	}
 	if n := len(kcat(t, brokers, schemas.AlertTopic)); n <= before {

@@ -167,7 +167,7 @@ func runWithoutRoot(t *testing.T, mode string) {
 	}
 	d := deploy(t, nobodyID, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}, AmbientCaps: documentedCapabilities(mode)},
 		"--mode", mode, "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
-	if said := d.told(t); !strings.HasPrefix(said, "READY=1\nSTATUS=listening at span0 by "+mode) || !strings.HasSuffix(said, ", inventory none") {
+	if said := d.told(t); !strings.HasPrefix(said, "READY=1\nSTATUS=capturing at span0 with "+mode) || !strings.HasSuffix(said, ", inventory none") {
 		t.Errorf("the manager is told %q first", said)
 	}
 	frames := framesOf(sample(t))

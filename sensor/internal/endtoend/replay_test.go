@@ -261,7 +261,7 @@ func TestInterruptBeforeTheFirstBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
-			want := program + ": ended by interrupt; no capture had begun: 0 packets, and nothing was written\n"
+			want := program + ": ended by interrupt; no packet was read, and nothing was written\n"
 			if got := cmd.ProcessState.ExitCode(); got != exitSignal+int(syscall.SIGINT) || errs.String() != want {
 				t.Errorf("exit status %d: %s", got, errs.String())
 			}
