@@ -14,7 +14,7 @@ type commandLine struct {
 	Version    versionCmd    `cmd:"" help:"Print the version of the program."`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
 
-	LogLevel string `help:"Lowest level that is logged to standard error: ${enum}." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
+	LogLevel string `help:"Lowest level that is logged to standard error: debug, info (the default), warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 	NoColor  bool   `help:"Print without colors. The environment variable NO_COLOR does the same."`
 }
 

@@ -23,7 +23,7 @@ import (
 
 type doctorCmd struct {
 	Iface         string   `help:"Interface to check: the mirror port." placeholder:"IF"`
-	Seconds       int      `help:"Seconds to capture at the interface, 1 to 3600." default:"30" placeholder:"N"`
+	Seconds       int      `help:"Seconds to capture at the interface, from 1 to 3600 (30)." default:"30" placeholder:"N"`
 	JSON          bool     `name:"json" help:"Write a JSON document instead of a table."`
 	Kafka         []string `help:"Also check that these brokers accept records: host:port, separated by commas." placeholder:"BROKERS"`
 	PublishConfig string   `help:"Check Kafka with the publish section of FILE (YAML)." placeholder:"FILE" type:"path"`

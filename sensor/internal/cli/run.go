@@ -28,10 +28,10 @@ import (
 
 type runCmd struct {
 	Iface     string `help:"Interface to capture at: the mirror port. It needs no address; the sensor sends nothing on it." required:"" placeholder:"IF"`
-	Mode      string `help:"How to capture: ${enum}. auto is XDP if the kernel and driver support it, else AF_PACKET." enum:"auto,xdp,afpacket" default:"auto" placeholder:"MODE"`
-	XDPAction string `name:"xdp-action" help:"What XDP does with frames after the capture: ${enum}. Use drop only on a port that receives nothing but mirrored traffic." enum:"pass,drop" default:"pass" placeholder:"ACTION"`
+	Mode      string `help:"How to capture: xdp, afpacket or auto (the default). auto is XDP if the kernel and driver support it, else AF_PACKET." enum:"auto,xdp,afpacket" default:"auto" placeholder:"MODE"`
+	XDPAction string `name:"xdp-action" help:"What XDP does with frames after the capture: pass (the default) or drop. Use drop only on a port that receives nothing but mirrored traffic." enum:"pass,drop" default:"pass" placeholder:"ACTION"`
 	Rings     int    `help:"Number of AF_PACKET rings, which share the sessions, for ports with several receive queues. 0: one ring." default:"0" placeholder:"N"`
-	RingSize  int    `help:"Memory of all AF_PACKET rings together, in MiB." default:"64" placeholder:"MIB"`
+	RingSize  int    `help:"Memory of all AF_PACKET rings together, in MiB (64)." default:"64" placeholder:"MIB"`
 	Snaplen   int    `help:"Bytes of each frame that AF_PACKET keeps. 0: all." default:"0" placeholder:"BYTES"`
 	WaitIface bool   `name:"wait-iface" help:"Wait for the interface: at the start until it exists and is up, and again whenever it is removed."`
 	settings

@@ -77,7 +77,7 @@ func TestDoctorIsToldWhatToLookAt(t *testing.T) {
 		status int
 		says   string
 	}{
-		{nil, 2, "nothing to look at: give --iface IF, a capture, or --kafka BROKERS"},
+		{nil, 2, "nothing to check: give --iface IF, a capture, or --kafka BROKERS"},
 		{[]string{"--iface", "span0", "a.pcap"}, 2, "give --iface or captures, not both"},
 		{[]string{"--iface", "lo", "--seconds", "0"}, 2, "give a number from 1 to 3600, not 0"},
 		{[]string{"--iface", "no-such-port"}, 2, "no-such-port"},
