@@ -21,7 +21,7 @@ var blindnessRule = register(registration{
 		"": {
 			"Check on the switch that the mirror session copies both directions and all VLANs.",
 			"Compare the drop counters of the mirror port and of the sensor.",
-			"Until that is mended, read alerts about missing answers with care.",
+			"Until it is fixed, treat alerts about missing answers with caution.",
 		},
 	},
 }, DefaultBlindnessParams, newBlindness)

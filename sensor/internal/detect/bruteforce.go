@@ -33,7 +33,7 @@ var bruteForceRule = register(registration{
 		"misconfiguration": {
 			"Find the service on the source that logs in at these intervals.",
 			"Give it the current password.",
-			"Check that the alert does not come again.",
+			"Check that the alert does not recur.",
 		},
 		"spray": {
 			"Find out which program on the source logs in, and who started it.",

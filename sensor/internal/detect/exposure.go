@@ -26,7 +26,7 @@ var exposureRule = register(registration{
 			"{inspect}",
 		},
 		"probes": {
-			"Do nothing while no port answers.",
+			"Nothing to do while no port answers.",
 			"Check at the firewall that these ports are closed on purpose.",
 			"Watch for an alert that one of them answers.",
 		},

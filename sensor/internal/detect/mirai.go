@@ -27,11 +27,11 @@ var miraiRule = register(registration{
 	advice: map[string]steps{
 		"": {
 			"{contain}",
-			"Close the port by which it was reached, usually Telnet or SSH with a default password.",
+			"Close the port through which it was reached, usually Telnet or SSH with a default password.",
 			"{renew}",
 		},
 		"probed": {
-			"Do nothing while the port does not answer.",
+			"Nothing to do while the port does not answer.",
 			"Check that Telnet and SSH are closed to external hosts.",
 			"Check that the device has no default password.",
 		},

@@ -32,7 +32,7 @@ var scanRule = register(registration{
 			"If nobody does: {then contain} Then look for an earlier login to the device.",
 		},
 		"outside": {
-			"Do nothing while no target answers.",
+			"Nothing to do while no target answers.",
 			"Block the source at the firewall if it continues.",
 			"Look for a successful login from this source.",
 		},

@@ -8,8 +8,9 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// stateful is a detector whose state outlives its sessions. State about single sessions is not saved, because sessions end with the
-// run.
+// stateful is a detector whose state outlives its sessions. Each of its tables is a part named after the rule and the field
+// ("D13.pairs/1"), or after the snapshot tag of the field. A table whose entries end with their sessions has the tag "-" and is not
+// saved, because sessions end with the run.
 type stateful interface {
 	parts(r *device.Registry) []snapshot.Part
 }
