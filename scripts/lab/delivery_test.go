@@ -113,7 +113,7 @@ func (d *delivery) serve() {
 	d.token = strings.TrimSpace(string(out))
 }
 
-// alerts gives what the interface has of a sensor.
+// alerts returns what the interface has of a sensor.
 func (d *delivery) alerts(t *testing.T, sensor string) (list []schemas.Alert) {
 	t.Helper()
 	for cursor := ""; ; {

@@ -90,7 +90,7 @@ func machines(t *testing.T, run string) (pids []string) {
 	return pids
 }
 
-// gone gives an error if one of the processes runs. One that has ended and waits for whoever adopted it does not.
+// gone returns an error if one of the processes runs. One that has ended and waits for whoever adopted it does not.
 func gone(pids []string) error {
 	for _, p := range pids {
 		stat, err := os.ReadFile("/proc/" + p + "/stat")
@@ -101,7 +101,7 @@ func gone(pids []string) error {
 	return nil
 }
 
-// TestEnd holds that a lab leaves nothing when it is ended by a signal, and nothing that `lab clean` does not find when it is killed.
+// TestEnd checks that a lab leaves nothing when it is ended by a signal, and nothing that `lab clean` does not find when it is killed.
 func TestEnd(t *testing.T) {
 	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)

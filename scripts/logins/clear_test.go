@@ -78,7 +78,7 @@ func pythonTries(what string, options map[string]any) func(at *site, host string
 	}
 }
 
-// onOne gives the three rows of a client that tries all on one connection.
+// onOne returns the three rows of a client that tries all on one connection.
 func onOne(s *server, client, what string, options map[string]any) (rows []row) {
 	for _, c := range threePairs {
 		o := map[string]any{"tries": c.pairs}
@@ -94,7 +94,7 @@ func onOne(s *server, client, what string, options map[string]any) (rows []row) 
 	return rows
 }
 
-// onEach gives the three rows of a program that makes one connection for each try. In its arguments {host}, {port}, {user}, {password} and {dir} are
+// onEach returns the three rows of a program that makes one connection for each try. In its arguments {host}, {port}, {user}, {password} and {dir} are
 // filled in.
 func onEach(s *server, client, note string, argv ...string) (rows []row) {
 	for _, c := range threePairs {

@@ -332,7 +332,7 @@ func judge(t *testing.T, runs []*run, capture string) {
 	}
 }
 
-// of gives the records of the sessions with a server address.
+// of returns the records of the sessions with a server address.
 func of(sessions []schemas.Session, alerts []schemas.Alert, host netip.Addr) ([]schemas.Session, []schemas.Alert) {
 	return slices.DeleteFunc(slices.Clone(sessions), func(s schemas.Session) bool { return s.Responder.IP != host }),
 		slices.DeleteFunc(slices.Clone(alerts), func(a schemas.Alert) bool { return a.Session == nil || a.Session.Responder.IP != host })

@@ -46,7 +46,7 @@ func newReplayer(t *testing.T, capture string) *replayer {
 	return x
 }
 
-// replay gives the records of a capture.
+// replay returns the records of a capture.
 func (x *replayer) replay(capture string, options ...string) (sessions []schemas.Session, alerts []schemas.Alert) {
 	base := filepath.Join(x.dir, filepath.Base(capture))
 	s, a := base+".sessions", base+".alerts"

@@ -19,7 +19,7 @@ var sshProtocol = protocol{
 	needs: []string{"/usr/sbin/sshd", "ssh", "ssh-keygen", "dropbear", "dropbearconvert", "dropbearkey", "dbclient", "plink", "curl"},
 }
 
-// saysSSH gives the outcome in the record; a client that only asks which methods there are makes no attempt, and is told as unknown.
+// saysSSH returns the outcome in the record; a client that only asks which methods there are makes no attempt, and is told as unknown.
 func saysSSH(sessions []schemas.Session, _ []schemas.Alert) string {
 	if len(sessions) != 1 || sessions[0].SSH == nil {
 		return fmt.Sprintf("%d sessions", len(sessions))
@@ -166,7 +166,7 @@ var openSSHClient = sshClient{"OpenSSH", func(at *site, host string, try sshTry)
 	return argv, askpass(at, host, try.words)
 }}
 
-// dropbearClient gives the same password until it is let in or shown the door; whether it was let in shows in what it prints.
+// dropbearClient returns the same password until it is let in or shown the door; whether it was let in shows in what it prints.
 var dropbearClient = sshClient{"dbclient", func(at *site, host string, try sshTry) (argv, env []string) {
 	argv = []string{"setsid", "-w", "sh", "-c", `"$@" | grep -q inside`, "sh", "dbclient", "-y", "-y", "-p", fmt.Sprint(at.port)}
 	if try.key != "" {
@@ -251,7 +251,7 @@ func (c sshCase) with(what string, change func(*sshTry)) sshCase {
 	return c
 }
 
-// sshCiphers gives cases under the kinds of encryption that differ in what shows of a packet's length.
+// sshCiphers returns cases under the kinds of encryption that differ in what shows of a packet's length.
 func sshCiphers(cases ...sshCase) (all []sshCase) {
 	for _, c := range cases {
 		for _, k := range [][2]string{{"chacha20-poly1305@openssh.com", ""}, {"aes256-gcm@openssh.com", ""},
@@ -262,7 +262,7 @@ func sshCiphers(cases ...sshCase) (all []sshCase) {
 	return all
 }
 
-// libraryCiphers gives cases under ciphers that every server and library has.
+// libraryCiphers returns cases under ciphers that every server and library has.
 func libraryCiphers(cases ...sshCase) (all []sshCase) {
 	for _, c := range cases {
 		for _, k := range [][2]string{{"aes128-ctr", "hmac-sha2-256"}, {"aes256-ctr", "hmac-sha1"}} {

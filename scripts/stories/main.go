@@ -53,7 +53,7 @@ type file struct {
 	data []byte
 }
 
-// render gives the files of one story.
+// render returns the files of one story.
 func render(name string, seed uint64) ([]file, error) {
 	s := tell(name, seed)
 	var pcap bytes.Buffer

@@ -140,7 +140,7 @@ func (o *office) permit() {
 	o.recorder.allow = append(o.recorder.allow, allow{"out", "zone:cameras", "tcp", 554}, in(o.operator, 80), in(o.operator, 554))
 }
 
-// hosts gives every station of the segment.
+// hosts returns every station of the segment.
 func (o *office) hosts() []*netsim.Host {
 	var out []*netsim.Host
 	for _, d := range o.devices {

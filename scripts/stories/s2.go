@@ -110,7 +110,7 @@ func (s *s2) command(at time.Time, c *camera, q netsim.Request, body string) tim
 		netsim.Response{Status: 200, Server: c.brand.httpServer, ContentType: "application/xml", Body: body}).Close()
 }
 
-// of gives the first k cameras that a predicate holds for.
+// of returns the first k cameras that a predicate holds for.
 func (o *office) of(is func(brand) bool, k int) []*camera {
 	var out []*camera
 	for _, c := range o.cams {

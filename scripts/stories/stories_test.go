@@ -97,7 +97,7 @@ func TestAnotherSeedIsCleanToo(t *testing.T) {
 var allowed = []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("0.0.0.0/32"), netip.MustParsePrefix("255.255.255.255/32")}
 
-// checkAddresses holds that nobody's real address occurs, and that what is outside has the router's MAC.
+// checkAddresses checks that nobody's real address occurs, and that what is outside has the router's MAC.
 func checkAddresses(t *testing.T, pkts []pkt) {
 	t.Helper()
 	for i, k := range pkts {
@@ -166,7 +166,7 @@ type inventoryFile struct {
 	}
 }
 
-// checkInventory holds that the inventory is YAML that says what it should, and that each of its devices is in the capture.
+// checkInventory checks that the inventory is YAML that says what it should, and that each of its devices is in the capture.
 func checkInventory(t *testing.T, text []byte, pkts []pkt) {
 	t.Helper()
 	var inv inventoryFile
@@ -200,7 +200,7 @@ func isRequest(k pkt) bool {
 	return false
 }
 
-// checkQuiet holds that before the attack, and in the whole benign capture, the silent server opens only what the inventory calls
+// checkQuiet checks that before the attack, and in the whole benign capture, the silent server opens only what the inventory calls
 // infrastructure, nobody comes in from outside, and the recorder does not touch three cameras within ten minutes.
 func checkQuiet(t *testing.T, name string, pkts []pkt) {
 	t.Helper()

@@ -75,7 +75,7 @@ func awaitedRules() []string {
 	return []string{"D03", "D11", "D25", "D26", "D27", "D28", "D29", "D31", "D33", "D39", "D43"}
 }
 
-// awaits gives the awaited rules of this story, sorted.
+// awaits returns the awaited rules of this story, sorted.
 func (s *story) awaits() (all []string) {
 	for _, rule := range awaitedRules() {
 		if slices.ContainsFunc(s.expects, func(e expectation) bool { return strings.HasPrefix(e.rule, rule) }) {

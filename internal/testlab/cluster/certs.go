@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// certificates writes an authority of our own (ca.pem), the brokers' key and certificate in one file (server.pem, as
-// Kafka wants it), and a client's (client.pem, client.key).
+// certificates writes a certificate authority (ca.pem), the brokers' key and certificate in one file (server.pem, the form that
+// Kafka reads), and those of a client (client.pem, client.key).
 func certificates(dir string) error {
 	caKey, ca, err := issue(template("stillwatch test authority"), nil, nil)
 	if err != nil {
@@ -61,7 +61,7 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-// issue signs t by the authority ca; without one, t becomes an authority itself.
+// issue signs t with the authority ca. If ca is nil, t is self-signed and becomes an authority.
 func issue(t, ca *x509.Certificate, caKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -84,7 +84,7 @@ func certPEM(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// keyPEM gives the key as PKCS #8, the only form that Kafka reads.
+// keyPEM returns the key as PKCS #8, the only form that Kafka reads.
 func keyPEM(k *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
@@ -93,7 +93,7 @@ func keyPEM(k *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// ForeignAuthority gives the certificate, in the form PEM, of an authority that has signed nothing of any cluster.
+// ForeignAuthority returns the PEM certificate of an authority that no cluster uses.
 func ForeignAuthority() ([]byte, error) {
 	_, ca, err := issue(template("another authority"), nil, nil)
 	if err != nil {

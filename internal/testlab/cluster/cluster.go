@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cluster runs real Apache Kafka in KRaft mode on loopback, one broker or several: for tests and benchmarks, and
-// to try things out. Every broker has a listener without protection, one with SASL, one with SASL over TLS, and one that
-// wants a client certificate.
+// Package cluster runs Apache Kafka in KRaft mode on loopback, with one or several brokers, for tests, benchmarks and
+// trials. Each broker has a plaintext listener, one with SASL, one with SASL over TLS, and one that
+// requires a client certificate.
 package cluster
 
 import (
@@ -19,12 +19,12 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Options of a new cluster. The zero value is one broker.
+// Options describe a new cluster. The zero value is one broker.
 type Options struct {
 	Brokers    int               `json:"brokers"`              // 1 to 9, default 1
-	Properties map[string]string `json:"properties,omitempty"` // of server.properties, beside and above our own
-	Bound      bool              `json:"-"`                    // brokers die with the thread of the process that started them
-	Fast       bool              `json:"fast"`                 // the JVM compiles for speed: for benchmarks, not for quick starts
+	Properties map[string]string `json:"properties,omitempty"` // of server.properties; they override the defaults
+	Bound      bool              `json:"-"`                    // the brokers end with the process that started them
+	Fast       bool              `json:"fast"`                 // the JVM optimises for throughput instead of a quick start: for benchmarks
 }
 
 // The listeners of every broker.
@@ -32,7 +32,7 @@ const (
 	Plaintext     = "PLAINTEXT"      // no protection
 	SASLPlaintext = "SASL_PLAINTEXT" // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 	SASLTLS       = "SASL_SSL"       // the same over TLS
-	MutualTLS     = "SSL"            // TLS; a client certificate of the authority is wanted
+	MutualTLS     = "SSL"            // TLS with a required client certificate of the authority
 	controller    = "CONTROLLER"
 )
 
@@ -40,13 +40,13 @@ func listeners() []string {
 	return []string{Plaintext, SASLPlaintext, SASLTLS, MutualTLS, controller}
 }
 
-// Users can sign in by PLAIN and SCRAM; Password gives their passwords.
+// Users returns the users that can sign in with PLAIN and SCRAM; Password returns their passwords.
 func Users() []string { return []string{"admin", "sensor", "collector", "analyst"} }
 
-// Password of a user.
+// Password returns the password of a user.
 func Password(user string) string { return user + "-secret" }
 
-// Cluster is a set of brokers whose data lies in one folder.
+// Cluster is a set of brokers with their data in one directory.
 type Cluster struct {
 	Dir     string  `json:"-"`
 	Nodes   []*Node `json:"nodes"`
@@ -54,7 +54,7 @@ type Cluster struct {
 	libs    string
 }
 
-// Create prepares a folder, which must be empty or absent: keys, settings, formatted logs. Nothing runs yet.
+// Create prepares a directory, which must be empty or not exist: keys, settings, formatted logs. It starts no broker.
 func Create(ctx context.Context, dir string, o Options) (*Cluster, error) {
 	o.Brokers = max(o.Brokers, 1)
 	if o.Brokers > 9 {
@@ -121,7 +121,7 @@ func (c *Cluster) save() error {
 	return os.WriteFile(filepath.Join(c.Dir, "cluster.json"), b, 0o644)
 }
 
-// Open finds the cluster of a folder again.
+// Open returns the cluster of a directory that Create prepared.
 func Open(ctx context.Context, dir string) (*Cluster, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -142,7 +142,7 @@ func Open(ctx context.Context, dir string) (*Cluster, error) {
 	return c, err
 }
 
-// Brokers gives the addresses of a listener, separated by commas.
+// Brokers returns the addresses of a listener, separated by commas.
 func (c *Cluster) Brokers(listener string) string {
 	var all []string
 	for _, n := range c.Nodes {
@@ -151,18 +151,18 @@ func (c *Cluster) Brokers(listener string) string {
 	return strings.Join(all, ",")
 }
 
-// CA, ClientCert and ClientKey name the PEM files that a client of the TLS listeners needs.
+// CA returns the PEM file with the authority. ClientCert and ClientKey return the files of a client for the TLS listeners.
 func (c *Cluster) CA() string         { return filepath.Join(c.Dir, "ca.pem") }
 func (c *Cluster) ClientCert() string { return filepath.Join(c.Dir, "client.pem") }
 func (c *Cluster) ClientKey() string  { return filepath.Join(c.Dir, "client.key") }
 
-// Client gives a client of the listener without protection.
+// Client returns a client of the plaintext listener.
 func (c *Cluster) Client() *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP(strings.Split(c.Brokers(Plaintext), ",")...), Timeout: 10 * time.Second,
 		Transport: &kafka.Transport{DialTimeout: 2 * time.Second, MetadataTTL: time.Second}}
 }
 
-// Start starts every broker that does not run and waits until all of them have found each other.
+// Start starts all brokers that are not running and waits until they have found each other.
 func (c *Cluster) Start(ctx context.Context) error {
 	for _, n := range c.Nodes {
 		if !n.Running() {
@@ -174,7 +174,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	return c.ready(ctx, c.Nodes)
 }
 
-// ready waits until the brokers answer and each is told of by the others.
+// ready waits until the brokers answer and each knows the others.
 func (c *Cluster) ready(ctx context.Context, nodes []*Node) error {
 	for {
 		err := c.complete(ctx, nodes)
@@ -212,7 +212,7 @@ func (c *Cluster) complete(ctx context.Context, nodes []*Node) error {
 	return nil
 }
 
-// Stop ends every broker in order: its logs are closed, its leaderships handed over. Data and ports stay for the next Start.
+// Stop shuts all brokers down: they close their logs and hand over leadership. Data and ports are kept for the next Start.
 func (c *Cluster) Stop() error {
 	var errs []error
 	for _, n := range c.Nodes {
@@ -224,7 +224,7 @@ func (c *Cluster) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Kill ends every broker by SIGKILL.
+// Kill ends all brokers with SIGKILL.
 func (c *Cluster) Kill() error {
 	var errs []error
 	for _, n := range c.Nodes {
@@ -233,7 +233,7 @@ func (c *Cluster) Kill() error {
 	return errors.Join(errs...)
 }
 
-// CreateTopic creates a topic with as many copies as there are brokers, at most 3, and waits until every partition has a leader.
+// CreateTopic creates a topic with one replica on each broker, at most 3, and waits until every partition has a leader.
 func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int, settings map[string]string) error {
 	t := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: min(len(c.Nodes), 3)}
 	for k, v := range settings {
@@ -260,7 +260,7 @@ func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int, 
 	}
 }
 
-// Leaders gives the broker that leads each partition of a topic, 0 where there is none.
+// Leaders returns the leader of each partition of a topic, 0 for none.
 func (c *Cluster) Leaders(ctx context.Context, topic string) ([]int, error) {
 	m, err := c.Client().Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {

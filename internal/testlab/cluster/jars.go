@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Version of Apache Kafka that is run; pom.xml names it too.
+// Version is the version of Apache Kafka; pom.xml names it too.
 const Version = "4.4.0"
 
 //go:embed pom.xml
@@ -22,11 +22,11 @@ var pom []byte
 //go:embed log4j2.properties
 var log4j []byte
 
-// ErrMissing says that this machine lacks a program that is needed to run Kafka.
+// ErrMissing is returned if this machine lacks a program that Kafka needs.
 var ErrMissing = errors.New("not installed")
 
-// Jars gives the folder with the Java archives of Kafka: that of STILLWATCH_KAFKA_LIBS, else one in the user's cache that
-// Maven fills the first time (45 files, 43 MB). It may be called by several processes at once.
+// Jars returns the directory with the Java archives of Kafka: STILLWATCH_KAFKA_LIBS, else one in the user's cache that
+// Maven fills the first time (45 files, 43 MB). Several processes may call it at the same time.
 func Jars(ctx context.Context) (string, error) {
 	if dir := os.Getenv("STILLWATCH_KAFKA_LIBS"); dir != "" {
 		return dir, nil
@@ -54,7 +54,7 @@ func Jars(ctx context.Context) (string, error) {
 	return libs, fetch(ctx, home, libs)
 }
 
-// fetch lets Maven copy the archives into a folder that gets its name only when all of them are there.
+// fetch lets Maven copy the archives into a temporary directory, and renames it when they are complete.
 func fetch(ctx context.Context, home, libs string) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {

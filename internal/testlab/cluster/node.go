@@ -23,17 +23,17 @@ import (
 // clusterID is the id that the logs are formatted with.
 const clusterID = "c3RpbGx3YXRjaC10ZXN0cw"
 
-// stopTime is how long a broker may take to end in order.
+// stopTime limits an orderly shutdown of a broker.
 const stopTime = 60 * time.Second
 
-// Node is one broker, a controller too.
+// Node is one broker, which is also a controller.
 type Node struct {
 	ID    int            `json:"id"`
 	Ports map[string]int `json:"ports"` // by listener
 	c     *Cluster
 }
 
-// Address of a listener.
+// Address returns the address of a listener.
 func (n *Node) Address(listener string) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Ports[listener]))
 }
@@ -42,8 +42,8 @@ func (n *Node) dir() string { return filepath.Join(n.c.Dir, fmt.Sprintf("node%d"
 
 func (n *Node) file(name string) string { return filepath.Join(n.dir(), name) }
 
-// freePort gives a port that can be bound. It lies below those that the system gives to outgoing connections, so that a
-// broker that is started again finds its ports free.
+// freePort returns a port that can be bound. It is below the ephemeral ports, so that a
+// restarted broker finds its ports free.
 func freePort(taken []int) (int, error) {
 	for range 1000 {
 		p := 15000 + rand.IntN(17000)
@@ -66,7 +66,7 @@ func (n *Node) configure() error {
 	return os.WriteFile(n.file("server.properties"), n.properties(), 0o600)
 }
 
-// java gives a command of a JVM that starts quickly and stays small.
+// java returns the command of a JVM that starts quickly and uses little memory.
 func (n *Node) java(ctx context.Context, class string, args ...string) *exec.Cmd {
 	flags := []string{"-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"-Dlog4j2.configurationFile=" + filepath.Join(n.c.Dir, "log4j2.properties"), "-cp", filepath.Join(n.c.libs, "*"), class}
@@ -91,7 +91,7 @@ func (n *Node) format(ctx context.Context) error {
 	return nil
 }
 
-// launch starts the broker in a session of its own, so that Ctrl-C at the terminal does not reach it.
+// launch starts the broker in its own session, so that Ctrl-C on the terminal does not reach it.
 func (n *Node) launch() error {
 	out, err := os.OpenFile(n.file("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -103,14 +103,14 @@ func (n *Node) launch() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	started := make(chan error, 1)
 	go func() {
-		if n.c.Options.Bound { // the signal comes when the thread ends that started it: keep the thread
+		if n.c.Options.Bound { // the parent-death signal is sent when the starting thread ends: keep the thread
 			runtime.LockOSThread()
 			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 		}
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // so that no zombie is taken for a broker
+			_ = cmd.Wait() // so that a zombie does not count as a broker
 		}
 	}()
 	if err := <-started; err != nil {
@@ -130,8 +130,8 @@ func (n *Node) Start(ctx context.Context) error {
 	return n.c.ready(ctx, []*Node{n})
 }
 
-// PID gives the process id of the broker, 0 if it does not run. A process that got the number of a broker that is gone is
-// not taken for it.
+// PID returns the process id of the broker, 0 if it does not run. It recognises a process that reuses the id of an
+// ended broker.
 func (n *Node) PID() int {
 	b, err := os.ReadFile(n.file("pid"))
 	if err != nil {
@@ -148,7 +148,7 @@ func (n *Node) PID() int {
 	return pid
 }
 
-// Running reports whether the process is there.
+// Running reports whether the broker runs.
 func (n *Node) Running() bool { return n.PID() != 0 }
 
 func (n *Node) signalStop() {
@@ -157,7 +157,7 @@ func (n *Node) signalStop() {
 	}
 }
 
-// Stop ends the broker in order, and by force when that takes more than a minute.
+// Stop shuts the broker down, and kills it after a minute.
 func (n *Node) Stop() error {
 	n.signalStop()
 	for end := time.Now().Add(stopTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -168,7 +168,7 @@ func (n *Node) Stop() error {
 	return errors.Join(fmt.Errorf("broker %d did not end within %s", n.ID, stopTime), n.Kill())
 }
 
-// Kill ends the broker by SIGKILL and waits until it is gone.
+// Kill ends the broker with SIGKILL and waits until it has ended.
 func (n *Node) Kill() error {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		pid := n.PID()
@@ -180,7 +180,7 @@ func (n *Node) Kill() error {
 	return fmt.Errorf("broker %d does not die", n.ID)
 }
 
-// logTail gives the last lines that the broker has written.
+// logTail returns the last lines of the broker's log.
 func (n *Node) logTail() string {
 	b, err := os.ReadFile(n.file("log"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// properties gives server.properties of the node.
+// properties returns server.properties of the node.
 func (n *Node) properties() []byte {
 	copies, quorum := min(len(n.c.Nodes), 3), 1
 	if len(n.c.Nodes) >= 3 {
@@ -37,7 +37,7 @@ func (n *Node) properties() []byte {
 		"share.coordinator.state.topic.min.isr":            strconv.Itoa(quorum),
 		"group.initial.rebalance.delay.ms":                 "0",
 		"auto.create.topics.enable":                        "false",
-		"broker.session.timeout.ms":                        "3000", // a killed leader is noticed after three seconds
+		"broker.session.timeout.ms":                        "3000", // a killed leader is detected after three seconds
 		"broker.heartbeat.interval.ms":                     "500",
 		"num.network.threads":                              "2",
 		"num.io.threads":                                   "2",
@@ -48,7 +48,7 @@ func (n *Node) properties() []byte {
 		"ssl.truststore.location":                          filepath.Join(n.c.Dir, "ca.pem"),
 		"listener.name.ssl.ssl.client.auth":                "required",
 		"listener.name.sasl_ssl.ssl.client.auth":           "none",
-		// A topic without an access list is open to all: a test of a missing right sets one.
+		// A topic without an ACL is open to all: a test of a missing right sets one.
 		"authorizer.class.name":          "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"allow.everyone.if.no.acl.found": "true",
 		"super.users":                    "User:ANONYMOUS;User:admin",
@@ -80,7 +80,7 @@ func (n *Node) listeners(names ...string) string {
 	return strings.Join(all, ",")
 }
 
-// jaas gives who may sign in at a listener: by PLAIN the users of this file, by SCRAM those of the formatted log.
+// jaas returns the JAAS configuration of a listener: PLAIN uses the users in this file, SCRAM those in the formatted log.
 func jaas(listener string) map[string]string {
 	plain := "org.apache.kafka.common.security.plain.PlainLoginModule required"
 	for _, u := range Users() {

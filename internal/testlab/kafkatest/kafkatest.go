@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kafkatest gives a test real Kafka that is gone when the test is over.
+// Package kafkatest runs Apache Kafka for the duration of a test.
 package kafkatest
 
 import (
@@ -12,11 +12,11 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// startTime is how long a cluster may take to start on a busy machine, the first download included.
+// startTime limits the start of a cluster on a busy machine, including the first download.
 const startTime = 5 * time.Minute
 
-// Start gives a running cluster whose data lies in a folder of the test. Without Java, or without Kafka's archives and
-// the means to fetch them, the test is skipped, or fails if STILLWATCH_REQUIRE names kafka.
+// Start returns a running cluster with its data in a directory of the test. If Java is missing, or Kafka's archives cannot
+// be fetched, the test is skipped, or fails if STILLWATCH_REQUIRE names kafka.
 func Start(t testing.TB, o cluster.Options) *cluster.Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)

@@ -125,7 +125,7 @@ func (l *Lab) fail(err error) {
 	l.failures = append(l.failures, err)
 }
 
-// Failure gives what has ended that should not have.
+// Failure returns what has ended that should not have.
 func (l *Lab) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

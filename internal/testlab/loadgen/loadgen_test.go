@@ -33,7 +33,7 @@ func small(t *testing.T) string {
 	return path
 }
 
-// TestOpen holds the frames to what another reader reads.
+// TestOpen checks the frames to what another reader reads.
 func TestOpen(t *testing.T) {
 	path := small(t)
 	got, err := Open(path)

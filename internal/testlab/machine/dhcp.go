@@ -27,7 +27,7 @@ const (
 	leaseTime      = 10 * time.Second
 )
 
-// leases gives addresses to the machines that ask for one: each has its own, by its hardware address.
+// leases returns addresses to the machines that ask for one: each has its own, by its hardware address.
 func (m *machine) leases() error {
 	c, err := broadcaster(m.ctx, fmt.Sprintf("0.0.0.0:%d", dhcpServerPort))
 	if err != nil {

@@ -49,7 +49,7 @@ func (m *machine) resolver() error {
 	return nil
 }
 
-// answer gives the answer to a question, nil if it is none.
+// answer returns the answer to a question, nil if it is none.
 func answer(names map[string]netip.Addr, question []byte) []byte {
 	var q dnsmessage.Message
 	if q.Unpack(question) != nil || len(q.Questions) != 1 || q.Response {

@@ -20,7 +20,7 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// TestDigest holds that a client which reads the challenge gives what the server expects.
+// TestDigest checks that a client which reads the challenge gives what the server expects.
 func TestDigest(t *testing.T) {
 	d := newDigest("a realm")
 	if got := digestOf(d.challenge()); got != d {
@@ -129,7 +129,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestMiraiSYN holds the packet to its signature, and its checksum to RFC 1071.
+// TestMiraiSYN checks the packet to its signature, and its checksum to RFC 1071.
 func TestMiraiSYN(t *testing.T) {
 	from, to := netip.MustParseAddr("10.20.30.5"), netip.MustParseAddr("192.0.2.77")
 	p := miraiSYN(from, to, 40000, 23)
@@ -145,7 +145,7 @@ func TestMiraiSYN(t *testing.T) {
 	}
 }
 
-// TestJoined holds that new keys leave with the message behind them, and by themselves if there is none.
+// TestJoined checks that new keys leave with the message behind them, and by themselves if there is none.
 func TestJoined(t *testing.T) {
 	keys := []byte{0, 0, 0, 12, 10, 21, 0, 0}
 	for _, behind := range []string{"more", ""} {

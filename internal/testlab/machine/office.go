@@ -120,7 +120,7 @@ func selfSigned(name string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// From gives a dialer for an address of this machine that gives up after d; "" is the usual address.
+// From returns a dialer for an address of this machine that gives up after d; "" is the usual address.
 func From(address string, d time.Duration) *net.Dialer {
 	if address == "" {
 		return dialer(netip.Addr{}, d)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// targets gives the hosts of networks and addresses that are separated by spaces.
+// targets returns the hosts of networks and addresses that are separated by spaces.
 func targets(text string) (list []netip.Addr, err error) {
 	for word := range strings.FieldsSeq(text) {
 		if a, err := netip.ParseAddr(word); err == nil {

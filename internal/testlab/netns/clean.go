@@ -69,7 +69,7 @@ func Clean() (cleaned []string, err error) {
 	return cleaned, err
 }
 
-// leftovers gives the namespaces of all runs, and the runs of which there is a lock alone.
+// leftovers returns the namespaces of all runs, and the runs of which there is a lock alone.
 func leftovers() (map[string][]string, error) {
 	found := map[string][]string{}
 	names, err := filepath.Glob("/run/netns/" + prefix + "*")

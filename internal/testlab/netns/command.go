@@ -34,7 +34,7 @@ func (c Command) run() error {
 	return nil
 }
 
-// batch gives lines to one call of `ip`, which is faster than a call for each. It goes by sh's rules of no shell: one command a line.
+// batch returns lines to one call of `ip`, which is faster than a call for each. It goes by sh's rules of no shell: one command a line.
 func batch(ctx context.Context, lines string, flags ...string) error {
 	c := exec.CommandContext(ctx, "ip", append(flags, "-batch", "-")...)
 	c.Stdin = strings.NewReader(lines)

@@ -68,7 +68,7 @@ func (m Mirror) port(ctx context.Context, n *Network) error {
 	)
 }
 
-// tunnel gives the interface to which frames are copied.
+// tunnel returns the interface to which frames are copied.
 func (m Mirror) tunnel(ctx context.Context, n *Network) (string, error) {
 	if m.Way == Direct {
 		return "mirror", nil

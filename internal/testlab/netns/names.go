@@ -76,7 +76,7 @@ func Machines() []Machine {
 	}
 }
 
-// MachineOf gives the machine of a name.
+// MachineOf returns the machine of a name.
 func MachineOf(name string) Machine {
 	for _, m := range Machines() {
 		if m.Name == name {
@@ -86,5 +86,5 @@ func MachineOf(name string) Machine {
 	panic("wire: no machine " + name)
 }
 
-// Address gives the address of a machine at the bridge.
+// Address returns the address of a machine at the bridge.
 func Address(name string) netip.Addr { return MachineOf(name).IP }

@@ -39,7 +39,7 @@ func left(t *testing.T, run string) []string {
 	return append(found, locked...)
 }
 
-// TestCable holds that a cable carries what is sent, that a program within a namespace ends with it, and that nothing is left.
+// TestCable checks that a cable carries what is sent, that a program within a namespace ends with it, and that nothing is left.
 func TestCable(t *testing.T) {
 	need(t)
 	n, err := NewCable(t.Context())
@@ -90,7 +90,7 @@ func TestCable(t *testing.T) {
 	}
 }
 
-// TestClean holds that what a killed run has left is found and removed, and that a run that is alive is left alone.
+// TestClean checks that what a killed run has left is found and removed, and that a run that is alive is left alone.
 func TestClean(t *testing.T) {
 	need(t)
 	dead, err := NewCable(t.Context())

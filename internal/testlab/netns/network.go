@@ -94,7 +94,7 @@ func begin() (*Network, error) {
 // Run is the name of the run.
 func (n *Network) Run() string { return n.run }
 
-// Namespace gives the name by which `ip netns` knows a namespace.
+// Namespace returns the name by which `ip netns` knows a namespace.
 func (n *Network) Namespace(name string) string { return prefix + n.run + "-" + name }
 
 func (n *Network) namespaces(ctx context.Context) error {

@@ -99,7 +99,7 @@ func carry(ctx context.Context, c net.Conn, address string) {
 // Count is the frames that an interface has counted.
 type Count struct{ Received, Sent uint64 }
 
-// Frames gives the counters of the sensor's end of the mirror port.
+// Frames returns the counters of the sensor's end of the mirror port.
 func (n *Network) Frames(ctx context.Context) (c Count, err error) {
 	out, err := n.Command(ctx, Sensor, "ip", "-j", "-s", "link", "show", "dev", SensorPort).Output()
 	if err != nil {

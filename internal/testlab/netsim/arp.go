@@ -10,7 +10,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// ARP puts a request of who for the address of whom, and its reply.
+// ARP adds a request from who for the address of whom, and the reply. It returns the time of the reply.
 func (n *Net) ARP(at time.Time, who, whom *Host) time.Time {
 	n.ARPRequest(at, who, whom.IP)
 	at = at.Add(n.jitter(whom.Delay))
@@ -18,12 +18,12 @@ func (n *Net) ARP(at time.Time, who, whom *Host) time.Time {
 	return at
 }
 
-// ARPRequest puts a request that nobody answers.
+// ARPRequest adds a request without a reply.
 func (n *Net) ARPRequest(at time.Time, who *Host, target netip.Addr) {
 	n.arp(at, layers.ARPRequest, who, mustMAC("ff:ff:ff:ff:ff:ff"), mustMAC("00:00:00:00:00:00"), target)
 }
 
-// ARPSweep asks for every address of a prefix (IPv4, /24 or longer), gap apart; those in alive answer.
+// ARPSweep adds a request for each address of a prefix (IPv4, /24 or longer), gap apart; the hosts in alive reply.
 func (n *Net) ARPSweep(at time.Time, who *Host, prefix string, gap time.Duration, alive []*Host) time.Time {
 	for _, a := range hosts(prefix) {
 		if a == who.IP {
@@ -47,7 +47,7 @@ func (n *Net) arp(at time.Time, op uint16, from *Host, ethDst, target net.Hardwa
 			DstHwAddress: target, DstProtAddress: targetIP.AsSlice()})
 }
 
-// hosts gives the usable addresses of an IPv4 prefix.
+// hosts returns the usable addresses of an IPv4 prefix.
 func hosts(prefix string) []netip.Addr {
 	p := netip.MustParsePrefix(prefix).Masked()
 	var out []netip.Addr

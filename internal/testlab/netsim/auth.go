@@ -9,10 +9,10 @@ import (
 	"fmt"
 )
 
-// Auth writes the value of an Authorization header for one request; nil sends none.
+// Auth returns the value of the Authorization header for a request. A nil Auth sends none.
 type Auth func(method, uri string) string
 
-// Basic sends the pair in clear (RFC 7617).
+// Basic sends user name and password in cleartext (RFC 7617).
 func Basic(user, password string) Auth {
 	return func(string, string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
@@ -29,7 +29,7 @@ func Digest(user, password, realm, nonce string) Auth {
 	}
 }
 
-// Nonce gives 32 hexadecimal digits.
+// Nonce returns 32 hexadecimal digits.
 func (n *Net) Nonce() string { return hex.EncodeToString(n.Bytes(16)) }
 
 func hexMD5(s string) string {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Camera is what a camera or recorder tells of itself.
+// Camera is what a camera or recorder announces about itself.
 type Camera struct {
 	Model, Serial, Firmware string // Firmware as the vendor writes it: "V3.5.38build 191215"
 	Channels                int    // digital channels: more than 0 is a recorder
@@ -17,13 +17,13 @@ type Camera struct {
 	NotActivated            bool
 }
 
-// SADPProbe puts the search of a Hikvision tool: an inquiry to 239.255.255.250:37020.
+// SADPProbe adds the search of a Hikvision tool: an inquiry to 239.255.255.250:37020.
 func (n *Net) SADPProbe(at time.Time, who *Host) time.Time {
 	body := fmt.Sprintf(`<?xml version="1.0" encoding="utf-8"?><Probe><Uuid>%s</Uuid><Types>inquiry</Types></Probe>`, n.uuid())
 	return n.Multicast(at, who, 37020, "239.255.255.250", 37020, []byte(body))
 }
 
-// SADPMatch puts a device's answer to the same group.
+// SADPMatch adds a device's answer to the same group.
 func (n *Net) SADPMatch(at time.Time, h *Host, c Camera) time.Time {
 	mac := strings.ReplaceAll(h.MAC.String(), ":", "-")
 	var b strings.Builder
@@ -35,12 +35,12 @@ func (n *Net) SADPMatch(at time.Time, h *Host, c Camera) time.Time {
 	return n.Multicast(at, h, 37020, "239.255.255.250", 37020, []byte(b.String()))
 }
 
-// DHIPProbe puts the search of a Dahua tool to 239.255.255.251:37810.
+// DHIPProbe adds the search of a Dahua tool, sent to 239.255.255.251:37810.
 func (n *Net) DHIPProbe(at time.Time, who *Host) time.Time {
 	return n.Multicast(at, who, n.ephemeral(who.IP), "239.255.255.251", 37810, dhip(`{"method":"DHDiscover.search","params":{"mac":"","uni":1}}`+"\n"))
 }
 
-// DHIPNotify puts a device's announcement, with its firmware version and build date.
+// DHIPNotify adds a device's announcement, with its firmware version and build date.
 func (n *Net) DHIPNotify(at time.Time, h *Host, c Camera) time.Time {
 	body := fmt.Sprintf(`{"mac":"%s","method":"client.notifyDevInfo","params":{"deviceInfo":{"DeviceClass":"IPC","DeviceType":"%s","HttpPort":80,`+
 		`"IPv4Address":{"DefaultGateway":"10.20.1.1","DhcpEnable":true,"IPAddress":"%s","SubnetMask":"255.255.0.0"},`+
@@ -48,7 +48,7 @@ func (n *Net) DHIPNotify(at time.Time, h *Host, c Camera) time.Time {
 	return n.Multicast(at, h, 37810, "239.255.255.251", 37810, dhip(body))
 }
 
-// dhip puts the 32-byte header in front: 0x20, "DHIP", lengths little-endian at 16 and 24.
+// dhip prepends the 32-byte header: 0x20, "DHIP", lengths little-endian at offsets 16 and 24.
 func dhip(body string) []byte {
 	b := make([]byte, 32)
 	b[0] = 0x20
@@ -58,7 +58,7 @@ func dhip(body string) []byte {
 	return append(b, body...)
 }
 
-// SOAP gives the envelope of an ONVIF call. With a user the body is preceded by a UsernameToken in clear (PasswordText).
+// SOAP returns the envelope of an ONVIF call. With a token, the header has a UsernameToken with a cleartext password (PasswordText).
 func SOAP(body string, token *Pair) string {
 	head := ""
 	if token != nil {
@@ -69,7 +69,7 @@ func SOAP(body string, token *Pair) string {
 	return `<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">` + head + `<s:Body>` + body + `</s:Body></s:Envelope>`
 }
 
-// PTZMove gives the ONVIF ContinuousMove request for a speed; auth is nil or a header scheme.
+// PTZMove returns the ONVIF ContinuousMove request for a speed. auth may be nil.
 func PTZMove(pan, tilt string, auth Auth) Request {
 	return Request{Method: "POST", URI: "/onvif/ptz_service", Auth: auth,
 		Header: []string{`Content-Type: application/soap+xml; charset=utf-8; action="http://www.onvif.org/ver20/ptz/wsdl/ContinuousMove"`},
@@ -77,7 +77,7 @@ func PTZMove(pan, tilt string, auth Auth) Request {
 			pan+`" y="`+tilt+`" xmlns="http://www.onvif.org/ver10/schema"/></Velocity></ContinuousMove>`, nil)}
 }
 
-// ISAPIMove gives the ISAPI request for a continuous move.
+// ISAPIMove returns the ISAPI request for a continuous move.
 func ISAPIMove(pan, tilt int, auth Auth) Request {
 	return Request{Method: "PUT", URI: "/ISAPI/PTZCtrl/channels/1/continuous", Auth: auth, Header: []string{"Content-Type: application/xml"},
 		Body: fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><PTZData><pan>%d</pan><tilt>%d</tilt></PTZData>`, pan, tilt)}

@@ -25,8 +25,8 @@ func decode(t *testing.T, n *Net) []gopacket.Packet {
 	return out
 }
 
-// streams puts together the payload of each TCP direction by sequence number, and fails on a gap, on bytes that differ when sent
-// again, and on an acknowledgement of what was not sent.
+// streams reassembles the payload of each TCP direction by sequence number. It fails on a gap, on a retransmission with other bytes,
+// and on an acknowledgement of bytes that were not sent.
 func streams(t *testing.T, n *Net) map[string][]byte {
 	t.Helper()
 	type half struct {
@@ -54,7 +54,7 @@ func streams(t *testing.T, n *Net) map[string][]byte {
 		h := halves[key]
 		off := int(int32(tcp.Seq - h.base))
 		switch {
-		case off == len(h.data)+1 && len(tcp.Payload) == 0: // the number that a FIN takes
+		case off == len(h.data)+1 && len(tcp.Payload) == 0: // the sequence number of a FIN
 		case off > len(h.data):
 			t.Fatalf("frame %d: %s: gap of %d bytes", i, key, off-len(h.data))
 		case off < len(h.data) && len(tcp.Payload) > 0:

@@ -11,14 +11,14 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// Lease says how a DHCP client introduces itself. Params is option 55; zero values leave an option out.
+// Lease is the content of a DHCP client's messages. Params is option 55; zero values omit an option.
 type Lease struct {
 	Hostname, VendorClass string
 	Params                []byte
 	Seconds               uint32 // 86400 if zero
 }
 
-// DHCPBoot puts discover, offer, request, ack (RFC 2131 section 3.1).
+// DHCPBoot adds discover, offer, request, ack (RFC 2131 section 3.1).
 func (n *Net) DHCPBoot(at time.Time, client, server *Host, l Lease) time.Time {
 	xid := n.rng.Uint32()
 	any := &Host{IP: netip.MustParseAddr("0.0.0.0"), MAC: client.MAC, Stack: client.Stack}
@@ -37,7 +37,7 @@ func (n *Net) DHCPBoot(at time.Time, client, server *Host, l Lease) time.Time {
 	return at
 }
 
-// DHCPRenew puts the unicast request and ack of a renewal (RFC 2131 section 4.4.5).
+// DHCPRenew adds the unicast request and ack of a renewal (RFC 2131 section 4.4.5).
 func (n *Net) DHCPRenew(at time.Time, client, server *Host, l Lease) time.Time {
 	xid := n.rng.Uint32()
 	n.dhcp(at, layers.DHCPMsgTypeRequest, xid, client, server, client, server, l)

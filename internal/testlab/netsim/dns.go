@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Lookup puts an A query and its answer; no addresses means NXDOMAIN.
+// Lookup adds an A query and its answer; without addresses the answer is NXDOMAIN.
 func (n *Net) Lookup(at time.Time, client, resolver *Host, name string, addrs ...string) time.Time {
 	id := uint16(n.rng.Uint32())
 	q := dnsmessage.Question{Name: dnsmessage.MustNewName(name + "."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}
@@ -36,8 +36,8 @@ func packDNS(m dnsmessage.Message) []byte {
 	return b
 }
 
-// MDNSAnnounce puts an unsolicited mDNS response (RFC 6762 section 8.3) that offers a service: PTR, SRV and TXT.
-// service is as "_axis-video._tcp.local", instance without the service, host as "axis-accc8e000001.local".
+// MDNSAnnounce adds an unsolicited mDNS response (RFC 6762 section 8.3) that offers a service: PTR, SRV and TXT.
+// Examples: service "_axis-video._tcp.local", instance without the service, host "axis-accc8e000001.local".
 func (n *Net) MDNSAnnounce(at time.Time, h *Host, service, instance, host string, port uint16, txt ...string) time.Time {
 	name := func(s string) dnsmessage.Name { return dnsmessage.MustNewName(s + ".") }
 	head := func(s string, t dnsmessage.Type) dnsmessage.ResourceHeader {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package netsim builds captures in memory, packet by packet, for tests and for the story captures. The same seed and the
-// same calls give the same bytes.
+// Package netsim builds captures in code, packet by packet, for tests and for the story captures. The same seed and the
+// same calls produce the same bytes.
 //
 //	n := netsim.New(1)
 //	n.Router("10.20.1.1", "00:1b:54:00:00:01")
@@ -12,7 +12,7 @@
 //	end := c.Close()
 //	n.WriteTo(w)
 //
-// Calls may be made in any order of time: WriteTo sorts by time, and keeps the order of the calls where times are equal.
-// A call that cannot be carried out (an address that does not parse) panics: it is a fault of the caller's code, and the
-// package is for tests and for the story program only.
+// Packets may be added in any order: WriteTo sorts by time, and keeps the order of the calls for equal times.
+// An invalid argument (such as an address that does not parse) panics, because the package is for tests and for the story
+// program only.
 package netsim

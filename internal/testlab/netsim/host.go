@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Stack is the TCP/IP stack of a host, as far as it shows on the wire.
+// Stack is the visible behavior of a host's TCP/IP stack.
 type Stack uint8
 
-// Linux: TTL 64, full options. Windows: TTL 128, no timestamps. Embedded: an old small Linux without timestamps, TTL 64.
-// Scanner: a tool that writes its own SYNs, with a maximum segment size as the only option.
+// The stacks. Linux: TTL 64, all options. Windows: TTL 128, no timestamps. Embedded: an old Linux, TTL 64, no timestamps.
+// Scanner: a tool that builds its own SYNs, with the maximum segment size as the only option.
 const (
 	Linux Stack = iota
 	Windows
@@ -41,7 +41,7 @@ func (s Stack) traits() stackTraits {
 	}
 }
 
-// Host is one station. Delay is the time from the sensor to the host and back, thinking included.
+// Host is a station. Delay is the round trip from the sensor to the host, including its processing time.
 type Host struct {
 	Name     string
 	MAC      net.HardwareAddr // not used if External
@@ -57,25 +57,25 @@ type Host struct {
 
 func (h *Host) ttl() uint8 { return h.Stack.traits().ttl - h.Hops }
 
-// Router sets the router of the segment: what is outside is seen with its MAC.
+// Router sets the router of the segment. Frames of external hosts have its MAC.
 func (n *Net) Router(ip, mac string) *Host {
 	n.router = n.Host("router", ip, mac, Linux)
 	return n.router
 }
 
-// Host gives a station on the segment. The address is IPv4 or IPv6.
+// Host returns a station on the segment. The address is IPv4 or IPv6.
 func (n *Net) Host(name, ip, mac string, s Stack) *Host {
 	return &Host{Name: name, IP: netip.MustParseAddr(ip), MAC: mustMAC(mac), Stack: s, Delay: 300 * time.Microsecond,
 		ipid: uint16(n.rng.Uint32()), uptime: n.rng.Uint32()}
 }
 
-// External gives a station behind the router, rtt away.
+// External returns a host behind the router with a round-trip time of rtt.
 func (n *Net) External(ip string, s Stack, rtt time.Duration) *Host {
 	return &Host{Name: ip, IP: netip.MustParseAddr(ip), Stack: s, Delay: rtt, External: true, Hops: uint8(9 + n.rng.IntN(8)),
 		ipid: uint16(n.rng.Uint32()), uptime: n.rng.Uint32()}
 }
 
-// group gives the host that a broadcast or multicast address stands for.
+// group returns a host with a broadcast or multicast address.
 func group(ip string) *Host {
 	a := netip.MustParseAddr(ip)
 	if ip == "255.255.255.255" {

@@ -25,14 +25,14 @@ type Response struct {
 	Body                string
 }
 
-// HTTP puts one exchange on an open connection.
+// HTTP adds a request and its response on an open connection.
 func (c *Conn) HTTP(q Request, r Response) *Conn {
 	c.Send([]byte(q.text(c.ends[Server].host.IP.String())))
 	c.now = c.now.Add(c.net.Between(2*time.Millisecond, 9*time.Millisecond))
 	return c.Reply([]byte(r.text()))
 }
 
-// HTTPDigest puts the request unauthenticated, its 401, and the request again with the digest of the pair and the answer r.
+// HTTPDigest adds the request without credentials, the response 401, the request with digest credentials, and the response r.
 func (c *Conn) HTTPDigest(q Request, realm, user, password string, r Response) *Conn {
 	nonce := c.net.Nonce()
 	c.HTTP(q, Unauthorized("Digest", realm, nonce, r.Server))

@@ -17,14 +17,14 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
-// Frame is one captured frame. Data may be shorter than Len, the length on the wire, where a snap length was set.
+// Frame is a captured frame. With a snap length, Data may be shorter than Len, the length on the wire.
 type Frame struct {
 	Time time.Time
 	Data []byte
 	Len  int
 }
 
-// Net is a switched segment with one router to everything outside, and the capture of it. Not safe for concurrent use.
+// Net is a switched segment with a router to the outside, and the capture of it. It is not safe for concurrent use.
 type Net struct {
 	rng    *rand.Rand
 	frames []Frame
@@ -32,7 +32,7 @@ type Net struct {
 	ports  map[netip.Addr]uint16 // next ephemeral port of each client
 }
 
-// New gives an empty capture whose random choices all come from seed.
+// New returns an empty capture. All random choices are derived from seed.
 func New(seed uint64) *Net {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
@@ -40,14 +40,14 @@ func New(seed uint64) *Net {
 	return &Net{rng: rand.New(rand.NewChaCha8(key)), ports: map[netip.Addr]uint16{}}
 }
 
-// Frames gives the capture in order of time. The slice is the caller's, the bytes are shared.
+// Frames returns the frames in the order of time. The caller owns the slice; the bytes are shared.
 func (n *Net) Frames() []Frame {
 	out := slices.Clone(n.frames)
 	slices.SortStableFunc(out, func(a, b Frame) int { return a.Time.Compare(b.Time) })
 	return out
 }
 
-// WriteTo writes the capture as a pcap file (microseconds, Ethernet). The count is of bytes written.
+// WriteTo writes the capture as a pcap file (microseconds, Ethernet) and returns the number of bytes.
 func (n *Net) WriteTo(w io.Writer) (int64, error) {
 	cw := &countWriter{w: w}
 	pw := pcapgo.NewWriter(cw)
@@ -74,7 +74,7 @@ func (c *countWriter) Write(b []byte) (int, error) {
 	return k, err
 }
 
-// Bytes gives k random bytes from the seed.
+// Bytes returns k random bytes from the seed.
 func (n *Net) Bytes(k int) []byte {
 	b := make([]byte, k)
 	for i := 0; i < k; i += 8 {
@@ -85,7 +85,7 @@ func (n *Net) Bytes(k int) []byte {
 	return b
 }
 
-// Between gives a random duration in [lo, hi).
+// Between returns a random duration in [lo, hi).
 func (n *Net) Between(lo, hi time.Duration) time.Duration {
 	if hi <= lo {
 		return lo
@@ -93,16 +93,16 @@ func (n *Net) Between(lo, hi time.Duration) time.Duration {
 	return lo + time.Duration(n.rng.Int64N(int64(hi-lo)))
 }
 
-// IntN gives a random integer in [0, k).
+// IntN returns a random integer in [0, k).
 func (n *Net) IntN(k int) int { return n.rng.IntN(k) }
 
 // Shuffle returns a random order of 0..k-1.
 func (n *Net) Shuffle(k int) []int { return n.rng.Perm(k) }
 
-// jitter gives d give or take a fifth.
+// jitter returns d, randomly changed by up to 20 %.
 func (n *Net) jitter(d time.Duration) time.Duration { return n.Between(d-d/5, d+d/5) }
 
-// ephemeral gives the next client port of an address, as a stack with a counter would.
+// ephemeral returns the next client port of an address, like a stack that counts up.
 func (n *Net) ephemeral(ip netip.Addr) uint16 {
 	p, ok := n.ports[ip]
 	if !ok || p > 60900 {
@@ -112,12 +112,12 @@ func (n *Net) ephemeral(ip netip.Addr) uint16 {
 	return p
 }
 
-// Raw appends a frame as it stands.
+// Raw appends a frame unchanged.
 func (n *Net) Raw(at time.Time, frame []byte) {
 	n.frames = append(n.frames, Frame{Time: at.UTC().Truncate(time.Microsecond), Data: frame, Len: len(frame)})
 }
 
-// put serialises layers into one frame; snap > 0 cuts what is kept of it.
+// put serialises layers into one frame; snap > 0 truncates its data.
 func (n *Net) put(at time.Time, snap int, ls ...gopacket.SerializableLayer) {
 	buf := gopacket.NewSerializeBuffer()
 	opts := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
@@ -133,7 +133,7 @@ func (n *Net) put(at time.Time, snap int, ls ...gopacket.SerializableLayer) {
 	n.frames[len(n.frames)-1].Len = full
 }
 
-// ip gives the Ethernet and IP layers of a packet from src to dst.
+// ip returns the Ethernet and IP layers of a packet from src to dst.
 func (n *Net) ip(src, dst *Host, proto layers.IPProtocol) (*layers.Ethernet, gopacket.NetworkLayer) {
 	src.ipid++
 	eth := &layers.Ethernet{SrcMAC: n.link(src), DstMAC: n.link(dst), EthernetType: layers.EthernetTypeIPv4}
@@ -149,7 +149,7 @@ func (n *Net) ip(src, dst *Host, proto layers.IPProtocol) (*layers.Ethernet, gop
 	return eth, &layers.IPv6{Version: 6, NextHeader: proto, HopLimit: src.ttl(), SrcIP: src.IP.AsSlice(), DstIP: dst.IP.AsSlice()}
 }
 
-// link is the Ethernet address under which a host is seen: what is outside has the router's.
+// link returns the Ethernet address of a host: the router's for external hosts.
 func (n *Net) link(h *Host) net.HardwareAddr {
 	if !h.External {
 		return h.MAC
@@ -160,7 +160,7 @@ func (n *Net) link(h *Host) net.HardwareAddr {
 	return n.router.MAC
 }
 
-// transport puts one IP packet; l4 has its checksum computed over the IP header.
+// transport adds an IP packet; the checksum of l4 includes the pseudo header.
 func (n *Net) transport(at time.Time, snap int, src, dst *Host, proto layers.IPProtocol, l4 gopacket.SerializableLayer, payload []byte) {
 	eth, ip := n.ip(src, dst, proto)
 	if c, ok := l4.(interface {

@@ -138,7 +138,7 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// serverSizes gives the sizes of the server's segments after the client's first encrypted packet.
+// serverSizes returns the sizes of the server's segments after the first encrypted packet of the client.
 func serverSizes(t *testing.T, n *Net) []int {
 	var sizes []int
 	encrypted := false

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// NTP puts a client request and the server's answer (RFC 5905, modes 3 and 4).
+// NTP adds a client request and the server's answer (RFC 5905, modes 3 and 4).
 func (n *Net) NTP(at time.Time, client, server *Host) time.Time {
 	ask := make([]byte, 48)
 	ask[0] = 4<<3 | 3

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// canned is a connection from which given bytes are read; what is written is lost.
+// canned is a connection that returns given bytes and discards what is written.
 type canned struct {
 	net.Conn
 	r *bytes.Reader
@@ -28,7 +28,7 @@ func (c canned) SetDeadline(time.Time) error      { return nil }
 func (c canned) SetWriteDeadline(time.Time) error { return nil }
 func (c canned) Close() error                     { return nil }
 
-// half gives the stream of the one direction whose key begins with an address.
+// half returns the stream of the direction whose key starts with an address.
 func half(t *testing.T, n *Net, from string) []byte {
 	t.Helper()
 	for k, s := range streams(t, n) {
@@ -42,7 +42,7 @@ func half(t *testing.T, n *Net, from string) []byte {
 
 var errSeen = errors.New("seen enough")
 
-// The hellos are read by crypto/tls as those of a real peer.
+// TestHellos lets crypto/tls parse the hellos as those of a real peer.
 func TestClientHelloIsReadByCryptoTLS(t *testing.T) {
 	for _, grease := range []bool{false, true} {
 		n, _, srv, far := lab(1)

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Stream is what an RTSP client asks for. Path begins with "/"; Basic selects the scheme that the camera demands.
+// Stream is what an RTSP client requests. Path starts with "/"; Basic selects the authentication scheme of the camera.
 type Stream struct {
 	Path, Agent, Server, Realm string
 	User, Password             string
 	Basic                      bool
-	WrongPassword              bool // the camera answers 401 once more and the client gives up
+	WrongPassword              bool // the camera answers 401 again and the client gives up
 	Packets                    int  // interleaved RTP packets after PLAY
 	PacketBytes                int  // RTP payload of each, 180 if zero
 	Every                      time.Duration
 	KeepAlive                  bool // one GET_PARAMETER before TEARDOWN
 }
 
-// RTSP opens a session on port 554: OPTIONS, DESCRIBE refused, DESCRIBE with credentials, SETUP interleaved, PLAY, RTP, TEARDOWN
-// (RFC 2326). It gives the time of the last packet.
+// RTSP adds a session on port 554: OPTIONS, DESCRIBE with response 401, DESCRIBE with credentials, SETUP interleaved, PLAY, RTP,
+// TEARDOWN (RFC 2326). It returns the time of the last packet.
 func (n *Net) RTSP(at time.Time, viewer, camera *Host, s Stream) time.Time {
 	c := n.Dial(at, viewer, camera, 554)
 	r := &rtspTalk{c: c, s: s, base: fmt.Sprintf("rtsp://%s:554%s", camera.IP, s.Path)}

@@ -10,17 +10,17 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// Answer is what a scanned port does.
+// Answer is the reaction of a scanned port.
 type Answer uint8
 
-// A port drops the SYN, refuses it with RST, or answers with SYN-ACK (the scanner then resets).
+// The reactions: the port drops the SYN, refuses it with RST, or answers with SYN-ACK (and the scanner resets).
 const (
 	Dropped Answer = iota
 	Refused
 	Open
 )
 
-// Probe sends one SYN; an open port is reset at once, as a half-open scan does.
+// Probe sends a SYN, and resets an open port at once like a half-open scan.
 func (n *Net) Probe(at time.Time, who, target *Host, port uint16, a Answer) time.Time {
 	c := n.open(at, who, n.ephemeral(who.IP), target, port)
 	c.emitAt(Client, segment{flags: tcpFlags{syn: true}})
@@ -34,7 +34,7 @@ func (n *Net) Probe(at time.Time, who, target *Host, port uint16, a Answer) time
 	return c.now
 }
 
-// Unanswered sends a SYN that nobody answers, and tries more of the same after 1 s, 2 s, 4 s (RFC 6298).
+// Unanswered sends a SYN without an answer, and repeats it after 1 s, 2 s, 4 s (RFC 6298).
 func (n *Net) Unanswered(at time.Time, who, target *Host, port uint16, tries int) time.Time {
 	c := n.open(at, who, n.ephemeral(who.IP), target, port)
 	for i := range tries {
@@ -45,8 +45,8 @@ func (n *Net) Unanswered(at time.Time, who, target *Host, port uint16, tries int
 	return c.now
 }
 
-// Scan probes the ports of each address of a prefix, gap apart. open tells which of alive answer on which ports; a live host
-// refuses the other ports. For a dead address there is no more to see than an ARP request that nobody answers.
+// Scan probes the ports of each address of a prefix, gap apart. open reports whether a host in alive answers on a port; it
+// refuses the others. For other addresses the capture has only an ARP request without a reply.
 func (n *Net) Scan(at time.Time, who *Host, prefix string, ports []uint16, gap time.Duration, alive []*Host, open func(*Host, uint16) bool) time.Time {
 	for _, a := range hosts(prefix) {
 		h := find(alive, a)
@@ -70,7 +70,7 @@ func (n *Net) Scan(at time.Time, who *Host, prefix string, ports []uint16, gap t
 	return at
 }
 
-// ICMPSweep sends one echo request to each address of a prefix. Those in alive answer; for the others there is an ARP request.
+// ICMPSweep sends one echo request to each address of a prefix. Hosts in alive answer; for the others the capture has an ARP request.
 func (n *Net) ICMPSweep(at time.Time, who *Host, prefix string, gap time.Duration, alive []*Host) time.Time {
 	for _, a := range hosts(prefix) {
 		if a == who.IP {
@@ -86,7 +86,7 @@ func (n *Net) ICMPSweep(at time.Time, who *Host, prefix string, gap time.Duratio
 	return at
 }
 
-// seek asks for an address at which no machine is: the station itself does, or the router for one outside.
+// seek adds the ARP request for an address without a host: from the station itself, or from the router for an external one.
 func (n *Net) seek(at time.Time, who *Host, a netip.Addr) {
 	if who.External {
 		who = n.router
@@ -94,7 +94,7 @@ func (n *Net) seek(at time.Time, who *Host, a netip.Addr) {
 	n.ARPRequest(at, who, a)
 }
 
-// MiraiSYN sends a SYN as the Mirai family's scanner writes it: sequence number equal to the destination address, no options.
+// MiraiSYN sends a SYN like the scanner of the Mirai family: the sequence number is the destination address, no options.
 func (n *Net) MiraiSYN(at time.Time, who, target *Host, port uint16) {
 	ip := target.IP.As4()
 	t := &layers.TCP{SrcPort: layers.TCPPort(1024 + n.rng.IntN(60000)), DstPort: layers.TCPPort(port),

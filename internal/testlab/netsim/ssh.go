@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SSHSoftware is an end of an SSH session as far as it shows before encryption.
+// SSHSoftware is the cleartext part of one side of an SSH session.
 type SSHSoftware struct {
 	Banner                string
 	Kex, HostKey, Ciphers string
@@ -17,14 +17,14 @@ type SSHSoftware struct {
 	ExtInfo               bool   // server: sends EXT_INFO after NEWKEYS (RFC 8308)
 }
 
-// OpenSSHClient, OpenSSHServer and OldOpenSSHServer follow OpenSSH 9.6 and 7.4 with chacha20-poly1305.
+// OpenSSHClient returns OpenSSH 9.6 with chacha20-poly1305.
 func OpenSSHClient() SSHSoftware {
 	return SSHSoftware{Banner: "SSH-2.0-OpenSSH_9.6", Kex: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ext-info-c",
 		HostKey: "ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512", Ciphers: "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr",
 		MACs: "umac-64-etm@openssh.com,hmac-sha2-256-etm@openssh.com", Compression: "none,zlib@openssh.com"}
 }
 
-// OpenSSHServer is a current server.
+// OpenSSHServer returns the server of OpenSSH 9.6.
 func OpenSSHServer() SSHSoftware {
 	s := OpenSSHClient()
 	s.Kex = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256"
@@ -32,7 +32,7 @@ func OpenSSHServer() SSHSoftware {
 	return s
 }
 
-// OldOpenSSHServer is a server that nobody updates.
+// OldOpenSSHServer returns the server of OpenSSH 7.4.
 func OldOpenSSHServer() SSHSoftware {
 	s := OpenSSHServer()
 	s.Banner = "SSH-2.0-OpenSSH_7.4"
@@ -41,13 +41,13 @@ func OldOpenSSHServer() SSHSoftware {
 	return s
 }
 
-// SSH is a session whose encrypted packets have the sizes that OpenSSH gives them.
+// SSH is a session whose encrypted packets have the sizes of OpenSSH.
 type SSH struct {
 	c      *Conn
 	server SSHSoftware
 }
 
-// DialSSH opens a port and runs banners, key exchange and the service request (RFC 4253).
+// DialSSH opens a connection and exchanges banners, key exchange and the service request (RFC 4253).
 func (n *Net) DialSSH(at time.Time, client, server *Host, port uint16, cs, ss SSHSoftware) *SSH {
 	c := n.Dial(at, client, server, port)
 	s := &SSH{c: c, server: ss}
@@ -67,7 +67,7 @@ func (n *Net) DialSSH(at time.Time, client, server *Host, port uint16, cs, ss SS
 	return s
 }
 
-// Login sends the request "none" and then as many wrong passwords as failures; ok ends with a right one. User is only counted.
+// Login sends the request "none" and then as many wrong passwords as failures; ok ends with a right one. Only the length of user matters.
 func (s *SSH) Login(user string, failures int, ok bool) *SSH {
 	s.client(1+4+len(user)+4+14+4+4, 20*time.Millisecond) // "none"
 	s.answer(s.failure(), 3*time.Millisecond)
@@ -101,7 +101,7 @@ func (s *SSH) Shell() *SSH {
 	return s
 }
 
-// Type sends a line a key at a time, each echoed, and then out bytes of answer.
+// Type sends keys one by one, each echoed, and then out bytes of output.
 func (s *SSH) Type(keys, out int) *SSH {
 	for range keys {
 		s.client(1+4+4+1, s.c.net.Between(70*time.Millisecond, 190*time.Millisecond))
@@ -119,7 +119,7 @@ func (s *SSH) Carry(from Side, k int) *SSH {
 	return s
 }
 
-// Conn gives the connection.
+// Conn returns the connection.
 func (s *SSH) Conn() *Conn { return s.c }
 
 func (s *SSH) client(payload int, after time.Duration) { s.send(Client, payload, after) }
@@ -131,7 +131,7 @@ func (s *SSH) send(from Side, payload int, after time.Duration) {
 
 func (s *SSH) failure() int { return 1 + 4 + len(s.server.AuthMethods) + 1 }
 
-// password is padded by OpenSSH so that its length does not show.
+// password returns the size of a password request, which OpenSSH pads to hide the length of the password.
 func (s *SSH) password() {
 	s.client(115, s.c.net.Between(250*time.Millisecond, 600*time.Millisecond))
 }

@@ -12,7 +12,7 @@ import (
 // Side is an end of a connection.
 type Side int
 
-// Client opened the connection.
+// The sides. The client opened the connection.
 const (
 	Client Side = 0
 	Server Side = 1
@@ -20,12 +20,12 @@ const (
 
 func (s Side) other() Side { return 1 - s }
 
-// Conn is a TCP connection that is being written into the capture. It keeps its own time: Now is the time of its last
-// packet, and every call moves it on.
+// Conn is a TCP connection in the capture. It has its own time: Now is the time of its last
+// packet, and every call advances it.
 type Conn struct {
 	net     *Net
 	now     time.Time
-	turn    Side // who spoke last
+	turn    Side // side of the last packet
 	ends    [2]connEnd
 	snap    int
 	tsv     bool // both ends agreed on timestamps (RFC 7323)
@@ -39,7 +39,7 @@ type connEnd struct {
 	port  uint16
 	seq   uint32 // next to send
 	ack   uint32 // next expected from the peer
-	owes  bool   // has data that it has not acknowledged
+	owes  bool   // has received data that it has not acknowledged
 	tsEcr uint32
 }
 
@@ -56,14 +56,14 @@ func (n *Net) Dial(at time.Time, client, server *Host, port uint16) *Conn {
 	return n.DialFrom(at, client, n.ephemeral(client.IP), server, port)
 }
 
-// DialFrom is Dial with the client's port given.
+// DialFrom is like Dial, with a given client port.
 func (n *Net) DialFrom(at time.Time, client *Host, cport uint16, server *Host, port uint16) *Conn {
 	c := n.open(at, client, cport, server, port)
 	c.handshake()
 	return c
 }
 
-// open gives a connection on which nothing was sent yet.
+// open returns a connection without packets.
 func (n *Net) open(at time.Time, client *Host, cport uint16, server *Host, port uint16) *Conn {
 	c := &Conn{net: n, now: at, mss: 1460}
 	c.ends[Client] = connEnd{host: client, port: cport, seq: n.rng.Uint32()}
@@ -81,10 +81,10 @@ func (c *Conn) handshake() {
 	c.emit(Client, segment{flags: tcpFlags{ack: true}})
 }
 
-// Now is the time of the last packet.
+// Now returns the time of the last packet.
 func (c *Conn) Now() time.Time { return c.now }
 
-// Wait lets time pass. Delayed acknowledgements go out first (RFC 1122 section 4.2.3.2).
+// Wait advances the time. Delayed acknowledgements are sent first (RFC 1122 section 4.2.3.2).
 func (c *Conn) Wait(d time.Duration) *Conn {
 	if d >= 40*time.Millisecond {
 		c.flush()
@@ -93,7 +93,7 @@ func (c *Conn) Wait(d time.Duration) *Conn {
 	return c
 }
 
-// WaitUntil is Wait up to a moment; a moment that has passed is no wait.
+// WaitUntil advances the time to t. It does nothing if t has passed.
 func (c *Conn) WaitUntil(t time.Time) *Conn {
 	if t.After(c.now) {
 		c.Wait(t.Sub(c.now))
@@ -101,16 +101,16 @@ func (c *Conn) WaitUntil(t time.Time) *Conn {
 	return c
 }
 
-// Snap cuts what the capture keeps of the following frames to k bytes; 0 keeps all.
+// Snap truncates the following frames to k bytes in the capture; 0 keeps all.
 func (c *Conn) Snap(k int) *Conn { c.snap = k; return c }
 
-// Send carries data from the client, cut into segments.
+// Send sends data from the client, in segments.
 func (c *Conn) Send(data []byte) *Conn { return c.Data(Client, data) }
 
-// Reply carries data from the server, cut into segments.
+// Reply sends data from the server, in segments.
 func (c *Conn) Reply(data []byte) *Conn { return c.Data(Server, data) }
 
-// Data carries data from one side, cut into segments; the last has PSH.
+// Data sends data from one side, in segments; the last has PSH.
 func (c *Conn) Data(from Side, data []byte) *Conn {
 	if c.ends[from.other()].owes && c.turn == from {
 		c.flush()
@@ -126,7 +126,7 @@ func (c *Conn) Data(from Side, data []byte) *Conn {
 	return c
 }
 
-// Bulk carries total random bytes from one side within about the duration given, acknowledged every ackEvery segments.
+// Bulk sends total random bytes from one side in about the given time, acknowledged every ackEvery segments.
 func (c *Conn) Bulk(from Side, total int, in time.Duration, ackEvery int) *Conn {
 	segments := (total + c.mss - 1) / c.mss
 	gap := in / time.Duration(max(segments, 1))
@@ -142,17 +142,17 @@ func (c *Conn) Bulk(from Side, total int, in time.Duration, ackEvery int) *Conn 
 	return c
 }
 
-// Resend sends the last segment with data once more, as after a time-out.
+// Resend sends the last segment with data again, as after a time-out.
 func (c *Conn) Resend() *Conn {
 	c.now = c.now.Add(220 * time.Millisecond)
 	c.emitAt(c.lastDir, c.last)
 	return c
 }
 
-// Close ends the connection from the client's side and gives the time of the last packet.
+// Close closes the connection from the client and returns the time of the last packet.
 func (c *Conn) Close() time.Time { return c.CloseBy(Client) }
 
-// CloseBy ends the connection with FIN both ways, begun by one side.
+// CloseBy closes the connection with FIN in both directions, s first, and returns the time of the last packet.
 func (c *Conn) CloseBy(s Side) time.Time {
 	c.flush()
 	c.emit(s, segment{flags: tcpFlags{fin: true, ack: true}})
@@ -161,13 +161,13 @@ func (c *Conn) CloseBy(s Side) time.Time {
 	return c.now
 }
 
-// Abort ends the connection with a RST from one side.
+// Abort resets the connection from one side and returns the time of the RST.
 func (c *Conn) Abort(s Side) time.Time {
 	c.emit(s, segment{flags: tcpFlags{rst: true, ack: true}})
 	return c.now
 }
 
-// flush sends the acknowledgements that are owed.
+// flush sends pending acknowledgements.
 func (c *Conn) flush() {
 	for _, s := range []Side{Client, Server} {
 		if c.ends[s].owes {
@@ -176,7 +176,7 @@ func (c *Conn) flush() {
 	}
 }
 
-// emit sends after the time that the side takes to answer, or a wire time if it spoke last.
+// emit sends a segment after the response time of the side, or directly behind its previous packet.
 func (c *Conn) emit(from Side, s segment) {
 	if from == c.turn {
 		c.now = c.now.Add(c.net.Between(12*time.Microsecond, 40*time.Microsecond))
@@ -229,7 +229,7 @@ func (c *Conn) header(from Side, s segment) *layers.TCP {
 	return t
 }
 
-// synOptions writes the options in the order in which the stack does.
+// synOptions returns the options in the order that the stack uses.
 func (c *Conn) synOptions(from Side) []layers.TCPOption {
 	host := c.ends[from].host
 	tr := host.Stack.traits()
@@ -262,7 +262,7 @@ func (c *Conn) timestamp(from Side) layers.TCPOption {
 	return layers.TCPOption{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: b[:]}
 }
 
-// clock is the host's TCP timestamp clock, 1 kHz.
+// clock returns the host's TCP timestamp clock, 1 kHz.
 func (h *Host) clock(t time.Time) uint32 { return h.uptime + uint32(t.UnixMilli()) }
 
 func nop() layers.TCPOption {

@@ -19,7 +19,8 @@ func (n *Net) DialTelnet(at time.Time, client, server *Host, banner string) *Tel
 	return &Telnet{c}
 }
 
-// Try gives one pair. A wrong one is answered "Login incorrect" and a new prompt, a right one by the shell's greeting and prompt.
+// Try sends a user name and password. The server answers a wrong pair with "Login incorrect" and a new prompt, a right one with the
+// greeting and prompt of the shell.
 func (t *Telnet) Try(p Pair, ok bool, greeting string) *Telnet {
 	think := func() { t.c.now = t.c.now.Add(t.c.net.Between(90*time.Millisecond, 250*time.Millisecond)) }
 	think()
@@ -45,5 +46,5 @@ func (t *Telnet) Run(cmd, out, prompt string) *Telnet {
 	return t
 }
 
-// Conn gives the connection.
+// Conn returns the connection.
 func (t *Telnet) Conn() *Conn { return t.c }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TLSClient is a client's hello. Grease adds GREASE values (RFC 8701) as browsers do.
+// TLSClient is the content of a ClientHello. Grease adds GREASE values (RFC 8701) like browsers.
 type TLSClient struct {
 	SNI     string // no extension if empty
 	ALPN    []string
@@ -20,15 +20,15 @@ type TLSClient struct {
 	Ciphers []uint16 // a browser's list if nil
 }
 
-// TLSServer is a server's part: version 0x0303 with the certificate in clear, or 0x0304.
+// TLSServer is the server side of a handshake: version 0x0303 with the certificate in cleartext, or 0x0304.
 type TLSServer struct {
 	Version  uint16
 	Cert     []byte // DER; needed for 0x0303
 	Cipher   uint16 // 0: chosen by the version
-	ALPNName string // 0x0303 only: in the clear
+	ALPNName string // 0x0303 only: in cleartext
 }
 
-// DialTLS opens a port and runs the handshake (RFC 5246 or RFC 8446). The connection then carries records: see Records.
+// DialTLS opens a connection and runs the handshake (RFC 5246 or RFC 8446). Records then adds application data.
 func (n *Net) DialTLS(at time.Time, client, server *Host, port uint16, tc TLSClient, ts TLSServer) *Conn {
 	c := n.Dial(at, client, server, port)
 	sid := n.Bytes(32)
@@ -47,7 +47,7 @@ func (n *Net) DialTLS(at time.Time, client, server *Host, port uint16, tc TLSCli
 	return c
 }
 
-// Records carries k bytes of application data from one side, as records of at most 16 KiB.
+// Records sends k bytes of application data from one side, in records of at most 16 KiB.
 func (c *Conn) Records(from Side, k int) *Conn {
 	for ; k > 0; k -= 16384 {
 		c.Data(from, record(23, 0x0303, c.net.Bytes(min(k, 16384)+24)))
@@ -55,7 +55,7 @@ func (c *Conn) Records(from Side, k int) *Conn {
 	return c
 }
 
-// Certificate gives a self-signed DER certificate for a name, valid from notBefore for the duration; its key comes from the seed.
+// Certificate returns a self-signed DER certificate for a name, valid from notBefore for the duration; its key is derived from the seed.
 func (n *Net) Certificate(name string, notBefore time.Time, valid time.Duration) []byte {
 	key := ed25519.NewKeyFromSeed(n.Bytes(32))
 	t := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(append([]byte{1}, n.Bytes(8)...)), Subject: pkix.Name{CommonName: name},

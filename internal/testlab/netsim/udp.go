@@ -9,19 +9,19 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// UDP puts one datagram and gives the time after it.
+// UDP adds a datagram and returns the time after it.
 func (n *Net) UDP(at time.Time, src *Host, sport uint16, dst *Host, dport uint16, payload []byte) time.Time {
 	u := &layers.UDP{SrcPort: layers.UDPPort(sport), DstPort: layers.UDPPort(dport)}
 	n.transport(at, 0, src, dst, layers.IPProtocolUDP, u, payload)
 	return at
 }
 
-// Multicast puts one datagram to a group or to 255.255.255.255.
+// Multicast adds a datagram to a group or to 255.255.255.255.
 func (n *Net) Multicast(at time.Time, src *Host, sport uint16, to string, dport uint16, payload []byte) time.Time {
 	return n.UDP(at, src, sport, group(to), dport, payload)
 }
 
-// Exchange puts a datagram from an ephemeral port and, if answer is not nil, its answer. It gives the time of the last.
+// Exchange adds a datagram from an ephemeral port and, if answer is not nil, its answer. It returns the time of the last one.
 func (n *Net) Exchange(at time.Time, client, server *Host, port uint16, ask, answer []byte) time.Time {
 	cport := n.ephemeral(client.IP)
 	n.UDP(at, client, cport, server, port, ask)
@@ -31,7 +31,7 @@ func (n *Net) Exchange(at time.Time, client, server *Host, port uint16, ask, ans
 	return n.UDP(at.Add(n.jitter(server.Delay)), server, port, client, cport, answer)
 }
 
-// Ping puts count echo requests a second apart, with the payload that ping(8) writes, each answered if answered is set.
+// Ping adds count echo requests, one a second, with the payload of ping(8), and replies if answered is true.
 func (n *Net) Ping(at time.Time, client, server *Host, count int, answered bool) time.Time {
 	id := uint16(n.rng.Uint32())
 	for i := range count {

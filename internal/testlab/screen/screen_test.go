@@ -55,7 +55,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestPictureInDocs holds the picture in docs/lab.md to the one that is printed.
+// TestPictureInDocs checks the picture in docs/lab.md to the one that is printed.
 func TestPictureInDocs(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "lab.md"))
 	if err != nil {

@@ -96,7 +96,7 @@ func (t *telnet) until(texts ...string) (int, error) {
 	}
 }
 
-// try gives a name and a password at the prompts and reports whether a shell answers.
+// try returns a name and a password at the prompts and reports whether a shell answers.
 func (t *telnet) try(user, password string) (bool, error) {
 	for _, x := range [][2]string{{user, "Password: "}, {password, ""}} {
 		if _, err := io.WriteString(t, x[0]+"\r\n"); err != nil {

@@ -76,7 +76,7 @@ func (s *Score) Alert(a schemas.Alert, came time.Time) (met bool) {
 	return met
 }
 
-// Results gives what came by now.
+// Results returns what came by now.
 func (s *Score) Results() []Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,7 +54,7 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestOneWay holds what is expected of a mirror that shows one direction.
+// TestOneWay checks what is expected of a mirror that shows one direction.
 func TestOneWay(t *testing.T) {
 	s := NewScore(Stories(), "s", true)
 	for _, r := range s.Results() {

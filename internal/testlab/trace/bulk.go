@@ -4,7 +4,7 @@ package trace
 
 import "encoding/binary"
 
-// bulk is what a flow does after its dialogue.
+// bulk is the kind of traffic that follows the dialogue of a flow.
 type bulk uint8
 
 const (
@@ -16,15 +16,15 @@ const (
 	bulkRTP              // video over UDP
 	bulkRTCP             // reports in both directions
 	bulkQUIC             // protected packets, short header
-	bulkSMB              // a file is read
-	bulkSSH              // someone types
+	bulkSMB              // a file transfer
+	bulkSSH              // interactive typing
 	bulkRepeat           // the first message again
 	bulkCount
 )
 
-// shape is the rhythm of a bulk: of every period packets, the last goes back with backSize bytes of payload.
+// shape describes bulk traffic: the last of every period packets goes in the other direction, with backSize bytes of payload.
 type shape struct {
-	period         int // 1 if nothing goes back
+	period         int // 1 if all packets go in one direction
 	size, backSize int
 	up             bool // the direction of the large packets
 }
@@ -65,7 +65,7 @@ func (g *generator) fill(f *flow, i int) {
 	}
 }
 
-// prefix makes the noise look like the protocol.
+// prefix writes the protocol header before the random bytes.
 func (b bulk) prefix(p []byte, id uint32, i int) {
 	switch b {
 	case bulkTLS, bulkTLSUp: // application data, one record
@@ -89,7 +89,7 @@ func (b bulk) prefix(p []byte, id uint32, i int) {
 	}
 }
 
-// readResponse fills a whole answer to an SMB 2 READ ([MS-SMB2] sections 2.2.1 and 2.2.20), one a segment.
+// readResponse fills a segment with a complete SMB 2 READ response ([MS-SMB2] sections 2.2.1 and 2.2.20).
 func readResponse(p []byte) {
 	const head = 4 + 64 + 16
 	clear(p[:head])

@@ -4,7 +4,7 @@ package trace
 
 import "fmt"
 
-// maxCrowd bounds the sessions and the devices that their address plans have room for.
+// maxCrowd is the largest number of sessions and of devices, limited by the address plan.
 const (
 	maxCrowdSessions = 64000 * crowdClients
 	maxDevices       = 1 << 20
@@ -12,8 +12,8 @@ const (
 	crowdServers     = 1000
 )
 
-// sessions opens all sessions in the first four fifths of the time, lets each have one exchange, and has each opener
-// send once more in the last fifth. None ends.
+// sessions opens all sessions in the first 80 % of the time with one exchange each. Each initiator
+// sends one more segment in the last 20 %. No session ends.
 func (g *generator) sessions() error {
 	if g.Sessions > maxCrowdSessions {
 		return fmt.Errorf("at most %d sessions have room in the address plan", maxCrowdSessions)
@@ -43,7 +43,7 @@ func (g *generator) sessions() error {
 	return nil
 }
 
-// devices has each device announce its address, ask for a lease (every fourth), and open three sessions.
+// devices lets each device announce its address, request a lease (every fourth), and open three sessions.
 func (g *generator) devices() error {
 	if g.Devices > maxDevices {
 		return fmt.Errorf("at most %d devices have room in the address plan", maxDevices)
@@ -83,7 +83,7 @@ func (g *generator) device(n *network, web []*dialogue, i int) {
 	g.addAt(ntpDialogue(), h, n.infra, at+4*second, 0)
 }
 
-// joins adds a DHCP request to all and its answer: two sessions, as a passive reader sees them.
+// joins adds a DHCP broadcast request and its answer: two sessions for a passive observer.
 func (g *generator) joins(n *network, h *host, i int, at int64) {
 	classes := []string{"MSFT 5.0", "udhcp 1.30.1", "dhcpcd-5.5.6", "android-dhcp-14", "axis,camera"}
 	name := fmt.Sprintf("device-%05d", i)

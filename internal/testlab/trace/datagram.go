@@ -65,13 +65,13 @@ func snmpDialogue() *dialogue {
 	}}
 }
 
-// mdnsDialogue asks for a service again and again (RFC 6762).
+// mdnsDialogue repeats the query for a service (RFC 6762).
 func mdnsDialogue(service string) *dialogue {
 	b := u16s(nil, 0, 0, 1, 0, 0, 0)
 	return &dialogue{proto: udp, port: 5353, bulk: bulkRepeat, msgs: []msg{{up: true, data: u16s(dnsName(b, service), 12, 1)}}}
 }
 
-// smbDialogue negotiates SMB 2 ([MS-SMB2] section 2.2.3) and goes on with requests of that shape.
+// smbDialogue negotiates SMB 2 ([MS-SMB2] section 2.2.3) and continues with requests.
 func smbDialogue() *dialogue {
 	m := func(command byte, flags byte, n int) []byte {
 		return block([]byte{0}, 3, func(b []byte) []byte {

@@ -4,10 +4,10 @@ package trace
 
 import "math/rand/v2"
 
-// victim is whom the floods are meant for, on the local segment.
+// victim is the target of the floods, on the local segment.
 func victim() *host { return &host{ip: ipOf(10, 1, 0, 10), mac: macOf(cardVMware, 10), ttl: 64} }
 
-// each calls one for every packet of a flood with its time; the packets are spread evenly.
+// each calls one with the time of each packet of a flood; the packets are evenly spaced.
 func (g *generator) each(one func(i int, t int64)) error {
 	span := float64(g.end - g.Start)
 	for i := 0; i < g.Packets && g.out.err == nil; i++ {
@@ -16,7 +16,7 @@ func (g *generator) each(one func(i int, t int64)) error {
 	return nil
 }
 
-// anywhere gives an address that is no multicast, loopback or private one of 10.0.0.0/8.
+// anywhere returns a random address that is not multicast, loopback or in 10.0.0.0/8.
 func anywhere(r *rand.Rand) uint32 {
 	for {
 		ip := r.Uint32()
@@ -39,7 +39,7 @@ func (g *generator) synFlood() error {
 	})
 }
 
-// macFlood sends frames with random source and destination MAC addresses, as the tools do that fill the table of a
+// macFlood sends frames with random source and destination MAC addresses, like tools that overflow the table of a
 // switch.
 func (g *generator) macFlood() error {
 	return g.each(func(_ int, t int64) {
@@ -53,7 +53,7 @@ func (g *generator) macFlood() error {
 	})
 }
 
-// dnsFlood asks for names that do not exist, each answered at once: half as many names as packets.
+// dnsFlood queries names that do not exist, each answered at once: half as many names as packets.
 func (g *generator) dnsFlood() error {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567"
 	n := g.office600()
@@ -74,7 +74,7 @@ func (g *generator) dnsFlood() error {
 	})
 }
 
-// fragFlood sends first and later fragments (RFC 791 section 3.2) of datagrams of which the rest never comes.
+// fragFlood sends fragments (RFC 791 section 3.2) of datagrams that are never complete.
 func (g *generator) fragFlood() error {
 	const moreFragments, size = 0x2000, 64
 	target := victim()

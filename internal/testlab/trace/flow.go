@@ -8,27 +8,27 @@ import (
 	"slices"
 )
 
-// noiseLen is the size of the block of random bytes that payloads are cut from.
+// noiseLen is the size of the block of random bytes that payloads are taken from.
 const noiseLen = 1 << 16
 
 // msg is one message of a dialogue, at most one segment long.
 type msg struct {
-	up     bool // from the one who opened the flow
+	up     bool // from the initiator
 	data   []byte
-	patch  int // at this place ...
-	random int // ... so many bytes are the flow's own
+	patch  int // at this offset ...
+	random int // ... this many bytes differ from flow to flow
 	salt   uint64
 }
 
-// dialogue is how a flow begins. It is shared by many flows.
+// dialogue is the start of a flow. Many flows share it.
 type dialogue struct {
 	proto uint8
 	port  uint16
 	msgs  []msg
-	bulk  bulk // what follows as often as the flow has room for
+	bulk  bulk // follows, as often as the flow has packets left
 }
 
-// ending says how a TCP flow ends.
+// ending is how a TCP flow ends.
 type ending uint8
 
 const (
@@ -36,10 +36,10 @@ const (
 	endOpen            // not within the trace
 	endRejected        // RST in answer to the SYN
 	endSilence         // no answer to the SYN, which is sent three times
-	endLate            // not, but the opener sends one more segment when all flows are open
+	endLate            // no end; the initiator sends one more segment when all flows are open
 )
 
-// steps are the packets of a flow that do not belong to the dialogue or the bulk.
+// steps are the packets of a flow that belong neither to the dialogue nor to the bulk.
 func (f *flow) steps() int {
 	switch {
 	case f.d.proto == udp:
@@ -60,7 +60,7 @@ func (f *flow) steps() int {
 	return 6
 }
 
-// flow is one session on its way through the trace.
+// flow is the state of one session while the trace is generated.
 type flow struct {
 	next       int64 // time of the next packet
 	gap        int64 // mean time between bulk packets
@@ -92,7 +92,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// step writes the next packet of f, sets the time of the one after, and is false after the last.
+// step writes the next packet of f and sets the time of the one after it. It returns false after the last.
 func (g *generator) step(f *flow) bool {
 	pos := int(f.pos)
 	f.pos++
@@ -131,7 +131,7 @@ func (g *generator) step(f *flow) bool {
 	return int(f.pos) < f.total()
 }
 
-// resolve writes an ARP request and its answer; a host that asks for itself announces its address (RFC 5227).
+// resolve writes an ARP request and its reply; a host that queries its own address announces it (RFC 5227).
 func (g *generator) resolve(f *flow, pos int) {
 	if pos == 0 {
 		g.out.arp(f.next, 1, everyone, f.c, mac{}, f.s.ip)
@@ -140,7 +140,7 @@ func (g *generator) resolve(f *flow, pos int) {
 	g.out.arp(f.next, 2, f.c.mac, f.s, f.c.mac, f.c.ip)
 }
 
-// open writes the handshake, or the vain attempts at one.
+// open writes the handshake, or the failed attempts.
 func (g *generator) open(f *flow, pos int) {
 	switch {
 	case pos == 0:
@@ -162,7 +162,7 @@ func (g *generator) open(f *flow, pos int) {
 	}
 }
 
-// finish writes the three packets of an orderly end.
+// finish writes the three packets of an orderly close.
 func (g *generator) finish(f *flow, pos int) {
 	switch pos {
 	case 0:
@@ -176,7 +176,7 @@ func (g *generator) finish(f *flow, pos int) {
 	}
 }
 
-// say writes a message of the dialogue.
+// say writes one message of the dialogue.
 func (g *generator) say(f *flow, i int) {
 	m := &f.d.msgs[i]
 	b := g.send(f, m.up, flagPSH|flagACK, len(m.data))
@@ -188,7 +188,7 @@ func (g *generator) say(f *flow, i int) {
 	}
 }
 
-// send writes one packet of f with room for size bytes of payload, which it gives.
+// send writes one packet of f and returns its payload of size bytes, to be filled in.
 func (g *generator) send(f *flow, up bool, flags uint8, size int) []byte {
 	s := segment{
 		src: f.c, dst: f.s, srcPort: f.cport, dstPort: f.sport, seq: f.cseq, ack: f.sseq,
@@ -215,7 +215,7 @@ func (g *generator) send(f *flow, up bool, flags uint8, size int) []byte {
 	return g.out.tcp(f.next, &s)
 }
 
-// run plays all flows in the order of time; of two packets at the same time, the one of the earlier flow comes first.
+// run writes the packets of all flows in the order of time; for equal times the earlier flow comes first.
 func (g *generator) run() {
 	slices.SortStableFunc(g.flows, func(a, b flow) int { return cmp.Compare(a.next, b.next) })
 	var q queue
@@ -255,7 +255,7 @@ func (q *queue) push(t turn) {
 	h[i] = t
 }
 
-// replace gives the first turn another, later time.
+// replace moves the first turn to a later time.
 func (q queue) replace(at int64) {
 	t, i := turn{at, q[0].flow}, 0
 	for {

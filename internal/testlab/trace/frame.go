@@ -28,13 +28,13 @@ type mac [6]byte
 // everyone is the broadcast address. It is only read, like synOptions.
 var everyone = mac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// arpExchange stands for an exchange by ARP where an IP protocol stands else.
+// arpExchange is used in place of an IP protocol number for an ARP exchange.
 const arpExchange = 0
 
 // synOptions: MSS 1460, SACK permitted, no time stamps, window scale 8.
 var synOptions = [12]byte{2, 4, 0x05, 0xb4, 1, 3, 3, 8, 4, 2, 1, 0}
 
-// host is an end point as its frames show it.
+// host is an endpoint.
 type host struct {
 	ip  uint32
 	mac mac // of the host, or of the router in front of it
@@ -42,7 +42,7 @@ type host struct {
 	far bool // behind a router
 }
 
-// segment is what differs between the frames of a flow.
+// segment has the fields that differ between the frames of a flow.
 type segment struct {
 	src, dst         *host
 	srcMAC, dstMAC   mac
@@ -77,7 +77,7 @@ func ipv4(b []byte, src, dst uint32, proto, ttl uint8, total int, id, fragment u
 	be.PutUint16(b[10:], checksum(b[:ipLen]))
 }
 
-// ipv6 fills an IPv6 header; the payload length follows it. Its addresses are made from those of IPv4.
+// ipv6 fills an IPv6 header; the payload length follows it. Its addresses are derived from the IPv4 addresses.
 func ipv6(b []byte, src, dst uint32, proto, hops uint8, length int) {
 	be.PutUint32(b, 6<<28)
 	be.PutUint16(b[4:], uint16(length))
@@ -86,7 +86,7 @@ func ipv6(b []byte, src, dst uint32, proto, hops uint8, length int) {
 	address6(b[24:], dst)
 }
 
-// address6 gives a host of 10.0.0.0/8 an address of one documentation prefix (RFC 3849), others of another.
+// address6 returns the IPv6 address of a host: in one documentation prefix (RFC 3849) for 10.0.0.0/8, in another for the rest.
 func address6(b []byte, ip uint32) {
 	be.PutUint32(b, 0x20010db8)
 	be.PutUint32(b[4:], 0xff)
@@ -97,7 +97,7 @@ func address6(b []byte, ip uint32) {
 	be.PutUint32(b[12:], ip)
 }
 
-// network fills the Ethernet and the IP header before length bytes of transport, and gives those.
+// network fills the Ethernet and IP headers and returns the length bytes behind them for the transport header and payload.
 func (o *output) network(t int64, s *segment, proto uint8, length int) []byte {
 	if s.v6 {
 		b := o.padded(t, ethLen+ip6Len+length)
@@ -115,7 +115,7 @@ func (o *output) network(t int64, s *segment, proto uint8, length int) []byte {
 	return b[ethLen+ipLen:][:length]
 }
 
-// checksum is that of RFC 1071 over an even number of bytes.
+// checksum returns the Internet checksum (RFC 1071) of an even number of bytes.
 func checksum(b []byte) uint16 {
 	var sum uint32
 	for i := 0; i+1 < len(b); i += 2 {
@@ -129,8 +129,8 @@ func checksum(b []byte) uint16 {
 
 const dontFragment = 0x4000
 
-// tcp writes the frame of a segment and gives its payload to fill in. The TCP checksum is left 0: it is not looked at
-// on a mirror port, where the offloading of the sender leaves it wrong as often as not.
+// tcp writes the frame of a segment and returns its payload, to be filled in. The TCP checksum stays 0: nothing checks it
+// on a mirror port, because checksum offload often leaves it wrong there.
 func (o *output) tcp(t int64, s *segment) []byte {
 	head := tcpLen + len(s.options)
 	h := o.network(t, s, tcp, head+s.size)
@@ -146,7 +146,7 @@ func (o *output) tcp(t int64, s *segment) []byte {
 	return h[head:]
 }
 
-// udp writes the frame of a datagram and gives its payload to fill in. Its checksum is absent (RFC 768),
+// udp writes the frame of a datagram and returns its payload, to be filled in. Its checksum is absent (RFC 768),
 // or any value where it may not be (RFC 8200 section 8.1).
 func (o *output) udp(t int64, s *segment) []byte {
 	h := o.network(t, s, udp, udpLen+s.size)
@@ -173,7 +173,7 @@ func (o *output) arp(t int64, operation uint16, dst mac, from *host, target mac,
 	be.PutUint32(a[24:], targetIP)
 }
 
-// padded gives a frame of n bytes, with zeros up to the least length of Ethernet.
+// padded returns a frame of n bytes, padded with zeros to the minimum length of Ethernet.
 func (o *output) padded(t int64, n int) []byte {
 	b := o.frame(t, max(n, minFrame))
 	if n < minFrame {

@@ -29,12 +29,12 @@ const (
 	cardIntel     = 0x001b21
 )
 
-// macOf gives an address of a vendor.
+// macOf returns an address of a vendor.
 func macOf(vendor, n uint32) mac {
 	return mac{byte(vendor >> 16), byte(vendor >> 8), byte(vendor), byte(n >> 16), byte(n >> 8), byte(n)}
 }
 
-// ipOf joins four numbers.
+// ipOf returns the IPv4 address of four bytes.
 func ipOf(a, b, c, d int) uint32 { return uint32(a)<<24 | uint32(b)<<16 | uint32(c)<<8 | uint32(d) }
 
 // The two routers of every trace.
@@ -67,7 +67,7 @@ func (g *generator) office600() *network {
 	return n
 }
 
-// internet makes hosts with names outside.
+// internet returns external hosts with names.
 func (g *generator) internet(count int) (hosts []*host, names []string) {
 	words := []string{"mail", "cdn", "login", "api", "news", "store", "static", "docs", "chat", "update", "media", "shop"}
 	tops := []string{"example.com", "example.net", "example.org", "cloud.example", "corp.example"}
@@ -79,7 +79,7 @@ func (g *generator) internet(count int) (hosts []*host, names []string) {
 	return hosts, names
 }
 
-// dotted writes an IPv4 address.
+// dotted formats an IPv4 address.
 func dotted(ip uint32) string {
 	return fmt.Sprintf("%d.%d.%d.%d", ip>>24, ip>>16&255, ip>>8&255, ip&255)
 }

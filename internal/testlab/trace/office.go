@@ -4,16 +4,16 @@ package trace
 
 import "fmt"
 
-// minSessions is the least number of sessions of an office: a smaller one would not have one of each kind.
+// minSessions is the smallest number of sessions of an office that includes every kind.
 const minSessions = 20
 
-// share is how much of the packets that are left after every session has said its dialogue goes to a kind of bulk.
+// share is the share of one kind of bulk in the packets that remain after the dialogues.
 type share struct {
 	bulk bulk
 	part float64
 }
 
-// shares sum up to 1. They and the dialogues make the mean size of a frame.
+// shares add up to 1. Together with the dialogues they determine the mean frame size.
 func shares() []share {
 	return []share{
 		{bulkInterleaved, 0.160}, {bulkRTP, 0.150}, {bulkRTCP, 0.004}, {bulkTLS, 0.340}, {bulkTLSUp, 0.060},
@@ -21,7 +21,7 @@ func shares() []share {
 	}
 }
 
-// office makes the reference trace.
+// office generates the reference trace.
 func (g *generator) office() error {
 	if g.Sessions < minSessions {
 		return fmt.Errorf("an office has at least %d sessions, not %d", minSessions, g.Sessions)
@@ -40,13 +40,13 @@ func (g *generator) office() error {
 	return nil
 }
 
-// add plans a session that begins at a random time and has its bulk spread over at most longest nanoseconds.
+// add schedules a session that starts at a random time and spreads its bulk over at most longest nanoseconds.
 func (g *generator) add(d *dialogue, c, s *host, longest int64) *flow {
 	span := g.end - g.Start
 	return g.addAt(d, c, s, g.Start+int64(g.rng.Float64()*0.9*float64(span)), longest)
 }
 
-// addAt plans a session that begins at a time. gap is the whole time for its bulk until spend has divided it.
+// addAt schedules a session that starts at a time. gap is the total time of its bulk until spend divides it.
 func (g *generator) addAt(d *dialogue, c, s *host, at, longest int64) *flow {
 	if d.proto != arpExchange {
 		g.made++
@@ -58,7 +58,7 @@ func (g *generator) addAt(d *dialogue, c, s *host, at, longest int64) *flow {
 	return &g.flows[len(g.flows)-1]
 }
 
-// port gives a host its next ephemeral port.
+// port returns the next ephemeral port of a host.
 func (g *generator) port(h *host) uint16 {
 	const first = 20000
 	p := max(g.ports[h], first)
@@ -66,7 +66,7 @@ func (g *generator) port(h *host) uint16 {
 	return p
 }
 
-// watch has the recorder take the pictures of all cameras, of half of them over UDP.
+// watch lets the recorder pull the streams of all cameras, half of them over UDP.
 func (g *generator) watch(n *network) {
 	servers := []string{"Hikvision-Webs", "Hikvision-Webs", "Rtsp Server/3.0", "GStreamer RTSP server"}
 	cameras := n.cameras[:min(len(n.cameras), 1+g.Sessions/100)]
@@ -84,7 +84,7 @@ func (g *generator) watch(n *network) {
 	}
 }
 
-// neighbours has the hosts of the segment find each other by ARP.
+// neighbours adds ARP exchanges between the hosts of the segment.
 func (g *generator) neighbours(n *network) {
 	for i := range min(1200, g.Packets/200) {
 		c := n.local[i%len(n.local)]
@@ -92,7 +92,7 @@ func (g *generator) neighbours(n *network) {
 	}
 }
 
-// chatter is what hosts do by themselves at fixed ports: discovery and lease renewals.
+// chatter adds periodic traffic on fixed ports: discovery and lease renewals.
 func (g *generator) chatter(n *network) {
 	group := &host{ip: ipOf(224, 0, 0, 251), mac: mac{1, 0, 0x5e, 0, 0, 0xfb}}
 	services := []string{"_ipp._tcp.local", "_googlecast._tcp.local", "_airplay._tcp.local"}
@@ -121,7 +121,7 @@ func lease(h *host, reply bool, kind byte, name string) []byte {
 	return b
 }
 
-// spend gives the packets that are left to the sessions that can use them, so that the whole is as asked.
+// spend distributes the remaining packets among the sessions, so that the total is as requested.
 func (g *generator) spend() error {
 	left := g.Packets
 	weights := make([]float64, len(g.flows))
@@ -147,7 +147,7 @@ func (g *generator) spend() error {
 	return nil
 }
 
-// divide sets the number of bulk packets of each user; they sum up to left.
+// divide sets the number of bulk packets of each user; they add up to left.
 func (g *generator) divide(left int, users []int, weights []float64, sum [bulkCount]float64) {
 	var part [bulkCount]float64
 	whole := 0.0

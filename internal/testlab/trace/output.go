@@ -39,7 +39,7 @@ func newOutput(w io.Writer, story []Packet) *output {
 	return o
 }
 
-// frame gives the n bytes of a new frame to fill in before the next call; they are not cleared. Times must not go
+// frame returns the n bytes of a new frame to fill in before the next call; they are not cleared. Times must not go
 // back.
 func (o *output) frame(t int64, n int) []byte {
 	for len(o.story) > 0 && o.story[0].Time <= t {

@@ -2,7 +2,7 @@
 
 package trace
 
-// life is what people and their machines do.
+// life is the traffic of people and their machines.
 type life struct {
 	*network
 	web, upload  [][]*dialogue // by site, then by client
@@ -47,7 +47,7 @@ func (g *generator) newLife(n *network) (*life, error) {
 	return l, nil
 }
 
-// people adds sessions until there are as many as asked.
+// people adds sessions up to the requested number.
 func (g *generator) people(n *network) error {
 	l, err := g.newLife(n)
 	if err != nil {

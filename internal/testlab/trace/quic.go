@@ -15,11 +15,11 @@ var initialSalt = []byte{
 	0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a,
 }
 
-// initialSize is the least size of a datagram with an Initial packet (RFC 9000 section 14.1).
+// initialSize is the minimum size of a datagram with an Initial packet (RFC 9000 section 14.1).
 const initialSize = 1200
 
-// quicDialogue opens a QUIC connection: Initial packets with the hellos in them, protected as RFC 9001 says so that a
-// reader can take them apart, and a Handshake packet that only looks like one.
+// quicDialogue opens a QUIC connection: Initial packets with the hellos, protected as in RFC 9001 so that a
+// reader can decrypt them, and a Handshake packet with a valid header only.
 func quicDialogue(name string, id uint64) (*dialogue, error) {
 	c := client{
 		suites: []uint16{0x1301, 0x1302, 0x1303}, groups: []uint16{0x11ec, 0x1d, 0x17}, alpn: []string{"h3"}, tls13: true, quic: true,
@@ -60,7 +60,7 @@ func initial(secret, to, from []byte, side string, message []byte) ([]byte, erro
 	return protect(b, append(frames, make([]byte, room-len(frames))...), secret, side, number)
 }
 
-// protect seals the payload and hides the packet number (RFC 9001 sections 5.3 and 5.4).
+// protect encrypts the payload and masks the packet number (RFC 9001 sections 5.3 and 5.4).
 func protect(head, payload, secret []byte, side string, number int) ([]byte, error) {
 	first, err := hkdf.Extract(sha256.New, secret, initialSalt)
 	if err != nil {

@@ -53,8 +53,8 @@ func ReadStory(r io.Reader) (story []Packet, err error) {
 	}
 }
 
-// shift moves a story so that it begins a tenth of span after start, and gives the length of time that a trace must
-// cover so that another tenth follows it. The distances within the story stay as they are.
+// shift moves a story so that it starts 10 % of span after start, and returns the time that a trace must
+// cover so that another 10 % follows it. Intervals within the story do not change.
 func shift(story []Packet, start, span int64) (moved []Packet, length int64) {
 	if len(story) == 0 {
 		return nil, 0

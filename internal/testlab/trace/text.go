@@ -4,7 +4,7 @@ package trace
 
 import "fmt"
 
-// fits pads or cuts a text to n bytes.
+// fits pads or truncates a text to n bytes.
 func fits(s string, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -14,7 +14,7 @@ func fits(s string, n int) []byte {
 	return b
 }
 
-// httpDialogue is a request and its answer in clear.
+// httpDialogue is a cleartext request and its response.
 func httpDialogue(site string, agent int) *dialogue {
 	agents := []string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
@@ -27,8 +27,8 @@ func httpDialogue(site string, agent int) *dialogue {
 		msgs: []msg{{up: true, data: []byte(request)}, {data: fits(answer, 900)}}}
 }
 
-// sshDialogue is the exchange of versions and of algorithms, and then, encrypted, a login with a key and the opening of
-// a terminal. The sizes are those of OpenSSH with ChaCha20: a reader infers from them that the login went well.
+// sshDialogue is the exchange of versions and algorithms, followed by an encrypted login with a key and the start of
+// a terminal. The sizes are those of OpenSSH with ChaCha20, so that a reader infers a successful login.
 func sshDialogue(version string) *dialogue {
 	list := func(b []byte, s string) []byte {
 		return block(b, 4, func(b []byte) []byte { return append(b, s...) })
@@ -66,19 +66,19 @@ func sshDialogue(version string) *dialogue {
 		{up: true, data: packet(30, share), patch: 10, random: 32},
 		{data: append(packet(31, append(hostKey, append(share, signature...)...)), packet(21, nil)...), patch: 10 + 55, random: 32, salt: 2},
 		{up: true, data: packet(21, nil)},
-		sealed(true, 44), sealed(false, 44), // the service is asked for and granted
-		sealed(true, 68), sealed(false, 52), // no login without a proof
-		sealed(true, 500), sealed(false, 28), // the key is right
+		sealed(true, 44), sealed(false, 44), // service request and accept
+		sealed(true, 68), sealed(false, 52), // method none, refused
+		sealed(true, 500), sealed(false, 28), // key accepted
 		sealed(true, 112), sealed(false, 604), // terminal, greeting
 	}}
 }
 
-// sealed is an encrypted packet of SSH.
+// sealed returns an encrypted SSH packet.
 func sealed(up bool, n int) msg {
 	return msg{up: up, data: record(0, n)[5:], random: 8, salt: uint64(n)}
 }
 
-// rtspDialogue is how a recorder asks a camera for its picture: within the connection, or over UDP.
+// rtspDialogue is the request of a recorder for a camera stream, interleaved or over UDP.
 func rtspDialogue(camera, server string, interleaved bool) *dialogue {
 	url := "rtsp://" + camera + ":554/Streaming/Channels/101"
 	transport, then := "RTP/AVP;unicast;client_port=52000-52001", bulkNone

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// client is a TLS client as its hello shows it.
+// client is the content of a ClientHello.
 type client struct {
 	suites []uint16
 	groups []uint16
 	alpn   []string
 	grease bool
 	tls13  bool
-	quic   bool     // within QUIC: no session id, transport parameters instead
+	quic   bool     // in QUIC: transport parameters instead of a session id
 	extra  []uint16 // extensions without content
 }
 
-// tlsClients gives clients of the kinds that an office has: two browsers, a command line tool, an updater, a device.
+// tlsClients returns the clients of an office: two browsers, a command line tool, an updater, a device.
 func tlsClients() []client {
 	browser := []uint16{0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x9c, 0x9d, 0x2f, 0x35}
 	second := []uint16{0x1301, 0x1303, 0x1302, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc02c, 0xc030, 0xc00a, 0xc009, 0xc013, 0xc014, 0x9c, 0x9d, 0x2f, 0x35}
@@ -34,7 +34,7 @@ func tlsClients() []client {
 	}
 }
 
-// block appends a length of n bytes and what fill appends.
+// block appends the content that fill appends, preceded by its length in n bytes.
 func block(b []byte, n int, fill func([]byte) []byte) []byte {
 	at := len(b)
 	b = fill(append(b, make([]byte, n)...))
@@ -56,7 +56,7 @@ func extension(b []byte, kind uint16, fill func([]byte) []byte) []byte {
 	return block(u16s(b, kind), 2, fill)
 }
 
-// helloRandom is the place of the random bytes in a hello that starts a segment.
+// helloRandom is the offset of the random bytes in a hello at the start of a segment.
 const helloRandom = 11
 
 // hello builds a ClientHello in its record (RFC 8446 section 4.1.2).
@@ -74,7 +74,7 @@ func (c client) hello(name string) []byte {
 	})
 }
 
-// session appends the session id, which TLS 1.3 keeps for show (RFC 8446 appendix D.4).
+// session appends the session id, which TLS 1.3 sends for compatibility (RFC 8446 appendix D.4).
 func (c client) session(b []byte) []byte {
 	if c.quic {
 		return append(b, 0)
@@ -132,13 +132,13 @@ func (c client) extensions(b []byte, name string) []byte {
 	return b
 }
 
-// handshake puts one handshake message in a record.
+// handshake wraps a handshake message in a record.
 func handshake(kind byte, fill func([]byte) []byte) []byte {
 	return block([]byte{0x16, 3, 1}, 2, func(b []byte) []byte { return block(append(b, kind), 3, fill) })
 }
 
-// answer builds what the server sends first: in TLS 1.3 its hello and encrypted records, before that its hello, the
-// certificate, a key exchange and the end of its turn.
+// answer builds the first flight of the server: in TLS 1.3 its hello and encrypted records, before that its hello, the
+// certificate, a key exchange and ServerHelloDone.
 func (c client) answer(cert []byte) []byte {
 	b := handshake(2, func(b []byte) []byte {
 		b = append(u16s(b, 0x0303), make([]byte, 32)...)
@@ -166,7 +166,7 @@ func (c client) answer(cert []byte) []byte {
 	return append(b, handshake(14, func(b []byte) []byte { return b })...)
 }
 
-// record is a record of n bytes that mean nothing.
+// record returns a record with n random bytes.
 func record(kind byte, n int) []byte {
 	return block([]byte{kind, 3, 3}, 2, func(b []byte) []byte {
 		for i := range n {
@@ -176,7 +176,7 @@ func record(kind byte, n int) []byte {
 	})
 }
 
-// finished is the client's last message of the handshake with its first request.
+// finished returns the client's last handshake message with its first request.
 func (c client) finished() []byte {
 	b := []byte{0x14, 3, 3, 0, 1, 1}
 	if !c.tls13 {
@@ -186,7 +186,7 @@ func (c client) finished() []byte {
 	return append(append(b, record(0x17, 53)...), record(0x17, 380)...)
 }
 
-// certificate makes a self-signed certificate. Ed25519 signs without chance, so the same name gives the same bytes.
+// certificate returns a self-signed certificate. Ed25519 signatures are deterministic, so the same name gives the same bytes.
 func certificate(name string) ([]byte, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	copy(seed, name)
@@ -199,7 +199,7 @@ func certificate(name string) ([]byte, error) {
 	return x509.CreateCertificate(nil, template, template, key.Public(), key)
 }
 
-// tlsDialogue is one client at one site.
+// tlsDialogue is a connection of one client to one site.
 func tlsDialogue(c client, name string, cert []byte, then bulk) *dialogue {
 	return &dialogue{proto: tcp, port: 443, bulk: then, msgs: []msg{
 		{up: true, data: c.hello(name), patch: helloRandom, random: 32},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package trace makes captures for benchmarks and load tests: the traffic of an office with cameras, a million sessions
-// at once, a hundred thousand devices, and floods. The same Config gives the same bytes.
+// Package trace generates captures for benchmarks and load tests: the traffic of an office with cameras, a million concurrent
+// sessions, a hundred thousand devices, and floods. The same Config produces the same bytes.
 package trace
 
 import (
@@ -27,32 +27,32 @@ const (
 // Start is the time of the first packet if the Config has none: 2026-03-02 09:00 UTC, a Monday, in nanoseconds.
 const Start = 1772442000_000000000
 
-// Config says what to make. Zero fields take the default of the kind.
+// Config describes a trace. Zero fields have the default of the kind.
 type Config struct {
 	Kind     string
-	Packets  int    // office and floods: frames, without those of the story
+	Packets  int    // office and floods: frames, excluding the story
 	Sessions int    // office, sessions: distinct 5-tuples
 	Devices  int    // devices
-	Seed     uint64 // 0 is a seed like any other
+	Seed     uint64 // 0 is a valid seed
 	Start    int64  // nanoseconds since the Unix epoch
-	Seconds  int    // capture time that the trace covers; a flood that has to hold a longer story takes longer
+	Seconds  int    // capture time of the trace; a flood with a longer story takes longer
 	Story    []Packet
 }
 
-// Summary counts what was written.
+// Summary has the counts of a trace.
 type Summary struct {
-	Packets  int   // with the story
-	Sessions int   // distinct 5-tuples, without the story; for the floods 0
+	Packets  int   // including the story
+	Sessions int   // distinct five-tuples, excluding the story; 0 for floods
 	Bytes    int64 // of the file
 }
 
-// kind is how a kind of trace is made.
+// kind is the generator of one kind of trace, with its defaults.
 type kind struct {
 	defaults Config
 	generate func(*generator) error
 }
 
-// kinds is only read.
+// kinds is read-only.
 var kinds = map[string]kind{
 	Office:    {Config{Packets: 4_000_000, Sessions: 143_000, Seconds: 600}, (*generator).office},
 	Sessions:  {Config{Sessions: 1_000_000, Seconds: 300}, (*generator).sessions},
@@ -72,7 +72,7 @@ func Kinds() (names []string) {
 	return names
 }
 
-// generator makes one trace.
+// generator is the state of one trace.
 type generator struct {
 	Config
 	out   *output
@@ -84,7 +84,7 @@ type generator struct {
 	made  int // sessions
 }
 
-// Write makes the trace and writes it as a pcap file. It fails if the kind is unknown, if a count cannot be met, or
+// Write generates a trace and writes it as a pcap file. It fails if the kind is unknown, if a count cannot be met, or
 // if w fails.
 func Write(w io.Writer, c Config) (Summary, error) {
 	k, ok := kinds[c.Kind]

@@ -16,7 +16,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// small gives a small trace of each kind.
+// small returns a small trace of each kind.
 func small(kind string) Config {
 	return map[string]Config{
 		Office:    {Packets: 40_000, Sessions: 1_430},
@@ -86,8 +86,8 @@ func tuple(p gopacket.Packet) (key string, ok bool) {
 	return tl.LayerType().String() + strings.Join(ends, ""), true
 }
 
-// TestCounts decodes the traces with another decoder: every frame is whole, times do not go back, and packets and
-// sessions are as many as asked.
+// TestCounts decodes the traces with another decoder: every frame is complete, times do not decrease, and the numbers of packets
+// and sessions are as requested.
 func TestCounts(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
@@ -143,10 +143,10 @@ func ipFragment(p gopacket.Packet) uint16 {
 	return ip.FragOffset | uint16(ip.Flags&layers.IPv4MoreFragments)
 }
 
-// application drops what the other decoder says of TLS records that it takes for a handshake although encrypted.
+// application ignores errors of the other decoder about encrypted TLS records that it parses as a handshake.
 func application(err error) bool { return !strings.Contains(err.Error(), "TLS") }
 
-// TestOfficeIsTheReference holds the mix to the figures that the sensor is designed for.
+// TestOfficeIsTheReference compares the traffic mix with the figures that the sensor is designed for.
 func TestOfficeIsTheReference(t *testing.T) {
 	c := small(Office)
 	file, sum := make1(t, c)
@@ -164,7 +164,7 @@ func TestOfficeIsTheReference(t *testing.T) {
 	_ = sum
 }
 
-// TestSessionsAreOpenAtOnce counts the sessions that are open when the last one has begun: all of them.
+// TestSessionsAreOpenAtOnce checks that all sessions are open when the last one has started.
 func TestSessionsAreOpenAtOnce(t *testing.T) {
 	file, sum := make1(t, small(Sessions))
 	packets := map[string]int{}
@@ -209,8 +209,8 @@ func TestDevicesAreDistinct(t *testing.T) {
 	}
 }
 
-// TestStoryLiesWithinTheFlood merges a story that is longer than the flood would be, and finds it again: whole, in its
-// order, with its own distances, and with flood on both sides.
+// TestStoryLiesWithinTheFlood merges a story that is longer than the flood, and checks that it is complete, in order, with its own
+// intervals, and has flood packets before and after it.
 func TestStoryLiesWithinTheFlood(t *testing.T) {
 	var story []Packet
 	for i := range 50 {
@@ -274,7 +274,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// full takes so many bytes and then none.
+// full is a writer that fails after a number of bytes.
 type full int
 
 func (f *full) Write(p []byte) (int, error) {
@@ -284,7 +284,7 @@ func (f *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestFullDisk: the error is told, and little more is made in vain.
+// TestFullDisk checks that a write error is returned and that generation stops soon.
 func TestFullDisk(t *testing.T) {
 	for _, kind := range Kinds() {
 		c, room := small(kind), full(10)

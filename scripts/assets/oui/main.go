@@ -108,7 +108,7 @@ func nameList(index map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// company gives the first line of an entry. Blocks that are only the parents of smaller blocks, and owners who do not
+// company returns the first line of an entry. Blocks that are only the parents of smaller blocks, and owners who do not
 // want to be named, are left out.
 func company(entry string) string {
 	name, _, _ := strings.Cut(entry, "\n")
