@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command benchcmp runs programs in turn, several times over, and prints the medians of what they took as rows of a
-// Markdown table. Running them in turn lets the moods of a machine meet all of them alike.
+// Command benchcmp runs programs in turn, several times, and prints the medians of their cost as rows of a
+// Markdown table. Because they run in turn, other load on the machine affects all of them equally.
 //
 //	benchcmp [-n 5] [-packets N] [-trace NAME] [-head] NAME PROGRAM ARG... -- NAME PROGRAM ARG...
 package main
@@ -18,24 +18,24 @@ import (
 	"time"
 )
 
-// contestant is one program with its measurements.
+// contestant is a program with its measurements.
 type contestant struct {
 	name string
 	args []string
 	runs []measure
 }
 
-// measure is what one run took.
+// measure is the cost of one run.
 type measure struct {
 	wall, user, sys time.Duration
-	rss             int64 // greatest resident size, bytes
+	rss             int64 // maximum resident size, bytes
 }
 
 func main() {
-	n := flag.Int("n", 5, "runs of each program, after one that does not count")
+	n := flag.Int("n", 5, "runs of each program, after one to warm up")
 	packets := flag.Float64("packets", 0, "packets in the trace, for the rate")
 	trace := flag.String("trace", "", "name of the trace, for the first column")
-	head := flag.Bool("head", false, "print the head of the table and nothing else")
+	head := flag.Bool("head", false, "print only the head of the table")
 	flag.Parse()
 	if *head {
 		printHead(os.Stdout)
@@ -52,7 +52,7 @@ func main() {
 	printRows(os.Stdout, *trace, *packets, all)
 }
 
-// split takes the arguments apart at "--".
+// split splits the arguments at "--".
 func split(args []string) (all []*contestant, err error) {
 	for len(args) > 0 {
 		end := slices.Index(args, "--")
@@ -73,7 +73,7 @@ func split(args []string) (all []*contestant, err error) {
 	return all, nil
 }
 
-// measureAll runs the programs in turn. The first round brings the trace into the page cache and does not count.
+// measureAll runs the programs in turn. The first round warms the page cache and does not count.
 func measureAll(all []*contestant, n int) error {
 	for round := range n + 1 {
 		for _, c := range all {
@@ -99,7 +99,7 @@ func once(args []string) (m measure, err error) {
 	}
 	m.user, m.sys = cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime()
 	if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		m.rss = use.Maxrss << 10 // Linux gives KiB
+		m.rss = use.Maxrss << 10 // Linux reports KiB
 	}
 	return m, nil
 }
@@ -121,7 +121,7 @@ func printRows(w io.Writer, trace string, packets float64, all []*contestant) {
 	}
 }
 
-// median of one figure over the runs; NaN-free because there is at least one run.
+// median returns the median of a figure over the runs, of which there is at least one.
 func median(runs []measure, of func(measure) float64) float64 {
 	if len(runs) == 0 {
 		return 0

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command kafka runs real Apache Kafka on loopback, for tests and to try things out:
+// Command kafka runs Apache Kafka on loopback, for tests and trials:
 //
-//	go run ./scripts/kafka start [-brokers 3] DIR    make the cluster of DIR if there is none, start what does not run
-//	go run ./scripts/kafka stop DIR [BROKER]         end in order; data and ports stay
+//	go run ./scripts/kafka start [-brokers 3] DIR    create the cluster in DIR if necessary, start all brokers
+//	go run ./scripts/kafka stop DIR [BROKER]         shut down; data and ports are kept
 //	go run ./scripts/kafka kill DIR [BROKER]         SIGKILL
-//	go run ./scripts/kafka status DIR                what runs, and how to reach it
+//	go run ./scripts/kafka status DIR                which brokers run, and their addresses
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 
 const usage = "usage: kafka start [-brokers N] [-fast] DIR | stop DIR [BROKER] | kill DIR [BROKER] | status DIR"
 
-// startTime is how long a start may take, the first download of Kafka included.
+// startTime limits a start, including the first download of Kafka.
 const startTime = 5 * time.Minute
 
 func main() {

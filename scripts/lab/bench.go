@@ -18,15 +18,15 @@ import (
 
 type benchCmd struct {
 	Trace  string        `help:"Capture whose frames are sent (scripts/tracegen)." required:"" type:"existingfile"`
-	Rates  []int         `help:"Packets a second that are offered." default:"100000,400000,800000"`
-	Span   time.Duration `name:"seconds" help:"How long each program is offered each rate." default:"10s"`
+	Rates  []int         `help:"Packets per second." default:"100000,400000,800000"`
+	Span   time.Duration `name:"seconds" help:"Duration of each measurement." default:"10s"`
 	Sensor string        `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
 	Modes  []string      `help:"Modes of the sensor." default:"xdp,afpacket"`
-	Silent string        `help:"What the sensor is to expect silence of; the cameras of the trace." default:"10.1.9.0/24"`
-	Args   []string      `arg:"" optional:"" help:"More arguments for the sensor, after --."`
+	Silent string        `help:"Network that the sensor expects to be silent: the cameras of the trace." default:"10.1.9.0/24"`
+	Args   []string      `arg:"" optional:"" help:"Further arguments of the sensor, after --."`
 }
 
-// Run measures and prints a table in Markdown.
+// Run measures all programs and prints a Markdown table.
 func (c *benchCmd) Run(ctx context.Context) error {
 	if err := netns.Needs(); err != nil {
 		return err
@@ -67,7 +67,7 @@ func row(rate int, name string, c loadgen.Cost, cells ...any) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
-// programs are those of the comparison; what is not installed is left out, and said.
+// programs returns the programs to compare. It prints a note for each that is not installed.
 func (c *benchCmd) programs() (list []loadgen.Program) {
 	for _, mode := range c.Modes {
 		command := []string{c.Sensor, "run", "--iface", netns.SensorPort, "--mode", mode, "--silent", c.Silent, "--alerts", "/dev/null"}
@@ -82,7 +82,7 @@ func (c *benchCmd) programs() (list []loadgen.Program) {
 	}
 	for _, p := range others {
 		if _, err := exec.LookPath(p.Command[0]); err != nil {
-			fmt.Printf("%s is not installed and left out\n\n", p.Name)
+			fmt.Printf("%s is not installed: skipped\n\n", p.Name)
 			continue
 		}
 		list = append(list, p)

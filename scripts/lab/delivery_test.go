@@ -26,8 +26,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// TestDelivery goes the whole way: intruders in a lab, the sensor at its mirror port, real Kafka, the collector, and the alerts in
-// its interface.
+// TestDelivery covers the whole path: attackers in a lab, the sensor at the mirror port, Apache Kafka, the collector, and the alerts in
+// its API.
 func TestDelivery(t *testing.T) {
 	if testing.Short() {
 		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
@@ -37,7 +37,7 @@ func TestDelivery(t *testing.T) {
 	}
 	kafka := kafkatest.Start(t, cluster.Options{})
 	d := &delivery{T: t, brokers: kafka.Brokers(cluster.Plaintext)}
-	programs := built(t, "scripts/lab", "sensor", "collector")
+	programs := buildPrograms(t, "scripts/lab", "sensor", "collector")
 	d.lab, d.sensor, d.collector = programs[0], programs[1], programs[2]
 	d.serve()
 	for _, c := range []deliveryCase{
@@ -48,19 +48,19 @@ func TestDelivery(t *testing.T) {
 		{"one-way", "xdp", netns.Mirror{Way: netns.Direct, OneWay: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel() // each case has a lab of its own
+			t.Parallel() // each case has its own lab
 			d.deliver(t, c)
 		})
 	}
 }
 
 type deliveryCase struct {
-	name   string // and of the sensor
+	name   string // also the id of the sensor
 	mode   string
 	mirror netns.Mirror
 }
 
-// delivery is a collector that serves.
+// delivery is a running collector.
 type delivery struct {
 	*testing.T
 	brokers                string
@@ -68,7 +68,7 @@ type delivery struct {
 	console, token         string
 }
 
-// serve makes the topics, starts the collector and gets a token for its interface.
+// serve creates the topics, starts the collector and creates an API token.
 func (d *delivery) serve() {
 	dir := d.TempDir()
 	config := filepath.Join(dir, "collector.yaml")
@@ -105,7 +105,7 @@ func (d *delivery) serve() {
 			d.console = said.Console
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, log) }() // it must not wait for a reader
+	go func() { _, _ = io.Copy(io.Discard, log) }() // so that the collector never blocks on its log
 	out, err := exec.Command(d.collector, "token", "add", "lab", "--config", config).Output()
 	if err != nil {
 		d.Fatal(err)
@@ -113,7 +113,7 @@ func (d *delivery) serve() {
 	d.token = strings.TrimSpace(string(out))
 }
 
-// alerts returns what the interface has of a sensor.
+// alerts returns the alerts of a sensor from the API.
 func (d *delivery) alerts(t *testing.T, sensor string) (list []schemas.Alert) {
 	t.Helper()
 	for cursor := ""; ; {
@@ -143,11 +143,11 @@ func (d *delivery) alerts(t *testing.T, sensor string) (list []schemas.Alert) {
 	}
 }
 
-// deliver acts the stories and waits for every alert that is expected.
+// deliver runs the stories and waits for every expected alert.
 func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 	stories := story.Stories()
 	score := story.NewScore(stories, c.name, c.mirror.OneWay)
-	s, err := lab.Open(t.Context(), lab.Options{Mirror: c.mirror, Program: d.lab, Told: score.Step})
+	s, err := lab.Open(t.Context(), lab.Options{Mirror: c.mirror, Program: d.lab, OnStep: score.Step})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}()
 	for _, broker := range strings.Split(d.brokers, ",") {
-		if err := s.Carry(t.Context(), netns.Sensor, broker); err != nil {
+		if err := s.Forward(t.Context(), netns.Sensor, broker); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,7 +175,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}
 	var got []schemas.Alert
-	// A mirror of one direction shows in sessions that are over, and those of which one side is seen are over after 70 seconds.
+	// A one-way mirror is detected from ended sessions, and one-sided sessions end after 70 seconds.
 	for end := time.Now().Add(5 * time.Minute); score.Missing() > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		got = d.alerts(t, c.name)
 		for _, a := range got {
@@ -194,7 +194,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		for _, a := range got {
 			t.Logf("stored: %s %s of %s: %s", a.Rule.ID, a.Severity, a.Device.Key, a.Title)
 		}
-		t.Logf("the sensor said:\n%s", w.Said())
+		t.Logf("log of the sensor:\n%s", w.Log())
 	}
 	for _, a := range got {
 		if a.Sensor.Capture != c.mode || a.Sensor.Iface != netns.SensorPort || a.Time.Replay {
@@ -202,7 +202,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 		}
 	}
 	if told := oneWay(got); told != c.mirror.OneWay {
-		t.Errorf("alerts tell of a mirror of one direction: %v", told)
+		t.Errorf("alerts report a one-way mirror: %v", told)
 	}
 	if n, err := s.Frames(context.Background()); err != nil || n.Sent != 0 || n.Received == 0 {
 		t.Errorf("the mirror port: %+v, %v", n, err)

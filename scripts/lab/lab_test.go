@@ -21,8 +21,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// built builds programs of the repository for a test.
-func built(t *testing.T, packages ...string) (paths []string) {
+// buildPrograms builds programs of the repository for a test.
+func buildPrograms(t *testing.T, packages ...string) (paths []string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, p := range packages {
@@ -37,21 +37,21 @@ func built(t *testing.T, packages ...string) (paths []string) {
 	return paths
 }
 
-// standing is a lab that stands: its process, and the name of its run.
-type standing struct {
+// runningLab is the process of a running lab and the name of its run.
+type runningLab struct {
 	*exec.Cmd
 	out *os.File
 	run string
 }
 
-func stand(t *testing.T, program string) *standing {
+func startLab(t *testing.T, program string) *runningLab {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	s := &standing{Cmd: exec.Command(program, "up"), out: out}
+	s := &runningLab{Cmd: exec.Command(program, "up"), out: out}
 	s.Stdout, s.Stderr = out, out
 	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.Start(); err != nil {
@@ -68,12 +68,12 @@ func stand(t *testing.T, program string) *standing {
 			return s
 		}
 		if time.Now().After(end) {
-			t.Fatalf("the lab does not stand: %s", text)
+			t.Fatalf("the lab does not start: %s", text)
 		}
 	}
 }
 
-// machines lists the processes of a lab by their command lines.
+// machines returns the process ids of the machines of a lab.
 func machines(t *testing.T, run string) (pids []string) {
 	t.Helper()
 	names, err := filepath.Glob("/run/netns/stillwatch-lab-" + run + "-*")
@@ -90,8 +90,8 @@ func machines(t *testing.T, run string) (pids []string) {
 	return pids
 }
 
-// gone returns an error if one of the processes runs. One that has ended and waits for whoever adopted it does not.
-func gone(pids []string) error {
+// checkExited returns an error if one of the processes runs. A zombie does not count.
+func checkExited(pids []string) error {
 	for _, p := range pids {
 		stat, err := os.ReadFile("/proc/" + p + "/stat")
 		if err == nil && !strings.Contains(string(stat), ") Z ") {
@@ -101,15 +101,15 @@ func gone(pids []string) error {
 	return nil
 }
 
-// TestEnd checks that a lab leaves nothing when it is ended by a signal, and nothing that `lab clean` does not find when it is killed.
-func TestEnd(t *testing.T) {
+// TestLabLeavesNothing checks that a lab removes everything after a signal, and that `lab clean` removes what a killed lab has left.
+func TestLabLeavesNothing(t *testing.T) {
 	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)
 	}
-	program := built(t, "scripts/lab")[0]
+	program := buildPrograms(t, "scripts/lab")[0]
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := stand(t, program)
+			s := startLab(t, program)
 			pids := machines(t, s.run)
 			if len(pids) < 9 {
 				t.Fatalf("%d machines", len(pids))
@@ -130,20 +130,20 @@ func TestEnd(t *testing.T) {
 			if left, _ := filepath.Glob("/run/*/*" + s.run + "*"); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
-			if err := gone(pids); err != nil {
+			if err := checkExited(pids); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// TestTagsAndLeases has the mirror tag each frame with a VLAN, as RSPAN does: by either mode the sensor has the tag of every session, and
-// the name that the workstation gives the DHCP server.
+// TestTagsAndLeases uses a mirror that tags each frame with a VLAN, like RSPAN. In both modes the sensor must report the VLAN of every session, and
+// the host name in the workstation's DHCP request.
 func TestTagsAndLeases(t *testing.T) {
 	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)
 	}
-	programs := built(t, "scripts/lab", "sensor")
+	programs := buildPrograms(t, "scripts/lab", "sensor")
 	s, err := lab.Open(t.Context(), lab.Options{Mirror: netns.Mirror{Way: netns.RSPAN}, Program: programs[0]})
 	if err != nil {
 		t.Fatal(err)

@@ -21,27 +21,27 @@ import (
 	"stillwatch/schemas"
 )
 
-// mirrorFlags say what the mirror port shows.
+// mirrorFlags select the kind of mirror.
 type mirrorFlags struct {
 	Mirror string `help:"How frames reach the sensor: ${enum}." enum:"${ways}" default:"direct"`
-	OneWay bool   `help:"Mirror one direction only: what comes in at the uplink is not shown."`
+	OneWay bool   `help:"Mirror one direction only: omit frames that arrive on the uplink."`
 }
 
 func (f mirrorFlags) options(told func(progress.Step)) (lab.Options, error) {
 	program, err := os.Executable()
-	return lab.Options{Mirror: netns.Mirror{Way: f.Mirror, OneWay: f.OneWay}, Program: program, Told: told}, err
+	return lab.Options{Mirror: netns.Mirror{Way: f.Mirror, OneWay: f.OneWay}, Program: program, OnStep: told}, err
 }
 
 type runCmd struct {
 	mirrorFlags
-	Sensor string   `help:"Program of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
-	Mode   string   `help:"How the sensor captures: ${enum}. file: it does not watch but replays what tcpdump recorded." enum:"auto,xdp,afpacket,file" default:"auto"`
-	Story  []string `help:"Stories to act." default:"S1,S3"`
-	Record string   `help:"Keep what the mirror port showed in FILE (pcap, by tcpdump)." placeholder:"FILE" type:"path"`
-	Once   bool     `help:"End after the stories, with status 1 if an alert that is expected did not come. Without it the lab stands until Ctrl-C."`
+	Sensor string   `help:"Path of the sensor." default:"bin/stillwatch-sensor" type:"existingfile"`
+	Mode   string   `help:"How the sensor captures: ${enum}. file: replay what tcpdump recorded." enum:"auto,xdp,afpacket,file" default:"auto"`
+	Story  []string `help:"Stories to run." default:"S1,S3"`
+	Record string   `help:"Write the frames of the mirror port to FILE (pcap, by tcpdump)." placeholder:"FILE" type:"path"`
+	Once   bool     `help:"Exit after the stories, with status 1 if an expected alert is missing. Without it the lab runs until Ctrl-C."`
 }
 
-// Run shows the lab, and ends with an error if it could not.
+// Run runs the stories and prints the results.
 func (c *runCmd) Run(ctx context.Context) (err error) {
 	if err := netns.Needs(); err != nil {
 		return err
@@ -61,25 +61,25 @@ func (c *runCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Print(screen.Picture(c.Mirror, c.OneWay))
-	if r.stage, err = lab.Open(ctx, o); err != nil {
+	if r.lab, err = lab.Open(ctx, o); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.stage.Close()) }()
+	defer func() { err = errors.Join(err, r.lab.Close()) }()
 	if err := r.perform(ctx, stories); err != nil {
 		return err
 	}
-	fmt.Print(screen.Table(r.score.Results(), c.Mode == file), r.view.Rest())
+	fmt.Print(screen.Table(r.score.Results(), c.Mode == file), r.view.Summary())
 	if n := r.score.Missing(); n > 0 && c.Once {
-		return fmt.Errorf("%d alerts that are expected did not come", n)
+		return fmt.Errorf("%d expected alerts are missing", n)
 	}
 	if !c.Once {
-		hints(r.stage, o.Program)
+		hints(r.lab, o.Program)
 		<-ctx.Done()
 	}
-	return r.stage.Failure()
+	return r.lab.Failure()
 }
 
-// hints say what can be done with a lab that stands.
+// hints prints commands for a running lab.
 func hints(s *lab.Lab, program string) {
 	fmt.Printf("\nthe mirror port   ip netns exec %s tcpdump -ni %s\na story again     ip netns exec %s %s act S1\nCtrl-C removes it all.\n",
 		s.Namespace(netns.Sensor), netns.SensorPort, s.Namespace(netns.Outside), program)
@@ -99,13 +99,13 @@ func (c *runCmd) stories() (list []story.Story, err error) {
 	return list, nil
 }
 
-// run is one show.
+// run is the state of one run.
 type run struct {
 	*runCmd
 	dir   string
 	score *story.Score
 	view  *screen.View
-	stage *lab.Lab
+	lab   *lab.Lab
 }
 
 func (r *run) alert(a schemas.Alert) {
@@ -116,7 +116,7 @@ func (r *run) alert(a schemas.Alert) {
 	r.view.Alert(a, r.score.Alert(a, came))
 }
 
-// perform has the stories acted and the sensor watch.
+// perform starts the sensor and runs the stories.
 func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 	inventory, config, err := lab.Files(r.dir, lab.SensorID)
 	if err != nil {
@@ -129,13 +129,13 @@ func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 	}
 	stopRecord := func() error { return nil }
 	if recorded != "" {
-		if stopRecord, err = r.stage.Record(recorded); err != nil {
+		if stopRecord, err = r.lab.Record(recorded); err != nil {
 			return err
 		}
 	}
 	var w *lab.Sensor
 	if r.Mode != file {
-		if w, err = r.stage.Watch(ctx, r.Sensor, append(args, "--mode", r.Mode), r.alert); err != nil {
+		if w, err = r.lab.Watch(ctx, r.Sensor, append(args, "--mode", r.Mode), r.alert); err != nil {
 			return errors.Join(err, stopRecord())
 		}
 	}
@@ -152,8 +152,7 @@ func (r *run) perform(ctx context.Context, stories []story.Story) (err error) {
 	return err
 }
 
-// patience is how long alerts may take after the last step. A session of which one side alone is seen is over after 70 seconds, and only then
-// is it known to be one.
+// patience limits the wait for alerts after the last step. A one-sided session is reported when it expires, after 70 seconds.
 func (r *run) patience() time.Duration {
 	if r.OneWay {
 		return 2 * time.Minute
@@ -162,26 +161,26 @@ func (r *run) patience() time.Duration {
 }
 
 func (r *run) act(ctx context.Context, stories []story.Story) error {
-	r.view.Say("ordinary life: three streams, pages, look-ups")
+	r.view.Heading("ordinary traffic: three streams, pages, lookups")
 	select {
 	case <-time.After(4 * time.Second):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	for _, s := range stories {
-		r.view.Say(s.Name + ", " + s.Title)
-		if err := r.stage.Act(ctx, s.Name); err != nil {
+		r.view.Heading(s.Name + ", " + s.Title)
+		if err := r.lab.Act(ctx, s.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// replay has the sensor read what was recorded.
+// replay runs the sensor on the recorded capture.
 func (r *run) replay(ctx context.Context, args []string) error {
 	c := exec.CommandContext(ctx, r.Sensor, append([]string{"replay", "--alerts", "-"}, args...)...)
-	var said strings.Builder
-	c.Stderr = &said
+	var stderr strings.Builder
+	c.Stderr = &stderr
 	out, err := c.StdoutPipe()
 	if err == nil {
 		err = c.Start()
@@ -190,7 +189,7 @@ func (r *run) replay(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := errors.Join(lab.Alerts(out, r.alert), c.Wait()); err != nil {
-		return fmt.Errorf("replay: %w: %s", err, said.String())
+		return fmt.Errorf("replay: %w: %s", err, stderr.String())
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 	"stillwatch/schemas"
 )
 
-// clearConfig makes rules tell every login: one failure is enough for D09, and the client is outside (see replayer.row), so each success is one of D08.
+// clearConfig makes the rules report every login: one failure is enough for D09, and the client is external (see replayer.row), so each success raises D08.
 const clearConfig = "version: 1\ndetections: {D09: {params: {failures: 1}}}\n"
 
-// saysClear reads the rules: a success is an alert of D08, the number of failures is in the evidence of D09.
+// saysClear returns the result from the alerts: a success raises D08, and the evidence of D09 has the number of failures.
 func saysClear(_ []schemas.Session, alerts []schemas.Alert) string {
 	failures, in := 0, false
 	for _, a := range alerts {
@@ -45,7 +45,7 @@ const (
 	noLogin  = ""
 )
 
-// account is the only one of each server; guess is a wrong password.
+// account is the only account of each server; guess is a wrong password.
 const (
 	account  = sshUser
 	password = "correct-horse"
@@ -70,7 +70,7 @@ var (
 	}
 )
 
-// pythonTries is the client that tries several pairs on one connection.
+// pythonTries returns a client that tries several passwords on one connection.
 func pythonTries(what string, options map[string]any) func(at *site, host string) (argv, env []string) {
 	return func(at *site, host string) (argv, env []string) {
 		text, _ := json.Marshal(options) // of strings
@@ -78,7 +78,7 @@ func pythonTries(what string, options map[string]any) func(at *site, host string
 	}
 }
 
-// onOne returns the three rows of a client that tries all on one connection.
+// onOne returns the three rows of a client that uses one connection.
 func onOne(s *server, client, what string, options map[string]any) (rows []row) {
 	for _, c := range threePairs {
 		o := map[string]any{"tries": c.pairs}
@@ -94,7 +94,7 @@ func onOne(s *server, client, what string, options map[string]any) (rows []row) 
 	return rows
 }
 
-// onEach returns the three rows of a program that makes one connection for each try. In its arguments {host}, {port}, {user}, {password} and {dir} are
+// onEach returns the three rows of a program that opens one connection for each try. In its arguments {host}, {port}, {user}, {password} and {dir} are
 // filled in.
 func onEach(s *server, client, note string, argv ...string) (rows []row) {
 	for _, c := range threePairs {
@@ -123,12 +123,12 @@ func tries(pairs []pair, argv ...string) func(at *site, host string) (args, env 
 	}
 }
 
-// one is a row of one run of a program.
+// one returns a row for one run of a program.
 func one(s *server, client, task string, in bool, want string, argv ...string) row {
 	return row{server: s, client: client, task: task, in: in, want: want, command: tries(rightPair, argv...)}
 }
 
-// clearText makes a protocol whose logins are in clear, and whose rows are told by the rules.
+// clearText returns a cleartext protocol, whose results come from alerts.
 func clearText(name string, needs []string, rows ...[]row) protocol {
 	return protocol{name: name, evidence: "explicit", config: clearConfig, needs: needs, says: saysClear, rows: slices.Concat(rows...)}
 }

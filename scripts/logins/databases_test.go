@@ -23,7 +23,7 @@ func redisProtocol() protocol {
 		}
 		return row{server: s, client: "Python socket", task: task, in: in, want: want, command: pythonTries("redis", o)}
 	}
-	piped, inline := map[string]any{"pipeline": true}, map[string]any{"inline": true} // the first command is never inline
+	piped, inline := map[string]any{"pipeline": true}, map[string]any{"inline": true} // the first command is not inline
 	wrong, right, ping := c{"AUTH", guess}, c{"AUTH", password}, c{"PING"}
 	return clearText("redis", []string{"redis-server", "redis-cli"},
 		cli(locked, "AUTH password", "-a", "{password}"),
@@ -84,7 +84,7 @@ func postgresProtocol() protocol {
 	return p
 }
 
-// postgresFolder finds the programs of the newest version that is installed; Debian keeps them out of the path.
+// postgresFolder returns the directory of the newest installed version; it is not in Debian's PATH.
 func postgresFolder() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logins checks what the sensor says of logins against what real clients and servers say: each row of a table is
-// one client at one server with one outcome, in network namespaces of the test. All rows are captured at once; every row
-// has a server address of its own, by which its sessions are told apart in the records of the replay.
+// Package logins compares the login results of the sensor with those of real clients and servers. Each row of a table is
+// one client, one server and one outcome, in network namespaces of the test. All rows are in one capture; each row
+// has its own server address, which identifies its sessions in the records of the replay.
 package logins
 
 import (
@@ -26,50 +26,50 @@ import (
 	"stillwatch/schemas"
 )
 
-// server is a program that rows ask. It is started once, however many rows name it, and must listen on at.port of every
+// server is a server program. It is started once for all its rows, and must listen on at.port of every
 // address and stay in the foreground.
 type server struct {
 	name    string                     // in the table
 	command func(at *site) []string    // program and arguments
-	prepare func(at *site) error       // writes its files into at.dir; nil if there are none
-	mounts  func(at *site) [][2]string // files of the test that cover files of the system, for this program alone
+	prepare func(at *site) error       // writes its files into at.dir; may be nil
+	mounts  func(at *site) [][2]string // files that are mounted over system files, for this program only
 }
 
-// row is one case.
+// row is one test case.
 type row struct {
 	server  *server
 	client  string                                           // in the table
 	task    string                                           // what it does, in the table
 	command func(at *site, host string) (argv, env []string) // the client
-	in      bool                                             // whether the client is let in: its exit status has to say so, 0 for yes
-	want    string                                           // what the record has to say: success, failure or "" for no login attempt
+	in      bool                                             // whether the login succeeds: the client's exit status must be 0 if so
+	want    string                                           // expected result in the record: success, failure, or "" for no login attempt
 }
 
-// protocol is a set of rows whose records are read in one way.
+// protocol is a set of rows whose records are interpreted in the same way.
 type protocol struct {
 	name     string
 	evidence string // explicit or inferred
 	rows     []row
 	needs    []string     // programs
-	check    func() error // what else it needs
-	config   string       // of the sensor; if there is one, each row is replayed by itself, with the servers as the only internal addresses
+	check    func() error // other needs
+	config   string       // configuration of the sensor; if not empty, each row is replayed alone, with only the servers as internal addresses
 	says     func(sessions []schemas.Session, alerts []schemas.Alert) string
 }
 
-// protocols lists all that is tried.
+// protocols returns all protocols of the matrix.
 var protocols = []protocol{sshProtocol, telnetProtocol(), ftpProtocol(), httpProtocol(), mqttProtocol(), postgresProtocol(), mysqlProtocol(), redisProtocol()}
 
-// site is one server that runs.
+// site is a running server.
 type site struct {
 	dir    string // for files of this server
 	shared string // for files of all servers of its protocol: keys, say
 	port   int
-	python string // of the programs from PyPI
-	here   string // this folder
+	python string // Python with the packages from PyPI
+	here   string // directory of this package
 	slots  chan struct{}
 }
 
-// run is one row with what became of it.
+// run is a row with its result.
 type run struct {
 	*row
 	protocol *protocol
@@ -79,13 +79,13 @@ type run struct {
 	said     string
 }
 
-// atOnce bounds the clients that run at a time, perServer those at one server: Dropbear closes more than five that have not logged in.
+// atOnce limits the concurrent clients, perServer those of one server: Dropbear allows five unauthenticated connections.
 const (
 	atOnce    = 16
 	perServer = 4
 )
 
-// maxUnknown is the share of the logins of which the sensor may say that it does not know.
+// maxUnknown is the largest share of logins whose result may be unknown.
 const maxUnknown = 0.05
 
 func TestLogins(t *testing.T) {
@@ -103,11 +103,11 @@ func TestLogins(t *testing.T) {
 	stop := record(t, n, capture)
 	runs := act(t, n, python)
 	stop()
-	judge(t, runs, capture)
+	compare(t, runs, capture)
 	table(t, runs)
 }
 
-// need skips the test where a program is missing. It gives the Python that has those of PyPI.
+// need skips the test if a program is missing. It returns the Python with the packages from PyPI.
 func need(t *testing.T) string {
 	t.Helper()
 	if err := netns.Needs(); err != nil {
@@ -134,7 +134,7 @@ func need(t *testing.T) string {
 	return python
 }
 
-// record captures at the server's end until the function that it gives is called.
+// record captures on the server's interface until the returned function is called.
 func record(t *testing.T, n *netns.Network, file string) (stop func()) {
 	t.Helper()
 	c := n.Command(context.Background(), netns.Server, "tcpdump", "-i", netns.PairPort, "-s", "0", "-B", "65536", "-U", "-Z", "root", "-w", file, "tcp")
@@ -156,7 +156,7 @@ func record(t *testing.T, n *netns.Network, file string) (stop func()) {
 		}
 	}
 	return func() {
-		time.Sleep(time.Second) // the last packets are still on their way through the kernel
+		time.Sleep(time.Second) // the kernel still delivers the last packets
 		if err := c.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func act(t *testing.T, n *netns.Network, python string) (runs []*run) {
 	return runs
 }
 
-// start starts a server. Its mounts are its own: `ip netns exec` gives a program a mount namespace.
+// start starts a server. `ip netns exec` runs it in its own mount namespace.
 func start(ctx context.Context, n *netns.Network, s *server, at *site, running *sync.WaitGroup) error {
 	err := os.Mkdir(at.dir, 0o755)
 	if err == nil && s.prepare != nil {
@@ -294,8 +294,8 @@ func (r *run) title() string {
 	return strings.Join([]string{r.protocol.name, r.server.name, r.client, r.task}, ", ")
 }
 
-// judge replays the capture and holds the records to what the programs said.
-func judge(t *testing.T, runs []*run, capture string) {
+// compare replays the capture and compares the records with the results of the programs.
+func compare(t *testing.T, runs []*run, capture string) {
 	t.Helper()
 	x := newReplayer(t, capture)
 	sessions, alerts := x.replay(capture)
@@ -374,7 +374,7 @@ func table(t *testing.T, runs []*run) {
 	}
 }
 
-// sameRow reports whether two rows say the same. "unknown" is no contradiction to what is right: which of two packets share a segment is chance.
+// sameRow reports whether two rows agree. "unknown" agrees with everything, because it depends on which packets share a segment.
 func sameRow(a, b string) bool {
 	x, y := strings.Split(a, " | "), strings.Split(b, " | ")
 	if n := len(x); n == len(y) && n == 6 && (x[4] == "unknown" || y[4] == "unknown") {

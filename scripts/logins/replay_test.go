@@ -58,7 +58,7 @@ func (x *replayer) replay(capture string, options ...string) (sessions []schemas
 	return records[schemas.Session](x.t, s), records[schemas.Alert](x.t, a)
 }
 
-// alone replays each row by itself whose protocol has a configuration, so that the alerts of a row are not counted with those of another.
+// alone replays the rows of protocols with a configuration one by one, so that the alerts of different rows are not mixed.
 func (x *replayer) alone(runs []*run) {
 	slots := make(chan struct{}, runtime.NumCPU())
 	var rows sync.WaitGroup
@@ -75,7 +75,7 @@ func (x *replayer) alone(runs []*run) {
 	rows.Wait()
 }
 
-// row replays what the capture has of one server address. Only the addresses of servers are internal, so that every client is outside.
+// row replays the packets of one server address. Only server addresses are internal, so that every client is external.
 func (x *replayer) row(host netip.Addr, config string) ([]schemas.Session, []schemas.Alert) {
 	base := filepath.Join(x.dir, host.String())
 	out, err := exec.Command("tcpdump", "-r", x.capture, "-w", base+".pcap", "host", host.String()).CombinedOutput()

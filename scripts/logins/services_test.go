@@ -20,7 +20,7 @@ func conf(name, text string) func(at *site) error {
 	}
 }
 
-// all does one after another.
+// all returns a function that calls several functions in order.
 func all(steps ...func(at *site) error) func(at *site) error {
 	return func(at *site) error {
 		for _, do := range steps {
@@ -32,7 +32,7 @@ func all(steps ...func(at *site) error) func(at *site) error {
 	}
 }
 
-// finish runs a program to its end, in the folder of the server.
+// finish runs a program to its end, in the directory of the server.
 func finish(stdin string, argv ...string) func(at *site) error {
 	return func(at *site) error {
 		c := exec.Command(argv[0], argv[1:]...)
@@ -44,7 +44,7 @@ func finish(stdin string, argv ...string) func(at *site) error {
 	}
 }
 
-// argv is a command line in which {dir} and {port} are filled in.
+// argv returns a command line in which {dir} and {port} are filled in.
 func argv(words ...string) func(at *site) []string {
 	return func(at *site) (out []string) {
 		for _, w := range words {
@@ -54,7 +54,7 @@ func argv(words ...string) func(at *site) []string {
 	}
 }
 
-// accounts writes the account for servers that look into the files of the system. The hash is that of password.
+// accounts writes the account for servers that read system files. The hash is that of password.
 func accounts(uid int, hash string) func(at *site) error {
 	return func(at *site) error {
 		passwd, err := os.ReadFile("/etc/passwd")
@@ -97,7 +97,7 @@ func telnetProtocol() protocol {
 	return p
 }
 
-// twice is for a client that tries a wrong password again.
+// twice changes the expectation for a client that retries a wrong password.
 func twice(rows []row) []row {
 	for i := range rows {
 		switch rows[i].want {

@@ -19,7 +19,7 @@ var sshProtocol = protocol{
 	needs: []string{"/usr/sbin/sshd", "ssh", "ssh-keygen", "dropbear", "dropbearconvert", "dropbearkey", "dbclient", "plink", "curl"},
 }
 
-// saysSSH returns the outcome in the record; a client that only asks which methods there are makes no attempt, and is told as unknown.
+// saysSSH returns the result in the record. A client that only asks for the methods makes no attempt; its result is unknown.
 func saysSSH(sessions []schemas.Session, _ []schemas.Alert) string {
 	if len(sessions) != 1 || sessions[0].SSH == nil {
 		return fmt.Sprintf("%d sessions", len(sessions))
@@ -30,7 +30,7 @@ func saysSSH(sessions []schemas.Session, _ []schemas.Alert) string {
 	return sessions[0].SSH.Auth
 }
 
-// The account of every server: root's number, so that the servers need no other. The hash is that of the password.
+// The account on every server. It has root's user id, so that servers need no other. The hash is that of the password.
 const (
 	sshUser     = "admin"
 	sshPassword = "correct horse"
@@ -56,7 +56,7 @@ func sshFiles(at *site) error {
 				return fmt.Errorf("%w: %s", err, out)
 			}
 		}
-		// Dropbear of Debian ends where a client knows RSA and it has no such key.
+		// Debian's Dropbear exits if a client offers RSA and it has no RSA key.
 		if out, err := exec.Command("dropbearkey", "-t", "rsa", "-f", filepath.Join(at.shared, "rsa.dropbear")).CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
@@ -79,7 +79,7 @@ func sshMounts(at *site) [][2]string {
 	return [][2]string{{filepath.Join(at.dir, "passwd"), "/etc/passwd"}, {filepath.Join(at.dir, "shadow"), "/etc/shadow"}}
 }
 
-// openSSH is a server of OpenSSH with options of its own.
+// openSSH returns an OpenSSH server with options.
 func openSSH(name string, options ...string) *server {
 	return &server{name: strings.TrimSpace("OpenSSH " + name), prepare: sshFiles, mounts: sshMounts, command: func(at *site) []string {
 		argv := []string{"/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", fmt.Sprint(at.port), "-h", filepath.Join(at.shared, "host")}
@@ -100,7 +100,7 @@ func dropbear(name string, options ...string) *server {
 	}}
 }
 
-// pythonSSH is a server of a library.
+// pythonSSH returns a server of a Python library.
 func pythonSSH(library, name string, banner bool) *server {
 	return &server{name: strings.TrimSpace(library + " " + name), prepare: sshFiles, command: func(at *site) []string {
 		o := map[string]string{"host_key": filepath.Join(at.shared, "host"), "authorized": filepath.Join(at.shared, "user.pub"), "password": sshPassword}
@@ -112,7 +112,7 @@ func pythonSSH(library, name string, banner bool) *server {
 	}}
 }
 
-// sshTry is what a client does.
+// sshTry describes the actions of a client.
 type sshTry struct {
 	words    []string // passwords, in this order
 	keyboard bool     // by keyboard-interactive
@@ -121,16 +121,16 @@ type sshTry struct {
 	mac      string
 	compress bool
 	then     string   // command, leave or channel
-	options  []string // more of the client's own
+	options  []string // further client options
 }
 
-// sshClient makes the command line of a client.
+// sshClient is a function that returns the command line of a client.
 type sshClient struct {
 	name    string
 	command func(at *site, host string, try sshTry) (argv, env []string)
 }
 
-// askpass lets a program ask for one word after another.
+// askpass writes an askpass program that returns one word after another.
 func askpass(at *site, host string, words []string) (env []string) {
 	file := filepath.Join(at.shared, "words-"+host)
 	_ = os.WriteFile(file, []byte(strings.Join(append(words, ""), "\n")), 0o600) // the client fails without it
@@ -166,7 +166,7 @@ var openSSHClient = sshClient{"OpenSSH", func(at *site, host string, try sshTry)
 	return argv, askpass(at, host, try.words)
 }}
 
-// dropbearClient returns the same password until it is let in or shown the door; whether it was let in shows in what it prints.
+// dropbearClient repeats the password until it is accepted or disconnected; its output shows the result.
 var dropbearClient = sshClient{"dbclient", func(at *site, host string, try sshTry) (argv, env []string) {
 	argv = []string{"setsid", "-w", "sh", "-c", `"$@" | grep -q inside`, "sh", "dbclient", "-y", "-y", "-p", fmt.Sprint(at.port)}
 	if try.key != "" {
@@ -185,7 +185,7 @@ var dropbearClient = sshClient{"dbclient", func(at *site, host string, try sshTr
 	return append(append(argv, try.options...), sshUser+"@"+host, "echo inside"), env
 }}
 
-// plinkClient is that of PuTTY, with one password.
+// plinkClient is the client of PuTTY, with one password.
 var plinkClient = sshClient{"PuTTY plink", func(at *site, host string, try sshTry) (argv, env []string) {
 	fingerprint, _ := exec.Command("ssh-keygen", "-l", "-f", filepath.Join(at.shared, "host.pub")).Output()
 	_, rest, _ := strings.Cut(string(fingerprint), " ")
@@ -194,7 +194,7 @@ var plinkClient = sshClient{"PuTTY plink", func(at *site, host string, try sshTr
 	return append(append(argv, try.options...), host, "true"), []string{"HOME=" + at.dir}
 }}
 
-// curlClient is libssh2, with one password.
+// curlClient uses libssh2, with one password.
 var curlClient = sshClient{"curl (libssh2)", func(at *site, host string, try sshTry) (argv, env []string) {
 	argv = []string{"curl", "-sS", "-k", "-m", "30", "--pubkey", filepath.Join(at.shared, "user.pub")}
 	switch {
@@ -226,7 +226,7 @@ func pythonClient(library string) sshClient {
 	}}
 }
 
-// sshCase is a try with its outcome.
+// sshCase is a try with its expected result.
 type sshCase struct {
 	name string
 	try  sshTry
@@ -234,7 +234,7 @@ type sshCase struct {
 	want string
 }
 
-// The cases that most clients can do.
+// The cases that most clients support.
 var (
 	sshRight = sshCase{"right password", sshTry{words: []string{sshPassword}}, true, "success"}
 	sshWrong = sshCase{"wrong password", sshTry{words: []string{"123456"}}, false, "failure"}
@@ -244,14 +244,14 @@ var (
 	sshNoKey = sshCase{"wrong key", sshTry{key: "stranger"}, false, "failure"}
 )
 
-// with changes the try of a case.
+// with returns a case with a changed try.
 func (c sshCase) with(what string, change func(*sshTry)) sshCase {
 	c.name += ", " + what
 	change(&c.try)
 	return c
 }
 
-// sshCiphers returns cases under the kinds of encryption that differ in what shows of a packet's length.
+// sshCiphers returns cases for the ciphers that differ in how much of a packet's length is visible.
 func sshCiphers(cases ...sshCase) (all []sshCase) {
 	for _, c := range cases {
 		for _, k := range [][2]string{{"chacha20-poly1305@openssh.com", ""}, {"aes256-gcm@openssh.com", ""},
@@ -262,7 +262,7 @@ func sshCiphers(cases ...sshCase) (all []sshCase) {
 	return all
 }
 
-// libraryCiphers returns cases under ciphers that every server and library has.
+// libraryCiphers returns cases for ciphers that every server and library supports.
 func libraryCiphers(cases ...sshCase) (all []sshCase) {
 	for _, c := range cases {
 		for _, k := range [][2]string{{"aes128-ctr", "hmac-sha2-256"}, {"aes256-ctr", "hmac-sha1"}} {
@@ -284,7 +284,7 @@ func (c sshCase) then(what string) sshCase {
 	return c.with("then "+what, func(t *sshTry) { t.then = what })
 }
 
-// sshRows is the table.
+// sshRows returns the SSH rows of the table.
 func sshRows() (rows []row) {
 	add := func(s *server, client sshClient, cases ...sshCase) {
 		for _, c := range cases {
@@ -313,7 +313,7 @@ func sshRows() (rows []row) {
 	}
 	for _, s := range []*server{drop, dropHello} {
 		for _, c := range sshCiphers(sshRight, sshWrong, sshThird) {
-			if !strings.Contains(c.name, "gcm") && !strings.Contains(c.name, "etm") { // Dropbear of Debian has neither
+			if !strings.Contains(c.name, "gcm") && !strings.Contains(c.name, "etm") { // Debian's Dropbear supports neither
 				add(s, openSSHClient, c)
 			}
 		}
@@ -328,7 +328,7 @@ func sshRows() (rows []row) {
 		add(s, paraC, sshKey, sshNoKey, sshRight.then("leave"), sshWrong.then("channel"), sshThree.then("channel"))
 		add(s, asyncC, sshRight, sshWrong, sshThree, sshThird, sshKey, sshNoKey, sshRight.then("leave"))
 	}
-	for _, s := range []*server{plain, banner, drop, dropHello, para, paraHello} { // asyncssh grants the service once, paramiko asks for it before each try
+	for _, s := range []*server{plain, banner, drop, dropHello, para, paraHello} { // asyncssh accepts the service request once, paramiko before each try
 		add(s, paraC, libraryCiphers(sshThird)...)
 	}
 	add(async, plinkClient, sshRight, sshWrong)

@@ -43,7 +43,7 @@ func sshResults(pkts []pkt, server netip.Addr) (out []string) {
 	return out
 }
 
-// checkS1: the login can be inferred, and the relay shows what D11 looks for: bytes out follow bytes in, and SYNs follow payload.
+// checkS1 checks that the login can be inferred, and that the relay has the pattern that D11 looks for: bytes out follow bytes in, and SYNs follow payload.
 func checkS1(t *testing.T, pkts []pkt) {
 	got := sshResults(pkts, ip("10.20.10.17"))
 	if want := []string{"fff", "fff", "fff", "fff", "fS"}; !slices.Equal(got, want) {
@@ -85,7 +85,7 @@ func checkRelay(t *testing.T, pkts []pkt) {
 	}
 }
 
-// checkS2: the platform gives credentials to all twelve cameras within five minutes.
+// checkS2 checks that the platform sends credentials to all twelve cameras within five minutes.
 func checkS2(t *testing.T, pkts []pkt) {
 	seen := map[netip.Addr]bool{}
 	for _, k := range pkts {
@@ -99,7 +99,7 @@ func checkS2(t *testing.T, pkts []pkt) {
 	}
 }
 
-// checkS3: 25 failed logins within six minutes, and the worm's SYNs.
+// checkS3 checks for 25 failed logins within six minutes, and for the SYNs of the bot.
 func checkS3(t *testing.T, pkts []pkt) {
 	var fails, syns int
 	var first, last time.Time
@@ -127,7 +127,7 @@ func checkS3(t *testing.T, pkts []pkt) {
 	}
 }
 
-// checkS4: the upload is whole by the headers, although hardly a byte of it was kept.
+// checkS4 checks that the upload is complete by its headers, although the capture has hardly any payload.
 func checkS4(t *testing.T, pkts []pkt) {
 	out, in, kept := 0, 0, 0
 	for _, k := range pkts {
@@ -145,7 +145,7 @@ func checkS4(t *testing.T, pkts []pkt) {
 	}
 }
 
-// checkS5: there are visitors, but no login from outside, and nothing new goes out.
+// checkS5 checks that there are visitors, but no login from outside and no new outbound session.
 func checkS5(t *testing.T, pkts []pkt) {
 	ports := map[uint16]bool{}
 	for _, k := range pkts {
@@ -164,10 +164,10 @@ func checkS5(t *testing.T, pkts []pkt) {
 	}
 }
 
-// Each README gives every rule that it expects a device and a time within the capture.
+// TestReadme checks that each README names a device and a time within the capture for every expected rule.
 func TestReadmesTellTheirTimes(t *testing.T) {
 	for _, name := range storyNames() {
-		s := tell(name, 1)
+		s := generate(name, 1)
 		frames := s.office.Frames()
 		for _, e := range s.expects {
 			if e.at.Before(frames[0].Time) || e.at.After(frames[len(frames)-1].Time.Add(time.Minute)) {

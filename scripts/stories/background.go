@@ -9,7 +9,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// live writes nine days of ordinary life: every kind of traffic of a real week, a few of each a day.
+// live adds nine days of ordinary traffic: every kind of a real week, a few of each a day.
 func (s *story) live() {
 	o := s.office
 	for d := range days {
@@ -42,7 +42,7 @@ func (s *story) tellLife() {
 		"the reboot of a camera on the third day")
 }
 
-// lastNight is a little life after everything else, so that sessions which nobody ended can expire.
+// lastNight adds some traffic at the end, so that sessions without an end can expire.
 func (o *office) lastNight() {
 	for i, dev := range o.devices {
 		if dev != o.router && dev != o.dns && dev != o.ntp {
@@ -51,7 +51,7 @@ func (o *office) lastNight() {
 	}
 }
 
-// meet is the ARP exchange before a session; whoever is outside is reached through the router, which asks for the inner host.
+// meet adds the ARP exchange before a session. For an external host the router sends the request.
 func (o *office) meet(at time.Time, a, b *netsim.Host) {
 	at = at.Add(-3 * time.Millisecond)
 	switch {
@@ -64,7 +64,7 @@ func (o *office) meet(at time.Time, a, b *netsim.Host) {
 	}
 }
 
-// chatter is what every station does of itself: lease, name, time.
+// chatter adds the periodic traffic of every station: DHCP, DNS, NTP.
 func (s *story) chatter(d int) {
 	o := s.office
 	for i, dev := range o.devices {
@@ -86,7 +86,7 @@ func (s *story) chatter(d int) {
 	}
 }
 
-// streams opens one RTSP session to each camera. They are 20 minutes apart, as a recorder does that spreads its nightly renewals.
+// streams opens one RTSP session to each camera, 20 minutes apart, like a recorder that spreads its nightly renewals.
 func (o *office) streams(d int) {
 	for i, c := range o.cams {
 		at := day(d, 0, 30, 0).Add(time.Duration(i)*20*time.Minute + o.Between(0, 40*time.Second))
@@ -125,7 +125,7 @@ func (o *office) axisAnnounce(at time.Time, c *camera) {
 	o.MDNSAnnounce(at, c.host, "_axis-video._tcp.local", "AXIS "+c.brand.model+" - "+serial, "axis-"+serial+".local", 80, "macaddress="+serial)
 }
 
-// polls is the monitoring of the servers.
+// polls adds the monitoring of the servers.
 func (o *office) polls(d int) {
 	for _, h := range []int{3, 11, 19} {
 		for i, dev := range []*device{o.legacy, o.files, o.backup} {
@@ -158,7 +158,7 @@ func (o *office) workingDay(d int) {
 	o.browse(day(d, 11, 0, 0).Add(o.Between(0, 2*time.Minute)), o.files.host, o.updates, "updates.example.net", false)
 }
 
-// view is the guard looking at the recorder.
+// view adds the guard's sessions to the recorder.
 func (o *office) view(at time.Time) {
 	w, r := o.operator.host, o.recorder.host
 	o.meet(at, w, r)
@@ -174,7 +174,7 @@ func (o *office) view(at time.Time) {
 		User: "guard", Password: o.password, Packets: 2, Every: 3 * time.Second})
 }
 
-// browse is a name and a TLS session to it.
+// browse adds a DNS lookup and a TLS session.
 func (o *office) browse(at time.Time, who, site *netsim.Host, name string, browser bool) {
 	o.meet(at, who, o.dns.host)
 	end := o.Lookup(at, who, o.dns.host, name, site.IP.String())
@@ -186,12 +186,12 @@ func (o *office) browse(at time.Time, who, site *netsim.Host, name string, brows
 	c := o.DialTLS(end, who, site, 443, tc, netsim.TLSServer{Version: 0x0304})
 	c.Records(netsim.Client, 400)
 	if o.IntN(4) == 0 {
-		c.Resend() // a frame that was lost behind the sensor
+		c.Resend() // a frame that was lost after the sensor
 	}
 	c.Wait(30*time.Millisecond).Records(netsim.Server, 2600).Close()
 }
 
-// rebootOne has a camera boot on the third day: a burst of DHCP, ARP, DNS and NTP that is no reason for an alarm.
+// rebootOne lets a camera boot on the third day: a burst of DHCP, ARP, DNS and NTP that must not raise an alert.
 func (s *story) rebootOne() {
 	o := s.office
 	c := o.cams[1]

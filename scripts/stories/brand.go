@@ -2,7 +2,7 @@
 
 package main
 
-// brand is how the cameras of one vendor look on the wire.
+// brand has the protocol details of one camera vendor.
 type brand struct {
 	vendor, model, oui    string
 	firmware, oldFirmware string

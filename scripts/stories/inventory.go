@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// inventory writes what the office knows of its own equipment. The workstations are left out, as they are in most inventories.
+// inventory returns the inventory of the office. It omits the workstations, like most inventories.
 func (o *office) inventory() string {
 	var b strings.Builder
 	b.WriteString(`version: 1

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command stories writes the story captures: a quiet week in a small office, and what happens at its end.
+// Command stories writes the story captures: a quiet week in a small office, and an attack at its end.
 //
 //	go run ./scripts/stories -o scripts/stories/testdata
 //
-// The same seed gives the same bytes. Each story is a folder with input.pcap, inventory.yaml and README.md.
+// The same seed produces the same bytes. Each story is a directory with input.pcap, inventory.yaml and README.md.
 package main
 
 import (
@@ -55,7 +55,7 @@ type file struct {
 
 // render returns the files of one story.
 func render(name string, seed uint64) ([]file, error) {
-	s := tell(name, seed)
+	s := generate(name, seed)
 	var pcap bytes.Buffer
 	if _, err := s.office.WriteTo(&pcap); err != nil {
 		return nil, err

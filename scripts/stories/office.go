@@ -9,7 +9,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// firstDay is a Monday; the attacks come on the ninth day, so that a device can be idle for more than a week before.
+// firstDay is a Monday. The attacks are on the ninth day, so that a device can be idle for more than a week before.
 var firstDay = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 const days = 9
@@ -18,7 +18,7 @@ func day(d int, h, m, s int) time.Time {
 	return firstDay.AddDate(0, 0, d).Add(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second)
 }
 
-// device is a host with what the inventory and the README say of it.
+// device is a host with its entries in the inventory and the README.
 type device struct {
 	host        *netsim.Host
 	what        string
@@ -27,7 +27,7 @@ type device struct {
 	criticality string
 	allow       []allow
 	maintenance bool
-	lease       netsim.Lease // no DHCP client if the host name is empty
+	lease       netsim.Lease // if the host name is empty, there is no DHCP client
 }
 
 type allow struct {
@@ -35,14 +35,14 @@ type allow struct {
 	port                   int
 }
 
-// camera is a device of the camera zone.
+// camera is a device in the camera zone.
 type camera struct {
 	*device
 	brand brand
 	info  netsim.Camera
 }
 
-// office is the network in which the stories play. recorder is the host that streams from the cameras.
+// office is the network of the stories. recorder is the host that streams from the cameras.
 type office struct {
 	*netsim.Net
 	devices                         []*device
@@ -52,14 +52,14 @@ type office struct {
 	recorder                        *device
 	cams                            []*camera
 	web, updates                    *netsim.Host
-	password                        string // of the cameras, as the recorder knows it
+	password                        string // of the cameras, stored on the recorder
 	oldFirmware                     bool
 }
 
-// plan says how the office differs from story to story.
+// plan has the differences between the offices of the stories.
 type plan struct {
 	cameras     []int
-	vmsRecords  bool // the platform streams from the cameras itself, there is no recorder box
+	vmsRecords  bool // the platform streams from the cameras itself; there is no recorder
 	oldFirmware bool
 }
 
@@ -125,7 +125,7 @@ func (o *office) addCamera(i int) {
 	o.cams = append(o.cams, c)
 }
 
-// permit writes the contract entries that ordinary life needs.
+// permit adds the contract entries for ordinary traffic.
 func (o *office) permit() {
 	in := func(peer *device, port int) allow { return allow{"in", peer.host.IP.String(), "tcp", port} }
 	for _, d := range []*device{o.legacy, o.files, o.backup} {
@@ -140,7 +140,7 @@ func (o *office) permit() {
 	o.recorder.allow = append(o.recorder.allow, allow{"out", "zone:cameras", "tcp", 554}, in(o.operator, 80), in(o.operator, 554))
 }
 
-// hosts returns every station of the segment.
+// hosts returns all stations of the segment.
 func (o *office) hosts() []*netsim.Host {
 	var out []*netsim.Host
 	for _, d := range o.devices {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
-// pkt is one frame of a story as a reader of the pcap file sees it.
+// pkt is one decoded frame of a story.
 type pkt struct {
 	at       time.Time
 	eth      *layers.Ethernet
@@ -37,7 +37,7 @@ func capture(t *testing.T, name string, seed uint64) []byte {
 	return files[0].data
 }
 
-// load decodes every frame with gopacket, and fails on any that cannot be decoded or goes back in time.
+// load decodes every frame with gopacket. It fails on a frame that cannot be decoded or is earlier than the previous one.
 func load(t *testing.T, pcap []byte) []pkt {
 	t.Helper()
 	r, err := pcapgo.NewReader(bytes.NewReader(pcap))

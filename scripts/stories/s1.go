@@ -10,7 +10,7 @@ import (
 
 func planS1() plan { return plan{cameras: []int{1, 2, 3, 4, 5, 6}} }
 
-// storyBenign is the background of S1 and nothing else.
+// storyBenign returns the background traffic of S1 without the attack.
 func storyBenign(seed uint64) *story {
 	s := &story{office: newOffice(seed, planS1()), title: "a quiet week",
 		summary: "The ordinary life that the other stories begin with, packet for packet that of S1, and nothing after it. An alert here is a false alarm."}
@@ -18,7 +18,7 @@ func storyBenign(seed uint64) *story {
 	return s
 }
 
-// s1 is the state of the story: one intruder, seen from two programs, and one server.
+// s1 is the state of story S1: one attacker, seen with two programs, and one server.
 type s1 struct {
 	*story
 	srv, far, scanner *netsim.Host
@@ -66,8 +66,8 @@ func (s *s1) scan(at time.Time) {
 	o.Dial(grab, s.far, s.srv, 22).Reply([]byte(netsim.OpenSSHServer().Banner + "\r\n")).Wait(time.Second).Close()
 }
 
-// login is four sessions of three wrong passwords, and a fifth in which the second password is right. Each session begins with the
-// request "none", whose refusal gives the length of a failure and is no failed login.
+// login adds four sessions with three wrong passwords each, and a fifth in which the second password is right. Each session starts with the
+// request "none"; its refusal shows the length of a failure and does not count as one.
 func (s *s1) login(at time.Time) {
 	o := s.office
 	s.attack(at, "203.0.113.66 begins to guess passwords on SSH: four sessions with three wrong passwords each")
@@ -90,7 +90,7 @@ func (s *s1) login(at time.Time) {
 	s.ssh.Type(14, 2100)
 }
 
-// discover is what the intruder does inside, typed in the SSH session.
+// discover adds the attacker's discovery commands in the SSH session, and their traffic.
 func (s *s1) discover(at time.Time) {
 	o := s.office
 	alive := o.hosts()
@@ -122,17 +122,17 @@ func (s *s1) discover(at time.Time) {
 	s.command(at.Add(15*time.Second), 7, 5200)
 }
 
-// command is a line typed in the SSH session, and out bytes of answer.
+// command adds a line that is typed in the SSH session, and out bytes of output.
 func (s *s1) command(at time.Time, keys, out int) {
 	s.ssh.Conn().WaitUntil(at)
 	s.ssh.Type(keys, out)
 }
 
-// relay copies what comes in on the SSH session to a TLS session outward, and the answers back, for 130 s.
+// relay forwards data from the SSH session to an outbound TLS session, and the answers back, for 130 s.
 func (s *s1) relay(at time.Time) {
 	o, victim := s.office, s.office.External("198.51.100.23", netsim.Linux, 30*time.Millisecond)
 	s.ssh.Conn().WaitUntil(at)
-	s.ssh.Carry(netsim.Client, 90)
+	s.ssh.ChannelData(netsim.Client, 90)
 	open := s.ssh.Conn().Now().Add(12 * time.Millisecond)
 	s.attack(open, "12 ms after data on the SSH session srv-legacy-07 connects to 198.51.100.23:443 (TLS, mail.example.com) and copies both ways: 70 bursts, more than 60 s and 50 kB")
 	s.expect("D01 (external, established: high)", "srv-legacy-07", open, "first session to the outside")
@@ -141,7 +141,7 @@ func (s *s1) relay(at time.Time) {
 	o.meet(open, s.srv, victim)
 	out := o.DialTLS(open, s.srv, victim, 443, netsim.TLSClient{SNI: "mail.example.com"}, netsim.TLSServer{Version: 0x0304})
 	s.ssh.Conn().WaitUntil(out.Now().Add(6 * time.Millisecond))
-	s.ssh.Carry(netsim.Server, 60)
+	s.ssh.ChannelData(netsim.Server, 60)
 	for range 70 {
 		s.burst(out)
 	}
@@ -149,19 +149,19 @@ func (s *s1) relay(at time.Time) {
 	s.out = out
 }
 
-// burst is one message from the intruder through the server to the victim, and the answer, after a pause of over half a second.
+// burst adds a message from the attacker through the server to the victim, and the answer, after a pause of over half a second.
 func (s *s1) burst(out *netsim.Conn) {
 	o := s.office
 	up, down := 300+o.IntN(1500), 150+o.IntN(500)
 	in := s.ssh.Conn().Wait(o.Between(900*time.Millisecond, 2600*time.Millisecond))
-	s.ssh.Carry(netsim.Client, up)
+	s.ssh.ChannelData(netsim.Client, up)
 	out.WaitUntil(in.Now().Add(o.Between(4*time.Millisecond, 25*time.Millisecond)))
 	out.Records(netsim.Client, up).Records(netsim.Server, down)
 	in.WaitUntil(out.Now().Add(o.Between(3*time.Millisecond, 15*time.Millisecond)))
-	s.ssh.Carry(netsim.Server, down)
+	s.ssh.ChannelData(netsim.Server, down)
 }
 
-// spread tries SSH on six hosts outside, each a moment after a command from the intruder.
+// spread tries SSH on six external hosts, each shortly after a command from the attacker.
 func (s *s1) spread(at time.Time) {
 	o := s.office
 	s.attack(at, "srv-legacy-07 tries SSH logins on 192.0.2.10 to 192.0.2.15, each within half a second of data from 203.0.113.66; two do not answer")
@@ -169,7 +169,7 @@ func (s *s1) spread(at time.Time) {
 	s.expect("D05", "srv-legacy-07", at, "a server of this kind is no SSH client, if its role is known by then")
 	for i := range 6 {
 		in := s.ssh.Conn().WaitUntil(at.Add(time.Duration(i) * 35 * time.Second))
-		s.ssh.Carry(netsim.Client, 60+o.IntN(80))
+		s.ssh.ChannelData(netsim.Client, 60+o.IntN(80))
 		peer := o.External([]string{"192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.14", "192.0.2.15"}[i], netsim.Linux, 40*time.Millisecond)
 		t := in.Now().Add(o.Between(60*time.Millisecond, 400*time.Millisecond))
 		o.meet(t, s.srv, peer)
@@ -178,11 +178,11 @@ func (s *s1) spread(at time.Time) {
 			continue
 		}
 		o.DialSSH(t, s.srv, peer, 22, netsim.OpenSSHClient(), netsim.OpenSSHServer()).Login("admin", 3, false).Conn().CloseBy(netsim.Server)
-		s.ssh.Carry(netsim.Server, 120)
+		s.ssh.ChannelData(netsim.Server, 120)
 	}
 }
 
-// leave ends the relayed session a moment after the intruder's.
+// leave closes the relayed session shortly after the attacker's.
 func (s *s1) leave(at time.Time) {
 	end := s.ssh.Conn().WaitUntil(at).Close()
 	s.attack(end, "203.0.113.66 closes the SSH session; srv-legacy-07 closes the relayed session 0.2 s later")

@@ -9,13 +9,13 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// s2 is the state of the story of the camera platform that is entered from abroad.
+// s2 is the state of story S2: a video platform is taken over from outside.
 type s2 struct {
 	*story
 	vms, far *netsim.Host
 }
 
-// tool is what the intruder runs on the platform; its name is no recorder's.
+// tool is the user agent of the attacker's program on the platform; no recorder uses it.
 const tool = "python-requests/2.31.0"
 
 func storyS2(seed uint64) *story {
@@ -34,7 +34,7 @@ func storyS2(seed uint64) *story {
 	return s.story
 }
 
-// login is Basic over plain HTTP: one wrong password, then the right one.
+// login adds Basic authentication over HTTP: one wrong password, then the right one.
 func (s *s2) login(at time.Time) {
 	o := s.office
 	s.attack(at, "203.0.113.140 opens the web page of vms on port 80 and is asked for a password")
@@ -60,7 +60,7 @@ func (s *s2) login(at time.Time) {
 	c.Close()
 }
 
-// fanOut is a login and a stream on each of the twelve cameras.
+// fanOut adds a login and a stream on each of the twelve cameras.
 func (s *s2) fanOut(at time.Time) {
 	o := s.office
 	s.attack(at, "vms logs in to all twelve cameras over HTTP (Digest, on two of them Basic) and RTSP within five minutes, with a client name that it never used")
@@ -89,7 +89,7 @@ func (s *s2) fanOut(at time.Time) {
 	s.expect("D01", "vms", at, "HTTP to cameras is not in its contract, RTSP is")
 }
 
-// infoURI is where a vendor's device reports its model.
+// infoURI returns the path at which a vendor's device reports its model.
 func (c *camera) infoURI() string {
 	switch {
 	case c.brand.hik():
@@ -110,7 +110,7 @@ func (s *s2) command(at time.Time, c *camera, q netsim.Request, body string) tim
 		netsim.Response{Status: 200, Server: c.brand.httpServer, ContentType: "application/xml", Body: body}).Close()
 }
 
-// of returns the first k cameras that a predicate holds for.
+// of returns the first k cameras that satisfy a predicate.
 func (o *office) of(is func(brand) bool, k int) []*camera {
 	var out []*camera
 	for _, c := range o.cams {
@@ -138,7 +138,7 @@ func (s *s2) move(at time.Time) {
 	}
 }
 
-// configure changes what the cameras are: a user on one, an encoder setting on another.
+// configure changes the configuration of cameras: a user on one, an encoder setting on another.
 func (s *s2) configure(at time.Time) {
 	hik, dahua, axis := s.office.of(brand.hik, 2)[1], s.office.of(brand.dahua, 2)[1], s.office.of(brand.axis, 2)[1]
 	s.attack(at, "vms creates a user on %s (ISAPI Security/users) and on %s (ONVIF CreateUsers), changes the configuration of %s (setConfig) and restarts it", hik.host.Name, axis.host.Name, dahua.host.Name)
@@ -156,7 +156,7 @@ func (s *s2) configure(at time.Time) {
 	s.command(at.Add(150*time.Second), dahua, netsim.Request{Method: "GET", URI: "/cgi-bin/magicBox.cgi?action=reboot"}, "OK\r\n")
 }
 
-// watch is the intruder playing a stream from the platform.
+// watch adds the attacker playing a stream from the platform.
 func (s *s2) watch(at time.Time) {
 	s.attack(at, "203.0.113.140 plays a live stream of vms over RTSP (port 554)")
 	s.expect("D31 (external, high)", "vms", at, "a viewer from outside")
@@ -165,7 +165,7 @@ func (s *s2) watch(at time.Time) {
 		Packets: 40, PacketBytes: 500, Every: 500 * time.Millisecond})
 }
 
-// export sends recordings out: 5.6 MB, of which the capture keeps the headers.
+// export uploads recordings: 5.6 MB, of which the capture has only the headers.
 func (s *s2) export(at time.Time) {
 	o, sink := s.office, s.office.External("203.0.113.151", netsim.Linux, 120*time.Millisecond)
 	s.attack(at, "vms asks for video-drop.example.com and sends it 5.6 MB over TLS (the capture keeps only the headers of these frames)")

@@ -9,7 +9,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// s3 is the state of the story of the recorder whose Telnet port is open to the outside.
+// s3 is the state of story S3: a recorder whose Telnet port is open to the outside.
 type s3 struct {
 	*story
 	nvr, far, control *netsim.Host
@@ -38,7 +38,7 @@ func wrongPairs() []netsim.Pair {
 		{User: "root", Password: "54321"}, {User: "support", Password: "support"}, {User: "root", Password: "root"}, {User: "root", Password: "12345"}}
 }
 
-// guess is 25 failures: nine connections, eight with three attempts and one with one.
+// guess adds 25 failures: nine connections, eight with three attempts and one with one.
 func (s *s3) guess(at time.Time) {
 	o := s.office
 	s.attack(at, "198.51.100.77 connects to Telnet of nvr and tries default pairs: 25 failures in nine connections within six minutes")
@@ -62,7 +62,7 @@ func (s *s3) guess(at time.Time) {
 	}
 }
 
-// enter is the login that succeeds, and what is typed.
+// enter adds the successful login and the typed commands.
 func (s *s3) enter(at time.Time) {
 	s.shell = s.office.DialTelnet(at, s.far, s.nvr, "dvrdvs")
 	s.shell.Try(netsim.Pair{User: "root", Password: "xc3511"}, true, "\r\n\r\nBusyBox v1.20.2 (2016-09-06 13:29:05 CST) built-in shell (ash)\r\nEnter 'help' for a list of built-in commands.\r\n\r\n# ")
@@ -75,7 +75,7 @@ func (s *s3) enter(at time.Time) {
 	s.shell.Run("cd /tmp; ./upd &", "", "# ")
 }
 
-// callHome asks for a new name and opens a session in which the far end types.
+// callHome looks up a new name and opens a session in which the controller types.
 func (s *s3) callHome(at time.Time) {
 	o := s.office
 	s.attack(at, "nvr asks 10.20.1.53 for update-cdn.example.com, a name it never asked for, and connects to 203.0.113.9:4444; the far side speaks first and types commands, the recorder answers with a prompt")
@@ -93,7 +93,7 @@ func (s *s3) callHome(at time.Time) {
 	c.Wait(40 * time.Second).CloseBy(netsim.Server)
 }
 
-// callback is a second controller that never answers.
+// callback adds attempts to reach a second controller that never answers.
 func (s *s3) callback(at time.Time) {
 	o, gone := s.office, s.office.External("198.51.100.200", netsim.Linux, 50*time.Millisecond)
 	s.attack(at, "nvr tries 198.51.100.200:6667 each 50 s, six times; nobody answers")
@@ -105,7 +105,7 @@ func (s *s3) callback(at time.Time) {
 	}
 }
 
-// infect is the worm's scan for further victims.
+// infect adds the bot's scan for further victims.
 func (s *s3) infect(at time.Time) {
 	o := s.office
 	s.attack(at, "nvr sends 240 SYNs within a minute to addresses outside on 23 and 2323; sequence number equal to the destination, no TCP options")

@@ -9,7 +9,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// s4 is the state of the story of the camera that still has its default password.
+// s4 is the state of story S4: a camera that still has its default password.
 type s4 struct {
 	*story
 	cam *camera
@@ -76,8 +76,8 @@ func (s *s4) watch(at time.Time) {
 		User: "admin", Password: "admin", Basic: true, Packets: 30, PacketBytes: 500, Every: 500 * time.Millisecond})
 }
 
-// upload is 21.5 MB from the camera over TLS 1.2; the capture keeps only the headers, so that it stays small while the
-// lengths in the headers are whole.
+// upload adds 21.5 MB from the camera over TLS 1.2. The capture has only the headers, so that it stays small; the
+// lengths in the headers are complete.
 func (s *s4) upload(at time.Time) {
 	o, cam := s.office, s.cam.host
 	sink := o.External("203.0.113.45", netsim.Linux, 150*time.Millisecond)

@@ -21,7 +21,7 @@ func storyS5(seed uint64) *story {
 	return s
 }
 
-// oldSoftware tells what the background already showed.
+// oldSoftware notes what the background traffic already shows.
 func (s *story) oldSoftware() {
 	at := day(0, 7, 0, 0)
 	s.benign(at, "cameras announce firmware of December 2019 (Hikvision by SADP, Dahua by DHIP), the recorder of September 2019")
@@ -34,7 +34,7 @@ func (s *story) oldSoftware() {
 	s.expect("D33 (high)", "srv-legacy-07", day(0, 3, 30, 0), "its banner says OpenSSH 7.4, of December 2016, if the release table knows it")
 }
 
-// exposed is an outside watcher that the owner has hired: it connects and asks, and never logs in.
+// exposed adds a monitoring service that the owner has hired: it connects and queries, and never logs in.
 func (s *story) exposed() {
 	o, cam := s.office, s.office.cams[2]
 	probe := o.External("192.0.2.50", netsim.Linux, 35*time.Millisecond)
@@ -55,7 +55,7 @@ func (s *story) exposed() {
 	}
 }
 
-// cleartext is the guard who uses old ways: Basic on a camera's page, FTP on the file server.
+// cleartext adds a guard who uses cleartext logins: Basic on a camera's page, FTP on the file server.
 func (s *story) cleartext() {
 	o, cam := s.office, s.office.cams[3]
 	at := day(3, 15, 12, 0)

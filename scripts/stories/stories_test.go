@@ -62,8 +62,8 @@ func TestSeedDecides(t *testing.T) {
 	}
 }
 
-// Every story decodes, keeps its size, names only addresses that may be named, and its TCP streams are whole; the attacks in it
-// are what the design of the detectors asks for.
+// TestStories checks that every story can be decoded, keeps its size, uses only documentation addresses, and has complete TCP streams; and that
+// its attacks have the properties that the detectors look for.
 func TestStories(t *testing.T) {
 	own := map[string]func(*testing.T, []pkt){"S1": checkS1, "S2": checkS2, "S3": checkS3, "S4": checkS4, "S5": checkS5, "benign": func(*testing.T, []pkt) {}}
 	for _, name := range storyNames() {
@@ -79,7 +79,7 @@ func TestStories(t *testing.T) {
 			checkAddresses(t, pkts)
 			checkStreams(t, pkts)
 			checkInventory(t, files[1].data, pkts)
-			if name != "S5" { // it has visitors from outside all the time
+			if name != "S5" { // it has external visitors all the time
 				checkQuiet(t, name, pkts)
 			}
 			own[name](t, pkts)
@@ -97,7 +97,7 @@ func TestAnotherSeedIsCleanToo(t *testing.T) {
 var allowed = []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("0.0.0.0/32"), netip.MustParsePrefix("255.255.255.255/32")}
 
-// checkAddresses checks that nobody's real address occurs, and that what is outside has the router's MAC.
+// checkAddresses checks that no real address occurs, and that external hosts have the router's MAC.
 func checkAddresses(t *testing.T, pkts []pkt) {
 	t.Helper()
 	for i, k := range pkts {
@@ -146,7 +146,7 @@ func checkStreams(t *testing.T, pkts []pkt) {
 	}
 }
 
-// inventoryFile is the format of an inventory as far as the stories use it.
+// inventoryFile is the part of the inventory format that the stories use.
 type inventoryFile struct {
 	Version        int
 	Networks       map[string][]string
@@ -166,7 +166,7 @@ type inventoryFile struct {
 	}
 }
 
-// checkInventory checks that the inventory is YAML that says what it should, and that each of its devices is in the capture.
+// checkInventory checks the content of the inventory, and that each of its devices is in the capture.
 func checkInventory(t *testing.T, text []byte, pkts []pkt) {
 	t.Helper()
 	var inv inventoryFile
@@ -187,7 +187,7 @@ func checkInventory(t *testing.T, text []byte, pkts []pkt) {
 	}
 }
 
-// isRequest tells who opens something: a SYN, an echo request, or a datagram that is no answer of a server.
+// isRequest reports whether a packet opens a session: a SYN, an echo request, or a datagram that is not an answer.
 func isRequest(k pkt) bool {
 	switch {
 	case k.tcp != nil:
@@ -200,8 +200,8 @@ func isRequest(k pkt) bool {
 	return false
 }
 
-// checkQuiet checks that before the attack, and in the whole benign capture, the silent server opens only what the inventory calls
-// infrastructure, nobody comes in from outside, and the recorder does not touch three cameras within ten minutes.
+// checkQuiet checks that before the attack, and in the whole benign capture, the silent server opens sessions only to
+// infrastructure, no external host connects, and the recorder does not contact three cameras within ten minutes.
 func checkQuiet(t *testing.T, name string, pkts []pkt) {
 	t.Helper()
 	end := day(8, 3, 10, 0) // the earliest attack of all stories
@@ -230,13 +230,13 @@ func checkQuiet(t *testing.T, name string, pkts []pkt) {
 	}
 }
 
-// The benign capture is the beginning of S1, packet for packet.
+// TestBenign checks that the benign capture is the beginning of S1, packet for packet.
 func TestBenignIsTheBackgroundOfS1(t *testing.T) {
 	var s1, quiet [][]byte
-	for _, f := range tell("S1", 1).office.Frames() {
+	for _, f := range generate("S1", 1).office.Frames() {
 		s1 = append(s1, binary.BigEndian.AppendUint64(f.Data, uint64(f.Time.UnixNano())))
 	}
-	for _, f := range tell("benign", 1).office.Frames() {
+	for _, f := range generate("benign", 1).office.Frames() {
 		quiet = append(quiet, binary.BigEndian.AppendUint64(f.Data, uint64(f.Time.UnixNano())))
 	}
 	i := 0

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// story is one capture in the making, and the notes from which its README is written, so that the times in it are those of the
+// story is a capture under construction, with the notes for its README. The README therefore has the times of the
 // packets.
 type story struct {
 	office  *office
@@ -17,7 +17,7 @@ type story struct {
 	summary string
 	notes   []note
 	expects []expectation
-	quiet   []string // what must not raise anything
+	quiet   []string // what must not raise an alert
 }
 
 type note struct {
@@ -32,45 +32,45 @@ type expectation struct {
 	why          string
 }
 
-// teller writes one story.
-type teller struct {
+// generator generates one story.
+type generator struct {
 	name string
-	tell func(seed uint64) *story
+	new  func(seed uint64) *story
 }
 
-func tellers() []teller {
-	return []teller{{"S1", storyS1}, {"S2", storyS2}, {"S3", storyS3}, {"S4", storyS4}, {"S5", storyS5}, {"benign", storyBenign}}
+func generators() []generator {
+	return []generator{{"S1", storyS1}, {"S2", storyS2}, {"S3", storyS3}, {"S4", storyS4}, {"S5", storyS5}, {"benign", storyBenign}}
 }
 
 func storyNames() []string {
 	var out []string
-	for _, t := range tellers() {
+	for _, t := range generators() {
 		out = append(out, t.name)
 	}
 	return out
 }
 
-func tell(name string, seed uint64) *story {
-	i := slices.IndexFunc(tellers(), func(t teller) bool { return t.name == name })
-	return tellers()[i].tell(seed)
+func generate(name string, seed uint64) *story {
+	i := slices.IndexFunc(generators(), func(g generator) bool { return g.name == name })
+	return generators()[i].new(seed)
 }
 
-// benign notes something that is part of ordinary life.
+// benign adds a note about ordinary traffic.
 func (s *story) benign(at time.Time, format string, args ...any) {
 	s.notes = append(s.notes, note{at, false, fmt.Sprintf(format, args...)})
 }
 
-// attack notes something that an intruder does.
+// attack adds a note about an action of the attacker.
 func (s *story) attack(at time.Time, format string, args ...any) {
 	s.notes = append(s.notes, note{at, true, fmt.Sprintf(format, args...)})
 }
 
-// expect notes what the sensor should say, not before at.
+// expect adds an alert that the sensor should raise, not before at.
 func (s *story) expect(rule, device string, at time.Time, why string) {
 	s.expects = append(s.expects, expectation{rule, device, at, why})
 }
 
-// awaitedRules lists the rules that the stories ask for and that the sensor does not have yet. A test of the sensor holds it to this.
+// awaitedRules lists the rules that the stories expect and the sensor does not have yet. A test of the sensor checks the list.
 func awaitedRules() []string {
 	return []string{"D03", "D11", "D25", "D26", "D27", "D28", "D29", "D31", "D33", "D39", "D43"}
 }

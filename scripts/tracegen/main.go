@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tracegen writes a synthetic capture for benchmarks and load tests:
+// Command tracegen writes a synthetic capture for benchmarks and load tests:
 //
 //	go run ./scripts/tracegen [-kind office] [-packets N] [-sessions N] [-devices N] [-seed 1] [-story FILE.pcap] -o FILE
 //
-// The same flags give the same bytes.
+// The same flags produce the same bytes.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab runs a lab: the network, its machines, the stories that are acted in it, and the sensor that watches.
+// Package lab runs the lab: the network, its machines, the attack stories, and the sensor at the mirror port.
 package lab
 
 import (
@@ -17,28 +17,28 @@ import (
 	"stillwatch/internal/testlab/progress"
 )
 
-// patience is how long a machine or the sensor may take to start on a busy computer.
+// patience limits the start of a machine or of the sensor on a busy computer.
 const patience = 2 * time.Minute
 
-// Options say what a stage is. Program is that of the lab; Told gets every step, one at a time.
+// Options describe a lab. Program is the path of the lab command. OnStep is called for every step, one at a time.
 type Options struct {
 	Mirror  netns.Mirror
 	Program string
-	Told    func(progress.Step)
+	OnStep  func(progress.Step)
 }
 
-// Lab is a lab that runs.
+// Lab is a running lab.
 type Lab struct {
 	*netns.Network
 	Options
 	ctx      context.Context
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	mu       sync.Mutex // of Told and failures
+	mu       sync.Mutex // protects failures, and serialises OnStep
 	failures []error
 }
 
-// Open makes the network and starts its machines; it gives the stage when their servers listen.
+// Open creates the network and starts its machines. It returns when all servers listen.
 func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	n, err := netns.New(ctx, o.Mirror, o.Program)
 	if err != nil {
@@ -51,7 +51,7 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	// Those that ask others begin when the others can answer.
+	// Clients start after their servers.
 	for _, wave := range [][]string{
 		{netns.Outside, netns.DNS, netns.Files, netns.Legacy, netns.Camera1, netns.Camera2, netns.Camera3}, {netns.Recorder}, {netns.Operator},
 	} {
@@ -68,7 +68,7 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	return l, nil
 }
 
-// start starts a machine; its end before that of the stage is a failure.
+// start starts a machine. It is a failure if the machine ends before the lab.
 func (l *Lab) start(machine string, ready chan<- string) error {
 	c := l.Command(l.ctx, machine, l.Program, "host", machine)
 	c.Stderr = os.Stderr
@@ -85,7 +85,7 @@ func (l *Lab) start(machine string, ready chan<- string) error {
 				ready <- x.Who
 				return
 			}
-			l.told(x)
+			l.report(x)
 		})
 		if err = errors.Join(err, c.Wait()); l.ctx.Err() == nil {
 			l.fail(fmt.Errorf("%s ended: %w", machine, err))
@@ -103,7 +103,7 @@ func (l *Lab) await(ctx context.Context, ready <-chan string, n int) error {
 				return l.Failure()
 			}
 		case <-limit:
-			return errors.New("a machine of the lab does not start")
+			return errors.New("a machine of the lab did not start in time")
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -111,11 +111,11 @@ func (l *Lab) await(ctx context.Context, ready <-chan string, n int) error {
 	return nil
 }
 
-func (l *Lab) told(x progress.Step) {
+func (l *Lab) report(x progress.Step) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Told != nil && l.ctx.Err() == nil { // machines that miss one another at the end have nothing to tell
-		l.Told(x)
+	if l.OnStep != nil && l.ctx.Err() == nil { // at the end, failures of machines that lose each other do not matter
+		l.OnStep(x)
 	}
 }
 
@@ -125,18 +125,18 @@ func (l *Lab) fail(err error) {
 	l.failures = append(l.failures, err)
 }
 
-// Failure returns what has ended that should not have.
+// Failure returns the errors of machines that ended early.
 func (l *Lab) Failure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return errors.Join(l.failures...)
 }
 
-// Act acts a story to its end.
+// Act runs a story to its end.
 func (l *Lab) Act(ctx context.Context, name string) error {
 	c := l.Command(ctx, netns.Outside, l.Program, "act", name)
-	var said strings.Builder
-	c.Stderr = &said
+	var stderr strings.Builder
+	c.Stderr = &stderr
 	out, err := c.StdoutPipe()
 	if err == nil {
 		err = c.Start()
@@ -144,14 +144,14 @@ func (l *Lab) Act(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(progress.Read(out, l.told), c.Wait())
+	err = errors.Join(progress.Read(out, l.report), c.Wait())
 	if err != nil {
-		return fmt.Errorf("story %s: %w: %s", name, err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("story %s: %w: %s", name, err, strings.TrimSpace(stderr.String()))
 	}
 	return l.Failure()
 }
 
-// Record writes what the mirror port shows to a pcap file until the function that it gives is called.
+// Record captures the mirror port into a pcap file until stop is called.
 func (l *Lab) Record(file string) (stop func() error, err error) {
 	c := l.Command(context.Background(), netns.Sensor, "tcpdump", "-i", netns.SensorPort, "-U", "-Z", "root", "-w", file)
 	pipe, err := c.StderrPipe()
@@ -161,16 +161,16 @@ func (l *Lab) Record(file string) (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var said strings.Builder
+	var stderr strings.Builder
 	buf := make([]byte, 256)
-	for !strings.Contains(said.String(), "listening on") {
+	for !strings.Contains(stderr.String(), "listening on") {
 		n, err := pipe.Read(buf)
-		said.Write(buf[:n])
+		stderr.Write(buf[:n])
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("tcpdump: %s", said.String()), c.Wait())
+			return nil, errors.Join(fmt.Errorf("tcpdump: %s", stderr.String()), c.Wait())
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, pipe) }() // its counts, at the end
+	go func() { _, _ = io.Copy(io.Discard, pipe) }() // the statistics at the end
 	return func() error {
 		if err := c.Process.Signal(os.Interrupt); err != nil {
 			return err
@@ -179,7 +179,7 @@ func (l *Lab) Record(file string) (stop func() error, err error) {
 	}, nil
 }
 
-// Close ends everything and removes the network.
+// Close ends all machines and removes the network.
 func (l *Lab) Close() error {
 	l.stop()
 	err := l.Network.Close()

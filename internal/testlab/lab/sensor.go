@@ -20,23 +20,23 @@ import (
 	"stillwatch/schemas"
 )
 
-// listen is where the sensor serves its health, in its own namespace.
+// listen is the address of the sensor's health endpoint, in its own namespace.
 const listen = "127.0.0.1:9480"
 
-// Sensor is a sensor at the mirror port.
+// Sensor is a running sensor at the mirror port.
 type Sensor struct {
 	netns.Command
-	lab   *Lab
-	ended chan struct{}
-	err   error // how it ended
-	said  strings.Builder
+	lab    *Lab
+	ended  chan struct{}
+	err    error // how it ended
+	stderr strings.Builder
 }
 
-// Watch starts `PROGRAM run` at the mirror port and gives it when it is ready. Alert gets every alert that it writes, as it comes.
+// Watch starts `PROGRAM run` at the mirror port and returns when it is ready. alert is called for every alert that it writes.
 func (l *Lab) Watch(ctx context.Context, program string, args []string, alert func(schemas.Alert)) (*Sensor, error) {
 	all := append([]string{"run", "--iface", netns.SensorPort, "--listen", listen, "--alerts", "-"}, args...)
 	w := &Sensor{Command: l.Command(context.Background(), netns.Sensor, program, all...), lab: l, ended: make(chan struct{})}
-	w.Stderr = &w.said
+	w.Stderr = &w.stderr
 	out, err := w.StdoutPipe()
 	if err == nil {
 		err = w.Start()
@@ -54,18 +54,18 @@ func (l *Lab) Watch(ctx context.Context, program string, args []string, alert fu
 		}
 		select {
 		case <-w.ended:
-			return nil, fmt.Errorf("the sensor ended: %w: %s", w.err, strings.TrimSpace(w.said.String()))
+			return nil, fmt.Errorf("the sensor ended: %w: %s", w.err, strings.TrimSpace(w.stderr.String()))
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), w.Stop())
 		default:
 		}
 		if time.Now().After(limit) {
-			return nil, errors.Join(errors.New("the sensor does not become ready"), w.Stop())
+			return nil, errors.Join(errors.New("the sensor is not ready in time"), w.Stop())
 		}
 	}
 }
 
-// Get asks the sensor for a page and gives its text.
+// Get requests a path of the sensor's health endpoint and returns the body.
 func (w *Sensor) Get(path string) (string, error) {
 	t := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 		return w.lab.Dial(ctx, netns.Sensor, address)
@@ -81,11 +81,11 @@ func (w *Sensor) Get(path string) (string, error) {
 	return string(body), err
 }
 
-// Stop ends it in order, as a service manager does, and gives an error if it did not end well.
+// Stop ends the sensor like a service manager, and returns an error if it did not exit cleanly.
 func (w *Sensor) Stop() error {
 	select {
 	case <-w.ended:
-		return fmt.Errorf("the sensor had ended: %w: %s", w.err, strings.TrimSpace(w.said.String()))
+		return fmt.Errorf("the sensor had ended: %w: %s", w.err, strings.TrimSpace(w.stderr.String()))
 	default:
 	}
 	if err := w.Process.Signal(os.Interrupt); err != nil {
@@ -94,17 +94,17 @@ func (w *Sensor) Stop() error {
 	select {
 	case <-w.ended:
 	case <-time.After(patience):
-		return errors.Join(errors.New("the sensor does not end"), w.Process.Kill())
+		return errors.Join(errors.New("the sensor did not exit in time"), w.Process.Kill())
 	}
 	const interrupted = 128 + 2
 	if code := w.ProcessState.ExitCode(); code != 0 && code != interrupted {
-		return fmt.Errorf("the sensor ended with %d: %s", code, strings.TrimSpace(w.said.String()))
+		return fmt.Errorf("the sensor ended with %d: %s", code, strings.TrimSpace(w.stderr.String()))
 	}
 	return nil
 }
 
-// Said is what it has written to standard error. It is to be called when it has ended.
-func (w *Sensor) Said() string { return w.said.String() }
+// Log returns the sensor's standard error. Call it after the sensor has ended.
+func (w *Sensor) Log() string { return w.stderr.String() }
 
 // Alerts reads alerts, one JSON object a line, until the stream ends.
 func Alerts(r io.Reader, f func(schemas.Alert)) error {
@@ -127,11 +127,11 @@ func Alerts(r io.Reader, f func(schemas.Alert)) error {
 	}
 }
 
-// SensorID is the name of the sensor in its alerts.
+// SensorID is the id of the sensor in alerts.
 const SensorID = "lab"
 
-// Files writes what the sensor is told of the office into a folder: the inventory, and settings that make blindness show within the
-// time of a lab instead of five minutes.
+// Files writes the inventory of the office and the configuration of the sensor into a directory. The configuration shortens the window
+// of D41 from five minutes to the length of a lab run.
 func Files(dir, sensor string) (inventory, config string, err error) {
 	var b strings.Builder
 	b.WriteString("version: 1\nnetworks:\n  internal: [10.20.0.0/16]\nzones:\n  cameras: [10.20.30.8/29]\ninfrastructure:\n  dns: [" + netns.Address(netns.DNS).String() + "]\ndevices:\n")
@@ -149,7 +149,7 @@ func Files(dir, sensor string) (inventory, config string, err error) {
 	)
 }
 
-// contract is what a machine may do.
+// contract returns the inventory entry that describes what a machine may do.
 func contract(name string) string {
 	switch name {
 	case netns.Legacy:

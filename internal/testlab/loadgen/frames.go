@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package loadgen sends frames at a fixed rate and measures what it costs to take them.
+// Package loadgen sends frames at a fixed rate and measures the cost of receiving them.
 package loadgen
 
 import (
@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trace is the frames of a pcap file, as they lie in the page cache.
+// Trace has the frames of a memory-mapped pcap file.
 type Trace struct {
 	data   []byte
 	Frames [][]byte
 	Bytes  int64 // of the frames
 }
 
-// Open maps a pcap file in the byte order of this machine with microseconds, as scripts/tracegen writes it.
+// Open maps a pcap file with microseconds and the byte order of this machine, as written by scripts/tracegen.
 func Open(path string) (_ *Trace, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -53,5 +53,5 @@ func Open(path string) (_ *Trace, err error) {
 	return t, nil
 }
 
-// Close lets go of the frames.
+// Close unmaps the file.
 func (t *Trace) Close() error { return unix.Munmap(t.data) }

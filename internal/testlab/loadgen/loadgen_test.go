@@ -16,7 +16,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// small is a trace of a few thousand frames.
+// small returns a trace of a few thousand frames.
 func small(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "small.pcap")
@@ -33,7 +33,7 @@ func small(t *testing.T) string {
 	return path
 }
 
-// TestOpen checks the frames to what another reader reads.
+// TestOpen compares the frames with those of another reader.
 func TestOpen(t *testing.T) {
 	path := small(t)
 	got, err := Open(path)
@@ -81,7 +81,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestMeasure has tcpdump take what is sent at an easy rate: all that it is asked to send is sent, and the program's own count is read.
+// TestMeasure lets tcpdump receive frames at a low rate: all frames are sent, and the program's own count is parsed.
 func TestMeasure(t *testing.T) {
 	if err := netns.Needs(); err != nil {
 		testneed.Missing(t, "root", "%v", err)

@@ -16,26 +16,26 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// Program is something that takes frames from the mirror port.
+// Program is a program that receives frames at the mirror port.
 type Program struct {
 	Name    string
 	Command []string
-	Ready   string                    // what it says as soon as it listens
-	Taken   func(string) (int, error) // finds the number of packets that it took in what it has said
+	Ready   string                    // output that shows that it listens
+	Taken   func(string) (int, error) // parses the number of received packets from its output
 }
 
-// Cost is what it took to take the frames of one sender.
+// Cost is the cost of receiving the frames of one run.
 type Cost struct {
 	Sent
 	Taken   int           // packets
 	Program time.Duration // processor time of the program
-	Soft    time.Duration // processor time of the kernel's threads for work that was put off
+	Soft    time.Duration // processor time of ksoftirqd
 }
 
-// Lost is the share of the packets that was not taken.
+// Lost returns the share of packets that was not received.
 func (c Cost) Lost() float64 { return float64(c.Packets-c.Taken) / float64(c.Packets) }
 
-// Measure runs a program at the end of a cable of its own, or none if it has no command, and sends to it.
+// Measure sends frames over a new veth pair and runs the program, if it has a command, at the other end.
 func Measure(ctx context.Context, p Program, t *Trace, rate int, span time.Duration) (c Cost, err error) {
 	n, err := netns.NewCable(ctx)
 	if err != nil {
@@ -54,13 +54,13 @@ func Measure(ctx context.Context, p Program, t *Trace, rate int, span time.Durat
 		return err
 	})
 	if err == nil {
-		time.Sleep(500 * time.Millisecond) // for what is still in rings
+		time.Sleep(500 * time.Millisecond) // for frames that are still in ring buffers
 	}
 	c.Soft = softTime() - before
 	return c, errors.Join(err, stop())
 }
 
-// start starts a program and gives the function that ends it and fills in what it cost.
+// start starts a program and returns a function that ends it and fills in the cost.
 func start(ctx context.Context, n *netns.Network, p Program, c *Cost) (func() error, error) {
 	cmd := n.Command(context.WithoutCancel(ctx), netns.Sensor, p.Command[0], p.Command[1:]...)
 	said := &listener{ready: p.Ready, heard: make(chan struct{})}
@@ -84,7 +84,7 @@ func start(ctx context.Context, n *netns.Network, p Program, c *Cost) (func() er
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			return fmt.Errorf("%s ended: %s", p.Name, said.text.String())
 		}
-		<-ended // some end with a status of their own after a signal
+		<-ended // some programs have their own exit status after a signal
 		c.Program = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		var err error
 		if c.Taken, err = p.Taken(said.text.String()); err != nil {
@@ -96,7 +96,7 @@ func start(ctx context.Context, n *netns.Network, p Program, c *Cost) (func() er
 
 var errNoCount = errors.New("it does not say how many packets it took")
 
-// Group finds a number as the first group of an expression.
+// Group returns a parser for the number in the first group of a regular expression.
 func Group(expression string) func(string) (int, error) {
 	r := regexp.MustCompile(expression)
 	return func(text string) (int, error) {
@@ -108,7 +108,7 @@ func Group(expression string) func(string) (int, error) {
 	}
 }
 
-// Sensor finds what the sensor took in its last words: what the kernel had for it, without what was dropped on the way.
+// Sensor parses the number of received packets from the sensor's last log line: received minus dropped.
 func Sensor(text string) (int, error) {
 	for line := range strings.Lines(text) {
 		var last struct {
@@ -123,7 +123,7 @@ func Sensor(text string) (int, error) {
 	return 0, errNoCount
 }
 
-// listener keeps what a program says and tells when it has said that it is ready.
+// listener stores the output of a program and signals when the program is ready.
 type listener struct {
 	text  strings.Builder
 	ready string
@@ -141,7 +141,7 @@ func (l *listener) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// softTime sums the processor time of the kernel's threads that do what interrupts have put off (ksoftirqd), zero where it cannot be read.
+// softTime returns the total processor time of the ksoftirqd threads, zero if it cannot be read.
 func softTime() (sum time.Duration) {
 	dirs, err := os.ReadDir("/proc")
 	if err != nil {

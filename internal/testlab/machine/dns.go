@@ -13,7 +13,7 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// zone is what the resolver knows.
+// zone has the names that the resolver knows.
 func zone() map[string]netip.Addr {
 	return map[string]netip.Addr{
 		"mail.example.com.":       addr(netns.Mail),
@@ -24,10 +24,10 @@ func zone() map[string]netip.Addr {
 	}
 }
 
-// services are names and addresses.
+// services starts the DNS and DHCP servers.
 func (m *machine) services() error { return errors.Join(m.resolver(), m.leases()) }
 
-// resolver answers questions for addresses.
+// resolver answers queries for addresses.
 func (m *machine) resolver() error {
 	c, err := net.ListenPacket("udp4", ":53")
 	if err != nil {
@@ -49,7 +49,7 @@ func (m *machine) resolver() error {
 	return nil
 }
 
-// answer returns the answer to a question, nil if it is none.
+// answer returns the answer to a query, nil if b is not a query.
 func answer(names map[string]netip.Addr, question []byte) []byte {
 	var q dnsmessage.Message
 	if q.Unpack(question) != nil || len(q.Questions) != 1 || q.Response {
@@ -73,7 +73,7 @@ func answer(names map[string]netip.Addr, question []byte) []byte {
 	return b
 }
 
-// lookup asks the resolver of the office for an address, whatever the resolver of the real machine is.
+// lookup asks the resolver of the office for an address, not the resolver of the real machine.
 func lookup(ctx context.Context, name string) (netip.Addr, error) {
 	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp4", netip.AddrPortFrom(netns.Address(netns.DNS), 53).String())

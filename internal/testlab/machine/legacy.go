@@ -11,14 +11,14 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// The lines that the shell of the idle server knows: what an intruder brings along to look around.
+// The commands of the shell on the idle server: the tools that an intruder uploads.
 const (
 	ARPSweep  = "arp-sweep"
 	PingSweep = "ping-sweep"
 	PortScan  = "port-scan"
 )
 
-// legacy is the server that nobody uses: SSH answers, and whoever gets in looks around.
+// legacy is the unused server: it serves SSH, with tools for discovery after a login.
 func (m *machine) legacy() error {
 	return m.sshd(":22", func(line string, out io.Writer) int {
 		name, rest, _ := strings.Cut(line, " ")
@@ -47,7 +47,7 @@ func (m *machine) legacy() error {
 	})
 }
 
-// files is a server in use: a web page, and SSH for its administrators.
+// files is a server in use: a web page, and SSH for administrators.
 func (m *machine) files() error {
 	if err := m.web("Apache/2.4.58 (Debian)", "files", false); err != nil {
 		return err

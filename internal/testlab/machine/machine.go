@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package machine is what the machines of a lab do: real servers and clients on real sockets, each machine a process in its
-// namespace.
+// Package machine has the programs of the lab's machines: real servers and clients on real sockets. Each machine is a process in
+// its own network namespace.
 package machine
 
 import (
@@ -18,14 +18,14 @@ import (
 	"stillwatch/internal/testlab/progress"
 )
 
-// machine is a running machine.
+// machine is the state of a running machine.
 type machine struct {
 	name  string
 	group *errgroup.Group
 	ctx   context.Context
 }
 
-// Run is the machine until ctx ends. It tells that it is ready as soon as its servers listen.
+// Run runs the machine until ctx ends. It reports progress.Ready when its servers listen.
 func Run(ctx context.Context, name string) error {
 	begin, ok := map[string]func(*machine) error{
 		netns.DNS:      (*machine).services,
@@ -46,7 +46,7 @@ func Run(ctx context.Context, name string) error {
 	if err := begin(m); err != nil {
 		return err
 	}
-	progress.Tell(name, progress.Ready, name)
+	progress.Report(name, progress.Ready, name)
 	m.group.Go(func() error { <-ctx.Done(); return ctx.Err() })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
@@ -54,12 +54,12 @@ func Run(ctx context.Context, name string) error {
 	return nil
 }
 
-// tell says what the machine does of itself.
-func (m *machine) tell(key, format string, args ...any) {
-	progress.Tell(m.name, key, fmt.Sprintf(format, args...))
+// report reports a step of the machine.
+func (m *machine) report(key, format string, args ...any) {
+	progress.Report(m.name, key, fmt.Sprintf(format, args...))
 }
 
-// listen serves every connection to an address in a goroutine of its own.
+// listen serves each connection to an address in its own goroutine.
 func (m *machine) listen(address string, serve func(net.Conn)) error {
 	l, err := net.Listen("tcp4", address)
 	if err != nil {
@@ -85,12 +85,12 @@ func (m *machine) listen(address string, serve func(net.Conn)) error {
 	return nil
 }
 
-// every calls f at once and then again and again until the machine ends.
+// every calls f at once and then repeatedly until the machine ends.
 func (m *machine) every(d time.Duration, f func(context.Context) error) {
 	m.group.Go(func() error {
 		for t := time.NewTicker(d); ; {
 			if err := f(m.ctx); err != nil && m.ctx.Err() == nil {
-				m.tell("", "fails: %v", err)
+				m.report("", "fails: %v", err)
 			}
 			select {
 			case <-t.C:
@@ -109,7 +109,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// dialer dials from an address of the machine, and gives up after d.
+// dialer returns a dialer from an address of the machine with a timeout of d.
 func dialer(from netip.Addr, d time.Duration) *net.Dialer {
 	dial := &net.Dialer{Timeout: d}
 	if from.IsValid() {

@@ -20,13 +20,13 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// TestDigest checks that a client which reads the challenge gives what the server expects.
+// TestDigest checks that the client's answer to the challenge is the one that the server expects.
 func TestDigest(t *testing.T) {
 	d := newDigest("a realm")
 	if got := digestOf(d.challenge()); got != d {
 		t.Errorf("read %+v of %s", got, d.challenge())
 	}
-	const response = "0757058fc14a445d4084d7e25e80a308" // RFC 2069 section 2.4, by another program
+	const response = "0757058fc14a445d4084d7e25e80a308" // RFC 2069 section 2.4, computed by another program
 	if got := (digest{realm: "r", nonce: "n"}).credentials("GET", "/"); !strings.Contains(got, `response="`+response+`"`) {
 		t.Error(got)
 	}
@@ -94,7 +94,7 @@ func TestStream(t *testing.T) {
 		if udp {
 			time.Sleep(200 * time.Millisecond)
 		} else {
-			for n.Load() < 10*rtpPayload { // more than the talk before it
+			for n.Load() < 10*rtpPayload { // more than the exchange before it
 				time.Sleep(time.Millisecond)
 			}
 		}
@@ -129,7 +129,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestMiraiSYN checks the packet to its signature, and its checksum to RFC 1071.
+// TestMiraiSYN compares the packet with its signature, and its checksum with RFC 1071.
 func TestMiraiSYN(t *testing.T) {
 	from, to := netip.MustParseAddr("10.20.30.5"), netip.MustParseAddr("192.0.2.77")
 	p := miraiSYN(from, to, 40000, 23)
@@ -145,7 +145,7 @@ func TestMiraiSYN(t *testing.T) {
 	}
 }
 
-// TestJoined checks that new keys leave with the message behind them, and by themselves if there is none.
+// TestJoined checks that NEWKEYS is sent together with the next message, and alone if there is none.
 func TestJoined(t *testing.T) {
 	keys := []byte{0, 0, 0, 12, 10, 21, 0, 0}
 	for _, behind := range []string{"more", ""} {
@@ -170,7 +170,7 @@ func TestJoined(t *testing.T) {
 	}
 }
 
-// TestLeases asks for an address as machines do, and as a machine that has none here.
+// TestLeases requests an address for a machine with a lease and for one without.
 func TestLeases(t *testing.T) {
 	own := netns.MachineOf(netns.Operator)
 	mac, err := net.ParseMAC(own.MAC)

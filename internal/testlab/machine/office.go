@@ -20,7 +20,7 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// brand is how a camera shows itself.
+// brand has the texts that a camera announces.
 type brand struct{ httpServer, realm, rtspServer, stream string }
 
 func brands() map[string]brand {
@@ -31,7 +31,7 @@ func brands() map[string]brand {
 	}
 }
 
-// camera serves its stream and its page.
+// camera serves a stream and a page.
 func (m *machine) camera() error {
 	b := brands()[m.name]
 	if err := m.web(b.httpServer, b.realm, true); err != nil {
@@ -41,7 +41,7 @@ func (m *machine) camera() error {
 	return m.listen(":554", func(c net.Conn) { s.serve(m.ctx, c) })
 }
 
-// recorder takes the streams of all cameras, has a page for the guard, and a login that nobody has thought of.
+// recorder pulls the streams of all cameras, and serves a page for the guard and a forgotten Telnet login.
 func (m *machine) recorder() error {
 	if err := m.web("App-webs/", "Embedded Net DVR", false); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (m *machine) recorder() error {
 	return nil
 }
 
-// operator is the workstation of the guard: pages of the recorder and of the outside, by name.
+// operator is the workstation of the guard: it requests pages of the recorder and of outside hosts by name.
 func (m *machine) operator() error {
 	if err := m.dhcp(netns.MachineOf(netns.Operator)); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (m *machine) operator() error {
 	return nil
 }
 
-// outside is everything beyond the router that answers: a web site, a mail server with TLS, a controller, and hosts with SSH.
+// outside has all servers behind the router: a web site, a mail server with TLS, a controller, and hosts with SSH.
 func (m *machine) outside() error {
 	certificate, err := selfSigned("mail.example.com")
 	if err != nil {
@@ -120,7 +120,7 @@ func selfSigned(name string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// From returns a dialer for an address of this machine that gives up after d; "" is the usual address.
+// From returns a dialer from an address of this machine with a timeout of d; "" is the default address.
 func From(address string, d time.Duration) *net.Dialer {
 	if address == "" {
 		return dialer(netip.Addr{}, d)

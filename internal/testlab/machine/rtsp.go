@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// What a camera sends: a frame of some packets 25 times a second, about 0.7 Mbit/s.
+// The stream of a camera: 25 frames a second of some packets each, about 0.7 Mbit/s.
 const (
 	frameEvery   = 40 * time.Millisecond
 	framePackets = 3
@@ -23,19 +23,19 @@ const (
 	rtpClock     = 90000 // of video, RFC 3551
 )
 
-// rtspServer serves one stream (RFC 2326), over the connection or by UDP as the client asks.
+// rtspServer serves one stream (RFC 2326), interleaved or over UDP as the client requests.
 type rtspServer struct {
 	server, realm string
 }
 
-// rtspTalk is one connection to it.
+// rtspTalk is one connection to the server.
 type rtspTalk struct {
 	*rtspServer
 	ctx     context.Context
 	conn    net.Conn
 	auth    digest
 	session string
-	udp     *net.UDPConn // nil if the stream goes over the connection
+	udp     *net.UDPConn // nil if the stream is interleaved
 	port    int          // of the client
 }
 
@@ -52,7 +52,7 @@ func (s *rtspServer) serve(ctx context.Context, c net.Conn) {
 	}
 }
 
-// rtspMessage reads a request or an answer: the first two words of its first line, and its head.
+// rtspMessage reads a request or a response and returns the first two words of its first line, and its headers.
 func rtspMessage(r *bufio.Reader) (first, second string, head textproto.MIMEHeader, err error) {
 	tp := textproto.NewReader(r)
 	line, err := tp.ReadLine()
@@ -65,7 +65,7 @@ func rtspMessage(r *bufio.Reader) (first, second string, head textproto.MIMEHead
 	return first, second, head, err
 }
 
-// answer answers a request and reports whether the connection goes on.
+// answer answers a request and reports whether the connection continues.
 func (t *rtspTalk) answer(method, uri string, head textproto.MIMEHeader) bool {
 	status, more, body := "200 OK", []string{}, ""
 	if method != "OPTIONS" && head.Get("Authorization") != t.auth.credentials(method, uri) {
@@ -101,7 +101,7 @@ func (t *rtspTalk) answer(method, uri string, head textproto.MIMEHeader) bool {
 	return method != "TEARDOWN"
 }
 
-// setup opens what the client asks for and gives the answer.
+// setup prepares the requested transport and returns the answer.
 func (t *rtspTalk) setup(asked string) (string, error) {
 	if strings.Contains(asked, "RTP/AVP/TCP") {
 		return "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=4a1f00c2", nil
@@ -121,7 +121,7 @@ func (t *rtspTalk) setup(asked string) (string, error) {
 	return fmt.Sprintf("RTP/AVP;unicast;client_port=%s;server_port=%d-%d;ssrc=4a1f00c2", ports, own, own+1), nil
 }
 
-// media sends RTP (RFC 3550 section 5.1) until the connection ends; interleaved it is framed as RFC 2326 section 10.12 says.
+// media sends RTP (RFC 3550 section 5.1) until the connection ends; interleaved RTP is framed as in RFC 2326 section 10.12.
 func (t *rtspTalk) media() {
 	seq, packet := uint16(0), make([]byte, 4+12+rtpPayload)
 	packet[0] = '$'
@@ -140,7 +140,7 @@ func (t *rtspTalk) media() {
 			seq++
 			rtp[0], rtp[1] = 0x80, 96
 			if i == framePackets-1 {
-				rtp[1] |= 0x80 // the marker: the picture is complete
+				rtp[1] |= 0x80 // the marker bit: the frame is complete
 			}
 			binary.BigEndian.PutUint16(rtp[2:], seq)
 			binary.BigEndian.PutUint32(rtp[4:], frame*uint32(frameEvery*rtpClock/time.Second))

@@ -26,7 +26,7 @@ type rtspClient struct {
 	digest  *digest
 }
 
-// record plays the stream of a camera until ctx ends or the stream does. By UDP if udp, else over the connection.
+// record plays the stream of a camera until ctx or the stream ends, over UDP or interleaved.
 func record(ctx context.Context, camera netip.AddrPort, path, agent string, udp bool) error {
 	conn, err := dialer(netip.Addr{}, 3*time.Second).DialContext(ctx, "tcp4", camera.String())
 	if err != nil {
@@ -36,7 +36,7 @@ func record(ctx context.Context, camera netip.AddrPort, path, agent string, udp 
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	c := &rtspClient{conn: conn, in: bufio.NewReader(conn), uri: fmt.Sprintf("rtsp://%s%s", camera, path), agent: agent}
 	transport := "RTP/AVP/TCP;unicast;interleaved=0-1"
-	var media *net.UDPConn // nil if the stream comes over the connection
+	var media *net.UDPConn // nil if the stream is interleaved
 	if udp {
 		u, err := net.ListenUDP("udp4", nil)
 		if err != nil {
@@ -58,7 +58,7 @@ func record(ctx context.Context, camera netip.AddrPort, path, agent string, udp 
 	return c.interleaved()
 }
 
-// ask makes one request, a second time with credentials if the camera wants them.
+// ask sends a request, and repeats it with credentials if the camera requires them.
 func (c *rtspClient) ask(method, more string) error {
 	uri := c.uri
 	switch method {
@@ -93,7 +93,7 @@ func (c *rtspClient) ask(method, more string) error {
 	return fmt.Errorf("%s %s: refused", method, uri)
 }
 
-// reply reads an answer with its body.
+// reply reads a response with its body.
 func (c *rtspClient) reply() (status string, err error) {
 	_, status, head, err := rtspMessage(c.in)
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *rtspClient) interleaved() error {
 	}
 }
 
-// drain reads datagrams; a stream that stops for ten seconds has ended.
+// drain reads datagrams; the stream has ended after ten seconds without one.
 func drain(u *net.UDPConn) error {
 	for buf := make([]byte, 2048); ; {
 		if err := u.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The account of the idle server, which is what guessing finds.
+// The account of the idle server, which password guessing finds.
 const (
 	LegacyUser     = "root"
 	LegacyPassword = "summer2019"
@@ -22,10 +22,10 @@ const (
 
 var errWrong = errors.New("wrong password")
 
-// shell runs a line and gives the exit status.
+// shell runs a command line and returns the exit status.
 type shell func(line string, out io.Writer) int
 
-// sshd serves SSH on an address. It lets nobody in if run is nil; else whoever knows the account may run lines and open connections through it, as
+// sshd serves SSH on an address. If run is nil every login fails. Otherwise the account may run command lines and forward connections, as
 // OpenSSH allows by default.
 func (m *machine) sshd(address string, run shell) error {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -41,7 +41,7 @@ func (m *machine) sshd(address string, run shell) error {
 			if run != nil && meta.User() == LegacyUser && string(password) == LegacyPassword {
 				return &ssh.Permissions{}, nil
 			}
-			pause(m.ctx, 200*time.Millisecond) // as long as guessing is to cost
+			pause(m.ctx, 200*time.Millisecond) // the delay of each attempt
 			return nil, errWrong
 		}}
 	c.AddHostKey(signer)
@@ -85,7 +85,7 @@ func (m *machine) session(n ssh.NewChannel, run shell) {
 	}
 }
 
-// forward copies between a channel and a connection of this machine (RFC 4254 section 7.2): the relay.
+// forward copies data between a channel and a connection of this machine (RFC 4254 section 7.2).
 func (m *machine) forward(n ssh.NewChannel) {
 	var to struct {
 		Host     string

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// joined sends SSH_MSG_NEWKEYS together with what follows it (SSH_MSG_EXT_INFO, RFC 8308 section 2.4), as OpenSSH does. The
-// library writes them one by one, and on a busy machine the client's next message may come between them.
+// joined sends SSH_MSG_NEWKEYS together with the next message (SSH_MSG_EXT_INFO, RFC 8308 section 2.4), like OpenSSH. The
+// library writes them separately, and on a busy machine the client's next message may arrive between them.
 type joined struct {
 	net.Conn
 	mu   sync.Mutex
@@ -17,7 +17,7 @@ type joined struct {
 	over bool
 }
 
-// patience of a held message: there may be nothing that follows it.
+// patience limits how long NEWKEYS waits for a next message.
 const joinWithin = 50 * time.Millisecond
 
 // Write implements net.Conn.
@@ -31,7 +31,7 @@ func (c *joined) Write(p []byte) (int, error) {
 		time.AfterFunc(joinWithin, func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			_ = c.flush() // the next write or read tells
+			_ = c.flush() // the next write or read returns the error
 		})
 		return len(p), nil
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// targets returns the hosts of networks and addresses that are separated by spaces.
+// targets returns the hosts of a list of networks and addresses, separated by spaces.
 func targets(text string) (list []netip.Addr, err error) {
 	for word := range strings.FieldsSeq(text) {
 		if a, err := netip.ParseAddr(word); err == nil {
@@ -34,7 +34,7 @@ func targets(text string) (list []netip.Addr, err error) {
 	return list, nil
 }
 
-// arpSweep asks for the hardware address of each host, 50 a second, and gives those that answered.
+// arpSweep sends an ARP request for each host, 50 a second, and returns the hosts that replied.
 func arpSweep(ctx context.Context, hosts []netip.Addr) ([]netip.Addr, error) {
 	dev, err := net.InterfaceByName("eth0")
 	if err != nil {
@@ -75,16 +75,16 @@ func ownAddress(dev *net.Interface) (netip.Addr, error) {
 	return p.Addr(), err
 }
 
-// arpRequest is a frame (RFC 826).
+// arpRequest returns a frame (RFC 826).
 func arpRequest(mac net.HardwareAddr, own, target netip.Addr) []byte {
 	b := append([]byte{255, 255, 255, 255, 255, 255}, mac...)
 	b = append(b, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1)
 	b = append(append(b, mac...), own.AsSlice()...)
 	b = append(append(b, 0, 0, 0, 0, 0, 0), target.AsSlice()...)
-	return append(b, make([]byte, 60-len(b))...) // the least length of a frame
+	return append(b, make([]byte, 60-len(b))...) // the minimum length of a frame
 }
 
-// arpReplies reads what has come until the socket is empty.
+// arpReplies reads replies until the socket is empty.
 func arpReplies(fd int, own netip.Addr) (found []netip.Addr, err error) {
 	buf := make([]byte, 128)
 	for {
@@ -103,7 +103,7 @@ func arpReplies(fd int, own netip.Addr) (found []netip.Addr, err error) {
 	}
 }
 
-// pingSweep sends an echo request to each host and gives those that answered.
+// pingSweep sends an echo request to each host and returns the hosts that replied.
 func pingSweep(ctx context.Context, hosts []netip.Addr) (found []netip.Addr, err error) {
 	c, err := icmp.ListenPacket("ip4:icmp", "0.0.0.0")
 	if err != nil {
@@ -115,7 +115,7 @@ func pingSweep(ctx context.Context, hosts []netip.Addr) (found []netip.Addr, err
 		if err != nil {
 			return nil, err
 		}
-		_, _ = c.WriteTo(b, &net.IPAddr{IP: a.AsSlice()}) // a host that is not there is an error a while later
+		_, _ = c.WriteTo(b, &net.IPAddr{IP: a.AsSlice()}) // the error for a missing host is returned later
 		pause(ctx, 60*time.Millisecond)
 	}
 	if err := c.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
@@ -134,7 +134,7 @@ func pingSweep(ctx context.Context, hosts []netip.Addr) (found []netip.Addr, err
 	}
 }
 
-// portScan connects to ports of each host and gives the hosts that have one open.
+// portScan connects to ports of each host and returns the hosts with an open port.
 func portScan(ctx context.Context, hosts []netip.Addr, ports ...uint16) (found []netip.Addr) {
 	for _, a := range hosts {
 		for _, port := range ports {

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// The account that the recorder was delivered with, and the one of many lists of worms.
+// The default account of the recorder, which is on the password lists of bots.
 const (
 	RecorderUser     = "root"
 	RecorderPassword = "xc3511"
 )
 
-// Install is the line by which the worm starts its program on the recorder.
+// Install is the command line that starts the bot on the recorder.
 const Install = "cd /tmp; ./upd &"
 
-// telnetd is the login of the recorder (RFC 854): options, name and password with echo, a shell of BusyBox for whoever knows them.
+// telnetd is the Telnet server of the recorder (RFC 854): options, name and password with echo, then a BusyBox shell.
 func (m *machine) telnetd(run shell) error {
 	return m.listen(":23", func(c net.Conn) {
 		t := &telnetTalk{machine: m, conn: c, in: bufio.NewReader(c)}
@@ -48,13 +48,13 @@ func (t *telnetTalk) say(text string) {
 	}
 }
 
-// line reads a line without what is negotiated; it is echoed unless it is a password.
+// line reads a line without option negotiation. The line is echoed unless it is a password.
 func (t *telnetTalk) line(echo bool) string {
 	var b strings.Builder
 	for t.err == nil {
 		var c byte
 		if c, t.err = t.in.ReadByte(); c == 0xff && t.err == nil {
-			_, t.err = t.in.Discard(2) // an answer to an option
+			_, t.err = t.in.Discard(2) // the reply to an option
 			continue
 		}
 		if c == '\n' {
@@ -99,7 +99,7 @@ func (t *telnetTalk) shell(run shell) {
 	}
 }
 
-// writerFunc writes by a function that keeps its errors to itself.
+// writerFunc is an io.Writer that calls a function and never fails.
 type writerFunc func(string)
 
 func (f writerFunc) Write(p []byte) (int, error) {
@@ -107,7 +107,7 @@ func (f writerFunc) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// busybox answers the lines that worms begin with.
+// busybox answers the commands that bots send first.
 func (m *machine) busybox(line string, out io.Writer) int {
 	switch {
 	case line == Install:

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// web serves a page behind a password: digest for cameras, Basic for the rest; open if realm is "".
+// web serves a page that requires a password: digest for cameras, Basic for others; none if realm is "".
 func (m *machine) web(server, realm string, byDigest bool) error {
 	d := newDigest(realm)
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,7 @@ func (m *machine) web(server, realm string, byDigest bool) error {
 	return nil
 }
 
-// fetch reads a page with one connection; it answers a challenge as a browser would.
+// fetch requests a page over one connection and answers a challenge like a browser.
 func fetch(ctx context.Context, url, agent string) error {
 	t := &http.Transport{}
 	defer t.CloseIdleConnections()

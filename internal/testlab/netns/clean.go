@@ -17,13 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prefix begins the names of all namespaces of all labs.
+// prefix is the prefix of the names of all namespaces of all labs.
 const prefix = "stillwatch-lab-"
 
-// locks is where each run holds a lock for as long as it lives; the kernel lets go of it however the run ends.
+// locks is the directory with a lock for each run. The kernel releases the lock when the run ends, in whatever way.
 const locks = "/run/stillwatch-lab"
 
-// errAlive says that a run holds its lock.
+// errAlive is returned if a run still holds its lock.
 var errAlive = errors.New("the run is alive")
 
 func lock(run string) (*os.File, error) {
@@ -35,7 +35,7 @@ func lock(run string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close() // the lock is another's
+		_ = f.Close() // another process holds the lock
 		return nil, fmt.Errorf("run %s: %w", run, errAlive)
 	}
 	return f, nil
@@ -45,7 +45,7 @@ func unlock(run string, f *os.File) error {
 	return errors.Join(os.Remove(filepath.Join(locks, run)), f.Close())
 }
 
-// Clean removes what runs have left that were killed, and gives the names of these runs. Runs that are alive are left alone.
+// Clean removes the namespaces of killed runs and returns the names of these runs. It does not touch active runs.
 func Clean() (cleaned []string, err error) {
 	if err := Needs(); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Clean() (cleaned []string, err error) {
 	return cleaned, err
 }
 
-// leftovers returns the namespaces of all runs, and the runs of which there is a lock alone.
+// leftovers returns the namespaces of all runs, and the runs that have only a lock.
 func leftovers() (map[string][]string, error) {
 	found := map[string][]string{}
 	names, err := filepath.Glob("/run/netns/" + prefix + "*")
@@ -93,7 +93,7 @@ func leftovers() (map[string][]string, error) {
 	return found, nil
 }
 
-// remove ends the processes in namespaces, by their numbers, and deletes the namespaces.
+// remove ends the processes in namespaces by process id and deletes the namespaces.
 func remove(names []string) error {
 	var errs error
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {

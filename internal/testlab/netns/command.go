@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Command is a program within a namespace.
+// Command is a program in a namespace.
 type Command struct{ *exec.Cmd }
 
-// Command prepares a program in the namespace of a machine. It does not get the signals of the terminal, ends by SIGTERM when
-// ctx does, and cannot outlive this process.
+// Command returns a command in the namespace of a machine. The program does not receive signals of the terminal, gets SIGTERM when
+// ctx ends, and ends with this process.
 func (n *Network) Command(ctx context.Context, machine, program string, args ...string) Command {
 	c := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", n.Namespace(machine), program}, args...)...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -25,7 +25,7 @@ func (n *Network) Command(ctx context.Context, machine, program string, args ...
 	return Command{c}
 }
 
-// run runs it and puts what it says into the error.
+// run runs the command and includes its output in the error.
 func (c Command) run() error {
 	out, err := c.CombinedOutput()
 	if err != nil {
@@ -34,7 +34,7 @@ func (c Command) run() error {
 	return nil
 }
 
-// batch returns lines to one call of `ip`, which is faster than a call for each. It goes by sh's rules of no shell: one command a line.
+// batch passes several commands, one a line, to one call of `ip`, which is faster than a call for each. No shell is involved.
 func batch(ctx context.Context, lines string, flags ...string) error {
 	c := exec.CommandContext(ctx, "ip", append(flags, "-batch", "-")...)
 	c.Stdin = strings.NewReader(lines)
@@ -44,7 +44,7 @@ func batch(ctx context.Context, lines string, flags ...string) error {
 	return nil
 }
 
-// try runs programs of which one is enough, and gives the errors of all if none works.
+// try runs programs until one succeeds, and returns all errors if none does.
 func try(commands ...Command) error {
 	var errs error
 	for _, c := range commands {

@@ -10,28 +10,28 @@ import (
 	"slices"
 )
 
-// The ways by which the mirrored frames reach the sensor.
+// The encapsulations of mirrored frames on their way to the sensor.
 const (
-	Direct = "direct" // as they are, over a cable
+	Direct = "direct" // unchanged, over a veth pair
 	VXLAN  = "vxlan"  // RFC 7348, by the kernel
 	GRE    = "gre"    // RFC 2784 with Ethernet frames
 	ERSPAN = "erspan" // type II
 	RSPAN  = "rspan"  // each frame with the tag of the VLAN that carries it to the sensor (IEEE 802.1Q)
 )
 
-// Ways lists them.
+// Ways returns all encapsulations.
 func Ways() []string { return []string{Direct, VXLAN, GRE, ERSPAN, RSPAN} }
 
-// Mirror says what the mirror port shows, and how. OneWay leaves out what comes in at the uplink, as a port does that was
-// set up for one direction only.
+// Mirror describes the mirror port. With OneWay it omits the frames that arrive on the uplink, like a port that was
+// configured for one direction.
 type Mirror struct {
 	Way    string
 	OneWay bool
 }
 
-// Numbers of the tunnels, and the addresses between which they run. The sensor needs none: its hardware address is written down at the other end.
+// Ids and addresses of the tunnels. The sensor needs no address: the other end has a static entry for its MAC.
 const (
-	// RemoteVLAN is the VLAN of RSPAN.
+	// RemoteVLAN is the VLAN that RSPAN uses.
 	RemoteVLAN = 999
 	tunnelID   = 4711
 	sessionID  = 77 // of ERSPAN, 10 bits
@@ -42,7 +42,7 @@ const (
 	jumbo      = 9000 // room for a frame and its tunnel
 )
 
-// build makes the mirror port.
+// build creates the mirror port.
 func (m Mirror) build(n *Network) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if !slices.Contains(Ways(), m.Way) {
@@ -59,7 +59,7 @@ func (m Mirror) build(n *Network) func(context.Context) error {
 	}
 }
 
-// port is the cable to the sensor.
+// port creates the veth pair to the sensor.
 func (m Mirror) port(ctx context.Context, n *Network) error {
 	return errors.Join(
 		batch(ctx, fmt.Sprintf("link add mirror address %s mtu %d type veth peer name %s address %s mtu %d netns %s\nlink set mirror up\n",
@@ -68,7 +68,7 @@ func (m Mirror) port(ctx context.Context, n *Network) error {
 	)
 }
 
-// tunnel returns the interface to which frames are copied.
+// tunnel creates the encapsulation and returns the interface that frames are copied to.
 func (m Mirror) tunnel(ctx context.Context, n *Network) (string, error) {
 	if m.Way == Direct {
 		return "mirror", nil
@@ -92,7 +92,7 @@ func (m Mirror) tunnel(ctx context.Context, n *Network) (string, error) {
 	return "relay", m.relay(ctx, n)
 }
 
-// relay has this program wrap the frames, because the kernel cannot.
+// relay starts this program to encapsulate frames, for kernels that cannot.
 func (m Mirror) relay(ctx context.Context, n *Network) error {
 	if err := batch(ctx, fmt.Sprintf("link add relay mtu %d type veth peer name wrap mtu %d\nlink set relay arp off up\nlink set wrap arp off up\n", jumbo, jumbo), "-n", n.Namespace(Switch)); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (m Mirror) relay(ctx context.Context, n *Network) error {
 	return c.Start()
 }
 
-// copy mirrors what comes in at the ports of the bridge, so that each frame is there once and in both directions.
+// copy mirrors the ingress of each port of the bridge, so that every frame appears once, in both directions.
 func (m Mirror) copy(ctx context.Context, n *Network, to string) error {
 	for _, machine := range Machines() {
 		if m.OneWay && machine.Name == Router {
@@ -116,7 +116,7 @@ func (m Mirror) copy(ctx context.Context, n *Network, to string) error {
 			args := append([]string{"filter", "add", "dev", machine.Name, "ingress", "protocol", "all", "pref", "1"}, match...)
 			return n.Command(ctx, Switch, "tc", append(args, "action", "mirred", "egress", "mirror", "dev", to)...)
 		}
-		// Kernels differ in which of these that match everything they have; the program of cls_bpf is "return -1".
+		// Kernels differ in which of these match-all classifiers they have; the cls_bpf program is "return -1".
 		if err := try(filter("matchall"), filter("u32", "match", "u32", "0", "0"), filter("bpf", "bytecode", "1,6 0 0 4294967295,")); err != nil {
 			return err
 		}

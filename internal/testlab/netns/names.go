@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package netns makes the network of a lab: namespaces around a bridge, a router with the outside behind it, and a mirror
-// port. All of it has names of its own, and all of it can be found and removed again.
+// Package netns creates the network of a lab from Linux network namespaces: a bridge, a router to the outside, and a mirror
+// port. Each run has unique names, so that leftovers can be found and removed.
 package netns
 
 import "net/netip"
 
-// Machine is a namespace with one interface, eth0, at the bridge.
+// Machine is a namespace with one interface, eth0, on the bridge.
 type Machine struct {
 	Name string
 	IP   netip.Addr
 	MAC  string
 }
 
-// The machines at the bridge.
+// The machines on the bridge.
 const (
 	Router   = "router"
 	DNS      = "dns"
@@ -26,41 +26,41 @@ const (
 	Camera3  = "cam-03"
 )
 
-// The namespaces that are no machines of the office.
+// The other namespaces.
 const (
 	Switch  = "switch"  // the bridge and its ports
-	Outside = "outside" // all that is behind the router
-	Sensor  = "sensor"  // the far end of the mirror port
+	Outside = "outside" // everything behind the router
+	Sensor  = "sensor"  // the receiving end of the mirror port
 )
 
-// The addresses outside: those of documentation (RFC 5737). Whole networks are local to the namespace outside where a
-// closed port has to refuse; in the others only these addresses are, and the rest is silent.
+// The outside addresses, all from documentation networks (RFC 5737). Where closed ports must refuse, the whole network is local to
+// the namespace outside; in the other networks only these addresses answer.
 const (
-	Intruder   = "203.0.113.66"  // of the story of the server
-	Worm       = "198.51.100.77" // of the story of the recorder
-	Mail       = "198.51.100.23" // where the relay leads
-	Controller = "203.0.113.9"   // of the worm
+	Intruder   = "203.0.113.66"  // the attacker of S1
+	Worm       = "198.51.100.77" // the attacker of S3
+	Mail       = "198.51.100.23" // the mail server that the relay connects to
+	Controller = "203.0.113.9"   // the controller of the bot
 	Gone       = "198.51.100.200"
 	Web        = "198.51.100.80"
 	Refusing   = "192.0.2.0/24"
 )
 
-// SensorPort is the interface of the sensor; it has no address.
+// SensorPort is the interface of the sensor. It has no address.
 const SensorPort = "mirror0"
 
-// Sender is the namespace at the other end of a cable, and SenderPort its interface.
+// Sender is the namespace at the other end of NewCable's veth pair, and SenderPort its interface.
 const (
 	Sender     = "sender"
 	SenderPort = "tx0"
 )
 
-// PrefixLength is that of the office's network.
+// PrefixLength is the prefix length of the office network.
 const PrefixLength = 16
 
-// Leased reports whether a machine has no address until it has asked for one by DHCP.
+// Leased reports whether the machine gets its address by DHCP.
 func (m Machine) Leased() bool { return m.Name == Operator }
 
-// Machines lists the machines at the bridge, the router first.
+// Machines returns the machines on the bridge, the router first.
 func Machines() []Machine {
 	m := func(name, ip, mac string) Machine { return Machine{name, netip.MustParseAddr(ip), mac} }
 	return []Machine{
@@ -76,7 +76,7 @@ func Machines() []Machine {
 	}
 }
 
-// MachineOf returns the machine of a name.
+// MachineOf returns the machine with a name.
 func MachineOf(name string) Machine {
 	for _, m := range Machines() {
 		if m.Name == name {
@@ -86,5 +86,5 @@ func MachineOf(name string) Machine {
 	panic("wire: no machine " + name)
 }
 
-// Address returns the address of a machine at the bridge.
+// Address returns the address of a machine on the bridge.
 func Address(name string) netip.Addr { return MachineOf(name).IP }

@@ -25,7 +25,7 @@ func need(t *testing.T) {
 	}
 }
 
-// left lists what there is of a run.
+// left returns the namespaces and locks of a run.
 func left(t *testing.T, run string) []string {
 	t.Helper()
 	found, err := filepath.Glob("/run/netns/" + prefix + run + "-*")
@@ -39,7 +39,7 @@ func left(t *testing.T, run string) []string {
 	return append(found, locked...)
 }
 
-// TestCable checks that a cable carries what is sent, that a program within a namespace ends with it, and that nothing is left.
+// TestCable checks that frames cross the veth pair, that a program in a namespace ends with it, and that nothing is left.
 func TestCable(t *testing.T) {
 	need(t)
 	n, err := NewCable(t.Context())
@@ -90,7 +90,7 @@ func TestCable(t *testing.T) {
 	}
 }
 
-// TestClean checks that what a killed run has left is found and removed, and that a run that is alive is left alone.
+// TestClean checks that Clean removes what a killed run has left and does not touch an active run.
 func TestClean(t *testing.T) {
 	need(t)
 	dead, err := NewCable(t.Context())
@@ -124,7 +124,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestFailureLeavesNothing has a network fail in the middle.
+// TestFailureLeavesNothing checks that a network whose setup fails is removed.
 func TestFailureLeavesNothing(t *testing.T) {
 	need(t)
 	n, err := New(t.Context(), Mirror{Way: "pigeon"}, os.Args[0])
@@ -139,8 +139,8 @@ func TestFailureLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestCarry reaches a server here from within a namespace.
-func TestCarry(t *testing.T) {
+// TestForward reaches a server of this namespace from another one.
+func TestForward(t *testing.T) {
 	need(t)
 	n, err := NewCable(t.Context())
 	if err != nil {
@@ -164,7 +164,7 @@ func TestCarry(t *testing.T) {
 		_, _ = c.Write([]byte("from here"))
 		_ = c.Close()
 	}()
-	if err := n.Carry(t.Context(), Sensor, l.Addr().String()); err != nil {
+	if err := n.Forward(t.Context(), Sensor, l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
 	c, err := n.Dial(t.Context(), Sensor, l.Addr().String())

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Network is the network of one run. Its namespaces are called prefix, run, and the name of a machine.
+// Network is the network of one run. The name of a namespace consists of prefix, run and machine.
 type Network struct {
 	run     string
 	names   []string // of the namespaces, without prefix and run
@@ -22,7 +22,7 @@ type Network struct {
 	relay   *exec.Cmd
 }
 
-// Needs says what is missing to make a network, nil if nothing is.
+// Needs returns an error that names what is missing to create a network.
 func Needs() error {
 	if os.Geteuid() != 0 {
 		return errors.New("network namespaces need root: run it as root, or with sudo")
@@ -35,8 +35,8 @@ func Needs() error {
 	return nil
 }
 
-// New makes the network with its mirror port. Program is that of the lab, for what has to run within the network. What it has made by
-// the time that it fails is gone again.
+// New creates the network with its mirror port. program is the lab command, which runs in the namespaces. After an error
+// nothing is left.
 func New(ctx context.Context, m Mirror, program string) (*Network, error) {
 	if err := Needs(); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func New(ctx context.Context, m Mirror, program string) (*Network, error) {
 	return n, n.make(ctx, n.office, n.outside, n.quiet, m.build(n))
 }
 
-// NewCable makes two namespaces, Sender and Sensor, with a cable from SenderPort to SensorPort and nothing else.
+// NewCable creates two namespaces, Sender and Sensor, with a veth pair from SenderPort to SensorPort and nothing else.
 func NewCable(ctx context.Context) (*Network, error) {
 	if err := Needs(); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func NewCable(ctx context.Context) (*Network, error) {
 	})
 }
 
-// make makes the namespaces and what is in them, or nothing.
+// make creates the namespaces and their content. After an error nothing is left.
 func (n *Network) make(ctx context.Context, steps ...func(context.Context) error) error {
 	for _, step := range append([]func(context.Context) error{n.namespaces}, steps...) {
 		if err := step(ctx); err != nil {
@@ -81,7 +81,7 @@ func (n *Network) make(ctx context.Context, steps ...func(context.Context) error
 	return nil
 }
 
-// begin takes a name that nobody has.
+// begin reserves an unused name for the run.
 func begin() (*Network, error) {
 	id := make([]byte, 3)
 	_, _ = rand.Read(id) // it does not fail (package documentation)
@@ -91,10 +91,10 @@ func begin() (*Network, error) {
 	return n, err
 }
 
-// Run is the name of the run.
+// Run returns the name of the run.
 func (n *Network) Run() string { return n.run }
 
-// Namespace returns the name by which `ip netns` knows a namespace.
+// Namespace returns the name of a namespace for `ip netns`.
 func (n *Network) Namespace(name string) string { return prefix + n.run + "-" + name }
 
 func (n *Network) namespaces(ctx context.Context) error {
@@ -105,7 +105,7 @@ func (n *Network) namespaces(ctx context.Context) error {
 	if err := batch(ctx, b.String()); err != nil {
 		return err
 	}
-	for _, name := range n.names { // no router advertisements, no multicast of the kernel's own
+	for _, name := range n.names { // no router advertisements, no multicast from the kernel
 		if err := n.Command(ctx, name, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1").run(); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (n *Network) namespaces(ctx context.Context) error {
 	return nil
 }
 
-// office puts the machines to the bridge.
+// office connects the machines to the bridge.
 func (n *Network) office(ctx context.Context) error {
 	var b strings.Builder
 	b.WriteString("link add br0 type bridge\nlink set br0 up\n")
@@ -141,7 +141,7 @@ func (n *Network) office(ctx context.Context) error {
 	return nil
 }
 
-// outside puts the outside behind the router.
+// outside connects the outside to the router.
 func (n *Network) outside(ctx context.Context) error {
 	err := batch(ctx, fmt.Sprintf("link add wan0 type veth peer name eth0 netns %s\naddr add 100.64.0.1/30 dev wan0\nlink set wan0 up\n"+
 		"route add 192.0.2.0/24 via 100.64.0.2\nroute add 198.51.100.0/24 via 100.64.0.2\nroute add 203.0.113.0/24 via 100.64.0.2\n", n.Namespace(Outside)),
@@ -159,7 +159,7 @@ func (n *Network) outside(ctx context.Context) error {
 	return n.Command(ctx, Router, "sysctl", "-qw", "net.ipv4.ip_forward=1").run()
 }
 
-// quiet makes the frames of the lab like those of a cable.
+// quiet disables offloads on all interfaces.
 func (n *Network) quiet(ctx context.Context) error {
 	for _, m := range Machines() {
 		if err := n.plain(ctx, m.Name, "eth0"); err != nil {
@@ -169,13 +169,13 @@ func (n *Network) quiet(ctx context.Context) error {
 	return errors.Join(n.plain(ctx, Router, "wan0"), n.plain(ctx, Outside, "eth0"))
 }
 
-// plain switches off what makes frames unlike those of a cable: segments of 64 KB, and checksums that are left to hardware
-// which is not there.
+// plain disables the offloads of an interface, so that frames look as on a cable: no segments of 64 KB, and complete
+// checksums.
 func (n *Network) plain(ctx context.Context, ns, dev string) error {
 	return n.Command(ctx, ns, "ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off", "tx", "off").run()
 }
 
-// Close ends what runs in the namespaces and removes them.
+// Close ends the processes in the namespaces and removes the namespaces.
 func (n *Network) Close() error {
 	var names []string
 	for _, name := range n.names {

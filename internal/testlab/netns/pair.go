@@ -8,22 +8,22 @@ import (
 	"fmt"
 )
 
-// The namespaces of a pair.
+// The namespaces of NewPair.
 const (
 	Client = "client"
 	Server = "server"
 )
 
-// PairPort is the interface of both ends of a pair.
+// PairPort is the interface in both namespaces of a pair.
 const PairPort = "eth0"
 
-// ServerNet is the network that a server of a pair answers for, with every address of it.
+// ServerNet is a network whose addresses all belong to the server of a pair.
 const ServerNet = "10.77.0.0/16"
 
 const pairClient = "10.78.0.1"
 
-// NewPair makes two namespaces, Client and Server, with a cable between them. Every address of ServerNet is one of the
-// server's, so that each client can ask for an address of its own.
+// NewPair creates two namespaces, Client and Server, connected by a veth pair. The server has every address of ServerNet,
+// so that each test case can use its own.
 func NewPair(ctx context.Context) (*Network, error) {
 	if err := Needs(); err != nil {
 		return nil, err

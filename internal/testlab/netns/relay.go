@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lengths of what is put before a frame.
+// Lengths of the headers that the relay adds.
 const (
 	etherLen  = 14
 	ipLen     = 20
@@ -25,8 +25,9 @@ const (
 
 const etherIPv4, etherVLAN, etherTEB, etherERSPAN = 0x0800, 0x8100, 0x6558, 0x88be
 
-// Relay reads frames from the interface wrap and writes them, wrapped in GRE (RFC 2784 over Ethernet frames, RFC 1701 type 0x6558) or in
-// ERSPAN type II, or with the tag of a VLAN (IEEE 802.1Q), to the interface mirror. It stands in for kernels without these and runs in the namespace of the switch until it is killed.
+// Relay reads frames from the interface wrap and writes them to the interface mirror, encapsulated in GRE (RFC 2784, Ethernet frames of type
+// 0x6558) or ERSPAN type II, or with a VLAN tag (IEEE 802.1Q). It replaces missing kernel support. It runs in the namespace of the
+// switch until it is killed.
 func Relay(way string) error {
 	if way != GRE && way != ERSPAN && way != RSPAN {
 		return fmt.Errorf("%s is nothing that is wrapped here", way)
@@ -59,7 +60,7 @@ func Relay(way string) error {
 	}
 }
 
-// wrapper puts heads before frames.
+// wrapper encapsulates frames.
 type wrapper struct {
 	way  string
 	head int
@@ -86,9 +87,9 @@ func newWrapper(way string) *wrapper {
 	return w
 }
 
-// wrap fills the head of p; the frame is behind it.
+// wrap fills in the headers at the start of p, in front of the frame.
 func (w *wrapper) wrap(p []byte) {
-	if w.way == RSPAN { // the tag stands behind the addresses
+	if w.way == RSPAN { // the tag follows the addresses
 		copy(p, p[tagLen:tagLen+macsLen])
 		binary.BigEndian.PutUint16(p[macsLen:], etherVLAN)
 		binary.BigEndian.PutUint16(p[macsLen+2:], RemoteVLAN)
@@ -113,7 +114,7 @@ func (w *wrapper) wrap(p []byte) {
 	binary.BigEndian.PutUint32(gre[12:], 0)
 }
 
-// Checksum is the Internet checksum (RFC 1071) of b, begun with what a pseudo header sums up to.
+// Checksum returns the Internet checksum (RFC 1071) of b. sum is the sum of the pseudo header.
 func Checksum(sum uint32, b []byte) uint16 {
 	for ; len(b) > 1; b = b[2:] {
 		sum += uint32(b[0])<<8 | uint32(b[1])
@@ -127,7 +128,7 @@ func Checksum(sum uint32, b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// PacketSocket opens a raw socket at an interface of the namespace that the caller is in.
+// PacketSocket opens a packet socket on an interface of the caller's namespace.
 func PacketSocket(name string) (int, error) {
 	dev, err := net.InterfaceByName(name)
 	if err != nil {

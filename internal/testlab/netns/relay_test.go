@@ -11,7 +11,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// TestWrap has another decoder read what the relay writes.
+// TestWrap lets another decoder read the frames of the relay.
 func TestWrap(t *testing.T) {
 	frame := append([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0}, bytes.Repeat([]byte{0x5a}, 51)...)
 	for _, way := range []string{GRE, ERSPAN} {
@@ -47,7 +47,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// TestTag has another decoder read a frame with the tag of RSPAN.
+// TestTag lets another decoder read a frame with the RSPAN tag.
 func TestTag(t *testing.T) {
 	frame := append([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x88, 0xb5}, bytes.Repeat([]byte{0x5a}, 51)...)
 	w := newWrapper(RSPAN)

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Within calls f on a thread in the namespace of a machine. Sockets that f opens stay there.
+// Within calls f on a thread in the namespace of a machine. Sockets that f opens belong to that namespace.
 func (n *Network) Within(machine string, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- within("/run/netns/"+n.Namespace(machine), f) }()
 	return <-done
 }
 
-// within must have a goroutine of its own: if the way back fails, its thread ends with it.
+// within must run in its own goroutine: if the thread cannot return to its namespace, it ends with the goroutine.
 func within(path string, f func() error) error {
 	runtime.LockOSThread()
 	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
@@ -46,7 +46,8 @@ func within(path string, f func() error) error {
 	return err
 }
 
-// Dial connects from the namespace of a machine. The address is an IP address with a port: names would be looked up elsewhere.
+// Dial connects from the namespace of a machine. The address must be an IP address with a port, because names would be resolved
+// in another namespace.
 func (n *Network) Dial(ctx context.Context, machine, address string) (c net.Conn, err error) {
 	err = n.Within(machine, func() (err error) {
 		c, err = new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -55,9 +56,9 @@ func (n *Network) Dial(ctx context.Context, machine, address string) (c net.Conn
 	return c, err
 }
 
-// Carry makes a server of the loopback interface here reachable at the same address in the namespace of a machine, as a management
-// network would, until ctx ends.
-func (n *Network) Carry(ctx context.Context, machine, address string) error {
+// Forward makes a server on the loopback interface of this namespace reachable at the same address in the namespace of a machine until
+// ctx ends. It stands for a management network.
+func (n *Network) Forward(ctx context.Context, machine, address string) error {
 	var l net.Listener
 	if err := n.Within(machine, func() (err error) {
 		l, err = net.Listen("tcp", address)
@@ -96,10 +97,10 @@ func carry(ctx context.Context, c net.Conn, address string) {
 	<-done
 }
 
-// Count is the frames that an interface has counted.
+// Count has the frame counters of an interface.
 type Count struct{ Received, Sent uint64 }
 
-// Frames returns the counters of the sensor's end of the mirror port.
+// Frames returns the counters of the sensor's port.
 func (n *Network) Frames(ctx context.Context) (c Count, err error) {
 	out, err := n.Command(ctx, Sensor, "ip", "-j", "-s", "link", "show", "dev", SensorPort).Output()
 	if err != nil {

@@ -50,7 +50,7 @@ func everything(seed uint64) *Net {
 	c.Close()
 	n.DialTelnet(t, far, cam, "cam").Try(Pair{"a", "b"}, false, "").Try(Pair{"a", "c"}, true, "# ").Run("id", "uid=0\r\n", "# ").Conn().CloseBy(Server)
 	n.FTP(t, far, srv, "ready", Pair{"a", "b"}, false).Abort(Client)
-	n.DialSSH(t, far, srv, 22, OpenSSHClient(), OldOpenSSHServer()).Login("root", 2, true).Shell().Type(4, 3000).Carry(Client, 900).Conn().Close()
+	n.DialSSH(t, far, srv, 22, OpenSSHClient(), OldOpenSSHServer()).Login("root", 2, true).Shell().Type(4, 3000).ChannelData(Client, 900).Conn().Close()
 	n.DialTLS(t, srv, far, 443, TLSClient{SNI: "a.example.com", Grease: true, ALPN: []string{"h2"}}, TLSServer{Version: 0x0304}).Records(Client, 40000).Close()
 	cert := n.Certificate("b.example.com", monday, 24*time.Hour)
 	n.DialTLS(t, srv, far, 443, TLSClient{SNI: "b.example.com"}, TLSServer{Version: 0x0303, Cert: cert, ALPNName: "http/1.1"}).Bulk(Client, 60000, time.Second, 8).Close()

@@ -113,8 +113,8 @@ func (s *SSH) Type(keys, out int) *SSH {
 	return s
 }
 
-// Carry sends k bytes of channel data from one side, in one packet if it fits a segment.
-func (s *SSH) Carry(from Side, k int) *SSH {
+// ChannelData sends k bytes of channel data from one side, in one packet if it fits a segment.
+func (s *SSH) ChannelData(from Side, k int) *SSH {
 	s.c.Data(from, s.c.net.Bytes(sshSize(9+k)))
 	return s
 }

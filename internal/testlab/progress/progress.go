@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package progress is what the programs of a lab say to whoever started them: one JSON object a line on standard output.
+// Package progress carries messages from the processes of the lab to the process that started them: one JSON object a line on standard output.
 package progress
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Step is something that was done in the lab. Key names it for what is expected of it; it is "" if nothing is.
+// Step is an action in the lab. Key identifies it for expectations, and is "" if there are none.
 type Step struct {
 	Time time.Time `json:"time"`
 	Who  string    `json:"who"`
@@ -19,7 +19,7 @@ type Step struct {
 	Text string    `json:"text"`
 }
 
-// Ready is the key of the first step of a machine: its servers listen.
+// Ready is the key of the step that reports that a machine's servers listen.
 const Ready = "ready"
 
 var out = struct {
@@ -27,8 +27,8 @@ var out = struct {
 	*json.Encoder
 }{Encoder: json.NewEncoder(os.Stdout)}
 
-// Tell says a step. Whoever no longer listens has ended the lab, so there is nobody to tell.
-func Tell(who, key, text string) {
+// Report writes a step. It ignores errors: if the reader is gone, the lab has ended.
+func Report(who, key, text string) {
 	out.Lock()
 	defer out.Unlock()
 	_ = out.Encode(Step{time.Now(), who, key, text})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package screen prints a lab for people: its picture, what happens, and what came of it.
+// Package screen displays a lab run on a terminal: the network, the steps and alerts, and the results.
 package screen
 
 import (
@@ -15,11 +15,11 @@ import (
 	"stillwatch/schemas"
 )
 
-// Picture draws the lab.
+// Picture returns a diagram of the lab.
 func Picture(way string, oneWay bool) string {
 	mirror := "both directions"
 	if oneWay {
-		mirror = "not what comes in at the uplink"
+		mirror = "without frames from the uplink"
 	}
 	return `
     outside                         office 10.20.0.0/16, one bridge
@@ -37,20 +37,20 @@ func Picture(way string, oneWay bool) string {
 
 const column = 66
 
-// View prints steps on the left and alerts on the right, as they come. Its methods may be called at the same time.
+// View prints steps on the left and alerts on the right as they arrive. Its methods are safe for concurrent use.
 type View struct {
 	mu    sync.Mutex
 	w     io.Writer
 	seen  map[string]bool
-	alert int // all of them
+	alert int // number of all alerts
 	shown int
 }
 
-// NewView prints to w.
+// NewView returns a view that prints to w.
 func NewView(w io.Writer) *View { return &View{w: w, seen: map[string]bool{}} }
 
-// Say prints a heading.
-func (v *View) Say(text string) {
+// Heading prints a heading.
+func (v *View) Heading(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.print("\n%s  ── %s\n", time.Now().Format(time.TimeOnly), text)
@@ -69,7 +69,7 @@ func (v *View) Step(x progress.Step) {
 	}
 }
 
-// Alert prints an alert that meets an expectation, and the first of each rule, device and kind; the others are counted.
+// Alert prints an alert if it meets an expectation, or if it is the first of its rule, device and kind. It counts all alerts.
 func (v *View) Alert(a schemas.Alert, met bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -91,17 +91,17 @@ func (v *View) Alert(a schemas.Alert, met bool) {
 	}
 }
 
-// Rest says how many alerts were not shown.
-func (v *View) Rest() string {
+// Summary returns the number of all alerts as a sentence.
+func (v *View) Summary() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return fmt.Sprintf("%d alerts in all.\n", v.alert)
 }
 
-// print ignores errors: whoever does not look any more has closed the output.
+// print ignores errors: they mean that the reader has closed the output.
 func (v *View) print(format string, args ...any) { _, _ = fmt.Fprintf(v.w, format, args...) }
 
-// wrap cuts text at spaces into lines of at most n characters.
+// wrap breaks text at spaces into lines of at most n characters.
 func wrap(text string, n int) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {
@@ -114,14 +114,14 @@ func wrap(text string, n int) (lines []string) {
 	return append(lines, line)
 }
 
-// Table lists what was expected and what came. For a replay the times are those of the capture.
+// Table returns the expected alerts with their results. In a replay the times are by the capture clock.
 func Table(results []story.Result, replayed bool) string {
 	var b strings.Builder
-	clock := "after the step, until it was here"
+	clock := "time from the step to the arrival of the alert"
 	if replayed {
-		clock = "after the step, by the clock of the capture"
+		clock = "time from the step to the alert, by the capture clock"
 	}
-	fmt.Fprintf(&b, "\n%-5s %-4s %-13s %-44s %-13s %9s\n", "story", "rule", "device", "expected", "came as", "after")
+	fmt.Fprintf(&b, "\n%-5s %-4s %-13s %-44s %-13s %9s\n", "story", "rule", "device", "expected", "raised as", "after")
 	missing := 0
 	for _, r := range results {
 		came, after := "missing", ""
@@ -132,6 +132,6 @@ func Table(results []story.Result, replayed bool) string {
 		}
 		fmt.Fprintf(&b, "%-5s %-4s %-13s %-44s %-13s %9s\n", r.Story, r.Rule, r.Device, r.Title, came, after)
 	}
-	fmt.Fprintf(&b, "\n%d of %d expected alerts came (%s).\n", len(results)-missing, len(results), clock)
+	fmt.Fprintf(&b, "\n%d of %d expected alerts were raised (%s).\n", len(results)-missing, len(results), clock)
 	return b.String()
 }

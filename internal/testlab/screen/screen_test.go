@@ -22,7 +22,7 @@ func TestView(t *testing.T) {
 	var a schemas.Alert
 	a.Rule.ID, a.Rule.Kind, a.Severity, a.Revision, a.Title = "D01", "outbound", "high", 1, "box opened a door"
 	v.Alert(a, false)
-	v.Alert(a, false) // of the same kind: it is counted
+	v.Alert(a, false) // same kind: counted only
 	v.Alert(a, true)  // it meets an expectation
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	if len(lines) != 4 {
@@ -38,7 +38,7 @@ func TestView(t *testing.T) {
 			t.Errorf("%q", l)
 		}
 	}
-	if got := v.Rest(); got != "3 alerts in all.\n" {
+	if got := v.Summary(); got != "3 alerts in all.\n" {
 		t.Error(got)
 	}
 }
@@ -48,14 +48,14 @@ func TestTable(t *testing.T) {
 	r := []story.Result{{Story: "S1", Step: at, Came: at.Add(1500 * time.Millisecond), Severity: "high", Expectation: story.Expectation{Rule: "D01", Device: "box", Title: "opened"}},
 		{Story: "S1", Step: at, Expectation: story.Expectation{Rule: "D42", Device: "box", Title: "story"}}}
 	got := Table(r, false)
-	for _, want := range []string{"high            1.500 s\n", "missing", "1 of 2 expected alerts came"} {
+	for _, want := range []string{"high            1.500 s\n", "missing", "1 of 2 expected alerts were raised"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
 }
 
-// TestPictureInDocs checks the picture in docs/lab.md to the one that is printed.
+// TestPictureInDocs checks that docs/lab.md has the current diagram.
 func TestPictureInDocs(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "lab.md"))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// The keys of the steps of S1.
+// The keys of the steps of story S1.
 const (
 	s1Scan   = "s1-scan"
 	s1Banner = "s1-banner"
@@ -32,19 +32,19 @@ const (
 	s1Leave  = "s1-leave"
 )
 
-// actS1 finds the idle server by scanning, guesses its password, looks around through it, and uses it as a relay.
+// actS1 finds the idle server with a scan, guesses its password, explores the network from it, and uses it as a relay.
 func actS1(ctx context.Context) error {
 	target := net.JoinHostPort(netns.Address(netns.Legacy).String(), "22")
 	if err := scan(ctx, target); err != nil {
 		return err
 	}
-	tell(netns.Intruder, s1Guess, "guesses passwords of root over SSH: four sessions with three wrong ones each")
+	report(netns.Intruder, s1Guess, "guesses passwords of root over SSH: four sessions with three wrong ones each")
 	for i := range 4 {
 		if _, err := login(ctx, target, fmt.Sprintf("a%d", i), fmt.Sprintf("longer%d", i), fmt.Sprintf("c%d", i)); err == nil {
 			return errors.New("a wrong password was accepted")
 		}
 	}
-	tell(netns.Intruder, s1Login, "the fifth session: one wrong password, then the right one")
+	report(netns.Intruder, s1Login, "the fifth session: one wrong password, then the right one")
 	client, err := login(ctx, target, "letmein", machine.LegacyPassword)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func actS1(ctx context.Context) error {
 
 // scan tries the administration ports, and reads the banner of the one that answers.
 func scan(ctx context.Context, target string) error {
-	tell(netns.Intruder, s1Scan, "scans srv-legacy-07 on 12 administration ports")
+	report(netns.Intruder, s1Scan, "scans srv-legacy-07 on 12 administration ports")
 	for _, port := range []int{21, 22, 23, 80, 443, 445, 2323, 3389, 5555, 8000, 8080, 8291} {
 		c, err := machine.From(netns.Intruder, 400*time.Millisecond).DialContext(ctx, "tcp4", fmt.Sprintf("%s:%d", netns.Address(netns.Legacy), port))
 		if err == nil {
@@ -67,7 +67,7 @@ func scan(ctx context.Context, target string) error {
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
-	tell(netns.Intruder, s1Banner, "connects to port 22, reads the banner and goes")
+	report(netns.Intruder, s1Banner, "connects to port 22, reads the banner and goes")
 	c, err := machine.From(netns.Intruder, 2*time.Second).DialContext(ctx, "tcp4", target)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func scan(ctx context.Context, target string) error {
 	return errors.Join(err, c.Close())
 }
 
-// login tries passwords in one session.
+// login tries passwords in one SSH session.
 func login(ctx context.Context, target string, passwords ...string) (*ssh.Client, error) {
 	c, err := machine.From(netns.Intruder, 2*time.Second).DialContext(ctx, "tcp4", target)
 	if err != nil {
@@ -92,7 +92,7 @@ func sshClient(c net.Conn, target string, passwords ...string) (*ssh.Client, err
 		return passwords[next-1], nil
 	}), len(passwords))
 	conn, channels, requests, err := ssh.NewClientConn(c, target, &ssh.ClientConfig{User: machine.LegacyUser, Auth: []ssh.AuthMethod{method},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(), ClientVersion: "SSH-2.0-libssh2_1.10.0"}) //nolint:gosec // whoever guesses passwords knows no key
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), ClientVersion: "SSH-2.0-libssh2_1.10.0"}) //nolint:gosec // an attacker does not know the host key
 	if err != nil {
 		_ = c.Close()
 		return nil, err
@@ -100,9 +100,9 @@ func sshClient(c net.Conn, target string, passwords ...string) (*ssh.Client, err
 	return ssh.NewClient(conn, channels, requests), nil
 }
 
-// lookAround runs what the intruder has brought along on the server: it looks for machines, and at those that it finds.
+// lookAround runs the attacker's tools on the server: it searches for machines and scans those that it finds.
 func lookAround(client *ssh.Client) error {
-	tell(netns.Intruder, s1ARP, "on srv-legacy-07: asks for the hardware addresses of 10.20.30.0/27 and 10.20.10.0/27")
+	report(netns.Intruder, s1ARP, "on srv-legacy-07: asks for the hardware addresses of 10.20.30.0/27 and 10.20.10.0/27")
 	found, err := command(client, machine.ARPSweep+" 10.20.30.0/27 10.20.10.0/27")
 	if err != nil {
 		return err
@@ -111,16 +111,16 @@ func lookAround(client *ssh.Client) error {
 		return fmt.Errorf("the sweep found only %q", found)
 	}
 	hosts := strings.Join(found, " ")
-	tell(netns.Intruder, s1Ping, "on srv-legacy-07: echo requests to the %d machines that answered", len(found))
+	report(netns.Intruder, s1Ping, "on srv-legacy-07: echo requests to the %d machines that answered", len(found))
 	if _, err := command(client, machine.PingSweep+" "+hosts); err != nil {
 		return err
 	}
-	tell(netns.Intruder, s1Ports, "on srv-legacy-07: tries 22, 445 and 3389 of each")
+	report(netns.Intruder, s1Ports, "on srv-legacy-07: tries 22, 445 and 3389 of each")
 	_, err = command(client, machine.PortScan+" "+hosts)
 	return err
 }
 
-// command runs a line on the server and gives the words that it prints.
+// command runs a command line on the server and returns the words of its output.
 func command(client *ssh.Client, line string) ([]string, error) {
 	s, err := client.NewSession()
 	if err != nil {
@@ -133,9 +133,9 @@ func command(client *ssh.Client, line string) ([]string, error) {
 	return strings.Fields(string(out)), nil
 }
 
-// relay speaks TLS to the outside through the server, tries SSH of others through it, and leaves.
+// relay opens a TLS session to the outside through the server, tries SSH on other hosts, and disconnects.
 func relay(ctx context.Context, client *ssh.Client) error {
-	tell(netns.Intruder, s1Relay, "through srv-legacy-07: TLS to mail.example.com, a line each 0.8 s")
+	report(netns.Intruder, s1Relay, "through srv-legacy-07: TLS to mail.example.com, a line each 0.8 s")
 	c, err := client.Dial("tcp", "mail.example.com:443")
 	if err != nil {
 		return err
@@ -150,23 +150,23 @@ func relay(ctx context.Context, client *ssh.Client) error {
 		}
 		pause(ctx, 800*time.Millisecond)
 	}
-	tell(netns.Intruder, s1Spread, "through srv-legacy-07: SSH of 192.0.2.10 to 192.0.2.15, two of which refuse")
+	report(netns.Intruder, s1Spread, "through srv-legacy-07: SSH of 192.0.2.10 to 192.0.2.15, two of which refuse")
 	for i := range 6 {
 		target := fmt.Sprintf("192.0.2.%d:22", 10+i)
 		c, err := client.Dial("tcp", target)
 		if err != nil {
-			continue // that one refused
+			continue // the host refused
 		}
 		if _, err := sshClient(c, target, "admin", "password"); err == nil {
 			return errors.New("a wrong password was accepted")
 		}
 		pause(ctx, 300*time.Millisecond)
 	}
-	tell(netns.Intruder, s1Leave, "leaves: both sessions close at once")
+	report(netns.Intruder, s1Leave, "leaves: both sessions close at once")
 	return errors.Join(client.Close(), ignoreClosed(t.Close()))
 }
 
-// ignoreClosed is for a connection whose carrier was closed before.
+// ignoreClosed drops the error of a connection whose tunnel is already closed.
 func ignoreClosed(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return nil

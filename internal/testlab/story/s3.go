@@ -16,16 +16,16 @@ import (
 	"stillwatch/internal/testlab/netns"
 )
 
-// The keys of the steps of S3; what the recorder does then has its own.
+// The keys of the steps of story S3. The steps of the bot have their own keys in package machine.
 const (
 	s3Guess = "s3-guess"
 	s3Login = "s3-login"
 	s3Leave = "s3-leave"
 )
 
-// actS3 guesses the password of the recorder's Telnet and leaves a program there.
+// actS3 guesses the Telnet password of the recorder and installs a bot there.
 func actS3(ctx context.Context) error {
-	tell(netns.Worm, s3Guess, "tries default passwords on Telnet of nvr: twelve failures in four connections")
+	report(netns.Worm, s3Guess, "tries default passwords on Telnet of nvr: twelve failures in four connections")
 	pairs := []string{"root vizxv", "root admin", "admin admin", "root 888888", "root xmhdipc", "root default", "root juantech", "root 123456",
 		"root 54321", "support support", "root root", "root 12345"}
 	for i := 0; i < len(pairs); i += 3 {
@@ -39,9 +39,9 @@ func actS3(ctx context.Context) error {
 				return errors.Join(fmt.Errorf("login %v", ok), err)
 			}
 		}
-		_ = t.Close() // the recorder has closed it after three
+		_ = t.Close() // the recorder closes it after three attempts
 	}
-	tell(netns.Worm, s3Login, "root with the factory password logs in; the shell of BusyBox answers")
+	report(netns.Worm, s3Login, "root with the factory password logs in; the shell of BusyBox answers")
 	t, err := dialTelnet(ctx)
 	if err != nil {
 		return err
@@ -56,11 +56,11 @@ func actS3(ctx context.Context) error {
 		pause(ctx, 300*time.Millisecond)
 	}
 	pause(ctx, 12*time.Second)
-	tell(netns.Worm, s3Leave, "leaves the Telnet session")
+	report(netns.Worm, s3Leave, "leaves the Telnet session")
 	return t.Close()
 }
 
-// telnet is a client that reads prompts.
+// telnet is a client that waits for prompts.
 type telnet struct{ net.Conn }
 
 func dialTelnet(ctx context.Context) (*telnet, error) {
@@ -76,7 +76,7 @@ func dialTelnet(ctx context.Context) (*telnet, error) {
 	return t, err
 }
 
-// until reads up to the first of some texts and gives its number.
+// until reads up to the first of several texts and returns its index.
 func (t *telnet) until(texts ...string) (int, error) {
 	if err := t.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return 0, err
@@ -96,7 +96,7 @@ func (t *telnet) until(texts ...string) (int, error) {
 	}
 }
 
-// try returns a name and a password at the prompts and reports whether a shell answers.
+// try enters a name and a password at the prompts and reports whether a shell answers.
 func (t *telnet) try(user, password string) (bool, error) {
 	for _, x := range [][2]string{{user, "Password: "}, {password, ""}} {
 		if _, err := io.WriteString(t, x[0]+"\r\n"); err != nil {

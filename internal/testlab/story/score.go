@@ -11,25 +11,25 @@ import (
 	"stillwatch/schemas"
 )
 
-// Result is an expectation with what came of it. Came is zero if nothing did.
+// Result is an expectation with its outcome. Came is zero if no alert met it.
 type Result struct {
 	Expectation
 	Story    string
-	Step     time.Time // when the step began; for what follows no step, when the score did
+	Step     time.Time // start of the step; start of the score if there is no step
 	Came     time.Time
 	Severity string
 	Seen     string // title of the alert
 }
 
-// Score holds alerts against what is expected of the stories. Its methods may be called at the same time.
+// Score compares alerts with the expectations of the stories. Its methods are safe for concurrent use.
 type Score struct {
 	mu      sync.Mutex
 	results []Result
 	changed chan struct{}
 }
 
-// NewScore is the score of some stories before a sensor. If the mirror shows one direction only, what needs both is not expected, and that
-// the sensor says so is.
+// NewScore returns the score of stories that a sensor observes. For a one-way mirror it omits the expectations that need both directions, and
+// expects the alert about the mirror instead.
 func NewScore(stories []Story, sensor string, oneWay bool) *Score {
 	s := &Score{changed: make(chan struct{}, 1)}
 	for _, x := range stories {
@@ -45,7 +45,7 @@ func NewScore(stories []Story, sensor string, oneWay bool) *Score {
 	return s
 }
 
-// Step takes note of a step.
+// Step records a step.
 func (s *Score) Step(x progress.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Score) Step(x progress.Step) {
 	}
 }
 
-// Alert takes an alert that came at a time and reports whether it was the first to meet an expectation.
+// Alert records an alert and its arrival time, and reports whether it is the first to meet an expectation.
 func (s *Score) Alert(a schemas.Alert, came time.Time) (met bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,14 +76,14 @@ func (s *Score) Alert(a schemas.Alert, came time.Time) (met bool) {
 	return met
 }
 
-// Results returns what came by now.
+// Results returns the current results.
 func (s *Score) Results() []Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Result(nil), s.results...)
 }
 
-// Missing counts the expectations that nothing has met.
+// Missing returns the number of expectations that no alert has met.
 func (s *Score) Missing() (n int) {
 	for _, r := range s.Results() {
 		if r.Came.IsZero() {
@@ -93,7 +93,7 @@ func (s *Score) Missing() (n int) {
 	return n
 }
 
-// Wait waits until nothing is missing, and reports whether it is so; it gives up after d.
+// Wait waits until no alert is missing, at most for d, and reports whether one is.
 func (s *Score) Wait(d time.Duration) bool {
 	for limit := time.After(d); ; {
 		if s.Missing() == 0 {

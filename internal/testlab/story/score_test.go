@@ -38,7 +38,7 @@ func TestScore(t *testing.T) {
 		{alert("D01", "box", "high", "closed"), false},
 		{alert("D42", "box", "high", "a story"), false},
 		{alert("D01", "box", "high", "box opened it"), true},
-		{alert("D01", "box", "high", "box opened it"), false}, // it was met before
+		{alert("D01", "box", "high", "box opened it"), false}, // already met
 		{alert("D42", "box", "critical", "a story"), true},
 	} {
 		if met := s.Alert(x.alert, at.Add(time.Second)); met != x.met {
@@ -54,7 +54,7 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestOneWay checks what is expected of a mirror that shows one direction.
+// TestOneWay checks the expectations for a mirror of one direction.
 func TestOneWay(t *testing.T) {
 	s := NewScore(Stories(), "s", true)
 	for _, r := range s.Results() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package story is what intruders do in a lab, and what the sensor is expected to say to it.
+// Package story has the attacks of the lab, and the alerts that the sensor must raise for each.
 package story
 
 import (
@@ -13,24 +13,24 @@ import (
 	"stillwatch/internal/testlab/progress"
 )
 
-// Expectation is an alert that has to come after a step.
+// Expectation is an alert that must be raised after a step.
 type Expectation struct {
 	After  string // key of the step
 	Rule   string
 	Device string // key of the device
 	Title  string // part of the title
-	Severe bool   // only as critical
-	Whole  bool   // only if the mirror shows both directions
+	Severe bool   // the severity must be critical
+	Whole  bool   // needs a mirror of both directions
 }
 
-// Story is a story with its expectations, in the order in which they are to be shown.
+// Story is an attack with its expectations, in the order of display.
 type Story struct {
 	Name, Title string
 	Expect      []Expectation
 	act         func(context.Context) error
 }
 
-// Stories lists the stories that can be acted.
+// Stories returns all stories.
 func Stories() []Story {
 	return []Story{
 		{Name: "S1", Title: "the server that nobody uses", act: actS1, Expect: about(netns.Legacy,
@@ -70,12 +70,12 @@ func about(device string, list ...Expectation) []Expectation {
 	return list
 }
 
-// blind is expected where the mirror shows one direction only.
+// blind returns the alert that is expected for a one-way mirror.
 func blind(sensor string) Expectation {
 	return Expectation{Rule: "D41", Device: "sensor:" + sensor, Title: "show one direction only"}
 }
 
-// Act acts a story in the namespace outside.
+// Act runs a story. The caller must be in the namespace outside.
 func Act(ctx context.Context, name string) error {
 	for _, s := range Stories() {
 		if s.Name == name {
@@ -85,8 +85,8 @@ func Act(ctx context.Context, name string) error {
 	return fmt.Errorf("no story is called %q", name)
 }
 
-func tell(who, key, format string, args ...any) {
-	progress.Tell(who, key, fmt.Sprintf(format, args...))
+func report(who, key, format string, args ...any) {
+	progress.Report(who, key, fmt.Sprintf(format, args...))
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -6,7 +6,7 @@
 //	npm pack oui-data && tar xzf oui-data-*.tgz
 //	go run ./scripts/assets/oui package/index.json sensor/internal/enrich/oui.zst
 //
-// The same input gives the same output, byte for byte.
+// The same input produces the same output, byte for byte.
 package main
 
 import (
@@ -55,8 +55,8 @@ func build(in, out string) error {
 
 type block struct{ prefix, name uint64 }
 
-// encode lays the table out: the number of names, each name with its length in front, then for prefixes of 6, 7 and 9
-// hex digits their number and pairs of (difference to the prefix before, index of the name). All numbers are varints.
+// encode returns the table: the number of names, each name preceded by its length, then for prefixes of 6, 7 and 9
+// hex digits their number and pairs of (difference to the previous prefix, index of the name). All numbers are varints.
 func encode(index map[string]string) ([]byte, error) {
 	names := nameList(index)
 	out := binary.AppendUvarint(nil, uint64(len(names)))
@@ -108,8 +108,8 @@ func nameList(index map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// company returns the first line of an entry. Blocks that are only the parents of smaller blocks, and owners who do not
-// want to be named, are left out.
+// company returns the first line of an entry. It skips blocks that are only parents of smaller blocks, and private
+// owners.
 func company(entry string) string {
 	name, _, _ := strings.Cut(entry, "\n")
 	name = strings.Join(strings.Fields(strings.ReplaceAll(name, "，", ",")), " ")
