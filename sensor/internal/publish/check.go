@@ -12,31 +12,31 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// BrokerCheck is how one of the named brokers answered.
+// BrokerCheck is the result of Check for one configured broker.
 type BrokerCheck struct {
 	Broker string
-	Err    error // a *DeliveryError, nil: it answers
+	Err    error // a *DeliveryError; nil: the broker answers
 }
 
-// TopicCheck is what the brokers say of one topic.
+// TopicCheck is the result of Check for one topic.
 type TopicCheck struct {
 	Topic      string
 	Partitions int
-	Replicas   int               // the least of the partitions
+	Replicas   int               // the smallest number of any partition
 	Settings   map[string]string // nil: this user may not read them
-	Err        error             // a *DeliveryError: why records would not be taken; nil: they would be
+	Err        error             // a *DeliveryError: why records would be refused; nil: they would be accepted
 }
 
-// checkedSettings are what Check reads of a topic.
+// checkedSettings lists the settings of a topic that Check reads.
 func checkedSettings() []string {
 	return []string{"cleanup.policy", "max.message.bytes", "min.insync.replicas", "retention.ms"}
 }
 
-// checkTimeout bounds one question.
+// checkTimeout bounds one request.
 const checkTimeout = 10 * time.Second
 
-// Check asks each of the named brokers whether it answers, and one that does whether it would take records of the topics. Nothing is
-// written. An error is about files or the mechanism to sign in by.
+// Check connects to each configured broker, and asks one of them whether it would accept records of the topics. It writes nothing. The error is
+// about files or the SASL mechanism.
 func (c KafkaConfig) Check(ctx context.Context, topics []string) (brokers []BrokerCheck, found []TopicCheck, err error) {
 	c = c.withDefaults()
 	c.Timeout = min(c.Timeout, checkTimeout)
@@ -89,7 +89,7 @@ func (c KafkaConfig) topic(ctx context.Context, k *kafka.Client, t kafka.Topic) 
 	res, err := k.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 		{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.Name, ConfigNames: checkedSettings()}}})
 	if err != nil || len(res.Resources) == 0 || res.Resources[0].Error != nil {
-		return is // it takes DESCRIBE_CONFIGS, which a sensor need not have
+		return is // a sensor need not have the right DESCRIBE_CONFIGS
 	}
 	is.Settings = map[string]string{}
 	for _, e := range res.Resources[0].ConfigEntries {
@@ -98,8 +98,8 @@ func (c KafkaConfig) topic(ctx context.Context, k *kafka.Client, t kafka.Topic) 
 	return is
 }
 
-// wouldTake sends a request without records (their size, which is 0): a broker looks at the right to write before it looks for records, and
-// so tells the right by what it complains of.
+// wouldTake sends a produce request without records. A broker checks the right to write before it parses the records, so its error shows
+// whether the right is there.
 func wouldTake(ctx context.Context, k *kafka.Client, t kafka.Topic) error {
 	res, err := k.RawProduce(ctx, &kafka.RawProduceRequest{Topic: t.Name, Partition: t.Partitions[0].ID, RequiredAcks: kafka.RequireAll,
 		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(make([]byte, 4))}})

@@ -48,7 +48,7 @@ func wantCause(t *testing.T, err error, cause Cause, says string) {
 	}
 }
 
-func TestCheckOfWhatIsNotThere(t *testing.T) {
+func TestCheckWithoutBroker(t *testing.T) {
 	asked, topics, err := KafkaConfig{Brokers: []string{closedPort(t)}}.Check(t.Context(), []string{"a"})
 	if err != nil || len(asked) != 1 || len(topics) != 0 {
 		t.Fatalf("%+v, %+v, %v", asked, topics, err)

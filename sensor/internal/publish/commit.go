@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// commit writes what was appended, everything that came meanwhile at once, so that a burst costs one fsync. It is the only
-// one that writes segments.
+// commit is the goroutine that writes segments. It writes all pending records at once, so that a burst costs one fsync.
 func (s *Spool) commit() {
 	defer close(s.done)
 	s.mu.Lock()
@@ -34,7 +33,7 @@ func (s *Spool) commit() {
 	}
 }
 
-// flush writes what is pending. After an error all of it is pending again.
+// flush writes the pending records. After an error all of them are pending again.
 func (s *Spool) flush() error {
 	s.dropDelivered()
 	if err := s.enforceQuota(); err != nil {
@@ -63,7 +62,7 @@ func (s *Spool) flush() error {
 	return nil
 }
 
-// write writes entries at a place of a file and waits until they are on disk. The time is that of the fsync.
+// write writes entries at an offset of a file and waits until they are on disk. It returns the bytes written and the time of the fsync.
 func write(f *os.File, at int64, all []entry) (int64, time.Duration, error) {
 	var b []byte
 	for _, e := range all {
@@ -77,7 +76,7 @@ func write(f *os.File, at int64, all []entry) (int64, time.Duration, error) {
 	return int64(len(b)), time.Since(began), err
 }
 
-// written counts what is on disk now.
+// written records that the entries of s.writing are on disk.
 func (s *Spool) written(g *segment, n int64) {
 	for i := range s.writing {
 		e := &s.writing[i]
@@ -95,7 +94,7 @@ func (s *Spool) written(g *segment, n int64) {
 	}
 }
 
-// openActive gives the segment that is written to, a new one if there is none.
+// openActive returns the active segment, a new one if there is none.
 func (s *Spool) openActive() (*segment, error) {
 	if s.active != nil {
 		return s.segs[len(s.segs)-1], nil
@@ -113,16 +112,16 @@ func (s *Spool) openActive() (*segment, error) {
 	return g, nil
 }
 
-// roll ends the active segment; the next write begins another.
+// roll closes the active segment; the next write starts another.
 func (s *Spool) roll() {
 	if s.active != nil {
-		_ = s.active.Close() // what is in it was synced
+		_ = s.active.Close() // its records are synced
 		s.active = nil
 	}
 }
 
-// abandon takes back what a failed write has left. After a failed fsync the kernel may have forgotten the pages, so the file
-// is not written to again.
+// abandon removes the remains of a failed write. After a failed fsync the kernel may have dropped the dirty pages, so the file is not written
+// to again.
 func (s *Spool) abandon(size int64) {
 	_ = s.active.Truncate(size)
 	s.roll()
@@ -138,7 +137,7 @@ func (s *Spool) failed(err error) error {
 	return s.fault
 }
 
-// pause waits, with the lock given away; the end of the spool cuts it short.
+// pause waits with the lock released, until d is over or the spool is closed.
 func (s *Spool) pause(d time.Duration) {
 	over := false
 	t := time.AfterFunc(d, func() {
@@ -153,7 +152,7 @@ func (s *Spool) pause(d time.Duration) {
 	}
 }
 
-// dropDelivered forgets pending records that were delivered from memory while the disk took nothing.
+// dropDelivered removes the pending records that were delivered from memory because the disk could not be written.
 func (s *Spool) dropDelivered() {
 	for len(s.pending) > 0 && s.pending[0].rec.Index < s.acked {
 		s.memory -= len(s.pending[0].data)
@@ -163,7 +162,7 @@ func (s *Spool) dropDelivered() {
 	s.settle()
 }
 
-// settle says how far no record waits for the disk any more.
+// settle updates durable, the index below which no record waits for the disk.
 func (s *Spool) settle() {
 	s.durable = s.next
 	for _, waiting := range [][]entry{s.pending, s.writing} {
@@ -173,7 +172,7 @@ func (s *Spool) settle() {
 	}
 }
 
-// prune forgets marks of records that were acknowledged, and thins out what would grow without end.
+// prune removes the marks of acknowledged records, and every second mark when there are too many.
 func (s *Spool) prune() {
 	for len(s.marks) > 1 && s.marks[1].index <= s.acked {
 		s.marks = s.marks[1:]

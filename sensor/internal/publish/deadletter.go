@@ -11,14 +11,14 @@ import (
 	"sync"
 )
 
-// maxDeadLetterBytes bounds the side file.
+// maxDeadLetterBytes bounds the dead-letter file.
 const maxDeadLetterBytes = 256 << 20
 
-// errDeadLetterFull says that the side file takes no more.
-var errDeadLetterFull = errors.New("the side file is full: look at it and move it away")
+// errDeadLetterFull means that the dead-letter file has reached its maximum size.
+var errDeadLetterFull = errors.New("the dead-letter file is full: move it away")
 
-// deadLetterFile takes records that no broker will ever take, so that they are kept and block nothing: JSON Lines beside the
-// spool. It is safe for concurrent use.
+// deadLetterFile stores the records that every broker rejects as JSON Lines beside the spool, so that they are not lost and block nothing. It
+// is safe for concurrent use.
 type deadLetterFile struct {
 	path string
 	most int64

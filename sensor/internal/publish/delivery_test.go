@@ -100,7 +100,7 @@ func delivered(t *testing.T, p *Publisher) {
 	}
 }
 
-func TestAlertsAreValid(t *testing.T) {
+func TestStampedAlertsAreValid(t *testing.T) {
 	s := NewSequencer(false)
 	for i := range 3 {
 		a := numberedAlert(i)
@@ -115,7 +115,7 @@ func TestAlertsAreValid(t *testing.T) {
 	}
 }
 
-func TestDeliveryWhileTheBrokerIsAway(t *testing.T) {
+func TestDeliveryAfterABrokerOutage(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	kafkatest.Topic(t, c, schemas.AlertTopic, 4, nil)
 	p := publisher(t, t.TempDir(), c.Brokers(cluster.Plaintext))

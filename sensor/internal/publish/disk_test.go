@@ -60,7 +60,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestFullDiskIsSurvivedAndShown(t *testing.T) {
+func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
@@ -146,8 +146,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	same(t, drain(t, s), []string{"again"})
 }
 
-// TestMemoryIsBoundedWhileTheDiskTakesNothing keeps the most severe of what waits.
-func TestMemoryIsBoundedWhileTheDiskTakesNothing(t *testing.T) {
+// TestMemoryIsBoundedWhileTheDiskIsFull keeps the most severe of what waits.
+func TestMemoryIsBoundedWhileTheDiskIsFull(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}

@@ -16,14 +16,14 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// The pauses after a failure: they double from the first to the last, each shortened by a random part of its half, so
-// that many sensors do not come back at the same moment.
+// The pauses after a failure double from firstPause to lastPause. Each is shortened by up to half at random, so that many sensors do not retry
+// at the same moment.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 10 * time.Second
 )
 
-// batchRecords is how many records are on their way at most; a batch must have arrived before the next one is sent.
+// batchRecords bounds the records in flight: a batch must be delivered before the next one is sent.
 const batchRecords = 4000
 
 // Drain sends what is in a spool to Kafka, in order for each key, at least once.
@@ -36,27 +36,27 @@ type Drain struct {
 	mu    sync.Mutex
 	stats DrainStats
 
-	client     *kafka.Client // nil after a failure: the next attempt learns anew who leads what
+	client     *kafka.Client // nil after a failure: the next attempt reads the metadata again
 	transport  *kafka.Transport
-	clockTold  bool
-	topics     []string         // that were ever sent to
-	partitions map[string][]int // of the topics that are known
+	clockTold  bool             // refused time stamps were reported
+	topics     []string         // topics that were sent to
+	partitions map[string][]int // by topic
 }
 
-// DrainStats counts what a drain did, and how it stands.
+// DrainStats is the counters and the current fault of a drain.
 type DrainStats struct {
 	Produced map[string]uint64 // records that were acknowledged, by topic
 	Errors   map[Cause]uint64  // attempts that failed
-	Rejected uint64            // records that no broker took and that went to the side file
-	Fault    error             // why nothing arrives at present, a *DeliveryError; nil if all is well
+	Rejected uint64            // records that every broker rejected and that were written to the dead-letter file
+	Fault    error             // why records cannot be delivered now, a *DeliveryError; nil if they can
 }
 
-// NewDrain prepares a drain; an error is about the files that the configuration names. told is called with a *DeliveryError
-// when a new kind of trouble begins, and with nil when it is over.
+// NewDrain returns a drain for a spool. The error is about files that the configuration names. told is called with a *DeliveryError when a new
+// kind of fault begins, and with nil when it is over.
 func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
 	cfg = cfg.withDefaults()
 	if len(cfg.Brokers) == 0 {
-		return nil, errors.New("kafka: no brokers are named")
+		return nil, errors.New("kafka: no brokers are configured")
 	}
 	if _, err := cfg.transport(nil); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -68,7 +68,7 @@ func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
 		stats: DrainStats{Produced: map[string]uint64{}, Errors: map[Cause]uint64{}}}, nil
 }
 
-// Stats gives the counts.
+// Stats returns the current counters.
 func (d *Drain) Stats() DrainStats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,13 +77,13 @@ func (d *Drain) Stats() DrainStats {
 	return s
 }
 
-// Run sends until ctx or the spool ends. It gives no error: what goes wrong is told, counted and tried again.
+// Run sends records until ctx ends or the spool is closed. Errors are reported through told, counted, and retried.
 func (d *Drain) Run(ctx context.Context) {
 	defer d.disconnect()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan []Record)
-	go func() { // reads the next batch while this one is on its way
+	go func() { // reads the next batch while the current one is sent
 		defer close(batches)
 		for b := d.spool.Next(ctx, batchRecords); b != nil; b = d.spool.Next(ctx, batchRecords) {
 			select {
@@ -96,7 +96,7 @@ func (d *Drain) Run(ctx context.Context) {
 	d.deliver(ctx, batches)
 }
 
-// note keeps how it stands.
+// note stores the current fault, and reports a change.
 func (d *Drain) note(err error) {
 	d.mu.Lock()
 	was := d.stats.Fault
@@ -108,7 +108,7 @@ func (d *Drain) note(err error) {
 	d.mu.Unlock()
 	var before *DeliveryError
 	if errors.As(was, &before) && now != nil && before.Cause == now.Cause || was == nil && err == nil {
-		return // said already
+		return // already reported
 	}
 	d.told(err)
 }
@@ -134,15 +134,15 @@ func (d *Drain) connect() error {
 	return nil
 }
 
-// lane is a partition of a topic with the records that go there, in order.
+// lane is the records for one partition of a topic, in order.
 type lane struct {
 	topic     string
 	partition int
 	records   []Record
-	untimed   error // why the records go without a time, nil if they go with it
+	untimed   error // why the records are sent without a time; nil if they have it
 }
 
-// attempt sends records, the partitions beside each other. It gives those that have not arrived, in order, and why, by topic.
+// attempt sends records, to all partitions in parallel. It returns the records that were not delivered, in order, and the errors by topic.
 func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[string]error) {
 	lanes, left, failed := d.lanes(ctx, records)
 	errs := make([]error, len(lanes))
@@ -162,14 +162,14 @@ func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[st
 	return left, failed
 }
 
-// lanes puts the records to their partitions, by the hash that Java's producer uses, so that a key has one partition
-// whoever writes. Records of topics that are not there stay left.
+// lanes assigns the records to partitions by the hash of the Java producer, so that a key has the same partition for every client. It returns
+// the records of topics that cannot be reached in left.
 func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left []Record, failed map[string]error) {
 	failed = map[string]error{}
 	places := map[string][]*lane{}
 	hash := kafka.Murmur2Balancer{Consistent: true}
 	d.meet(records)
-	var broken error // that is not about one topic
+	var broken error // an error that affects all topics
 	for _, r := range records {
 		to, known := places[r.Topic]
 		if !known {
@@ -200,7 +200,7 @@ func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left 
 	return all, left, failed
 }
 
-// meet connects anew if there are topics that were never sent to: a connection knows only those that it was made for.
+// meet disconnects if there are topics that were never sent to, because the metadata of a connection covers only the topics it was opened for.
 func (d *Drain) meet(records []Record) {
 	for i := range records {
 		if t := records[i].Topic; !slices.Contains(d.topics, t) {
@@ -210,13 +210,13 @@ func (d *Drain) meet(records []Record) {
 	}
 }
 
-// ofTopic reports whether an error says nothing about other topics.
+// ofTopic reports whether an error concerns only its topic.
 func ofTopic(err error) bool {
 	var e *DeliveryError
 	return errors.As(err, &e) && (e.Cause == CauseNoTopic || e.Cause == CauseAuthorization || e.Cause == CauseLeader || e.Cause == CauseReplicas)
 }
 
-// learn gives how many partitions a topic has.
+// learn returns the number of partitions of a topic.
 func (d *Drain) learn(ctx context.Context, topic string) (int, error) {
 	if err := d.connect(); err != nil {
 		return 0, err
@@ -243,7 +243,7 @@ func (d *Drain) learn(ctx context.Context, topic string) (int, error) {
 	return 0, d.cfg.explain(topic, kafka.UnknownTopicOrPartition)
 }
 
-// send sends the records of a lane in requests of bounded size, and takes off it what has arrived.
+// send sends the records of a lane in requests of bounded size, and removes the delivered ones from the lane.
 func (d *Drain) send(ctx context.Context, l *lane) error {
 	most := len(l.records)
 	for len(l.records) > 0 {
@@ -261,7 +261,7 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 			continue
 		case errors.As(err, &e) && e.Cause == CauseTooLarge:
 			if err := d.reject(&part[0], e.Text); err != nil {
-				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "side file: " + err.Error(), Err: err}
+				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "dead-letter file: " + err.Error(), Err: err}
 			}
 		default:
 			return err
@@ -271,7 +271,7 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 	return nil
 }
 
-// reject puts a record that can never arrive into the side file; if that is full, the record is given up.
+// reject writes a record that can never be delivered to the dead-letter file. If that is full, the record is dropped.
 func (d *Drain) reject(r *Record, why string) error {
 	err := d.deadLetters.add(r, why)
 	switch {
@@ -285,7 +285,7 @@ func (d *Drain) reject(r *Record, why string) error {
 	return nil
 }
 
-// tellClock says that brokers refuse the time of records, once until they take it again.
+// tellClock reports that brokers refuse the time stamps of records, once until they accept them again.
 func (d *Drain) tellClock(lanes []*lane) {
 	var why error
 	for _, l := range lanes {
@@ -304,7 +304,7 @@ func (d *Drain) tellClock(lanes []*lane) {
 	d.clockTold = why != nil
 }
 
-// fitting gives how many records go into one request, at least one.
+// fitting returns how many records fit into one request, at least one.
 func (d *Drain) fitting(records []Record) int {
 	size := 0
 	for i := range records {
@@ -351,5 +351,5 @@ func (d *Drain) produce(ctx context.Context, l *lane, part []Record) error {
 	return nil
 }
 
-// Describe gives where the drain sends to.
+// Describe returns the destination of the drain.
 func (d *Drain) Describe() string { return "kafka " + strings.Join(d.cfg.Brokers, ",") }

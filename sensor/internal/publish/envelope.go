@@ -11,8 +11,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// envelope knows what stands around the value of every record: a CloudEvents 1.0 event in the binary mode of the Kafka
-// binding, with extensions by which a consumer can choose without parsing.
+// envelope wraps records as CloudEvents 1.0 in the binary mode of the Kafka binding. Extension headers let a consumer filter without parsing
+// the value.
 type envelope struct {
 	source string // ce_source
 	boot   string
@@ -23,7 +23,7 @@ func newEnvelope(sensor, boot string, replay bool) envelope {
 	return envelope{source: "urn:stillwatch:sensor:" + url.PathEscape(sensor), boot: boot, replay: strconv.FormatBool(replay)}
 }
 
-// headers gives the attributes of an event.
+// headers returns the attributes of an event.
 func (e *envelope) headers(kind schemas.Kind, id, action, subject string, at schemas.Time) []Header {
 	when, _ := at.AppendText(nil) // never fails
 	event := "stillwatch." + string(kind)
@@ -37,7 +37,8 @@ func (e *envelope) headers(kind schemas.Kind, id, action, subject string, at sch
 	}
 }
 
-// alert gives the record of an alert that was stamped. Its id is that of alert and revision, so what is sent twice has one id.
+// alert returns the record of a stamped alert. Its ID is made of the alert ID and the revision, so that a record that is sent twice has the
+// same ID.
 func (e *envelope) alert(a *schemas.Alert, value []byte) Record {
 	h := e.headers(schemas.KindAlert, a.ID+"."+strconv.Itoa(a.Revision), a.Action, a.Device.Key, a.Time.DetectedAt)
 	h = append(h, Header{"sw_severity", a.Severity}, Header{"sw_kind", a.Rule.Kind}, Header{"sw_seq", strconv.FormatUint(a.Sensor.Seq, 10)})
@@ -50,7 +51,7 @@ func rankOf(severity string) Rank {
 			return r
 		}
 	}
-	return RankCritical // what is not known is not given up first
+	return RankCritical // an unknown severity must not be dropped first
 }
 
 func (e *envelope) device(d *schemas.Device, value []byte) Record {
@@ -65,7 +66,7 @@ func (e *envelope) session(s *schemas.Session, value []byte) Record {
 		Headers: e.headers(schemas.KindSession, contentID(value), "", key, s.End)}
 }
 
-// contentID names a record by what it says.
+// contentID returns an ID derived from the content of a record.
 func contentID(value []byte) string {
 	sum := sha256.Sum256(value)
 	return hex.EncodeToString(sum[:16])

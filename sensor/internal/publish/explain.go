@@ -12,10 +12,10 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// Cause names why records could not be delivered; it is a label of the metrics.
+// Cause is why records could not be delivered. It is a label of the metrics.
 type Cause = brokers.Cause
 
-// The causes that lie behind the way to the brokers.
+// The causes that a broker reports; package brokers has those of the connection.
 const (
 	CauseAuthorization Cause = "authorization"
 	CauseNoTopic       Cause = "no_topic"
@@ -26,13 +26,13 @@ const (
 	CauseOther         Cause = "other"
 )
 
-// Causes lists all of them.
+// Causes returns all causes.
 func Causes() []Cause {
 	return []Cause{brokers.Unreachable, brokers.Protocol, brokers.Authority, brokers.ClientCert, brokers.Authenticate, CauseAuthorization, CauseNoTopic,
 		CauseTooLarge, CauseReplicas, CauseLeader, CauseClock, brokers.Timeout, CauseOther}
 }
 
-// DeliveryError says why records could not be delivered and what to do about it, in one line.
+// DeliveryError is why records could not be delivered. Its text is one line and includes what to do about it.
 type DeliveryError struct {
 	Cause Cause
 	Topic string
@@ -42,10 +42,10 @@ type DeliveryError struct {
 
 func (e *DeliveryError) Error() string { return e.Text }
 
-// Unwrap gives the error of the connection or of the broker.
+// Unwrap returns the error of the connection or of the broker.
 func (e *DeliveryError) Unwrap() error { return e.Err }
 
-// explain finds out what an error of the brokers means for whoever has set them up.
+// explain translates an error of the brokers for the administrator.
 func (c KafkaConfig) explain(topic string, err error) *DeliveryError {
 	var known *DeliveryError
 	if errors.As(err, &known) {
@@ -63,7 +63,7 @@ func (c KafkaConfig) explain(topic string, err error) *DeliveryError {
 	return &DeliveryError{Cause: cause, Topic: topic, Text: text, Err: err}
 }
 
-// explainCode is about what a broker answers to a request; "" means that it is not one of these answers.
+// explainCode translates the error code of a broker; "" if the error is not a known code.
 func (c KafkaConfig) explainCode(topic string, err error) (Cause, string) {
 	var code kafka.Error
 	if !errors.As(err, &code) {
@@ -75,13 +75,13 @@ func (c KafkaConfig) explainCode(topic string, err error) (Cause, string) {
 	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
 		return CauseAuthorization, fmt.Sprintf("%s has no right to write to topic %s; grant it WRITE and DESCRIBE", c.connection().Principal(), topic)
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
-		return CauseTooLarge, fmt.Sprintf("a record is larger than topic %s takes; raise max.message.bytes of the topic", topic)
+		return CauseTooLarge, fmt.Sprintf("a record is larger than topic %s allows; raise max.message.bytes of the topic", topic)
 	case kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend:
-		return CauseReplicas, fmt.Sprintf("topic %s has fewer replicas in sync than its min.insync.replicas; see which brokers are down", topic)
+		return CauseReplicas, fmt.Sprintf("topic %s has fewer replicas in sync than its min.insync.replicas; check which brokers are down", topic)
 	case kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.FencedLeaderEpoch:
-		return CauseLeader, fmt.Sprintf("a partition of topic %s has no leader at present, or another one", topic)
+		return CauseLeader, fmt.Sprintf("a partition of topic %s has no leader, or its leader has changed", topic)
 	case kafka.InvalidTimestamp:
-		return CauseClock, fmt.Sprintf("the time of a record is refused by topic %s: set the clock of this machine (%s); records are sent without a time until then", topic, time.Now().UTC().Format(time.RFC3339))
+		return CauseClock, fmt.Sprintf("topic %s refuses the time of a record: set the clock of this machine (%s); until then records are sent without a time", topic, time.Now().UTC().Format(time.RFC3339))
 	case kafka.RequestTimedOut:
 		return brokers.Timeout, fmt.Sprintf("topic %s: the replicas did not confirm in time", topic)
 	}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestNothingIsPassedOverWhileItIsWritten drains and writes at once on a disk that is full again and again.
-func TestNothingIsPassedOverWhileItIsWritten(t *testing.T) {
+// TestRecordsBeingWrittenAreNotSkipped drains and writes at once on a disk that is full again and again.
+func TestRecordsBeingWrittenAreNotSkipped(t *testing.T) {
 	var full atomic.Bool
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{SegmentBytes: 32 << 10, write: func(f *os.File, at int64, all []entry) (int64, time.Duration, error) {
@@ -65,8 +65,8 @@ func TestNothingIsPassedOverWhileItIsWritten(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenComesBeforeWhatIsPending holds a write while the fault of the one before is shown.
-func TestWhatIsWrittenComesBeforeWhatIsPending(t *testing.T) {
+// TestRecordsBeingWrittenComeBeforePendingOnes holds a write while the fault of the one before is shown.
+func TestRecordsBeingWrittenComeBeforePendingOnes(t *testing.T) {
 	calls, begun, release := 0, make(chan bool), make(chan bool)
 	s := openSpool(t, t.TempDir(), SpoolOptions{write: func(f *os.File, at int64, all []entry) (int64, time.Duration, error) {
 		if calls++; calls == 1 {
@@ -104,7 +104,7 @@ func (f failing) ReadAt(b []byte, at int64) (int, error) {
 	return f.segmentFile.ReadAt(b, at)
 }
 
-func TestPassingReadErrorLosesNothing(t *testing.T) {
+func TestTemporaryReadErrorLosesNothing(t *testing.T) {
 	for _, where := range []string{"open", "read"} {
 		t.Run(where, func(t *testing.T) {
 			var opens, reads atomic.Pointer[error]
@@ -146,8 +146,8 @@ func TestPassingReadErrorLosesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatIsDamagedWhileItWaitsIsCounted takes records away that the spool counts on.
-func TestWhatIsDamagedWhileItWaitsIsCounted(t *testing.T) {
+// TestDamageAfterWritingIsCounted takes records away that the spool counts on.
+func TestDamageAfterWritingIsCounted(t *testing.T) {
 	for name, change := range map[string]func(string) error{
 		"gone":  os.Remove,
 		"cut":   func(path string) error { return os.Truncate(path, 0) },

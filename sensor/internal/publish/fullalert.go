@@ -13,11 +13,11 @@ import (
 	"stillwatch/schemas"
 )
 
-// fullGap is the least time between two revisions of the alert about a full spool.
+// fullGap is the minimum time between two revisions of the alert about a full spool.
 const fullGap = time.Minute
 
-// fullAlert is the alert about records that a full spool has given up: one for each run, with a revision at most each
-// minute. It is about the sensor itself, so its clock is the wall clock.
+// fullAlert is the alert about records that a full spool has dropped: one for each run, with at most one revision a minute. It is about the
+// sensor itself, so it uses the wall clock.
 type fullAlert struct {
 	sensor  schemas.AlertSensor
 	begun   time.Time
@@ -26,7 +26,7 @@ type fullAlert struct {
 	revised int
 }
 
-// next gives a revision when one is due, not stamped yet.
+// next returns a revision if one is due, not stamped yet; nil otherwise.
 func (f *fullAlert) next(dropped uint64, now time.Time) *schemas.Alert {
 	if dropped == f.count || f.revised > 0 && now.Sub(f.told) < fullGap {
 		return nil
@@ -51,15 +51,15 @@ func (f *fullAlert) build() *schemas.Alert {
 		Time:   schemas.AlertTime{EventStart: begun, EventEnd: now, DetectedAt: now},
 		Sensor: f.sensor,
 		Rule:   schemas.AlertRule{ID: "S01", Name: "spool_full", Kind: "sensor_fault", Version: 1},
-		Title:  "The sensor had to give up records",
-		Message: fmt.Sprintf("Every record is expected to reach Kafka; %d were given up, the least severe first, because the spool of sensor %s is full or its disk takes nothing.",
+		Title:  "The sensor dropped records",
+		Message: fmt.Sprintf("Every record is expected to reach Kafka; %d were dropped, the least severe first, because the spool of sensor %s is full or its disk cannot be written.",
 			f.count, f.sensor.ID),
 		Severity: "critical", RiskScore: 90, Confidence: 100,
-		Reasons:        []schemas.AlertReason{{Code: "records_given_up", Text: fmt.Sprintf("%d records were given up", f.count), Weight: 90}},
+		Reasons:        []schemas.AlertReason{{Code: "records_given_up", Text: fmt.Sprintf("%d records were dropped", f.count), Weight: 90}},
 		Device:         schemas.AlertDevice{Key: key},
 		Entities:       []string{"device:" + key},
 		Dedupe:         schemas.AlertDedupe{Key: "spool_full", WindowS: int64(fullGap / time.Second), Count: f.revised, FirstSeen: begun, LastSeen: now},
-		Recommendation: "See at /readyz of the sensor why Kafka or the disk takes nothing, and give the spool more room (publish.spool.max_bytes).",
+		Recommendation: "Check /readyz of the sensor for the fault of Kafka or the disk, and give the spool more space (publish.spool.max_bytes).",
 	}
 }
 

@@ -4,13 +4,13 @@ package publish
 
 import "slices"
 
-// interval is all numbers from first to last.
+// interval is the numbers from first to last.
 type interval struct{ first, last uint64 }
 
-// intervals is a set of numbers that mostly follow each other, in order: one interval between two gaps.
+// intervals is an ordered set of numbers that are mostly consecutive, stored as one interval between two gaps.
 type intervals []interval
 
-// at gives the place of the first interval that does not end before i.
+// at returns the index of the first interval that does not end before i.
 func (s intervals) at(i uint64) int {
 	k, _ := slices.BinarySearchFunc(s, i, func(x interval, i uint64) int {
 		if x.last < i {
@@ -45,7 +45,7 @@ func (s *intervals) add(i uint64) {
 	}
 }
 
-// drop forgets the numbers below i.
+// drop removes the numbers below i.
 func (s *intervals) drop(i uint64) {
 	k := s.at(i)
 	*s = slices.Delete(*s, 0, k)

@@ -14,36 +14,36 @@ import (
 // Stdout is the file name that means standard output.
 const Stdout = "-"
 
-// bufferSize is how many bytes of records are gathered before they are written.
+// bufferSize is the number of bytes that are buffered before they are written.
 const bufferSize = 256 << 10
 
-// file is what is needed of an *os.File.
+// file is the part of *os.File that JSONLines needs.
 type file interface {
 	io.WriteCloser
 	Truncate(size int64) error
 }
 
-// JSONLines writes records to a file, one a line. Writes are buffered and end on a record; when one fails half-way, the
-// half line is taken back from a regular file, so what is there can always be read.
+// JSONLines writes records to a file, one on each line. Writes are buffered and end with a whole record. If a write fails midway, the partial
+// line is removed from a regular file, so the file can always be parsed.
 type JSONLines struct {
 	name    string
 	f       file
-	os      *os.File // the same, for what only a true file can tell
-	eager   bool     // a reader waits: pass every record on at once
-	trunc   bool     // a regular file that starts at our first byte: a half line can be taken back
-	keep    bool     // not ours to close
-	append  bool     // what is there stays
-	created bool     // was not there before
+	os      *os.File // the same file, for Stat and Name
+	eager   bool     // not a regular file: write every record at once
+	trunc   bool     // a regular file: a partial line can be removed
+	keep    bool     // do not close it
+	append  bool     // keep the existing records
+	created bool     // the file did not exist before
 
 	buf   []byte
 	held  uint64 // records in buf
-	whole int64  // bytes written that are whole records
+	whole int64  // bytes of whole records in the file
 	done  uint64 // records written
 	err   error
 }
 
-// IsStdout reports whether a file name means standard output. Under the names that the system has for it a file that it was redirected
-// to would be opened a second time, at its beginning.
+// IsStdout reports whether a file name means standard output. The names of the system for it count too: opening one of them would open the
+// file that standard output is redirected to a second time, at its start.
 func IsStdout(name string) bool {
 	switch name {
 	case Stdout, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
@@ -61,12 +61,12 @@ func Create(name string) (*JSONLines, error) {
 	return s, s.Empty()
 }
 
-// Open opens a file for records and leaves it as it is, so that it can be compared with other files before anything is lost: Empty
-// or Discard must follow. The error is a *fs.PathError.
+// Open opens a file for records and leaves its content, so that it can be compared with other files before it is truncated. The caller must
+// call Empty or Discard. The error is a *fs.PathError.
 func Open(name string) (*JSONLines, error) { return open(name, 0) }
 
-// Append is Open for a file whose records stay: Empty leaves them, and what is written comes after them. A half line at the end, of a run
-// that was killed, is ended, so that it spoils no other.
+// Append is Open for a file whose records are kept: Empty keeps them, and new records follow. A partial line at the end, left by a killed run,
+// is terminated, so that the next record starts on its own line.
 func Append(name string) (*JSONLines, error) {
 	s, err := open(name, os.O_APPEND)
 	if err != nil || !s.trunc {
@@ -85,11 +85,11 @@ func Append(name string) (*JSONLines, error) {
 	return s, nil
 }
 
-// endLine ends the last line of the file, if it has no end.
+// endLine adds a newline if the last line of the file has none.
 func (s *JSONLines) endLine() error {
 	r, err := os.Open(s.os.Name())
 	if err != nil || s.whole == 0 {
-		return nil // what cannot be read cannot be looked at
+		return nil // a file that cannot be read cannot be checked
 	}
 	defer func() { _ = r.Close() }() // nothing was written
 	last := []byte{'\n'}
@@ -110,7 +110,7 @@ func open(name string, flag int) (*JSONLines, error) {
 	f, err := os.OpenFile(clean, flag|os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	created := err == nil
 	if errors.Is(err, fs.ErrExist) {
-		// O_CREATE follows a link to a file that is not there yet.
+		// O_CREATE follows a link to a file that does not exist yet.
 		f, err = os.OpenFile(clean, flag|os.O_WRONLY|os.O_CREATE, 0o644)
 	}
 	if err != nil {
@@ -120,10 +120,10 @@ func open(name string, flag int) (*JSONLines, error) {
 	return &JSONLines{name: name, f: f, os: f, created: created, eager: !plain, trunc: plain}, nil
 }
 
-// Stat tells which file it is.
+// Stat returns the file information.
 func (s *JSONLines) Stat() (os.FileInfo, error) { return s.os.Stat() }
 
-// Empty takes away what the file holds. Standard output, a pipe and a device stay as they are.
+// Empty truncates a regular file, unless it was opened with Append.
 func (s *JSONLines) Empty() error {
 	if !s.trunc || s.append {
 		return nil
@@ -131,7 +131,7 @@ func (s *JSONLines) Empty() error {
 	return s.f.Truncate(0)
 }
 
-// Discard lets go of a file into which nothing was written, as if it had not been opened.
+// Discard closes a file to which nothing was written, and removes it if Open created it.
 func (s *JSONLines) Discard() {
 	if s.keep {
 		return
@@ -175,7 +175,7 @@ func (s *JSONLines) Flush() error {
 	return nil
 }
 
-// fail keeps the first error. part is what was still written of the buffer.
+// fail stores the first error. part is the part of the buffer that was written.
 func (s *JSONLines) fail(part []byte, err error) error {
 	s.done += uint64(bytes.Count(part, []byte{'\n'}))
 	end := bytes.LastIndexByte(part, '\n') + 1
@@ -187,7 +187,7 @@ func (s *JSONLines) fail(part []byte, err error) error {
 	s.buf, s.held = nil, 0
 	var path *os.PathError
 	if errors.As(err, &path) {
-		err = path.Err // the name is said already
+		err = path.Err // WriteError has the name
 	}
 	s.err = &WriteError{Name: s.name, Records: s.done, Cut: cut, Err: err}
 	return s.err
@@ -207,5 +207,5 @@ func (s *JSONLines) Close() error {
 	return err
 }
 
-// Records tells how many records were written so far, without those still held back.
+// Records returns the number of records written so far, without buffered ones.
 func (s *JSONLines) Records() uint64 { return s.done }

@@ -18,7 +18,7 @@ import (
 
 var _ Sink = (*JSONLines)(nil)
 
-func TestJSONLinesWritesWhatItWasGiven(t *testing.T) {
+func TestJSONLinesWritesRecords(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "out.jsonl")
 	if err := os.WriteFile(name, []byte("old and longer than the first line\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestJSONLinesWritesWhatItWasGiven(t *testing.T) {
 	}
 }
 
-func TestPipeGetsEachRecordAtOnce(t *testing.T) {
+func TestPipeReceivesEachRecordAtOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
 		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
@@ -77,7 +77,7 @@ func TestPipeGetsEachRecordAtOnce(t *testing.T) {
 	}
 }
 
-func TestCreateSaysWhatIsWrong(t *testing.T) {
+func TestCreateErrors(t *testing.T) {
 	var path *fs.PathError
 	if _, err := Create(filepath.Join(t.TempDir(), "no", "such", "folder")); !errors.As(err, &path) {
 		t.Errorf("gave %v, want a path error", err)
@@ -175,7 +175,7 @@ func TestFullDiskMessage(t *testing.T) {
 	}
 }
 
-func TestOpenLosesNothing(t *testing.T) {
+func TestOpenKeepsTheContent(t *testing.T) {
 	dir := t.TempDir()
 	old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "fresh")
 	if err := os.WriteFile(old, []byte("kept\n"), 0o600); err != nil {
@@ -207,7 +207,7 @@ func TestOpenLosesNothing(t *testing.T) {
 	}
 }
 
-func TestLinkToAFileThatIsNotThere(t *testing.T) {
+func TestCreateThroughADanglingLink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Symlink(filepath.Join(dir, "target"), filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestNamesOfStandardOutput(t *testing.T) {
 	}
 }
 
-func TestCloseErrorIsTold(t *testing.T) {
+func TestCloseErrorIsReturned(t *testing.T) {
 	s := &JSONLines{name: "out", f: &full{room: 100, closes: syscall.EIO}}
 	if err := s.Put([]byte("{}\n")); err != nil {
 		t.Fatal(err)
@@ -242,8 +242,8 @@ func TestCloseErrorIsTold(t *testing.T) {
 	}
 }
 
-// TestAppendLeavesWhatIsThere goes on with a file, also with one whose last line was cut by a kill.
-func TestAppendLeavesWhatIsThere(t *testing.T) {
+// TestAppendKeepsTheContent goes on with a file, also with one whose last line was cut by a kill.
+func TestAppendKeepsTheContent(t *testing.T) {
 	for before, want := range map[string]string{"": "new\n", "old\n": "old\nnew\n", "old\nha": "old\nha\nnew\n"} {
 		name := filepath.Join(t.TempDir(), "out.jsonl")
 		if before != "" {

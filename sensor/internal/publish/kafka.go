@@ -10,13 +10,13 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// KafkaConfig says how the brokers are reached.
+// KafkaConfig configures the connection to the brokers.
 type KafkaConfig struct {
-	Brokers  []string // host:port; those that are named suffice to find the others
+	Brokers  []string // host:port of some brokers; the others are discovered
 	ClientID string   // default "stillwatch-sensor"
 	TLS      *brokers.TLS
 	SASL     *brokers.SASL
-	Timeout  time.Duration // of one request, default 15 s
+	Timeout  time.Duration // of a request, default 15 s
 	MaxBytes int           // of the values of one request before compression, default 900 kB
 }
 
@@ -33,10 +33,10 @@ func (c KafkaConfig) withDefaults() KafkaConfig {
 	return c
 }
 
-// dialTimeout is how long a connection may take, TLS and signing in included.
+// dialTimeout bounds a connection attempt, including TLS and SASL.
 const dialTimeout = 5 * time.Second
 
-// transport prepares connections for the topics; nothing is dialled yet. An error is about files or the mechanism.
+// transport returns a transport for the topics; it does not dial yet. The error is about files or the SASL mechanism.
 func (c KafkaConfig) transport(topics []string) (*kafka.Transport, error) {
 	tlsConfig, err := c.TLS.Config()
 	if err != nil {

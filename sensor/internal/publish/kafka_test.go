@@ -174,7 +174,7 @@ func testRejected(t *testing.T, c *cluster.Cluster) {
 	consume(t, c, "narrow", 1, 45)
 	side := string(slurp(t, filepath.Join(dir, "poison.jsonl")))
 	if n := strings.Count(side, "\n"); n != 5 || !strings.Contains(side, "larger than topic narrow takes") {
-		t.Errorf("the side file has %d lines:\n%.300s", n, side)
+		t.Errorf("the dead-letter file has %d lines:\n%.300s", n, side)
 	}
 }
 

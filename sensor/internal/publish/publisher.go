@@ -12,16 +12,16 @@ import (
 	"stillwatch/schemas"
 )
 
-// PublisherConfig says what a Publisher does.
+// PublisherConfig configures a Publisher.
 type PublisherConfig struct {
 	Dir    string // of the spool
 	Spool  SpoolOptions
 	Kafka  KafkaConfig
-	Sensor schemas.AlertSensor // of the alerts that the publisher raises itself; ID must be set
+	Sensor schemas.AlertSensor // for alerts that the publisher raises itself; ID must be set
 	Told   func(error)         // see NewDrain
 }
 
-// Publisher takes records, keeps them in a spool and drains it to Kafka. Alert, Device and Session have one caller at a time.
+// Publisher stores records in a spool and delivers them to Kafka. Alert, Device and Session must not be called concurrently.
 type Publisher struct {
 	spool     *Spool
 	drain     *Drain
@@ -34,7 +34,7 @@ type Publisher struct {
 	done      chan struct{}
 }
 
-// NewPublisher opens the spool and begins to drain it. stamp is what stamps the alerts that are handed in.
+// NewPublisher opens the spool and starts to drain it. sequencer is the one that stamps the alerts passed to Alert.
 func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error) {
 	syncs := newSyncTimes()
 	cfg.Spool.Synced = syncs.observe
@@ -59,7 +59,7 @@ func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error)
 	return p, nil
 }
 
-// Alert takes a stamped alert. An error means that it is not kept: the spool is full (see SpoolOptions.Patience) or closed.
+// Alert stores a stamped alert. An error means that it is not stored: the spool is full (see SpoolOptions.Patience) or closed.
 func (p *Publisher) Alert(a *schemas.Alert) error {
 	if err := p.put(a); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (p *Publisher) put(a *schemas.Alert) error {
 	return p.append(p.env.alert(a, value))
 }
 
-// Device takes a device.
+// Device stores a device record.
 func (p *Publisher) Device(d *schemas.Device) error {
 	value, err := schemas.AppendDevice(nil, d)
 	if err != nil {
@@ -84,12 +84,12 @@ func (p *Publisher) Device(d *schemas.Device) error {
 	return p.append(p.env.device(d, value))
 }
 
-// Session takes a session.
+// Session stores a session record.
 func (p *Publisher) Session(s *schemas.Session) error {
 	return p.append(p.env.session(s, schemas.AppendSession(nil, s)))
 }
 
-// append puts what the spool cannot hold by its form aside, so that it blocks nothing.
+// append stores a record. A record that does not fit the format of the spool goes to the dead-letter file.
 func (p *Publisher) append(r Record) error {
 	_, err := p.spool.Append(r)
 	if errors.Is(err, errRecord) {
@@ -98,7 +98,7 @@ func (p *Publisher) append(r Record) error {
 	return err
 }
 
-// tellDropped raises an alert about records that the spool has given up.
+// tellDropped raises an alert about records that the spool has dropped.
 func (p *Publisher) tellDropped() error {
 	p.fullMu.Lock()
 	defer p.fullMu.Unlock()
@@ -110,7 +110,7 @@ func (p *Publisher) tellDropped() error {
 	return p.put(a)
 }
 
-// watchDropped tells of records that were given up when no alert comes by that would.
+// watchDropped reports dropped records even when no other alert is raised.
 func (p *Publisher) watchDropped(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -119,13 +119,13 @@ func (p *Publisher) watchDropped(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = p.tellDropped() // kept in the counts; the spool is closed, or its fault is shown
+			_ = p.tellDropped() // the counters have it; the spool is closed, or its fault is reported elsewhere
 		}
 	}
 }
 
-// Wait waits until everything has arrived. It gives up when nothing has arrived for patience, or when ctx ends; the error
-// says how much is left, and why.
+// Wait waits until all records are delivered. It returns an error if nothing is delivered for the duration of patience, or when ctx ends; the
+// error has the number of remaining records and the fault.
 func (p *Publisher) Wait(ctx context.Context, patience time.Duration) error {
 	last, since := p.spool.Stats().Acked, time.Now()
 	for {
@@ -158,20 +158,23 @@ func (p *Publisher) undelivered(s SpoolStats) error {
 	return err
 }
 
-// Close ends the drain and writes what is held back. What has not arrived stays in the spool.
+// Close stops the drain and writes buffered records to the spool. Records that are not delivered stay in the spool.
 func (p *Publisher) Close() error {
 	p.cancel()
 	<-p.done
 	return p.spool.Close()
 }
 
-// Spool and Drain give the counts.
+// Sync waits until every record that was passed in is on disk or delivered. While the disk cannot be written it returns that fault.
+func (p *Publisher) Sync() error { return p.spool.Sync() }
+
+// Spool returns the counters of the spool.
 func (p *Publisher) Spool() SpoolStats { return p.spool.Stats() }
 
-// Drain gives the counts of the drain.
+// Drain returns the counters of the drain.
 func (p *Publisher) Drain() DrainStats { return p.drain.Stats() }
 
-// Ready gives the reasons why records do not get out at present, none if all is well.
+// Ready returns the reasons why records cannot be delivered now, none if they can.
 func (p *Publisher) Ready() (reasons []string) {
 	if err := p.spool.Stats().Fault; err != nil {
 		reasons = append(reasons, err.Error())

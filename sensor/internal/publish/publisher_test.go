@@ -60,7 +60,7 @@ func TestFullSpoolRaisesAnAlert(t *testing.T) {
 			continue
 		}
 		found++
-		if !strings.Contains(v, `"severity":"critical"`) || !strings.Contains(v, "were given up") {
+		if !strings.Contains(v, `"severity":"critical"`) || !strings.Contains(v, "were dropped") {
 			t.Error(v)
 		}
 	}
@@ -88,7 +88,7 @@ func TestFullAlertIsRevisedEachMinute(t *testing.T) {
 	}
 }
 
-func TestWaitGivesUpAndSaysWhy(t *testing.T) {
+func TestWaitTimesOutWithTheFault(t *testing.T) {
 	p := nowhere(t, SpoolOptions{})
 	send(t, p, 0, 3)
 	err := p.Wait(t.Context(), 300*time.Millisecond)
@@ -106,7 +106,7 @@ func TestWaitGivesUpAndSaysWhy(t *testing.T) {
 	}
 }
 
-func TestRecordTheSpoolCannotHoldGoesAside(t *testing.T) {
+func TestOversizedRecordGoesToTheDeadLetterFile(t *testing.T) {
 	p := nowhere(t, SpoolOptions{})
 	a := numberedAlert(1)
 	a.Device.Key = strings.Repeat("k", 1<<17)
@@ -162,8 +162,8 @@ func TestEveryMetricHasAValue(t *testing.T) {
 	}
 }
 
-// TestFullSpoolIsToldWithoutAnotherAlert gives up sessions, and nothing else comes.
-func TestFullSpoolIsToldWithoutAnotherAlert(t *testing.T) {
+// TestFullSpoolIsReportedWithoutAnotherAlert gives up sessions, and nothing else comes.
+func TestFullSpoolIsReportedWithoutAnotherAlert(t *testing.T) {
 	p := nowhere(t, SpoolOptions{MaxBytes: 64 << 10})
 	for range 300 {
 		if err := p.append(Record{Rank: RankSession, Topic: "t", Value: make([]byte, 1000)}); err != nil {
@@ -177,13 +177,13 @@ func TestFullSpoolIsToldWithoutAnotherAlert(t *testing.T) {
 	})
 }
 
-func TestFullSideFileHoldsUpNothing(t *testing.T) {
+func TestFullDeadLetterFileBlocksNothing(t *testing.T) {
 	p := nowhere(t, SpoolOptions{})
 	p.drain.deadLetters.most = 10
 	if err := p.drain.reject(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, "too large"); err != nil {
 		t.Fatal(err)
 	}
 	if n := p.Spool().Dropped[RankHigh]; n != 1 || p.Drain().Rejected != 0 {
-		t.Errorf("%d records are counted as given up, %d as kept aside", n, p.Drain().Rejected)
+		t.Errorf("%d records are counted as dropped, %d as rejected", n, p.Drain().Rejected)
 	}
 }

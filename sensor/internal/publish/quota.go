@@ -8,16 +8,16 @@ import (
 	"os"
 )
 
-// place is where records of a rank are.
+// place is the records of one rank in a segment.
 type place struct {
 	seg  *segment
 	rank Rank
 }
 
-// enforceQuota sees to it that what is pending fits. The least severe records go first, of the same severity the oldest; with
-// SpoolOptions.Patience it waits for acknowledgements instead. An empty spool takes a record that is larger than all of it.
+// enforceQuota makes room for the pending records. It drops the least severe records first, of the same severity the oldest. With
+// SpoolOptions.Patience it waits for acknowledgements instead. An empty spool accepts a record that is larger than its quota.
 func (s *Spool) enforceQuota() error {
-	fixed := map[place]bool{} // where nothing can be given up
+	fixed := map[place]bool{} // places where nothing can be dropped
 	for used := s.bytes(); len(s.pending) > 0 && used > 0 && used+s.pendingBytes() > s.o.MaxBytes; used = s.bytes() {
 		if swept, err := s.sweep(); err != nil {
 			return err
@@ -62,7 +62,7 @@ func lowest(all []entry) Rank {
 	return r
 }
 
-// lowestStored gives the oldest segment with records of the lowest rank that are on disk and were not handed out.
+// lowestStored returns the oldest segment with records of the lowest rank that were not handed out to the drain.
 func (s *Spool) lowestStored(fixed map[place]bool) place {
 	for r := range numRanks {
 		for _, g := range s.segs {
@@ -74,8 +74,8 @@ func (s *Spool) lowestStored(fixed map[place]bool) place {
 	return place{}
 }
 
-// dropWaiting gives up the oldest of the least severe records that wait for the disk. It reports whether there was one. What was handed
-// out from memory is on its way all the same: it is only forgotten here.
+// dropWaiting drops the oldest of the least severe records that wait for the disk. It reports whether there was one. A record that was handed
+// out from memory is still sent, so it does not count as dropped.
 func (s *Spool) dropWaiting() bool {
 	r := lowest(s.pending)
 	for i := range s.pending {
@@ -92,7 +92,7 @@ func (s *Spool) dropWaiting() bool {
 	return false
 }
 
-// sweep frees the room of records that have arrived in one segment, if there is one with such.
+// sweep frees the space of delivered records in one segment. It reports whether it freed any.
 func (s *Spool) sweep() (bool, error) {
 	for _, g := range s.segs {
 		if g.gone > 0 {
@@ -104,8 +104,8 @@ func (s *Spool) sweep() (bool, error) {
 	return false, nil
 }
 
-// compact writes a segment anew without its records of a rank, and without those that were acknowledged. Records that were
-// handed out stay: they are on their way, and a crash must not lose them. It gives the bytes that became free.
+// compact rewrites a segment without its records of a rank and without acknowledged records. Records that were handed out stay: they are in
+// flight, and a crash must not lose them. It returns the bytes that it freed.
 func (s *Spool) compact(p place) (int64, error) {
 	g := p.seg
 	if s.active != nil && g == s.segs[len(s.segs)-1] {
@@ -151,8 +151,8 @@ func (s *Spool) compact(p place) (int64, error) {
 	return g.size - fresh.size, nil
 }
 
-// swap puts the compacted segment in the place of the old one. If it was being read, it will be read from its start, past
-// what was handed out before.
+// swap replaces a segment by its compacted version. If it was being read, it is read from its start again, skipping the records that were
+// handed out before.
 func (s *Spool) swap(old, fresh *segment) {
 	if s.read.seg == old {
 		s.read.close()

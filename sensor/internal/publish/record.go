@@ -10,7 +10,7 @@ import (
 	"math"
 )
 
-// Rank says what a full spool gives up first: the lowest.
+// Rank is the priority of a record: a full spool drops the lowest first.
 type Rank uint8
 
 // The ranks, in rising order: sessions, devices, then alerts by severity.
@@ -25,7 +25,7 @@ const (
 	numRanks
 )
 
-// String gives the name that metrics and messages use.
+// String returns the name that metrics and messages use.
 func (r Rank) String() string {
 	if r >= numRanks {
 		return fmt.Sprintf("rank(%d)", uint8(r))
@@ -36,9 +36,9 @@ func (r Rank) String() string {
 // Header is one header of a Kafka record.
 type Header struct{ Key, Value string }
 
-// Record is what the spool keeps and a drain sends.
+// Record is a record in the spool.
 type Record struct {
-	Index   uint64 // within the spool, given by Append, rising without end
+	Index   uint64 // assigned by Append, strictly increasing
 	At      int64  // when it was appended, wall clock, nanoseconds since the Unix epoch
 	Rank    Rank
 	Topic   string
@@ -57,7 +57,7 @@ type Record struct {
 const (
 	headBytes     = 12
 	recordVersion = 1
-	// MaxRecord is the largest payload that the spool takes: far above what an alert can be.
+	// MaxRecord is the largest payload of a record in the spool, far above the size of any alert.
 	MaxRecord = 8 << 20
 )
 
@@ -65,10 +65,10 @@ var recordMagic = [4]byte{0xf5, 'S', 'W', 0xff}
 
 func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// errRecord says that a record cannot be kept in this form.
+// errRecord means that a record does not fit the format on disk.
 var errRecord = errors.New("record does not fit the spool")
 
-// check holds r to the limits of the form on disk.
+// check checks r against the limits of the format on disk.
 func (r *Record) check() error {
 	if len(r.Topic) > math.MaxUint8 || len(r.Key) > math.MaxUint16 || len(r.Headers) > math.MaxUint8 || r.Rank >= numRanks {
 		return fmt.Errorf("%w: topic of %d bytes, key of %d, %d headers", errRecord, len(r.Topic), len(r.Key), len(r.Headers))
@@ -111,13 +111,13 @@ func appendRecord(b []byte, r *Record) []byte {
 	return b
 }
 
-// errTorn says that the bytes end within a record, errBad that they are none.
+// errTorn means that the bytes end within a record, errBad that they are not a record.
 var (
 	errTorn = errors.New("record is cut")
 	errBad  = errors.New("record is damaged")
 )
 
-// readRecord reads the record at the start of b and gives its length with the head. The record's value lies in b.
+// readRecord reads the record at the start of b and returns its length with the head. The value of the record aliases b.
 func readRecord(b []byte) (Record, int, error) {
 	var r Record
 	if len(b) < headBytes {
@@ -140,7 +140,7 @@ func readRecord(b []byte) (Record, int, error) {
 // fixedBytes is the length of a payload before its names.
 const fixedBytes = 1 + 1 + 8 + 8 + 4
 
-// decode reads a payload. Its sum was right, so a fault in it is one of the writer or of another version.
+// decode reads a payload whose checksum is right: an error in it comes from a bug or another version.
 func (r *Record) decode(p []byte) error {
 	if len(p) < fixedBytes || p[0] != recordVersion || Rank(p[1]) >= numRanks {
 		return errBad
@@ -168,7 +168,7 @@ func (r *Record) decode(p []byte) error {
 	return nil
 }
 
-// names takes parts off the front; ok is false once there was not enough.
+// names reads parts from the front of a string; ok is false once it was too short.
 type names struct {
 	rest string
 	ok   bool
@@ -184,7 +184,7 @@ func (c *names) text(n int) string {
 	return s
 }
 
-// number takes a little-endian number of one or two bytes.
+// number reads a little-endian number of one or two bytes.
 func (c *names) number(bytes int) (n int) {
 	s := c.text(bytes)
 	for i := len(s) - 1; i >= 0; i-- {

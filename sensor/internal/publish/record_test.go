@@ -41,7 +41,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestRecordsThatDoNotFit(t *testing.T) {
+func TestOversizedRecordsAreRefused(t *testing.T) {
 	for name, r := range map[string]Record{
 		"topic":  {Topic: strings.Repeat("t", 256)},
 		"key":    {Key: strings.Repeat("k", 65536)},
@@ -56,7 +56,7 @@ func TestRecordsThatDoNotFit(t *testing.T) {
 	}
 }
 
-func TestScanStepsOverDamage(t *testing.T) {
+func TestScanSkipsDamage(t *testing.T) {
 	var b []byte
 	var ends []int
 	for i := range uint64(5) {

@@ -208,8 +208,8 @@ func first(values []string) (n uint64) {
 	return n
 }
 
-// TestDamageIsNotWaitedForAfterRoomWasMade damages a record of a segment that is then written anew without others of it.
-func TestDamageIsNotWaitedForAfterRoomWasMade(t *testing.T) {
+// TestDamagedRecordsDoNotBlockAfterCompaction damages a record of a segment that is then written anew without others of it.
+func TestDamagedRecordsDoNotBlockAfterCompaction(t *testing.T) {
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{MaxBytes: 64 << 10})
 	pad := strings.Repeat("x", 900)
@@ -245,8 +245,8 @@ func TestDamageIsNotWaitedForAfterRoomWasMade(t *testing.T) {
 	}
 }
 
-// TestWhatIsOnItsWayFromMemoryIsCountedOnce hands records out while the disk takes nothing, and lets others crowd them out.
-func TestWhatIsOnItsWayFromMemoryIsCountedOnce(t *testing.T) {
+// TestRecordSentFromMemoryIsCountedOnce hands records out while the disk takes nothing, and lets others crowd them out.
+func TestRecordSentFromMemoryIsCountedOnce(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MemoryBytes: 32 << 10, write: func(*os.File, int64, []entry) (int64, time.Duration, error) { return 0, 0, syscall.ENOSPC }})
 	put(t, s, RankLow, "first")
 	waitFor(t, "the fault", func() bool { return s.Stats().Fault != nil })
@@ -282,7 +282,7 @@ func TestRecordLargerThanTheSpool(t *testing.T) {
 	}
 }
 
-func TestSpans(t *testing.T) {
+func TestIntervals(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 200 {
 		var s intervals
@@ -313,8 +313,8 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestSideFileThatCannotBeWritten keeps the record until it can: no broker takes it, and the side file does not yet.
-func TestSideFileThatCannotBeWritten(t *testing.T) {
+// TestDeadLetterFileThatCannotBeWritten keeps a rejected record until the dead-letter file can be written.
+func TestDeadLetterFileThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{})
 	d, err := NewDrain(s, KafkaConfig{Brokers: []string{"127.0.0.1:1"}}, nil)

@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// What is set aside at most, of all topics together, before nothing more is taken from the spool: records, and bytes of their
-// values (a sixteenth of a small spool). A batch may go beyond it.
+// The limits of the retry queue over all topics: records, and bytes of their values (a sixteenth of a small spool). When one is reached,
+// nothing more is read from the spool; the last batch may exceed it.
 const (
 	maxRetryRecords = 20_000
 	maxRetryBytes   = 32 << 20
 )
 
-// waiting are the records of a topic that could not be delivered yet, in order.
+// topicQueue is the records of a topic that could not be delivered yet, in order.
 type topicQueue struct {
 	records []Record
-	until   time.Time // when they are tried again
+	until   time.Time // of the next attempt
 	pause   time.Duration
 }
 
-// aside has what was taken from the spool and has not arrived, by topic, so that a topic does not hold up another.
+// retryQueue holds the records that were read from the spool and not delivered, by topic, so that one topic does not block another.
 type retryQueue struct {
 	topics map[string]*topicQueue
-	next   uint64 // above everything that was taken
+	next   uint64 // above the index of every record that was read
 }
 
-// full reports whether nothing more may be taken.
+// full reports whether no more records may be read.
 func (q *retryQueue) full(most int64) bool {
 	count, size := 0, int64(0)
 	for _, w := range q.topics {
@@ -45,7 +45,7 @@ func (q *retryQueue) full(most int64) bool {
 	return count >= maxRetryRecords || size >= most
 }
 
-// due takes out what is to be tried now, the batch included, in order. Of a topic that pauses, the batch is set aside.
+// due removes and returns the records to send now, including the batch, in order. Records of the batch whose topic pauses are queued.
 func (q *retryQueue) due(batch []Record, now time.Time) (out []Record) {
 	for _, w := range q.topics {
 		if !w.until.After(now) {
@@ -65,13 +65,13 @@ func (q *retryQueue) due(batch []Record, now time.Time) (out []Record) {
 	return out
 }
 
-// hold keeps a record without the rest of what was read together with it.
+// hold queues a copy of a record, so that the rest of the chunk it was read from can be freed.
 func (w *topicQueue) hold(r Record) {
 	r.Value = bytes.Clone(r.Value)
 	w.records = append(w.records, r)
 }
 
-// put sets aside what has not arrived of what was tried. It gives the indexes of what has.
+// put queues the records that were tried and not delivered. It returns the indexes of those that were delivered.
 func (q *retryQueue) put(tried, left []Record, now time.Time) (arrived []uint64) {
 	missing := map[uint64]bool{}
 	for _, r := range left {
@@ -85,7 +85,7 @@ func (q *retryQueue) put(tried, left []Record, now time.Time) (arrived []uint64)
 		}
 	}
 	for t := range moved {
-		delete(q.topics, t) // the pauses begin anew
+		delete(q.topics, t) // the pauses start from the first again
 	}
 	for _, r := range left {
 		w := q.topics[r.Topic]
@@ -102,7 +102,7 @@ func (q *retryQueue) put(tried, left []Record, now time.Time) (arrived []uint64)
 	return arrived
 }
 
-// wait gives how long to wait for the next attempt; false if nothing is set aside.
+// wait returns the time until the next attempt; false if the queue is empty.
 func (q *retryQueue) wait(now time.Time) (time.Duration, bool) {
 	least, any := time.Duration(0), false
 	for _, w := range q.topics {
@@ -113,7 +113,7 @@ func (q *retryQueue) wait(now time.Time) (time.Duration, bool) {
 	return least, any
 }
 
-// cursor gives the index below which everything has arrived.
+// cursor returns the index below which every record was delivered.
 func (q *retryQueue) cursor() uint64 {
 	c := q.next
 	for _, w := range q.topics {
@@ -124,7 +124,7 @@ func (q *retryQueue) cursor() uint64 {
 	return c
 }
 
-// deliver sends batches until there are none any more. What does not arrive is set aside and tried again.
+// deliver sends batches until the channel is closed or ctx ends. Records that are not delivered are queued and tried again.
 func (d *Drain) deliver(ctx context.Context, batches <-chan []Record) {
 	q := retryQueue{topics: map[string]*topicQueue{}}
 	most := min(int64(maxRetryBytes), d.spool.o.MaxBytes/16)
@@ -151,7 +151,7 @@ func (d *Drain) deliver(ctx context.Context, batches <-chan []Record) {
 	}
 }
 
-// round tries what is due.
+// round makes one attempt to send the records that are due.
 func (d *Drain) round(ctx context.Context, q *retryQueue, batch []Record) {
 	tried := q.due(batch, time.Now())
 	if len(tried) == 0 {
@@ -162,11 +162,11 @@ func (d *Drain) round(ctx context.Context, q *retryQueue, batch []Record) {
 	if ctx.Err() == nil {
 		d.tell(q, failed)
 	}
-	d.spool.ackSome(arrived) // after that: who waits for the last record must not find trouble that is over
+	d.spool.ackSome(arrived) // last: a caller that waits for the last record must not see an error that is over
 	d.spool.Ack(q.cursor(), 0)
 }
 
-// tell notes how an attempt went.
+// tell records the result of an attempt.
 func (d *Drain) tell(q *retryQueue, failed map[string]error) {
 	if len(failed) > 0 {
 		d.disconnect()
@@ -179,8 +179,8 @@ func (d *Drain) tell(q *retryQueue, failed map[string]error) {
 	}
 }
 
-// passing takes out of failed the topics that are missing for the first time: a broker learns of a new topic some time after the one
-// that made it, so only a second attempt over a new connection tells that there is none.
+// passing removes from failed the topics that are missing for the first time: a new topic is not known to all brokers at once, so only a
+// second attempt over a new connection shows that it does not exist.
 func (q *retryQueue) passing(failed map[string]error) {
 	maps.DeleteFunc(failed, func(topic string, err error) bool {
 		var e *DeliveryError

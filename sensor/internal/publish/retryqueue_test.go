@@ -14,8 +14,8 @@ import (
 	"stillwatch/internal/testlab/kafkatest"
 )
 
-// TestTopicDoesNotHoldUpAnother mixes records for a topic that is not there with others, more than a small spool holds.
-func TestTopicDoesNotHoldUpAnother(t *testing.T) {
+// TestTopicDoesNotBlockAnother mixes records for a topic that is not there with others, more than a small spool holds.
+func TestTopicDoesNotBlockAnother(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	kafkatest.Topic(t, c, "there", 2, nil)
 	dir := t.TempDir()
@@ -51,8 +51,8 @@ func TestTopicDoesNotHoldUpAnother(t *testing.T) {
 	waitFor(t, "the fault to be over", func() bool { return d.Stats().Fault == nil })
 }
 
-// TestWrongClock sends records whose time the broker refuses.
-func TestWrongClock(t *testing.T) {
+// TestRefusedTimestampIsOmitted sends records whose time the broker refuses.
+func TestRefusedTimestampIsOmitted(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	kafkatest.Topic(t, c, "clock", 1, nil)
 	s := openSpool(t, t.TempDir(), SpoolOptions{now: func() time.Time { return time.Now().Add(48 * time.Hour) }})
@@ -84,8 +84,8 @@ func TestWrongClock(t *testing.T) {
 	t.Errorf("the clock is not told, but %q", texts)
 }
 
-// TestNewTopic: a topic that is missing at the first attempt only is no trouble to report.
-func TestNewTopic(t *testing.T) {
+// TestMissingTopicIsReportedAtTheSecondAttempt: a topic that is missing at the first attempt only is no trouble to report.
+func TestMissingTopicIsReportedAtTheSecondAttempt(t *testing.T) {
 	missing := func() map[string]error {
 		return map[string]error{"new": &DeliveryError{Cause: CauseNoTopic, Topic: "new", Text: "there is no topic new"}}
 	}

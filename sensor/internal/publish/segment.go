@@ -16,17 +16,17 @@ import (
 
 const segmentSuffix = ".spool"
 
-// segment is one file of records with rising index.
+// segment is a file of records with increasing index.
 type segment struct {
 	path  string
-	first uint64 // index that gives the file its name; no record in it is below
+	first uint64 // index in the file name; no record in it is below
 	last  uint64 // index of the last record; meaningful if records > 0
 	at    int64  // of the first record
-	size  int64  // bytes that are on disk for certain
+	size  int64  // bytes that are synced to disk
 	count [numRanks]int
 	bytes [numRanks]int64
-	gone  int // of the records: those that have arrived
-	lost  int // of the records that were counted: those that the disk did not give back
+	gone  int // delivered records
+	lost  int // records that could not be read back
 }
 
 func newSegment(dir string, first uint64) *segment {
@@ -50,14 +50,14 @@ func (g *segment) note(r *Record, n int) {
 	g.bytes[r.Rank] += int64(n)
 }
 
-// damage is what a scan had to step over.
+// damage is what a scan skipped.
 type damage struct {
-	places int // runs of bytes between records that are no record
-	torn   int // bytes behind the last record
+	places int // runs of other bytes between records
+	torn   int // bytes after the last record
 }
 
-// scan calls fn for every record of b that is whole, with its place, until it gives false. Bytes that are no record are
-// stepped over to the next one. It gives where the last record ends.
+// scan calls fn for every whole record of b, with its offset and length, until fn returns false. It skips other bytes up to the next record.
+// It returns the end of the last record.
 func scan(b []byte, fn func(r *Record, at, n int) bool) (end int, d damage) {
 	bad := false
 	for at := 0; at < len(b); {
@@ -85,8 +85,8 @@ func scan(b []byte, fn func(r *Record, at, n int) bool) (end int, d damage) {
 	return end, d
 }
 
-// load reads a segment that was left by an earlier run. Of the last one a torn tail is cut off; elsewhere damage is only
-// counted. seen gets every record.
+// load reads a segment of an earlier run and calls seen for every record. With repair, for the last segment, it cuts off a torn tail;
+// elsewhere damage is only counted.
 func (g *segment) load(repair bool, seen func(*Record)) (damage, error) {
 	b, err := os.ReadFile(g.path)
 	if err != nil {
@@ -117,7 +117,7 @@ func truncate(path string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
 }
 
-// listSegments gives the segments of a folder, oldest first, not loaded. Files that a compaction left half-done are removed.
+// listSegments returns the segments of a folder, oldest first, not loaded. It removes the files of an interrupted compaction.
 func listSegments(dir string) ([]*segment, error) {
 	found, err := os.ReadDir(dir)
 	if err != nil {
@@ -141,10 +141,10 @@ func listSegments(dir string) ([]*segment, error) {
 	return all, nil
 }
 
-// partSuffix marks a file that is being written and gets its name when it is whole.
+// partSuffix marks a file that is being written; it is renamed when it is complete.
 const partSuffix = ".part"
 
-// replace writes a file so that the old or the new one is there at any time.
+// replace replaces a file atomically: either the old or the new content is there at any time.
 func replace(path string, b []byte, sync bool) error {
 	f, err := os.OpenFile(path+partSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -161,7 +161,7 @@ func replace(path string, b []byte, sync bool) error {
 	return os.Rename(path+partSuffix, path)
 }
 
-// makeDir makes a folder with those above it, and makes their names durable.
+// makeDir creates a folder and its parents, and syncs their directory entries.
 func makeDir(dir string, sync func(string) error) error {
 	_, err := os.Stat(dir)
 	if err == nil {
@@ -182,7 +182,7 @@ func makeDir(dir string, sync func(string) error) error {
 	return sync(up)
 }
 
-// removeFile removes a file that may be gone already.
+// removeFile removes a file if it exists.
 func removeFile(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -190,7 +190,7 @@ func removeFile(path string) error {
 	return nil
 }
 
-// syncDir makes names durable.
+// syncDir syncs a folder, so that the names in it are durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// Sequencer sets what an alert can know only when it leaves: the wall clock, the run, and its number within the run. It
-// is safe for concurrent use.
+// Sequencer stamps alerts with what is known only at delivery: the wall clock, the boot ID of the run, and the sequence number within the run.
+// It is safe for concurrent use.
 type Sequencer struct {
 	boot   string
 	mu     sync.Mutex
@@ -21,7 +21,7 @@ type Sequencer struct {
 	now    func() time.Time
 }
 
-// NewSequencer begins a run: its boot id is random, its sequence starts at 1.
+// NewSequencer returns a sequencer for a run, with a random boot ID. The sequence starts at 1.
 func NewSequencer(replay bool) *Sequencer {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package publish carries records out of the sensor: as JSON Lines to a file or to standard output, and to Kafka by way of a
-// spool on disk, which a record leaves only when it has arrived. What an alert may know only at the moment it leaves (wall
-// clock, boot, sequence number) is stamped here too.
+// Package publish delivers records: as JSON Lines to a file or standard output, and to Kafka through a spool on disk, which a record leaves
+// only after the brokers have acknowledged it. It also stamps alerts with what is known only at delivery: wall clock, boot ID and sequence
+// number.
 package publish
 
 import "fmt"
 
-// Sink takes whole records. It has one caller at a time.
+// Sink writes records. It is not safe for concurrent use.
 type Sink interface {
-	// Put takes one record: a JSON object with its final newline. The bytes are not kept. After the first error every
-	// further call gives that same error and takes nothing.
+	// Put writes one record: a JSON object with a final newline. It does not retain the bytes. After an error every further call
+	// returns the same error and writes nothing.
 	Put(line []byte) error
-	// Flush passes on what is held back.
+	// Flush writes buffered records.
 	Flush() error
-	// Close flushes and lets go. It may be called more than once.
+	// Close flushes and closes the sink. It may be called more than once.
 	Close() error
 }
 
-// WriteError says that a sink can take no more, and how much of what it was given is whole.
+// WriteError means that a sink failed. It has the number of whole records that were written before.
 type WriteError struct {
 	Name    string // of the file
 	Records uint64 // records that were written whole
-	Cut     bool   // the last line of the file is incomplete and could not be taken back
+	Cut     bool   // the last line of the file is incomplete and could not be removed
 	Err     error
 }
 
-// Error gives one line: where, why, what is there.
+// Error returns one line: the file, the cause, and what was written.
 func (e *WriteError) Error() string {
 	return fmt.Sprintf("cannot write %s: %v; %s", e.Name, e.Err, e.state())
 }
@@ -52,5 +52,5 @@ func number(n uint64) string {
 	return fmt.Sprintf("%d records were", n)
 }
 
-// Unwrap gives the error of the file system.
+// Unwrap returns the error of the file system.
 func (e *WriteError) Unwrap() error { return e.Err }

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// SpoolOptions bound a spool. Zero means the default.
+// SpoolOptions configures a spool. Zero means the default.
 type SpoolOptions struct {
-	MaxBytes     int64 // of all segments; default 1 GiB, least 64 KiB
-	SegmentBytes int64 // a segment that has reached it is not added to; default 8 MiB, at most an eighth of MaxBytes
+	MaxBytes     int64 // of all segments; default 1 GiB, minimum 64 KiB
+	SegmentBytes int64 // a segment of this size is closed; default 8 MiB, at most an eighth of MaxBytes
 	MemoryBytes  int   // of records that are not on disk yet; default 16 MiB, at most a quarter of MaxBytes
-	// Patience makes Append wait that long for room, and then give ErrFull, instead of dropping the least severe: right for a
-	// replay, which can wait, wrong for a live sensor, which cannot.
+	// Patience makes Append wait this long for space and then return ErrFull, instead of dropping the least severe records. It is for
+	// replays, which can wait; a live sensor cannot.
 	Patience time.Duration
-	// Synced is called with the seconds that each fsync took; nil: not wanted.
+	// Synced is called with the duration of each fsync in seconds; nil: not called.
 	Synced func(seconds float64)
 	now    func() time.Time
 	write  func(f *os.File, at int64, all []entry) (int64, time.Duration, error)
@@ -55,11 +55,13 @@ func (o SpoolOptions) withDefaults() SpoolOptions {
 	return o
 }
 
-// Errors of a spool.
 var (
-	ErrFull   = errors.New("the spool is full and nothing was taken from it")
+	// ErrFull means that a spool with patience has no space and nothing was delivered.
+	ErrFull = errors.New("the spool is full and nothing was delivered")
+	// ErrClosed means that the spool is closed.
 	ErrClosed = errors.New("the spool is closed")
-	ErrInUse  = errors.New("another sensor uses it")
+	// ErrInUse means that another process has the spool open.
+	ErrInUse = errors.New("another sensor uses it")
 )
 
 // retryDisk is the pause after a write that failed.
@@ -68,11 +70,11 @@ const retryDisk = 250 * time.Millisecond
 // entry is a record that is not on disk yet.
 type entry struct {
 	rec  Record
-	data []byte // as it will stand on disk
+	data []byte // its bytes on disk
 }
 
-// Spool keeps records on disk from the moment they are decided until whoever drains it says that they have arrived. Append
-// may have many callers, Next and Ack have one.
+// Spool stores records on disk from the moment they are decided until the drain acknowledges them. Append is safe for concurrent use; Next and
+// Ack have one caller.
 type Spool struct {
 	dir  string
 	o    SpoolOptions
@@ -80,43 +82,43 @@ type Spool struct {
 	done chan struct{} // closed when the committer has ended
 
 	mu      sync.Mutex
-	changed *sync.Cond // records came, were written, taken or acknowledged; a fault came or went; the end
+	changed *sync.Cond // records were appended, written, handed out or acknowledged; a fault began or ended; the spool was closed
 	closed  bool
 	next    uint64 // index of the next record
-	durable uint64 // all below are on disk, delivered, or given up
-	acked   uint64 // all below were acknowledged
-	live    uint64 // records that are neither acknowledged nor given up
+	durable uint64 // all below are on disk, delivered or dropped
+	acked   uint64 // all below are acknowledged
+	live    uint64 // records that are neither acknowledged nor dropped
 	segs    []*segment
-	active  *os.File // the last of segs, open for writing; nil: the next write begins a segment
+	active  *os.File // the last of segs, open for writing; nil: the next write starts a segment
 	pending []entry
 	writing []entry
 	memory  int // bytes of pending and writing
 	read    reader
 	marks   []mark
-	gone    intervals // records not below acked that have arrived
+	gone    intervals // delivered records that are not below acked
 	stats   SpoolStats
 	fault   error
 }
 
-// mark remembers when a record was appended, for the age of the oldest one.
+// mark is when a record was appended, for the age of the oldest one.
 type mark struct {
 	index uint64
 	at    int64
 }
 
-// SpoolStats counts what a spool did since it was opened, and how it stands.
+// SpoolStats is the counters of a spool since it was opened, and its current state.
 type SpoolStats struct {
-	Appended  uint64           // records that are on disk, or were delivered from memory because the disk would not take them
+	Appended  uint64           // records that are on disk, or were delivered from memory because the disk could not be written
 	Acked     uint64           // records that were acknowledged
-	Dropped   [numRanks]uint64 // records given up because there was no room
+	Dropped   [numRanks]uint64 // records that were dropped because there was no space
 	Damaged   uint64           // places on disk that could not be read
 	TornBytes uint64           // bytes of torn tails that were cut off
-	Recovered uint64           // records that an earlier run had left
+	Recovered uint64           // records that an earlier run left
 	Records   uint64           // not yet acknowledged
 	Bytes     int64            // of all segments
 	OldestAt  int64            // when the oldest record that is not acknowledged was appended, 0 if there is none
 	Faults    uint64           // writes that failed
-	Fault     error            // why the disk takes or gives nothing at present, nil if it does
+	Fault     error            // why the disk cannot be written or read now; nil if it can
 }
 
 // DroppedTotal sums over the ranks.
@@ -127,8 +129,8 @@ func (s SpoolStats) DroppedTotal() (n uint64) {
 	return n
 }
 
-// OpenSpool opens the spool of a folder, which is made if it is not there. What an earlier run has left is repaired and will
-// be drained first. ErrInUse: another process has it open.
+// OpenSpool opens the spool in a folder, which it creates if necessary. It repairs what an earlier run left; those records are drained first.
+// The error is ErrInUse if another process has the spool open.
 func OpenSpool(dir string, o SpoolOptions) (*Spool, error) {
 	if err := makeDir(dir, syncDir); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
@@ -151,7 +153,7 @@ func OpenSpool(dir string, o SpoolOptions) (*Spool, error) {
 	return s, nil
 }
 
-// recover reads what an earlier run has left.
+// recover reads the records of an earlier run.
 func (s *Spool) recover() error {
 	segs, err := listSegments(s.dir)
 	if err != nil {
@@ -188,8 +190,8 @@ func (s *Spool) recover() error {
 	return nil
 }
 
-// Append takes a record; it is raised when Sync, or the count of SpoolStats.Appended, says that it is on disk. r.Value is
-// copied. When there is no room the least severe records go, this one included, unless SpoolOptions.Patience is set.
+// Append adds a record, copying r.Value. The record is safe once Sync returns. If there is no space, the least severe records are dropped, which
+// may be this one, unless SpoolOptions.Patience is set.
 func (s *Spool) Append(r Record) (uint64, error) {
 	if err := r.check(); err != nil {
 		return 0, err
@@ -213,7 +215,7 @@ func (s *Spool) Append(r Record) (uint64, error) {
 	return r.Index, nil
 }
 
-// waitForMemory waits until size bytes may be held back, but not for a disk that takes nothing if there is no patience.
+// waitForMemory waits until size bytes can be buffered. Without patience it does not wait for a disk with a fault.
 func (s *Spool) waitForMemory(size int) error {
 	var late bool
 	if s.o.Patience > 0 {
@@ -222,7 +224,7 @@ func (s *Spool) waitForMemory(size int) error {
 		t = time.AfterFunc(s.o.Patience, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.acked != acked { // something moves: be patient again
+			if s.acked != acked { // records are delivered: wait again
 				acked = s.acked
 				t.Reset(s.o.Patience)
 				return
@@ -250,7 +252,7 @@ func (s *Spool) waitForMemory(size int) error {
 	return nil
 }
 
-// Sync waits until every record that was appended before is on disk. While the disk takes nothing it gives that fault.
+// Sync waits until every record that was appended before is on disk. While the disk cannot be written it returns that fault.
 func (s *Spool) Sync() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,14 +267,14 @@ func (s *Spool) Sync() error {
 	return nil
 }
 
-// countDropped counts a record that was handed out and that nobody takes, not even the side file.
+// countDropped counts a record that was handed out and rejected, and did not fit the dead-letter file.
 func (s *Spool) countDropped(r Rank) {
 	s.mu.Lock()
 	s.stats.Dropped[r]++
 	s.mu.Unlock()
 }
 
-// Stats gives the counts.
+// Stats returns the current counters.
 func (s *Spool) Stats() SpoolStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -289,8 +291,8 @@ func (s *Spool) Stats() SpoolStats {
 	return st
 }
 
-// Close writes what is held back and ends. Records that are not acknowledged stay for the next run; an error says that
-// some of them could not be written.
+// Close writes buffered records and closes the spool. Records that are not acknowledged stay for the next run. An error means that some of
+// them could not be written.
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	if s.closed {

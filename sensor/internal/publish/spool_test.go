@@ -72,7 +72,7 @@ func files(t *testing.T, dir string) []string {
 	return all
 }
 
-func TestSpoolGivesWhatItTookInOrder(t *testing.T) {
+func TestSpoolKeepsTheOrder(t *testing.T) {
 	dir, want := t.TempDir(), numbered(500)
 	s := openSpool(t, dir, SpoolOptions{SegmentBytes: 8 << 10})
 	for i, v := range want {
@@ -122,7 +122,7 @@ func TestSpoolGivesWhatItTookInOrder(t *testing.T) {
 	}
 }
 
-func TestOneSensorASpool(t *testing.T) {
+func TestSpoolIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	openSpool(t, dir, SpoolOptions{})
 	if _, err := OpenSpool(dir, SpoolOptions{}); !errors.Is(err, ErrInUse) {
@@ -130,7 +130,7 @@ func TestOneSensorASpool(t *testing.T) {
 	}
 }
 
-func TestABurstCostsFewSyncs(t *testing.T) {
+func TestBurstIsSyncedTogether(t *testing.T) {
 	syncs := 0
 	s := openSpool(t, t.TempDir(), SpoolOptions{Synced: func(float64) { syncs++ }})
 	for range 5000 {
@@ -144,8 +144,8 @@ func TestABurstCostsFewSyncs(t *testing.T) {
 	}
 }
 
-// TestWhatACrashLeaves cuts and damages the files of a spool.
-func TestWhatACrashLeaves(t *testing.T) {
+// TestRecoveryAfterACrash cuts and damages the files of a spool.
+func TestRecoveryAfterACrash(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		change  func(first, last []byte) ([]byte, []byte)
@@ -228,8 +228,8 @@ func TestDamagedCursorSendsAgain(t *testing.T) {
 	}
 }
 
-// TestFullSpoolGivesUpTheLeastSevere fills a small spool with records of rising and falling severity.
-func TestFullSpoolGivesUpTheLeastSevere(t *testing.T) {
+// TestFullSpoolDropsTheLeastSevere fills a small spool with records of rising and falling severity.
+func TestFullSpoolDropsTheLeastSevere(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MaxBytes: 64 << 10})
 	pad := strings.Repeat("x", 900)
 	ranks := []Rank{RankLow, RankCritical, RankSession, RankHigh, RankInformational, RankMedium}
@@ -265,7 +265,7 @@ func TestFullSpoolGivesUpTheLeastSevere(t *testing.T) {
 	}
 }
 
-func TestFullSpoolOfOneSeverityGivesUpTheOldest(t *testing.T) {
+func TestFullSpoolOfOneSeverityDropsTheOldest(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MaxBytes: 64 << 10})
 	for i := range 200 {
 		put(t, s, RankHigh, fmt.Sprintf("%d %s", i, strings.Repeat("x", 900)))
@@ -279,7 +279,7 @@ func TestFullSpoolOfOneSeverityGivesUpTheOldest(t *testing.T) {
 	}
 }
 
-func TestRecordsOnTheirWayAreNotGivenUp(t *testing.T) {
+func TestRecordsInFlightAreNotDropped(t *testing.T) {
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{MaxBytes: 64 << 10})
 	pad := strings.Repeat("x", 900)
@@ -300,7 +300,7 @@ func TestRecordsOnTheirWayAreNotGivenUp(t *testing.T) {
 	}
 }
 
-func TestPatience(t *testing.T) {
+func TestPatienceTimesOut(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MaxBytes: 64 << 10, Patience: 200 * time.Millisecond})
 	var err error
 	n := 0
@@ -315,8 +315,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestPatienceIsRewarded fills a spool many times over while a slow reader takes from it.
-func TestPatienceIsRewarded(t *testing.T) {
+// TestPatienceEndsWhenSpaceIsFreed fills a spool many times over while a slow reader takes from it.
+func TestPatienceEndsWhenSpaceIsFreed(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MaxBytes: 64 << 10, Patience: 20 * time.Second})
 	const n = 1000
 	var got int
@@ -340,8 +340,8 @@ func TestPatienceIsRewarded(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce lets several append, one drain, and a small spool give up records: what was not counted as dropped arrives once.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentAppend lets several append, one drain, and a small spool give up records: what was not counted as dropped arrives once.
+func TestConcurrentAppend(t *testing.T) {
 	s := openSpool(t, t.TempDir(), SpoolOptions{MaxBytes: 256 << 10})
 	const writers, each = 4, 2000
 	var w sync.WaitGroup

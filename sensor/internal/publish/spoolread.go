@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// chunkBytes is how much is read of a segment at once.
+// chunkBytes is the number of bytes that are read from a segment at once.
 const chunkBytes = 4 << 20
 
-// The pauses after the disk did not give back a segment: they double from the first to the last.
+// The pauses after a segment could not be read double from firstReadPause to lastReadPause.
 const (
 	firstReadPause = 250 * time.Millisecond
 	lastReadPause  = 10 * time.Second
 )
 
-// segmentFile is a segment that is read from.
+// segmentFile is a segment that is open for reading.
 type segmentFile interface {
 	io.ReaderAt
 	io.Closer
@@ -34,7 +34,7 @@ type segmentFile interface {
 
 func openSegment(path string) (segmentFile, error) { return os.Open(path) }
 
-// reader is where the drain reads.
+// reader is the read position of the drain.
 type reader struct {
 	index uint64 // of the next record to hand out
 	seg   *segment
@@ -42,20 +42,20 @@ type reader struct {
 	at    int64
 	seen  int // records of seg before at
 
-	fault error // why seg cannot be read at present
+	fault error // why the next segment cannot be read now
 	pause time.Duration
-	again time.Time // not before
+	again time.Time // of the next attempt
 }
 
 func (r *reader) close() {
 	if r.file != nil {
-		_ = r.file.Close() // only read from
+		_ = r.file.Close() // was only read
 	}
 	r.seg, r.file, r.at, r.seen = nil, nil, 0, 0
 }
 
-// Next waits for records and hands out at most limit of them, in order, each once. They are the oldest that were not handed out yet and are
-// on disk; while the disk takes nothing, those that wait in memory too. It gives nil when ctx or the spool ends.
+// Next waits for records and hands out at most limit of them, in order, each once: the oldest on disk that were not handed out yet, and while
+// the disk cannot be written also those in memory. It returns nil when ctx ends or the spool is closed.
 func (s *Spool) Next(ctx context.Context, limit int) []Record {
 	defer context.AfterFunc(ctx, s.wake)()
 	s.mu.Lock()
@@ -77,8 +77,8 @@ func (s *Spool) wake() {
 	s.changed.Broadcast()
 }
 
-// take gives what comes next. Nothing may be passed over: what is being written comes before what is pending, and what the disk does
-// not give back at present before what is behind it.
+// take returns the next records. It must not skip any: records that are being written come before pending ones, and records that cannot be read
+// now before those after them.
 func (s *Spool) take(limit int) []Record {
 	if s.read.fault != nil && s.o.now().Before(s.read.again) {
 		return nil
@@ -104,7 +104,7 @@ func (s *Spool) take(limit int) []Record {
 	return out
 }
 
-// takeFrom reads on in a segment until there is something to hand out or the segment is at its end.
+// takeFrom reads a segment until there are records to hand out or the segment ends.
 func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 	for size := int64(chunkBytes); len(out) == 0; {
 		b, whole := s.chunk(g, size)
@@ -121,7 +121,7 @@ func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 		switch {
 		case len(out) == limit || !whole && end > 0:
 			s.read.at += int64(end)
-		case whole: // what is left is the damaged end of the segment
+		case whole: // the rest is the damaged end of the segment
 			s.read.at = g.size
 		case size > chunkBytes: // no record begins here
 			s.read.at += int64(stepOver(b))
@@ -135,7 +135,7 @@ func (s *Spool) takeFrom(g *segment, limit int) (out []Record) {
 	return out
 }
 
-// stepOver gives where in b the next record may begin.
+// stepOver returns the offset in b at which the next record may begin.
 func stepOver(b []byte) int {
 	if i := bytes.Index(b[1:], recordMagic[:]); i >= 0 {
 		return i + 1
@@ -143,7 +143,7 @@ func stepOver(b []byte) int {
 	return max(len(b)-len(recordMagic)+1, 1)
 }
 
-// missed counts the records of a segment that was read to its end, where so many were seen, and that were not in it any more.
+// missed counts the records that are missing in a segment of which only seen records could be read.
 func (s *Spool) missed(g *segment, seen int) {
 	if n := g.records() - seen - g.lost; n > 0 {
 		g.lost += n
@@ -153,13 +153,13 @@ func (s *Spool) missed(g *segment, seen int) {
 	}
 }
 
-// chunk reads what comes next of a segment, at most size bytes, and tells whether that is all of it. Nothing is given at the end, and
-// while the disk does not give it back: then reader.fault is set.
+// chunk reads at most size bytes at the read position of a segment, and reports whether they reach its end. It returns no bytes at the end, and
+// after a read error, which it stores in reader.fault.
 func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
 	if s.read.seg != g {
 		s.read.close()
 		f, err := s.o.open(g.path)
-		if errors.Is(err, fs.ErrNotExist) { // no later attempt can bring it back
+		if errors.Is(err, fs.ErrNotExist) { // trying again is useless
 			s.read.seg, s.read.at = g, g.size
 			return nil, true
 		}
@@ -175,7 +175,7 @@ func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
 	}
 	b := make([]byte, n)
 	got, err := s.read.file.ReadAt(b, s.read.at)
-	if err != nil && !errors.Is(err, io.EOF) { // a file that has become shorter is as damaged as one with wrong bytes
+	if err != nil && !errors.Is(err, io.EOF) { // a file that became shorter counts as damaged
 		s.read.close()
 		s.unreadable(err)
 		return nil, true
@@ -187,7 +187,7 @@ func (s *Spool) chunk(g *segment, size int64) ([]byte, bool) {
 	return b[:got], s.read.at+n == g.size
 }
 
-// unreadable shows that the disk does not give back a segment, and has it tried again after a while.
+// unreadable records a read error and schedules the next attempt.
 func (s *Spool) unreadable(err error) {
 	s.read.fault = fmt.Errorf("spool %s: reading: %w", s.dir, err)
 	s.read.pause = min(max(2*s.read.pause, firstReadPause), lastReadPause)
@@ -195,7 +195,7 @@ func (s *Spool) unreadable(err error) {
 	time.AfterFunc(s.read.pause+time.Millisecond, s.wake)
 }
 
-// ackSome says that records have arrived though some before them have not. A crash before Ack is told of them sends them again.
+// ackSome acknowledges records although some before them are not delivered. After a crash before the next Ack they are sent again.
 func (s *Spool) ackSome(all []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,8 +213,7 @@ func (s *Spool) ackSome(all []uint64) {
 	s.changed.Broadcast()
 }
 
-// Ack says that every record that was handed out below index has arrived, n of them since the last time. Segments that are no
-// longer needed are deleted.
+// Ack acknowledges every record below index, of which n are newly delivered. It deletes segments that are no longer needed.
 func (s *Spool) Ack(index uint64, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +225,7 @@ func (s *Spool) Ack(index uint64, n int) {
 	s.acked = index
 	s.gone.drop(index)
 	if err := writeCursor(s.dir, index, false); err != nil {
-		_ = s.failed(err) // sent again after a restart; shown until a write succeeds
+		_ = s.failed(err) // after a restart the records are sent again; the fault stays until a write succeeds
 	} else if len(s.pending)+len(s.writing) == 0 {
 		s.fault = nil
 	}
@@ -245,8 +244,8 @@ func (s *Spool) Ack(index uint64, n int) {
 	s.changed.Broadcast()
 }
 
-// The cursor is one line: the index below which everything was acknowledged, and a sum of it. A cursor that is damaged
-// counts as none: then what is still there is sent again, which does no harm.
+// The cursor is one line: the index below which every record is acknowledged, and its checksum. A damaged cursor counts as none: the records
+// that are still there are sent again, which is harmless.
 func cursorFile(dir string) string { return filepath.Join(dir, "cursor") }
 
 func writeCursor(dir string, index uint64, sync bool) error {

@@ -4,24 +4,24 @@ package publish
 
 import "stillwatch/schemas"
 
-// Alerts gives a function that writes alerts to sink. They must be stamped.
+// Alerts returns a function that writes stamped alerts to sink.
 func Alerts(sink Sink) func(*schemas.Alert) error {
 	return lines(sink, schemas.AppendAlert)
 }
 
-// Devices gives a function that writes devices to sink.
+// Devices returns a function that writes devices to sink.
 func Devices(sink Sink) func(*schemas.Device) error {
 	return lines(sink, schemas.AppendDevice)
 }
 
-// Sessions gives a function that writes sessions to sink.
+// Sessions returns a function that writes sessions to sink.
 func Sessions(sink Sink) func(*schemas.Session) error {
 	return lines(sink, func(b []byte, s *schemas.Session) ([]byte, error) {
 		return schemas.AppendSession(b, s), nil
 	})
 }
 
-// lines encodes into one buffer that is used again, so that a session costs no allocation here.
+// lines encodes into a reused buffer, so that a session costs no allocation.
 func lines[T any](sink Sink, encode func([]byte, T) ([]byte, error)) func(T) error {
 	var buf []byte
 	return func(record T) error {

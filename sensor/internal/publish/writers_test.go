@@ -71,7 +71,7 @@ func TestRecordsAreLines(t *testing.T) {
 	}
 }
 
-func TestRecordThatCannotBeEncodedIsAnError(t *testing.T) {
+func TestEncodingErrorIsReturned(t *testing.T) {
 	var m memory
 	a := &schemas.Alert{Evidence: []schemas.AlertEvidence{{Data: map[string]any{"x": math.NaN()}}}}
 	if err := Alerts(&m)(a); err == nil || m.Len() > 0 {
