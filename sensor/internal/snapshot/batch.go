@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// What a change does to a part.
+// kind is what a change does to a part.
 type kind uint8
 
 const (
@@ -16,27 +16,27 @@ const (
 	opClear
 )
 
-// Batch gathers changes in order. The zero value is empty.
+// Batch collects changes in order. The zero value is empty.
 //
-// As bytes a change is: kind u8, part u8+bytes, key u16+bytes, value u32+bytes, all numbers big-endian.
+// A change is encoded as: kind u8, part u8+bytes, key u16+bytes, value u32+bytes; all numbers are big-endian.
 type Batch struct {
 	c      Codec
 	n      int
-	head   int // where the change at work begins
-	at     int // where the length of its key stands
-	valued int // where the length of its value stands
+	head   int // offset of the current change
+	at     int // offset of the length of its key
+	valued int // offset of the length of its value; 0: Value was not called yet
 }
 
-// Len is the number of changes, Size that of their bytes.
+// Len returns the number of changes.
 func (b *Batch) Len() int { return b.n }
 
-// Size is the number of bytes.
+// Size returns the number of encoded bytes.
 func (b *Batch) Size() int { return len(b.c.buf) }
 
-// Bytes gives the changes as bytes, which are good until the next change.
+// Bytes returns the encoded changes. They are valid until the next change.
 func (b *Batch) Bytes() []byte { return b.c.buf }
 
-// Reset empties a batch and keeps its memory, unless that is much.
+// Reset empties a batch. It keeps the memory unless that is large.
 func (b *Batch) Reset() {
 	if cap(b.c.buf) > 16<<20 {
 		b.c.buf = nil
@@ -44,7 +44,7 @@ func (b *Batch) Reset() {
 	b.c.buf, b.n = b.c.buf[:0], 0
 }
 
-// begin writes the head of a change; the key follows.
+// begin writes the start of a change; the caller writes the key.
 func (b *Batch) begin(k kind, part string) *Codec {
 	b.n++
 	b.head, b.valued = len(b.c.buf), 0
@@ -55,10 +55,10 @@ func (b *Batch) begin(k kind, part string) *Codec {
 	return &b.c
 }
 
-// Put begins a record of a part: the caller writes its key, calls Value, writes its value, and calls End.
+// Put starts a record of a part: the caller writes the key, calls Value, writes the value, and calls End.
 func (b *Batch) Put(part string) *Codec { return b.begin(opPut, part) }
 
-// PutSingle writes the record of a part that has but one.
+// PutSingle writes the record of a part that has only one.
 func (b *Batch) PutSingle(part string, walk func(*Codec)) {
 	b.Put(part).Raw([]byte{0}) // a key is not empty
 	b.Value()
@@ -66,7 +66,7 @@ func (b *Batch) PutSingle(part string, walk func(*Codec)) {
 	b.End()
 }
 
-// Delete begins the removal of a record: the caller writes its key, and calls End.
+// Delete starts the removal of a record: the caller writes the key and calls End.
 func (b *Batch) Delete(part string) *Codec { return b.begin(opDelete, part) }
 
 // Clear removes all records of a part.
@@ -75,7 +75,7 @@ func (b *Batch) Clear(part string) {
 	b.End()
 }
 
-// Codec writes into the change at work.
+// Codec returns the Codec of the current change.
 func (b *Batch) Codec() *Codec { return &b.c }
 
 // Value ends the key.
@@ -86,7 +86,7 @@ func (b *Batch) Value() {
 	b.c.buf = append(b.c.buf, 0, 0, 0, 0)
 }
 
-// End ends the record. One whose key is too long is taken back.
+// End ends the change. A change whose key is too long is dropped.
 func (b *Batch) End() {
 	if b.valued == 0 {
 		b.Value()
@@ -98,14 +98,14 @@ func (b *Batch) End() {
 	binary.BigEndian.PutUint32(b.c.buf[b.valued:], uint32(len(b.c.buf)-b.valued-4))
 }
 
-// Change is one change of a batch: a record that was put (Value is not nil), one that was removed, or (Clear) all of them.
+// Change is one change of a batch: it writes a record (Value is not nil), removes one, or removes all of a part (Clear).
 type Change struct {
 	Part       string
 	Key, Value []byte
 	Clear      bool
 }
 
-// Changes reads changes from bytes and calls fn for each. The error is that of fn, or ErrDamaged.
+// Changes decodes changes and calls fn for each. The error is from fn, or ErrDamaged.
 func Changes(raw []byte, fn func(Change) error) error {
 	for c := Reader(raw); len(c.buf) > 0; {
 		var k, n uint8

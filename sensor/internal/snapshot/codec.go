@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshot turns what a sensor knows into bytes and back, so that it survives a restart. One function walks a value in
-// both directions: with a writing Codec it appends, with a reading one it fills in. What is read may be damaged, or made to do harm:
-// lengths are checked before use, and the first fault ends the reading.
+// Package snapshot encodes the state of a sensor, so that it survives a restart. One function walks a value in both directions: with a writing
+// Codec it encodes the value, with a reading one it decodes it. The input may be damaged or hostile: lengths are checked before use, and the
+// first error ends the decoding.
 package snapshot
 
 import (
@@ -12,36 +12,36 @@ import (
 	"net/netip"
 )
 
-// ErrDamaged says that bytes are not what a Codec has written.
+// ErrDamaged means that the input was not written by a Codec.
 var ErrDamaged = errors.New("damaged")
 
-// Codec writes values to bytes, or reads them. After a fault it reads zero values.
+// Codec encodes or decodes values. After an error it decodes zero values.
 type Codec struct {
 	buf     []byte // written so far, or not yet read
 	reading bool
 	err     error
 }
 
-// Reader gives a Codec that reads b.
+// Reader returns a Codec that decodes b.
 func Reader(b []byte) *Codec { return &Codec{buf: b, reading: true} }
 
-// Writer gives a Codec that appends to b.
+// Writer returns a Codec that appends to b.
 func Writer(b []byte) *Codec { return &Codec{buf: b} }
 
-// Reading tells the direction.
+// Reading reports whether the Codec decodes.
 func (c *Codec) Reading() bool { return c.reading }
 
-// Bytes gives what was written.
+// Bytes returns the encoded bytes.
 func (c *Codec) Bytes() []byte { return c.buf }
 
-// Fail ends the reading: what was read cannot be.
+// Fail ends the decoding with ErrDamaged, because a decoded value is invalid.
 func (c *Codec) Fail() {
 	if c.reading {
 		c.err, c.buf = ErrDamaged, nil
 	}
 }
 
-// Done gives the fault of a reading, one being that something is left over.
+// Done returns the error of the decoding. Remaining bytes are an error too.
 func (c *Codec) Done() error {
 	if c.reading && len(c.buf) > 0 {
 		c.Fail()
@@ -49,7 +49,7 @@ func (c *Codec) Done() error {
 	return c.err
 }
 
-// take gives the next n bytes, nil if there are not so many.
+// take returns the next n bytes, nil if there are fewer.
 func (c *Codec) take(n int) []byte {
 	if n > len(c.buf) || n < 0 {
 		c.Fail()
@@ -69,7 +69,7 @@ func (c *Codec) Raw(p []byte) {
 	copy(p, c.take(len(p)))
 }
 
-// Uint walks a number that is small as a rule.
+// Uint walks a number that is usually small.
 func (c *Codec) Uint(v *uint64) {
 	if !c.reading {
 		c.buf = binary.AppendUvarint(c.buf, *v)
@@ -101,21 +101,21 @@ func Enum[T ~uint8](c *Codec, v *T, last T) {
 	}
 }
 
-// Int walks a number that is small as a rule.
+// Int walks a number that is usually small.
 func (c *Codec) Int(v *int) {
 	x := uint64(int64(*v)<<1) ^ uint64(int64(*v)>>63)
 	c.Uint(&x)
 	*v = int(int64(x>>1) ^ -int64(x&1))
 }
 
-// Time walks a time in nanoseconds, and other numbers that are great as a rule.
+// Time walks a time in nanoseconds, and other numbers that are usually large.
 func (c *Codec) Time(v *int64) {
 	x := uint64(*v)
 	c.Fixed(&x)
 	*v = int64(x)
 }
 
-// Fixed walks a number as eight bytes, in the order of its value.
+// Fixed walks a number as eight bytes, big-endian, so that encoded numbers sort by value.
 func (c *Codec) Fixed(v *uint64) {
 	if !c.reading {
 		c.buf = binary.BigEndian.AppendUint64(c.buf, *v)
@@ -127,7 +127,7 @@ func (c *Codec) Fixed(v *uint64) {
 	}
 }
 
-// Float walks a number that is neither infinite nor none.
+// Float walks a finite number.
 func (c *Codec) Float(v *float64) {
 	x := math.Float64bits(*v)
 	c.Fixed(&x)
@@ -147,7 +147,7 @@ func (c *Codec) Bool(v *bool) {
 	*v = x == 1
 }
 
-// String walks a text; what is read is a copy.
+// String walks a string; a decoded string is a copy.
 func (c *Codec) String(v *string) {
 	n := c.Len(len(*v), math.MaxInt32)
 	if c.reading {
@@ -157,7 +157,7 @@ func (c *Codec) String(v *string) {
 	c.buf = append(c.buf, *v...)
 }
 
-// Len walks the length of a list that has n elements, at most limit and at least a byte each.
+// Len walks the length of a list with n elements, at most limit, each of which takes at least one byte.
 func (c *Codec) Len(n, limit int) int {
 	x := uint64(n)
 	c.Uint(&x)
@@ -168,7 +168,7 @@ func (c *Codec) Len(n, limit int) int {
 	return int(x)
 }
 
-// List walks a list of at most limit elements. An empty one is nil when it is read.
+// List walks a list of at most limit elements. An empty list is decoded as nil.
 func List[T any](c *Codec, list *[]T, limit int, walk func(*T)) {
 	n := c.Len(len(*list), limit)
 	if c.reading {
@@ -186,7 +186,7 @@ func List[T any](c *Codec, list *[]T, limit int, walk func(*T)) {
 	}
 }
 
-// Addr walks an address, which may be none; zones are not kept.
+// Addr walks an address, which may be the zero Addr. Zones are not saved.
 func (c *Codec) Addr(v *netip.Addr) {
 	kind := uint8(v.BitLen() / 32) // 0, 1 or 4
 	Enum(c, &kind, 4)
@@ -209,7 +209,7 @@ func (c *Codec) Addr(v *netip.Addr) {
 	}
 }
 
-// Pointer walks what is behind a pointer, which may be nil.
+// Pointer walks the value of a pointer, which may be nil.
 func Pointer[T any](c *Codec, p **T, walk func(*T)) {
 	there := *p != nil
 	c.Bool(&there)

@@ -8,27 +8,27 @@ import (
 	"slices"
 )
 
-// Records gives the records of a part in the order of their keys. Keys and values are good while it runs.
+// Records iterates over the records of a part in the order of their keys. Keys and values are valid only during the iteration.
 type Records = iter.Seq2[[]byte, []byte]
 
-// Part is one table of what a sensor knows.
+// Part is a table of the saved state.
 type Part struct {
-	// Name is that of the table and of the form of its records, "callbacks/1": records of another form are not read.
+	// Name is the name of the table and the version of its records, such as "callbacks/1". Records of another version are not read.
 	Name string
-	// Drain writes what has changed since it was last asked, at most limit records, and gives how many it wrote. When that is
-	// limit there may be more.
+	// Drain writes the changes since the last call, at most limit records, and returns how many it wrote. If that is limit, there may be
+	// more.
 	Drain func(b *Batch, limit int) int
-	// Restore fills the empty table, and gives how many records could not be read.
+	// Restore fills the empty table, and returns how many records could not be read.
 	Restore func(Records) (bad int)
 }
 
-// Single gives a part of one record that is always written.
+// Single returns a part of one record that is written with every snapshot.
 func Single(name string, walk func(*Codec)) Part {
 	return Part{
 		Name: name,
 		Drain: func(b *Batch, _ int) int {
 			b.PutSingle(name, walk)
-			return 0 // it takes no room that others need
+			return 0 // it does not count against the limit
 		},
 		Restore: func(all Records) (bad int) {
 			for _, v := range all {
@@ -42,14 +42,14 @@ func Single(name string, walk func(*Codec)) Part {
 	}
 }
 
-// sequenced is a record with its place in the order of use.
+// sequenced is a record with its position in the order of use.
 type sequenced struct {
 	seq      uint64
 	key, val []byte
 }
 
-// InOrder calls fn for records whose values begin with their place in an order (Codec.Fixed), in that order, with what follows it, and
-// gives how many have none.
+// InOrder calls fn for records whose values begin with a sequence number (Codec.Fixed), in that order, with the rest of the value. It returns
+// how many records have none.
 func InOrder(all Records, fn func(seq uint64, key, val []byte)) (bad int) {
 	var list []sequenced
 	for k, v := range all {

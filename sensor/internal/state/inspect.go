@@ -15,9 +15,9 @@ import (
 	"syscall"
 )
 
-// A file of bbolt (version 2 of its format) is pages, of which the first two say where the tree begins; numbers are in the byte order of
-// the machine. The library follows what stands there: a page that refers to one above it, or beyond the end, would hang or kill the
-// program. So every page that can be reached is looked at before the library is.
+// A bbolt file (version 2 of its format) consists of pages. The first two point to the root of the tree; numbers are in the byte order of the
+// machine. The library trusts the file: a page that refers to an ancestor or beyond the end would hang or crash the program. So every
+// reachable page is checked before the library opens the file.
 const (
 	metaMagic   = 0xed0cdaed
 	metaVersion = 2
@@ -47,7 +47,7 @@ func inspect(path string) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = f.Close() }() // nothing was written
+	defer func() { _ = f.Close() }() // was only read
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return false, ErrInUse
 	}
@@ -60,7 +60,7 @@ func inspect(path string) (fresh bool, err error) {
 		return false, err
 	}
 	t := &tree{f: f, page: int64(m.page), size: size, end: m.end, seen: map[uint64]bool{0: true, 1: true}}
-	_, err = t.visit(m.root, span{}, 0)
+	_, err = t.visit(m.root, keyRange{}, 0)
 	return false, err
 }
 
@@ -70,8 +70,8 @@ type meta struct {
 	tx        uint64
 }
 
-// readMeta gives the younger of the two that are whole. The first stands at the beginning, and the second where the first page ends,
-// however long that is.
+// readMeta returns the newer of the two meta pages that are intact. The first is at the start of the file, the second after the first page,
+// whose size is not known yet.
 func readMeta(f io.ReaderAt, size int64) (best meta, err error) {
 	known := false
 	for page := int64(0); page <= maxPage; page = max(minPage, 2*page) {
@@ -80,7 +80,7 @@ func readMeta(f io.ReaderAt, size int64) (best meta, err error) {
 		switch {
 		case !whole:
 		case page != 0 && best.page == 0 && int64(m.page) != page, best.page != 0 && m.page != best.page, bits.OnesCount32(m.page) != 1:
-			return best, ErrDamaged // it says that it stands elsewhere
+			return best, ErrDamaged // its page size does not match its offset
 		case best.page == 0 || int64(m.page) == page && m.tx > best.tx:
 			best = m
 		}
@@ -94,7 +94,7 @@ func readMeta(f io.ReaderAt, size int64) (best meta, err error) {
 	return best, nil
 }
 
-// parseMeta reads the meta page at a place: magic, version, page size, flags, root page, sequence, freelist, end, transaction, sum.
+// parseMeta reads the meta page at an offset: magic, version, page size, flags, root page, sequence, freelist, end, transaction, sum.
 func parseMeta(f io.ReaderAt, at int64) (m meta, magic, whole bool) {
 	b := make([]byte, metaBytes)
 	if _, err := f.ReadAt(b, at+pageHead); err != nil {
@@ -120,11 +120,11 @@ func (t *tree) damaged(id uint64, what string) error {
 	return fmt.Errorf("%w (page %d: %s)", ErrDamaged, id, what)
 }
 
-// span is between which keys those of a page must lie: from the first on, and before the second; nil is no bound.
-type span struct{ from, before []byte }
+// keyRange bounds the keys of a page: from the first on, and before the second; nil is no bound.
+type keyRange struct{ from, before []byte }
 
-// visit looks at the page with an id, and at those below it, and gives the last key.
-func (t *tree) visit(id uint64, keys span, depth int) (last []byte, err error) {
+// visit checks the page with an ID and those below it, and returns the last key.
+func (t *tree) visit(id uint64, keys keyRange, depth int) (last []byte, err error) {
 	head := make([]byte, pageHead)
 	if id >= t.end || depth > maxDepth {
 		return nil, t.damaged(id, "it is beyond the end")
@@ -134,7 +134,7 @@ func (t *tree) visit(id uint64, keys span, depth int) (last []byte, err error) {
 	}
 	more := uint64(binary.NativeEndian.Uint32(head[12:]))
 	if binary.NativeEndian.Uint64(head) != id || more >= t.end-id {
-		return nil, t.damaged(id, "another page stands there")
+		return nil, t.damaged(id, "it contains another page")
 	}
 	for i := range more + 1 {
 		if t.seen[id+i] {
@@ -149,11 +149,11 @@ func (t *tree) visit(id uint64, keys span, depth int) (last []byte, err error) {
 	return t.elements(id, b, keys, depth)
 }
 
-// elements looks at what a page holds: keys, values, other pages, and small buckets within.
-func (t *tree) elements(id uint64, b []byte, keys span, depth int) (last []byte, err error) {
+// elements checks the elements of a page: keys, values, references to pages, and inline buckets.
+func (t *tree) elements(id uint64, b []byte, keys keyRange, depth int) (last []byte, err error) {
 	flags, count := binary.NativeEndian.Uint16(b[8:]), int(binary.NativeEndian.Uint16(b[10:]))
 	if flags != branchFlag && flags != leafFlag || pageHead+16*count > len(b) || flags == branchFlag && count == 0 {
-		return nil, t.damaged(id, "it is no page of a tree")
+		return nil, t.damaged(id, "it is not a page of the tree")
 	}
 	for i := range count {
 		e := elementOf(b, i, flags)
@@ -166,7 +166,7 @@ func (t *tree) elements(id uint64, b []byte, keys span, depth int) (last []byte,
 		last = e.key
 		switch {
 		case flags == branchFlag:
-			below := span{e.key, keys.before}
+			below := keyRange{e.key, keys.before}
 			if i+1 < count {
 				next := elementOf(b, i+1, flags)
 				if next == nil {
@@ -185,14 +185,14 @@ func (t *tree) elements(id uint64, b []byte, keys span, depth int) (last []byte,
 	return last, nil
 }
 
-// element is one of a page: a key with a page below it, or with a value, which may be a bucket.
+// element is an element of a page: a key with a child page, or with a value, which may be a bucket.
 type element struct {
 	key, value []byte
 	page       uint64
 	bucket     bool
 }
 
-// elementOf gives element i of a page, nil if it lies beyond it. Places are counted from the element on.
+// elementOf returns element i of a page, nil if it lies beyond the page. Offsets are relative to the element.
 func elementOf(b []byte, i int, flags uint16) *element {
 	n := binary.NativeEndian
 	at := pageHead + 16*i
@@ -214,18 +214,18 @@ func elementOf(b []byte, i int, flags uint16) *element {
 	return &element{key: b[from:mid], value: b[mid:to], bucket: n.Uint32(e)&bucketFlag != 0}
 }
 
-// bucket looks at a bucket: its root page and a sequence, and, if that page is 0, a page of its own.
+// bucket checks a bucket: root page and sequence, and an inline page if the root page is 0.
 func (t *tree) bucket(id uint64, v []byte, depth int) error {
 	if len(v) < 16 || depth >= maxDepth {
 		return t.damaged(id, "a bucket is cut short")
 	}
 	if root := binary.NativeEndian.Uint64(v); root != 0 {
-		_, err := t.visit(root, span{}, depth+1)
+		_, err := t.visit(root, keyRange{}, depth+1)
 		return err
 	}
 	if len(v) < 16+pageHead || binary.NativeEndian.Uint16(v[16+8:]) != leafFlag {
 		return t.damaged(id, "a bucket is cut short")
 	}
-	_, err := t.elements(id, v[16:], span{}, depth+1)
+	_, err := t.elements(id, v[16:], keyRange{}, depth+1)
 	return err
 }

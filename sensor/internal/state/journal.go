@@ -11,23 +11,23 @@ import (
 	"os"
 )
 
-// journal keeps what was told since the last snapshot that is on disk, in two files by turns: what was told before a snapshot stands in
-// one until that is on disk, what was told after it in the other. An entry is
+// journal stores the alerts since the last snapshot on disk, alternating between two files: alerts before a snapshot stay in one until the
+// snapshot is on disk, alerts after it go to the other. An entry is
 //
-//	length  u32, of what follows the sum, big-endian as all numbers
+//	length  u32, of what follows the checksum; all numbers are big-endian
 //	sum     u32, CRC-32C of it
-//	step    u64, number of the last snapshot that was begun before it
+//	step    u64, number of the last snapshot that started before it
 //	changes u32+bytes, see snapshot.Batch
 //	record  the alert, to the end
 type journal struct {
 	files  [2]*os.File
 	sizes  [2]int64
-	at     int    // the one that is written to
-	step   uint64 // of entries that come now
-	keep   bool   // the files hold what no snapshot has: the next one must not empty them
+	at     int    // index of the current file
+	step   uint64 // of new entries
+	keep   bool   // the files have entries that no snapshot has: the next one must not truncate them
 	told   [][]byte
 	buf    []byte
-	broken bool // the file that is written to cannot be
+	broken bool // the current file cannot be written
 }
 
 type entry struct {
@@ -37,7 +37,7 @@ type entry struct {
 
 const (
 	entryHead = 8
-	// maxJournal bounds each file: while no snapshot can be written, the alerts of some minutes fit in.
+	// maxJournal bounds each file. It holds the alerts of some minutes while no snapshot can be written.
 	maxJournal = 64 << 20
 )
 
@@ -45,11 +45,11 @@ func journalName(path string, i int) string { return fmt.Sprintf("%s.journal%d",
 
 func removeJournals(path string) {
 	for i := range 2 {
-		_ = os.Remove(journalName(path, i)) // one that stays is refused by its steps, or told when it is opened
+		_ = os.Remove(journalName(path, i)) // a file that remains is refused by its steps, or fails when it is opened
 	}
 }
 
-// open reads the entries that belong to snapshot step or come after it, in their order, and goes on behind the last one.
+// open reads the entries of snapshot step and later ones, in order, and continues after the last one.
 func (j *journal) open(path string, step uint64, fn func(entry)) error {
 	var all [2][]entry
 	for i := range j.files {
@@ -87,7 +87,7 @@ func last(all []entry) uint64 {
 	return all[len(all)-1].step
 }
 
-// readEntries reads entries up to the first that is torn, and gives where that begins.
+// readEntries reads entries up to the first torn one, and returns the offset of that.
 func readEntries(f *os.File, step uint64) (all []entry, size int64, err error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxJournal+1<<20))
 	if err != nil {
@@ -104,7 +104,7 @@ func readEntries(f *os.File, step uint64) (all []entry, size int64, err error) {
 	}
 }
 
-// parseEntry reads one entry and gives its length, 0 if there is no whole one.
+// parseEntry reads one entry and returns its length, 0 if it is not complete.
 func parseEntry(b []byte) (e entry, n int) {
 	if len(b) < entryHead {
 		return e, 0
@@ -121,10 +121,10 @@ func parseEntry(b []byte) (e entry, n int) {
 	return entry{binary.BigEndian.Uint64(body), body[12 : 12+changes], body[12+changes:]}, entryHead + int(size)
 }
 
-// add writes an entry. It goes to the memory of the kernel, so that it outlives the process, and does not wait for the disk.
+// add writes an entry. It reaches the page cache of the kernel, so it survives a crash of the process; it does not wait for the disk.
 func (j *journal) add(changes, record []byte) error {
 	if j.broken || j.sizes[j.at] > maxJournal {
-		return errors.New("the journal is full or cannot be written to")
+		return errors.New("the journal is full or cannot be written")
 	}
 	b := append(j.buf[:0], make([]byte, entryHead)...)
 	b = binary.BigEndian.AppendUint64(b, j.step)
@@ -144,7 +144,7 @@ func (j *journal) add(changes, record []byte) error {
 	return nil
 }
 
-// next begins snapshot step: what comes now goes into the file whose entries an earlier snapshot has.
+// next starts snapshot step: new entries go to the file whose entries an earlier snapshot contains.
 func (j *journal) next(step uint64) {
 	j.step = step
 	if j.keep {
@@ -162,7 +162,7 @@ func (j *journal) empty(i int) error {
 
 func (j *journal) size() int64 { return j.sizes[0] + j.sizes[1] }
 
-// close ends the journal, and removes it if a snapshot has all of it.
+// close closes the journal, and removes it if a snapshot contains all of it.
 func (j *journal) close(saved bool) error {
 	var names []string
 	for _, f := range j.files {

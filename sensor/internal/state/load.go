@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// Clock gives the capture clock at which the state ends, 0 if there is none.
+// Clock returns the capture clock of the last snapshot, 0 if there is none.
 func (s *Store) Clock() int64 { return s.clock }
 
 // Load restores parts in their order.
@@ -37,7 +37,7 @@ func (s *Store) Load(parts []snapshot.Part) error {
 		return fmt.Errorf("state %s: %w", s.path, err)
 	}
 	if n := s.stats.LeftOut; n > 0 {
-		s.o.Told(fmt.Errorf("state %s: %d records could not be read and were left out", s.path, n))
+		s.o.Told(fmt.Errorf("state %s: %d records could not be read and were skipped", s.path, n))
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (s *Store) load(tx *bolt.Tx, p *snapshot.Part, over map[string]map[string][
 	})
 }
 
-// outdated has the records of a part removed that has them in another form now. What belongs to a detector that is not wanted at present stays.
+// outdated removes the records of a part whose format has changed. Records of a detector that is disabled now are kept.
 func (s *Store) outdated(name string, b *bolt.Bucket, parts []snapshot.Part) {
 	old := slices.ContainsFunc(parts, func(p snapshot.Part) bool { return base(p.Name) == base(name) }) &&
 		!slices.ContainsFunc(parts, func(p snapshot.Part) bool { return p.Name == name })
@@ -90,8 +90,7 @@ func (s *Store) outdated(name string, b *bolt.Bucket, parts []snapshot.Part) {
 	s.count(func(st *Stats) { st.LeftOut += uint64(b.Stats().KeyN) })
 }
 
-// overlay gives what changes leave of the records that they touch, by part and key; nil stands for one that was removed. The journal
-// empties no part.
+// overlay returns the records that changes write, by part and key; nil is a removed record. The journal never clears a part.
 func overlay(changes []byte) (map[string]map[string][]byte, error) {
 	over := map[string]map[string][]byte{}
 	err := snapshot.Changes(changes, func(c snapshot.Change) error {
@@ -104,8 +103,7 @@ func overlay(changes []byte) (map[string]map[string][]byte, error) {
 	return over, err
 }
 
-// guarded calls f, and makes an error of a fault: the database is mapped into memory, so that a disk that gives nothing back
-// shows as one.
+// guarded calls f and turns a memory fault into an error: the database is mapped into memory, so a disk that cannot be read causes one.
 func guarded(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -12,32 +12,32 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// format is that of the file as a whole; the tables in it have forms of their own.
+// format is the version of the file as a whole; each part in it has its own version.
 const format = 1
 
 var metaBucket = []byte("meta")
 
-// identify reads the meta bucket and refuses what is not ours.
+// identify reads the meta bucket and refuses files of another format, sensor or site.
 func (s *Store) identify() error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket(metaBucket)
 		if first, _ := tx.Cursor().First(); b == nil && first == nil {
-			return nil // made, and killed before the first snapshot
+			return nil // the program that created it was killed before the first snapshot
 		}
 		if b == nil {
 			return ErrForeign
 		}
 		if f := string(b.Get([]byte("format"))); f != strconv.Itoa(format) {
-			return fmt.Errorf("it has format %.20q and this program reads %d: use the program that wrote it, or move the file away to begin anew", f, format)
+			return fmt.Errorf("it has format %.20q and this program reads %d: use the version that wrote it, or move the file away to start without state", f, format)
 		}
 		for _, x := range []struct{ what, want string }{{"sensor", s.o.Sensor}, {"site", s.o.Site}} {
 			if got := string(b.Get([]byte(x.what))); got != x.want {
-				return fmt.Errorf("it is the state of %s %.80q and this is %s %.80q: give another file, or move it away to begin anew", x.what, got, x.what, x.want)
+				return fmt.Errorf("it is the state of %s %.80q and this is %s %.80q: use another file, or move it away to start without state", x.what, got, x.what, x.want)
 			}
 		}
 		s.clock, s.step = int64(number(b, "clock")), number(b, "step")
 		if s.o.NotAfter != 0 && s.clock > s.o.NotAfter {
-			return fmt.Errorf("it ends at %s, which is still to come: set the clock of the machine, or move the file away to begin anew",
+			return fmt.Errorf("it ends at %s, which is in the future: set the clock of the machine, or move the file away to start without state",
 				time.Unix(0, s.clock).UTC().Format(time.RFC3339))
 		}
 		return nil

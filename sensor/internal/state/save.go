@@ -16,7 +16,7 @@ import (
 // retryDisk is the pause after a snapshot that could not be written.
 const retryDisk = time.Second
 
-// Ready gives the batch to fill with what has changed, if a snapshot is due at clock (capture clock, nanoseconds), nil otherwise.
+// Ready returns a batch to fill with what has changed if a snapshot is due at clock (capture clock, nanoseconds), nil otherwise.
 func (s *Store) Ready(clock int64) *snapshot.Batch {
 	if !s.more && (clock-s.clock < int64(s.o.Interval) || time.Since(s.wall) < s.o.Pause) {
 		return nil
@@ -34,24 +34,23 @@ func (s *Store) Ready(clock int64) *snapshot.Batch {
 	}
 }
 
-// Save hands over the batch that Ready gave. more says that there was more than it was to hold: then Ready gives the next one at the
-// next moment.
+// Save queues the batch from Ready for writing. more means that there are more changes; Ready returns another batch as soon as possible then.
 func (s *Store) Save(b *snapshot.Batch, clock int64, more bool) {
-	if !s.more { // it begins a snapshot: what is told from now on is not in it
+	if !s.more { // it starts a snapshot: later alerts are not in it
 		s.step++
 		s.journal.next(s.step)
 	}
 	s.clock, s.wall, s.more, s.late, s.whole = clock, time.Now(), more, false, !more
 	j := job{batch: b, old: s.old, clock: clock, step: s.step, done: !more}
 	if more {
-		j.step-- // the journal has what the rest of it will hold
+		j.step-- // the rest of the snapshot is only in the journal
 	}
 	s.jobs <- j
 	s.old = nil
 }
 
-// Decided takes an alert before it is handed on: what changes with it, and its record, which is handed on again should this run be
-// killed before a snapshot is on disk.
+// Decided writes an alert to the journal before it is sent: the changes to the state, and the record. If this run is killed before the next
+// snapshot is on disk, the next run sends the record again.
 func (s *Store) Decided(b *snapshot.Batch, record []byte) {
 	s.whole = false
 	err := s.journal.add(b.Bytes(), record)
@@ -67,7 +66,7 @@ func (s *Store) Decided(b *snapshot.Batch, record []byte) {
 	})
 }
 
-// Repeat gives the records of alerts that the run before may have been killed before it handed them on.
+// Repeat returns the records of alerts that the previous run may not have sent before it was killed.
 func (s *Store) Repeat() [][]byte {
 	all := s.journal.told
 	s.journal.told = nil
@@ -75,14 +74,14 @@ func (s *Store) Repeat() [][]byte {
 	return all
 }
 
-// syncJournal writes the journal to disk soon after each entry, for the case that the machine goes down and not only the program.
+// syncJournal syncs the journal soon after each entry, in case the machine crashes and not only the program.
 func (s *Store) syncJournal() {
 	for f := range s.sync {
-		_ = f.Sync() // without it the kernel writes later
+		_ = f.Sync() // on failure the kernel still writes it later
 	}
 }
 
-// Final gives the batch for the last snapshot, nil if the disk does not take the one before in time: Close tells of that.
+// Final returns the batch for the last snapshot, nil if the previous one is not written in time; Close reports that.
 func (s *Store) Final() *snapshot.Batch {
 	select {
 	case b := <-s.free:
@@ -94,10 +93,10 @@ func (s *Store) Final() *snapshot.Batch {
 	}
 }
 
-// errLate says that the disk takes too long.
-var errLate = errors.New("the disk does not answer")
+// errLate means that the disk takes too long.
+var errLate = errors.New("the disk does not respond")
 
-// Close waits until what was handed over is on disk, but not for ever. The error says what is lost.
+// Close waits for a limited time until the queued batches are on disk. An error means that the last changes are lost.
 func (s *Store) Close() error {
 	close(s.jobs)
 	close(s.sync)
@@ -115,12 +114,12 @@ func (s *Store) Close() error {
 		err = errLate
 	}
 	if err != nil {
-		return fmt.Errorf("state %s: what was learned last is lost: %w", s.path, plain(err))
+		return fmt.Errorf("state %s: the last changes are lost: %w", s.path, plain(err))
 	}
 	return nil
 }
 
-// write takes batches until there are no more. One that cannot be written is tried again: what has changed meanwhile waits where it is.
+// write is the goroutine that writes batches. It retries a batch that cannot be written; later changes wait in the tables meanwhile.
 func (s *Store) write() {
 	defer close(s.done)
 	for j := range s.jobs {
@@ -157,14 +156,14 @@ func (s *Store) put(j *job) bool {
 	})
 	switch {
 	case err != nil && was == nil:
-		s.o.Told(fmt.Errorf("state %s cannot be saved; it is tried again: %w", s.path, plain(err)))
+		s.o.Told(fmt.Errorf("state %s cannot be saved and will be retried: %w", s.path, plain(err)))
 	case err == nil && was != nil:
 		s.o.Told(fmt.Errorf("state %s is saved again", s.path))
 	}
 	return err == nil
 }
 
-// apply makes the changes of a batch.
+// apply applies the changes of a batch.
 func (s *Store) apply(tx *bolt.Tx, j *job) error {
 	buckets := map[string]*bolt.Bucket{}
 	for _, changes := range [][]byte{j.old, j.batch.Bytes()} {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package state keeps what a sensor knows in a file, so that it survives a restart, and a kill: snapshots of what has changed go into a
-// bbolt database by a goroutine of its own, and each alert goes into a journal beside it before it is handed on.
+// Package state saves what a sensor knows in a file, so that it survives a restart and a crash. A goroutine writes snapshots of what has
+// changed into a bbolt database, and each alert is written to a journal beside it before it is sent.
 package state
 
 import (
@@ -19,25 +19,25 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// Options of a store. Zero means the default.
+// Options configures a store. Zero means the default.
 type Options struct {
-	Sensor, Site string // whose state it is: that of another is refused
-	Version      string // of the program, for who looks at the file
-	// NotAfter refuses a state whose capture clock (nanoseconds since the epoch) is later: the clock of a live sensor would stand
-	// until it is caught up with. 0: any.
+	Sensor, Site string // the owner: the state of another is refused
+	Version      string // of the program; informative
+	// NotAfter refuses a state whose capture clock (nanoseconds since the epoch) is later, because the clock of a live sensor would not
+	// advance until it caught up. 0: any.
 	NotAfter int64
-	// SetAside renames a file that is damaged and begins a new one, as a live sensor must that nobody watches; else it is refused.
+	// SetAside renames a damaged file and starts a new one, for live sensors that run unattended; otherwise a damaged file is refused.
 	SetAside bool
-	// Interval is between two snapshots on the capture clock, default ten seconds; Pause on the wall clock, default one second, for
-	// replays, whose capture clock runs faster.
+	// Interval is the time between two snapshots on the capture clock, default ten seconds. Pause is the same on the wall clock, default
+	// one second, for replays, whose capture clock runs faster.
 	Interval, Pause time.Duration
-	// Patience is how long the end of a run waits for a disk that takes nothing, and three times as long for one that is at work;
+	// Patience is how long the end of a run waits for a disk that does not respond, and three times as long for a write in progress;
 	// default three seconds.
 	Patience time.Duration
-	// Sync waits until all alerts that were handed on are on disk. It is called before a snapshot that holds them is written; nil: there
+	// Sync waits until all alerts that were sent are on disk. It is called before a snapshot that contains them is written; nil: there
 	// is nothing to wait for.
 	Sync func() error
-	// Told is called with what an operator should know, a line each; nil: nobody is.
+	// Told is called with messages for the operator, one line each; nil: they are dropped.
 	Told func(error)
 }
 
@@ -60,34 +60,36 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Errors of a store.
 var (
-	ErrInUse   = errors.New("another sensor uses it: give each a state file of its own")
-	ErrForeign = errors.New("this is no state file: give another name")
-	ErrDamaged = errors.New("the state file is damaged: move it away to begin anew")
+	// ErrInUse means that another process has the file open.
+	ErrInUse = errors.New("another sensor uses it: use a separate state file for each sensor")
+	// ErrForeign means that the file is something else.
+	ErrForeign = errors.New("this is no state file: use another name")
+	// ErrDamaged means that the file is a state file and cannot be read.
+	ErrDamaged = errors.New("the state file is damaged: move it away to start without state")
 )
 
-// Store is a state file that is open. Load, Ready, Save, Final and Decided have one caller, who is never made to wait for the disk.
+// Store is an open state file. Load, Ready, Save, Final and Decided have one caller. Ready, Save and Decided never wait for the disk.
 type Store struct {
 	path string
 	o    Options
 	db   *bolt.DB
 
 	journal journal
-	clock   int64 // of the snapshot that was saved last; 0: none
+	clock   int64 // of the last snapshot; 0: none
 	wall    time.Time
-	more    bool // the snapshot at work is not complete
-	late    bool // one is due and cannot begin
-	whole   bool // all that was told is in what was handed over
-	lost    bool // the last snapshot was not taken
+	more    bool // the current snapshot is not complete
+	late    bool // a snapshot is due and cannot start
+	whole   bool // the last batch contains everything that was decided
+	lost    bool // the last snapshot could not be written
 	sync    chan *os.File
-	step    uint64 // of the last batch that was handed over
+	step    uint64 // of the last batch
 	batch   *snapshot.Batch
 	jobs    chan job
 	free    chan *snapshot.Batch
 	done    chan struct{}
 	closing chan struct{}
-	old     []byte // changes of the journal that are not in the database yet
+	old     []byte // changes in the journal of the previous run that are not in the database yet
 
 	mu    sync.Mutex
 	stats Stats
@@ -99,28 +101,28 @@ type job struct {
 	old   []byte
 	clock int64
 	step  uint64
-	done  bool // the snapshot is complete with it
+	done  bool // it completes the snapshot
 }
 
-// Stats counts what a store did, and how it stands.
+// Stats is the counters and the current state of a store.
 type Stats struct {
-	Saves         uint64 // snapshots that are on disk
-	Records       uint64 // in them
-	Errors        uint64 // attempts that failed
-	Postponed     uint64 // snapshots that were due while the one before was still being written
+	Saves         uint64 // snapshots on disk
+	Records       uint64 // records in them
+	Errors        uint64 // writes that failed
+	Postponed     uint64 // snapshots that were due while the previous one was still being written
 	JournalErrors uint64 // alerts that could not be written to the journal
 	LeftOut       uint64 // records that could not be read at the start
-	Restored      uint64 // records that could
-	Repeated      uint64 // alerts that were handed on again after a kill
+	Restored      uint64 // records that were restored at the start
+	Repeated      uint64 // alerts that were sent again after a crash
 	Clock         int64  // capture clock of the last snapshot, nanoseconds; 0: none
 	Seconds       float64
 	Bytes         int64 // of the database
 	JournalBytes  int64
-	Fault         error // why nothing can be saved at present; nil if all is well
+	Fault         error // why no snapshot can be written now; nil if it can
 }
 
-// Open opens the state of a sensor, and makes a new one if there is none. The error is one line that says what is wrong and what
-// to do. What the file holds has been checked as far as nothing in it can harm.
+// Open opens the state file of a sensor, and creates it if there is none. The error is one line that includes what to do. The structure of the
+// file is checked before it is used, so that a damaged or hostile file can do no harm.
 func Open(path string, o Options) (*Store, error) {
 	s, err := open(path, o.withDefaults())
 	if errors.Is(err, ErrDamaged) && o.SetAside {
@@ -131,7 +133,7 @@ func Open(path string, o Options) (*Store, error) {
 		removeJournals(path)
 		s, err = open(path, o.withDefaults())
 		if err == nil {
-			s.o.Told(fmt.Errorf("state %s was damaged and has been moved to %s: all is learned anew", path, aside))
+			s.o.Told(fmt.Errorf("state %s was damaged and has been moved to %s: the sensor starts without state", path, aside))
 		}
 	}
 	if err != nil {
@@ -140,7 +142,7 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// plain takes the name of the file from an error that is told with it.
+// plain removes the file name from an error whose message has it already.
 func plain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -173,7 +175,7 @@ func open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// begin reads whose state it is, and what the journal has.
+// begin checks the owner of the state and reads the journal.
 func (s *Store) begin(fresh bool) error {
 	if err := os.Chmod(s.path, 0o600); err != nil {
 		return err
@@ -192,20 +194,20 @@ func (s *Store) begin(fresh bool) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sum is over a record with its place, so that one that has got to another place counts as damaged.
+// sum returns the checksum of a record with its part and key, so that a record in the wrong place counts as damaged.
 func sum(part string, key, value []byte) uint32 {
 	x := crc32.Checksum([]byte(part), castagnoli)
 	x = crc32.Update(x, castagnoli, key)
 	return crc32.Update(x, castagnoli, value)
 }
 
-// base gives the name of a part without its form: "callbacks" of "callbacks/1".
+// base returns the name of a part without its version: "callbacks" of "callbacks/1".
 func base(part string) string {
 	name, _, _ := strings.Cut(part, "/")
 	return name
 }
 
-// Stats gives the counts.
+// Stats returns the current counters.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

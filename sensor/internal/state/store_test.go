@@ -274,14 +274,14 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	elsewhere := options()
 	elsewhere.Sensor = "s2"
 	for _, tt := range []struct{ path, want string }{
-		{file("text", strings.Repeat("not a database\n", 5000)), "this is no state file: give another name"},
-		{file("short", "x"), "this is no state file: give another name"},
-		{dir, "this is no state file: give another name"},
+		{file("text", strings.Repeat("not a database\n", 5000)), "this is no state file: use another name"},
+		{file("short", "x"), "this is no state file: use another name"},
+		{dir, "this is no state file: use another name"},
 		{filepath.Join(dir, "no", "state"), "no such file or directory"},
-		{made("site", other, nil), `it is the state of site "branch" and this is site "hq": give another file, or move it away to begin anew`},
-		{made("sensor", elsewhere, nil), `it is the state of sensor "s2" and this is sensor "s": give another file, or move it away to begin anew`},
+		{made("site", other, nil), `it is the state of site "branch" and this is site "hq": use another file, or move it away to start without state`},
+		{made("sensor", elsewhere, nil), `it is the state of sensor "s2" and this is sensor "s": use another file, or move it away to start without state`},
 		{made("newer", options(), func(b *bolt.Bucket) error { return b.Put([]byte("format"), []byte("2")) }),
-			`it has format "2" and this program reads 1: use the program that wrote it, or move the file away to begin anew`},
+			`it has format "2" and this program reads 1: use the version that wrote it, or move the file away to start without state`},
 		{made("bolt", options(), func(b *bolt.Bucket) error { return b.Delete([]byte("format")) }), `it has format "" and this program reads 1`},
 	} {
 		before, _ := os.ReadFile(tt.path)
@@ -322,7 +322,7 @@ func TestStateOfTheFuture(t *testing.T) {
 	}
 	o := options()
 	o.NotAfter = 4999 * sec
-	if _, err := Open(path, o); err == nil || !strings.Contains(err.Error(), "1970-01-01T01:23:20Z, which is still to come") {
+	if _, err := Open(path, o); err == nil || !strings.Contains(err.Error(), "1970-01-01T01:23:20Z, which is in the future") {
 		t.Errorf("%v", err)
 	}
 	o.NotAfter = 5000 * sec
@@ -389,7 +389,7 @@ func TestOutputsComeFirst(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	want := []string{"state " + path + " cannot be saved; it is tried again: the spool is full", "state " + path + " is saved again"}
+	want := []string{"state " + path + " cannot be saved and will be retried: the spool is full", "state " + path + " is saved again"}
 	if !slices.Equal(told, want) {
 		t.Errorf("%q", told)
 	}
