@@ -51,7 +51,8 @@ func sensorImports() map[string][]string {
 		"endtoend": nil, // tests only
 
 		// Packages within another one may import what that one may, unless they are listed here.
-		"device/evidence": {"snapshot", "enrich"},
+		"capture/pcapfile": {"packet"},
+		"device/evidence":  {"snapshot", "enrich"},
 	}
 }
 

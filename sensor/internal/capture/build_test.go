@@ -13,6 +13,28 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// Numbers of the formats, for writing captures.
+const (
+	pcapMicro  = 0xa1b2c3d4
+	pcapNano   = 0xa1b23c4d
+	pcapKuznet = 0xa1b2cd34
+	pcapIXIAHW = 0x1c0001ac
+	pcapIXIASW = 0x1c0001ab
+
+	blockSection   = 0x0a0d0d0a
+	blockInterface = 1
+	blockOldPacket = 2
+	blockSimple    = 3
+	blockEnhanced  = 6
+	byteOrderMagic = 0x1a2b3c4d
+
+	optEnd        = 0
+	optFlags      = 2
+	optResolution = 9
+	optFCS        = 13
+	optOffset     = 14
+)
+
 // order is a byte order of captures.
 type order interface {
 	binary.ByteOrder

@@ -3,16 +3,13 @@
 // Package capture reads frames in batches, from capture files (file.go) and from network interfaces (live_linux.go).
 package capture
 
-import "stillwatch/sensor/internal/packet"
+import (
+	"stillwatch/sensor/internal/capture/pcapfile"
+	"stillwatch/sensor/internal/packet"
+)
 
-// Frame is one captured frame inside a batch: Data[Off:Off+Len] of its Batch.
-type Frame struct {
-	Time    int64  // nanoseconds since the Unix epoch
-	Off     uint32 // offset in Batch.Data
-	Len     uint32 // captured length, bytes
-	OrigLen uint32 // length on the wire, bytes
-	Link    packet.LinkType
-}
+// Frame is one captured frame: Data[Off:Off+Len] of its Batch.
+type Frame = pcapfile.Frame
 
 // Counts is the packets of one session that the kernel counted and did not copy.
 type Counts = packet.Counts

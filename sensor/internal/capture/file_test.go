@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"stillwatch/internal/testneed"
+	"stillwatch/sensor/internal/capture/pcapfile"
 )
 
 // at is a capture with packets at the given seconds.
@@ -445,7 +446,7 @@ func fuzzRead(t *testing.T, r io.Reader, size int) string {
 			}
 			bytes += uint64(fr.Len)
 		}
-		if cap(b.Data) > 4*maxBlock {
+		if cap(b.Data) > 4*(pcapfile.MaxFrame+1<<20) {
 			t.Fatalf("a buffer of %d bytes", cap(b.Data))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/sensor/internal/capture/pcapfile"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -196,7 +197,7 @@ func TestDamage(t *testing.T) {
 		return b
 	}
 	many := (&ng{order: le.order}).section()
-	for range maxInterfaces + 1 {
+	for range 4096 + 1 {
 		many.iface(1, 0)
 	}
 	idb := len((&ng{order: le.order}).section().b)
@@ -212,7 +213,7 @@ func TestDamage(t *testing.T) {
 		{"record header cut", whole[:24+76+9], 1, "broken at packet 2, byte 100: the file ends in the middle of a record: 9 of 16 bytes are there"},
 		{"frame cut", whole[:len(whole)-1], 1, "broken at packet 2, byte 100: the file ends in the middle of a record: 75 of 76 bytes are there"},
 		{"absurd length", plain(good, good, huge, good), 2, "broken at packet 3, byte 176: the record claims 2147483648 captured bytes; no frame has more than 16777216"},
-		{"large claim at the end", plain(good, rec{caplen: maxFrame, orig: maxFrame, data: good.data}), 1,
+		{"large claim at the end", plain(good, rec{caplen: pcapfile.MaxFrame, orig: pcapfile.MaxFrame, data: good.data}), 1,
 			"broken at packet 2, byte 100: the file ends in the middle of a record: 76 of 16777232 bytes are there"},
 		{"section cut", one().b[:20], 0, "broken at packet 1, byte 0: the file ends in the middle of a record: 20 of 28 bytes are there"},
 		{"packet block cut", one().b[:pkt+40], 0, "broken at packet 1, byte 48: the file ends in the middle of a record: 40 of 92 bytes are there"},

@@ -238,7 +238,7 @@ func (b block) frame(off uint32) *frameHead { return (*frameHead)(unsafe.Pointer
 
 type frameHead unix.Tpacket3Hdr
 
-func (h *frameHead) time() int64 { return int64(h.Sec)*nanosPerSec + int64(h.Nsec) }
+func (h *frameHead) time() int64 { return int64(h.Sec)*1e9 + int64(h.Nsec) }
 
 const macLen = 6
 

@@ -29,7 +29,7 @@ func (r *ring) fill(i int, at int64) {
 	const head, mac, size = 48, 80, 60
 	b := r.block(r.first + i)
 	b.head().Offset_to_first_pkt, b.head().Num_pkts = head, 1
-	*b.frame(head) = frameHead{Sec: uint32(at / nanosPerSec), Nsec: uint32(at % nanosPerSec), Snaplen: size, Len: size, Mac: mac}
+	*b.frame(head) = frameHead{Sec: uint32(at / 1e9), Nsec: uint32(at % 1e9), Snaplen: size, Len: size, Mac: mac}
 }
 
 func (r *ring) handOver(i int) { *r.block(r.first + i).status() = unix.TP_STATUS_USER }

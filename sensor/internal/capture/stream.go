@@ -11,27 +11,19 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+
+	"stillwatch/sensor/internal/capture/pcapfile"
 )
 
 const (
-	// maxFrame bounds one frame in bytes. No link has larger ones; a larger length is damage.
-	maxFrame = 16 << 20
 	// peekSize bytes are read at a time, and at most maxPeek, to find the first packet of a capture.
 	peekSize = 16 << 10
-	maxPeek  = 2 * maxFrame
+	maxPeek  = 2 * pcapfile.MaxFrame
 	// keepFactor times the usual size is the largest buffer that a batch keeps after a large frame.
 	keepFactor = 4
 	// emptyReads is how many reads without bytes and error are tolerated.
 	emptyReads = 100
 )
-
-// format parses the records of one capture, from its first byte.
-type format interface {
-	// parse appends the frames of data to b, at most limit, with offsets into data. used is the number of bytes consumed. need is the
-	// number of bytes from there that the next record needs, more than data has. last is the time for frames without one. An error is
-	// damage at data[used].
-	parse(data []byte, b *Batch, last int64, limit int) (used, need int, err error)
-}
 
 // stream is one open capture.
 type stream struct {
@@ -44,7 +36,7 @@ type stream struct {
 	r    io.Reader // uncompressed
 	stop func()    // ends the decompressor
 	head []byte    // first uncompressed bytes, which identify the format
-	form format
+	form pcapfile.Parser
 
 	tail    []byte // read and not parsed yet
 	off     int64  // offset of tail[0] in the uncompressed bytes
@@ -121,19 +113,8 @@ func (s *stream) recognise() error {
 		}
 	}
 	s.tail = append(s.tail, s.head...)
-	if s.form = formatOf(s.head); s.form == nil {
+	if s.form = pcapfile.New(s.head); s.form == nil {
 		return &FormatError{File: s.name, Head: s.head, Wrap: wrap}
-	}
-	return nil
-}
-
-// formatOf returns a parser for the capture that starts with head, nil if there is none.
-func formatOf(head []byte) format {
-	if f := newPcap(head); f != nil {
-		return f
-	}
-	if f := newPcapng(head); f != nil {
-		return f
 	}
 	return nil
 }
@@ -151,12 +132,11 @@ func readHead(r io.Reader) ([]byte, error) {
 // firstTime reads ahead until the first packet and returns its time, the largest value if there is none. What was read
 // stays in tail.
 func (s *stream) firstTime() int64 {
-	var b Batch
-	probe, at := formatOf(s.head), 0
+	probe, at := pcapfile.New(s.head), 0
 	for s.broken == nil {
-		used, _, err := probe.parse(s.tail[at:], &b, 0, 1)
-		if len(b.Frames) > 0 {
-			return b.Frames[0].Time
+		frames, used, _, err := probe.Parse(s.tail[at:], nil, 0, 1)
+		if len(frames) > 0 {
+			return frames[0].Time
 		}
 		if err != nil || s.readErr != nil || len(s.tail) >= maxPeek {
 			break
@@ -188,7 +168,8 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	b.Data = room(b.Data, s.fit(size), len(s.tail))
 	n := copy(b.Data, s.tail)
 	for {
-		used, need, err := s.form.parse(b.Data[:n], b, last, math.MaxInt)
+		frames, used, need, err := s.form.Parse(b.Data[:n], b.Frames, last, math.MaxInt)
+		b.Frames = frames
 		s.off += int64(used)
 		s.broken = err
 		if len(b.Frames) > 0 {

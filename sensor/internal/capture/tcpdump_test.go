@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stillwatch/internal/testneed"
+	"stillwatch/sensor/internal/capture/pcapfile"
 )
 
 // tcpdump copies every capture of the corpus. A capture that it reads to the end without a complaint is not damaged and has the same frames. If it
@@ -22,7 +23,7 @@ func TestCorpusAgainstTcpdump(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if compression(raw[:4]) != "" || formatOf(raw[:4]) == nil {
+		if compression(raw[:4]) != "" || pcapfile.New(raw[:4]) == nil {
 			continue
 		}
 		var out, said bytes.Buffer
@@ -60,7 +61,7 @@ func knownLimit(said string) bool {
 
 // countRecords counts the records of a pcap file that tcpdump wrote on this machine.
 func countRecords(b []byte) (n int) {
-	for b = b[min(pcapHeadLen, len(b)):]; len(b) >= 16; n++ {
+	for b = b[min(24, len(b)):]; len(b) >= 16; n++ {
 		b = b[16+binary.NativeEndian.Uint32(b[8:]):]
 	}
 	return n

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package capture
+package pcapfile
 
 import (
 	"encoding/binary"
@@ -21,7 +21,7 @@ const (
 	byteOrderMagic = 0x1a2b3c4d
 	minBlock       = 12
 	// maxBlock bounds a block in bytes: a frame and its options.
-	maxBlock = maxFrame + 1<<20
+	maxBlock = MaxFrame + 1<<20
 	// maxInterfaces bounds the interfaces of a section, because a file can claim any number.
 	maxInterfaces = 4096
 )
@@ -72,39 +72,39 @@ func (p *pcapngFile) u64(b []byte) uint64 {
 	return v
 }
 
-// parse implements format.
-func (p *pcapngFile) parse(data []byte, b *Batch, last int64, limit int) (used, need int, err error) {
-	have := len(b.Frames)
-	for len(b.Frames)-have < limit {
+// Parse implements Parser.
+func (p *pcapngFile) Parse(data []byte, frames []Frame, last int64, limit int) (out []Frame, used, need int, err error) {
+	have := len(frames)
+	for len(frames)-have < limit {
 		rest := data[used:]
 		if len(rest) < minBlock {
-			return used, minBlock, nil
+			return frames, used, minBlock, nil
 		}
 		// A section header contains its byte order, which must be read before its length.
 		if binary.LittleEndian.Uint32(rest) == blockSection {
 			if err := p.setOrder(rest[8:12]); err != nil {
-				return used, 0, err
+				return frames, used, 0, err
 			}
 		}
 		total := p.u32(rest[4:])
 		if err := checkTotal(total); err != nil {
-			return used, 0, err
+			return frames, used, 0, err
 		}
 		if len(rest) < int(total) {
-			return used, int(total), nil
+			return frames, used, int(total), nil
 		}
 		if t := p.u32(rest[total-4:]); t != total {
-			return used, 0, fmt.Errorf("the block has the length %d at its start and %d at its end", total, t)
+			return frames, used, 0, fmt.Errorf("the block has the length %d at its start and %d at its end", total, t)
 		}
-		if n := len(b.Frames); n > 0 {
-			last = b.Frames[n-1].Time
+		if n := len(frames); n > 0 {
+			last = frames[n-1].Time
 		}
-		if err := p.block(rest[:total-4], uint32(used), b, last); err != nil {
-			return used, 0, err
+		if frames, err = p.block(rest[:total-4], uint32(used), frames, last); err != nil {
+			return frames, used, 0, err
 		}
 		used += int(total)
 	}
-	return used, 0, nil
+	return frames, used, 0, nil
 }
 
 func checkTotal(total uint32) error {
@@ -131,19 +131,19 @@ func (p *pcapngFile) setOrder(magic []byte) error {
 	return nil
 }
 
-// block reads one block without its trailing length. at is its offset in the batch.
-func (p *pcapngFile) block(blk []byte, at uint32, b *Batch, last int64) error {
+// block reads one block without its trailing length. at is its offset in the data.
+func (p *pcapngFile) block(blk []byte, at uint32, frames []Frame, last int64) ([]Frame, error) {
 	switch p.u32(blk) {
 	case blockSection:
-		return p.section(blk)
+		return frames, p.section(blk)
 	case blockInterface:
-		return p.addInterface(blk[8:])
+		return frames, p.addInterface(blk[8:])
 	case blockEnhanced, blockOldPacket:
-		return p.packet(blk, at, b, last)
+		return p.packet(blk, at, frames, last)
 	case blockSimple:
-		return p.simple(blk, at, b, last)
+		return p.simple(blk, at, frames, last)
 	}
-	return nil
+	return frames, nil
 }
 
 // section starts a section, which has its own interfaces.
@@ -159,28 +159,28 @@ func (p *pcapngFile) section(blk []byte) error {
 }
 
 // packet reads an Enhanced Packet Block or the obsolete Packet Block, which differs in the first 8 bytes.
-func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch, last int64) error {
+func (p *pcapngFile) packet(blk []byte, at uint32, frames []Frame, last int64) ([]Frame, error) {
 	const head = 28
 	if len(blk) < head {
-		return fmt.Errorf("the packet block has only %d bytes", len(blk))
+		return frames, fmt.Errorf("the packet block has only %d bytes", len(blk))
 	}
 	id := p.u32(blk[8:])
 	if p.u32(blk) == blockOldPacket {
 		id = uint32(p.u16(blk[8:]))
 	}
 	if int(id) >= len(p.ifaces) {
-		return fmt.Errorf("the packet is of interface %d, but the section describes %d", id, len(p.ifaces))
+		return frames, fmt.Errorf("the packet is of interface %d, but the section describes %d", id, len(p.ifaces))
 	}
 	caplen, orig := p.u32(blk[20:]), p.u32(blk[24:])
 	if int64(caplen) > int64(len(blk)-head) {
-		return fmt.Errorf("the packet claims %d captured bytes in a block with room for %d", caplen, len(blk)-head)
+		return frames, fmt.Errorf("the packet claims %d captured bytes in a block with room for %d", caplen, len(blk)-head)
 	}
 	i := &p.ifaces[id]
 	t, ok := i.clock.nanos(uint64(p.u32(blk[12:]))<<32 | uint64(p.u32(blk[16:])))
 	if !ok {
 		t = last
 	}
-	b.Frames = append(b.Frames, Frame{
+	frames = append(frames, Frame{
 		Time: t,
 		Off:  at + head, Len: caplen, OrigLen: max(caplen, orig), Link: i.link,
 	})
@@ -189,19 +189,19 @@ func (p *pcapngFile) packet(blk []byte, at uint32, b *Batch, last int64) error {
 		fcs = p.packetFCS(blk[opts:], fcs)
 	}
 	if fcs > 0 {
-		stripFCS(&b.Frames[len(b.Frames)-1], fcs)
+		stripFCS(&frames[len(frames)-1], fcs)
 	}
-	return nil
+	return frames, nil
 }
 
 // simple reads a Simple Packet Block: a packet of the first interface, without a time.
-func (p *pcapngFile) simple(blk []byte, at uint32, b *Batch, last int64) error {
+func (p *pcapngFile) simple(blk []byte, at uint32, frames []Frame, last int64) ([]Frame, error) {
 	const head = 12
 	if len(blk) < head {
-		return fmt.Errorf("the packet block has only %d bytes", len(blk))
+		return frames, fmt.Errorf("the packet block has only %d bytes", len(blk))
 	}
 	if len(p.ifaces) == 0 {
-		return fmt.Errorf("the packet is of interface 0, but the section describes none")
+		return frames, fmt.Errorf("the packet is of interface 0, but the section describes none")
 	}
 	i := &p.ifaces[0]
 	orig := p.u32(blk[8:])
@@ -210,11 +210,11 @@ func (p *pcapngFile) simple(blk []byte, at uint32, b *Batch, last int64) error {
 		caplen = min(caplen, i.snap)
 	}
 	if int64(caplen) > int64(len(blk)-head) {
-		return fmt.Errorf("the packet claims %d captured bytes in a block with room for %d", caplen, len(blk)-head)
+		return frames, fmt.Errorf("the packet claims %d captured bytes in a block with room for %d", caplen, len(blk)-head)
 	}
-	b.Frames = append(b.Frames, Frame{Time: last, Off: at + head, Len: caplen, OrigLen: orig, Link: i.link})
+	frames = append(frames, Frame{Time: last, Off: at + head, Len: caplen, OrigLen: orig, Link: i.link})
 	if i.fcs > 0 {
-		stripFCS(&b.Frames[len(b.Frames)-1], i.fcs)
+		stripFCS(&frames[len(frames)-1], i.fcs)
 	}
-	return nil
+	return frames, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package capture
+package pcapfile
 
 import (
 	"encoding/binary"
@@ -106,19 +106,19 @@ func (p *pcapFile) header(b []byte) {
 	p.begun = true
 }
 
-// parse implements format. It limits the fraction of a second to 999,999,999 ns: a larger one is invalid and must not advance the capture
+// Parse implements Parser. It limits the fraction of a second to 999,999,999 ns: a larger one is invalid and must not advance the capture
 // clock.
-func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need int, err error) {
+func (p *pcapFile) Parse(data []byte, frames []Frame, _ int64, limit int) (out []Frame, used, need int, err error) {
 	for ; limit > 0; limit-- {
 		if !p.begun {
 			if len(data)-used < p.headLen {
-				return used, p.headLen, nil
+				return frames, used, p.headLen, nil
 			}
 			p.header(data[used:])
 			used += p.headLen
 		}
 		if len(data)-used < p.recLen {
-			return used, p.recLen, nil
+			return frames, used, p.recLen, nil
 		}
 		h := data[used : used+16]
 		caplen, orig := p.lengths(h)
@@ -126,23 +126,23 @@ func (p *pcapFile) parse(data []byte, b *Batch, _ int64, limit int) (used, need 
 			p.begun = false
 			continue
 		}
-		if caplen > maxFrame {
-			return used, 0, fmt.Errorf("the record claims %d captured bytes; no frame has more than %d", caplen, maxFrame)
+		if caplen > MaxFrame {
+			return frames, used, 0, fmt.Errorf("the record claims %d captured bytes; no frame has more than %d", caplen, MaxFrame)
 		}
 		need = p.recLen + int(caplen)
 		if len(data)-used < need {
-			return used, need, nil
+			return frames, used, need, nil
 		}
-		b.Frames = append(b.Frames, Frame{
+		frames = append(frames, Frame{
 			Time: int64(p.u32(h))*nanosPerSec + min(int64(p.u32(h[4:]))*p.unit, nanosPerSec-1),
 			Off:  uint32(used + p.recLen), Len: caplen, OrigLen: orig, Link: p.link,
 		})
 		if p.fcs > 0 {
-			stripFCS(&b.Frames[len(b.Frames)-1], p.fcs)
+			stripFCS(&frames[len(frames)-1], p.fcs)
 		}
 		used += need
 	}
-	return used, 0, nil
+	return frames, used, 0, nil
 }
 
 // begins reports whether a file header is in the place of a record: a capture was appended to another. Read as a record, it would be an empty
