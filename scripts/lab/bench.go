@@ -48,7 +48,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(err, t.Close())
 		}
-		row(rate, "nobody", base, "–", "–", "–")
+		row(rate, "no receiver", base, "–", "–", "–")
 		for _, p := range programs {
 			x, err := loadgen.Measure(ctx, p, t, rate, c.Span)
 			if err != nil {
