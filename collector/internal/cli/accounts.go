@@ -19,17 +19,17 @@ import (
 	"stillwatch/collector/internal/store"
 )
 
-// by is who does it, in the audit trail.
+// by is the acting user in the audit log.
 const by = "command line"
 
 type userCmd struct {
-	Add      userAddCmd      `cmd:"" help:"Add a user; the password is asked for, or read from standard input."`
-	Password userPasswordCmd `cmd:"" help:"Set the password of a user and end the sessions."`
+	Add      userAddCmd      `cmd:"" help:"Add a user. Prompts for the password, or reads it from standard input."`
+	Password userPasswordCmd `cmd:"" help:"Set the password of a user and end all sessions of the user."`
 }
 
 type userAddCmd struct {
-	Name string `arg:"" help:"Name to sign in with."`
-	Role string `help:"What the user may do: ${enum}." enum:"viewer,analyst,admin" default:"analyst" placeholder:"ROLE"`
+	Name string `arg:"" help:"User name for the sign-in."`
+	Role string `help:"Role of the user: ${enum}." enum:"viewer,analyst,admin" default:"analyst" placeholder:"ROLE"`
 	databaseFlags
 }
 
@@ -42,7 +42,7 @@ func (c *userAddCmd) Run(ctx context.Context) error {
 		}
 		u, err := a.AddUser(ctx, by, c.Name, password, auth.Role(c.Role))
 		if err == nil {
-			fmt.Printf("user %s may sign in as %s\n", u.Name, u.Role)
+			fmt.Printf("added user %s with role %s\n", u.Name, u.Role)
 		}
 		return err
 	})
@@ -65,17 +65,17 @@ func (c *userPasswordCmd) Run(ctx context.Context) error {
 }
 
 type tokenCmd struct {
-	Add tokenAddCmd `cmd:"" help:"Make a token and print it; it is shown this once."`
+	Add tokenAddCmd `cmd:"" help:"Create an API token and print it. It is shown only once."`
 }
 
 type tokenAddCmd struct {
-	Name string `arg:"" help:"Name of the token, for the audit trail."`
-	Role string `help:"What the token may do: ${enum}." enum:"viewer,analyst,admin" default:"viewer" placeholder:"ROLE"`
-	Days int    `help:"How long it is valid; 0: until it is revoked." default:"365" placeholder:"N"`
+	Name string `arg:"" help:"Name of the token, as shown in the audit log."`
+	Role string `help:"Role of the token: ${enum}." enum:"viewer,analyst,admin" default:"viewer" placeholder:"ROLE"`
+	Days int    `help:"Days until the token expires; 0: never." default:"365" placeholder:"N"`
 	databaseFlags
 }
 
-// Run makes the token.
+// Run creates the token.
 func (c *tokenAddCmd) Run(ctx context.Context) error {
 	if c.Days < 0 {
 		return usageError{errors.New("--days must not be negative")}
@@ -93,7 +93,7 @@ func (c *tokenAddCmd) Run(ctx context.Context) error {
 	})
 }
 
-// withAuth runs f on the accounts of a database. A collector may be running on it.
+// withAuth runs f with the accounts of a database, which a running collector may use at the same time.
 func withAuth(ctx context.Context, d databaseFlags, f func(*auth.Auth) error) error {
 	path, err := d.path()
 	if err != nil {
@@ -110,8 +110,8 @@ func withAuth(ctx context.Context, d databaseFlags, f func(*auth.Auth) error) er
 	return errors.Join(err, s.Close())
 }
 
-// askPassword reads a password: unseen and twice from a terminal, one line from anything else. It is no argument, because
-// other users of the machine can read those.
+// askPassword reads a password: twice and without echo from a terminal, else one line from standard input. It is not a command-line
+// argument, because other users of the machine can read those.
 func askPassword() (string, error) {
 	in := int(os.Stdin.Fd())
 	if !term.IsTerminal(in) {
@@ -122,7 +122,7 @@ func askPassword() (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var typed [2]string
-	for i, prompt := range []string{"Password: ", "Again: "} {
+	for i, prompt := range []string{"Password: ", "Repeat password: "} {
 		fmt.Fprint(os.Stderr, prompt)
 		b, err := term.ReadPassword(in)
 		fmt.Fprintln(os.Stderr)
@@ -132,13 +132,13 @@ func askPassword() (string, error) {
 		typed[i] = string(b)
 	}
 	if typed[0] != typed[1] {
-		return "", usageError{errors.New("the two passwords differ")}
+		return "", usageError{errors.New("the passwords differ")}
 	}
 	return typed[0], nil
 }
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Tell what is wrong in a configuration; nothing is started."`
+	Check configCheckCmd `cmd:"" help:"Check a configuration file and list its errors."`
 }
 
 type configCheckCmd struct {
@@ -150,6 +150,6 @@ func (c *configCheckCmd) Run() error {
 	if _, err := config.Load(c.File); err != nil {
 		return usageError{err}
 	}
-	fmt.Printf("%s: no mistake found\n", c.File)
+	fmt.Printf("%s: no errors found\n", c.File)
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"stillwatch/internal/logs"
 )
 
-// configFlag names the configuration where it is all that a command needs.
+// configFlag is the flag of commands that need only the configuration.
 type configFlag struct {
 	Config string `help:"Configuration of the collector (YAML)." placeholder:"FILE" type:"path" required:""`
 }
@@ -29,13 +29,13 @@ func (f configFlag) load() (config.Config, error) {
 	return c, nil
 }
 
-// databaseFlags say which database a command works on.
+// databaseFlags select the database of a command.
 type databaseFlags struct {
 	Config   string `help:"Configuration of the collector (YAML)." placeholder:"FILE" type:"path" xor:"database"`
-	Database string `help:"Database file, where there is no configuration." placeholder:"FILE" type:"path" xor:"database"`
+	Database string `help:"Database file, if there is no configuration." placeholder:"FILE" type:"path" xor:"database"`
 }
 
-// path gives the file, which must be there: a new database in a mistyped place would help nobody.
+// path returns the path of the database. Its folder must exist, so that a mistyped path is an error.
 func (f databaseFlags) path() (string, error) {
 	path := f.Database
 	switch {
@@ -46,15 +46,15 @@ func (f databaseFlags) path() (string, error) {
 		}
 		path = c.Database
 	case path == "":
-		return "", usageError{errors.New("give --config or --database")}
+		return "", usageError{errors.New("use --config or --database")}
 	}
 	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
-		return "", usageError{fmt.Errorf("database %s: its folder is not there", path)}
+		return "", usageError{fmt.Errorf("database %s: its folder does not exist", path)}
 	}
 	return path, nil
 }
 
-// newLogger writes to standard error: lines for a person on a terminal, JSON otherwise.
+// newLogger returns a logger that writes to standard error: text on a terminal, JSON otherwise.
 func newLogger(level string) (*zap.Logger, error) {
 	l, err := zapcore.ParseLevel(level)
 	if err != nil {

@@ -13,18 +13,18 @@ import (
 )
 
 type topicsCmd struct {
-	Init  topicsInitCmd  `cmd:"" help:"Make the topics that are missing; those that are there stay as they are."`
-	Check topicsCheckCmd `cmd:"" help:"Tell what is missing or differs: partitions, replicas, retention, compaction, min.insync.replicas."`
+	Init  topicsInitCmd  `cmd:"" help:"Create missing topics. Existing topics are not changed."`
+	Check topicsCheckCmd `cmd:"" help:"List missing topics and different settings: partitions, replicas, retention, compaction, min.insync.replicas."`
 }
 
-// topicsTime bounds a look at Kafka.
-const topicsTime = time.Minute
+// topicsTimeout is the timeout of the topics commands.
+const topicsTimeout = time.Minute
 
 type topicsInitCmd struct{ configFlag }
 
-// Run makes topics and tells what differs then.
+// Run creates missing topics and prints remaining differences.
 func (c *topicsInitCmd) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, topicsTime)
+	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
 	link, plan, err := topicsOf(c.configFlag)
 	if err != nil {
@@ -33,25 +33,25 @@ func (c *topicsInitCmd) Run(ctx context.Context) error {
 	made, err := link.Init(ctx, plan)
 	err = link.Explain(err)
 	for _, name := range made {
-		fmt.Println("made", name)
+		fmt.Println("created", name)
 	}
 	if err != nil {
 		return err
 	}
-	return tell(ctx, link, plan)
+	return printDifferences(ctx, link, plan)
 }
 
 type topicsCheckCmd struct{ configFlag }
 
-// Run tells what differs; the exit status is 1 if anything does.
+// Run prints the differences. The exit status is 1 if there are any.
 func (c *topicsCheckCmd) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, topicsTime)
+	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
 	link, plan, err := topicsOf(c.configFlag)
 	if err != nil {
 		return err
 	}
-	return tell(ctx, link, plan)
+	return printDifferences(ctx, link, plan)
 }
 
 func topicsOf(f configFlag) (*queue.Link, queue.Plan, error) {
@@ -60,7 +60,7 @@ func topicsOf(f configFlag) (*queue.Link, queue.Plan, error) {
 		return nil, queue.Plan{}, err
 	}
 	plan := queue.Plan{Partitions: c.Kafka.Topics.Partitions, Replicas: c.Kafka.Topics.Replicas}
-	if b := c.Broker; b != nil { // it runs within serve; from here it is a broker like any other
+	if b := c.Broker; b != nil { // it runs within "serve"; here it is a broker like any other
 		c.Kafka = config.Kafka{Brokers: []string{fmt.Sprintf("127.0.0.1:%d", b.Port)}}
 		plan = serve.EmbeddedPlan()
 	}
@@ -71,7 +71,7 @@ func topicsOf(f configFlag) (*queue.Link, queue.Plan, error) {
 	return link, plan, nil
 }
 
-func tell(ctx context.Context, link *queue.Link, plan queue.Plan) error {
+func printDifferences(ctx context.Context, link *queue.Link, plan queue.Plan) error {
 	all, err := link.Check(ctx, plan)
 	if err != nil {
 		return link.Explain(err)
@@ -82,6 +82,6 @@ func tell(ctx context.Context, link *queue.Link, plan queue.Plan) error {
 	if len(all) > 0 {
 		return errDiffers
 	}
-	fmt.Println("all topics are as they should be")
+	fmt.Println("all topics are configured correctly")
 	return nil
 }

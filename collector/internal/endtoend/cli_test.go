@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// say runs the program and gives its status and what it wrote.
-func say(t *testing.T, stdin string, args ...string) (int, string, string) {
+// run runs the collector and returns its exit status, standard output and standard error.
+func run(t *testing.T, stdin string, args ...string) (int, string, string) {
 	t.Helper()
 	cmd := command(args...)
 	var out, errs strings.Builder
@@ -40,48 +40,48 @@ func TestCommandLine(t *testing.T) {
 		name, stdin string
 		args        []string
 		status      int
-		out, err    string // parts of what is said
+		out, err    string // substrings of the output
 	}{
 		{"no command", "", nil, 2, "", "expected one of"},
 		{"help", "", []string{"--help"}, 0, "topics check", ""},
 		{"version", "", []string{"version"}, 0, "stillwatch-collector", ""},
-		{"good configuration", "", []string{"config", "check", good}, 0, "no mistake found", ""},
+		{"good configuration", "", []string{"config", "check", good}, 0, "no errors found", ""},
 		{"bad configuration", "", []string{"config", "check", bad}, 2, "", "bad.yaml:2:"},
 		{"no configuration", "", []string{"config", "check", filepath.Join(dir, "none")}, 2, "", "no such file"},
-		{"configuration and flags", "", []string{"serve", "--config", good, "--brokers", "x:1"}, 2, "", "--config says everything"},
-		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "where is Kafka"},
-		{"serve to everybody without TLS", "", []string{"serve", "--brokers", "x:1", "--listen", "0.0.0.0:1"}, 2, "", "tls.cert"},
-		{"demo to everybody", "", []string{"demo", "--listen", "0.0.0.0:1"}, 2, "", "loopback"},
-		{"no broker there", "", []string{"topics", "check", "--config", good}, 1, "", "connection refused"},
+		{"configuration and flags", "", []string{"serve", "--config", good, "--brokers", "x:1"}, 2, "", "--config cannot be combined"},
+		{"serve without brokers", "", []string{"serve", "--database", db}, 2, "", "no Kafka brokers"},
+		{"serve on all interfaces without TLS", "", []string{"serve", "--brokers", "x:1", "--listen", "0.0.0.0:1"}, 2, "", "tls.cert"},
+		{"demo on all interfaces", "", []string{"demo", "--listen", "0.0.0.0:1"}, 2, "", "loopback"},
+		{"no broker", "", []string{"topics", "check", "--config", good}, 1, "", "connection refused"},
 		{"user without a database", "x\n", []string{"user", "add", "anna"}, 2, "", "--config or --database"},
-		{"user in a wrong place", "x\n", []string{"user", "add", "anna", "--database", filepath.Join(dir, "none", "c.db")}, 2, "", "folder"},
+		{"database in a missing folder", "x\n", []string{"user", "add", "anna", "--database", filepath.Join(dir, "none", "c.db")}, 2, "", "folder"},
 		{"short password", "x\n", []string{"user", "add", "anna", "--database", db}, 2, "", "password"},
-		{"user", "correct horse battery staple\n", []string{"user", "add", "anna", "--role", "admin", "--database", db}, 0, "user anna may sign in as admin", ""},
+		{"user", "correct horse battery staple\n", []string{"user", "add", "anna", "--role", "admin", "--database", db}, 0, "added user anna with role admin", ""},
 		{"user again", "correct horse battery staple\n", []string{"user", "add", "ANNA", "--database", db}, 2, "", "already exists"},
 		{"new password", "another horse battery staple\n", []string{"user", "password", "anna", "--database", db}, 0, "", ""},
-		{"password of nobody", "another horse battery staple\n", []string{"user", "password", "bert", "--database", db}, 2, "", "not found"},
+		{"password of an unknown user", "another horse battery staple\n", []string{"user", "password", "bert", "--database", db}, 2, "", "not found"},
 		{"wrong role", "", []string{"token", "add", "siem", "--role", "king", "--database", db}, 2, "", "must be one of"},
 		{"token", "", []string{"token", "add", "siem", "--database", db}, 0, "swt_", ""},
 	} {
-		status, out, errs := say(t, c.stdin, c.args...)
+		status, out, errs := run(t, c.stdin, c.args...)
 		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) || c.err == "" && errs != "" || strings.Contains(errs, "\x1b") {
 			t.Errorf("%s: status %d, want %d\n%s%s", c.name, status, c.status, out, errs)
 		}
 	}
 }
 
-func TestServeWithoutKafkaSaysSo(t *testing.T) {
+func TestServeWithoutKafka(t *testing.T) {
 	dir := t.TempDir()
 	file, db := configure(t, dir, "127.0.0.1:1")
 	p := start(t, "--config", file)
-	until(t, "it says that Kafka is away", func() bool {
+	until(t, "/readyz reports that Kafka is not reachable", func() bool {
 		code, why := p.ready()
 		return code == http.StatusServiceUnavailable && strings.Contains(why, "Kafka") && strings.Contains(why, "connection refused")
 	})
 	if p.metric("stillwatch_collector_ready") != 0 {
-		t.Error("the metric says that it is ready")
+		t.Error("stillwatch_collector_ready is not 0")
 	}
-	_, token, _ := say(t, "", "token", "add", "siem", "--database", db)
+	_, token, _ := run(t, "", "token", "add", "siem", "--database", db)
 	for _, c := range []struct {
 		path, token string
 		status      int

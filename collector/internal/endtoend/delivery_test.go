@@ -32,7 +32,7 @@ const (
 	parts  = 6
 )
 
-// delivery is one case against one running Kafka: its own topics, group and database.
+// delivery is a test case with its own topics, group and database on a running Kafka cluster.
 type delivery struct {
 	*testing.T
 	cluster *cluster.Cluster
@@ -43,10 +43,10 @@ type delivery struct {
 	path    string
 }
 
-// TestDelivery holds the collector to its promise: whatever breaks, each alert that Kafka has is stored exactly once.
+// TestDelivery checks that each alert in Kafka is stored exactly once, whatever fails.
 func TestDelivery(t *testing.T) {
 	if testing.Short() {
-		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
+		testneed.Missing(t, testneed.KafkaNeed, "skipped by -short")
 	}
 	c := kafkatest.Start(t, cluster.Options{})
 	for _, x := range []struct {
@@ -56,11 +56,11 @@ func TestDelivery(t *testing.T) {
 		{"collector killed in the middle", (*delivery).killed},
 		{"database locked for a while", (*delivery).locked},
 		{"disk full for a while", (*delivery).full},
-		{"poison among the alerts", (*delivery).poison},
+		{"rejected records among the alerts", (*delivery).rejected},
 		{"rebalance between two collectors", (*delivery).rebalance},
-		{"rights missing for a while", (*delivery).refused},
-		{"topics made after the start", (*delivery).late},
-		{"broker stopped and started in the middle", (*delivery).brokerAway},
+		{"missing permissions", (*delivery).unauthorized},
+		{"topics created after the start", (*delivery).lateTopics},
+		{"broker stopped and started in the middle", (*delivery).brokerDown},
 		{"sensor killed in the middle", (*delivery).sensorKilled},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
-// remove deletes the topics of the case before.
+// remove deletes the topics of the previous case.
 func (d *delivery) remove() {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -82,21 +82,21 @@ func (d *delivery) remove() {
 	}
 }
 
-// topics makes the topics anew by the command that an operator uses.
+// topics creates the topics again, with the command that operators use.
 func (d *delivery) topics() {
 	d.Helper()
 	d.remove()
-	d.make()
+	d.createTopics()
 }
 
-func (d *delivery) make() {
+func (d *delivery) createTopics() {
 	d.Helper()
 	file, _ := configure(d.T, d.dir, d.cluster.Brokers(cluster.Plaintext))
-	until(d.T, "the topics are made", func() bool {
+	until(d.T, "the topics are created", func() bool {
 		out, err := command("topics", "init", "--config", file).CombinedOutput()
-		return err == nil && bytes.Contains(out, []byte("all topics are as they should be"))
+		return err == nil && bytes.Contains(out, []byte("all topics are configured correctly"))
 	})
-	d.client = d.cluster.Client() // knows nothing of the topics that were there before
+	d.client = d.cluster.Client() // has no metadata of the previous topics
 }
 
 // begin starts a collector on the database of the case.
@@ -104,12 +104,12 @@ func (d *delivery) begin() *process {
 	d.Helper()
 	if d.file == "" {
 		d.file, d.path = configure(d.T, d.dir, d.cluster.Brokers(cluster.Plaintext))
-		d.store = look(d.T, d.path)
+		d.store = openStore(d.T, d.path)
 	}
 	return start(d.T, "--config", d.file)
 }
 
-// fill produces the alerts from to to-1, as a sensor would: with acks=all.
+// fill produces the alerts from to to-1 with acks=all, like a sensor.
 func (d *delivery) fill(from, to int) {
 	d.Helper()
 	for p := range parts {
@@ -138,18 +138,18 @@ func (d *delivery) produce(partition int, records []kafka.Record) {
 func (d *delivery) finish(n int) {
 	d.Helper()
 	until(d.T, fmt.Sprintf("%d alerts are stored", n), func() bool { return count(d.T, d.store) >= n })
-	whole(d.T, d.store, n)
+	checkStored(d.T, d.store, n)
 }
 
 func (d *delivery) killed() {
 	p := d.begin()
 	d.fill(0, alerts/2)
 	go d.fill(alerts/2, alerts)
-	until(d.T, "something is stored", func() bool { return count(d.T, d.store) > 0 })
+	until(d.T, "some alerts are stored", func() bool { return count(d.T, d.store) > 0 })
 	p.kill()
 	n := count(d.T, d.store)
 	if d.Logf("killed with %d of %d alerts stored", n, alerts); n >= alerts {
-		d.Error("it was not in the middle")
+		d.Error("the collector was killed too late")
 	}
 	p = d.begin()
 	d.finish(alerts)
@@ -165,13 +165,13 @@ func (d *delivery) locked() {
 	defer other.Close()
 	other.SetMaxOpenConns(1)
 	d.fill(0, alerts/2)
-	until(d.T, "something is stored", func() bool { return count(d.T, d.store) > 0 })
+	until(d.T, "some alerts are stored", func() bool { return count(d.T, d.store) > 0 })
 	if _, err := other.Exec(`PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE`); err != nil {
 		d.Fatal(err)
 	}
 	d.fill(alerts/2, alerts)
 	before := count(d.T, d.store)
-	until(d.T, "the collector says that the database is locked", func() bool {
+	until(d.T, "the collector reports that the database is locked", func() bool {
 		code, why := p.ready()
 		return code == 503 && strings.Contains(why, "locked") && p.metric("stillwatch_collector_store_retries_total") > 0
 	})
@@ -182,13 +182,13 @@ func (d *delivery) locked() {
 		d.Fatal(err)
 	}
 	d.finish(alerts)
-	until(d.T, "it is ready again", func() bool { code, _ := p.ready(); return code == 200 })
+	until(d.T, "the collector is ready again", func() bool { code, _ := p.ready(); return code == 200 })
 	p.stop()
 }
 
 func (d *delivery) full() {
 	if os.Geteuid() != 0 {
-		testneed.Missing(d.T, "root", "a small disk needs the right to mount one")
+		testneed.Missing(d.T, "root", "mounting a small disk requires root")
 	}
 	if err := syscall.Mount("tmpfs", d.dir, "tmpfs", 0, "size=64m"); err != nil {
 		testneed.Missing(d.T, "root", "mount: %v", err)
@@ -200,7 +200,7 @@ func (d *delivery) full() {
 	})
 	p := d.begin()
 	d.fill(0, 100)
-	until(d.T, "something is stored", func() bool { return count(d.T, d.store) == 100 })
+	until(d.T, "some alerts are stored", func() bool { return count(d.T, d.store) == 100 })
 	filler := filepath.Join(d.dir, "filler")
 	f, err := os.Create(filler)
 	if err != nil {
@@ -213,7 +213,7 @@ func (d *delivery) full() {
 		d.Fatal(err)
 	}
 	d.fill(100, alerts)
-	until(d.T, "the collector says that the disk is full", func() bool {
+	until(d.T, "the collector reports that the disk is full", func() bool {
 		code, why := p.ready()
 		return code == 503 && strings.Contains(why, "full") && p.metric("stillwatch_collector_store_retries_total") > 2
 	})
@@ -227,13 +227,13 @@ func (d *delivery) full() {
 	p.stop()
 }
 
-func (d *delivery) poison() {
+func (d *delivery) rejected() {
 	p := d.begin()
 	d.fill(0, alerts/2)
 	bad := [][]byte{[]byte("no JSON"), nil, []byte(`{"schema":"stillwatch.alert/1"}`), bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte{0xff}, 900_000),
 		[]byte("{\"\u202e\u009b31m\\u001b[2J\":\"x\"}")}
 	for i, v := range bad {
-		d.produce(i%parts, []kafka.Record{{Key: kafka.NewBytes([]byte("poison")), Value: kafka.NewBytes(v), Headers: []kafka.Header{{Key: "ce_id", Value: []byte("x")}}}})
+		d.produce(i%parts, []kafka.Record{{Key: kafka.NewBytes([]byte("rejected")), Value: kafka.NewBytes(v), Headers: []kafka.Header{{Key: "ce_id", Value: []byte("x")}}}})
 	}
 	d.fill(alerts/2, alerts)
 	d.finish(alerts)
@@ -256,19 +256,19 @@ func (d *delivery) poison() {
 	}
 	dead, err := d.store.DeadLetters(ctx, store.Page{})
 	if err != nil || len(dead.Records) != len(bad) {
-		d.Errorf("%d dead letters in the database, want %d; %v", len(dead.Records), len(bad), err)
+		d.Errorf("%d rejected records in the database, want %d; %v", len(dead.Records), len(bad), err)
 	}
-	until(d.T, "nothing is left to read", func() bool { return caughtUp(p) })
-	if said := p.said(); !utf8.ValidString(said) || strings.ContainsAny(said, "\u202e\u009b\x1b") || !strings.Contains(said, `\u202e`) {
-		d.Errorf("the log acts on a terminal, or is silent: %q", said)
+	until(d.T, "the lag is 0", func() bool { return caughtUp(p) })
+	if log := p.output(); !utf8.ValidString(log) || strings.ContainsAny(log, "\u202e\u009b\x1b") || !strings.Contains(log, `\u202e`) {
+		d.Errorf("the log is not sanitized or has no rejected record: %q", log)
 	}
 	p.stop()
 }
 
-// caughtUp tells whether the collector has seen that the group has committed all of the alerts. It looks every few seconds.
+// caughtUp reports whether the lag that the collector measures every few seconds is 0.
 func caughtUp(p *process) bool {
 	for n := range parts {
-		lag, seen := p.look(fmt.Sprintf(`stillwatch_collector_lag_records{partition="%d",topic="%s"}`, n, schemas.AlertTopic))
+		lag, seen := p.findMetric(fmt.Sprintf(`stillwatch_collector_lag_records{partition="%d",topic="%s"}`, n, schemas.AlertTopic))
 		if !seen || lag > 0 {
 			return false
 		}
@@ -279,7 +279,7 @@ func caughtUp(p *process) bool {
 func (d *delivery) rebalance() {
 	a := d.begin()
 	d.fill(0, 3000)
-	until(d.T, "the first collector stores", func() bool { return count(d.T, d.store) > 0 })
+	until(d.T, "the first collector has stored alerts", func() bool { return count(d.T, d.store) > 0 })
 	b := d.begin()
 	d.fill(3000, 6000)
 	both := func() bool { return read(a) > 0 && read(b) > 0 }
@@ -296,16 +296,16 @@ func (d *delivery) rebalance() {
 
 func read(p *process) float64 { return p.metric("stillwatch_collector_store_seconds_count") }
 
-func (d *delivery) late() {
+func (d *delivery) lateTopics() {
 	d.remove()
 	p := d.begin()
-	until(d.T, "the collector says that a topic is missing", func() bool {
+	until(d.T, "the collector reports a missing topic", func() bool {
 		code, why := p.ready()
 		return code == 503 && strings.Contains(why, schemas.AlertTopic)
 	})
-	d.make()
+	d.createTopics()
 	d.fill(0, 1000)
 	d.finish(1000)
-	until(d.T, "it is ready", func() bool { code, _ := p.ready(); return code == 200 })
+	until(d.T, "the collector is ready", func() bool { code, _ := p.ready(); return code == 200 })
 	p.stop()
 }

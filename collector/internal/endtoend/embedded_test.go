@@ -17,7 +17,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// freePort gives a port that nobody listens on just now.
+// freePort returns a port that is not in use.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -28,8 +28,8 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// TestEmbeddedBrokerKilled kills collector and broker, which are one process, while alerts arrive: what the broker has
-// acknowledged is there after the restart, and is stored once.
+// TestEmbeddedBrokerKilled kills the process of collector and broker while alerts arrive, and checks that all acknowledged alerts are
+// stored once after the restart.
 func TestEmbeddedBrokerKilled(t *testing.T) {
 	dir, port := t.TempDir(), freePort(t)
 	file, database := filepath.Join(dir, "collector.yaml"), filepath.Join(dir, "collector.db")
@@ -38,7 +38,7 @@ func TestEmbeddedBrokerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, "--config", file)
-	s := look(t, database)
+	s := openStore(t, database)
 	until(t, "the collector is ready", func() bool { code, _ := p.ready(); return code == 200 })
 
 	const parts, size = 4, 50
@@ -62,16 +62,16 @@ func TestEmbeddedBrokerKilled(t *testing.T) {
 			p.kill()
 			t.Logf("killed with %d of %d acknowledged alerts stored", count(t, s), n)
 			if err := send(n); err == nil {
-				t.Fatal("a broker that is gone has acknowledged")
+				t.Fatal("a killed broker has acknowledged")
 			}
 			p = start(t, "--config", file)
 		}
 		until(t, "the broker acknowledges", func() bool { return send(n) == nil })
 	}
 	until(t, "all alerts are stored", func() bool { return count(t, s) >= total })
-	whole(t, s, total)
+	checkStored(t, s, total)
 	out, err := command("topics", "check", "--config", file).CombinedOutput()
-	if err != nil || string(out) != "all topics are as they should be\n" {
+	if err != nil || string(out) != "all topics are configured correctly\n" {
 		t.Errorf("topics: %v %s", err, out)
 	}
 	p.stop()

@@ -29,13 +29,14 @@ import (
 	"stillwatch/schemas"
 )
 
-// The tests here go the whole way with both programs as they are: a capture is fed to a sensor bit by bit, and what it raises is looked
-// for in the collector's database.
+// The tests in this file run both programs: a sensor reads a capture from a pipe, and its alerts are compared with the database of the
+// collector.
 
-// callers is how many silent servers call out in the capture. Each raises an alert with three revisions: some ten thousand records.
+// callers is the number of silent servers in the capture that open a session. Each causes an alert with three revisions, about ten
+// thousand records in total.
 const callers = 3400
 
-// capture gives the bytes of the capture, made once.
+// capture returns the capture, which is generated once.
 var capture = sync.OnceValue(func() []byte {
 	n := netsim.New(1)
 	n.Router("10.20.0.1", "00:1b:54:00:00:01")
@@ -49,7 +50,7 @@ var capture = sync.OnceValue(func() []byte {
 	}
 	var b bytes.Buffer
 	if _, err := n.WriteTo(&b); err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // impossible: writes to a buffer do not fail
 	}
 	return b.Bytes()
 })
@@ -64,28 +65,28 @@ var sensorPath = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// source is a running sensor that reads its capture from a pipe.
-type source struct {
+// sensor is a running sensor that reads the capture from a pipe.
+type sensor struct {
 	*exec.Cmd
 	t      *testing.T
 	in     io.WriteCloser
-	said   bytes.Buffer
+	stderr bytes.Buffer
 	listen string
 	left   []byte // of the capture
 }
 
-// sense starts a sensor that is to publish the capture.
-func (d *delivery) sense(spool string) *source {
+// startSensor starts a sensor that publishes the alerts of the capture.
+func (d *delivery) startSensor(spool string) *sensor {
 	d.Helper()
 	path, err := sensorPath()
 	if err != nil {
 		d.Fatal(err)
 	}
-	s := &source{t: d.T, listen: fmt.Sprintf("127.0.0.1:%d", freePort(d.T)), left: capture()}
+	s := &sensor{t: d.T, listen: fmt.Sprintf("127.0.0.1:%d", freePort(d.T)), left: capture()}
 	s.Cmd = exec.Command(path, "replay", "--silent", "10.20.0.0/16", "--kafka", d.cluster.Brokers(cluster.Plaintext), "--spool", spool, "--kafka-patience", "2m",
 		"--listen", s.listen, "--alerts", filepath.Join(d.TempDir(), "alerts.jsonl"), "-")
 	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	s.Stderr = &s.said
+	s.Stderr = &s.stderr
 	if s.in, err = s.StdinPipe(); err == nil {
 		err = s.Start()
 	}
@@ -96,8 +97,8 @@ func (d *delivery) sense(spool string) *source {
 	return s
 }
 
-// feed gives the sensor the next part of the capture, of so many per cent.
-func (s *source) feed(percent int) {
+// write writes the next part of the capture, in percent of it, to the sensor.
+func (s *sensor) write(percent int) {
 	s.t.Helper()
 	n := min(len(capture())*percent/100, len(s.left))
 	if _, err := s.in.Write(s.left[:n]); err != nil {
@@ -106,17 +107,17 @@ func (s *source) feed(percent int) {
 	s.left = s.left[n:]
 }
 
-// end gives it the rest, and wants everything to be delivered.
-func (s *source) end() {
+// finish writes the rest of the capture and waits until the sensor has delivered everything.
+func (s *sensor) finish() {
 	s.t.Helper()
-	s.feed(100)
+	s.write(100)
 	if err := errors.Join(s.in.Close(), s.Wait()); err != nil {
-		s.t.Fatalf("the sensor: %v\n%s", err, s.said.String())
+		s.t.Fatalf("sensor: %v\n%s", err, s.stderr.String())
 	}
 }
 
-// get asks the sensor's own address; the status is 0 while it does not answer.
-func (s *source) get(path string) (int, string) {
+// get returns the status and body of a path of the sensor's metrics listener. The status is 0 if it does not respond.
+func (s *sensor) get(path string) (int, string) {
 	res, err := http.Get("http://" + s.listen + path)
 	if err != nil {
 		return 0, err.Error()
@@ -126,8 +127,8 @@ func (s *source) get(path string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// raised is how many records are safe on the sensor's disk.
-func (s *source) raised() int {
+// raised returns how many records are in the spool of the sensor.
+func (s *sensor) raised() int {
 	_, body := s.get("/metrics")
 	m := regexp.MustCompile(`(?m)^stillwatch_publish_spool_raised_total (.*)$`).FindStringSubmatch(body)
 	if m == nil {
@@ -137,8 +138,8 @@ func (s *source) raised() int {
 	return int(n)
 }
 
-// decided gives what the sensor says of the capture when it writes to a file, by id and revision, without what is of a run.
-var decided = sync.OnceValues(func() (map[string]string, error) {
+// expected returns the alerts of the capture, by id and revision, as the sensor writes them to a file, without the fields of a run.
+var expected = sync.OnceValues(func() (map[string]string, error) {
 	path, err := sensorPath()
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ var decided = sync.OnceValues(func() (map[string]string, error) {
 	}
 	all := map[string]string{}
 	for line := range bytes.Lines(out) {
-		key, text, err := bare(line)
+		key, text, err := normalize(line)
 		if err != nil {
 			return nil, err
 		}
@@ -160,8 +161,8 @@ var decided = sync.OnceValues(func() (map[string]string, error) {
 	return all, nil
 })
 
-// bare gives an alert's id and revision, and the record without what only a run can know.
-func bare(line []byte) (key, text string, err error) {
+// normalize returns the id and revision of an alert and the record without the fields that depend on the run.
+func normalize(line []byte) (key, text string, err error) {
 	var a schemas.Alert
 	if err := errors.Join(schemas.Validate(schemas.KindAlert, line), json.Unmarshal(line, &a)); err != nil {
 		return "", "", err
@@ -171,8 +172,8 @@ func bare(line []byte) (key, text string, err error) {
 	return fmt.Sprintf("%s.%d", a.ID, a.Revision), string(b), err
 }
 
-// ask asks the database for a number.
-func (d *delivery) ask(query string) (n int) {
+// queryInt returns the result of a query for a number.
+func (d *delivery) queryInt(query string) (n int) {
 	d.Helper()
 	db, err := sql.Open("sqlite", "file:"+d.path+"?mode=ro")
 	if err != nil {
@@ -185,10 +186,10 @@ func (d *delivery) ask(query string) (n int) {
 	return n
 }
 
-// stored is how many revisions the database has.
-func (d *delivery) stored() int { return d.ask(`SELECT count(*) FROM revisions`) }
+// stored returns the number of revisions in the database.
+func (d *delivery) stored() int { return d.queryInt(`SELECT count(*) FROM revisions`) }
 
-// revisions gives all that the database has, by id and revision. It fails the test if anything is there twice.
+// revisions returns all revisions in the database, by id and revision. It fails the test if one is stored twice.
 func (d *delivery) revisions() map[string]string {
 	d.Helper()
 	db, err := sql.Open("sqlite", "file:"+d.path+"?mode=ro")
@@ -207,7 +208,7 @@ func (d *delivery) revisions() map[string]string {
 		if err := found.Scan(&line); err != nil {
 			d.Fatal(err)
 		}
-		key, text, err := bare(line)
+		key, text, err := normalize(line)
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -222,104 +223,105 @@ func (d *delivery) revisions() map[string]string {
 	return all
 }
 
-// exactly waits until the database has as much as the sensor decides, and wants it to be that, with no number missing.
-func (d *delivery) exactly() {
+// checkRevisions waits until all expected revisions are stored and checks that the database has exactly these, without missing sequence
+// numbers.
+func (d *delivery) checkRevisions() {
 	d.Helper()
-	want, err := decided()
+	want, err := expected()
 	if err != nil {
 		d.Fatal(err)
 	}
 	if len(want) < alerts {
-		d.Fatalf("the capture raises %d alerts only", len(want))
+		d.Fatalf("the capture causes only %d records", len(want))
 	}
-	until(d.T, "all is stored", func() bool { return d.stored() >= len(want) })
+	until(d.T, "all records are stored", func() bool { return d.stored() >= len(want) })
 	got := d.revisions()
 	for key, text := range want {
 		if got[key] != text {
-			d.Fatalf("%s is stored as\n%s\nand was decided as\n%s", key, got[key], text)
+			d.Fatalf("%s is stored as\n%s\nwant\n%s", key, got[key], text)
 		}
 	}
 	if len(got) != len(want) {
-		d.Errorf("%d revisions are stored, %d were decided", len(got), len(want))
+		d.Errorf("%d revisions are stored, want %d", len(got), len(want))
 	}
 	if n := count(d.T, d.store); n != callers {
 		d.Errorf("%d alerts, want %d", n, callers)
 	}
-	d.nothingMissing()
+	d.checkNoGaps()
 }
 
-func (d *delivery) nothingMissing() {
+func (d *delivery) checkNoGaps() {
 	d.Helper()
 	sensors, err := d.store.Sensors(context.Background())
 	if err != nil || len(sensors) != 1 || sensors[0].Missing != 0 {
-		d.Errorf("sensors %+v, %v: numbers are missing", sensors, err)
+		d.Errorf("sensors %+v, %v: missing sequence numbers", sensors, err)
 	}
 }
 
-func (d *delivery) brokerAway() {
+func (d *delivery) brokerDown() {
 	p := d.begin()
-	s := d.sense(filepath.Join(d.TempDir(), "spool"))
-	s.feed(40)
-	until(d.T, "something is stored", func() bool { return d.stored() > 0 })
+	s := d.startSensor(filepath.Join(d.TempDir(), "spool"))
+	s.write(40)
+	until(d.T, "some records are stored", func() bool { return d.stored() > 0 })
 	if err := d.cluster.Stop(); err != nil {
 		d.Fatal(err)
 	}
-	s.feed(40)
+	s.write(40)
 	for name, ready := range map[string]func() (int, string){"sensor": func() (int, string) { return s.get("/readyz") }, "collector": p.ready} {
-		until(d.T, "the "+name+" says that the broker is away", func() bool {
+		until(d.T, "the "+name+" reports that the broker is down", func() bool {
 			code, why := ready()
 			return code == http.StatusServiceUnavailable && strings.Contains(why, "connection refused")
 		})
 	}
 	if n := d.stored(); n >= alerts {
-		d.Errorf("%d records were stored already: it was not in the middle", n)
+		d.Errorf("%d records were stored already: the interruption came too late", n)
 	}
 	if err := d.cluster.Start(d.Context()); err != nil {
 		d.Fatal(err)
 	}
 	d.client = d.cluster.Client()
-	s.end()
-	d.exactly()
+	s.finish()
+	d.checkRevisions()
 	p.stop()
 }
 
-// sensorKilled kills a sensor, lets a run without anything of its own deliver what was left, and then has all decided again.
+// sensorKilled kills a sensor, delivers its spool with a run without packets, and then replays the whole capture.
 func (d *delivery) sensorKilled() {
 	p := d.begin()
 	spool := filepath.Join(d.TempDir(), "spool")
-	s := d.sense(spool)
-	s.feed(60)
+	s := d.startSensor(spool)
+	s.write(60)
 	var raised int
-	until(d.T, "many are raised", func() bool { raised = s.raised(); return raised > alerts/4 })
+	until(d.T, "many alerts are raised", func() bool { raised = s.raised(); return raised > alerts/4 })
 	if err := s.Process.Kill(); err != nil {
 		d.Fatal(err)
 	}
 	_ = s.Wait()
 	d.Logf("killed with %d records raised and %d stored", raised, d.stored())
-	empty := d.sense(spool)
-	empty.left = empty.left[:24] // the head of the file alone
-	empty.end()
-	until(d.T, "what was raised is stored", func() bool { return d.ask(`SELECT coalesce(max(received), 0) FROM boots`) >= raised })
-	d.nothingMissing()
+	empty := d.startSensor(spool)
+	empty.left = empty.left[:24] // only the file header
+	empty.finish()
+	until(d.T, "the raised alerts are stored", func() bool { return d.queryInt(`SELECT coalesce(max(received), 0) FROM boots`) >= raised })
+	d.checkNoGaps()
 	if n := d.stored(); n >= alerts {
-		d.Errorf("%d records are stored already: it was not in the middle", n)
+		d.Errorf("%d records are stored already: the interruption came too late", n)
 	}
-	d.sense(spool).end()
-	d.exactly()
+	d.startSensor(spool).finish()
+	d.checkRevisions()
 	p.stop()
 }
 
-// TestLeaderKilled has three brokers, each record on two disks at least, and kills the one that leads.
+// TestLeaderKilled kills the leader of three brokers, with each record on at least two disks.
 func TestLeaderKilled(t *testing.T) {
 	if testing.Short() {
-		testneed.Missing(t, testneed.KafkaNeed, "three brokers: left out by -short")
+		testneed.Missing(t, testneed.KafkaNeed, "three brokers: skipped by -short")
 	}
 	d := &delivery{T: t, cluster: kafkatest.Start(t, cluster.Options{Brokers: 3}), dir: t.TempDir()}
-	d.make()
+	d.createTopics()
 	p := d.begin()
-	s := d.sense(filepath.Join(t.TempDir(), "spool"))
-	s.feed(40)
-	until(t, "something is stored", func() bool { return d.stored() > 0 })
+	s := d.startSensor(filepath.Join(t.TempDir(), "spool"))
+	s.write(40)
+	until(t, "some records are stored", func() bool { return d.stored() > 0 })
 	leaders, err := d.cluster.Leaders(t.Context(), schemas.AlertTopic)
 	if err != nil {
 		t.Fatal(err)
@@ -328,15 +330,15 @@ func TestLeaderKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := d.stored(); n >= alerts {
-		t.Errorf("%d records were stored already: it was not in the middle", n)
+		t.Errorf("%d records were stored already: the interruption came too late", n)
 	}
-	s.end()
-	d.exactly()
-	d.tooFew(p)
+	s.finish()
+	d.checkRevisions()
+	d.notEnoughReplicas(p)
 	p.stop()
 }
 
-// programs is where built programs are put; TestMain makes it and takes it away.
+// programs is the folder for built programs. TestMain creates and removes it.
 var programs string
 
 func runTests(m *testing.M) int {

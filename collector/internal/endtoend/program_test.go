@@ -26,7 +26,7 @@ import (
 	"stillwatch/internal/buildinfo"
 )
 
-// asProgram makes the test program the collector itself, so that a test can kill it.
+// asProgram is the environment variable that makes the test binary run as the collector, so that a test can kill it.
 const asProgram = "STILLWATCH_TEST_AS_COLLECTOR"
 
 func TestMain(m *testing.M) {
@@ -53,7 +53,7 @@ type process struct {
 	done            chan struct{}
 }
 
-// start starts the collector with serve and gives it when it serves.
+// start starts the collector with "serve" and waits until it serves.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: command(append([]string{"serve"}, args...)...), t: t, done: make(chan struct{})}
@@ -69,15 +69,15 @@ func start(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("collector said:\n%s", p.said())
+			t.Logf("log of the collector:\n%s", p.output())
 		}
 	})
 	select {
 	case <-serving:
 	case <-p.done:
-		t.Fatalf("the collector ended:\n%s", p.said())
+		t.Fatalf("the collector exited:\n%s", p.output())
 	case <-time.After(3 * time.Minute):
-		t.Fatal("the collector does not serve after three minutes")
+		t.Fatal("the collector did not start within three minutes")
 	}
 	return p
 }
@@ -89,9 +89,9 @@ func (p *process) read(pipe io.Reader, serving chan struct{}) {
 			p.log.WriteString(lines.Text() + "\n")
 		}
 		p.mu.Unlock()
-		var said struct{ Msg, Console, Health string }
-		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "collector started" {
-			p.console, p.health = said.Console, said.Health
+		var line struct{ Msg, Console, Health string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "collector started" {
+			p.console, p.health = line.Console, line.Health
 			close(serving)
 		}
 	}
@@ -99,7 +99,7 @@ func (p *process) read(pipe io.Reader, serving chan struct{}) {
 	close(p.done)
 }
 
-func (p *process) said() string {
+func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
@@ -110,21 +110,21 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// stop ends it as an operator would, and wants it to end well.
+// stop stops the collector with SIGTERM and fails the test if the exit status is not 0.
 func (p *process) stop() {
 	p.t.Helper()
 	p.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(3 * time.Minute):
-		p.t.Fatal("it does not stop")
+		p.t.Fatal("the collector does not stop")
 	}
 	if code := p.ProcessState.ExitCode(); code != 0 {
-		p.t.Fatalf("it stopped with %d:\n%s", code, p.said())
+		p.t.Fatalf("exit status %d:\n%s", code, p.output())
 	}
 }
 
-// ready gives what /readyz says.
+// ready returns the status and body of /readyz.
 func (p *process) ready() (int, string) {
 	res, err := http.Get(p.health + "/readyz")
 	if err != nil {
@@ -135,18 +135,18 @@ func (p *process) ready() (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// metric gives the value of a metric without labels, or of the line that begins with name.
+// metric returns the value of a metric without labels, or of the line that starts with name. The metric must exist.
 func (p *process) metric(name string) float64 {
 	p.t.Helper()
-	v, ok := p.look(name)
+	v, ok := p.findMetric(name)
 	if !ok {
 		p.t.Fatalf("no metric %s", name)
 	}
 	return v
 }
 
-// look gives the same, false if there is none.
-func (p *process) look(name string) (float64, bool) {
+// findMetric is like metric, but returns false if there is no such metric.
+func (p *process) findMetric(name string) (float64, bool) {
 	p.t.Helper()
 	res, err := http.Get(p.health + "/metrics")
 	if err != nil {
@@ -165,18 +165,18 @@ func (p *process) look(name string) (float64, bool) {
 	return v, true
 }
 
-// until waits for cond, as long as a busy machine may need.
+// until waits for cond for up to five minutes.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("in five minutes it was not so: %s", what)
+			t.Fatalf("timeout waiting for: %s", what)
 		}
 	}
 }
 
-// look opens the database of a collector beside it.
-func look(t *testing.T, path string) *store.SQLite {
+// openStore opens the database of a running collector.
+func openStore(t *testing.T, path string) *store.SQLite {
 	t.Helper()
 	s, err := store.Open(context.Background(), path)
 	if err != nil {
@@ -195,8 +195,8 @@ func count(t *testing.T, s *store.SQLite) int {
 	return n
 }
 
-// whole fails the test unless the store holds each of the alerts 0 to n-1 once, and nothing else.
-func whole(t *testing.T, s *store.SQLite, n int) {
+// checkStored fails the test unless the store has exactly the alerts 0 to n-1, without gaps in their sequence numbers.
+func checkStored(t *testing.T, s *store.SQLite, n int) {
 	t.Helper()
 	ctx, seen := context.Background(), map[string]int{}
 	for p := (store.Page{Limit: 1000}); ; {
@@ -213,7 +213,7 @@ func whole(t *testing.T, s *store.SQLite, n int) {
 	}
 	for i := range n {
 		if seen[sample.ID(i)] != 1 {
-			t.Fatalf("alert %d is there %d times", i, seen[sample.ID(i)])
+			t.Fatalf("alert %d is stored %d times", i, seen[sample.ID(i)])
 		}
 	}
 	sensors, err := s.Sensors(ctx)
@@ -222,7 +222,7 @@ func whole(t *testing.T, s *store.SQLite, n int) {
 	}
 }
 
-// configure writes a configuration for brokers and gives its path and that of the database.
+// configure writes a configuration for brokers and returns the paths of the configuration and the database.
 func configure(t *testing.T, dir, brokers string) (file, database string) {
 	t.Helper()
 	file, database = filepath.Join(t.TempDir(), "collector.yaml"), filepath.Join(dir, "collector.db")
