@@ -139,7 +139,8 @@ func TestProgramsImportOnlyTheCommandLine(t *testing.T) {
 func TestProgramsDependOnNeitherEachOtherNorTestCode(t *testing.T) {
 	for program, other := range map[string]string{"sensor": "stillwatch/collector", "collector": "stillwatch/sensor"} {
 		for _, p := range goList(t, "-deps", "./"+program) {
-			for _, bad := range []string{other, "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab", "stillwatch/collector/internal/sample"} {
+			for _, bad := range []string{other, "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab", "stillwatch/collector/internal/sample",
+				"stillwatch/sensor/internal/dissect/dissecttest", "stillwatch/sensor/internal/dissect/dispatchtest"} {
 				if p.ImportPath == bad || strings.HasPrefix(p.ImportPath, bad+"/") {
 					t.Errorf("the %s depends on %s", program, p.ImportPath)
 				}

@@ -165,7 +165,7 @@ func BenchmarkJA3(b *testing.B) {
 	}
 }
 
-// What is remembered of a hello is what is computed from it: hellos that differ in one thing only, and in GREASE.
+// TestCachedPrintsEqualComputedOnes compares them for hellos that differ in one detail, and in GREASE.
 func TestCachedPrintsEqualComputedOnes(t *testing.T) {
 	x := rand.New(rand.NewPCG(1, 2))
 	values := []uint16{0, 5, 10, 16, 0x0a0a, 0x1a1a, 0xfafa, 0x0303, 0x0304, 0xfefd, 0x7f1c}

@@ -16,7 +16,7 @@ const (
 	extALPN       = 0x0010
 )
 
-// ja4Empty stands for a hash over nothing.
+// ja4Empty replaces the hash of an empty list.
 const ja4Empty = "000000000000"
 
 // JA4 returns the JA4 fingerprint of a client's hello (FoxIO, technical_details/JA4.md): transport, version, whether a

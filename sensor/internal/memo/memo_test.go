@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestTable checks that several goroutines that ask for far more inputs than there is room for are always given the result of their own.
+// TestTable checks that goroutines which use far more inputs than fit into the table always get the result for their own.
 func TestTable(t *testing.T) {
 	var table Table[[]byte]
 	var all sync.WaitGroup
@@ -19,7 +19,7 @@ func TestTable(t *testing.T) {
 				key := binary.AppendUvarint(nil, uint64(i*(g+1)%(6*Sets)))
 				got := table.Of(key, func() *[]byte { v := slices.Clone(key); return &v })
 				if !slices.Equal(*got, key) {
-					t.Errorf("%x was given the result of %x", key, *got)
+					t.Errorf("%x got the result of %x", key, *got)
 				}
 				clear(key) // the caller may use it again
 			}

@@ -64,11 +64,11 @@ func (c *cameraStream) Feed(dir int, head []byte, final bool, sink dissect.Sink)
 
 // cameraLogins pairs logins with their answers, in whatever order the two directions arrive.
 type cameraLogins struct {
-	login   logins.Attempt
-	waiting [8]cameraLogin // logins without answer
-	answers [8]cameraAnswer
-	asked   int // of waiting
-	said    int // of answers
+	login    logins.Attempt
+	waiting  [8]cameraLogin // logins without answer
+	answers  [8]cameraAnswer
+	asked    int // of waiting
+	answered int // of answers
 }
 
 // cameraLogin is a login that waits for its answer, which repeats id.
@@ -87,12 +87,12 @@ type cameraAnswer struct {
 }
 
 func (l *cameraLogins) ask(c cameraLogin, sink dissect.Sink) {
-	for i := range l.said {
+	for i := range l.answered {
 		if l.answers[i].id == c.id {
 			a := l.answers[i]
-			l.said--
+			l.answered--
 			copy(l.answers[i:], l.answers[i+1:])
-			l.tell(c, a, sink)
+			l.report(c, a, sink)
 			return
 		}
 	}
@@ -108,17 +108,17 @@ func (l *cameraLogins) answer(a cameraAnswer, sink dissect.Sink) {
 			c := l.waiting[i]
 			l.asked--
 			copy(l.waiting[i:], l.waiting[i+1:])
-			l.tell(c, a, sink)
+			l.report(c, a, sink)
 			return
 		}
 	}
-	if l.said < len(l.answers) {
-		l.answers[l.said] = a
-		l.said++
+	if l.answered < len(l.answers) {
+		l.answers[l.answered] = a
+		l.answered++
 	}
 }
 
-func (l *cameraLogins) tell(c cameraLogin, a cameraAnswer, sink dissect.Sink) {
+func (l *cameraLogins) report(c cameraLogin, a cameraAnswer, sink dissect.Sink) {
 	result := a.plain
 	if c.proof {
 		result = a.proof
@@ -133,7 +133,7 @@ func (l *cameraLogins) tell(c cameraLogin, a cameraAnswer, sink dissect.Sink) {
 // end reports the logins that were not answered.
 func (l *cameraLogins) end(sink dissect.Sink) {
 	for _, c := range l.waiting[:l.asked] {
-		l.tell(c, cameraAnswer{}, sink)
+		l.report(c, cameraAnswer{}, sink)
 	}
 	l.asked = 0
 }

@@ -22,7 +22,7 @@ type postgresStream struct {
 	started  bool // the startup message was seen
 	method   uint32
 	proved   bool            // a password or a proof was sent
-	said     dissect.Outcome // a result that arrived before the proof
+	early    dissect.Outcome // a result that arrived before the proof
 	over     bool            // the result is known
 	stopped  bool
 	tunnel   *tls.Upgrade
@@ -107,8 +107,8 @@ func (p *postgresStream) proof(body []byte, sink dissect.Sink) {
 	} else {
 		p.login.Proof()
 	}
-	if p.said != dissect.OutcomeUnknown {
-		p.result(p.said, sink)
+	if p.early != dissect.OutcomeUnknown {
+		p.result(p.early, sink)
 	}
 }
 
@@ -157,8 +157,8 @@ func (p *postgresStream) accepted(sink dissect.Sink) {
 }
 
 func (p *postgresStream) result(r dissect.Outcome, sink dissect.Sink) {
-	if !p.proved && p.said == dissect.OutcomeUnknown && r != dissect.OutcomeUnknown {
-		p.said = r // the proof has not been seen yet
+	if !p.proved && p.early == dissect.OutcomeUnknown && r != dissect.OutcomeUnknown {
+		p.early = r // the proof has not been seen yet
 		return
 	}
 	p.over = true

@@ -32,7 +32,7 @@ func TestHellosOfBothSidesAfterUpgrade(t *testing.T) {
 	}
 }
 
-// TestNoTLSWithoutAgreement checks that nothing is taken for TLS if a server did not agree or a message is forged.
+// TestNoTLSWithoutAgreement checks that nothing is read as TLS if a server did not agree or a message is forged.
 func TestNoTLSWithoutAgreement(t *testing.T) {
 	hello := string(dissecttest.TLSHello(t, &tls.Config{ServerName: "h"}))
 	for name, turns := range map[string][]turn{

@@ -16,7 +16,7 @@ type credentials struct {
 	userHint  string
 	defaults  bool // a well-known default pair
 	cleartext bool
-	leg       bool   // a step of a handshake that contains no proof yet
+	midway    bool   // a step of a handshake that contains no proof yet
 	reused    bool   // the nonce was used before, as its count shows
 	account   uint64 // hash of the user of Digest, of user and password of Basic: recognizes them within the session
 	nonce     uint64 // hash of the nonce
@@ -41,7 +41,7 @@ func readAuthorization(method string, value []byte) (c credentials) {
 		c.readDigest(method, rest)
 	case "ntlm", "negotiate":
 		// An NTLM message of type 1 begins with this (MS-NLMP section 2.2.1.1). The proof is in type 3.
-		c.leg = bytes.HasPrefix(rest, []byte("TlRMTVNTUAAB"))
+		c.midway = bytes.HasPrefix(rest, []byte("TlRMTVNTUAAB"))
 	}
 	return c
 }
@@ -67,7 +67,7 @@ type authState struct{ accepted uint64 }
 // before in the session. A redirection proves nothing: it may come before the check as well as after it.
 func (a *authState) outcome(c *credentials, status int, ch *challenges) dissect.Outcome {
 	switch {
-	case c.scheme == "" || c.leg:
+	case c.scheme == "" || c.midway:
 		return dissect.OutcomeUnknown
 	case status == 401:
 		return a.refused(c, ch)
@@ -94,7 +94,7 @@ func (a *authState) refused(c *credentials, ch *challenges) dissect.Outcome {
 		return dissect.OutcomeUnknown // a token expired, or a handshake continues
 	}
 	switch {
-	case ch.any && ch.offered&schemeBit(c.scheme) == 0, ch.stale, ch.leg,
+	case ch.any && ch.offered&schemeBit(c.scheme) == 0, ch.stale, ch.midway,
 		c.account != 0 && c.account == a.accepted,
 		c.reused && ch.nonce != 0 && ch.nonce != c.nonce:
 		return dissect.OutcomeUnknown
@@ -132,7 +132,7 @@ type challenges struct {
 	offered uint32 // bit set of authSchemes
 	realm   string
 	stale   bool
-	leg     bool   // contains the next step of a handshake
+	midway  bool   // contains the next step of a handshake
 	nonce   uint64 // hash of the nonce of Digest
 }
 
@@ -171,7 +171,7 @@ func (ch *challenges) read(v []byte) {
 
 func (ch *challenges) scheme(name []byte) {
 	ch.any = true
-	ch.leg = ch.leg || bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")) // NTLM message of type 2
+	ch.midway = ch.midway || bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")) // NTLM message of type 2
 	for i, s := range authSchemes {
 		if parse.FoldEqual(name, s) {
 			ch.offered |= 1 << i
@@ -197,7 +197,7 @@ func (ch *challenges) param(name, v []byte) (rest []byte) {
 	case parse.FoldEqual(name, "nonce"):
 		ch.nonce = logins.Sum64(value)
 	case bytes.HasPrefix(name, []byte("TlRMTVNTUAAC")):
-		ch.leg = true
+		ch.midway = true
 	}
 	return rest
 }

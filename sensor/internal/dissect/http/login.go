@@ -147,11 +147,11 @@ func (r *exchangeRequest) outcome(p *exchangeResponse, a *authState) dissect.Out
 
 // isapiOutcome reads the response to sessionLogin. The number in the body equals the status, or comes with status 200.
 func (p *exchangeResponse) isapiOutcome(proof bool) dissect.Outcome {
-	switch said := p.reply.status; {
+	switch code := p.reply.status; {
 	case !proof:
-	case p.status == 401, p.status == 200 && said == 401:
+	case p.status == 401, p.status == 200 && code == 401:
 		return dissect.OutcomeFailure
-	case p.status == 200 && (said == 200 || said == 0 && p.reply.session):
+	case p.status == 200 && (code == 200 || code == 0 && p.reply.session):
 		return dissect.OutcomeSuccess
 	}
 	return dissect.OutcomeUnknown

@@ -22,7 +22,7 @@ func TestSNMPLogin(t *testing.T) {
 		"public":            {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, true)}},
 		"private, SNMP 1":   {[]turn{client(lan.SNMPMessage(0, "private", 0xa3, 9, 0)), server(lan.SNMPMessage(0, "private", response, 9, 0))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, true)}},
 		"another community": {[]turn{ask("s3cret"), server(lan.SNMPMessage(1, "s3cret", response, 7, 2))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, false)}},
-		"told once":         {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0)), ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, true)}},
+		"reported once":     {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0)), ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, true)}},
 		"the last of many":  {[]turn{ask("public"), client(lan.SNMPMessage(1, "s3cret", get, 8, 0)), server(lan.SNMPMessage(1, "s3cret", response, 8, 0))}, []dissect.Login{dissecttest.CleartextLogin("snmp", "", dissect.OutcomeSuccess, false)}},
 		"not answered":      {[]turn{ask("public")}, nil},
 		"answer to another": {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 6, 0))}, nil},

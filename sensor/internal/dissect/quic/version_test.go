@@ -34,7 +34,7 @@ func TestQUICVersions(t *testing.T) {
 			t.Run(fmt.Sprintf("%#x like %#x", x.version, like), func(t *testing.T) {
 				first := packet(x.version, like, dissect.FromClient, hello)
 				if !Looks(first, dissect.Ports{}) {
-					t.Error("not told")
+					t.Error("not recognized")
 				}
 				var q Conn
 				var facts []dissect.Fact
@@ -65,6 +65,6 @@ func TestQUICUnknownVersionNeedsProtection(t *testing.T) {
 		}
 	}
 	if !Looks(good, dissect.Ports{}) {
-		t.Error("not told")
+		t.Error("not recognized")
 	}
 }

@@ -21,7 +21,7 @@ func RDPSYN(flags uint16) []byte {
 
 func TestRDPUDPRecognition(t *testing.T) {
 	if !LooksRDPUDP(RDPSYN(1), dissect.Ports{}) || LooksRDPUDP(RDPSYN(4), dissect.Ports{}) || LooksRDPUDP(RDPSYN(1)[:1000], dissect.Ports{}) || LooksRDPUDP(bytes.Repeat([]byte{0xff}, 1232), dissect.Ports{}) {
-		t.Error("the SYN is told wrongly")
+		t.Error("the SYN is recognized wrongly")
 	}
 }
 

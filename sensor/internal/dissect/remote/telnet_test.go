@@ -13,7 +13,7 @@ import (
 )
 
 func FuzzTelnet(f *testing.F) {
-	dissecttest.FuzzStream(f, remote.NewTelnet, telnetLoginCases["telnet: asked again, said incorrect, then a prompt"].Turns)
+	dissecttest.FuzzStream(f, remote.NewTelnet, telnetLoginCases["telnet: refused, asked again, then a prompt"].Turns)
 }
 
 const (
@@ -117,7 +117,7 @@ func TestTelnetKeepsNoPassword(t *testing.T) {
 }
 
 var telnetLoginCases = map[string]dispatchtest.LoginCase{
-	"telnet: asked again, said incorrect, then a prompt": {
+	"telnet: refused, asked again, then a prompt": {
 		Ports: dissect.Ports{Client: 4000, Server: 23},
 		Turns: []turn{
 			server("\xff\xfd\x01\xff\xfb\x03"), client("\xff\xfc\x01\xff\xfa\x18\x00xterm\xff\xf0"), server("BusyBox v1.1\r\n\r\ncam login: "), client("root\r\n"), server("root\r\nPassword: "), client("abc\r\n"),

@@ -38,11 +38,11 @@ const (
 )
 
 // Feed plays the connection and returns the reported results of the login.
-func (c sized) Feed() (said []dissect.SSHAuth) {
+func (c sized) Feed() (reported []dissect.SSHAuth) {
 	var s Stream
 	sink := func(f dissect.Fact) {
 		if a, ok := f.(*dissect.SSHAuth); ok {
-			said = append(said, *a)
+			reported = append(reported, *a)
 		}
 	}
 	if c.packer == "" {
@@ -80,7 +80,7 @@ func (c sized) Feed() (said []dissect.SSHAuth) {
 		}
 		s.Feed(dir, heads[dir], false, sink)
 	}
-	return said
+	return reported
 }
 
 func TestSSHAuthSizes(t *testing.T) {
@@ -156,16 +156,16 @@ func TestSSHAuthSizes(t *testing.T) {
 		{"Go pads to 16 bytes", "Go", "Go", chacha, sha2, "", "C52 S52 C68 S68 C84 S68 C84 S36 C68 CF", dissect.SSHAuth{Result: dissect.OutcomeSuccess, Failures: 1}},
 		{"data before the client speaks", openS, openS, chacha, sha2, "", "S44 S28 C44 S44 C68 S76 CF SF", dissect.SSHAuth{}},
 	} {
-		said := c.Feed()
+		reported := c.Feed()
 		last := dissect.SSHAuth{}
-		if len(said) > 0 {
-			last = said[len(said)-1]
+		if len(reported) > 0 {
+			last = reported[len(reported)-1]
 		}
 		if last != c.want {
-			t.Errorf("%s: %+v, want %+v", c.name, said, c.want)
+			t.Errorf("%s: %+v, want %+v", c.name, reported, c.want)
 		}
-		if c.want.Result != dissect.OutcomeSuccess && slices.ContainsFunc(said, func(a dissect.SSHAuth) bool { return a.Result == dissect.OutcomeSuccess }) {
-			t.Errorf("%s: success was told in between: %+v", c.name, said)
+		if c.want.Result != dissect.OutcomeSuccess && slices.ContainsFunc(reported, func(a dissect.SSHAuth) bool { return a.Result == dissect.OutcomeSuccess }) {
+			t.Errorf("%s: success was reported in between: %+v", c.name, reported)
 		}
 	}
 }
@@ -174,17 +174,17 @@ func TestSSHAuthSizes(t *testing.T) {
 // success behind what it sends before.
 func TestSSHFailureIsWithdrawnWhenCut(t *testing.T) {
 	c := sized{client: openS, server: openS, cipher: chacha, mac: sha2, talk: "C44 S44 C68 S76 C84 S76 C84 S76 C" + strconv.Itoa(dissect.HeadLimit) + " CF"}
-	said := c.Feed()
-	if want := []dissect.SSHAuth{{Result: dissect.OutcomeFailure, Failures: 1}, {Result: dissect.OutcomeFailure, Failures: 2}, {Result: dissect.OutcomeUnknown, Failures: 2}}; !slices.Equal(said, want) {
-		t.Errorf("%+v, want %+v", said, want)
+	reported := c.Feed()
+	if want := []dissect.SSHAuth{{Result: dissect.OutcomeFailure, Failures: 1}, {Result: dissect.OutcomeFailure, Failures: 2}, {Result: dissect.OutcomeUnknown, Failures: 2}}; !slices.Equal(reported, want) {
+		t.Errorf("%+v, want %+v", reported, want)
 	}
 }
 
 // TestSSHAuthIsBounded checks that a client that never stops does not use more and more memory.
 func TestSSHAuthIsBounded(t *testing.T) {
 	c := sized{client: openS, server: openS, cipher: chacha, mac: sha2, talk: "C44 S44" + strings.Repeat(" C84 S76", 10*maxTurns) + " CF"}
-	said := c.Feed()
-	if n := len(said); n == 0 || said[n-1].Result != dissect.OutcomeFailure || said[n-1].Failures > maxTurns {
-		t.Errorf("%d results, the last %+v", n, said[max(0, n-1):])
+	reported := c.Feed()
+	if n := len(reported); n == 0 || reported[n-1].Result != dissect.OutcomeFailure || reported[n-1].Failures > maxTurns {
+		t.Errorf("%d results, the last %+v", n, reported[max(0, n-1):])
 	}
 }

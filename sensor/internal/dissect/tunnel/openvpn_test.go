@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
-// vpnPacket makes a control packet; auth stands between session id and acknowledgements.
+// vpnPacket makes a control packet; auth comes between session id and acknowledgements.
 func vpnPacket(op byte, auth, acks []byte, id uint32, payload []byte) []byte {
 	b := append([]byte{op << 3}, "SESSION1"...)
 	b = append(b, auth...)
