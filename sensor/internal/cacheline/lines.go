@@ -2,8 +2,7 @@
 
 //go:build amd64 || arm64
 
-// Package cacheline moves lines of the cache, 64 bytes each, before or instead of where the processor would do so by itself. Nothing that
-// can be seen depends on it.
+// Package cacheline prefetches cache lines, 64 bytes each, and stores them past the caches. It affects speed only.
 package cacheline
 
 import "unsafe"
@@ -11,8 +10,8 @@ import "unsafe"
 // Size is the length of a line in bytes.
 const Size = 64
 
-// Prefetch asks for n lines from p on without waiting for them: where a loop knows early what it will need late, the waits overlap with its
-// work. p may be any address: a wrong one is ignored by the processor.
+// Prefetch requests n lines from p on without waiting for them, so that memory latency overlaps with other work. p may be any address: the
+// processor ignores an invalid one.
 //
 //go:noescape
 func Prefetch(p unsafe.Pointer, n int)

@@ -4,12 +4,11 @@ package cacheline
 
 import "unsafe"
 
-// Store copies one line past the caches, to where another processor will read it next: an ordinary store would first wait until that one
-// has given up what it still holds of the line. Both addresses are those of whole lines without pointers. Flush must follow before the
-// other processor is told.
+// Store copies one line that another processor will read next, bypassing the caches: an ordinary store would first wait until that processor
+// releases the line. Both addresses must be aligned to a line and hold no pointers. Call Flush before signaling the other processor.
 //
 //go:noescape
 func Store(to, from unsafe.Pointer)
 
-// Flush has what was stored be seen before anything that is written after it.
+// Flush orders the stores before all later writes.
 func Flush()

@@ -6,7 +6,7 @@ package cacheline
 
 import "unsafe"
 
-// Store copies one line, without pointers, to where another processor will read it next. Flush must follow before that one is told.
+// Store copies one line without pointers that another processor will read next. Call Flush before signaling the other processor.
 func Store(to, from unsafe.Pointer) { *(*[Size]byte)(to) = *(*[Size]byte)(from) }
 
 // Flush does nothing here.

@@ -4,17 +4,17 @@ package lru
 
 import "stillwatch/sensor/internal/snapshot"
 
-// saved is what a table knows of its copy on disk. What was used since it was saved stands at the end of the order of use, so that a
-// table needs to remember only where that begins, and which keys went.
+// saved tracks how a table differs from its copy on disk. Entries that were used since they were saved are at the end of the order of use, so it
+// needs only the start of these, and the keys that were dropped.
 type saved[K comparable] struct {
 	on   bool
-	upTo uint32 // the newest cell that was not used since it was saved; 0: all were
+	upTo uint32 // the newest cell that was not used since it was saved; 0: all cells were
 	gone []K    // dropped since
-	all  bool   // too many were: the copy is to be made anew
-	seq  uint64 // of the record that was saved last
+	all  bool   // too many were dropped: the whole copy must be rewritten
+	seq  uint64 // of the last saved record
 }
 
-// dropped notes that cell n goes.
+// dropped records that cell n is removed.
 func (t *Table[K, V]) dropped(n uint32) {
 	s := &t.saved
 	if s.upTo == n {
@@ -30,8 +30,8 @@ func (t *Table[K, V]) dropped(n uint32) {
 	s.gone = append(s.gone, t.at(n).key)
 }
 
-// Part gives the table as a part of a snapshot. From then on it remembers what has changed: every entry that was used counts as
-// changed. A table that is not restored takes the place of whatever was saved under its name.
+// Part returns the table as a part of a snapshot, and starts to track changes: every entry that was used counts as changed. A table that is not
+// restored replaces what was saved under its name.
 func (t *Table[K, V]) Part(name string, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) snapshot.Part {
 	if !t.saved.on {
 		t.saved.on, t.saved.all = true, true
@@ -58,7 +58,7 @@ func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(
 		s.gone = s.gone[:last]
 	}
 	if len(s.gone) > 0 {
-		return n // a key that came again must not be removed after it was put
+		return n // a key that was added again must not be removed after it was written
 	}
 	s.gone = nil
 	for ; n < limit && s.upTo != t.newest; n++ {
@@ -79,7 +79,7 @@ func (t *Table[K, V]) drain(b *snapshot.Batch, name string, limit int, key func(
 	return n
 }
 
-// restore fills the table in the order of use. The least recently used go if there are more than it holds, from the copy as well.
+// restore fills the table in the order of use. If there are too many records, the least recently used are evicted, also from the copy.
 func (t *Table[K, V]) restore(all snapshot.Records, key func(*snapshot.Codec, *K), val func(*snapshot.Codec, *V)) int {
 	unread := 0
 	t.saved.all = false

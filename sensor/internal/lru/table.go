@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lru is a bounded map that evicts the entry used longest ago (LRU). It bounds every table behind the shards.
+// Package lru implements a bounded map that evicts the least recently used entry. It bounds the tables of the correlator.
 package lru
 
 import (
@@ -8,43 +8,44 @@ import (
 	"math/bits"
 )
 
-// cellsPerChunk is how many cells are made at once. Cells never move, so that a pointer to a value stays good while others come and go.
+// cellsPerChunk is the number of cells that are allocated together. Cells never move, so a pointer to a value stays valid while other entries
+// are added and removed.
 const (
 	chunkBits     = 8
 	cellsPerChunk = 1 << chunkBits
 )
 
-// cell is an entry. Cells are named by number from 1.
+// cell is an entry. Cells are numbered from 1.
 type cell[K comparable, V any] struct {
 	val V
 	key K
 }
 
-// link puts a cell into the order of use, or into the list of free cells by newer.
+// link is the place of a cell in the order of use, or in the list of free cells (newer).
 type link struct {
 	older, newer uint32
 	hash         uint32 // the lower half of that of the key
 }
 
-// chunk is where cells stand. Their links stand apart and close to each other: to move one to the end of the order takes its neighbours as
-// well, and those are of no interest otherwise.
+// chunk holds cells. Their links are stored separately and close together: moving a cell to the end of the order touches the links of its
+// neighbors, but not their values.
 type chunk[K comparable, V any] struct {
 	links [cellsPerChunk]link
 	cells [cellsPerChunk]cell[K, V]
 }
 
-// Table is a bounded map that knows in which order its entries were used. What it forgets when it is full depends on that order
-// alone. An entry takes its key, its value and some 20 bytes. Not safe for concurrent use.
+// Table is a bounded map in the order of use. Which entry it evicts when it is full depends on that order alone. An entry takes its key, its
+// value and about 20 bytes. It is not safe for concurrent use.
 type Table[K comparable, V any] struct {
 	limit  int
 	live   int
-	seed   maphash.Seed // of this table, so that nobody outside can choose keys that collide
+	seed   maphash.Seed // random, so that an attacker cannot choose colliding keys
 	chunks []*chunk[K, V]
-	made   uint32 // cells ever made
+	made   uint32 // allocated cells
 	free   uint32 // first free cell, 0 if none
 
 	// index is a hash table with linear probing: 0 is empty, else the number of a cell in the low bits and a part of its hash in the rest,
-	// which spares most looks at keys that are others.
+	// which avoids most comparisons with other keys.
 	index []uint32
 	shift uint8 // bits of a cell number
 
@@ -54,14 +55,14 @@ type Table[K comparable, V any] struct {
 	saved saved[K]
 }
 
-// New gives an empty table of at most limit entries, at least one and at most a billion.
+// New returns an empty table of at most limit entries; limit is clamped to the range from 1 to 2^30.
 func New[K comparable, V any](limit int) *Table[K, V] {
 	t := &Table[K, V]{limit: min(max(limit, 1), 1<<30), seed: maphash.MakeSeed()}
 	t.resize(16)
 	return t
 }
 
-// Limit sets how many entries there may be. If there are more, those used longest ago are forgotten.
+// Limit sets the maximum number of entries. If there are more, the least recently used are evicted.
 func (t *Table[K, V]) Limit(limit int) {
 	t.limit = min(max(limit, 1), 1<<30)
 	for t.live > t.limit {
@@ -70,13 +71,13 @@ func (t *Table[K, V]) Limit(limit int) {
 	}
 }
 
-// Len is the number of entries, Evicted how many were forgotten because the table was full.
+// Len returns the number of entries.
 func (t *Table[K, V]) Len() int { return t.live }
 
-// Evicted counts the entries that were forgotten because the table was full.
+// Evicted returns the number of entries that were evicted because the table was full.
 func (t *Table[K, V]) Evicted() uint64 { return t.evicted }
 
-// Peek gives the value of k without using it, nil if there is none. The pointer is good until k is dropped or forgotten.
+// Peek returns the value of k without marking it as used, nil if there is none. The pointer is valid until k is dropped or evicted.
 func (t *Table[K, V]) Peek(k K) *V {
 	if n := t.number(k); n != 0 {
 		return &t.at(n).val
@@ -84,7 +85,7 @@ func (t *Table[K, V]) Peek(k K) *V {
 	return nil
 }
 
-// Get gives the value of k, nil if there is none, and makes k the one used last.
+// Get returns the value of k, nil if there is none, and marks k as used.
 func (t *Table[K, V]) Get(k K) *V {
 	if n := t.number(k); n != 0 {
 		return t.use(n)
@@ -92,8 +93,8 @@ func (t *Table[K, V]) Get(k K) *V {
 	return nil
 }
 
-// Put gives the value of k, making a zero one if there is none, and makes k the one used last. When the table is full the one
-// used longest ago goes.
+// Put returns the value of k, adding a zero value if there is none, and marks k as used. If the table is full, the least recently used entry is
+// evicted.
 func (t *Table[K, V]) Put(k K) *V {
 	h := t.hash(k)
 	i, n := t.find(k, h)
@@ -129,7 +130,7 @@ func (t *Table[K, V]) Take(k K) (v V, ok bool) {
 	return v, true
 }
 
-// Drop forgets k, if it is there.
+// Drop removes k if it is there.
 func (t *Table[K, V]) Drop(k K) {
 	if t.live == 0 {
 		return
@@ -139,7 +140,7 @@ func (t *Table[K, V]) Drop(k K) {
 	}
 }
 
-// Oldest gives the entry that was used longest ago; ok is false if there is none.
+// Oldest returns the least recently used entry; ok is false if the table is empty.
 func (t *Table[K, V]) Oldest() (k K, v *V, ok bool) {
 	if t.oldest == 0 {
 		return k, nil, false
@@ -148,7 +149,7 @@ func (t *Table[K, V]) Oldest() (k K, v *V, ok bool) {
 	return c.key, &c.val, true
 }
 
-// DropOldest forgets the entry that was used longest ago, if there is one.
+// DropOldest removes the least recently used entry, if there is one.
 func (t *Table[K, V]) DropOldest() {
 	if t.oldest != 0 {
 		t.Drop(t.at(t.oldest).key)
@@ -167,7 +168,7 @@ func (t *Table[K, V]) linkOf(n uint32) *link {
 
 func (t *Table[K, V]) hash(k K) uint32 { return uint32(maphash.Comparable(t.seed, k)) }
 
-// number gives the cell of k, 0 if it has none. Many tables are of attacks, and empty: those are not worth a hash.
+// number returns the cell of k, 0 if there is none. Many tables concern attacks and are empty: they need no hash.
 func (t *Table[K, V]) number(k K) uint32 {
 	if t.live == 0 {
 		return 0
@@ -176,10 +177,10 @@ func (t *Table[K, V]) number(k K) uint32 {
 	return n
 }
 
-// entry is what stands in the index for cell n with hash h.
+// entry returns the index entry of cell n with hash h.
 func (t *Table[K, V]) entry(n, h uint32) uint32 { return h>>t.shift<<t.shift | n }
 
-// find gives the slot and the cell of k, or the slot where it would stand and 0.
+// find returns the slot and the cell of k, or the slot for it and 0.
 func (t *Table[K, V]) find(k K, h uint32) (i, n uint32) {
 	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
 	want := t.entry(0, h)
@@ -194,7 +195,7 @@ func (t *Table[K, V]) find(k K, h uint32) (i, n uint32) {
 	}
 }
 
-// home gives the slot where a hash belongs.
+// home returns the preferred slot of a hash.
 func (t *Table[K, V]) home(h uint32) uint32 { return h & uint32(len(t.index)-1) }
 
 // use moves a cell to the end of the order.
@@ -234,7 +235,7 @@ func (t *Table[K, V]) unlink(n uint32) {
 	}
 }
 
-// make gives a cell for k at the end of the order.
+// make returns a cell for k at the end of the order.
 func (t *Table[K, V]) make(k K, h uint32) uint32 {
 	n := t.free
 	if n != 0 {
@@ -262,7 +263,7 @@ func (t *Table[K, V]) remove(i, n uint32) {
 	t.live--
 }
 
-// close empties a slot and moves up what had to stand behind it (Knuth, volume 3, section 6.4, algorithm R).
+// close empties a slot and moves up the entries that it displaced (Knuth, volume 3, section 6.4, algorithm R).
 func (t *Table[K, V]) close(i uint32) {
 	mask, low := uint32(len(t.index)-1), uint32(1)<<t.shift-1
 	for next := (i + 1) & mask; t.index[next] != 0; next = (next + 1) & mask {
@@ -275,7 +276,7 @@ func (t *Table[K, V]) close(i uint32) {
 	t.index[i] = 0
 }
 
-// resize makes the index anew with size slots, a power of two.
+// resize rebuilds the index with size slots, a power of two.
 func (t *Table[K, V]) resize(size int) {
 	t.index = make([]uint32, size)
 	t.shift = uint8(bits.Len(uint(size - 1)))

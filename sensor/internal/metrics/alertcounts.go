@@ -8,20 +8,20 @@ import (
 	"stillwatch/schemas"
 )
 
-// AlertCounts counts alerts by rule and by the severity of their last revision. It holds the severity of each alert until it is
-// closed, so it is as large as the table of open alerts. It has one caller at a time.
+// AlertCounts counts alerts by rule and by the severity of their last revision. It keeps the severity of each alert until the alert is closed,
+// so it is as large as the table of open alerts. It is not safe for concurrent use.
 type AlertCounts struct {
 	alerts  map[[2]string]uint64 // severity, rule
 	records map[string]uint64    // by action
 	open    map[string]string    // id to severity
 }
 
-// NewAlertCounts gives a tally of nothing.
+// NewAlertCounts returns empty counts.
 func NewAlertCounts() *AlertCounts {
 	return &AlertCounts{alerts: map[[2]string]uint64{}, records: map[string]uint64{}, open: map[string]string{}}
 }
 
-// Clone gives a tally that stays as this one is now.
+// Clone returns a copy of the counts, for reading.
 func (c *AlertCounts) Clone() *AlertCounts {
 	return &AlertCounts{alerts: maps.Clone(c.alerts), records: maps.Clone(c.records), open: map[string]string{}}
 }
@@ -40,7 +40,7 @@ func (c *AlertCounts) Add(a *schemas.Alert) {
 	c.open[a.ID] = a.Severity
 }
 
-// BySeverity gives the number of alerts of one severity.
+// BySeverity returns the number of alerts of one severity.
 func (c *AlertCounts) BySeverity(severity string) (n uint64) {
 	for k, v := range c.alerts {
 		if k[0] == severity {

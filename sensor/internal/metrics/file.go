@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// Write writes the metrics of a run, and those of others, in the text format of Prometheus.
+// Write writes the metrics of a run and of other collectors in the Prometheus text format.
 func Write(w io.Writer, r Run, others ...prometheus.Collector) error {
 	reg := prometheus.NewRegistry()
 	for _, c := range append([]prometheus.Collector{collector{r}}, others...) {
@@ -36,7 +36,7 @@ func Write(w io.Writer, r Run, others ...prometheus.Collector) error {
 	return b.Flush()
 }
 
-// Check says before a run why WriteFile could not write to name after it, nil if nothing is in its way. It leaves nothing behind.
+// Check reports before a run whether WriteFile will be able to write to name. It leaves no file behind.
 func Check(name string) error {
 	if discards(name) {
 		return nil
@@ -51,9 +51,8 @@ func Check(name string) error {
 	return at(name, errors.Join(f.Close(), os.Remove(f.Name())))
 }
 
-// WriteFile is Write to a file. The file is there whole or not at all: it is written beside its place and renamed.
-// The rename would put a file in the place of a device, a pipe or a link, so only a regular file is replaced; the null device takes
-// the metrics as it takes everything.
+// WriteFile writes the metrics to a file atomically: it writes a temporary file in the same folder and renames it. The rename would replace a
+// device, a pipe or a link by a file, so only regular files are allowed. The null device discards the metrics.
 func WriteFile(name string, r Run, others ...prometheus.Collector) error {
 	if discards(name) {
 		return Write(io.Discard, r, others...)
@@ -67,7 +66,7 @@ func WriteFile(name string, r Run, others ...prometheus.Collector) error {
 	}
 	err = Write(f, r, others...)
 	if err == nil {
-		err = f.Chmod(0o644) // a collector of another user reads it
+		err = f.Chmod(0o644) // the textfile collector may run as another user
 	}
 	if e := f.Close(); err == nil {
 		err = e
@@ -76,12 +75,12 @@ func WriteFile(name string, r Run, others ...prometheus.Collector) error {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // what matters is told
+		_ = os.Remove(f.Name()) // err is more important
 	}
 	return at(name, err)
 }
 
-// discards reports whether name is the null device, by whatever name.
+// discards reports whether name is the null device, or a link to it.
 func discards(name string) bool {
 	null, err := os.Stat(os.DevNull)
 	if err != nil {
@@ -91,12 +90,12 @@ func discards(name string) bool {
 	return err == nil && os.SameFile(null, info)
 }
 
-// beside creates a file of a name of its own in the folder of name.
+// beside creates a temporary file in the folder of name.
 func beside(name string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".")
 }
 
-// replaceable refuses what is no regular file. A link is not followed: what it stands for is somewhere else.
+// replaceable returns an error if name exists and is not a regular file. It does not follow links, because the rename would replace the link.
 func replaceable(name string) error {
 	info, err := os.Lstat(name)
 	switch {
@@ -107,7 +106,7 @@ func replaceable(name string) error {
 	case info.Mode().IsRegular():
 		return nil
 	}
-	return fmt.Errorf("%s is %s: the metrics replace a file as a whole, give the name of one", name, kindOf(info.Mode()))
+	return fmt.Errorf("%s is %s: the metrics replace the whole file, so it must be a regular file", name, kindOf(info.Mode()))
 }
 
 func kindOf(m fs.FileMode) string {
@@ -124,7 +123,7 @@ func kindOf(m fs.FileMode) string {
 	return "a device"
 }
 
-// at tells of name what happened to the file beside it.
+// at replaces the name of the temporary file in an error by name.
 func at(name string, err error) error {
 	if err == nil {
 		return nil

@@ -173,7 +173,7 @@ func testRejected(t *testing.T, c *cluster.Cluster) {
 	}
 	consume(t, c, "narrow", 1, 45)
 	side := string(slurp(t, filepath.Join(dir, "poison.jsonl")))
-	if n := strings.Count(side, "\n"); n != 5 || !strings.Contains(side, "larger than topic narrow takes") {
+	if n := strings.Count(side, "\n"); n != 5 || !strings.Contains(side, "larger than topic narrow allows") {
 		t.Errorf("the dead-letter file has %d lines:\n%.300s", n, side)
 	}
 }
@@ -270,12 +270,12 @@ func TestBadKafkaFiles(t *testing.T) {
 	spill(t, empty, nil)
 	s := openSpool(t, filepath.Join(dir, "spool"), SpoolOptions{})
 	for says, cfg := range map[string]KafkaConfig{
-		"no brokers are named":    {},
-		"no such file":            {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: filepath.Join(dir, "none")}},
-		"no PEM certificate":      {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: empty}},
-		"needs both cert and key": {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty}},
-		"client certificate":      {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty, Key: empty}},
-		`SASL mechanism "GSSAPI"`: {Brokers: []string{"a:1"}, SASL: &brokers.SASL{Mechanism: "GSSAPI"}},
+		"no brokers are configured": {},
+		"no such file":              {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: filepath.Join(dir, "none")}},
+		"no PEM certificate":        {Brokers: []string{"a:1"}, TLS: &brokers.TLS{CA: empty}},
+		"needs both cert and key":   {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty}},
+		"client certificate":        {Brokers: []string{"a:1"}, TLS: &brokers.TLS{Cert: empty, Key: empty}},
+		`SASL mechanism "GSSAPI"`:   {Brokers: []string{"a:1"}, SASL: &brokers.SASL{Mechanism: "GSSAPI"}},
 	} {
 		if _, err := NewDrain(s, cfg, nil); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("gave %v, want %q", err, says)

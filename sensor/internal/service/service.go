@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package service tells a service manager how the sensor is, by sd_notify(3). Without one (no NOTIFY_SOCKET) it says nothing.
+// Package service reports the state of the sensor to the service manager with sd_notify(3). Without a manager (no NOTIFY_SOCKET) it does
+// nothing.
 package service
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Manager is the service manager. Told, if set, takes what could not be told to it.
+// Manager is the service manager. Told, if set, is called with errors of the notification.
 type Manager struct{ Told func(error) }
 
 func (m Manager) say(lines ...string) {
@@ -20,31 +21,30 @@ func (m Manager) say(lines ...string) {
 	}
 }
 
-// Ready says that the sensor captures, after a start or a reload. The status is shown by systemctl status.
+// Ready reports that the sensor captures, after a start or a reload. systemctl status shows the text.
 func (m Manager) Ready(status string) { m.say(daemon.SdNotifyReady, "STATUS="+oneLine(status)) }
 
-// Status says how the sensor is now.
+// Status reports a status text.
 func (m Manager) Status(text string) { m.say("STATUS=" + oneLine(text)) }
 
-// Reloading says that configuration and inventory are read again; Ready must follow.
+// Reloading reports that configuration and inventory are being reloaded; Ready must follow.
 func (m Manager) Reloading() {
 	m.say(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
-// Stopping says that the sensor ends.
+// Stopping reports that the sensor is stopping.
 func (m Manager) Stopping() { m.say(daemon.SdNotifyStopping) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Beat is a part of the sensor and how often it has gone round. In a part that works the number grows at least ten times a second, traffic
-// or not.
+// Beat is the heartbeat of a part of the sensor. While the part works, the count grows at least ten times a second, with or without traffic.
 type Beat struct {
 	Part  string
 	Count uint64
 }
 
-// Watch feeds the watchdog of the manager, if it has set one (WATCHDOG_USEC), until ctx ends: three times in its interval, and only when
-// every part has gone round since. When a part stands still, stuck is called once with its name and the manager is left to act.
+// Watch feeds the watchdog of the manager, if it has one (WATCHDOG_USEC), until ctx ends: three times per interval, and only if the count of
+// every part has grown since. When a part is stuck, it calls stuck once with its name and leaves the restart to the manager.
 func (m Manager) Watch(ctx context.Context, beats func() []Beat, stuck func(part string)) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil && m.Told != nil {
@@ -60,11 +60,11 @@ func (m Manager) Watch(ctx context.Context, beats func() []Beat, stuck func(part
 		alive := true
 		for _, b := range beats() {
 			was, known := last[b.Part]
-			stands := known && was == b.Count
-			if stands && !told[b.Part] {
+			stopped := known && was == b.Count
+			if stopped && !told[b.Part] {
 				stuck(b.Part)
 			}
-			last[b.Part], told[b.Part], alive = b.Count, stands, alive && !stands
+			last[b.Part], told[b.Part], alive = b.Count, stopped, alive && !stopped
 		}
 		if alive {
 			m.say(daemon.SdNotifyWatchdog)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package watchtime keeps the time in which the network was watched: capture time without the time in which nobody listened. A device was
-// silent only for as long as somebody could have heard it. Times are nanoseconds of the capture clock unless a name says seconds. Nothing
-// here is safe for concurrent use: it runs in the one goroutine of the judge.
+// Package watchtime measures the time in which the network was watched: capture time without the pauses of the capture. A device counts as
+// silent only while its packets would have been captured. Times are nanoseconds of the capture clock unless a name says seconds. Nothing here
+// is safe for concurrent use: it runs in the goroutine of the correlator.
 package watchtime
 
 const (
 	second = int64(1e9)
 
 	// LongestGap is the longest gap between two frames that can count as watched in a capture, and the longest time that a VLAN can be without
-	// a frame while others have some: beyond it nothing shows that somebody listened.
+	// a frame while others have some. Beyond it nothing shows that the network was captured.
 	LongestGap = 86400 * second
 	// shortestPause is the shortest gap that can be a pause. Gaps of less are part of any capture.
 	shortestPause = 300 * second
@@ -24,55 +24,54 @@ const (
 	numVLANs = 1 << 12
 )
 
-// Mark is a moment of the time watched in a VLAN.
+// Mark is a point of the watched time of a VLAN.
 type Mark struct {
 	VLAN uint16 // 0: untagged
-	At   int64  // time watched until then; only differences mean something
+	At   int64  // watched time until then; only differences are meaningful
 }
 
-// Clock counts the time watched of one mirror and of its VLANs, each of the 4096 in a place of its own. The nil Clock takes all time as
-// watched.
+// Clock measures the watched time of one mirror and of each of its VLANs. The nil Clock counts all time as watched.
 //
-// In a capture, a gap that stands out from the rhythm of the frames is a pause of the capture. It is noticed when the next frame
-// comes. At a port the time counts while the port can be listened to, whether frames come or not.
+// In a capture, a gap that is much longer than usual is a pause of the capture. It is noticed when the next frame arrives. On a live interface
+// all time counts in which frames could arrive, whether they do or not.
 type Clock struct {
 	live    bool
 	resumed bool  // the next tick is the first after a restart
-	blind   bool  // at a port: it cannot be listened to, or too much is lost
-	traffic int64 // at a port: the last second in which frames came to it, wanted or not; 0: none yet
+	blind   bool  // live: no frame can arrive, or too many are lost
+	traffic int64 // live: the last second in which the interface received frames, including ignored ones; 0: none yet
 
 	begin  int64 // the first tick
 	last   int64 // the last tick that counted
-	lost   int64 // time that was not watched, since the first tick
-	heard  int64 // the last second with a frame, and the one before it, in time watched
+	lost   int64 // unwatched time since the first tick
+	heard  int64 // the last second with a frame, and the one before it, in watched time
 	before int64
 	rhythm rhythm
 	vlans  [numVLANs]vlan
 
 	first   int64 // the first tick of this run
-	already int64 // lost before this run
+	already int64 // unwatched time before this run
 }
 
-// vlan is the state of one VLAN, in time watched of the mirror.
+// vlan is the state of one VLAN, in watched time of the mirror.
 type vlan struct {
 	last int64 // last minute with a frame
-	lost int64 // time in which the VLAN was not watched while the mirror was
+	lost int64 // time in which the mirror was watched and the VLAN was not
 }
 
-// New gives the clock of a capture, or of a port if live is true.
+// New returns the clock of a capture, or of a live interface if live is true.
 func New(live bool) *Clock { return &Clock{live: live} }
 
-// Frames says that second sec, since the Unix epoch, has a frame. Seconds come in rising order.
+// Frames records that second sec, since the Unix epoch, has a frame. Seconds must not decrease.
 func (c *Clock) Frames(sec int64) { c.step(sec*second, true) }
 
-// Idle says that the clock of a port has reached second sec and no frame has come in it. In a capture this says nothing.
+// Idle records that the clock of a live interface has reached second sec without a frame in it. For a capture it does nothing.
 func (c *Clock) Idle(sec int64) {
 	if c.live {
 		c.step(sec*second, false)
 	}
 }
 
-// Traffic says that frames have come to the port in second sec, whether they are wanted or not.
+// Traffic records that the interface received frames in second sec, including those that the sensor ignores.
 func (c *Clock) Traffic(sec int64) {
 	now := sec * second
 	if c.traffic != 0 && now/minute > c.traffic/minute {
@@ -81,15 +80,15 @@ func (c *Clock) Traffic(sec int64) {
 	c.traffic = max(c.traffic, now)
 }
 
-// Deaf says that no traffic can come in second sec, so that the port is not quiet because of it.
+// Deaf records that no traffic can arrive in second sec, so that the interface does not count as quiet because of it.
 func (c *Clock) Deaf(sec int64) {
 	if c.traffic != 0 {
 		c.traffic = sec * second
 	}
 }
 
-// Quiet gives the second since which a port that had traffic has none, if that is for longer than quietAfter and stands out from its rhythm;
-// else 0.
+// Quiet returns the second since which an interface has received no traffic, if that is longer than quietAfter and much longer than usual;
+// otherwise 0.
 func (c *Clock) Quiet(sec int64) int64 {
 	limit := min(max(quietAfter, usualTimes*c.rhythm.usual()), LongestGap)
 	if c.traffic == 0 || sec*second-c.traffic <= limit {
@@ -98,7 +97,7 @@ func (c *Clock) Quiet(sec int64) int64 {
 	return c.traffic / second
 }
 
-// SetBlind says whether the port cannot be listened to, or loses too much, from the last tick on.
+// SetBlind sets whether no frame can arrive, or too many are lost, from the last tick on.
 func (c *Clock) SetBlind(blind bool) { c.blind = blind }
 
 func (c *Clock) step(now int64, frames bool) {
@@ -122,8 +121,8 @@ func (c *Clock) step(now int64, frames bool) {
 	}
 }
 
-// pause reports whether a gap after the last tick is a pause of the capture. What is usual is known after a day: within less, at night for one,
-// any gap may be.
+// pause reports whether a gap after the last tick is a pause of the capture. The usual gap is known after a day: before that any gap may be
+// normal, at night for example.
 func (c *Clock) pause(gap int64) bool {
 	switch {
 	case c.live, gap <= shortestPause:
@@ -135,7 +134,7 @@ func (c *Clock) pause(gap int64) bool {
 	return c.last-c.begin >= LongestGap && usual > 0 && gap > usualTimes*usual
 }
 
-// VLAN says that a VLAN has a frame in second sec, for the first time in its minute.
+// VLAN records the first frame of a VLAN in a minute, in second sec.
 func (c *Clock) VLAN(id uint16, sec int64) {
 	v := &c.vlans[id%numVLANs]
 	if v.last != 0 {
@@ -144,7 +143,7 @@ func (c *Clock) VLAN(id uint16, sec int64) {
 	v.last = c.watched(sec * second)
 }
 
-// absence gives the time watched of the mirror in which a VLAN is missing: without a frame for longer than LongestGap while others had some.
+// absence returns the watched time of the mirror in which a VLAN is missing: without a frame for longer than LongestGap while others had some.
 func (c *Clock) absence(v *vlan) int64 {
 	if gap := c.before - v.last; v.last != 0 && gap > LongestGap {
 		return gap
@@ -152,7 +151,7 @@ func (c *Clock) absence(v *vlan) int64 {
 	return 0
 }
 
-// watched gives the time watched of the mirror until t.
+// watched returns the watched time of the mirror until t.
 func (c *Clock) watched(t int64) int64 {
 	if open := t - c.last; open > second && c.pause(open) {
 		t = c.last
@@ -160,7 +159,7 @@ func (c *Clock) watched(t int64) int64 {
 	return t - c.lost
 }
 
-// Mark gives the present moment of a VLAN.
+// Mark returns the current mark of a VLAN.
 func (c *Clock) Mark(id uint16, now int64) Mark {
 	if c == nil {
 		return Mark{id, now}
@@ -169,10 +168,10 @@ func (c *Clock) Mark(id uint16, now int64) Mark {
 	return Mark{id, c.watched(now) - v.lost - c.absence(v)}
 }
 
-// Since gives for how long the VLAN of m was watched from m until now.
+// Since returns how long the VLAN of m was watched from m until now.
 func (c *Clock) Since(m Mark, now int64) int64 { return max(c.Mark(m.VLAN, now).At-m.At, 0) }
 
-// Totals gives the seconds of this run that were watched, and those that were not.
+// Totals returns the watched and the unwatched seconds of this run.
 func (c *Clock) Totals() (watched, lost uint64) {
 	lost = uint64((c.lost - c.already) / second)
 	return uint64((c.last-c.first)/second) - lost, lost

@@ -6,21 +6,21 @@ import "math/bits"
 
 const minute = 60 * second
 
-// A rhythm of fewer gaps than leastGaps says nothing. Of so many that the sum is mostGaps the older ones count half.
+// With fewer gaps than leastGaps the usual gap is unknown. When there are mostGaps, the counts are halved, so that older gaps weigh less.
 const (
 	leastGaps = 20
 	mostGaps  = 1 << 12
 	numSizes  = 18 // seconds in powers of two, up to LongestGap and beyond
 )
 
-// rhythm is how long the gaps between the frames of a capture are. Only gaps at which a new minute began are taken, so that a
-// burst of frames counts as one.
+// rhythm is a histogram of the gaps between the frames of a capture. Only gaps across the start of a minute count, so that a burst of frames
+// counts as one.
 type rhythm struct {
 	sum   uint32
 	sizes [numSizes]size
 }
 
-// size is the gaps of one power of two of seconds: their number, and the longest.
+// size is one bucket, a power of two of seconds: the number of gaps and the longest.
 type size struct {
 	n       uint32
 	longest int64
@@ -42,7 +42,7 @@ func (r *rhythm) add(gap int64) {
 	}
 }
 
-// usual gives the usual longest gap: one gap in twenty is as long or longer. 0: too few are known.
+// usual returns the gap that one gap in twenty reaches or exceeds, 0 if too few are known.
 func (r *rhythm) usual() int64 {
 	if r.sum < leastGaps {
 		return 0

@@ -4,8 +4,8 @@ package watchtime
 
 import "stillwatch/sensor/internal/snapshot"
 
-// Part gives the clock as a part of a snapshot. The time between the last tick of one run at a port and the first of the next was not
-// watched; between two captures that are read one after the other it is a gap like those within one.
+// Part returns the clock as a part of a snapshot. The time between two live runs is unwatched; between two captures that are replayed in
+// sequence it is a gap like those within a capture.
 func (c *Clock) Part() snapshot.Part { return snapshot.Single("watchtime/1", c.walk) }
 
 func (c *Clock) walk(s *snapshot.Codec) {
@@ -35,7 +35,7 @@ func (c *Clock) walk(s *snapshot.Codec) {
 	}
 }
 
-// Walk walks a mark.
+// Walk saves or restores a mark.
 func (m *Mark) Walk(s *snapshot.Codec) {
 	snapshot.Number(s, &m.VLAN)
 	s.Time(&m.At)
