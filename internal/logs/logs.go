@@ -29,6 +29,7 @@ func New(w io.Writer, terminal bool, level zapcore.Level) *zap.Logger {
 // sanitizer escapes, as in JSON, control characters, bidirectional formatting characters and other characters that are not printable.
 type sanitizer struct{ w io.Writer }
 
+// Write implements io.Writer.
 func (s sanitizer) Write(line []byte) (int, error) {
 	if _, err := s.w.Write(escape(line)); err != nil {
 		return 0, err

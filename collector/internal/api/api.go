@@ -99,6 +99,7 @@ const needs = "needs"
 // adapter registers the operations of huma with the authorizing mux.
 type adapter struct{ mux *auth.Mux }
 
+// Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	role := auth.Viewer
 	if r, ok := op.Metadata[needs].(auth.Role); ok {
@@ -109,6 +110,7 @@ func (a adapter) Handle(op *huma.Operation, h func(huma.Context)) {
 	}))
 }
 
+// ServeHTTP implements huma.Adapter.
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
 // operation returns a GET operation.

@@ -16,6 +16,7 @@ type RateLimitError struct {
 	After time.Duration // how long to wait
 }
 
+// Error implements error.
 func (e *RateLimitError) Error() string {
 	return fmt.Sprintf("too many failed attempts: try again in %s", e.After.Round(time.Second))
 }

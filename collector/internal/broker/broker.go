@@ -63,6 +63,7 @@ func (b *Broker) Close() { b.cluster.Close() }
 // logger forwards errors and warnings.
 type logger struct{ log *zap.SugaredLogger }
 
+// Logf implements kfake.Logger.
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	switch level {
 	case kfake.LogLevelError:

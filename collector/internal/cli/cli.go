@@ -33,6 +33,7 @@ var errDiffers = errors.New("")
 // usageError is an error in the usage or configuration. The exit status is exitUsage.
 type usageError struct{ error }
 
+// Unwrap returns the wrapped error.
 func (e usageError) Unwrap() error { return e.error }
 
 // commandLine defines the commands.

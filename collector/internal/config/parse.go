@@ -24,6 +24,7 @@ type Problem struct {
 	Source       string // the line
 }
 
+// String returns the problem with its position and source line.
 func (p Problem) String() string {
 	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 	if p.Source != "" {
@@ -35,6 +36,7 @@ func (p Problem) String() string {
 // Errors lists the problems of one file in the order of lines. It is never empty.
 type Errors []Problem
 
+// Error returns all problems, one per line.
 func (e Errors) Error() string {
 	parts := make([]string, len(e))
 	for i, p := range e {

@@ -33,6 +33,7 @@ type reader struct {
 	*kafka.Reader
 }
 
+// FetchMessage implements Reader.
 func (r *reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	if r.Reader == nil {
 		if err := r.link.Wait(ctx, Topics(), waitEvery); err != nil {
@@ -43,6 +44,7 @@ func (r *reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	return r.Reader.FetchMessage(ctx)
 }
 
+// Close implements Reader.
 func (r *reader) Close() error {
 	if r.Reader == nil {
 		return nil

@@ -16,6 +16,7 @@ type ConnectionError struct {
 	err  error
 }
 
+// Error implements error.
 func (e *ConnectionError) Error() string { return e.text }
 
 // Unwrap returns the error of the connection or of the broker.

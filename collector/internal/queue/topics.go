@@ -36,7 +36,7 @@ type Plan struct {
 
 const (
 	dayMS = 24 * 60 * 60 * 1000
-	// The maximum size of a record. An alert with 50 related sessions and its evidence is much smaller.
+	// maxMessage is the maximum size of a record. An alert with 50 related sessions and its evidence is much smaller.
 	maxMessage = 4 << 20
 )
 
@@ -75,6 +75,7 @@ type Difference struct {
 	Topic, What, Is, Want string
 }
 
+// String returns the difference in one line.
 func (d Difference) String() string {
 	if d.What == "" {
 		return d.Topic + ": is missing"

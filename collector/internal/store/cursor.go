@@ -16,6 +16,7 @@ type cursor struct {
 	Row   int64  `json:"r"`
 }
 
+// String encodes the cursor.
 func (c cursor) String() string {
 	b, _ := json.Marshal(c) // never fails: strings and numbers only
 	return base64.RawURLEncoding.EncodeToString(b)
