@@ -152,7 +152,7 @@ func (p *Programs) forCard(ifindex int) (*ebpf.Collection, error) {
 func interfaceByName(name string) (*net.Interface, error) {
 	ifc, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, &UnsupportedError{Kind: MissingInterface, What: "interface " + name, Reason: "there is none of that name", Err: err}
+		return nil, &UnsupportedError{Kind: MissingInterface, What: "interface " + name, Reason: "no interface has that name", Err: err}
 	}
 	return ifc, nil
 }
@@ -163,7 +163,7 @@ func explainAttach(iface string, m Mode, err error) error {
 	case errors.Is(err, unix.EPERM):
 		e.Kind, e.Reason = MissingCapability, "it needs CAP_NET_ADMIN"
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
-		e.Kind, e.Reason = InUse, "another XDP program is attached (ip link show "+iface+" tells which)"
+		e.Kind, e.Reason = InUse, "another XDP program is attached (see ip link show "+iface+")"
 	case m == Offload:
 		e.Reason = "the network card does not run it"
 		if why := objection(err); why != "" {
@@ -172,7 +172,7 @@ func explainAttach(iface string, m Mode, err error) error {
 	case errors.Is(err, unix.EOPNOTSUPP) && m == Native:
 		e.Reason = "the driver has no XDP"
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE), errors.Is(err, unix.E2BIG):
-		e.Reason = "the driver refuses it with the MTU, the queues or the offloads as they are set (dmesg tells more)"
+		e.Reason = "the driver refuses it with the MTU, the queues or the offloads of the interface (see dmesg)"
 	default:
 		e.Reason = "the kernel refuses it"
 	}

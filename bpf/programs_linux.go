@@ -49,7 +49,7 @@ type Programs struct {
 // Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON. The error is an *UnsupportedError if something is missing.
 func Load(cfg Config) (*Programs, error) {
 	if cfg.SnapLen != 0 {
-		return nil, errors.New("XDP copies frames whole")
+		return nil, errors.New("XDP has no snap length: it copies complete frames")
 	}
 	spec, err := loadWatch()
 	if err != nil {
@@ -62,7 +62,7 @@ func Load(cfg Config) (*Programs, error) {
 // of sessions come from the Reader, as with XDP. It needs CAP_BPF and CAP_PERFMON.
 func LoadFilter(cfg Config) (*Programs, error) {
 	if cfg.Drop {
-		return nil, errors.New("a socket filter cannot drop packets for others")
+		return nil, errors.New("a socket filter cannot drop packets for other programs")
 	}
 	spec, err := loadFilter()
 	if err != nil {

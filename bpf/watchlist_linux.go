@@ -25,7 +25,7 @@ func (p *Programs) SetWatch(prefixes []netip.Prefix, macs [][6]byte) error {
 	want := watchList{prefixes: map[netip.Prefix]bool{}, macs: map[[6]byte]bool{}, generation: p.watch.generation + 1}
 	for _, x := range prefixes {
 		if !x.IsValid() {
-			return fmt.Errorf("%v is no prefix", x)
+			return fmt.Errorf("%v is not a valid prefix", x)
 		}
 		want.prefixes[unmapped(x.Masked())] = true
 	}

@@ -280,7 +280,7 @@ func TestAFPacketPortGoesDown(t *testing.T) {
 func TestPortThatCannotBeOpened(t *testing.T) {
 	cable(t)
 	for name, want := range map[string]string{
-		"span9": "there is no interface span9; there are lo ",
+		"span9": "no interface span9; available: lo ",
 		"lo":    "the interface lo is down: ip link set lo up",
 	} {
 		if _, err := OpenAFPacket(AFPacketConfig{Iface: name}); err == nil || !strings.Contains(err.Error(), want) {

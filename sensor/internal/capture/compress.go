@@ -85,7 +85,7 @@ func (a *ahead) run(name string, r io.Reader) {
 		}
 		c := chunk{data: buf[:n]}
 		if err != nil && err != io.EOF {
-			c.err = fmt.Errorf("the %s compression is damaged: %s", name, reasonOf(err))
+			c.err = fmt.Errorf("damaged %s compression: %s", name, reasonOf(err))
 		} else {
 			c.err = err
 		}
@@ -103,7 +103,7 @@ func (a *ahead) run(name string, r io.Reader) {
 // reasonOf returns the reason in words.
 func reasonOf(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends too early"
+		return "unexpected end"
 	}
 	return err.Error()
 }

@@ -14,22 +14,22 @@ import (
 
 // OpenLive opens an interface in the configured mode. The error names what is missing.
 func OpenLive(cfg LiveConfig) (*Live, error) {
-	why := "it was asked for"
+	why := "requested"
 	switch {
 	case cfg.Mode == ModeXDP:
 		return openXDP(cfg, why)
 	case cfg.Mode == ModeAuto && cfg.Rings+cfg.SnapLen == 0:
-		l, err := openXDP(cfg, "it is the best that works here")
+		l, err := openXDP(cfg, "the fastest mode that works here")
 		if err == nil {
 			return l, nil
 		}
-		why = "XDP cannot be had: " + err.Error()
+		why = "XDP is not available: " + err.Error()
 	case cfg.Mode == ModeAuto:
-		why = "rings and a snap length are of AF_PACKET"
+		why = "rings and a snap length need AF_PACKET"
 	}
 	l, err := openAFPacket(cfg, why)
 	if err != nil && cfg.Mode == ModeAuto && !strings.Contains(why, err.Error()) { // else the interface is the problem
-		return nil, fmt.Errorf("%s; and without XDP: %w", why, err)
+		return nil, fmt.Errorf("%s; AF_PACKET: %w", why, err)
 	}
 	return l, err
 }
@@ -40,12 +40,12 @@ func openAFPacket(cfg LiveConfig, why string) (*Live, error) {
 	if len(cfg.Watch)+len(cfg.WatchMACs) > 0 {
 		f, err := openFiltered(port, cfg.Watch, cfg.WatchMACs)
 		if err == nil {
-			return &Live{Source: f, Mode: ModeAFPacket, Why: why + "; a socket filter keeps out what is not watched", Maps: true}, nil
+			return &Live{Source: f, Mode: ModeAFPacket, Why: why + "; a socket filter drops packets of devices that are not watched", Maps: true}, nil
 		}
 		if _, ok := errors.AsType[*bpf.UnsupportedError](err); !ok {
 			return nil, err
 		}
-		why += "; what is not watched comes too: " + err.Error()
+		why += "; packets of devices that are not watched are received too: " + err.Error()
 	}
 	s, err := OpenAFPacket(port)
 	if err != nil {

@@ -8,7 +8,7 @@ import "errors"
 
 // OpenLive returns an error: live capture needs Linux.
 func OpenLive(LiveConfig) (*Live, error) {
-	return nil, errors.New("live capture is there on Linux only; record the traffic and replay it")
+	return nil, errors.New("live capture needs Linux; record the traffic and replay it")
 }
 
 // SetWatch does nothing.

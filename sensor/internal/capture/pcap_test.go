@@ -209,15 +209,15 @@ func TestDamage(t *testing.T) {
 		frames int
 		want   string // Damage.String after the name
 	}{
-		{"header cut", whole[:20], 0, "broken at packet 1, byte 0: the file ends in the middle of a record: 20 of 24 bytes are there"},
-		{"record header cut", whole[:24+76+9], 1, "broken at packet 2, byte 100: the file ends in the middle of a record: 9 of 16 bytes are there"},
-		{"frame cut", whole[:len(whole)-1], 1, "broken at packet 2, byte 100: the file ends in the middle of a record: 75 of 76 bytes are there"},
+		{"header cut", whole[:20], 0, "broken at packet 1, byte 0: the file ends within a record: it has 20 of 24 bytes"},
+		{"record header cut", whole[:24+76+9], 1, "broken at packet 2, byte 100: the file ends within a record: it has 9 of 16 bytes"},
+		{"frame cut", whole[:len(whole)-1], 1, "broken at packet 2, byte 100: the file ends within a record: it has 75 of 76 bytes"},
 		{"absurd length", plain(good, good, huge, good), 2, "broken at packet 3, byte 176: the record claims 2147483648 captured bytes; no frame has more than 16777216"},
 		{"large claim at the end", plain(good, rec{caplen: pcapfile.MaxFrame, orig: pcapfile.MaxFrame, data: good.data}), 1,
-			"broken at packet 2, byte 100: the file ends in the middle of a record: 76 of 16777232 bytes are there"},
-		{"section cut", one().b[:20], 0, "broken at packet 1, byte 0: the file ends in the middle of a record: 20 of 28 bytes are there"},
-		{"packet block cut", one().b[:pkt+40], 0, "broken at packet 1, byte 48: the file ends in the middle of a record: 40 of 92 bytes are there"},
-		{"a few bytes behind the end", append(one().b, 1, 2, 3), 1, "broken at packet 2, byte 140: the file ends in the middle of a record: 3 of 12 bytes are there"},
+			"broken at packet 2, byte 100: the file ends within a record: it has 76 of 16777232 bytes"},
+		{"section cut", one().b[:20], 0, "broken at packet 1, byte 0: the file ends within a record: it has 20 of 28 bytes"},
+		{"packet block cut", one().b[:pkt+40], 0, "broken at packet 1, byte 48: the file ends within a record: it has 40 of 92 bytes"},
+		{"a few bytes behind the end", append(one().b, 1, 2, 3), 1, "broken at packet 2, byte 140: the file ends within a record: it has 3 of 12 bytes"},
 		{"no byte order", patched(one().b, 8, 0x01020304), 0, "broken at packet 1, byte 0: the section header has 0x01020304 where its byte order should be"},
 		{"version 2", patched(one().b, 12, 2), 0, "broken at packet 1, byte 0: the section has version 2; only version 1 is known"},
 		{"short section", (&ng{order: le.order}).block(blockSection, le.u32(byteOrderMagic)).b, 0, "broken at packet 1, byte 0: the section header has only 12 bytes"},
@@ -241,10 +241,10 @@ func TestDamage(t *testing.T) {
 			"broken at packet 1, byte 48: the packet claims 61 captured bytes in a block with room for 60"},
 		{"simple frame larger than its block", begin().block(blockSimple, le.u32(61), good.data).b, 0,
 			"broken at packet 1, byte 48: the packet claims 61 captured bytes in a block with room for 60"},
-		{"gzip cut", gzipped(t, whole)[:30], -1, "the gzip compression is damaged: it ends too early"},
-		{"gzip followed by other bytes", append(gzipped(t, whole), "other bytes"...), 2, "the gzip compression is damaged: gzip: invalid header"},
-		{"gzip header only", gzipped(t, whole)[:5], 0, "broken at packet 1, byte 0: the gzip compression is damaged: it ends too early"},
-		{"zstd cut", zstded(t, bytes.Repeat(whole, 100))[:40], -1, "the zstd compression is damaged: it ends too early"},
+		{"gzip cut", gzipped(t, whole)[:30], -1, "damaged gzip compression: unexpected end"},
+		{"gzip followed by other bytes", append(gzipped(t, whole), "other bytes"...), 2, "damaged gzip compression: gzip: invalid header"},
+		{"gzip header only", gzipped(t, whole)[:5], 0, "broken at packet 1, byte 0: damaged gzip compression: unexpected end"},
+		{"zstd cut", zstded(t, bytes.Repeat(whole, 100))[:40], -1, "damaged zstd compression: unexpected end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path, after := put(t, c.data), put(t, plain(frameOf(4_000_000_000, 61, 9)))

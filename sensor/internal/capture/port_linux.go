@@ -43,7 +43,7 @@ var errGone = errors.New("the interface is gone")
 func openPort(name string, wait bool) (*port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, &AbsentError{fmt.Sprintf("there is no interface %s; there are %s", name, strings.Join(portNames(), " "))}
+		return nil, &AbsentError{fmt.Sprintf("no interface %s; available: %s", name, strings.Join(portNames(), " "))}
 	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -72,7 +72,7 @@ func (p *port) take(l linkState) error {
 	case unix.ARPHRD_NONE:
 		p.link = packet.LinkRaw
 	default:
-		return fmt.Errorf("the frames of the interface %s cannot be read: it is of type %d (ARPHRD_ of linux/if_arp.h); Ethernet is 1", p.name, l.kind)
+		return fmt.Errorf("interface %s: type %d is not supported (ARPHRD_ in linux/if_arp.h; Ethernet is 1)", p.name, l.kind)
 	}
 	p.kind, p.base = l.kind, l.portCounters
 	return nil

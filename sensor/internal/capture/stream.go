@@ -182,7 +182,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 		case err != nil:
 			return err
 		case s.readErr == io.EOF && n > 0:
-			return fmt.Errorf("the file ends in the middle of a record: %d of %d bytes are there", n, need)
+			return fmt.Errorf("the file ends within a record: it has %d of %d bytes", n, need)
 		case s.readErr != nil:
 			return s.readErr
 		}

@@ -62,7 +62,7 @@ func OpenXDP(cfg XDPConfig) (*XDP, error) {
 
 func (x *XDP) open(cfg XDPConfig) (err error) {
 	if x.port.link != packet.LinkEthernet {
-		return fmt.Errorf("%s is no Ethernet interface: XDP needs one", cfg.Iface)
+		return fmt.Errorf("%s is not an Ethernet interface, which XDP needs", cfg.Iface)
 	}
 	if x.programs, err = bpf.Load(cfg.Program); err != nil {
 		return err

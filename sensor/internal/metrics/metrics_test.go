@@ -49,7 +49,7 @@ func full() Run {
 	}
 	alerts := NewAlertCounts()
 	alerts.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
-	return Run{Summary: s, Alerts: alerts, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "it was asked for",
+	return Run{Summary: s, Alerts: alerts, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "requested",
 		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
 		Protection: privilege.Status{{Name: privilege.Seccomp, Active: true}}}}
 }
