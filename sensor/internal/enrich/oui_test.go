@@ -70,14 +70,14 @@ func TestEachVendorIsRegistered(t *testing.T) {
 	used := map[string]bool{}
 	for _, n := range loadOUI().names {
 		s := Squeeze(n)
-		for _, m := range vendors {
+		for _, m := range vendors() {
 			if len(s) >= len(m.prefix) && s[:len(m.prefix)] == m.prefix {
 				used[m.prefix] = true
 				break
 			}
 		}
 	}
-	for _, m := range vendors {
+	for _, m := range vendors() {
 		if !used[m.prefix] {
 			t.Errorf("no owner begins with %q", m.prefix)
 		}

@@ -4,7 +4,13 @@
 // names under which IP addresses were looked up.
 package enrich
 
-import "strings"
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
 
 // VendorKind is how much the vendor of a MAC address says about the device.
 type VendorKind uint8
@@ -20,11 +26,74 @@ const (
 
 func (k VendorKind) String() string { return [...]string{"unknown", "brand", "odm", "chip"}[k] }
 
+// kinds maps the kinds that the table of vendors may name.
+var kinds = map[string]VendorKind{"brand": VendorBrand, "odm": VendorODM, "chip": VendorChip}
+
 // Vendor is the vendor of a device or of its network chip.
 type Vendor struct {
 	Name  string // short name of a listed vendor, else Owner
 	Owner string // as registered with the IEEE
 	Kind  VendorKind
+}
+
+// The table of vendors. Its header describes the format.
+//
+//go:embed vendors.tsv
+var vendorTable string
+
+// vendorRow is one row of the table of vendors.
+type vendorRow struct {
+	prefix, name string
+	kind         VendorKind
+}
+
+// vendors returns the embedded table, which is parsed at the first call. The tests of this package find an error in it.
+var vendors = sync.OnceValue(func() []vendorRow {
+	rows, err := parseVendors("vendors.tsv", vendorTable)
+	if err != nil {
+		panic(err)
+	}
+	return rows
+})
+
+// parseVendors reads a table of vendors. An error names the file and the line.
+func parseVendors(file, text string) (rows []vendorRow, err error) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		r, err := parseVendor(line)
+		for _, x := range rows {
+			if err == nil && strings.HasPrefix(r.prefix, x.prefix) {
+				err = fmt.Errorf("%q is never reached: %q comes before it", r.prefix, x.prefix)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func parseVendor(line string) (r vendorRow, err error) {
+	cells := strings.Split(line, "\t")
+	if len(cells) != 3 {
+		return r, fmt.Errorf("%d columns, want 3 separated by tabs", len(cells))
+	}
+	r = vendorRow{cells[0], cells[1], kinds[cells[2]]}
+	switch {
+	case r.prefix == "" || Squeeze(r.prefix) != r.prefix:
+		return r, fmt.Errorf("owner %q: want letters and digits in lower case", r.prefix)
+	case r.name == "" || strings.TrimSpace(r.name) != r.name:
+		return r, errors.New("the name is empty or has space around it")
+	case r.kind == VendorUnknown:
+		return r, fmt.Errorf("kind %q: want brand, odm or chip", cells[2])
+	}
+	return r, nil
 }
 
 // VendorOf returns the vendor that mac is registered to, the zero Vendor if there is none. An owner that is not listed has its full name
@@ -35,7 +104,7 @@ func VendorOf(mac [6]byte) Vendor {
 		return Vendor{}
 	}
 	s := Squeeze(owner)
-	for _, v := range vendors {
+	for _, v := range vendors() {
 		if strings.HasPrefix(s, v.prefix) {
 			return Vendor{v.name, owner, v.kind}
 		}
@@ -45,7 +114,7 @@ func VendorOf(mac [6]byte) Vendor {
 
 // Brands returns the short names of the brands, in the order of the table.
 func Brands() (out []string) {
-	for _, v := range vendors {
+	for _, v := range vendors() {
 		if v.kind == VendorBrand {
 			out = append(out, v.name)
 		}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseVendorsReportsFileAndLine(t *testing.T) {
+	const good = "# comment\n\nciscomeraki\tCisco Meraki\tbrand\n"
+	if rows, err := parseVendors("f", good+"cisco\tCisco\tbrand\n"); err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	for row, want := range map[string]string{
+		"cisco\tCisco":             "2 columns, want 3",
+		"cisco\tCisco\tbrand\t":    "4 columns, want 3",
+		"cisco Cisco brand":        "1 columns, want 3",
+		"Cisco\tCisco\tbrand":      "want letters and digits in lower case",
+		"cisco systems\tX\tbrand":  "want letters and digits in lower case",
+		"\tCisco\tbrand":           "want letters and digits in lower case",
+		"cisco\t\tbrand":           "the name is empty",
+		"cisco\tCisco \tbrand":     "the name is empty or has space",
+		"cisco\tCisco\tunknown":    `kind "unknown"`,
+		"cisco\tCisco\t":           `kind ""`,
+		"ciscomeraki\tM\tbrand":    "is never reached",
+		"ciscomerakillc\tM\tbrand": "is never reached",
+	} {
+		_, err := parseVendors("rows.tsv", good+row+"\n")
+		if err == nil || !strings.HasPrefix(err.Error(), "rows.tsv:4: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", row, err, want)
+		}
+	}
+}
