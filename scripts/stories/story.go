@@ -93,7 +93,7 @@ func (s *story) readme(name string, size int) string {
 	fmt.Fprintf(&b, "# %s: %s\n\n%s\n\n", name, s.title, s.summary)
 	fmt.Fprintf(&b, "%d frames, %d KiB, from %s to %s (UTC). Written by `go run ./scripts/stories -o DIR`; change the program, not the files.\n\n",
 		len(frames), size/1024, frames[0].Time.Format(stamp), frames[len(frames)-1].Time.Format(stamp))
-	b.WriteString("## Who is there\n\nOne switched segment, 10.20.0.0/16; what comes from outside has the router's MAC.\n\n| device | address | MAC | what it is |\n|---|---|---|---|\n")
+	b.WriteString("## Who is there\n\nOne switched segment, 10.20.0.0/16; external hosts have the MAC of the router.\n\n| device | address | MAC | what it is |\n|---|---|---|---|\n")
 	for _, d := range s.office.devices {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", d.host.Name, d.host.IP, d.host.MAC, d.what)
 	}
@@ -103,7 +103,7 @@ func (s *story) readme(name string, size int) string {
 }
 
 func (s *story) writeTimeline(b *strings.Builder) {
-	b.WriteString("\n## What happens\n\nOrdinary life goes on through the whole capture; it is told once, with the time of its first packet.\n\n| time (UTC) | | |\n|---|---|---|\n")
+	b.WriteString("\n## What happens\n\nOrdinary traffic continues through the whole capture. Each kind is listed once, with the time of its first packet.\n\n| time (UTC) | | |\n|---|---|---|\n")
 	notes := slices.Clone(s.notes)
 	slices.SortStableFunc(notes, func(x, y note) int { return x.at.Compare(y.at) })
 	for _, n := range notes {
@@ -120,7 +120,7 @@ func (s *story) writeExpected(b *strings.Builder) {
 	if len(s.expects) == 0 {
 		b.WriteString("No alert. Informational findings (Digest logins, new devices) are no alert.\n")
 	} else {
-		b.WriteString("The time is that of the packet that gives the reason; an alert may come a tick later.\n\n| rule | device | from | because |\n|---|---|---|---|\n")
+		b.WriteString("The time is that of the packet that completes the evidence; the alert may follow one tick later.\n\n| rule | device | from | because |\n|---|---|---|---|\n")
 		for _, e := range s.expects {
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", e.rule, e.device, e.at.Format(stamp), e.why)
 		}
@@ -130,7 +130,7 @@ func (s *story) writeExpected(b *strings.Builder) {
 			fmt.Fprintf(b, "\n**`want.jsonl` is what today's detectors tell, and not yet the whole table**: it holds no alert of the awaited rules %s, nor their "+
 				"part of a chain (D42).\n", strings.Join(awaited, ", "))
 		}
-		b.WriteString("\nFurther findings about the same packets are no fault; a finding about ordinary life is.\n")
+		b.WriteString("\nFurther alerts about the same packets are acceptable; an alert about ordinary traffic is an error.\n")
 	}
 	if len(s.quiet) > 0 {
 		b.WriteString("\nWhat must stay quiet:\n\n")
