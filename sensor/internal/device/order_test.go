@@ -21,7 +21,7 @@ type act func(r *Registry, at int64)
 type network struct {
 	x    *rand.Rand
 	acts [][]act
-	keys []string // that its devices are to have at the end
+	keys []string // of its devices, as expected at the end
 
 	server packet.MAC
 	// hidden: 10.7.1.21 is seen only beyond the router.
@@ -96,7 +96,7 @@ func (n *network) happen(cfg Config, x *rand.Rand, pause int64) *Registry {
 	return r
 }
 
-const srv = "10.0.0.2" // which all talk to
+const srv = "10.0.0.2" // the server of all hosts
 
 func (n *network) key(m packet.MAC) { n.keys = append(n.keys, "mac:"+m.String()) }
 
@@ -118,7 +118,7 @@ func office(seed uint64) *network {
 	n.segment(n.mac())
 	n.routers()
 	n.repeaters()
-	n.arp("10.0.0.255", n.mac()) // an answer for the broadcast address
+	n.arp("10.0.0.255", n.mac()) // an ARP answer for the broadcast address
 	return n
 }
 
@@ -131,7 +131,7 @@ func (n *network) segment(gw packet.MAC) {
 		if n.x.IntN(2) == 0 {
 			n.arp(ip, m)
 		}
-		if n.x.IntN(2) == 0 { // a mirror of bare IP shows it as well
+		if n.x.IntN(2) == 0 { // a mirror of bare IP shows it too
 			n.session(talk{from: ip, to: srv, port: 443, ttl: 64, answered: true}, false)
 		}
 		n.session(talk{from: ip, to: "198.51.100.7", fromMAC: m, toMAC: gw, port: 443, ttl: 64, ttlBack: 51, answered: true}, false)
@@ -143,7 +143,7 @@ func (n *network) segment(gw packet.MAC) {
 		n.session(talk{from: srv, to: "10.0.0.1", fromMAC: n.server, toMAC: gw, port: 53, proto: protoUDP, ttl: 64, ttlBack: 64, answered: true}, false)
 		n.key(gw)
 	}
-	for i := range 3 { // hosts beyond the router, of which the other side may be in view
+	for i := range 3 { // hosts beyond the router, whose other side may be captured
 		ip, m := fmt.Sprintf("10.7.%d.%d", i, 20+i), n.mac()
 		n.asks(ip, gw, 63, 1)
 		if n.x.IntN(2) == 0 {
@@ -166,24 +166,24 @@ func (n *network) segment(gw packet.MAC) {
 
 // routers adds MACs that look like hosts but forward for others.
 func (n *network) routers() {
-	virtual := packet.MAC{0, 0, 0x5e, 0, 1, 9} // of a pair of routers, with an address of its own
+	virtual := packet.MAC{0, 0, 0x5e, 0, 1, 9} // one of a pair of routers, with its own address
 	n.arp("10.0.0.3", virtual)
 	n.session(talk{from: srv, to: "10.0.0.3", fromMAC: n.server, toMAC: virtual, port: 53, proto: protoUDP, ttl: 64, ttlBack: 255, answered: true}, false)
 	n.session(talk{from: srv, to: "10.8.0.9", fromMAC: n.server, toMAC: virtual, port: 443, ttl: 64, ttlBack: 63, answered: true}, false)
 	n.key(virtual)
 	n.alone("10.8.0.9")
-	container := n.mac() // a host that forwards for what runs on it, under its own address
+	container := n.mac() // a host that forwards for its guests, under its own address
 	n.asks("10.0.0.81", container, 63, 1)
 	n.asks("10.0.0.81", container, 64, 1)
 	n.key(container)
-	both := n.mac() // a router seen at both sides in one frame
+	both := n.mac() // a router seen on both sides in one frame
 	n.session(talk{from: "10.0.5.1", to: "10.0.6.1", fromMAC: both, toMAC: both, port: 443, ttl: 64, ttlBack: 64, answered: true}, false)
 	n.asks("10.0.5.2", both, 64, 1)
 	n.alone("10.0.5.1")
-	seen := n.mac() // which is in view at its own segment, too
+	seen := n.mac() // also seen on its own segment
 	n.asks("10.0.6.1", seen, 64, 1)
 	n.key(seen)
-	n.key(both) // the only address that came from it directly
+	n.key(both) // the only address whose packets were not forwarded
 }
 
 // repeaters adds hosts that share a MAC.
@@ -197,7 +197,7 @@ func (n *network) repeaters() {
 	}
 	n.alone(camera)
 	n.alone(phone)
-	bridge, client := n.mac(), n.mac() // which leaves its client's MAC in DHCP alone
+	bridge, client := n.mac(), n.mac() // a repeater that keeps the MAC of its client only in DHCP
 	n.dhcp(client, bridge, "10.0.0.80")
 	n.arp("10.0.0.80", bridge)
 	n.asks("10.0.0.80", bridge, 64, 1)

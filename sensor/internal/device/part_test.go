@@ -15,12 +15,12 @@ import (
 
 // deed is one session of an address behind the MAC under test.
 type deed struct {
-	own       string // the address
+	own       string // the address of the session
 	port      uint16
-	serves    bool   // it answers there, or else asks
-	ttl, opts uint8  // of its TCP
-	name      string // that it announces
-	times     int    // 0: 3
+	serves    bool   // answers on a port; else opens
+	ttl, opts uint8  // TTL and length of SYN options of its TCP packets
+	name      string // name that it announces
+	times     int    // default 3
 }
 
 // Hosts behind a repeater are told apart from a host with several addresses.

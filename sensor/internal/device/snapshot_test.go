@@ -131,7 +131,7 @@ func TestRestoredRegistryIsTheSame(t *testing.T) {
 		if got, want := dump(again), dump(r); got != want {
 			t.Fatalf("seed %d: %s", seed, firstDifference(got, want))
 		}
-		if limit == 12 { // who goes first when it is full is kept to the second in which they were heard
+		if limit == 12 { // the order of eviction is saved to the second of LastSeen only
 			continue
 		}
 		y := rand.New(rand.NewPCG(seed, 8))
@@ -278,7 +278,7 @@ func TestEveryFieldIsSaved(t *testing.T) {
 	}
 	want := []string{"ID", // the key of the record
 		"clock",              // of the registry
-		"Serves[].Proto",     // one bit: this test would have it neither TCP nor UDP
+		"Serves[].Proto",     // saved as one bit, and this test sets a value other than tcp and udp
 		"parts",              // counted again
 		"Evidence", "claims", // TestRestoredRegistryIsTheSame checks the claims; Evidence is made from them
 		"node.prev", "node.next", "node.queued", "node.event", "node.mark.place", "node.mark.kept"}
