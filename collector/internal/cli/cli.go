@@ -59,7 +59,12 @@ func options() []kong.Option {
 }
 
 // Main runs the command in args and returns the exit status.
-func Main(args []string, b buildinfo.Info) int {
+func Main(args []string, b buildinfo.Info) (status int) {
+	defer func() {
+		if v := recover(); v != nil { // one line for the user, not a stack
+			status = report(fmt.Errorf("internal error: %v; please report it", v))
+		}
+	}()
 	var c commandLine
 	parser, err := kong.New(&c, options()...)
 	if err != nil {

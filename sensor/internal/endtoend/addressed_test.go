@@ -21,7 +21,7 @@ const (
 	silentAddr6 = "2001:db8:30::12"
 )
 
-// outcome is what a replay says of a capture: the first and the last revision of each alert, the sessions and the devices.
+// outcome is what a replay reports: the first and the last revision of each alert, the sessions and the devices.
 type outcome struct{ begun, alerts, sessions, devices []map[string]any }
 
 func tell(t *testing.T, n *netsim.Net, args ...string) outcome {
@@ -47,7 +47,7 @@ func tell(t *testing.T, n *netsim.Net, args ...string) outcome {
 	return x
 }
 
-// first gives when the alerts of a rule were first told.
+// first returns when the alerts of a rule were first reported.
 func (x outcome) first(rule string) (all []time.Time) {
 	for _, a := range x.begun {
 		if a["rule"].(map[string]any)["id"] == rule {
@@ -58,7 +58,7 @@ func (x outcome) first(rule string) (all []time.Time) {
 	return all
 }
 
-// of gives the severities of the alerts of a rule.
+// of returns the severities of the alerts of a rule.
 func (x outcome) of(rule string) (all []string) {
 	for _, a := range x.alerts {
 		if a["rule"].(map[string]any)["id"] == rule {
@@ -88,8 +88,8 @@ func readdress(n *netsim.Net, from, to string) {
 	}
 }
 
-// TestTheFrameTellsWhoWasAddressed sends from a device that ought to be silent to hosts and groups of all kinds.
-func TestTheFrameTellsWhoWasAddressed(t *testing.T) {
+// TestDestinationMACDecidesTheKindOfPeer sends from a device that should be silent to hosts and groups of all kinds.
+func TestDestinationMACDecidesTheKindOfPeer(t *testing.T) {
 	const peer = "10.20.31.5"
 	cluster := func(ip, mac string) func(n *netsim.Net, cam *netsim.Host) {
 		return func(n *netsim.Net, cam *netsim.Host) {

@@ -13,8 +13,8 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// TestOpeningsThatAreAnswers has a device that ought to be silent send datagrams that answer something, and some that do not.
-func TestOpeningsThatAreAnswers(t *testing.T) {
+// TestAnswersAreNotOpenedSessions lets a device that should be silent send datagrams, of which some answer a request.
+func TestAnswersAreNotOpenedSessions(t *testing.T) {
 	const port = 9999
 	small := []byte("{\"system\":{}}")
 	type scene struct {
@@ -103,7 +103,7 @@ func TestOpeningsThatAreAnswers(t *testing.T) {
 	}
 }
 
-// TestContractByNameWaitsForTheHello has a device that may open port 443 to one name, whose lookups are not in view.
+// TestContractByNameWaitsForTheHello has a device that may open port 443 to one name. Its DNS lookups are not captured.
 func TestContractByNameWaitsForTheHello(t *testing.T) {
 	inventory := filepath.Join(t.TempDir(), "inventory.yaml")
 	text := "version: 1\nsite: hq\nnetworks: {internal: [10.20.0.0/16]}\ndevices:\n  - name: cam\n    match: {mac: \"" + silentMAC + "\"}\n    expect: allowlist\n" +
@@ -144,7 +144,7 @@ func TestContractByNameWaitsForTheHello(t *testing.T) {
 			}
 			for _, at := range x.first("D01") {
 				if got := at.Sub(began()); got > c.within {
-					t.Errorf("told after %v, want at most %v", got, c.within)
+					t.Errorf("reported after %v, want at most %v", got, c.within)
 				}
 			}
 		})

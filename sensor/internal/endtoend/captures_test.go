@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Captures that begin at the same time give the same records in any order on the command line, an empty file and a copy change nothing,
-// and both are told.
+// TestCapturesInAnyOrder replays captures that start at the same time, an empty file and a copy, in several orders: the records are the same,
+// and the skipped files are reported.
 func TestCapturesInAnyOrder(t *testing.T) {
 	raw := []byte(read(t, write(t, sample(t), "whole.pcap")))
 	first := 40 + int(pcapOrder(raw).Uint32(raw[32:])) // the head of the file and the first packet

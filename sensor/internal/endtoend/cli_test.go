@@ -17,7 +17,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// golden compares text with a file of testdata, or writes it with -update.
+// golden compares text with a file in testdata, or writes the file with -args update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -35,7 +35,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (make golden writes it again); got:\n%s\nwant:\n%s", path, got, want)
+		t.Errorf("%s differs (make golden updates it); got:\n%s\nwant:\n%s", path, got, want)
 	}
 }
 
@@ -58,7 +58,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestErrors holds each mistake to one clear line, and to its exit status.
+// TestErrors checks that each mistake prints one clear line and ends with exit status 2.
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) string {

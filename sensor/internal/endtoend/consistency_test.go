@@ -14,7 +14,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// consistent replays a capture and holds every session and every revision of every alert to what its own fields say.
+// consistent replays a capture and checks that no session and no revision of an alert contradicts itself.
 func consistent(t *testing.T, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sessions")
@@ -43,7 +43,7 @@ func consistent(t *testing.T, args ...string) {
 	}
 }
 
-// contradicts says what in the record of a session contradicts itself, "" if nothing does.
+// contradicts returns a contradiction in the record of a session, "" if there is none.
 func contradicts(s *schemas.Session) string {
 	out, in := s.PacketsOut, s.PacketsIn
 	switch s.State {
@@ -75,7 +75,7 @@ func contradicts(s *schemas.Session) string {
 	return ""
 }
 
-// alertContradicts does the same for an alert.
+// alertContradicts returns a contradiction in an alert, "" if there is none.
 func alertContradicts(a *schemas.Alert) string {
 	s := a.Session
 	if s == nil {
@@ -108,7 +108,7 @@ func alertContradicts(a *schemas.Alert) string {
 	return ""
 }
 
-// TestRecordsDoNotContradictThemselves replays packets that no stack would send.
+// TestRecordsDoNotContradictThemselves replays packets that no TCP/IP stack sends.
 func TestRecordsDoNotContradictThemselves(t *testing.T) {
 	seeds := 15
 	if testing.Short() {
@@ -133,7 +133,7 @@ func TestRecordsDoNotContradictThemselves(t *testing.T) {
 	}
 }
 
-// strange delivers a session with segments lost, repeated, moved, forged or none at all.
+// strange delivers a session with segments that are lost, repeated, reordered or forged.
 func (s *script) strange(x *rand.Rand, a, b *station) {
 	a.seq, b.seq = uint32(x.IntN(3))*1000, uint32(x.IntN(3))*7000
 	var fs [][]byte

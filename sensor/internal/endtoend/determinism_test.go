@@ -25,8 +25,8 @@ import (
 	"stillwatch/sensor/internal/pipeline"
 )
 
-// TestStoriesAreToldTheSame replays each story in every way there is, by the program itself.
-func TestStoriesAreToldTheSame(t *testing.T) {
+// TestStoriesGiveTheSameRecords replays each story with the program, in every form of the capture.
+func TestStoriesGiveTheSameRecords(t *testing.T) {
 	stories, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "*", "input.pcap"))
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no story captures: %v", err)
@@ -46,7 +46,7 @@ func TestStoriesAreToldTheSame(t *testing.T) {
 	}
 }
 
-// ways gives the arguments for one capture in all shapes.
+// ways returns the arguments for one capture in all its forms.
 func ways(t *testing.T, story string) map[string][]string {
 	t.Helper()
 	raw, err := os.ReadFile(story)
@@ -109,7 +109,7 @@ func zstandard(t *testing.T, raw []byte) []byte {
 	return w.EncodeAll(raw, nil)
 }
 
-// told runs the program and gives all that it wrote, but for what may differ.
+// told runs the program and returns its output, without the fields that differ from run to run.
 func told(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -140,9 +140,9 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// TestCorpusIsReadTheSame replays the captures of the corpus, a sample of them with -short, with several shards and in
+// TestCorpusGivesTheSameRecords replays the captures of the corpus, with -short a sample of them, with several numbers of shards and cut in
 // pieces.
-func TestCorpusIsReadTheSame(t *testing.T) {
+func TestCorpusGivesTheSameRecords(t *testing.T) {
 	root := filepath.Join(testneed.Corpus(t), "captures")
 	var paths []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -182,8 +182,7 @@ func TestCorpusIsReadTheSame(t *testing.T) {
 	}
 }
 
-// inProcess replays without a process of its own. whole is false if a capture was damaged; ok is false if one cannot be
-// opened.
+// inProcess replays within the test process. whole is false if a capture was damaged; ok is false if one cannot be opened.
 func inProcess(t *testing.T, shards int, paths ...string) (text string, whole, ok bool) {
 	t.Helper()
 	src, err := capture.OpenFiles(paths)
@@ -211,9 +210,8 @@ func inProcess(t *testing.T, shards int, paths ...string) (text string, whole, o
 	return string(b), len(r.Summary().Damage) == 0, true
 }
 
-// cutCapture cuts a pcap file into at most n files with as many packets each. It gives nil for what it cannot cut: other
-// formats, and captures whose pieces, put in the order of their first packets, would not be in the order of the whole. Pieces that begin at the same time
-// are ordered by their content.
+// cutCapture cuts a pcap file into at most n files with equally many packets. It returns nil for other formats, and for captures whose
+// pieces, in the order of their first packets, are not in the order of the whole. Pieces that start at the same time are ordered by content.
 func cutCapture(raw []byte, n int) (pieces [][]byte) {
 	order := pcapOrder(raw)
 	if order == nil {
@@ -247,7 +245,7 @@ func cutCapture(raw []byte, n int) (pieces [][]byte) {
 	return pieces
 }
 
-// pcapOrder gives the byte order of a pcap file with microseconds or nanoseconds, nil for anything else.
+// pcapOrder returns the byte order of a pcap file with microseconds or nanoseconds, nil for anything else.
 func pcapOrder(raw []byte) binary.ByteOrder {
 	if len(raw) < 24 {
 		return nil

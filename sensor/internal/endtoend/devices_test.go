@@ -12,7 +12,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// storyFiles gives capture and inventory of a story.
+// storyFiles returns the capture and the inventory of a story.
 func storyFiles(t *testing.T, name string) (capture, inventory string) {
 	t.Helper()
 	dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)
@@ -72,7 +72,7 @@ func TestExplainAsARecord(t *testing.T) {
 	}
 }
 
-func TestConfigCheckSaysWhatWasUnderstood(t *testing.T) {
+func TestConfigCheckDescribesTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) string {
 		path := filepath.Join(dir, name)

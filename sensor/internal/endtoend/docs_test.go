@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/doctor"
 )
 
-// TestLinksOfThePages follows every link between the pages.
+// TestLinksOfThePages checks that the target of every link exists.
 func TestLinksOfThePages(t *testing.T) {
 	root := testneed.Root(t)
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
@@ -43,7 +43,7 @@ func TestLinksOfThePages(t *testing.T) {
 	}
 }
 
-// TestPagesNameEveryOption keeps docs/replay.md and docs/live.md complete.
+// TestPagesNameEveryOption checks that docs/replay.md and docs/live.md are complete.
 func TestPagesNameEveryOption(t *testing.T) {
 	for command, name := range map[string]string{"replay": "replay.md", "run": "live.md"} {
 		page := read(t, filepath.Join(testneed.Root(t), "docs", name))
@@ -60,7 +60,7 @@ func TestPagesNameEveryOption(t *testing.T) {
 	}
 }
 
-// TestPageOfTheDoctorIsComplete has it name every option and every check.
+// TestPageOfTheDoctorIsComplete checks that the page names every option and every check.
 func TestPageOfTheDoctorIsComplete(t *testing.T) {
 	page := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "doctor.md"))
 	for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(run1(t, "doctor", "--help").out, -1) {
@@ -75,9 +75,8 @@ func TestPageOfTheDoctorIsComplete(t *testing.T) {
 	}
 }
 
-// TestPageOfTheConfigurationIsTrue reads the example of docs/configuration.md as the program does, and holds what it calls
-// defaults to the defaults.
-func TestPageOfTheConfigurationIsTrue(t *testing.T) {
+// TestPageOfTheConfigurationHasTheDefaults parses the example in docs/configuration.md and compares its values with the defaults.
+func TestPageOfTheConfigurationHasTheDefaults(t *testing.T) {
 	page := read(t, filepath.Join(testneed.Root(t), "docs", "configuration.md"))
 	m := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(page)
 	if m == nil {

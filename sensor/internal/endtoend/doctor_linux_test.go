@@ -20,7 +20,7 @@ import (
 	"stillwatch/sensor/internal/doctor"
 )
 
-// diagnose holds the JSON of a report to its schema and gives it.
+// diagnose checks the JSON of a report against its schema and returns the report.
 func diagnose(t *testing.T, text string) (r doctor.Report) {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -71,7 +71,7 @@ func TestDoctorOfACapture(t *testing.T) {
 	}
 }
 
-func TestDoctorIsToldWhatToLookAt(t *testing.T) {
+func TestDoctorNeedsSomethingToCheck(t *testing.T) {
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -99,7 +99,7 @@ func TestDoctorAsksKafka(t *testing.T) {
 	}
 }
 
-// TestDoctorAtAPort looks at a port at which an office arrives, with faults in how the port is set up.
+// TestDoctorAtAPort checks a port that receives the traffic of an office, with several faults in the setup of the port.
 func TestDoctorAtAPort(t *testing.T) {
 	n := newSegment(t)
 	testneed.Command(t, "ethtool")
@@ -141,7 +141,7 @@ func TestDoctorAtAPort(t *testing.T) {
 	}
 }
 
-// storyFrames gives the frames of a story.
+// storyFrames returns the frames of a story.
 func storyFrames(t *testing.T, story string) (all [][]byte) {
 	t.Helper()
 	src, err := capture.OpenFiles([]string{filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", story, "input.pcap")})
@@ -158,8 +158,8 @@ func storyFrames(t *testing.T, story string) (all [][]byte) {
 	return all
 }
 
-// TestDoctorGivesUpPrivileges looks at the threads of a doctor that is looking.
-func TestDoctorGivesUpPrivileges(t *testing.T) {
+// TestDoctorDropsPrivileges checks every thread of a running doctor.
+func TestDoctorDropsPrivileges(t *testing.T) {
 	n := newSegment(t)
 	d := &deployment{segment: n, cmd: sensor(t, "doctor", "--json", "--iface", "span0", "--seconds", "30")}
 	var out bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// reframe writes a capture anew, each frame as f makes it.
+// reframe writes a capture with each frame changed by f.
 func reframe(t *testing.T, raw []byte, f func(frame []byte) []byte) string {
 	t.Helper()
 	order := pcapOrder(raw)
@@ -34,7 +34,7 @@ func reframe(t *testing.T, raw []byte, f func(frame []byte) []byte) string {
 	return path
 }
 
-// inGRE puts what follows GRE into a packet between a switch and the sensor.
+// inGRE encapsulates a payload in a GRE packet from a switch to the sensor.
 func inGRE(etherType uint16, header, frame []byte) []byte {
 	b := slices.Concat([]byte("\x00\x1b\x54\x00\x00\xbb\x00\x1b\x54\x00\x00\xaa\x08\x00\x45\x00\x00\x00\x00\x01\x00\x00\x40\x2f\x00\x00"),
 		[]byte{192, 0, 2, 1, 192, 0, 2, 9}, []byte{0x10, 0, byte(etherType >> 8), byte(etherType), 0, 0, 0, 1}, header, frame)
@@ -45,7 +45,8 @@ func inGRE(etherType uint16, header, frame []byte) []byte {
 // taggedFrame puts a tag between the addresses and the EtherType.
 func taggedFrame(frame, tag []byte) []byte { return slices.Concat(frame[:12], tag, frame[12:]) }
 
-// What a fabric does to the frames of a mirror, in one direction or both, changes no session, and the VLAN of an ERSPAN header is recorded.
+// TestMirrorsOfFabrics adds the headers of a fabric to mirrored frames, in one direction or both: no session changes, and the VLAN of an ERSPAN
+// header is recorded.
 func TestMirrorsOfFabrics(t *testing.T) {
 	raw := []byte(read(t, write(t, sample(t), "plain.pcap")))
 	ttag, erspan2 := []byte("\x89\x88\x12\x34\x00\x00\x01\x02"), []byte("\x10\x64\x00\x05\x00\x00\x00\x00")
@@ -103,7 +104,7 @@ func TestMirrorsOfFabrics(t *testing.T) {
 	}
 }
 
-// fabricSessions gives the TCP sessions of a capture, in the order of their start.
+// fabricSessions returns the TCP sessions of a capture, in the order of their start.
 func fabricSessions(t *testing.T, path string) (tcp []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sessions")
@@ -119,7 +120,7 @@ func fabricSessions(t *testing.T, path string) (tcp []string) {
 	return tcp
 }
 
-// without gives a session without its encapsulation.
+// without returns a session without its encapsulation.
 func without(s string) string {
 	before, rest, ok := strings.Cut(s, `"encap":[`)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// devices gives what a replay says of the devices of a capture: "key ips", and the role where there is one.
+// devices returns the devices of a capture as "key ips", with the role if there is one.
 func devices(t *testing.T, n *netsim.Net, args ...string) (all []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "devices")
@@ -37,15 +37,15 @@ func devices(t *testing.T, n *netsim.Net, args ...string) (all []string) {
 	return all
 }
 
-// behindMAC gives a host behind a MAC that others may share.
+// behindMAC returns a host behind a MAC that others may share.
 func behindMAC(n *netsim.Net, ip, mac string) *netsim.Host { return n.Host(ip, ip, mac, netsim.Linux) }
 
-// talks has a client hold a conversation with a server.
+// talks sends a session between a client and a server.
 func talks(n *netsim.Net, at time.Time, client, server *netsim.Host, port uint16) {
 	n.Dial(at, client, server, port).Send([]byte("hello there")).Reply([]byte("hello to you")).Close()
 }
 
-// mirrored puts the IP packets of a capture into what wrap makes of them, in frames of the mirror.
+// mirrored encapsulates the IP packets of a capture with wrap, in frames of the mirror.
 func mirrored(n *netsim.Net, wrap func(ip []byte) []byte) *netsim.Net {
 	out := netsim.New(2)
 	for _, f := range n.Frames() {
@@ -66,12 +66,12 @@ func udp(port int, payload []byte) []byte {
 	return ipv4(17, slices.Concat(be16(50000), be16(port), be16(8+len(payload)), be16(0), payload))
 }
 
-// frame is an Ethernet frame of IPv4 between two other stations of the mirror.
+// frame is an Ethernet frame with IPv4 between two other MAC addresses.
 func frame(etherAndIP []byte) []byte {
 	return append([]byte{2, 0xcc, 0, 0, 0, 2, 2, 0xcc, 0, 0, 0, 1}, etherAndIP...)
 }
 
-// A mirror that carries bare IP lends its MAC to nobody within.
+// TestMirrorsOfBareIPHaveNoMAC checks that devices in a mirror of bare IP packets do not get the MAC of the mirror.
 func TestMirrorsOfBareIPHaveNoMAC(t *testing.T) {
 	geneve := func(ip []byte) []byte { return slices.Concat([]byte{0, 0, 8, 0, 0, 0, 5, 0}, ip) }
 	wraps := map[string]func(ip []byte) []byte{
@@ -113,7 +113,8 @@ func TestMirrorsOfBareIPHaveNoMAC(t *testing.T) {
 	}
 }
 
-// Two cameras and a telephone behind a repeater with one MAC are three devices, in whatever order the mirror delivers, with any number of shards.
+// TestHostsBehindARepeater checks that two cameras and a telephone behind a repeater with one MAC are three devices, in any order of delivery and
+// with any number of shards.
 func TestHostsBehindARepeater(t *testing.T) {
 	n := netsim.New(1)
 	const repeater = "02:00:5e:40:00:01"
@@ -140,7 +141,7 @@ func TestHostsBehindARepeater(t *testing.T) {
 	}
 }
 
-// delivered gives a capture whose frames a mirror with several queues has put out of order; 0 is in order.
+// delivered returns a capture with frames that a mirror with several queues has reordered; 0 is in order.
 func delivered(n *netsim.Net, seed uint64) *netsim.Net {
 	frames := n.Frames()
 	order := make([]int, len(frames))
@@ -160,7 +161,8 @@ func delivered(n *netsim.Net, seed uint64) *netsim.Net {
 	return out
 }
 
-// Hosts on a segment, beyond a router and in two VLANs have the same keys whatever the order of delivery and the number of shards.
+// TestKeysDoNotDependOnDelivery checks that hosts on a segment, behind a router and in two VLANs have the same keys in any order of delivery and
+// with any number of shards.
 func TestKeysDoNotDependOnDelivery(t *testing.T) {
 	n := netsim.New(1)
 	n.Router("10.20.1.1", "00:1b:54:00:00:01")
@@ -198,8 +200,8 @@ func TestKeysDoNotDependOnDelivery(t *testing.T) {
 	}
 }
 
-// A device that a mirror of bare IP showed first goes on under its MAC, and so do its alerts.
-func TestAnAlertGoesOnUnderTheMAC(t *testing.T) {
+// TestDeviceWithoutMACGetsItsMAC starts with a mirror of bare IP. Once the MAC is known, the device and its alerts continue under it.
+func TestDeviceWithoutMACGetsItsMAC(t *testing.T) {
 	inner := netsim.New(1)
 	cam, peer := inner.Host("cam", silentAddr, silentMAC, netsim.Embedded), behindMAC(inner, "10.20.31.5", "b8:ca:3a:00:00:55")
 	talks(inner, began(), cam, peer, 8443)
@@ -220,7 +222,8 @@ func TestAnAlertGoesOnUnderTheMAC(t *testing.T) {
 	}
 }
 
-// A host with two addresses is one device, and each alert names the address of its session.
+// TestAlertsNameTheAddressOfTheirSession checks that a host with two addresses is one device, and that each alert names the address of its
+// session.
 func TestAlertsNameTheAddressOfTheirSession(t *testing.T) {
 	n := netsim.New(1)
 	peer := behindMAC(n, "10.20.31.5", "b8:ca:3a:00:00:55")
@@ -246,8 +249,8 @@ func TestAlertsNameTheAddressOfTheirSession(t *testing.T) {
 	}
 }
 
-// Nobody has the broadcast address, whoever answers ARP for it.
-func TestAnAnswerForTheBroadcastAddress(t *testing.T) {
+// TestNoDeviceHasTheBroadcastAddress answers an ARP request for the broadcast address.
+func TestNoDeviceHasTheBroadcastAddress(t *testing.T) {
 	n := netsim.New(1)
 	pc, speaker := behindMAC(n, "192.168.1.128", "02:00:5e:30:00:02"), behindMAC(n, "192.168.1.176", "02:00:5e:30:00:01")
 	n.ARP(began(), pc, speaker)
@@ -259,8 +262,8 @@ func TestAnAnswerForTheBroadcastAddress(t *testing.T) {
 	}
 }
 
-// A repeater puts its own MAC into the frames of its client and leaves the one in DHCP alone: the client is known by that. Clients that ask
-// for an address at the same time are not taken for repeaters.
+// TestClientsOfDHCP has a repeater that puts its own MAC into the frames of its client, but not into DHCP: the client is known by the MAC in
+// DHCP. Clients that request an address at the same time are not taken for repeaters.
 func TestClientsOfDHCP(t *testing.T) {
 	n := netsim.New(1)
 	n.Router("10.20.1.1", "00:1b:54:00:00:01")

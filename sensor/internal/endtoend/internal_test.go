@@ -11,7 +11,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// public is a network of public addresses, IPv4 and IPv6: three hosts that call servers outside, and a server that is called.
+// public is a network with public addresses, IPv4 and IPv6: three hosts that open sessions to servers outside, and a server.
 func public() *netsim.Net {
 	n := netsim.New(1)
 	n.Router("147.32.1.1", "00:1b:54:00:00:01")
@@ -26,7 +26,7 @@ func public() *netsim.Net {
 	return n
 }
 
-// TestInternalNetworks declares the watched network on the command line.
+// TestInternalNetworks sets the internal network with --internal.
 func TestInternalNetworks(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -25,7 +25,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// talkers gives sessions of servers that ought to be silent, each server once, the frames of each together.
+// talkers returns the frames of sessions that servers open although they should be silent, one session for each server.
 func talkers(n int) (ips []string, frames [][]netsim.Frame) {
 	for i := range n {
 		net := netsim.New(uint64(i + 1))

@@ -23,7 +23,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// TestReplayToKafka is what an analyst does first: a replay, and kcat.
+// TestReplayToKafka publishes a replay and reads the topics with kcat, as docs/kafka.md shows.
 func TestReplayToKafka(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	kafkatest.Topic(t, c, schemas.AlertTopic, 3, nil)
@@ -76,7 +76,7 @@ func replayPlain(t *testing.T, c *cluster.Cluster, capture, dir string) {
 	}
 }
 
-// message is a line of kcat.
+// message is a line that kcat prints.
 type message struct {
 	key, value string
 	headers    map[string]string
@@ -105,7 +105,7 @@ func kcat(t *testing.T, brokers, topic string, more ...string) (all []message) {
 	return all
 }
 
-// checkEnvelope holds key and headers of an alert against its value.
+// checkEnvelope checks key and headers of an alert against its value.
 func checkEnvelope(t *testing.T, m message) {
 	t.Helper()
 	if err := schemas.Validate(schemas.KindAlert, []byte(m.value)); err != nil {
@@ -169,7 +169,7 @@ func replaySignedIn(t *testing.T, c *cluster.Cluster, capture, dir string) {
 	}
 }
 
-// replayLater runs while no broker is there, asks how it stands, and lets a later run deliver what was left.
+// replayLater replays while no broker runs, checks its health, and lets a later run deliver the spool.
 func replayLater(t *testing.T, c *cluster.Cluster, capture, dir string) {
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// eventually asks until the status comes, and gives the body.
+// eventually requests a page until it has the status, and returns the body.
 func eventually(t *testing.T, url string, status int) string {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -234,7 +234,7 @@ func eventually(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// TestSignalWhileKafkaIsAway ends a sensor that cannot deliver: within the stated time, with everything kept.
+// TestSignalWhileKafkaIsAway stops a sensor that cannot deliver: it ends in time, and keeps all records.
 func TestSignalWhileKafkaIsAway(t *testing.T) {
 	spool := filepath.Join(t.TempDir(), "spool")
 	fifo := filepath.Join(t.TempDir(), "live")

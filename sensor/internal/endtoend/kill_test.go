@@ -16,9 +16,9 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// TestKillForgetsNoAlert kills the program with SIGKILL at the moment at which it tells an alert, and has another one go on with the
-// packets after those that the first was given: no revision is told with two contents, and nothing is raised anew.
-func TestKillForgetsNoAlert(t *testing.T) {
+// TestKillLosesNoAlert kills the program with SIGKILL when it reports an alert, and continues with another one and the remaining packets: no
+// revision is reported with two contents, and no alert is raised again.
+func TestKillLosesNoAlert(t *testing.T) {
 	moments := []int{1, 2, 5, 11, 23, 40, 61}
 	if testing.Short() {
 		moments = []int{1, 11}
@@ -47,7 +47,7 @@ func TestKillForgetsNoAlert(t *testing.T) {
 	}
 }
 
-// killed runs a replay from a pipe, kills it at the nth alert that it tells, and gives how many bytes of the capture it was given.
+// killed runs a replay from a pipe, kills it at its nth alert, and returns how many bytes of the capture it had received.
 func killed(t *testing.T, nth int, alerts string, raw []byte, args ...string) (given int) {
 	t.Helper()
 	cmd := sensor(t, slices.Concat([]string{"replay", "--alerts", "-"}, args, []string{"-"})...)
@@ -88,7 +88,7 @@ func killed(t *testing.T, nth int, alerts string, raw []byte, args ...string) (g
 	return given
 }
 
-// pour writes a capture to a pipe, a quiet week at once and what follows piece by piece, until nobody reads it any more.
+// pour writes a capture to a pipe, a quiet week at once and the rest piece by piece, until the reader closes it.
 func pour(in io.WriteCloser, raw []byte, packets []packetAt) (given int) {
 	defer in.Close()
 	quiet := len(packets) * 6 / 10
@@ -109,9 +109,9 @@ func pour(in io.WriteCloser, raw []byte, packets []packetAt) (given int) {
 	return given
 }
 
-// TestKillTellsTheSame kills the program with SIGKILL where no session is open, when the snapshot that is due has been written, and has
-// another one go on with the packets that follow: together they tell what one run over the whole tells.
-func TestKillTellsTheSame(t *testing.T) {
+// TestKillChangesNoRecord kills the program with SIGKILL when no session is open and the snapshot is written, and continues with another one
+// and the remaining packets: together they report the same as one run.
+func TestKillChangesNoRecord(t *testing.T) {
 	cuts := 3
 	if testing.Short() {
 		cuts = 1
@@ -144,7 +144,7 @@ func TestKillTellsTheSame(t *testing.T) {
 	}
 }
 
-// tickAt gives a record with the time of the one at a place of a capture, and a frame of no protocol: nothing but the clock moves by it.
+// tickAt returns a record with the time of the record at an offset of a capture, and a frame without a known protocol: it moves only the clock.
 func tickAt(raw []byte, at int) []byte {
 	frame := make([]byte, 60)
 	frame[12], frame[13] = 0x88, 0xb5 // an EtherType for experiments
@@ -154,7 +154,7 @@ func tickAt(raw []byte, at int) []byte {
 	return append(head, frame...)
 }
 
-// killedWhenSaved runs a replay from a pipe, kills it when the tick has had it write its state, and leaves what it then had told.
+// killedWhenSaved runs a replay from a pipe, kills it after a tick made it write its state, and keeps its records.
 func killedWhenSaved(t *testing.T, state string, capture, tick []byte, args ...string) {
 	t.Helper()
 	cmd := sensor(t, slices.Concat([]string{"replay", "--state", state}, args, []string{"-"})...)
@@ -179,8 +179,8 @@ func killedWhenSaved(t *testing.T, state string, capture, tick []byte, args ...s
 	_ = cmd.Wait() // by the signal
 }
 
-// written waits until a file has been written since a time and was not for longer than it takes until the next snapshot may be due. It
-// gives when it was written last.
+// written waits until a file was written after a time, and then not for longer than the interval between snapshots. It returns when it was
+// written last.
 func written(t *testing.T, path string, since time.Time) (last time.Time) {
 	t.Helper()
 	waitUntil(t, "a state that is written", func() bool {

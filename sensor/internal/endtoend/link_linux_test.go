@@ -14,7 +14,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// blind gives the titles of the alerts that the sensor can hear nothing, at their last revision.
+// blind returns the titles of the alerts that the sensor captures nothing, in their last revision.
 func (d *deployment) blind(t *testing.T) (titles []string) {
 	last := map[string]string{}
 	var order []string
@@ -33,7 +33,7 @@ func (d *deployment) blind(t *testing.T) (titles []string) {
 	return titles
 }
 
-// listen takes what the service manager is told, and leaves it.
+// listen receives and discards the messages to the service manager.
 func (d *deployment) listen() {
 	_ = d.manager.SetReadDeadline(time.Time{})
 	for b := make([]byte, 1024); ; {
@@ -43,7 +43,7 @@ func (d *deployment) listen() {
 	}
 }
 
-// says waits until the sensor is ready, or is not and names the reason, and checks that the metric says the same.
+// says waits until the sensor is ready, or not ready with this reason, and checks that the metric agrees.
 func (d *deployment) says(t *testing.T, reason string) {
 	t.Helper()
 	waitUntil(t, "ready, or why not: "+reason, func() bool {
@@ -59,7 +59,7 @@ func (d *deployment) says(t *testing.T, reason string) {
 	}
 }
 
-// TestLinkGoesAndComesBack takes the port down, the cable out, and the interface away, and brings each back.
+// TestLinkGoesAndComesBack takes the port down, unplugs the cable and removes the interface, and restores each.
 func TestLinkGoesAndComesBack(t *testing.T) {
 	for _, mode := range []string{"afpacket", "xdp"} {
 		t.Run(mode, func(t *testing.T) {
@@ -103,8 +103,8 @@ func TestLinkGoesAndComesBack(t *testing.T) {
 	}
 }
 
-// TestInterfaceGoes ends with a clear error where nobody asked to wait.
-func TestInterfaceGoes(t *testing.T) {
+// TestInterfaceIsRemoved checks that the run ends with a clear error without --wait-iface.
+func TestInterfaceIsRemoved(t *testing.T) {
 	for _, mode := range []string{"afpacket", "xdp"} {
 		t.Run(mode, func(t *testing.T) {
 			d := deploy(t, 0, nil, "--mode", mode, "--listen", "127.0.0.1:9477")
@@ -117,7 +117,7 @@ func TestInterfaceGoes(t *testing.T) {
 	}
 }
 
-// TestWaitForTheInterface starts before there is an interface.
+// TestWaitForTheInterface starts before the interface exists.
 func TestWaitForTheInterface(t *testing.T) {
 	d := deploy(t, 0, nil, "--mode", "auto", "--listen", "127.0.0.1:9477", "--wait-iface", "--iface", "span1")
 	time.Sleep(1500 * time.Millisecond)

@@ -24,8 +24,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// acts are the attacks of two stories, one after the other, in some seconds: a recorder is entered and calls out, and a camera is moved and
-// sends pictures abroad.
+// acts are the attacks of two stories within seconds: an intruder logs in to a recorder, which then opens sessions outside; and a camera is
+// moved and uploads pictures.
 func acts(t *testing.T) (all []trace.Packet, inventory string) {
 	t.Helper()
 	dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata")
@@ -61,7 +61,7 @@ func acts(t *testing.T) (all []trace.Packet, inventory string) {
 	return all, filepath.Join(dir, "S3", "inventory.yaml")
 }
 
-// warp leaves at most so much time between two packets.
+// warp shortens the pauses between packets to at most this time.
 func warp(all []trace.Packet, most time.Duration) {
 	at, before := all[0].Time, all[0].Time
 	for i := range all {
@@ -91,7 +91,7 @@ func writeCapture(t *testing.T, all []trace.Packet) string {
 	return name
 }
 
-// play sends packets into the cable at their own speed.
+// play sends packets into the cable at their original speed.
 func (n *segment) play(t *testing.T, all []trace.Packet) {
 	t.Helper()
 	n.in(t, func() error {
@@ -111,7 +111,7 @@ func (n *segment) play(t *testing.T, all []trace.Packet) {
 	})
 }
 
-// verdicts are what a run has told: the last revisions of alerts, and sessions, without what depends on the time of day.
+// verdicts are the records of a run: the last revisions of alerts, and sessions, without what depends on the time of day.
 func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	t.Helper()
 	last := map[string]string{}
@@ -143,7 +143,7 @@ func verdicts(t *testing.T, dir string) (alerts, sessions []string) {
 	return slices.Sorted(maps.Values(last)), sessions
 }
 
-// differences tells what is in one sorted list and not in the other.
+// differences returns what only one of two sorted lists has.
 func differences(got, want []string) (text []string) {
 	for len(got)+len(want) > 0 {
 		switch c := compareFirst(got, want); {
@@ -168,8 +168,8 @@ func compareFirst(a, b []string) int {
 	return cmp.Compare(a[0], b[0])
 }
 
-// TestSameVerdicts plays one capture through a file, AF_PACKET and XDP: alerts and sessions are the same.
-func TestSameVerdicts(t *testing.T) {
+// TestFileAndPortGiveTheSameRecords replays one capture from a file, and sends it to AF_PACKET and XDP: alerts and sessions are the same.
+func TestFileAndPortGiveTheSameRecords(t *testing.T) {
 	packets, inventory := acts(t)
 	dir := t.TempDir()
 	r := run1(t, "replay", "--inventory", inventory, "--alerts", filepath.Join(dir, "alerts.jsonl"), "--sessions", filepath.Join(dir, "sessions.jsonl"), writeCapture(t, packets))

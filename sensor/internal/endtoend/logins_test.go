@@ -14,7 +14,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// talk is a session of turns: those that begin with "<" come from the server.
+// talk is a session of turns. Turns that start with "<" are sent by the server.
 func talk(n *netsim.Net, at time.Time, from, to *netsim.Host, port uint16, pause time.Duration, turns ...string) time.Time {
 	c := n.Dial(at, from, to, port)
 	for _, text := range turns {
@@ -54,7 +54,7 @@ func dhip(body string) string {
 	return string(b) + body
 }
 
-// TestLoginsOfDevices replays logins from outside to a device that ought to be silent, and looks which rules speak.
+// TestLoginsOfDevices replays logins from outside on a device that should be silent, and checks which rules raise alerts.
 func TestLoginsOfDevices(t *testing.T) {
 	const (
 		asksDigest = `WWW-Authenticate: Digest realm="x", qop="auth", nonce="%s", stale="FALSE"`

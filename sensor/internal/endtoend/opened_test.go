@@ -24,7 +24,7 @@ type station struct {
 	seq     uint32
 }
 
-// script builds segments one after another. A network is what they cross: IPv4 or IPv6, tagged or not.
+// script builds segments one after another, with IPv4 or IPv6, tagged or untagged.
 type script struct {
 	t    *testing.T
 	n    *netsim.Net
@@ -90,7 +90,8 @@ func (s *script) frame(from, to *station, proto layers.IPProtocol, ls ...gopacke
 	return buf.Bytes()
 }
 
-// segment builds one from a to b: flags are letters (S, A, F, R), what they and the payload take is added to the sequence number of a.
+// segment builds a segment from a to b. The flags are letters (S, A, F, R). It adds their length and that of the payload to the sequence
+// number of a.
 func (s *script) segment(a, b *station, flags, payload string) []byte {
 	l := &layers.TCP{SrcPort: layers.TCPPort(a.port), DstPort: layers.TCPPort(b.port), Seq: a.seq, Window: 8192,
 		SYN: strings.Contains(flags, "S"), ACK: strings.Contains(flags, "A"), FIN: strings.Contains(flags, "F"), RST: strings.Contains(flags, "R")}
@@ -108,7 +109,7 @@ func (s *script) datagram(a, b *station, payload string) []byte {
 	return s.frame(a, b, layers.IPProtocolUDP, &layers.UDP{SrcPort: layers.UDPPort(a.port), DstPort: layers.UDPPort(b.port)}, gopacket.Payload(payload))
 }
 
-// put delivers frames, one a millisecond.
+// put delivers frames, one per millisecond.
 func (s *script) put(frames ...[]byte) {
 	for _, f := range frames {
 		s.at = s.at.Add(time.Millisecond)
@@ -116,7 +117,7 @@ func (s *script) put(frames ...[]byte) {
 	}
 }
 
-// conversation gives the segments of a whole session: question and answer.
+// conversation returns the segments of a whole session with a request and an answer.
 func (s *script) conversation(a, b *station, question, answer string) [][]byte {
 	return [][]byte{s.segment(a, b, "S", ""), s.segment(b, a, "SA", ""), s.segment(a, b, "A", ""), s.segment(a, b, "A", question),
 		s.segment(b, a, "A", answer), s.segment(a, b, "A", ""), s.segment(a, b, "FA", ""), s.segment(b, a, "FA", ""), s.segment(a, b, "A", "")}
@@ -126,7 +127,7 @@ func silentCamera() *station    { return &station{silentMAC, silentAddr, 8765, 5
 func recorder() *station        { return &station{"02:00:5e:10:00:22", "10.20.31.5", 40111, 1000} }
 func outside(p uint16) *station { return &station{outsideMAC, "203.0.113.66", p, 5000} }
 
-// device gives the record of the device with an address.
+// device returns the record of the device with an address.
 func (x outcome) device(a netip.Addr) map[string]any {
 	for _, d := range x.devices {
 		ips, _ := d["ips"].([]any)
@@ -176,8 +177,8 @@ func TestLateHandshake(t *testing.T) {
 	}
 }
 
-// TestWhatIsSentToADeviceIsNotItsDoing sends all that anybody can send from outside.
-func TestWhatIsSentToADeviceIsNotItsDoing(t *testing.T) {
+// TestPacketsFromOutsideAreNotBlamedOnTheDevice sends everything that an outsider can send to a device.
+func TestPacketsFromOutsideAreNotBlamedOnTheDevice(t *testing.T) {
 	icmp := func(s *script, a, b *station, typ4, typ6 uint8) []byte {
 		if s.v6 {
 			return s.frame(a, b, layers.IPProtocolICMPv6, &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(typ6, 0)}, gopacket.Payload("12345678"))
@@ -237,7 +238,7 @@ func TestWhatIsSentToADeviceIsNotItsDoing(t *testing.T) {
 	}
 }
 
-// TestScanWithoutSYN looks for hosts by segments that are no SYN.
+// TestScanWithoutSYN scans for hosts with segments other than SYN.
 func TestScanWithoutSYN(t *testing.T) {
 	for _, c := range []struct {
 		flags      string
@@ -275,8 +276,8 @@ func TestScanWithoutSYN(t *testing.T) {
 	}
 }
 
-// TestLoginOnAPortThatIsUsedAgain tries a wrong password and, over the same five-tuple, the right one.
-func TestLoginOnAPortThatIsUsedAgain(t *testing.T) {
+// TestLoginOverAReusedFiveTuple tries a wrong password and then, over the same five-tuple, the right one.
+func TestLoginOverAReusedFiveTuple(t *testing.T) {
 	const ask = "GET / HTTP/1.1\r\nHost: cam\r\nAuthorization: Basic %s\r\n\r\n"
 	const refusal = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"cam\"\r\nContent-Length: 0\r\n\r\n"
 	const page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok"
@@ -347,7 +348,7 @@ func TestKeepAliveEveryTwoHours(t *testing.T) {
 	}
 }
 
-// TestOneDirectionMirror shows only what comes to a device: there a SYN-ACK is all that is ever seen of what it opens.
+// TestOneDirectionMirror mirrors only packets to a device: of a session that the device opens, only the SYN-ACK is captured.
 func TestOneDirectionMirror(t *testing.T) {
 	s := newScript(t, script{})
 	for i := range 60 {
@@ -362,7 +363,7 @@ func TestOneDirectionMirror(t *testing.T) {
 	}
 }
 
-// TestPortThatAnsweredBefore catches a session in the middle after another client was served on the same port.
+// TestPortThatAnsweredBefore captures a session from the middle, after the same port has served another client.
 func TestPortThatAnsweredBefore(t *testing.T) {
 	for name, network := range networks {
 		for _, clientPort := range []uint16{40333, 8000} {

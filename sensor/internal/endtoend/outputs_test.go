@@ -14,7 +14,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// desk is a folder with a capture, an inventory, a configuration that names it, and links between them.
+// desk is a folder with a capture, an inventory, a configuration that names the inventory, and links to them.
 type desk struct {
 	t   *testing.T
 	dir string
@@ -52,7 +52,7 @@ func (d desk) put(name, text string) {
 	}
 }
 
-// state tells what is on the desk: names, kinds and what regular files hold.
+// state returns the names, types and contents of the files.
 func (d desk) state() string {
 	d.t.Helper()
 	all, err := os.ReadDir(d.dir)
@@ -70,8 +70,7 @@ func (d desk) state() string {
 	return b.String()
 }
 
-// TestOutputsDestroyNothing has every way to name a file that must stay. Each is refused with status 2 before anything is written, made
-// or emptied.
+// TestOutputsDestroyNothing names an input as an output, in every way. Each ends with status 2 before a file is created, written or truncated.
 func TestOutputsDestroyNothing(t *testing.T) {
 	d := newDesk(t)
 	cases := []struct {
@@ -178,7 +177,7 @@ func TestMetricsOnStandardOutput(t *testing.T) {
 	}
 }
 
-// summaryOf gives the log line at the end of a replay.
+// summaryOf returns the log line at the end of a replay.
 func summaryOf(t *testing.T, text string) map[string]any {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -214,7 +213,7 @@ func TestCaptureWithoutPacketsHasNoTime(t *testing.T) {
 	}
 }
 
-// TestAlertsCountOnceTheyAreWritten has a disk that is full from the beginning: nothing is written, and nothing is counted.
+// TestAlertsCountOnceTheyAreWritten writes to a full disk: nothing is written, and nothing is counted.
 func TestAlertsCountOnceTheyAreWritten(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		testneed.Missing(t, "dev-full", "no /dev/full here")
@@ -235,7 +234,7 @@ func TestAlertsCountOnceTheyAreWritten(t *testing.T) {
 	}
 }
 
-// TestFullDiskIsOneStatus holds every command to the same words and status when its output cannot be written.
+// TestFullDiskIsOneStatus checks that every command has the same message and status when its output cannot be written.
 func TestFullDiskIsOneStatus(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		testneed.Missing(t, "dev-full", "no /dev/full here")

@@ -24,7 +24,7 @@ import (
 	"stillwatch/sensor/internal/gctune"
 )
 
-// flood sends attempts to open sessions, each another one, with all the force that a few threads have, until stop is closed.
+// flood sends SYNs, each of a new session, as fast as a few threads can, until stop is closed.
 func (n *segment) flood(t *testing.T, stop <-chan struct{}) (sent *atomic.Uint64, wait func()) {
 	t.Helper()
 	sent = new(atomic.Uint64)
@@ -74,10 +74,10 @@ func (c *cable) offer(frame []byte, sent *atomic.Uint64) error {
 	return err
 }
 
-// starved is how long it may take where the kernel is busy with the flood on all processors, and others want them, too.
+// starved is how long an answer may take while the flood keeps all processors busy.
 const starved = 2 * time.Minute
 
-// rss gives the resident memory of the sensor, in MiB.
+// rss returns the resident memory of the sensor, in MiB.
 func (d *deployment) rss(t *testing.T) int {
 	t.Helper()
 	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindStringSubmatch(read(t, fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid)))
@@ -88,7 +88,7 @@ func (d *deployment) rss(t *testing.T) int {
 	return kib >> 10
 }
 
-// value gives a metric of the sensor.
+// value returns a metric of the sensor.
 func value(t *testing.T, metrics, name string) float64 {
 	t.Helper()
 	for line := range strings.Lines(metrics) {
@@ -104,7 +104,7 @@ func value(t *testing.T, metrics, name string) float64 {
 	return 0
 }
 
-// sneak puts frames on a cable that is full, and counts them.
+// sneak sends frames on a cable that is full, and counts them.
 func (n *segment) sneak(t *testing.T, frames [][]byte, sent *atomic.Uint64) {
 	t.Helper()
 	n.in(t, func() error {
@@ -122,10 +122,10 @@ func (n *segment) sneak(t *testing.T, frames [][]byte, sent *atomic.Uint64) {
 	})
 }
 
-// wakingPorts is how many ports a waking server calls at once: the beginning of most of these sessions is lost in a flood.
+// wakingPorts is how many sessions a waking server opens at once: in a flood, the first packets of most are lost.
 const wakingPorts = 200
 
-// waking is a server of which silence is expected, and that calls out to some ports.
+// waking is a server that should be silent and opens sessions to several ports.
 func waking(first uint16) [][]byte {
 	n := netsim.New(1)
 	n.Router("10.20.1.1", "00:1b:54:00:00:01")
@@ -136,9 +136,8 @@ func waking(first uint16) [][]byte {
 	return framesOf(n)
 }
 
-// TestOverload floods the port with more than the machine can take: what is lost is counted where it is lost and nowhere else, memory stays
-// as it is, the sensor goes on to read, tells its metrics and its health and what it found before and finds meanwhile, and raises the
-// alarm that it does not see everything.
+// TestOverload floods the port with more than the machine can process. Each loss is counted once, where it happens; memory does not grow; the
+// sensor still reads packets, serves metrics and health, and reports alerts, among them the one about the loss.
 func TestOverload(t *testing.T) {
 	for mode, place := range map[string]string{"afpacket": "ring", "xdp": "xdp"} {
 		t.Run(mode, func(t *testing.T) {
@@ -183,8 +182,8 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// endure lets the flood go on for two million frames, and gives the memory after each 400,000, in MiB. All the time the sensor answers, and
-// reads on.
+// endure continues the flood for two million frames and returns the memory after each 400,000, in MiB. The sensor must answer and read packets
+// all the time.
 func (d *deployment) endure(t *testing.T, sent *atomic.Uint64) (memory []int) {
 	t.Helper()
 	read := 0.0
@@ -213,8 +212,8 @@ func (d *deployment) lossAlert(t *testing.T) func() bool {
 	}
 }
 
-// accounts holds the counters to the frames that were sent: each was lost at one place, or read, and none is counted twice. The kernel
-// counts what it loses before the port for all ports of the machine together.
+// accounts checks the counters against the frames that were sent: each frame was read or lost at one place, and none is counted twice. The
+// kernel counts losses before the port for all ports of the machine together.
 func (d *deployment) accounts(t *testing.T, sent uint64, place string) {
 	t.Helper()
 	var m string

@@ -27,7 +27,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// nobodyID is the user without privileges of every Linux system.
+// nobodyID is the unprivileged user of every Linux system.
 const nobodyID = 65534
 
 // deployment is a sensor that runs at a mirror port under a service manager.
@@ -78,7 +78,7 @@ func deploy(t *testing.T, id int, attr *syscall.SysProcAttr, args ...string) *de
 	return d
 }
 
-// told waits for what the manager is told next.
+// told waits for the next message to the service manager.
 func (d *deployment) told(t *testing.T) string {
 	t.Helper()
 	b := make([]byte, 1024)
@@ -92,7 +92,7 @@ func (d *deployment) told(t *testing.T) string {
 	return string(b[:n])
 }
 
-// toldUntil waits until the manager is told something that begins with text, and gives what it was told.
+// toldUntil waits for a message to the service manager that starts with text, and returns it.
 func (d *deployment) toldUntil(t *testing.T, text string) string {
 	t.Helper()
 	for {
@@ -102,7 +102,7 @@ func (d *deployment) toldUntil(t *testing.T, text string) string {
 	}
 }
 
-// end asks the sensor to end and checks that it ends well.
+// end stops the sensor and checks that it ends with status 0.
 func (d *deployment) end(t *testing.T) {
 	t.Helper()
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -114,7 +114,7 @@ func (d *deployment) end(t *testing.T) {
 	}
 }
 
-// threads holds every thread of the sensor to having no privilege.
+// threads checks that no thread of the sensor has a privilege.
 func (d *deployment) threads(t *testing.T, user int) {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", d.cmd.Process.Pid))
@@ -143,7 +143,7 @@ func framesOf(n *netsim.Net) (all [][]byte) {
 	return all
 }
 
-// documentedCapabilities are those that docs/deploy/privileges.md wants for a mode.
+// documentedCapabilities are the capabilities that docs/deploy/privileges.md lists for a mode.
 func documentedCapabilities(mode string) []uintptr {
 	if mode == "xdp" {
 		return []uintptr{unix.CAP_NET_ADMIN, unix.CAP_BPF, unix.CAP_PERFMON}
@@ -151,8 +151,8 @@ func documentedCapabilities(mode string) []uintptr {
 	return []uintptr{unix.CAP_NET_RAW}
 }
 
-// TestRunWithoutRoot starts the sensor as a service manager would: without root, with the documented capabilities alone. It must see what a
-// device does, hold no privilege then, and never send.
+// TestRunWithoutRoot starts the sensor as a service manager does: without root, with only the documented capabilities. It must capture, drop
+// every privilege, and never send.
 func TestRunWithoutRoot(t *testing.T) {
 	for _, mode := range []string{"afpacket", "xdp"} {
 		t.Run(mode, func(t *testing.T) { runWithoutRoot(t, mode) })
@@ -189,7 +189,7 @@ func runWithoutRoot(t *testing.T, mode string) {
 	}
 }
 
-// get asks the sensor from within its namespace: a connection stays where it was made.
+// get requests a page of the sensor from within its namespace.
 func (d *deployment) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()
 	var c net.Conn
@@ -216,7 +216,7 @@ func (d *deployment) metrics(t *testing.T) string {
 	return body
 }
 
-// healthy wants the sensor to say that it lives, and that it judges as soon as it comes to that.
+// healthy checks /healthz and waits until /readyz reports that the sensor is ready.
 func (d *deployment) healthy(t *testing.T) {
 	t.Helper()
 	if status, body := d.get(t, "/healthz"); status != http.StatusOK {
@@ -228,7 +228,7 @@ func (d *deployment) healthy(t *testing.T) {
 	})
 }
 
-// TestRunAsUser starts as root and goes on as somebody else, whose spool takes the alerts while the broker is away.
+// TestRunAsUser starts as root and switches to a user, whose spool keeps the alerts while no broker runs.
 func TestRunAsUser(t *testing.T) {
 	d := deploy(t, nobodyID, nil, "--mode", "afpacket", "--silent", "10.20.10.17", "--user", "nobody", "--kafka", "127.0.0.1:1", "--spool", "DIR/spool")
 	d.toldUntil(t, "READY=1")
@@ -266,7 +266,7 @@ func waitFor(t *testing.T, long time.Duration, what string, is func() bool) {
 	}
 }
 
-// TestUnitGivesTheDocumentedCapabilities holds the unit of systemd to what the sensor asks for, and to what it does with its service manager.
+// TestUnitGivesTheDocumentedCapabilities checks the systemd unit against the capabilities and notifications of the sensor.
 func TestUnitGivesTheDocumentedCapabilities(t *testing.T) {
 	unit := read(t, filepath.Join(testneed.Root(t), "docs", "deploy", "stillwatch-sensor.service"))
 	const all = "CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON"

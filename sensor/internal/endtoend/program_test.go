@@ -27,14 +27,14 @@ const (
 	exitSignal     = 128 // plus the number of the signal
 )
 
-// programDir is where builtProgram puts the program; TestMain makes it and takes it away.
+// programDir is where builtProgram puts the program. TestMain creates and removes it.
 var programDir string
 
-// builtProgram builds the program once for all tests: what is tested here is what a user runs.
+// builtProgram builds the program once for all tests.
 var builtProgram = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(programDir, program)
 	build := exec.Command("go", "build", "-o", path, "stillwatch/sensor")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: threads give up privileges in another way with cgo
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: with cgo, threads drop privileges in another way
 	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	programDir = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // other users run it, too
+	if err := os.Chmod(dir, 0o755); err != nil { // tests run it as other users, too
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -78,7 +78,7 @@ func sensorFor(t *testing.T, limit time.Duration, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ran is a run that is over.
+// ran is a finished run.
 type ran struct {
 	status   int
 	out, err string
@@ -106,10 +106,10 @@ func finish(t *testing.T, cmd *exec.Cmd) ran {
 	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// began is when the captures of these tests begin.
+// began is when the captures of these tests start.
 func began() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }
 
-// sample is a small network: a server that ought to be silent answers a poll, and later opens a session abroad.
+// sample is a small network: a server that should be silent answers a poll, and later opens a session to the outside.
 func sample(t *testing.T) *netsim.Net {
 	t.Helper()
 	n := netsim.New(1)
@@ -125,7 +125,7 @@ func sample(t *testing.T) *netsim.Net {
 	return n
 }
 
-// write puts a capture into a file of the test's own folder.
+// write writes a capture to a file in a temporary folder.
 func write(t *testing.T, n *netsim.Net, name string) string {
 	t.Helper()
 	var b bytes.Buffer

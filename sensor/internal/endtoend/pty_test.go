@@ -17,7 +17,7 @@ import (
 // eraseLine is what the progress line begins with.
 const eraseLine = "\r\x1b[K"
 
-// pseudoterminal opens a terminal of so many columns: what is written to tty can be read from screen.
+// pseudoterminal opens a terminal with this number of columns: what is written to tty can be read from screen.
 func pseudoterminal(t *testing.T, columns uint16) (screen, tty *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -43,8 +43,7 @@ func pseudoterminal(t *testing.T, columns uint16) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// onTerminal runs the program with all its output on a terminal and gives what the screen got, with the line ends of a
-// file.
+// onTerminal runs the program with its output on a terminal and returns what was written there, with "\n" at the ends of lines.
 func onTerminal(t *testing.T, columns uint16, env []string, args ...string) ran {
 	t.Helper()
 	screen, tty := pseudoterminal(t, columns)

@@ -16,8 +16,7 @@ import (
 
 var screenBlock = regexp.MustCompile(`(?s)<!-- screen (\w+) (\w+) ?(\S*) -->\n(.*?)<!-- end -->`)
 
-// TestReadmeShowsWhatTheProgramPrints replays the stories that the README tells and compares: an example that was true once is
-// worse than none.
+// TestReadmeShowsWhatTheProgramPrints replays the stories in the README and compares the output with its screens.
 func TestReadmeShowsWhatTheProgramPrints(t *testing.T) {
 	path := filepath.Join(testneed.Root(t), "README.md")
 	text := read(t, path)
@@ -35,11 +34,11 @@ func TestReadmeShowsWhatTheProgramPrints(t *testing.T) {
 		}
 		return
 	}
-	t.Errorf("README.md shows something else (make golden writes it again): %s", difference(text, fresh))
+	t.Errorf("README.md shows something else (make golden updates it): %s", difference(text, fresh))
 }
 
-// shown gives what the screen shows of a story: the first card of a rule whose title has about in it, with the head of its
-// incident and the summary if it is the chain.
+// shown returns what the screen shows of a story: the first card of a rule with about in its title; for the chain rule also the head of the
+// incident and the summary.
 func shown(t *testing.T, story, rule, about string) string {
 	t.Helper()
 	dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", story)

@@ -25,7 +25,7 @@ func inventoryFile(t *testing.T, path, name, expect string) {
 	}
 }
 
-// reloading is a server that a monitor copies files from, and that then calls out twice.
+// reloading is a server from which a monitor copies files, and which then opens two sessions.
 func reloading() (copying, calls [][]byte) {
 	net := func() (n *netsim.Net, srv, monitor *netsim.Host) {
 		n = netsim.New(1)
@@ -61,8 +61,8 @@ func (d *deployment) hasAlert(t *testing.T, rule, device string) func() bool {
 	}
 }
 
-// TestReload changes the inventory in the middle of a session: none of its packets is lost, the new one is in force from then on, and one that is
-// wrong is refused.
+// TestReload changes the inventory during a session: no packet of the session is lost, the new inventory is active from then on, and an invalid
+// one is rejected.
 func TestReload(t *testing.T) {
 	for _, mode := range []string{"afpacket", "xdp"} {
 		t.Run(mode, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// check holds the session of the copying to all its packets.
+// check checks that the session of the copy has all its packets.
 func (d *deployment) check(t *testing.T, packets int) {
 	t.Helper()
 	for line := range strings.Lines(read(t, filepath.Join(d.dir, "sessions.jsonl"))) {
@@ -118,8 +118,8 @@ func (d *deployment) check(t *testing.T, packets int) {
 	t.Error("the session is not told")
 }
 
-// TestStateOverKill kills the sensor after an alert: the next one knows the device and goes on with the alert.
-func TestStateOverKill(t *testing.T) {
+// TestStateSurvivesAKill kills the sensor after an alert: the next one knows the device and continues the alert.
+func TestStateSurvivesAKill(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "site.state")
 	var revisions []schemas.Alert
 	for range 2 {

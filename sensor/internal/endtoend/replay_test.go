@@ -18,7 +18,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// records splits JSON Lines and holds each against its schema.
+// records splits JSON Lines and checks each line against its schema.
 func records(t *testing.T, kind schemas.Kind, text string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -177,7 +177,7 @@ func TestReaderGoesAway(t *testing.T) {
 	records(t, schemas.KindDevice, read(t, devices)) // whole lines, however many
 }
 
-// TestInterrupt follows a capture that never ends, and ends it.
+// TestInterrupt ends a replay of a capture that never ends.
 func TestInterrupt(t *testing.T) {
 	for _, s := range []struct {
 		signal syscall.Signal
@@ -231,7 +231,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestInterruptBeforeTheFirstBytes ends a replay that waits for a pipe.
+// TestInterruptBeforeTheFirstBytes ends a replay that waits for data from a pipe.
 func TestInterruptBeforeTheFirstBytes(t *testing.T) {
 	dir := t.TempDir()
 	fifo, old := filepath.Join(dir, "live"), filepath.Join(dir, "old")
@@ -272,7 +272,7 @@ func TestInterruptBeforeTheFirstBytes(t *testing.T) {
 	}
 }
 
-// unstamped takes out of alerts what differs from run to run.
+// unstamped removes from alerts the fields that differ from run to run.
 func unstamped(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

@@ -13,7 +13,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// restart starts the sensor of a deployment anew, at the same port and with the same files.
+// restart starts the sensor of a deployment again, at the same port and with the same files.
 func (d *deployment) restart(t *testing.T) {
 	t.Helper()
 	before := d.cmd
@@ -52,8 +52,8 @@ func (d *deployment) alerts(t *testing.T, rule string) (all []schemas.Alert) {
 	return all
 }
 
-// TestLiveRestart kills a sensor that has given up its privileges, and starts it again: what it had raised goes on, and the state is written
-// under what the kernel lets it do.
+// TestLiveRestart kills a sensor that has dropped its privileges, and starts it again: its alerts continue, and the sandbox lets it write the
+// state.
 func TestLiveRestart(t *testing.T) {
 	d := deploy(t, nobodyID, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}, AmbientCaps: documentedCapabilities("afpacket")},
 		"--mode", "afpacket", "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477", "--state", "DIR/state")

@@ -17,8 +17,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// lasting is what must be the same of an alert whether or not a run was interrupted: all but the revisions, the moment of the last one, and the
-// points of the device's evidence, which fade by the day from when they were weighed.
+// lasting is the part of an alert that an interrupted run must not change: everything but the revisions, the time of the last one, and the
+// points of the evidence, which decay daily from the time when they were computed.
 func lasting(a *schemas.Alert) string {
 	x := *a
 	x.Revision, x.Action, x.Time.DetectedAt, x.Time.EmittedAt, x.Device.Evidence = 0, "", 0, nil, nil
@@ -30,7 +30,7 @@ func lasting(a *schemas.Alert) string {
 	return string(b)
 }
 
-// lastAlerts reads alerts, holds them to one content for each revision, and gives what their last revisions say.
+// lastAlerts reads alerts, checks that each revision has one content, and returns the last revisions.
 func lastAlerts(t *testing.T, files ...string) []string {
 	t.Helper()
 	byID, seen := map[string]*schemas.Alert{}, map[string]string{}
@@ -57,7 +57,7 @@ func lastAlerts(t *testing.T, files ...string) []string {
 	return out
 }
 
-// onceInAWindow holds alerts to being raised once for one matter while its window lasts.
+// onceInAWindow checks that an alert is raised only once in its deduplication window.
 func onceInAWindow(t *testing.T, all map[string]*schemas.Alert) {
 	t.Helper()
 	byKey := map[string][]*schemas.Alert{}
@@ -84,7 +84,7 @@ func alertLines(t *testing.T, files ...string) (lines []string) {
 	return lines
 }
 
-// unstampedSeq takes off all that the run that wrote an alert has put on it.
+// unstampedSeq removes all fields that identify the run that wrote an alert.
 func unstampedSeq(line string) string {
 	var m map[string]any
 	_ = json.Unmarshal([]byte(line), &m)
@@ -95,7 +95,7 @@ func unstampedSeq(line string) string {
 	return string(b)
 }
 
-// quietCuts gives up to n packet numbers before which no session was open or waited to be given up, spread over the capture.
+// quietCuts returns up to n packet numbers, spread over the capture, before which no session was open or waited to expire.
 func quietCuts(t *testing.T, capture string, packets []packetAt, n int) (cuts []int) {
 	t.Helper()
 	sessions := filepath.Join(t.TempDir(), "sessions")
@@ -140,7 +140,7 @@ func quietCuts(t *testing.T, capture string, packets []packetAt, n int) (cuts []
 	return cuts
 }
 
-// packetAt is where a packet of a pcap file begins, and when it was captured.
+// packetAt is the offset of a packet in a pcap file, and its time.
 type packetAt struct {
 	at   int
 	time int64
@@ -162,7 +162,7 @@ func packetsOf(t *testing.T, raw []byte) (all []packetAt) {
 	return all
 }
 
-// storyCapture gives the folder of a story, its capture, and what is in that.
+// storyCapture returns the folder of a story, its capture, and the content of the capture.
 func storyCapture(t *testing.T, name string) (dir, capture string, raw []byte) {
 	t.Helper()
 	dir = filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)
@@ -174,9 +174,9 @@ func storyCapture(t *testing.T, name string) (dir, capture string, raw []byte) {
 	return dir, capture, raw
 }
 
-// TestRestartTellsTheSame cuts stories where no session is open, replays the parts by runs of their own that share a state file, and
-// compares with one run over the whole.
-func TestRestartTellsTheSame(t *testing.T) {
+// TestRestartChangesNoRecord cuts stories where no session is open, replays the parts in separate runs that share a state file, and compares
+// with one run over the whole.
+func TestRestartChangesNoRecord(t *testing.T) {
 	cuts := 16
 	if testing.Short() {
 		cuts = 3
@@ -218,7 +218,7 @@ func replayWith(t *testing.T, dir, alerts, state string, captures ...string) {
 	}
 }
 
-// inParts replays captures one after another, each by a run of its own.
+// inParts replays captures one after another, each in its own run.
 func inParts(t *testing.T, dir string, captures []string) []string {
 	t.Helper()
 	tmp := t.TempDir()
@@ -234,7 +234,7 @@ func inParts(t *testing.T, dir string, captures []string) []string {
 	return lastAlerts(t, files...)
 }
 
-// TestRestartAtEveryQuietMoment goes through as many runs as the story has quiet moments: what is known must not wear off.
+// TestRestartAtEveryQuietMoment restarts whenever no session is open: the state must survive many restarts.
 func TestRestartAtEveryQuietMoment(t *testing.T) {
 	dir, capture, raw := storyCapture(t, "S1")
 	packets := packetsOf(t, raw)

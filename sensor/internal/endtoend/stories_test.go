@@ -19,8 +19,8 @@ import (
 	"stillwatch/sensor/internal/detect"
 )
 
-// line is what want.jsonl keeps of an alert: its last revision, as far as a reader holds it against the story. Incidents are
-// numbered in the order in which they begin.
+// line is what want.jsonl has of an alert: the fields of its last revision that a reader compares with the story. Incidents are numbered in the
+// order in which they start.
 type line struct {
 	Time     schemas.Time `json:"time"`
 	Incident int          `json:"incident"`
@@ -32,7 +32,7 @@ type line struct {
 	Title    string       `json:"title"`
 }
 
-// story replays a story and gives its alerts, last revisions only.
+// story replays a story and returns the last revisions of its alerts.
 func story(t *testing.T, dir string) (all []line) {
 	t.Helper()
 	r := run1(t, "replay", "--log-level", "error", "--inventory", filepath.Join(dir, "inventory.yaml"), filepath.Join(dir, "input.pcap"))
@@ -63,7 +63,7 @@ func story(t *testing.T, dir string) (all []line) {
 	return all
 }
 
-// expected gives the rules that the README of a story asks for, and those that it says are awaited, sorted.
+// expected returns the rules that the README of a story expects, and those that it marks as not implemented, sorted.
 func expected(t *testing.T, dir string) (asked, awaited []string) {
 	t.Helper()
 	text := read(t, filepath.Join(dir, "README.md"))
@@ -77,8 +77,7 @@ func expected(t *testing.T, dir string) (asked, awaited []string) {
 	return slices.Compact(asked), awaited
 }
 
-// mark gives the first line of a golden file that goes only as far as today's detectors: the rules that the story asks for and that
-// there are not.
+// mark returns the first line of a golden file for a story that expects rules that do not exist yet.
 func mark(t *testing.T, dir string) string {
 	t.Helper()
 	asked, _ := expected(t, dir)
@@ -96,9 +95,9 @@ func mark(t *testing.T, dir string) string {
 	return string(text) + "\n"
 }
 
-// TestStoriesSayWhatTheyAwait holds the README of each story to the rules that there are: a golden file must not look like the whole
-// story when it is not, nor like a part when it is whole.
-func TestStoriesSayWhatTheyAwait(t *testing.T) {
+// TestStoriesNameMissingRules checks the README of each story against the rules that exist, so that an incomplete golden file is marked as such,
+// and a complete one is not.
+func TestStoriesNameMissingRules(t *testing.T) {
 	root := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata")
 	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
 		asked, awaited := expected(t, filepath.Join(root, name))
@@ -115,9 +114,9 @@ func TestStoriesSayWhatTheyAwait(t *testing.T) {
 	}
 }
 
-// TestStoriesAreToldAsExpected holds each story to its golden file; -args update writes it anew, to be read against the README
-// of the story.
-func TestStoriesAreToldAsExpected(t *testing.T) {
+// TestStoriesGiveTheExpectedAlerts compares each story with its golden file. -args update writes the file; compare it with the README of the
+// story.
+func TestStoriesGiveTheExpectedAlerts(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "*"))
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no stories: %v", err)
@@ -140,14 +139,14 @@ func TestStoriesAreToldAsExpected(t *testing.T) {
 				}
 			}
 			if want := read(t, path); b.String() != want {
-				t.Errorf("want.jsonl differs (make golden writes it again): %s", difference(b.String(), want))
+				t.Errorf("want.jsonl differs (make golden updates it): %s", difference(b.String(), want))
 			}
 		})
 	}
 }
 
-// TestStoriesAreOneIncident is what no golden file may lose: an attack is one incident with its chain, on the device that it
-// is about, and where nothing is wrong nobody is woken.
+// TestStoriesAreOneIncident checks what must hold for every golden file: an attack is one incident with a chain alert on the device that is
+// attacked, and the benign captures raise no such alert.
 func TestStoriesAreOneIncident(t *testing.T) {
 	for name, device := range map[string]string{"S1": "srv-legacy-07", "S2": "vms", "S3": "nvr", "S4": "cam-12", "S5": "", "benign": ""} {
 		t.Run(name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestCardsOnATerminal(t *testing.T) {
 	}
 }
 
-func TestNoColourWhereItIsNotWanted(t *testing.T) {
+func TestColorsCanBeTurnedOff(t *testing.T) {
 	path := write(t, sample(t), "a.pcap")
 	for _, c := range []struct {
 		name string

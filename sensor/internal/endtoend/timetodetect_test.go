@@ -25,9 +25,9 @@ func windows() map[string]time.Duration {
 	return map[string]time.Duration{"D06": unanswered, "D07": unanswered, "D13": unanswered}
 }
 
-// TestStoriesAreToldInTime checks the time from the last packet of an alert to its first revision: at most one tick, a second, beyond the
+// TestAlertsAreRaisedInTime checks the time from the last packet of an alert to its first revision: at most one tick, a second, beyond the
 // window of the rule. It compares the longest time of each rule with the table in the documentation (-args update writes it).
-func TestStoriesAreToldInTime(t *testing.T) {
+func TestAlertsAreRaisedInTime(t *testing.T) {
 	windows := windows()
 	root := testneed.Root(t)
 	var table strings.Builder
@@ -73,7 +73,7 @@ func TestStoriesAreToldInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if text != fresh {
-		t.Errorf("%s: the time to detect is another (make golden writes it again): %s", path, difference(fresh, text))
+		t.Errorf("%s: the time to detect is another (make golden updates it): %s", path, difference(fresh, text))
 	}
 }
 
