@@ -43,7 +43,7 @@ func QUICHello(t testing.TB) []byte {
 	if err := c.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return bytes.Clone(c.NextEvent().Data)
 }
 
@@ -54,7 +54,7 @@ func TapLoopback(t testing.TB) (client, server net.Conn, record *tap) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	a, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

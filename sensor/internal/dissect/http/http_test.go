@@ -9,6 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dispatch"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
+	"stillwatch/sensor/internal/dissect/http"
 )
 
 var cases = map[string]struct {
@@ -125,6 +126,28 @@ func TestHTTPSkipsLongBodies(t *testing.T) {
 		c.Stream(dissect.FromClient, []byte(request("GET / HTTP/1.1")), false, sink)
 		if want := c.Stream(dissect.FromServer, []byte(response), false, sink); want != 0 || !answered {
 			t.Errorf("%s: wants %d, answered %v", name, want, answered)
+		}
+	}
+}
+
+func FuzzHTTP(f *testing.F) {
+	var seeds [][]turn
+	for _, c := range cases {
+		seeds = append(seeds, c.turns)
+	}
+	seeds = append(seeds, []turn{client(request("CONNECT a:1 HTTP/1.1")), server("HTTP/1.1 200 OK\r\n\r\n"), client(dissecttest.TLSHelloStart)})
+	dissecttest.FuzzStream(f, http.New, seeds...)
+}
+
+func TestSimpleHTTP(t *testing.T) {
+	for s, want := range map[string]string{
+		"GET /index.html\r\n": "http", "GET\r\n": "http", "GET /\n": "http", "GETTING\r\n": "", "GET me\r\n": "", "GET /\x01\r\n": "", "GET": "",
+	} {
+		if got := dissecttest.AppOf(dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 80}, []turn{client(s)})); got != want {
+			t.Errorf("%q: named %q", s, got)
+		}
+		if got := dissecttest.AppOf(dispatchtest.Play(t, dissect.Ports{Client: 40000, Server: 4444}, []turn{client(s)}, 0)); got != "" {
+			t.Errorf("%q away from its port: named %q", s, got)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
+	"stillwatch/sensor/internal/dissect/http"
 )
 
 func TestRTSPExchanges(t *testing.T) {
@@ -42,4 +43,9 @@ func TestRTSPExchanges(t *testing.T) {
 			t.Errorf("got  %+v\nwant %+v", got[i], want[i])
 		}
 	}
+}
+
+func FuzzRTSP(f *testing.F) {
+	dissecttest.FuzzStream(f, http.NewRTSP,
+		[]turn{client(request("PLAY rtsp://a/ RTSP/1.0", "CSeq: 5", "Authorization: Basic YTpi")), server("$\x00\x00\x04RTSP" + request("RTSP/1.0 200 OK", "CSeq: 5"))})
 }
