@@ -30,7 +30,7 @@ func BenchmarkProgram(b *testing.B) {
 		"ipv6": frameOf(ipv6(6, tcp(40000, 443, 0, 1, flagACK, []byte{0}))),
 	}
 	other := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8:ff::/48")}
-	b.Run("returns", func(b *testing.B) { // what the measuring itself takes
+	b.Run("returns", func(b *testing.B) { // the cost of the measurement
 		prog, err := ebpf.NewProgram(passing())
 		if err != nil {
 			testneed.Missing(b, testneed.BPFNeed, "%v", err)

@@ -53,8 +53,8 @@ func tCPIsShuntedAfterItsHead(t *testing.T, load loader) {
 		{fromA(a0+1000, b0, flagACK, 1000), Head}, // late, but within the head
 		{fromA(a0+1999, b0, flagACK, 1000), Head},
 		{fromA(a0+2000, b0, flagACK, 1000), Shunted},
-		{fromA(a0-1, b0, flagACK, 1), Head},               // a keep-alive as the first byte goes
-		{fromB(b0, a0+2000+36<<10, flagACK, 0), Shunted},  // acknowledges what lies behind the head
+		{fromA(a0-1, b0, flagACK, 1), Head},               // a keep-alive: one before the first byte
+		{fromB(b0, a0+2000+36<<10, flagACK, 0), Shunted},  // acknowledges data after the head
 		{fromB(b0, a0+2000+31<<10, flagACK, 0), Head},     // may show a hole in the head
 		{fromB(b0, a0+40000, flagACK, 700), Head},         //
 		{fromB(b0+700, a0+40000, flagACK, 700), Head},     //
@@ -133,7 +133,7 @@ func idleSessionsAreCopiedAgain(t *testing.T, load loader) {
 	begin()
 	time.Sleep(2 * idle)
 	begin()
-	if c := b.counts(t); len(c) != 2 || c[0].Packets[0] != 1 || c[1].Packets[0] != 1 { // the first ones were told before what was copied
+	if c := b.counts(t); len(c) != 2 || c[0].Packets[0] != 1 || c[1].Packets[0] != 1 { // the first ones were reported before the copied packet
 		t.Errorf("%+v", c)
 	}
 }
@@ -258,7 +258,7 @@ func TestConcurrentCountsAreExact(t *testing.T) {
 			for i := range each {
 				f := frames[(i+w)%2]
 				if i%500 == 0 {
-					f = frames[2] // is copied, so the counts are told
+					f = frames[2] // is copied, so the counts are reported
 				}
 				if _, err := b.Try(f); err != nil {
 					t.Error(err)

@@ -92,7 +92,7 @@ func TestFramesArriveFromAnInterface(t *testing.T) {
 					if err := r.Read(make([]byte, MaxRecord), &rec); err != nil {
 						t.Fatal(err)
 					}
-					if len(rec.Data) > 13 && rec.Data[12] == 0x88 && rec.Data[13] == 0xb5 { // else the kernel's own
+					if len(rec.Data) > 13 && rec.Data[12] == 0x88 && rec.Data[13] == 0xb5 { // others are sent by the kernel
 						break
 					}
 				}
@@ -152,7 +152,7 @@ func TestReasonAgainstOffload(t *testing.T) {
 	if want := "XDP in offload mode on mirror: the network card does not run it (invalid argument)"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	if c, err := p.forCard(0); err != nil { // for this machine: so nothing else than the card was in the way
+	if c, err := p.forCard(0); err != nil { // without a card it loads, so only the card refused
 		t.Errorf("%+v", err)
 	} else {
 		c.Close()
@@ -225,7 +225,7 @@ func TestFilterOnASocket(t *testing.T) {
 		}
 		if string(buf[:n]) == string(end) {
 			break
-		} // else the kernel's own
+		} // others are sent by the kernel
 	}
 	b := bench{Programs: p, buf: make([]byte, MaxRecord)}
 	if b.r, err = p.NewReader(); err != nil {

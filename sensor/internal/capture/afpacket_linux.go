@@ -45,7 +45,7 @@ type AFPacket struct {
 	held   map[*Batch][]int // blocks, by their index in memory
 	clock  *wallClock
 
-	mu     sync.Mutex // of what follows
+	mu     sync.Mutex // guards the following fields
 	stats  Stats
 	closed bool
 }

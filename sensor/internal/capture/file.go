@@ -34,7 +34,7 @@ type Files struct {
 
 	files, frames, bytes atomic.Uint64
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the following fields
 	damage []Damage
 	shown  *stream // cur, for Stats and Close
 	done   uint64  // stored bytes of the files read before cur

@@ -14,7 +14,7 @@ import (
 
 // ringsInMemory returns rings that the test fills instead of the kernel.
 func ringsInMemory(n int, clocks func() (real, mono int64)) *AFPacket {
-	words := make([]uint64, n*leastBlocks*blockSize/8) // aligned as what the kernel maps
+	words := make([]uint64, n*leastBlocks*blockSize/8) // aligned like the memory that the kernel maps
 	s := &AFPacket{port: &port{link: packet.LinkEthernet}, held: map[*Batch][]int{}, clock: newWallClock(clocks)}
 	s.memory = unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n*leastBlocks*blockSize)
 	for i := range n {

@@ -157,7 +157,7 @@ func play(t *testing.T, x *XDP, path string, send func([]byte), want, got map[di
 		}
 		accounts(want, &in)
 		for _, fr := range in.Frames {
-			whole := make([]byte, fr.OrigLen) // what the stories leave out of a frame is of no matter here
+			whole := make([]byte, fr.OrigLen) // bytes that the snap length of the stories cut do not matter here
 			copy(whole, in.Data[fr.Off:fr.Off+fr.Len])
 			send(whole)
 			sent++

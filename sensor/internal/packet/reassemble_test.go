@@ -73,7 +73,7 @@ func TestReassembleOrders(t *testing.T) {
 		name   string
 		frames [][]byte
 		order  []int
-		frags  []Frag // of what is passed on
+		frags  []Frag // of the packets that are passed on
 	}{
 		{"in order", udp4, []int{0, 1, 2}, []Frag{FragFirst, FragLater, FragComplete}},
 		{"first last", udp4, []int{2, 1, 0}, []Frag{FragComplete}},
