@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// jump is a difference between the clock of the day and the one that only counts, from one look to the next, that is no adjustment, nanoseconds.
+// jump is the smallest change between realtime and monotonic clock that counts as a step, nanoseconds. Smaller ones are adjustments.
 const jump = 100e6
 
-// clockWatch finds out when the clock of the day is set.
+// clockWatch detects steps of the realtime clock.
 type clockWatch struct {
 	offset int64
 	known  bool
 }
 
-// look compares the clocks, and counts a jump.
+// look compares the clocks and counts a step.
 func (c *clockWatch) look(t *Traffic) {
 	var day, since unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &since) != nil || unix.ClockGettime(unix.CLOCK_REALTIME, &day) != nil {
@@ -25,19 +25,19 @@ func (c *clockWatch) look(t *Traffic) {
 	}
 	offset := day.Nano() - since.Nano()
 	if c.known {
-		c.judge(float64(offset-c.offset), t)
+		c.add(float64(offset-c.offset), t)
 	}
 	c.offset, c.known = offset, true
 }
 
-func (c *clockWatch) judge(by float64, t *Traffic) {
+func (c *clockWatch) add(by float64, t *Traffic) {
 	if math.Abs(by) > jump {
 		t.ClockJumps++
 		t.MostJump = max(t.MostJump, math.Abs(by)/1e9)
 	}
 }
 
-// synced asks the kernel whether something keeps its clock right (adjtimex(2): TIME_ERROR is a clock that nobody sets); nil if it does not say.
+// synced reports whether something synchronizes the clock (adjtimex(2): TIME_ERROR means that nothing does). It returns nil if the kernel does not say.
 func synced() *bool {
 	var tx unix.Timex
 	state, err := unix.Adjtimex(&tx)

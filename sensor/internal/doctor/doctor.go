@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package doctor looks at what arrives at a mirror port, or stands in captures of one, and tells what is wrong with the mirror.
+// Package doctor examines the traffic of a mirror port, live or in captures, and reports what is wrong with the mirror.
 package doctor
 
 import "slices"
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
 // The levels, from good to bad.
 const (
 	OK      Level = "ok"
-	Note    Level = "note"    // to be known; nothing is wrong
-	Warning Level = "warning" // the sensor works, and sees less or works harder than it need
+	Note    Level = "note"    // worth knowing; nothing is wrong
+	Warning Level = "warning" // the sensor works, but misses traffic or works harder than necessary
 	Problem Level = "problem" // the sensor cannot do its work
 )
 
-// Levels lists them from good to bad.
+// Levels returns the levels from good to bad.
 func Levels() []Level { return []Level{OK, Note, Warning, Problem} }
 
-// Finding is what one check has found.
+// Finding is the result of one check.
 type Finding struct {
 	Check string `json:"check"`
 	Level Level  `json:"level"`
-	Found string `json:"found"`         // one sentence or two, with the figures
-	Fix   string `json:"fix,omitempty"` // a command or what to do
+	Found string `json:"found"`         // one or two sentences with figures
+	Fix   string `json:"fix,omitempty"` // a command, or what to do
 }
 
 // The checks, in the order of the report.
@@ -46,26 +46,26 @@ const (
 	CheckKafka         = "kafka"
 )
 
-// Checks lists them.
+// Checks returns the checks in the order of the report.
 func Checks() []string {
 	return []string{CheckTraffic, CheckMirror, CheckDirections, CheckGaps, CheckVLANs, CheckEncapsulation, CheckDuplicates, CheckFrames, CheckOffloads, CheckDrops,
 		CheckSilence, CheckMode, CheckClock, CheckRate, CheckKafka}
 }
 
-// Report is what the doctor tells. docs/deploy/doctor.schema.json describes its JSON form.
+// Report is the result of a run. docs/deploy/doctor.schema.json describes its JSON form.
 type Report struct {
 	Version   int       `json:"version"`
 	Source    string    `json:"source"` // the interface, or the captures
 	Seconds   float64   `json:"seconds"`
 	Worst     Level     `json:"worst"`
 	Findings  []Finding `json:"findings"`
-	Traffic   *Traffic  `json:"traffic,omitempty"`   // unless Kafka alone was asked for
-	Port      *Port     `json:"port,omitempty"`      // of an interface only
-	Capacity  *Capacity `json:"capacity,omitempty"`  // unless there were too few frames to measure
-	Published *Brokers  `json:"published,omitempty"` // if Kafka was asked for
+	Traffic   *Traffic  `json:"traffic,omitempty"`   // absent if only Kafka was checked
+	Port      *Port     `json:"port,omitempty"`      // only for an interface
+	Capacity  *Capacity `json:"capacity,omitempty"`  // absent if there were too few frames
+	Published *Brokers  `json:"published,omitempty"` // only if Kafka was checked
 }
 
-// Worst gives the worst level of findings.
+// Worst returns the worst level of the findings.
 func Worst(all []Finding) Level {
 	worst := OK
 	for _, f := range all {
@@ -76,7 +76,7 @@ func Worst(all []Finding) Level {
 	return worst
 }
 
-// Count is how many frames have something in common.
+// Count is the number of frames with a property.
 type Count struct {
 	What   string `json:"what"`
 	Frames uint64 `json:"frames"`
@@ -90,7 +90,7 @@ type Tunnel struct {
 	Frames uint64 `json:"frames"`
 }
 
-// Traffic is what was seen. Shares are not in it: they follow from the counts.
+// Traffic has the counts of the observed frames.
 type Traffic struct {
 	Frames     uint64  `json:"frames"`
 	Bytes      uint64  `json:"bytes"`       // by their length on the wire
@@ -105,10 +105,10 @@ type Traffic struct {
 	TopHost      string `json:"top_host,omitempty"` // the address that takes part in most of the unicast frames
 	TopFrames    uint64 `json:"top_frames"`
 
-	TCPSessions uint64 `json:"tcp_sessions"` // of which enough was seen to tell whether both directions come
+	TCPSessions uint64 `json:"tcp_sessions"` // with enough packets to tell whether both directions arrive
 	OneWay      uint64 `json:"one_way"`
 	AckedBytes  uint64 `json:"acked_bytes"`
-	MissedBytes uint64 `json:"missed_bytes"` // acknowledged by the receiver, and never seen here
+	MissedBytes uint64 `json:"missed_bytes"` // acknowledged by the receiver, but never observed
 
 	Duplicates uint64 `json:"duplicates"` // the same frame twice
 	Routed     uint64 `json:"routed"`     // the same packet before and after a router
@@ -116,9 +116,9 @@ type Traffic struct {
 	Untagged      uint64            `json:"untagged"`
 	VLANs         []Count           `json:"vlans"`
 	Encapsulation []Tunnel          `json:"encapsulation"`
-	Verdicts      map[string]uint64 `json:"verdicts"`  // of frames that could not be read to their end
-	Truncated     uint64            `json:"truncated"` // cut by whoever captured or mirrored them
-	Merged        uint64            `json:"merged"`    // longer than the port can receive: put together by an offload
+	Verdicts      map[string]uint64 `json:"verdicts"`  // of frames that could not be decoded completely
+	Truncated     uint64            `json:"truncated"` // cut by the capture or the mirror
+	Merged        uint64            `json:"merged"`    // longer than the port can receive: merged by an offload
 	Largest       uint32            `json:"largest"`
 
 	Backwards   uint64  `json:"backwards"` // time stamps before those of earlier frames, by more than the slack
@@ -129,7 +129,7 @@ type Traffic struct {
 	Unfollowed  uint64  `json:"unfollowed"` // frames of sessions, VLANs, tunnels or hosts beyond the bounds of the tables
 }
 
-// Capacity is how much the sensor did with frames that had just been captured.
+// Capacity is the measured speed of the sensor with frames that were just captured.
 type Capacity struct {
 	Frames          uint64  `json:"frames"`
 	Seconds         float64 `json:"seconds"`

@@ -74,7 +74,7 @@ func edit(f func(i int, x netsim.Frame) []netsim.Frame) func([]netsim.Frame) []n
 	}
 }
 
-// tagged puts a VLAN tag into a frame.
+// tagged adds a VLAN tag to a frame.
 func tagged(x netsim.Frame, id uint16) netsim.Frame {
 	tag := []byte{0x81, 0x00, byte(id >> 8), byte(id)}
 	x.Data, x.Len = slices.Concat(x.Data[:12], tag, x.Data[12:]), x.Len+4
@@ -92,7 +92,7 @@ func routed(x netsim.Frame) netsim.Frame {
 
 func isIP(x netsim.Frame) bool { return binary.BigEndian.Uint16(x.Data[12:]) == 0x0800 }
 
-// wrapped is a frame inside of VXLAN, as AWS and others send it.
+// wrapped returns a frame in VXLAN, as AWS and others send it.
 func wrapped(t *testing.T, x netsim.Frame) netsim.Frame {
 	t.Helper()
 	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{192, 0, 2, 1}, DstIP: []byte{192, 0, 2, 9}}
@@ -149,11 +149,11 @@ func cases(t *testing.T) []struct {
 		{name: "good capture"},
 		{name: "good port", port: onPort},
 		{name: "nothing", port: onPort, edit: only(func(netsim.Frame) bool { return false }),
-			want: m{CheckTraffic: {Problem, "nothing arrives", "mirror session"}}},
+			want: m{CheckTraffic: {Problem, "no frame arrives", "mirror session"}}},
 		{name: "down", port: func(p *Port) { p.Up = false }, want: m{CheckTraffic: {Problem, "span0 is down", "ip link set span0 up"}}},
 		{name: "no link", port: func(p *Port) { p.Running = false }, want: m{CheckTraffic: {Problem, "no link", "cable"}}},
 		{name: "only broadcast", edit: only(func(x netsim.Frame) bool { return x.Data[0]&1 == 1 }), want: m{
-			CheckMirror: {Problem, "no mirror", "destination of a mirror session"}, CheckDirections: {Note, "too few", ""}, CheckGaps: {Note, "nothing to tell by", ""}}},
+			CheckMirror: {Problem, "no mirror", "destination of a mirror session"}, CheckDirections: {Note, "too few", ""}, CheckGaps: {Note, "not measured", ""}}},
 		{name: "own traffic", port: func(p *Port) { p.mac = packet.MAC{0xb8, 0xca, 0x3a, 0, 1, 0} }, edit: only(func(x netsim.Frame) bool {
 			own := []byte{0xb8, 0xca, 0x3a, 0, 1, 0}
 			return bytes.Equal(x.Data[:6], own) || bytes.Equal(x.Data[6:12], own)
@@ -169,11 +169,11 @@ func cases(t *testing.T) []struct {
 			return isIP(x) && (x.Data[29] == 100 || x.Data[33] == 100)
 		}), want: m{CheckMirror: {Note, "10.20.1.100 takes part", ""}, CheckDirections: {Note, "2 TCP sessions", ""}}},
 		{name: "one way", edit: only(func(x netsim.Frame) bool { return !isIP(x) || x.Data[29] >= 100 }), want: m{
-			CheckDirections: {Problem, "100 % came in one direction", "both directions"}, CheckGaps: {Note, "nothing to tell by", ""}}},
+			CheckDirections: {Problem, "100 % have packets in one direction", "both directions"}, CheckGaps: {Note, "not measured", ""}}},
 		{name: "one conversation", edit: only(func(x netsim.Frame) bool { return isIP(x) && x.Data[29]+x.Data[33] == 180 }), want: m{
 			CheckMirror: {Warning, "to 2 destinations: one conversation", "add its ports"}, CheckDirections: {Note, "1 TCP session:", ""}}},
 		{name: "one machine one way", edit: only(func(x netsim.Frame) bool { return !isIP(x) || x.Data[29] != 104 }),
-			want: m{CheckDirections: {Warning, "10 % came in one direction", "both directions"}}},
+			want: m{CheckDirections: {Warning, "10 % have packets in one direction", "both directions"}}},
 		{name: "losses", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			if i%50 == 49 && len(x.Data) > 1000 {
 				return nil
@@ -197,7 +197,7 @@ func cases(t *testing.T) []struct {
 			y := x
 			y.Time = y.Time.Add(time.Microsecond)
 			return []netsim.Frame{x, y}
-		}), want: m{CheckDuplicates: {Warning, "came twice", "rx of the ports only"}}},
+		}), want: m{CheckDuplicates: {Warning, "arrived twice", "rx of the ports only"}}},
 		{name: "before and after a router", edit: edit(func(_ int, x netsim.Frame) []netsim.Frame {
 			if !isIP(x) {
 				return []netsim.Frame{x}
@@ -220,8 +220,8 @@ func cases(t *testing.T) []struct {
 		{name: "many drops", port: func(p *Port) { p.Counters.Ring, p.Counters.Queue = 900, 10 }, want: m{CheckDrops: {Problem, "900 by the ring", "netdev_max_backlog"}}},
 		{name: "sends", port: func(p *Port) { p.Counters.Sent = 3 }, want: m{CheckSilence: {Warning, "sent 3 frames", "addrgenmode none"}}},
 		{name: "address", port: func(p *Port) { p.Addresses = []string{"192.0.2.9/24"} }, want: m{CheckSilence: {Warning, "192.0.2.9/24", "ip addr flush dev span0"}}},
-		{name: "generic XDP", port: func(p *Port) { p.Modes[1].Error = "the driver has none" }, want: m{CheckMode: {Note, "xdp generic can be had, which is slower than in the driver: the card does not; the driver has none", ""}}},
-		{name: "no XDP", port: func(p *Port) { p.Modes = []Mode{{"native", "no right"}, {"generic", "no right either"}} }, want: m{CheckMode: {Note, "xdp cannot be had, so mode afpacket is what there is: no right; no right either", ""}}},
+		{name: "generic XDP", port: func(p *Port) { p.Modes[1].Error = "the driver has none" }, want: m{CheckMode: {Note, "xdp generic is available, which is slower than in the driver: the card does not; the driver has none", ""}}},
+		{name: "no XDP", port: func(p *Port) { p.Modes = []Mode{{"native", "no right"}, {"generic", "no right either"}} }, want: m{CheckMode: {Note, "xdp is not available, so the sensor uses mode afpacket: no right; no right either", ""}}},
 		{name: "back in time", edit: edit(func(i int, x netsim.Frame) []netsim.Frame {
 			if i == 500 {
 				x.Time = x.Time.Add(-2 * time.Second)
@@ -248,7 +248,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr := o.Traffic()
-			tr.ClockSynced = yes() // that of the machine that tests is not what is tested
+			tr.ClockSynced = yes() // not the state of the test machine
 			all := Check(&tr, p)
 			compare(t, all, c.want)
 			if int(tr.Frames) != len(frames) || tr.Unicast+tr.Group+tr.Own != tr.Frames {
@@ -258,7 +258,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// compare holds every finding to what is wanted, ok where nothing is.
+// compare checks every finding; those that want does not name must be ok.
 func compare(t *testing.T, all []Finding, want map[string]expected) {
 	t.Helper()
 	left := maps.Clone(want)
@@ -273,7 +273,7 @@ func compare(t *testing.T, all []Finding, want map[string]expected) {
 		}
 	}
 	for check := range left {
-		t.Errorf("nothing was said of %s", check)
+		t.Errorf("no finding for %s", check)
 	}
 }
 
@@ -292,7 +292,7 @@ func TestClockJumps(t *testing.T) {
 	}
 	compare(t, []Finding{clock(&tr, true)}, map[string]expected{CheckClock: {Warning, "was set once, by up to 3.0 s", "chrony"}})
 	tr = Traffic{ClockSynced: no()}
-	compare(t, []Finding{clock(&tr, true)}, map[string]expected{CheckClock: {Warning, "nothing keeps the clock", "chrony"}})
+	compare(t, []Finding{clock(&tr, true)}, map[string]expected{CheckClock: {Warning, "nothing synchronizes the clock", "chrony"}})
 }
 
 func TestRate(t *testing.T) {
@@ -324,7 +324,7 @@ func TestKafkaFindings(t *testing.T) {
 		b    Brokers
 		want []Finding
 	}{
-		{"good", Brokers{up, []Topic{{alerts, 6, 3, good, ""}}}, []Finding{{CheckKafka, OK, "1 broker answers; records would be taken by stillwatch.alerts.v1 (6 partitions, 3 replicas)", ""}}},
+		{"good", Brokers{up, []Topic{{alerts, 6, 3, good, ""}}}, []Finding{{CheckKafka, OK, "1 broker answers; stillwatch.alerts.v1 (6 partitions, 3 replicas) would accept records", ""}}},
 		{"none answers", Brokers{[]Broker{{"a:9092", "kafka a:9092: connection refused; check the port"}}, nil}, []Finding{{CheckKafka, Problem, "kafka a:9092: connection refused", "check the port"}}},
 		{"one is away", Brokers{append([]Broker{{"b:9092", "kafka b:9092: no answer"}}, up...), nil}, []Finding{{CheckKafka, Warning, "kafka b:9092: no answer", ""}}},
 		{"refused", Brokers{up, []Topic{{alerts, 6, 3, nil, "no right; grant it"}}}, []Finding{{CheckKafka, Problem, "no right", "grant it"}}},
@@ -350,8 +350,8 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-// TestSampleGivesWhatItKept holds a sample to the frames that it was given.
-func TestSampleGivesWhatItKept(t *testing.T) {
+// TestSampleReturnsItsFrames checks that a sample returns the frames that it kept.
+func TestSampleReturnsItsFrames(t *testing.T) {
 	frames := office()
 	s := &Sample{}
 	o := NewObserver(nil)

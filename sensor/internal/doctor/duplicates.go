@@ -9,18 +9,18 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// A copy follows its original at once: whatever comes later is a retransmission.
+// copyWithin is the largest distance of a duplicate. A later one is a retransmission.
 const copyWithin = 5e6 // nanoseconds
 
 const recentSize = 1 << 13 // packets; a power of two
 
-// What look says of a packet.
+// likeness is the result of recentFrames.look.
 type likeness uint8
 
 const (
 	newPacket  likeness = iota
-	sameFrame           // it came a moment ago, with the same hop limit, MACs and VLANs
-	samePacket          // it came a moment ago on the other side of a router or in another VLAN
+	sameFrame           // seen a moment ago with the same hop limit, MACs and VLANs
+	samePacket          // seen a moment ago on the other side of a router or in another VLAN
 )
 
 type recentFrame struct {
@@ -28,7 +28,7 @@ type recentFrame struct {
 	time          int64
 }
 
-// recentFrames remembers the last packets, by hashes with a seed of its own.
+// recentFrames keeps hashes of the last packets. The seed is random.
 type recentFrames struct {
 	seed maphash.Seed
 	at   []recentFrame
@@ -38,7 +38,7 @@ func newRecentFrames() recentFrames {
 	return recentFrames{maphash.MakeSeed(), make([]recentFrame, recentSize)}
 }
 
-// look says whether p came before. Packets that differ in nothing by nature, as IPv6 acknowledgements do, are not judged.
+// look reports whether p was seen before. It ignores packets that can be equal without being duplicates, such as IPv6 acknowledgements.
 func (r *recentFrames) look(p *packet.Packet) likeness {
 	if p.IPID == 0 && p.PayloadLen == 0 {
 		return newPacket

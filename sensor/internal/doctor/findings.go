@@ -11,7 +11,7 @@ import (
 
 // The thresholds. Shares are of 1.
 const (
-	leastUnicast      = 0.10 // of the frames: a switch floods less than that to a port that mirrors nothing
+	leastUnicast      = 0.10 // share of the frames: on an ordinary port a switch floods less than that
 	fewDestinations   = 3
 	oneHost           = 0.95
 	oneWayWarning     = 0.10
@@ -22,11 +22,11 @@ const (
 	duplicateWarning  = 0.01
 	unreadableWarning = 0.01
 	dropProblem       = 0.01
-	nearFull          = 0.5 // of what the sensor took in the trial
+	nearFull          = 0.5 // share of the capacity in the trial
 	beyondFull        = 1.0
 )
 
-// Check says what the traffic means, and the port unless it is nil, in the order of the checks.
+// Check returns the findings about the traffic, and about the port unless it is nil, in the order of the checks.
 func Check(t *Traffic, p *Port) []Finding {
 	all := []Finding{traffic(t, p)}
 	if t.Frames > 0 {
@@ -45,7 +45,7 @@ func share(part, whole uint64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// percent keeps small shares apart from none.
+// percent formats a share. A small one is never shown as 0.
 func percent(x float64) string {
 	switch {
 	case x > 0 && x < 0.001:
@@ -61,9 +61,9 @@ func traffic(t *Traffic, p *Port) Finding {
 	case p != nil && !p.Up:
 		f.Level, f.Found, f.Fix = Problem, p.Name+" is down", "ip link set "+p.Name+" up"
 	case p != nil && !p.Running:
-		f.Level, f.Found, f.Fix = Problem, p.Name+" has no link", "look at the cable, the optics, and whether the port of the switch is shut down"
+		f.Level, f.Found, f.Fix = Problem, p.Name+" has no link", "check the cable, the optics, and whether the switch port is shut down"
 	case t.Frames == 0:
-		f.Level, f.Found, f.Fix = Problem, "nothing arrives", "look at the mirror session of the switch: is it on, are its source and its destination right?"
+		f.Level, f.Found, f.Fix = Problem, "no frame arrives", "check the mirror session on the switch: whether it is enabled, its sources and its destination"
 	default:
 		f.Found = fmt.Sprintf("%s frames, %s, in %.1f s; the busiest second had %s frames and %s",
 			number(t.Frames), size(t.Bytes), t.Seconds, number(t.PeakFrames), size(t.PeakBytes))
@@ -78,13 +78,13 @@ func mirror(t *Traffic, p *Port) Finding {
 	const setUp = "make this port the destination of a mirror session"
 	switch {
 	case t.Unicast == 0:
-		f.Level, f.Found, f.Fix = Problem, "no mirror: only broadcast, multicast and what is meant for this machine arrive, as at any port of a switch", setUp
+		f.Level, f.Found, f.Fix = Problem, "no mirror: only broadcast, multicast and frames for this machine arrive, as on any switch port", setUp
 	case part < leastUnicast:
 		f.Level, f.Fix = Warning, setUp
-		f.Found += ": so few that the switch may only flood what it does not know"
+		f.Found += ": so few that the switch may only flood frames with unknown destinations"
 	case t.Destinations < fewDestinations:
-		f.Level, f.Fix = Warning, "if more was to be seen, add its ports or VLANs to the sources of the mirror session"
-		f.Found += ": one conversation, or a mirror of a port that is not used"
+		f.Level, f.Fix = Warning, "if there should be more traffic, add its ports or VLANs to the sources of the mirror session"
+		f.Found += ": one conversation, or a mirror of an unused port"
 	case share(t.TopFrames, t.Unicast) >= oneHost:
 		f.Level = Note
 		f.Found += fmt.Sprintf("; %s takes part in nearly all of them: the port of one machine is mirrored", t.TopHost)
@@ -95,11 +95,11 @@ func mirror(t *Traffic, p *Port) Finding {
 func directions(t *Traffic) Finding {
 	f := Finding{Check: CheckDirections, Level: OK}
 	part := share(t.OneWay, t.TCPSessions)
-	f.Found = fmt.Sprintf("of %s, %s came in one direction only", counted(int(t.TCPSessions), "TCP session"), percent(part))
-	const both = "mirror both directions of the sources (rx and tx), or, if the ways differ, all of them"
+	f.Found = fmt.Sprintf("of %s, %s have packets in one direction only", counted(int(t.TCPSessions), "TCP session"), percent(part))
+	const both = "mirror both directions of the sources (rx and tx); if the directions take different paths, mirror all of them"
 	switch {
 	case t.TCPSessions < fewSessions:
-		f.Level, f.Found = Note, fmt.Sprintf("%s: too few to tell whether both directions come", counted(int(t.TCPSessions), "TCP session"))
+		f.Level, f.Found = Note, fmt.Sprintf("%s: too few to tell whether both directions arrive", counted(int(t.TCPSessions), "TCP session"))
 	case part >= oneWayProblem:
 		f.Level, f.Fix = Problem, both
 	case part >= oneWayWarning:
@@ -112,10 +112,10 @@ func gaps(t *Traffic) Finding {
 	f := Finding{Check: CheckGaps, Level: OK}
 	part := share(t.MissedBytes, t.AckedBytes)
 	f.Found = fmt.Sprintf("%s of %s that TCP acknowledged are missing", percent(part), size(t.AckedBytes))
-	const less = "the mirror loses frames, or its destination is slower than its sources together: mirror fewer ports, or use a faster one or several"
+	const less = "the mirror loses frames, or its destination is slower than all sources together: mirror fewer ports, or use a faster destination or several"
 	switch {
 	case t.AckedBytes == 0:
-		f.Level, f.Found = Note, "no TCP session of which both directions came: nothing to tell by"
+		f.Level, f.Found = Note, "no TCP session with packets in both directions: not measured"
 	case part >= gapProblem:
 		f.Level, f.Fix = Problem, less
 	case part >= gapWarning:
@@ -124,7 +124,7 @@ func gaps(t *Traffic) Finding {
 	return f
 }
 
-// mostListed bounds what a line lists.
+// mostListed limits the entries of a list in a finding.
 const mostListed = 6
 
 func vlans(t *Traffic) Finding {
@@ -169,20 +169,20 @@ func encapsulation(t *Traffic) Finding {
 func duplicates(t *Traffic) Finding {
 	f := Finding{Check: CheckDuplicates, Level: OK}
 	twice, routed := share(t.Duplicates, t.Frames), share(t.Routed, t.Frames)
-	f.Found = fmt.Sprintf("%s of the frames came twice, %s once more from another side of a router or VLAN", percent(twice), percent(routed))
+	f.Found = fmt.Sprintf("%s of the frames arrived twice, %s arrived again from another side of a router or VLAN", percent(twice), percent(routed))
 	switch {
 	case twice+routed == 0:
-		f.Found = "no frame came twice"
+		f.Found = "no frame arrived twice"
 	case twice >= duplicateWarning:
-		f.Level, f.Fix = Warning, "two sources of the mirror see the same frame: mirror rx of the ports only, or the VLAN and not its ports as well"
+		f.Level, f.Fix = Warning, "two sources of the mirror copy the same frame: mirror rx of the ports only, or the VLAN without its ports"
 	case routed >= duplicateWarning:
-		f.Level, f.Fix = Warning, "both sides of a router are mirrored: leave one out, if nothing is lost by it"
+		f.Level, f.Fix = Warning, "both sides of a router are mirrored: omit one side, unless it has traffic of its own"
 	}
 	return f
 }
 
 func frames(t *Traffic) Finding {
-	f := Finding{Check: CheckFrames, Level: OK, Found: "all could be read"}
+	f := Finding{Check: CheckFrames, Level: OK, Found: "all could be decoded"}
 	var bad uint64
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(t.Verdicts)) {
@@ -190,22 +190,22 @@ func frames(t *Traffic) Finding {
 		parts = append(parts, fmt.Sprintf("%s %s", name, number(t.Verdicts[name])))
 	}
 	if bad > 0 {
-		f.Found = fmt.Sprintf("%s could not be read to their end: %s", percent(share(bad, t.Frames)), strings.Join(parts, ", "))
+		f.Found = fmt.Sprintf("%s could not be decoded completely: %s", percent(share(bad, t.Frames)), strings.Join(parts, ", "))
 	}
 	if share(bad, t.Frames) >= unreadableWarning {
-		f.Level, f.Fix = Warning, "look at some of them with tcpdump: an encapsulation that is not known, or a mirror that cuts or damages frames"
+		f.Level, f.Fix = Warning, "examine some of them with tcpdump: an unknown encapsulation, or a mirror that cuts or damages frames"
 	}
 	if t.Truncated > 0 {
 		f.Found += fmt.Sprintf("; %s are cut", percent(share(t.Truncated, t.Frames)))
 	}
 	if share(t.Truncated, t.Frames) >= unreadableWarning {
-		f.Level, f.Fix = Warning, "frames are cut before they arrive: raise the MTU on the way of the mirror, or take its truncation off"
+		f.Level, f.Fix = Warning, "frames are cut before they arrive: raise the MTU on the path of the mirror, or disable its truncation"
 	}
 	return f
 }
 
 func offloads(t *Traffic, p *Port) Finding {
-	f := Finding{Check: CheckOffloads, Level: OK, Found: "none that merges frames is on"}
+	f := Finding{Check: CheckOffloads, Level: OK, Found: "no offload that merges frames is enabled"}
 	var on, off []string
 	for _, x := range []struct {
 		name string
@@ -217,13 +217,13 @@ func offloads(t *Traffic, p *Port) Finding {
 	}
 	if len(on) > 0 {
 		f.Level, f.Fix = Warning, "ethtool -K "+p.Name+" "+strings.Join(off, " ")
-		f.Found = strings.Join(on, " and ") + " merges frames: what arrives are not the frames of the wire, so their counts and sizes are wrong"
+		f.Found = strings.Join(on, " and ") + " merges frames: counts and sizes differ from those on the wire"
 	}
 	if t.Merged > 0 {
 		f.Level = Warning
 		f.Found += fmt.Sprintf("; %s frames were longer than the MTU of %d, the longest %d bytes", number(t.Merged), p.MTU, t.Largest)
 		if f.Fix == "" {
-			f.Fix = "if the network has jumbo frames: ip link set " + p.Name + " mtu 9000; otherwise whoever sends the mirror merges frames"
+			f.Fix = "if the network has jumbo frames: ip link set " + p.Name + " mtu 9000; otherwise the sender of the mirror merges frames"
 		}
 	}
 	return f
@@ -259,25 +259,25 @@ func drops(p *Port) Finding {
 	return f
 }
 
-// silence is about the port being for listening only.
+// silence checks that the port only receives.
 func silence(p *Port) Finding {
 	f := Finding{Check: CheckSilence, Level: OK, Found: "the port sent nothing and has no address"}
 	if p.Name == "lo" {
-		return Finding{Check: CheckSilence, Level: Note, Found: "lo is no mirror port: what it receives it has sent"}
+		return Finding{Check: CheckSilence, Level: Note, Found: "lo is not a mirror port: it receives what it sends"}
 	}
 	quiet := "ip link set " + p.Name + " addrgenmode none; ip addr flush dev " + p.Name
 	switch {
 	case p.Counters.Sent > 0:
-		f.Level, f.Fix = Warning, quiet+"; and see what else uses the port: a DHCP client, LLDP, a bridge"
-		f.Found = fmt.Sprintf("the port sent %s frames; the sensor sends none, something else on this machine does", number(p.Counters.Sent))
+		f.Level, f.Fix = Warning, quiet+"; and find out what else uses the port: a DHCP client, LLDP, a bridge"
+		f.Found = fmt.Sprintf("the port sent %s frames; another program on this machine sends, because the sensor never does", number(p.Counters.Sent))
 	case len(p.Addresses) > 0:
 		f.Level, f.Fix = Warning, quiet
-		f.Found = "the port has " + strings.Join(p.Addresses, ", ") + ": it needs no address, and with one this machine may answer what it hears"
+		f.Found = "the port has " + strings.Join(p.Addresses, ", ") + ": it needs no address, and with one this machine may answer mirrored packets"
 	}
 	return f
 }
 
-// mode says which mode of XDP the sensor would have here.
+// mode reports which XDP mode the sensor would use.
 func mode(p *Port) Finding {
 	f := Finding{Check: CheckMode, Level: Note}
 	var reasons []string
@@ -286,26 +286,26 @@ func mode(p *Port) Finding {
 			reasons = append(reasons, m.Error)
 			continue
 		}
-		if f.Found = "xdp " + m.Mode + " can be had"; m.Mode != "generic" { // and faster only in a network card
+		if f.Found = "xdp " + m.Mode + " is available"; m.Mode != "generic" { // native, or offload, which no known card has
 			f.Level = OK
 		} else {
 			f.Found += ", which is slower than in the driver: " + strings.Join(reasons, "; ")
 		}
 		return f
 	}
-	f.Found = "xdp cannot be had, so mode afpacket is what there is: " + strings.Join(slices.Compact(reasons), "; ")
+	f.Found = "xdp is not available, so the sensor uses mode afpacket: " + strings.Join(slices.Compact(reasons), "; ")
 	return f
 }
 
 func clock(t *Traffic, live bool) Finding {
-	f := Finding{Check: CheckClock, Level: OK, Found: "time stamps go forward"}
+	f := Finding{Check: CheckClock, Level: OK, Found: "time stamps are in order"}
 	var parts []string
 	if t.Backwards > 0 {
 		f.Level, f.Fix = Warning, "if captures were joined, sort them by time"
 		parts = append(parts, fmt.Sprintf("%s time stamps are before earlier ones, by up to %.3f s", number(t.Backwards), t.MostBack))
 	}
 	if live {
-		f.Found = "it did not jump, and time stamps go forward"
+		f.Found = "no steps, and time stamps are in order"
 		f.Fix = ""
 	}
 	if t.ClockJumps > 0 {
@@ -314,10 +314,10 @@ func clock(t *Traffic, live bool) Finding {
 	}
 	if t.ClockSynced != nil && !*t.ClockSynced {
 		f.Level = Warning
-		parts = append(parts, "nothing keeps the clock of this machine right")
+		parts = append(parts, "nothing synchronizes the clock of this machine")
 	}
 	if live && f.Level != OK {
-		f.Fix = "run chrony or another NTP client, over another port than this"
+		f.Fix = "run chrony or another NTP client, over another port"
 	}
 	if len(parts) > 0 {
 		f.Found = strings.Join(parts, "; ")
@@ -325,8 +325,8 @@ func clock(t *Traffic, live bool) Finding {
 	return f
 }
 
-// Rate judges what arrives by what the sensor did with it in a trial. It says what the trial was, because it is no promise: other traffic
-// costs other work, and the kernel needs time of its own to receive frames.
+// Rate compares the traffic with the capacity that a trial measured. The finding describes the trial, because it is only an estimate: other
+// traffic costs other work, and the kernel needs time to receive frames.
 func Rate(t *Traffic, c *Capacity) Finding {
 	f := Finding{Check: CheckRate, Level: OK}
 	mean := 0.0
@@ -335,13 +335,13 @@ func Rate(t *Traffic, c *Capacity) Finding {
 	}
 	now := fmt.Sprintf("%s frames/s and %s/s on average, %s frames/s in the busiest second", number(uint64(mean)), bits(float64(t.Bytes)/max(t.Seconds, 1)), number(t.PeakFrames))
 	if c == nil {
-		f.Level, f.Found = Note, now+"; too few frames to measure what the sensor can take"
+		f.Level, f.Found = Note, now+"; too few frames to measure the capacity of the sensor"
 		return f
 	}
 	part := float64(t.PeakFrames) / c.FramesPerSecond
-	f.Found = fmt.Sprintf("%s. The whole sensor, given %s of these frames from memory, took %s frames/s on %s: the busiest second is %s of that. The kernel needs time too; count on half",
+	f.Found = fmt.Sprintf("%s. The whole sensor processed %s of these frames from memory at %s frames/s on %s: the busiest second is %s of that. The kernel needs processor time too: plan with half",
 		now, number(c.Frames), number(uint64(c.FramesPerSecond)), counted(c.Processors, "processor"), percent(part))
-	const fix = "use mode xdp, which leaves most frames to the kernel; give the sensor more processors; or mirror less"
+	const fix = "use mode xdp, which handles most frames in the kernel; use more processors; or mirror less traffic"
 	switch {
 	case part >= beyondFull:
 		f.Level, f.Fix = Problem, fix

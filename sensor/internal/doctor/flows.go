@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// flowTable follows TCP sessions: does the other direction come too, and is what a side acknowledges what was seen of the other?
+// flowTable tracks TCP sessions, to find sessions with packets of one side only and acknowledged bytes that were not observed.
 type flowTable map[flowKey]*flow
 
 type flowKey struct {
@@ -19,23 +19,23 @@ type flowKey struct {
 type flow struct{ dir [2]direction }
 
 type direction struct {
-	acks          uint32 // packets that acknowledge something: a scan that nobody answers has none
-	next          uint32 // sequence number after the last byte that was seen or acknowledged
+	acks          uint32 // packets with ACK; an unanswered scan has none
+	next          uint32 // sequence number after the last byte that was observed or acknowledged
 	ack           uint32 // the last acknowledgement of this side's bytes
-	gapFrom       uint32 // the last gap, in case that its bytes come after all: mirrors reorder what two ports bring
+	gapFrom       uint32 // the last gap; its bytes may still arrive, because mirrors reorder packets of two ports
 	gapTo         uint32
 	known         bool
 	ackKnown      bool
 	acked, missed uint64
 }
 
-// enoughAcks is how many packets one side must have acknowledged with before the other side is missed.
+// enoughAcks is the number of packets with ACK from one side after which the other side counts as missing.
 const enoughAcks = 3
 
-// mostMissed is the greatest step that is taken for a gap, bytes: a greater one is another session or a broken packet.
+// mostMissed is the largest step that counts as a gap, bytes. A larger one is another session or a damaged packet.
 const mostMissed = 1 << 26
 
-// add takes a TCP packet and reports whether its session is followed.
+// add adds a TCP packet and reports whether its session is tracked.
 func (t flowTable) add(p *packet.Packet) bool {
 	k, d := keyOf(p)
 	f := t[k]
@@ -62,7 +62,7 @@ func keyOf(p *packet.Packet) (flowKey, int) {
 	return flowKey{p.Dst, p.Src, p.DstPort, p.SrcPort}, 1
 }
 
-// sent moves on to the end of what a packet carries. SYN and FIN take a number each (RFC 9293 section 3.4).
+// sent advances to the end of a packet. SYN and FIN use one sequence number each (RFC 9293 section 3.4).
 func (d *direction) sent(p *packet.Packet) {
 	end := p.Seq + p.PayloadLen
 	if p.TCPFlags&packet.SYN != 0 {
@@ -80,9 +80,9 @@ func (d *direction) sent(p *packet.Packet) {
 	}
 }
 
-// acknowledged compares what the receiver has with what was seen.
+// acknowledged compares the bytes that the receiver has with those that were observed.
 func (d *direction) acknowledged(ack uint32) {
-	if !d.known { // nothing was seen of this side yet
+	if !d.known { // no packet of this side yet
 		return
 	}
 	if step := int32(ack - d.ack); d.ackKnown && step > 0 && step < mostMissed {
@@ -97,8 +97,8 @@ func (d *direction) acknowledged(ack uint32) {
 	}
 }
 
-// tell adds up.
-func (t flowTable) tell(to *Traffic) {
+// sum adds the sessions to the counts.
+func (t flowTable) sum(to *Traffic) {
 	for _, f := range t {
 		a, b := &f.dir[0], &f.dir[1]
 		switch {

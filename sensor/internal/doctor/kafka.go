@@ -13,28 +13,28 @@ import (
 	"stillwatch/sensor/internal/publish"
 )
 
-// Brokers is what was found out about Kafka.
+// Brokers is the result of the Kafka check.
 type Brokers struct {
 	Brokers []Broker `json:"brokers"`
 	Topics  []Topic  `json:"topics"`
 }
 
-// Broker is one that was named.
+// Broker is a named broker.
 type Broker struct {
 	Address string `json:"address"`
 	Error   string `json:"error,omitempty"` // why it does not answer
 }
 
-// Topic is one that records go to.
+// Topic is a topic that the sensor writes to.
 type Topic struct {
 	Name       string            `json:"name"`
 	Partitions int               `json:"partitions"`
 	Replicas   int               `json:"replicas"`
-	Settings   map[string]string `json:"settings,omitempty"` // absent: this user may not read them
-	Error      string            `json:"error,omitempty"`    // why records would not be taken
+	Settings   map[string]string `json:"settings,omitempty"` // absent if the user may not read them
+	Error      string            `json:"error,omitempty"`    // why records would be rejected
 }
 
-// LookAtKafka asks the brokers. Nothing is written. An error is about files or the mechanism to sign in by.
+// LookAtKafka queries the brokers and writes nothing. It returns an error for unreadable files or an unknown SASL mechanism.
 func LookAtKafka(ctx context.Context, c publish.KafkaConfig, topics []string) (*Brokers, error) {
 	brokers, found, err := c.Check(ctx, topics)
 	if err != nil {
@@ -61,10 +61,10 @@ func text(err error) string {
 	return err.Error()
 }
 
-// leastMessage is the size that records may have by default in Kafka, bytes: alerts with evidence come near to it.
+// leastMessage is Kafka's default limit of a record, bytes. Alerts with much evidence come close to it.
 const leastMessage = 1 << 20
 
-// Kafka says what the brokers' answers mean.
+// Kafka returns the findings about the brokers.
 func Kafka(b *Brokers) (all []Finding) {
 	add := func(l Level, found, fix string) { all = append(all, Finding{CheckKafka, l, found, fix}) }
 	answering := 0
@@ -94,7 +94,7 @@ func Kafka(b *Brokers) (all []Finding) {
 		all = append(all, t.settings()...)
 	}
 	if len(taken) > 0 {
-		add(OK, fmt.Sprintf("%s; records would be taken by %s", agree(answering, "broker answers", "brokers answer"), strings.Join(taken, ", ")), "")
+		add(OK, fmt.Sprintf("%s; %s would accept records", agree(answering, "broker answers", "brokers answer"), strings.Join(taken, ", ")), "")
 	}
 	return all
 }
@@ -119,15 +119,15 @@ func (t Topic) settings() (all []Finding) {
 	if t.Name != schemas.DeviceTopic && strings.Contains(t.Settings["cleanup.policy"], "compact") {
 		add(Warning, "it is compacted, which keeps only the last record of each device", "set cleanup.policy=delete")
 	}
-	inSync, _ := strconv.Atoi(t.Settings["min.insync.replicas"]) // 0 if it is not told
+	inSync, _ := strconv.Atoi(t.Settings["min.insync.replicas"]) // 0 if unknown
 	switch {
 	case t.Replicas < 2:
-		add(Note, "one replica: what is acknowledged is on one disk", "")
+		add(Note, "one replica: acknowledged records are on one disk", "")
 	case inSync < 2:
-		add(Warning, "min.insync.replicas is "+t.Settings["min.insync.replicas"]+": what is acknowledged may be on one disk", "set min.insync.replicas=2")
+		add(Warning, "min.insync.replicas is "+t.Settings["min.insync.replicas"]+": acknowledged records may be on one disk", "set min.insync.replicas=2")
 	}
 	if most, err := strconv.Atoi(t.Settings["max.message.bytes"]); err == nil && most < leastMessage {
-		add(Warning, "max.message.bytes is "+number(uint64(most))+": large alerts would be refused", "set max.message.bytes=4194304")
+		add(Warning, "max.message.bytes is "+number(uint64(most))+": large alerts would be rejected", "set max.message.bytes=4194304")
 	}
 	return all
 }

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// The tables are bounded: what does not fit is counted as unfollowed.
+// The limits of the tables. What exceeds them is counted as unfollowed.
 const (
 	maxHosts   = 1 << 14
 	maxFlows   = 1 << 16
@@ -20,10 +20,10 @@ const (
 	maxTunnels = 256
 )
 
-// backSlack is how far time stamps may go back, nanoseconds: the rings of several processors are handed over one after another.
+// backSlack is how far time stamps may go back, nanoseconds: the rings of several processors are read one after another.
 const backSlack = 200e6
 
-// Observer counts what frames tell about the mirror that they came through.
+// Observer counts the properties of frames that show the quality of the mirror.
 type Observer struct {
 	Port *Port // nil: the frames come from a file
 
@@ -42,7 +42,7 @@ type Observer struct {
 	dups    recentFrames
 }
 
-// NewObserver makes one for the frames of a port, or of files (nil).
+// NewObserver returns an observer for the frames of a port, or of files if port is nil.
 func NewObserver(port *Port) *Observer {
 	o := &Observer{Port: port, vlans: map[string]uint64{}, tunnels: map[Tunnel]uint64{}, dests: map[packet.Addr]struct{}{}, hosts: map[packet.Addr]uint64{},
 		flows: flowTable{}, dups: newRecentFrames()}
@@ -52,7 +52,7 @@ func NewObserver(port *Port) *Observer {
 	return o
 }
 
-// See takes the frames of a batch into account.
+// See adds the frames of a batch.
 func (o *Observer) See(b *capture.Batch) {
 	for _, f := range b.Frames {
 		o.frame(&f, b.Data[f.Off:f.Off+f.Len])
@@ -82,7 +82,7 @@ func (o *Observer) frame(f *capture.Frame, data []byte) {
 	switch o.dups.look(p) {
 	case sameFrame:
 		o.t.Duplicates++
-		return // its session has counted it
+		return // the session already has it
 	case samePacket:
 		o.t.Routed++
 		return
@@ -92,10 +92,10 @@ func (o *Observer) frame(f *capture.Frame, data []byte) {
 	}
 }
 
-// linkRoom is what a frame may have beyond the MTU: Ethernet and two tags.
+// linkRoom is the size of a frame beyond the MTU: Ethernet header and two tags.
 const linkRoom = 14 + 8
 
-// clock counts frames by the second, and steps back in time.
+// clock counts frames per second, and time stamps that go back.
 func (o *Observer) clock(f *capture.Frame) {
 	if o.t.Frames == 0 {
 		o.first, o.last, o.second = f.Time, f.Time, f.Time/1e9
@@ -154,7 +154,7 @@ func countIn[K comparable](m map[K]uint64, k K, most int) bool {
 	return true
 }
 
-// who sorts a frame by its sender and receiver. Inside of an encapsulation those within count: the outer ones are the mirror's own.
+// who classifies a frame by sender and receiver: the inner ones of an encapsulation, because the outer ones belong to the mirror.
 func (o *Observer) who(p *packet.Packet) {
 	switch {
 	case o.Port != nil && o.Port.takesPart(p):
@@ -172,7 +172,7 @@ func group(p *packet.Packet) bool {
 	return a.IsMulticast() || a.Is4() && a.As4() == [4]byte{255, 255, 255, 255}
 }
 
-// parties notes between whom a frame went. A frame without IP is known by its MAC addresses.
+// parties records sender and receiver of a frame, by IP address or, without IP, by MAC.
 func (o *Observer) parties(p *packet.Packet) {
 	src, dst := p.Src, p.Dst
 	if !p.HasIP {
@@ -185,7 +185,7 @@ func (o *Observer) parties(p *packet.Packet) {
 	o.bounded(countIn(o.hosts, dst, maxHosts))
 }
 
-// macAddr keeps a MAC where addresses are kept: in the range that IPv6 sets aside for nothing (::/96, deprecated by RFC 4291).
+// macAddr stores a MAC as an address, in an unused range of IPv6 (::/96, deprecated by RFC 4291).
 func macAddr(m packet.MAC) (a packet.Addr) {
 	copy(a[10:], m[:])
 	a[9] = 1
@@ -199,7 +199,7 @@ func hostText(a packet.Addr) string {
 	return a.Netip().String()
 }
 
-// Traffic gives what was seen until now.
+// Traffic returns the counts so far.
 func (o *Observer) Traffic() Traffic {
 	t := o.t
 	t.Seconds = float64(o.last-o.first) / 1e9
@@ -226,6 +226,6 @@ func (o *Observer) Traffic() Traffic {
 			t.Verdicts[packet.Verdict(v).String()] = n
 		}
 	}
-	o.flows.tell(&t)
+	o.flows.sum(&t)
 	return t
 }

@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// Port is an interface as it is set up.
+// Port is the configuration of an interface.
 type Port struct {
 	Name      string   `json:"name"`
 	MAC       string   `json:"mac"`
@@ -18,17 +18,17 @@ type Port struct {
 	Up        bool     `json:"up"`
 	Running   bool     `json:"running"` // there is a link
 	Addresses []string `json:"addresses"`
-	GRO       *bool    `json:"gro,omitempty"` // absent: the driver does not know it
+	GRO       *bool    `json:"gro,omitempty"` // absent if the driver does not support it
 	LRO       *bool    `json:"lro,omitempty"`
 	Counters  Counters `json:"counters"`
-	Modes     []Mode   `json:"modes"` // of XDP, the best first
+	Modes     []Mode   `json:"modes"` // XDP modes, the best first
 
 	mac    packet.MAC
 	addrs  []packet.Addr
-	synced *bool // whether something keeps the clock of this machine right; nil: not known
+	synced *bool // whether something synchronizes the clock of this machine; nil: unknown
 }
 
-// Mode is a way to attach XDP to the port, and why it cannot be had ("": it can).
+// Mode is an XDP mode with the reason why it is not available; "" if it is.
 type Mode struct {
 	Mode  string `json:"mode"`
 	Error string `json:"error,omitempty"`
@@ -43,7 +43,7 @@ func (p *Port) takesPart(k *packet.Packet) bool {
 	return !k.HasIP || len(p.addrs) == 0 || slices.Contains(p.addrs, k.Src) || slices.Contains(p.addrs, k.Dst)
 }
 
-// Counters are the frames that came to the port during the look, and those that were lost, by place.
+// Counters has the frames that the port received during the check, and those that were lost, by place.
 type Counters struct {
 	Received uint64 `json:"received"`
 	Sent     uint64 `json:"sent"`
@@ -52,7 +52,7 @@ type Counters struct {
 	Queue    uint64 `json:"queue"` // lost by the input queue of the kernel
 }
 
-// Count takes what a live source has counted.
+// Count copies the counters of a live source.
 func (p *Port) Count(s capture.Stats) {
 	p.Counters = Counters{s.Received, s.Sent, s.Drops.NIC, s.Drops.Ring, s.Drops.Queue}
 	p.Running = p.Running && s.Blind == ""

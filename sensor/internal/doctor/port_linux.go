@@ -15,7 +15,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// LookAtPort reads how an interface, and the clock of this machine, are set up.
+// LookAtPort reads the configuration of an interface, and the state of the clock.
 func LookAtPort(name string) (*Port, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -37,7 +37,7 @@ func LookAtPort(name string) (*Port, error) {
 	return p, p.offloads()
 }
 
-// TryModes attaches the program of mode xdp, for an instant, in each mode. Some drivers lose a few packets by that.
+// TryModes attaches the XDP program for a moment in each mode. Some drivers lose a few packets.
 func (p *Port) TryModes() {
 	found, err := bpf.Probe(p.Name)
 	if err != nil {
@@ -49,13 +49,13 @@ func (p *Port) TryModes() {
 	}
 }
 
-// offloads asks the driver through ethtool's ioctl. What a driver does not know stays nil.
+// offloads queries the driver with the ethtool ioctl. Unsupported values stay nil.
 func (p *Port) offloads() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = unix.Close(fd) }() // it was only asked
+	defer func() { _ = unix.Close(fd) }() // nothing was written
 	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, p.Name); err == nil {
 		p.Driver = string(bytes.TrimRight(info.Driver[:], "\x00"))
 	}
@@ -71,7 +71,7 @@ func (p *Port) offloads() error {
 	return nil
 }
 
-// ethtool asks one of the questions that are answered with one number (struct ethtool_value).
+// ethtool runs a command that returns one number (struct ethtool_value).
 func ethtool(fd int, name string, command uint32) (uint32, bool) {
 	value := struct{ cmd, data uint32 }{cmd: command}
 	request := struct {

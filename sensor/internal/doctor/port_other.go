@@ -6,8 +6,8 @@ package doctor
 
 import "errors"
 
-// LookAtPort is for Linux alone.
+// LookAtPort is supported on Linux only.
 func LookAtPort(string) (*Port, error) { return nil, errors.ErrUnsupported }
 
-// TryModes is for Linux alone.
+// TryModes is supported on Linux only.
 func (*Port) TryModes() {}

@@ -9,17 +9,17 @@ import (
 	"stillwatch/sensor/internal/capture"
 )
 
-// sampleBytes bounds what is kept of the frames that pass.
+// sampleBytes limits the size of a sample.
 const sampleBytes = 64 << 20
 
-// Sample keeps the first frames that it sees and is then a capture.Source of them: so the sensor can be measured with what arrives here.
+// Sample keeps the first frames of a check and is then a capture.Source, to measure the sensor with the traffic of this port.
 type Sample struct {
 	batches []capture.Batch
 	next    int
 	stats   capture.Stats
 }
 
-// Keep copies a batch, while there is room.
+// Keep copies a batch up to the size limit.
 func (s *Sample) Keep(b *capture.Batch) {
 	kept := capture.Batch{}
 	for _, f := range b.Frames {

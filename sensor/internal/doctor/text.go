@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// number groups digits by commas.
+// number formats a number with commas.
 func number(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -30,10 +30,10 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// size writes bytes with three digits.
+// size formats bytes with three significant digits.
 func size(n uint64) string { return scaled(float64(n)) + "B" }
 
-// bits writes bytes as bits.
+// bits formats a number of bytes in bits.
 func bits(bytes float64) string { return scaled(8*bytes) + "bit" }
 
 func scaled(x float64) string {

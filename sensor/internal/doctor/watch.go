@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/capture"
 )
 
-// Watch reads src to its end, or until ctx ends, and keeps a sample of the frames. Of a port, the clock of this machine is watched too.
+// Watch reads src until it or ctx ends, and keeps a sample of the frames. For a port it also watches the clock of this machine.
 func (o *Observer) Watch(ctx context.Context, src capture.Source, keep *Sample) error {
 	var clock clockWatch
 	var b capture.Batch
