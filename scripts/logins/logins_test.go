@@ -213,7 +213,7 @@ func act(t *testing.T, n *netns.Network, python string) (runs []*run) {
 		t.FailNow()
 	}
 	for s, at := range sites {
-		await(t, n, s, at)
+		waitReady(t, n, s, at)
 	}
 	var clients sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
@@ -259,8 +259,8 @@ func start(ctx context.Context, n *netns.Network, s *server, at *site, running *
 	return nil
 }
 
-// await waits until a server listens.
-func await(t *testing.T, n *netns.Network, s *server, at *site) {
+// waitReady waits until a server listens.
+func waitReady(t *testing.T, n *netns.Network, s *server, at *site) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		c, err := n.Dial(t.Context(), netns.Server, fmt.Sprintf("127.0.0.1:%d", at.port))

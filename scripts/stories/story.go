@@ -75,8 +75,8 @@ func awaitedRules() []string {
 	return []string{"D03", "D11", "D25", "D26", "D27", "D28", "D29", "D31", "D33", "D39", "D43"}
 }
 
-// awaits returns the awaited rules of this story, sorted.
-func (s *story) awaits() (all []string) {
+// awaited returns the awaited rules of this story, sorted.
+func (s *story) awaited() (all []string) {
 	for _, rule := range awaitedRules() {
 		if slices.ContainsFunc(s.expects, func(e expectation) bool { return strings.HasPrefix(e.rule, rule) }) {
 			all = append(all, rule)
@@ -126,7 +126,7 @@ func (s *story) writeExpected(b *strings.Builder) {
 		}
 	}
 	if len(s.expects) > 0 {
-		if awaited := s.awaits(); len(awaited) > 0 {
+		if awaited := s.awaited(); len(awaited) > 0 {
 			fmt.Fprintf(b, "\n**`want.jsonl` is what today's detectors tell, and not yet the whole table**: it holds no alert of the awaited rules %s, nor their "+
 				"part of a chain (D42).\n", strings.Join(awaited, ", "))
 		}

@@ -61,7 +61,7 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 				return nil, err
 			}
 		}
-		if err := l.await(ctx, ready, len(wave)); err != nil {
+		if err := l.waitReady(ctx, ready, len(wave)); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,7 @@ func (l *Lab) start(machine string, ready chan<- string) error {
 	return nil
 }
 
-func (l *Lab) await(ctx context.Context, ready <-chan string, n int) error {
+func (l *Lab) waitReady(ctx context.Context, ready <-chan string, n int) error {
 	for limit := time.After(patience); n > 0; n-- {
 		select {
 		case name := <-ready:

@@ -59,7 +59,7 @@ func Send(ctx context.Context, device string, t *Trace, rate int, span time.Dura
 				at = 0
 			}
 		}
-		await(begin.Add(time.Duration(float64(s.Packets) / float64(rate) * 1e9)))
+		sleepUntil(begin.Add(time.Duration(float64(s.Packets) / float64(rate) * 1e9)))
 		before := threadTime()
 		for done := 0; done < n; {
 			k, err := sendMessages(fd, messages[done:n])
@@ -75,8 +75,8 @@ func Send(ctx context.Context, device string, t *Trace, rate int, span time.Dura
 	return s, ctx.Err()
 }
 
-// await returns at the given time. It sleeps first and spins at the end, because a sleep is not exact.
-func await(t time.Time) {
+// sleepUntil returns at the given time. It sleeps first and spins at the end, because a sleep is not exact.
+func sleepUntil(t time.Time) {
 	const inexact = 100 * time.Microsecond
 	for left := time.Until(t); left > 0; left = time.Until(t) {
 		if left > inexact {

@@ -193,7 +193,7 @@ func (m *machine) exchange(fd int, q *layers.DHCPv4, want layers.DHCPMsgType) (*
 		if _, err := unix.Write(fd, b.Bytes()); err != nil {
 			return nil, err
 		}
-		if a := m.await(fd, q.Xid, want); a != nil {
+		if a := m.receive(fd, q.Xid, want); a != nil {
 			return a, nil
 		}
 		if m.ctx.Err() != nil {
@@ -203,8 +203,8 @@ func (m *machine) exchange(fd int, q *layers.DHCPv4, want layers.DHCPMsgType) (*
 	return nil, errors.New("no DHCP server answers")
 }
 
-// await reads frames until the answer arrives. It returns nil after a time-out.
-func (m *machine) await(fd int, xid uint32, want layers.DHCPMsgType) *layers.DHCPv4 {
+// receive reads frames until the answer arrives. It returns nil after a time-out.
+func (m *machine) receive(fd int, xid uint32, want layers.DHCPMsgType) *layers.DHCPv4 {
 	buf := make([]byte, 1<<16)
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
 		n, err := unix.Read(fd, buf)

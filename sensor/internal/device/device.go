@@ -49,7 +49,7 @@ type Device struct {
 	Evidence                []Evidence // strongest first, at most MaxEvidence; shared by devices with the same
 
 	FirstSeen, LastSeen int64 // capture clock, nanoseconds
-	// Start of the first and last unicast session that it opened, infrastructure aside; 0 if none.
+	// Start of the first and last unicast session that it opened, except to infrastructure; 0 if none.
 	FirstOrigination, LastOrigination int64
 	// Start of the last of those sessions that followed an idle time of a day or more, and how much of that time was watched, in
 	// nanoseconds; 0 if there was none.
@@ -122,7 +122,7 @@ func (d *Device) ServesOn(port uint16, proto string) *Serve {
 // the first.
 const wakeNs = dayNs
 
-// SilentFor returns the watched time, in nanoseconds, in which d has opened no unicast session, infrastructure aside: since the last one,
+// SilentFor returns the watched time, in nanoseconds, in which d has opened no unicast session, except to infrastructure: since the last one,
 // or since d was first seen.
 func (d *Device) SilentFor(now int64) int64 {
 	switch {
@@ -142,7 +142,7 @@ func (d *Device) WatchedFor(now int64) int64 {
 	return d.clock.Since(d.seenMark, now)
 }
 
-// Idle reports whether d was watched for at least the time within and opened no unicast session in it, infrastructure aside, or ended such
+// Idle reports whether d was watched for at least the time within and opened no unicast session in it, except to infrastructure, or ended such
 // an idle time within the last day. now and within are in nanoseconds.
 func (d *Device) Idle(now, within int64) bool {
 	if d.WokeAt != 0 && now-d.WokeAt < wakeNs {

@@ -82,7 +82,7 @@ func (r *Registry) partAt(a packet.Addr, d *Device) *Device {
 
 // tcp records the TTL and SYN options of a device.
 func (p *stack) tcp(e *session.Endpoint, v *session.View, out bool) {
-	if v.Proto != protoTCP || !out && !v.Answered() { // a firewall may refuse in its place
+	if v.Proto != protoTCP || !out && !v.Answered() { // a firewall may refuse on its behalf
 		return
 	}
 	switch e.TTL {

@@ -23,7 +23,7 @@ type deed struct {
 	times     int    // default 3
 }
 
-// Hosts behind a repeater are told apart from a host with several addresses.
+// Hosts behind a repeater are distinguished from a host with several addresses.
 func TestAddressesBehindOneMAC(t *testing.T) {
 	const a, b, c = "10.0.0.71", "10.0.0.72", "10.0.0.73"
 	asks := func(ip string) deed { return deed{own: ip, port: 443} }
@@ -119,7 +119,7 @@ func (x deed) do(r *Registry, at int64) (moves []string) {
 	return moves
 }
 
-// Each host behind a repeater keeps its history from before it was told apart.
+// Each host behind a repeater keeps its history from before it was split off.
 func TestHostsBehindARepeaterKeepTheirHistory(t *testing.T) {
 	r := New(Config{})
 	camera, phone := deed{own: "10.0.0.71", port: 554, serves: true}, deed{own: "10.0.0.72", port: 443}

@@ -193,7 +193,7 @@ func (r *Registry) create(key string, now int64) *Device {
 // SetVLAN sets the VLAN of the message that Link is called with next.
 func (r *Registry) SetVLAN(id uint16) { r.vlan = id }
 
-// Mark returns the present moment of the time watched in the VLAN of the event at hand.
+// Mark returns the current watched time in the VLAN of the current event.
 func (r *Registry) Mark(now int64) watchtime.Mark { return r.cfg.Clock.Mark(r.vlan, now) }
 
 // Since returns for how many nanoseconds the VLAN of m was watched from m until now.

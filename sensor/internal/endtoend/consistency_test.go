@@ -69,7 +69,7 @@ func contradicts(s *schemas.Session) string {
 		return "it ends before it starts"
 	case s.InitiatorBasis == "syn" && out == 0 && (s.State == "established" || s.State == "attempted"):
 		return "a SYN of an end that was not heard"
-	case s.InitiatorBasis == "syn_ack" && in == 0 && s.State != "midstream": // else it goes on with one that has expired
+	case s.InitiatorBasis == "syn_ack" && in == 0 && s.State != "midstream": // else it continues an expired session
 		return "a SYN-ACK of an end that was not heard"
 	}
 	return ""

@@ -56,7 +56,7 @@ func (d *datagram) keep(p *Packet) {
 	d.heldPayload += p.PayloadLen
 }
 
-// pass sets the ports of p and adds what was held to its counts.
+// pass sets the ports of p and adds the held fragments to its counts.
 func (d *datagram) pass(p *Packet) {
 	p.Kind, p.Proto = d.kind, d.proto
 	p.SrcPort, p.DstPort, p.ICMPID = d.srcPort, d.dstPort, d.icmpID

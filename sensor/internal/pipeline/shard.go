@@ -38,7 +38,7 @@ type shard struct {
 	counts shardCounts
 }
 
-// spares are values that are not in use, of which the latest is the most likely to be in a cache still.
+// spares are unused values. The latest is the most likely to be in a cache.
 type freeList[T any] []*T
 
 // get returns a value as it was put, or a new one.

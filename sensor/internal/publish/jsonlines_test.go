@@ -242,7 +242,7 @@ func TestCloseErrorIsReturned(t *testing.T) {
 	}
 }
 
-// TestAppendKeepsTheContent goes on with a file, also with one whose last line was cut by a kill.
+// TestAppendKeepsTheContent appends to a file, also to one whose last line is incomplete.
 func TestAppendKeepsTheContent(t *testing.T) {
 	for before, want := range map[string]string{"": "new\n", "old\n": "old\nnew\n", "old\nha": "old\nha\nnew\n"} {
 		name := filepath.Join(t.TempDir(), "out.jsonl")

@@ -208,7 +208,7 @@ func first(values []string) (n uint64) {
 	return n
 }
 
-// TestDamagedRecordsDoNotBlockAfterCompaction damages a record of a segment that is then written anew without others of it.
+// TestDamagedRecordsDoNotBlockAfterCompaction damages a record of a segment that is then rewritten without others.
 func TestDamagedRecordsDoNotBlockAfterCompaction(t *testing.T) {
 	dir := t.TempDir()
 	s := openSpool(t, dir, SpoolOptions{MaxBytes: 64 << 10})

@@ -61,7 +61,7 @@ func TestRefusedTimestampIsOmitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, s, RankHigh, "no topic") // of topic t, which makes the drain connect anew
+	put(t, s, RankHigh, "no topic") // of topic t, which makes the drain reconnect
 	if _, err := s.Append(Record{Topic: "clock", Value: []byte("v")}); err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func TestChallengeACK(t *testing.T) {
 	}
 }
 
-// Whoever begins each session of a five-tuple at the same number is told by the new number of the server.
+// An initiator that uses the same sequence number for each session is recognized by the server's new number.
 func TestSameISNAgain(t *testing.T) {
 	for _, wait := range []int64{0, 30} {
 		s, w := newStage(t), newWire()

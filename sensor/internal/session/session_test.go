@@ -15,7 +15,7 @@ type recorder struct {
 	tab     *Table
 	log     []string
 	ended   []*View
-	want    func(head []byte) int // what Stream answers; nil: nothing is wanted
+	want    func(head []byte) int // result of Stream; nil: no bytes are needed
 	label   func(head []byte) uint8
 	streams map[string]string // last head by session and direction
 	finals  []string

@@ -62,7 +62,7 @@ const (
 
 // Handler receives the events of a table, at event rate and not for each packet. now is the capture clock in nanoseconds.
 type Handler interface {
-	// Opened is told of each session at its first packet, and again when a packet proves that the initiator opened it (View.Opened) or
+	// Opened is called for each session at its first packet, and again when a packet proves that the initiator opened it (View.Opened) or
 	// that the other end did.
 	Opened(s *Session, now int64)
 	Changed(s *Session, now int64)

@@ -18,7 +18,7 @@ type LiveCards struct {
 
 type seenAlert struct{ severity, title string }
 
-// maxShown bounds the alerts that are remembered. When it is reached, all are forgotten, so that an alert may be shown twice.
+// maxShown limits the alerts that are kept. When it is reached, all are discarded, so that an alert may be shown twice.
 const maxShown = 1 << 16
 
 // NewLiveCards returns a renderer that writes to w.

@@ -32,7 +32,7 @@ func (a *Attempt) Name(user []byte) {
 	a.User = append(a.userBuf[:0], user[:min(len(user), len(a.userBuf))]...)
 }
 
-// Password compares the password with the default ones and forgets both the password and the user name.
+// Password compares the password with the default ones and discards the password and the user name.
 func (a *Attempt) Password(b []byte) {
 	a.Pending, a.Clear = true, true
 	a.Defaults = IsDefaultPair(a.User, b)

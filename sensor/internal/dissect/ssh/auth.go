@@ -96,7 +96,7 @@ func (a *authInference) negotiated(client, server *dissect.SSHKexInit) {
 // stop ends the inference. What was reported remains.
 func (a *authInference) stop() { a.over = true }
 
-// client reads the size of a packet of the client, or of a segment if its packets cannot be told apart.
+// client reads the size of a packet of the client, or of a segment if its packets cannot be distinguished.
 func (a *authInference) client(size int, sink dissect.Sink) {
 	s := &a.sizes[dissect.FromClient]
 	if !a.heard {
@@ -124,7 +124,7 @@ func (a *authInference) client(size int, sink dissect.Sink) {
 	t.ask = max(t.ask, uint16(min(size, 1<<16-1)))
 }
 
-// server reads the size of a packet of the server, or of a segment if its packets cannot be told apart.
+// server reads the size of a packet of the server, or of a segment if its packets cannot be distinguished.
 func (a *authInference) server(size int, sink dissect.Sink) {
 	if !a.heard { // SSH_MSG_EXT_INFO
 		return
@@ -274,7 +274,7 @@ func (a *authInference) grantsAccess(turns []authTurn, i int) bool {
 }
 
 // methods returns the size of SSH_MSG_USERAUTH_FAILURE if it is known from the first request, otherwise 0. The answer
-// to "none" is such a message, unless a banner precedes it and the two cannot be told apart.
+// to "none" is such a message, unless a banner precedes it and the two cannot be distinguished.
 func (a *authInference) methods(turns []authTurn) uint16 {
 	if len(turns) == 0 {
 		return 0
