@@ -13,17 +13,17 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// What is read of a document at most. The parser recurses for each level, and compares each key of a mapping with the others, so
-// that a small file could keep it busy for hours: depth and width are looked at before it sees the document.
+// The limits of a document. The parser recurses for each level, and compares each key of a mapping with the others, so a small file could keep
+// it busy for hours: depth and width are checked before the document is parsed.
 const (
 	maxConfig    = 1 << 20  // bytes
 	maxInventory = 64 << 20 // bytes; an inventory of a hundred thousand devices is smaller
 	maxDepth     = 32       // levels of nesting
 	maxKeys      = 5000     // of one mapping
-	maxDocuments = 32       // in one file: more than one is a mistake that is told with its place
+	maxDocuments = 32       // in one file: more than one is an error that is reported with its position
 )
 
-// readFile reads no more of a file than it takes to know that it is too large: it may be a device that never ends.
+// readFile reads at most one byte more than the limit, because the file may be a device that never ends.
 func readFile(path string, limit int) ([]byte, error) {
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {
@@ -36,7 +36,7 @@ func readFile(path string, limit int) ([]byte, error) {
 	return src, err
 }
 
-// notText gives the place of the first byte that is not text in UTF-8: of a capture, an archive, or text in UTF-16.
+// notText returns the position of the first byte that is not UTF-8, as in a capture, an archive, or UTF-16 text.
 func notText(src []byte) (line, column int, found bool) {
 	at := bytes.IndexByte(src, 0)
 	if valid := validPrefix(src); valid < len(src) && (at < 0 || valid < at) {
@@ -50,7 +50,7 @@ func notText(src []byte) (line, column int, found bool) {
 	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1, true
 }
 
-// validPrefix gives the number of bytes that are UTF-8.
+// validPrefix returns the number of leading bytes that are UTF-8.
 func validPrefix(src []byte) int {
 	if utf8.Valid(src) {
 		return len(src)
@@ -66,7 +66,7 @@ func validPrefix(src []byte) int {
 	return at
 }
 
-// scan follows the tokens of a document and measures it as the parser will find it.
+// scan measures the depth and width of a document by its tokens, as the parser will see them.
 type scan struct {
 	levels    []level // of blocks, by their columns
 	flow      int     // open [ and {
@@ -79,7 +79,7 @@ type scan struct {
 
 type level struct{ column, lines int }
 
-// outOfBounds gives the token at which a document is too deep or too wide, and what to say; nil if it is neither.
+// outOfBounds returns the token at which a document is too deep or too wide, and the message; nil if it is neither.
 func outOfBounds(tokens token.Tokens) (*token.Token, string) {
 	var s scan
 	for _, t := range tokens {
@@ -93,9 +93,9 @@ func outOfBounds(tokens token.Tokens) (*token.Token, string) {
 		case len(s.levels) > 0 && s.levels[len(s.levels)-1].lines > maxKeys:
 			return t, fmt.Sprintf("the mapping has more than %d keys", maxKeys)
 		case s.flow < 0:
-			return t, "a bracket is closed that was not opened"
+			return t, "unmatched closing bracket"
 		case s.documents > maxDocuments:
-			return t, "one document is expected, there are many"
+			return t, "expected one document, found many"
 		}
 	}
 	return nil, ""
@@ -132,7 +132,7 @@ func (s *scan) step(t *token.Token) {
 	}
 }
 
-// begin takes the first token of a line of a block: what is further to the left ends the levels that are further to the right.
+// begin handles the first token of a line of a block: it ends the levels that are indented further.
 func (s *scan) begin(t *token.Token) {
 	n, column := len(s.levels), t.Position.Column
 	for n > 0 && s.levels[n-1].column > column {
@@ -143,7 +143,7 @@ func (s *scan) begin(t *token.Token) {
 		s.levels = append(s.levels, level{column: column})
 		n++
 	}
-	if t.Type != token.SequenceEntryType { // long lists are no burden
+	if t.Type != token.SequenceEntryType { // long lists are cheap
 		s.levels[n-1].lines++
 	}
 }

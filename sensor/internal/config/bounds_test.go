@@ -40,8 +40,8 @@ func TestHostileDocumentsAreRefusedBeforeTheyAreParsed(t *testing.T) {
 		{"anchors", "a: " + strings.Repeat("&x ", n), "deeper than 32"},
 		{"stairs", stairs("a:"), "deeper than 32"},
 		{"stairs of dashes", stairs("-"), "deeper than 32"},
-		{"brackets that are closed", strings.Repeat("]", n), "closed that was not opened"},
-		{"documents", strings.Repeat("---\na: b\n", n), "one document is expected"},
+		{"brackets that are closed", strings.Repeat("]", n), "unmatched closing bracket"},
+		{"documents", strings.Repeat("---\na: b\n", n), "expected one document"},
 		{"keys", keys(40_000), "more than 5000 keys"},
 		{"keys of a zone", "version: 1\nzones:\n" + strings.ReplaceAll(keys(40_000), "k", "  k"), "more than 5000 keys"},
 		{"a file that is too large", strings.Repeat("# \n", maxInventory/3+1), "larger than 64 MiB"},
@@ -119,9 +119,9 @@ func TestSilentSaysWhatIsWrong(t *testing.T) {
 	cases := []struct{ arg, want string }{
 		{"10.0.0.5/8", `--silent "10.0.0.5/8" has bits set beyond its length; the network is 10.0.0.0/8`},
 		{"fd00::5/64", `--silent "fd00::5/64" has bits set beyond its length; the network is fd00::/64`},
-		{"10.20.10.17,10.20.10.18", `--silent "10.20.10.17,10.20.10.18" is a list: give --silent once for each`},
-		{"camera", `--silent "camera" is no address, no prefix and no MAC address`},
-		{"ff:ff:ff:ff:ff:ff", `--silent "ff:ff:ff:ff:ff:ff" is no MAC address of a device`},
+		{"10.20.10.17,10.20.10.18", `--silent "10.20.10.17,10.20.10.18" is a list: repeat --silent for each value`},
+		{"camera", `--silent "camera" is not an address, a prefix or a MAC address`},
+		{"ff:ff:ff:ff:ff:ff", `--silent "ff:ff:ff:ff:ff:ff" is not the MAC address of a device`},
 	}
 	for _, c := range cases {
 		if _, _, err := ParseSilent([]string{c.arg}); err == nil || err.Error() != c.want {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config reads the two documents of the operator, the sensor configuration and the inventory, strictly:
-// unknown keys and wrong values are refused with file, line and column, and all errors are listed at once.
+// Package config reads the sensor configuration and the inventory. It is strict: unknown keys and wrong values are errors with file, line and
+// column, and all errors are reported at once.
 //
-// Detectors take their parameters from detections: a package that has a parameter struct with yaml tags fills it with its
-// defaults and calls Config.Params on it: keys that are not in the struct are refused with line and column, keys that
-// are not in the file leave the defaults as they are.
+// Detectors read their parameters from the key detections: a parameter struct with yaml tags is filled with defaults and passed to
+// Config.Params. Keys that are not in the struct are errors; keys that are not in the file keep their defaults.
 //
 //	detections:
 //	  D06:
@@ -28,12 +27,12 @@ import (
 type Config struct {
 	SensorID  string // default "sensor"
 	Site      string // default: the inventory's, else "local"
-	Inventory string // path of the inventory, "" if none is named
+	Inventory string // path of the inventory, "" if there is none
 	IdleDays  int    // 1 to 90
-	// Devices declared silent, beside those of the inventory.
+	// Devices declared silent in addition to those of the inventory.
 	Silent     []netip.Prefix
 	SilentMACs []packet.MAC
-	Internal   []netip.Prefix // of the command line, in place of those of the inventory
+	Internal   []netip.Prefix // from the command line; replaces that of the inventory
 	Limits     Limits
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only
@@ -42,15 +41,15 @@ type Config struct {
 
 // Limits bound the tables of the sensor.
 type Limits struct {
-	Sessions     int // sessions kept at once, over all shards
+	Sessions     int // live sessions, over all shards
 	Devices      int
-	Names        int // (client, address) pairs whose name is remembered
+	Names        int // (client, address) pairs with a DNS name
 	HeadSessions int // sessions whose stream heads are read at once, over all shards
-	HeadBytes    int // bytes buffered for them, over all shards
-	HeadLimit    int // bytes of one direction of a session that are read at most
+	HeadBytes    int // bytes buffered for stream heads, over all shards
+	HeadLimit    int // bytes read of one direction of a session
 }
 
-// Defaults gives the configuration of a sensor that was told nothing.
+// Defaults returns the default configuration.
 func Defaults() *Config {
 	return &Config{
 		SensorID: "sensor",
@@ -61,11 +60,10 @@ func Defaults() *Config {
 	}
 }
 
-// Severities lists the values that detections.severity takes.
+// Severities returns the valid values of the key severity of a detection.
 func Severities() []string { return []string{"informational", "low", "medium", "high", "critical"} }
 
-// Load reads a sensor configuration. A file that cannot be opened gives the error of the system, a file with mistakes
-// gives Errors.
+// Load reads a sensor configuration from a file. The error is of type Errors if the content is invalid.
 func Load(path string) (*Config, error) {
 	src, err := readFile(path, maxConfig)
 	if err != nil {
@@ -74,7 +72,7 @@ func Load(path string) (*Config, error) {
 	return Parse(path, src)
 }
 
-// Parse is Load of bytes; name stands in the messages.
+// Parse reads a sensor configuration from src; messages use name as the file name.
 func Parse(name string, src []byte) (*Config, error) {
 	c := Defaults()
 	c.Source = src
@@ -156,18 +154,17 @@ func ruleName(s string) bool {
 	return len(s) == 3 && s[0] == 'D' && s[1] >= '0' && s[1] <= '9' && s[2] >= '0' && s[2] <= '9'
 }
 
-// Enabled reports whether a rule is wanted; all are unless the configuration says otherwise.
+// Enabled reports whether a rule is enabled, which is the default.
 func (c *Config) Enabled(rule string) bool {
 	e := c.Detections[rule].Enabled
 	return e == nil || *e
 }
 
-// Params overwrites in the parameters of a rule what the configuration sets. into points to a struct with yaml tags that
-// holds the defaults. The error is of type Errors.
+// Params sets the parameters of a rule that the configuration overrides. into points to a struct with yaml tags that holds the defaults. The
+// error is of type Errors.
 func (c *Config) Params(rule string, into any) error { return c.Detections[rule].Decode(into) }
 
-// Unknown gives the rules that the configuration sets and that are not in known, sorted: a detector that does not exist
-// must not be taken for one that was switched on.
+// Unknown returns the configured rules that are not in known, sorted, so that a misspelled rule is not mistaken for an enabled one.
 func (c *Config) Unknown(known []string) (out []string) {
 	for rule := range c.Detections {
 		if !slices.Contains(known, rule) {

@@ -9,7 +9,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Detection is what the operator sets for one rule.
+// Detection is the configuration of one rule.
 type Detection struct {
 	Enabled  *bool   // nil: not set
 	Severity *string // nil: not set; one of Severities
@@ -18,8 +18,8 @@ type Detection struct {
 	doc    *document
 }
 
-// Decode overwrites in a struct with yaml tags what params sets. Keys that the struct does not have, and values of another
-// type, are refused; the error is of type Errors, with file, line and column.
+// Decode sets the fields of a struct with yaml tags that params overrides. Keys that are not in the struct and values of another type are
+// errors; the error is of type Errors, with file, line and column.
 func (d Detection) Decode(into any) error {
 	if d.params == nil {
 		return nil

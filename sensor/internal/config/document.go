@@ -18,7 +18,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// document is a YAML file that is being read, with the mistakes found so far.
+// document is a YAML file with the errors found so far.
 type document struct {
 	file  string
 	lines [][]byte
@@ -33,9 +33,9 @@ func newDocument(file string, src []byte, limit int) *document {
 		d.bad = append(d.bad, Problem{File: file, Line: 1, Column: 1, Text: fmt.Sprintf("the file is larger than %d MiB", limit>>20)})
 		return d
 	}
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // the mark that editors put before UTF-8
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // the byte order mark that some editors write
 	if line, column, found := notText(src); found {
-		d.bad = append(d.bad, Problem{File: file, Line: line, Column: column, Text: "this is not text in UTF-8"})
+		d.bad = append(d.bad, Problem{File: file, Line: line, Column: column, Text: "the file is not UTF-8 text"})
 		return d
 	}
 	d.lines = bytes.Split(src, []byte("\n"))
@@ -67,7 +67,7 @@ func (d *document) line(n int) string {
 		return ""
 	}
 	if bytes.Contains(d.lines[n-1], []byte("password:")) {
-		return "" // refused, but it may hold a secret, and this goes to a log
+		return "" // the key is refused, but the line may hold a secret and messages go to a log
 	}
 	return strings.TrimRight(strings.ToValidUTF8(string(d.lines[n-1]), "."), " \r")
 }
@@ -90,7 +90,7 @@ func shortened(s string) string {
 	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
-// err gives the mistakes in the order of the file, nil if there are none.
+// err returns the errors in the order of the file, nil if there are none.
 func (d *document) err() error {
 	if len(d.bad) == 0 {
 		return nil
@@ -99,13 +99,13 @@ func (d *document) err() error {
 	return d.bad
 }
 
-// root gives the mapping that the document is, nil after a mistake.
+// root returns the top-level mapping, nil after an error.
 func (d *document) root() *mapping {
 	if d.ast == nil {
 		return nil
 	}
 	if len(d.ast.Docs) > 1 {
-		d.fail(d.ast.Docs[1].GetToken(), "one document is expected, there are %d", len(d.ast.Docs))
+		d.fail(d.ast.Docs[1].GetToken(), "expected one document, found %d", len(d.ast.Docs))
 		return nil
 	}
 	if len(d.ast.Docs) == 0 || d.ast.Docs[0].Body == nil {
@@ -115,7 +115,7 @@ func (d *document) root() *mapping {
 	return d.asMapping(d.ast.Docs[0].Body, "the document")
 }
 
-// mapping is a YAML mapping, of which the keys that were asked for are ticked off.
+// mapping is a YAML mapping that records which keys were read.
 type mapping struct {
 	doc    *document
 	node   ast.Node
@@ -156,7 +156,7 @@ func keyText(it *ast.MappingValueNode) string {
 	return it.Key.String()
 }
 
-// kind names what a node is to a person.
+// kind returns the name of the kind of a node for messages.
 func kind(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -169,7 +169,7 @@ func kind(n ast.Node) string {
 	return "a single value"
 }
 
-// find gives the value of a key and ticks it off; nil if it is not there.
+// find returns the value of a key and marks it as read; nil if it is not there.
 func (m *mapping) find(key string) *value {
 	m.wanted[key] = true
 	if i, ok := m.place[key]; ok {
@@ -202,7 +202,7 @@ func (m *mapping) fail(format string, args ...any) {
 	m.doc.fail(t, format, args...)
 }
 
-// done refuses the keys that nobody asked for, and names the keys that are known.
+// done reports the keys that were not read, with the known keys.
 func (m *mapping) done() {
 	known := make([]string, 0, len(m.wanted))
 	for k := range m.wanted {
@@ -211,12 +211,12 @@ func (m *mapping) done() {
 	slices.Sort(known)
 	for _, it := range m.items {
 		if k := keyText(it); !m.wanted[k] {
-			m.doc.fail(it.Key.GetToken(), "unknown key %q; known here: %s", k, strings.Join(known, ", "))
+			m.doc.fail(it.Key.GetToken(), "unknown key %q; known keys: %s", k, strings.Join(known, ", "))
 		}
 	}
 }
 
-// raw gives the node of a key, nil if it is not there.
+// raw returns the node of a key, nil if it is not there.
 func (m *mapping) raw(key string) ast.Node {
 	if v := m.find(key); v != nil && m.doc.asMapping(v.node, key) != nil {
 		return v.node
@@ -309,7 +309,7 @@ func (m *mapping) each(key string, fn func(*value)) {
 	}
 }
 
-// value is a node that is to be a single value or an item of a list.
+// value is a node that must be a single value or an item of a list.
 type value struct {
 	doc    *document
 	node   ast.Node
@@ -317,7 +317,7 @@ type value struct {
 	failed bool
 }
 
-// fail reports a mistake at the value, once.
+// fail reports an error at the value, once.
 func (v *value) fail(format string, args ...any) {
 	if !v.failed {
 		v.failed = true
@@ -325,7 +325,7 @@ func (v *value) fail(format string, args ...any) {
 	}
 }
 
-// string gives a single value as it is written, "" after a mistake.
+// string returns a single value as it is written, "" after an error.
 func (v *value) string() string {
 	switch n := v.node.(type) {
 	case *ast.StringNode:

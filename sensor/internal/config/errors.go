@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Problem is one mistake in a document.
+// Problem is one error in a document.
 type Problem struct {
 	File         string
 	Line, Column int // from 1
 	Text         string
-	Source       string // the line, "" if it is not to be shown
+	Source       string // the line, "" if it must not be shown
 }
 
 func (p Problem) String() string {
@@ -23,10 +23,10 @@ func (p Problem) String() string {
 	return s
 }
 
-// Errors lists the mistakes of one document in the order of its lines; it is never empty.
+// Errors is the errors of one document in the order of its lines; it is never empty.
 type Errors []Problem
 
-// maxShown bounds the mistakes that a message lists: whoever mistook the file needs no more, and a screen holds no more.
+// maxShown bounds the errors in a message, which is enough if the file is of another kind.
 const maxShown = 50
 
 func (e Errors) Error() string {

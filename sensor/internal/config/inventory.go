@@ -14,8 +14,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// LoadInventory reads an inventory (docs/inventory.md). A file that cannot be opened gives the error of the system, a file with
-// mistakes gives Errors.
+// LoadInventory reads an inventory (docs/inventory.md) from a file. The error is of type Errors if the content is invalid.
 func LoadInventory(path string) (*contract.Inventory, error) {
 	src, err := readFile(path, maxInventory)
 	if err != nil {
@@ -24,7 +23,7 @@ func LoadInventory(path string) (*contract.Inventory, error) {
 	return ParseInventory(path, src)
 }
 
-// ParseInventory is LoadInventory of bytes; name stands in the messages.
+// ParseInventory reads an inventory from src; messages use name as the file name.
 func ParseInventory(name string, src []byte) (*contract.Inventory, error) {
 	d := newDocument(name, src, maxInventory)
 	r := &inventoryReader{names: map[string]int{}}
@@ -38,7 +37,7 @@ func ParseInventory(name string, src []byte) (*contract.Inventory, error) {
 	return &r.inv, nil
 }
 
-// inventoryReader collects what the lines of an inventory say, and checks at the end what refers to what.
+// inventoryReader reads an inventory, and checks the references at the end.
 type inventoryReader struct {
 	inv     contract.Inventory
 	names   map[string]int // of devices, with their line
@@ -124,13 +123,13 @@ func (r *inventoryReader) name(m *mapping, name string) {
 	case !plainName(name):
 		m.failKey("name", "device name %q: letters, digits, '-', '_' and '.' only, at most 64", name)
 	case r.names[name] > 0:
-		m.failKey("name", "device name %q stands in line %d already", name, r.names[name])
+		m.failKey("name", "device name %q is already used in line %d", name, r.names[name])
 	default:
 		r.names[name] = m.items[0].Key.GetToken().Position.Line
 	}
 }
 
-// match reads by which one property an entry finds its devices.
+// match reads the property by which an entry matches devices.
 func (r *inventoryReader) match(m *mapping, e *contract.Entry) {
 	mm := m.mapping("match")
 	if mm == nil {
@@ -140,7 +139,7 @@ func (r *inventoryReader) match(m *mapping, e *contract.Entry) {
 		return
 	}
 	if n := len(mm.items); n != 1 {
-		mm.fail("match takes exactly one of mac, ip, prefix, vendor, role; here are %d", n)
+		mm.fail("match needs exactly one of mac, ip, prefix, vendor, role; found %d", n)
 	}
 	e.Match.MAC = readOne(mm, "mac", parseMAC)
 	e.Match.IP = readOne(mm, "ip", parseAddr)
@@ -161,12 +160,12 @@ func (r *inventoryReader) match(m *mapping, e *contract.Entry) {
 func parseRole(s string) (device.Role, error) {
 	role, ok := device.ParseRole(s)
 	if !ok || role == device.Unknown {
-		return role, fmt.Errorf("%q is no role; roles are %s", s, strings.Join(device.RoleNames(), ", "))
+		return role, fmt.Errorf("%q is not a role; the roles are %s", s, strings.Join(device.RoleNames(), ", "))
 	}
 	return role, nil
 }
 
-// readOne reads a single value by a parser; a mistake is reported at the value.
+// readOne reads a single value with a parser, and reports an error at the value.
 func readOne[T any](m *mapping, key string, parse func(string) (T, error)) (out T) {
 	v := m.find(key)
 	if v == nil {
@@ -199,7 +198,7 @@ func prefixList(m *mapping, key string) (out []netip.Prefix) {
 	return out
 }
 
-// hostList reads addresses, prefixes and names. A list that stands there is not nil, even when it is empty.
+// hostList reads addresses, prefixes and names. A list in the document is not nil, even if it is empty.
 func hostList(m *mapping, key string) []contract.Host {
 	if m.find(key) == nil {
 		return nil
@@ -225,7 +224,7 @@ func parseHost(s string) (contract.Host, error) {
 		return contract.Host{Prefix: p}, nil
 	}
 	if !dnsName(s) {
-		return contract.Host{}, fmt.Errorf("%q is no address, no prefix and no DNS name", s)
+		return contract.Host{}, fmt.Errorf("%q is not an address, a prefix or a DNS name", s)
 	}
 	return contract.Host{Name: strings.ToLower(s)}, nil
 }
@@ -233,7 +232,7 @@ func parseHost(s string) (contract.Host, error) {
 func parseMAC(s string) (packet.MAC, error) {
 	m, ok := macOf(s)
 	if !ok || m.IsZero() || m.IsGroup() {
-		return packet.MAC{}, fmt.Errorf("%q is no MAC address of a device; write it as b8:ca:3a:00:00:17", s)
+		return packet.MAC{}, fmt.Errorf("%q is not the MAC address of a device; write it as b8:ca:3a:00:00:17", s)
 	}
 	return m, nil
 }

@@ -9,7 +9,7 @@ import (
 	"stillwatch/internal/brokers"
 )
 
-// Publish says where records go to.
+// Publish configures the delivery of records.
 type Publish struct {
 	Brokers    []string // host:port, at least one
 	ClientID   string   // "" for the default
@@ -20,10 +20,10 @@ type Publish struct {
 	SpoolBytes int    // 0 for the default
 }
 
-// PublishTLS names PEM files, relative to the working directory. "" stands for none.
+// PublishTLS is the PEM files, relative to the working directory; "" means none.
 type PublishTLS struct{ CA, Cert, Key, ServerName string }
 
-// PublishSASL signs in. The password stands in a file or in a variable of the environment, never in the configuration.
+// PublishSASL configures SASL authentication. The password is in a file or an environment variable, never in the configuration.
 type PublishSASL struct{ Mechanism, User, PasswordFile, PasswordEnv string }
 
 func (c *Config) readPublish(m *mapping) {
@@ -31,7 +31,7 @@ func (c *Config) readPublish(m *mapping) {
 	k := m.mapping("kafka")
 	if k == nil {
 		m.find("spool")
-		m.failKey("kafka", `"kafka" is missing: name the brokers`)
+		m.failKey("kafka", `"kafka" is missing: list the brokers`)
 		m.done()
 		return
 	}
@@ -74,7 +74,7 @@ func readPublishTLS(m *mapping) *PublishTLS {
 	m.text("server_name", &t.ServerName)
 	m.done()
 	if (t.Cert == "") != (t.Key == "") {
-		m.fail("cert and key belong together")
+		m.fail("cert and key must be given together")
 	}
 	return t
 }

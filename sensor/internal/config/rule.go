@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the windows of an inventory must mean the same on a host without time zones
+	_ "time/tzdata" // maintenance windows must work on a host without time zone data
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -36,7 +36,7 @@ func (r *inventoryReader) rule(m *mapping) contract.Rule {
 	return out
 }
 
-// peer reads who the other end may be: an address, a prefix, zone:NAME, device:NAME or a DNS name.
+// peer reads the allowed peer: an address, a prefix, zone:NAME, device:NAME or a DNS name.
 func (r *inventoryReader) peer(m *mapping, out *contract.Rule) string {
 	v := m.find("peer")
 	if v == nil {
@@ -128,7 +128,7 @@ func parsePorts(s string) (p [2]uint16, err error) {
 	a, errA := strconv.ParseUint(strings.TrimSpace(from), 10, 16)
 	b, errB := strconv.ParseUint(strings.TrimSpace(to), 10, 16)
 	if errA != nil || errB != nil || a > b || a == 0 {
-		return p, fmt.Errorf("%q is no port (1 to 65535) and no range such as 8000-8010", s)
+		return p, fmt.Errorf("%q is not a port (1 to 65535) or a range such as 8000-8010", s)
 	}
 	return [2]uint16{uint16(a), uint16(b)}, nil
 }
@@ -144,7 +144,7 @@ func window(m *mapping) contract.Window {
 	m.each("days", func(v *value) {
 		i := slices.Index(weekdays, v.string())
 		if i < 0 {
-			v.fail("days: %q is no day; days are %s", v.string(), strings.Join(weekdays, ", "))
+			v.fail("days: %q is not a day; the days are %s", v.string(), strings.Join(weekdays, ", "))
 			return
 		}
 		w.Days[i] = true
@@ -162,14 +162,14 @@ func window(m *mapping) contract.Window {
 	return w
 }
 
-// parseClock reads "HH:MM" as minutes of the day; "24:00" is the end of the day.
+// parseClock parses "HH:MM" as minutes of the day; "24:00" is the end of the day.
 func parseClock(s string) (int, error) {
 	if s == "24:00" {
 		return 24 * 60, nil
 	}
 	t, err := time.Parse("15:04", s)
 	if err != nil {
-		return 0, fmt.Errorf(`%q is no time of day; write it in quotes as "02:00"`, s)
+		return 0, fmt.Errorf(`%q is not a time of day; write it in quotes as "02:00"`, s)
 	}
 	return t.Hour()*60 + t.Minute(), nil
 }
@@ -177,7 +177,7 @@ func parseClock(s string) (int, error) {
 func parseZone(s string) (*time.Location, error) {
 	z, err := time.LoadLocation(s)
 	if err != nil || s == "" || s == "Local" {
-		return time.UTC, fmt.Errorf("%q is no time zone; write it as UTC or Europe/Berlin", s)
+		return time.UTC, fmt.Errorf("%q is not a time zone; write it as UTC or Europe/Berlin", s)
 	}
 	return z, nil
 }
@@ -185,10 +185,10 @@ func parseZone(s string) (*time.Location, error) {
 func parseAddr(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%q is no IP address", s)
+		return netip.Addr{}, fmt.Errorf("%q is not an IP address", s)
 	}
 	if a = a.Unmap(); a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
-		return netip.Addr{}, fmt.Errorf("%q is no address of a device", s)
+		return netip.Addr{}, fmt.Errorf("%q is not the address of a device", s)
 	}
 	return a, nil
 }

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// ParseSilent reads what --silent takes: addresses, prefixes and MACs. The error joins one line for each that is none of these; each
+// ParseSilent parses the values of --silent: addresses, prefixes and MAC addresses. The error has one line for each invalid value; each line
 // begins with the option.
 func ParseSilent(list []string) (prefixes []netip.Prefix, macs []packet.MAC, err error) {
 	var errs []error
@@ -20,7 +20,7 @@ func ParseSilent(list []string) (prefixes []netip.Prefix, macs []packet.MAC, err
 		p, m, err := parseSilent(strings.TrimSpace(s))
 		switch {
 		case err != nil && strings.Contains(s, ","):
-			errs = append(errs, fmt.Errorf("--silent %q is a list: give --silent once for each", shortened(s)))
+			errs = append(errs, fmt.Errorf("--silent %q is a list: repeat --silent for each value", shortened(s)))
 		case err != nil:
 			errs = append(errs, fmt.Errorf("--silent %w", err))
 		case p.IsValid():
@@ -32,7 +32,7 @@ func ParseSilent(list []string) (prefixes []netip.Prefix, macs []packet.MAC, err
 	return prefixes, macs, errors.Join(errs...)
 }
 
-// ParseInternal reads what --internal takes: addresses and prefixes. The error joins one line for each that is neither; each begins with
+// ParseInternal parses the values of --internal: addresses and prefixes. The error has one line for each invalid value; each line begins with
 // the option.
 func ParseInternal(list []string) (prefixes []netip.Prefix, err error) {
 	var errs []error
@@ -40,9 +40,9 @@ func ParseInternal(list []string) (prefixes []netip.Prefix, err error) {
 		p, err := parsePrefix(strings.TrimSpace(s))
 		switch {
 		case err != nil && strings.Contains(s, ","):
-			errs = append(errs, fmt.Errorf("--internal %q is a list: give --internal once for each", shortened(s)))
+			errs = append(errs, fmt.Errorf("--internal %q is a list: repeat --internal for each value", shortened(s)))
 		case err != nil && !errors.Is(err, errHostBits):
-			errs = append(errs, fmt.Errorf("--internal %q is no address and no prefix such as 10.20.0.0/16", shortened(s)))
+			errs = append(errs, fmt.Errorf("--internal %q is not an address or a prefix such as 10.20.0.0/16", shortened(s)))
 		case err != nil:
 			errs = append(errs, fmt.Errorf("--internal %w", err))
 		default:
@@ -55,22 +55,22 @@ func ParseInternal(list []string) (prefixes []netip.Prefix, err error) {
 func parseSilent(s string) (netip.Prefix, packet.MAC, error) {
 	if m, ok := macOf(s); ok {
 		if m.IsZero() || m.IsGroup() {
-			return netip.Prefix{}, m, fmt.Errorf("%q is no MAC address of a device", s)
+			return netip.Prefix{}, m, fmt.Errorf("%q is not the MAC address of a device", s)
 		}
 		return netip.Prefix{}, m, nil
 	}
 	p, err := parsePrefix(s)
 	if err != nil && !errors.Is(err, errHostBits) {
-		err = fmt.Errorf("%q is no address, no prefix and no MAC address", shortened(s))
+		err = fmt.Errorf("%q is not an address, a prefix or a MAC address", shortened(s))
 	}
 	return p, packet.MAC{}, err
 }
 
-// errHostBits says that a prefix has bits set beyond its length.
+// errHostBits means that a prefix has bits set beyond its length.
 var errHostBits = errors.New("has bits set beyond its length")
 
-// parsePrefix reads a prefix or a single address. Bits set beyond the length are a mistake of the operator more often than
-// an abbreviation.
+// parsePrefix parses a prefix or a single address. Bits set beyond the length are an error, because they are more often a mistake than an
+// abbreviation.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
 		a = a.Unmap()
@@ -78,7 +78,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Addr().Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("%q is no address and no prefix such as 10.20.0.0/16", s)
+		return netip.Prefix{}, fmt.Errorf("%q is not an address or a prefix such as 10.20.0.0/16", s)
 	}
 	if p != p.Masked() {
 		return netip.Prefix{}, fmt.Errorf("%q %w; the network is %s", s, errHostBits, p.Masked())
@@ -86,7 +86,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// macOf reads six bytes in hex with colons, dashes or dots between them.
+// macOf parses six bytes in hex separated by colons, dashes or dots.
 func macOf(s string) (m packet.MAC, ok bool) {
 	var parts []string
 	switch {
@@ -112,7 +112,7 @@ func macOf(s string) (m packet.MAC, ok bool) {
 	return m, true
 }
 
-// plainName reports whether a name can stand in keys, alerts and topics without being quoted.
+// plainName reports whether a name can be used in keys, alerts and topics without quoting.
 func plainName(s string) bool {
 	for _, c := range s {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {

@@ -12,10 +12,10 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// opening lists what opening a port takes, in either mode.
+// opening lists the capabilities for opening an interface, in either mode.
 func opening() []cap.Value { return []cap.Value{cap.NET_RAW, cap.NET_ADMIN, cap.BPF, cap.PERFMON} }
 
-// Missing gives those of the named capabilities (in lower case, as in capabilities(7)) that this process does not have.
+// Missing returns the named capabilities (in lower case, as in capabilities(7)) that this process does not have.
 func Missing(names ...string) (missing []string) {
 	have := cap.GetProc()
 	for _, name := range names {
@@ -30,8 +30,8 @@ func Missing(names ...string) (missing []string) {
 	return missing
 }
 
-// Become changes from root to the named user, who keeps what opening the port takes and nothing else. It is called before anything is
-// opened, so that files belong to that user. HOME is set, because default folders are looked for there.
+// Become changes from root to the named user and keeps only the capabilities for opening the interface. Call it before files are opened, so
+// that they belong to that user. It sets HOME, because default folders depend on it.
 func Become(name string) error {
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -62,13 +62,13 @@ func Become(name string) error {
 		return fmt.Errorf("--user %s: %w", name, err)
 	}
 	if err := set(only(have, opening())); err != nil {
-		return fmt.Errorf("--user %s: keep what opening the port takes: %w", name, err)
+		return fmt.Errorf("--user %s: keep the capabilities for opening the interface: %w", name, err)
 	}
 	return os.Setenv("HOME", u.HomeDir)
 }
 
-// setCapabilities leaves nothing in any set but keep in the permitted and the effective one. The bounding set is emptied where that is
-// allowed; without it no_new_privs closes the same way.
+// setCapabilities empties all capability sets, except for keep in the permitted and effective sets. The bounding set is emptied if that is
+// allowed; otherwise no_new_privs prevents gaining capabilities.
 func setCapabilities(keep []cap.Value) error {
 	if len(Missing("cap_setpcap")) == 0 {
 		for v := cap.Value(0); v < cap.MaxBits(); v++ {
@@ -83,7 +83,7 @@ func setCapabilities(keep []cap.Value) error {
 	return set(only(cap.GetProc(), keep))
 }
 
-// only gives those capabilities that are permitted in have.
+// only returns the capabilities that are permitted in have.
 func only(have *cap.Set, want []cap.Value) (all []cap.Value) {
 	for _, v := range want {
 		if on, err := have.GetFlag(cap.Permitted, v); err == nil && on {

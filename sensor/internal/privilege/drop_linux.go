@@ -16,8 +16,8 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
-// Drop gives up every privilege of all threads, for good. Whatever is needed must be open already. An error means that something that
-// this kernel can do did not succeed; what it cannot do stands in the Status, and is to be told.
+// Drop drops the privileges of all threads permanently. Everything that cfg does not list must be open already. An error means that a
+// protection of this kernel failed; protections that the kernel lacks are in the Status, and the caller should report them.
 func Drop(c Config) (Status, error) {
 	var keep []cap.Value
 	caps := Protection{Name: Capabilities, Active: true, Detail: "none"}
@@ -26,7 +26,7 @@ func Drop(c Config) (Status, error) {
 		caps.Active, caps.Detail, caps.Lack = false, "cap_bpf", "maps cannot be read without cap_bpf, which is kept"
 	}
 	if err := setCapabilities(keep); err != nil {
-		return nil, fmt.Errorf("give up capabilities: %w", err)
+		return nil, fmt.Errorf("drop capabilities: %w", err)
 	}
 	if err := onAllThreads(unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return nil, fmt.Errorf("set no_new_privs: %w", err)
@@ -53,7 +53,7 @@ func onAllThreads(option int, value uintptr) error {
 }
 
 // mapsNeedCapability asks the kernel whether it refuses map access without CAP_BPF, as it did before 5.19 where unprivileged BPF is off.
-// The question is asked with the capability lowered, about a map that is none: EBADF is a kernel that looked at the map.
+// It asks with the capability lowered, for a file descriptor that is no map: EBADF means that the kernel got past the permission check.
 func mapsNeedCapability() bool {
 	now := cap.GetProc()
 	low, err := now.Dup()
@@ -65,7 +65,7 @@ func mapsNeedCapability() bool {
 	return now.SetProc() != nil || e == unix.EPERM
 }
 
-// verify reads from the kernel, for each thread, that the privileges are gone: a claim of this kind is not to rest on the absence of errors.
+// verify reads the privileges of each thread from the kernel, so that the claim does not rest on the absence of errors.
 func verify(keep []cap.Value, filtered bool) error {
 	var left uint64
 	for _, v := range keep {
@@ -73,7 +73,7 @@ func verify(keep []cap.Value, filtered bool) error {
 	}
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
-		return nil // no /proc here: nothing to read, and every call has succeeded
+		return nil // without /proc there is nothing to read, and every call has succeeded
 	}
 	want := map[string]string{"CapInh": hex(0), "CapPrm": hex(left), "CapEff": hex(left), "CapAmb": hex(0), "NoNewPrivs": "1"}
 	if filtered {
@@ -82,7 +82,7 @@ func verify(keep []cap.Value, filtered bool) error {
 	for _, t := range threads {
 		b, err := os.ReadFile(filepath.Join("/proc/self/task", t.Name(), "status"))
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			continue // ended meanwhile
+			continue // the thread has ended
 		}
 		if err != nil {
 			return fmt.Errorf("read the privileges of thread %s: %w", t.Name(), err)
@@ -99,7 +99,7 @@ func verify(keep []cap.Value, filtered bool) error {
 
 func hex(n uint64) string { return fmt.Sprintf("%016x", n) }
 
-// foldersOf gives the folders of files, by their names and by what symbolic links lead to.
+// foldersOf returns the folders of files, of their names and of the targets of symbolic links.
 func foldersOf(files []string) (dirs []string) {
 	for _, f := range files {
 		if f == "" {

@@ -6,11 +6,11 @@ package privilege
 
 import "errors"
 
-// Drop is for Linux alone, as live capture is.
+// Drop is only supported on Linux, as live capture is.
 func Drop(Config) (Status, error) { return nil, errors.ErrUnsupported }
 
-// Become is for Linux alone.
+// Become is only supported on Linux.
 func Become(string) error { return errors.ErrUnsupported }
 
-// Missing is for Linux alone.
+// Missing is only supported on Linux.
 func Missing(...string) []string { return nil }

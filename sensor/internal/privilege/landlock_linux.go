@@ -13,7 +13,7 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// wholeABI is the version of Landlock that covers all that is asked for here: truncation since 3, ioctl on devices since 5.
+// wholeABI is the version of Landlock that covers all requested restrictions: truncation since 3, ioctl on devices since 5.
 const wholeABI = 5
 
 const (
@@ -21,12 +21,12 @@ const (
 	mayWrite = mayRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSMakeDir | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir
 )
 
-// restrictFiles lets no file be opened but what the configuration names, and what the program reads of itself for its metrics.
+// restrictFiles prevents opening files other than those in the configuration, and those under /proc that the metrics need.
 func restrictFiles(c Config) (Protection, error) {
 	p := Protection{Name: Landlock}
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil || abi < 1 {
-		p.Lack = "not in this kernel, or not switched on in it: files are protected by their permissions alone"
+		p.Lack = "not in this kernel, or not enabled: files are protected by their permissions only"
 		return p, nil
 	}
 	read, write := readable(c), slices.DeleteFunc(slices.Clone(c.Write), func(s string) bool { return s == "" })
@@ -46,7 +46,7 @@ func restrictFiles(c Config) (Protection, error) {
 	return p, nil
 }
 
-// readable lists files and folders that stay readable.
+// readable returns the files and folders that stay readable.
 func readable(c Config) []string {
 	all := append(foldersOf(c.Read), "/proc/self", "/proc/stat")
 	if c.Names {
@@ -55,8 +55,8 @@ func readable(c Config) []string {
 	return all
 }
 
-// resolverFiles is what looking up a name reads. Programs that get addresses from the network replace resolv.conf, so its folder must stay
-// readable; but root owns secrets in /etc, so root keeps the files alone, and loses names when one is replaced.
+// resolverFiles is the files that name resolution reads. DHCP clients replace resolv.conf, so its folder must stay readable; but root can read
+// secrets in /etc, so for root only the files stay readable, and name resolution fails after one is replaced.
 func resolverFiles() []string {
 	files := []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"}
 	all := []string{"/etc/services", "/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"}
@@ -71,7 +71,7 @@ func resolverFiles() []string {
 	return append(all, files...)
 }
 
-// existing gives those that are folders, or those that are not; what is not there is left out.
+// existing returns the paths that are folders, or those that are not; missing ones are left out.
 func existing(names []string, folders bool) (all []string) {
 	for _, n := range names {
 		if info, err := os.Stat(n); err == nil && info.IsDir() == folders {

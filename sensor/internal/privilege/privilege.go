@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package privilege gives up what the sensor needs only to open the mirror port. After Drop the process has no capability, cannot gain
-// one, opens no file but those that it was told to keep, and makes no system call but those of Calls.
+// Package privilege drops the privileges that the sensor needs only to open the interface. After Drop the process has no capabilities, cannot
+// gain any, can open only the listed files, and can make only the system calls in Calls and Conditional.
 package privilege
 
 import "strings"
 
-// Config says what a run still needs after the mirror port is open.
+// Config is what a run still needs after the interface is open.
 type Config struct {
-	// Maps: maps of the kernel are read and written with bpf(2), as in mode xdp and by a socket filter.
+	// Maps: BPF maps are read and written with bpf(2), as in mode xdp and with a socket filter.
 	Maps bool
-	// Return: the interface may go and come back, and is to be listened to again, by the sockets and the program that are open.
+	// Return: the interface may disappear and return, and is captured again with the sockets and the program that are open.
 	Return bool
-	// Read names files that are read again later, as on SIGHUP. The folder of each stays readable, because a new version of a file is
-	// usually put in the place of the old one, and then is another file to the kernel. Of a file in / only itself stays.
+	// Read lists files that are read again later, as on SIGHUP. The folder of each stays readable, because a new version usually replaces
+	// the old file, and then is another file to the kernel. For a file in / only the file stays readable.
 	Read []string
-	// Write names folders in which files are made, written, renamed and removed.
+	// Write lists folders in which files are created, written, renamed and removed.
 	Write []string
-	// Names: names of hosts are looked up.
+	// Names: host names are resolved.
 	Names bool
 }
 
@@ -29,21 +29,21 @@ const (
 	Seccomp      = "seccomp"
 )
 
-// Names lists them.
+// Names returns the names of the protections.
 func Names() []string { return []string{Capabilities, NoNewPrivs, Landlock, Seccomp} }
 
-// Protection is one thing that holds the process back.
+// Protection is one restriction of the process.
 type Protection struct {
 	Name   string
-	Active bool   // whole: there is nothing in Lack
-	Detail string // what is in force
-	Lack   string // what this kernel cannot do, and so is not in force
+	Active bool   // complete: Lack is ""
+	Detail string // what is active
+	Lack   string // what is not active because this kernel lacks it
 }
 
-// Status is what Drop has reached, in the order of the constants.
+// Status is the result of Drop, in the order of the constants.
 type Status []Protection
 
-// Lacks says in one line what the kernel cannot do, "" if it can do everything.
+// Lacks returns one line with what the kernel lacks, "" if nothing.
 func (s Status) Lacks() string {
 	var all []string
 	for _, p := range s {
@@ -54,7 +54,7 @@ func (s Status) Lacks() string {
 	return strings.Join(all, "; ")
 }
 
-// String says in one line what is in force.
+// String returns one line with what is active.
 func (s Status) String() string {
 	var all []string
 	for _, p := range s {

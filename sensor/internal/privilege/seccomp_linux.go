@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CallGroup is system calls that stay allowed, and what needs them.
+// CallGroup is a group of allowed system calls, and why they are needed.
 type CallGroup struct {
 	Why   string
 	Calls []string
 }
 
-// Calls lists the system calls that stay allowed whatever their arguments are. docs/deploy/privileges.md has the same list.
+// Calls returns the system calls that are allowed with any arguments. docs/deploy/privileges.md has the same list.
 func Calls() []CallGroup {
 	return []CallGroup{
 		{"memory and threads of the Go runtime", []string{"brk", "exit", "exit_group", "futex", "getpid", "getrandom", "gettid", "madvise", "mincore", "mremap", "munmap", "restart_syscall",
@@ -32,7 +32,7 @@ func Calls() []CallGroup {
 	}
 }
 
-// Conditional lists the system calls of which only some uses stay allowed.
+// Conditional returns the system calls that are allowed only with some arguments.
 func Conditional() []CallGroup {
 	return []CallGroup{
 		{"threads, not processes", []string{"clone"}},
@@ -45,7 +45,7 @@ func Conditional() []CallGroup {
 	}
 }
 
-// conditions are the uses of the calls of Conditional.
+// conditions returns the allowed arguments of the calls in Conditional.
 func conditions(c Config) (all []seccomp.NameWithConditions) {
 	add := func(name string, c ...seccomp.Condition) {
 		all = append(all, seccomp.NameWithConditions{Name: name, Conditions: c})
@@ -58,7 +58,7 @@ func conditions(c Config) (all []seccomp.NameWithConditions) {
 	add("mmap", notExec)
 	add("mprotect", notExec)
 	for _, family := range []uint64{unix.AF_INET, unix.AF_INET6, unix.AF_UNIX} {
-		for _, kind := range []uint64{unix.SOCK_STREAM, unix.SOCK_DGRAM} { // as Go asks for them
+		for _, kind := range []uint64{unix.SOCK_STREAM, unix.SOCK_DGRAM} { // as the Go runtime requests them
 			add("socket", equal(0, family), equal(1, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK))
 		}
 	}
@@ -79,18 +79,18 @@ func conditions(c Config) (all []seccomp.NameWithConditions) {
 	return all
 }
 
-// restrictCalls refuses every system call that is not allowed with EPERM. clone3 is refused with ENOSYS, upon which C libraries use clone.
+// restrictCalls makes every other system call fail with EPERM. clone3 fails with ENOSYS, so that C libraries fall back to clone.
 func restrictCalls(c Config) (Protection, error) {
 	p := Protection{Name: Seccomp}
 	here, err := arch.GetInfo("")
 	if err != nil || !seccomp.Supported() {
-		p.Lack = "not in this kernel, or not for this processor: any system call can be made"
+		p.Lack = "not in this kernel, or not for this processor: all system calls are allowed"
 		return p, nil
 	}
 	var allowed []string
 	for _, g := range Calls() {
 		for _, name := range g.Calls {
-			if _, known := here.SyscallNames[name]; known { // some are not on every processor
+			if _, known := here.SyscallNames[name]; known { // some do not exist on every processor
 				allowed = append(allowed, name)
 			}
 		}

@@ -11,14 +11,15 @@ const (
 	// LongestGap is the longest gap between two frames that can count as watched in a capture, and the longest time that a VLAN can be without
 	// a frame while others have some. Beyond it nothing shows that the network was captured.
 	LongestGap = 86400 * second
-	// shortestPause is the shortest gap that can be a pause. Gaps of less are part of any capture.
+	// shortestPause is the shortest gap that can be a pause. Shorter gaps occur in any capture.
 	shortestPause = 300 * second
-	// usualTimes is how many times the usual longest gap a pause is longer than.
+	// usualTimes is the factor by which a pause exceeds the usual longest gap.
 	usualTimes = 20
-	// longestStep is the longest time between two ticks of a port, which come each second: beyond it the process or the machine stood still.
+	// longestStep is the longest time between two ticks of a live interface, which come each second: beyond it the process or the machine
+	// was suspended.
 	longestStep = minute
 
-	// quietAfter is the shortest time after which a port that had traffic and has none is taken for blind.
+	// quietAfter is the shortest time after which an interface whose traffic has stopped counts as blind.
 	quietAfter = 900 * second
 
 	numVLANs = 1 << 12
