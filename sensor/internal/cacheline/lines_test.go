@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-func TestNoAddressDoesHarm(t *testing.T) {
+func TestPrefetchAcceptsAnyAddress(t *testing.T) {
 	mem := make([]byte, 256)
 	Prefetch(unsafe.Pointer(&mem[0]), 4)
 	Prefetch(unsafe.Pointer(&mem[255]), 1000) // far beyond its end
@@ -33,7 +33,7 @@ func TestStoreWritesOneLine(t *testing.T) {
 	}
 }
 
-func TestLinesAreSeenByTheOtherProcessor(t *testing.T) {
+func TestStoredLinesReachAnotherProcessor(t *testing.T) {
 	type line [Size]byte
 	full, empty := make(chan []line, 2), make(chan []line, 2)
 	empty <- make([]line, 64)

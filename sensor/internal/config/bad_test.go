@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the messages anew")
+var update = flag.Bool("update", false, "write the expected messages")
 
 // Each file of testdata/bad has a mistake of its own; the message stands beside it.
 func TestBadDocuments(t *testing.T) {

@@ -57,7 +57,7 @@ func TestHostileDocumentsAreRefusedBeforeTheyAreParsed(t *testing.T) {
 	}
 }
 
-func TestWhatIsAllowedToBeLarge(t *testing.T) {
+func TestLargeValidDocuments(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("version: 1\nzones:\n")
 	for i := range maxKeys - 1 {
@@ -73,7 +73,7 @@ func TestWhatIsAllowedToBeLarge(t *testing.T) {
 	}
 }
 
-func TestSizeOfAConfiguration(t *testing.T) {
+func TestConfigurationSizeLimit(t *testing.T) {
 	src := "version: 1\n" + strings.Repeat("#\n", maxConfig/2)
 	if _, err := Parse("f", []byte(src)); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("gave %v", err)
@@ -90,13 +90,13 @@ func TestSizeOfAConfiguration(t *testing.T) {
 	}
 }
 
-func TestMarkOfUTF8IsNoMistake(t *testing.T) {
+func TestByteOrderMarkIsAccepted(t *testing.T) {
 	if _, err := Parse("f", []byte("\xef\xbb\xbfversion: 1\nidle_days: 3\n")); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestListOfMistakesIsCut(t *testing.T) {
+func TestErrorListIsBounded(t *testing.T) {
 	_, err := ParseInventory("inv.yaml", []byte("version: 1\ndevices:\n"+strings.Repeat("  - x\n", 1000)))
 	var list Errors
 	if !errors.As(err, &list) || len(list) != 1000 {
@@ -108,14 +108,14 @@ func TestListOfMistakesIsCut(t *testing.T) {
 	}
 }
 
-func TestLongTextIsCut(t *testing.T) {
+func TestLongMessageIsShortened(t *testing.T) {
 	_, err := ParseInventory("f", []byte("version: 1\n"+strings.Repeat("é", 100_000)+": 1\n"))
 	if err == nil || len(err.Error()) > 500 || !strings.HasSuffix(err.Error(), "…") {
 		t.Errorf("gave %.600v", err)
 	}
 }
 
-func TestSilentSaysWhatIsWrong(t *testing.T) {
+func TestParseSilentErrors(t *testing.T) {
 	cases := []struct{ arg, want string }{
 		{"10.0.0.5/8", `--silent "10.0.0.5/8" has bits set beyond its length; the network is 10.0.0.0/8`},
 		{"fd00::5/64", `--silent "fd00::5/64" has bits set beyond its length; the network is fd00::/64`},

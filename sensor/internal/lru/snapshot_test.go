@@ -16,7 +16,7 @@ func partOf(t *Table[uint16, int]) snapshot.Part {
 	return t.Part("t/1", func(c *snapshot.Codec, k *uint16) { snapshot.Number(c, k) }, func(c *snapshot.Codec, v *int) { c.Int(v) })
 }
 
-// inOrder gives keys and values from the oldest to the newest.
+// inOrder returns keys and values from the oldest to the newest.
 func inOrder(t *Table[uint16, int]) (all []string) {
 	for n := t.oldest; n != 0; n = t.linkOf(n).newer {
 		all = append(all, fmt.Sprint(t.at(n).key, "=", t.at(n).val))
@@ -24,9 +24,9 @@ func inOrder(t *Table[uint16, int]) (all []string) {
 	return all
 }
 
-// TestSnapshotIsTheTable does what tables go through, saves now and then some of what has changed, and holds what is restored in the
+// TestSnapshotRestoresTheTable does what tables go through, saves now and then some of what has changed, and holds what is restored in the
 // end to the table: entries and order of use.
-func TestSnapshotIsTheTable(t *testing.T) {
+func TestSnapshotRestoresTheTable(t *testing.T) {
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		limit := 1 + r.IntN(12)
@@ -72,8 +72,8 @@ func TestSnapshotIsTheTable(t *testing.T) {
 	}
 }
 
-// TestSmallerLimitForgetsTheOldest restores more than the table holds now.
-func TestSmallerLimitForgetsTheOldest(t *testing.T) {
+// TestSmallerLimitEvictsTheOldest restores more than the table holds now.
+func TestSmallerLimitEvictsTheOldest(t *testing.T) {
 	table := New[uint16, int](8)
 	p := partOf(table)
 	for k := range uint16(8) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestTheOneUsedLongestAgoGoes(t *testing.T) {
+func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 	tab := New[string, int](3)
 	for i, k := range []string{"a", "b", "c"} {
 		*tab.Put(k) = i
@@ -35,7 +35,7 @@ func TestTheOneUsedLongestAgoGoes(t *testing.T) {
 	}
 }
 
-func TestLimitsAreSane(t *testing.T) {
+func TestLimitsAreClamped(t *testing.T) {
 	for _, limit := range []int{-1, 0, 1} {
 		tab := New[int, int](limit)
 		for i := range 10 {
@@ -89,7 +89,7 @@ func (m *model) drop(k uint16) {
 	}
 }
 
-func TestItIsAMapAndAList(t *testing.T) {
+func TestTableMatchesAMapAndAList(t *testing.T) {
 	for _, limit := range []int{1, 7, 300, 5000} {
 		rnd := rand.New(rand.NewPCG(1, uint64(limit)))
 		m := &model{limit: limit, byKey: map[uint16]*list.Element{}, order: list.New()}
@@ -135,7 +135,7 @@ func same(t *testing.T, tab *Table[uint16, int], m *model) {
 	}
 }
 
-func TestAPointerStaysGood(t *testing.T) {
+func TestPointersStayValid(t *testing.T) {
 	tab := New[int, int](100_000)
 	p := tab.Put(-1)
 	for i := range 50_000 {
@@ -147,7 +147,7 @@ func TestAPointerStaysGood(t *testing.T) {
 	}
 }
 
-func TestWhatIsKnownAllocatesNothing(t *testing.T) {
+func TestKnownKeysDoNotAllocate(t *testing.T) {
 	type pair struct {
 		id   uint32
 		name string

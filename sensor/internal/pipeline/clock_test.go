@@ -19,7 +19,7 @@ import (
 	"stillwatch/sensor/internal/pipeline"
 )
 
-// ticking gives the frames of src as a live source would: it says how late it is while nothing comes.
+// ticking returns the frames of src as a live source does: it reports the time while no frame arrives.
 type ticking struct {
 	capture.Source
 	in   capture.Batch
@@ -99,8 +99,8 @@ func alertsOf(t *testing.T, src capture.Source, inventory string) (all []string)
 	return all
 }
 
-// TestClockOfTheSourceChangesNothing has the time go on while nothing comes, as it does at a port: the alerts are the same to the byte.
-func TestClockOfTheSourceChangesNothing(t *testing.T) {
+// TestSourceClockDoesNotChangeResults has the time go on while nothing comes, as it does at a port: the alerts are the same to the byte.
+func TestSourceClockDoesNotChangeResults(t *testing.T) {
 	for _, story := range []string{"S1", "S3", "S4", "S3 one way"} {
 		story, _, cut := strings.Cut(story, " ")
 		dir := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", story)
@@ -134,7 +134,7 @@ func TestClockOfTheSourceChangesNothing(t *testing.T) {
 	}
 }
 
-// jumping gives frames as src does, and once in between a clock that is far ahead.
+// jumping returns frames as src does, and once in between a clock that is far ahead.
 type jumping struct {
 	capture.Source
 	batches int
@@ -148,8 +148,8 @@ func (s *jumping) Next(b *capture.Batch) error {
 	return s.Source.Next(b)
 }
 
-// TestClockThatJumpsIsNotFollowedAtOnce has the source say a time that it then takes back.
-func TestClockThatJumpsIsNotFollowedAtOnce(t *testing.T) {
+// TestClockJumpNeedsConfirmation has the source say a time that it then takes back.
+func TestClockJumpNeedsConfirmation(t *testing.T) {
 	last := func(wrap func(capture.Source) capture.Source) int64 {
 		src, err := capture.OpenFiles([]string{office(t, nil)}, capture.BatchSize(64<<10))
 		if err != nil {

@@ -31,7 +31,7 @@ func findingAbout(port uint16, s detect.Severity) *detect.Finding {
 	return &detect.Finding{Severity: s, Session: v}
 }
 
-func TestCloseLook(t *testing.T) {
+func TestFullCapture(t *testing.T) {
 	src := &copier{}
 	c := fullCapture{src: src}
 	c.begin(findingAbout(1, detect.High), 0)
@@ -49,7 +49,7 @@ func TestCloseLook(t *testing.T) {
 	}
 }
 
-func TestCloseLooksAreBounded(t *testing.T) {
+func TestFullCapturesAreBounded(t *testing.T) {
 	src := &copier{}
 	c := fullCapture{src: src}
 	for port := range uint16(2 * maxFullCaptures) {

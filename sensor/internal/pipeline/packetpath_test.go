@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// bulk gives the frames of a few long sessions again and again, each frame with the next sequence number.
+// bulk returns the frames of a few long sessions again and again, each frame with the next sequence number.
 type bulk struct {
 	frames [][]byte
 	seq    uint32

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// events gives what a shard says about packets, one string an event: its kind, what was read, whether the name of the application became
+// events returns what a shard says about packets, one string an event: its kind, what was read, whether the name of the application became
 // known with it, and that name.
 func events(packets ...packet.Packet) (all []string) {
 	b := newBlock(1)
@@ -38,7 +38,7 @@ func events(packets ...packet.Packet) (all []string) {
 	return all
 }
 
-func TestANameIsToldOnceAndWithWhatWasReadAtTheSameTime(t *testing.T) {
+func TestApplicationNameIsReportedOnce(t *testing.T) {
 	client, server := packet.AddrFrom4([]byte{10, 0, 0, 1}), packet.AddrFrom4([]byte{10, 0, 0, 2})
 	tcp := func(flags uint8, seq uint32, payload string) packet.Packet {
 		return packet.Packet{Src: client, Dst: server, SrcPort: 40000, DstPort: 22, Kind: packet.KindTCP, Proto: 6, TCPFlags: flags, Seq: seq, Payload: []byte(payload)}
@@ -60,7 +60,7 @@ func TestANameIsToldOnceAndWithWhatWasReadAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestViewsAreApartUntilTheBlockIsDone(t *testing.T) {
+func TestViewsAreDistinctWithinABlock(t *testing.T) {
 	var v views
 	seen := map[*session.View]bool{}
 	for range 3 * viewsPerChunk * keptViewChunks {

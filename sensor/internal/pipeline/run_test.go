@@ -50,8 +50,8 @@ func run(t *testing.T, path string, out pipeline.Output) (pipeline.Summary, erro
 	return r.Summary(), err
 }
 
-// TestWrongTimeDoesNotCarryTheClockAway dates one frame in the middle decades ahead.
-func TestWrongTimeDoesNotCarryTheClockAway(t *testing.T) {
+// TestWrongTimestampDoesNotMoveTheClock dates one frame in the middle decades ahead.
+func TestWrongTimestampDoesNotMoveTheClock(t *testing.T) {
 	want, err := run(t, office(t, nil), pipeline.Output{})
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +124,8 @@ func TestFailedOutputEndsTheRun(t *testing.T) {
 	}
 }
 
-// TestCancelledRunTellsWhatItSaw stops in the middle.
-func TestCancelledRunTellsWhatItSaw(t *testing.T) {
+// TestCanceledRunReportsItsResults stops in the middle.
+func TestCanceledRunReportsItsResults(t *testing.T) {
 	src, err := capture.OpenFiles([]string{office(t, nil)}, capture.BatchSize(64<<10))
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 // copied is how many packets with payload of each direction are handed on.
 const copied = 16
 
-// shunting gives the frames of src as a kernel would that counts what it need not hand on: openings, endings and the first packets with
+// shunting returns the frames of src as a kernel does that counts the packets it need not copy: openings, endings and the first packets with
 // payload of each direction come whole, the rest of a session as counts before its next frame, or at the end of a batch.
 type shunting struct {
 	capture.Source

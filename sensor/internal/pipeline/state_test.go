@@ -10,8 +10,8 @@ import (
 	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
 
-// TestQualityIsKept holds the snapshot to the clock, and to all that is known of the quality of the capture.
-func TestQualityIsKept(t *testing.T) {
+// TestQualityIsSaved checks that the snapshot contains the clock and all fields of the capture quality.
+func TestQualityIsSaved(t *testing.T) {
 	c := &correlator{}
 	encode := func() []byte {
 		codec := snapshot.Writer(nil)
@@ -19,7 +19,7 @@ func TestQualityIsKept(t *testing.T) {
 		return codec.Bytes()
 	}
 	got := snapshottest.Forgotten(&c.ctx.Quality, encode, nil)
-	// Whether the port is blind is asked anew at the start.
+	// Whether the port is blind is determined again at the start.
 	if got = slices.DeleteFunc(got, func(field string) bool { return field == "Blind" }); len(got) > 0 {
 		t.Errorf("%q are forgotten", got)
 	}

@@ -17,7 +17,7 @@ import (
 	"stillwatch/sensor/internal/pipeline"
 )
 
-// paused gives the frames of a source, those from number from on so much later.
+// paused returns the frames of a source, those from number from on so much later.
 type paused struct {
 	capture.Source
 	from, seen int

@@ -92,7 +92,7 @@ func (w *wire) regular(vlan uint16, from, to, step time.Duration) {
 	}
 }
 
-// source gives the frames of a wire, some in a batch.
+// source returns the frames of a wire, some in a batch.
 type source struct {
 	all   []timed
 	batch int
@@ -201,8 +201,8 @@ func pauses() map[string]func(*wire) {
 	}
 }
 
-// TestPauseIsNoSilence replays captures with pauses in several ways.
-func TestPauseIsNoSilence(t *testing.T) {
+// TestPauseDoesNotCountAsSilence replays captures with pauses in several ways.
+func TestPauseDoesNotCountAsSilence(t *testing.T) {
 	for name, build := range pauses() {
 		t.Run(name, func(t *testing.T) {
 			w := &wire{t: t}
@@ -222,8 +222,8 @@ func TestPauseIsNoSilence(t *testing.T) {
 	}
 }
 
-// TestRestartIsNoSilence cuts the captures with pauses anywhere, and has a second run go on from the state of the first.
-func TestRestartIsNoSilence(t *testing.T) {
+// TestRestartDoesNotCountAsSilence cuts the captures with pauses anywhere, and has a second run go on from the state of the first.
+func TestRestartDoesNotCountAsSilence(t *testing.T) {
 	for name, build := range pauses() {
 		if strings.Contains(name, "set back") || name == "two packets" {
 			continue // the state refuses what is older than it, and nothing is left to cut
@@ -290,7 +290,7 @@ func TestIdleWhileWatched(t *testing.T) {
 	}
 }
 
-// TestIdleOverAPause has a host be idle for ten days of which three were not watched, and tells both.
+// TestIdleOverAPause has a host that is idle for ten days of which three were not watched; both numbers are reported.
 func TestIdleOverAPause(t *testing.T) {
 	w := &wire{t: t}
 	w.browse(0, 0, 10)

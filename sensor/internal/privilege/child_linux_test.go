@@ -35,7 +35,7 @@ type order struct {
 	Old    bool   // as if the kernel knew neither Landlock nor seccomp
 }
 
-// told is what a child tells: its status, and how each attempt ended ("" is success).
+// told is the report of a child: its status, and the result of each attempt ("" is success).
 type told struct {
 	Error    string
 	Status   Status

@@ -123,7 +123,7 @@ func checkThreads(t *testing.T, pid, uid int) {
 	}
 }
 
-func TestRootGivesUpEverything(t *testing.T) {
+func TestRootDropsAllPrivileges(t *testing.T) {
 	o := ground(t, 0)
 	got, pid := child(t, o, nil)
 	check(t, got, want())
@@ -177,8 +177,8 @@ func TestBecome(t *testing.T) {
 	}
 }
 
-// TestMapsStayInReach is mode xdp: maps that are open can be read, and nothing can be made.
-func TestMapsStayInReach(t *testing.T) {
+// TestMapsStayAccessible is mode xdp: maps that are open can be read, and nothing can be made.
+func TestMapsStayAccessible(t *testing.T) {
 	o := ground(t, 0)
 	o.Config.Maps = true
 	got, _ := child(t, o, nil)
@@ -187,8 +187,8 @@ func TestMapsStayInReach(t *testing.T) {
 	check(t, got, w)
 }
 
-// TestWhatTheKernelLacksIsTold drops on a kernel that knows neither Landlock nor seccomp: capabilities are gone, and the rest is told.
-func TestWhatTheKernelLacksIsTold(t *testing.T) {
+// TestMissingKernelSupportIsReported drops on a kernel that knows neither Landlock nor seccomp: capabilities are gone, and the rest is told.
+func TestMissingKernelSupportIsReported(t *testing.T) {
 	o := ground(t, 0)
 	o.Old = true
 	got, pid := child(t, o, nil)

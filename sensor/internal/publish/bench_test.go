@@ -16,7 +16,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// benchAlert gives an alert of about 1.5 kB as JSON.
+// benchAlert returns an alert of about 1.5 kB as JSON.
 func benchAlert(i int) *schemas.Alert {
 	a := numberedAlert(i)
 	for len(a.RelatedSessions) < 10 {
@@ -96,7 +96,7 @@ func BenchmarkDrain(b *testing.B) {
 	}
 }
 
-// processor gives the processor time that this process has used; the broker is another.
+// processor returns the processor time of this process, without the broker.
 func processor(b *testing.B) time.Duration {
 	b.Helper()
 	var r unix.Rusage

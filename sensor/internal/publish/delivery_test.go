@@ -17,7 +17,7 @@ import (
 // deliveries is how many alerts each of these tests sends.
 const deliveries = 10_000
 
-// numberedAlert gives an alert whose id says which it is.
+// numberedAlert returns an alert whose ID contains its number.
 func numberedAlert(i int) *schemas.Alert {
 	f := fullAlert{sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}
 	a := f.next(uint64(i)+1, time.Unix(1_700_000_000, int64(i)))
@@ -27,7 +27,7 @@ func numberedAlert(i int) *schemas.Alert {
 	return a
 }
 
-// numberedID gives an id of 26 letters in the alphabet of base32.
+// numberedID returns an id of 26 letters in the alphabet of base32.
 func numberedID(i int) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567"
 	id := []byte(strings.Repeat("a", 26))
@@ -58,7 +58,7 @@ func send(t testing.TB, p *Publisher, from, to int) {
 	}
 }
 
-// arrived holds what Kafka has against what was sent: every alert at least once, and nothing else. It tells how many came again.
+// arrived checks that Kafka has every alert at least once and nothing else. It reports how many arrived more than once.
 func arrived(t *testing.T, c *cluster.Cluster, partitions int) {
 	t.Helper()
 	missing := map[string]bool{}

@@ -16,7 +16,7 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// insideEnv tells a test that it runs in a mount namespace of its own.
+// insideEnv is set in a test that runs in its own mount namespace.
 const insideEnv = "STILLWATCH_TEST_NAMESPACE"
 
 // namespaced runs the calling test again where it may mount, and reports whether this is that run.

@@ -91,7 +91,7 @@ func TestRecordsBeingWrittenComeBeforePendingOnes(t *testing.T) {
 	same(t, drain(t, s), []string{"first", "second"})
 }
 
-// failing gives errors in the place of a segment's bytes.
+// failing is a segment whose reads fail.
 type failing struct {
 	segmentFile
 	err *atomic.Pointer[error]

@@ -162,7 +162,7 @@ func TestEveryMetricHasAValue(t *testing.T) {
 	}
 }
 
-// TestFullSpoolIsReportedWithoutAnotherAlert gives up sessions, and nothing else comes.
+// TestFullSpoolIsReportedWithoutAnotherAlert drops sessions while no alert is raised.
 func TestFullSpoolIsReportedWithoutAnotherAlert(t *testing.T) {
 	p := nowhere(t, SpoolOptions{MaxBytes: 64 << 10})
 	for range 300 {

@@ -44,7 +44,7 @@ func manager(t *testing.T) func() string {
 	}
 }
 
-func TestWhatTheManagerIsTold(t *testing.T) {
+func TestNotifications(t *testing.T) {
 	next := manager(t)
 	m := Manager{Told: func(err error) { t.Error(err) }}
 	m.Ready("captures on span0\nby xdp")
@@ -69,7 +69,7 @@ func TestWithoutAManager(t *testing.T) {
 	m.Watch(context.Background(), func() []Beat { t.Error("asked without a watchdog"); return nil }, nil)
 }
 
-func TestAManagerThatIsGone(t *testing.T) {
+func TestMissingSocketIsReported(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "gone"))
 	told := 0
 	Manager{Told: func(error) { told++ }}.Stopping()

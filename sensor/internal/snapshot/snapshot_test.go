@@ -53,7 +53,7 @@ func filled() *sample {
 		[4]netip.Addr{{}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("::ffff:192.0.2.1")}, &n, nil}
 }
 
-func TestValuesComeBack(t *testing.T) {
+func TestValuesRoundTrip(t *testing.T) {
 	for _, want := range []*sample{filled(), {}} {
 		w := Writer(nil)
 		want.walk(w)
@@ -65,8 +65,8 @@ func TestValuesComeBack(t *testing.T) {
 	}
 }
 
-// TestCutShort holds every part of the bytes to being needed, and nothing more to be there.
-func TestCutShort(t *testing.T) {
+// TestTruncatedInput checks that every byte is needed and that remaining bytes are an error.
+func TestTruncatedInput(t *testing.T) {
 	w := Writer(nil)
 	filled().walk(w)
 	for n := range w.Bytes() {
@@ -81,7 +81,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-func TestBoundsAreHeld(t *testing.T) {
+func TestLimitsAreChecked(t *testing.T) {
 	for what, walk := range map[string]func(*Codec){
 		"an enum beyond its last":        func(c *Codec) { k := uint8(3); Enum(c, &k, 2) },
 		"a number too large":             func(c *Codec) { n := uint8(0); c.Reading(); Number(c, &n) },

@@ -69,8 +69,8 @@ func use(t testing.TB, path string) error {
 	return errors.Join(err, s.journal.end(), guarded(s.db.Close))
 }
 
-// TestDamageIsTold damages a state in many ways. Whatever is left of it is read, or it is refused in one line.
-func TestDamageIsTold(t *testing.T) {
+// TestDamageIsReported damages a state in many ways. Whatever is left of it is read, or it is refused in one line.
+func TestDamageIsReported(t *testing.T) {
 	raw := filled(t)
 	dir := t.TempDir()
 	refused, taken := 0, 0
@@ -164,7 +164,7 @@ func TestEndlessTreeIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestDamagedIsSetAside(t *testing.T) {
+func TestDamagedFileIsMovedAway(t *testing.T) {
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "state")
 	if err := os.WriteFile(path, raw[:len(raw)/2], 0o600); err != nil {
@@ -189,7 +189,7 @@ func TestDamagedIsSetAside(t *testing.T) {
 	}
 }
 
-func TestBadRecordIsLeftOut(t *testing.T) {
+func TestBadRecordIsSkipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	save(t, s, 100*sec, map[string]string{"a": "first value", "b": "second value"})
@@ -213,7 +213,7 @@ func TestBadRecordIsLeftOut(t *testing.T) {
 	}
 }
 
-// insideEnv tells a test that it runs in a mount namespace of its own.
+// insideEnv is set in a test that runs in its own mount namespace.
 const insideEnv = "STILLWATCH_TEST_NAMESPACE"
 
 // TestFullDisk fills a small disk: the sensor goes on, the fault is shown, and once there is room all is saved.
@@ -268,7 +268,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// FuzzInspect gives pages to inspect, with sums that hold, and has the library read what it lets pass.
+// FuzzInspect passes pages with valid checksums to inspect, and reads the accepted files with the library.
 func FuzzInspect(f *testing.F) {
 	raw := filled(f)
 	f.Add(uint32(100), []byte{1, 2, 3}, uint32(9000), []byte{9})
@@ -276,7 +276,7 @@ func FuzzInspect(f *testing.F) {
 		b := append([]byte(nil), raw...)
 		copy(b[int(at)%len(b):], what)
 		copy(b[int(also)%len(b):], more)
-		for i := range 2 { // so that it is not the sum that tells
+		for i := range 2 { // so that the checksum is right
 			h := fnv.New64a()
 			m := b[i*4096+pageHead:]
 			h.Write(m[:metaBytes-8])

@@ -103,7 +103,7 @@ func texts(all [][]byte) (out []string) {
 	return out
 }
 
-func TestWhatIsSavedComesBack(t *testing.T) {
+func TestSaveAndRestore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	if got := content(t, s); len(got) != 0 || s.Clock() != 0 {
@@ -128,7 +128,7 @@ func TestWhatIsSavedComesBack(t *testing.T) {
 	}
 }
 
-func TestRecordsAndPartsGo(t *testing.T) {
+func TestDeleteAndClear(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	save(t, s, 100*sec, map[string]string{"a": "1", "b": "2"})
@@ -153,8 +153,8 @@ func TestRecordsAndPartsGo(t *testing.T) {
 	}
 }
 
-// TestKillKeepsWhatWasDecided goes through kills before, within and after a snapshot of several batches.
-func TestKillKeepsWhatWasDecided(t *testing.T) {
+// TestJournalSurvivesAKill goes through kills before, within and after a snapshot of several batches.
+func TestJournalSurvivesAKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	save(t, s, 100*sec, map[string]string{"x": "old", "y": "y"})
@@ -304,7 +304,7 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	}
 }
 
-func TestOneSensorAtATime(t *testing.T) {
+func TestStateIsLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	defer s.Close()
@@ -313,7 +313,7 @@ func TestOneSensorAtATime(t *testing.T) {
 	}
 }
 
-func TestStateOfTheFuture(t *testing.T) {
+func TestStateFromTheFutureIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	save(t, s, 5000*sec, nil)
@@ -331,8 +331,8 @@ func TestStateOfTheFuture(t *testing.T) {
 	}
 }
 
-// TestSlowDiskHoldsUpNobody has the disk take its time: whoever learns goes on, and what is due is counted.
-func TestSlowDiskHoldsUpNobody(t *testing.T) {
+// TestSlowDiskDoesNotBlock uses a slow disk: the caller does not wait, and postponed snapshots are counted.
+func TestSlowDiskDoesNotBlock(t *testing.T) {
 	o := options()
 	var slow sync.Mutex
 	slow.Lock()
@@ -361,8 +361,8 @@ func TestSlowDiskHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// TestOutputsComeFirst holds a snapshot back while the alerts in it are on no disk.
-func TestOutputsComeFirst(t *testing.T) {
+// TestOutputsAreSyncedBeforeASnapshot holds a snapshot back while the alerts in it are on no disk.
+func TestOutputsAreSyncedBeforeASnapshot(t *testing.T) {
 	o := options()
 	var mu sync.Mutex
 	fault := errors.New("the spool is full")
@@ -395,8 +395,8 @@ func TestOutputsComeFirst(t *testing.T) {
 	}
 }
 
-// TestOutdatedFormIsLeftOut has a part in another form than the one that was saved, and one that nobody asks for.
-func TestOutdatedFormIsLeftOut(t *testing.T) {
+// TestOldVersionIsSkipped has a part in another form than the one that was saved, and one that nobody asks for.
+func TestOldVersionIsSkipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, options())
 	b := s.Ready(100 * sec)

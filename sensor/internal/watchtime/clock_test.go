@@ -19,7 +19,7 @@ func frames(c *Clock, from, to, step int64) {
 	}
 }
 
-// since gives for how many seconds VLAN 0 was watched from a mark until second s.
+// since returns for how many seconds VLAN 0 was watched from a mark until second s.
 func since(c *Clock, m Mark, s int64) int64 { return c.Since(m, (start+s)*second) / second }
 
 func TestPausesOfACapture(t *testing.T) {
@@ -56,8 +56,8 @@ func TestPausesOfACapture(t *testing.T) {
 	}
 }
 
-// TestRhythmIsNotThatOfPauses has a capture of six hours a day: the nights stay pauses.
-func TestRhythmIsNotThatOfPauses(t *testing.T) {
+// TestPausesDoNotCountAsUsualGaps has a capture of six hours a day: the nights stay pauses.
+func TestPausesDoNotCountAsUsualGaps(t *testing.T) {
 	k := New(false)
 	for d := range int64(60) {
 		frames(k, d*86400, d*86400+6*3600, 600)
@@ -68,7 +68,7 @@ func TestRhythmIsNotThatOfPauses(t *testing.T) {
 	}
 }
 
-func TestPort(t *testing.T) {
+func TestLiveInterface(t *testing.T) {
 	k := New(true)
 	m := k.Mark(0, start*second)
 	for s := range int64(8 * 86400) { // not one frame
@@ -129,16 +129,16 @@ func TestVLANs(t *testing.T) {
 	}
 }
 
-// TestNoClock takes all time as watched.
-func TestNoClock(t *testing.T) {
+// TestNilClock takes all time as watched.
+func TestNilClock(t *testing.T) {
 	var k *Clock
 	if got := k.Since(k.Mark(3, 5), 12); got != 7 {
 		t.Error(got)
 	}
 }
 
-// TestRestartAtAPort adds no time between two runs at a port.
-func TestRestartAtAPort(t *testing.T) {
+// TestRestartOfALiveRun adds no time between two runs at a port.
+func TestRestartOfALiveRun(t *testing.T) {
 	k, again := New(true), New(true)
 	k.Frames(start)
 	k.Idle(start + 10)
@@ -153,8 +153,8 @@ func TestRestartAtAPort(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsTheClock writes a clock, reads it, and has both go on over the same frames.
-func TestSnapshotIsTheClock(t *testing.T) {
+// TestSnapshotRestoresTheClock writes a clock, reads it, and has both go on over the same frames.
+func TestSnapshotRestoresTheClock(t *testing.T) {
 	x := rand.New(rand.NewPCG(1, 2))
 	k, again := New(false), New(false)
 	s := start

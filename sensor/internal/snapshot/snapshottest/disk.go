@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshottest has a disk in memory for the tests of what is kept.
+// Package snapshottest supports tests of saved state with a disk in memory.
 package snapshottest
 
 import (
@@ -11,10 +11,10 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// Disk is what changes make of records, by part and key.
+// Disk is the saved records by part and key.
 type Disk map[string]map[string][]byte
 
-// Apply takes the changes of a batch and empties it.
+// Apply applies the changes of a batch and empties it.
 func (d Disk) Apply(t testing.TB, b *snapshot.Batch) {
 	t.Helper()
 	err := snapshot.Changes(b.Bytes(), func(c snapshot.Change) error {
@@ -36,7 +36,7 @@ func (d Disk) Apply(t testing.TB, b *snapshot.Batch) {
 	b.Reset()
 }
 
-// Drain takes all that has changed in parts, some records at a time.
+// Drain saves all changes of parts, some records at a time.
 func (d Disk) Drain(t testing.TB, parts []snapshot.Part, some int) {
 	t.Helper()
 	var b snapshot.Batch
@@ -48,7 +48,7 @@ func (d Disk) Drain(t testing.TB, parts []snapshot.Part, some int) {
 	}
 }
 
-// Records gives those of a part.
+// Records returns the records of a part.
 func (d Disk) Records(part string) snapshot.Records {
 	return func(yield func(k, v []byte) bool) {
 		for _, k := range slices.Sorted(maps.Keys(d[part])) {
@@ -59,7 +59,7 @@ func (d Disk) Records(part string) snapshot.Records {
 	}
 }
 
-// Restore restores parts, and holds them to leaving nothing out.
+// Restore restores parts, and fails the test if a record cannot be read.
 func (d Disk) Restore(t testing.TB, parts []snapshot.Part) {
 	t.Helper()
 	for _, p := range parts {
@@ -69,7 +69,7 @@ func (d Disk) Restore(t testing.TB, parts []snapshot.Part) {
 	}
 }
 
-// Fuzz gives a part one record, and what it knew without it, and wants no more than that it does not break.
+// Fuzz restores parts from known, with the records of one part replaced by a single fuzzed record, and then calls use. It checks only that nothing panics.
 func Fuzz(f *testing.F, parts func() []snapshot.Part, known Disk, use func(t *testing.T)) {
 	n := uint8(0)
 	for _, p := range parts() {

@@ -9,11 +9,11 @@ import (
 	"unsafe"
 )
 
-// Instead says how a field of some type is changed; its own fields are not looked at then.
+// Instead maps a type to a function that changes a field of it; the fields of that type are not visited then.
 type Instead map[reflect.Type]func(field reflect.Value)
 
-// Forgotten changes each field of *v in turn, of structures and lists in it as well, and gives the paths of those that change nothing of
-// what encode writes: whoever restores v does not get them back.
+// Forgotten changes each field of *v in turn, including those of nested structures and lists, and returns the paths of the fields whose change
+// does not change the output of encode: they are not saved.
 func Forgotten(v any, encode func() []byte, how Instead) []string {
 	f := fields{encode: encode, how: how}
 	f.structure("", reflect.ValueOf(v).Elem())
@@ -67,7 +67,7 @@ func (f *fields) field(path string, v reflect.Value) {
 	}
 }
 
-// changed makes a change and notes whether it is written.
+// changed makes a change and records whether it is encoded.
 func (f *fields) changed(path string, change func()) {
 	before := bytes.Clone(f.encode())
 	change()
@@ -76,7 +76,7 @@ func (f *fields) changed(path string, change func()) {
 	}
 }
 
-// scalar gives a field another value.
+// scalar sets a field to another value.
 func scalar(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Bool:
