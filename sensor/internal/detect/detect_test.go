@@ -41,12 +41,12 @@ func TestUnexpectedOutbound(t *testing.T) {
 			v.Group = true
 			w.event(SessionOpened, v, nil, nil)
 		}, nil},
-		{"caught in the middle", func(w *fixture) {
+		{"start not captured", func(w *fixture) {
 			v := w.session(protoTCP, idle, web)
 			v.Basis, v.State = session.BasisFirstPacket, session.Midstream
 			w.event(SessionOpened, v, nil, nil)
 		}, nil},
-		{"told by its port only", func(w *fixture) {
+		{"initiator known by its port only", func(w *fixture) {
 			v := w.session(protoTCP, idle, web)
 			v.Basis, v.State = session.BasisPort, session.Midstream
 			w.event(SessionOpened, v, nil, nil)

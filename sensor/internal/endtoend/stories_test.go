@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -173,12 +172,14 @@ func TestStoriesAreOneIncident(t *testing.T) {
 	}
 }
 
-// chainRule links the alerts of an incident.
-const chainRule = "D42"
+// chainRule is the rule whose alert links the alerts of an incident.
+var chainRule = detect.RuleChain().ID
 
-// rules lists all rules.
+// rules returns the ids of all rules in order.
 func rules() []string {
-	all := append(slices.Collect(maps.Keys(detect.Parameters())), chainRule)
-	slices.Sort(all)
+	var all []string
+	for _, r := range detect.Rules() {
+		all = append(all, r.ID)
+	}
 	return all
 }
