@@ -21,6 +21,7 @@ func registrations() []*registration {
 		&exposureRule,
 		&loginRule,
 		&bruteForceRule,
+		&tunnelRule,
 		&scanRule,
 		&miraiRule,
 		&uploadRule,
