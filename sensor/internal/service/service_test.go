@@ -86,13 +86,13 @@ func TestWatchdog(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var round uint64
 	var stands atomic.Bool
-	var judge atomic.Uint64
+	var correlator atomic.Uint64
 	beats := func() []Beat {
 		round++
 		if !stands.Load() {
-			judge.Add(1)
+			correlator.Add(1)
 		}
-		return []Beat{{"reader", round}, {"judge", judge.Load()}}
+		return []Beat{{"reader", round}, {"correlator", correlator.Load()}}
 	}
 	stuck, done := make(chan string, 100), make(chan struct{})
 	go func() {
@@ -105,8 +105,8 @@ func TestWatchdog(t *testing.T) {
 		}
 	}
 	stands.Store(true)
-	if part := <-stuck; part != "judge" {
-		t.Errorf("%s stands still, want judge", part)
+	if part := <-stuck; part != "correlator" {
+		t.Errorf("%s does not move, want correlator", part)
 	}
 	stands.Store(false)
 	if got := next(); got != "WATCHDOG=1" {
@@ -115,6 +115,6 @@ func TestWatchdog(t *testing.T) {
 	stop()
 	<-done
 	if n := len(stuck); n > 0 {
-		t.Errorf("told %d times more that a part stands still: %s", n, strings.Repeat("judge ", n))
+		t.Errorf("reported %d more times that a part is stuck: %s", n, strings.Repeat("correlator ", n))
 	}
 }
