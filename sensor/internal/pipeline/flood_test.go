@@ -76,7 +76,7 @@ func name(a *schemas.Alert) string {
 	return s
 }
 
-// TestFloodHidesNoStory hides a story in floods: all that was told of it alone is told again, tables stay within their bounds, and a
+// TestFloodHidesNoStory hides a story in floods: all that is reported without a flood is reported again, tables stay within their bounds, and a
 // flood that is three times as large takes no more memory.
 func TestFloodHidesNoStory(t *testing.T) {
 	story := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "S3")

@@ -63,7 +63,7 @@ func TestBenignCapturesWithAPause(t *testing.T) {
 	}
 }
 
-// loud replays a capture with a pause of nine days before frame number from on, tells of alerts of severity high and above, and gives the
+// loud replays a capture with a pause of nine days before frame number from on, reports alerts of severity high and above, and gives the
 // number of frames.
 func loud(t *testing.T, path string, from int, tell func(*schemas.Alert)) int {
 	t.Helper()
