@@ -21,8 +21,7 @@ const (
 	maxFileLines     = 500
 )
 
-// captureClock lists the packages whose only clock is the capture clock, so that a replay gives the verdicts of a live
-// run.
+// captureClock lists the packages that may use no clock but the capture clock, so that a replay gives the alerts of a live run.
 func captureClock() []string {
 	return []string{"packet", "session", "dissect", "fingerprint", "device", "contract", "detect", "alert"}
 }
@@ -70,7 +69,7 @@ func sources(t *testing.T) (all []source) {
 func TestSourceRules(t *testing.T) {
 	for _, s := range sources(t) {
 		if !bytes.HasPrefix(s.text, []byte("// SPDX-License-Identifier: Apache-2.0\n")) && !ast.IsGenerated(s.file) {
-			t.Errorf("%s: no licence line at its head", s.path)
+			t.Errorf("%s: no license line at the top", s.path)
 		}
 		if n := bytes.Count(s.text, []byte("\n")); n > maxFileLines && !ast.IsGenerated(s.file) {
 			t.Errorf("%s: %d lines, more than %d", s.path, n, maxFileLines)
@@ -83,7 +82,7 @@ func TestSourceRules(t *testing.T) {
 	}
 }
 
-// The programs of the kernel have the licence that it asks for.
+// TestKernelSourceRules checks the license of the BPF programs, which the kernel requires, and their size.
 func TestKernelSourceRules(t *testing.T) {
 	for _, pattern := range []string{"*.c", "*.h"} {
 		paths, err := filepath.Glob(filepath.Join(testneed.Root(t), "bpf", pattern))
@@ -97,7 +96,7 @@ func TestKernelSourceRules(t *testing.T) {
 			}
 			head := strings.TrimPrefix(string(text), "//go:build ignore\n\n")
 			if !strings.HasPrefix(head, "/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */\n") {
-				t.Errorf("%s: no licence line at its head", filepath.Base(path))
+				t.Errorf("%s: no license line at the top", filepath.Base(path))
 			}
 			if n := bytes.Count(text, []byte("\n")); n > maxFileLines {
 				t.Errorf("%s: %d lines, more than %d", filepath.Base(path), n, maxFileLines)
@@ -113,11 +112,11 @@ func checkFunction(t *testing.T, s source, f *ast.FuncDecl) {
 		t.Errorf("%s:%d: %s has %d lines, more than %d", s.path, from, f.Name.Name, n, maxFunctionLines)
 	}
 	if f.Name.Name == "init" && f.Recv == nil {
-		t.Errorf("%s:%d: init hides what a package does", s.path, from)
+		t.Errorf("%s:%d: init functions are not allowed: they hide what a package does", s.path, from)
 	}
 }
 
-// tableLines gives the lines of the literals in a function: a table is data, however long.
+// tableLines returns the lines of the composite literals in a function: a table is data and may be long.
 func tableLines(s source, f *ast.FuncDecl) (lines int) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		c, ok := n.(*ast.CompositeLit)
@@ -142,7 +141,7 @@ func TestOnlyTheCaptureClock(t *testing.T) {
 			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" {
 				switch sel.Sel.Name {
 				case "Now", "Since", "Until", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Sleep":
-					t.Errorf("%s: time.%s where the capture clock is the only clock", s.set.Position(n.Pos()), sel.Sel.Name)
+					t.Errorf("%s: time.%s is not allowed here: use the capture clock", s.set.Position(n.Pos()), sel.Sel.Name)
 				}
 			}
 			return true

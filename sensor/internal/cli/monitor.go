@@ -61,7 +61,7 @@ func (mon *monitor) metrics() metrics.Run {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	var now metrics.Run
-	err := mon.run.Ask(ctx, func() { now = metrics.Run{Summary: mon.run.Summary(), Alerts: mon.out.tally.Clone()} })
+	err := mon.run.Ask(ctx, func() { now = metrics.Run{Summary: mon.run.Summary(), Alerts: mon.out.alertCounts.Clone()} })
 	source := mon.src.Stats()
 	mon.mu.Lock()
 	defer mon.mu.Unlock()

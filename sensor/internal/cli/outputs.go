@@ -14,15 +14,15 @@ import (
 
 // outputs are the destinations of the records of a run.
 type outputs struct {
-	sinks     map[string]*publish.JSONLines // by option
-	order     []string                      // of the options
-	cards     cardRenderer                  // shows alerts to a person; nil: no cards
-	tally     *metrics.AlertCounts
-	kafka     *publish.Publisher // nil: records go only to files
-	state     *state.Store       // nil: no state file
-	sequencer *publish.Sequencer
-	begun     bool
-	file      func(name string) (*publish.JSONLines, error) // opens an output
+	sinks       map[string]*publish.JSONLines // by option
+	order       []string                      // of the options
+	cards       cardRenderer                  // shows alerts to a person; nil: no cards
+	alertCounts *metrics.AlertCounts
+	kafka       *publish.Publisher // nil: records go only to files
+	state       *state.Store       // nil: no state file
+	sequencer   *publish.Sequencer
+	begun       bool
+	file        func(name string) (*publish.JSONLines, error) // opens an output
 
 	// waiting are the alerts that were passed to the sink but are not written yet. An alert counts once it is written.
 	waiting []*schemas.Alert
@@ -53,7 +53,7 @@ func open(n names, in []input, o *outputs, cards cardRenderer, file func(string)
 	if err := n.check(in, nil); err != nil {
 		return nil, badUsage(err)
 	}
-	o.tally, o.sinks, o.file = metrics.NewAlertCounts(), map[string]*publish.JSONLines{}, file
+	o.alertCounts, o.sinks, o.file = metrics.NewAlertCounts(), map[string]*publish.JSONLines{}, file
 	err := o.open(n, cards)
 	if err == nil {
 		err = n.check(in, o.sinks)
@@ -156,7 +156,7 @@ func (o *outputs) count() {
 		written = s.Records()
 	}
 	for len(o.waiting) > 0 && o.counted < written {
-		o.tally.Add(o.waiting[0])
+		o.alertCounts.Add(o.waiting[0])
 		o.waiting = o.waiting[1:]
 		o.counted++
 	}

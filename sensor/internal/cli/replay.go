@@ -140,14 +140,14 @@ func (c *replayCmd) replay(t *terminal.Terminal, log *zap.Logger, cfg pipeline.C
 		return e
 	}
 	err = errors.Join(end.err, c.deliver(out.kafka, end.signal, log), out.close(end.err))
-	res := &result{Summary: r.Summary(), tally: out.tally, wall: end.wall}
+	res := &result{Summary: r.Summary(), alertCounts: out.alertCounts, wall: end.wall}
 	switch {
 	case !t.OutTTY || n.stdout():
 		res.log(log)
 	case err == nil:
 		err = res.print(t, t.Out)
 	}
-	m := metrics.Run{Summary: res.Summary, Alerts: out.tally, Wall: end.wall, Version: cfg.Version}
+	m := metrics.Run{Summary: res.Summary, Alerts: out.alertCounts, Wall: end.wall, Version: cfg.Version}
 	switch n.metrics {
 	case "":
 	case publish.Stdout:

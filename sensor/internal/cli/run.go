@@ -231,7 +231,7 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 		return e
 	}
 	err = errors.Join(runErr, c.deliver(out.kafka, s.signal(), log), out.close(runErr))
-	res := &result{Summary: r.Summary(), tally: out.tally, wall: time.Since(mon.began), port: c.Iface + ", " + src.Mode}
+	res := &result{Summary: r.Summary(), alertCounts: out.alertCounts, wall: time.Since(mon.began), port: c.Iface + ", " + src.Mode}
 	res.Source = src.Stats()
 	if t.OutTTY && c.Alerts == "" && err == nil {
 		err = res.print(t, t.Out)

@@ -22,9 +22,9 @@ const maxNamed = 12
 // result is a finished run.
 type result struct {
 	pipeline.Summary
-	tally *metrics.AlertCounts
-	wall  time.Duration
-	port  string // the port and the capture mode; "": captures were read
+	alertCounts *metrics.AlertCounts
+	wall        time.Duration
+	port        string // the port and the capture mode; "": captures were read
 }
 
 // print writes the summary at the end for a person to read.
@@ -37,7 +37,7 @@ func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 	t.Row(&b, "sessions", fmt.Sprintf("%s, at most %s at once", terminal.Grouped(r.Sessions), terminal.Grouped(r.SessionsLive)))
 	t.Row(&b, "devices", r.devices())
 	t.Row(&b, "internal", r.internal())
-	t.Row(&b, "spoke", named(r.Spoke))
+	t.Row(&b, "opened", named(r.Spoke))
 	t.Row(&b, "silent", named(r.quiet()))
 	t.Row(&b, "alerts", r.alerts())
 	t.Row(&b, "capture", r.quality())
@@ -50,7 +50,7 @@ func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 func (r *result) devices() string {
 	text := fmt.Sprintf("%s, %d expected to be silent", terminal.Grouped(r.Devices), len(r.Silent))
 	if len(r.Silent) > 0 {
-		text += fmt.Sprintf(", %d of them spoke", len(r.Spoke))
+		text += fmt.Sprintf(", %d of them opened sessions", len(r.Spoke))
 	}
 	if r.DevicesEvicted > 0 {
 		text += fmt.Sprintf("; %s evicted because the registry was full", terminal.Grouped(r.DevicesEvicted))
@@ -111,7 +111,7 @@ func named(all []pipeline.DeviceLine) string {
 func (r *result) alerts() string {
 	var parts []string
 	for _, s := range terminal.Severities() {
-		if n := r.tally.BySeverity(s); n > 0 {
+		if n := r.alertCounts.BySeverity(s); n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", terminal.Grouped(n), s))
 		}
 	}
@@ -144,7 +144,7 @@ func (r *result) quality() string {
 func (r *result) log(l *zap.Logger) {
 	bySeverity := map[string]uint64{}
 	for _, s := range terminal.Severities() {
-		bySeverity[s] = r.tally.BySeverity(s)
+		bySeverity[s] = r.alertCounts.BySeverity(s)
 	}
 	var spoke []string
 	for _, d := range r.Spoke[:min(len(r.Spoke), maxNamed)] {

@@ -32,7 +32,7 @@ func TestAnswersAreNotOpenedSessions(t *testing.T) {
 				s.n.UDP(began().Add(time.Duration(i)*40*time.Second), s.plug, port, s.phone, uint16(50000+7*i), small)
 			}
 		}, nil},
-		{"from one port to many of a client that goes on", func(s scene) {
+		{"from one port to many of a client that continues", func(s scene) {
 			for i := range 5 {
 				at := s.n.UDP(began().Add(time.Duration(i)*40*time.Second), s.plug, port, s.phone, uint16(40001+7*i), small)
 				if i > 1 {
@@ -40,15 +40,15 @@ func TestAnswersAreNotOpenedSessions(t *testing.T) {
 				}
 			}
 		}, nil},
-		{"from a port where it was asked before", func(s scene) {
+		{"from a port that was asked before", func(s scene) {
 			s.n.Exchange(began(), s.phone, s.plug, port, small, small)
 			s.n.UDP(began().Add(time.Hour), s.plug, port, s.phone, 35999, small)
 		}, nil},
-		{"from a high port where it was asked before", func(s scene) {
+		{"from a high port that was asked before", func(s scene) {
 			s.n.Exchange(began(), s.phone, s.plug, 49154, small, small)
 			s.n.UDP(began().Add(time.Hour), s.plug, 49154, s.phone, 35999, small)
 		}, nil},
-		{"to who has asked a group", func(s scene) {
+		{"to a host that asked a group", func(s scene) {
 			all := s.n.Host("all", "10.20.30.255", toAll, netsim.Linux)
 			at := s.n.UDP(began(), s.phone, 40077, all, port, small)
 			s.n.UDP(at.Add(30*time.Millisecond), s.plug, 34567, s.phone, 40077, small)
@@ -56,12 +56,12 @@ func TestAnswersAreNotOpenedSessions(t *testing.T) {
 			at = s.n.UDP(at.Add(time.Second), s.plug, 49160, s.phone, 50050, []byte("HTTP/1.1 200 OK\r\n\r\n"))
 			s.n.UDP(at.Add(time.Second), s.phone, 50050, s.plug, 49160, small)
 		}, nil},
-		{"to who has asked a group long ago", func(s scene) {
+		{"to a host that asked a group an hour ago", func(s scene) {
 			all := s.n.Host("all", "10.20.30.255", toAll, netsim.Linux)
 			s.n.UDP(began(), s.phone, 20077, all, port, small)
 			s.n.UDP(began().Add(time.Hour), s.plug, 40001, s.phone, 20077, small)
 		}, []string{"medium"}},
-		{"one datagram and no more", func(s scene) {
+		{"one datagram", func(s scene) {
 			s.n.UDP(began(), s.plug, port, s.phone, 50000, small)
 			s.n.Exchange(began().Add(time.Hour), s.phone, s.far, 123, small, small)
 		}, []string{"medium"}},
@@ -70,7 +70,7 @@ func TestAnswersAreNotOpenedSessions(t *testing.T) {
 			s.n.UDP(began().Add(time.Second), s.phone, 50000, s.plug, port, small)
 		},
 			[]string{"high"}},
-		{"a question to a service", func(s scene) { s.n.UDP(began(), s.plug, 40001, s.phone, port, small) }, []string{"medium"}},
+		{"a request to a service", func(s scene) { s.n.UDP(began(), s.plug, 40001, s.phone, port, small) }, []string{"medium"}},
 		{"many outside from one port", func(s scene) {
 			for i := range 4 {
 				s.n.UDP(began().Add(time.Duration(i)*time.Second), s.plug, port, s.n.External(fmt.Sprintf("198.51.100.%d", 10+i), netsim.Linux, 0), uint16(50000+7*i), small)

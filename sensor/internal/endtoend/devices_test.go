@@ -29,11 +29,11 @@ func TestDevicesTable(t *testing.T) {
 	ip := strings.Index(lines[0], "IP")
 	for _, l := range lines[1:] {
 		if len(l) <= ip || l[ip-1] != ' ' {
-			t.Errorf("the columns do not stand in line: %q", l)
+			t.Errorf("the columns are not aligned: %q", l)
 		}
 	}
 	if !strings.Contains(r.out, "tcp/554 rtsp") || !strings.Contains(r.out, "(inventory)") {
-		t.Errorf("the table says too little:\n%s", r.out)
+		t.Errorf("the table is incomplete:\n%s", r.out)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestConfigCheckListsAllMistakes(t *testing.T) {
 	r := run1(t, "config", "check", "--config", config, "--inventory", inventory)
 	for _, want := range []string{"sensor.yaml:2:", "site.yaml:2:1", "site.yaml:5:", "site.yaml:6:"} {
 		if strings.Count(r.err, want) != 1 {
-			t.Errorf("%q is not told once in\n%s", want, r.err)
+			t.Errorf("%q is not printed once in\n%s", want, r.err)
 		}
 	}
 	if r.status != exitUsage || r.out != "" {

@@ -55,7 +55,7 @@ func TestDoctorOfACapture(t *testing.T) {
 	got := run1(t, "doctor", "--json", file)
 	r := diagnose(t, got.out)
 	if got.err != "" || r.Source != file || r.Traffic.Frames != uint64(len(sample(t).Frames())) || r.Port != nil || levelOf(r, doctor.CheckMirror) == doctor.Problem {
-		t.Errorf("%+v, said %q", r, got.err)
+		t.Errorf("%+v, standard error %q", r, got.err)
 	}
 	if want := map[doctor.Level]int{doctor.OK: 0, doctor.Note: 0, doctor.Warning: 3, doctor.Problem: 4}[r.Worst]; got.status != want {
 		t.Errorf("status %d after %s, want %d", got.status, r.Worst, want)
@@ -125,7 +125,7 @@ func TestDoctorAtAPort(t *testing.T) {
 	}
 	got, r := look(nil)
 	if got.status != 4 || levelOf(r, doctor.CheckTraffic) != doctor.Problem || r.Port == nil || r.Port.Counters.Sent != 0 {
-		t.Errorf("nothing arrives, and it says %d, %+v", got.status, r)
+		t.Errorf("no frame arrives, but status %d, %+v", got.status, r)
 	}
 	frames := storyFrames(t, "benign")
 	n.sh(t, "ethtool -K span0 gro on; ip addr add 192.0.2.1/24 dev span0")

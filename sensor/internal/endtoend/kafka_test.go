@@ -52,7 +52,7 @@ func replayPlain(t *testing.T, c *cluster.Cluster, capture, dir string) {
 	}
 	for _, m := range out {
 		if !want[m.value] {
-			t.Errorf("the topic has what the file has not: %s", m.value)
+			t.Errorf("the topic has a record that the file does not have: %s", m.value)
 		}
 		checkEnvelope(t, m)
 	}
@@ -202,7 +202,7 @@ func replayLater(t *testing.T, c *cluster.Cluster, capture, dir string) {
 		t.Errorf("exit status %d: %s", r.status, r.err)
 	}
 	if n := len(kcat(t, brokers, schemas.AlertTopic)); n <= before {
-		t.Errorf("%d alerts before and %d after the run that was to deliver what was left", before, n)
+		t.Errorf("%d alerts before and %d after the run that had to deliver the spool", before, n)
 	}
 }
 
@@ -230,7 +230,7 @@ func eventually(t *testing.T, url string, status int) string {
 			return string(body)
 		}
 	}
-	t.Errorf("%s never gives %d", url, status)
+	t.Errorf("%s never returned %d", url, status)
 	return ""
 }
 

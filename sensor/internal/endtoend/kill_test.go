@@ -40,7 +40,7 @@ func TestKillLosesNoAlert(t *testing.T) {
 				replayWith(t, dir, second, state, rest...)
 				lastAlerts(t, alerts, second)
 				if lines := alertLines(t, second); len(lines) == 0 {
-					t.Error("the second run told nothing")
+					t.Error("the second run reported nothing")
 				}
 			})
 		}
@@ -123,7 +123,7 @@ func TestKillChangesNoRecord(t *testing.T) {
 			return packets[i].time-packets[i-1].time < 11*int64(time.Second)
 		})
 		if len(at) == 0 {
-			t.Fatalf("%s has no quiet moment", name)
+			t.Fatalf("%s has no time without an open session", name)
 		}
 		whole := filepath.Join(t.TempDir(), "whole")
 		replayWith(t, dir, whole, "", capture)

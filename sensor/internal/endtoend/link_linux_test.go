@@ -97,7 +97,7 @@ func TestLinkGoesAndComesBack(t *testing.T) {
 				t.Error(err)
 			}
 			if titles := strings.Join(d.blind(t), "\n"); !strings.Contains(titles, "The sensor was blind for ") {
-				t.Errorf("nothing says for how long it was blind: %s", titles)
+				t.Errorf("no alert says for how long the sensor was blind: %s", titles)
 			}
 		})
 	}

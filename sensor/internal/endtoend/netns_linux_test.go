@@ -18,8 +18,8 @@ import (
 	"stillwatch/internal/testneed"
 )
 
-// segment is a network namespace with a cable in it: what is sent at its end src0 arrives at span0, the mirror port. Neither end has an
-// address, and the kernel sends nothing there by itself.
+// segment is a network namespace with a cable in it: frames sent at src0 arrive at span0, the mirror port. Neither end has an
+// address, and the kernel sends nothing on its own.
 type segment struct{ name string }
 
 var segments atomic.Uint32
@@ -54,7 +54,7 @@ func (n *segment) sh(t *testing.T, script string) string {
 	return string(out)
 }
 
-// in does f in the namespace. The thread is given up if it cannot come back.
+// in runs f in the namespace. If the thread cannot return to its own namespace, it ends.
 func (n *segment) in(t *testing.T, f func() error) {
 	t.Helper()
 	done := make(chan error)
@@ -74,7 +74,7 @@ func (n *segment) in(t *testing.T, f func() error) {
 	}
 }
 
-// cable is the end of the cable at which frames are put on it.
+// cable is the end of the cable that sends.
 type cable struct {
 	fd int
 	to unix.SockaddrLinklayer
@@ -94,7 +94,7 @@ func (c *cable) put(frame []byte) error { return unix.Sendto(c.fd, frame, 0, &c.
 
 func (c *cable) close() { unix.Close(c.fd) }
 
-// send puts frames on the cable, as fast as the other end can follow without loss.
+// send sends frames, as fast as the other end can receive without loss.
 func (n *segment) send(t *testing.T, frames [][]byte) {
 	t.Helper()
 	n.in(t, func() error {
@@ -115,7 +115,7 @@ func (n *segment) send(t *testing.T, frames [][]byte) {
 	})
 }
 
-// counters are what the kernel counts of an interface, in packets.
+// counters returns the packet counters of an interface.
 type portCounters struct {
 	RX struct{ Packets uint64 }
 	TX struct{ Packets uint64 }

@@ -191,7 +191,7 @@ func (d *deployment) endure(t *testing.T, sent *atomic.Uint64) (memory []int) {
 		waitFor(t, starved, "more frames", func() bool { return sent.Load() > n+400_000 })
 		memory = append(memory, d.rss(t))
 		before := read
-		waitFor(t, starved, "the sensor to read on", func() bool { // its figures are of the last second that was judged
+		waitFor(t, starved, "the sensor to continue reading", func() bool { // the counters are those of the last processed second
 			read = value(t, d.metrics(t), "stillwatch_sensor_packets_total")
 			return read > before
 		})

@@ -72,7 +72,7 @@ func deploy(t *testing.T, id int, attr *syscall.SysProcAttr, args ...string) *de
 			_ = d.cmd.Wait()
 		}
 		if t.Failed() {
-			t.Logf("the sensor said\n%s", d.log.String())
+			t.Logf("the sensor printed\n%s", d.log.String())
 		}
 	})
 	return d
@@ -87,7 +87,7 @@ func (d *deployment) told(t *testing.T) string {
 	}
 	n, err := d.manager.Read(b)
 	if err != nil {
-		t.Fatalf("the manager is told nothing: %v", err)
+		t.Fatalf("no message to the service manager: %v", err)
 	}
 	return string(b[:n])
 }
@@ -168,7 +168,7 @@ func runWithoutRoot(t *testing.T, mode string) {
 	d := deploy(t, nobodyID, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}, AmbientCaps: documentedCapabilities(mode)},
 		"--mode", mode, "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477")
 	if said := d.told(t); !strings.HasPrefix(said, "READY=1\nSTATUS=capturing at span0 with "+mode) || !strings.HasSuffix(said, ", inventory none") {
-		t.Errorf("the manager is told %q first", said)
+		t.Errorf("the first message to the service manager is %q", said)
 	}
 	frames := framesOf(sample(t))
 	d.send(t, frames)
@@ -261,7 +261,7 @@ func waitFor(t *testing.T, long time.Duration, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(long); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestReadmeShowsWhatTheProgramPrints(t *testing.T) {
 		}
 		return
 	}
-	t.Errorf("README.md shows something else (make golden updates it): %s", difference(text, fresh))
+	t.Errorf("README.md does not show what the program prints (make golden updates it): %s", difference(text, fresh))
 }
 
 // shown returns what the screen shows of a story: the first card of a rule with about in its title; for the chain rule also the head of the

@@ -93,7 +93,7 @@ func TestReload(t *testing.T) {
 			}
 			d.end(t)
 			if text := d.log.String(); !strings.Contains(text, "refused") || !strings.Contains(text, "asleep") {
-				t.Error("the log does not say what was wrong")
+				t.Error("the log does not have the reason")
 			}
 			d.check(t, len(copying))
 		})
@@ -115,7 +115,7 @@ func (d *deployment) check(t *testing.T, packets int) {
 			return
 		}
 	}
-	t.Error("the session is not told")
+	t.Error("the session is not reported")
 }
 
 // TestStateSurvivesAKill kills the sensor after an alert: the next one knows the device and continues the alert.

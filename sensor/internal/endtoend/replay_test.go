@@ -53,7 +53,7 @@ func TestReplayToAPipe(t *testing.T) {
 	}
 	alerts := records(t, schemas.KindAlert, r.out)
 	if len(alerts) == 0 {
-		t.Fatal("a server that ought to be silent spoke, and there is no alert")
+		t.Fatal("a server that should be silent opened a session, and there is no alert")
 	}
 	for i, a := range alerts {
 		sensor, when := a["sensor"].(map[string]any), a["time"].(map[string]any)
@@ -93,7 +93,7 @@ func TestReplayToFiles(t *testing.T) {
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 4 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
@@ -156,7 +156,7 @@ func TestFullDiskEndsTheRun(t *testing.T) {
 		t.Errorf("exit status %d: %s", r.status, r.err)
 	}
 	if n := strings.Count(r.err, "no space left"); n != 1 {
-		t.Errorf("told %d times: %s", n, r.err)
+		t.Errorf("reported %d times: %s", n, r.err)
 	}
 }
 
@@ -225,7 +225,7 @@ func TestInterrupt(t *testing.T) {
 			}
 			records(t, schemas.KindAlert, first+string(rest))
 			if n := len(records(t, schemas.KindSession, read(t, sessions))); n == 0 {
-				t.Error("no session of what was read until then")
+				t.Error("no session of the packets up to then")
 			}
 		})
 	}
@@ -268,7 +268,7 @@ func TestInterruptBeforeTheFirstBytes(t *testing.T) {
 		})
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 || read(t, old) != "what was there\n" {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

@@ -84,6 +84,6 @@ func TestLiveRestart(t *testing.T) {
 	}
 	lastAlerts(t, filepath.Join(d.dir, "alerts.jsonl"))
 	if left, _ := filepath.Glob(filepath.Join(d.dir, "state*")); len(left) != 1 {
-		t.Errorf("left are %q", left)
+		t.Errorf("%q are left", left)
 	}
 }

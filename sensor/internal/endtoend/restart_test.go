@@ -65,7 +65,7 @@ func onceInAWindow(t *testing.T, all map[string]*schemas.Alert) {
 		k := strings.Join([]string{a.Rule.ID, a.Device.Key, a.Dedupe.Key}, "|")
 		for _, b := range byKey[k] {
 			if d := int64(a.Dedupe.FirstSeen - b.Dedupe.FirstSeen); max(d, -d) < a.Dedupe.WindowS*int64(time.Second) {
-				t.Errorf("raised twice: %s, as %s and as %s", k, a.ID, b.ID)
+				t.Errorf("raised twice: %s, with the ids %s and %s", k, a.ID, b.ID)
 			}
 		}
 		byKey[k] = append(byKey[k], a)
@@ -150,7 +150,7 @@ func packetsOf(t *testing.T, raw []byte) (all []packetAt) {
 	t.Helper()
 	order := pcapOrder(raw)
 	if order == nil {
-		t.Fatal("this is no pcap file")
+		t.Fatal("this is not a pcap file")
 	}
 	unit := int64(time.Microsecond)
 	if m := order.Uint32(raw); m == 0xa1b23c4d {
@@ -188,7 +188,7 @@ func TestRestartChangesNoRecord(t *testing.T) {
 			packets := packetsOf(t, raw)
 			at := quietCuts(t, capture, packets, cuts)
 			if len(at) == 0 {
-				t.Fatal("it has no quiet moment")
+				t.Fatal("no time without an open session")
 			}
 			whole := filepath.Join(t.TempDir(), "whole")
 			replayWith(t, dir, whole, "", capture)
@@ -199,7 +199,7 @@ func TestRestartChangesNoRecord(t *testing.T) {
 					t.Errorf("cut before packet %d of %d: %s", i, len(packets), difference(strings.Join(got, "\n"), strings.Join(want, "\n")))
 				}
 			}
-			for k := 1; k < cuts/2; k++ { // in the midst of sessions: nothing is told twice
+			for k := 1; k < cuts/2; k++ { // during sessions: nothing is reported twice
 				i := len(packets) * k / (cuts / 2)
 				inParts(t, dir, save(t, t.TempDir(), [][]byte{raw[:packets[i].at], slices.Concat(raw[:24], raw[packets[i].at:])}))
 			}
@@ -229,7 +229,7 @@ func inParts(t *testing.T, dir string, captures []string) []string {
 		replayWith(t, dir, files[i], state, c)
 	}
 	if left, err := filepath.Glob(state + "*"); err != nil || len(left) != 1 {
-		t.Errorf("a run that ended well has left %q, %v", left, err)
+		t.Errorf("a run that ended with status 0 left %q, %v", left, err)
 	}
 	return lastAlerts(t, files...)
 }

@@ -101,14 +101,14 @@ func TestStoriesNameMissingRules(t *testing.T) {
 	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
 		asked, awaited := expected(t, filepath.Join(root, name))
 		if len(asked) == 0 && name != "benign" {
-			t.Errorf("%s: README.md asks for no rule", name)
+			t.Errorf("%s: README.md expects no rule", name)
 		}
 		missing := slices.DeleteFunc(asked, func(rule string) bool { return slices.Contains(rules(), rule) })
 		if !slices.Equal(awaited, missing) {
-			t.Errorf("%s: README.md awaits %v, the sensor lacks %v: see awaitedRules of scripts/stories, then make stories and make golden", name, awaited, missing)
+			t.Errorf("%s: README.md marks %v as missing, but %v are: see awaitedRules of scripts/stories, then make stories and make golden", name, awaited, missing)
 		}
 		if first, _, _ := strings.Cut(read(t, filepath.Join(root, name, "want.jsonl")), "\n"); strings.Contains(first, `"awaits"`) != (len(missing) > 0) {
-			t.Errorf("%s: want.jsonl begins with %.100s, and %v are awaited", name, first, missing)
+			t.Errorf("%s: want.jsonl starts with %.100s, and %v are missing", name, first, missing)
 		}
 	}
 }
@@ -164,7 +164,7 @@ func TestStoriesAreOneIncident(t *testing.T) {
 			}
 			switch {
 			case device == "" && loud+chains > 0:
-				t.Errorf("%d alerts that wake somebody, %d chains, and there is no attack", loud, chains)
+				t.Errorf("%d high or critical alerts and %d chains, but there is no attack", loud, chains)
 			case device != "" && (chains != 1 || len(incidents) != 1):
 				t.Errorf("%d chains and %d incidents, want one of each", chains, len(incidents))
 			}

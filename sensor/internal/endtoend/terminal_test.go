@@ -18,7 +18,7 @@ func TestCardsOnATerminal(t *testing.T) {
 	if r.status != exitOK {
 		t.Fatalf("exit status %d: %s", r.status, r.out)
 	}
-	for _, want := range []string{"\x1b[", "D01", "198.51.100.23", "incident", "benign if", "1 capture", "1 expected to be silent, 1 of them spoke"} {
+	for _, want := range []string{"\x1b[", "D01", "198.51.100.23", "incident", "benign if", "1 capture", "1 expected to be silent, 1 of them opened sessions"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is not on the screen", want)
 		}

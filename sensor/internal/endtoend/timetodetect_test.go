@@ -49,7 +49,7 @@ func TestAlertsAreRaisedInTime(t *testing.T) {
 			}
 			took := time.Duration(a.Time.DetectedAt - a.Time.EventEnd)
 			if took > windows[a.Rule.ID]+time.Second {
-				t.Errorf("%s: %s was told %v after its last packet: %s", name, a.Rule.ID, took, a.Title)
+				t.Errorf("%s: %s was raised %v after its last packet: %s", name, a.Rule.ID, took, a.Title)
 			}
 			longest[a.Rule.ID] = max(longest[a.Rule.ID], took)
 		}
@@ -73,7 +73,7 @@ func TestAlertsAreRaisedInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if text != fresh {
-		t.Errorf("%s: the time to detect is another (make golden updates it): %s", path, difference(fresh, text))
+		t.Errorf("%s: the time to detect has changed (update it with -args update): %s", path, difference(fresh, text))
 	}
 }
 

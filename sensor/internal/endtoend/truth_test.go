@@ -20,14 +20,14 @@ import (
 	"stillwatch/schemas"
 )
 
-// truth holds the texts of alerts against the records that they stand in, and those of a chain against the alerts that it quotes.
+// truth checks the texts of alerts against the fields of their records, and those of a chain against the alerts that it quotes.
 type truth struct {
 	t    *testing.T
 	last map[string]*schemas.Alert // last revision of each alert so far, by id
 }
 
-// TestEverySentenceIsTrue checks every text of every revision of every alert of the stories.
-func TestEverySentenceIsTrue(t *testing.T) {
+// TestTextsOfAlertsMatchTheirRecords checks every text of every revision of every alert of the stories.
+func TestTextsOfAlertsMatchTheirRecords(t *testing.T) {
 	root := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata")
 	for _, name := range []string{"S1", "S2", "S3", "S4", "S5", "benign"} {
 		t.Run(name, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestEverySentenceIsTrue(t *testing.T) {
 	}
 }
 
-// TestEverySentenceOfTheCorpusIsTrue does the same for the captures of the corpus, of which it takes a sample with -short.
-func TestEverySentenceOfTheCorpusIsTrue(t *testing.T) {
+// TestTextsOfAlertsInTheCorpus does the same for the captures of the corpus; with -short, for a sample of them.
+func TestTextsOfAlertsInTheCorpus(t *testing.T) {
 	root := filepath.Join(testneed.Corpus(t), "captures")
 	files, err := filepath.Glob(filepath.Join(root, "*", "*"))
 	if err != nil || len(files) == 0 {
@@ -93,7 +93,7 @@ func (tr *truth) wrong(a *schemas.Alert, format string, args ...any) {
 	tr.t.Errorf("%s revision %d: %s\n\t%s\n\t%s", a.Rule.ID, a.Revision, fmt.Sprintf(format, args...), a.Title, a.Message)
 }
 
-// statements gives the texts that state facts, apart from a recommendation.
+// statements returns the texts that state facts, which a recommendation does not.
 func statements(a *schemas.Alert) []string {
 	all := []string{a.Title, a.Message}
 	for _, r := range a.Reasons {
@@ -123,7 +123,7 @@ var (
 	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+(?: \S+)?) UTC, .*?, P ([\d.]+): `)
 )
 
-// form holds what holds for every text: lengths, plurals, no hole that was not filled.
+// form checks lengths, plurals, and that no placeholder is left.
 func (tr *truth) form(a *schemas.Alert) {
 	tr.t.Helper()
 	if n := utf8.RuneCountInString(a.Title); n > 90 || n == 0 {
@@ -156,7 +156,7 @@ func secondOf(tr *truth, text string) int64 {
 
 func seconds(t schemas.Time) int64 { return time.Unix(0, int64(t)).Unix() }
 
-// times holds that what is told happened while the alert says that it happened.
+// times checks that the times in the texts lie within the time of the alert.
 func (tr *truth) times(a *schemas.Alert) {
 	tr.t.Helper()
 	from, to := seconds(a.Time.EventStart), max(seconds(a.Time.EventEnd), seconds(a.Time.DetectedAt))
@@ -176,10 +176,10 @@ func (tr *truth) times(a *schemas.Alert) {
 	}
 }
 
-// addresses holds that every address of a text is one of the record.
+// addresses checks that every address in a text is in the record.
 func (tr *truth) addresses(a *schemas.Alert) {
 	tr.t.Helper()
-	if a.Rule.ID == chainRule { // its lines are held against the alerts that they quote
+	if a.Rule.ID == chainRule { // chain checks its lines
 		return
 	}
 	known := map[string]bool{a.Device.IP.String(): true}
@@ -201,7 +201,7 @@ func (tr *truth) addresses(a *schemas.Alert) {
 	}
 }
 
-// ports holds that every port of title and message is that of the session, of the peer or of the key.
+// ports checks that every port in title and message is that of the session, the peer or the key.
 func (tr *truth) ports(a *schemas.Alert) {
 	tr.t.Helper()
 	if a.Session == nil || a.Session.Responder.Port == nil || a.Rule.ID == "D13" {
@@ -216,7 +216,7 @@ func (tr *truth) ports(a *schemas.Alert) {
 	}
 }
 
-// names holds that title and message name the device, and the peer of an alert about one.
+// names checks that title and message name the device, and the peer if the alert is about one.
 func (tr *truth) names(a *schemas.Alert) {
 	tr.t.Helper()
 	if strings.HasPrefix(a.Device.Key, "sensor:") || a.Device.Key == "" {
@@ -232,7 +232,7 @@ func (tr *truth) names(a *schemas.Alert) {
 	}
 }
 
-// counts holds that a number of observations is that of the alert, as far as it counts from the same moment.
+// counts checks that a number of observations is the count of the alert, if both count from the same time.
 func (tr *truth) counts(a *schemas.Alert) {
 	tr.t.Helper()
 	check := func(when, number string) {
@@ -262,7 +262,7 @@ func carriedText(n uint64) string {
 	}
 }
 
-// session holds what is said of the answer and of bytes against the session, or against what was counted.
+// session checks what the texts say about answers and bytes against the session, or against the counters.
 func (tr *truth) session(a *schemas.Alert) {
 	tr.t.Helper()
 	if m := sentBytes.FindStringSubmatch(a.Message); m != nil && a.Rule.ID == "D18" {
@@ -288,7 +288,7 @@ func (tr *truth) session(a *schemas.Alert) {
 	}
 }
 
-// chain holds each line of a chain against the alert that it quotes, as that was told last.
+// chain checks each line of a chain against the last revision of the alert that it quotes.
 func (tr *truth) chain(a *schemas.Alert) {
 	tr.t.Helper()
 	head := chainHead.FindStringSubmatchIndex(a.Message)
@@ -344,7 +344,7 @@ var (
 	chainActRule = map[string]string{"sends data to": "D18", "connects to": "D01", "calls": "D01", "keeps calling": "D06"}
 )
 
-// headline holds the title of a chain against the alerts of its device: who got in how, and where the device calls.
+// headline checks the title of a chain against the alerts of its device: how the intruder got in, and which hosts the device contacts.
 func (tr *truth) headline(a *schemas.Alert) {
 	tr.t.Helper()
 	said := func(rules, words string) bool {

@@ -10,8 +10,8 @@ import (
 	"stillwatch/schemas"
 )
 
-// TestNewsShowsWhatIsNew gives revisions of two alerts, of which only some say more than before.
-func TestNewsShowsWhatIsNew(t *testing.T) {
+// TestLiveCardsShowChanges adds revisions of two alerts, of which only some say more than the ones before.
+func TestLiveCardsShowChanges(t *testing.T) {
 	var b bytes.Buffer
 	f := NewLiveCards(&Terminal{Width: 80}, &b)
 	for i, c := range []struct {
