@@ -92,7 +92,7 @@ func TestReload(t *testing.T) {
 				t.Error("the metrics still say that the configuration was refused")
 			}
 			d.end(t)
-			if text := d.log.String(); !strings.Contains(text, "refused") || !strings.Contains(text, "asleep") {
+			if text := d.log.String(); !strings.Contains(text, "is not valid") || !strings.Contains(text, "asleep") {
 				t.Error("the log does not have the reason")
 			}
 			d.check(t, len(copying))
