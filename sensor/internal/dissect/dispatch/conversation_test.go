@@ -34,7 +34,7 @@ var openings = map[string]struct {
 	"smb":        {dissect.Ports{Client: 1, Server: 9000}, client("\x00\x00\x00\x90\xfeSMB")},
 	"postgresql": {dissect.Ports{Client: 1, Server: 9000}, client("\x00\x00\x00\x08\x04\xd2\x16\x2f")},
 	"rdp":        {dissect.Ports{Client: 1, Server: 9000}, client("\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00")},
-	"socks":      {dissect.Ports{Client: 1, Server: 9000}, client("\x04\x01\x00\x50\x0a\x00\x00\x01\x00")},
+	"socks":      {dissect.Ports{Client: 1, Server: 9000}, client("\x05\x01\x00\x05\x01\x00\x03\x01a\x01\xbb")},
 	"redis":      {dissect.Ports{Client: 1, Server: 9000}, client("*1\r\n$4\r\nPING\r\n")},
 	"ldap":       {dissect.Ports{Client: 1, Server: 9000}, client("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00")},
 	"vnc":        {dissect.Ports{Client: 1, Server: 9000}, server("RFB 003.008\n")},

@@ -12,8 +12,8 @@ import (
 )
 
 // socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and TLS in what is relayed. The
-// greeting of SOCKS 5 is too short to be sure of, so the session is named when the server has answered it or a request
-// follows.
+// request of SOCKS 4 and the greeting of SOCKS 5 look like other protocols, so the session is named when the server has answered, or
+// when a request of SOCKS 5 follows.
 type socksStream struct {
 	version byte
 	sure    bool // it is SOCKS
@@ -125,18 +125,18 @@ func (s *socksStream) next(dir int, b []byte) int {
 }
 
 func (s *socksStream) next4(dir int, b []byte) int {
-	const fixed, granted = 8, 90
+	const fixed, granted, lastRefusal = 8, 90, 93
 	if len(b) < fixed {
 		return 0
 	}
-	if dir == dissect.FromServer {
-		if b[0] != 0 || b[1] != granted {
+	if dir == dissect.FromServer { // the request alone proves nothing: other binary protocols look like it
+		s.sure = b[0] == 0 && b[1] >= granted && b[1] <= lastRefusal
+		if !s.sure || b[1] != granted {
 			return socksStop
 		}
 		s.step[dir] = socksRelay
 		return fixed
 	}
-	s.sure = true
 	user := bytes.IndexByte(b[fixed:], 0)
 	if user < 0 {
 		return 0
@@ -150,7 +150,6 @@ func (s *socksStream) next4(dir int, b []byte) int {
 		n += name + 1
 	}
 	s.step[dir] = socksRelay
-	s.sure = true
 	return n
 }
 
