@@ -35,7 +35,7 @@ const (
 	sshUser     = "admin"
 	sshPassword = "correct horse"
 	sshHash     = "$6$stillwatch$w9.iv7MGzHvDWgJ77yuuMLVeY3AjAfCzKsp8NvNUCnYsMrhxmVOfQd/LT4DgrpkH2UbehyjPr/OV8EQON1aGQ/"
-	sshBanner   = "Authorised use only. Everything that is done here is written down and may be read by others.\n"
+	sshBanner   = "Authorized use only. Everything that is done here is written down and may be read by others.\n"
 )
 
 // sshFiles writes keys for all servers of the protocol, and the account for this one.

@@ -130,7 +130,7 @@ func (n *Node) Start(ctx context.Context) error {
 	return n.c.ready(ctx, []*Node{n})
 }
 
-// PID returns the process id of the broker, 0 if it does not run. It recognises a process that reuses the id of an
+// PID returns the process id of the broker, 0 if it does not run. It recognizes a process that reuses the id of an
 // ended broker.
 func (n *Node) PID() int {
 	b, err := os.ReadFile(n.file("pid"))

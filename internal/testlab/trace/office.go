@@ -28,7 +28,7 @@ func (g *generator) office() error {
 	}
 	n := g.office600()
 	g.watch(n)
-	g.neighbours(n)
+	g.neighbors(n)
 	g.chatter(n)
 	if err := g.people(n); err != nil {
 		return err
@@ -84,8 +84,8 @@ func (g *generator) watch(n *network) {
 	}
 }
 
-// neighbours adds ARP exchanges between the hosts of the segment.
-func (g *generator) neighbours(n *network) {
+// neighbors adds ARP exchanges between the hosts of the segment.
+func (g *generator) neighbors(n *network) {
 	for i := range min(1200, g.Packets/200) {
 		c := n.local[i%len(n.local)]
 		g.add(&dialogue{proto: arpExchange}, c, n.infra, 0)

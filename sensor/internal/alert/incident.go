@@ -183,7 +183,7 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-// farEnds returns all names of the peers of a finding, so that two findings about one peer are recognised as such.
+// farEnds returns all names of the peers of a finding, so that two findings about one peer are recognized as such.
 func farEnds(f *detect.Finding) []string {
 	var out []string
 	if p := f.Peer; p != nil {

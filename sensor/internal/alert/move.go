@@ -116,7 +116,7 @@ func (m *Manager) moveIncident(in *incident, x device.Move, moved map[alertKey]b
 	}
 }
 
-// moveStanding moves the standing facts. Those about one address are recognised by the address in their text.
+// moveStanding moves the standing facts. Those about one address are recognized by the address in their text.
 func (m *Manager) moveStanding(x device.Move) {
 	kept := m.standing.Peek(x.From)
 	if kept == nil {

@@ -431,7 +431,7 @@ func fuzzRead(t *testing.T, r io.Reader, size int) string {
 	if s.head, err = readHead(r); err != nil {
 		t.Fatal(err)
 	}
-	if err = s.recognise(); err != nil {
+	if err = s.recognize(); err != nil {
 		return err.Error()
 	}
 	s.firstTime()

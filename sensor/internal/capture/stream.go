@@ -97,11 +97,11 @@ func (s *stream) start(stdin bool) error {
 	if err != nil {
 		return &fs.PathError{Op: "read", Path: s.name, Err: err}
 	}
-	return s.recognise()
+	return s.recognize()
 }
 
-// recognise sets up decompression and the format. If the compressed data is damaged from its start, next reports that like any damage.
-func (s *stream) recognise() error {
+// recognize sets up decompression and the format. If the compressed data is damaged from its start, next reports that like any damage.
+func (s *stream) recognize() error {
 	wrap := compression(s.head)
 	if wrap != "" {
 		a := decompress(wrap, s.head, s.r)

@@ -167,7 +167,7 @@ func (o *publishing) deliver(p *publish.Publisher, signal int, log *zap.Logger) 
 		produced += n
 	}
 	log.Info("publishing finished", zap.Uint64("produced", produced), zap.Any("topics", d.Produced), zap.Uint64("left", s.Records),
-		zap.Uint64("poison", d.Rejected), zap.Uint64("dropped", s.DroppedTotal()))
+		zap.Uint64("dead_letters", d.Rejected), zap.Uint64("dropped", s.DroppedTotal()))
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 // If the inventory lists servers for DNS, NTP, DHCP or syslog, only sessions to these count: the list pins them. Otherwise every DNS,
 // NTP and DHCP session counts, also to an external server: a device that uses a public time server is no finding, and other detectors
 // look for tunnels. Syslog counts only inside the network. The protocol must be that of the port: a session on port 53 or 123 that
-// carries something else, or that stays unrecognised, is not infrastructure. Otherwise an intruder could stay silent by choosing a
+// carries something else, or that stays unrecognized, is not infrastructure. Otherwise an intruder could stay silent by choosing a
 // port.
 type infrastructure struct {
 	list     Infrastructure
@@ -86,17 +86,17 @@ func PortProtocol(v *session.View) string {
 	return ""
 }
 
-// WrongProtocol reports whether a session on an infrastructure port carries another protocol: it was recognised as something else, or
-// should have been recognised by now. app may be nil.
+// WrongProtocol reports whether a session on an infrastructure port carries another protocol: it was recognized as something else, or
+// should have been recognized by now. app may be nil.
 func WrongProtocol(v *session.View, app *fingerprint.App) bool {
 	return PortProtocol(v) != "" && !v.ToGroup() && !speaksPortProtocol(v, app)
 }
 
-// unreadBytes is how much a session may carry in both directions before the protocol of its port must have been recognised. The first
+// unreadBytes is how much a session may carry in both directions before the protocol of its port must have been recognized. The first
 // request is enough for that, but truncated captures lose some.
 const unreadBytes = 4096
 
-// speaksPortProtocol reports whether a session carries the protocol of its port, or may still be recognised as that.
+// speaksPortProtocol reports whether a session carries the protocol of its port, or may still be recognized as that.
 func speaksPortProtocol(v *session.View, app *fingerprint.App) bool {
 	if app != nil && app.Name != "" {
 		return app.Name == PortProtocol(v)
@@ -104,7 +104,7 @@ func speaksPortProtocol(v *session.View, app *fingerprint.App) bool {
 	if v.PayloadBytes[session.Out]+v.PayloadBytes[session.In] > unreadBytes {
 		return false
 	}
-	// A stream that is closed and complete will not be recognised later.
+	// A stream that is closed and complete will not be recognized later.
 	over := v.State == session.Closed || v.State == session.Reset
 	return v.Proto != 6 || !over || v.Gap || v.PayloadBytes[session.Out] == 0
 }

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// template is what a role normally does and what it never does. Ports decide until the protocol is recognised by its bytes.
+// template is what a role normally does and what it never does. Ports decide until the protocol is recognized by its bytes.
 type template struct {
 	role       device.Role
 	neverPorts []uint16 // as a client

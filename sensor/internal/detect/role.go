@@ -60,7 +60,7 @@ func (r *role) evictions() uint64 { return r.reported.evicted() }
 
 func (r *role) Tick(now int64, c *Context) {}
 
-// Observe asks when a session was answered and when its application was recognised: those are the moments at which a
+// Observe asks when a session was answered and when its application was recognized: those are the moments at which a
 // breach of the template can be seen.
 func (r *role) Observe(e *Event, c *Context) {
 	switch e.Kind {

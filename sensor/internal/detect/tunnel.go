@@ -38,7 +38,7 @@ type TunnelParams struct {
 func DefaultTunnelParams() TunnelParams { return TunnelParams{MaxProxies: 50_000} }
 
 // tunnel is D12: a device reaches its peers through a SOCKS proxy, so that the addresses of its sessions say nothing about where they
-// go. Intruders do so to reach a control server, or to relay through devices that they control. The protocol is recognised by its
+// go. Intruders do so to reach a control server, or to relay through devices that they control. The protocol is recognized by its
 // handshake (SOCKS 4; SOCKS 5, RFC 1928) on any port.
 type tunnel struct {
 	p       TunnelParams

@@ -18,7 +18,7 @@ const (
 	nearProxy = "10.20.1.80:9050"
 )
 
-// speak opens a session and recognises its application.
+// speak opens a session and recognizes its application.
 func (s *stage) speak(from, to, app string) {
 	s.event(detect.SessionFact, s.connect(from, to), &dissect.AppID{Name: app})
 }

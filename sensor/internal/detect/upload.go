@@ -227,7 +227,7 @@ func peerOf(e *Event, c *Context, d *device.Device, dir session.Dir) uploadPeer 
 }
 
 // addressOf returns the address that a name spells in its canonical form. No top-level domain ends in a digit or contains a colon (RFC
-// 3696 section 2), so most names are recognised without parsing.
+// 3696 section 2), so most names are recognized without parsing.
 func addressOf(name string) (a netip.Addr, ok bool) {
 	if last := name[len(name)-1]; (last < '0' || last > '9') && strings.IndexByte(name, ':') < 0 {
 		return a, false

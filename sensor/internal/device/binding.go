@@ -8,7 +8,7 @@ import (
 	"stillwatch/sensor/internal/packet"
 )
 
-// How long after its last packet a binding cannot be moved by traffic alone. ARP, Neighbour Discovery and DHCP move it at once.
+// How long after its last packet a binding cannot be moved by traffic alone. ARP, Neighbor Discovery and DHCP move it at once.
 const (
 	keepTraffic = 5 * 60 * 1e9
 	keepStrong  = 4 * 3600 * 1e9
@@ -29,7 +29,7 @@ type binding struct {
 	dev    *Device
 	mac    packet.MAC // MAC that carries it; zero if none was seen
 	part   *Device    // what the address alone has done; nil unless its device has several IPv4 addresses
-	strong bool       // bound by ARP, Neighbour Discovery or DHCP
+	strong bool       // bound by ARP, Neighbor Discovery or DHCP
 	leased bool       // bound by DHCP to this MAC
 	spoke  bool       // IP packets came from it
 	direct bool       // some of them were not forwarded

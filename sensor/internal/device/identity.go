@@ -81,7 +81,7 @@ func (r *Registry) declaredHost(a packet.Addr) bool {
 }
 
 // ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from the MAC, the
-// operator declared the MAC, or a router announced its prefix for this link. Addresses from ARP and Neighbour Discovery already have a
+// operator declared the MAC, or a router announced its prefix for this link. Addresses from ARP and Neighbor Discovery already have a
 // binding.
 func (r *Registry) ownAddress(a packet.Addr, mac packet.MAC) bool {
 	if mac.IsZero() {

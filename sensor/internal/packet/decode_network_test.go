@@ -68,7 +68,7 @@ func headerCases() []decodeCase {
 }
 
 func transportCases() []decodeCase {
-	neighbour := join([]byte{135, 0, 0, 0}, make([]byte, 20), []byte{1, 1}, macA[:])
+	neighbor := join([]byte{135, 0, 0, 0}, make([]byte, 20), []byte{1, 1}, macA[:])
 	return []decodeCase{
 		{name: "UDP", link: LinkEthernet, frame: eth4(protoUDP, udpDatagram(5, 53, []byte("abc"))), kind: KindUDP, check: func(p *Packet) bool {
 			return p.SrcPort == 5 && p.DstPort == 53 && string(p.Payload) == "abc" && p.PayloadLen == 3
@@ -87,8 +87,8 @@ func transportCases() []decodeCase {
 		{name: "ICMPv6 echo reply", link: LinkEthernet, frame: eth6(protoICMP6, join([]byte{129, 0, 0, 0}, u16(78), u16(1))), kind: KindICMP6, check: func(p *Packet) bool {
 			return p.SrcPort == 129 && p.ICMPID == 78 && p.Body == nil
 		}},
-		{name: "neighbour solicitation", link: LinkEthernet, frame: eth6(protoICMP6, neighbour), kind: KindICMP6, check: func(p *Packet) bool {
-			return string(p.Body) == string(neighbour)
+		{name: "neighbor solicitation", link: LinkEthernet, frame: eth6(protoICMP6, neighbor), kind: KindICMP6, check: func(p *Packet) bool {
+			return string(p.Body) == string(neighbor)
 		}},
 		{name: "other protocol", link: LinkEthernet, frame: eth4(89, []byte("ospf")), kind: KindIP, check: func(p *Packet) bool {
 			return p.Proto == 89 && string(p.Payload) == "ospf" && p.HasIP

@@ -133,7 +133,7 @@ type Packet struct {
 	hasRare        bool // one of the fields from Body to ICMPID is set
 	_              [1]byte
 
-	// Body is the ICMPv6 message from its type byte for Neighbour Discovery (types 133 to 137), the body of an ARP packet or, for a
+	// Body is the ICMPv6 message from its type byte for Neighbor Discovery (types 133 to 137), the body of an ARP packet or, for a
 	// fragment, the captured part of its fragmentable part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification

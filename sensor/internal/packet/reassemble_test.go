@@ -27,7 +27,7 @@ func pieces6(id uint32, next uint8, whole []byte, size int) [][]byte {
 	return out
 }
 
-// pattern is n bytes without equal neighbours.
+// pattern is n bytes without equal neighbors.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {

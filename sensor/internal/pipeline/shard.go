@@ -161,7 +161,7 @@ func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 	}
 	sh.tables[p.Part].AddPrepared(p, l)
 	if p.Kind == packet.KindICMP6 && len(p.Body) > 0 {
-		sh.neighbour(p)
+		sh.neighbor(p)
 	}
 }
 
@@ -171,7 +171,7 @@ func (sh *shard) arp(p *packet.Packet) {
 	}
 }
 
-func (sh *shard) neighbour(p *packet.Packet) {
+func (sh *shard) neighbor(p *packet.Packet) {
 	if m, ok := lan.ParseND(p.Body, p.Src.Netip(), p.Dst.Netip(), p.SrcMAC); ok {
 		sh.link(p, m)
 	}

@@ -29,7 +29,7 @@ type savedState struct {
 // restore restores the saved state of an earlier run, and starts to save that of this run. Sessions are not saved.
 func (c *correlator) restore() error {
 	s := &savedState{store: c.cfg.State}
-	s.parts = append(c.reg.Parts(), snapshot.Single("judge/1", c.walk), c.clock.Part(), c.ctx.Names.Part())
+	s.parts = append(c.reg.Parts(), snapshot.Single("correlator/1", c.walk), c.clock.Part(), c.ctx.Names.Part())
 	s.parts = append(s.parts, c.alerts.Parts(&c.ctx)...)
 	s.fixed = len(s.parts)
 	s.retune(c)

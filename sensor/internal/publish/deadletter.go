@@ -26,7 +26,7 @@ type deadLetterFile struct {
 }
 
 func newDeadLetterFile(dir string) *deadLetterFile {
-	return &deadLetterFile{path: filepath.Join(dir, "poison.jsonl"), most: maxDeadLetterBytes}
+	return &deadLetterFile{path: filepath.Join(dir, "dead-letter.jsonl"), most: maxDeadLetterBytes}
 }
 
 func (p *deadLetterFile) add(r *Record, why string) error {

@@ -49,12 +49,20 @@ func consume(t *testing.T, c *cluster.Cluster, topic string, partitions, want in
 	return all
 }
 
+// lastOffset returns the number of records of a partition. A new leader may not know yet that it is one: then it is asked again.
 func lastOffset(ctx context.Context, c *cluster.Cluster, topic string, p int) (int64, error) {
-	res, err := c.Client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.LastOffsetOf(p)}}})
-	if err != nil {
-		return 0, err
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		res, err := c.Client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.LastOffsetOf(p)}}})
+		if err != nil {
+			return 0, err
+		}
+		o := res.Topics[topic][0]
+		var code kafka.Error
+		if errors.As(o.Error, &code) && code.Temporary() && time.Now().Before(deadline) {
+			continue
+		}
+		return o.LastOffset, o.Error
 	}
-	return res.Topics[topic][0].LastOffset, res.Topics[topic][0].Error
 }
 
 // startDrain drains until the test ends.
@@ -172,7 +180,7 @@ func testRejected(t *testing.T, c *cluster.Cluster) {
 		t.Errorf("%+v, want 5 rejected and 45 produced", st)
 	}
 	consume(t, c, "narrow", 1, 45)
-	side := string(slurp(t, filepath.Join(dir, "poison.jsonl")))
+	side := string(slurp(t, filepath.Join(dir, "dead-letter.jsonl")))
 	if n := strings.Count(side, "\n"); n != 5 || !strings.Contains(side, "larger than topic narrow allows") {
 		t.Errorf("the dead-letter file has %d lines:\n%.300s", n, side)
 	}

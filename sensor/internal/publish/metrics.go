@@ -62,7 +62,7 @@ func metrics() metrictable.Table[*counts] {
 				emit(float64(c.drain.Errors[cause]), string(cause))
 			}
 		}),
-		metrictable.Counter("poison_total", "Records that every broker rejects and that were written to the dead-letter file.", func(c *counts) uint64 { return c.drain.Rejected }),
+		metrictable.Counter("dead_letters_total", "Records that every broker rejects and that were written to the dead-letter file.", func(c *counts) uint64 { return c.drain.Rejected }),
 		metrictable.Gauge("up", "1 if the last delivery attempt succeeded or there was none, else 0.", func(c *counts) float64 { return metrictable.Bool(c.drain.Fault == nil) }),
 	}}
 }

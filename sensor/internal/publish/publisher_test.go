@@ -116,7 +116,7 @@ func TestOversizedRecordGoesToTheDeadLetterFile(t *testing.T) {
 	if n := p.Drain().Rejected; n != 1 || p.Spool().Records != 0 {
 		t.Errorf("%d rejected, %d in the spool", n, p.Spool().Records)
 	}
-	if side := string(slurp(t, filepath.Join(p.spool.dir, "poison.jsonl"))); !strings.Contains(side, "does not fit the spool") {
+	if side := string(slurp(t, filepath.Join(p.spool.dir, "dead-letter.jsonl"))); !strings.Contains(side, "does not fit the spool") {
 		t.Errorf("%.200s", side)
 	}
 }

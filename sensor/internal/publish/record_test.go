@@ -76,7 +76,7 @@ func TestScanSkipsDamage(t *testing.T) {
 		{"bad value", func(b []byte) []byte { b[ends[1]-1] ^= 1; return b }, "0234", damage{places: 1}},
 		{"bad length", func(b []byte) []byte { b[ends[1]+5] = 0xff; return b }, "0134", damage{places: 1}},
 		{"two places", func(b []byte) []byte { b[0] ^= 1; b[ends[2]] ^= 1; return b }, "124", damage{places: 2}},
-		{"neighbours are one place", func(b []byte) []byte { b[ends[0]] ^= 1; b[ends[1]] ^= 1; return b }, "034", damage{places: 1}},
+		{"neighbors are one place", func(b []byte) []byte { b[ends[0]] ^= 1; b[ends[1]] ^= 1; return b }, "034", damage{places: 1}},
 		{"bad sum of the last", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, "0123", damage{torn: ends[4] - ends[3]}},
 		{"nothing left", func([]byte) []byte { return make([]byte, 100) }, "", damage{torn: 100}},
 	} {

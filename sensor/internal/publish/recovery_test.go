@@ -321,7 +321,7 @@ func TestDeadLetterFileThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	side := filepath.Join(dir, "poison.jsonl")
+	side := filepath.Join(dir, "dead-letter.jsonl")
 	if err := os.Mkdir(side, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ var icmp6Pairs = [...]icmpPair{
 	{128, 129}, // echo
 	{130, 131}, // multicast listener query, report
 	{133, 134}, // router solicitation, advertisement
-	{135, 136}, // neighbour solicitation, advertisement
+	{135, 136}, // neighbor solicitation, advertisement
 	{139, 140}, // who are you
 	{144, 145}, // home agent address discovery
 }

@@ -69,13 +69,13 @@ const (
 	GroupAnnouncement              // what a device announces about itself, such as mDNS services
 	GroupBanner                    // what it answers to a peer: server banner, realm, title, certificate
 	GroupClient                    // its client software: SSH, user agent
-	GroupBehaviour                 // what it does: ports, peers, names that it looks up
+	GroupBehavior                  // what it does: ports, peers, names that it looks up
 	GroupOperator                  // the inventory
 	numGroups
 )
 
 func (g Group) String() string {
-	return [...]string{"link", "announcement", "banner", "client", "behaviour", "operator"}[g]
+	return [...]string{"link", "announcement", "banner", "client", "behavior", "operator"}[g]
 }
 
 // Item is one observation and what it speaks for, as it is shown.

@@ -62,11 +62,11 @@ var sources = [numSources]struct {
 	SSHClient:     {"ssh_client", GroupClient, 30},
 	UserAgent:     {"user_agent", GroupClient, 30},
 	HTTPRequest:   {"http_request", GroupClient, 30},
-	Name:          {"name", GroupBehaviour, 30},
-	Serves:        {"serves", GroupBehaviour, 30},
-	PullsRTSP:     {"pulls_rtsp", GroupBehaviour, 30},
-	ManyNames:     {"many_names", GroupBehaviour, 30},
-	Router:        {"topology", GroupBehaviour, 30},
+	Name:          {"name", GroupBehavior, 30},
+	Serves:        {"serves", GroupBehavior, 30},
+	PullsRTSP:     {"pulls_rtsp", GroupBehavior, 30},
+	ManyNames:     {"many_names", GroupBehavior, 30},
+	Router:        {"topology", GroupBehavior, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.

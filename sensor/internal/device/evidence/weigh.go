@@ -67,7 +67,7 @@ func (cs Claims) totals(now int64) [numRoles]float64 {
 	for role := Unknown + 1; role < numRoles; role++ {
 		g := &scores[role]
 		forgeable := g[GroupLink].total() + g[GroupAnnouncement].total()
-		proven := g[GroupBanner].total() + g[GroupClient].total() + g[GroupBehaviour].total()
+		proven := g[GroupBanner].total() + g[GroupClient].total() + g[GroupBehavior].total()
 		if proven <= 0 {
 			forgeable = min(forgeable, forgeableCap)
 		}

@@ -27,7 +27,7 @@ func TestSNMPLogin(t *testing.T) {
 		"not answered":      {[]turn{ask("public")}, nil},
 		"answer to another": {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 6, 0))}, nil},
 		"its own answer":    {[]turn{ask("public"), client(lan.SNMPMessage(1, "public", response, 7, 0))}, nil},
-		"not authorised":    {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 16))}, nil},
+		"not authorized":    {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 16))}, nil},
 		"a trap":            {[]turn{client(lan.SNMPMessage(1, "public", trap, 7, 0)), server(lan.SNMPMessage(1, "public", response, 7, 0))}, nil},
 		"cut":               {[]turn{ask("public"), server(lan.SNMPMessage(1, "public", response, 7, 0)[:20])}, nil},
 	} {

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Link records an ARP or Neighbour Discovery message and returns the device that sent it, nil if that is no device.
+// Link records an ARP or Neighbor Discovery message and returns the device that sent it, nil if that is no device.
 func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 	r.begin()
 	var d *Device
@@ -43,7 +43,7 @@ func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
 	return r.strong(m.SenderIP, mac, false, now)
 }
 
-// nd reads the binding in a message of RFC 4861: a solicitation or router advertisement binds its source, a neighbour advertisement its
+// nd reads the binding in a message of RFC 4861: a solicitation or router advertisement binds its source, a neighbor advertisement its
 // target. A router advertisement also names gateways and the prefixes of the link.
 func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 	mac := packet.MAC(m.SourceLink)
@@ -78,7 +78,7 @@ func (r *Registry) announce(prefixes []netip.Prefix) {
 
 const maxAnnounced = 16
 
-// strong binds an address to a MAC as ARP, Neighbour Discovery or, with leased, DHCP says.
+// strong binds an address to a MAC as ARP, Neighbor Discovery or, with leased, DHCP says.
 func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64) *Device {
 	a := packet.AddrOf(ip.Unmap())
 	l := r.linkOf(mac, now)
