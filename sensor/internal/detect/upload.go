@@ -82,6 +82,8 @@ type volume struct {
 	past     []hourly
 	reported uint64
 	first    int64
+
+	baselineDay int64 // when baseline was last brought up to date with it
 }
 
 type hourly struct {
@@ -113,7 +115,7 @@ func (u *upload) setParams(p UploadParams) {
 
 func (u *upload) parts(*device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		u.peers.part("D18.peers/1", func(c *snapshot.Codec, k *uploadPeer) {
+		u.peers.part("D18.peers/2", func(c *snapshot.Codec, k *uploadPeer) {
 			deviceKey(c, &k.device)
 			c.Bool(&k.v6)
 			addrKey(c, &k.addr)
@@ -128,6 +130,7 @@ func (u *upload) parts(*device.Registry) []snapshot.Part {
 			})
 			c.Uint(&v.reported)
 			c.Time(&v.first)
+			c.Time(&v.baselineDay)
 		}),
 		u.devices.part("D18.devices/1", deviceKey, func(c *snapshot.Codec, b *baseline) {
 			c.Time(&b.day)
@@ -191,8 +194,7 @@ func (u *upload) count(e *Event, c *Context, d *device.Device, dir session.Dir, 
 		w.first = e.Session.Start
 	}
 	w.add(out, in)
-	limit := u.limit(c, d, w.day.out)
-	much := w.day.out > limit
+	limit, much := u.limit(c, d, w)
 	skewed := w.day.out >= uint64(u.p.RatioBytes) && float64(w.day.out) >= u.p.Ratio*float64(w.day.in)
 	final := (e.Kind == SessionEnded || closed(e.Session)) && w.reported > 0 && w.day.out > w.reported // the final numbers of what was reported
 	if !much && !skewed || w.day.out < 2*w.reported && !final {
@@ -282,10 +284,18 @@ func (w *volume) add(out, in uint64) {
 	w.day.out, w.day.in = w.day.out+out, w.day.in+in
 }
 
-// limit returns the parameter or, once enough days were seen, a multiple of the greatest day of the device if that is more.
-func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
+// limit returns how much the device may send to one peer in a day, and reports whether it has sent more: the greater of the parameter and,
+// once enough days were seen, a multiple of the device's own greatest day. A volume so small that it cannot matter for the baseline is
+// looked at once a day only.
+func (u *upload) limit(c *Context, d *device.Device, w *volume) (limit uint64, much bool) {
+	out, today := w.day.out, c.Now/day
+	limit = uint64(max(u.p.Bytes, 0))
+	if w.baselineDay == today && out <= limit && u.p.BaselineFactor*float64(out) <= float64(limit) {
+		return limit, false
+	}
+	w.baselineDay = today
 	b := u.devices.put(d.ID, c.Now)
-	if today := c.Now / day; b.day != today {
+	if b.day != today {
 		if b.day != 0 {
 			b.past = append(b.past, b.today)
 			b.past = b.past[max(0, len(b.past)-maxBaselineDays):]
@@ -293,13 +303,12 @@ func (u *upload) limit(c *Context, d *device.Device, out uint64) uint64 {
 		b.day, b.today = today, 0
 	}
 	b.today = max(b.today, out)
-	limit := uint64(max(u.p.Bytes, 0))
 	if len(b.past) >= u.p.BaselineDays {
 		for _, x := range b.past {
 			limit = max(limit, uint64(u.p.BaselineFactor*float64(x)))
 		}
 	}
-	return limit
+	return limit, out > limit
 }
 
 func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Verdict, w *volume, limit uint64, much bool) *Finding {

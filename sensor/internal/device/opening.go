@@ -37,6 +37,7 @@ type answers struct {
 	asked    [1 << 10]question
 	ports    [1 << 12]answeringPort
 	sessions [1 << 12]answering
+	tags     [1 << 12]uint8 // of sessions: most sessions are not there, and a tag tells so from one cache line for 64 slots
 
 	saving  bool     // changes are tracked for the saved state
 	unsaved []uint16 // slots of ports that have changed since they were saved
@@ -80,7 +81,7 @@ func (r *Registry) Opening(v *session.View) Opening {
 		return Opens
 	}
 	x := r.answers.session(v.ID)
-	if x.id != v.ID {
+	if x == nil {
 		return Opens
 	}
 	if x.opening == Unclear && r.answers.known(r.portKey(v), v.Start) {
@@ -91,7 +92,7 @@ func (r *Registry) Opening(v *session.View) Opening {
 
 // Clear decides that an unclear session was opened by its initiator, because nothing shows otherwise.
 func (r *Registry) Clear(d *Device, v *session.View, now int64) {
-	if x := r.answers.session(v.ID); x.id == v.ID && x.opening == Unclear {
+	if x := r.answers.session(v.ID); x != nil && x.opening == Unclear {
 		x.opening = Opens
 		r.changed(d)
 		r.originate(d, v, now)
@@ -101,7 +102,6 @@ func (r *Registry) Clear(d *Device, v *session.View, now int64) {
 // datagrams records what a step of a UDP session says about who requests and who answers.
 func (r *Registry) datagrams(step Step, v *session.View, initiator *Device, now int64) {
 	x := r.answers
-	s := x.session(v.ID)
 	switch {
 	case step == Opened && v.ToGroup():
 		if r.InternalAddr(v.Initiator.Addr) {
@@ -109,9 +109,9 @@ func (r *Registry) datagrams(step Step, v *session.View, initiator *Device, now 
 		}
 	case step == Opened && initiator != nil && v.Basis == session.BasisFirstPacket:
 		if o := x.opening(r.portKey(v), v); o != Opens {
-			*s = answering{v.ID, o}
+			x.setSession(v.ID, o)
 		}
-	case step == StateChanged && v.Packets[session.In] > 0 && s.id != v.ID:
+	case step == StateChanged && v.Packets[session.In] > 0 && x.session(v.ID) == nil:
 		r.noteServed(v)
 	case step == StateChanged && v.Packets[session.In] > 0 && r.Opening(v) == Unclear: // what was answered was a request
 		r.Clear(initiator, v, now)
@@ -214,7 +214,22 @@ func (x *answers) askedAt(a packet.Addr, port uint16) *question {
 	return &x.asked[place(a, uint64(port))%uint64(len(x.asked))]
 }
 
-func (x *answers) session(id uint64) *answering { return &x.sessions[id%uint64(len(x.sessions))] }
+// session returns what is kept of a session, nil if nothing is: its initiator opened it.
+func (x *answers) session(id uint64) *answering {
+	i := id % uint64(len(x.sessions))
+	if s := &x.sessions[i]; x.tags[i] == sessionTag(id) && s.id == id {
+		return s
+	}
+	return nil
+}
+
+func (x *answers) setSession(id uint64, o Opening) {
+	i := id % uint64(len(x.sessions))
+	x.sessions[i], x.tags[i] = answering{id, o}, sessionTag(id)
+}
+
+// sessionTag is never the tag of an empty slot.
+func sessionTag(id uint64) uint8 { return uint8(id>>12) | 1 }
 
 // place hashes an address and a salt to 24 bits. The last bytes of the address are the upper bits of h, which a product moves out of the
 // result: they are folded down first, so that the hosts of a subnet do not share one slot.
