@@ -141,7 +141,14 @@ func (n *Node) PID() int {
 	if err != nil || pid <= 1 {
 		return 0
 	}
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	// While a process executes another program its command line is empty for a moment, as that of a process that has ended is.
+	var line []byte
+	for range 20 {
+		if line, err = os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || len(line) > 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 	if err != nil || !bytes.Contains(line, []byte(n.file("server.properties"))) {
 		return 0
 	}
