@@ -75,9 +75,6 @@ func readConfig(file string) (*config.Config, error) {
 	return set, nil
 }
 
-// chainRule is the id of the rule that joins the findings of the others.
-var chainRule = detect.RuleChain().ID
-
 // rules returns the ids of all rules, sorted.
 func rules() []string {
 	var all []string

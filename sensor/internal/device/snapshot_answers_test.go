@@ -36,7 +36,7 @@ func TestAnswerIsKnownAfterARestart(t *testing.T) {
 	r.Session(StateChanged, request, nil, request.Start)
 	late := talk{from: "10.0.1.1", to: "10.0.2.2", fromMAC: mac(1), toMAC: mac(2), port: 40000, proto: protoUDP, at: 100 + 7200}.view()
 	late.Initiator.Port, late.Basis, late.ID = 5000, session.BasisFirstPacket, 7
-	r, parts = restart(t, d, parts)
+	_, parts = restart(t, d, parts)
 	r, _ = restart(t, d, parts)
 	r.Session(Opened, late, nil, late.Start)
 	if got := r.Opening(late); got != Answers {
