@@ -37,10 +37,10 @@ func (t *Table) progress(now int64) {
 	for _, r := range t.grown {
 		s := t.at(r)
 		if s.flags&flagGrown == 0 {
-			continue // it has ended, and another has its place
+			continue // it has ended, or another session has its place, which is in the list once already
 		}
+		s.flags &^= flagGrown
 		if s.flags&(flagDead|flagReported) != flagReported {
-			s.flags &^= flagGrown
 			continue
 		}
 		kib := s.kib()
@@ -50,10 +50,12 @@ func (t *Table) progress(now int64) {
 			waiting = append(waiting, r)
 			continue
 		}
-		s.flags &^= flagGrown
 		s.reportAt = uint32(min(kib+1, 1<<32-1))
 		s.reportedOut, s.reportedSec = uint32(min(s.outwardKiB(), 1<<32-1)), sec
 		t.h.Progress(s, now)
+	}
+	for _, r := range waiting {
+		t.at(r).flags |= flagGrown
 	}
 	t.grown = waiting
 }
