@@ -117,6 +117,13 @@ func (w *writer) text(k, v string) {
 	}
 }
 
+// fields writes several string members, given as keys and values in turn, unless they are empty.
+func (w *writer) fields(pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		w.text(pairs[i], pairs[i+1])
+	}
+}
+
 func (w *writer) uint(k string, v uint64) {
 	w.key(k)
 	w.b = strconv.AppendUint(w.b, v, 10)

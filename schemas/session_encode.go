@@ -69,15 +69,9 @@ func (t *TLS) write(w *writer, key string) {
 		return
 	}
 	w.open(key)
-	w.text("sni", t.SNI)
-	w.text("version", t.Version)
+	w.fields("sni", t.SNI, "version", t.Version)
 	w.texts("alpn", t.ALPN)
-	w.text("ja3", t.JA3)
-	w.text("ja3s", t.JA3S)
-	w.text("ja4", t.JA4)
-	w.text("cert_subject", t.CertSubject)
-	w.text("cert_sha256", t.CertSHA256)
-	w.text("cert_not_after", t.CertNotAfter)
+	w.fields("ja3", t.JA3, "ja3s", t.JA3S, "ja4", t.JA4, "cert_subject", t.CertSubject, "cert_sha256", t.CertSHA256, "cert_not_after", t.CertNotAfter)
 	w.end()
 }
 
@@ -86,11 +80,7 @@ func (s *SSH) write(w *writer, key string) {
 		return
 	}
 	w.open(key)
-	w.text("client", s.Client)
-	w.text("server", s.Server)
-	w.text("hassh", s.HASSH)
-	w.text("hassh_server", s.HASSHServer)
-	w.text("auth", s.Auth)
+	w.fields("client", s.Client, "server", s.Server, "hassh", s.HASSH, "hassh_server", s.HASSHServer, "auth", s.Auth)
 	if s.AuthFailures != nil {
 		w.uint("auth_failures", uint64(max(*s.AuthFailures, 0)))
 	}
@@ -102,16 +92,11 @@ func (h *HTTP) write(w *writer, key string) {
 		return
 	}
 	w.open(key)
-	w.text("method", h.Method)
-	w.text("host", h.Host)
-	w.text("uri", h.URI)
-	w.text("user_agent", h.UserAgent)
-	w.text("server", h.Server)
+	w.fields("method", h.Method, "host", h.Host, "uri", h.URI, "user_agent", h.UserAgent, "server", h.Server)
 	if h.Status > 0 {
 		w.uint("status", uint64(h.Status))
 	}
-	w.text("auth_scheme", h.AuthScheme)
-	w.text("auth_result", h.AuthResult)
+	w.fields("auth_scheme", h.AuthScheme, "auth_result", h.AuthResult)
 	w.end()
 }
 
@@ -120,9 +105,7 @@ func (d *DNS) write(w *writer, key string) {
 		return
 	}
 	w.open(key)
-	w.text("qname", d.QName)
-	w.text("qtype", d.QType)
-	w.text("rcode", d.RCode)
+	w.fields("qname", d.QName, "qtype", d.QType, "rcode", d.RCode)
 	w.texts("answers", d.Answers)
 	w.end()
 }
