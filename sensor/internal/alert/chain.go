@@ -204,7 +204,7 @@ func (m *Manager) updateChain(in *incident, f *detect.Finding, sev detect.Severi
 	if o == nil {
 		m.create(k, f, sev, in, c)
 		m.open[k].standingP = r
-		m.saved.alert(m.open[k])
+		m.saved.add(m.open[k])
 		return
 	}
 	m.order.MoveToBack(o.list)
@@ -232,7 +232,7 @@ func chainKey(in *incident) alertKey {
 
 // chainChanged postpones a revision of the chain of an incident whose quoted alerts have changed.
 func (m *Manager) chainChanged(in *incident) {
-	m.saved.incident(in)
+	m.incidents.saved.add(in)
 	if o := m.open[chainKey(in)]; o != nil {
 		o.dirty = true
 		m.order.MoveToBack(o.list)

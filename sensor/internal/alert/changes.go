@@ -2,13 +2,14 @@
 
 package alert
 
-// saved tracks how the state of a manager differs from its copy on disk: open alerts and incidents that have changed since they were
-// saved, and saved ones that no longer exist.
-type saved struct {
-	alerts        changed[*open]
-	incidents     changed[*incident]
-	gone, goneInc []string // ids
-	turn          uint64   // counts uses
+import "stillwatch/sensor/internal/snapshot"
+
+// changes tracks how the open alerts, or the incidents, differ from their copy on disk: those that have changed since they were saved,
+// and saved ones that no longer exist. Its cost depends only on these. nil tracks nothing.
+type changes[T marked] struct {
+	list []T
+	gone []string // ids
+	turn uint64   // counts uses
 }
 
 // mark is the saving state of one alert or incident.
@@ -19,85 +20,71 @@ type mark struct {
 	pendingSince uint64 // the turn in which its revision was postponed
 }
 
-type marked interface{ saving() *mark }
+type marked interface {
+	saving() (m *mark, id string, gone bool)
+}
 
-func (o *open) saving() *mark      { return &o.mark }
-func (in *incident) saving() *mark { return &in.mark }
+func (o *open) saving() (*mark, string, bool)      { return &o.mark, o.id, o.gone }
+func (in *incident) saving() (*mark, string, bool) { return &in.mark, in.id, in.gone }
 
-// changed is a set whose cost depends only on its members.
-type changed[T marked] struct{ list []T }
-
-func (s *changed[T]) add(x T) {
-	if m := x.saving(); m.place == 0 {
+// add records that x has changed.
+func (s *changes[T]) add(x T) {
+	if s == nil {
+		return
+	}
+	if m, _, gone := x.saving(); !gone && m.place == 0 {
 		s.list = append(s.list, x)
 		m.place = len(s.list)
 	}
 }
 
-func (s *changed[T]) remove(x T) {
-	m := x.saving()
+// remove records that x is as on disk.
+func (s *changes[T]) remove(x T) {
+	m, _, _ := x.saving()
 	if m.place == 0 {
 		return
 	}
 	end := len(s.list) - 1
-	last := s.list[end]
-	s.list[m.place-1], last.saving().place = last, m.place
+	last, _, _ := s.list[end].saving()
+	s.list[m.place-1], last.place = s.list[end], m.place
 	clear(s.list[end:])
 	s.list, m.place = s.list[:end], 0
 }
 
-// alert marks an open alert as changed.
-func (s *saved) alert(o *open) {
-	if s != nil && !o.gone {
-		s.alerts.add(o)
-	}
-}
-
-// used records that an open alert has moved to the end of the order.
-func (s *saved) used(o *open) {
+// used records that x has moved to the end of its order.
+func (s *changes[T]) used(x T) {
 	if s != nil {
 		s.turn++
-		o.mark.turn = s.turn
-		s.alert(o)
+		m, _, _ := x.saving()
+		m.turn = s.turn
+		s.add(x)
 	}
 }
 
-// removed records that an alert no longer exists.
-func (s *saved) removed(o *open) {
+// removed records that x no longer exists.
+func (s *changes[T]) removed(x T) {
 	if s == nil {
 		return
 	}
-	s.alerts.remove(o)
-	if o.mark.kept {
-		s.gone = append(s.gone, o.id)
-		o.mark.kept = false
+	s.remove(x)
+	if m, id, _ := x.saving(); m.kept {
+		s.gone = append(s.gone, id)
+		m.kept = false
 	}
 }
 
-// incident marks an incident as changed.
-func (s *saved) incident(in *incident) {
-	if s != nil && !in.gone {
-		s.incidents.add(in)
+// drain writes at most limit changes to a part of a snapshot, and returns their number.
+func (s *changes[T]) drain(b *snapshot.Batch, limit int, part string, save func(T)) (n int) {
+	for ; n < limit && len(s.gone) > 0; n++ {
+		last := len(s.gone) - 1
+		b.Delete(part).String(&s.gone[last])
+		b.End()
+		s.gone = s.gone[:last]
 	}
-}
-
-// usedIncident records that an incident has moved to the end of its order.
-func (s *saved) usedIncident(in *incident) {
-	if s != nil {
-		s.turn++
-		in.mark.turn = s.turn
-		s.incident(in)
+	for ; n < limit && len(s.list) > 0; n++ {
+		x := s.list[0]
+		save(x)
+		s.remove(x)
 	}
-}
-
-// removedIncident records that an incident no longer exists.
-func (s *saved) removedIncident(in *incident) {
-	if s == nil {
-		return
-	}
-	s.incidents.remove(in)
-	if in.mark.kept {
-		s.goneInc = append(s.goneInc, in.id)
-		in.mark.kept = false
-	}
+	return n
 }

@@ -64,7 +64,7 @@ type incidents struct {
 	severe   *list.List // the others, evicted only if there are no minor ones
 	begun    uint64
 	evicted  uint64
-	saved    *saved
+	saved    *changes[*incident]
 }
 
 func newIncidents(limit int) *incidents {
@@ -111,7 +111,7 @@ func (t *incidents) orderOf(in *incident) *list.List {
 
 // touch records that an incident has a new finding of the given severity.
 func (t *incidents) touch(in *incident, sev detect.Severity) {
-	t.saved.usedIncident(in)
+	t.saved.used(in)
 	if in.severe || sev < detect.High {
 		t.orderOf(in).MoveToBack(in.list)
 		return
@@ -130,7 +130,7 @@ func (t *incidents) bind(key string, in *incident) {
 	}
 	t.byDevice[key] = in
 	t.keys[in] = append(t.keys[in], key)
-	t.saved.incident(in)
+	t.saved.add(in)
 }
 
 func (t *incidents) drop(in *incident) {
@@ -142,7 +142,7 @@ func (t *incidents) drop(in *incident) {
 	delete(t.keys, in)
 	t.orderOf(in).Remove(in.list)
 	in.gone = true
-	t.saved.removedIncident(in)
+	t.saved.removed(in)
 }
 
 func (t *incidents) expire(now int64) {

@@ -68,7 +68,7 @@ type Manager struct {
 	incidents *incidents
 	standing  *lru.Table[string, []schemas.DeviceFinding] // by device key
 	seq       uint64                                      // number of the last creation, breaks ties
-	saved     *saved                                      // nil if nothing is saved
+	saved     *changes[*open]                             // nil if nothing is saved
 	reporting *open                                       // whose revision is being emitted
 }
 
@@ -103,7 +103,7 @@ func (m *Manager) Add(f *detect.Finding, c *detect.Context) {
 	in := m.add(f, c)
 	if in != nil && !m.cfg.NoChain {
 		m.chain(in, c)
-		m.saved.incident(in)
+		m.incidents.saved.add(in)
 	}
 }
 
@@ -198,7 +198,7 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	o.revision++
 	o.revisedAt, o.revisedCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++
-	m.saved.alert(o)
+	m.saved.add(o)
 	m.reporting = o
 	m.emit(m.build(o, c, action))
 	m.reporting = nil
@@ -221,7 +221,7 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 		o := m.due[0]
 		if end := o.touched + o.window*second; end > now && now-o.created < maxWindows*o.window*second {
 			o.due = end
-			m.saved.alert(o)
+			m.saved.add(o)
 			heap.Fix(&m.due, 0)
 			continue
 		}

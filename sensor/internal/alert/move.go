@@ -43,7 +43,7 @@ func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 		y.count += o.count
 		y.firstSeen, y.lastSeen, y.dirty = min(y.firstSeen, o.firstSeen), max(y.lastSeen, o.lastSeen), true
 		y.collect(o.f)
-		m.saved.alert(y)
+		m.saved.add(y)
 		m.postpone(y)
 		m.remove(o)
 		m.revise(o, c, "close")
@@ -54,7 +54,7 @@ func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 	renameEntity(o.f.Entities, x)
 	renameEntity(o.entities, x)
 	m.index(o)
-	m.saved.alert(o)
+	m.saved.add(o)
 	m.postpone(o)
 }
 
@@ -99,7 +99,7 @@ func (m *Manager) moveIncident(in *incident, x device.Move, moved map[alertKey]b
 	if t.byDevice[x.To.Key] == nil {
 		t.bind(x.To.Key, in)
 	}
-	t.saved.incident(in)
+	t.saved.add(in)
 	if left {
 		return
 	}

@@ -22,15 +22,18 @@ const (
 // Parts returns the manager as parts of a snapshot, to be restored in this order after the registry. From then on the manager tracks
 // what has changed. c is the context of the run.
 func (m *Manager) Parts(c *detect.Context) []snapshot.Part {
-	m.saved = &saved{}
-	m.incidents.saved = m.saved
+	m.saved, m.incidents.saved = &changes[*open]{}, &changes[*incident]{}
 	r := c.Devices
 	return []snapshot.Part{
 		snapshot.Single(counterPart, m.walk),
 		{Name: incidentsPart, Restore: func(all snapshot.Records) int { return m.restoreIncidents(all, r) },
-			Drain: func(b *snapshot.Batch, limit int) int { return m.drainIncidents(b, limit, r) }},
+			Drain: func(b *snapshot.Batch, limit int) int {
+				return m.incidents.saved.drain(b, limit, incidentsPart, func(in *incident) { m.saveIncident(b, in, r) })
+			}},
 		{Name: alertsPart, Restore: func(all snapshot.Records) int { return m.restoreAlerts(all, c) },
-			Drain: func(b *snapshot.Batch, limit int) int { return m.drainAlerts(b, limit, r) }},
+			Drain: func(b *snapshot.Batch, limit int) int {
+				return m.saved.drain(b, limit, alertsPart, func(o *open) { m.saveAlert(b, o, r) })
+			}},
 		m.standing.Part("standing/1", func(c *snapshot.Codec, k *string) { c.String(k) }, walkStanding),
 	}
 }
@@ -69,38 +72,6 @@ func (m *Manager) SaveReported(b *snapshot.Batch, r *device.Registry) {
 		r.Save(b, o.f.Peer.Device)
 	}
 	m.saveAlert(b, o, r)
-}
-
-func (m *Manager) drainAlerts(b *snapshot.Batch, limit int, r *device.Registry) (n int) {
-	s := m.saved
-	for ; n < limit && len(s.gone) > 0; n++ {
-		last := len(s.gone) - 1
-		b.Delete(alertsPart).String(&s.gone[last])
-		b.End()
-		s.gone = s.gone[:last]
-	}
-	for ; n < limit && len(s.alerts.list) > 0; n++ {
-		o := s.alerts.list[0]
-		m.saveAlert(b, o, r)
-		s.alerts.remove(o)
-	}
-	return n
-}
-
-func (m *Manager) drainIncidents(b *snapshot.Batch, limit int, r *device.Registry) (n int) {
-	s := m.saved
-	for ; n < limit && len(s.goneInc) > 0; n++ {
-		last := len(s.goneInc) - 1
-		b.Delete(incidentsPart).String(&s.goneInc[last])
-		b.End()
-		s.goneInc = s.goneInc[:last]
-	}
-	for ; n < limit && len(s.incidents.list) > 0; n++ {
-		in := s.incidents.list[0]
-		m.saveIncident(b, in, r)
-		s.incidents.remove(in)
-	}
-	return n
 }
 
 func (m *Manager) saveAlert(b *snapshot.Batch, o *open, r *device.Registry) {
@@ -150,7 +121,7 @@ func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (ba
 		}
 		in := x.in
 		in.mark.kept = true
-		m.saved.turn = max(m.saved.turn, in.mark.turn)
+		t.saved.turn = max(t.saved.turn, in.mark.turn)
 		in.list = t.orderOf(in).PushBack(in)
 		for _, k := range x.keys {
 			t.byDevice[k] = in
