@@ -3,7 +3,6 @@
 package endtoend
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -237,42 +236,10 @@ func eventually(t *testing.T, url string, status int) string {
 // TestSignalWhileKafkaIsAway stops a sensor that cannot deliver: it ends in time, and keeps all records.
 func TestSignalWhileKafkaIsAway(t *testing.T) {
 	spool := filepath.Join(t.TempDir(), "spool")
-	fifo := filepath.Join(t.TempDir(), "live")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
-	}
-	cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--kafka", "127.0.0.1:1", "--spool", spool, "--kafka-patience", "2s", "--alerts", "-", fifo)
-	var told strings.Builder
-	cmd.Stderr = &told
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	in, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	if _, err := sample(t).WriteTo(in); err != nil {
-		t.Fatal(err)
-	}
-	alerts := bufio.NewReader(out)
-	if _, err := alerts.ReadString('\n'); err != nil { // an alert was decided
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, alerts); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+	got := interrupted(t, syscall.SIGTERM, "replay", "--silent", "10.20.10.17", "--kafka", "127.0.0.1:1", "--spool", spool, "--kafka-patience", "2s", "--alerts", "-")
 	left, err := filepath.Glob(filepath.Join(spool, "*.spool"))
-	if err != nil || len(left) == 0 || !strings.Contains(told.String(), "stay in the spool") {
-		t.Errorf("%v, %v: %s", left, err, told.String())
+	if err != nil || len(left) == 0 || !strings.Contains(got.err, "stay in the spool") {
+		t.Errorf("%v, %v: %s", left, err, got.err)
 	}
 }
 

@@ -177,6 +177,47 @@ func TestReaderGoesAway(t *testing.T) {
 	records(t, schemas.KindDevice, read(t, devices)) // whole lines, however many
 }
 
+// interrupted runs the sensor on the sample in a pipe that stays open, and sends the signal after the first alert.
+func interrupted(t *testing.T, signal syscall.Signal, args ...string) ran {
+	t.Helper()
+	fifo := filepath.Join(t.TempDir(), "live")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		testneed.Missing(t, "fifo", "no FIFO here: %v", err)
+	}
+	cmd := sensor(t, append(args, fifo)...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := sample(t).WriteTo(in); err != nil {
+		t.Fatal(err)
+	}
+	alerts := bufio.NewReader(out)
+	first, err := alerts.ReadString('\n') // a pipe gets each alert at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(alerts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	return ran{cmd.ProcessState.ExitCode(), first + string(rest), errs.String()}
+}
+
 // TestInterrupt ends a replay of a capture that never ends.
 func TestInterrupt(t *testing.T) {
 	for _, s := range []struct {
@@ -184,46 +225,12 @@ func TestInterrupt(t *testing.T) {
 		status int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		t.Run(s.signal.String(), func(t *testing.T) {
-			fifo := filepath.Join(t.TempDir(), "live")
-			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-				testneed.Missing(t, "fifo", "no FIFO here: %v", err)
-			}
 			sessions := filepath.Join(t.TempDir(), "sessions")
-			cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--sessions", sessions, fifo)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
+			got := interrupted(t, s.signal, "replay", "--silent", "10.20.10.17", "--sessions", sessions)
+			if got.status != s.status {
+				t.Errorf("exit status %d, want %d: %s", got.status, s.status, got.err)
 			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			in, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer in.Close()
-			if _, err := sample(t).WriteTo(in); err != nil {
-				t.Fatal(err)
-			}
-			alerts := bufio.NewReader(out)
-			first, err := alerts.ReadString('\n') // a pipe gets each alert at once
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Process.Signal(s.signal); err != nil {
-				t.Fatal(err)
-			}
-			rest, err := io.ReadAll(alerts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait()
-			if got := cmd.ProcessState.ExitCode(); got != s.status {
-				t.Errorf("exit status %d, want %d: %s", got, s.status, errs.String())
-			}
-			records(t, schemas.KindAlert, first+string(rest))
+			records(t, schemas.KindAlert, got.out)
 			if n := len(records(t, schemas.KindSession, read(t, sessions))); n == 0 {
 				t.Error("no session of the packets up to then")
 			}
