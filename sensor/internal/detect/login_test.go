@@ -71,26 +71,67 @@ func TestInferredLoginIsLessReliable(t *testing.T) {
 	}
 }
 
-func TestBruteForce(t *testing.T) {
-	fail := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeFailure}
-	success := &dissect.Login{Protocol: "telnet", UserHint: "ot", Result: dissect.OutcomeSuccess}
-	own := &dissect.Login{Protocol: "telnet", UserHint: "ps", Result: dissect.OutcomeSuccess}
-	guess := func(w *fixture, from, to string, n int, gap func(i int) int64) {
-		for i := range n {
-			w.fact(w.connect(from, to), fail)
-			w.wait(gap(i))
-		}
+// passwordCase is a scene of logins, and the last alert of D09 that it causes, "" if none.
+type passwordCase struct {
+	name string
+	do   func(w *fixture)
+	want string
+}
+
+func checkPasswords(t *testing.T, cases []passwordCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newFixture(t, nil, idle)
+			c.do(w)
+			if c.want == "" {
+				w.want("D09")
+				return
+			}
+			w.wantLast("D09", c.want)
+		})
 	}
-	uneven := func(i int) int64 { return second * int64(1+7*(i%5)) }
-	even := func(int) int64 { return 30 * second }
-	for _, c := range []struct {
-		name string
-		do   func(w *fixture)
-		want string // the last one; "" none
-	}{
+}
+
+// telnet plays a session with the result of a login of a user.
+func telnet(w *fixture, from, to, user string, result dissect.Outcome) {
+	w.fact(w.connect(from, to), &dissect.Login{Protocol: "telnet", UserHint: user, Result: result})
+}
+
+// guess plays n failed logins of user "ot", with gaps between them.
+func guess(w *fixture, from, to string, n int, gap func(i int) int64) {
+	for i := range n {
+		telnet(w, from, to, "ot", dissect.OutcomeFailure)
+		w.wait(gap(i))
+	}
+}
+
+func uneven(i int) int64 { return second * int64(1+7*(i%5)) }
+
+func TestGuessing(t *testing.T) {
+	checkPasswords(t, []passwordCase{
 		{"nine", func(w *fixture) { guess(w, outside, idle+":23", 9, uneven) }, ""},
 		{"ten", func(w *fixture) { guess(w, outside, idle+":23", 10, uneven) }, "high guessing 198.51.100.23"},
 		{"ten, nothing expected", func(w *fixture) { guess(w, outside, host+":23", 10, uneven) }, "medium guessing 198.51.100.23"},
+		{"distributed", func(w *fixture) {
+			for i := range 24 {
+				guess(w, fmt.Sprintf("203.0.113.%d", i%6), idle+":23", 1, func(int) int64 { return minute })
+			}
+		}, "high guessing distributed"},
+		{"slow", func(w *fixture) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
+		{"a failure now and then", func(w *fixture) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
+		{"spray", func(w *fixture) {
+			for i := range 6 {
+				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)
+			}
+		}, "high spray 10.0.50.21"},
+		{"recorder with a wrong password", func(w *fixture) { guess(w, host, idle+":23", 40, func(int) int64 { return 30 * second }) }, "low misconfiguration 10.0.50.21"},
+	})
+}
+
+// TestGuessingBySSH checks that the failures of a session, which SSH reports as a running total, are counted once.
+func TestGuessingBySSH(t *testing.T) {
+	checkPasswords(t, []passwordCase{
 		{"SSH tells cumulatively", func(w *fixture) {
 			for range 2 {
 				v := w.connect(outside, idle+":22")
@@ -111,66 +152,6 @@ func TestBruteForce(t *testing.T) {
 				w.fact(v, &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
 			}
 		}, ""},
-		{"distributed", func(w *fixture) {
-			for i := range 24 {
-				guess(w, fmt.Sprintf("203.0.113.%d", i%6), idle+":23", 1, func(int) int64 { return minute })
-			}
-		}, "high guessing distributed"},
-		{"slow", func(w *fixture) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
-		{"a failure now and then", func(w *fixture) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
-		{"spray", func(w *fixture) {
-			for i := range 6 {
-				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)
-			}
-		}, "high spray 10.0.50.21"},
-		{"recorder with a wrong password", func(w *fixture) { guess(w, host, idle+":23", 40, even) }, "low misconfiguration 10.0.50.21"},
-		{"guessed", func(w *fixture) {
-			guess(w, outside, idle+":23", 3, uneven)
-			w.fact(w.connect(outside, idle+":23"), success)
-		}, "critical guessed 198.51.100.23"},
-		{"a colleague mistypes", func(w *fixture) {
-			guess(w, host, "10.0.10.40:23", 3, uneven)
-			w.fact(w.connect(host, "10.0.10.40:23"), success)
-		}, "medium guessed 10.0.50.21"},
-		{"three mistakes, each corrected", func(w *fixture) {
-			for range 3 {
-				guess(w, host, idle+":23", 1, uneven)
-				w.fact(w.connect(host, idle+":23"), success)
-				w.wait(4 * hour)
-			}
-		}, ""},
-		{"a mistake before each of many logins", func(w *fixture) {
-			for range 40 {
-				guess(w, outside, idle+":23", 1, uneven)
-				w.fact(w.connect(outside, idle+":23"), success)
-			}
-		}, ""},
-		{"an account of his own in between", func(w *fixture) {
-			for range 4 {
-				w.fact(w.connect(outside, idle+":23"), own)
-				guess(w, outside, idle+":23", 2, uneven)
-			}
-			w.fact(w.connect(outside, idle+":23"), own)
-			w.want("D09")
-			w.fact(w.connect(outside, idle+":23"), success)
-		}, "critical guessed 198.51.100.23"},
-		{"guessing goes on beside an account of his own", func(w *fixture) {
-			for range 5 {
-				guess(w, outside, idle+":23", 2, uneven)
-				w.fact(w.connect(outside, idle+":23"), own)
-			}
-		}, "high guessing 198.51.100.23"},
-		{"a list of names and passwords", func(w *fixture) {
-			for _, hint := range []string{"ot", "in", "er", "st"} {
-				w.fact(w.connect(outside, idle+":23"), &dissect.Login{Protocol: "telnet", UserHint: hint, Result: dissect.OutcomeFailure})
-			}
-			w.fact(w.connect(outside, idle+":23"), own)
-		}, "critical guessed 198.51.100.23"},
-		{"a jump host, another user mistypes", func(w *fixture) {
-			w.fact(w.connect(host, idle+":23"), own)
-			guess(w, host, idle+":23", 3, uneven)
-			w.fact(w.connect(host, idle+":23"), own)
-		}, ""},
 		{"nobody knows the user, one account in between", func(w *fixture) {
 			for range 5 {
 				w.fact(w.connect(outside, idle+":22"), &dissect.SSHAuth{Result: dissect.OutcomeFailure, Failures: 2})
@@ -186,21 +167,70 @@ func TestBruteForce(t *testing.T) {
 				w.wait(10 * second)
 			}
 		}, ""},
+	})
+}
+
+// TestGuessedPassword has a success after failures.
+func TestGuessedPassword(t *testing.T) {
+	checkPasswords(t, []passwordCase{
+		{"guessed", func(w *fixture) {
+			guess(w, outside, idle+":23", 3, uneven)
+			telnet(w, outside, idle+":23", "ot", dissect.OutcomeSuccess)
+		}, "critical guessed 198.51.100.23"},
 		{"two mistakes", func(w *fixture) {
 			guess(w, outside, idle+":23", 2, uneven)
-			w.fact(w.connect(outside, idle+":23"), success)
+			telnet(w, outside, idle+":23", "ot", dissect.OutcomeSuccess)
 		}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newFixture(t, nil, idle)
-			c.do(w)
-			if c.want == "" {
-				w.want("D09")
-				return
+		{"a colleague mistypes", func(w *fixture) {
+			guess(w, host, "10.0.10.40:23", 3, uneven)
+			telnet(w, host, "10.0.10.40:23", "ot", dissect.OutcomeSuccess)
+		}, "medium guessed 10.0.50.21"},
+		{"three mistakes, each corrected", func(w *fixture) {
+			for range 3 {
+				guess(w, host, idle+":23", 1, uneven)
+				telnet(w, host, idle+":23", "ot", dissect.OutcomeSuccess)
+				w.wait(4 * hour)
 			}
-			w.wantLast("D09", c.want)
-		})
-	}
+		}, ""},
+		{"a mistake before each of many logins", func(w *fixture) {
+			for range 40 {
+				guess(w, outside, idle+":23", 1, uneven)
+				telnet(w, outside, idle+":23", "ot", dissect.OutcomeSuccess)
+			}
+		}, ""},
+		{"a list of names and passwords", func(w *fixture) {
+			for _, hint := range []string{"ot", "in", "er", "st"} {
+				telnet(w, outside, idle+":23", hint, dissect.OutcomeFailure)
+			}
+			telnet(w, outside, idle+":23", "ps", dissect.OutcomeSuccess)
+		}, "critical guessed 198.51.100.23"},
+	})
+}
+
+// TestAccountBesideGuessing has successes of another user than the one whose password fails.
+func TestAccountBesideGuessing(t *testing.T) {
+	checkPasswords(t, []passwordCase{
+		{"an account of his own in between", func(w *fixture) {
+			for range 4 {
+				telnet(w, outside, idle+":23", "ps", dissect.OutcomeSuccess)
+				guess(w, outside, idle+":23", 2, uneven)
+			}
+			telnet(w, outside, idle+":23", "ps", dissect.OutcomeSuccess)
+			w.want("D09")
+			telnet(w, outside, idle+":23", "ot", dissect.OutcomeSuccess)
+		}, "critical guessed 198.51.100.23"},
+		{"guessing goes on beside an account of his own", func(w *fixture) {
+			for range 5 {
+				guess(w, outside, idle+":23", 2, uneven)
+				telnet(w, outside, idle+":23", "ps", dissect.OutcomeSuccess)
+			}
+		}, "high guessing 198.51.100.23"},
+		{"a jump host, another user mistypes", func(w *fixture) {
+			telnet(w, host, idle+":23", "ps", dissect.OutcomeSuccess)
+			guess(w, host, idle+":23", 3, uneven)
+			telnet(w, host, idle+":23", "ps", dissect.OutcomeSuccess)
+		}, ""},
+	})
 }
 
 // Machines log in with some protocols by themselves: with a list of administrators they are learned like everybody else without one.
