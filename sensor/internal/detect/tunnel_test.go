@@ -72,6 +72,17 @@ func TestTunnel(t *testing.T) {
 	}
 }
 
+// TestTunnelSeverityByContract has a device with each expectation use an external proxy.
+func TestTunnelSeverityByContract(t *testing.T) {
+	for x, want := range map[contract.Expect]string{contract.Normal: "medium", contract.Allowlist: "critical", contract.ServerOnly: "critical", contract.Silent: "critical"} {
+		e := legacy()
+		e.Expect, e.HasExpect = x, true
+		s := newStage(t, e)
+		s.speak(silent, farProxy, "socks")
+		s.want(t, "D12", want+" 198.51.100.7:1080/tcp 1")
+	}
+}
+
 func TestTunnelAllowedByInventory(t *testing.T) {
 	e := legacy()
 	e.Allow = []contract.Rule{{Text: "proxy", Proto: "tcp", Peer: contract.Peer{Prefix: netip.MustParsePrefix("198.51.100.7/32")}, Ports: [][2]uint16{{1080, 1080}}}}
