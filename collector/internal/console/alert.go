@@ -17,7 +17,7 @@ import (
 type alertBody struct {
 	Row       alertRow
 	Alert     schemas.Alert
-	Do        long
+	Do        advice
 	Why       []schemas.AlertReason // reasons for the score
 	Benign    []schemas.AlertReason // reasons why it may be benign
 	Session   *sessionView
@@ -61,7 +61,7 @@ func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := &row.Alert
 	body := alertBody{
-		Row: rowOf(&row), Alert: *a, Do: sentence(a.Recommendation), Session: sessionOf(a.Session), Evidence: evidence(a.Evidence),
+		Row: rowOf(&row), Alert: *a, Do: adviceOf(a.Recommendation), Session: sessionOf(a.Session), Evidence: evidence(a.Evidence),
 		Sums: sums(a.Device.Evidence), Related: related(a), JSON: pretty(row.JSON), Stored: row.Stored,
 	}
 	body.Why, body.Benign = reasons(a.Reasons)

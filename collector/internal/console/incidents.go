@@ -40,7 +40,7 @@ func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
 
 type incidentBody struct {
 	Incident incidentRow
-	Do       long       // recommendation of the alert with the highest risk
+	Do       advice     // recommendation of the alert with the highest risk
 	Chains   []alertRow // chain alerts, which summarize the incident, by descending risk
 	Timeline []step
 	Next     verbatim
@@ -78,7 +78,7 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 		a := &list.Alerts[i].Alert
 		body.Replay = body.Replay || a.Time.Replay
 		if a.RiskScore > risk && a.Recommendation != "" {
-			risk, body.Do = a.RiskScore, sentence(a.Recommendation)
+			risk, body.Do = a.RiskScore, adviceOf(a.Recommendation)
 		}
 	}
 	return k.show(w, r, http.StatusOK, "incident", page{Title: "Incident: " + in.Title, Nav: "incidents", Live: cursor == "", Body: body})

@@ -5,10 +5,13 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"stillwatch/collector/internal/auth"
+	"stillwatch/collector/internal/sample"
+	"stillwatch/schemas"
 )
 
 // TestPagesOfStory checks the content of the pages for the records of a replayed story.
@@ -33,9 +36,9 @@ func TestPagesOfStory(t *testing.T) {
 		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "match the filter"}},
 		{"/alerts?rule=D02&state=open", []string{"of silence"}},
 		{"/alerts?q=nothing+like+this", []string{"No alert matches."}},
-		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
+		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "<ol><li><bdi>Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
-		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do", "later", "similar alert", "Tuesday, 10 March 2026"}},
+		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do</h2><ol><li><bdi>", "later", "similar alert", "Tuesday, 10 March 2026"}},
 		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},
 		{"/devices?role=camera&expect=server_only", []string{"cam-01"}},
 		{"/device?key=srv-legacy-07", []string{"expected: silent", "pened sessions in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
@@ -51,6 +54,43 @@ func TestPagesOfStory(t *testing.T) {
 			if !strings.Contains(body, w) {
 				t.Errorf("%s has no %q", tc.path, w)
 			}
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	for text, want := range map[string][]long{
+		"": nil, "Check /readyz of the sensor.": nil, "1. ": nil, "1. Only one.": nil, "2. Two. 3. Three.": nil, "1. . 2. Two.": nil, "1. One. 2. ": nil,
+		"1. One. 2. Two. 3. Three.":                               {"One.", "Two.", "Three."},
+		"1. one 2. still one. 2. Version 3. 1 of 10.0.0.1. 4. No": {"One 2. still one.", "Version 3. 1 of 10.0.0.1. 4. No."},
+		"1. <b>a</b>. 2. \"><script>":                             {"<b>a</b>.", "\"><script>."},
+		"1. a\n. 2. b\x00\u202e":                                  {"A.", "B\x00\u202e."},
+	} {
+		if got := adviceOf(text); !slices.Equal(got.Steps, want) || got.Text != sentence(text) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	many := "1"
+	for n := 2; n < 1000; n++ {
+		many += fmt.Sprintf(". x. %d", n)
+	}
+	if got := adviceOf(many + ". x"); got.Steps != nil {
+		t.Errorf("%d steps", len(got.Steps))
+	}
+}
+
+// TestHostileAdvice checks that steps are sanitized and escaped.
+func TestHostileAdvice(t *testing.T) {
+	b := newFixture(t)
+	a := sample.Alert(1)
+	a.Recommendation = "1. <script>alert(1)</script>. 2. a\u202eb."
+	b.apply(t, []*schemas.Alert{a}, nil)
+	c := b.as(t, auth.Viewer)
+	for _, path := range []string{"/alerts/" + a.ID, "/incidents/" + a.IncidentID} {
+		body := b.get(t, c, path)
+		checkPage(t, path, body)
+		if !strings.Contains(body, "<ol><li><bdi>&lt;script&gt;alert(1)&lt;/script&gt;.</bdi></li><li><bdi>") {
+			t.Errorf("%s has no list of steps", path)
 		}
 	}
 }

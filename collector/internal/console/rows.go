@@ -3,6 +3,7 @@
 package console
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -89,6 +90,38 @@ func sentence(s string) long {
 		s += "."
 	}
 	return long(s)
+}
+
+// advice is what to do: numbered steps, or a text without.
+type advice struct {
+	Text  long
+	Steps []long // nil if the text has none
+}
+
+// adviceOf splits "1. Do this. 2. Do that." into its steps. A text of another form, or with more than maxSteps, is not split.
+func adviceOf(text string) advice {
+	const maxSteps = 9
+	whole := advice{Text: sentence(text)}
+	rest, ok := strings.CutPrefix(text, "1. ")
+	if !ok {
+		return whole
+	}
+	var steps []long
+	for n := 2; ; n++ {
+		one, after, more := strings.Cut(rest, fmt.Sprintf(". %d. ", n))
+		if strings.TrimSpace(one) == "" || n > maxSteps+1 {
+			return whole
+		}
+		steps = append(steps, sentence(one))
+		if !more {
+			break
+		}
+		rest = after
+	}
+	if len(steps) < 2 {
+		return whole
+	}
+	return advice{whole.Text, steps}
 }
 
 func peerName(p *schemas.AlertPeer) string {
