@@ -61,7 +61,7 @@ stories: ## regenerate the story captures (scripts/stories/testdata)
 
 golden: ## regenerate help texts, metrics tables, README screens and expected alerts; read the diff before you commit it
 	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpectedAlerts' -args update
-	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state -run TestMetricsPageIsCurrent -args update
+	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state ./collector/internal/serve ./collector/internal/consume -run TestMetricsPageIsCurrent -args update
 
 bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store

@@ -149,7 +149,7 @@ func (c *Consumer) fetch(ctx context.Context, out chan<- kafka.Message) error {
 		case ctx.Err() != nil || errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			c.metrics.fetchErrors.Inc()
+			c.metrics.fetchErrors.Add(1)
 			err = c.config.Explain(err)
 			c.setProblem(fmt.Sprintf("Kafka: %v", err))
 			c.config.Log.Warn("cannot fetch", zap.Error(err))
@@ -211,7 +211,7 @@ func (c *Consumer) handle(ctx context.Context, w work) error {
 	c.metrics.read(w.batch)
 	if err := c.reader.CommitMessages(grace, w.batch...); err != nil {
 		// After a rebalance, the new owner of the partition reads these records again and finds them stored.
-		c.metrics.commitErrors.Inc()
+		c.metrics.commitErrors.Add(1)
 		c.config.Log.Warn("cannot commit, the records will be read again", zap.Int("records", len(w.batch)), zap.Error(err))
 	}
 	return nil
@@ -248,7 +248,7 @@ func (c *Consumer) apply(ctx context.Context, b store.Batch) error {
 		if ctx.Err() != nil || errors.Is(err, store.ErrRejected) {
 			return err
 		}
-		c.metrics.retries.Inc()
+		c.metrics.retries.Add(1)
 		c.setProblem(err.Error())
 		c.config.Log.Warn("cannot write to the database, retrying; nothing is committed meanwhile", zap.Error(err))
 		if err := wait.sleep(ctx); err != nil {
@@ -265,14 +265,14 @@ func (c *Consumer) sendDead(ctx context.Context, all []rejected) error {
 		for wait := newBackoff(); ; {
 			err := c.dead.Send(ctx, l.message, l.reason)
 			if err == nil {
-				c.metrics.deadSent.Inc()
+				c.metrics.deadSent.Add(1)
 				break
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			if errors.Is(err, ErrUndeliverable) {
-				c.metrics.deadUndelivered.Inc()
+				c.metrics.deadUndelivered.Add(1)
 				c.config.Log.Error("rejected record is in the database only", zap.Error(err))
 				break
 			}

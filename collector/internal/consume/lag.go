@@ -66,7 +66,7 @@ func (l *Lag) measure(ctx context.Context) {
 			err = l.Explain(err)
 		}
 		l.problem = fmt.Sprintf("Kafka: %v", err)
-		l.Metrics.lagErrors.Inc()
+		l.Metrics.lagErrors.Add(1)
 	}
 }
 

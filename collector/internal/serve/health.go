@@ -10,47 +10,36 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/metrictable"
 )
 
-func newRegistry(version string) *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stillwatch_collector_build_info", Help: "Always 1; the labels are the versions of the program and of Go.",
-		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()}})
-	info.Set(1)
-	r.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
+// metrics declares the metrics of the server, in the order of docs/metrics.md.
+func metrics(version string) metrictable.Table[*Server] {
+	return metrictable.Table[*Server]{Prefix: "stillwatch_collector_", Rows: []metrictable.Row[*Server]{
+		metrictable.GaugeVec("build_info", "Always 1; the labels are the versions of the program and of Go.", []string{"version", "go_version"},
+			func(_ *Server, emit metrictable.Emit) { emit(1, version, runtime.Version()) }),
+		metrictable.Gauge("ready", "1 if /readyz returns 200, else 0.", func(s *Server) float64 { return metrictable.Bool(len(s.Problems()) == 0) }),
+		metrictable.Gauge("missing_alerts", "Alerts with a sequence number that were not received, over all sensors and runs; -1 if the database is not available.",
+			func(s *Server) float64 { return missing(s.store) }),
+	}}
 }
 
-// missing returns the metric of alerts that have a sequence number but were not received.
-func missing(s store.Records) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stillwatch_collector_missing_alerts",
-		Help: "Alerts with a sequence number that were not received, over all sensors and runs; -1 if the database is not available."}, func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		sensors, err := s.Sensors(ctx)
-		if err != nil {
-			return -1
-		}
-		n := int64(0)
-		for _, x := range sensors {
-			n += x.Missing
-		}
-		return float64(n)
-	})
-}
-
-func ready(problems func() []string) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stillwatch_collector_ready", Help: "1 if /readyz returns 200, else 0."}, func() float64 {
-		if len(problems()) > 0 {
-			return 0
-		}
-		return 1
-	})
+// missing returns the number of alerts that have a sequence number but were not received, -1 if the store does not answer in 2 s.
+func missing(s store.Records) float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	sensors, err := s.Sensors(ctx)
+	if err != nil {
+		return -1
+	}
+	n := int64(0)
+	for _, x := range sensors {
+		n += x.Missing
+	}
+	return float64(n)
 }
 
 // healthHandler serves metrics and health checks. It has no authentication, so it should listen on a local address.

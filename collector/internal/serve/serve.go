@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
@@ -49,7 +50,7 @@ type Server struct {
 // New opens the database, the connection to Kafka and the listeners, so that errors are known before anything is served. Call Close if
 // Run is never called.
 func New(ctx context.Context, c config.Config, version string, log *zap.Logger) (*Server, error) {
-	s := &Server{config: c, log: log, registry: newRegistry(version), limits: limits{read: 15 * time.Second, write: time.Minute}}
+	s := &Server{config: c, log: log, registry: prometheus.NewRegistry(), limits: limits{read: 15 * time.Second, write: time.Minute}}
 	for _, step := range []func(context.Context) error{s.openStore, s.openQueue, s.openListeners} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -62,11 +63,11 @@ func New(ctx context.Context, c config.Config, version string, log *zap.Logger) 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	metrics := consume.NewMetrics(s.registry)
-	s.registry.MustRegister(missing(s.store), ready(s.Problems))
+	counts := consume.NewMetrics(s.registry)
+	s.registry.MustRegister(metrics(version).Of(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	dead := &consume.DeadLetterTopic{Client: s.link.Client("stillwatch-collector-deadletter"), Name: queue.DeadLetterTopic}
-	s.consumer = consume.New(consume.Config{Log: log, Explain: s.link.Explain}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, dead, metrics)
-	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: metrics, Explain: s.link.Explain}
+	s.consumer = consume.New(consume.Config{Log: log, Explain: s.link.Explain}, consume.NewReader(s.link, c.Kafka.Group, log), s.store, dead, counts)
+	s.lag = &consume.Lag{Client: s.link.Client("stillwatch-collector-lag"), Group: c.Kafka.Group, Topics: consume.Topics(), Metrics: counts, Explain: s.link.Explain}
 	return s, nil
 }
 

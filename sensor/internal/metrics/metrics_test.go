@@ -15,10 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stillwatch/bpf"
+	"stillwatch/internal/metrictable/metrictest"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
-	"stillwatch/sensor/internal/metrictable/metrictest"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/privilege"

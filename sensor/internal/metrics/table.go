@@ -5,8 +5,8 @@ package metrics
 import (
 	"runtime"
 
+	"stillwatch/internal/metrictable"
 	"stillwatch/sensor/internal/capture"
-	"stillwatch/sensor/internal/metrictable"
 	"stillwatch/sensor/internal/pipeline"
 )
 

@@ -7,8 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stillwatch/internal/metrictable"
 	"stillwatch/schemas"
-	"stillwatch/sensor/internal/metrictable"
 )
 
 const metricPrefix = "stillwatch_publish_"

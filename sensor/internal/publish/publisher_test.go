@@ -11,10 +11,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stillwatch/internal/metrictable"
+	"stillwatch/internal/metrictable/metrictest"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
-	"stillwatch/sensor/internal/metrictable"
-	"stillwatch/sensor/internal/metrictable/metrictest"
 )
 
 // nowhere is a publisher whose broker does not exist.

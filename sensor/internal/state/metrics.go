@@ -5,7 +5,7 @@ package state
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"stillwatch/sensor/internal/metrictable"
+	"stillwatch/internal/metrictable"
 )
 
 // metrics declares the metrics of a store, in the order of docs/metrics.md.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stillwatch/internal/metrictable/metrictest"
 	"stillwatch/internal/testneed"
-	"stillwatch/sensor/internal/metrictable/metrictest"
 )
 
 func TestMetricsPageIsCurrent(t *testing.T) {
@@ -43,7 +43,7 @@ func TestEveryStatHasOneMetric(t *testing.T) {
 func nonzero(t *testing.T, s *Stats) (n int) {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(stats{s})
+	reg.MustRegister(metrics().Of(s))
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -55,12 +55,6 @@ func nonzero(t *testing.T, s *Stats) (n int) {
 	}
 	return n
 }
-
-// stats is a prometheus.Collector of fixed values.
-type stats struct{ s *Stats }
-
-func (c stats) Describe(out chan<- *prometheus.Desc) { metrics().Describe(out) }
-func (c stats) Collect(out chan<- prometheus.Metric) { metrics().Collect(c.s, out) }
 
 func TestCollector(t *testing.T) {
 	s := mustOpen(t, filepath.Join(t.TempDir(), "state"), options())

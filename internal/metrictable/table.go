@@ -74,6 +74,16 @@ func (t Table[S]) Collect(s S, out chan<- prometheus.Metric) {
 	}
 }
 
+// Of returns the metrics of s for a registry.
+func (t Table[S]) Of(s S) prometheus.Collector { return collector[S]{t, s} }
+
+type collector[S any] struct {
+	Table[S]
+	s S
+}
+
+func (c collector[S]) Collect(out chan<- prometheus.Metric) { c.Table.Collect(c.s, out) }
+
 // Names returns the full names of the metrics.
 func (t Table[S]) Names() (all []string) {
 	for i := range t.Rows {

@@ -15,14 +15,6 @@ type source struct {
 	byName map[string]uint64
 }
 
-// collector makes a table a prometheus.Collector.
-type collector struct {
-	Table[source]
-	s source
-}
-
-func (c collector) Collect(out chan<- prometheus.Metric) { c.Table.Collect(c.s, out) }
-
 func example() Table[source] {
 	return Table[source]{"test_", []Row[source]{
 		Counter("things_total", "Things.", func(s source) uint64 { return s.n }),
@@ -37,7 +29,7 @@ func example() Table[source] {
 
 func TestTableCollectsEveryRow(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(collector{example(), source{7, 0.5, map[string]uint64{"x": 3}}})
+	reg.MustRegister(example().Of(source{7, 0.5, map[string]uint64{"x": 3}}))
 	families, err := reg.Gather()
 	if err != nil || len(families) != 3 {
 		t.Fatalf("%d families, %v", len(families), err)
