@@ -58,7 +58,7 @@ func sensorImports() map[string][]string {
 // collectorImports is the same for the collector.
 func collectorImports() map[string][]string {
 	return map[string][]string{
-		"sample":   {"schemas"},
+		"sample":   {"store", "schemas"},
 		"sanitize": {"schemas"},
 		"config":   {"internal/brokers"},
 		"broker":   nil,
@@ -139,7 +139,7 @@ func TestProgramsDependOnNeitherEachOtherNorTestCode(t *testing.T) {
 	for program, other := range map[string]string{"sensor": "stillwatch/collector", "collector": "stillwatch/sensor"} {
 		for _, p := range goList(t, "-deps", "./"+program) {
 			for _, bad := range []string{other, "stillwatch/scripts", "stillwatch/internal/testneed", "stillwatch/internal/testlab", "stillwatch/collector/internal/sample",
-				"stillwatch/sensor/internal/dissect/dissecttest", "stillwatch/sensor/internal/dissect/dispatchtest"} {
+				"stillwatch/internal/metrictable/metrictest", "stillwatch/sensor/internal/dissect/dissecttest", "stillwatch/sensor/internal/dissect/dispatchtest"} {
 				if p.ImportPath == bad || strings.HasPrefix(p.ImportPath, bad+"/") {
 					t.Errorf("the %s depends on %s", program, p.ImportPath)
 				}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/collector/internal/sample"
 	"stillwatch/collector/internal/store"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
@@ -126,7 +127,7 @@ func TestRejectedRecordsGoToDeadLetterQueue(t *testing.T) {
 	messages = append(messages, kafka.Message{Topic: schemas.DeviceTopic, Value: golden}, kafka.Message{Topic: schemas.DeviceTopic, Key: []byte("gone")})
 	r, s, l := newReader(messages...), openStore(t), &fakeQueue{errs: []error{errors.New("for now"), ErrUndeliverable}}
 	consumeAll(t, r, s, l)
-	checkStored(t, s, good)
+	sample.CheckStored(t, s, good)
 	dead, err := s.DeadLetters(context.Background(), store.Page{})
 	if err != nil || len(dead.Records) != len(bad) || len(l.reasons) != len(bad)-1 {
 		t.Errorf("%d in the database, %d in the topic, want %d and one less; %v", len(dead.Records), len(l.reasons), len(bad), err)
@@ -174,7 +175,7 @@ func TestCommitAfterStore(t *testing.T) {
 		}
 	}}
 	consumeAll(t, r, m, &fakeQueue{})
-	checkStored(t, s, 2)
+	sample.CheckStored(t, s, 2)
 }
 
 // rejectingStore rejects one record.
@@ -195,7 +196,7 @@ func (c rejectingStore) Apply(ctx context.Context, b store.Batch) (store.Applied
 func TestRecordRejectedByStore(t *testing.T) {
 	r, s, l := newReader(alertMessage(t, 0), alertMessage(t, 1), alertMessage(t, 9), alertMessage(t, 2)), openStore(t), &fakeQueue{}
 	consumeAll(t, r, rejectingStore{s, alertID(9)}, l)
-	checkStored(t, s, 3)
+	sample.CheckStored(t, s, 3)
 	if len(l.reasons) != 1 || !strings.Contains(l.reasons[0], "rejected") {
 		t.Errorf("%q", l.reasons)
 	}
@@ -207,7 +208,7 @@ func TestUnknownStoreErrorIsRetried(t *testing.T) {
 	broken := errors.New("locking protocol (15)")
 	m := &flakyStore{Ingest: s, errs: []error{broken, broken, broken, broken}, before: func() {}}
 	consumeAll(t, r, m, l)
-	checkStored(t, s, 2)
+	sample.CheckStored(t, s, 2)
 	if dead, err := s.DeadLetters(t.Context(), store.Page{}); err != nil || len(dead.Records)+len(l.reasons) != 0 {
 		t.Errorf("%+v, %q, %v", dead.Records, l.reasons, err)
 	}

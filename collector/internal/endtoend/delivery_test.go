@@ -138,7 +138,7 @@ func (d *delivery) produce(partition int, records []kafka.Record) {
 func (d *delivery) finish(n int) {
 	d.Helper()
 	until(d.T, fmt.Sprintf("%d alerts are stored", n), func() bool { return count(d.T, d.store) >= n })
-	checkStored(d.T, d.store, n)
+	sample.CheckStored(d.T, d.store, n)
 }
 
 func (d *delivery) killed() {

@@ -69,7 +69,7 @@ func TestEmbeddedBrokerKilled(t *testing.T) {
 		until(t, "the broker acknowledges", func() bool { return send(n) == nil })
 	}
 	until(t, "all alerts are stored", func() bool { return count(t, s) >= total })
-	checkStored(t, s, total)
+	sample.CheckStored(t, s, total)
 	out, err := command("topics", "check", "--config", file).CombinedOutput()
 	if err != nil || string(out) != "all topics are configured correctly\n" {
 		t.Errorf("topics: %v %s", err, out)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sample generates alerts for tests and benchmarks.
+// Package sample generates alerts for tests and benchmarks, and checks that they were stored.
 package sample
 
 import (
