@@ -6,6 +6,8 @@ package lru
 import (
 	"hash/maphash"
 	"math/bits"
+
+	"stillwatch/sensor/internal/cacheline"
 )
 
 // cellsPerChunk is the number of cells that are allocated together. Cells never move, so a pointer to a value stays valid while other entries
@@ -279,6 +281,7 @@ func (t *Table[K, V]) close(i uint32) {
 // resize rebuilds the index with size slots, a power of two.
 func (t *Table[K, V]) resize(size int) {
 	t.index = make([]uint32, size)
+	cacheline.Touch(t.index)
 	t.shift = uint8(bits.Len(uint(size - 1)))
 	mask := uint32(size - 1)
 	for n := t.oldest; n != 0; {
