@@ -13,13 +13,13 @@ import (
 )
 
 // Budget is how many bytes the process may take before collections get frequent.
-const Budget = 240 << 20
+const Budget = 264 << 20
 
 // The heap may grow by the memory that is left of the budget before the next collection, instead of by a share of the heap. While the
 // process is small, it collects rarely: a collection costs the time to mark the same tables again. When it is large, its heap does not
 // double.
 const (
-	minGrowth  = 40 << 20 // bytes between two collections
+	minGrowth  = 64 << 20 // bytes between two collections
 	maxGrowth  = 160 << 20
 	minPercent = 25 // of the live heap
 	maxPercent = 400
