@@ -3,6 +3,9 @@
 package pipeline
 
 import (
+	"unsafe"
+
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatch"
@@ -123,6 +126,21 @@ func (p *partition) Release(s *session.Session) {
 	p.sh.conversations.put(x.conv)
 	x.conv = nil
 	p.settle(x)
+}
+
+// Soon implements session.Handler.
+func (p *partition) Soon(s *session.Session, step int) {
+	x, ok := p.table.User(s).(*state)
+	switch {
+	case !ok:
+	case step == 2:
+		cacheline.Prefetch(unsafe.Pointer(x), 1)
+	case x.conv == nil:
+	case step == 1:
+		cacheline.Prefetch(unsafe.Pointer(x.conv), int(unsafe.Sizeof(*x.conv))/cacheline.Size+1)
+	default:
+		x.conv.Prefetch()
+	}
 }
 
 // settle frees the state of a session that no longer needs it.

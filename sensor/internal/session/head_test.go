@@ -254,6 +254,15 @@ func TestHeadsAreBounded(t *testing.T) {
 	if tab.Stats.HeadsEvicted == 0 {
 		t.Error("nothing was evicted")
 	}
+	told := 0
+	for _, steps := range r.soon {
+		if steps == 1<<SoonSteps-1 {
+			told++
+		}
+	}
+	if evicted := int(tab.Stats.HeadsEvicted); told < evicted-2*SoonSteps {
+		t.Errorf("Soon was called in order for %d of %d evictions", told, evicted)
+	}
 	tab.Flush(1<<20, 1)
 	if tab.heads.bytes != 0 || tab.heads.count != 0 {
 		t.Errorf("%d bytes, %d heads left", tab.heads.bytes, tab.heads.count)

@@ -19,14 +19,14 @@ const lateSeconds = 240
 // so that they end where the ring was overwritten.
 type past struct {
 	ring  []pastSession
-	heads []uint32 // index of the newest of a chain; 0: none
+	heads []uint32 // index of the newest of a chain, by the low bits of the tag; 0: none
 	count uint32   // tombstones ever added: the index of the newest
 	limit int
 }
 
 // pastSession is a tombstone; it takes half a cache line.
 type pastSession struct {
-	tag   uint32
+	tag   uint32    // upper half of the hash of the key
 	older uint32    // index of the next of its chain
 	base  [2]uint32 // by side; see end
 	end   [2]uint32
@@ -68,25 +68,33 @@ func (t *Table) recordPast(s *Session, h uint64) {
 		}
 	}
 	x.count++
-	head := &x.heads[int(h)&(len(x.heads)-1)]
-	e.older, *head = *head, x.count
+	e.older = x.push(e.tag, x.count)
 	x.ring[int(x.count)&(len(x.ring)-1)] = e
+}
+
+// push makes tombstone i the newest of its chain, and returns the one that was.
+func (x *past) push(tag, i uint32) (older uint32) {
+	head := &x.heads[int(tag)&(len(x.heads)-1)]
+	older, *head = *head, i
+	return older
 }
 
 // grow doubles the ring before it is full, so that each tombstone keeps its index.
 func (x *past) grow() {
-	if x.heads == nil {
-		x.heads = make([]uint32, x.limit)
-	}
 	ring := make([]pastSession, max(2*len(x.ring), firstPast))
 	copy(ring, x.ring)
-	x.ring = ring
+	x.ring, x.heads = ring, make([]uint32, len(ring))
+	cacheline.Touch(x.heads)
+	for i := uint32(1); i <= x.count; i++ {
+		e := &ring[i]
+		e.older = x.push(e.tag, i)
+	}
 }
 
 // prefetch prefetches the head of the chain of hash h.
 func (x *past) prefetch(h uint64) {
 	if len(x.heads) > 0 {
-		cacheline.Prefetch(unsafe.Pointer(&x.heads[int(h)&(len(x.heads)-1)]), 1)
+		cacheline.Prefetch(unsafe.Pointer(&x.heads[int(h>>32)&(len(x.heads)-1)]), 1)
 	}
 }
 
@@ -95,7 +103,7 @@ func (x *past) find(h uint64) *pastSession {
 	if x.count == 0 {
 		return nil
 	}
-	for i := x.heads[int(h)&(len(x.heads)-1)]; i != 0 && int(i) > int(x.count)-len(x.ring); {
+	for i := x.heads[int(h>>32)&(len(x.heads)-1)]; i != 0 && int(i) > int(x.count)-len(x.ring); {
 		e := &x.ring[int(i)&(len(x.ring)-1)]
 		if e.tag == uint32(h>>32) {
 			return e

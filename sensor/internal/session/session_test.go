@@ -20,7 +20,8 @@ type recorder struct {
 	streams map[string]string // last head by session and direction
 	finals  []string
 	reads   int
-	open    int // sessions being read
+	open    int            // sessions being read
+	soon    map[uint64]int // by session, a bit for each step of Soon
 }
 
 func (r *recorder) view(s *Session) *View {
@@ -61,6 +62,16 @@ func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) i
 
 func (r *recorder) Datagram(*Session, Dir, []byte, int64) bool { r.reads++; return r.reads < 3 }
 func (r *recorder) Release(*Session)                           { r.open-- }
+
+func (r *recorder) Soon(s *Session, step int) {
+	if r.soon == nil {
+		r.soon = map[uint64]int{}
+	}
+	if next := 1 << (step + 1); step < SoonSteps-1 && r.soon[s.id]&next == 0 && s.head != 0 {
+		r.soon[s.id] |= 1 << SoonSteps // a step was left out
+	}
+	r.soon[s.id] |= 1 << step
+}
 
 // wire makes packets of one session between a client and a server.
 type wire struct {

@@ -76,7 +76,13 @@ type Handler interface {
 	Datagram(s *Session, d Dir, data []byte, now int64) (more bool)
 	// Release says that nothing more of the session will be read.
 	Release(s *Session)
+	// Soon says that Stream and Release will soon be called for a session that was idle, so that the handler can prefetch its state. It is
+	// called for each such session with the steps SoonSteps-1 to 0: in each step, what was prefetched in the one before has arrived.
+	Soon(s *Session, step int)
 }
+
+// SoonSteps is the number of steps of Handler.Soon.
+const SoonSteps = 3
 
 // Stats counts what a table did.
 type Stats struct {
@@ -123,7 +129,7 @@ type Table struct {
 
 // slot is one slot of the open-addressing hash index.
 type slot struct {
-	tag uint32
+	tag uint32 // upper half of the hash of the key; its low bits select the slot
 	r   ref
 }
 
@@ -155,14 +161,14 @@ type Lookup struct {
 func (t *Table) Prepare(p *packet.Packet, l *Lookup) {
 	l.side = l.key.of(p)
 	l.hash = l.key.hash(&t.seed)
-	cacheline.Prefetch(unsafe.Pointer(&t.slots[int(l.hash)&(len(t.slots)-1)]), 1)
+	cacheline.Prefetch(unsafe.Pointer(&t.slots[int(l.hash>>32)&(len(t.slots)-1)]), 1)
 }
 
 // Reach prefetches the probable session: the first slot with its tag.
 func (t *Table) Reach(l *Lookup) {
 	mask, tag := len(t.slots)-1, uint32(l.hash>>32)
 	l.r = 0
-	for i := int(l.hash) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
+	for i := int(tag) & mask; t.slots[i].r != 0; i = (i + 1) & mask {
 		if x := &t.slots[i]; x.tag == tag {
 			l.r = x.r
 			cacheline.Prefetch(unsafe.Pointer(t.at(x.r)), sessionLines)
@@ -244,7 +250,7 @@ func (t *Table) clock(at int64) int64 {
 func (t *Table) find(k *key, h uint64) (int, ref) {
 	mask := len(t.slots) - 1
 	tag := uint32(h >> 32)
-	for i := int(h) & mask; ; i = (i + 1) & mask {
+	for i := int(tag) & mask; ; i = (i + 1) & mask {
 		x := &t.slots[i]
 		if x.r == 0 {
 			return i, 0
@@ -286,12 +292,13 @@ func (t *Table) create(p *packet.Packet, l *Lookup) (ref, *Session) {
 func (t *Table) grow() {
 	old := t.slots
 	t.slots = make([]slot, 2*len(old))
+	cacheline.Touch(t.slots)
 	mask := len(t.slots) - 1
 	for _, x := range old {
 		if x.r == 0 {
 			continue
 		}
-		i := int(t.at(x.r).key.hash(&t.seed)) & mask
+		i := int(x.tag) & mask
 		for t.slots[i].r != 0 {
 			i = (i + 1) & mask
 		}
@@ -303,7 +310,7 @@ func (t *Table) grow() {
 func (t *Table) remove(i int) {
 	mask := len(t.slots) - 1
 	for j := (i + 1) & mask; t.slots[j].r != 0; j = (j + 1) & mask {
-		home := int(t.at(t.slots[j].r).key.hash(&t.seed)) & mask
+		home := int(t.slots[j].tag) & mask
 		if (j-home)&mask >= (j-i)&mask {
 			t.slots[i] = t.slots[j]
 			i = j

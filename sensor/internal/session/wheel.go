@@ -57,7 +57,7 @@ func (t *Table) Advance(now int64) {
 		for r := w.take(sec); r != 0; {
 			s := t.at(r)
 			next := s.next
-			cacheline.Prefetch(unsafe.Pointer(t.at(next)), sessionLines)
+			t.prefetchEnd(next, sec)
 			w.count--
 			switch due := s.deadline(&t.cfg); {
 			case s.flags&flagDead != 0:
@@ -73,6 +73,20 @@ func (t *Table) Advance(now int64) {
 		w.first = max(w.first, sec+1)
 	}
 	w.first = max(w.first, w.now+1)
+}
+
+// prefetchEnd prefetches what the end of session r needs at the second sec, and the session after it in the list.
+func (t *Table) prefetchEnd(r ref, sec int64) {
+	if r == 0 {
+		return
+	}
+	s := t.at(r)
+	cacheline.Prefetch(unsafe.Pointer(t.at(s.next)), sessionLines)
+	if s.deadline(&t.cfg) <= sec && s.flags&flagDead == 0 {
+		h := s.key.hash(&t.seed)
+		cacheline.Prefetch(unsafe.Pointer(&t.slots[int(h>>32)&(len(t.slots)-1)]), 1)
+		t.past.prefetch(h)
+	}
 }
 
 // evict ends the session that would expire first. Under a flood that is one of the flood, because nobody answered it.

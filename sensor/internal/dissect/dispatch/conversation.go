@@ -5,10 +5,15 @@
 package dispatch
 
 import (
+	"unsafe"
+
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dns"
+	"stillwatch/sensor/internal/dissect/http"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/quic"
+	"stillwatch/sensor/internal/dissect/tls"
 )
 
 // maxUnknownDatagrams is the number of datagrams of no known protocol after which a session is no longer read.
@@ -33,6 +38,16 @@ type Conversation struct {
 func (c *Conversation) Reset(ports dissect.Ports, pool *Pool) {
 	c.pool.put(c.stream)
 	*c = Conversation{ports: ports, pool: pool}
+}
+
+// Prefetch prefetches the dissector of a TCP session.
+func (c *Conversation) Prefetch() {
+	switch d := c.stream.(type) {
+	case *http.Stream:
+		cacheline.Prefetch(unsafe.Pointer(d), int(unsafe.Sizeof(*d))/cacheline.Size+1)
+	case *tls.Stream:
+		cacheline.Prefetch(unsafe.Pointer(d), int(unsafe.Sizeof(*d))/cacheline.Size+1)
+	}
 }
 
 // Stream reads a TCP stream. head is the contiguous stream of direction dir (FromClient or FromServer) from its start,
