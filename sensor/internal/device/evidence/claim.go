@@ -26,7 +26,10 @@ func (c Claim) String() string {
 
 // decay halves the weight of old evidence once a half-life.
 func (c *Claim) decay(now int64) float64 {
-	age := float64(max(now-c.At, 0)) / dayNs
+	if now <= c.At {
+		return 1
+	}
+	age := float64(now-c.At) / dayNs
 	return math.Exp2(-age / float64(sources[c.source].halfLife))
 }
 

@@ -15,6 +15,17 @@ const forgeableCap = 20
 var prior = [numRoles]float64{Camera: -7, NVR: -13, VMS: -17, Server: -7, Workstation: -6, Phone: -7, Printer: -13,
 	NetworkGear: -10, IoTHub: -12, IoT: -7}
 
+// priorMass is the odds of each role without any evidence: most roles have none.
+var priorMass = func() (m [numRoles]float64) {
+	for role, db := range prior {
+		m[role] = odds(db)
+	}
+	return m
+}()
+
+// odds returns decibans as a factor.
+func odds(db float64) float64 { return math.Pow(10, db/10) }
+
 // Verdict is what the evidence says of a device.
 type Verdict struct {
 	Role                    Role
@@ -81,7 +92,11 @@ func (cs Claims) role(now int64) (Role, Level, float64) {
 	total := cs.totals(now)
 	best, second, mass := Unknown, 0.0, 0.0
 	for role, db := range total {
-		mass += math.Pow(10, db/10)
+		if db == prior[role] {
+			mass += priorMass[role]
+		} else {
+			mass += odds(db)
+		}
 		switch {
 		case role == int(Unknown):
 		case db > total[best]:
@@ -93,7 +108,7 @@ func (cs Claims) role(now int64) (Role, Level, float64) {
 	if best == Unknown {
 		return Unknown, LevelUnknown, 0
 	}
-	p := math.Pow(10, total[best]/10) / mass
+	p := odds(total[best]) / mass
 	l := levelOf(p, total[best]-second)
 	if l == LevelUnknown {
 		return Unknown, LevelUnknown, 0
@@ -120,7 +135,7 @@ func (cs Claims) vendor(now int64) string {
 		name   string
 		groups [numGroups]score
 	}
-	var all []hypothesis
+	all := make([]hypothesis, 0, 4) // not on the heap
 	for i := range cs {
 		c := &cs[i]
 		name := c.vendorName()
