@@ -217,6 +217,51 @@ type ServiceAnnouncement struct {
 	TXT      map[string]string // at most 32 keys
 }
 
+// DeviceInfo is what a device says about itself in a discovery or management protocol, as the protocol writes it and cleaned of control
+// characters. What it did not say is zero.
+type DeviceInfo struct {
+	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya …
+	MAC           [6]byte
+	IP            netip.Addr
+	Vendor, Model string
+	Class         string // the kind of device in the words of the protocol: "IPC", "NVR", "NetworkVideoTransmitter"
+	Name, Serial  string
+	Firmware      string
+	FirmwareDate  string    // of the build: "2019-12-15"
+	Booted        time.Time // without a time zone of its own, it is read as UTC
+	Analog        int       // analog channels
+	Digital       int       // channels of network cameras: more than none is a recorder
+	Activated     Outcome   // OutcomeFailure: no password has been set yet
+}
+
+// ActionKind is the kind of a DeviceAction. Everything but ActionView and ActionRead changes the device.
+type ActionKind string
+
+// The kinds of action.
+const (
+	ActionView          ActionKind = "view" // live pictures, or recorded ones
+	ActionRead          ActionKind = "read" // configuration, users, logs
+	ActionMove          ActionKind = "move" // pan, tilt, zoom
+	ActionReboot        ActionKind = "reboot"
+	ActionReset         ActionKind = "reset"         // to factory settings, or of the password by a recovery code
+	ActionUpgrade       ActionKind = "upgrade"       // of the firmware
+	ActionUsers         ActionKind = "users"         // accounts and passwords
+	ActionNetwork       ActionKind = "network"       // addresses, ports, remote access
+	ActionVideo         ActionKind = "video"         // pictures: encoder, overlay, privacy mask, recording
+	ActionTime          ActionKind = "time"          // clock and time servers
+	ActionConfiguration ActionKind = "configuration" // any other setting
+)
+
+// DeviceAction is something that a client asked a camera or recorder to do. Result is that of the request, which may be refused for want of
+// rights. UserHint is at most the last two characters of the user name.
+type DeviceAction struct {
+	Protocol string // onvif isapi vapix dahua_cgi rpc2 dhip dvrip xmeye sadp
+	Action   string // in the words of the protocol, without values: "ptz/ContinuousMove", "PUT /ISAPI/System/reboot"
+	Kind     ActionKind
+	UserHint string
+	Result   Outcome
+}
+
 func (*AppID) fact() {}
 
 func (*TLSClientHello) fact() {}
@@ -254,6 +299,10 @@ func (*Login) fact() {}
 func (*Banner) fact() {}
 
 func (*ServiceAnnouncement) fact() {}
+
+func (*DeviceInfo) fact() {}
+
+func (*DeviceAction) fact() {}
 
 // MaxBanner is the length in bytes at which the text of a Banner is cut.
 const MaxBanner = 256
