@@ -49,10 +49,10 @@ func LooksIRCServer(head []byte, final bool, _ dissect.Ports) match.Verdict {
 		return match.AnyPrefix(head, "NOTICE AUTH :", "NOTICE * :")
 	}
 	i := bytes.IndexByte(head[:min(len(head), maxPrefix)], ' ')
-	if i < 0 {
-		if len(head) < maxPrefix && parse.IsPlain(head) && !final {
-			return match.Maybe
-		}
+	switch {
+	case i < 0 && len(head) < maxPrefix && parse.IsPlain(head) && !final:
+		return match.Maybe
+	case i < 0 || !parse.IsPlain(head[:i]):
 		return match.No
 	}
 	return match.AnyPrefix(head[i+1:], "NOTICE AUTH ", "NOTICE * ", "001 ", "020 ", "CAP * ")
