@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package database reads the logins of MySQL, PostgreSQL and Redis, and recognizes MongoDB.
+// Package database reads the logins of MySQL, PostgreSQL and Redis, and recognizes other databases.
 package database
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package directory reads TLS in LDAP, and recognizes Kerberos and RADIUS.
+// Package directory reads TLS in LDAP, and recognizes Kerberos, RADIUS and Diameter.
 package directory
 
 import (

@@ -13,6 +13,7 @@ import (
 	"stillwatch/sensor/internal/dissect/http"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/quic"
+	"stillwatch/sensor/internal/dissect/recognize"
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
@@ -29,6 +30,7 @@ type Conversation struct {
 	named     bool // the protocol is known
 	unknown   uint8
 	short     quic.Short
+	rtp       recognize.RTP
 	dns       dns.Datagrams
 	pool      *Pool
 }
@@ -117,7 +119,7 @@ func (c *Conversation) Datagram(dir int, data []byte, sink dissect.Sink) (more b
 	dir &= 1
 	if !c.named && !c.identifyDatagram(dir, data, sink) {
 		c.unknown++
-		return c.unknown < maxUnknownDatagrams
+		return c.unknown < maxUnknownDatagrams || c.rtp.Pending(dir)
 	}
 	return c.datagrams != nil && c.datagrams.Datagram(dir, data, sink)
 }
@@ -137,8 +139,17 @@ func (c *Conversation) identifyDatagram(dir int, data []byte, sink dissect.Sink)
 		}
 		return true
 	}
-	if c.named = c.short.Repeats(dir, data, c.ports); c.named {
-		sink(&dissect.AppID{Name: "quic"})
+	c.named = true
+	switch {
+	case c.short.Repeats(dir, data, c.ports):
+		sink(&appQUIC)
+	case c.rtp.Repeats(dir, data):
+		sink(&appRTP)
+	default:
+		c.named = false
 	}
 	return c.named
 }
+
+// The protocols that are recognized by several datagrams.
+var appQUIC, appRTP = dissect.AppID{Name: "quic"}, dissect.AppID{Name: "rtp"}

@@ -9,6 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect/directory"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/http"
+	"stillwatch/sensor/internal/dissect/industrial"
 	"stillwatch/sensor/internal/dissect/lines"
 	"stillwatch/sensor/internal/dissect/messaging"
 	"stillwatch/sensor/internal/dissect/recognize"
@@ -52,6 +53,27 @@ var streamProtocols = [2][]streamProtocol{
 		stream("syslog", recognize.LooksSyslogStream, nil),
 		stream("stun", recognize.LooksSTUNStream, nil),
 		stream("modbus", recognize.LooksModbus, nil),
+		stream("dnp3", industrial.LooksDNP3, nil),
+		stream("s7comm", industrial.LooksS7comm, nil),
+		stream("s7comm-plus", industrial.LooksS7commPlus, nil),
+		stream("enip", industrial.LooksENIP, industrial.NewENIP),
+		stream("iec104", industrial.LooksIEC104, nil),
+		stream("opcua", industrial.LooksOPCUA, nil),
+		stream("knx", industrial.LooksKNX, nil),
+		stream("fins", industrial.LooksFINS, nil),
+		stream("bgp", recognize.LooksBGP, nil),
+		stream("bitcoin", recognize.LooksBitcoin, nil),
+		stream("amqp", messaging.LooksAMQP, nil),
+		stream("mssql", database.LooksMSSQL, nil),
+		stream("oracle", database.LooksOracle, nil),
+		stream("nfs", recognize.LooksNFS, nil),
+		stream("portmap", recognize.LooksPortmap, nil),
+		stream("rpc", recognize.LooksRPC, nil),
+		stream("memcached", database.LooksMemcached, nil),
+		stream("winbox", remote.LooksWinbox, nil),
+		stream("hartip", industrial.LooksHARTIP, nil),
+		stream("ge-srtp", industrial.LooksGESRTP, nil),
+		stream("diameter", directory.LooksDiameter, nil),
 		stream("kerberos", directory.LooksKerberosStream, nil),
 		stream("dns", dns.LooksStream, dns.NewStream),
 		stream("mongodb", database.LooksMongoDB, nil),
@@ -77,6 +99,9 @@ var streamProtocols = [2][]streamProtocol{
 		stream("adb", remote.LooksADB, remote.NewADB),
 		stream("irc", lines.LooksIRCServer, lines.NewIRC),
 		stream("mysql", database.LooksMySQL, database.NewMySQL),
+		stream("dnp3", industrial.LooksDNP3, nil),
+		stream("bgp", recognize.LooksBGP, nil),
+		stream("amqp", messaging.LooksAMQP, nil),
 		stream("nntp", lines.LooksNNTP, lines.NewNNTP),
 		stream("dns", dns.LooksStream, dns.NewStream),
 	},

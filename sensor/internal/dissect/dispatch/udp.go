@@ -5,10 +5,13 @@ package dispatch
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/camera"
+	"stillwatch/sensor/internal/dissect/database"
 	"stillwatch/sensor/internal/dissect/directory"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/http"
+	"stillwatch/sensor/internal/dissect/industrial"
 	"stillwatch/sensor/internal/dissect/lan"
+	"stillwatch/sensor/internal/dissect/messaging"
 	"stillwatch/sensor/internal/dissect/quic"
 	"stillwatch/sensor/internal/dissect/recognize"
 	"stillwatch/sensor/internal/dissect/remote"
@@ -33,6 +36,19 @@ var datagramProtocols = []datagramProtocol{
 	datagram("nbns", "", []uint16{137}, dns.LooksNBNS, nil),
 	datagram("ike", "", []uint16{500, 4500}, tunnel.LooksIKE, nil),
 	datagram("radius", "", []uint16{1812, 1813, 1645, 1646, 3799}, directory.LooksRADIUS, nil),
+	datagram("enip", "", []uint16{44818}, industrial.LooksENIPDatagram, industrial.NewENIPDatagrams),
+	datagram("ptp", "", []uint16{319, 320}, recognize.LooksPTP, nil),
+	datagram("hartip", "\x01\x02", []uint16{5094}, industrial.LooksHARTIPDatagram, nil),
+	datagram("fins", "\x80\xc1", []uint16{9600}, industrial.LooksFINSDatagram, nil),
+	datagram("memcached", "", []uint16{11211}, database.LooksMemcachedDatagram, nil),
+	datagram("coap", "\x40\x7f", []uint16{5683}, messaging.LooksCoAP, nil),
+	datagram("dnp3", "\x05\x05", nil, industrial.LooksDNP3Datagram, nil),
+	datagram("enip", "\x02\x02", nil, industrial.LooksCIPIO, nil),
+	datagram("knx", "\x06\x06", nil, industrial.LooksKNXDatagram, nil),
+	datagram("bacnet", "\x81\x81", nil, industrial.LooksBACnet, nil),
+	datagram("sflow", "\x00\x00", nil, recognize.LooksSFlow, nil),
+	datagram("netflow", "\x00\x00", nil, recognize.LooksNetFlow, nil),
+	datagram("ipfix", "\x00\x00", nil, recognize.LooksIPFIX, nil),
 	datagram("wireguard", "\x01\x02", nil, tunnel.LooksWireGuard, nil),
 	datagram("openvpn", "\x38\x38\x40\x40\x50\x50", nil, tunnel.LooksOpenVPN, tunnel.NewOpenVPN),
 	datagram("rdp", "\xff\xff", nil, remote.LooksRDPUDP, remote.NewRDPUDP),
@@ -46,6 +62,9 @@ var datagramProtocols = []datagramProtocol{
 	datagramOf("llmnr", "", []uint16{5355}, dns.LooksMessage, (*Conversation).newLLMNR),
 	datagramOf("dns", "", nil, dns.LooksMessage, (*Conversation).newDNS),
 	datagram("ntp", "", nil, lan.LooksNTP, lan.NewNTP),
+	datagram("nfs", "", nil, recognize.LooksNFSDatagram, nil),
+	datagram("portmap", "", nil, recognize.LooksPortmapDatagram, nil),
+	datagram("rpc", "", nil, recognize.LooksRPCDatagram, nil),
 	datagram("rtcp", "\x80\xbf", nil, recognize.LooksRTCP, nil),
 	datagram("quic", "", nil, quic.Looks, quic.New),
 }

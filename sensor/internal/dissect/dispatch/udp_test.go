@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// FuzzDatagramOrder checks that the entries for a first byte find the same protocol as all entries.
+// FuzzDatagramOrder checks that the entries for a first byte find the same protocol as all entries. It runs every recognizer of datagrams.
 func FuzzDatagramOrder(f *testing.F) {
 	ports := []uint16{40000, 53, 67, 123, 137, 161, 443, 500, 514, 546, 1194, 1812, 1900, 5050, 5060, 5353, 5355, 32100, 37810}
 	for i, s := range []string{
@@ -19,13 +19,16 @@ func FuzzDatagramOrder(f *testing.F) {
 		"\x80\xc8\x00\x01aaaa", "\xf1\x30\x00\x00", "\x00\x00\x55\xaa123456789012\x00\x00\xaa\x55", "\xff\x01\x00\x00" + strings.Repeat("\x00", 10) + "\xfa\x05\x00\x00\x00\x00",
 		"\x20\x00\x00\x00DHIP", "\xa3\x01\x00\x01" + strings.Repeat("x", 30), "\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
 	} {
-		f.Add([]byte(s), uint8(i))
+		f.Add([]byte(s), ports[i%len(ports)])
 	}
-	f.Fuzz(func(t *testing.T, b []byte, port uint8) {
-		p := dissect.Ports{Client: 40000, Server: ports[int(port)%len(ports)]}
+	for _, s := range datagramSamples {
+		f.Add([]byte(s.data), s.port)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
+		p := dissect.Ports{Client: 40000, Server: port}
 		want, got := "", ""
 		for i := range datagramProtocols {
-			if id := &datagramProtocols[i]; want == "" && id.fits(b, p) {
+			if id := &datagramProtocols[i]; id.fits(b, p) && want == "" {
 				want = id.app.Name
 			}
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package messaging reads the logins of MQTT, and TLS in XMPP.
+// Package messaging reads the logins of MQTT, and TLS in XMPP. It recognizes AMQP and CoAP.
 package messaging
 
 import (

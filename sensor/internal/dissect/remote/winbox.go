@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package remote
+
+import (
+	"encoding/binary"
+
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
+)
+
+// LooksWinbox recognizes the first message to a router of MikroTik on the port of Winbox: the user name and public key of a login
+// (RouterOS 6.45 and later), or a message that begins with M2 (before).
+func LooksWinbox(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	const login, message, headLen, keyLen = 6, 1, 2, 33
+	switch {
+	case !ports.Has(8291):
+		return match.No
+	case len(head) < 6:
+		return match.Maybe
+	case head[1] == message:
+		return match.If(string(head[4:6]) == "M2" && binary.BigEndian.Uint16(head[2:]) >= headLen)
+	case head[1] != login || head[0] <= keyLen:
+		return match.No
+	case len(head) < headLen+int(head[0]):
+		return match.Maybe
+	}
+	name := head[headLen : headLen+int(head[0])-keyLen] // with a zero behind it
+	return match.If(name[len(name)-1] == 0 && parse.IsPlain(name[:len(name)-1]))
+}
