@@ -59,9 +59,10 @@ assets: ## regenerate the embedded data files from their public sources
 stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
-golden: ## regenerate help texts, metrics tables, README screens and expected alerts; read the diff before you commit it
+golden: ## regenerate help texts, tables of metrics and protocols, README screens and expected alerts; read the diff before you commit it
 	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpectedAlerts' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state ./collector/internal/serve ./collector/internal/consume -run TestMetricsPageIsCurrent -args update
+	$(GO) test ./sensor/internal/dissect/dispatch -run TestProtocolsPageIsCurrent -args update
 
 bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
