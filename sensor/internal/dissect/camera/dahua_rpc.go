@@ -6,28 +6,33 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// RPCMessage is what a message of Dahua's JSON calls says about a login: over HTTP (RPC2_Login), DHIP or DVRIP. A login
-// takes two calls: the first contains no proof and is refused with a challenge, the second contains a hash.
+// RPCMessage is what is read of a message of Dahua's JSON calls: over HTTP (RPC2, RPC2_Login), DHIP or DVRIP. A login takes two calls: the
+// first contains no proof and is refused with a challenge, the second contains a hash.
 type RPCMessage struct {
 	id       int
+	Call     *Call  // what the call does; nil if it is not known, and of an answer
 	Login    bool   // a call of global.login
 	User     []byte // a slice of the message
 	Password []byte
 	answered bool // an answer
 	ok       bool
 	code     int // of the error
+	device   *dissect.DeviceInfo
 }
 
-// ReadRPC reads a message of Dahua's JSON calls as far as it is about a login.
+// ReadRPC reads a message of Dahua's JSON calls.
 func ReadRPC(b []byte) (m RPCMessage) {
 	m.id = -1
+	var method, setting []byte
+	var inner *Call // the first call of system.multicall that changes the device, or else the first known one
 	parse.JSONMembers(b, func(depth int, key, value []byte) {
 		switch {
 		case depth == 1 && parse.FoldEqual(key, "method"):
-			m.Login = string(value) == "global.login"
+			method = value
 		case depth == 1 && parse.FoldEqual(key, "id"):
 			m.id, _ = parse.Number(value)
 		case depth == 1 && parse.FoldEqual(key, "result") && (string(value) == "true" || string(value) == "false"):
@@ -38,9 +43,43 @@ func ReadRPC(b []byte) (m RPCMessage) {
 			m.Password = value
 		case depth == 2 && parse.FoldEqual(key, "code"):
 			m.code, _ = parse.Number(value)
+		case depth == 2 && parse.FoldEqual(key, "name"):
+			setting = value
+		case depth == 3 && parse.FoldEqual(key, "method"):
+			if c := rpcCall(value, nil); c != nil && (inner == nil || !inner.Changes() && c.Changes()) {
+				inner = c
+			}
 		}
+		m.describe(depth, key, value)
 	})
+	m.Login = string(method) == "global.login"
+	if m.Call = rpcCall(method, setting); string(method) == "system.multicall" {
+		m.Call = inner
+	}
 	return m
+}
+
+// describe notes what an answer to a call of magicBox says of the device.
+func (m *RPCMessage) describe(depth int, key, value []byte) {
+	switch {
+	case depth == 2 && parse.FoldEqual(key, "type"), depth == 2 && parse.FoldEqual(key, "updateserial"):
+		m.info().Model = parse.CleanText(value, maxText)
+	case depth == 2 && parse.FoldEqual(key, "sn"), depth == 2 && parse.FoldEqual(key, "serialnumber"):
+		m.info().Serial = parse.CleanText(value, maxText)
+	case depth == 2 && parse.FoldEqual(key, "name"):
+		m.info().Name = parse.CleanText(value, maxText)
+	case depth == 3 && parse.FoldEqual(key, "version"):
+		m.info().Firmware = parse.CleanText(value, maxText)
+	case depth == 3 && parse.FoldEqual(key, "builddate"):
+		m.info().FirmwareDate = BuildDate(value)
+	}
+}
+
+func (m *RPCMessage) info() *dissect.DeviceInfo {
+	if m.device == nil {
+		m.device = &dissect.DeviceInfo{Vendor: "Dahua"}
+	}
+	return m.device
 }
 
 // Outcome returns the result of a login from its answer. proof reports whether a password or its hash was sent.
@@ -56,5 +95,37 @@ func (m *RPCMessage) Outcome(proof bool) dissect.Outcome {
 	return dissect.OutcomeUnknown
 }
 
+// Result returns the result of a call other than a login from its answer.
+func (m *RPCMessage) Result() dissect.Outcome {
+	switch {
+	case !m.answered:
+		return dissect.OutcomeUnknown
+	case m.ok:
+		return dissect.OutcomeSuccess
+	}
+	return dissect.OutcomeFailure
+}
+
+// Device returns what an answer says of the device, or nil.
+func (m *RPCMessage) Device() *dissect.DeviceInfo { return m.device }
+
 // HasProof reports whether a login contains a password or a hash of it.
 func (m *RPCMessage) HasProof() bool { return len(bytes.TrimSpace(m.Password)) > 0 }
+
+// NewDHIP returns a dissector of DHIP.
+func NewDHIP() dissect.Stream { return newStream("dhip", 32, 16, (*dialogue).rpc) }
+
+// rpc reads a message of DHIP, or of the JSON calls within DVRIP.
+func (d *dialogue) rpc(dir int, _, body []byte, sink dissect.Sink) {
+	m := ReadRPC(body)
+	id := uint32(m.id) &^ dvripBinary
+	switch {
+	case dir == dissect.FromClient && m.Login:
+		proof := m.HasProof()
+		d.ask(request{id: id, hint: logins.Hint(m.User), defaults: proof && logins.IsDefaultPair(m.User, m.Password), proof: proof}, sink)
+	case dir == dissect.FromClient:
+		d.do(id, m.Call, sink)
+	case m.answered:
+		d.answer(answer{id: id, proof: m.Outcome(true), plain: m.Outcome(false), action: m.Result(), device: m.device}, sink)
+	}
+}

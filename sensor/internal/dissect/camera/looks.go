@@ -16,10 +16,12 @@ func LooksDHIP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 }
 
 // LooksDVRIP recognizes Dahua's protocol of port 37777 by its first message: a login or a request for the realm,
-// answered by b0. On other ports the magic number at the end of the header is required.
+// answered by b0, or by a request without a login, which old devices obey (CVE-2013-6117). On other ports the magic number at the end of the
+// header is required.
 func LooksDVRIP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	const headLen, maxBody = 32, 4096
-	v := match.AnyPrefix(head, "\xa0\x00\x00", "\xa0\x01\x00", "\xa0\x05\x00", "\xb0\x00\x00", "\xb0\x01\x00", "\xf6\x00\x00")
+	v := match.AnyPrefix(head, "\xa0\x00\x00", "\xa0\x01\x00", "\xa0\x05\x00", "\xb0\x00\x00", "\xb0\x01\x00", "\xf6\x00\x00",
+		"\xa1\x00\x00", "\xa3\x00\x00", "\xa4\x00\x00", "\xa6\x00\x00", "\xb1\x00\x00", "\xb3\x00\x00", "\xb4\x00\x00", "\xb6\x00\x00")
 	if v != match.Yes {
 		return v
 	}
@@ -54,7 +56,7 @@ func LooksXMEye(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 
 // LooksBaichuan recognizes Reolink's protocol by its magic number.
 func LooksBaichuan(head []byte, _ bool, ports dissect.Ports) match.Verdict {
-	return match.Prefix(head, "\xf0\xde\xbc\x0a")
+	return match.Prefix(head, baichuanMagic)
 }
 
 // LooksXMEyeDatagram recognizes the protocol of Xiongmai recorders over UDP.

@@ -74,21 +74,7 @@ func isapiValue(b []byte, name string) (value []byte) {
 		})
 		return value
 	}
-	for {
-		i := parse.FoldIndex(b, name)
-		if i < 0 {
-			return nil
-		}
-		before := b[:i]
-		b = b[i+len(name):]
-		if len(before) == 0 || before[len(before)-1] != '<' && before[len(before)-1] != ':' {
-			continue
-		}
-		if end := bytes.IndexByte(b, '>'); end == 0 || end > 0 && b[0] == ' ' {
-			value, _, _ = bytes.Cut(b[end+1:], []byte("<"))
-			return bytes.TrimSpace(value)
-		}
-	}
+	return parse.Element(b, name)
 }
 
 // loginReply is what the body of a response says about a login.
