@@ -6,6 +6,8 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/camera/web"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -15,6 +17,7 @@ type exchangeRequest struct {
 	dissect.HTTPExchange
 	creds   credentials
 	login   loginForm
+	call    web.Call
 	framing framing
 	body    bodyKind
 	encoded bool
@@ -32,6 +35,7 @@ type exchangeResponse struct {
 	framing                    framing
 	peek, end                  int
 	reply                      loginReply
+	device                     web.Reply
 }
 
 // bodyKind is what a request body is searched for.
@@ -55,10 +59,11 @@ func readHTTPRequest(m message) *exchangeRequest {
 	r.Version = versionText(version)
 	r.URI = mask.URI(target)
 	r.login.of(target)
+	r.call = web.Find(r.Method, target, nil)
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		r.field(name, value)
 	}
-	if i := bytes.IndexByte(target, '?'); i >= 0 && r.creds.scheme == "" {
+	if i := bytes.IndexByte(target, '?'); i >= 0 && r.creds.scheme == "" && r.call.Kind != dissect.ActionUsers {
 		r.creds.readForm(target[i+1:], false)
 	}
 	r.chooseBody()
@@ -158,8 +163,11 @@ func (r *exchangeRequest) chooseBody() {
 	}
 }
 
-// readBody looks for credentials in the body, and for the action of a SOAP message that is not in a header.
+// readBody looks for credentials in the body, for the action of a SOAP message that is not in a header, and for what a camera is asked to do.
 func (r *exchangeRequest) readBody(body []byte) {
+	if c := web.FindSOAP(nil, r.SOAPAction); c.Known() {
+		r.call = c
+	}
 	if r.peek == 0 {
 		return
 	}
@@ -171,7 +179,7 @@ func (r *exchangeRequest) readBody(body []byte) {
 	}
 	kind := r.body
 	switch {
-	case kind == bodyOther && body[0] == '{':
+	case kind != bodyXML && body[0] == '{': // RPC2 has the type of a form
 		kind = bodyJSON
 	case kind == bodyOther && body[0] == '<':
 		kind = bodyXML
@@ -179,9 +187,17 @@ func (r *exchangeRequest) readBody(body []byte) {
 	switch {
 	case kind == bodyXML:
 		r.readSOAP(body)
-	case r.creds.scheme == "":
-		r.creds.readForm(body, kind == bodyJSON)
+	case kind == bodyJSON:
+		r.call.ReadJSON(body)
+	case kind == bodyForm && web.HasForm(r.URI):
+		if c := web.Find(r.Method, []byte(r.URI), body); c.Known() {
+			r.call = c
+		}
 	}
+	if kind == bodyXML || r.creds.scheme != "" || r.call.Kind == dissect.ActionUsers || kind == bodyJSON && r.call.Known() {
+		return // the parameters of an action are no login
+	}
+	r.creds.readForm(body, kind == bodyJSON)
 }
 
 // readSOAP notes a WS-Security user name token (in clear or as a digest) and the first element of the body.
@@ -189,31 +205,15 @@ func (r *exchangeRequest) readSOAP(body []byte) {
 	if r.creds.scheme == "" && bytes.Contains(body, []byte("UsernameToken")) {
 		r.creds.scheme = "wsse"
 		r.creds.cleartext = bytes.Contains(body, []byte("#PasswordText"))
+		r.creds.userHint = logins.Hint(parse.Element(body, "username"))
+	}
+	if c := web.FindSOAP(body, r.SOAPAction); c.Known() {
+		r.call = c
 	}
 	if r.SOAPAction == "" {
-		r.SOAPAction = soapOperation(body)
+		_, operation := web.SOAPOperation(body)
+		r.SOAPAction = parse.CleanText(operation, 64)
 	}
-}
-
-// soapOperation returns the local name of the first element in the body of a SOAP envelope.
-func soapOperation(xml []byte) string {
-	i := bytes.Index(xml, []byte("Body"))
-	if i <= 0 || xml[i-1] != ':' && xml[i-1] != '<' {
-		return ""
-	}
-	_, rest, _ := bytes.Cut(xml[i:], []byte(">"))
-	rest = bytes.TrimLeft(rest, " \t\r\n")
-	if len(rest) == 0 || rest[0] != '<' {
-		return ""
-	}
-	name := rest[1:]
-	if end := bytes.IndexAny(name, " \t\r\n/>"); end >= 0 {
-		name = name[:end]
-	}
-	if c := bytes.LastIndexByte(name, ':'); c >= 0 {
-		name = name[c+1:]
-	}
-	return parse.CleanText(name, 64)
 }
 
 func readHTTPResponse(m message) *exchangeResponse {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/camera/web"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -80,9 +81,16 @@ func (h *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want
 	for want == 0 && s.state != stateDone && h.tunnel == nil {
 		want = h.step(dir, s, head, final, sink)
 	}
-	switch {
-	case h.tunnel != nil:
+	if h.tunnel != nil {
 		return h.tunnel.Feed(dir, head, final, sink)
+	}
+	if final && dir == dissect.FromServer {
+		s.state = stateDone
+	}
+	if h.sides[dissect.FromServer].state == stateDone {
+		h.reportActions(sink)
+	}
+	switch {
 	case dir == dissect.FromClient || len(h.responses) == 0:
 		return want
 	case final:
@@ -192,7 +200,9 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 		h.titled = r.title != ""
 	}
 	if len(h.requests) == 0 || h.requests[0].wantsReply() {
-		r.reply.read(plainBody(body, r.framing.chunked, r.encoded))
+		plain := plainBody(body, r.framing.chunked, r.encoded)
+		r.reply.read(plain)
+		r.device = web.ReadReply(plain)
 	}
 	h.addResponse(r, s, sink)
 }
@@ -243,6 +253,7 @@ func (h *Stream) addResponse(p *exchangeResponse, s *side, sink dissect.Sink) {
 // pair reports an exchange, and switches to what a CONNECT or an upgrade turns the session into.
 func (h *Stream) pair(r *exchangeRequest, p *exchangeResponse, sink dissect.Sink) {
 	sink(r.fact(p, &h.auth))
+	r.reportAction(p, sink)
 	client, server := &h.sides[dissect.FromClient], &h.sides[dissect.FromServer]
 	switch {
 	case r.Method == "CONNECT" && p.status/100 == 2:

@@ -99,12 +99,12 @@ func (p *loginReply) read(body []byte) {
 	p.refused = parse.FoldContains(body, "notauthorized") || parse.FoldContains(body, "failedauthentication")
 }
 
-// wantsReply reports whether the result of a login is in the body of the response.
+// wantsReply reports whether the result of a login or of an action, or what a device says of itself, is in the body of the response.
 func (r *exchangeRequest) wantsReply() bool {
-	return r.login.kind != loginNone || r.creds.scheme == "wsse"
+	return r.login.kind != loginNone || r.creds.scheme == "wsse" || r.call.NeedsReply()
 }
 
-// replyPeek returns how much of a response is searched for the result of a login.
+// replyPeek returns how much of a response is searched for it.
 func (p *exchangeResponse) replyPeek() int {
 	switch p.status {
 	case 200, 400, 401, 403, 500:

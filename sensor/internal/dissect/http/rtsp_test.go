@@ -3,6 +3,8 @@
 package http_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"stillwatch/sensor/internal/dissect"
@@ -41,6 +43,22 @@ func TestRTSPExchanges(t *testing.T) {
 	for i := range got {
 		if got[i] != want[i] {
 			t.Errorf("got  %+v\nwant %+v", got[i], want[i])
+		}
+	}
+}
+
+// TestRTSPBehindMedia reads a TEARDOWN behind interleaved media of both sides, more of it than is kept of the server's.
+func TestRTSPBehindMedia(t *testing.T) {
+	play := []turn{client(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 1")), server(request("RTSP/1.0 200 OK", "CSeq: 1"))}
+	packet := "$\x00\x03\xe8" + strings.Repeat("\r\nRTSP/1.0 ", 1000)[:1000]
+	report := "$\x01\x00\x08\x80\xc9\x00\x01abcd"
+	for packets, status := range map[int]int{3: 200, 40: 0} {
+		facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 554}, slices.Concat(play, []turn{
+			server(strings.Repeat(packet, packets)), client(report), client(request("TEARDOWN rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 2")), server(packet + request("RTSP/1.0 200 OK", "CSeq: 2")),
+		}))
+		all := dissecttest.FactsOf[dissect.RTSPExchange](facts)
+		if last := all[len(all)-1]; last.Method != "TEARDOWN" || last.Status != status {
+			t.Errorf("behind %d packets:\n%s", packets, dissecttest.Dump(facts))
 		}
 	}
 }
