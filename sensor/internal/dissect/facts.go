@@ -255,8 +255,8 @@ const (
 // DeviceAction is something that a client asked a camera or recorder to do. Result is that of the request, which may be refused for want of
 // rights. UserHint is at most the last two characters of the user name.
 type DeviceAction struct {
-	Protocol string // onvif isapi vapix dahua_cgi rpc2 dhip dvrip xmeye sadp
-	Action   string // in the words of the protocol, without values: "ptz/ContinuousMove", "PUT /ISAPI/System/reboot"
+	Protocol string // onvif isapi vapix dahua_cgi rpc2 dhip dvrip xmeye baichuan sadp
+	Action   string // in the words of the protocol, without values: "ptz/ContinuousMove", "PUT /ISAPI/System/reboot"; a star stands for any of them
 	Kind     ActionKind
 	UserHint string
 	Result   Outcome
