@@ -80,6 +80,7 @@ func TestCameraActions(t *testing.T) {
 			"xmeye, set NetWork.NetNTP: time success", "xmeye, set Simplify.Encode: video success", "xmeye, set: configuration success"}},
 		"xm: not answered":               {[]turn{xmAsk(1450, "OPMachine"), server(xm(1007, `{"Ret":100}`))}, []string{"xmeye, OPMachine: reboot unknown"}},
 		"xm: the answer has no code":     {[]turn{xmAsk(1450, "OPMachine"), server(xm(1451, `{}`))}, []string{"xmeye, OPMachine: reboot unknown"}},
+		"xm: a code within the data":     {[]turn{xmAsk(1042, "Users"), server(xm(1043, `{"Ret":100,"Users":[{"Ret":203}]}`))}, []string{"xmeye, get: read success"}},
 		"xm: the answer is not readable": {[]turn{client(xm(1450, "")), server(xm(1451, ""))}, []string{"xmeye, system: configuration unknown"}},
 		"xm: keep-alives are no action":  {[]turn{client(xm(1006, `{"Name":"KeepAlive"}`)), xmSay(1007, 100)}, nil},
 		"xm: behind a stream of pictures": {slices.Concat(in, []turn{xmAsk(1410, "OPMonitor"), server(xm(1412, large)), xmAsk(1400, "OPPTZControl")}),

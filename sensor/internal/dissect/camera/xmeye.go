@@ -48,7 +48,7 @@ func readSofia(body []byte) (b sofiaBody) {
 			b.password = value
 		case depth == 1 && parse.FoldEqual(key, "name"):
 			b.name = value
-		case parse.FoldEqual(key, "ret"):
+		case depth == 1 && parse.FoldEqual(key, "ret"):
 			b.code, _ = parse.Number(value)
 		case depth == 2:
 			b.describe(key, value)

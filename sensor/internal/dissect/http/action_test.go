@@ -57,7 +57,7 @@ func TestActionOfRequest(t *testing.T) {
 	for want, q := range map[string]turn{
 		"isapi, PUT /ISAPI/System/reboot: reboot":                               put("/ISAPI/System/reboot", ""),
 		"isapi, PUT /ISAPI/PTZCtrl/**: move":                                    put("/ISAPI/PTZCtrl/channels/1/continuous", "<PTZData><pan>10</pan></PTZData>"),
-		"isapi, PUT /ISAPI/System/factoryReset: reset":                          put("/isapi/system/factoryReset?mode=full", ""),
+		"isapi, PUT /ISAPI/System/factoryReset: reset":                          put("/isapi/system/factoryReset/?mode=full", ""),
 		"isapi, POST /ISAPI/Security/users**: users":                            post("/ISAPI/Security/users", "<User><userName>x</userName></User>"),
 		"isapi, DELETE /ISAPI/Security/users**: users":                          ask("DELETE /ISAPI/Security/users/2"),
 		"isapi, PUT /ISAPI/System/Network/**: network":                          put("/ISAPI/System/Network/interfaces/1/ipAddress", "<IPAddress/>"),

@@ -71,7 +71,7 @@ func Find(method string, target, form []byte) (c Call) {
 		if !parse.FoldPrefix(path, p.root) {
 			continue
 		}
-		rest := path[len(p.root):]
+		rest := bytes.TrimRight(path[len(p.root):], "/")
 		if p.name == vapix {
 			rest = withoutRole(rest)
 		}
