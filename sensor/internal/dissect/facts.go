@@ -230,7 +230,7 @@ type DeviceInfo struct {
 	FirmwareDate  string    // of the build: "2019-12-15"
 	Booted        time.Time // without a time zone of its own, it is read as UTC
 	Analog        int       // analog channels
-	Digital       int       // channels of network cameras: more than none is a recorder
+	Digital       int       // channels of network cameras: more than one is a recorder, cameras of Hikvision count themselves
 	Activated     Outcome   // OutcomeFailure: no password has been set yet
 }
 

@@ -163,17 +163,6 @@ func TestNoDeviceInfo(t *testing.T) {
 	}
 }
 
-func TestBuildDate(t *testing.T) {
-	for text, want := range map[string]string{
-		"2020-11-24 16:47:14": "2020-11-24", "build 191215": "2019-12-15", "V5.3.8 build 191215": "2019-12-15", "build:2015-10-10": "2015-10-10", "20201019": "2020-10-19", "Mar 22 2018 10:14": "2018-03-22", "Mar  2 2018 10:14": "2018-03-02",
-		"": "", "V5.3.8": "", "1234567": "", "build 991315": "", "2020-13-40": "", "1.120101.2": "2012-01-01",
-	} {
-		if got := camera.BuildDate([]byte(text)); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 func FuzzCameraActions(f *testing.F) {
 	dissecttest.FuzzStream(f, camera.NewXMEye, []turn{xmAsk(1450, "OPMachine"), xmSay(1451, 100), xmAsk(1020, "SystemInfo"), server(xm(1021, `{"Ret":100,"SystemInfo":{"SerialNo":"1"}}`))})
 }

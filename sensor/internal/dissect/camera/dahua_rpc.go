@@ -6,6 +6,7 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -63,15 +64,15 @@ func ReadRPC(b []byte) (m RPCMessage) {
 func (m *RPCMessage) describe(depth int, key, value []byte) {
 	switch {
 	case depth == 2 && parse.FoldEqual(key, "type"), depth == 2 && parse.FoldEqual(key, "updateserial"):
-		m.info().Model = parse.CleanText(value, maxText)
+		m.info().Model = announce.Text(value)
 	case depth == 2 && parse.FoldEqual(key, "sn"), depth == 2 && parse.FoldEqual(key, "serialnumber"):
-		m.info().Serial = parse.CleanText(value, maxText)
+		m.info().Serial = announce.Text(value)
 	case depth == 2 && parse.FoldEqual(key, "name"):
-		m.info().Name = parse.CleanText(value, maxText)
+		m.info().Name = announce.Text(value)
 	case depth == 3 && parse.FoldEqual(key, "version"):
-		m.info().Firmware = parse.CleanText(value, maxText)
+		m.info().Firmware = announce.Text(value)
 	case depth == 3 && parse.FoldEqual(key, "builddate"):
-		m.info().FirmwareDate = BuildDate(value)
+		m.info().FirmwareDate = announce.Date(value)
 	}
 }
 
@@ -112,8 +113,11 @@ func (m *RPCMessage) Device() *dissect.DeviceInfo { return m.device }
 // HasProof reports whether a login contains a password or a hash of it.
 func (m *RPCMessage) HasProof() bool { return len(bytes.TrimSpace(m.Password)) > 0 }
 
+// dhipHead is the length of the header of DHIP, and dhipSize the offset of the length of the message in it.
+const dhipHead, dhipSize = 32, 16
+
 // NewDHIP returns a dissector of DHIP.
-func NewDHIP() dissect.Stream { return newStream("dhip", 32, 16, (*dialogue).rpc) }
+func NewDHIP() dissect.Stream { return newStream("dhip", dhipHead, dhipSize, (*dialogue).rpc) }
 
 // rpc reads a message of DHIP, or of the JSON calls within DVRIP.
 func (d *dialogue) rpc(dir int, _, body []byte, sink dissect.Sink) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -73,7 +74,7 @@ const (
 // looks like.
 func dvripAnswer(head, body []byte) answer {
 	a := answer{id: dvripID(head)}
-	text := parse.CleanText(bytes.TrimRight(body, "\x00"), maxText)
+	text := announce.Text(bytes.TrimRight(body, "\x00"))
 	if text == "" || head[0] == 0xb6 && dvripUsers(head[8]).Changes() {
 		return a
 	}
@@ -87,7 +88,7 @@ func dvripAnswer(head, body []byte) answer {
 		a.device.Serial = text
 	case dvripVersion:
 		version, date, _ := bytes.Cut(body, []byte(","))
-		a.device.Firmware, a.device.FirmwareDate = parse.CleanText(version, maxText), BuildDate(date)
+		a.device.Firmware, a.device.FirmwareDate = announce.Text(version), announce.Date(date)
 	case dvripModel:
 		a.device.Model = text
 	default:

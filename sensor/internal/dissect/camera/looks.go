@@ -7,7 +7,6 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
-	"stillwatch/sensor/internal/dissect/parse"
 )
 
 // LooksDHIP recognizes Dahua's protocol of JSON behind a header of 32 bytes, which begins with its own length.
@@ -57,24 +56,4 @@ func LooksXMEye(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 // LooksBaichuan recognizes Reolink's protocol by its magic number.
 func LooksBaichuan(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return match.Prefix(head, baichuanMagic)
-}
-
-// LooksXMEyeDatagram recognizes the protocol of Xiongmai recorders over UDP.
-func LooksXMEyeDatagram(b []byte, ports dissect.Ports) bool {
-	return len(b) > 0 && LooksXMEye(b, true, ports) == match.Yes
-}
-
-// LooksDHIPDatagram recognizes DHIP over UDP.
-func LooksDHIPDatagram(b []byte, ports dissect.Ports) bool {
-	return LooksDHIP(b, true, ports) == match.Yes
-}
-
-// LooksDVRIPDatagram recognizes the older discovery of Dahua on port 5050.
-func LooksDVRIPDatagram(b []byte, ports dissect.Ports) bool {
-	return ports.Has(5050) && len(b) >= 32 && (b[0] == 0xa3 && b[1] == 1 || b[0] == 0xb3 && b[1] == 0)
-}
-
-// LooksSADP recognizes Hikvision's search protocol: XML with a Probe or a ProbeMatch that carries a Uuid.
-func LooksSADP(b []byte, _ dissect.Ports) bool {
-	return match.AnyPrefix(b, "<?xml", "<Probe") == match.Yes && parse.FoldContains(b, "<probe") && parse.FoldContains(b, "<uuid>")
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package camera reads the protocols of camera vendors over TCP: logins, what a client asks a device to do, and what the device says of
-// itself. It recognizes their discovery.
+// Package camera reads the protocols of camera vendors: logins, what a client asks a device to do, and what the device says of itself, also
+// in discovery.
 package camera
 
 import (

@@ -6,12 +6,16 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
+// xmHead is the length of the header of XMEye, and xmSize the offset of the length of the message in it.
+const xmHead, xmSize = 20, 16
+
 // NewXMEye returns a dissector of XMEye.
-func NewXMEye() dissect.Stream { return newStream("xmeye", 20, 16, (*dialogue).sofia) }
+func NewXMEye() dissect.Stream { return newStream("xmeye", xmHead, xmSize, (*dialogue).sofia) }
 
 // sofiaBody is what is read of the JSON of a message of Xiongmai.
 type sofiaBody struct {
@@ -61,15 +65,15 @@ func readSofia(body []byte) (b sofiaBody) {
 func (b *sofiaBody) describe(key, value []byte) {
 	switch {
 	case parse.FoldEqual(key, "devicemodel"):
-		b.info().Model = parse.CleanText(value, maxText)
+		b.info().Model = announce.Text(value)
 	case parse.FoldEqual(key, "hardware") && b.info().Model == "":
-		b.info().Model = parse.CleanText(value, maxText)
+		b.info().Model = announce.Text(value)
 	case parse.FoldEqual(key, "serialno"):
-		b.info().Serial = parse.CleanText(value, maxText)
+		b.info().Serial = announce.Text(value)
 	case parse.FoldEqual(key, "softwareversion"):
-		b.info().Firmware = parse.CleanText(value, maxText)
+		b.info().Firmware = announce.Text(value)
 	case parse.FoldEqual(key, "buildtime"):
-		b.info().FirmwareDate = BuildDate(value)
+		b.info().FirmwareDate = announce.Date(value)
 	case parse.FoldEqual(key, "digchannel"):
 		b.info().Digital, _ = parse.Number(value)
 	case parse.FoldEqual(key, "videoinchannel"):

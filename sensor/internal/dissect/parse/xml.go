@@ -2,26 +2,36 @@
 
 package parse
 
-import (
-	"bytes"
-)
+import "bytes"
 
-// Element returns the text at the start of the first XML element with this local name, whatever its prefix and its case, or nil. name must be
-// lower case. The text may be malformed or cut.
+// Element returns the text of the first XML element with a local name, ignoring its prefix and attributes, nil if there is none. name must
+// be lower case; case is ignored. The text ends at the next tag, so that of an element with children is what precedes them. b may be
+// malformed or cut.
 func Element(b []byte, name string) []byte {
 	for {
-		i := FoldIndex(b, name)
+		i := bytes.IndexByte(b, '<')
 		if i < 0 {
 			return nil
 		}
-		before := b[:i]
-		b = b[i+len(name):]
-		if len(before) == 0 || before[len(before)-1] != '<' && before[len(before)-1] != ':' {
+		b = b[i+1:]
+		end := bytes.IndexByte(b, '>')
+		if end < 0 {
+			return nil
+		}
+		tag := b[:end]
+		if n := bytes.IndexAny(tag, " \t\r\n/"); n > 0 {
+			tag = tag[:n]
+		}
+		if n := bytes.IndexByte(tag, ':'); n >= 0 {
+			tag = tag[n+1:]
+		}
+		if !FoldEqual(tag, name) {
 			continue
 		}
-		if end := bytes.IndexByte(b, '>'); end == 0 || end > 0 && (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') {
-			value, _, _ := bytes.Cut(b[end+1:], []byte("<"))
-			return bytes.TrimSpace(value)
+		text := b[end+1:]
+		if n := bytes.IndexByte(text, '<'); n >= 0 {
+			text = text[:n]
 		}
+		return bytes.TrimSpace(text)
 	}
 }

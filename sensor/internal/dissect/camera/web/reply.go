@@ -7,12 +7,10 @@ import (
 	"net"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/camera"
 	"stillwatch/sensor/internal/dissect/parse"
 )
-
-// maxText bounds a text that a device says of itself, in bytes.
-const maxText = 96
 
 // Reply is what is read of the body of a response.
 type Reply struct {
@@ -73,14 +71,14 @@ func (c *Call) Device(r *Reply) (d *dissect.DeviceInfo) {
 func (r *Reply) readXML(body []byte) {
 	r.failed = parse.FoldContains(body, ":fault>") || parse.FoldContains(body, "<fault>") || parse.FoldContains(body, ":fault ")
 	d := dissect.DeviceInfo{}
-	text := func(name string) string { return parse.CleanText(parse.Element(body, name), maxText) }
+	text := func(name string) string { return announce.Text(parse.Element(body, name)) }
 	switch {
 	case parse.FoldContains(body, "getdeviceinformationresponse"):
 		d.Vendor, d.Model, d.Firmware, d.Serial = text("manufacturer"), text("model"), text("firmwareversion"), text("serialnumber")
 	case parse.FoldContains(body, "<deviceinfo"):
 		d.Vendor, d.Model, d.Firmware, d.Serial = text("manufacturer"), text("model"), text("firmwareversion"), text("serialnumber")
 		d.Name, d.Class = text("devicename"), text("devicetype")
-		d.FirmwareDate = camera.BuildDate(parse.Element(body, "firmwarereleaseddate"))
+		d.FirmwareDate = announce.Date(parse.Element(body, "firmwarereleaseddate"))
 		d.MAC = macOf(parse.Element(body, "macaddress"))
 		if d.Vendor == "" && parse.FoldContains(body, "hikvision.com") {
 			d.Vendor = "Hikvision"
@@ -151,7 +149,7 @@ var properties = []struct {
 	{"sn", setSerial},
 	{"serialnumber", setSerial},
 	{"version", setFirmware},
-	{"name", func(d *dissect.DeviceInfo, v []byte) { d.Name = parse.CleanText(v, maxText) }},
+	{"name", func(d *dissect.DeviceInfo, v []byte) { d.Name = announce.Text(v) }},
 	{"brand", setVendor},
 	{"brand.brand", setVendor},
 	{"prodnbr", setModel},
@@ -167,11 +165,11 @@ var properties = []struct {
 	{"network.eth0.macaddress", func(d *dissect.DeviceInfo, v []byte) { d.MAC = macOf(v) }},
 }
 
-func setModel(d *dissect.DeviceInfo, v []byte)  { d.Model = parse.CleanText(v, maxText) }
-func setSerial(d *dissect.DeviceInfo, v []byte) { d.Serial = parse.CleanText(v, maxText) }
-func setVendor(d *dissect.DeviceInfo, v []byte) { d.Vendor = parse.CleanText(v, maxText) }
-func setClass(d *dissect.DeviceInfo, v []byte)  { d.Class = parse.CleanText(v, maxText) }
-func setDate(d *dissect.DeviceInfo, v []byte)   { d.FirmwareDate = camera.BuildDate(v) }
+func setModel(d *dissect.DeviceInfo, v []byte)  { d.Model = announce.Text(v) }
+func setSerial(d *dissect.DeviceInfo, v []byte) { d.Serial = announce.Text(v) }
+func setVendor(d *dissect.DeviceInfo, v []byte) { d.Vendor = announce.Text(v) }
+func setClass(d *dissect.DeviceInfo, v []byte)  { d.Class = announce.Text(v) }
+func setDate(d *dissect.DeviceInfo, v []byte)   { d.FirmwareDate = announce.Date(v) }
 
 // setFullName takes the full name of a product as its model if its number is not known.
 func setFullName(d *dissect.DeviceInfo, v []byte) {
@@ -183,9 +181,9 @@ func setFullName(d *dissect.DeviceInfo, v []byte) {
 // setFirmware reads "2.420.0.R, build: 2015-10-10" as well as a bare version.
 func setFirmware(d *dissect.DeviceInfo, v []byte) {
 	version, build, ok := bytes.Cut(v, []byte(","))
-	d.Firmware = parse.CleanText(version, maxText)
+	d.Firmware = announce.Text(version)
 	if ok {
-		d.FirmwareDate = camera.BuildDate(build)
+		d.FirmwareDate = announce.Date(build)
 	}
 }
 
