@@ -55,6 +55,8 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 		r.http(f, initiator, responder, now)
 	case *dissect.RTSPExchange:
 		r.rtsp(v, f, initiator, responder, now)
+	case *dissect.DeviceInfo:
+		r.discovered(f, speaker, now)
 	case *dissect.Banner:
 		r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
 	}

@@ -50,10 +50,11 @@ func (r *Registry) settle(d *Device) {
 func (r *Registry) weigh(d *Device, now int64) {
 	d.round = r.round
 	v := d.claims.Weigh(d.LastSeen, now)
-	if v.Role != d.Role || v.Level != d.Level || v.Vendor != d.Vendor || v.Model != d.Model || v.Firmware != d.Firmware {
+	if v.Role != d.Role || v.Level != d.Level || v.Vendor != d.Vendor || v.Model != d.Model || v.Firmware != d.Firmware || v.FirmwareDate != d.FirmwareDate {
 		d.Version++
 	}
-	d.Role, d.Level, d.Probability, d.Vendor, d.Model, d.Firmware = v.Role, v.Level, v.Probability, v.Vendor, v.Model, v.Firmware
+	d.Role, d.Level, d.Probability = v.Role, v.Level, v.Probability
+	d.Vendor, d.Model, d.Firmware, d.FirmwareDate = v.Vendor, v.Model, v.Firmware, v.FirmwareDate
 	r.list(d, now)
 }
 

@@ -24,13 +24,14 @@ func (c Claim) String() string {
 	return fmt.Sprintf("%s %q vendor=%q model=%q at %d", sources[c.source].name, c.value, c.vendorName(), c.model, c.At)
 }
 
-// decay halves the weight of old evidence once a half-life.
-func (c *Claim) decay(now int64) float64 {
+// share returns the share of its weight that a claim has: half of it for each half-life since it was made, and less if its source is not
+// trusted.
+func (c *Claim) share(now int64) float64 {
 	if now <= c.At {
-		return 1
+		return c.source.trust()
 	}
 	age := float64(now-c.At) / dayNs
-	return math.Exp2(-age / float64(sources[c.source].halfLife))
+	return c.source.trust() * math.Exp2(-age/float64(sources[c.source].halfLife))
 }
 
 // Claims is the evidence of one device, in the order of discovery.
@@ -71,7 +72,13 @@ func (cs *Claims) KeepMAC() {
 	*cs = slices.DeleteFunc(*cs, func(c Claim) bool { return !c.source.aboutMAC() })
 }
 
-// RemoveMAC removes the claims about the MAC address: its vendor, that it is random, that it forwards for others.
+// RemoveMAC removes the claims about the MAC address: its vendor, that it is random, that it forwards for others. What the device said about
+// itself can no longer be compared with it.
 func (cs *Claims) RemoveMAC() {
 	*cs = slices.DeleteFunc(*cs, func(c Claim) bool { return c.source.aboutMAC() })
+	for i := range *cs {
+		if c := &(*cs)[i]; c.source.rows() == Discovery {
+			c.Statement = c.of(DiscoveryUnchecked)
+		}
+	}
 }

@@ -55,13 +55,13 @@ func (c *Cache) share(list []Item) []Item {
 
 // says returns a claim in words, with the points of its strongest part.
 func (c *Claim) says(now int64) (string, float64) {
-	f, points := c.decay(now), 0.0
+	f, points := c.share(now), 0.0
 	isCurrent := c.words != ""
 	part := func(db float64) {
 		if math.Abs(db*f) > math.Abs(points) {
 			points = db * f
 		}
-		isCurrent = isCurrent && math.RoundToEven(db*f) == math.RoundToEven(db*c.wordsDecay)
+		isCurrent = isCurrent && math.RoundToEven(db*f) == math.RoundToEven(db*c.wordsShare)
 	}
 	for _, v := range c.rule.roles {
 		part(v.points)
@@ -72,13 +72,16 @@ func (c *Claim) says(now int64) (string, float64) {
 	if c.model != "" {
 		part(c.rule.modelPoints)
 	}
+	if c.firmware != "" {
+		part(c.rule.firmwarePoints)
+	}
 	if !isCurrent {
-		c.words, c.wordsDecay = c.wording(f), f
+		c.words, c.wordsShare = c.wording(f), f
 	}
 	return c.words, math.Round(points*10) / 10
 }
 
-// wording returns what a statement that has decayed by f speaks for, in whole decibans.
+// wording returns what a statement speaks for that has the share f of its weight, in whole decibans.
 func (s *Statement) wording(f float64) string {
 	var parts []string
 	for _, v := range s.rule.roles {
@@ -89,6 +92,9 @@ func (s *Statement) wording(f float64) string {
 	}
 	if s.model != "" {
 		parts = append(parts, fmt.Sprintf("model=%s %+.0f", s.model, s.rule.modelPoints*f))
+	}
+	if firmware, _, _ := strings.Cut(s.firmware, "|"); firmware != "" {
+		parts = append(parts, fmt.Sprintf("firmware=%s %+.0f", firmware, s.rule.firmwarePoints*f))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -17,7 +17,7 @@ func (t *table) match(src Source, value string) (r *rule, model, firmware string
 		}
 		return r, model, ""
 	}
-	for _, r := range t.bySource[src] {
+	for _, r := range t.bySource[src.rows()] {
 		if model, firmware, ok := r.match(value, low); ok {
 			return r, model, firmware
 		}

@@ -33,6 +33,10 @@ const (
 	PullsRTSP   // takes streams from several servers
 	ManyNames   // asks for many domains
 	Router      // forwards for other addresses
+	// What a device says about itself in a discovery protocol: with its own MAC address, with none to compare, with that of another.
+	Discovery
+	DiscoveryUnchecked
+	DiscoveryForeign
 	numSources
 )
 
@@ -67,6 +71,10 @@ var sources = [numSources]struct {
 	PullsRTSP:     {"pulls_rtsp", GroupBehavior, 30},
 	ManyNames:     {"many_names", GroupBehavior, 30},
 	Router:        {"topology", GroupBehavior, 30},
+
+	Discovery:          {"discovery", GroupAnnouncement, 30},
+	DiscoveryUnchecked: {"discovery_unchecked", GroupAnnouncement, 30},
+	DiscoveryForeign:   {"discovery_foreign", GroupAnnouncement, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.
@@ -74,3 +82,23 @@ func (s Source) aboutMAC() bool { return s == MACVendor || s == RandomMAC || s =
 
 // lasting reports whether observations of s hold for as long as the device is heard, so that they do not age while it is.
 func (s Source) lasting() bool { return s.aboutMAC() || s == Serves }
+
+// rows returns the source whose rows of the table apply to observations of s.
+func (s Source) rows() Source {
+	if s == DiscoveryUnchecked || s == DiscoveryForeign {
+		return Discovery
+	}
+	return s
+}
+
+// trust returns the share of the weight of the rows that observations of s have. A reply that names another MAC address than that of its
+// sender is forwarded by a router, or forged: it makes a role a hint at most.
+func (s Source) trust() float64 {
+	switch s {
+	case DiscoveryUnchecked:
+		return 0.75
+	case DiscoveryForeign:
+		return 0.48
+	}
+	return 1
+}

@@ -34,15 +34,25 @@ type Statement struct {
 	vendor       string // instead of that of the rule, if the observation names it
 	vendorPoints float64
 	model        string
-	firmware     string
+	firmware     string // as in a rule
 
 	words      string  // what it says, as it was shown last
-	wordsDecay float64 // the decay at that time
+	wordsShare float64 // of its weight, at that time
 }
 
 // same reports whether two statements say the same, whatever their values.
 func (s *Statement) same(x *Statement) bool {
 	return s == x || s.source == x.source && s.rule == x.rule && s.model == x.model && s.vendor == x.vendor && s.firmware == x.firmware
+}
+
+// of returns the same statement from another source.
+func (s *Statement) of(src Source) *Statement {
+	if s.source == src {
+		return s
+	}
+	x := *s
+	x.source, x.words = src, ""
+	return &x
 }
 
 func (s *Statement) vendorName() string {

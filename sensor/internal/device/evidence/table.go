@@ -3,6 +3,7 @@
 package evidence
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -36,7 +37,9 @@ type rule struct {
 	vendorPoints float64
 	model        string // "$1" is the first group of re
 	modelPoints  float64
-	firmware     string
+
+	firmware       string // "$1", or "$1|$2" with the date of the build
+	firmwarePoints float64
 }
 
 // table is the whole table, indexed.
@@ -116,6 +119,9 @@ func (t *table) setVersion(cells []string) (err error) {
 
 const columns = 6
 
+// plainFirmware is the weight of a firmware in a row without a model, in decibans.
+const plainFirmware = 20
+
 func parseRule(cells []string) (*rule, error) {
 	if len(cells) != columns {
 		return nil, fmt.Errorf("%d columns, want %d separated by tabs", len(cells), columns)
@@ -145,6 +151,9 @@ func parseRule(cells []string) (*rule, error) {
 	}
 	if r.model, r.modelPoints, err = weighted(cells[4]); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
+	}
+	if r.firmware != "" {
+		r.firmwarePoints = cmp.Or(r.modelPoints, plainFirmware)
 	}
 	return r, r.check()
 }
@@ -181,8 +190,8 @@ func (r *rule) setMatch(text string) (err error) {
 
 // check reports a row that says nothing or names a group that its match does not have.
 func (r *rule) check() error {
-	if len(r.roles) == 0 && r.vendor == "" {
-		return errors.New("neither a role nor a vendor")
+	if len(r.roles) == 0 && r.vendor == "" && r.firmware == "" {
+		return errors.New("neither a role nor a vendor nor a firmware")
 	}
 	groups := 0
 	if r.re != nil {

@@ -70,7 +70,7 @@ func TestParseReportsFileAndLine(t *testing.T) {
 		{"weight NaN", "hostname\tcam\tcamera+nan\t-\t-\t-", `weight "+nan"`},
 		{"vendor without a weight", "hostname\tcam\t-\tAxis\t-\t-", "vendor: "},
 		{"model whose weight has no sign", "hostname\tcam\tcamera+10\t-\tX 5\t-", "model: weight"},
-		{"says nothing", "hostname\tcam\t-\t-\tX +5\t-", "neither a role nor a vendor"},
+		{"says nothing", "hostname\tcam\t-\t-\tX +5\t-", "neither a role nor a vendor nor a firmware"},
 		{"model of a group that is not there", "hostname\t~^(a)\tcamera+10\t-\t$2 +5\t-", "no group"},
 		{"firmware of a group of a plain text", "hostname\tcam\tcamera+10\t-\t-\t$1", "no group"},
 		{"same match twice", good, "same source and match as line 2"},

@@ -5,6 +5,7 @@ package evidence
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // forgeableCap bounds what link layer and announcements together can say for a role until the device has answered or acted as such:
@@ -32,6 +33,7 @@ type Verdict struct {
 	Level                   Level
 	Probability             float64 // of Role; 0 when unknown
 	Vendor, Model, Firmware string  // "" if not known
+	FirmwareDate            string  // of the build of Firmware: "2019-12-15"; "" if not known
 }
 
 // Weigh returns what the claims say at the given time. Claims that last for as long as the device is heard are first renewed to lastSeen.
@@ -44,6 +46,7 @@ func (cs Claims) Weigh(lastSeen, now int64) (v Verdict) {
 	v.Role, v.Level, v.Probability = cs.role(now)
 	v.Vendor = cs.vendor(now)
 	v.Model, v.Firmware = cs.model(v.Vendor, now)
+	v.Firmware, v.FirmwareDate, _ = strings.Cut(v.Firmware, "|")
 	return v
 }
 
@@ -69,7 +72,7 @@ func (cs Claims) totals(now int64) [numRoles]float64 {
 	var scores [numRoles][numGroups]score
 	for i := range cs {
 		c := &cs[i]
-		g, f := sources[c.source].group, c.decay(now)
+		g, f := sources[c.source].group, c.share(now)
 		for _, v := range c.rule.roles {
 			scores[v.role][g].add(v.points * f)
 		}
@@ -147,7 +150,7 @@ func (cs Claims) vendor(now int64) string {
 			at = len(all)
 			all = append(all, hypothesis{name: name})
 		}
-		all[at].groups[sources[c.source].group].add(c.vendorPoints * c.decay(now))
+		all[at].groups[sources[c.source].group].add(c.vendorPoints * c.share(now))
 	}
 	best, most := "", 0.0
 	for i := range all {
@@ -162,7 +165,7 @@ func (cs Claims) vendor(now int64) string {
 	return best
 }
 
-// model returns the best model that is not of another vendor, and the best firmware.
+// model returns the best model that is not of another vendor, and the best firmware with its date as in a rule.
 func (cs Claims) model(vendor string, now int64) (model, firmware string) {
 	most, mostFirmware := 0.0, 0.0
 	for i := range cs {
@@ -170,11 +173,11 @@ func (cs Claims) model(vendor string, now int64) (model, firmware string) {
 		if v := c.vendorName(); v != "" && v != vendor {
 			continue
 		}
-		points := c.rule.modelPoints * c.decay(now)
-		if c.model != "" && points > most {
+		f := c.share(now)
+		if points := c.rule.modelPoints * f; c.model != "" && points > most {
 			model, most = c.model, points
 		}
-		if c.firmware != "" && points > mostFirmware {
+		if points := c.rule.firmwarePoints * f; c.firmware != "" && points > mostFirmware {
 			firmware, mostFirmware = c.firmware, points
 		}
 	}

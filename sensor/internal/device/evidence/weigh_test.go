@@ -81,14 +81,14 @@ func TestLevelOf(t *testing.T) {
 
 func TestDecay(t *testing.T) {
 	c := Claim{&Statement{source: HTTPServer}, 0}
-	if f := c.decay(30 * dayNs); !near(f, 0.5) {
+	if f := c.share(30 * dayNs); !near(f, 0.5) {
 		t.Errorf("banner after 30 days: %v", f)
 	}
 	c.source = Certificate
-	if f := c.decay(180 * dayNs); !near(f, 0.5) {
+	if f := c.share(180 * dayNs); !near(f, 0.5) {
 		t.Errorf("certificate after 180 days: %v", f)
 	}
-	if f := c.decay(-5); f != 1 {
+	if f := c.share(-5); f != 1 {
 		t.Errorf("a clock that goes back: %v", f)
 	}
 }

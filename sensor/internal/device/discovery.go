@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"strconv"
+	"strings"
+
+	"stillwatch/sensor/internal/device/evidence"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+)
+
+// discovered weighs what a device says about itself in a discovery protocol. The device is the sender, whatever address it names: replies of
+// devices behind a router name their private one.
+func (r *Registry) discovered(f *dissect.DeviceInfo, d *Device, now int64) {
+	if d == nil {
+		return
+	}
+	src := evidence.Discovery
+	switch named := packet.MAC(f.MAC); {
+	case named.IsZero() || d.MAC.IsZero():
+		src = evidence.DiscoveryUnchecked
+	case named != d.MAC:
+		src = evidence.DiscoveryForeign
+	}
+	r.observe(d, src, announcedKind(f), now)
+	if f.Name != "" {
+		r.observe(d, src, "name "+f.Protocol+" "+f.Name, now)
+	}
+	if f.Firmware != "" {
+		value := "firmware " + f.Protocol + " " + f.Firmware
+		if f.FirmwareDate != "" {
+			value += " built " + f.FirmwareDate
+		}
+		r.observe(d, src, value, now)
+	}
+}
+
+// announcedKind returns the kind of device as the table of evidence has it: protocol, class ("-" for none, without spaces), numbers of analog
+// and digital channels, model.
+func announcedKind(f *dissect.DeviceInfo) string {
+	class := strings.ReplaceAll(f.Class, " ", "_")
+	if class == "" {
+		class = "-"
+	}
+	s := f.Protocol + " " + class + " " + strconv.Itoa(f.Analog) + "+" + strconv.Itoa(f.Digital)
+	if f.Model != "" && !generic[strings.ToLower(f.Model)] {
+		s += " " + f.Model
+	}
+	return s
+}
+
+// generic holds the models that are only a kind of device.
+var generic = map[string]bool{"nvr": true, "dvr": true, "xvr": true, "hcvr": true, "hdvr": true, "hdcvi": true, "ipc": true, "sd": true, "ip camera": true,
+	"ipcamera": true, "network camera": true}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endtoend
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stillwatch/internal/testlab/netsim"
+	"stillwatch/schemas"
+	"stillwatch/sensor/internal/dissect/dissecttest"
+)
+
+// TestDiscoveryRepliesIdentifyDevices lets a camera answer a search in its group, a recorder one that was sent to it, and two recorders
+// behind a router, whose own MAC address is not seen.
+func TestDiscoveryRepliesIdentifyDevices(t *testing.T) {
+	n := netsim.New(1)
+	pc := n.Host("pc", "192.0.2.50", "b8:ca:3a:00:00:50", netsim.Windows)
+	camera := n.Host("camera", "192.0.2.7", "02:00:5e:10:00:07", netsim.Linux)
+	recorder := n.Host("recorder", "192.0.2.8", "02:00:5e:10:00:08", netsim.Linux)
+	n.Router("192.0.2.1", "00:00:0c:00:00:01")
+	search := []byte(`<?xml version="1.0" encoding="utf-8"?><Probe><Uuid>1</Uuid><Types>inquiry</Types></Probe>`)
+	n.Multicast(began(), pc, 37020, "239.255.255.250", 37020, search)
+	for i := range 20 {
+		n.Multicast(began().Add(time.Duration(i)*time.Second), camera, 37020, "239.255.255.250", 37020, []byte(dissecttest.SADPMatch("DS-2CD1043G2-I", "V5.7.1build 230131", 0, 1)))
+	}
+	found := dissecttest.NotifyDevInfo("NVR", "NVR4208-4KS2", "4.001.0000000.1, Build Date: 2021-06-07", 0, 8)
+	n.Exchange(began().Add(time.Minute), pc, recorder, 37810, []byte(dhip(`{"method":"DHDiscover.search","params":{"mac":"","uni":1}}`)),
+		[]byte(dhip(strings.ReplaceAll(found, "10:00:07", "10:00:08"))))
+	for i, ip := range []string{"198.51.100.9", "203.0.113.9"} {
+		far := n.External(ip, netsim.Linux, 20*time.Millisecond)
+		far.Hops = 2
+		n.UDP(began().Add(time.Duration(2+i)*time.Minute), far, 37810, pc, 30120, []byte(dhip(found)))
+	}
+	file := filepath.Join(t.TempDir(), "devices")
+	r := run1(t, "replay", "--log-level", "error", "--internal", "0.0.0.0/0", "--devices", file, write(t, n, "a.pcap"))
+	if r.status != exitOK {
+		t.Fatalf("exit status %d: %s", r.status, r.err)
+	}
+	got := map[string]string{}
+	for _, d := range records(t, schemas.KindDevice, read(t, file)) {
+		for _, ip := range d["ips"].([]any) {
+			got[ip.(string)] = fmt.Sprint(d["vendor"], ", ", d["model"], ", ", d["firmware"], ", ", d["firmware_date"], ", ", d["role"], " ", d["role_level"])
+		}
+	}
+	for ip, want := range map[string]string{
+		"192.0.2.7":    "Hikvision, DS-2CD1043G2-I, V5.7.1build 230131, 2023-01-31, camera hint",
+		"192.0.2.8":    "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr identified",
+		"198.51.100.9": "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
+		"203.0.113.9":  "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
+	} {
+		if got[ip] != want {
+			t.Errorf("%s: %s, want %s", ip, got[ip], want)
+		}
+	}
+}
