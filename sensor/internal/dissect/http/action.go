@@ -2,10 +2,7 @@
 
 package http
 
-import (
-	"stillwatch/sensor/internal/dissect"
-	"stillwatch/sensor/internal/dissect/camera/web"
-)
+import "stillwatch/sensor/internal/dissect"
 
 // reportAction reports what the request asked of a camera or recorder, and what this says of itself. p is nil if there is no response.
 func (r *exchangeRequest) reportAction(p *exchangeResponse, sink dissect.Sink) {
@@ -17,9 +14,9 @@ func (r *exchangeRequest) reportAction(p *exchangeResponse, sink dissect.Sink) {
 		sink(&a)
 		return
 	}
-	a.Result = r.call.Result(p.status, &p.device)
+	a.Result = r.call.Result(p.status, p.device)
 	sink(&a)
-	if d := r.call.Device(&p.device); d != nil && a.Result == dissect.OutcomeSuccess {
+	if d := r.call.Device(p.device); d != nil && a.Result == dissect.OutcomeSuccess {
 		sink(d)
 	}
 }
@@ -28,6 +25,6 @@ func (r *exchangeRequest) reportAction(p *exchangeResponse, sink dissect.Sink) {
 func (h *Stream) reportActions(sink dissect.Sink) {
 	for _, r := range h.requests {
 		r.reportAction(nil, sink)
-		r.call = web.Call{}
+		r.call = nil
 	}
 }

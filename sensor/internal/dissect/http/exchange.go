@@ -17,7 +17,7 @@ type exchangeRequest struct {
 	dissect.HTTPExchange
 	creds   credentials
 	login   loginForm
-	call    web.Call
+	call    *web.Call // nil: asks nothing of a camera
 	framing framing
 	body    bodyKind
 	encoded bool
@@ -35,7 +35,7 @@ type exchangeResponse struct {
 	framing                    framing
 	peek, end                  int
 	reply                      loginReply
-	device                     web.Reply
+	device                     *web.Reply // nil: the body was not read
 }
 
 // bodyKind is what a request body is searched for.
@@ -63,7 +63,7 @@ func readHTTPRequest(m message) *exchangeRequest {
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		r.field(name, value)
 	}
-	if i := bytes.IndexByte(target, '?'); i >= 0 && r.creds.scheme == "" && r.call.Kind != dissect.ActionUsers {
+	if i := bytes.IndexByte(target, '?'); i >= 0 && r.creds.scheme == "" && !r.call.ChangesUsers() {
 		r.creds.readForm(target[i+1:], false)
 	}
 	r.chooseBody()
@@ -194,7 +194,7 @@ func (r *exchangeRequest) readBody(body []byte) {
 			r.call = c
 		}
 	}
-	if kind == bodyXML || r.creds.scheme != "" || r.call.Kind == dissect.ActionUsers || kind == bodyJSON && r.call.Known() {
+	if kind == bodyXML || r.creds.scheme != "" || r.call.ChangesUsers() || kind == bodyJSON && r.call.Known() {
 		return // the parameters of an action are no login
 	}
 	r.creds.readForm(body, kind == bodyJSON)

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// Call is a request that asks something of a device. The zero value is any other request.
+// Call is a request that asks something of a device; nil is any other request.
 type Call struct {
 	Protocol, Action string
 	Kind             dissect.ActionKind
@@ -22,7 +22,10 @@ type Call struct {
 }
 
 // Known reports whether the request asks something of a device, as far as it was read.
-func (c *Call) Known() bool { return c.Kind != "" }
+func (c *Call) Known() bool { return c != nil && c.Kind != "" }
+
+// ChangesUsers reports whether the request changes accounts or passwords.
+func (c *Call) ChangesUsers() bool { return c.Known() && c.Kind == dissect.ActionUsers }
 
 // NeedsReply reports whether the result, or what the device says of itself, is in the body of the response.
 func (c *Call) NeedsReply() bool {
@@ -48,11 +51,11 @@ var protocols = []struct {
 	{vapix, "/axis-cgi/", vapixRows},
 }
 
-// Find returns the call of a request with this method and target. form is a body of the type application/x-www-form-urlencoded, whose
-// parameters count as those of the target; nil if there is none.
-func Find(method string, target, form []byte) (c Call) {
+// Find returns the call of a request with this method and target, nil if it is none. form is a body of the type
+// application/x-www-form-urlencoded, whose parameters count as those of the target; nil if there is none.
+func Find(method string, target, form []byte) *Call {
 	if len(target) == 0 || target[0] != '/' {
-		return c
+		return nil
 	}
 	var buf [512]byte
 	path, query := target, []byte(nil)
@@ -63,8 +66,7 @@ func Find(method string, target, form []byte) (c Call) {
 		path = parse.UnescapePercent(buf[:0], path)
 	}
 	if parse.FoldPrefix(path, "/rpc2") || parse.FoldPrefix(path, "/rpc3") {
-		c.Protocol = rpc2
-		return c
+		return &Call{Protocol: rpc2}
 	}
 	for i := range protocols {
 		p := &protocols[i]
@@ -78,7 +80,7 @@ func Find(method string, target, form []byte) (c Call) {
 		for j := range p.rows {
 			r := &p.rows[j]
 			if r.fits(len(p.root), method, rest, query, form) {
-				c.set(p.name, r)
+				c := callOf(p.name, r)
 				if r.setting != nil {
 					c.Kind = settingKind(r.setting, query, form)
 				}
@@ -86,7 +88,7 @@ func Find(method string, target, form []byte) (c Call) {
 			}
 		}
 	}
-	return c
+	return nil
 }
 
 // HasForm reports whether a body of parameters may tell what a request for this target does.
@@ -95,18 +97,19 @@ func HasForm(target string) bool {
 	return parse.FoldPrefix(b, "/cgi-bin/") || parse.FoldPrefix(b, "/axis-cgi/")
 }
 
-func (c *Call) set(protocol string, r *row) {
-	*c = Call{Protocol: protocol, Action: r.pattern, Kind: r.kind, row: r}
+func callOf(protocol string, r *row) *Call {
+	return &Call{Protocol: protocol, Action: r.pattern, Kind: r.kind, row: r}
 }
 
 // ReadJSON reads the method in a body of JSON, of RPC2 and of VAPIX.
 func (c *Call) ReadJSON(body []byte) {
-	switch c.Protocol {
-	case rpc2:
+	switch {
+	case c == nil:
+	case c.Protocol == rpc2:
 		if m := camera.ReadRPC(body); m.Call != nil {
 			c.Action, c.Kind, c.rpc = m.Call.Name, m.Call.Kind, m.Call
 		}
-	case vapix:
+	case c.Protocol == vapix:
 		var method []byte
 		parse.JSONMembers(body, func(depth int, key, value []byte) {
 			if depth == 1 && parse.FoldEqual(key, "method") {
@@ -116,7 +119,7 @@ func (c *Call) ReadJSON(body []byte) {
 		for i := range vapixRows {
 			r := &vapixRows[i]
 			if base, name, ok := strings.Cut(r.pattern, "#"); ok && base == c.row.pattern && len(method) > 0 && glob(name, method) {
-				c.set(vapix, r)
+				*c = *callOf(vapix, r)
 				return
 			}
 		}

@@ -62,35 +62,34 @@ var onvifRows = []row{
 
 // FindSOAP returns the call of a SOAP message by the first element of its body and its namespace. action is the action in a header, which
 // decides if the body is nil or not readable.
-func FindSOAP(body []byte, action string) (c Call) {
+func FindSOAP(body []byte, action string) *Call {
 	namespace, operation := SOAPOperation(body)
-	if c = findONVIF(namespace, operation); c.Known() {
+	if c := findONVIF(namespace, operation); c != nil {
 		return c
 	}
 	uri := []byte(action)
 	if i := bytes.LastIndexByte(uri, '/'); i >= 0 {
 		return findONVIF(uri[:i], uri[i+1:])
 	}
-	return c
+	return nil
 }
 
 // findONVIF returns the call of an operation in a namespace such as http://www.onvif.org/ver10/device/wsdl.
-func findONVIF(namespace, operation []byte) (c Call) {
+func findONVIF(namespace, operation []byte) *Call {
 	_, rest, ok := bytes.Cut(namespace, []byte("onvif.org/ver"))
 	_, rest, hasService := bytes.Cut(rest, []byte("/"))
 	service, _, _ := bytes.Cut(rest, []byte("/"))
 	if !ok || !hasService || len(service)+len(operation) > 120 || len(operation) == 0 {
-		return c
+		return nil
 	}
 	var buf [128]byte
 	name := append(append(append(buf[:0], service...), '/'), operation...)
 	for i := range onvifRows {
 		if glob(onvifRows[i].pattern, name) {
-			c.set(onvif, &onvifRows[i])
-			return c
+			return callOf(onvif, &onvifRows[i])
 		}
 	}
-	return c
+	return nil
 }
 
 // SOAPOperation returns the namespace and the local name of the first element in the body of a SOAP envelope.

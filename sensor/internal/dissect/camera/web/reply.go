@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"net"
 
 	"stillwatch/sensor/internal/dissect"
@@ -19,8 +20,12 @@ type Reply struct {
 	device *dissect.DeviceInfo
 }
 
-// ReadReply reads the body of a response as far as it arrived.
-func ReadReply(body []byte) (r Reply) {
+// noReply is the body of a response that was not read.
+var noReply Reply
+
+// ReadReply reads the body of a response as far as it arrived. It returns nil if the body says nothing.
+func ReadReply(body []byte) *Reply {
+	var r Reply
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) == 0:
@@ -31,11 +36,15 @@ func ReadReply(body []byte) (r Reply) {
 	default:
 		r.readText(body)
 	}
-	return r
+	if r == noReply {
+		return nil
+	}
+	return &r
 }
 
-// Result returns the result of a call from the status of its response and what was read of the body.
+// Result returns the result of a call from the status of its response and what was read of the body, which may be nil.
 func (c *Call) Result(status int, r *Reply) dissect.Outcome {
+	r = cmp.Or(r, &noReply)
 	switch {
 	case status == 401, status == 403:
 		return dissect.OutcomeFailure
@@ -49,8 +58,9 @@ func (c *Call) Result(status int, r *Reply) dissect.Outcome {
 	return dissect.OutcomeSuccess
 }
 
-// Device returns what a response says of the device, or nil.
+// Device returns what a response says of the device, or nil. r may be nil.
 func (c *Call) Device(r *Reply) (d *dissect.DeviceInfo) {
+	r = cmp.Or(r, &noReply)
 	switch {
 	case c.rpc != nil:
 		d = c.rpc.Device(r.device)

@@ -70,15 +70,18 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add("POST", []byte("/x"), []byte(`<s:Envelope xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><s:Body><!-- --><tds:SystemReboot></s:Body>`))
 	f.Fuzz(func(t *testing.T, method string, target, body []byte) {
-		calls := []Call{Find(method, target, nil), Find(method, target, body), FindSOAP(body, string(target))}
+		calls := []*Call{Find(method, target, nil), Find(method, target, body), FindSOAP(body, string(target))}
 		reply := ReadReply(body)
 		for _, c := range calls {
 			c.ReadJSON(body)
-			if c.Known() != (c.Action != "" && c.Kind != "") {
+			if c != nil && c.Known() != (c.Action != "" && c.Kind != "") {
 				t.Errorf("%+v", c)
 			}
-			c.Result(200, &reply)
-			if d := c.Device(&reply); d != nil && len(d.Model) > 128 {
+			if c == nil {
+				continue
+			}
+			c.Result(200, reply)
+			if d := c.Device(reply); d != nil && len(d.Model) > 128 {
 				t.Errorf("%+v", d)
 			}
 		}
