@@ -24,9 +24,24 @@ func (r *Registry) discovered(f *dissect.DeviceInfo, d *Device, now int64) {
 	case named != d.MAC:
 		src = evidence.DiscoveryForeign
 	}
-	r.observe(d, src, announcedKind(f), now)
+	r.described(f, src, d, now)
 	if f.Name != "" {
 		r.observe(d, src, "name "+f.Protocol+" "+f.Name, now)
+	}
+}
+
+// told weighs what a device says about itself in an answer over a connection, which no other host can give in its name.
+func (r *Registry) told(f *dissect.DeviceInfo, d *Device, now int64) {
+	if d != nil {
+		r.described(f, evidence.Answer, d, now)
+	}
+}
+
+// described weighs the kind of device, its vendor and its firmware.
+func (r *Registry) described(f *dissect.DeviceInfo, src evidence.Source, d *Device, now int64) {
+	r.observe(d, src, announcedKind(f), now)
+	if f.Vendor != "" && !generic[strings.ToLower(f.Vendor)] {
+		r.observe(d, src, "vendor "+f.Protocol+" "+f.Vendor, now)
 	}
 	if f.Firmware != "" {
 		value := "firmware " + f.Protocol + " " + f.Firmware
@@ -51,6 +66,6 @@ func announcedKind(f *dissect.DeviceInfo) string {
 	return s
 }
 
-// generic holds the models that are only a kind of device.
+// generic holds the models and vendors that are only a kind of device, or that devices say whose brand was not set.
 var generic = map[string]bool{"nvr": true, "dvr": true, "xvr": true, "hcvr": true, "hdvr": true, "hdcvi": true, "ipc": true, "sd": true, "ip camera": true,
-	"ipcamera": true, "network camera": true}
+	"ipcamera": true, "network camera": true, "general": true, "private": true, "onvif": true, "unknown": true}

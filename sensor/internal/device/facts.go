@@ -10,6 +10,7 @@ import (
 
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -56,7 +57,11 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 	case *dissect.RTSPExchange:
 		r.rtsp(v, f, initiator, responder, now)
 	case *dissect.DeviceInfo:
-		r.discovered(f, speaker, now)
+		if v.Proto == protoTCP {
+			r.told(f, responder, now)
+		} else {
+			r.discovered(f, speaker, now)
+		}
 	case *dissect.Banner:
 		r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
 	}
@@ -184,7 +189,9 @@ func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
 		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedModel(key, value), At: now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
-		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedVendor(key, value), At: now})
+		if vendor := enrich.Canonical(value); vendor != "" {
+			r.claim(d, evidence.Claim{Statement: evidence.AnnouncedVendor(key, vendor), At: now})
+		}
 	}
 }
 

@@ -112,6 +112,30 @@ func VendorOf(mac [6]byte) Vendor {
 	return Vendor{Name: owner, Owner: owner}
 }
 
+// Canonical returns the short name of the listed vendor that a device means by the name that it gives its maker, as in "AXIS" or "Dahua
+// Technology". Whole words at the beginning decide. A maker that is not listed keeps its name; one of chips or modules has none.
+func Canonical(maker string) string {
+	squeezed := Squeeze(maker)
+	for _, v := range vendors() {
+		if strings.HasPrefix(squeezed, v.prefix) && v.kind != VendorChip {
+			return v.name
+		}
+	}
+	for words := strings.Fields(maker); len(words) > 0; words = words[:len(words)-1] {
+		start := Squeeze(strings.Join(words, ""))
+		for _, v := range vendors() {
+			if start == "" || start != Squeeze(v.name) {
+				continue
+			}
+			if v.kind == VendorChip {
+				return ""
+			}
+			return v.name
+		}
+	}
+	return maker
+}
+
 // Brands returns the short names of the brands, in the order of the table.
 func Brands() (out []string) {
 	for _, v := range vendors() {

@@ -6,35 +6,47 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"stillwatch/sensor/internal/enrich"
 )
 
-// match returns the first rule of a source that a value matches, with the model and firmware that it names; nil if there is none.
-func (t *table) match(src Source, value string) (r *rule, model, firmware string) {
+// found is the rule that a value matches, and what it names.
+type found struct {
+	rule                    *rule
+	vendor, model, firmware string // vendor only if the value names it
+}
+
+// match returns the first rule of a source that a value matches; its rule is nil if there is none.
+func (t *table) match(src Source, value string) (f found) {
 	low := strings.ToLower(value)
 	if src == Name {
-		if r = t.domain(low); r != nil {
-			model = r.model
+		if f.rule = t.domain(low); f.rule != nil {
+			f.model = f.rule.model
 		}
-		return r, model, ""
+		return f
 	}
 	for _, r := range t.bySource[src.rows()] {
-		if model, firmware, ok := r.match(value, low); ok {
-			return r, model, firmware
+		if f, ok := r.match(value, low); ok {
+			return f
 		}
 	}
-	return nil, "", ""
+	return f
 }
 
 // match matches a value, which low is in lower case.
-func (r *rule) match(value, low string) (model, firmware string, ok bool) {
+func (r *rule) match(value, low string) (f found, ok bool) {
 	if r.re == nil {
-		return r.model, r.firmware, contains(low, r.text)
+		return found{rule: r, model: r.model, firmware: r.firmware}, contains(low, r.text)
 	}
 	m := r.re.FindStringSubmatch(value)
 	if m == nil {
-		return "", "", false
+		return f, false
 	}
-	return expand(r.model, m), expand(r.firmware, m), true
+	f = found{rule: r, model: expand(r.model, m), firmware: expand(r.firmware, m)}
+	if r.namesVendor() {
+		f.vendor = enrich.Canonical(expand(r.vendor, m))
+	}
+	return f, true
 }
 
 func contains(low, text string) bool {

@@ -37,6 +37,7 @@ const (
 	Discovery
 	DiscoveryUnchecked
 	DiscoveryForeign
+	Answer // what a device says about itself in an answer over a connection
 	numSources
 )
 
@@ -75,6 +76,7 @@ var sources = [numSources]struct {
 	Discovery:          {"discovery", GroupAnnouncement, 30},
 	DiscoveryUnchecked: {"discovery_unchecked", GroupAnnouncement, 30},
 	DiscoveryForeign:   {"discovery_foreign", GroupAnnouncement, 30},
+	Answer:             {"answer", GroupBanner, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.

@@ -56,7 +56,7 @@ func (s *Statement) of(src Source) *Statement {
 }
 
 func (s *Statement) vendorName() string {
-	if s.vendor != "" {
+	if s.vendor != "" || s.rule.namesVendor() {
 		return s.vendor
 	}
 	return s.rule.vendor
@@ -67,7 +67,7 @@ func AnnouncedModel(key, model string) *Statement {
 	return &Statement{source: TXT, rule: announcedModel, value: Clean(key + "=" + model), model: model}
 }
 
-// AnnouncedVendor is AnnouncedModel for the vendor.
+// AnnouncedVendor is AnnouncedModel for the vendor, which is named as enrich.Canonical does.
 func AnnouncedVendor(key, vendor string) *Statement {
 	return &Statement{source: TXT, rule: announcedVendor, value: Clean(key + "=" + vendor), vendor: vendor, vendorPoints: announcedPoints}
 }
@@ -77,8 +77,8 @@ func ofVendor(v enrich.Vendor) *Statement {
 	switch v.Kind {
 	case enrich.VendorBrand:
 		st.vendorPoints = brandPoints
-		if r, model, _ := rules().match(MACVendor, v.Name); r != nil {
-			st.rule, st.model = r, model
+		if f := rules().match(MACVendor, v.Name); f.rule != nil {
+			st.rule, st.model = f.rule, f.model
 		}
 	case enrich.VendorODM:
 		st.vendorPoints = odmPoints
@@ -142,16 +142,16 @@ func (c *Cache) lookup(src Source, value string) *Statement {
 			return st
 		}
 	}
-	r, model, firmware := rules().match(src, value)
-	if r == nil && passing {
+	f := rules().match(src, value)
+	if f.rule == nil && passing {
 		return nil
 	}
 	if st := c.statements[k]; st != nil {
 		return st
 	}
 	var st *Statement
-	if r != nil {
-		st = &Statement{source: src, rule: r, value: value, model: model, firmware: firmware, vendorPoints: r.vendorPoints}
+	if r := f.rule; r != nil {
+		st = &Statement{source: src, rule: r, value: value, vendor: f.vendor, model: f.model, firmware: f.firmware, vendorPoints: r.vendorPoints}
 	}
 	c.keep(k, st)
 	return st

@@ -23,10 +23,10 @@ func TestLookupAgreesWithTheTable(t *testing.T) {
 			if i%2 == 0 {
 				text = texts[i%len(texts)]
 			}
-			rule, model, firmware := rules().match(src, Clean(text))
+			f := rules().match(src, Clean(text))
 			st := c.Lookup(src, text)
-			if (st == nil) != (rule == nil) || st != nil && (st.source != src || st.rule != rule || st.model != model || st.firmware != firmware || st.value != Clean(text)) {
-				t.Fatalf("%v %q: %+v, the table says %+v", src, text, st, rule)
+			if (st == nil) != (f.rule == nil) || st != nil && (st.source != src || (found{st.rule, st.vendor, st.model, st.firmware}) != f || st.value != Clean(text)) {
+				t.Fatalf("%v %q: %+v, the table says %+v", src, text, st, f)
 			}
 			if st != nil {
 				known++

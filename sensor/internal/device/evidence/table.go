@@ -33,7 +33,7 @@ type rule struct {
 	re     *regexp.Regexp // instead of text if the row has one
 
 	roles        []vote
-	vendor       string
+	vendor       string // "$1" is the first group of re
 	vendorPoints float64
 	model        string // "$1" is the first group of re
 	modelPoints  float64
@@ -41,6 +41,9 @@ type rule struct {
 	firmware       string // "$1", or "$1|$2" with the date of the build
 	firmwarePoints float64
 }
+
+// namesVendor reports whether the value names the vendor.
+func (r *rule) namesVendor() bool { return strings.HasPrefix(r.vendor, "$") }
 
 // table is the whole table, indexed.
 type table struct {
@@ -190,14 +193,14 @@ func (r *rule) setMatch(text string) (err error) {
 
 // check reports a row that says nothing or names a group that its match does not have.
 func (r *rule) check() error {
-	if len(r.roles) == 0 && r.vendor == "" && r.firmware == "" {
-		return errors.New("neither a role nor a vendor nor a firmware")
+	if len(r.roles) == 0 && r.vendor == "" && r.model == "" && r.firmware == "" {
+		return errors.New("neither a role nor a vendor nor a model nor a firmware")
 	}
 	groups := 0
 	if r.re != nil {
 		groups = r.re.NumSubexp()
 	}
-	for _, s := range []string{r.model, r.firmware} {
+	for _, s := range []string{r.vendor, r.model, r.firmware} {
 		for ; s != ""; s = s[1:] {
 			if s[0] == '$' && (len(s) < 2 || s[1] < '1' || int(s[1]-'0') > groups) {
 				return fmt.Errorf("no group %.2q in the match", s)
