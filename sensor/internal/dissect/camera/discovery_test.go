@@ -60,6 +60,9 @@ var replies = map[string]struct {
 	"foscam": {10000, foscam("02005E100007"), dissect.DeviceInfo{Protocol: "foscam", MAC: deviceMAC, IP: deviceIP, Vendor: "Foscam", Model: "FI8910W", Serial: "02005E100007", Firmware: "11.37.2.65"}},
 	"vivotek": {10000, "\x07\x4a\x5d\x8f\x1c\x01\x0aIB9365-HT1\x02\x06" + string(deviceMAC[:]) + "\x03\x04\xc0\x00\x02\x07\x04\x1b\x06\x02\x50\x00\x09\x06IB9365",
 		dissect.DeviceInfo{Protocol: "vivotek", MAC: deviceMAC, IP: deviceIP, Vendor: "Vivotek", Model: "IB9365", Name: "IB9365-HT1"}},
+	"pppp login":        {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
+	"pppp login, key":   {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
+	"pppp announcement": {32108, pppp(0x31, "VSTABCDE", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "VSTABCDE"}},
 }
 
 // padded returns s with NUL bytes up to n bytes.
@@ -104,6 +107,23 @@ func foscam(id string) string {
 	copy(b[57:], deviceIP.AsSlice())
 	copy(b[77:], "\x0b\x25\x02\x41")
 	return string(b)
+}
+
+// pppp returns a message with the id of a device.
+func pppp(kind byte, prefix, check, rest string) string {
+	id := padded(prefix, 8) + "\x00\x01\x02\x03" + padded(check, 8)
+	return "\xf1" + string([]byte{kind, 0, byte(len(id) + len(rest))}) + id + rest
+}
+
+// What a client asks for names the device too, but is not from it.
+func TestPPPPOfClients(t *testing.T) {
+	for _, message := range []string{"\xf1\x00\x00\x00", "\xf1\x30\x00\x00", pppp(0x20, "TNPUSAC", "ABCDE", ""), pppp(0x12, "TNPUSAC", "ABCDE", ""), pppp(0x10, "TN1USAC", "ABCDE", ""),
+		pppp(0x10, "TNPUSAC", "", ""), pppp(0x10, "\x80", "\x90", "")} {
+		facts := dispatchtest.Datagrams(dissect.Ports{Client: 40000, Server: 32100}, []byte(message))
+		if got := dissecttest.FactsOf[dissect.DeviceInfo](facts); len(got) != 0 || dissecttest.AppOf(facts) != "pppp" {
+			t.Errorf("%q:\n%s", message, dissecttest.Dump(facts))
+		}
+	}
 }
 
 func TestDiscoveryReplies(t *testing.T) {
@@ -264,5 +284,7 @@ func FuzzHanwha(f *testing.F) { fuzz(f, &camera.Hanwha) }
 func FuzzUbiquiti(f *testing.F) { fuzz(f, &camera.Ubiquiti) }
 
 func FuzzFoscam(f *testing.F) { fuzz(f, &camera.Foscam) }
+
+func FuzzPPPP(f *testing.F) { fuzz(f, &camera.PPPP) }
 
 func FuzzVivotek(f *testing.F) { fuzz(f, &camera.Vivotek) }

@@ -57,7 +57,7 @@ var descriptions = []description{
 	{"pop3", "`+OK` and a word of mail", "110 without the word", "greeting, logins, TLS after STLS", loginExplicit, ""},
 	{"portmap", "call of program 100000; UDP: an answer", "111 for an answer", "", loginNone, ""},
 	{"postgresql", "start message, request for TLS, cancellation", "", "logins, TLS", loginExplicit, ""},
-	{"pppp", "`f1`, type, length of the datagram", "32100, 32108", "", loginUnread, ""},
+	{"pppp", "`f1`, type, length of the datagram", "32100, 32108", "identity", loginUnread, ""},
 	{"ptp", "type, version 2, length", "319, 320", "", loginNone, ""},
 	{"quic", "header with a known version; packets that repeat a connection id", "443 for repeats", "hellos: SNI, JA3, JA4", loginNone, ""},
 	{"radius", "code, attributes to the end of the packet", "1812, 1813, 1645, 1646, 3799", "", loginUnread, ""},

@@ -60,7 +60,7 @@ var datagramProtocols = []datagramProtocol{
 	datagram("openvpn", "\x38\x38\x40\x40\x50\x50", nil, tunnel.LooksOpenVPN, tunnel.NewOpenVPN),
 	datagram("rdp", "\xff\xff", nil, remote.LooksRDPUDP, remote.NewRDPUDP),
 	datagram("tuya", "\x00\x00", nil, camera.LooksTuya, nil),
-	datagram("pppp", "\xf1\xf1", []uint16{32100, 32108}, camera.LooksPPPP, nil),
+	datagram("pppp", "\xf1\xf1", []uint16{32100, 32108}, camera.LooksPPPP, camera.PPPP.New),
 	datagram("bittorrent", "dd", nil, recognize.LooksDHT, nil),
 	datagram("kerberos", "jm~~", nil, directory.LooksKerberos, nil),
 	datagram("syslog", "<<", nil, recognize.LooksSyslog, nil),
