@@ -60,6 +60,12 @@ func TestAnnouncedIdentity(t *testing.T) {
 		{dissect.DeviceInfo{Protocol: "onvif", Class: "NetworkVideoTransmitter", Model: "DS-7608NI"}, NVR, Hint, "Hikvision", "DS-7608NI", ""},
 		{dissect.DeviceInfo{Protocol: "wsd", Class: "Device PrintDeviceType"}, Printer, Hint, "", "", ""},
 		{dissect.DeviceInfo{Protocol: "ssdp", Name: "Linux/3.14 UPnP/1.0 IpBridge/1.60.0", Class: "urn:schemas-upnp-org:device:basic:1"}, IoTHub, Hint, "Philips Lighting (Signify)", "Hue Bridge", ""},
+		{dissect.DeviceInfo{Protocol: "ssdp", Name: "Unspecified, UPnP/1.0, Unspecified", Class: "urn:Belkin:device:bridge:1"}, IoTHub, Hint, "Belkin", "WeMo Link", ""},
+		{dissect.DeviceInfo{Protocol: "ssdp", Name: "Unspecified, UPnP/1.0, Unspecified", Class: "urn:Belkin:device:insight:1"}, IoT, Probable, "Belkin", "WeMo Insight", ""},
+		{dissect.DeviceInfo{Protocol: "ssdp", Name: "Unspecified, UPnP/1.0, Unspecified", Class: "urn:Belkin:service:metainfo:1"}, IoT, Hint, "Belkin", "", ""},
+		{dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}, Camera, Probable, "Yi", "", ""},
+		{dissect.DeviceInfo{Protocol: "pppp", Class: "VSTABCDE"}, Camera, Hint, "", "", ""},
+		{dissect.DeviceInfo{Protocol: "enip", Vendor: "WAGO", Model: "750-881"}, Unknown, LevelUnknown, "WAGO", "750-881", ""},
 		{dissect.DeviceInfo{Protocol: "ssdp", Name: "Linux UPnP/1.0 Other/1.0"}, Unknown, LevelUnknown, "", "", ""},
 	} {
 		info := tt.info

@@ -118,6 +118,47 @@ func TestManyNamesAreNoCamera(t *testing.T) {
 	}
 }
 
+// The names that the apps on a phone look up are those of other devices: they make it no camera, hub or plug, and give it no vendor or model.
+func TestAppsOnAPhone(t *testing.T) {
+	r := New(Config{})
+	d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: packet.MAC{0x26, 0x0a, 0xc4, 1, 1, 1}})
+	v := talk{from: "10.0.0.1", to: "10.0.0.2", proto: 17, port: 53}.view()
+	r.Fact(v, &dissect.HTTPExchange{UserAgent: "Dalvik/2.1.0 (Linux; Android 13; Mobile)"}, session.Out, d, nil, 0)
+	for _, name := range []string{"icomen.yunext.com", "api.xbcs.net", "api.meethue.com", "us.xiaoyi.com", "a1b2.iot.us-west-2.amazonaws.com", "x.iot-as-mqtt.cn-shanghai.aliyuncs.com", "mtalk.google.com"} {
+		r.Fact(v, &dissect.DNSMessage{QName: name, QType: "A"}, session.Out, d, nil, 0)
+	}
+	if d.Role != Phone || d.Vendor != "" || d.Model != "" {
+		t.Errorf("%v %v %.3f of %q, model %q", d.Role, d.Level, d.Probability, d.Vendor, d.Model)
+	}
+}
+
+// Modules and cloud names that vendors share, and what they still tell.
+func TestModules(t *testing.T) {
+	for _, tt := range []struct {
+		mac            packet.MAC
+		hostname, name string
+		role           Role
+		vendor, model  string
+	}{
+		{packet.MAC{0xac, 0xcf, 0x23, 1, 1, 1}, "HF-LPB100", "", Unknown, "", ""},
+		{packet.MAC{0xac, 0xcf, 0x23, 1, 1, 1}, "HF-LPB100", "icomen.yunext.com", IoTHub, "", "ICOMEN Gateway"},
+		{noBrand, "ESP_07AEFB", "", IoT, "", ""},
+		{noBrand, "ESP-EB59C4", "plug.sciener.cn", IoTHub, "TTLock (Sciener)", ""},
+		{noBrand, "ESP_07AEFB", "a1b2.iot.eu-west-1.amazonaws.com", IoT, "", ""},
+		{noBrand, "", "api.dch.dlink.com", Unknown, "D-Link", ""},
+		{noBrand, "kami-home-1", "", Camera, "Yi", ""},
+	} {
+		r := New(Config{})
+		d, _ := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: tt.mac})
+		v := talk{from: "10.0.0.1", to: "10.0.0.2", proto: 17, port: 53}.view()
+		r.Fact(v, &dissect.DHCPMessage{Type: "request", ClientMAC: tt.mac, Hostname: tt.hostname}, session.Out, d, nil, 0)
+		r.Fact(v, &dissect.DNSMessage{QName: tt.name, QType: "A"}, session.Out, d, nil, 0)
+		if d.Role != tt.role || d.Vendor != tt.vendor || d.Model != tt.model {
+			t.Errorf("%s, %s: %v %v %.3f %q %q", tt.hostname, tt.name, d.Role, d.Level, d.Probability, d.Vendor, d.Model)
+		}
+	}
+}
+
 // A device that announces endlessly is bounded.
 func TestEvidenceIsBounded(t *testing.T) {
 	r := New(Config{})

@@ -44,8 +44,8 @@ func (cs Claims) Weigh(lastSeen, now int64) (v Verdict) {
 		}
 	}
 	v.Role, v.Level, v.Probability = cs.role(now)
-	v.Vendor = cs.vendor(now)
-	v.Model, v.Firmware = cs.model(v.Vendor, now)
+	v.Vendor = cs.vendor(v.Role, now)
+	v.Model, v.Firmware = cs.model(v.Role, v.Vendor, now)
 	v.Firmware, v.FirmwareDate, _ = strings.Cut(v.Firmware, "|")
 	return v
 }
@@ -132,8 +132,13 @@ func levelOf(p, ahead float64) Level {
 	return LevelUnknown
 }
 
-// vendor returns the vendor with the most points, on a tie the one that was observed first.
-func (cs Claims) vendor(now int64) string {
+// ofApp reports whether a claim comes from a name that an app on a phone or a computer looked up, so that it is about another device.
+func (c *Claim) ofApp(role Role) bool {
+	return c.source == Name && (role == Phone || role == Workstation || role == Server) && !slices.ContainsFunc(c.rule.roles, func(v vote) bool { return v.role == role })
+}
+
+// vendor returns the vendor with the most points, on a tie the one that was observed first. role is that of the device.
+func (cs Claims) vendor(role Role, now int64) string {
 	type hypothesis struct {
 		name   string
 		groups [numGroups]score
@@ -142,7 +147,7 @@ func (cs Claims) vendor(now int64) string {
 	for i := range cs {
 		c := &cs[i]
 		name := c.vendorName()
-		if name == "" || c.vendorPoints == 0 {
+		if name == "" || c.vendorPoints == 0 || c.ofApp(role) {
 			continue
 		}
 		at := slices.IndexFunc(all, func(h hypothesis) bool { return h.name == name })
@@ -166,11 +171,11 @@ func (cs Claims) vendor(now int64) string {
 }
 
 // model returns the best model that is not of another vendor, and the best firmware with its date as in a rule.
-func (cs Claims) model(vendor string, now int64) (model, firmware string) {
+func (cs Claims) model(role Role, vendor string, now int64) (model, firmware string) {
 	most, mostFirmware := 0.0, 0.0
 	for i := range cs {
 		c := &cs[i]
-		if v := c.vendorName(); v != "" && v != vendor {
+		if v := c.vendorName(); v != "" && v != vendor || c.ofApp(role) {
 			continue
 		}
 		f := c.share(now)
