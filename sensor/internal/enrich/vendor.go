@@ -112,16 +112,16 @@ func VendorOf(mac [6]byte) Vendor {
 	return Vendor{Name: owner, Owner: owner}
 }
 
-// Canonical returns the short name of the listed vendor that a device means by the name that it gives its maker, as in "AXIS" or "Dahua
-// Technology". Whole words at the beginning decide. A maker that is not listed keeps its name; one of chips or modules has none.
-func Canonical(maker string) string {
-	squeezed := Squeeze(maker)
+// Canonical returns the short name of the listed vendor that a device means by a name such as "AXIS" or "Dahua Technology". Whole words at
+// the beginning decide. A vendor that is not listed keeps its name; one of chips or modules has none.
+func Canonical(vendor string) string {
+	squeezed := Squeeze(vendor)
 	for _, v := range vendors() {
 		if strings.HasPrefix(squeezed, v.prefix) && v.kind != VendorChip {
 			return v.name
 		}
 	}
-	for words := strings.Fields(maker); len(words) > 0; words = words[:len(words)-1] {
+	for words := strings.Fields(vendor); len(words) > 0; words = words[:len(words)-1] {
 		start := Squeeze(strings.Join(words, ""))
 		for _, v := range vendors() {
 			if start == "" || start != Squeeze(v.name) {
@@ -133,7 +133,7 @@ func Canonical(maker string) string {
 			return v.name
 		}
 	}
-	return maker
+	return vendor
 }
 
 // Brands returns the short names of the brands, in the order of the table.

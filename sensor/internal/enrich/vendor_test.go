@@ -34,13 +34,13 @@ func TestParseVendorsReportsFileAndLine(t *testing.T) {
 }
 
 func TestCanonical(t *testing.T) {
-	for maker, want := range map[string]string{
+	for name, want := range map[string]string{
 		"AXIS": "Axis", "Axis Communications AB": "Axis", "HIKVISION": "Hikvision", "Hangzhou Hikvision Digital Technology": "Hikvision", "Dahua Technology": "Dahua",
 		"VIVOTEK INC.": "Vivotek", "UNIVIEW": "Uniview", "Samsung Techwin": "Hanwha", "Hanwha Vision": "Hanwha", "MOBOTIX AG": "Mobotix", "TP-LINK": "TP-Link", "d-link": "D-Link",
 		"Sony Corporation": "Sony", "Speco Technologies": "Speco Technologies", "Axisworks": "Axisworks", "Espressif Inc.": "", "Realtek": "", "": "", "!": "!",
 	} {
-		if got := Canonical(maker); got != want {
-			t.Errorf("%q: %q, want %q", maker, got, want)
+		if got := Canonical(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }
