@@ -35,6 +35,21 @@ func TestDiscoveryRepliesIdentifyDevices(t *testing.T) {
 		far.Hops = 2
 		n.UDP(began().Add(time.Duration(2+i)*time.Minute), far, 37810, pc, 30120, []byte(dhip(found)))
 	}
+	got := identities(t, n)
+	for ip, want := range map[string]string{
+		"192.0.2.7":    "Hikvision, DS-2CD1043G2-I, V5.7.1build 230131, 2023-01-31, camera hint",
+		"192.0.2.8":    "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr identified",
+		"198.51.100.9": "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
+		"203.0.113.9":  "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
+	} {
+		if got[ip] != want {
+			t.Errorf("%s: %s, want %s", ip, got[ip], want)
+		}
+	}
+}
+
+// identities returns vendor, model, firmware, its date, role and level of each device, by address.
+func identities(t *testing.T, n *netsim.Net) map[string]string {
 	file := filepath.Join(t.TempDir(), "devices")
 	r := run1(t, "replay", "--log-level", "error", "--internal", "0.0.0.0/0", "--devices", file, write(t, n, "a.pcap"))
 	if r.status != exitOK {
@@ -46,11 +61,28 @@ func TestDiscoveryRepliesIdentifyDevices(t *testing.T) {
 			got[ip.(string)] = fmt.Sprint(d["vendor"], ", ", d["model"], ", ", d["firmware"], ", ", d["firmware_date"], ", ", d["role"], " ", d["role_level"])
 		}
 	}
+	return got
+}
+
+// TestAnswersIdentifyDevices lets a client ask a recorder and a camera what they are.
+func TestAnswersIdentifyDevices(t *testing.T) {
+	n := netsim.New(1)
+	pc := n.Host("pc", "192.0.2.50", "b8:ca:3a:00:00:50", netsim.Windows)
+	recorder := n.Host("recorder", "192.0.2.8", "02:00:5e:10:00:08", netsim.Linux)
+	camera := n.Host("camera", "192.0.2.9", "02:00:5e:10:00:09", netsim.Linux)
+	n.Dial(began(), pc, recorder, 8081).HTTP(netsim.Request{Method: "GET", URI: "/ISAPI/System/deviceInfo"}, netsim.Response{Status: 200, ContentType: "application/xml",
+		Body: `<?xml version="1.0"?><DeviceInfo xmlns="http://www.hikvision.com/ver20/XMLSchema"><model>DS-7608NI-K2</model><firmwareVersion>V4.30.5</firmwareVersion>` +
+			`<firmwareReleasedDate>build 200601</firmwareReleasedDate><deviceType>NVR</deviceType></DeviceInfo>`}).Close()
+	ask := netsim.Request{Method: "POST", URI: "/onvif/device_service", Header: []string{"Content-Type: application/soap+xml"},
+		Body: netsim.SOAP(`<GetDeviceInformation xmlns="http://www.onvif.org/ver10/device/wsdl"/>`, nil)}
+	n.Dial(began().Add(time.Minute), pc, camera, 8082).HTTP(ask, netsim.Response{Status: 200, ContentType: "application/soap+xml",
+		Body: netsim.SOAP(`<t:GetDeviceInformationResponse xmlns:t="http://www.onvif.org/ver10/device/wsdl"><t:Manufacturer>VIVOTEK INC.</t:Manufacturer><t:Model>IB9365</t:Model>`+
+			`<t:FirmwareVersion>0100f</t:FirmwareVersion></t:GetDeviceInformationResponse>`, nil)}).Close()
+	got := identities(t, n)
 	for ip, want := range map[string]string{
-		"192.0.2.7":    "Hikvision, DS-2CD1043G2-I, V5.7.1build 230131, 2023-01-31, camera hint",
-		"192.0.2.8":    "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr identified",
-		"198.51.100.9": "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
-		"203.0.113.9":  "Dahua, NVR4208-4KS2, 4.001.0000000.1, 2021-06-07, nvr hint",
+		"192.0.2.8":  "Hikvision, DS-7608NI-K2, V4.30.5, 2020-06-01, nvr probable",
+		"192.0.2.9":  "Vivotek, IB9365, 0100f, <nil>, camera hint",
+		"192.0.2.50": "Dell, <nil>, <nil>, <nil>, unknown unknown",
 	} {
 		if got[ip] != want {
 			t.Errorf("%s: %s, want %s", ip, got[ip], want)
