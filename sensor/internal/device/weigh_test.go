@@ -217,7 +217,7 @@ func FuzzFacts(f *testing.F) {
 			&dissect.RTSPExchange{Status: 200, Server: a, Realm: b, UserAgent: c},
 			&dissect.ServiceAnnouncement{Service: a, Instance: b, Host: c, TXT: map[string]string{a: b, "ty": c, "mfg": a, b: ""}},
 			&dissect.DNSMessage{QName: c}, &dissect.TLSClientHello{SNI: c}, &dissect.TLSCertificate{Subject: b}, &dissect.SSHBanner{Server: true, Line: a},
-			&dissect.Banner{Protocol: a, Text: b},
+			&dissect.Banner{Protocol: a, Text: b}, &dissect.DeviceInfo{Protocol: "isapi", Vendor: a, Class: b, Model: c, Firmware: a, FirmwareDate: b},
 		} {
 			r.Fact(v, x, session.In, d, e, 1)
 			r.Fact(v, x, session.Out, d, e, 2)

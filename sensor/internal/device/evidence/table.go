@@ -43,7 +43,7 @@ type rule struct {
 }
 
 // namesVendor reports whether the value names the vendor.
-func (r *rule) namesVendor() bool { return strings.HasPrefix(r.vendor, "$") }
+func (r *rule) namesVendor() bool { return strings.Contains(r.vendor, "$") }
 
 // table is the whole table, indexed.
 type table struct {
