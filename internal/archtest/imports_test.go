@@ -27,7 +27,7 @@ func sensorImports() map[string][]string {
 		"dissect":     {"memo"}, // and its own packages, in which the dissectors are
 		"fingerprint": {"memo", "dissect"},
 		"snapshot":    nil,
-		"lru":         {"snapshot"},
+		"lru":         {"cacheline", "snapshot"},
 		"enrich":      {"lru", "snapshot"},
 		"watchtime":   {"snapshot"},
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
@@ -52,6 +52,7 @@ func sensorImports() map[string][]string {
 		// Packages within another one may import what that one may, unless they are listed here.
 		"capture/pcapfile": {"packet"},
 		"device/evidence":  {"snapshot", "enrich"},
+		"dissect/dispatch": {"cacheline"},
 	}
 }
 
