@@ -117,9 +117,10 @@ func (d *delivery) fill(from, to int) {
 	}
 }
 
+// produce sends records, and repeats what a broker refuses for the moment, as it does while a leader is elected.
 func (d *delivery) produce(partition int, records []kafka.Record) {
 	d.Helper()
-	for len(records) > 0 {
+	for end := time.Now().Add(2 * time.Minute); len(records) > 0; {
 		n := min(len(records), 500)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		res, err := d.client.Produce(ctx, &kafka.ProduceRequest{Topic: schemas.AlertTopic, Partition: partition, RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd,
@@ -128,10 +129,15 @@ func (d *delivery) produce(partition int, records []kafka.Record) {
 		if err == nil {
 			err = res.Error
 		}
-		if err != nil {
+		var refused kafka.Error
+		switch {
+		case err == nil:
+			records = records[n:]
+		case errors.As(err, &refused) && refused.Temporary() && time.Now().Before(end):
+			time.Sleep(100 * time.Millisecond)
+		default:
 			d.Fatal(err)
 		}
-		records = records[n:]
 	}
 }
 
