@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -182,6 +183,9 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 			score.Alert(a, time.Now())
 		}
 	}
+	if err := waitDelivered(w); err != nil {
+		t.Error(err)
+	}
 	if err := w.Stop(); err != nil {
 		t.Error(err)
 	}
@@ -207,6 +211,18 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 	if n, err := s.Frames(context.Background()); err != nil || n.Sent != 0 || n.Received == 0 {
 		t.Errorf("the mirror port: %+v, %v", n, err)
 	}
+}
+
+// waitDelivered waits until the sensor's spool is empty. A sensor that is stopped waits 10 s for Kafka; an election on a busy machine may
+// take longer.
+func waitDelivered(w *lab.Sensor) error {
+	const empty = "\nstillwatch_sensor_spool_records 0\n"
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if page, err := w.Get("/metrics"); err == nil && strings.Contains(page, empty) {
+			return nil
+		}
+	}
+	return errors.New("the spool does not get empty")
 }
 
 // oneWay reports whether alerts say that the mirror shows one direction only.
