@@ -20,6 +20,7 @@ type Device struct {
 	RoleLevel       string          `json:"role_level"`
 	RoleProbability float64         `json:"role_probability"` // 0 to 1
 	Evidence        []RoleEvidence  `json:"evidence,omitempty"`
+	Sums            []EvidenceSum   `json:"sums,omitempty"`
 	Expect          string          `json:"expect"`
 	ExpectSource    string          `json:"expect_source,omitempty"`
 	FirstSeen       Time            `json:"first_seen"`
@@ -34,6 +35,20 @@ type RoleEvidence struct {
 	Source   string  `json:"source"`
 	Value    string  `json:"value"`
 	Says     string  `json:"says"`
+	PointsDB float64 `json:"points_db"`
+}
+
+// EvidenceSum is how the evidence for one role or vendor adds up. The highest sum of each kind comes first.
+type EvidenceSum struct {
+	Kind     string    `json:"kind"` // role, vendor
+	Value    string    `json:"value"`
+	PointsDB float64   `json:"points_db"`
+	Terms    []SumTerm `json:"terms"`
+}
+
+// SumTerm is the base rate of a role, what one group of evidence says, or what a limit takes away.
+type SumTerm struct {
+	Name     string  `json:"name"`
 	PointsDB float64 `json:"points_db"`
 }
 

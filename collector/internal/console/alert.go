@@ -22,7 +22,7 @@ type alertBody struct {
 	Benign    []schemas.AlertReason // reasons why it may be benign
 	Session   *sessionView
 	Evidence  []evidenceView
-	Sums      []roleSum
+	Identity  []evidenceRow // of the device
 	Related   []link
 	Revisions []revision
 	Incident  *incidentRow
@@ -62,7 +62,7 @@ func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
 	a := &row.Alert
 	body := alertBody{
 		Row: rowOf(&row), Alert: *a, Do: adviceOf(a.Recommendation), Session: sessionOf(a.Session), Evidence: evidence(a.Evidence),
-		Sums: sums(a.Device.Evidence), Related: related(a), JSON: pretty(row.JSON), Stored: row.Stored,
+		Identity: bars(a.Device.Evidence), Related: related(a), JSON: pretty(row.JSON), Stored: row.Stored,
 	}
 	body.Why, body.Benign = reasons(a.Reasons)
 	if a.Peer != nil && a.Peer.IP.IsValid() {

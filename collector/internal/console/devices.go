@@ -3,11 +3,8 @@
 package console
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"stillwatch/collector/internal/store"
 	"stillwatch/schemas"
@@ -47,7 +44,7 @@ type deviceBody struct {
 	Violated  bool // it has an open alert despite its expectation
 	Activity  activity
 	Evidence  []evidenceRow
-	Sums      []roleSum
+	Sums      []sumRow
 	Alerts    []alertRow
 	Incidents []incidentRow
 	AllURL    verbatim
@@ -68,7 +65,7 @@ func (k *Console) device(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := deviceBody{
 		Device: deviceRows([]store.DeviceRow{row})[0], Violated: row.Open > 0 && slices.Contains(restricted, row.Device.Expect),
-		Evidence: bars(row.Device.Evidence), Sums: sums(row.Device.Evidence), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
+		Evidence: bars(row.Device.Evidence), Sums: sumRows(row.Device.Sums), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
 	}
 	if body.Activity, err = k.activity(ctx, &row); err != nil {
 		return err
@@ -106,55 +103,22 @@ func bars(all []schemas.RoleEvidence) []evidenceRow {
 	return out
 }
 
-// roleSum is the sum of the evidence for one value.
-type roleSum struct {
-	Kind, Value string // such as role, camera
-	DB          float64
-	Width       int
-	Minus       bool
+// sumRow is how the evidence for one role or vendor adds up.
+type sumRow struct {
+	schemas.EvidenceSum
+	Width int // of its bar, 0 to 100
+	Minus bool
 }
 
-// sums adds up the evidence ("role=camera +8, vendor=Axis +15") for each role, vendor and model, in decibans, and returns the six
-// strongest of each kind. Evidence without points ("server") counts with its own points for that role.
-func sums(all []schemas.RoleEvidence) []roleSum {
-	by := map[string]float64{}
-	for _, e := range all[:min(len(all), 100)] {
-		for _, part := range strings.Split(e.Says, ", ") {
-			name, points := part, e.PointsDB
-			if at := strings.LastIndexByte(part, ' '); at > 0 {
-				v, err := strconv.ParseFloat(part[at+1:], 64)
-				if err != nil {
-					continue
-				}
-				name, points = part[:at], v
-			}
-			if !strings.Contains(name, "=") {
-				name = "role=" + name
-			}
-			by[name] += points
-		}
+func sumRows(all []schemas.EvidenceSum) []sumRow {
+	all = all[:min(len(all), 16)]
+	longest := 1.0
+	for _, s := range all {
+		longest = max(longest, s.PointsDB, -s.PointsDB)
 	}
-	return strongest(by)
-}
-
-func strongest(by map[string]float64) []roleSum {
-	var out []roleSum
-	for name, db := range by {
-		kind, value, _ := strings.Cut(name, "=")
-		out = append(out, roleSum{Kind: kind, Value: value, DB: db})
+	out := make([]sumRow, len(all))
+	for i, s := range all {
+		out[i] = sumRow{EvidenceSum: s, Width: int(100 * max(s.PointsDB, -s.PointsDB) / longest), Minus: s.PointsDB < 0}
 	}
-	rank := []string{"role", "vendor", "model"}
-	slices.SortFunc(out, func(a, b roleSum) int {
-		return cmp.Or(cmp.Compare(slices.Index(rank, a.Kind), slices.Index(rank, b.Kind)), cmp.Compare(b.DB, a.DB), cmp.Compare(a.Value, b.Value))
-	})
-	kept, n, longest := out[:0], map[string]int{}, 1.0
-	for _, s := range out {
-		if n[s.Kind]++; n[s.Kind] <= 6 && slices.Contains(rank, s.Kind) {
-			kept, longest = append(kept, s), max(longest, s.DB, -s.DB)
-		}
-	}
-	for i, s := range kept {
-		kept[i].Width, kept[i].Minus = int(100*max(s.DB, -s.DB)/longest), s.DB < 0
-	}
-	return kept
+	return out
 }

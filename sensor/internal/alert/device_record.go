@@ -16,7 +16,7 @@ func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
 		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: rounded(d.Probability),
-		Findings: standing, Evidence: roleEvidence(d.Evidence), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
+		Findings: standing, Evidence: roleEvidence(d.Evidence), Sums: evidenceSums(d), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}
 	expect, source := book.Expect(d, now)
 	r.Expect = expect.String()
@@ -42,6 +42,18 @@ func roleEvidence(es []device.Evidence) []schemas.RoleEvidence {
 		if e.Source != "" && e.Says != "" {
 			out = append(out, schemas.RoleEvidence{Source: e.Source, Value: e.Value, Says: e.Says, PointsDB: rounded(e.Points)})
 		}
+	}
+	return out
+}
+
+func evidenceSums(d *device.Device) []schemas.EvidenceSum {
+	var out []schemas.EvidenceSum
+	for _, s := range d.Sums() {
+		x := schemas.EvidenceSum{Kind: s.Kind, Value: s.Value, PointsDB: rounded(s.Points)}
+		for _, t := range s.Terms {
+			x.Terms = append(x.Terms, schemas.SumTerm{Name: t.Name, PointsDB: rounded(t.Points)})
+		}
+		out = append(out, x)
 	}
 	return out
 }

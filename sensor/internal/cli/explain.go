@@ -27,11 +27,18 @@ func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 	t.Row(&b, "expected", expectText(d))
 	t.Row(&b, "serves", servesText(d.Serves))
 	b.WriteByte('\n')
+	if len(d.Evidence) == 0 {
+		b.WriteString("no evidence: nothing in its traffic identifies it\n")
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	if len(d.Evidence) == 0 {
-		_, err := io.WriteString(w, "no evidence: nothing in its traffic identifies it\n")
+	if err := t.Table(w, sumRows(d.Sums)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, "\n"); err != nil {
 		return err
 	}
 	rows := [][]string{{"POINTS (dB)", "SUGGESTS", "SOURCE", "VALUE"}}
@@ -39,6 +46,19 @@ func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 		rows = append(rows, []string{fmt.Sprintf("%+11.1f", e.PointsDB), e.Says, e.Source, e.Value})
 	}
 	return t.Table(w, rows)
+}
+
+// sumRows returns the candidates for role and vendor with their sums, highest first.
+func sumRows(all []schemas.EvidenceSum) [][]string {
+	rows := [][]string{{"SUM (dB)", "FOR", "TERMS"}}
+	for _, s := range all {
+		var terms []string
+		for _, x := range s.Terms {
+			terms = append(terms, fmt.Sprintf("%s %+.1f", x.Name, x.PointsDB))
+		}
+		rows = append(rows, []string{fmt.Sprintf("%+8.1f", s.PointsDB), s.Kind + "=" + s.Value, strings.Join(terms, ", ")})
+	}
+	return rows
 }
 
 // roleText returns the role of a device and how certain it is.

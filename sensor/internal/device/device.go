@@ -71,6 +71,7 @@ type Device struct {
 	node           lruNode
 	lastDay        int32  // since the epoch
 	round          uint16 // Registry.round when it was last weighed
+	weighedAt      int64
 }
 
 // Serve is a port on which a device has answered.

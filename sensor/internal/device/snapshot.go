@@ -26,7 +26,7 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/2"
-	devicesPart  = "devices/3"
+	devicesPart  = "devices/4"
 	linksPart    = "links/2"
 )
 

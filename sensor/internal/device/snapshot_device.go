@@ -63,6 +63,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.Number(c, &d.opened)
 	snapshot.Number(c, &d.served)
 	c.Time(&d.lastServed)
+	c.Time(&d.weighedAt)
 	snapshot.List(c, &x.pulls, maxPulls, func(a *packet.Addr) { c.Raw(a[:]) })
 }
 
@@ -156,7 +157,7 @@ func (r *Registry) enter(x keptDevice) {
 	if len(x.pulls) > 0 {
 		r.pulls[d.ID] = x.pulls
 	}
-	r.list(d, d.LastSeen)
+	r.list(d, d.weighedAt)
 }
 
 // applyNames updates the keys to the inventory, which has changed since the state was saved.

@@ -59,5 +59,9 @@ func (r *Registry) weigh(d *Device, now int64) {
 }
 
 func (r *Registry) list(d *Device, now int64) {
+	d.weighedAt = now
 	d.Evidence = r.evidence.List(d.claims, d.Evidence, MaxEvidence, now)
 }
+
+// Sums returns how the evidence for the role and the vendor of the device added up when it was last weighed.
+func (d *Device) Sums() []evidence.Sum { return d.claims.Sums(d.Role, d.weighedAt) }

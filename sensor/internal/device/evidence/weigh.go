@@ -67,9 +67,8 @@ func (s *score) total() float64 {
 	return plus + max(s.worst+0.3*(s.minus-s.worst), 1.25*s.worst)
 }
 
-// totals returns prior plus groups for each role.
-func (cs Claims) totals(now int64) [numRoles]float64 {
-	var scores [numRoles][numGroups]score
+// tally adds up the evidence for each role by group.
+func (cs Claims) tally(now int64) (scores [numRoles][numGroups]score) {
 	for i := range cs {
 		c := &cs[i]
 		g, f := sources[c.source].group, c.share(now)
@@ -77,15 +76,27 @@ func (cs Claims) totals(now int64) [numRoles]float64 {
 			scores[v.role][g].add(v.points * f)
 		}
 	}
-	var total [numRoles]float64
+	return scores
+}
+
+// overCap returns by how much link layer and announcements exceed forgeableCap. It does not apply to a role in which the device has answered
+// or acted.
+func overCap(g *[numGroups]score) float64 {
+	if g[GroupBanner].total()+g[GroupClient].total()+g[GroupBehavior].total() > 0 {
+		return 0
+	}
+	return max(g[GroupLink].total()+g[GroupAnnouncement].total()-forgeableCap, 0)
+}
+
+// totals returns prior plus groups for each role.
+func (cs Claims) totals(now int64) (total [numRoles]float64) {
+	scores := cs.tally(now)
 	for role := Unknown + 1; role < numRoles; role++ {
 		g := &scores[role]
-		forgeable := g[GroupLink].total() + g[GroupAnnouncement].total()
-		proven := g[GroupBanner].total() + g[GroupClient].total() + g[GroupBehavior].total()
-		if proven <= 0 {
-			forgeable = min(forgeable, forgeableCap)
+		total[role] = prior[role] - overCap(g)
+		for i := range g {
+			total[role] += g[i].total()
 		}
-		total[role] = prior[role] + forgeable + proven + g[GroupOperator].total()
 	}
 	return total
 }
@@ -137,33 +148,44 @@ func (c *Claim) ofApp(role Role) bool {
 	return c.source == Name && (role == Phone || role == Workstation || role == Server) && !slices.ContainsFunc(c.rule.roles, func(v vote) bool { return v.role == role })
 }
 
-// vendor returns the vendor with the most points, on a tie the one that was observed first. role is that of the device.
-func (cs Claims) vendor(role Role, now int64) string {
-	type hypothesis struct {
-		name   string
-		groups [numGroups]score
+// vendorTally is the evidence for one vendor.
+type vendorTally struct {
+	name   string
+	groups [numGroups]score
+}
+
+func (h *vendorTally) total() (sum float64) {
+	for g := range h.groups {
+		sum += h.groups[g].total()
 	}
-	all := make([]hypothesis, 0, 4) // not on the heap
+	return sum
+}
+
+// vendors appends the evidence for each vendor to all, in the order of discovery. role is that of the device.
+func (cs Claims) vendors(all []vendorTally, role Role, now int64) []vendorTally {
 	for i := range cs {
 		c := &cs[i]
 		name := c.vendorName()
 		if name == "" || c.vendorPoints == 0 || c.ofApp(role) {
 			continue
 		}
-		at := slices.IndexFunc(all, func(h hypothesis) bool { return h.name == name })
+		at := slices.IndexFunc(all, func(h vendorTally) bool { return h.name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, hypothesis{name: name})
+			all = append(all, vendorTally{name: name})
 		}
 		all[at].groups[sources[c.source].group].add(c.vendorPoints * c.share(now))
 	}
+	return all
+}
+
+// vendor returns the vendor with the most points, on a tie the one that was observed first. role is that of the device.
+func (cs Claims) vendor(role Role, now int64) string {
+	var few [4]vendorTally // not on the heap
 	best, most := "", 0.0
+	all := cs.vendors(few[:0], role, now)
 	for i := range all {
-		sum := 0.0
-		for g := range all[i].groups {
-			sum += all[i].groups[g].total()
-		}
-		if sum > most {
+		if sum := all[i].total(); sum > most {
 			best, most = all[i].name, sum
 		}
 	}
