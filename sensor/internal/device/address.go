@@ -56,6 +56,15 @@ func fromMAC(a packet.Addr, m packet.MAC) bool {
 		a[13] == m[3] && a[14] == m[4] && a[15] == m[5]
 }
 
+// embeddedMAC returns the MAC that the interface identifier of an IPv6 address was made from (modified EUI-64, RFC 4291 appendix A), zero if
+// it was not made from a globally unique one. Random identifiers (RFC 7217, RFC 8981) look like that once in 2^16 times.
+func embeddedMAC(a packet.Addr) packet.MAC {
+	if a.Is4() || a[11] != 0xff || a[12] != 0xfe || a[8]&3 != 2 {
+		return packet.MAC{}
+	}
+	return packet.MAC{a[8] ^ 2, a[9], a[10], a[13], a[14], a[15]}
+}
+
 // routedTTL reports whether a TTL is one to three below a usual initial value (64, 128, 255): the packet was forwarded.
 func routedTTL(ttl uint8) bool {
 	return ttl >= 61 && ttl <= 63 || ttl >= 125 && ttl <= 127 || ttl >= 252 && ttl <= 254

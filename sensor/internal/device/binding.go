@@ -26,16 +26,17 @@ const (
 
 // binding is which device holds an address, and what was seen of the address at the MAC that carries it.
 type binding struct {
-	dev    *Device
-	mac    packet.MAC // MAC that carries it; zero if none was seen
-	part   *Device    // what the address alone has done; nil unless its device has several IPv4 addresses
-	strong bool       // bound by ARP, Neighbor Discovery or DHCP
-	leased bool       // bound by DHCP to this MAC
-	spoke  bool       // IP packets came from it
-	direct bool       // some of them were not forwarded
-	routed bool       // some of them were forwarded
-	beyond bool       // it exchanged packets with another address behind the same MAC
-	last   int64
+	dev     *Device
+	mac     packet.MAC // MAC that carries it; zero if none was seen
+	part    *Device    // what the address alone has done; nil unless its device has several IPv4 addresses
+	strong  bool       // bound by ARP, Neighbor Discovery or DHCP
+	leased  bool       // bound by DHCP to this MAC
+	spoke   bool       // IP packets came from it
+	direct  bool       // some of them were not forwarded
+	routed  bool       // some of them were forwarded
+	beyond  bool       // it exchanged packets with another address behind the same MAC
+	assumed bool       // the station has only said that the address is its own (Registry.assume)
+	last    int64
 }
 
 func (b *binding) fresh(now int64) bool {
@@ -55,7 +56,7 @@ func (b *binding) forwarded() bool { return (b.routed && !b.direct || b.beyond) 
 
 // at resets what is known of the address, which another MAC carries now.
 func (b *binding) at(mac packet.MAC) {
-	b.mac, b.strong, b.leased, b.direct, b.routed, b.beyond = mac, false, false, false, false, false
+	b.mac, b.strong, b.leased, b.direct, b.routed, b.beyond, b.assumed = mac, false, false, false, false, false, false
 }
 
 // link is what is known of one MAC.
@@ -64,6 +65,7 @@ type link struct {
 	dev     *Device // the device that has this MAC; nil for a next hop that sent nothing of its own
 	router  bool
 	proxy   bool // answers ARP for other hosts too, so that even ARP does not show its own addresses
+	proxy6  bool // the same for Neighbor Discovery (RFC 4389)
 	self    bool // sent something of its own: without an address, or DHCP
 	addrs   []linkAddr
 	last    int64    // time of the last use

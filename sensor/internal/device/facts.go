@@ -17,9 +17,14 @@ import (
 // Fact weighs a fact that was read from a session. initiator and responder are the results of Session; either may be nil. dir is the
 // direction of the bytes that the fact was read from.
 func (r *Registry) Fact(v *session.View, f dissect.Fact, dir session.Dir, initiator, responder *Device, now int64) {
-	if m, ok := f.(*dissect.DHCPMessage); ok {
+	switch m := f.(type) {
+	case *dissect.DHCPMessage:
 		r.dhcp(v, m, now)
 		return
+	case *dissect.DHCPv6Message:
+		r.lease6(v, m, dir, now)
+	case *dissect.DNSMessage:
+		r.sameName(v, m, dir, now)
 	}
 	r.fact(v, f, dir, initiator, responder, now)
 	a, b := r.partAt(v.Initiator.Addr, initiator), r.partAt(v.Responder.Addr, responder)

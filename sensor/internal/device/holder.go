@@ -25,7 +25,7 @@ func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8,
 		b = &binding{last: now}
 		b.at(mac)
 		r.saw(a, b, l, ttl, now)
-	case b.mac != mac && !b.mac.IsZero() && !r.passes(a, b, l, ttl, now):
+	case b.mac != mac && !b.mac.IsZero() && !b.assumed && !r.passes(a, b, l, ttl, now):
 	default:
 		if b.mac != mac {
 			r.leave(a, b)
@@ -39,7 +39,7 @@ func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8,
 
 // saw records the TTL of a packet from an address, and decides its holder.
 func (r *Registry) saw(a packet.Addr, b *binding, l *link, ttl uint8, now int64) {
-	b.direct, b.routed = b.direct || directTTL(ttl), b.routed || routedTTL(ttl)
+	b.direct, b.routed, b.assumed = b.direct || directTTL(ttl), b.routed || routedTTL(ttl), false
 	r.weighAddr(a, b, l, now)
 }
 
@@ -48,7 +48,7 @@ func (r *Registry) passes(a packet.Addr, b *binding, l *link, ttl uint8, now int
 	holder := r.links[b.mac]
 	own := b.dev != nil && b.dev.MAC == b.mac
 	switch {
-	case l.proxy && b.leased: // the proxy of a host whose own MAC is known from DHCP
+	case l.standsFor(a, b):
 		return false
 	case routedTTL(ttl): // seen on the other side of a router
 		if own && l.forwards(a) && !l.router {
@@ -90,6 +90,7 @@ func (r *Registry) leave(a packet.Addr, b *binding) {
 func (r *Registry) weighAddr(a packet.Addr, b *binding, l *link, now int64) {
 	if isLinkLocal(a) {
 		r.place(a, b, l, now)
+		r.weighProxy6(a, b, l, now)
 		return
 	}
 	many := false
@@ -108,6 +109,7 @@ func (r *Registry) weighAddr(a packet.Addr, b *binding, l *link, now int64) {
 	case l.router && !b.forwarded():
 		r.settleLink(l, now)
 	}
+	r.weighProxy6(a, b, l, now)
 }
 
 // becomeRouter marks the MAC of a router. The addresses that are not its own become devices of their own, with their history.
@@ -120,6 +122,8 @@ func (r *Registry) becomeRouter(l *link, now int64) {
 // address whose packets were not forwarded if there is only one. A proxy owns what DHCP assigned to it.
 func (r *Registry) owns(a packet.Addr, b *binding, l *link) bool {
 	switch {
+	case l.proxy6 && !a.Is4():
+		return b.leased || fromMAC(a, l.mac) || isLinkLocal(a) && embeddedMAC(a).IsZero()
 	case isLinkLocal(a):
 		return true
 	case l.proxy:
@@ -178,23 +182,19 @@ func (r *Registry) place(a packet.Addr, b *binding, l *link, now int64) {
 func (r *Registry) settleLink(l *link, now int64) {
 	r.changedLink(l)
 	l.proxy = l.proxy || l.router && r.answersForOthers(l)
+	l.proxy6 = l.proxy6 || l.router && r.answersForOthers6(l)
 	d := l.dev
-	var addrs []packet.Addr
 	if d != nil {
 		r.pin(d)
-		for _, ip := range d.IPs {
-			addrs = append(addrs, packet.AddrOf(ip))
-		}
-	}
-	for _, x := range l.addrs {
-		if !slices.Contains(addrs, x.addr) {
-			addrs = append(addrs, x.addr)
-		}
 	}
 	parts := r.partsOf(d)
 	before := r.stats.Splits
-	for _, a := range addrs {
-		if b := r.bindings[a]; b != nil && b.mac == l.mac {
+	for _, a := range r.addrsAt(l) {
+		switch b := r.bindings[a]; {
+		case b == nil || b.mac != l.mac: // placing another address has changed it
+		case d != nil && b.dev == d && b.assumed && !r.owns(a, b, l):
+			r.unbind(d, a)
+		default:
 			r.place(a, b, l, now)
 		}
 	}
@@ -229,6 +229,24 @@ func (r *Registry) settleLink(l *link, now int64) {
 	}
 }
 
+// addrsAt returns the addresses that a MAC carries.
+func (r *Registry) addrsAt(l *link) (addrs []packet.Addr) {
+	add := func(a packet.Addr) {
+		if b := r.bindings[a]; b != nil && b.mac == l.mac && !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
+	}
+	if l.dev != nil {
+		for _, ip := range l.dev.IPs {
+			add(packet.AddrOf(ip))
+		}
+	}
+	for _, x := range l.addrs {
+		add(x.addr)
+	}
+	return addrs
+}
+
 // answersForOthers reports whether ARP showed so many addresses of one subnet for a router that not all can be its own: a router has one
 // address in each subnet.
 func (r *Registry) answersForOthers(l *link) bool {
@@ -252,6 +270,7 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 		from.MAC, from.MACKind, from.RandomMAC, from.Router = packet.MAC{}, 0, false, false
 		from.claims.RemoveMAC()
 		r.rekey(from, r.addressKey(a))
+		r.observeEmbedded(from, a, now)
 		r.weigh(from, now)
 		return
 	}

@@ -144,9 +144,12 @@ func (r *Registry) addressKey(a packet.Addr) string {
 func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
 	from := b.dev
 	part := alone(from)
+	from.claims.RemoveMAC()
 	r.take(to, from)
 	r.release(a, b)
-	b.part = part
+	if a.Is4() { // only IPv4 addresses have parts
+		b.part = part
+	}
 	r.hold(a, b, to)
 	r.moved(from.Key, to, packet.Addr{})
 	r.drop(from)
@@ -307,6 +310,7 @@ func (r *Registry) behind(a packet.Addr, now int64) *Device {
 		if r.namedIP[a] != "" || r.watched(a) {
 			r.declare(d)
 		}
+		r.observeEmbedded(d, a, now)
 	}
 	return d
 }

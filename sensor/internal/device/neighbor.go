@@ -59,7 +59,11 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 		mac = packet.MAC(m.EtherSrc)
 	}
 	if mac != packet.MAC(m.EtherSrc) || !a.IsValid() || a.IsUnspecified() {
-		return r.speaker(packet.MAC(m.EtherSrc), now)
+		d := r.speaker(packet.MAC(m.EtherSrc), now)
+		if m.Type == 135 && m.Src.IsUnspecified() { // duplicate address detection (RFC 4862 section 5.4)
+			r.assume(m.Target, packet.MAC(m.EtherSrc), now)
+		}
+		return d
 	}
 	return r.strong(a, mac, false, now)
 }
@@ -90,8 +94,8 @@ func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64)
 	case b != nil && b.strong && b.mac == mac && (b.leased || !leased):
 		b.last = max(b.last, now)
 		return b.dev
-	case b != nil && b.mac != mac && l.proxy && b.leased && !leased:
-		return b.dev // the proxy of a host whose own MAC is known from DHCP
+	case b != nil && b.mac != mac && l.standsFor(a, b) && !leased:
+		return b.dev
 	case !leased && (b == nil || !b.spoke) && r.suspect(a):
 		return r.byLink(mac, true, now)
 	case b == nil:
@@ -101,7 +105,7 @@ func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64)
 		r.leave(a, b)
 		b.at(mac)
 	}
-	b.strong, b.leased, b.last = true, b.leased || leased, now
+	b.strong, b.leased, b.assumed, b.last = true, b.leased || leased, false, now
 	r.weighAddr(a, b, l, now)
 	return b.dev
 }

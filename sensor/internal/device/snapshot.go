@@ -26,8 +26,8 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/2"
-	devicesPart  = "devices/4"
-	linksPart    = "links/2"
+	devicesPart  = "devices/5"
+	linksPart    = "links/3"
 )
 
 // ByID returns the device with an ID while a state is restored, nil if there is none.
@@ -156,6 +156,7 @@ func (r *Registry) walkLink(c *snapshot.Codec, l *link) {
 	r.Ref(c, &l.dev)
 	c.Bool(&l.router)
 	c.Bool(&l.proxy)
+	c.Bool(&l.proxy6)
 	c.Bool(&l.self)
 	c.Time(&l.last)
 	snapshot.List(c, &l.addrs, maxLinkAddrs, func(x *linkAddr) {

@@ -75,7 +75,7 @@ func (r *Registry) walkAddresses(c *snapshot.Codec, d *Device, x *keptDevice) {
 			b = *kept
 		}
 		c.Raw(b.mac[:])
-		for _, flag := range []*bool{&b.strong, &b.leased, &b.spoke, &b.direct, &b.routed, &b.beyond} {
+		for _, flag := range []*bool{&b.strong, &b.leased, &b.spoke, &b.direct, &b.routed, &b.beyond, &b.assumed} {
 			c.Bool(flag)
 		}
 		c.Time(&b.last)

@@ -42,6 +42,9 @@ func happen(r *Registry, x *rand.Rand, at int64) {
 		a, b := r.Session(Opened, v, nil, now)
 		r.Fact(v, d, session.Out, a, b, now)
 	case 2:
+		m, a := mac(byte(x.IntN(8))), made("fd00", mac(byte(x.IntN(8))))
+		r.Link(advertise(a, m), now)
+		r.Link(detectDuplicates(made("fe80", m), m), now)
 		r.Link(&dissect.NDMessage{Type: 134, Src: netip.MustParseAddr("fe80::1"), EtherSrc: mac(9), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")}}, now)
 	default:
 		k := talk{from: addr(), to: addr(), fromMAC: mac(byte(x.IntN(8))), toMAC: mac(byte(x.IntN(8))), port: []uint16{22, 80, 443, 554}[x.IntN(4)],
@@ -73,7 +76,7 @@ func dump(r *Registry) string {
 		}
 		for _, ip := range d.IPs {
 			y := *r.bindings[packet.AddrOf(ip)]
-			fmt.Fprint(&b, " ", y.dev.ID, y.mac, y.strong, y.direct, y.last)
+			fmt.Fprint(&b, " ", y.dev.ID, y.mac, y.strong, y.direct, y.assumed, y.last)
 		}
 		fmt.Fprintln(&b, r.pulls[d.ID])
 	}
@@ -84,7 +87,7 @@ func dump(r *Registry) string {
 	slices.SortFunc(macs, func(a, b packet.MAC) int { return bytes.Compare(a[:], b[:]) })
 	for _, m := range macs {
 		l := *r.links[m]
-		fmt.Fprintln(&b, m, keyOf(l.dev), l.router, l.proxy, l.addrs, l.last, l.foreign)
+		fmt.Fprintln(&b, m, keyOf(l.dev), l.router, l.proxy, l.proxy6, l.addrs, l.last, l.foreign)
 	}
 	fmt.Fprintln(&b, r.nextID, r.nextDay, r.dayBegan, r.round, r.announced, r.onLink.Contains(netip.MustParseAddr("2001:db8:1::5")), len(r.bindings))
 	return b.String()

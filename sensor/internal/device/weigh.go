@@ -5,6 +5,7 @@ package device
 import (
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/packet"
 )
 
 // observe weighs an observation, if the table of evidence knows it.
@@ -24,6 +25,15 @@ func (r *Registry) observeVendor(d *Device, v enrich.Vendor, now int64) {
 	}
 	d.claims.Remove(evidence.MACVendor)
 	r.claim(d, evidence.Claim{Statement: r.evidence.Vendor(v), At: now})
+}
+
+// observeEmbedded weighs the vendor of the MAC that an address was made from, for a device that is known by that address alone.
+func (r *Registry) observeEmbedded(d *Device, a packet.Addr, now int64) {
+	if m := embeddedMAC(a); !m.IsZero() {
+		if v := enrich.VendorOf(m); v.Name != "" {
+			r.observeVendor(d, v, now)
+		}
+	}
 }
 
 func (r *Registry) claim(d *Device, c evidence.Claim) {

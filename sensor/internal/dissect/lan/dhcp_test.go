@@ -61,7 +61,10 @@ func TestDHCPv6(t *testing.T) {
 	for range 20 {
 		nested = "\x0c\x00" + strings.Repeat("\x00", 32) + "\x00\x09" + string([]byte{byte(len(nested) >> 8), byte(len(nested))}) + nested
 	}
-	for data, want := range map[string]dissect.DHCPv6Message{solicit: want, relay: relayed, nested: {Type: "relay-forw"}} {
+	taken := "\x20\x01\x0d\xb8" + strings.Repeat("\x00", 11) + "\x08" + strings.Repeat("\x00", 8) // lifetimes of zero: it is taken back
+	reply := "\x07\x00\x00\x01" + option(3, strings.Repeat("\x00", 12)+option(5, taken)+option(5, addr+"\x00\x00\x00\x01\x00\x00\x00\x01"))
+	leased := dissect.DHCPv6Message{Type: "reply", Addrs: want.Addrs}
+	for data, want := range map[string]dissect.DHCPv6Message{solicit: want, relay: relayed, nested: {Type: "relay-forw"}, reply: leased} {
 		got := dissecttest.FactsOf[dissect.DHCPv6Message](dispatchtest.Datagrams(dissect.Ports{Client: 546, Server: 547}, []byte(data)))
 		if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)

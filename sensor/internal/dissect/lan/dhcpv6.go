@@ -145,6 +145,7 @@ func (m *dhcp6Message) clientID(v []byte) {
 	}
 }
 
+// addresses reads the addresses in an identity association. One with a valid lifetime of zero in a reply is taken back (RFC 8415 section 18.2.10.1).
 func (m *dhcp6Message) addresses(code uint16, v []byte) {
 	skip := 12 // IAID, T1, T2
 	if code == dhcp6IATA {
@@ -155,7 +156,7 @@ func (m *dhcp6Message) addresses(code uint16, v []byte) {
 	}
 	options := dhcp6Options{v[skip:]}
 	for code, a, ok := options.next(); ok; code, a, ok = options.next() {
-		if code == dhcp6Address && len(a) >= 24 && len(m.Addrs) < maxDHCP6Addrs {
+		if code == dhcp6Address && len(a) >= 24 && len(m.Addrs) < maxDHCP6Addrs && !(m.Type == "reply" && binary.BigEndian.Uint32(a[20:]) == 0) {
 			m.Addrs = append(m.Addrs, netip.AddrFrom16([16]byte(a[:16])))
 		}
 	}
