@@ -25,6 +25,8 @@ func registrations() []*registration {
 		&scanRule,
 		&miraiRule,
 		&uploadRule,
+		&cleartextRule,
+		&factoryLoginRule,
 		&newDeviceRule,
 		&blindnessRule,
 		&chainRule,
