@@ -68,6 +68,7 @@ type Device struct {
 	lastServed     int64  // start of the last served session
 	parts          uint8  // addresses that have a part of their own (part.go)
 	names          uint64 // linear counter of the domains that it looked up (Registry.name)
+	clients        uint64 // linear counter of the clients that it answered on lastDay (Registry.servedClient)
 	node           lruNode
 	lastDay        int32  // since the epoch
 	round          uint16 // Registry.round when it was last weighed

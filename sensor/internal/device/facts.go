@@ -67,6 +67,10 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 		} else {
 			r.discovered(f, speaker, now)
 		}
+	case *dissect.DeviceAction:
+		if f.Kind == dissect.ActionView && f.Result == dissect.OutcomeSuccess {
+			r.pullsFrom(initiator, v.Responder.Addr, now)
+		}
 	case *dissect.Banner:
 		r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
 	}
@@ -110,10 +114,8 @@ func (r *Registry) rtsp(v *session.View, f *dissect.RTSPExchange, client, server
 	if v.Responder.Port == 554 {
 		r.say(server, evidence.Serves, "rtsp answers 200 on 554", now)
 	}
-	if client != nil && (f.Method == "PLAY" || f.Method == "SETUP" || f.Method == "DESCRIBE") {
-		if n := r.pulled(client, v.Responder.Addr); n >= 3 {
-			r.observe(client, evidence.PullsRTSP, "streams of at least 3 servers", now)
-		}
+	if f.Method == "PLAY" || f.Method == "SETUP" || f.Method == "DESCRIBE" {
+		r.pullsFrom(client, v.Responder.Addr, now)
 	}
 }
 

@@ -176,6 +176,9 @@ func (r *Registry) take(to, from *Device) {
 	to.Originated += from.Originated
 	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)
 	to.names |= from.names
+	if to.lastDay == from.lastDay {
+		to.clients |= from.clients
+	}
 	to.stack.ttls, to.stack.syns = to.stack.ttls|from.stack.ttls, to.stack.syns|from.stack.syns
 	to.opened, to.served = max(to.opened, from.opened), max(to.served, from.served)
 	to.addVLANs(from.VLANs)

@@ -156,7 +156,7 @@ func (r *Registry) compare(d *Device, now int64) {
 // apart records a step in the parts of the two endpoints, and returns their devices, which may have changed.
 func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initiator, responder *Device, now int64) (*Device, *Device) {
 	if p := r.partAt(v.Initiator.Addr, initiator); p != nil && asks(v) {
-		r.asked(p, step, v, now)
+		r.asked(p, step, v, app, now)
 		r.compare(initiator, now)
 		initiator = r.again(&v.Initiator, initiator)
 	}

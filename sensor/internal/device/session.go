@@ -39,7 +39,7 @@ func (r *Registry) Session(step Step, v *session.View, app *fingerprint.App, now
 	}
 	if initiator != nil && asks(v) {
 		r.touch(initiator, step == Opened && v.Start > initiator.FirstSeen)
-		r.asked(initiator, step, v, now)
+		r.asked(initiator, step, v, app, now)
 	}
 	if responder != nil && v.Packets[session.In] > 0 {
 		r.touch(responder, step == Opened && v.Start > responder.FirstSeen)
@@ -63,19 +63,22 @@ func (r *Registry) again(e *session.Endpoint, d *Device) *Device {
 }
 
 // asked records what a step says about the initiator, which has sent something.
-func (r *Registry) asked(d *Device, step Step, v *session.View, now int64) {
+func (r *Registry) asked(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
 	d.heard(step, v, now)
 	d.tcp(&v.Initiator, v, true)
 	// A session to a group is opened when a host answers.
 	if step == Opened && r.Opening(v) == Opens || step == StateChanged && v.Group && v.State == session.Established {
 		r.originate(d, v, now)
 	}
+	r.uses(d, step, v, app, now)
+	r.streams(d, step, v, app, session.Out, now)
 }
 
 // answered records what a step says about the responder, which has sent something.
 func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
 	d.heard(step, v, now)
 	d.tcp(&v.Responder, v, false)
+	r.streams(d, step, v, app, session.In, now)
 	if step != Opened && step != Progress {
 		r.serve(d, v, app)
 	}
@@ -87,7 +90,7 @@ func (d *Device) heard(step Step, v *session.View, now int64) {
 		d.LastSeen = t
 	}
 	if day := int32(now / dayNs); day > d.lastDay {
-		d.lastDay = day
+		d.lastDay, d.clients = day, 0
 		d.ObservedDays++
 	}
 	if step == Opened {
@@ -161,12 +164,14 @@ func (r *Registry) serve(d *Device, v *session.View, app *fingerprint.App) {
 	if app != nil {
 		s.App = app.Name
 	}
+	r.servedClient(d, v)
 	if x := d.ServesOn(s.Port, s.Proto); x != nil && (s.App == "" || s.App == x.App) {
 		x.note(&s)
 		return
 	}
 	d.addServe(s)
 	r.observeServe(d, s)
+	r.platform(d, s.Last)
 }
 
 // serves reports whether a session shows that its responder offers a service. A UDP session between high ports does not, because either
@@ -229,7 +234,7 @@ func (d *Device) addHostname(name string) {
 func (r *Registry) clearTraffic(d *Device) {
 	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
-	d.Hostnames, d.names = nil, 0
+	d.Hostnames, d.names, d.clients = nil, 0, 0
 	d.claims.KeepMAC()
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }

@@ -26,7 +26,7 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/2"
-	devicesPart  = "devices/5"
+	devicesPart  = "devices/6"
 	linksPart    = "links/3"
 )
 

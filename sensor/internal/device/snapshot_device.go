@@ -50,6 +50,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	d.lastDay = int32(day)
 	snapshot.Number(c, &d.round)
 	c.Fixed(&d.names)
+	c.Fixed(&d.clients)
 	r.walkAddresses(c, d, x)
 	snapshot.List(c, &d.Hostnames, MaxHostnames, func(s *string) { c.String(s) })
 	snapshot.List(c, &d.VLANs, MaxVLANs, func(v *uint16) { snapshot.Number(c, v) })

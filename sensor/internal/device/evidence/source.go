@@ -37,7 +37,11 @@ const (
 	Discovery
 	DiscoveryUnchecked
 	DiscoveryForeign
-	Answer // what a device says about itself in an answer over a connection
+	Answer      // what a device says about itself in an answer over a connection
+	Uses        // protocol that it speaks as a client
+	SendsMedia  // sends media to one that sends none
+	ManyClients // answers many clients of the network
+	Platform    // takes streams, keeps a database, serves pages
 	numSources
 )
 
@@ -77,6 +81,11 @@ var sources = [numSources]struct {
 	DiscoveryUnchecked: {"discovery_unchecked", GroupAnnouncement, 30},
 	DiscoveryForeign:   {"discovery_foreign", GroupAnnouncement, 30},
 	Answer:             {"answer", GroupBanner, 30},
+
+	Uses:        {"uses", GroupBehavior, 30},
+	SendsMedia:  {"sends_media", GroupBehavior, 30},
+	ManyClients: {"many_clients", GroupBehavior, 30},
+	Platform:    {"platform", GroupBehavior, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.
