@@ -11,7 +11,7 @@ RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets stories golden bpf clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +53,11 @@ bench-bpf: ## time per packet of the kernel programs, three times (needs root)
 bpf: ## compile the kernel programs (bpf/*.o; needs Debian's clang-14, llvm-14, libbpf-dev)
 	C_INCLUDE_PATH=/usr/include/$(shell uname -m)-linux-gnu $(GO) generate ./bpf
 
-assets: ## regenerate the embedded data files from their public sources
+assets: ## build the embedded data files from pinned packages
 	@scripts/assets/build
+
+assets-check: ## build them again, and compare
+	@scripts/assets/build --check
 
 stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata

@@ -28,7 +28,9 @@ func sensorImports() map[string][]string {
 		"fingerprint": {"memo", "dissect"},
 		"snapshot":    nil,
 		"lru":         {"cacheline", "snapshot"},
-		"enrich":      {"lru", "snapshot"},
+		"datafile":    nil,
+		"lifecycle":   {"datafile"},
+		"enrich":      {"datafile", "lru", "snapshot"},
 		"watchtime":   {"snapshot"},
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
@@ -51,7 +53,7 @@ func sensorImports() map[string][]string {
 
 		// Packages within another one may import what that one may, unless they are listed here.
 		"capture/pcapfile": {"packet"},
-		"device/evidence":  {"snapshot", "enrich"},
+		"device/evidence":  {"datafile", "snapshot", "enrich"},
 		"dissect/dispatch": {"cacheline"},
 	}
 }

@@ -3,8 +3,7 @@
 // Command oui builds the embedded table of IEEE address blocks (MA-L, MA-M, MA-S) from the index.json of the npm
 // package oui-data:
 //
-//	npm pack oui-data && tar xzf oui-data-*.tgz
-//	go run ./scripts/assets/oui package/index.json sensor/internal/enrich/oui.zst
+//	go run ./scripts/assets/oui -date 2026-08-26 -source PACKAGE@VERSION index.json OUT.zst
 //
 // The same input produces the same output, byte for byte.
 package main
@@ -12,6 +11,7 @@ package main
 import (
 	"encoding/binary"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -19,21 +19,25 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
+	"stillwatch/scripts/assets/internal/pack"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: oui INDEX.json OUT.zst")
+	h := pack.Head{License: "facts of the IEEE registries; package under BSD-2-Clause"}
+	flag.StringVar(&h.Date, "date", "", "date of the data, YYYY-MM-DD")
+	flag.StringVar(&h.Source, "source", "", "package and version")
+	flag.Parse()
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: oui -date DATE -source PACKAGE INDEX.json OUT.zst")
 		os.Exit(2)
 	}
-	if err := build(os.Args[1], os.Args[2]); err != nil {
+	if err := build(h, flag.Arg(0), flag.Arg(1)); err != nil {
 		fmt.Fprintln(os.Stderr, "oui:", err)
 		os.Exit(1)
 	}
 }
 
-func build(in, out string) error {
+func build(h pack.Head, in, out string) error {
 	b, err := os.ReadFile(in)
 	if err != nil {
 		return err
@@ -46,11 +50,7 @@ func build(in, out string) error {
 	if err != nil {
 		return err
 	}
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, w.EncodeAll(table, nil), 0o644)
+	return pack.Write(out, h, table)
 }
 
 type block struct{ prefix, name uint64 }

@@ -8,6 +8,7 @@ import (
 
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/enrich"
 )
 
 // build returns one revision as a record. The record shares nothing that changes later.
@@ -117,6 +118,9 @@ func peerOf(p *detect.Peer) *schemas.AlertPeer {
 	}
 	if ip, err := netip.ParseAddr(p.IP); err == nil {
 		out.IP = ip
+		if p.External {
+			locate(out)
+		}
 	}
 	if p.Port != 0 {
 		port := p.Port
@@ -126,6 +130,16 @@ func peerOf(p *detect.Peer) *schemas.AlertPeer {
 		out.Domain = &schemas.Domain{Name: detect.Clean(p.Name, 253), Source: p.NameSource}
 	}
 	return out
+}
+
+// locate adds the country of an external peer, with the date of the table that says so, and its autonomous system.
+func locate(p *schemas.AlertPeer) {
+	if country, date := enrich.Country(p.IP); country != "" {
+		p.Geo = &schemas.Geo{Country: country, DBDate: date}
+	}
+	if number, name := enrich.ASN(p.IP); number != 0 {
+		p.ASN = &schemas.ASN{Number: number, Name: detect.Clean(name, 120)}
+	}
 }
 
 func safeAll(list []string) []string {

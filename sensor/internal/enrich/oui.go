@@ -6,11 +6,10 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
+	"unicode/utf8"
 
-	"github.com/klauspost/compress/zstd"
+	"stillwatch/sensor/internal/datafile"
 )
 
 //go:embed oui.zst
@@ -25,16 +24,24 @@ type ouiBlocks struct {
 	owners   []uint32
 }
 
-type ouiIndex struct {
+// OUI is the table of IEEE address blocks.
+type OUI struct {
+	Head   datafile.Head
 	names  []string
 	blocks [3]ouiBlocks
 }
 
-// loadOUI unpacks the table at the first lookup (2 MB, a few milliseconds). The tests of this package find a damaged table.
-var loadOUI = sync.OnceValue(func() *ouiIndex {
-	x, err := unpackOUI(ouiTable)
+// Rows returns the number of address blocks.
+func (x *OUI) Rows() int {
+	return len(x.blocks[0].prefixes) + len(x.blocks[1].prefixes) + len(x.blocks[2].prefixes)
+}
+
+// Blocks holds the table in use. The embedded one is unpacked at the first lookup (2 MB, a few milliseconds). The tests of this package find
+// a damaged table.
+var Blocks = datafile.NewSlot(func() *OUI {
+	x, err := ParseOUI(ouiTable)
 	if err != nil {
-		return &ouiIndex{}
+		return &OUI{}
 	}
 	return x
 })
@@ -45,7 +52,7 @@ func Owner(mac [6]byte) string {
 	if mac[0]&3 != 0 {
 		return ""
 	}
-	x := loadOUI()
+	x := Blocks.Get()
 	v := uint64(mac[0])<<40 | uint64(mac[1])<<32 | uint64(mac[2])<<24 | uint64(mac[3])<<16 | uint64(mac[4])<<8 | uint64(mac[5])
 	for i := len(blockBits) - 1; i >= 0; i-- {
 		if at, ok := slices.BinarySearch(x.blocks[i].prefixes, v>>(48-blockBits[i])); ok {
@@ -55,28 +62,37 @@ func Owner(mac [6]byte) string {
 	return ""
 }
 
-func unpackOUI(packed []byte) (*ouiIndex, error) {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20))
+// EmbeddedOUI returns the file of address blocks that is part of the program.
+func EmbeddedOUI() []byte { return ouiTable }
+
+// ParseOUI reads the file that scripts/assets/oui writes.
+func ParseOUI(packed []byte) (*OUI, error) {
+	raw, err := datafile.Unpack(packed)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	raw, err := r.DecodeAll(packed, nil)
+	head, rest, err := datafile.ParseHead(raw)
 	if err != nil {
-		return nil, fmt.Errorf("address block table: %w", err)
+		return nil, err
 	}
-	return parseOUI(raw)
+	x, err := parseOUI(rest)
+	if err != nil {
+		return nil, err
+	}
+	x.Head = head
+	return x, nil
 }
 
-var errOUI = errors.New("address block table: truncated")
+var errOUI = errors.New("no table of address blocks, or a truncated one")
 
-// parseOUI reads the format that scripts/assets/oui writes.
-func parseOUI(raw []byte) (*ouiIndex, error) {
-	x := &ouiIndex{}
+func parseOUI(raw []byte) (*OUI, error) {
+	x := &OUI{}
 	p := reader{b: raw}
 	x.names = make([]string, p.count())
 	for i := range x.names {
-		x.names[i] = p.text()
+		if x.names[i] = p.text(); !utf8.ValidString(x.names[i]) {
+			return nil, errOUI
+		}
 	}
 	for i := range x.blocks {
 		x.blocks[i] = p.blocks(uint64(len(x.names)))

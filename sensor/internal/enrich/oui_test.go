@@ -7,7 +7,7 @@ import (
 )
 
 func TestEmbeddedTable(t *testing.T) {
-	x, err := unpackOUI(ouiTable)
+	x, err := ParseOUI(ouiTable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestVendorOf(t *testing.T) {
 
 // A block of 36 bits is within a block of 24 bits that has no owner: the smaller block counts.
 func TestSmallBlocks(t *testing.T) {
-	x := loadOUI()
+	x := Blocks.Get()
 	for i := 1; i < 3; i++ {
 		p, owner := x.blocks[i].prefixes[100], x.names[x.blocks[i].owners[100]]
 		v := p << (48 - blockBits[i])
@@ -68,16 +68,16 @@ func TestSmallBlocks(t *testing.T) {
 // A row that no registered owner matches is dead.
 func TestEachVendorIsRegistered(t *testing.T) {
 	used := map[string]bool{}
-	for _, n := range loadOUI().names {
+	for _, n := range Blocks.Get().names {
 		s := Squeeze(n)
-		for _, m := range vendors() {
+		for _, m := range Listed.Get().rows {
 			if len(s) >= len(m.prefix) && s[:len(m.prefix)] == m.prefix {
 				used[m.prefix] = true
 				break
 			}
 		}
 	}
-	for _, m := range vendors() {
+	for _, m := range Listed.Get().rows {
 		if !used[m.prefix] {
 			t.Errorf("no owner begins with %q", m.prefix)
 		}
@@ -85,7 +85,7 @@ func TestEachVendorIsRegistered(t *testing.T) {
 }
 
 func TestDamagedTable(t *testing.T) {
-	if _, err := unpackOUI(ouiTable[:len(ouiTable)/2]); err == nil {
+	if _, err := ParseOUI(ouiTable[:len(ouiTable)/2]); err == nil {
 		t.Error("half a table was accepted")
 	}
 	for _, raw := range [][]byte{nil, {0xff}, {1, 200}, {1, 1, 'a', 1, 1, 9, 0, 0}, {1, 1, 'a', 0xff, 0xff, 0xff, 0xff, 0x7f}, {0, 0, 0, 0, 7}} {

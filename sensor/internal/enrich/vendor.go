@@ -9,7 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+
+	"stillwatch/sensor/internal/datafile"
 )
 
 // VendorKind is how much the vendor of a MAC address says about the device.
@@ -47,43 +48,56 @@ type vendorRow struct {
 	kind         VendorKind
 }
 
-// vendors returns the embedded table, which is parsed at the first call. The tests of this package find an error in it.
-var vendors = sync.OnceValue(func() []vendorRow {
-	rows, err := parseVendors("vendors.tsv", vendorTable)
+// Vendors is the table of vendors.
+type Vendors struct {
+	Head datafile.Head
+	rows []vendorRow
+}
+
+// Rows returns the number of vendors.
+func (v *Vendors) Rows() int { return len(v.rows) }
+
+// Listed holds the table in use. The embedded one is parsed at the first use. The tests of this package find an error in it.
+var Listed = datafile.NewSlot(func() *Vendors {
+	v, err := ParseVendors([]byte(vendorTable))
 	if err != nil {
 		panic(err)
 	}
-	return rows
+	return v
 })
 
-// parseVendors reads a table of vendors. An error names the file and the line.
-func parseVendors(file, text string) (rows []vendorRow, err error) {
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		r, err := parseVendor(line)
-		for _, x := range rows {
+// EmbeddedVendors returns the file of vendors that is part of the program.
+func EmbeddedVendors() []byte { return []byte(vendorTable) }
+
+// ParseVendors reads a file of vendors.
+func ParseVendors(text []byte) (v *Vendors, err error) {
+	v = &Vendors{}
+	if v.Head, _, err = datafile.ParseHead(text); err != nil {
+		return nil, err
+	}
+	err = datafile.Rows(text, 3, func(cells []string) error {
+		r, err := parseVendor(cells)
+		for _, x := range v.rows {
 			if err == nil && strings.HasPrefix(r.prefix, x.prefix) {
 				err = fmt.Errorf("%q is never reached: %q comes before it", r.prefix, x.prefix)
 			}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		if len(v.rows) == maxVendors {
+			err = fmt.Errorf("more than %d vendors", maxVendors)
 		}
-		rows = append(rows, r)
+		v.rows = append(v.rows, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return rows, nil
+	return v, nil
 }
 
-func parseVendor(line string) (r vendorRow, err error) {
-	cells := strings.Split(line, "\t")
-	if len(cells) != 3 {
-		return r, fmt.Errorf("%d columns, want 3 separated by tabs", len(cells))
-	}
+// maxVendors bounds the table, all rows of which are compared with each new owner.
+const maxVendors = 4000
+
+func parseVendor(cells []string) (r vendorRow, err error) {
 	r = vendorRow{cells[0], cells[1], kinds[cells[2]]}
 	switch {
 	case r.prefix == "" || Squeeze(r.prefix) != r.prefix:
@@ -104,7 +118,7 @@ func VendorOf(mac [6]byte) Vendor {
 		return Vendor{}
 	}
 	s := Squeeze(owner)
-	for _, v := range vendors() {
+	for _, v := range Listed.Get().rows {
 		if strings.HasPrefix(s, v.prefix) {
 			return Vendor{v.name, owner, v.kind}
 		}
@@ -116,14 +130,14 @@ func VendorOf(mac [6]byte) Vendor {
 // the beginning decide. A vendor that is not listed keeps its name; one of chips or modules has none.
 func Canonical(vendor string) string {
 	squeezed := Squeeze(vendor)
-	for _, v := range vendors() {
+	for _, v := range Listed.Get().rows {
 		if strings.HasPrefix(squeezed, v.prefix) && v.kind != VendorChip {
 			return v.name
 		}
 	}
 	for words := strings.Fields(vendor); len(words) > 0; words = words[:len(words)-1] {
 		start := Squeeze(strings.Join(words, ""))
-		for _, v := range vendors() {
+		for _, v := range Listed.Get().rows {
 			if start == "" || start != Squeeze(v.name) {
 				continue
 			}
@@ -138,7 +152,7 @@ func Canonical(vendor string) string {
 
 // Brands returns the short names of the brands, in the order of the table.
 func Brands() (out []string) {
-	for _, v := range vendors() {
+	for _, v := range Listed.Get().rows {
 		if v.kind == VendorBrand {
 			out = append(out, v.name)
 		}

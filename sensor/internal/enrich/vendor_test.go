@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-func TestParseVendorsReportsFileAndLine(t *testing.T) {
-	const good = "# comment\n\nciscomeraki\tCisco Meraki\tbrand\n"
-	if rows, err := parseVendors("f", good+"cisco\tCisco\tbrand\n"); err != nil || len(rows) != 2 {
-		t.Fatal(rows, err)
+func TestParseVendorsReportsTheLine(t *testing.T) {
+	const good = "# Date: 2026-01-02\n# License: ours\nciscomeraki\tCisco Meraki\tbrand\n"
+	if v, err := ParseVendors([]byte(good + "cisco\tCisco\tbrand\n")); err != nil || v.Rows() != 2 || v.Head.Date != "2026-01-02" {
+		t.Fatal(v, err)
 	}
 	for row, want := range map[string]string{
 		"cisco\tCisco":             "2 columns, want 3",
@@ -26,8 +26,8 @@ func TestParseVendorsReportsFileAndLine(t *testing.T) {
 		"ciscomeraki\tM\tbrand":    "is never reached",
 		"ciscomerakillc\tM\tbrand": "is never reached",
 	} {
-		_, err := parseVendors("rows.tsv", good+row+"\n")
-		if err == nil || !strings.HasPrefix(err.Error(), "rows.tsv:4: ") || !strings.Contains(err.Error(), want) {
+		_, err := ParseVendors([]byte(good + row + "\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "line 4: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", row, err, want)
 		}
 	}

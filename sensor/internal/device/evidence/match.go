@@ -17,7 +17,7 @@ type found struct {
 }
 
 // match returns the first rule of a source that a value matches; its rule is nil if there is none.
-func (t *table) match(src Source, value string) (f found) {
+func (t *Table) match(src Source, value string) (f found) {
 	low := strings.ToLower(value)
 	if src == Name {
 		if f.rule = t.domain(low); f.rule != nil {
@@ -73,7 +73,7 @@ func expand(template string, m []string) string {
 const maxLabels = 8
 
 // domain returns the rule of the longest suffix of whole labels that the table has.
-func (t *table) domain(name string) *rule {
+func (t *Table) domain(name string) *rule {
 	for range maxLabels {
 		if r := t.byDomain[name]; r != nil {
 			return r

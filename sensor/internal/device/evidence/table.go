@@ -12,7 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"stillwatch/sensor/internal/datafile"
 )
 
 // The table of evidence. Its header describes the format.
@@ -45,53 +46,85 @@ type rule struct {
 // namesVendor reports whether the value names the vendor.
 func (r *rule) namesVendor() bool { return strings.Contains(r.vendor, "$") }
 
-// table is the whole table, indexed.
-type table struct {
+// Table is the whole table, indexed.
+type Table struct {
+	Head     datafile.Head
 	version  int
 	bySource [numSources][]*rule // in the order of the file
 	byDomain map[string]*rule    // of Name
 }
 
-// rules returns the embedded table, which is parsed at the first call. The tests of this package find an error in it.
-var rules = sync.OnceValue(func() *table {
-	t, err := parse("evidence.tsv", tableText)
+// InUse holds the table in use. The embedded one is parsed at the first use. The tests of this package find an error in it.
+var InUse = datafile.NewSlot(func() *Table {
+	t, err := Parse([]byte(tableText))
 	if err != nil {
 		panic(err)
 	}
 	return t
 })
 
+func rules() *Table { return InUse.Get() }
+
+// Embedded returns the file of evidence that is part of the program.
+func Embedded() []byte { return []byte(tableText) }
+
+// Rows returns the number of rows.
+func (t *Table) Rows() int {
+	n := len(t.byDomain)
+	for _, list := range t.bySource {
+		n += len(list)
+	}
+	return n
+}
+
 // Version returns the version of the table. It changes with the rows.
 func Version() int { return rules().version }
 
-// parse reads a table. An error names the file and the line.
-func parse(file, text string) (*table, error) {
-	t := &table{byDomain: map[string]*rule{}}
+// Parse reads a table. An error names the line.
+func Parse(text []byte) (*Table, error) {
+	head, _, err := datafile.ParseHead(text)
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{Head: head, byDomain: map[string]*rule{}}
 	seen := map[string]int{}
 	n := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text)) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := t.add(strings.Split(line, "\t"), seen, n); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		err := t.add(strings.Split(line, "\t"), seen, n)
+		if err == nil && len(line) > maxTableLine {
+			err = fmt.Errorf("more than %d bytes", maxTableLine)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	if t.version == 0 {
-		return nil, fmt.Errorf("%s: no version row", file)
+		return nil, errors.New("no version row")
 	}
 	return t, nil
 }
 
+// Bounds of the table: an operator may replace it.
+const (
+	maxTableRows = 20_000
+	maxTableLine = 1 << 10
+)
+
 // add adds a row. seen maps source and match of the rows before to their lines.
-func (t *table) add(cells []string, seen map[string]int, line int) error {
+func (t *Table) add(cells []string, seen map[string]int, line int) error {
 	if cells[0] == "version" {
 		return t.setVersion(cells[1:])
 	}
 	if t.version == 0 {
 		return errors.New("the version row must come first")
+	}
+	if len(seen) >= maxTableRows {
+		return fmt.Errorf("more than %d rows", maxTableRows)
 	}
 	r, err := parseRule(cells)
 	if err != nil {
@@ -110,7 +143,7 @@ func (t *table) add(cells []string, seen map[string]int, line int) error {
 	return nil
 }
 
-func (t *table) setVersion(cells []string) (err error) {
+func (t *Table) setVersion(cells []string) (err error) {
 	if t.version != 0 || len(cells) != 1 {
 		return errors.New("want one version row with one number")
 	}

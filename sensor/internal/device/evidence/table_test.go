@@ -11,16 +11,12 @@ import (
 )
 
 func TestEmbeddedTable(t *testing.T) {
-	table, err := parse("evidence.tsv", tableText)
+	table, err := Parse([]byte(tableText))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := len(table.byDomain)
-	for _, list := range table.bySource {
-		n += len(list)
-	}
-	if n < 600 {
-		t.Errorf("only %d rows", n)
+	if n := table.Rows(); n < 600 || table.Head.Date < "2026" {
+		t.Errorf("only %d rows of %q", n, table.Head.Date)
 	}
 	for _, src := range sources {
 		if src.name == "" || src.halfLife == 0 {
@@ -42,9 +38,10 @@ func TestVendorRowsAreBrands(t *testing.T) {
 	}
 }
 
-func TestParseReportsFileAndLine(t *testing.T) {
+func TestParseReportsTheLine(t *testing.T) {
+	const head = "# Date: 2026-01-02\n# License: ours\n"
 	const good = "hostname\t~^(DCS-\\w+)\tcamera+22\tD-Link +25\t$1 +25\t-"
-	if _, err := parse("f", "# comment\n\nversion\t3\n"+good+"\n"); err != nil {
+	if _, err := Parse([]byte(head + "version\t3\n" + good + "\n")); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, row, want string }{
@@ -74,23 +71,23 @@ func TestParseReportsFileAndLine(t *testing.T) {
 		{"model of a group that is not there", "hostname\t~^(a)\tcamera+10\t-\t$2 +5\t-", "no group"},
 		{"vendor of a group that is not there", "hostname\t~^a\t-\t$1 +5\t-\t-", "no group"},
 		{"firmware of a group of a plain text", "hostname\tcam\tcamera+10\t-\t-\t$1", "no group"},
-		{"same match twice", good, "same source and match as line 2"},
+		{"same match twice", good, "same source and match as line 4"},
 		{"second version", "version\t2", "one version row"},
 	} {
-		_, err := parse("rows.tsv", "version\t1\n"+good+"\n# comment\n"+tt.row+"\n")
-		if err == nil || !strings.HasPrefix(err.Error(), "rows.tsv:4: ") || !strings.Contains(err.Error(), tt.want) {
+		_, err := Parse([]byte(head + "version\t1\n" + good + "\n# comment\n" + tt.row + "\n"))
+		if err == nil || !strings.HasPrefix(err.Error(), "line 6: ") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
 	for text, want := range map[string]string{
-		"":                    "f: no version row",
-		good + "\n":           "f:1: the version row must come first",
-		"version\tone\n":      `f:1: version "one"`,
-		"version\t0\n" + good: `f:1: version "0"`,
-		"version\n":           "f:1: want one version row",
-		"version\t1\t2\n":     "f:1: want one version row",
+		"":                    "no version row",
+		good + "\n":           "line 3: the version row must come first",
+		"version\tone\n":      `line 3: version "one"`,
+		"version\t0\n" + good: `line 3: version "0"`,
+		"version\n":           "line 3: want one version row",
+		"version\t1\t2\n":     "line 3: want one version row",
 	} {
-		if _, err := parse("f", text); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := Parse([]byte(head + text)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
