@@ -29,6 +29,7 @@ func sensorImports() map[string][]string {
 		"snapshot":    nil,
 		"lru":         {"cacheline", "snapshot"},
 		"datafile":    nil,
+		"assets":      {"datafile", "enrich", "device/evidence", "lifecycle"},
 		"lifecycle":   {"datafile"},
 		"enrich":      {"datafile", "lru", "snapshot"},
 		"watchtime":   {"snapshot"},
@@ -42,12 +43,12 @@ func sensorImports() map[string][]string {
 		"publish":     {"schemas", "internal/brokers", "internal/metrictable"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"state":       {"snapshot", "internal/metrictable"},
-		"pipeline":    append([]string{"snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
+		"pipeline":    append([]string{"assets", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
 		"metrics":     append([]string{"pipeline", "publish", "privilege", "internal/metrictable"}, below...),
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"pipeline", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
+		"cli": append([]string{"assets", "pipeline", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
 			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
 		"endtoend": nil, // tests only
 

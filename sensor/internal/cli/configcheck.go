@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"stillwatch/sensor/internal/assets"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
@@ -44,6 +45,9 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
 	if err := errors.Join(setErr, invErr); err != nil {
 		return badUsage(err)
+	}
+	if _, err := assets.Load(beside(c.Config, set.Assets)); err != nil {
+		return badUsage(fmt.Errorf("assets: %w", err))
 	}
 	var rows [][]string
 	if c.Config != "" {
@@ -148,6 +152,7 @@ func configRows(file string, cfg *config.Config) [][]string {
 		{"configuration", file}, {"sensor", cfg.SensorID}, {"site", either(cfg.Site, "from the inventory")},
 		{"idle after", terminal.Counted(uint64(cfg.IdleDays), "day")},
 		{"silent", either(silentText(cfg), "none")},
+		{"data files", either(cfg.Assets, "those of the program")},
 		{"limits", fmt.Sprintf("%s sessions, %s devices, %s names; first bytes of %s sessions, %s in total, %s for each direction",
 			terminal.Grouped(uint64(l.Sessions)), terminal.Grouped(uint64(l.Devices)), terminal.Grouped(uint64(l.Names)), terminal.Grouped(uint64(l.HeadSessions)),
 			terminal.Bytes(uint64(l.HeadBytes)), terminal.Bytes(uint64(l.HeadLimit)))},

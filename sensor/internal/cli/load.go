@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"stillwatch/sensor/internal/assets"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
@@ -26,6 +27,9 @@ func (c *settings) load(version string) (pipeline.Config, error) {
 	internal, internalErr := config.ParseInternal(c.Internal)
 	if err := errors.Join(setErr, invErr, err, internalErr); err != nil {
 		return cfg, err
+	}
+	if cfg.Assets, err = assets.Load(beside(c.Config, set.Assets)); err != nil {
+		return cfg, fmt.Errorf("assets: %w", err)
 	}
 	set.Internal = internal
 	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)
@@ -51,13 +55,18 @@ func documents(configFile, inventoryFile string) (set *config.Config, inv *contr
 
 // inventoryOf returns the file of the active inventory, "" if there is none.
 func inventoryOf(set *config.Config, configFile, inventoryFile string) string {
-	switch {
-	case inventoryFile != "" || set.Inventory == "":
+	if inventoryFile != "" {
 		return inventoryFile
-	case filepath.IsAbs(set.Inventory):
-		return set.Inventory
 	}
-	return filepath.Join(filepath.Dir(configFile), set.Inventory)
+	return beside(configFile, set.Inventory)
+}
+
+// beside returns a path that a configuration names, which is relative to its own folder; "" if it names none.
+func beside(configFile, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(configFile), path)
 }
 
 // readConfig reads a configuration and checks it with the detectors.

@@ -30,6 +30,9 @@ func (c *runCmd) drop(log *zap.Logger, cfg pipeline.Config, maps bool, to *publi
 // needs returns what a run needs after the drop: it reloads its configuration, writes state and spool, and connects to brokers.
 func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.Config {
 	p := privilege.Config{Maps: maps, Return: c.WaitIface, Read: []string{c.Config, inventoryOf(cfg.Settings, c.Config, c.Inventory)}}
+	if dir := beside(c.Config, cfg.Settings.Assets); dir != "" {
+		p.Read = append(p.Read, filepath.Join(dir, "any")) // the folder of a file stays readable
+	}
 	p.Write = append(p.Write, stackDir()...)
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))

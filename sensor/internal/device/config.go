@@ -5,6 +5,7 @@ package device
 import (
 	"github.com/gaissmai/bart"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -54,7 +55,14 @@ func (r *Registry) Reconfigure(cfg Config) {
 	if r.saved != nil {
 		r.saved.declared = declaredHash(cfg)
 	}
+	renew := r.tables != tablesInUse()
+	if renew {
+		r.tables, r.evidence = tablesInUse(), evidence.NewCache()
+	}
 	for _, d := range r.All() {
+		if renew {
+			r.renew(d)
+		}
 		name := r.nameOf(d)
 		if name == "" && before.names[d.Key] {
 			name = r.plainKey(d)

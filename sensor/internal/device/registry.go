@@ -70,6 +70,7 @@ type Registry struct {
 	bindings map[packet.Addr]*binding
 	pulls    map[uint32][]packet.Addr // by device ID: RTSP servers from which it took streams, at most maxPulls
 	evidence *evidence.Cache
+	tables   tables // that the evidence was weighed with
 	addrs    *addrCache
 	answers  *answers
 	gateways map[packet.Addr]bool // from DHCP and router advertisements, at most maxGateways
@@ -102,7 +103,7 @@ func New(cfg Config) *Registry {
 	}
 	return &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
-		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
+		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), tables: tablesInUse(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
 		gateways: map[packet.Addr]bool{}}
 }
 

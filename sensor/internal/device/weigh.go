@@ -36,6 +36,32 @@ func (r *Registry) observeEmbedded(d *Device, a packet.Addr, now int64) {
 	}
 }
 
+// tables are the data files that decide what an observation says.
+type tables struct {
+	evidence *evidence.Table
+	vendors  *enrich.Vendors
+	blocks   *enrich.OUI
+}
+
+func tablesInUse() tables {
+	return tables{evidence.InUse.Get(), enrich.Listed.Get(), enrich.Blocks.Get()}
+}
+
+// renew weighs again what was observed of a device, with other tables.
+func (r *Registry) renew(d *Device) {
+	r.changed(d)
+	d.claims = r.evidence.Renew(d.claims)
+	if !d.MAC.IsZero() && !d.RandomMAC {
+		v := enrich.VendorOf(d.MAC)
+		d.MACKind = v.Kind
+		d.claims.Remove(evidence.MACVendor)
+		if v.Owner != "" {
+			r.observeVendor(d, v, d.LastSeen)
+		}
+	}
+	r.weigh(d, max(r.dayBegan, d.LastSeen))
+}
+
 func (r *Registry) claim(d *Device, c evidence.Claim) {
 	r.changed(d)
 	r.settle(d)

@@ -46,6 +46,7 @@ func TestHelp(t *testing.T) {
 	}{
 		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"doctor", []string{"doctor"}},
 		{"config", []string{"config"}}, {"config_check", []string{"config", "check"}},
+		{"assets", []string{"assets"}}, {"assets_show", []string{"assets", "show"}}, {"assets_update", []string{"assets", "update"}}, {"assets_export", []string{"assets", "export"}},
 		{"version", []string{"version"}}, {"completion", []string{"completion"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

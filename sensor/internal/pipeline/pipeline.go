@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/assets"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
@@ -19,6 +20,7 @@ type Config struct {
 	Shards    int // goroutines that track sessions; 0: derived from the number of processors
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
+	Assets    *assets.Set         // data files; nil: those in use stay
 	Version   string
 	Replay    bool
 	State     *store.Store // saved state; nil: nothing is saved. The caller closes it after the run

@@ -43,6 +43,9 @@ func (c *correlator) reload(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Assets != nil {
+		cfg.Assets.Use()
+	}
 	cfg.State = c.cfg.State
 	c.cfg, c.detectors, c.watch, c.contracts, c.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.contracts, r.contracts
 	c.saved.retune(c)

@@ -59,6 +59,9 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Assets != nil {
+		cfg.Assets.Use()
+	}
 	clock := watchtime.New(!cfg.Replay)
 	r.device.Clock = clock
 	c := &correlator{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts()}

@@ -60,6 +60,17 @@ func (c *Cache) restore(s *savedClaim) *Statement {
 	return c.lookup(s.source, s.value)
 }
 
+// Renew returns the claims that the table in use makes of what was observed.
+func (c *Cache) Renew(old Claims) (cs Claims) {
+	for i := range old {
+		s := save(&old[i])
+		if st := c.restore(&s); st != nil {
+			cs.Add(Claim{st, s.at})
+		}
+	}
+	return cs
+}
+
 // Walk saves or restores the claims of one device.
 func (c *Cache) Walk(codec *snapshot.Codec, cs *Claims) {
 	n := codec.Len(len(*cs), MaxClaims)
