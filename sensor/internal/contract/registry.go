@@ -157,6 +157,20 @@ func (b *Registry) AdminHost(a netip.Addr) (admin, listed bool) {
 	return hasHost(b.inv.Infrastructure.Admin, a, ""), true
 }
 
+// DHCPServer reports whether an address is that of a DHCP server or relay in the inventory (infrastructure.dhcp). listed is false if the
+// inventory lists none for that version of IP; names do not count, because a lease names servers by address.
+func (b *Registry) DHCPServer(a netip.Addr) (known, listed bool) {
+	if b.inv == nil {
+		return false, false
+	}
+	for _, h := range b.inv.Infrastructure.DHCP {
+		if h.Prefix.IsValid() && h.Prefix.Addr().Is4() == a.Is4() {
+			listed, known = true, known || h.Prefix.Contains(a)
+		}
+	}
+	return known, listed
+}
+
 // Zone returns the name of the zone of an address, the first by name; "" if none.
 func (b *Registry) Zone(a netip.Addr) string {
 	if b.inv == nil {

@@ -16,9 +16,12 @@ const (
 	taCollection     = "TA0009"
 	taExfiltration   = "TA0010"
 	taCommand        = "TA0011"
+	taImpact         = "TA0040"
 
+	icsCollection    = "TA0100"
 	icsCommand       = "TA0101"
 	icsDiscovery     = "TA0102"
+	icsEvasion       = "TA0103"
 	icsImpact        = "TA0105"
 	icsInhibit       = "TA0107"
 	icsInitialAccess = "TA0108"

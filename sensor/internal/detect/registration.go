@@ -28,6 +28,8 @@ func registrations() []*registration {
 		&cleartextRule,
 		&factoryLoginRule,
 		&newDeviceRule,
+		&rogueRule,
+		&spoofingRule,
 		&blindnessRule,
 		&chainRule,
 	}

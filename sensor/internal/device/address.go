@@ -34,9 +34,9 @@ func isHost(a packet.Addr) bool {
 	return binary.BigEndian.Uint64(a[:8]) != 0 || binary.BigEndian.Uint64(a[8:]) != 1
 }
 
-// virtualRouter reports whether a MAC belongs to a router redundancy protocol: VRRP and CARP (RFC 9568 section 7.3),
+// VirtualRouter reports whether a MAC belongs to a router redundancy protocol: VRRP and CARP (RFC 9568 section 7.3),
 // HSRP versions 1 and 2, HSRP for IPv6, GLBP.
-func virtualRouter(m packet.MAC) bool {
+func VirtualRouter(m packet.MAC) bool {
 	switch [3]byte(m[:3]) {
 	case [3]byte{0x00, 0x00, 0x5e}:
 		return m[3] == 0 && (m[4] == 1 || m[4] == 2)

@@ -155,7 +155,7 @@ func (r *Registry) linkOf(mac packet.MAC, now int64) *link {
 			r.stats.LinksRefused++
 			return nil
 		}
-		l = &link{mac: mac, router: virtualRouter(mac)}
+		l = &link{mac: mac, router: VirtualRouter(mac)}
 		r.links[mac] = l
 	}
 	if l.dev != nil {

@@ -18,6 +18,27 @@ func (r *Registry) noteGateway(ip netip.Addr) {
 	}
 }
 
+// GatewayBasis is why an address counts as that of a router.
+type GatewayBasis uint8
+
+// The reasons, the strongest last.
+const (
+	NoGateway       GatewayBasis = iota
+	GatewayForwards              // the station that has it forwards for others
+	GatewayNamed                 // DHCP (option 3) or a router advertisement named it
+)
+
+// Gateway returns why an address that the station with a MAC has is that of a router.
+func (r *Registry) Gateway(ip netip.Addr, holder packet.MAC) GatewayBasis {
+	if ip.IsValid() && r.gateways[packet.AddrOf(ip.Unmap())] {
+		return GatewayNamed
+	}
+	if l := r.links[holder]; l != nil && l.router {
+		return GatewayForwards
+	}
+	return NoGateway
+}
+
 // ToGateway reports whether a session goes to the router of the initiator's own network: an internal address that DHCP (option 3) or a
 // router advertisement named, or that forwards for others; if nothing is known, the first or last address of the same /24.
 func (r *Registry) ToGateway(v *session.View, peer *Device) bool {

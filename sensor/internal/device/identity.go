@@ -277,7 +277,7 @@ func (r *Registry) setMAC(d *Device, l *link, now int64) {
 	if v.Name != "" {
 		r.observeVendor(d, v, now)
 	}
-	if d.RandomMAC && !virtualRouter(l.mac) {
+	if d.RandomMAC && !VirtualRouter(l.mac) {
 		r.observe(d, evidence.RandomMAC, "locally administered", now)
 	}
 }

@@ -183,6 +183,7 @@ type NDMessage struct {
 	SourceLink, TargetLink [6]byte
 	EtherSrc               [6]byte
 	Router                 bool
+	Solicited, Override    bool // neighbor advertisement: flags S and O, as its sender claims
 	Prefixes               []netip.Prefix
 	RouterLifetimeSeconds  uint16
 }
