@@ -21,7 +21,6 @@ const (
 	icsCollection    = "TA0100"
 	icsCommand       = "TA0101"
 	icsDiscovery     = "TA0102"
-	icsEvasion       = "TA0103"
 	icsImpact        = "TA0105"
 	icsInhibit       = "TA0107"
 	icsInitialAccess = "TA0108"

@@ -28,6 +28,7 @@ func registrations() []*registration {
 		&cleartextRule,
 		&factoryLoginRule,
 		&newDeviceRule,
+		&absenceRule,
 		&rogueRule,
 		&spoofingRule,
 		&blindnessRule,

@@ -200,6 +200,14 @@ func (r *Registry) Mark(now int64) watchtime.Mark { return r.cfg.Clock.Mark(r.vl
 // Since returns for how many nanoseconds the VLAN of m was watched from m until now.
 func (r *Registry) Since(m watchtime.Mark, now int64) int64 { return r.cfg.Clock.Since(m, now) }
 
+// Between returns how many nanoseconds of watched time lie between two marks, 0 if they are of different VLANs.
+func (r *Registry) Between(from, to watchtime.Mark) int64 {
+	if from.VLAN != to.VLAN {
+		return 0
+	}
+	return max(to.At-from.At, 0)
+}
+
 func (r *Registry) rekey(d *Device, key string) {
 	delete(r.byKey, d.Key)
 	old := d.Key

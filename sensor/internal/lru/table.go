@@ -5,6 +5,7 @@ package lru
 
 import (
 	"hash/maphash"
+	"iter"
 	"math/bits"
 
 	"stillwatch/sensor/internal/cacheline"
@@ -149,6 +150,17 @@ func (t *Table[K, V]) Oldest() (k K, v *V, ok bool) {
 	}
 	c := t.at(t.oldest)
 	return c.key, &c.val, true
+}
+
+// All returns the entries, the least recently used first. The table must not change meanwhile.
+func (t *Table[K, V]) All() iter.Seq2[K, *V] {
+	return func(yield func(K, *V) bool) {
+		for n := t.oldest; n != 0; n = t.linkOf(n).newer {
+			if c := t.at(n); !yield(c.key, &c.val) {
+				return
+			}
+		}
+	}
 }
 
 // DropOldest removes the least recently used entry, if there is one.

@@ -5,6 +5,7 @@ package lru
 import (
 	"container/list"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -175,5 +176,25 @@ func BenchmarkGet(b *testing.B) {
 	for i := range b.N {
 		i = i * 7919 % 200_000
 		tab.Get([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
+	}
+}
+
+func TestAllIsInTheOrderOfUse(t *testing.T) {
+	tab := New[int, int](4)
+	for i := range 6 {
+		*tab.Put(i) = 10 * i
+	}
+	tab.Get(2)
+	var keys []int
+	for k, v := range tab.All() {
+		if *v != 10*k {
+			t.Errorf("%d has %d", k, *v)
+		}
+		if keys = append(keys, k); k == 5 {
+			break
+		}
+	}
+	if want := []int{3, 4, 5}; !slices.Equal(keys, want) {
+		t.Errorf("%v, want %v", keys, want)
 	}
 }

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"math/bits"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
+	"stillwatch/sensor/internal/watchtime"
+)
+
+// absenceRule registers D35.
+var absenceRule = register(registration{
+	Rule: Rule{
+		ID: "D35", Name: "Disappeared device", Kind: "disappeared_device", Version: 1, Reliability: 0.3,
+		Attack: join(enterprise(taImpact, "T1489", "T1531"), ics(icsImpact, "T0815", "T0829")),
+	},
+	advice: map[string]steps{
+		"": {
+			"Check whether the device has power and link: look at its switch port.",
+			"If it runs, check that its port is still part of the mirror session.",
+			"If it was removed on purpose, delete it from the inventory; otherwise find out who was there.",
+		},
+	},
+}, DefaultAbsenceParams, newAbsence)
+
+// AbsenceParams are the parameters of D35.
+type AbsenceParams struct {
+	StreamMinutes int     `yaml:"stream_minutes"` // watched minutes without a frame of a camera that streamed
+	SilentHours   int     `yaml:"silent_hours"`   // watched hours without a frame of any other device
+	Gaps          int     `yaml:"gaps"`           // at least so many times its longest gap until then
+	RegularHours  int     `yaml:"regular_hours"`  // a device with a longer gap is not regular: it is switched off at times
+	LearnDays     int     `yaml:"learn_days"`     // watched days after which a device that does not stream can be regular
+	AtOnce        int     `yaml:"at_once"`        // so many devices of a VLAN that disappear at once are a fault of the mirror or the network
+	AtOnceShare   float64 `yaml:"at_once_share"`  // if they are this share of its devices
+	MaxDevices    int     `yaml:"max_devices"`    // devices whose presence is kept
+}
+
+// DefaultAbsenceParams returns the defaults of D35.
+func DefaultAbsenceParams() AbsenceParams {
+	return AbsenceParams{StreamMinutes: 15, SilentHours: 24, Gaps: 3, RegularHours: 8, LearnDays: 7, AtOnce: 3, AtOnceShare: 0.5, MaxDevices: 100_000}
+}
+
+// absence is D35: a device whose frames were seen regularly is not seen any more, while others of its network are. Only watched time counts.
+type absence struct {
+	p     AbsenceParams
+	next  int64                         // time of the next check
+	seen  *table[uint32, presence]      // by device, in the order in which they were last seen
+	gone  *table[uint32, disappearance] // reported
+	found []uint32                      // scratch of check
+}
+
+// presence is when a device was seen.
+type presence struct {
+	dev         *device.Device
+	first, mark watchtime.Mark // of the first and the last frame
+	last        int64
+	longest     int64  // gap, watched
+	streamed    uint64 // the minutes before last in which it streamed, the latest in the lowest bit
+}
+
+// disappearance is a device that was reported.
+type disappearance struct {
+	dev   *device.Device
+	since int64
+	at    int64 // of the report
+}
+
+func newAbsence(p AbsenceParams) *absence {
+	return &absence{p: p, seen: newTable[uint32, presence](p.MaxDevices), gone: newTable[uint32, disappearance](p.MaxDevices)}
+}
+
+func (a *absence) Rule() Rule { return absenceRule.Rule }
+
+func (a *absence) Kinds() []Kind {
+	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded, LinkFact}
+}
+
+func (a *absence) setParams(p AbsenceParams) {
+	a.p = p
+	a.seen.limit(p.MaxDevices)
+	a.gone.limit(p.MaxDevices)
+}
+
+func (a *absence) parts(r *device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		a.seen.part("D35.seen/1", deviceKey, func(c *snapshot.Codec, x *presence) {
+			r.Ref(c, &x.dev)
+			x.first.Walk(c)
+			x.mark.Walk(c)
+			c.Time(&x.last)
+			c.Time(&x.longest)
+			c.Fixed(&x.streamed)
+		}),
+		a.gone.part("D35.gone/1", deviceKey, func(c *snapshot.Codec, x *disappearance) {
+			r.Ref(c, &x.dev)
+			c.Time(&x.since)
+			c.Time(&x.at)
+		}),
+		snapshot.Single("D35/1", func(c *snapshot.Codec) { c.Time(&a.next) }),
+	}
+}
+
+func (a *absence) evictions() uint64 { return a.seen.evicted() + a.gone.evicted() }
+
+func (a *absence) Observe(e *Event, c *Context) {
+	if e.Kind == LinkFact {
+		a.heard(e.Initiator, e.Time, false, c)
+		return
+	}
+	v := e.Session
+	switch e.Kind {
+	case SessionFact:
+		_, d := e.speaker()
+		a.heard(d, e.Time, false, c)
+	case SessionOpened:
+		a.heard(e.Initiator, e.Time, false, c)
+	case SessionState:
+		if v.Packets[session.In] > 0 {
+			a.heard(e.Responder, e.Time, false, c)
+		}
+	default: // the session shows when its last packet was seen, but not whose it was
+		at := min(e.Time, max(v.End, v.Start))
+		if v.Packets[session.Out] > 0 {
+			a.heard(e.Initiator, at, e.Kind == SessionProgress, c)
+		}
+		if v.Packets[session.In] > 0 {
+			a.heard(e.Responder, at, e.Kind == SessionProgress, c)
+		}
+	}
+}
+
+// heard records that a device sent something.
+func (a *absence) heard(d *device.Device, at int64, streams bool, c *Context) {
+	if d == nil {
+		return
+	}
+	x := a.seen.get(d.ID, c.Now)
+	if x == nil {
+		x = a.seen.put(d.ID, c.Now)
+		m := c.Devices.Mark(c.Now)
+		*x = presence{dev: d, first: m, mark: m, last: at}
+		if g, ok := a.gone.take(d.ID); ok {
+			a.back(&g, d, at, c)
+		}
+	}
+	if at < x.last {
+		return
+	}
+	if at-x.last >= minute {
+		x.longest = max(x.longest, c.Devices.Since(x.mark, c.Now)-(c.Now-at))
+	}
+	x.streamed <<= min(at/minute-x.last/minute, 64)
+	if streams {
+		x.streamed |= 1
+	}
+	x.mark, x.last = c.Devices.Mark(c.Now), at
+	x.mark.At -= c.Now - at
+}
+
+// Tick looks for devices that are missing, once a minute.
+func (a *absence) Tick(now int64, c *Context) {
+	if now < a.next {
+		return
+	}
+	a.next = now + minute
+	a.gone.expire(now - 30*day)
+	const lossy = 0.01 // share of frames; see D41
+	if c.Quality.Blind != "" || c.Quality.LossRatio > lossy {
+		return
+	}
+	a.found = a.found[:0]
+	for id, x := range a.seen.lru.All() {
+		if now-x.used < int64(a.p.StreamMinutes)*minute {
+			break
+		}
+		if x.val.dev == nil || a.missing(&x.val, now, c) || !a.hopeful(&x.val, now, c) {
+			a.found = append(a.found, id)
+		}
+	}
+	if len(a.found) > 0 {
+		a.leave(now, c)
+	}
+}
+
+// missing reports whether a device was not seen for longer than it ever was while it was regular.
+func (a *absence) missing(x *presence, now int64, c *Context) bool {
+	away := c.Devices.Since(x.mark, now)
+	if a.streaming(x) && away >= max(int64(a.p.StreamMinutes)*minute, int64(a.p.Gaps)*x.longest) {
+		return true
+	}
+	return a.regular(x, c) && away >= max(int64(a.p.SilentHours)*hour, int64(a.p.Gaps)*x.longest)
+}
+
+// hopeful reports whether a device that is away may become missing, or may still be regular when it comes back.
+func (a *absence) hopeful(x *presence, now int64, c *Context) bool {
+	away := c.Devices.Since(x.mark, now)
+	return away < int64(a.p.RegularHours)*hour || a.regular(x, c) || a.streaming(x) && away < int64(a.p.SilentHours)*hour
+}
+
+// streaming reports whether a camera streamed in nearly all of the last hour in which it was seen.
+func (a *absence) streaming(x *presence) bool {
+	const most, hourly = 54, 1<<60 - 1
+	return x.dev.Role == device.Camera && bits.OnesCount64(x.streamed&hourly) >= most
+}
+
+// regular reports whether a device was there all the time. Phones and computers leave, and one that is known by its address or by a random
+// MAC may be there under another.
+func (a *absence) regular(x *presence, c *Context) bool {
+	d := x.dev
+	if x.longest > int64(a.p.RegularHours)*hour || c.Devices.Between(x.first, x.mark) < int64(a.p.LearnDays)*day {
+		return false
+	}
+	return d.Declared || !d.MAC.IsZero() && !d.RandomMAC && d.Role != device.Phone && d.Role != device.Workstation
+}
+
+// leave removes the devices in a.found, and reports those that are missing. Devices that disappear at once do not: their switch, or
+// the mirror of their VLAN, has failed.
+func (a *absence) leave(now int64, c *Context) {
+	missing := make([]presence, 0, len(a.found))
+	for _, id := range a.found {
+		if x := a.seen.lru.Peek(id); x.val.dev != nil && a.missing(&x.val, now, c) {
+			missing = append(missing, x.val)
+		}
+	}
+	reported := make([]bool, len(missing))
+	for i := range missing {
+		reported[i] = a.alone(&missing[i], now) && c.Devices.ByKey(missing[i].dev.Key) == missing[i].dev
+	}
+	for _, id := range a.found {
+		a.seen.drop(id)
+	}
+	for i := range missing {
+		if x := &missing[i]; reported[i] {
+			*a.gone.put(x.dev.ID, now) = disappearance{x.dev, x.last, now}
+			c.Emit(a.finding(x, now, c))
+		}
+	}
+}
+
+// alone reports whether a device disappeared by itself: others of its VLAN were seen in the last third of its absence, and few disappeared
+// at the same time.
+func (a *absence) alone(x *presence, now int64) bool {
+	const atOnce = 5 * minute
+	gone, there, late := 0, 0, now-(now-x.last)/3
+	for _, y := range a.seen.lru.All() {
+		switch last := y.val.last; {
+		case y.val.mark.VLAN != x.mark.VLAN:
+		case last > late:
+			there++
+		case last >= x.last-atOnce && last <= x.last+atOnce:
+			gone++
+		}
+	}
+	return there > 0 && (gone < a.p.AtOnce || float64(gone) < a.p.AtOnceShare*float64(gone+there))
+}
