@@ -91,7 +91,7 @@ func (l *link) standsFor(a packet.Addr, b *binding) bool {
 // weighProxy6 marks a MAC that carries addresses made from the MACs of two other stations, as a proxy of Neighbor Discovery (RFC 4389) or a
 // repeater does. One such address may be of a station whose MAC was changed.
 func (r *Registry) weighProxy6(a packet.Addr, b *binding, l *link, now int64) {
-	if l.proxy6 || b.mac != l.mac || !b.strong && !b.direct || !foreignTo(a, l.mac) || virtualRouter(l.mac) || r.declaredMAC(l.mac) {
+	if l.proxy6 || b.mac != l.mac || !b.strong && !b.direct || !foreignTo(a, l.mac) || VirtualRouter(l.mac) || r.declaredMAC(l.mac) {
 		return
 	}
 	for _, x := range r.addrsAt(l) {

@@ -183,7 +183,7 @@ type NDMessage struct {
 	SourceLink, TargetLink [6]byte
 	EtherSrc               [6]byte
 	Router                 bool
-	Solicited, Override    bool // neighbor advertisement: flags S and O, as its sender claims
+	Override               bool // neighbor advertisement: flag O, it replaces what the receiver knows
 	Prefixes               []netip.Prefix
 	RouterLifetimeSeconds  uint16
 }

@@ -55,10 +55,10 @@ func TestParseND(t *testing.T) {
 		body []byte
 		want *dissect.NDMessage
 	}{
-		"advertisement": {na, &dissect.NDMessage{Type: 136, Solicited: true, Override: true, Src: src, Dst: dst, Target: target, TargetLink: mac, EtherSrc: mac}},
+		"advertisement": {na, &dissect.NDMessage{Type: 136, Override: true, Src: src, Dst: dst, Target: target, TargetLink: mac, EtherSrc: mac}},
 		"router":        {ra, &dissect.NDMessage{Type: 134, Src: src, Dst: dst, SourceLink: mac, EtherSrc: mac, Router: true, RouterLifetimeSeconds: 0x708, Prefixes: []netip.Prefix{netip.PrefixFrom(target, 64)}}},
-		"zero length":   {append(na[:24:24], 2, 0, 1, 2, 3, 4, 5, 6), &dissect.NDMessage{Type: 136, Solicited: true, Override: true, Src: src, Dst: dst, Target: target, EtherSrc: mac}},
-		"option cut":    {na[:30], &dissect.NDMessage{Type: 136, Solicited: true, Override: true, Src: src, Dst: dst, Target: target, EtherSrc: mac}},
+		"zero length":   {append(na[:24:24], 2, 0, 1, 2, 3, 4, 5, 6), &dissect.NDMessage{Type: 136, Override: true, Src: src, Dst: dst, Target: target, EtherSrc: mac}},
+		"option cut":    {na[:30], &dissect.NDMessage{Type: 136, Override: true, Src: src, Dst: dst, Target: target, EtherSrc: mac}},
 		"cut":           {na[:20], nil},
 		"other type":    {append([]byte{128}, na[1:]...), nil},
 	} {

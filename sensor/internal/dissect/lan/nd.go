@@ -42,7 +42,7 @@ func ParseND(body []byte, src, dst netip.Addr, etherSrc [6]byte) (m *dissect.NDM
 	case ndRouterAdvertisement:
 		m.Router, m.RouterLifetimeSeconds = true, binary.BigEndian.Uint16(body[6:])
 	case ndNeighborAdvertisement:
-		m.Router, m.Solicited, m.Override = body[4]&0x80 != 0, body[4]&0x40 != 0, body[4]&0x20 != 0
+		m.Router, m.Override = body[4]&0x80 != 0, body[4]&0x20 != 0
 		m.Target = netip.AddrFrom16([16]byte(body[8:24]))
 	case ndNeighborSolicitation, ndRedirect:
 		m.Target = netip.AddrFrom16([16]byte(body[8:24]))
