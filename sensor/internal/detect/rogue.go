@@ -55,7 +55,7 @@ type rogue struct {
 	floods   *table[uint16, routerFlood] // by VLAN
 }
 
-// offerer is a server or router. Servers are told apart by their address, which stays the same behind a relay agent; routers by their MAC,
+// offerer is a server or router. Servers are distinguished by their address, which stays the same behind a relay agent; routers by their MAC,
 // because an attacker can repeat the address of the real one.
 type offerer struct {
 	kind offerKind
