@@ -72,7 +72,11 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 			r.pullsFrom(initiator, v.Responder.Addr, now)
 		}
 	case *dissect.Banner:
-		r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
+		if f.Client {
+			r.say(initiator, evidence.Banner, f.Protocol+" client: "+f.Text, now)
+		} else {
+			r.say(responder, evidence.Banner, f.Protocol+": "+f.Text, now)
+		}
 	}
 }
 

@@ -196,17 +196,19 @@ type NTPMessage struct {
 // Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has
 // none. A login of SNMP is reported only if it was answered, and once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye vnc sip rdp winbox
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool
 	CleartextCredentials bool
 }
 
-// Banner is a line with which a server introduces itself (FTP 220, Telnet text before the login prompt, SMTP …).
+// Banner is a text with which a server introduces itself (FTP 220, Telnet text before the login prompt, SMTP, the version of a database …).
+// Client is set if the client sent it: the name of its program.
 type Banner struct {
 	Protocol string
 	Text     string
+	Client   bool
 }
 
 // ServiceAnnouncement is a service that a device announces (mDNS, DNS-SD).
@@ -221,7 +223,7 @@ type ServiceAnnouncement struct {
 // DeviceInfo is what a device says about itself in a discovery or management protocol, as the protocol writes it and cleaned of control
 // characters. What it did not say is zero.
 type DeviceInfo struct {
-	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya …
+	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya mndp …
 	MAC           [6]byte
 	IP            netip.Addr
 	Vendor, Model string
