@@ -76,10 +76,11 @@ func FuzzMySQL(f *testing.F) {
 
 func FuzzPostgres(f *testing.F) {
 	dissecttest.FuzzStream(f, database.NewPostgres,
-		[]turn{client(pgMessage("", "\x00\x03\x00\x00user\x00root\x00\x00")), server(pgAuth(5, "salt")), client(pgMessage("p", "md5a\x00")), server(pgAuth(0, ""))})
+		[]turn{client(pgMessage("", "\x00\x03\x00\x00user\x00root\x00\x00")), server(pgAuth(5, "salt")), client(pgMessage("p", "md5a\x00")), server(pgAuth(0, ""))}, versions["postgresql"].turns)
 }
 
 func FuzzRedis(f *testing.F) {
 	dissecttest.FuzzStream(f, database.NewRedis,
-		[]turn{client(dissecttest.RedisArray("PING") + dissecttest.RedisArray("AUTH", "a") + "AUTH b\r\n"), server("*2\r\n$1\r\na\r\n%0\r\n-WRONGPASS no\r\n>1\r\n+a\r\n+OK\r\n")})
+		[]turn{client(dissecttest.RedisArray("PING") + dissecttest.RedisArray("AUTH", "a") + "AUTH b\r\n"), server("*2\r\n$1\r\na\r\n%0\r\n-WRONGPASS no\r\n>1\r\n+a\r\n+OK\r\n")},
+		versions["redis, INFO"].turns, versions["redis, HELLO"].turns)
 }

@@ -4,6 +4,7 @@ package database
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
@@ -34,4 +35,37 @@ func LooksMSSQL(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	default: // the length of all headers, that of the first, and its type: transaction
 		return match.If(string(b[:10]) == "\x16\x00\x00\x00\x12\x00\x00\x00\x02\x00")
 	}
+}
+
+// NewMSSQL returns a dissector of Microsoft SQL Server: the server's answer to PRELOGIN has its version.
+func NewMSSQL() dissect.Stream { return &versionStream{size: tdsSize, read: readPrelogin} }
+
+// tdsSize reads the length of a packet (MS-TDS 2.2.3.1).
+func tdsSize(b []byte) int {
+	const headLen, reply = 8, 4
+	switch {
+	case len(b) < headLen:
+		return 0
+	case b[0] != reply || int(binary.BigEndian.Uint16(b[2:])) < headLen:
+		return -1
+	}
+	return int(binary.BigEndian.Uint16(b[2:]))
+}
+
+// readPrelogin reads the version of the answer to PRELOGIN (MS-TDS 2.2.6.5): its first option, with two bytes for major and minor, and two
+// for the build.
+func readPrelogin(b []byte, sink dissect.Sink) (more bool) {
+	const headLen, version, versionLen = 8, 0, 6
+	body := b[headLen:]
+	if len(body) < 5 || body[0] != version || binary.BigEndian.Uint16(body[3:]) != versionLen {
+		return false
+	}
+	if at := int(binary.BigEndian.Uint16(body[1:])); at+4 <= len(body) {
+		v := body[at:]
+		text := strconv.AppendInt(nil, int64(v[0]), 10)
+		text = strconv.AppendInt(append(text, '.'), int64(v[1]), 10)
+		text = strconv.AppendInt(append(text, '.'), int64(binary.BigEndian.Uint16(v[2:])), 10)
+		reportVersion("mssql", text, sink)
+	}
+	return false
 }

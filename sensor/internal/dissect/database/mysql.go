@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package database reads the logins of MySQL, PostgreSQL and Redis, and recognizes other databases.
+// Package database reads the logins of MySQL, PostgreSQL and Redis and the versions of database servers, and recognizes other databases.
 package database
 
 import (
@@ -127,6 +127,9 @@ func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 			m.stopped = true
 		case !m.greeted:
 			m.greeted, m.tunnel.From[dissect.FromServer], m.stopped = true, m.pos, body[0] == failed
+			if !m.stopped {
+				reportVersion("mysql", parse.CString(body[1:]), sink)
+			}
 		case body[0] == ok:
 			m.login.Result(dissect.OutcomeSuccess, sink)
 			m.stopped = true

@@ -24,6 +24,7 @@ type postgresStream struct {
 	proved   bool            // a password or a proof was sent
 	early    dissect.Outcome // a result that arrived before the proof
 	over     bool            // the result is known
+	settled  bool            // the server has sent its parameters, or will send none
 	stopped  bool
 	tunnel   *tls.Upgrade
 }
@@ -41,7 +42,7 @@ const (
 )
 
 func (p *postgresStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
-	for p.tunnel == nil && !p.stopped && !p.over {
+	for p.tunnel == nil && !p.stopped && (!p.over || dir == dissect.FromServer && !p.settled) {
 		n := 0
 		if dir == dissect.FromClient {
 			n = p.client(head[min(p.pos[dir], len(head)):], sink)
@@ -124,7 +125,7 @@ func (p *postgresStream) server(b []byte, sink dissect.Sink) int {
 		}
 		p.stopped = b[0] != 'S' && b[0] != 'N'
 		return 1
-	case !p.started:
+	case !p.started, p.settled:
 		return 0
 	}
 	tag, body, n := p.message(b, false)
@@ -139,7 +140,15 @@ func (p *postgresStream) server(b []byte, sink dissect.Sink) int {
 			p.method = max(p.method, method)
 		}
 	case tag == 'E':
+		p.settled = true
 		p.result(postgresError(body), sink)
+	case tag == 'S' || tag == 'K':
+		if version := postgresParam(body, "server_version"); tag == 'S' && version != nil {
+			p.settled = true
+			reportVersion("postgresql", version, sink)
+		}
+	case tag == 'Z':
+		p.settled = true
 	case tag != 'N' && tag != 'v':
 		p.stopped = true
 	}

@@ -21,11 +21,15 @@ type redisStream struct {
 	skip    int            // remaining arguments of a long command
 	waiting []redisPending // commands without an answer, oldest first
 	values  int            // remaining values of an answer that has begun
+	version bool           // that answer has the version of the server
+	named   bool           // the last value was the word "version"
+	told    bool           // the version was reported
 }
 
 // redisPending is a command that waits for its answer.
 type redisPending struct {
 	login    bool
+	version  bool // the answer has the version of the server
 	defaults bool
 	hint     string
 }
@@ -175,6 +179,9 @@ func (r *redisStream) ask(args [][]byte) {
 // read reads "AUTH password", "AUTH user password" and "HELLO version … AUTH user password …". Without a user name, the
 // user is "default".
 func (r *redisStream) read(args [][]byte) (p redisPending) {
+	if len(args) > 0 && (parse.FoldEqual(args[0], "info") || parse.FoldEqual(args[0], "hello")) {
+		p.version = true
+	}
 	if len(args) > 2 && parse.FoldEqual(args[0], "hello") {
 		args = args[2:]
 		for len(args) > 0 && !parse.FoldEqual(args[0], "auth") {
@@ -195,7 +202,8 @@ func (r *redisStream) read(args [][]byte) (p redisPending) {
 	r.login.Name(user)
 	r.login.Password(args[len(args)-1])
 	r.login.Pending = false
-	return redisPending{login: true, defaults: r.login.Defaults, hint: r.login.Hint}
+	p.login, p.defaults, p.hint = true, r.login.Defaults, r.login.Hint
+	return p
 }
 
 // server reads answers. An answer that arrives before its command waits for it.
@@ -215,6 +223,15 @@ func (r *redisStream) server(head []byte, final bool, sink dissect.Sink) int {
 		if size += text; !ok || r.pos[dissect.FromServer]+size > dissect.HeadLimit && r.values > 0 {
 			r.done[dissect.FromServer] = true
 			break
+		}
+		if r.values == 0 {
+			r.version = b[0] != '>' && r.waiting[0].version && !r.told
+		}
+		if r.version && text > 0 && len(rest) < min(text, maxRedisLine) && !final {
+			break
+		}
+		if r.version {
+			r.readVersion(rest[:min(len(rest), text, maxRedisLine)], sink)
 		}
 		if r.values == 0 {
 			r.values = 1
@@ -240,6 +257,21 @@ func (r *redisStream) answer(o dissect.Outcome, sink dissect.Sink) {
 		r.login.Pending, r.login.Clear, r.login.Defaults, r.login.Hint = true, true, p.defaults, p.hint
 		r.login.Result(o, sink)
 	}
+}
+
+// readVersion reads a text of the answer to INFO, which has a line redis_version:7.2.4, or to HELLO, where the version follows its name.
+func (r *redisStream) readVersion(text []byte, sink dissect.Sink) {
+	const key = "redis_version:"
+	if i := bytes.Index(text, []byte(key)); i >= 0 {
+		text, _, _ = bytes.Cut(text[i+len(key):], []byte("\n"))
+		r.named = true
+	}
+	value := bytes.TrimSpace(text)
+	if r.named && len(value) > 0 {
+		r.told, r.version = true, false
+		reportVersion("redis", value, sink)
+	}
+	r.named = string(value) == "version"
 }
 
 // end reports the logins whose answers were not seen.
