@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -28,4 +29,20 @@ func LooksWinbox(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	}
 	name := head[headLen : headLen+int(head[0])-keyLen] // with a zero behind it
 	return match.If(name[len(name)-1] == 0 && parse.IsPlain(name[:len(name)-1]))
+}
+
+// winboxStream reads the user name of a login. Its result is encrypted.
+type winboxStream struct{}
+
+// NewWinbox returns a dissector of Winbox.
+func NewWinbox() dissect.Stream { return winboxStream{} }
+
+// Feed reads the first message of the client, which LooksWinbox has checked; see dissect.Stream.
+func (winboxStream) Feed(dir int, head []byte, _ bool, sink dissect.Sink) int {
+	const login, headLen, keyLen = 6, 2, 33
+	if dir == dissect.FromClient && len(head) > headLen && head[1] == login && int(head[0]) > keyLen {
+		name := head[headLen:min(len(head), headLen+int(head[0])-keyLen)]
+		sink(&dissect.Login{Protocol: "winbox", UserHint: logins.Hint(parse.CString(name))})
+	}
+	return 0
 }
