@@ -4,6 +4,7 @@ package camera_test
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"net/netip"
 	"strings"
 	"testing"
@@ -62,7 +63,29 @@ var replies = map[string]struct {
 		dissect.DeviceInfo{Protocol: "vivotek", MAC: deviceMAC, IP: deviceIP, Vendor: "Vivotek", Model: "IB9365", Name: "IB9365-HT1"}},
 	"pppp login":        {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
 	"pppp login, key":   {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
+	"tuya, in clear":    {6666, tuyaClear, dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.3":          {6667, unhex(tuya33), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.5":          {6667, unhex(tuya35), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
 	"pppp announcement": {32108, pppp(0x31, "VSTABCDE", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "VSTABCDE"}},
+}
+
+// Announcements of one device in the three forms of Tuya: in clear, with AES-ECB, with AES-GCM.
+const (
+	tuyaClear = "\x00\x00\x55\xaa\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x64\x00\x00\x00\x00" +
+		`{"ip":"192.0.2.7","gwId":"eb0123456789abcdefghij","productKey":"keydeadbeef12345","x":1}` + "abcd\x00\x00\xaa\x55"
+	tuya33 = "000055aa00000000000000130000009c0000000046aa8a35a8c9739c5ff8eb5592f4a2782e1dda99c857713243309a3dd0a67db815d32d2c32b01eb30fa9ec847e426daa1a7bcb75ef5bb8eb330ad344dd0b1068" +
+		"68c2c8903dec4bff0294046f69a2112cb14d42dae779bd097a678398617166722d16b4b1340947344633f527076b8ea3fd71d3338e31948df2759a94e9133ae1bcc651832dd9b60158654b01a12a9a52478af7700000aa55"
+	tuya35 = "0000669900000000000100000013000000a8303132333435363738396162042ce52c1986e9abb3bec8436999f7323135da23a0a49f4e733ae5b26ee6488d090bd0a42a6029371f8f625f45caa6e0bfcc5ee6d11229" +
+		"a9cb6eeaa324384ec7794b9463ee2641a38e8f61439b8c73b7a26adfd5792c990f33df7b544cbc3ce500b0e94575431aab9ac2b80f3218e0955936657fa23d468e2ba97ff902e90c3b33e91de0a43510045969b2966eca9231bb2408ae2fc15de0e7d7314c00009966"
+)
+
+// unhex returns the bytes of a hexadecimal text.
+func unhex(s string) string {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // padded returns s with NUL bytes up to n bytes.
@@ -122,6 +145,29 @@ func TestPPPPOfClients(t *testing.T) {
 		facts := dispatchtest.Datagrams(dissect.Ports{Client: 40000, Server: 32100}, []byte(message))
 		if got := dissecttest.FactsOf[dissect.DeviceInfo](facts); len(got) != 0 || dissecttest.AppOf(facts) != "pppp" {
 			t.Errorf("%q:\n%s", message, dissecttest.Dump(facts))
+		}
+	}
+}
+
+// Two peers use any ports. What only resembles their messages is not named.
+func TestPPPPBetweenPeers(t *testing.T) {
+	for message, want := range map[string]string{
+		pppp(0x41, "TNPUSAC", "ABCDE", ""):                 "pppp",
+		pppp(0x42, "TNPUSAC", "ABCDE", "\x01\x05\x00\x00"): "pppp",
+		"\xf1\xd0\x00\x05\xd1\x01\x00\x00x":                "pppp",
+		"\xf1\xd1\x00\x08\xd1\x00\x00\x02\x00\x01\x00\x02": "pppp",
+		"\xf1\xe0\x00\x00":                                 "pppp",
+		pppp(0x41, "TNPUSAC", "ABCDE", "\x01"):             "",
+		pppp(0x41, "tnpusac", "ABCDE", ""):                 "",
+		pppp(0x10, "TNPUSAC", "ABCDE", ""):                 "",
+		"\xf1\xd0\x00\x05\xd2\x01\x00\x00x":                "",
+		"\xf1\xd0\x00\x04\xd1\x01\x00\x00x":                "",
+		"\xf1\xd1\x00\x06\xd1\x00\x00\x02\x00\x01":         "",
+		"\xf1\xe2\x00\x00":                                 "",
+	} {
+		facts := dispatchtest.Datagrams(dissect.Ports{Client: 40000, Server: 51000}, []byte(message))
+		if got := dissecttest.AppOf(facts); got != want {
+			t.Errorf("%q: named %q", message, got)
 		}
 	}
 }
@@ -229,6 +275,9 @@ func TestNoDiscovery(t *testing.T) {
 		"Foscam, encrypted":                {10000, other(reply("foscam"), 6, 1)},
 		"Foscam, a search":                 {10000, other(reply("foscam"), 4, 0)},
 		"Vivotek with another magic":       {10000, other(reply("vivotek"), 2, 0)},
+		"Tuya, an app asks":                {6667, "\x00\x00\x55\xaa\x00\x00\x00\x00\x00\x00\x00\x25\x00\x00\x00\x18" + `{"from":"app"}  ` + "abcd\x00\x00\xaa\x55"},
+		"Tuya 3.5, damaged":                {6667, other(unhex(tuya35), 40, 'x')},
+		"Tuya 3.3, damaged":                {6667, other(unhex(tuya33), 20, 'x')},
 		"Vivotek, a search":                {10000, reply("vivotek")[:5]},
 		"XMEye, keep-alive":                {34569, xm(1006, "{}")},
 		"XMEye, nothing said":              {34569, xm(1531, `{ "Ret" : 100 }`)},
@@ -286,5 +335,7 @@ func FuzzUbiquiti(f *testing.F) { fuzz(f, &camera.Ubiquiti) }
 func FuzzFoscam(f *testing.F) { fuzz(f, &camera.Foscam) }
 
 func FuzzPPPP(f *testing.F) { fuzz(f, &camera.PPPP) }
+
+func FuzzTuya(f *testing.F) { fuzz(f, &camera.Tuya) }
 
 func FuzzVivotek(f *testing.F) { fuzz(f, &camera.Vivotek) }
