@@ -6,6 +6,7 @@ import (
 	"bytes"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -35,4 +36,37 @@ func LooksStratum(head []byte, final bool, _ dissect.Ports) match.Verdict {
 		return match.Maybe
 	}
 	return match.No
+}
+
+// stratumStream reads the program of a miner.
+type stratumStream struct{ done bool }
+
+// NewStratum returns a dissector of Stratum.
+func NewStratum() dissect.Stream { return new(stratumStream) }
+
+// Feed reads the first message of the client; see dissect.Stream. The program is the first parameter of mining.subscribe, or the member "agent"
+// of a login. Names of workers, wallets and passwords are not read.
+func (s *stratumStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
+	const maxLine = 1024
+	if dir != dissect.FromClient || s.done {
+		return 0
+	}
+	line, _, ok := parse.CutLine(head)
+	if !ok && !final && len(head) < maxLine {
+		return len(head) + 1
+	}
+	s.done = true
+	if !ok {
+		line = head[:min(len(head), maxLine)]
+	}
+	subscribes, agent := bytes.Contains(line, []byte(`"mining.subscribe"`)), []byte(nil)
+	parse.JSONMembers(line, func(depth int, key, value []byte) {
+		if agent == nil && (string(key) == "agent" || subscribes && depth == 2 && key == nil) {
+			agent = value
+		}
+	})
+	if text := mask.Text(agent, dissect.MaxBanner); text != "" {
+		sink(&dissect.Banner{Protocol: "stratum", Text: text, Client: true})
+	}
+	return 0
 }

@@ -7,6 +7,7 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/parse"
 )
 
 const stunCookie = "\x21\x12\xa4\x42"
@@ -26,4 +27,35 @@ func LooksSTUNStream(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 		return match.Maybe
 	}
 	return match.Prefix(head[4:], stunCookie)
+}
+
+// stunDatagrams reads the names of the programs that speak STUN or TURN.
+type stunDatagrams struct {
+	named [2]bool
+	count uint8
+}
+
+// NewSTUN returns a dissector of STUN over UDP.
+func NewSTUN() dissect.Datagrams { return new(stunDatagrams) }
+
+// maxSTUN bounds the messages of a session that are read.
+const maxSTUN = 8
+
+// Datagram reads the attribute SOFTWARE (RFC 8489 section 14.14); see dissect.Datagrams.
+func (s *stunDatagrams) Datagram(dir int, b []byte, sink dissect.Sink) bool {
+	const headLen, software = 20, 0x8022
+	s.count++
+	if LooksSTUN(b, dissect.Ports{}) && !s.named[dir] {
+		r := parse.Reader{B: b[headLen:]}
+		for len(r.B) > 0 && !r.Bad {
+			kind, value := r.U16(), r.Vec16()
+			r.Bytes(min(-len(value)&3, len(r.B)))
+			if text := parse.CleanText(value, dissect.MaxBanner); kind == software && text != "" {
+				s.named[dir] = true
+				sink(&dissect.Banner{Protocol: "stun", Text: text, Client: dir == dissect.FromClient})
+				break
+			}
+		}
+	}
+	return s.count < maxSTUN && !(s.named[0] && s.named[1])
 }
