@@ -121,6 +121,39 @@ type RTSPExchange struct {
 	Index                  int
 }
 
+// MediaDescription is a description of media (SDP, RFC 8866) in RTSP: of the server in the answer to DESCRIBE, or of a client that pushes its
+// media (ANNOUNCE).
+type MediaDescription struct {
+	Push                  bool
+	Session, Tool, Vendor string // Vendor is that of an attribute which only its devices write
+	Media                 []MediaTrack
+}
+
+// MediaTrack is one medium of a MediaDescription.
+type MediaTrack struct {
+	Kind, Codec string // "video", "H264"; Codec is empty if only the payload type names it (RFC 3551)
+	Payload     uint8  // the first payload type
+	Clock       int    // Hz
+	Control     string // URI, masked
+}
+
+// MediaTransport is how a medium is sent, as the server of RTSP has answered to SETUP. Ports are those of RTP and RTCP.
+type MediaTransport struct {
+	Profile                      string // "RTP/AVP", "RTP/AVP/TCP"
+	Interleaved, Multicast, Push bool
+	ClientPorts, ServerPorts     [2]uint16
+	Source, Destination          netip.Addr // invalid if they are those of the RTSP session
+}
+
+// MediaFlow is what one side of an RTP session sends (RFC 3550).
+type MediaFlow struct {
+	Payload uint8
+	Codec   string // of a static payload type (RFC 3551), "" for a dynamic one
+	SSRC    uint32
+	Video   bool // by the static payload type, or with a dynamic one by the size of the packets
+	OneWay  bool // the other side sent no media in the meantime
+}
+
 // DNSAnswer is one resource record of an answer section. Data is the text form of A, AAAA, CNAME, PTR, NS, MX, SRV and
 // TXT, cut if it is long.
 type DNSAnswer struct {
@@ -284,6 +317,12 @@ func (*SSHAuth) fact() {}
 func (*HTTPExchange) fact() {}
 
 func (*RTSPExchange) fact() {}
+
+func (*MediaDescription) fact() {}
+
+func (*MediaTransport) fact() {}
+
+func (*MediaFlow) fact() {}
 
 func (*DNSMessage) fact() {}
 
