@@ -50,7 +50,7 @@ func (r *rtspStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 			return 0
 		}
 		if pos >= len(head) {
-			return pos + 1
+			return r.end(dir, head, final, sink)
 		}
 		if head[pos] == '$' {
 			// Interleaved media, RFC 2326 section 10.12: '$', channel, 16-bit length.
@@ -62,28 +62,70 @@ func (r *rtspStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 		}
 		m, ok := readMessage(head, pos, final)
 		if !ok {
-			return len(head) + 1
+			return r.end(dir, head, final, sink)
 		}
-		if !r.message(dir, m, sink) {
+		end := m.end + sdpLen(m)
+		if len(head) < end && !final {
+			return end
+		}
+		if !r.message(dir, m, head[m.end:max(m.end, min(end, len(head)))], sink) {
 			return 0
 		}
 	}
 }
 
-// message reads one request or response, by its start line: both sides may send requests. It returns false if the
-// stream is no longer RTSP.
-func (r *rtspStream) message(dir int, m message, sink dissect.Sink) bool {
+// end asks for more of a direction. At the end of the server's, requests to play will have no answer.
+func (r *rtspStream) end(dir int, head []byte, final bool, sink dissect.Sink) int {
+	if final && dir == dissect.FromServer {
+		for i := range r.requests {
+			r.requests[i].action(dissect.OutcomeUnknown, sink)
+		}
+		r.requests = nil
+	}
+	return max(r.pos[dir], len(head)) + 1
+}
+
+// sdpLen returns how much of the body of a message is read: of a session description as far as it fits, of others nothing.
+func sdpLen(m message) int {
+	size, sdp := 0, false
+	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
+		switch {
+		case parse.FoldEqual(name, "content-length"):
+			size, _ = parse.Number(value)
+		case parse.FoldEqual(name, "content-type"):
+			sdp = parse.FoldPrefix(value, "application/sdp")
+		}
+	}
+	if !sdp {
+		return 0
+	}
+	return min(size, maxSDP, max(0, dissect.HeadLimit-m.end))
+}
+
+// message reads one request or response with its session description, by its start line: both sides may send requests. It returns false if
+// the stream is no longer RTSP.
+func (r *rtspStream) message(dir int, m message, sdp []byte, sink dissect.Sink) bool {
 	end := m.end
 	switch {
 	case bytes.HasPrefix(m.line, []byte("RTSP/")):
 		end += r.response(m, sink)
+		describe(sdp, false, sink)
 	case bytes.Contains(m.line, []byte(" RTSP/")):
 		end += r.request(dir, m, sink)
+		describe(sdp, true, sink)
 	default:
 		return false
 	}
 	r.pos[dir] = end
 	return true
+}
+
+// describe reports a session description, nothing if sdp is none.
+func describe(sdp []byte, push bool, sink dissect.Sink) {
+	if d := readSDP(sdp); d != nil {
+		d.Push = push
+		sink(d)
+	}
 }
 
 func (r *rtspStream) request(dir int, m message, sink dissect.Sink) (body int) {
@@ -117,11 +159,14 @@ func (r *rtspStream) response(m message, sink dissect.Sink) (body int) {
 	status, _ := parse.Number(rest)
 	var server string
 	var asked challenges
+	var transport []byte
 	cseq := -1
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		switch {
 		case parse.FoldEqual(name, "cseq"):
 			cseq, _ = parse.Number(value)
+		case parse.FoldEqual(name, "transport"):
+			transport = value
 		case parse.FoldEqual(name, "server"):
 			server = parse.CleanText(value, 256)
 		case parse.FoldEqual(name, "www-authenticate"):
@@ -141,7 +186,22 @@ func (r *rtspStream) response(m message, sink dissect.Sink) (body int) {
 	q.AuthResult = r.auth.outcome(&q.creds, status, &asked)
 	sink(q.fact())
 	r.answered++
+	if status < 300 {
+		if q.Method == "SETUP" && len(transport) > 0 {
+			sink(readTransport(transport))
+		}
+		q.action(dissect.OutcomeSuccess, sink)
+	} else {
+		q.action(dissect.OutcomeFailure, sink)
+	}
 	return body
+}
+
+// action reports a request to play. The other requests change nothing and show no pictures.
+func (q *rtspRequest) action(result dissect.Outcome, sink dissect.Sink) {
+	if q.Method == "PLAY" {
+		sink(&dissect.DeviceAction{Protocol: "rtsp", Action: "PLAY", Kind: dissect.ActionView, UserHint: q.creds.userHint, Result: result})
+	}
 }
 
 // take removes the request with this CSeq. A response with an unknown one answers the oldest request.

@@ -3,7 +3,10 @@
 package http_test
 
 import (
+	"net/netip"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +66,86 @@ func TestRTSPBehindMedia(t *testing.T) {
 	}
 }
 
+const (
+	hikvisionSDP = "v=0\r\no=- 1 1 IN IP4 10.0.0.5\r\ns=Media Presentation\r\na=tool:StreamTool\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=control:rtsp://admin:s3cret@10.0.0.5/trackID=1\r\n" +
+		"a=rtpmap:96 H264/90000\r\na=Media_header:MEDIAINFO=494D4B48010200;\r\nm=audio 0 RTP/AVP 8 97\r\na=rtpmap:97 opus/48000/2\r\n"
+	pushedSDP = "v=0\ns=x\nm=video 0 RTP/AVP 98\na=rtpmap:98 h265/90000"
+)
+
+// withSDP returns a message with a session description.
+func withSDP(line, sdp string, fields ...string) string {
+	return request(line, append(fields, "Content-Type: application/sdp", "Content-Length: "+strconv.Itoa(len(sdp)))...) + sdp
+}
+
+// TestRTSPMedia reads descriptions, transports and requests to play of sessions that pull and push media.
+func TestRTSPMedia(t *testing.T) {
+	facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 554}, []turn{
+		client(request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 1")),
+		server(withSDP("RTSP/1.0 200 OK", hikvisionSDP, "CSeq: 1")),
+		client(request("SETUP rtsp://10.0.0.5/cam/1 RTSP/1.0", "CSeq: 2", "Transport: RTP/AVP;unicast;client_port=5000-5001")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 2", "Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6970-6971;source=10.0.0.9;ssrc=1")),
+		client(request("SETUP rtsp://10.0.0.5/cam/2 RTSP/1.0", "CSeq: 3")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 3", "Transport: RTP/AVP/TCP;unicast;interleaved=2-3")),
+		client(request("SETUP rtsp://10.0.0.5/cam/3 RTSP/1.0", "CSeq: 4")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 4", "Transport: RTP/AVP;multicast;destination=239.1.1.1;port=5004;ttl=16")),
+		client(request("SETUP rtsp://10.0.0.5/cam/4 RTSP/1.0", "CSeq: 5")),
+		server(request("RTSP/1.0 461 Unsupported", "CSeq: 5", "Transport: RTP/AVP/TCP")),
+		client(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 6", "Authorization: Basic YWRtaW46YWRtaW4=")),
+		server("$\x02\x00\x04abcd" + request("RTSP/1.0 200 OK", "CSeq: 6")),
+		client(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 7")),
+		server(request("RTSP/1.0 454 Session Not Found", "CSeq: 7")),
+		client(withSDP("ANNOUNCE rtsp://10.0.0.5/push RTSP/1.0", pushedSDP, "CSeq: 8")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 8")),
+		client(request("SETUP rtsp://10.0.0.5/push RTSP/1.0", "CSeq: 9")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 9", `Transport: RTP/AVP;unicast;client_port=5008-5009;mode="record"`)),
+		client(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 10")),
+	})
+	descriptions := []dissect.MediaDescription{
+		{Session: "Media Presentation", Tool: "StreamTool", Vendor: "Hikvision", Media: []dissect.MediaTrack{
+			{Kind: "video", Codec: "H264", Payload: 96, Clock: 90000, Control: "rtsp://***@10.0.0.5/trackID=1"}, {Kind: "audio", Payload: 8}}},
+		{Push: true, Session: "x", Media: []dissect.MediaTrack{{Kind: "video", Codec: "H265", Payload: 98, Clock: 90000}}},
+	}
+	if got := dissecttest.FactsOf[dissect.MediaDescription](facts); !reflect.DeepEqual(got, descriptions) {
+		t.Errorf("%+v", got)
+	}
+	transports := []dissect.MediaTransport{
+		{Profile: "RTP/AVP", ClientPorts: [2]uint16{5000, 5001}, ServerPorts: [2]uint16{6970, 6971}, Source: netip.MustParseAddr("10.0.0.9")},
+		{Profile: "RTP/AVP/TCP", Interleaved: true},
+		{Profile: "RTP/AVP", Multicast: true, ClientPorts: [2]uint16{5004, 0}, Destination: netip.MustParseAddr("239.1.1.1")},
+		{Profile: "RTP/AVP", Push: true, ClientPorts: [2]uint16{5008, 5009}},
+	}
+	if got := dissecttest.FactsOf[dissect.MediaTransport](facts); !slices.Equal(got, transports) {
+		t.Errorf("%+v", got)
+	}
+	play := func(hint string, result dissect.Outcome) dissect.DeviceAction {
+		return dissect.DeviceAction{Protocol: "rtsp", Action: "PLAY", Kind: dissect.ActionView, UserHint: hint, Result: result}
+	}
+	actions := []dissect.DeviceAction{play("in", dissect.OutcomeSuccess), play("", dissect.OutcomeFailure), play("", dissect.OutcomeUnknown)}
+	if got := dissecttest.FactsOf[dissect.DeviceAction](facts); !slices.Equal(got, actions) {
+		t.Errorf("%+v", got)
+	}
+	if strings.Contains(dissecttest.Dump(facts), "s3cret") {
+		t.Errorf("the password is in\n%s", dissecttest.Dump(facts))
+	}
+}
+
+// TestSDPThatIsCut checks that a description is read as far as it goes.
+func TestSDPThatIsCut(t *testing.T) {
+	for sdp, want := range map[string]int{"v=0\r\ns=a\r\nm=video 0 RTP/AVP 96\r\nm=aud": 2, "v=0": 0, "m=video 0 RTP/AVP 96\r\n": -1, "v=0\n" + strings.Repeat("m=video 0 RTP/AVP 96\n", 20): 8} {
+		facts := dispatchtest.Play(t, dissect.Ports{Client: 40000, Server: 554}, []turn{
+			client(request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 1")),
+			server(request("RTSP/1.0 200 OK", "CSeq: 1", "Content-Type: application/sdp", "Content-Length: 5000") + sdp),
+		}, 0)
+		got := dissecttest.FactsOf[dissect.MediaDescription](facts)
+		if want < 0 && len(got) > 0 || want >= 0 && (len(got) != 1 || len(got[0].Media) != want) {
+			t.Errorf("%q: %+v", sdp, got)
+		}
+	}
+}
+
 func FuzzRTSP(f *testing.F) {
 	dissecttest.FuzzStream(f, http.NewRTSP,
+		[]turn{client(request("DESCRIBE rtsp://a/ RTSP/1.0", "CSeq: 1")), server(withSDP("RTSP/1.0 200 OK", hikvisionSDP, "CSeq: 1")), client(request("SETUP rtsp://a/ RTSP/1.0", "CSeq: 2")),
+			server(request("RTSP/1.0 200 OK", "CSeq: 2", "Transport: RTP/AVP;unicast;client_port=5000-5001;source=10.0.0.9"))},
 		[]turn{client(request("PLAY rtsp://a/ RTSP/1.0", "CSeq: 5", "Authorization: Basic YTpi")), server("$\x00\x00\x04RTSP" + request("RTSP/1.0 200 OK", "CSeq: 5"))})
 }
