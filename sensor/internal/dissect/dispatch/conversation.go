@@ -145,6 +145,7 @@ func (c *Conversation) identifyDatagram(dir int, data []byte, sink dissect.Sink)
 		sink(&appQUIC)
 	case c.rtp.Repeats(dir, data):
 		sink(&appRTP)
+		c.datagrams = new(recognize.Media)
 	default:
 		c.named = false
 	}

@@ -137,7 +137,7 @@ func TestRTPBothWays(t *testing.T) {
 	var name string
 	sink := func(f dissect.Fact) { name = f.(*dissect.AppID).Name }
 	n := 0
-	for more := true; more && n < 20; n++ {
+	for more := true; more && name == "" && n < 20; n++ {
 		more = c.Datagram(n&1, []byte(rtp(8, uint16(n/2), "abc"+string(rune('d'+n&1)))), sink)
 	}
 	if name != "rtp" || n != 5 {

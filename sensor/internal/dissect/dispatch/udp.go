@@ -74,7 +74,7 @@ var datagramProtocols = []datagramProtocol{
 	datagram("nfs", "", nil, recognize.LooksNFSDatagram, nil),
 	datagram("portmap", "", nil, recognize.LooksPortmapDatagram, nil),
 	datagram("rpc", "", nil, recognize.LooksRPCDatagram, nil),
-	datagram("rtcp", "\x80\xbf", nil, recognize.LooksRTCP, nil),
+	datagram("rtcp", "\x80\xbf", nil, recognize.LooksRTCP, recognize.NewRTCP),
 	datagram("quic", "", nil, quic.Looks, quic.New),
 }
 
