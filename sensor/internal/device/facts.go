@@ -61,6 +61,14 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 		r.http(f, initiator, responder, now)
 	case *dissect.RTSPExchange:
 		r.rtsp(v, f, initiator, responder, now)
+	case *dissect.MediaDescription:
+		r.mediaDescription(f, initiator, responder, now)
+	case *dissect.MediaFlow:
+		if dir == session.In {
+			r.mediaFlow(f, responder, v.Responder.Addr, initiator, now)
+		} else {
+			r.mediaFlow(f, initiator, v.Initiator.Addr, responder, now)
+		}
 	case *dissect.DeviceInfo:
 		if v.Proto == protoTCP {
 			r.told(f, responder, now)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"slices"
+
+	"stillwatch/sensor/internal/device/evidence"
+	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+)
+
+// mediaDescription weighs a description of media in RTSP. A client that pushes video is a camera or an encoder.
+func (r *Registry) mediaDescription(f *dissect.MediaDescription, client, server *Device, now int64) {
+	video := slices.ContainsFunc(f.Media, func(t dissect.MediaTrack) bool { return t.Kind == "video" })
+	switch {
+	case f.Push && video:
+		r.say(client, evidence.Serves, "rtsp pushes video", now)
+	case !f.Push && f.Vendor != "":
+		r.say(server, evidence.Banner, "sdp vendor "+f.Vendor, now)
+	}
+}
+
+// mediaFlow weighs video that goes one way: cameras send it and receive none, other than partners of a call. Who takes it from several senders
+// is a recorder or a platform, as with RTSP.
+func (r *Registry) mediaFlow(f *dissect.MediaFlow, sender *Device, from packet.Addr, receiver *Device, now int64) {
+	if !f.Video || !f.OneWay {
+		return
+	}
+	r.say(sender, evidence.Serves, "rtp sends video one way", now)
+	if receiver != nil && r.pulled(receiver, from) >= 3 {
+		r.observe(receiver, evidence.PullsRTSP, "streams of at least 3 servers", now)
+	}
+}
