@@ -65,9 +65,9 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 		r.mediaDescription(f, initiator, responder, now)
 	case *dissect.MediaFlow:
 		if dir == session.In {
-			r.mediaFlow(f, responder, v.Responder.Addr, initiator, now)
+			r.mediaFlow(f, v.Responder.Addr, initiator, now)
 		} else {
-			r.mediaFlow(f, initiator, v.Initiator.Addr, responder, now)
+			r.mediaFlow(f, v.Initiator.Addr, responder, now)
 		}
 	case *dissect.DeviceInfo:
 		if v.Proto == protoTCP {

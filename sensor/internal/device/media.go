@@ -21,14 +21,10 @@ func (r *Registry) mediaDescription(f *dissect.MediaDescription, client, server 
 	}
 }
 
-// mediaFlow weighs video that goes one way: cameras send it and receive none, other than partners of a call. Who takes it from several senders
-// is a recorder or a platform, as with RTSP.
-func (r *Registry) mediaFlow(f *dissect.MediaFlow, sender *Device, from packet.Addr, receiver *Device, now int64) {
-	if !f.Video || !f.OneWay {
-		return
-	}
-	r.say(sender, evidence.Serves, "rtp sends video one way", now)
-	if receiver != nil && r.pulled(receiver, from) >= 3 {
+// mediaFlow counts the senders of video that goes one way, other than between partners of a call: who takes it from several is a recorder or a
+// platform, as with RTSP.
+func (r *Registry) mediaFlow(f *dissect.MediaFlow, from packet.Addr, receiver *Device, now int64) {
+	if f.Video && f.OneWay && receiver != nil && r.pulled(receiver, from) >= 3 {
 		r.observe(receiver, evidence.PullsRTSP, "streams of at least 3 servers", now)
 	}
 }

@@ -25,9 +25,6 @@ func TestVideoByRTP(t *testing.T) {
 			k := talk{from: "10.0.0." + strconv.Itoa(10+i), to: "10.0.0.2", fromMAC: mac(byte(10 + i)), toMAC: mac(2), port: 50000, proto: 17}
 			sender, other := play(r, k)
 			r.Fact(k.view(), &dissect.MediaFlow{Payload: 96, Video: true, OneWay: oneWay}, session.Out, sender, other, 0)
-			if observed(sender, "rtp sends video one way") != oneWay {
-				t.Errorf("one way %v: %+v", oneWay, sender.Evidence)
-			}
 			if other != receiver {
 				t.Fatalf("the receiver is %s", keyOf(other))
 			}
