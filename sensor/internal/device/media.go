@@ -24,7 +24,7 @@ func (r *Registry) mediaDescription(f *dissect.MediaDescription, client, server 
 // mediaFlow counts the senders of video that goes one way, other than between partners of a call: who takes it from several is a recorder or a
 // platform, as with RTSP.
 func (r *Registry) mediaFlow(f *dissect.MediaFlow, from packet.Addr, receiver *Device, now int64) {
-	if f.Video && f.OneWay && receiver != nil && r.pulled(receiver, from) >= 3 {
-		r.observe(receiver, evidence.PullsRTSP, "streams of at least 3 servers", now)
+	if f.Video && f.OneWay {
+		r.pullsFrom(receiver, from, now)
 	}
 }
