@@ -52,6 +52,10 @@ type BruteForceParams struct {
 	SpreadSources      int     `yaml:"spread_sources"`       // sources among which they are spread at least
 	SlowAllowance      float64 `yaml:"slow_allowance"`       // failures an hour that the slow test (CUSUM) allows
 	SlowThreshold      float64 `yaml:"slow_threshold"`       // sum at which the slow test raises an alert: 30 failures in a day reach 24
+	SlowTotal          int     `yaml:"slow_total"`           // failures of one source on one target over days, without a success, that raise an alert
+	BurstSessions      int     `yaml:"burst_sessions"`       // short SSH sessions of one source on one target within window_seconds whose outcome cannot be read
+	BurstSeconds       int     `yaml:"burst_seconds"`        // longest of them
+	BurstBytes         int     `yaml:"burst_bytes"`          // payload from which on a session is none of them
 	BeforeSuccess      int     `yaml:"before_success"`       // failures before a success that make it a guessed password
 	InferredPerSession int     `yaml:"inferred_per_session"` // inferred failures that one session can count for: servers close after six
 	MisconfigSpread    float64 `yaml:"misconfig_spread"`     // coefficient of variation of the gaps between failures below which the source is a machine with a wrong password
@@ -62,7 +66,7 @@ type BruteForceParams struct {
 // DefaultBruteForceParams returns the defaults of D09.
 func DefaultBruteForceParams() BruteForceParams {
 	return BruteForceParams{Failures: 10, WindowSeconds: 600, SprayTargets: 5, SpreadFailures: 20, SpreadSources: 5,
-		SlowAllowance: 0.25, SlowThreshold: 24, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
+		SlowAllowance: 0.25, SlowThreshold: 24, SlowTotal: 25, BurstSessions: 20, BurstSeconds: 60, BurstBytes: 6000, BeforeSuccess: 3, InferredPerSession: 6, MisconfigSpread: 0.15, MaxPairs: 50_000, MaxSourcesPerHit: 64}
 }
 
 const (
@@ -77,6 +81,7 @@ type bruteForce struct {
 	targets  *table[uint32, targetFailures]
 	sources  *table[packet.Addr, sourceLogins]
 	sessions *table[uint64, int] `snapshot:"-"` // failures of a session counted so far
+	bursts   *table[scanPair, burst]
 }
 
 type loginPair struct {
@@ -89,6 +94,9 @@ type pairFailures struct {
 	counter
 	fails []failure // rising in time, at most maxFailTimes
 	known []string  // accounts that logged in before, the latest maxKnown
+
+	slow      counter // failures since the last success
+	slowSince int64
 }
 
 // targetFailures counts what all sources did to one target.
@@ -119,12 +127,12 @@ type failedTarget struct {
 
 func newBruteForce(p BruteForceParams) *bruteForce {
 	return &bruteForce{p: p, pairs: newTable[loginPair, pairFailures](p.MaxPairs), targets: newTable[uint32, targetFailures](p.MaxPairs),
-		sources: newTable[packet.Addr, sourceLogins](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs)}
+		sources: newTable[packet.Addr, sourceLogins](p.MaxPairs), sessions: newTable[uint64, int](p.MaxPairs), bursts: newTable[scanPair, burst](p.MaxPairs)}
 }
 
 func (b *bruteForce) Rule() Rule { return bruteForceRule.Rule }
 
-func (b *bruteForce) Kinds() []Kind { return []Kind{SessionFact} }
+func (b *bruteForce) Kinds() []Kind { return []Kind{SessionFact, SessionState, SessionEnded} }
 
 func (b *bruteForce) setParams(p BruteForceParams) {
 	b.p = p
@@ -132,11 +140,12 @@ func (b *bruteForce) setParams(p BruteForceParams) {
 	b.targets.limit(p.MaxPairs)
 	b.sources.limit(p.MaxPairs)
 	b.sessions.limit(p.MaxPairs)
+	b.bursts.limit(p.MaxPairs)
 }
 
 func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		b.pairs.part("D09.pairs/2", func(c *snapshot.Codec, k *loginPair) {
+		b.pairs.part("D09.pairs/3", func(c *snapshot.Codec, k *loginPair) {
 			addrKey(c, &k.source)
 			deviceKey(c, &k.target)
 		}, func(c *snapshot.Codec, p *pairFailures) {
@@ -148,6 +157,8 @@ func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
 				c.Bool(&x.mistake)
 			})
 			snapshot.List(c, &p.known, maxKept, func(who *string) { c.String(who) })
+			p.slow.walk(c)
+			c.Time(&p.slowSince)
 		}),
 		b.targets.part("D09.targets/1", deviceKey, func(c *snapshot.Codec, t *targetFailures) {
 			t.walk(c)
@@ -167,21 +178,35 @@ func (b *bruteForce) parts(r *device.Registry) []snapshot.Part {
 			})
 			r.Ref(c, &s.device)
 		}),
+		b.bursts.part("D09.bursts/1", func(c *snapshot.Codec, k *scanPair) {
+			addrKey(c, &k.from)
+			addrKey(c, &k.to)
+		}, walkBurst),
 	}
 }
 
 func (b *bruteForce) evictions() uint64 {
-	return b.pairs.evicted() + b.targets.evicted() + b.sources.evicted() + b.sessions.evicted()
+	return b.pairs.evicted() + b.targets.evicted() + b.sources.evicted() + b.sessions.evicted() + b.bursts.evicted()
 }
 
 func (b *bruteForce) Tick(now int64, c *Context) {
-	b.pairs.expire(now - day)
+	b.pairs.expire(now - slowMemory)
 	b.targets.expire(now - 2*day)
 	b.sources.expire(now - day)
 	b.sessions.expire(now - day)
+	b.bursts.expire(now - day)
 }
 
 func (b *bruteForce) Observe(e *Event, c *Context) {
+	switch {
+	case e.Kind == SessionState && closed(e.Session), e.Kind == SessionEnded && !closed(e.Session):
+		b.observeEnd(e, c)
+		return
+	case e.Kind != SessionFact:
+		return
+	case sshSuccess(e.Fact):
+		b.bursts.drop(scanPair{e.Session.Initiator.Addr, e.Session.Responder.Addr})
+	}
 	if e.Responder == nil {
 		return
 	}
@@ -229,6 +254,7 @@ func (b *bruteForce) failed(e *Event, c *Context, in login, n int) {
 	}
 	t.noteSource(src, c.Now, b.p.MaxSourcesPerHit)
 	b.evaluate(e, c, in, p, t)
+	b.slowly(e, c, in, p, n)
 	b.spray(e, c, in)
 }
 
@@ -461,6 +487,7 @@ func (b *bruteForce) succeeded(e *Event, c *Context, in login) {
 		p.fails, p.counter = nil, counter{}
 	}
 	p.noteUser(in.account())
+	p.slow, p.slowSince = counter{}, 0
 	if len(p.fails) == 0 {
 		return
 	}

@@ -30,15 +30,17 @@ var callbackRule = register(registration{
 
 // CallbackParams are the parameters of D06.
 type CallbackParams struct {
-	Attempts      int `yaml:"attempts"`       // failed attempts to one destination and port
-	WindowSeconds int `yaml:"window_seconds"` // time within which they count
-	Hours         int `yaml:"hours"`          // or: distinct hours with a failed attempt, within a week
-	MaxTargets    int `yaml:"max_targets"`    // pairs of device and destination followed
+	Attempts       int     `yaml:"attempts"`        // failed attempts to one destination and port
+	WindowSeconds  int     `yaml:"window_seconds"`  // time within which they count
+	Hours          int     `yaml:"hours"`           // or: distinct hours with a failed attempt, within a week
+	HourlyFailures int     `yaml:"hourly_failures"` // or: failed attempts within an hour, although others were answered
+	FailedShare    float64 `yaml:"failed_share"`    // share of failed attempts that hourly_failures needs
+	MaxTargets     int     `yaml:"max_targets"`     // pairs of device and destination followed
 }
 
 // DefaultCallbackParams returns the defaults of D06.
 func DefaultCallbackParams() CallbackParams {
-	return CallbackParams{Attempts: 5, WindowSeconds: 600, Hours: 3, MaxTargets: 100_000}
+	return CallbackParams{Attempts: 5, WindowSeconds: 600, Hours: 3, HourlyFailures: 20, FailedShare: 0.25, MaxTargets: 100_000}
 }
 
 // callback is D06: a device keeps trying to reach a port that does not answer, as malware does whose control server is gone. A test
@@ -57,10 +59,13 @@ type target struct {
 type callbackState struct {
 	times    []int64 // starts of failed sessions within the window, rising
 	hours    []int64 // distinct hours since the epoch, rising, at most Hours
-	fails    int     // since the last success
+	fails    int     // since first
 	reported int     // fails at the last report
 	refuse   int     // how many of fails were refused
 	first    int64
+
+	hour             int64 // since the epoch
+	failed, answered int   // attempts within it
 }
 
 func newCallback(p CallbackParams) *callback {
@@ -77,7 +82,7 @@ func (k *callback) setParams(p CallbackParams) {
 }
 
 func (k *callback) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{k.pairs.part("D06.pairs/1", func(c *snapshot.Codec, t *target) {
+	return []snapshot.Part{k.pairs.part("D06.pairs/2", func(c *snapshot.Codec, t *target) {
 		deviceKey(c, &t.device)
 		addrKey(c, &t.addr)
 		snapshot.Number(c, &t.port)
@@ -88,6 +93,9 @@ func (k *callback) parts(*device.Registry) []snapshot.Part {
 		c.Int(&s.reported)
 		c.Int(&s.refuse)
 		c.Time(&s.first)
+		c.Time(&s.hour)
+		c.Int(&s.failed)
+		c.Int(&s.answered)
 	})}
 }
 
@@ -106,14 +114,41 @@ func (k *callback) Observe(e *Event, c *Context) {
 	t := target{e.Initiator.ID, v.Responder.Addr, v.Responder.Port}
 	switch {
 	case v.Answered():
-		k.pairs.drop(t)
+		if v.State == session.Established {
+			k.answered(c, t)
+		}
 	case c.failed(e):
 		k.failed(e, c, t)
 	}
 }
 
+// answered takes away one failure within the window. A server that answers only half of the calls may still be a control server that
+// filters its callers.
+func (k *callback) answered(c *Context, t target) {
+	s := k.pairs.get(t, c.Now)
+	if s == nil {
+		return
+	}
+	s.hours = nil
+	if len(s.times) > 0 {
+		s.times = s.times[1:]
+	}
+	if s.count(c.Now).answered++; len(s.times) == 0 && s.failed == 0 {
+		k.pairs.drop(t)
+	}
+}
+
+// count returns s with the counts of the hour of now.
+func (s *callbackState) count(now int64) *callbackState {
+	if h := now / hour; h != s.hour {
+		s.hour, s.failed, s.answered = h, 0, 0
+	}
+	return s
+}
+
 func (k *callback) failed(e *Event, c *Context, t target) {
 	s := k.pairs.put(t, c.Now)
+	s.count(c.Now).failed++
 	at := e.Session.Start
 	if s.fails == 0 || at < s.first {
 		s.first = at
@@ -126,7 +161,8 @@ func (k *callback) failed(e *Event, c *Context, t target) {
 	if h := at / hour; len(s.hours) < k.p.Hours && (len(s.hours) == 0 || h > s.hours[len(s.hours)-1]) {
 		s.hours = append(s.hours, h)
 	}
-	if len(s.times) < k.p.Attempts && len(s.hours) < k.p.Hours {
+	often := s.failed >= k.p.HourlyFailures && float64(s.failed) >= k.p.FailedShare*float64(s.failed+s.answered)
+	if len(s.times) < k.p.Attempts && len(s.hours) < k.p.Hours && !often {
 		return
 	}
 	v := c.verdict(e)
@@ -147,11 +183,18 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	if !v.Allowed {
 		f.Broken = Clean(v.Broken, 300)
 	}
-	who, times := f.self(), Plural(s.fails, "time", "times")
+	who, attempts := f.self(), Plural(s.fails, "attempt", "attempts")
 	f.Total, f.Brief = s.fails, "keeps calling "+f.Peer.at().brief()
-	f.Title = headline("%s keeps calling %s without success", who, f.Peer.at())
-	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it has tried %s to open %s to %s; %d refused, %d not answered.",
-		who.full, expectation(x, source), clock(s.first), times, service(e), f.other().full, s.refuse, s.fails-s.refuse)
+	without, also := "without success", ""
+	if s.answered > 0 {
+		without, also = "mostly in vain", "; others were answered"
+		if s.answered > s.failed {
+			without = "often in vain"
+		}
+	}
+	f.Title = headline("%s keeps calling %s "+without, who, f.Peer.at())
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s, %s to open %s to %s failed: %d refused, %d not answered%s.",
+		who.full, expectation(x, source), clock(s.first), attempts, service(e), f.other().full, s.refuse, s.fails-s.refuse, also)
 	f.Reasons = []Reason{{Code: "failed_attempts", Text: fmt.Sprintf("%s to one port since %s", Plural(s.fails, "failed attempt", "failed attempts"), clock(s.first)), Weight: 0.5}}
 	if f.Peer.Name == "" {
 		f.Reasons = append(f.Reasons, Reason{Code: "no_name", Text: "the device did not look up the address by name", Weight: 0.2})

@@ -154,7 +154,26 @@ func TestFailedCallback(t *testing.T) {
 		{"a success in between", true, func(w *fixture) {
 			repeat(w, 3, minute, func() { w.attempt(idle, web) })
 			w.connect(idle, web)
+			repeat(w, 2, minute, func() { w.attempt(idle, web) })
+		}, nil},
+		{"a success takes one away only", true, func(w *fixture) {
 			repeat(w, 3, minute, func() { w.attempt(idle, web) })
+			w.connect(idle, web)
+			repeat(w, 3, minute, func() { w.attempt(idle, web) })
+		}, []string{"high 198.51.100.23:443/tcp"}},
+		{"every other call succeeds, rarely", true, func(w *fixture) {
+			repeat(w, 15, 3*minute, func() { w.attempt(idle, web); w.connect(idle, web) })
+		}, nil},
+		{"a third fails, often", true, func(w *fixture) {
+			repeat(w, 20, minute, func() { w.attempt(idle, web); w.connect(idle, web); w.connect(idle, web) })
+		}, []string{"high 198.51.100.23:443/tcp"}},
+		{"a tenth fails, often", true, func(w *fixture) {
+			repeat(w, 25, minute, func() {
+				w.attempt(idle, web)
+				for range 9 {
+					w.connect(idle, web)
+				}
+			})
 		}, nil},
 		{"one-way mirror", true, func(w *fixture) {
 			w.c.Quality.OneWay = true

@@ -53,8 +53,13 @@ func label(d *device.Device, at netip.Addr) name {
 	return name{id + " (" + what + ")", id}
 }
 
-// self names the device of a finding.
-func (f *Finding) self() name { return label(f.Device, f.DeviceAddr) }
+// self names the device of a finding, or the host if it is no device.
+func (f *Finding) self() name {
+	if f.Device == nil && f.DeviceAddr.IsValid() {
+		return name{f.DeviceAddr.String(), f.DeviceAddr.String()}
+	}
+	return label(f.Device, f.DeviceAddr)
+}
 
 // other names the peer of a finding.
 func (f *Finding) other() name { return peerName(f.Peer) }

@@ -119,7 +119,8 @@ func TestGuessing(t *testing.T) {
 			}
 		}, "high guessing distributed"},
 		{"slow", func(w *fixture) { guess(w, outside, idle+":23", 30, func(int) int64 { return 40 * minute }) }, "high guessing slow"},
-		{"a failure now and then", func(w *fixture) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, ""},
+		{"a failure now and then", func(w *fixture) { guess(w, outside, idle+":23", 20, func(int) int64 { return 4 * hour }) }, ""},
+		{"six failures a day, for days", func(w *fixture) { guess(w, outside, idle+":23", 40, func(int) int64 { return 4 * hour }) }, "high guessing slowly 198.51.100.23"},
 		{"spray", func(w *fixture) {
 			for i := range 6 {
 				guess(w, host, fmt.Sprintf("10.0.30.%d:23", 10+i), 1, uneven)

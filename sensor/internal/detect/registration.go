@@ -24,6 +24,7 @@ func registrations() []*registration {
 		&tunnelRule,
 		&scanRule,
 		&miraiRule,
+		&beaconRule,
 		&uploadRule,
 		&cleartextRule,
 		&factoryLoginRule,
@@ -33,6 +34,9 @@ func registrations() []*registration {
 		&spoofingRule,
 		&blindnessRule,
 		&chainRule,
+		&fanoutRule,
+		&downloadRule,
+		&chatRule,
 	}
 }
 
@@ -72,7 +76,7 @@ type Rule struct {
 	Reliability float64 // r of the chaining formula: how often a finding of high severity is right
 }
 
-// Rules returns all rules in order, the chain (D42) last.
+// Rules returns all rules in the order of their ids.
 func Rules() []Rule {
 	var out []Rule
 	for _, r := range registrations() {

@@ -105,7 +105,8 @@ type HTTPExchange struct {
 	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a digest
 	CleartextCredentials              bool    // Basic, or a login form in clear
 	SOAPAction                        string
-	Index                             int // 0 is the first exchange of the session
+	Program                           string // elf, pe or script if the response begins like one; else ""
+	Index                             int    // 0 is the first exchange of the session
 }
 
 // RTSPExchange is one RTSP request with its response (RFC 2326, RFC 7826), reported twice as an HTTPExchange is.

@@ -36,7 +36,7 @@ const (
 // Sums returns how the evidence adds up for the roles and the vendors that some of it supports, each kind with the highest sum first. role is
 // that of the device.
 func (cs Claims) Sums(role Role, now int64) []Sum {
-	scores := cs.tally(now)
+	scores := cs.byRole(now)
 	var roles, vendors []Sum
 	for r := Unknown + 1; r < numRoles; r++ {
 		g := &scores[r]
@@ -49,10 +49,10 @@ func (cs Claims) Sums(role Role, now int64) []Sum {
 		s.add(termLimit, -overCap(g))
 		roles = append(roles, s)
 	}
-	tally := cs.vendors(nil, role, now)
-	for i := range tally {
-		s := Sum{Kind: "vendor", Value: tally[i].name}
-		s.groups(&tally[i].groups)
+	all := cs.vendors(nil, role, now)
+	for i := range all {
+		s := Sum{Kind: "vendor", Value: all[i].name}
+		s.groups(&all[i].groups)
 		vendors = append(vendors, s)
 	}
 	return append(highest(roles, maxRoleSums), highest(vendors, maxVendorSums)...)

@@ -67,8 +67,8 @@ func (s *score) total() float64 {
 	return plus + max(s.worst+0.3*(s.minus-s.worst), 1.25*s.worst)
 }
 
-// tally adds up the evidence for each role by group.
-func (cs Claims) tally(now int64) (scores [numRoles][numGroups]score) {
+// byRole adds up the evidence for each role by group.
+func (cs Claims) byRole(now int64) (scores [numRoles][numGroups]score) {
 	for i := range cs {
 		c := &cs[i]
 		g, f := sources[c.source].group, c.share(now)
@@ -90,7 +90,7 @@ func overCap(g *[numGroups]score) float64 {
 
 // totals returns prior plus groups for each role.
 func (cs Claims) totals(now int64) (total [numRoles]float64) {
-	scores := cs.tally(now)
+	scores := cs.byRole(now)
 	for role := Unknown + 1; role < numRoles; role++ {
 		g := &scores[role]
 		total[role] = prior[role] - overCap(g)
@@ -148,13 +148,13 @@ func (c *Claim) ofApp(role Role) bool {
 	return c.source == Name && (role == Phone || role == Workstation || role == Server) && !slices.ContainsFunc(c.rule.roles, func(v vote) bool { return v.role == role })
 }
 
-// vendorTally is the evidence for one vendor.
-type vendorTally struct {
+// vendorScore is the evidence for one vendor.
+type vendorScore struct {
 	name   string
 	groups [numGroups]score
 }
 
-func (h *vendorTally) total() (sum float64) {
+func (h *vendorScore) total() (sum float64) {
 	for g := range h.groups {
 		sum += h.groups[g].total()
 	}
@@ -162,17 +162,17 @@ func (h *vendorTally) total() (sum float64) {
 }
 
 // vendors appends the evidence for each vendor to all, in the order of discovery. role is that of the device.
-func (cs Claims) vendors(all []vendorTally, role Role, now int64) []vendorTally {
+func (cs Claims) vendors(all []vendorScore, role Role, now int64) []vendorScore {
 	for i := range cs {
 		c := &cs[i]
 		name := c.vendorName()
 		if name == "" || c.vendorPoints == 0 || c.ofApp(role) {
 			continue
 		}
-		at := slices.IndexFunc(all, func(h vendorTally) bool { return h.name == name })
+		at := slices.IndexFunc(all, func(h vendorScore) bool { return h.name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, vendorTally{name: name})
+			all = append(all, vendorScore{name: name})
 		}
 		all[at].groups[sources[c.source].group].add(c.vendorPoints * c.share(now))
 	}
@@ -181,7 +181,7 @@ func (cs Claims) vendors(all []vendorTally, role Role, now int64) []vendorTally 
 
 // vendor returns the vendor with the most points, on a tie the one that was observed first. role is that of the device.
 func (cs Claims) vendor(role Role, now int64) string {
-	var few [4]vendorTally // not on the heap
+	var few [4]vendorScore // not on the heap
 	best, most := "", 0.0
 	all := cs.vendors(few[:0], role, now)
 	for i := range all {

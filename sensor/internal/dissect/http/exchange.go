@@ -4,6 +4,7 @@ package http
 
 import (
 	"bytes"
+	"strings"
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/camera/web"
@@ -34,6 +35,8 @@ type exchangeResponse struct {
 	encoded                    bool // the body is compressed
 	framing                    framing
 	peek, end                  int
+	magic                      bool // the first bytes of the body tell whether it is a program
+	program                    string
 	reply                      loginReply
 	device                     *web.Reply // nil: the body was not read
 }
@@ -238,8 +241,13 @@ func readHTTPResponse(m message) *exchangeResponse {
 			p.framing.field(name, value)
 		}
 	}
-	if !p.encoded && parse.FoldContains([]byte(p.contentType), "html") {
+	switch {
+	case p.encoded:
+	case parse.FoldContains([]byte(p.contentType), "html"):
 		p.peek = maxTextBody
+	case p.status == 200 && mayBeProgram(p.contentType):
+		p.magic = true
+		p.peek = max(p.peek, magicLen)
 	}
 	return p
 }
@@ -270,7 +278,30 @@ func (r *exchangeRequest) fact(p *exchangeResponse, a *authState) *dissect.HTTPE
 		e.Version = p.version
 	}
 	e.Status, e.Server, e.ContentType = p.status, p.server, p.contentType
-	e.Realm, e.Title = p.asked.realm, p.title
+	e.Realm, e.Title, e.Program = p.asked.realm, p.title, p.program
 	e.AuthResult = r.outcome(p, a)
 	return &e
+}
+
+// magicLen is how many bytes of a body are enough for programOf, also behind the size of a chunk.
+const magicLen = 16
+
+// mayBeProgram reports whether a body of a media type may be a program or a script: servers of intruders set no type, or a general one.
+func mayBeProgram(contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";")
+	return t == "" || t == "text/plain" || strings.HasPrefix(t, "application/octet") || strings.HasPrefix(t, "application/x-") || strings.HasPrefix(t, "text/x-")
+}
+
+// programOf returns the kind of a program by its first bytes: the magic numbers of ELF and of DOS and Windows programs, or the first line of a
+// script (execve(2)).
+func programOf(body []byte) string {
+	switch {
+	case bytes.HasPrefix(body, []byte("\x7fELF")):
+		return "elf"
+	case bytes.HasPrefix(body, []byte("#!/")):
+		return "script"
+	case bytes.HasPrefix(body, []byte("MZ")):
+		return "pe"
+	}
+	return ""
 }

@@ -158,7 +158,7 @@ func (h *Stream) begin(dir int, s *side, m message) {
 	} else {
 		r := readHTTPResponse(m)
 		h.response, s.framing, peek = r, r.framing, r.peek
-		if h.titled {
+		if h.titled && !r.magic {
 			peek = 0
 		}
 		if len(h.requests) == 0 || h.requests[0].wantsReply() {
@@ -195,7 +195,9 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 	if r.status >= 100 && r.status < 200 && r.status != 101 {
 		return // RFC 9110 section 15.2: the final response is still to come
 	}
-	if r.peek > 0 && !h.titled {
+	if r.magic {
+		r.program = programOf(plainBody(body, r.framing.chunked, false))
+	} else if r.peek > 0 && !h.titled {
 		r.title = htmlTitle(body)
 		h.titled = r.title != ""
 	}

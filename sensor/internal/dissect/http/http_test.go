@@ -110,10 +110,11 @@ func TestHTTPExchanges(t *testing.T) {
 // TestHTTPSkipsLongBodies checks that the bytes of a long body are not requested.
 func TestHTTPSkipsLongBodies(t *testing.T) {
 	for name, response := range map[string]string{
-		"length":       "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\nabc",
-		"chunk":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nabc",
-		"bad chunk":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
-		"to the end":   "HTTP/1.1 200 OK\r\n\r\nabc",
+		"length":       "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 900000\r\n\r\nabc",
+		"chunk":        "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nabc",
+		"bad chunk":    "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+		"to the end":   "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\nabc",
+		"program":      "HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00",
 		"no more HTTP": "HTTP/1.1 204 OK\r\n\r\n\x00\x01\x02\n",
 	} {
 		var c dispatch.Conversation
@@ -126,6 +127,35 @@ func TestHTTPSkipsLongBodies(t *testing.T) {
 		c.Stream(dissect.FromClient, []byte(request("GET / HTTP/1.1")), false, sink)
 		if want := c.Stream(dissect.FromServer, []byte(response), false, sink); want != 0 || !answered {
 			t.Errorf("%s: wants %d, answered %v", name, want, answered)
+		}
+	}
+}
+
+// TestProgramsAreRecognized checks the kind of a body whose type says little.
+func TestProgramsAreRecognized(t *testing.T) {
+	const rest = "0123456789abcdefghijklmnop"
+	for name, c := range map[string]struct{ header, body, want string }{
+		"ELF":              {"Content-Length: 30", "\x7fELF" + rest, "elf"},
+		"ELF in chunks":    {"Transfer-Encoding: chunked", "1e\r\n\x7fELF" + rest + "\r\n0\r\n\r\n", "elf"},
+		"Windows":          {"Content-Type: application/x-msdownload\r\nContent-Length: 28", "MZ" + rest, "pe"},
+		"script":           {"Content-Type: text/plain\r\nContent-Length: 35", "#!/bin/sh" + rest, "script"},
+		"short":            {"Content-Length: 2", "MZ", "pe"},
+		"text":             {"Content-Type: text/plain\r\nContent-Length: 26", rest, ""},
+		"compressed":       {"Content-Encoding: gzip\r\nContent-Length: 30", "\x7fELF" + rest, ""},
+		"a type that fits": {"Content-Type: image/jpeg\r\nContent-Length: 30", "\x7fELF" + rest, ""},
+	} {
+		var c2 dispatch.Conversation
+		c2.Reset(dissect.Ports{Client: 1, Server: 80}, nil)
+		got := "no answer"
+		sink := func(f dissect.Fact) {
+			if e, ok := f.(*dissect.HTTPExchange); ok && e.Status != 0 {
+				got = e.Program
+			}
+		}
+		c2.Stream(dissect.FromClient, []byte(request("GET / HTTP/1.1")), false, sink)
+		c2.Stream(dissect.FromServer, []byte("HTTP/1.1 200 OK\r\n"+c.header+"\r\n\r\n"+c.body), false, sink)
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
