@@ -57,9 +57,16 @@ type presence struct {
 	dev         *device.Device
 	first, mark watchtime.Mark // of the first and the last frame
 	last        int64
-	longest     int64  // gap, watched
+	longest     int64 // gap, watched
+	sent        [maxSent]sent
 	streamed    uint64 // the minutes before last in which it streamed, the latest in the lowest bit
 }
+
+// maxSent is how many sessions of a device are compared with their last progress.
+const maxSent = 4
+
+// sent is how many packets a device had sent in a session.
+type sent struct{ session, packets uint64 }
 
 // disappearance is a device that was reported.
 type disappearance struct {
@@ -75,7 +82,7 @@ func newAbsence(p AbsenceParams) *absence {
 func (a *absence) Rule() Rule { return absenceRule.Rule }
 
 func (a *absence) Kinds() []Kind {
-	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded, LinkFact}
+	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, LinkFact}
 }
 
 func (a *absence) setParams(p AbsenceParams) {
@@ -93,6 +100,10 @@ func (a *absence) parts(r *device.Registry) []snapshot.Part {
 			c.Time(&x.last)
 			c.Time(&x.longest)
 			c.Fixed(&x.streamed)
+			for i := range x.sent {
+				c.Uint(&x.sent[i].session)
+				c.Uint(&x.sent[i].packets)
+			}
 		}),
 		a.gone.part("D35.gone/1", deviceKey, func(c *snapshot.Codec, x *disappearance) {
 			r.Ref(c, &x.dev)
@@ -121,15 +132,37 @@ func (a *absence) Observe(e *Event, c *Context) {
 		if v.Packets[session.In] > 0 {
 			a.heard(e.Responder, e.Time, false, c)
 		}
-	default: // the session shows when its last packet was seen, but not whose it was
-		at := min(e.Time, max(v.End, v.Start))
-		if v.Packets[session.Out] > 0 {
-			a.heard(e.Initiator, at, e.Kind == SessionProgress, c)
+	case SessionProgress:
+		if end := min(e.Time, max(v.End, v.Start)); a.grown(e.Initiator, v, session.Out) {
+			a.heard(e.Initiator, end, true, c)
 		}
-		if v.Packets[session.In] > 0 {
-			a.heard(e.Responder, at, e.Kind == SessionProgress, c)
+		if end := min(e.Time, max(v.End, v.Start)); a.grown(e.Responder, v, session.In) {
+			a.heard(e.Responder, end, true, c)
 		}
 	}
+}
+
+// grown reports whether a device sent packets in a session since its last progress, which its peer alone may have caused: it repeats
+// what the device no longer acknowledges. Of a device with more than maxSent sessions the oldest count as grown.
+func (a *absence) grown(d *device.Device, v *session.View, dir session.Dir) bool {
+	if d == nil || v.Packets[dir] == 0 {
+		return false
+	}
+	x := a.seen.lru.Peek(d.ID)
+	if x == nil {
+		return true
+	}
+	n := v.Packets[dir]
+	for i := range x.val.sent {
+		if s := &x.val.sent[i]; s.session == v.ID {
+			more := n > s.packets
+			s.packets = n
+			return more
+		}
+	}
+	copy(x.val.sent[1:], x.val.sent[:])
+	x.val.sent[0] = sent{v.ID, n}
+	return true
 }
 
 // heard records that a device sent something.

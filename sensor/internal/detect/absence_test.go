@@ -130,6 +130,18 @@ func TestAbsence(t *testing.T) {
 				p.wait(minute)
 			}
 		}, nil},
+		{"its recorder repeats what it no longer acknowledges", func(t *testing.T, p *presence) {
+			p.stream(t, camera)
+			p.minutes(90)
+			v := p.streams[0]
+			for range 20 {
+				p.minutes(1, camera)
+				v.End = p.c.Now
+				v.Packets[0]++
+				p.event(detect.SessionProgress, v, nil)
+			}
+			p.end(v, 1, 1)
+		}, []string{gone}},
 		{"frames are lost", func(t *testing.T, p *presence) {
 			p.stream(t, camera)
 			p.minutes(90)
