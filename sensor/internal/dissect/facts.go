@@ -102,7 +102,7 @@ type HTTPExchange struct {
 	AuthScheme                        string
 	AuthUserHint                      string
 	AuthResult                        Outcome // unknown unless the server checked a password
-	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a digest
+	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a proof that was accepted
 	CleartextCredentials              bool    // Basic, or a login form in clear
 	SOAPAction                        string
 	Program                           string // elf, pe or script if the response begins like one; else ""

@@ -22,7 +22,7 @@ import (
 	"stillwatch/internal/testlab/netsim"
 )
 
-// planted makes secrets that appear nowhere else, and remembers what each was used for.
+// planted makes secrets that appear nowhere else, and keeps what each was used for.
 type planted struct {
 	use map[string]string // by secret
 }

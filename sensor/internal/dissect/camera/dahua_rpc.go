@@ -19,6 +19,8 @@ type RPCMessage struct {
 	Login    bool   // a call of global.login
 	User     []byte // a slice of the message
 	Password []byte
+	realm    []byte // of the challenge in an answer
+	random   []byte
 	answered bool // an answer
 	ok       bool
 	code     int // of the error
@@ -42,6 +44,10 @@ func ReadRPC(b []byte) (m RPCMessage) {
 			m.User = value
 		case depth == 2 && parse.FoldEqual(key, "password"):
 			m.Password = value
+		case depth == 2 && parse.FoldEqual(key, "realm"):
+			m.realm = value
+		case depth == 2 && parse.FoldEqual(key, "random"):
+			m.random = value
 		case depth == 2 && parse.FoldEqual(key, "code"):
 			m.code, _ = parse.Number(value)
 		case depth == 2 && parse.FoldEqual(key, "name"):
@@ -113,6 +119,26 @@ func (m *RPCMessage) Device() *dissect.DeviceInfo { return m.device }
 // HasProof reports whether a login contains a password or a hash of it.
 func (m *RPCMessage) HasProof() bool { return len(bytes.TrimSpace(m.Password)) > 0 }
 
+// Challenge returns the challenge in an answer to a login; both are empty if there is none, or if it is too long to be one.
+func (m *RPCMessage) Challenge() (realm, random string) {
+	const most = 128
+	if len(m.realm) > most || len(m.random) > most {
+		return "", ""
+	}
+	return string(m.realm), string(m.random)
+}
+
+// Detach drops what is a slice of the message.
+func (m *RPCMessage) Detach() { m.User, m.Password, m.realm, m.random = nil, nil, nil, nil }
+
+// Check returns the check of the proof in a login that answers a challenge.
+func (m *RPCMessage) Check(realm, random string) logins.Check {
+	if !m.HasProof() {
+		return logins.Check{}
+	}
+	return logins.DahuaCheck(m.User, m.Password, realm, random)
+}
+
 // dhipHead is the length of the header of DHIP, and dhipSize the offset of the length of the message in it.
 const dhipHead, dhipSize = 32, 16
 
@@ -126,10 +152,13 @@ func (d *dialogue) rpc(dir int, _, body []byte, sink dissect.Sink) {
 	switch {
 	case dir == dissect.FromClient && m.Login:
 		proof := m.HasProof()
-		d.ask(request{id: id, hint: logins.Hint(m.User), defaults: proof && logins.IsDefaultPair(m.User, m.Password), proof: proof}, sink)
+		d.ask(request{id: id, hint: logins.Hint(m.User), check: m.Check(d.realm, d.random), proof: proof}, sink)
 	case dir == dissect.FromClient:
 		d.do(id, m.Call, sink)
 	case m.answered:
+		if realm, random := m.Challenge(); random != "" {
+			d.realm, d.random = realm, random
+		}
 		d.answer(answer{id: id, proof: m.Outcome(true), plain: m.Outcome(false), action: m.Result(), device: m.device}, sink)
 	}
 }

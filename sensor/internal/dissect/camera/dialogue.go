@@ -14,11 +14,11 @@ const maxWaiting = 16
 
 // request is a login or an action that waits for its answer, which repeats id.
 type request struct {
-	id       uint32
-	hint     string // of the user name
-	call     *Call  // nil for a login
-	defaults bool   // of a login
-	proof    bool   // of a login: a password or a hash was sent
+	id    uint32
+	hint  string       // of the user name
+	call  *Call        // nil for a login
+	check logins.Check // of a login
+	proof bool         // of a login: a password or a hash was sent
 }
 
 // answer is the answer to a request. plain is the result of a login without a proof.
@@ -32,6 +32,8 @@ type answer struct {
 type dialogue struct {
 	login   logins.Attempt
 	user    string // the hint of the last login
+	realm   string // of the last challenge of global.login
+	random  string
 	waiting []request
 	answers []answer
 	ended   bool // no more answers will be read
@@ -99,7 +101,8 @@ func (d *dialogue) reportLogin(q request, a answer, sink dissect.Sink) {
 	if result == dissect.OutcomeUnknown && !q.proof {
 		return // a request for the challenge
 	}
-	d.login.Hint, d.login.Pending, d.login.Defaults, d.login.Clear = q.hint, true, q.defaults, false
+	d.login.Prove(q.check)
+	d.login.Hint = q.hint
 	d.login.Result(result, sink)
 }
 

@@ -28,7 +28,7 @@ func (d *dialogue) dvrip(dir int, head, body []byte, sink dissect.Sink) {
 	case dir == dissect.FromClient && kind == 0xa0:
 		user, password := dvripPair(head, body)
 		proof := head[1] != askChallenge && len(user) > 0
-		d.ask(request{id: dvripBinary, hint: logins.Hint(user), defaults: proof && logins.IsDefaultPair(user, password), proof: proof}, sink)
+		d.ask(request{id: dvripBinary, hint: logins.Hint(user), check: logins.SofiaCheck(user, password), proof: proof}, sink)
 	case dir == dissect.FromServer && kind == 0xb0:
 		o := dvripOutcome(head)
 		if parse.FoldContains(body, "realm:") {

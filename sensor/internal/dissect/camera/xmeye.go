@@ -20,7 +20,7 @@ func NewXMEye() dissect.Stream { return newStream("xmeye", xmHead, xmSize, (*dia
 // sofiaBody is what is read of the JSON of a message of Xiongmai.
 type sofiaBody struct {
 	name           []byte // of the request: what it is about
-	user, password []byte // the password is a short hash; the hashes of well-known passwords are among the defaults
+	user, password []byte // the password is a short hash
 	code           int    // the result; 0 if there is none
 	device         *dissect.DeviceInfo
 }
@@ -31,7 +31,7 @@ func (d *dialogue) sofia(dir int, head, body []byte, sink dissect.Sink) {
 	b := readSofia(body)
 	switch message := binary.LittleEndian.Uint16(head[14:]); {
 	case dir == dissect.FromClient && message == login:
-		d.ask(request{id: login, hint: logins.Hint(b.user), defaults: logins.IsDefaultPair(b.user, b.password), proof: true}, sink)
+		d.ask(request{id: login, hint: logins.Hint(b.user), check: logins.SofiaCheck(b.user, b.password), proof: true}, sink)
 	case dir == dissect.FromClient:
 		d.do(uint32(message), sofiaCall(message, b.name), sink)
 	case message == login+1 || sofiaAnswers(message):

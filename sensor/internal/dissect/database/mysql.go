@@ -5,6 +5,7 @@ package database
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
@@ -24,6 +25,7 @@ type mysqlStream struct {
 	tls     bool
 	asked   bool // the login was seen
 	stopped bool
+	salt    [20]byte // of the greeting
 }
 
 // NewMySQL returns a dissector of MySQL.
@@ -100,9 +102,41 @@ func (m *mysqlStream) client(head []byte) int {
 	if m.stopped = !ok || binary.LittleEndian.Uint32(body)&protocol41 == 0; !m.stopped {
 		m.asked = true
 		m.login.Name(user)
-		m.login.Proof()
+		m.login.Prove(m.check(user, body[fixed+len(user)+1:]))
 	}
 	return 0
+}
+
+// readSalt notes the random bytes of the greeting: eight behind the version and the number of the connection, and twelve after the
+// capabilities.
+func (m *mysqlStream) readSalt(greeting []byte) {
+	const number, capabilities, first = 4, 19, 8
+	_, b, ok := bytes.Cut(greeting[1:], []byte{0})
+	if rest := number + first + capabilities; ok && len(b) >= rest+len(m.salt)-first {
+		copy(m.salt[:], b[number:number+first])
+		copy(m.salt[first:], b[rest:])
+	}
+}
+
+// check returns the check of mysql_native_password: SHA-1 of the password, XOR SHA-1 of the salt and the hash of that hash. An empty password
+// has an empty proof.
+func (m *mysqlStream) check(user, proof []byte) logins.Check {
+	if len(proof) == 0 || int(proof[0]) > len(proof)-1 || proof[0] != 0 && proof[0] != sha1.Size || !logins.Known(user) {
+		return logins.Check{}
+	}
+	salt, sent := m.salt, string(proof[1:1+proof[0]])
+	return logins.NewCheck(user, func(password string) bool {
+		if password == "" || sent == "" {
+			return password == sent
+		}
+		once := sha1.Sum([]byte(password))
+		twice := sha1.Sum(once[:])
+		sum := sha1.Sum(append(salt[:], twice[:]...))
+		for i := range sum {
+			sum[i] ^= once[i]
+		}
+		return sent == string(sum[:])
+	})
 }
 
 // server reads packets up to the result. A request to use another method and the steps of a method may precede it.
@@ -130,6 +164,7 @@ func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 			if !m.stopped {
 				reportVersion("mysql", parse.CString(body[1:]), sink)
 			}
+			m.readSalt(body)
 		case body[0] == ok:
 			m.login.Result(dissect.OutcomeSuccess, sink)
 			m.stopped = true
@@ -138,6 +173,8 @@ func (m *mysqlStream) server(head []byte, final bool, sink dissect.Sink) int {
 			m.stopped = true
 		case body[0] != more && body[0] != change:
 			m.stopped = true
+		default:
+			m.login.Prove(logins.Check{}) // another proof follows
 		}
 	}
 	return 0

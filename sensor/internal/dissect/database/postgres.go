@@ -4,7 +4,9 @@ package database
 
 import (
 	"bytes"
+	"crypto/md5"
 	"encoding/binary"
+	"encoding/hex"
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
@@ -21,6 +23,8 @@ type postgresStream struct {
 	requests int  // unanswered requests for encryption
 	started  bool // the startup message was seen
 	method   uint32
+	salt     [4]byte         // of a request for a hash
+	user     string          // if it has default passwords
 	proved   bool            // a password or a proof was sent
 	early    dissect.Outcome // a result that arrived before the proof
 	over     bool            // the result is known
@@ -37,6 +41,7 @@ func NewPostgres() dissect.Stream {
 const (
 	postgresOK       = 0
 	postgresPassword = 3
+	postgresMD5      = 5
 	// maxPostgresStartup bounds the messages before the end of the login.
 	maxPostgresStartup = 10000
 )
@@ -90,7 +95,11 @@ func (p *postgresStream) client(b []byte, sink dissect.Sink) int {
 			return 0
 		}
 		p.started = true
-		p.login.Name(postgresParam(body[4:], "user"))
+		user := postgresParam(body[4:], "user")
+		p.login.Name(user)
+		if logins.Known(user) {
+			p.user = string(user)
+		}
 		return n
 	}
 	p.stopped = true
@@ -106,11 +115,24 @@ func (p *postgresStream) proof(body []byte, sink dissect.Sink) {
 	if p.method == postgresPassword {
 		p.login.Password(bytes.TrimRight(body, "\x00"))
 	} else {
-		p.login.Proof()
+		p.login.Prove(p.check(body))
 	}
 	if p.early != dissect.OutcomeUnknown {
 		p.result(p.early, sink)
 	}
+}
+
+// check returns the check of a hash: "md5" and MD5 of the salt behind MD5 of password and user, in hexadecimal.
+func (p *postgresStream) check(body []byte) logins.Check {
+	if p.method != postgresMD5 || p.user == "" {
+		return logins.Check{}
+	}
+	user, salt, sent := p.user, p.salt, string(bytes.TrimRight(body, "\x00"))
+	return logins.NewCheck([]byte(user), func(password string) bool {
+		inner := md5.Sum([]byte(password + user))
+		outer := md5.Sum(append([]byte(hex.EncodeToString(inner[:])), salt[:]...))
+		return sent == "md5"+hex.EncodeToString(outer[:])
+	})
 }
 
 // server reads one message and returns its length, or 0 if it is not complete or must wait for the client.
@@ -138,6 +160,7 @@ func (p *postgresStream) server(b []byte, sink dissect.Sink) int {
 			p.accepted(sink)
 		} else {
 			p.method = max(p.method, method)
+			copy(p.salt[:], body[4:])
 		}
 	case tag == 'E':
 		p.settled = true

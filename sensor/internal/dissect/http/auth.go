@@ -20,6 +20,9 @@ type credentials struct {
 	reused    bool   // the nonce was used before, as its count shows
 	account   uint64 // hash of the user of Digest, of user and password of Basic: recognizes them within the session
 	nonce     uint64 // hash of the nonce
+	check     logins.Check
+	user      string // of RPC2, whose challenge is in an earlier response: a user that has default passwords,
+	sent      string // and the proof
 }
 
 // authSchemes are the names that may appear in a record. Any other first word of the header could be the secret itself.
@@ -59,7 +62,28 @@ func (c *credentials) readBasic(token []byte) {
 }
 
 // authState is what a session keeps of the credentials that were accepted in it.
-type authState struct{ accepted uint64 }
+type authState struct {
+	accepted      uint64
+	checked       uint64 // account whose proof was compared with the default passwords
+	wellKnown     bool   // and the result
+	realm, random string // the last challenge of RPC2
+}
+
+// isDefault reports whether credentials are a default pair. A proof is computed again only if the server accepted it, and once for each
+// account of a session.
+func (a *authState) isDefault(c *credentials, result dissect.Outcome) bool {
+	check := c.check
+	if c.sent != "" {
+		check = logins.DahuaCheck([]byte(c.user), []byte(c.sent), a.realm, a.random)
+	}
+	if result != dissect.OutcomeSuccess || check.IsZero() {
+		return c.defaults
+	}
+	if c.account == 0 || c.account != a.checked {
+		a.checked, a.wellKnown = c.account, check.Default()
+	}
+	return a.wellKnown
+}
 
 // outcome returns the result of the credentials of a request, from its response. It is a failure only if the server
 // checked a password: not if none was sent, if the server does not offer the scheme (RFC 9110 section 11.6.1), if only

@@ -6,25 +6,94 @@ import (
 	"testing"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
 )
 
 func TestDigestDefaults(t *testing.T) {
-	// The example of RFC 2617 section 3.5, and of RFC 2069 form; neither password is a default.
+	// The example of RFC 2617 section 3.5, whose password is no default.
 	rfc := `username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", uri="/dir/index.html", qop=auth, nc=00000001, cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1"`
-	sum := digestResponse([]byte("Mufasa"), []byte("testrealm@host.com"), "Circle Of Life", digestEnd("GET", []byte(rfc)))
-	if string(sum[:]) != "6629fae49393a05397450978507c4ef1" {
-		t.Errorf("response %s", sum)
+	if got := md5Hex(md5Hex("Mufasa:testrealm@host.com:Circle Of Life") + string(digestEnd(md5Hex, "GET", []byte(rfc)))); got != "6629fae49393a05397450978507c4ef1" {
+		t.Errorf("response %s", got)
 	}
 	for _, tc := range []struct {
-		password, algorithm string
-		defaults            bool
-	}{{"12345", "", true}, {"12345", ", algorithm=MD5", true}, {"12345", ", algorithm=SHA-256", false}, {"Circle Of Life", "", false}} {
-		params := `username="admin", realm="IP Camera", nonce="n", uri="rtsp://10.0.0.1/"` + tc.algorithm
-		sum := digestResponse([]byte("admin"), []byte("IP Camera"), tc.password, digestEnd("DESCRIBE", []byte(params)))
-		c := readAuthorization("DESCRIBE", []byte("Digest "+params+`, response="`+string(sum[:])+`"`))
-		if c.defaults != tc.defaults || c.cleartext || c.userHint != "in" {
-			t.Errorf("%+v: %+v", tc, c)
+		password, algorithm, more string
+		defaults                  bool
+	}{
+		{"12345", "", "", true},
+		{"12345", "MD5", "", true},
+		{"12345", "MD5", `, qop=auth, nc=00000001, cnonce="c"`, true},
+		{"12345", "MD5-sess", `, qop=auth, nc=00000001, cnonce="c"`, true},
+		{"12345", "SHA-256", `, qop="auth", nc=00000001, cnonce="c"`, true},
+		{"12345", "SHA-256-sess", `, qop=auth, nc=00000001, cnonce="c"`, true},
+		{"12345", "SHA-512-256", "", false},
+		{"12345", "MD5", `, qop=auth-int, nc=00000001, cnonce="c"`, false},
+		{"Circle Of Life", "", "", false},
+		{"Circle Of Life", "SHA-256", "", false},
+	} {
+		params := `username="admin", realm="IP Camera", nonce="n", uri="rtsp://10.0.0.1/"` + tc.more
+		if tc.algorithm != "" {
+			params += ", algorithm=" + tc.algorithm
 		}
+		sum, session := digestAlgorithm([]byte(tc.algorithm))
+		if sum == nil {
+			sum = md5Hex
+		}
+		ha1 := sum("admin:IP Camera:" + tc.password)
+		if session {
+			ha1 = sum(ha1 + ":n:c")
+		}
+		header := []byte("Digest " + params + `, response="` + sum(ha1+string(digestEnd(sum, "DESCRIBE", []byte(params)))) + `"`)
+		c := readAuthorization("DESCRIBE", header)
+		clear(header) // the check keeps no part of it
+		if got := c.check.Default(); got != tc.defaults || c.defaults || c.cleartext || c.userHint != "in" {
+			t.Errorf("%+v: %v %+v", tc, got, c)
+		}
+		for result, want := range map[dissect.Outcome]bool{dissect.OutcomeSuccess: tc.defaults, dissect.OutcomeFailure: false, dissect.OutcomeUnknown: false} {
+			if got := new(authState).isDefault(&c, result); got != want {
+				t.Errorf("%+v, %v: %v", tc, result, got)
+			}
+		}
+	}
+}
+
+func TestTokenDefaults(t *testing.T) {
+	// The digest is SHA-1 of "nonce", "2026-03-02T00:00:00Z" and the password.
+	token := func(kind, user, password string) []byte {
+		return []byte(`<s:Envelope><wsse:UsernameToken><wsse:Username>` + user + `</wsse:Username><wsse:Password Type="http://x#` + kind + `">` + password +
+			`</wsse:Password><wsse:Nonce EncodingType="x">bm9uY2U=</wsse:Nonce><wsu:Created>2026-03-02T00:00:00Z</wsu:Created></wsse:UsernameToken>`)
+	}
+	for _, tc := range []struct {
+		kind, user, password string
+		defaults, cleartext  bool
+	}{
+		{"PasswordText", "admin", "12345", true, true},
+		{"PasswordText", "admin", "Circle Of Life", false, true},
+		{"PasswordDigest", "admin", "aJlGz+aMwoRR6cD9XsiEAgmtmMc=", true, false},
+		{"PasswordDigest", "admin", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=", false, false},
+		{"PasswordDigest", "nobody", "aJlGz+aMwoRR6cD9XsiEAgmtmMc=", false, false},
+	} {
+		var c credentials
+		body := token(tc.kind, tc.user, tc.password)
+		c.readToken(body)
+		clear(body)
+		if got := new(authState).isDefault(&c, dissect.OutcomeSuccess); got != tc.defaults || c.cleartext != tc.cleartext || c.scheme != "wsse" {
+			t.Errorf("%+v: %v %+v", tc, got, c)
+		}
+	}
+}
+
+// TestProofIsComparedOncePerAccount has a session with many accepted requests.
+func TestProofIsComparedOncePerAccount(t *testing.T) {
+	compared := 0
+	var a authState
+	for range 10 {
+		c := credentials{scheme: "digest", account: 7, check: logins.NewCheck([]byte("admin"), func(p string) bool { compared++; return p == "" })}
+		if !a.isDefault(&c, dissect.OutcomeSuccess) {
+			t.Error("not a default")
+		}
+	}
+	if compared != 1 {
+		t.Errorf("%d comparisons", compared)
 	}
 }
 

@@ -5,60 +5,87 @@ package http
 import (
 	"bytes"
 	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
-// readDigest computes the response again with the default passwords of the user. A nonce protects a password that
-// nobody knows, not one that everybody knows.
+// readDigest reads the credentials of Digest (RFC 7616), and how to compute the response again.
 func (c *credentials) readDigest(method string, params []byte) {
 	user := authParam(params, "username")
 	c.userHint, c.account, c.nonce = logins.Hint(user), logins.Sum64(user), logins.Sum64(authParam(params, "nonce"))
 	count := bytes.TrimLeft(authParam(params, "nc"), "0")
 	c.reused = len(count) > 0 && string(count) != "1"
-	algorithm := authParam(params, "algorithm")
-	if len(algorithm) > 0 && !parse.FoldEqual(algorithm, "md5") {
+	sum, session := digestAlgorithm(authParam(params, "algorithm"))
+	qop := authParam(params, "qop")
+	if sum == nil || !logins.Known(user) || len(qop) > 0 && !parse.FoldEqual(qop, "auth") {
 		return
 	}
-	want := authParam(params, "response")
-	if len(want) != hex.EncodedLen(md5.Size) {
-		return
-	}
-	end := digestEnd(method, params)
-	for _, password := range logins.DefaultPasswords(user) {
-		if sum := digestResponse(user, authParam(params, "realm"), password, end); parse.FoldEqual(want, string(sum[:])) {
-			c.defaults = true
-			return
+	want := string(bytes.ToLower(authParam(params, "response")))
+	first := string(user) + ":" + string(authParam(params, "realm")) + ":"
+	salt := ":" + string(authParam(params, "nonce")) + ":" + string(authParam(params, "cnonce"))
+	end := string(digestEnd(sum, method, params))
+	c.check = logins.NewCheck(user, func(password string) bool {
+		ha1 := sum(first + password)
+		if session {
+			ha1 = sum(ha1 + salt)
 		}
+		return sum(ha1+end) == want
+	})
+}
+
+// digestAlgorithm returns the hash of an algorithm as text, nil if it is not known, and whether it is one of those with "-sess".
+func digestAlgorithm(name []byte) (sum func(string) string, session bool) {
+	base, session := bytes.CutSuffix(bytes.ToLower(name), []byte("-sess"))
+	switch string(base) {
+	case "", "md5":
+		return md5Hex, session
+	case "sha-256":
+		return sha256Hex, session
 	}
+	return nil, false
 }
 
-// digestResponse returns the response of RFC 7616 section 3.4.1. end is what follows the first hash.
-func digestResponse(user, realm []byte, password string, end []byte) [32]byte {
-	first := make([]byte, 0, 128)
-	first = append(append(append(first, user...), ':'), realm...)
-	first = append(append(first, ':'), password...)
-	ha1 := md5Hex(first)
-	return md5Hex(append(ha1[:], end...))
-}
-
-// digestEnd returns the nonce, the counters if there is a quality of protection (RFC 2069 has none), and the hash of
-// method and URI.
-func digestEnd(method string, params []byte) []byte {
-	ha2 := md5Hex(append(append([]byte(method), ':'), authParam(params, "uri")...))
+// digestEnd returns what follows the first hash (RFC 7616 section 3.4.1): the nonce, the counters if there is a quality of protection
+// (RFC 2069 has none), and the hash of method and URI.
+func digestEnd(sum func(string) string, method string, params []byte) []byte {
 	end := append([]byte{':'}, authParam(params, "nonce")...)
 	if qop := authParam(params, "qop"); len(qop) > 0 {
 		end = append(append(end, ':'), authParam(params, "nc")...)
 		end = append(append(end, ':'), authParam(params, "cnonce")...)
 		end = append(append(end, ':'), qop...)
 	}
-	return append(append(end, ':'), ha2[:]...)
+	return append(append(end, ':'), sum(method+":"+string(authParam(params, "uri")))...)
 }
 
-func md5Hex(b []byte) (out [32]byte) {
-	sum := md5.Sum(b)
-	hex.Encode(out[:], sum[:])
-	return out
+func md5Hex(text string) string {
+	sum := md5.Sum([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func sha256Hex(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// readToken reads a UsernameToken of WS-Security: the password in clear, or the Base64 of SHA-1 of nonce, time and password (OASIS Web Services
+// Security UsernameToken Profile 1.0, section 3.1).
+func (c *credentials) readToken(body []byte) {
+	user, password := parse.Element(body, "username"), parse.Element(body, "password")
+	c.scheme, c.userHint = "wsse", logins.Hint(user)
+	switch {
+	case bytes.Contains(body, []byte("#PasswordText")):
+		c.cleartext, c.defaults = true, logins.IsDefaultPair(user, password)
+	case logins.Known(user):
+		var room [96]byte
+		want, start := string(password), string(parse.Base64(room[:], parse.Element(body, "nonce")))+string(parse.Element(body, "created"))
+		c.check = logins.NewCheck(user, func(password string) bool {
+			sum := sha1.Sum([]byte(start + password))
+			return base64.StdEncoding.EncodeToString(sum[:]) == want
+		})
+	}
 }

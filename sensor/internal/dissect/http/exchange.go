@@ -8,7 +8,6 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/camera/web"
-	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -206,9 +205,7 @@ func (r *exchangeRequest) readBody(body []byte) {
 // readSOAP notes a WS-Security user name token (in clear or as a digest) and the first element of the body.
 func (r *exchangeRequest) readSOAP(body []byte) {
 	if r.creds.scheme == "" && bytes.Contains(body, []byte("UsernameToken")) {
-		r.creds.scheme = "wsse"
-		r.creds.cleartext = bytes.Contains(body, []byte("#PasswordText"))
-		r.creds.userHint = logins.Hint(parse.Element(body, "username"))
+		r.creds.readToken(body)
 	}
 	if c := web.FindSOAP(body, r.SOAPAction); c.Known() {
 		r.call = c
@@ -280,6 +277,10 @@ func (r *exchangeRequest) fact(p *exchangeResponse, a *authState) *dissect.HTTPE
 	e.Status, e.Server, e.ContentType = p.status, p.server, p.contentType
 	e.Realm, e.Title, e.Program = p.asked.realm, p.title, p.program
 	e.AuthResult = r.outcome(p, a)
+	e.DefaultCredentials = a.isDefault(&r.creds, e.AuthResult)
+	if p.reply.random != "" {
+		a.realm, a.random = p.reply.realm, p.reply.random
+	}
 	return &e
 }
 

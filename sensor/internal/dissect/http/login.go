@@ -61,6 +61,9 @@ func (c *credentials) readLogin(l *loginForm, body []byte) bool {
 		return false
 	}
 	*c = credentials{scheme: "session", userHint: logins.Hint(user), defaults: l.proof && logins.IsDefaultPair(user, password)}
+	if l.kind == loginRPC2 && l.proof && logins.Known(user) {
+		c.user, c.sent = string(user), string(password)
+	}
 	return true
 }
 
@@ -82,6 +85,8 @@ type loginReply struct {
 	status  int  // statusValue or statusCode of ISAPI
 	session bool // the response opens a session, in the body or by a cookie
 	rpc     camera.RPCMessage
+	realm   string // of a challenge of RPC2
+	random  string
 	refused bool // a SOAP fault: the sender is not authorized
 }
 
@@ -91,7 +96,8 @@ func (p *loginReply) read(body []byte) {
 	}
 	if body = bytes.TrimSpace(body); len(body) > 0 && body[0] == '{' {
 		p.rpc = camera.ReadRPC(body)
-		p.rpc.User, p.rpc.Password = nil, nil
+		p.realm, p.random = p.rpc.Challenge()
+		p.rpc.Detach()
 	}
 	p.status, _ = parse.Number(isapiValue(body, "statusvalue"))
 	p.session = p.session || len(isapiValue(body, "sessionid")) > 0

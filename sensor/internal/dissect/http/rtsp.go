@@ -184,6 +184,7 @@ func (r *rtspStream) response(m message, sink dissect.Sink) (body int) {
 	}
 	q.Status, q.Server, q.Realm = status, server, asked.realm
 	q.AuthResult = r.auth.outcome(&q.creds, status, &asked)
+	q.creds.defaults = r.auth.isDefault(&q.creds, q.AuthResult)
 	sink(q.fact())
 	r.answered++
 	if status < 300 {

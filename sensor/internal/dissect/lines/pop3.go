@@ -3,6 +3,10 @@
 package lines
 
 import (
+	"bytes"
+	"crypto/md5"
+	"encoding/hex"
+
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
@@ -13,6 +17,7 @@ import (
 type pop3 struct {
 	login   logins.Attempt
 	greeted bool
+	stamp   string        // of the greeting, for APOP
 	waiting []pop3Command // commands without reply, oldest first
 	sasl    saslExchange
 }
@@ -66,9 +71,9 @@ func (p *pop3) command(text []byte) lineAction {
 		p.login.Password(arg)
 		kind = pop3Auth
 	case parse.FoldEqual(name, "apop"):
-		user, _ := parse.Word(arg)
+		user, proof := parse.Word(arg)
 		p.login.Name(user)
-		p.login.Proof()
+		p.login.Prove(p.apop(user, proof))
 		kind = pop3Auth
 	case parse.FoldEqual(name, "auth") && len(arg) > 0:
 		kind = pop3Auth
@@ -87,6 +92,18 @@ func (p *pop3) command(text []byte) lineAction {
 	return lineNext
 }
 
+// apop returns the check of APOP: MD5 of the time stamp in the greeting and the password (RFC 1939 section 7).
+func (p *pop3) apop(user, proof []byte) logins.Check {
+	if !logins.Known(user) {
+		return logins.Check{}
+	}
+	stamp, sent := p.stamp, string(bytes.ToLower(proof))
+	return logins.NewCheck(user, func(password string) bool {
+		sum := md5.Sum([]byte(stamp + password))
+		return sent == hex.EncodeToString(sum[:])
+	})
+}
+
 func (p *pop3) reply(text []byte, sink dissect.Sink) lineAction {
 	ok := parse.FoldPrefix(text, "+ok")
 	if !ok && !parse.FoldPrefix(text, "-err") {
@@ -97,6 +114,9 @@ func (p *pop3) reply(text []byte, sink dissect.Sink) lineAction {
 	}
 	if !p.greeted {
 		p.greeted = true
+		if i, j := bytes.IndexByte(text, '<'), bytes.LastIndexByte(text, '>'); i >= 0 && i < j && j-i < 256 {
+			p.stamp = string(text[i : j+1])
+		}
 		if t := parse.CleanText(text[min(4, len(text)):], dissect.MaxBanner); t != "" {
 			sink(&dissect.Banner{Protocol: "pop3", Text: t})
 		}

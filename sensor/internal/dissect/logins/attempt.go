@@ -24,6 +24,7 @@ type Attempt struct {
 	Defaults bool // user name and password are a well-known default pair
 	Clear    bool // the password was sent in clear
 	Reported int  // logins
+	check    Check
 }
 
 // Name sets the user name.
@@ -34,14 +35,17 @@ func (a *Attempt) Name(user []byte) {
 
 // Password compares the password with the default ones and discards the password and the user name.
 func (a *Attempt) Password(b []byte) {
-	a.Pending, a.Clear = true, true
+	a.Pending, a.Clear, a.check = true, true, Check{}
 	a.Defaults = IsDefaultPair(a.User, b)
 	a.Forget()
 }
 
 // Proof notes that the client proved that it knows a password without sending it.
-func (a *Attempt) Proof() {
-	a.Pending, a.Clear, a.Defaults = true, false, false
+func (a *Attempt) Proof() { a.Prove(Check{}) }
+
+// Prove notes such a proof, and how to tell whether it was made with a default password.
+func (a *Attempt) Prove(c Check) {
+	a.Pending, a.Clear, a.Defaults, a.check = true, false, false, c
 	a.Forget()
 }
 
@@ -57,6 +61,10 @@ func (a *Attempt) Result(r dissect.Outcome, sink dissect.Sink) {
 		return
 	}
 	a.Pending = false
+	if r == dissect.OutcomeSuccess && a.check.Default() {
+		a.Defaults = true
+	}
+	a.check = Check{}
 	if a.Reported++; a.Reported <= MaxAttempts {
 		sink(&dissect.Login{Protocol: a.Protocol, UserHint: a.Hint, Result: r, DefaultCredentials: a.Defaults, CleartextCredentials: a.Clear})
 	}

@@ -7,7 +7,7 @@ package logins
 var defaults = map[string][]string{
 	"admin": {"", "admin", "12345", "123456", "1234", "password", "9999", "4321", "1111", "11111", "111111", "1111111",
 		"54321", "123", "12345678", "123456789", "admin123", "admin1234", "admin12345", "jvc", "meinsm", "pass", "smcadmin",
-		"fliradmin", "camera", "system", "7ujMko0admin", "7ujMko0vizxv", "wbox123", "no password", "tlJwpbo6", "888888",
+		"fliradmin", "camera", "system", "7ujMko0admin", "7ujMko0vizxv", "wbox123", "no password", "888888",
 		"666666", "default", "tp-link", "instar", "model", "abc123", "tomcat", "hikvision", "Hik12345", "dahua", "ipcam",
 		"foscam", "ovislink", "0000", "ikwd"},
 	"admin1":        {"password"},
@@ -18,7 +18,7 @@ var defaults = map[string][]string{
 	"root": {"", "root", "pass", "admin", "camera", "system", "password", "12345", "123456", "1234", "54321", "888888",
 		"666666", "default", "xc3511", "vizxv", "xmhdipc", "juantech", "jvbzd", "anko", "zlxx.", "7ujMko0vizxv",
 		"7ujMko0admin", "ikwb", "dreambox", "realtek", "00000000", "1111", "klv123", "klv1234", "Zte521", "hi3518", "ubnt",
-		"user", "umanager", "hslwificam", "cat1029", "tlJwpbo6", "GM8182", "antslq"},
+		"user", "umanager", "hslwificam", "cat1029", "GM8182", "antslq"},
 	"666666":     {"666666"},
 	"888888":     {"888888"},
 	"service":    {"service"},
