@@ -87,10 +87,12 @@ func (h *heads) get(n int) []byte {
 	return make([]byte, 0, minBuf<<c)
 }
 
+// put takes a buffer back. It is overwritten: what it holds may be a password.
 func (h *heads) put(b []byte) {
 	if cap(b) == 0 {
 		return
 	}
+	clear(b)
 	h.bytes -= cap(b)
 	if h.bytes+h.pooled+cap(b) > h.max {
 		return

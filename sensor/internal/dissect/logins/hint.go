@@ -3,6 +3,7 @@
 package logins
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"stillwatch/sensor/internal/dissect/parse"
@@ -20,8 +21,9 @@ func Sum64(b []byte) uint64 {
 
 // Hint returns all that may be kept of a user name: at most its last two characters.
 func Hint(user []byte) string {
-	s := parse.CleanText(user, len(user))
-	return s[len(s)-suffixLen(s, 2):]
+	const most = 2 * utf8.UTFMax
+	s := parse.CleanText(user[max(len(user)-most, 0):], most)
+	return strings.Clone(s[len(s)-suffixLen(s, 2):]) // without the rest of the name behind it
 }
 
 // suffixLen returns the length in bytes of the last n characters of s.
