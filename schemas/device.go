@@ -13,6 +13,7 @@ type Device struct {
 	Hostnames       []string        `json:"hostnames,omitempty"`
 	VLANs           []uint16        `json:"vlans,omitempty"`
 	Vendor          string          `json:"vendor,omitempty"`
+	Board           string          `json:"board,omitempty"` // who built its board or network chip, by the MAC, if that is not the vendor
 	Model           string          `json:"model,omitempty"`
 	Firmware        string          `json:"firmware,omitempty"`
 	FirmwareDate    string          `json:"firmware_date,omitempty"` // YYYY-MM-DD

@@ -14,7 +14,7 @@ import (
 func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing ...schemas.DeviceFinding) schemas.Device {
 	r := schemas.Device{
 		Schema: schemas.DeviceSchema, Key: d.Key, MAC: schemas.MAC(d.MAC), IPs: d.IPs, Hostnames: d.Hostnames, VLANs: d.VLANs,
-		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
+		Vendor: d.Vendor, Board: d.Board(), Model: d.Model, Firmware: d.Firmware, FirmwareDate: d.FirmwareDate,
 		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: rounded(d.Probability),
 		Findings: standing, Evidence: roleEvidence(d.Evidence), Sums: evidenceSums(d), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}

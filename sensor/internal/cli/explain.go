@@ -22,6 +22,7 @@ func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 	t.Row(&b, "addresses", strings.Join(ips, ", "))
 	t.Row(&b, "names", strings.Join(d.Hostnames, ", "))
 	t.Row(&b, "vendor", strings.TrimSpace(d.Vendor+" "+d.Model))
+	t.Row(&b, "board", d.Board)
 	t.Row(&b, "firmware", strings.TrimSpace(d.Firmware+" "+d.FirmwareDate))
 	t.Row(&b, "role", roleText(d))
 	t.Row(&b, "expected", expectText(d))

@@ -7,6 +7,7 @@ package device
 
 import (
 	"net/netip"
+	"strings"
 
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
@@ -98,6 +99,17 @@ func (d *Device) IP() netip.Addr {
 		return d.IPs[len(d.IPs)-1]
 	}
 	return netip.Addr{}
+}
+
+// Board returns who the MAC is registered to, if that is not the vendor of the device: who built its board, or its network chip. "" otherwise.
+func (d *Device) Board() string {
+	if d.MAC.IsZero() {
+		return ""
+	}
+	if v := enrich.VendorOf(d.MAC); !strings.EqualFold(v.Name, d.Vendor) {
+		return v.Name
+	}
+	return ""
 }
 
 // HasIP reports whether a is bound to d.
