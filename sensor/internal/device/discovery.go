@@ -9,6 +9,7 @@ import (
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
 )
 
 // discovered weighs what a device says about itself in a discovery protocol. The device is the sender, whatever address it names: replies of
@@ -37,7 +38,15 @@ func (r *Registry) told(f *dissect.DeviceInfo, d *Device, now int64) {
 	}
 }
 
-// described weighs the kind of device, its vendor and its firmware.
+// named has the protocols in which a device says its host name.
+var named = map[string]bool{"lldp": true, "cdp": true, "edp": true, "fdp": true, "snmp": true, "nbns": true, "nbdgm": true, "ntlm": true}
+
+// isAnswer reports whether information was given in an answer to a peer, which only the host that was asked can give.
+func isAnswer(v *session.View, f *dissect.DeviceInfo, dir session.Dir) bool {
+	return v.Proto == protoTCP || dir == session.In && (f.Protocol == "snmp" || f.Protocol == "nbns")
+}
+
+// described weighs the kind of device, its vendor, its firmware and its free text, and records its host name.
 func (r *Registry) described(f *dissect.DeviceInfo, src evidence.Source, d *Device, now int64) {
 	r.observe(d, src, announcedKind(f), now)
 	if f.Vendor != "" && !generic[strings.ToLower(f.Vendor)] {
@@ -50,6 +59,14 @@ func (r *Registry) described(f *dissect.DeviceInfo, src evidence.Source, d *Devi
 		}
 		r.observe(d, src, value, now)
 	}
+	if f.Name != "" && named[f.Protocol] {
+		d.addHostname(evidence.Clean(f.Name))
+	}
+	text := evidence.SystemText
+	if src == evidence.Answer {
+		text = evidence.SystemAnswer
+	}
+	r.observe(d, text, f.Description, now)
 }
 
 // announcedKind returns the kind of device as the table of evidence has it: protocol, class ("-" for none, without spaces), numbers of analog

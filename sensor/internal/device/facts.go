@@ -44,8 +44,11 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 	case *dissect.ServiceAnnouncement:
 		r.service(f, speaker, now)
 	case *dissect.DNSMessage:
-		if !f.Response && !f.MDNS && !f.LLMNR {
+		switch {
+		case !f.Response && !f.MDNS && !f.LLMNR:
 			r.name(initiator, f.QName, now)
+		case f.Response && (f.MDNS || f.LLMNR):
+			ownNames(f, speaker)
 		}
 	case *dissect.TLSClientHello:
 		r.name(initiator, f.SNI, now)
@@ -70,8 +73,8 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 			r.mediaFlow(f, v.Initiator.Addr, responder, now)
 		}
 	case *dissect.DeviceInfo:
-		if v.Proto == protoTCP {
-			r.told(f, responder, now)
+		if isAnswer(v, f, dir) {
+			r.told(f, speaker, now)
 		} else {
 			r.discovered(f, speaker, now)
 		}
@@ -104,6 +107,18 @@ func (r *Registry) http(f *dissect.HTTPExchange, client, server *Device, now int
 	r.say(server, evidence.HTTPTitle, f.Title, now)
 	if f.Status >= 200 && f.Status < 300 || f.Status == 401 {
 		r.say(server, evidence.HTTPURI, f.URI, now)
+	}
+}
+
+// ownNames records the names that a host gives its own addresses in an answer or an announcement of mDNS or LLMNR.
+func ownNames(m *dissect.DNSMessage, d *Device) {
+	if d == nil {
+		return
+	}
+	for i := range m.Answers {
+		if a := &m.Answers[i]; a.Addr.IsValid() && d.HasIP(a.Addr) {
+			d.addHostname(evidence.Clean(strings.TrimSuffix(strings.TrimSuffix(a.Name, "."), ".local")))
+		}
 	}
 }
 

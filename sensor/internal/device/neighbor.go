@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-// Link records an ARP or Neighbor Discovery message and returns the device that sent it, nil if that is no device.
+// Link records a message of ARP, Neighbor Discovery, LLDP or a protocol like it, and returns the device that sent it, nil if that is no device.
 func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 	r.begin()
 	var d *Device
@@ -22,12 +22,25 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 		d = r.arp(f, now)
 	case *dissect.NDMessage:
 		d = r.nd(f, now)
+	case *dissect.NeighborMessage:
+		d = r.neighbor(f, now)
 	}
 	if d != nil {
 		r.settle(d)
 		d.LastSeen = max(d.LastSeen, now)
 		r.touch(d, now-d.FirstSeen > keepTraffic)
 	}
+	return d
+}
+
+// neighbor weighs what a device tells its neighbors on the link. The chassis that LLDP names is the device, too: its ports have other MAC addresses.
+func (r *Registry) neighbor(m *dissect.NeighborMessage, now int64) *Device {
+	d := r.speaker(packet.MAC(m.EtherSrc), now)
+	if d == nil {
+		return nil
+	}
+	r.described(&m.DeviceInfo, evidence.Discovery, d, now)
+	r.observe(d, evidence.MUDURL, m.MUDURL, now)
 	return d
 }
 

@@ -222,6 +222,14 @@ type NDMessage struct {
 	RouterLifetimeSeconds  uint16
 }
 
+// NeighborMessage is an announcement of LLDP, CDP, EDP or FDP, which is sent to the neighbors on the link. The classes of its DeviceInfo are
+// capabilities: repeater, bridge, wlan_ap, router, telephone, docsis, station.
+type NeighborMessage struct {
+	DeviceInfo
+	EtherSrc [6]byte
+	MUDURL   string // RFC 8520 section 11
+}
+
 // NTPMessage is an NTP or SNTP packet (RFC 5905), modes 3 and 4 and control modes 6 and 7.
 type NTPMessage struct {
 	Version, Mode, Stratum uint8
@@ -257,12 +265,13 @@ type ServiceAnnouncement struct {
 // DeviceInfo is what a device says about itself in a discovery or management protocol, as the protocol writes it and cleaned of control
 // characters. What it did not say is zero.
 type DeviceInfo struct {
-	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya mndp …
+	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya mndp lldp cdp snmp nbns ntlm …
 	MAC           [6]byte
 	IP            netip.Addr
 	Vendor, Model string
 	Class         string // the kind of device in the words of the protocol: "IPC", "NVR", "NetworkVideoTransmitter"
 	Name, Serial  string
+	Description   string // free text, such as sysDescr of SNMP
 	Firmware      string
 	FirmwareDate  string    // of the build: "2019-12-15"
 	Booted        time.Time // without a time zone of its own, it is read as UTC
@@ -334,6 +343,8 @@ func (*DHCPv6Message) fact() {}
 func (*ARPMessage) fact() {}
 
 func (*NDMessage) fact() {}
+
+func (*NeighborMessage) fact() {}
 
 func (*NTPMessage) fact() {}
 

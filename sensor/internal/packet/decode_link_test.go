@@ -77,14 +77,19 @@ func ethernetCases() []decodeCase {
 		{name: "spanning tree", link: LinkEthernet, frame: ethFrame(7, join(stp, make([]byte, 39))), verdict: VerdictNoNetwork, check: func(p *Packet) bool {
 			return p.EtherType == 7 && string(p.Payload) == string(stp)
 		}},
-		{name: "CDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2000), []byte{2, 180})), verdict: VerdictNoNetwork},
+		{name: "CDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2000), []byte{2, 180})), kind: KindNeighbor, check: func(p *Packet) bool {
+			return string(p.Body) == "\x00\x00\x0c\x20\x00\x02\xb4"
+		}},
+		{name: "EDP in a VLAN", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(9, 10, join([]byte{0xaa, 0xaa, 3, 0, 0xe0, 0x2b}, u16(0xbb), []byte{1, 0}))), kind: KindNeighbor, vlans: []uint16{9}},
+		{name: "FDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0xe0, 0x52}, u16(0x2000), []byte{1, 5})), kind: KindNeighbor},
+		{name: "VTP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2003), []byte{2, 180})), verdict: VerdictNoNetwork},
 		{name: "MACsec unencrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0, 0}, u32(7), u16(etherIPv4), syn4, make([]byte, 16))), kind: KindTCP, check: isSYN},
 		{name: "MACsec with channel, VLAN within", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x20, 0}, make([]byte, 12), u16(etherVLAN), tagged(6, etherIPv4, syn4))), kind: KindTCP, vlans: []uint16{6}, check: isSYN},
 		{name: "MACsec encrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0x0c, 0}, u32(7), u16(etherIPv4), syn4)), verdict: VerdictNoNetwork},
 		{name: "NSH", link: LinkEthernet, frame: ethFrame(etherNSH, join([]byte{0, 2, 2, 1}, u32(0x100), syn4)), kind: KindTCP, check: withoutMACs},
 		{name: "NSH of ethernet", link: LinkEthernet, frame: ethFrame(etherNSH, join([]byte{0, 2, 2, 3}, u32(0x100), ethBetween(macC, macD, etherIPv6, syn6))), kind: KindTCP, check: innerMACs},
-		{name: "LLDP", link: LinkEthernet, frame: ethFrame(0x88cc, []byte{2, 7, 4}), verdict: VerdictNoNetwork, check: func(p *Packet) bool {
-			return p.EtherType == 0x88cc && len(p.Payload) == 3 && p.HasMAC
+		{name: "LLDP", link: LinkEthernet, frame: ethFrame(EtherLLDP, []byte{2, 7, 4}), kind: KindNeighbor, check: func(p *Packet) bool {
+			return p.EtherType == EtherLLDP && string(p.Body) == "\x02\x07\x04" && p.HasMAC
 		}},
 		{name: "ARP", link: LinkEthernet, frame: ethFrame(etherARP, join(arpBody, make([]byte, 18))), kind: KindARP, check: func(p *Packet) bool {
 			return string(p.Body) == string(arpBody) && p.EtherType == etherARP

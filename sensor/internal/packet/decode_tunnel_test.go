@@ -89,7 +89,7 @@ func greCases() []decodeCase {
 		{name: "erspan II cut by the switch", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, patched(innerFrame, 16, 4, 0))), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
 			return p.IPBytes == 1024 && p.PayloadLen == 1024-48 && p.Truncated
 		}},
-		{name: "erspan II of LLDP", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerLLDP)), verdict: VerdictNoNetwork, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
+		{name: "erspan II of LLDP", link: e, frame: greFrame([]byte{0x10, 0, 0x88, 0xbe}, u32(1), erspan2(100, innerLLDP)), kind: KindNeighbor, tunnels: idTunnel(TunnelERSPAN, 100), check: func(p *Packet) bool {
 			return p.SrcMAC == macC && p.EtherType == 0x88cc && !p.HasIP && len(p.Payload) == 3
 		}},
 		{name: "erspan III", link: e, frame: greFrame([]byte{0x10, 0, 0x22, 0xeb}, u32(1), erspan3Header(5, 0, 0), innerFrame), kind: KindTCP, tunnels: idTunnel(TunnelERSPAN, 5), check: innerMACs},
@@ -108,7 +108,7 @@ func udpTunnelCases() []decodeCase {
 		{name: "vxlan", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3000001, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelVXLAN, 3000001), check: innerMACs},
 		{name: "vxlan 8472 with vlans", link: e, frame: ethFrame(etherVLAN, tagged(4, etherIPv4, ip4(protoUDP, udpDatagram(5, portVXLANOld, vxlanFrame(1, ethBetween(macC, macD, etherVLAN, tagged(9, etherIPv4, syn4))))))), kind: KindTCP, vlans: []uint16{4, 9}, tunnels: idTunnel(TunnelVXLAN, 1), check: innerMACs},
 		{name: "vxlan reserved bits", link: e, frame: udpFrame(portVXLAN, join([]byte{0x48, 1, 2, 3, 0, 0, 11, 9}, innerFrame)), kind: KindTCP, tunnels: idTunnel(TunnelVXLAN, 11), check: innerMACs},
-		{name: "vxlan of LLDP", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3, innerLLDP)), verdict: VerdictNoNetwork, tunnels: idTunnel(TunnelVXLAN, 3)},
+		{name: "vxlan of LLDP", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3, innerLLDP)), kind: KindNeighbor, tunnels: idTunnel(TunnelVXLAN, 3)},
 		{name: "vxlan without VNI flag", link: e, frame: udpFrame(portVXLAN, join(make([]byte, 8), innerFrame)), kind: KindUDP, check: outerUDP(portVXLAN)},
 		{name: "vxlan port, other bytes", link: e, frame: udpFrame(portVXLAN, join([]byte{0x2a}, garbage)), kind: KindUDP, check: outerUDP(portVXLAN)},
 		{name: "vxlan with bad inner", link: e, frame: udpFrame(portVXLAN, vxlanFrame(3, badInner)), verdict: VerdictIPv4IHL, kind: KindUDP, check: outerUDP(portVXLAN)},

@@ -41,6 +41,9 @@ const (
 	etherHeaderSize = 14
 )
 
+// EtherLLDP is the EtherType of LLDP (IEEE 802.1AB).
+const EtherLLDP = 0x88cc
+
 // maxTags bounds the tags of one frame. Networks use up to three; an attacker may stack many.
 const maxTags = 8
 
@@ -95,6 +98,8 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 // etherFabric is the part of etherPayload for headers that switches add to mirrored frames, and for LLC.
 func etherFabric(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	switch et {
+	case EtherLLDP:
+		return neighbor(p, b, wire)
 	case etherFabricPath:
 		return fabricPath(p, b, wire, depth)
 	case etherTRILL:
@@ -199,6 +204,9 @@ func llc(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	oui := uint32(b[3])<<16 | uint32(b[4])<<8 | uint32(b[5])
 	et := be16(b[6:])
+	if isNeighborSNAP(oui, et) {
+		return neighbor(p, b[3:], wire-3)
+	}
 	// OUI 0 is RFC 1042, 0x0000f8 the bridge tunnel encapsulation of IEEE 802.1H.
 	if oui != 0 && oui != 0x0000f8 || et <= maxLengthField {
 		return VerdictNoNetwork
@@ -207,6 +215,25 @@ func llc(p *Packet, b []byte, wire, depth int) Verdict {
 		return VerdictNesting
 	}
 	return etherPayload(p, et, b[8:], wire-8, depth+1)
+}
+
+// isNeighborSNAP reports whether OUI and protocol of SNAP are those of CDP, EDP or FDP.
+func isNeighborSNAP(oui uint32, protocol uint16) bool {
+	switch oui {
+	case 0x00000c, 0x00e052: // Cisco, Foundry
+		return protocol == 0x2000
+	case 0x00e02b: // Extreme
+		return protocol == 0x00bb
+	}
+	return false
+}
+
+// neighbor sets Body to an announcement to neighbors on the link.
+func neighbor(p *Packet, b []byte, wire int) Verdict {
+	p.Kind, p.hasRare = KindNeighbor, true
+	p.Body = cut(b, max(wire, 0))
+	p.rest(b, wire)
+	return VerdictOK
 }
 
 // pbb reads the I-TAG of a provider backbone bridge (IEEE 802.1ah): 4 bytes with the I-SID, then the customer's frame.

@@ -62,6 +62,7 @@ type Kind uint8
 const (
 	KindOther Kind = iota // no network layer that is decoded; see EtherType
 	KindARP               // ARP fields
+	KindNeighbor          // Body is an announcement to neighbors on the link
 	KindIP                // IP with a protocol that has no ports
 	KindTCP
 	KindUDP
@@ -133,8 +134,9 @@ type Packet struct {
 	hasRare        bool // one of the fields from Body to ICMPID is set
 	_              [1]byte
 
-	// Body is the ICMPv6 message from its type byte for Neighbor Discovery (types 133 to 137), the body of an ARP packet or, for a
-	// fragment, the captured part of its fragmentable part (RFC 8200 section 4.5).
+	// Body is the ICMPv6 message from its type byte for Neighbor Discovery (types 133 to 137), the body of an ARP packet, an announcement to
+	// neighbors (LLDP: from its first TLV; CDP, EDP and FDP: from the OUI of SNAP) or, for a fragment, the captured part of its fragmentable
+	// part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification
 	FragOff     uint32 // of a fragment: bytes before it in the fragmentable part

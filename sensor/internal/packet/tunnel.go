@@ -38,7 +38,7 @@ func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, 
 	} else {
 		v = etherPayload(p, et, b, wire, depth+1)
 	}
-	if p.HasIP || p.Kind == KindARP || v == VerdictNoNetwork && et == etherBridged {
+	if p.HasIP || p.Kind == KindARP || p.Kind == KindNeighbor || v == VerdictNoNetwork && et == etherBridged {
 		return v
 	}
 	*p = outer

@@ -6,7 +6,7 @@ package packet
 // be decoded, the Packet is the outer one, with the verdict of the inner one.
 type Verdict uint8
 
-// The verdicts. VerdictNoNetwork is not an error: the frame has no network layer that is decoded (LLDP, spanning tree, PPP control, …); see
+// The verdicts. VerdictNoNetwork is not an error: the frame has no network layer that is decoded (spanning tree, PPP control, …); see
 // EtherType and Payload.
 const (
 	VerdictOK            Verdict = iota

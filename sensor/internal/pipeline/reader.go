@@ -223,7 +223,7 @@ func (r *reader) frame(b *block, i uint32) {
 		b.frames.held++
 		return
 	}
-	if p.HasIP || p.Kind == packet.KindARP {
+	if p.HasIP || p.Kind == packet.KindARP || p.Kind == packet.KindNeighbor {
 		r.brief = packet.Brief{At: uint32(len(b.packets) - 1)}
 		r.assign(b, p.FlowHash())
 	}

@@ -155,8 +155,8 @@ func (sh *shard) prepare(b *block, briefs []packet.Brief) {
 
 func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 	sh.num, sh.frame = 2*p.Num+1, p
-	if p.Kind == packet.KindARP {
-		sh.arp(p)
+	if !p.HasIP {
+		sh.withoutIP(p)
 		return
 	}
 	sh.tables[p.Part].AddPrepared(p, l)
@@ -165,8 +165,14 @@ func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 	}
 }
 
-func (sh *shard) arp(p *packet.Packet) {
-	if m, ok := lan.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
+func (sh *shard) withoutIP(p *packet.Packet) {
+	if p.Kind == packet.KindARP {
+		if m, ok := lan.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
+			sh.link(p, m)
+		}
+		return
+	}
+	if m, ok := lan.ParseNeighbor(p.Body, p.EtherType == packet.EtherLLDP, p.SrcMAC); ok {
 		sh.link(p, m)
 	}
 }

@@ -37,11 +37,13 @@ const (
 	Discovery
 	DiscoveryUnchecked
 	DiscoveryForeign
-	Answer      // what a device says about itself in an answer over a connection
-	Uses        // protocol that it speaks as a client
-	SendsMedia  // sends media to one that sends none
-	ManyClients // answers many clients of the network
-	Platform    // takes streams, keeps a database, serves pages
+	Answer       // what a device says about itself in an answer over a connection
+	Uses         // protocol that it speaks as a client
+	SendsMedia   // sends media to one that sends none
+	ManyClients  // answers many clients of the network
+	Platform     // takes streams, keeps a database, serves pages
+	SystemText   // what it says there in free text: sysDescr, description of LLDP, version of CDP
+	SystemAnswer // the same in an answer
 	numSources
 )
 
@@ -82,10 +84,12 @@ var sources = [numSources]struct {
 	DiscoveryForeign:   {"discovery_foreign", GroupAnnouncement, 30},
 	Answer:             {"answer", GroupBanner, 30},
 
-	Uses:        {"uses", GroupBehavior, 30},
-	SendsMedia:  {"sends_media", GroupBehavior, 30},
-	ManyClients: {"many_clients", GroupBehavior, 30},
-	Platform:    {"platform", GroupBehavior, 30},
+	Uses:         {"uses", GroupBehavior, 30},
+	SendsMedia:   {"sends_media", GroupBehavior, 30},
+	ManyClients:  {"many_clients", GroupBehavior, 30},
+	Platform:     {"platform", GroupBehavior, 30},
+	SystemText:   {"system_text", GroupAnnouncement, 30},
+	SystemAnswer: {"system_answer", GroupBanner, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.
@@ -96,8 +100,11 @@ func (s Source) lasting() bool { return s.aboutMAC() || s == Serves }
 
 // rows returns the source whose rows of the table apply to observations of s.
 func (s Source) rows() Source {
-	if s == DiscoveryUnchecked || s == DiscoveryForeign {
+	switch s {
+	case DiscoveryUnchecked, DiscoveryForeign:
 		return Discovery
+	case SystemAnswer:
+		return SystemText
 	}
 	return s
 }
