@@ -60,10 +60,10 @@ type Kind uint8
 
 // The kinds, by the innermost header that was decoded.
 const (
-	KindOther Kind = iota // no network layer that is decoded; see EtherType
-	KindARP               // ARP fields
-	KindNeighbor          // Body is an announcement to neighbors on the link
-	KindIP                // IP with a protocol that has no ports
+	KindOther    Kind = iota // no network layer that is decoded; see EtherType
+	KindARP                  // ARP fields
+	KindNeighbor             // Body is an announcement to neighbors on the link
+	KindIP                   // IP with a protocol that has no ports
 	KindTCP
 	KindUDP
 	KindSCTP

@@ -9,13 +9,16 @@ import (
 
 // snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear: it is
 // compared with the two default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so
-// only answered requests are reported.
+// only answered requests are reported. What agents say of themselves in answers, traps and engine ids is reported, too.
 type snmpDatagrams struct {
 	count    int
+	opener   int // who sent the first datagram
 	client   int // who asked last
 	asked    bool
 	defaults bool
 	id       uint32
+	login    bool // was reported
+	infos    []dissect.DeviceInfo
 }
 
 // NewSNMP returns a dissector of SNMP.
@@ -29,6 +32,7 @@ type snmpMessage struct {
 	community []byte
 	pdu       byte
 	id, err   uint32 // request-id, error-status
+	variables []byte // after the error-status; all of a trap of version 1
 }
 
 // LooksSNMP checks the structure of a message: a sequence of the right length, the version, then a community and a
@@ -53,11 +57,16 @@ func LooksSNMP(b []byte, ports dissect.Ports) bool {
 }
 
 func (s *snmpDatagrams) Datagram(dir int, data []byte, sink dissect.Sink) bool {
-	const get, next, response, set, bulk = 0xa0, 0xa1, 0xa2, 0xa3, 0xa5
+	const get, next, response, set, bulk, inform, trap2 = 0xa0, 0xa1, 0xa2, 0xa3, 0xa5, 0xa6, 0xa7
 	const authorizationError = 16
-	s.count++
+	if s.count++; s.count == 1 {
+		s.opener = dir
+	}
 	m, ok := readSNMP(data)
 	if !ok {
+		if dir != s.opener { // of version 3: an answer has the engine id of the agent that sent it
+			s.report(snmpEngine(data), sink)
+		}
 		return s.count < maxSNMP
 	}
 	switch m.pdu {
@@ -65,15 +74,26 @@ func (s *snmpDatagrams) Datagram(dir int, data []byte, sink dissect.Sink) bool {
 		s.client, s.asked, s.id = dir, true, m.id
 		s.defaults = string(m.community) == "public" || string(m.community) == "private"
 	case response:
-		if s.asked && dir != s.client && m.id == s.id && m.err != authorizationError {
-			sink(&dissect.Login{Protocol: "snmp", Result: dissect.OutcomeSuccess, DefaultCredentials: s.defaults, CleartextCredentials: true})
-			return false
+		if !s.asked || dir == s.client || m.id != s.id || m.err == authorizationError {
+			break
 		}
+		if !s.login {
+			s.login = true
+			sink(&dissect.Login{Protocol: "snmp", Result: dissect.OutcomeSuccess, DefaultCredentials: s.defaults, CleartextCredentials: true})
+		}
+		s.report(snmpVariables(m.variables), sink)
+	case inform, trap2:
+		s.report(snmpVariables(m.variables), sink)
+	case snmpTrap1:
+		s.report(snmpTrap(m.variables), sink)
 	}
 	return s.count < maxSNMP
 }
 
-// readSNMP reads a message of version 1 or 2c (RFC 1157 section 4, RFC 1901 section 3) up to the error status.
+// snmpTrap1 is the tag of a trap of version 1, which has another form than other messages.
+const snmpTrap1 = 0xa4
+
+// readSNMP reads a message of version 1 or 2c (RFC 1157 section 4, RFC 1901 section 3).
 func readSNMP(b []byte) (m snmpMessage, ok bool) {
 	const version2c = 1
 	seq, _, ok := parse.BERTagged(b, 0x30)
@@ -89,12 +109,19 @@ func readSNMP(b []byte) (m snmpMessage, ok bool) {
 		return m, false
 	}
 	m.pdu, rest, _, ok = parse.BERNext(rest)
-	if !ok {
+	switch {
+	case !ok:
 		return m, false
+	case m.pdu == snmpTrap1:
+		m.variables = rest
+		return m, true
 	}
 	m.id, rest, ok = parse.BERInteger(rest, 2)
 	if ok {
-		m.err, _, ok = parse.BERInteger(rest, 2)
+		m.err, rest, ok = parse.BERInteger(rest, 2)
+	}
+	if _, after, has := parse.BERTagged(rest, 2); has { // error-index
+		m.variables, _, _ = parse.BERTagged(after, tagSequence)
 	}
 	return m, ok
 }
