@@ -73,7 +73,13 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 			r.mediaFlow(f, v.Initiator.Addr, responder, now)
 		}
 	case *dissect.DeviceInfo:
+		if f.Protocol == "nbns" && f.IP.IsValid() && (speaker == nil || !speaker.HasIP(f.IP)) {
+			break // a name server answers for others
+		}
 		if isAnswer(v, f, dir) {
+			if f.Protocol != "ntlm" { // of NTLM both sides say who they are
+				speaker = responder
+			}
 			r.told(f, speaker, now)
 		} else {
 			r.discovered(f, speaker, now)

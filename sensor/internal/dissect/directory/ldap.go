@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package directory reads TLS in LDAP, and recognizes Kerberos, RADIUS and Diameter.
+// Package directory reads TLS and NTLM in LDAP, and recognizes Kerberos, RADIUS and Diameter.
 package directory
 
 import (
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
 // ldapStream looks for StartTLS at the beginning of an LDAP session, and reads the TLS behind it (RFC 4511 section
-// 4.14).
+// 4.14). It reads what both sides say of themselves in a login by NTLM.
 type ldapStream struct {
 	pos     [2]int
 	count   [2]int
@@ -26,6 +27,8 @@ func NewLDAP() dissect.Stream { return new(ldapStream) }
 
 const (
 	ldapMessage          = 0x30
+	ldapBindRequest      = 0x60
+	ldapBindResponse     = 0x61
 	ldapExtendedRequest  = 0x77
 	ldapExtendedResponse = 0x78
 	ldapStartTLS         = "1.3.6.1.4.1.1466.20037"
@@ -89,7 +92,7 @@ func (l *ldapStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 		}
 		l.pos[dir] += n + size
 		l.count[dir]++
-		l.message(dir, b[n:n+size])
+		l.message(dir, b[n:n+size], sink)
 	}
 	if l.tunnel != nil {
 		return l.tunnel.Feed(dir, head, final, sink)
@@ -98,7 +101,7 @@ func (l *ldapStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 }
 
 // message reads the contents of a message: its number and the operation.
-func (l *ldapStream) message(dir int, b []byte) {
+func (l *ldapStream) message(dir int, b []byte, sink dissect.Sink) {
 	id, op, ok := parse.BERInteger(b, 2)
 	if !ok {
 		return
@@ -106,6 +109,10 @@ func (l *ldapStream) message(dir int, b []byte) {
 	tag, body, _, ok := parse.BERNext(op)
 	switch {
 	case !ok:
+	case tag == ldapBindRequest || tag == ldapBindResponse:
+		if d := announce.NTLM(body); d != nil { // within SASL (MS-ADTS section 5.1.1.1)
+			sink(d)
+		}
 	case dir == dissect.FromClient && tag == ldapExtendedRequest:
 		if name, _, ok := parse.BERTagged(body, 0x80); ok && string(name) == ldapStartTLS {
 			l.asked, l.id = true, id

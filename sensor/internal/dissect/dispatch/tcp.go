@@ -10,6 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/http"
 	"stillwatch/sensor/internal/dissect/industrial"
+	"stillwatch/sensor/internal/dissect/lan"
 	"stillwatch/sensor/internal/dissect/lines"
 	"stillwatch/sensor/internal/dissect/messaging"
 	"stillwatch/sensor/internal/dissect/recognize"
@@ -34,7 +35,7 @@ var streamProtocols = [2][]streamProtocol{
 		stream("sip", http.LooksSIPRequest, http.NewSIP),
 		stream("mqtt", messaging.LooksMQTT, messaging.NewMQTT),
 		stream("openvpn", tunnel.LooksOpenVPNStream, tunnel.NewOpenVPNStream),
-		stream("smb", recognize.LooksSMB, nil),
+		stream("smb", recognize.LooksSMB, lan.NewSMB),
 		stream("postgresql", database.LooksPostgres, database.NewPostgres),
 		stream("rdp", remote.LooksRDP, remote.NewRDP),
 		stream("", tunnel.LooksSOCKS5, tunnel.NewSOCKS),
@@ -91,7 +92,7 @@ var streamProtocols = [2][]streamProtocol{
 		stream("vnc", remote.LooksVNC, remote.NewVNC),
 		stream("sip", http.LooksSIPResponse, http.NewSIP),
 		stream("mqtt", messaging.LooksMQTTServer, messaging.NewMQTT),
-		stream("smb", recognize.LooksSMB, nil),
+		stream("smb", recognize.LooksSMB, lan.NewSMB),
 		stream("dhip", camera.LooksDHIP, camera.NewDHIP),
 		stream("dvrip", camera.LooksDVRIP, camera.NewDVRIP),
 		stream("xmeye", camera.LooksXMEye, camera.NewXMEye),
