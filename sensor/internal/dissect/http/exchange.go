@@ -4,6 +4,7 @@ package http
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"stillwatch/sensor/internal/dissect"
@@ -21,8 +22,9 @@ type exchangeRequest struct {
 	framing framing
 	body    bodyKind
 	encoded bool
-	peek    int // bytes of the body that are searched
-	end     int // offset after the message, for CONNECT
+	peek    int                 // bytes of the body that are searched
+	end     int                 // offset after the message, for CONNECT
+	sender  *dissect.DeviceInfo // of an NTLM message
 }
 
 // exchangeResponse is what is kept of a response.
@@ -37,7 +39,8 @@ type exchangeResponse struct {
 	magic                      bool // the first bytes of the body tell whether it is a program
 	program                    string
 	reply                      loginReply
-	device                     *web.Reply // nil: the body was not read
+	device                     *web.Reply          // nil: the body was not read
+	sender, self               *dissect.DeviceInfo // of an NTLM message, of a description in the body
 }
 
 // bodyKind is what a request body is searched for.
@@ -128,7 +131,7 @@ func (r *exchangeRequest) field(name, value []byte) {
 		}
 	case 13:
 		if parse.FoldEqual(name, "authorization") {
-			r.creds = readAuthorization(r.Method, value)
+			r.creds, r.sender = readAuthorization(r.Method, value), tokenInfo(value)
 		}
 	case 16:
 		if parse.FoldEqual(name, "content-encoding") {
@@ -232,6 +235,7 @@ func readHTTPResponse(m message) *exchangeResponse {
 			p.encoded = !parse.FoldEqual(value, "identity")
 		case parse.FoldEqual(name, "www-authenticate"):
 			p.asked.read(value)
+			p.sender = cmp.Or(p.sender, tokenInfo(value))
 		case parse.FoldEqual(name, "set-cookie"):
 			p.reply.session = p.reply.session || parse.FoldContains(value, "session")
 		default:

@@ -164,6 +164,9 @@ func (h *Stream) begin(dir int, s *side, m message) {
 		if len(h.requests) == 0 || h.requests[0].wantsReply() {
 			peek = max(peek, r.replyPeek())
 		}
+		if r.describes() {
+			peek = maxTextBody
+		}
 		if r.status < 200 || r.status == 204 || r.status == 304 || len(h.requests) > 0 && h.requests[0].Method == "HEAD" {
 			s.framing, peek = framing{}, 0
 		}
@@ -188,6 +191,9 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 		h.request = nil
 		r.readBody(body)
 		h.addRequest(r, s, sink)
+		if r.sender != nil {
+			sink(r.sender)
+		}
 		return
 	}
 	r := h.response
@@ -201,12 +207,30 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 		r.title = htmlTitle(body)
 		h.titled = r.title != ""
 	}
-	if len(h.requests) == 0 || h.requests[0].wantsReply() {
-		plain := plainBody(body, r.framing.chunked, r.encoded)
-		r.reply.read(plain)
-		r.device = web.ReadReply(plain)
+	h.readResponse(r, body)
+	if r.sender != nil {
+		sink(r.sender)
+	}
+	if r.self != nil {
+		sink(r.self)
 	}
 	h.addResponse(r, s, sink)
+}
+
+// readResponse reads the body of a response as far as the request or its type ask for it.
+func (h *Stream) readResponse(p *exchangeResponse, body []byte) {
+	wanted := len(h.requests) == 0 || h.requests[0].wantsReply()
+	if !wanted && !p.describes() {
+		return
+	}
+	plain := plainBody(body, p.framing.chunked, p.encoded)
+	if wanted {
+		p.reply.read(plain)
+		p.device = web.ReadReply(plain)
+	}
+	if p.describes() {
+		p.self = p.description(plain)
+	}
 }
 
 func (h *Stream) addRequest(r *exchangeRequest, s *side, sink dissect.Sink) {
