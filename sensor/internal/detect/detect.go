@@ -27,7 +27,7 @@ const (
 	SessionFact                 // a dissector has read a fact: Fact
 	SessionProgress             // a live session has carried much more: at most once a second
 	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
-	LinkFact                    // ARP or Neighbor Discovery: no session
+	LinkFact                    // ARP, Neighbor Discovery, LLDP and the like: no session
 	numKinds
 )
 

@@ -213,7 +213,7 @@ func (r *Registry) service(f *dissect.ServiceAnnouncement, d *Device, now int64)
 	}
 }
 
-// txt weighs one key of a TXT record: first by the table, then as the device's own claim of its vendor or model.
+// txt weighs one key of a TXT record: first by the table, then as the device's own claim of its vendor, model or firmware.
 func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	if value == "" {
 		r.observe(d, evidence.TXT, service+" "+key, now) // a string without a key
@@ -228,6 +228,8 @@ func (r *Registry) txt(d *Device, service, key, value string, now int64) {
 	switch key {
 	case "md", "ty", "model", "model_number", "modelname", "model_name", "am", "usb_mdl", "product", "prod":
 		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedModel(key, value), At: now})
+	case "fv", "fw", "firmware", "firmware_version", "fw_version", "fwversion":
+		r.claim(d, evidence.Claim{Statement: evidence.AnnouncedFirmware(key, value), At: now})
 	case "manufacturer", "mfg", "usb_mfg", "vendor", "mf":
 		if vendor := enrich.Canonical(value); vendor != "" {
 			r.claim(d, evidence.Claim{Statement: evidence.AnnouncedVendor(key, vendor), At: now})
@@ -248,7 +250,15 @@ func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
 	d.addHostname(evidence.Clean(name))
 	r.observe(d, evidence.Hostname, name, now)
 	r.observe(d, evidence.VendorClass, f.VendorClass, now)
+	r.enterprise(d, f.Vendor, now)
 	r.observe(d, evidence.MUDURL, f.MUDURL, now)
+}
+
+// enterprise weighs the vendor of an enterprise number in DHCP.
+func (r *Registry) enterprise(d *Device, vendor string, now int64) {
+	if vendor != "" {
+		r.observe(d, evidence.VendorClass, "enterprise "+vendor, now)
+	}
 }
 
 // observeServe weighs a port that a device answers on, with its application protocol if the bytes identified it.

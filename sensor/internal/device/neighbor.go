@@ -147,6 +147,7 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	d.addHostname(evidence.Clean(m.Hostname))
 	r.observe(d, evidence.Hostname, m.Hostname, now)
 	r.observe(d, evidence.VendorClass, m.VendorClass, now)
+	r.enterprise(d, m.Vendor, now)
 	r.observe(d, evidence.MUDURL, m.MUDURL, now)
 	r.observe(d, evidence.ParameterList, paramList(m.ParamList), now)
 }

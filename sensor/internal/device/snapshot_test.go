@@ -56,7 +56,7 @@ func happen(r *Registry, x *rand.Rand, at int64) {
 		a, b := play(r, k)
 		facts := []dissect.Fact{
 			&dissect.RTSPExchange{Method: "PLAY", Status: 200, Realm: "AXIS_00408C123456", UserAgent: "VLC"}, &dissect.TLSClientHello{SNI: "www.example.com"},
-			&dissect.ServiceAnnouncement{Service: "_axis-video._tcp", Host: "axis.local.", TXT: map[string]string{"md": "P3225", "manufacturer": "Axis"}},
+			&dissect.ServiceAnnouncement{Service: "_axis-video._tcp", Host: "axis.local.", TXT: map[string]string{"md": "P3225", "manufacturer": "Axis", "fv": "9.80.1"}},
 			&dissect.DeviceInfo{Protocol: "sadp", MAC: mac(2), Model: "DS-2CD1043G2-I", Firmware: "V5.7.1", FirmwareDate: "2023-01-31"},
 			&dissect.SSHBanner{Server: true, Line: "SSH-2.0-OpenSSH_9.6"}, &dissect.HTTPExchange{Status: 200, URI: "/axis-cgi/param.cgi", UserAgent: "curl/8"},
 		}

@@ -180,6 +180,7 @@ type DHCPMessage struct {
 	ServerID, Router              netip.Addr
 	Hostname, VendorClass         string
 	UserClass, MUDURL             string
+	Vendor                        string // of the enterprise number in option 124 (RFC 3925)
 	ParamList                     []byte // option 55
 	ClientID                      []byte // option 61
 	LeaseSeconds                  uint32
@@ -197,6 +198,7 @@ type DHCPv6Message struct {
 	Addrs             []netip.Addr
 	FQDN, VendorClass string
 	EnterpriseID      uint32
+	Vendor            string // of the enterprise number of the vendor class or of the DUID
 	MUDURL            string
 	OptionRequest     []uint16
 }

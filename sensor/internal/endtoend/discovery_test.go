@@ -89,3 +89,20 @@ func TestAnswersIdentifyDevices(t *testing.T) {
 		}
 	}
 }
+
+// TestNeighborsAndAgentsIdentifyDevices lets a switch announce itself by LLDP and answer by SNMP, and a host register its name.
+func TestNeighborsAndAgentsIdentifyDevices(t *testing.T) {
+	n := netsim.New(1)
+	pc := n.Host("pc", "192.0.2.50", "b8:ca:3a:00:00:50", netsim.Windows)
+	station := n.Host("switch", "192.0.2.7", "02:00:5e:10:00:07", netsim.Linux)
+	lldp := "\x01\x80\xc2\x00\x00\x0e\x02\x00\x5e\x10\x00\x07\x88\xcc" + "\x02\x07\x04\x02\x00\x5e\x10\x00\x07" + "\x04\x02\x05p" + "\x06\x02\x00\x78" + "\x0e\x04\x00\x04\x00\x04" +
+		"\x0c\x31MikroTik RouterOS 6.48.6 (long-term) RB750Gr3 abc" + "\x00\x00"
+	n.Raw(began(), []byte(lldp))
+	request := "\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x07\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x02\x00\x05\x00"
+	answer := "\x30\x2f\x02\x01\x01\x04\x06public\xa2\x22\x02\x01\x07\x02\x01\x00\x02\x01\x00\x30\x17\x30\x15\x06\x08\x2b\x06\x01\x02\x01\x01\x02\x00\x06\x09\x2b\x06\x01\x04\x01\xf5\x0c\x01\x01"
+	n.Exchange(began().Add(time.Minute), pc, station, 161, []byte(request), []byte(answer))
+	got := identities(t, n)
+	if want := "MikroTik, RB750Gr3, 6.48.6, <nil>, network_gear identified"; got["192.0.2.7"] != want {
+		t.Errorf("%s, want %s", got["192.0.2.7"], want)
+	}
+}

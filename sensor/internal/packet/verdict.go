@@ -10,7 +10,7 @@ type Verdict uint8
 // EtherType and Payload.
 const (
 	VerdictOK            Verdict = iota
-	VerdictNoNetwork             // no ARP and no IP inside
+	VerdictNoNetwork             // no IP, no ARP and no announcement to neighbors inside
 	VerdictLinkType              // the link type is not decoded
 	VerdictShortLink             // too short for the link header
 	VerdictShortVLAN             // too short for a VLAN, provider backbone or VN tag

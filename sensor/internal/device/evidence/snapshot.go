@@ -9,10 +9,11 @@ import (
 
 // How a statement is made again from what was saved of it. The numbers are part of saved states.
 const (
-	ofTable           uint8 = iota // looked up by source and value
-	ofMACVendor                    // see Cache.Vendor
-	ofAnnouncedModel               // see AnnouncedModel
-	ofAnnouncedVendor              // see AnnouncedVendor
+	ofTable             uint8 = iota // looked up by source and value
+	ofMACVendor                      // see Cache.Vendor
+	ofAnnouncedModel                 // see AnnouncedModel
+	ofAnnouncedVendor                // see AnnouncedVendor
+	ofAnnouncedFirmware              // see AnnouncedFirmware
 )
 
 // savedClaim is what is saved of a claim: what was observed, not what the table says of it.
@@ -20,7 +21,7 @@ type savedClaim struct {
 	how    uint8
 	source Source
 	value  string
-	name   string // vendor or model
+	name   string // vendor, model or firmware
 	kind   enrich.VendorKind
 	at     int64
 }
@@ -40,6 +41,8 @@ func save(x *Claim) savedClaim {
 		s.how, s.name = ofAnnouncedModel, x.model
 	case x.rule == announcedVendor:
 		s.how, s.name = ofAnnouncedVendor, x.vendor
+	case x.rule == announcedFirmware:
+		s.how, s.name = ofAnnouncedFirmware, x.firmware
 	}
 	return s
 }
@@ -53,6 +56,8 @@ func (c *Cache) restore(s *savedClaim) *Statement {
 		return &Statement{source: TXT, rule: announcedModel, value: s.value, model: s.name}
 	case ofAnnouncedVendor:
 		return &Statement{source: TXT, rule: announcedVendor, value: s.value, vendor: s.name, vendorPoints: announcedPoints}
+	case ofAnnouncedFirmware:
+		return &Statement{source: TXT, rule: announcedFirmware, value: s.value, firmware: s.name}
 	}
 	if s.value == "" || s.source == MACVendor {
 		return nil
@@ -79,7 +84,7 @@ func (c *Cache) Walk(codec *snapshot.Codec, cs *Claims) {
 		if !codec.Reading() {
 			s = save(&(*cs)[i])
 		}
-		snapshot.Enum(codec, &s.how, ofAnnouncedVendor)
+		snapshot.Enum(codec, &s.how, ofAnnouncedFirmware)
 		snapshot.Enum(codec, &s.source, numSources-1)
 		codec.String(&s.value)
 		codec.String(&s.name)

@@ -20,9 +20,10 @@ const announcedPoints = 12
 
 // Rules of statements that are not in the table.
 var (
-	plainVendor     = &rule{source: MACVendor}
-	announcedModel  = &rule{source: TXT, modelPoints: 15}
-	announcedVendor = &rule{source: TXT}
+	plainVendor       = &rule{source: MACVendor}
+	announcedModel    = &rule{source: TXT, modelPoints: 15}
+	announcedVendor   = &rule{source: TXT}
+	announcedFirmware = &rule{source: TXT, firmwarePoints: 15}
 )
 
 // Statement is an observation and what the table says of it. Devices of which the same was observed share one. A statement may be used by
@@ -70,6 +71,11 @@ func AnnouncedModel(key, model string) *Statement {
 // AnnouncedVendor is AnnouncedModel for the vendor, which is named as enrich.Canonical does.
 func AnnouncedVendor(key, vendor string) *Statement {
 	return &Statement{source: TXT, rule: announcedVendor, value: Clean(key + "=" + vendor), vendor: vendor, vendorPoints: announcedPoints}
+}
+
+// AnnouncedFirmware is AnnouncedModel for the firmware.
+func AnnouncedFirmware(key, firmware string) *Statement {
+	return &Statement{source: TXT, rule: announcedFirmware, value: Clean(key + "=" + firmware), firmware: firmware}
 }
 
 func ofVendor(v enrich.Vendor) *Statement {

@@ -2,7 +2,7 @@
 
 package announce
 
-// enterprises has the names of makers of devices by their private enterprise number (IANA, "Private Enterprise Numbers"). Makers of software that runs on devices
+// enterprises has the names of vendors of devices by their private enterprise number (IANA, "Private Enterprise Numbers"). Vendors of software that runs on devices
 // of others, such as Net-SNMP (8072) and Microsoft (311), are not in it.
 var enterprises = map[uint32]string{
 	2: "IBM", 9: "Cisco", 11: "HP", 43: "3Com", 45: "Nortel", 122: "Sony", 171: "D-Link", 207: "Allied Telesis", 236: "Samsung", 253: "Xerox", 318: "APC",
@@ -14,5 +14,5 @@ var enterprises = map[uint32]string{
 	41112: "Ubiquiti", 47196: "Aruba", 55062: "QNAP", 1004849: "Dahua",
 }
 
-// Enterprise returns the maker of devices with a private enterprise number, "" if it is not known.
+// Enterprise returns the vendor of devices with a private enterprise number, "" if it is not known.
 func Enterprise(n uint32) string { return enterprises[n] }

@@ -24,8 +24,8 @@ func (p *exchangeResponse) description(body []byte) *dissect.DeviceInfo {
 	return readUPnP(body)
 }
 
-// softwareMakers announce programs that run on devices of others.
-var softwareMakers = []string{"microsoft", "xbmc", "team kodi", "plex", "justin maggard", "videolan"}
+// softwareVendors announce programs that run on devices of others.
+var softwareVendors = []string{"microsoft", "xbmc", "team kodi", "plex", "justin maggard", "videolan"}
 
 // readUPnP reads the description of a root device (UPnP Device Architecture 1.1 section 2.3). That of a media server is of a program.
 func readUPnP(body []byte) *dissect.DeviceInfo {
@@ -34,13 +34,13 @@ func readUPnP(body []byte) *dissect.DeviceInfo {
 	}
 	text := func(name string) string { return announce.Text(parse.Element(body, name)) }
 	d := &dissect.DeviceInfo{Protocol: "upnp", Class: text("devicetype"), Name: text("friendlyname"), Serial: text("serialnumber")}
-	maker := parse.Element(body, "manufacturer")
+	vendor := parse.Element(body, "manufacturer")
 	program := strings.Contains(d.Class, ":MediaServer:")
-	for _, s := range softwareMakers {
-		program = program || parse.FoldPrefix(maker, s)
+	for _, s := range softwareVendors {
+		program = program || parse.FoldPrefix(vendor, s)
 	}
 	if !program {
-		d.Vendor, d.Model = announce.Text(maker), text("modelname")
+		d.Vendor, d.Model = announce.Text(vendor), text("modelname")
 		if d.Model == "" {
 			d.Model = text("modelnumber")
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -77,6 +78,9 @@ func dhcpReadOptions(m *dissect.DHCPMessage, o *dhcpOptions) {
 	m.Hostname = parse.CleanText(o.get(12), 255)
 	m.VendorClass = parse.CleanText(o.get(60), 255)
 	m.UserClass = parse.CleanText(dhcpUserClass(o.get(77)), 255)
+	if v := o.get(124); len(v) >= 5 {
+		m.Vendor = announce.Enterprise(binary.BigEndian.Uint32(v))
+	}
 	m.MUDURL = parse.CleanText(o.get(161), 255)
 	m.ParamList = append([]byte(nil), o.get(55)...)
 	m.ClientID = append([]byte(nil), o.get(61)...)

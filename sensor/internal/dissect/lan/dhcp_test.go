@@ -32,6 +32,7 @@ func TestDHCP(t *testing.T) {
 		"option in two parts": {dissecttest.DHCPPacket(53, "\x01", 60, long, 12, "a", 60, "yy"), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac, VendorClass: long + "yy", Hostname: "a"}},
 		"overload":            {overloaded, &dissect.DHCPMessage{Type: "request", ClientMAC: mac, Hostname: "cam-7", VendorClass: "AXIS,Network Camera,M1065"}},
 		"name in option 81":   {dissecttest.DHCPPacket(53, "\x01", 81, "\x04\x00\x00\x03cam\x03lan\x00"), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac, Hostname: "cam.lan"}},
+		"enterprise number":   {dissecttest.DHCPPacket(53, "\x01", 124, "\x00\x00\x01\x70\x01x"), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac, Vendor: "Axis"}},
 		"option cut":          {append(dissecttest.DHCPPacket(53, "\x01")[:fixed+3], 12, 50, 'x'), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac}},
 		"unknown type":        {dissecttest.DHCPPacket(53, "\xc8"), &dissect.DHCPMessage{ClientMAC: mac}},
 		"no magic":            {make([]byte, 300), nil},
@@ -54,6 +55,7 @@ func TestDHCPv6(t *testing.T) {
 		option(6, "\x00\x17\x00\x18") + option(16, "\x00\x00\x01\x37\x00\x04MSFT") + option(39, "\x00\x03cam\x00") + option(112, "https://m")
 	want := dissect.DHCPv6Message{Type: "solicit", DUID: []byte(duid), MAC: [6]byte{2, 0, 0, 0, 0, 5}, Addrs: []netip.Addr{netip.MustParseAddr("2001:db8::9")},
 		FQDN: "cam", VendorClass: "MSFT", EnterpriseID: 311, MUDURL: "https://m", OptionRequest: []uint16{23, 24}}
+	byNumber := "\x01\x00\x00\x01" + option(1, "\x00\x02\x00\x00\x3a\x8cabcd")
 	relayed := want
 	relayed.Type, relayed.MAC = "relay-forw", [6]byte{2, 0, 0, 0, 0, 6}
 	relay := "\x0c\x00" + strings.Repeat("\x00", 32) + option(79, "\x00\x01\x02\x00\x00\x00\x00\x06") + option(9, solicit)
@@ -64,7 +66,8 @@ func TestDHCPv6(t *testing.T) {
 	taken := "\x20\x01\x0d\xb8" + strings.Repeat("\x00", 11) + "\x08" + strings.Repeat("\x00", 8) // lifetimes of zero: it is taken back
 	reply := "\x07\x00\x00\x01" + option(3, strings.Repeat("\x00", 12)+option(5, taken)+option(5, addr+"\x00\x00\x00\x01\x00\x00\x00\x01"))
 	leased := dissect.DHCPv6Message{Type: "reply", Addrs: want.Addrs}
-	for data, want := range map[string]dissect.DHCPv6Message{solicit: want, relay: relayed, nested: {Type: "relay-forw"}, reply: leased} {
+	for data, want := range map[string]dissect.DHCPv6Message{solicit: want, relay: relayed, nested: {Type: "relay-forw"}, reply: leased,
+		byNumber: {Type: "solicit", DUID: []byte("\x00\x02\x00\x00\x3a\x8cabcd"), Vendor: "MikroTik"}} {
 		got := dissecttest.FactsOf[dissect.DHCPv6Message](dispatchtest.Datagrams(dissect.Ports{Client: 546, Server: 547}, []byte(data)))
 		if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)

@@ -3,10 +3,12 @@
 package lan
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -128,13 +130,16 @@ func (m *dhcp6Message) options(options dhcp6Options) {
 	}
 }
 
-// clientID keeps the DUID, and the MAC address in a DUID-LLT or DUID-LL (RFC 8415 section 11).
+// clientID keeps the DUID, the MAC address in a DUID-LLT or DUID-LL, and the vendor in a DUID-EN (RFC 8415 section 11).
 func (m *dhcp6Message) clientID(v []byte) {
-	const maxDUID, llt, ll = 130, 1, 3
+	const maxDUID, llt, en, ll = 130, 1, 2, 3
 	if len(v) < 4 || len(v) > maxDUID {
 		return
 	}
 	m.DUID = append([]byte(nil), v...)
+	if binary.BigEndian.Uint16(v) == en && len(v) >= 6 {
+		m.Vendor = cmp.Or(m.Vendor, announce.Enterprise(binary.BigEndian.Uint32(v[2:])))
+	}
 	ethernet := binary.BigEndian.Uint16(v[2:]) == 1
 	switch kind := binary.BigEndian.Uint16(v); {
 	case m.MAC != [6]byte{} || !ethernet:
@@ -167,6 +172,7 @@ func (m *dhcp6Message) vendorClass(v []byte) {
 		return
 	}
 	m.EnterpriseID = binary.BigEndian.Uint32(v)
+	m.Vendor = cmp.Or(announce.Enterprise(m.EnterpriseID), m.Vendor)
 	n := min(int(binary.BigEndian.Uint16(v[4:])), len(v)-6)
 	m.VendorClass = parse.CleanText(v[6:6+n], 255)
 }
