@@ -36,7 +36,7 @@ func sensorImports() map[string][]string {
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
-		"detect":      {"lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
+		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"privilege":   nil,
 		"service":     nil,

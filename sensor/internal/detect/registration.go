@@ -28,6 +28,7 @@ func registrations() []*registration {
 		&uploadRule,
 		&cleartextRule,
 		&factoryLoginRule,
+		&unmaintainedRule,
 		&newDeviceRule,
 		&absenceRule,
 		&rogueRule,
