@@ -27,11 +27,11 @@ func (s *story) oldSoftware() {
 	s.benign(at, "cameras announce firmware of December 2019 (Hikvision by SADP, Dahua by DHIP), the recorder of September 2019")
 	for _, c := range s.office.cams {
 		if !c.brand.axis() {
-			s.expect("D33 (high)", c.host.Name, at, "firmware "+c.info.Firmware+" is over five years old")
+			s.expect("D33 (medium)", c.host.Name, at, "firmware "+c.info.Firmware+" is over five years old")
 		}
 	}
-	s.expect("D33 (high)", "nvr", at, "firmware V3.4.103build 190917 is over five years old")
-	s.expect("D33 (high)", "srv-legacy-07", day(0, 3, 30, 0), "its banner says OpenSSH 7.4, of December 2016, if the release table knows it")
+	s.expect("D33 (medium)", "nvr", at, "firmware V3.4.103build 190917 is over five years old")
+	s.expect("D33 (low)", "srv-legacy-07", day(0, 3, 30, 0), "its banner says OpenSSH 7.4, of December 2016, if the release table knows it")
 }
 
 // exposed adds a monitoring service that the owner has hired: it connects and queries, and never logs in.

@@ -19,15 +19,16 @@ import (
 func (u *unmaintained) firmware(e *Event, c *Context, d *device.Device) {
 	now := time.Unix(0, c.Now).UTC()
 	what := Clean(strings.TrimSpace(d.Vendor+" "+d.Model), 60)
-	if built, err := time.Parse(time.DateOnly, d.FirmwareDate); err == nil {
+	day := builtOn(d)
+	if built, err := time.Parse(time.DateOnly, day); err == nil {
 		version := "its firmware " + Clean(d.Firmware, 40)
 		switch {
 		case !now.Before(built.AddDate(u.p.VeryOldYears, 0, 0)):
-			u.report(e, c, d, flaw{"firmware_age", "", "its firmware is of " + d.FirmwareDate,
-				fmt.Sprintf("%s was built on %s, more than %d years before", version, d.FirmwareDate, u.p.VeryOldYears), onDevice(d)})
+			u.report(e, c, d, flaw{"firmware_age", "", "its firmware is of " + day,
+				fmt.Sprintf("%s was built on %s, more than %d years before", version, day, u.p.VeryOldYears), onDevice(d)})
 		case !now.Before(built.AddDate(u.p.OldYears, 0, 0)):
-			u.report(e, c, d, flaw{"firmware_age", "", "its firmware is of " + d.FirmwareDate,
-				fmt.Sprintf("%s was built on %s, more than %d years before", version, d.FirmwareDate, u.p.OldYears), Medium})
+			u.report(e, c, d, flaw{"firmware_age", "", "its firmware is of " + day,
+				fmt.Sprintf("%s was built on %s, more than %d years before", version, day, u.p.OldYears), Medium})
 		}
 	}
 	if r := lifecycle.Known.Get().Device(d.Vendor, d.Model, d.Firmware); r != nil && !r.Ended.IsZero() && now.After(r.Ended.AddDate(0, 0, 1)) {
@@ -35,9 +36,22 @@ func (u *unmaintained) firmware(e *Event, c *Context, d *device.Device) {
 		u.report(e, c, d, flaw{"end_of_support", what, "its support ended on " + end,
 			fmt.Sprintf("the vendor's support of %s ended on %s (%s)", what, end, r.Source), onDevice(d)})
 	}
-	for _, v := range lifecycle.InTheWild.Get().Device(d.Vendor, d.Model, d.Firmware, d.FirmwareDate, now) {
+	for _, v := range lifecycle.InTheWild.Get().Device(d.Vendor, d.Model, d.Firmware, day, now) {
 		u.exploited(e, c, d, v, what)
 	}
+}
+
+// builtOn returns the day on which the firmware was built, YYYY-MM-DD: as the device says it, or at the end of the version, where Dahua writes
+// it ("2.622.0000.18.R,2019-12-15"); "" if it is not known.
+func builtOn(d *device.Device) string {
+	if d.FirmwareDate != "" || len(d.Firmware) < len(time.DateOnly) {
+		return d.FirmwareDate
+	}
+	day := d.Firmware[len(d.Firmware)-len(time.DateOnly):]
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		return ""
+	}
+	return day
 }
 
 func (u *unmaintained) exploited(e *Event, c *Context, d *device.Device, v *lifecycle.Vulnerability, what string) {

@@ -55,6 +55,7 @@ func TestUnmaintained(t *testing.T) {
 	}{
 		{"firmware of 6 years", camera("DS-7608NI-K2", "V4.1", "2019-09-09"), "medium", "firmware_age"},
 		{"firmware of 4 years", camera("DS-7608NI-K2", "V4.1", "2022-02-01"), "medium", "firmware_age"},
+		{"date in the version", camera("IPC-HFW2431S", "2.622.0000.18.R,2019-12-15", ""), "medium", "firmware_age"},
 		{"firmware of 2 years", camera("DS-7608NI-K2", "V4.1", "2024-02-01"), "", ""},
 		{"firmware of the future", camera("DS-7608NI-K2", "V4.1", "2030-02-01"), "", ""},
 		{"no date", camera("DS-2CD2143G0-I", "V5.5.82", ""), "", ""},
