@@ -29,15 +29,15 @@ func (s *stage) tell(from, to string, f dissect.Fact) {
 	s.event(detect.SessionFact, v, f)
 }
 
-// camera is what a Hikvision camera says of itself.
-func camera(model, firmware, built string) *dissect.DeviceInfo {
+// hikvision is what a Hikvision camera says of itself.
+func hikvision(model, firmware, built string) *dissect.DeviceInfo {
 	return &dissect.DeviceInfo{Protocol: "isapi", Vendor: "Hikvision", Model: model, Class: "IPCamera", Firmware: firmware, FirmwareDate: built}
 }
 
 func TestUnmaintainedPage(t *testing.T) {
 	checkPage(t, "D33", func(t *testing.T) *stage {
 		s := newStage(t)
-		s.tell(operator, oldCamera+":80", camera("DS-2CD2143G0-I", "V5.5.82", "2019-09-09"))
+		s.tell(operator, oldCamera+":80", hikvision("DS-2CD2143G0-I", "V5.5.82", "2019-09-09"))
 		s.wait(minute)
 		s.tell(operator, oldCamera+":22", &dissect.SSHBanner{Server: true, Line: "SSH-2.0-dropbear_2012.55"})
 		return s
@@ -53,12 +53,12 @@ func TestUnmaintained(t *testing.T) {
 		want string // severity; "" for no alert, of one flaw unless it says so
 		code string
 	}{
-		{"firmware of 6 years", camera("DS-7608NI-K2", "V4.1", "2019-09-09"), "medium", "firmware_age"},
-		{"firmware of 4 years", camera("DS-7608NI-K2", "V4.1", "2022-02-01"), "medium", "firmware_age"},
-		{"date in the version", camera("IPC-HFW2431S", "2.622.0000.18.R,2019-12-15", ""), "medium", "firmware_age"},
-		{"firmware of 2 years", camera("DS-7608NI-K2", "V4.1", "2024-02-01"), "", ""},
-		{"firmware of the future", camera("DS-7608NI-K2", "V4.1", "2030-02-01"), "", ""},
-		{"no date", camera("DS-2CD2143G0-I", "V5.5.82", ""), "", ""},
+		{"firmware of 6 years", hikvision("DS-7608NI-K2", "V4.1", "2019-09-09"), "medium", "firmware_age"},
+		{"firmware of 4 years", hikvision("DS-7608NI-K2", "V4.1", "2022-02-01"), "medium", "firmware_age"},
+		{"date in the version", hikvision("IPC-HFW2431S", "2.622.0000.18.R,2019-12-15", ""), "medium", "firmware_age"},
+		{"firmware of 2 years", hikvision("DS-7608NI-K2", "V4.1", "2024-02-01"), "", ""},
+		{"firmware of the future", hikvision("DS-7608NI-K2", "V4.1", "2030-02-01"), "", ""},
+		{"no date", hikvision("DS-2CD2143G0-I", "V5.5.82", ""), "", ""},
 		{"Apache without support", &dissect.HTTPExchange{Status: 200, Server: "Apache/2.2.15"}, "medium", "end_of_support"},
 		{"Apache of a distribution without support", &dissect.HTTPExchange{Status: 200, Server: "Apache/2.4.18 (Ubuntu)"}, "medium", "end_of_support"},
 		{"Apache of a distribution with support", &dissect.HTTPExchange{Status: 200, Server: "Apache/2.4.52 (Ubuntu)"}, "", ""},
@@ -103,7 +103,7 @@ func TestUnmaintained(t *testing.T) {
 func TestUnmaintainedAndExposed(t *testing.T) {
 	s := newStage(t)
 	s.connect(foreign, oldCamera+":8000")
-	s.tell(operator, oldCamera+":80", camera("DS-7608NI-K2", "V4.1", "2019-09-09"))
+	s.tell(operator, oldCamera+":80", hikvision("DS-7608NI-K2", "V4.1", "2019-09-09"))
 	s.want(t, "D33", "high unmaintained 1")
 }
 
@@ -137,7 +137,7 @@ func TestUnmaintainedIsOneAlertAMonth(t *testing.T) {
 	s := newStage(t)
 	for range 50 {
 		s.tell(operator, oldCamera+":22", &dissect.SSHBanner{Server: true, Line: "SSH-2.0-OpenSSH_7.4"})
-		s.tell(operator, oldCamera+":80", camera("DS-2CD2143G0-I", "V5.5.82", "2019-09-09"))
+		s.tell(operator, oldCamera+":80", hikvision("DS-2CD2143G0-I", "V5.5.82", "2019-09-09"))
 		s.wait(hour)
 	}
 	s.want(t, "D33", "medium unmaintained 3")
