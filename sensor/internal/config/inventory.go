@@ -72,7 +72,7 @@ func (r *inventoryReader) read(root *mapping) {
 
 func (r *inventoryReader) zones(m *mapping) {
 	for _, name := range m.keys() {
-		if !plainName(name) {
+		if !PlainName(name) {
 			m.failKey(name, "zone name %q: letters, digits, '-', '_' and '.' only", name)
 		}
 		r.inv.Zones = append(r.inv.Zones, contract.Zone{Name: name, Networks: prefixList(m, name)})
@@ -120,7 +120,7 @@ func (r *inventoryReader) name(m *mapping, name string) {
 	case m.find("name") == nil:
 		m.fail("a device needs a name")
 	case name == "":
-	case !plainName(name):
+	case !PlainName(name):
 		m.failKey("name", "device name %q: letters, digits, '-', '_' and '.' only, at most 64", name)
 	case r.names[name] > 0:
 		m.failKey("name", "device name %q is already used in line %d", name, r.names[name])
@@ -223,7 +223,7 @@ func parseHost(s string) (contract.Host, error) {
 	if p, err := parsePrefix(s); err == nil {
 		return contract.Host{Prefix: p}, nil
 	}
-	if !dnsName(s) {
+	if !DNSName(s) {
 		return contract.Host{}, fmt.Errorf("%q is not an address, a prefix or a DNS name", s)
 	}
 	return contract.Host{Name: strings.ToLower(s)}, nil

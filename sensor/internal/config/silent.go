@@ -112,8 +112,8 @@ func macOf(s string) (m packet.MAC, ok bool) {
 	return m, true
 }
 
-// plainName reports whether a name can be used in keys, alerts and topics without quoting.
-func plainName(s string) bool {
+// PlainName reports whether a name can be used in keys, alerts and topics without quoting.
+func PlainName(s string) bool {
 	for _, c := range s {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
 			return false
@@ -122,14 +122,14 @@ func plainName(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// dnsName reports whether s can be a DNS name (RFC 1123), with "*." in front allowed.
-func dnsName(s string) bool {
+// DNSName reports whether s can be a DNS name (RFC 1123), with "*." in front allowed.
+func DNSName(s string) bool {
 	s = strings.TrimPrefix(s, "*.")
 	if len(s) > 253 || !strings.ContainsAny(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz") {
 		return false
 	}
 	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || !plainName(label) || label[0] == '-' || label[len(label)-1] == '-' {
+		if label == "" || len(label) > 63 || !PlainName(label) || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
 	}
