@@ -301,3 +301,24 @@ func BenchmarkCheck(b *testing.B) {
 		book.Check(d, session.Out, v, nil, "a.example.org", peer, 0)
 	}
 }
+
+// TestPinnedDHCP checks that a list of DHCP servers is about the servers: they may answer clients, and nobody else may.
+func TestPinnedDHCP(t *testing.T) {
+	_, d, _ := known(device.Config{}, "10.0.0.1", "10.0.0.2")
+	for _, tt := range []struct {
+		servers, to string
+		port        uint16
+		want        bool
+	}{
+		{"10.0.0.1/32", "10.0.0.99", 68, true},  // the server answers
+		{"10.0.0.9/32", "10.0.0.99", 68, false}, // another host does
+		{"10.0.0.99/32", "10.0.0.99", 67, true}, // a client asks the server
+		{"10.0.0.9/32", "10.0.0.99", 67, false}, // or another host
+	} {
+		inv := &Inventory{Infrastructure: Infrastructure{DHCP: []Host{{Prefix: prefix(tt.servers)}}}}
+		b := New(inv, Config{Silent: []netip.Prefix{prefix("10.0.0.1/32")}})
+		if got := b.Check(d, session.Out, flow("10.0.0.1", tt.to, 17, tt.port), app("dhcp"), "", nil, 0); got.Allowed != tt.want {
+			t.Errorf("servers %s, to %s port %d: %+v", tt.servers, tt.to, tt.port, got)
+		}
+	}
+}

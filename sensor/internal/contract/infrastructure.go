@@ -61,8 +61,10 @@ func (f *infrastructure) datagram(v *session.View, a netip.Addr, app *fingerprin
 		return speaksPortProtocol(v, app) && pinned(f.list.DNS, a, peerName)
 	case 123:
 		return speaksPortProtocol(v, app) && pinned(f.list.NTP, a, peerName)
-	case 67, 68, 546, 547:
+	case 67, 547:
 		return speaksPortProtocol(v, app) && pinned(f.list.DHCP, a, peerName)
+	case 68, 546: // to a client: the server is at the other end
+		return speaksPortProtocol(v, app) && pinned(f.list.DHCP, v.Initiator.Addr.Netip(), "")
 	case 514:
 		return hasHost(f.list.Syslog, a, peerName) || f.list.Syslog == nil && inAny(f.internal, a)
 	}

@@ -74,14 +74,31 @@ func (b *Registry) RoleBreach(d *device.Device, v *session.View, app *fingerprin
 }
 
 func (t *template) clientBreach(v *session.View, app *fingerprint.App) string {
-	if app != nil && app.Name != "" {
-		if slices.Contains(t.neverApps, app.Name) {
-			return fmt.Sprintf("%s never opens %s (port %d)", t.role.Phrase(), app.Name, v.Responder.Port)
+	name := ""
+	if app != nil {
+		name = app.Name
+	}
+	return t.forbids(v.Proto, v.Responder.Port, name)
+}
+
+func (t *template) forbids(proto uint8, port uint16, app string) string {
+	if app != "" {
+		if slices.Contains(t.neverApps, app) {
+			return fmt.Sprintf("%s never opens %s (port %d)", t.role.Phrase(), app, port)
 		}
 		return "" // another protocol on a suspicious port
 	}
-	if v.Proto == 6 && slices.Contains(t.neverPorts, v.Responder.Port) {
-		return fmt.Sprintf("%s never opens port %d", t.role.Phrase(), v.Responder.Port)
+	if proto == 6 && slices.Contains(t.neverPorts, port) {
+		return fmt.Sprintf("%s never opens port %d", t.role.Phrase(), port)
+	}
+	return ""
+}
+
+// Forbids describes why a device of a role never opens a session of a protocol and port; "" if it may. app is the application protocol, ""
+// if it was not recognized.
+func Forbids(r device.Role, proto uint8, port uint16, app string) string {
+	if t := templateOf(r); t != nil {
+		return t.forbids(proto, port, app)
 	}
 	return ""
 }
