@@ -61,9 +61,9 @@ func unicast(v *session.View) bool {
 	return !v.ToGroup() && *a != packet.Addr{} && (!a.Is4() || a[12] != 0)
 }
 
-// originated reports whether a device was seen to open a unicast session with a SYN, a first datagram or an echo request. A datagram
+// Originated reports whether a device was seen to open a unicast session with a SYN, a first datagram or an echo request. A datagram
 // from a service port to an ephemeral one answers something that was not captured, and an ICMP error is an answer as well.
-func originated(e *Event) bool {
+func Originated(e *Event) bool {
 	v := e.Session
 	if e.Initiator == nil || !v.Opened() || !unicast(v) {
 		return false
@@ -89,7 +89,7 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
 	if c.Contracts.HasInventory() { // only an inventory has names
-		names = c.trustedNames(e)
+		names = c.TrustedNames(e)
 	}
 	var v contract.Verdict
 	for i := range max(len(names), 1) {
@@ -104,10 +104,10 @@ func (c *Context) check(e *Event) contract.Verdict {
 	return v
 }
 
-// trustedNames returns the names of the responder that count for a contract: those under which this client looked up the address. The
+// TrustedNames returns the names of the responder that count for a contract: those under which this client looked up the address. The
 // name that a client writes into its hello (SNI) must be one of them, because an intruder on the client can write any name. Without a
 // DNS answer the certificate must confirm it. The hello alone counts only if the capture shows no lookups of this client at all.
-func (c *Context) trustedNames(e *Event) []string {
+func (c *Context) TrustedNames(e *Event) []string {
 	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
 	var reported []string
 	asks := false

@@ -122,7 +122,7 @@ func (o *outbound) recheck(e *Event, c *Context) {
 
 // opened decides a session, or leaves it pending.
 func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
-	if !originated(e) && (!mayWait || e.Opening != device.Unclear) {
+	if !Originated(e) && (!mayWait || e.Opening != device.Unclear) {
 		return
 	}
 	x, source := c.Contracts.Expect(e.Initiator, c.Now)

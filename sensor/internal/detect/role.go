@@ -65,7 +65,7 @@ func (r *role) Tick(now int64, c *Context) {}
 func (r *role) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
-		if !originated(e) {
+		if !Originated(e) {
 			return
 		}
 	case SessionState:

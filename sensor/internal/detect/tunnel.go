@@ -79,7 +79,7 @@ func (t *tunnel) Tick(now int64, c *Context) { t.proxies.expire(now - 2*day) }
 
 // Observe looks at each session once, when its application becomes known.
 func (t *tunnel) Observe(e *Event, c *Context) {
-	if !e.Named || e.App == nil || e.App.Name != "socks" || !originated(e) {
+	if !e.Named || e.App == nil || e.App.Name != "socks" || !Originated(e) {
 		return
 	}
 	proxy := &e.Session.Responder

@@ -95,11 +95,11 @@ func (w *wake) Tick(now int64, c *Context) {}
 func (w *wake) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
-		if originated(e) {
+		if Originated(e) {
 			w.opened(e, c)
 		}
 	case SessionState: // a frame sent to a group is a session if the address answers
-		if e.Session.Group && e.Session.State == session.Established && originated(e) {
+		if e.Session.Group && e.Session.State == session.Established && Originated(e) {
 			w.opened(e, c)
 		}
 	case SessionFact, LinkFact:
