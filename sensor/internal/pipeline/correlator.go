@@ -246,6 +246,9 @@ func (c *correlator) event(e *detect.Event) {
 	c.move()
 	c.ctx.Begin()
 	c.watch.Observe(e, &c.ctx)
+	if c.out.Event != nil {
+		c.out.Event(e, &c.ctx)
+	}
 	if e.Kind == detect.SessionEnded {
 		c.counts.sessions++
 		c.counts.networks.add(e.Session, c.reg)

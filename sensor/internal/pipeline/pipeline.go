@@ -12,6 +12,7 @@ import (
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/detect"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 type Output struct {
 	Alert   func(*schemas.Alert) error
 	Session func(*schemas.Session) error
+	// Event is called for each event, after the detectors. What it gets is reused when it returns.
+	Event func(*detect.Event, *detect.Context)
 	// Device is called at the end of the run for each device, in the order of the keys. A live run also calls it each minute for the devices
 	// that have changed.
 	Device func(*schemas.Device) error
