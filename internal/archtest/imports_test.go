@@ -38,6 +38,7 @@ func sensorImports() map[string][]string {
 		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
 		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"inventory":   {"lru", "packet", "session", "dissect", "device", "contract", "config", "detect", "schemas", "terminal"},
 		"privilege":   nil,
 		"service":     nil,
 		"publish":     {"schemas", "internal/brokers", "internal/metrictable"},
@@ -48,7 +49,7 @@ func sensorImports() map[string][]string {
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"assets", "pipeline", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
+		"cli": append([]string{"assets", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
 			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
 		"endtoend": nil, // tests only
 
