@@ -10,6 +10,7 @@ type commandLine struct {
 	Replay     replayCmd     `cmd:"" help:"Read captures and report alerts, sessions and devices."`
 	Devices    devicesCmd    `cmd:"" help:"List the devices in captures: what each one is, and which sessions it may open."`
 	Doctor     doctorCmd     `cmd:"" help:"Check a mirror port or captures, and whether Kafka accepts records."`
+	Inventory  inventoryCmd  `cmd:"" help:"Suggest an inventory from captures; import and export it as CSV."`
 	Config     configCmd     `cmd:"" help:"Check the inventory and the configuration."`
 	Assets     assetsCmd     `cmd:"" help:"Show and update the data files: vendors, countries, releases, exploited vulnerabilities."`
 	Version    versionCmd    `cmd:"" help:"Print the version of the program."`
@@ -29,6 +30,7 @@ func options() []kong.Option {
 			"    stillwatch-sensor run --iface span0 --inventory site.yaml\n" +
 			"    stillwatch-sensor replay --silent 10.20.10.0/24 span.pcap\n" +
 			"    stillwatch-sensor devices office.pcapng.zst\n" +
+			"    stillwatch-sensor inventory suggest -o site.yaml office.pcapng.zst\n" +
 			"    stillwatch-sensor config check --inventory site.yaml"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	}

@@ -34,6 +34,7 @@ type monitor struct {
 	out     *outputs
 	began   time.Time
 	version string
+	draft   *draftFile // nil: no drafts of an inventory
 
 	mu     sync.Mutex
 	last   metrics.Run // from the correlator

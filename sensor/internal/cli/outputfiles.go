@@ -14,7 +14,7 @@ import (
 
 // names are the output files; an empty name means no output.
 type names struct {
-	alerts, sessions, devices, metrics, state string
+	alerts, sessions, devices, metrics, state, suggest string
 
 	byDefault bool // alerts go to standard output because nothing else was chosen
 	quiet     bool // alerts go only to Kafka, unless --alerts names a file
@@ -53,7 +53,7 @@ type place struct {
 func (n names) places(open map[string]*publish.JSONLines) (all []place) {
 	for _, p := range []place{
 		{option: "--alerts", name: n.alerts}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
-		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state},
+		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state}, {option: "--suggest", name: n.suggest},
 	} {
 		if p.name == "" {
 			continue

@@ -29,6 +29,7 @@ func (mon *monitor) reloadOnHangup(ctx context.Context, m service.Manager) (stop
 			case <-hup:
 				m.Reloading()
 				mon.reload(ctx)
+				mon.suggest(ctx)
 				m.Ready(mon.status())
 			case <-ctx.Done():
 				return

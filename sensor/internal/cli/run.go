@@ -39,6 +39,7 @@ type runCmd struct {
 	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Devices  string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
 	State    string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
+	Suggest  string `help:"Write a draft of an inventory from the traffic to FILE, at SIGHUP and when the run ends. It replaces the file." placeholder:"FILE" type:"path"`
 	User     string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
@@ -52,6 +53,7 @@ Examples:
     stillwatch-sensor run --iface span0 --inventory site.yaml
     stillwatch-sensor run --iface span0 --mode afpacket --silent 10.20.10.0/24 --alerts alerts.jsonl
     stillwatch-sensor run --iface span0 --xdp-action drop --kafka kafka-1:9092 --listen 127.0.0.1:9477
+    stillwatch-sensor run --iface span0 --suggest /var/lib/stillwatch/draft.yaml
     stillwatch-sensor run --iface span0 --state /var/lib/stillwatch/span0.state --kafka kafka-1:9092
 
 SIGTERM and SIGINT end the run within 15 seconds; the results up to then are written. SIGHUP reloads inventory and
@@ -101,7 +103,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 		return badUsage(err)
 	}
 	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
-	n.state = c.State
+	n.state, n.suggest = c.State, c.Suggest
 	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)
 	s := watchSignals(context.Background())
@@ -124,13 +126,17 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 		}
 		out.publish(p, to.Sessions)
 	}
+	draft, err := out.openDraft(c.Suggest)
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
 	if err := out.openState(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ")
 	cfg.Why = src.Mode + ": " + src.Why
 	cfg.Iface = c.Iface
-	return c.capture(t, log, cfg, src, out, s, to)
+	return c.capture(t, log, cfg, src, out, s, to, draft)
 }
 
 // open opens the port. With --wait-iface it waits until the interface exists.
@@ -197,7 +203,7 @@ func watched(inv *contract.Inventory, set *config.Config) (prefixes []netip.Pref
 }
 
 // capture runs the pipeline until it ends and writes the summary.
-func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt, to *publishTo) error {
+func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Config, src *capture.Live, out *outputs, s *interrupt, to *publishTo, draft *draftFile) error {
 	r, err := pipeline.New(cfg, src, out.Output)
 	if err == nil {
 		err = out.begin()
@@ -206,6 +212,7 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	mon := newMonitor(c, log, cfg, r, src, out)
+	mon.draft = draft
 	stop, err := c.serve(log, mon.routes())
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
@@ -230,6 +237,7 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 		e.err = errors.Join(e.err, out.close(nil))
 		return e
 	}
+	mon.suggest(context.Background())
 	err = errors.Join(runErr, c.deliver(out.kafka, s.signal(), log), out.close(runErr))
 	res := &result{Summary: r.Summary(), alertCounts: out.alertCounts, wall: time.Since(mon.began), port: c.Iface + ", " + src.Mode}
 	res.Source = src.Stats()

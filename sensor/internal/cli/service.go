@@ -37,6 +37,9 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))
 	}
+	if c.Suggest != "" {
+		p.Write = append(p.Write, filepath.Dir(c.Suggest))
+	}
 	if to == nil {
 		return p
 	}

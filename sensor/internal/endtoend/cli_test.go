@@ -45,6 +45,8 @@ func TestHelp(t *testing.T) {
 		args []string
 	}{
 		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"doctor", []string{"doctor"}},
+		{"inventory", []string{"inventory"}}, {"inventory_suggest", []string{"inventory", "suggest"}},
+		{"inventory_import", []string{"inventory", "import"}}, {"inventory_export", []string{"inventory", "export"}},
 		{"config", []string{"config"}}, {"config_check", []string{"config", "check"}},
 		{"assets", []string{"assets"}}, {"assets_show", []string{"assets", "show"}}, {"assets_update", []string{"assets", "update"}}, {"assets_export", []string{"assets", "export"}},
 		{"version", []string{"version"}}, {"completion", []string{"completion"}},
@@ -105,6 +107,8 @@ func TestErrors(t *testing.T) {
 		{"a capture as output", []string{"replay", "--sessions", good, good}, []string{"overwrite the capture"}},
 		{"hostile name", []string{"replay", dir + "/\x1b[31mred"}, []string{"�[31mred"}},
 		{"device that is not there", []string{"devices", "--explain", "cam-99", good}, []string{"no device cam-99"}},
+		{"draft over a file", []string{"inventory", "suggest", "-o", bad, good}, []string{"bad.yaml exists: give another file"}},
+		{"bad CSV", []string{"inventory", "import", put("bad.csv", "name,mac_address\ncam-1,00:11:22:33:44\n")}, []string{"bad.csv:2:7: column mac_address", "00:11:22:33:44"}},
 		{"unknown shell", []string{"completion", "tcsh"}, []string{"bash"}},
 	}
 	for _, c := range cases {
