@@ -20,7 +20,7 @@ type caller struct {
 // callerOf returns who opened the session of e; ok is false if that is not certain, or if a host outside has called a device.
 func callerOf(e *Event) (k caller, ok bool) {
 	if e.Initiator != nil {
-		return caller{device: e.Initiator.ID}, originated(e)
+		return caller{device: e.Initiator.ID}, Originated(e)
 	}
 	v := e.Session
 	if e.Responder != nil || v.Proto != protoTCP || v.Basis != session.BasisSYN || !v.Opened() || !unicast(v) {
