@@ -129,7 +129,7 @@ func TestSessionEncoderAgreesWithTags(t *testing.T) {
 
 func fullSession() *Session {
 	s := sampleSession()
-	s.QUIC, s.SSH = &TLS{SNI: "a.example"}, &SSH{"SSH-2.0-a", "SSH-2.0-b", strings.Repeat("0", 32), strings.Repeat("1", 32), "failure", ref(0)}
+	s.QUIC, s.SSH = &TLS{SNI: "a.example", NPF: "tls/1/(0303)(1301)[]", NPFServer: "tls_server/(0303)(1301)()"}, &SSH{"SSH-2.0-a", "SSH-2.0-b", strings.Repeat("0", 32), strings.Repeat("1", 32), "ssh/()", "ssh_server/()", "failure", ref(0)}
 	s.HTTP = &HTTP{"GET", "h", "/", "ua", "srv", 401, "basic", "failure"}
 	s.RTSP, s.DNS = &HTTP{Method: "OPTIONS", Status: 200}, &DNS{"a.example", "A", "NOERROR", []string{"192.0.2.1"}}
 	return s

@@ -58,6 +58,8 @@ type TLS struct {
 	JA3          string   `json:"ja3,omitempty"`
 	JA3S         string   `json:"ja3s,omitempty"`
 	JA4          string   `json:"ja4,omitempty"`
+	NPF          string   `json:"npf,omitempty"`        // of the client's hello, in the format tls/1 or dtls/1
+	NPFServer    string   `json:"npf_server,omitempty"` // of the server's hello
 	CertSubject  string   `json:"cert_subject,omitempty"`
 	CertSHA256   string   `json:"cert_sha256,omitempty"`
 	CertNotAfter string   `json:"cert_not_after,omitempty"`
@@ -69,6 +71,8 @@ type SSH struct {
 	Server       string `json:"server,omitempty"`
 	HASSH        string `json:"hassh,omitempty"`
 	HASSHServer  string `json:"hassh_server,omitempty"`
+	NPF          string `json:"npf,omitempty"`
+	NPFServer    string `json:"npf_server,omitempty"`
 	Auth         string `json:"auth,omitempty"`
 	AuthFailures *int   `json:"auth_failures,omitempty"`
 }

@@ -71,7 +71,7 @@ func (t *TLS) write(w *writer, key string) {
 	w.open(key)
 	w.fields("sni", t.SNI, "version", t.Version)
 	w.texts("alpn", t.ALPN)
-	w.fields("ja3", t.JA3, "ja3s", t.JA3S, "ja4", t.JA4, "cert_subject", t.CertSubject, "cert_sha256", t.CertSHA256, "cert_not_after", t.CertNotAfter)
+	w.fields("ja3", t.JA3, "ja3s", t.JA3S, "ja4", t.JA4, "npf", t.NPF, "npf_server", t.NPFServer, "cert_subject", t.CertSubject, "cert_sha256", t.CertSHA256, "cert_not_after", t.CertNotAfter)
 	w.end()
 }
 
@@ -80,7 +80,7 @@ func (s *SSH) write(w *writer, key string) {
 		return
 	}
 	w.open(key)
-	w.fields("client", s.Client, "server", s.Server, "hassh", s.HASSH, "hassh_server", s.HASSHServer, "auth", s.Auth)
+	w.fields("client", s.Client, "server", s.Server, "hassh", s.HASSH, "hassh_server", s.HASSHServer, "npf", s.NPF, "npf_server", s.NPFServer, "auth", s.Auth)
 	if s.AuthFailures != nil {
 		w.uint("auth_failures", uint64(max(*s.AuthFailures, 0)))
 	}

@@ -25,7 +25,7 @@ func sensorImports() map[string][]string {
 		"capture":     {"packet", "bpf"},
 		"session":     {"cacheline", "packet"},
 		"dissect":     {"memo"}, // and its own packages, in which the dissectors are
-		"fingerprint": {"memo", "dissect"},
+		"fingerprint": {"memo", "packet", "dissect"},
 		"snapshot":    nil,
 		"lru":         {"cacheline", "snapshot"},
 		"datafile":    nil,

@@ -123,10 +123,10 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 	}
 	t := &schemas.TLS{}
 	if h := app.Hello; h != nil {
-		t.SNI, t.ALPN, t.JA3, t.JA4 = h.SNI, h.ALPN, h.JA3, h.JA4
+		t.SNI, t.ALPN, t.JA3, t.JA4, t.NPF = h.SNI, h.ALPN, h.JA3, h.JA4, h.NPF
 	}
 	if h := app.ServerHello; h != nil {
-		t.Version, t.JA3S = tlsVersion(h), h.JA3S
+		t.Version, t.JA3S, t.NPFServer = tlsVersion(h), h.JA3S, h.NPF
 	}
 	if c := app.Cert; c != nil {
 		t.CertSubject, t.CertSHA256, t.CertNotAfter = c.Subject, c.SHA256, schemas.FormatTime(c.NotAfter)
@@ -165,7 +165,7 @@ func sshRecord(app *fingerprint.App) *schemas.SSH {
 	if x == nil {
 		return nil
 	}
-	s := &schemas.SSH{Client: x.Client, Server: x.Server, HASSH: x.HASSH, HASSHServer: x.HASSHServer}
+	s := &schemas.SSH{Client: x.Client, Server: x.Server, HASSH: x.HASSH, HASSHServer: x.HASSHServer, NPF: x.NPF, NPFServer: x.NPFServer}
 	if a := x.Auth; a != nil {
 		s.Auth, s.AuthFailures = a.Result.String(), &a.Failures
 	}

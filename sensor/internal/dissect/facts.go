@@ -42,6 +42,18 @@ type TLSClientHello struct {
 	SigAlgs           []uint16
 	ALPN              []string
 	SNI               string
+	// NPFBodies are the extensions that count with their values in an NPF fingerprint (NPFBody), as on the wire and in their order.
+	NPFBodies []byte
+}
+
+// NPFBody reports whether an extension of a hello counts with its value in an NPF fingerprint: TLS_EXT_FIXED of doc/npf.md in
+// https://github.com/cisco/mercury.
+func NPFBody(extension uint16) bool {
+	switch extension {
+	case 0x0001, 0x0005, 0x0007, 0x0008, 0x0009, 0x000a, 0x000b, 0x000d, 0x000f, 0x0010, 0x0011, 0x0018, 0x001b, 0x001c, 0x002b, 0x002d, 0x0032, 0x5500:
+		return true
+	}
+	return false
 }
 
 // TLSServerHello is the server's answer. Version is the negotiated one (supported_versions if present).
@@ -52,6 +64,7 @@ type TLSServerHello struct {
 	Cipher        uint16
 	Extensions    []uint16
 	ALPN          string
+	NPFBodies     []byte // as in TLSClientHello
 }
 
 // TLSCertificate is the leaf certificate where it is sent in clear (before TLS 1.3).
@@ -81,6 +94,7 @@ type SSHKexInit struct {
 	Kex, HostKey                   string
 	EncC2S, EncS2C, MACC2S, MACS2C string
 	CompressionC2S, CompressionS2C string
+	LanguagesC2S, LanguagesS2C     string
 }
 
 // SSHAuth is the result of an SSH login, inferred from the sizes of encrypted packets (see detections.md). It is
@@ -183,6 +197,7 @@ type DHCPMessage struct {
 	Vendor                        string // of the enterprise number in option 124 (RFC 3925)
 	ParamList                     []byte // option 55
 	ClientID                      []byte // option 61
+	Options                       []byte // the field of options, as on the wire
 	LeaseSeconds                  uint32
 	SubnetBits                    int // of the mask, option 1; 0 if none
 	// EtherSrc is the source address of the frame, which the caller of the dissector sets: all clients without an

@@ -25,9 +25,9 @@ func (a *App) QUIC() bool { return a.Name == "quic" }
 // Hello is what is kept of a client's hello for the lifetime of its session. The lists behind the fingerprints are not
 // kept.
 type Hello struct {
-	SNI      string
-	ALPN     []string
-	JA3, JA4 string
+	SNI           string
+	ALPN          []string
+	JA3, JA4, NPF string
 }
 
 // ServerHello is what is kept of a server's hello.
@@ -35,12 +35,14 @@ type ServerHello struct {
 	SSL2    bool
 	Version uint16 // the negotiated one
 	JA3S    string
+	NPF     string
 }
 
 // SSH is what both ends of an SSH session say about themselves.
 type SSH struct {
 	Client, Server     string // identification lines
 	HASSH, HASSHServer string
+	NPF, NPFServer     string
 	Auth               *dissect.SSHAuth
 }
 
@@ -59,7 +61,7 @@ func (a *App) With(f dissect.Fact) *App {
 		n.Name = f.Name
 	case *dissect.TLSClientHello:
 		p := printsOf(f)
-		n.Hello = &Hello{SNI: f.SNI, ALPN: f.ALPN, JA3: p.ja3, JA4: p.ja4}
+		n.Hello = &Hello{SNI: f.SNI, ALPN: f.ALPN, JA3: p.ja3, JA4: p.ja4, NPF: p.npf}
 	case *dissect.TLSServerHello:
 		n.ServerHello = serverHelloOf(f)
 	case *dissect.TLSCertificate:
@@ -114,9 +116,9 @@ func (s *SSH) with(f dissect.Fact) *SSH {
 		}
 	case *dissect.SSHKexInit:
 		if f.Server {
-			n.HASSHServer = HASSHServer(f)
+			n.HASSHServer, n.NPFServer = HASSHServer(f), NPFSSH(n.Server, f)
 		} else {
-			n.HASSH = HASSH(f)
+			n.HASSH, n.NPF = HASSH(f), NPFSSH(n.Client, f)
 		}
 	case *dissect.SSHAuth:
 		n.Auth = f

@@ -179,11 +179,11 @@ func TestCachedPrintsEqualComputedOnes(t *testing.T) {
 		h := &dissect.TLSClientHello{QUIC: x.IntN(4) == 0, DTLS: x.IntN(4) == 0, SSL2: x.IntN(8) == 0, Version: values[x.IntN(len(values))], SupportedVersions: list(),
 			Ciphers: list(), Extensions: list(), Groups: list(), SigAlgs: list(), PointFormats: [][]uint8{nil, {0}, {10, 10}}[x.IntN(3)],
 			ALPN: [][]string{nil, {""}, {"h2"}, {"h2", "x"}, {"\xab"}}[x.IntN(5)]}
-		if p := printsOf(h); p.ja3 != JA3(h) || p.ja4 != JA4(h) {
-			t.Fatalf("%+v: %s %s, want %s %s", h, p.ja3, p.ja4, JA3(h), JA4(h))
+		if p := printsOf(h); p.ja3 != JA3(h) || p.ja4 != JA4(h) || p.npf != NPFClient(h) {
+			t.Fatalf("%+v: %+v, want %s %s %s", h, p, JA3(h), JA4(h), NPFClient(h))
 		}
 		s := &dissect.TLSServerHello{SSL2: x.IntN(8) == 0, Version: values[x.IntN(len(values))], LegacyVersion: values[x.IntN(len(values))], Cipher: values[x.IntN(len(values))], Extensions: list()}
-		if got, want := *serverHelloOf(s), (ServerHello{s.SSL2, s.Version, JA3S(s)}); got != want {
+		if got, want := *serverHelloOf(s), (ServerHello{SSL2: s.SSL2, Version: s.Version, JA3S: JA3S(s), NPF: NPFServer(s)}); got != want {
 			t.Fatalf("%+v: %+v, want %+v", s, got, want)
 		}
 	}

@@ -45,7 +45,24 @@ func ipv4(p *Packet, b []byte, wire, depth int) Verdict {
 	if frag&0x3fff != 0 {
 		return fragment(p, fragmentHeader{uint32(p.IPID), int(frag&0x1fff) * 8, frag&0x2000 != 0, p.Proto}, body, total-header)
 	}
+	if p.Proto == protoTCP && hasSYN(body) {
+		p.IPForm, p.hasRare = ipv4Form(b), true
+	}
 	return transport(p, p.Proto, body, total-header, depth)
+}
+
+func ipv4Form(b []byte) IPForm {
+	f := IPForm(b[0]&15) - ipv4HeaderSize/4
+	if b[6]&0x40 != 0 {
+		f |= IPDontFragment
+	}
+	if b[6]&0x80 != 0 {
+		f |= IPReserved
+	}
+	if b[1]&3 != 0 {
+		f |= IPECN
+	}
+	return f
 }
 
 // believable bounds a length from an IP header by the length of the frame on the wire, so that a frame of 60 bytes cannot count as 65535.

@@ -36,10 +36,23 @@ func ipv6(p *Packet, b []byte, wire, depth int) Verdict {
 	p.TTL = b[7]
 	p.Proto = next
 	body := cut(b[ipv6HeaderSize:], n)
+	if next == protoTCP && hasSYN(body) {
+		p.IPForm, p.hasRare = ipv6Form(b), true
+	}
 	if next == protoTCP || next == protoUDP {
 		return transport(p, next, body, n, depth)
 	}
 	return extensions(p, next, body, n, depth, true)
+}
+
+func ipv6Form(b []byte) (f IPForm) {
+	if b[1]>>4&3 != 0 {
+		f |= IPECN
+	}
+	if be32(b)&0xfffff != 0 {
+		f |= IPFlowLabel
+	}
+	return f
 }
 
 // jumboLength returns the payload length of a packet whose header has 0: the jumbo payload option (RFC 2675 section 2), or the rest of the

@@ -135,8 +135,8 @@ type Packet struct {
 	_              [1]byte
 
 	// Body is the ICMPv6 message from its type byte for Neighbor Discovery (types 133 to 137), the body of an ARP packet, an announcement to
-	// neighbors (LLDP: from its first TLV; CDP, EDP and FDP: from the OUI of SNAP) or, for a fragment, the captured part of its fragmentable
-	// part (RFC 8200 section 4.5).
+	// neighbors (LLDP: from its first TLV; CDP, EDP and FDP: from the OUI of SNAP), the captured part of the TCP header of a SYN or, for a
+	// fragment, the captured part of its fragmentable part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification
 	FragOff     uint32 // of a fragment: bytes before it in the fragmentable part
@@ -147,6 +147,7 @@ type Packet struct {
 	Window      uint16 // of a SYN
 	MSS         uint16 // of a SYN: TCP option, 0 if absent
 	ICMPID      uint16 // ICMP echo identifier
+	IPForm      IPForm // of a SYN that follows the IP header directly
 
 	VLANs   [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
 	Tunnels [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
@@ -157,6 +158,21 @@ const cacheLine = 64
 
 var _ = [1]struct{}{}[unsafe.Offsetof(Packet{}.Body)-2*cacheLine] // does not compile otherwise
 var _ = [1]struct{}{}[unsafe.Sizeof(Packet{})%cacheLine]          // the same
+
+// IPForm is what the headers of IPv4 and IPv6 tell about the TCP/IP stack of the sender, beside address, TTL and identification. The lower
+// four bits are the length of the options of IPv4 in words of 4 bytes.
+type IPForm uint8
+
+// The flags of an IPForm.
+const (
+	IPDontFragment IPForm = 1 << (4 + iota)
+	IPReserved            // the reserved flag of IPv4 (RFC 791 section 3.1) is set
+	IPECN                 // ECN-capable transport (RFC 3168)
+	IPFlowLabel           // the flow label of IPv6 is not zero
+)
+
+// Options returns the length of the options of IPv4 in bytes.
+func (f IPForm) Options() int { return int(f&15) * 4 }
 
 // AddrFrom4 returns the IPv4-mapped form of four bytes in network byte order.
 func AddrFrom4(b []byte) (a Addr) {

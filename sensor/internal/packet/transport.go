@@ -120,6 +120,9 @@ func tcp(p *Packet, b []byte, n int) Verdict {
 	if p.TCPFlags&SYN != 0 {
 		p.Window, p.hasRare = be16(b[14:]), true
 		tcpOptions(p, b[tcpHeaderSize:min(header, len(b))])
+		if p.Frag == FragNone {
+			p.Body = cut(b, header)
+		}
 	}
 	if header < len(b) {
 		p.Payload = b[header:]
@@ -128,6 +131,9 @@ func tcp(p *Packet, b []byte, n int) Verdict {
 	}
 	return VerdictOK
 }
+
+// hasSYN reports whether a TCP header has the flag SYN.
+func hasSYN(b []byte) bool { return len(b) >= tcpHeaderSize && b[13]&SYN != 0 }
 
 // tcpOptions reads two options of a SYN: maximum segment size and window scale (RFC 7323).
 func tcpOptions(p *Packet, o []byte) {

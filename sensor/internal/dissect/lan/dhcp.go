@@ -19,6 +19,8 @@ const (
 	dhcpFile   = 108
 	dhcpMagic  = "\x63\x82\x53\x63"
 	maxOptions = 128
+	// maxOptionBytes bounds the field of options that is kept; clients send some 300 bytes.
+	maxOptionBytes = 1024
 )
 
 var dhcpTypes = [...]string{1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform"}
@@ -62,6 +64,7 @@ func readDHCP(b []byte) (*dissect.DHCPMessage, bool) {
 		}
 	}
 	dhcpReadOptions(m, &o)
+	m.Options = append([]byte(nil), b[dhcpFixed:min(len(b), dhcpFixed+maxOptionBytes)]...)
 	return m, true
 }
 

@@ -12,8 +12,8 @@ import (
 // maxList bounds one name list; the longest in use have about 1000 bytes.
 const maxList = 1 << 13
 
-// parseKexInit reads SSH_MSG_KEXINIT (RFC 4253 section 7.1): number, 16 bytes of cookie, ten name lists. It skips the
-// two lists of languages. It returns nil if the message ends early.
+// parseKexInit reads SSH_MSG_KEXINIT (RFC 4253 section 7.1): number, 16 bytes of cookie, ten name lists. It returns
+// nil if the message ends before the two lists of languages, which are last.
 func parseKexInit(payload []byte) *dissect.SSHKexInit {
 	r := parse.Reader{B: payload}
 	r.Bytes(17)
@@ -28,7 +28,20 @@ func parseKexInit(payload []byte) *dissect.SSHKexInit {
 		}
 		*list = string(b)
 	}
+	k.LanguagesC2S, k.LanguagesS2C = languages(&r), languages(&r)
 	return k
+}
+
+// languages reads a list of languages, which nobody uses: it is "" if the message ends early or the list is too long.
+func languages(r *parse.Reader) string {
+	if r.U16() != 0 || r.Bad {
+		return ""
+	}
+	b := r.Vec16()
+	if r.Bad || len(b) > maxList {
+		return ""
+	}
+	return string(b)
 }
 
 // chosen returns the algorithm that two name lists lead to: the first of the client's that the server has, too (RFC

@@ -57,7 +57,7 @@ func ParseClientHello(body []byte, dtls bool) *dissect.TLSClientHello {
 	}
 	room := new(clientHelloRoom)
 	h := &room.hello
-	h.DTLS, h.Version = dtls, version
+	h.DTLS, h.Version, h.NPFBodies = dtls, version, room.bodies[:0]
 	r.Vec8() // compression
 	lists, types := uint16List(room.lists[:0]), uint16List(room.types[:0])
 	h.Ciphers = lists.add(ciphers)
@@ -68,6 +68,7 @@ func ParseClientHello(body []byte, dtls bool) *dissect.TLSClientHello {
 			break
 		}
 		types = append(types, uint16(typ))
+		h.NPFBodies = addBody(h.NPFBodies, typ, data)
 		clientExtension(h, typ, parse.Reader{B: data}, &lists)
 	}
 	h.Extensions = types.all()
@@ -79,6 +80,17 @@ type clientHelloRoom struct {
 	hello dissect.TLSClientHello
 	types [20]uint16
 	lists [44]uint16
+
+	bodies [144]byte
+}
+
+// addBody appends an extension to bodies if it counts with its value in an NPF fingerprint.
+func addBody(bodies []byte, typ int, data []byte) []byte {
+	if !dissect.NPFBody(uint16(typ)) {
+		return bodies
+	}
+	bodies = append(bodies, byte(typ>>8), byte(typ), byte(len(data)>>8), byte(len(data)))
+	return append(bodies, data...)
 }
 
 // uint16List is memory for lists of 16-bit values.
@@ -213,7 +225,7 @@ func ParseServerHello(body []byte, dtls bool) *dissect.TLSServerHello {
 	}
 	room := new(serverHelloRoom)
 	h := &room.hello
-	h.DTLS, h.Version, h.LegacyVersion, h.Cipher = dtls, version, version, cipher
+	h.DTLS, h.Version, h.LegacyVersion, h.Cipher, h.NPFBodies = dtls, version, version, cipher, room.bodies[:0]
 	types := uint16List(room.types[:0])
 	exts := parse.Reader{B: r.Vec16()}
 	for len(exts.B) > 0 {
@@ -222,6 +234,7 @@ func ParseServerHello(body []byte, dtls bool) *dissect.TLSServerHello {
 			break
 		}
 		types = append(types, uint16(typ))
+		h.NPFBodies = addBody(h.NPFBodies, typ, data)
 		serverExtension(h, typ, parse.Reader{B: data})
 	}
 	h.Extensions = types.all()
@@ -232,6 +245,8 @@ func ParseServerHello(body []byte, dtls bool) *dissect.TLSServerHello {
 type serverHelloRoom struct {
 	hello dissect.TLSServerHello
 	types [8]uint16
+
+	bodies [40]byte
 }
 
 func serverExtension(h *dissect.TLSServerHello, typ int, r parse.Reader) {
