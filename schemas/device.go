@@ -22,6 +22,7 @@ type Device struct {
 	RoleProbability float64         `json:"role_probability"` // 0 to 1
 	Evidence        []RoleEvidence  `json:"evidence,omitempty"`
 	Sums            []EvidenceSum   `json:"sums,omitempty"`
+	Fingerprints    []string        `json:"fingerprints,omitempty"` // NPF: tcp, tcp_server, dhcp
 	Expect          string          `json:"expect"`
 	ExpectSource    string          `json:"expect_source,omitempty"`
 	FirstSeen       Time            `json:"first_seen"`

@@ -54,9 +54,10 @@ func sensorImports() map[string][]string {
 		"endtoend": nil, // tests only
 
 		// Packages within another one may import what that one may, unless they are listed here.
-		"capture/pcapfile": {"packet"},
-		"device/evidence":  {"datafile", "snapshot", "enrich"},
-		"dissect/dispatch": {"cacheline"},
+		"capture/pcapfile":  {"packet"},
+		"device/evidence":   {"datafile", "snapshot", "enrich", "fingerprint", "fingerprint/recog"},
+		"fingerprint/recog": {},
+		"dissect/dispatch":  {"cacheline"},
 	}
 }
 

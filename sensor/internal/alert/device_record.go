@@ -18,6 +18,7 @@ func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing
 		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: rounded(d.Probability),
 		Findings: standing, Evidence: roleEvidence(d.Evidence), Sums: evidenceSums(d), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}
+	r.Fingerprints = d.Prints
 	expect, source := book.Expect(d, now)
 	r.Expect = expect.String()
 	if source != contract.FromDefault {

@@ -43,7 +43,8 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 		return badUsage(errors.New("nothing to check: give --inventory FILE or --config FILE"))
 	}
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
-	if err := errors.Join(setErr, invErr); err != nil {
+	external, externalErr := databases(set, c.Config)
+	if err := errors.Join(setErr, invErr, externalErr); err != nil {
 		return badUsage(err)
 	}
 	if _, err := assets.Load(beside(c.Config, set.Assets)); err != nil {
@@ -52,6 +53,7 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	var rows [][]string
 	if c.Config != "" {
 		rows = append(rows, configRows(c.Config, set)...)
+		rows = append(rows, databaseRows(set, external)...)
 	}
 	if inv != nil {
 		rows = append(rows, inventoryRows(either(c.Inventory, set.Inventory), inv)...)
@@ -169,6 +171,17 @@ func configRows(file string, cfg *config.Config) [][]string {
 			text += ", severity " + *s
 		}
 		rows = append(rows, []string{"rule " + rule, text})
+	}
+	return rows
+}
+
+// databaseRows describes the databases of fingerprints.
+func databaseRows(cfg *config.Config, x device.External) (rows [][]string) {
+	if x.P0f != nil {
+		rows = append(rows, []string{"p0f", fmt.Sprintf("%s, %s", cfg.Fingerprints.P0f, terminal.Counted(uint64(x.P0f.Signatures()), "signature"))})
+	}
+	if x.Recog != nil {
+		rows = append(rows, []string{"recog", fmt.Sprintf("%s, %s", cfg.Fingerprints.Recog, terminal.Counted(uint64(x.Recog.Patterns()), "pattern"))})
 	}
 	return rows
 }

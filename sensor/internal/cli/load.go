@@ -16,6 +16,9 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/fingerprint/recog"
 	"stillwatch/sensor/internal/pipeline"
 )
 
@@ -25,12 +28,14 @@ func (c *settings) load(version string) (pipeline.Config, error) {
 	set, inv, setErr, invErr := documents(c.Config, c.Inventory)
 	silent, silentMACs, err := config.ParseSilent(c.Silent)
 	internal, internalErr := config.ParseInternal(c.Internal)
-	if err := errors.Join(setErr, invErr, err, internalErr); err != nil {
+	external, externalErr := databases(set, c.Config)
+	if err := errors.Join(setErr, invErr, err, internalErr, externalErr); err != nil {
 		return cfg, err
 	}
 	if cfg.Assets, err = assets.Load(beside(c.Config, set.Assets)); err != nil {
 		return cfg, fmt.Errorf("assets: %w", err)
 	}
+	cfg.External = external
 	set.Internal = internal
 	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)
 	cfg.Settings, cfg.Inventory = set, inv
@@ -67,6 +72,21 @@ func beside(configFile, path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(configFile), path)
+}
+
+// databases reads the databases of fingerprints that a configuration names; set may be nil.
+func databases(set *config.Config, configFile string) (x device.External, err error) {
+	if set == nil {
+		return x, nil
+	}
+	var p0fErr, recogErr error
+	if f := beside(configFile, set.Fingerprints.P0f); f != "" {
+		x.P0f, p0fErr = fingerprint.LoadP0f(f)
+	}
+	if dir := beside(configFile, set.Fingerprints.Recog); dir != "" {
+		x.Recog, recogErr = recog.Load(dir)
+	}
+	return x, errors.Join(p0fErr, recogErr)
 }
 
 // readConfig reads a configuration and checks it with the detectors.

@@ -91,6 +91,7 @@ func (c *captures) inputs(cfg pipeline.Config) (all []input) {
 
 func (c *settings) inputs(cfg pipeline.Config) (all []input) {
 	all = appendInput(all, "the inventory", inventoryOf(cfg.Settings, c.Config, c.Inventory))
+	all = appendInput(all, "the p0f signatures", beside(c.Config, cfg.Settings.Fingerprints.P0f))
 	return appendInput(all, "the configuration", c.Config)
 }
 

@@ -33,6 +33,9 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	if dir := beside(c.Config, cfg.Settings.Assets); dir != "" {
 		p.Read = append(p.Read, filepath.Join(dir, "any")) // the folder of a file stays readable
 	}
+	if f := cfg.Settings.Fingerprints; f.P0f != "" || f.Recog != "" {
+		p.Read = append(p.Read, beside(c.Config, f.P0f), beside(c.Config, filepath.Join(f.Recog, "*.xml")))
+	}
 	p.Write = append(p.Write, stackDir()...)
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))

@@ -35,6 +35,11 @@ type Config struct {
 	SilentMACs []packet.MAC
 	Internal   []netip.Prefix // from the command line; replaces that of the inventory
 	Limits     Limits
+	// Databases of fingerprints, relative to the folder of the configuration; "" means none.
+	Fingerprints struct {
+		P0f   string // file of p0f signatures
+		Recog string // directory of Recog's XML files
+	}
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only
 	Source     []byte               // the document; nil for the defaults
@@ -110,6 +115,11 @@ func (c *Config) read(root *mapping) {
 	})
 	if l := root.mapping("limits"); l != nil {
 		c.Limits.read(l)
+	}
+	if m := root.mapping("fingerprints"); m != nil {
+		m.text("p0f", &c.Fingerprints.P0f)
+		m.text("recog", &c.Fingerprints.Recog)
+		m.done()
 	}
 	if m := root.mapping("detections"); m != nil {
 		for _, rule := range m.keys() {

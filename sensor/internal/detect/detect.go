@@ -43,6 +43,8 @@ type Event struct {
 	FactDir session.Dir      // direction of the bytes that the fact was read from
 	Named   bool             // SessionFact: this fact made App.Name known
 	VLAN    uint16           // LinkFact: outermost; 0 if untagged
+	// Stack is that of the sender if the event was made for a SYN or SYN-ACK, else nil.
+	Stack *fingerprint.Stack
 
 	// Set before the detectors see the event. A device is nil if the endpoint is external.
 	Initiator, Responder *device.Device

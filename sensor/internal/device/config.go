@@ -51,6 +51,7 @@ func (r *Registry) Reconfigure(cfg Config) {
 	r.begin()
 	before := r.declared
 	r.declared = declaredBy(cfg)
+	r.evidence.SetExternal(cfg.External)
 	*r.addrs = addrCache{} // it holds what was declared before
 	if r.saved != nil {
 		r.saved.declared = declaredHash(cfg)

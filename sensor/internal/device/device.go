@@ -22,6 +22,7 @@ const (
 	MaxServes    = 64
 	MaxEvidence  = 32
 	MaxVLANs     = 8
+	MaxPrints    = 8
 )
 
 // Device is one device of the watched network. Other packages only read it.
@@ -43,6 +44,7 @@ type Device struct {
 	IPs       []netip.Addr // most recently bound last, at most MaxIPs
 	Hostnames []string     // in the order of discovery
 	VLANs     []uint16
+	Prints    []string // NPF fingerprints of its TCP and DHCP, in the order of discovery
 
 	Vendor, Model, Firmware string     // "" if not known
 	FirmwareDate            string     // "2019-12-15"; "" if not known

@@ -191,6 +191,9 @@ func (r *Registry) take(to, from *Device) {
 	for _, h := range from.Hostnames {
 		to.addHostname(h)
 	}
+	for _, p := range from.Prints {
+		to.addPrint(p)
+	}
 	for _, c := range from.claims {
 		r.claim(to, c)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -150,6 +151,9 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	r.enterprise(d, m.Vendor, now)
 	r.observe(d, evidence.MUDURL, m.MUDURL, now)
 	r.observe(d, evidence.ParameterList, paramList(m.ParamList), now)
+	if d.addPrint(fingerprint.NPFDHCP(m)) {
+		r.changed(d)
+	}
 }
 
 // carriesClient records that a client asked through the MAC of another station: a repeater that puts its own MAC, or one made from the

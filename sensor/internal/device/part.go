@@ -64,6 +64,7 @@ func alone(d *Device) *Device {
 	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
 	x.IPs, x.node, x.parts = nil, lruNode{}, 0
 	x.Hostnames, x.VLANs, x.Serves = slices.Clone(d.Hostnames), slices.Clone(d.VLANs), slices.Clone(d.Serves)
+	x.Prints = slices.Clone(d.Prints)
 	x.claims = slices.Clone(d.claims)
 	x.claims.RemoveMAC()
 	return &x

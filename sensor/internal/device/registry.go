@@ -33,7 +33,11 @@ type Config struct {
 	WatchMACs  []packet.MAC
 	MaxDevices int              // default DefaultMaxDevices
 	Clock      *watchtime.Clock // nil: all time is watched
+	External   External
 }
+
+// External holds the databases of fingerprints of the operator.
+type External = evidence.External
 
 // Step is what happened to a session. The values are those of detect.Kind.
 type Step uint8
@@ -101,10 +105,12 @@ func New(cfg Config) *Registry {
 	if cfg.MaxDevices <= 0 {
 		cfg.MaxDevices = DefaultMaxDevices
 	}
-	return &Registry{cfg: cfg, declared: declaredBy(cfg),
+	r := &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
 		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), tables: tablesInUse(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
 		gateways: map[packet.Addr]bool{}}
+	r.evidence.SetExternal(cfg.External)
+	return r
 }
 
 // Tick begins a new round of weighing once a day. now is a whole second of the capture clock.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -230,11 +231,39 @@ func (d *Device) addHostname(name string) {
 	d.Version++
 }
 
+// addPrint adds a fingerprint and reports whether it is a new one.
+func (d *Device) addPrint(print string) bool {
+	if print == "" || len(d.Prints) >= MaxPrints || slices.Contains(d.Prints, print) {
+		return false
+	}
+	d.Prints = append(d.Prints, print)
+	d.Version++
+	return true
+}
+
+// Stack records the TCP/IP stack of the device that sent a SYN or SYN-ACK. initiator and responder are the results of Session; either may be
+// nil. A device has few stacks, and each is matched once.
+func (r *Registry) Stack(v *session.View, s *fingerprint.Stack, initiator, responder *Device, now int64) {
+	d, e := initiator, &v.Initiator
+	if s.Answer {
+		d, e = responder, &v.Responder
+	}
+	for _, x := range [...]*Device{d, r.partAt(e.Addr, d)} {
+		if x == nil || !x.addPrint(s.NPF) {
+			continue
+		}
+		r.changed(x)
+		if st := r.evidence.Stack(s); st != nil {
+			r.claim(x, evidence.Claim{Statement: st, At: now})
+		}
+	}
+}
+
 // clearTraffic drops what was learned from traffic that was not the device's own.
 func (r *Registry) clearTraffic(d *Device) {
 	delete(r.pulls, d.ID)
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
-	d.Hostnames, d.names, d.clients = nil, 0, 0
+	d.Hostnames, d.Prints, d.names, d.clients = nil, nil, 0, 0
 	d.claims.KeepMAC()
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }

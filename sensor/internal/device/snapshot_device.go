@@ -53,6 +53,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	c.Fixed(&d.clients)
 	r.walkAddresses(c, d, x)
 	snapshot.List(c, &d.Hostnames, MaxHostnames, func(s *string) { c.String(s) })
+	snapshot.List(c, &d.Prints, MaxPrints, func(s *string) { c.String(s) })
 	snapshot.List(c, &d.VLANs, MaxVLANs, func(v *uint16) { snapshot.Number(c, v) })
 	snapshot.List(c, &d.Serves, MaxServes, func(s *Serve) { s.walk(c) })
 	r.evidence.Walk(c, &d.claims)

@@ -16,6 +16,9 @@ func (r *Registry) observe(d *Device, src evidence.Source, value string, now int
 	if st := r.evidence.Lookup(src, value); st != nil {
 		r.claim(d, evidence.Claim{Statement: st, At: now})
 	}
+	if st := r.evidence.Recog(src, value); st != nil {
+		r.claim(d, evidence.Claim{Statement: st, At: now})
+	}
 }
 
 // observeVendor weighs the vendor of the MAC address. The vendor of a chip is no evidence.

@@ -238,6 +238,9 @@ func (c *correlator) event(e *detect.Event) {
 		}
 		e.Initiator, e.Responder = c.reg.Session(steps[e.Kind], e.Session, e.App, c.ctx.Now)
 		e.Opening = c.reg.Opening(e.Session)
+		if e.Stack != nil && !e.Session.Turned {
+			c.reg.Stack(e.Session, e.Stack, e.Initiator, e.Responder, c.ctx.Now)
+		}
 		if e.Fact != nil {
 			c.reg.Fact(e.Session, e.Fact, e.FactDir, e.Initiator, e.Responder, c.ctx.Now)
 			c.learnNames(e)

@@ -10,6 +10,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatch"
 	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -61,6 +62,25 @@ func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	p.newView(s)
 	e := p.emit(k, now)
 	e.Session, e.App = p.view, p.app(s)
+	if k == detect.SessionOpened || k == detect.SessionState {
+		e.Stack = p.stack()
+	}
+}
+
+// stack returns the TCP/IP stack of the sender if the current packet is a SYN or SYN-ACK of the session in view.
+func (p *partition) stack() *fingerprint.Stack {
+	f := p.sh.frame
+	if f == nil || p.sh.ticked || f.Kind != packet.KindTCP || f.TCPFlags&packet.SYN == 0 {
+		return nil
+	}
+	end := &p.view.Initiator
+	if f.TCPFlags&packet.ACK != 0 {
+		end = &p.view.Responder
+	}
+	if end.Addr != f.Src || end.Port != f.SrcPort {
+		return nil
+	}
+	return fingerprint.StackOf(f)
 }
 
 // newView makes a view of s.

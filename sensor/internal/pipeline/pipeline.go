@@ -13,6 +13,7 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -22,6 +23,7 @@ type Config struct {
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
 	Assets    *assets.Set         // data files; nil: those in use stay
+	External  device.External     // databases of fingerprints of the operator
 	Version   string
 	Replay    bool
 	State     *store.Store // saved state; nil: nothing is saved. The caller closes it after the run

@@ -93,7 +93,7 @@ func registryConfig(cfg *Config, site string) device.Config {
 	inv := cfg.Inventory
 	c := device.Config{
 		Site: site, Watch: slices.Concat(inv.Watched(), cfg.Settings.Silent), WatchMACs: cfg.Settings.SilentMACs, Named: inv.Named(),
-		MaxDevices: cfg.Settings.Limits.Devices,
+		MaxDevices: cfg.Settings.Limits.Devices, External: cfg.External,
 	}
 	c.Internal = internalOf(cfg.Settings, inv)
 	return c

@@ -96,5 +96,8 @@ func (s *Statement) wording(f float64) string {
 	if firmware, _, _ := strings.Cut(s.firmware, "|"); firmware != "" {
 		parts = append(parts, fmt.Sprintf("firmware=%s %+.0f", firmware, s.rule.firmwarePoints*f))
 	}
+	if s.note != "" {
+		parts = append(parts, s.note)
+	}
 	return strings.Join(parts, ", ")
 }

@@ -14,6 +14,8 @@ const (
 	ofAnnouncedModel                 // see AnnouncedModel
 	ofAnnouncedVendor                // see AnnouncedVendor
 	ofAnnouncedFirmware              // see AnnouncedFirmware
+	ofTCPStack                       // see Cache.Stack
+	ofRecog                          // see Cache.Recog
 )
 
 // savedClaim is what is saved of a claim: what was observed, not what the table says of it.
@@ -43,6 +45,10 @@ func save(x *Claim) savedClaim {
 		s.how, s.name = ofAnnouncedVendor, x.vendor
 	case x.rule == announcedFirmware:
 		s.how, s.name = ofAnnouncedFirmware, x.firmware
+	case x.source == TCPStack:
+		s.how, s.name = ofTCPStack, x.observed
+	case x.source == Recog:
+		s.how, s.source, s.value = ofRecog, x.from, x.observed
 	}
 	return s
 }
@@ -58,6 +64,12 @@ func (c *Cache) restore(s *savedClaim) *Statement {
 		return &Statement{source: TXT, rule: announcedVendor, value: s.value, vendor: s.name, vendorPoints: announcedPoints}
 	case ofAnnouncedFirmware:
 		return &Statement{source: TXT, rule: announcedFirmware, value: s.value, firmware: s.name}
+	}
+	switch {
+	case s.how == ofTCPStack && s.source == TCPStack && s.value != "":
+		return ofStack(s.value, s.name)
+	case s.how == ofRecog:
+		return c.Recog(s.source, s.value)
 	}
 	if s.value == "" || s.source == MACVendor {
 		return nil
@@ -84,7 +96,7 @@ func (c *Cache) Walk(codec *snapshot.Codec, cs *Claims) {
 		if !codec.Reading() {
 			s = save(&(*cs)[i])
 		}
-		snapshot.Enum(codec, &s.how, ofAnnouncedFirmware)
+		snapshot.Enum(codec, &s.how, ofRecog)
 		snapshot.Enum(codec, &s.source, numSources-1)
 		codec.String(&s.value)
 		codec.String(&s.name)

@@ -44,6 +44,8 @@ const (
 	Platform     // takes streams, keeps a database, serves pages
 	SystemText   // what it says there in free text: sysDescr, description of LLDP, version of CDP
 	SystemAnswer // the same in an answer
+	TCPStack     // SYN or SYN-ACK, by signatures of p0f
+	Recog        // any banner, by a database of Recog
 	numSources
 )
 
@@ -90,6 +92,8 @@ var sources = [numSources]struct {
 	Platform:     {"platform", GroupBehavior, 30},
 	SystemText:   {"system_text", GroupAnnouncement, 30},
 	SystemAnswer: {"system_answer", GroupBanner, 30},
+	TCPStack:     {"tcp_stack", GroupClient, 30},
+	Recog:        {"recog", GroupBanner, 30},
 }
 
 // aboutMAC reports whether observations of s are about the MAC address and not about what the device does.

@@ -36,6 +36,9 @@ type Statement struct {
 	vendorPoints float64
 	model        string
 	firmware     string // as in a rule
+	note         string // further words for the reader
+	observed     string // TCPStack: kind of the link; Recog: the value that was observed
+	from         Source // Recog: source of that value
 
 	words      string  // what it says, as it was shown last
 	wordsShare float64 // of its weight, at that time
@@ -43,7 +46,7 @@ type Statement struct {
 
 // same reports whether two statements say the same, whatever their values.
 func (s *Statement) same(x *Statement) bool {
-	return s == x || s.source == x.source && s.rule == x.rule && s.model == x.model && s.vendor == x.vendor && s.firmware == x.firmware
+	return s == x || s.source == x.source && s.rule == x.rule && s.model == x.model && s.vendor == x.vendor && s.firmware == x.firmware && s.note == x.note
 }
 
 // of returns the same statement from another source.
@@ -100,11 +103,13 @@ type Cache struct {
 	seed       maphash.Seed
 	lists      map[uint64][]Item // by hash
 	scratch    []Item            // of List
+	external   External
+	banners    map[cacheKey]*Statement // of Recog, at most maxStatements; nil: it says nothing
 }
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{statements: map[cacheKey]*Statement{}, seed: maphash.MakeSeed(), lists: map[uint64][]Item{}}
+	return &Cache{statements: map[cacheKey]*Statement{}, seed: maphash.MakeSeed(), lists: map[uint64][]Item{}, banners: map[cacheKey]*Statement{}}
 }
 
 // cacheKey is a clean value of a source.
