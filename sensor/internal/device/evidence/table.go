@@ -16,7 +16,7 @@ import (
 	"stillwatch/sensor/internal/datafile"
 )
 
-// The table of evidence. Its header describes the format.
+// The table of evidence, without the rows of banners. Its header describes the format.
 //
 //go:embed evidence.tsv
 var tableText string
@@ -77,10 +77,10 @@ func (t *Table) Rows() int {
 	return n
 }
 
-// Version returns the version of the table. It changes with the rows.
+// Version returns the version of the table. It changes with the rows of either file.
 func Version() int { return rules().version }
 
-// Parse reads a table. An error names the line.
+// Parse reads a table and adds the embedded rows of banners behind its own. An error names the line.
 func Parse(text []byte) (*Table, error) {
 	head, _, err := datafile.ParseHead(text)
 	if err != nil {
@@ -106,7 +106,11 @@ func Parse(text []byte) (*Table, error) {
 	if t.version == 0 {
 		return nil, errors.New("no version row")
 	}
-	return t, nil
+	banners, err := parseBanners("banners.yaml", bannersText)
+	if err == nil {
+		err = t.addBanners("banners.yaml", banners)
+	}
+	return t, err
 }
 
 // Bounds of the table: an operator may replace it.
