@@ -49,7 +49,7 @@ func sensorImports() map[string][]string {
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"assets", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
+		"cli": append([]string{"assets", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
 			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
 		"endtoend": nil, // tests only
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fingerprint turns facts into fingerprint strings and banner matches.
+// Package fingerprint turns facts into fingerprint strings, and matches TCP/IP stacks with signatures of p0f.
 package fingerprint
 
 import "stillwatch/sensor/internal/dissect"

@@ -212,3 +212,19 @@ func FuzzParseP0f(f *testing.F) {
 	f.Add([]byte(signatures))
 	f.Fuzz(func(t *testing.T, text []byte) { ParseP0f("f", text) })
 }
+
+// A SYN that was seen before costs no memory.
+func TestStackOfDoesNotAllocate(t *testing.T) {
+	p := linux().packet(t)
+	StackOf(p)
+	if n := testing.AllocsPerRun(100, func() { StackOf(p) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkStackOf(b *testing.B) {
+	p := linux().packet(&testing.T{})
+	for range b.N {
+		StackOf(p)
+	}
+}

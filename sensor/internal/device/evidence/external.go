@@ -101,11 +101,12 @@ func recogKind(device string) int {
 // recogNames are the names by which Recog's databases know the texts of a source.
 var recogNames = [numSources]string{HTTPServer: "http_header.server", HTTPTitle: "html_title", HTTPRealm: "http_header.wwwauth", RTSPServer: "rtsp_header.server",
 	RTSPRealm: "http_header.wwwauth", SSHServer: "ssh.banner", Certificate: "x509.subject", VendorClass: "dhcp_vendor_class", Banner: "banner", TXT: "txt",
-	Discovery: "ssdp", DiscoveryUnchecked: "ssdp", DiscoveryForeign: "ssdp"}
+	Discovery: "ssdp", DiscoveryUnchecked: "ssdp", DiscoveryForeign: "ssdp",
+	SystemText: "snmp.sys_description", SystemAnswer: "snmp.sys_description"}
 
 // recogBanners are the names of the databases for the protocols of banners.
 var recogBanners = map[string]string{"ftp": "ftp.banner", "smtp": "smtp.banner", "pop3": "pop3.banner", "imap": "imap4.banner", "nntp": "nntp.banner",
-	"telnet": "telnet_banners"}
+	"telnet": "telnet_banners", "mysql": "mysql.banners", "sip": "sip_header.server", "sip client": "sip_header.user_agent"}
 
 // Recog returns what the databases of Recog say of a value from the network, nil if nothing.
 func (c *Cache) Recog(src Source, value string) *Statement {
