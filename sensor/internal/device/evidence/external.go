@@ -143,9 +143,9 @@ func (c *Cache) recog(src Source, value string) *Statement {
 	}
 	st.model = Clean(m.Product)
 	var notes []string
-	for _, x := range [...][2]string{{"software", m.Service + " " + m.ServiceVersion}, {"system", m.OS + " " + m.OSVersion}, {"device", m.Device}} {
-		if text := Clean(x[1]); text != "" {
-			notes = append(notes, x[0]+"="+text)
+	for _, x := range [...][3]string{{"software", m.Service, m.ServiceVersion}, {"system", m.OS, m.OSVersion}, {"device", m.Device}} {
+		if x[1] != "" {
+			notes = append(notes, x[0]+"="+Clean(x[1]+" "+x[2]))
 		}
 	}
 	st.note = strings.Join(notes, ", ")
