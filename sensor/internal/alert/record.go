@@ -126,7 +126,10 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 		t.SNI, t.ALPN, t.JA3, t.JA4, t.NPF = h.SNI, h.ALPN, h.JA3, h.JA4, h.NPF
 	}
 	if h := app.ServerHello; h != nil {
-		t.Version, t.JA3S, t.NPFServer = tlsVersion(h), h.JA3S, h.NPF
+		t.Version, t.JA3S = tlsVersion(h), h.JA3S
+		if !app.QUIC() {
+			t.NPFServer = h.NPF
+		}
 	}
 	if c := app.Cert; c != nil {
 		t.CertSubject, t.CertSHA256, t.CertNotAfter = c.Subject, c.SHA256, schemas.FormatTime(c.NotAfter)

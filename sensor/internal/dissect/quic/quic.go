@@ -243,11 +243,13 @@ func (q *Conn) hello(dir int, stream []byte, sink dissect.Sink) {
 	switch typ {
 	case tls.MessageClientHello:
 		if h := tls.ParseClientHello(body, false); h != nil {
+			h.NPFBodies = nil
 			h.QUIC = true
 			sink(h)
 		}
 	case tls.MessageServerHello:
 		if h := tls.ParseServerHello(body, false); h != nil {
+			h.NPFBodies = nil // QUIC has NPF fingerprints of its own
 			sink(h)
 		}
 	}
