@@ -101,11 +101,14 @@ func (x *factoryLogin) finding(e *Event, c *Context, use loginUse, n *counter) *
 	f := c.loginFinding(x.Rule(), e, use, n)
 	who, times := f.self(), Plural(n.count, "time", "times")
 	what, pair := "password", "a well-known default name and password"
-	if f.Severity = High; use.protocol == "snmp" {
-		what, pair = "community", "a well-known default community"
-		if !use.external {
-			f.Severity = Medium // it mostly allows to read only
+	if f.Severity = High; !use.external {
+		f.Severity = Medium // the owner may be setting it up
+		if x, source := c.Contracts.Expect(f.Device, c.Now); strict(x, source) && use.protocol != "snmp" {
+			f.Severity = High
 		}
+	}
+	if use.protocol == "snmp" {
+		what, pair = "community", "a well-known default community"
 	}
 	f.Brief = "accepts a default " + what
 	f.Title = headline("%s accepts a default "+what+" by "+use.protocol, who)

@@ -77,8 +77,10 @@ func dhipMember(info *dissect.DeviceInfo, key, value []byte) {
 	case parse.FoldEqual(key, "serialno"):
 		info.Serial = announce.JSONText(value)
 	case parse.FoldEqual(key, "version"):
-		version, _, _ := bytes.Cut(value, []byte(","))
-		info.Firmware, info.FirmwareDate = announce.JSONText(version), announce.BuildDate(value)
+		version, built, both := bytes.Cut(value, []byte(",")) // "2.800.0000000.31.R,2019-12-15"
+		if info.Firmware, info.FirmwareDate = announce.JSONText(version), announce.BuildDate(value); both && info.FirmwareDate == "" {
+			info.FirmwareDate = announce.BuildDate(bytes.TrimSpace(built))
+		}
 	case parse.FoldEqual(key, "videoinputchannels"):
 		info.Analog, _ = parse.Number(value)
 	case parse.FoldEqual(key, "remotevideoinputchannels"):

@@ -158,7 +158,10 @@ func (h *Stream) begin(dir int, s *side, m message) {
 	} else {
 		r := readHTTPResponse(m)
 		h.response, s.framing, peek = r, r.framing, r.peek
-		if h.titled && !r.magic {
+		if r.magic && (len(h.requests) == 0 || h.requests[0].Method != "GET") {
+			r.magic = false // what follows the answer to CONNECT is no body
+		}
+		if !r.magic && (h.titled || r.peek == magicLen) {
 			peek = 0
 		}
 		if len(h.requests) == 0 || h.requests[0].wantsReply() {
