@@ -219,7 +219,7 @@ func (o *fanout) finding(e *Event, c *Context, n *fan, answered, nets, kept int)
 	who, hosts := f.self(), Plural(n.count, "host", "hosts")
 	f.Brief = fmt.Sprintf("calls many hosts on %s", portName(e))
 	f.Title = headline("%s calls "+hosts+" on %s in "+Plural(nets, "network", "networks"), who, name{portName(e), portName(e)})
-	f.Message = fmt.Sprintf("Expected: %s calls few external hosts, and looks them up by name. Seen: since %s it called %s on %s, e.g. %s, in %s; %d answered, none was looked up by name.",
+	f.Message = fmt.Sprintf("Expected: %s calls few external hosts, and looks them up by name. Seen: since %s it called %s on %s (%s) in %s; %d answered, none was looked up by name.",
 		who.full, clock(n.first), hosts, portName(e), listing(n.peers, 3), Plural(nets, "network", "networks"), answered)
 	f.Reasons = append(f.Reasons, Reason{Code: "many_hosts", Text: hosts + " on one port", Weight: 0.4}, Reason{Code: "no_name", Text: "the device did not look up the addresses by name", Weight: 0.2})
 	if kept > 0 {
