@@ -20,6 +20,7 @@ type index struct {
 	prefixes bart.Table[*Entry]
 	vendors  []vendorEntry
 	byRole   map[device.Role]*Entry
+	hosts    map[netip.Addr]bool // addresses that the inventory names one by one
 }
 
 type vendorEntry struct {
@@ -28,14 +29,39 @@ type vendorEntry struct {
 }
 
 func newIndex(inv *Inventory) *index {
-	x := &index{byMAC: map[packet.MAC]*Entry{}, byIP: map[netip.Addr]*Entry{}, byRole: map[device.Role]*Entry{}}
+	x := &index{byMAC: map[packet.MAC]*Entry{}, byIP: map[netip.Addr]*Entry{}, byRole: map[device.Role]*Entry{}, hosts: map[netip.Addr]bool{}}
 	if inv == nil {
 		return x
 	}
 	for i := range inv.Devices {
 		x.add(&inv.Devices[i])
 	}
+	x.addHosts(inv)
 	return x
+}
+
+// addHosts collects the single addresses of the inventory: of devices, of the peers of their rules and of infrastructure.
+func (x *index) addHosts(inv *Inventory) {
+	add := func(p netip.Prefix) {
+		if p.IsSingleIP() {
+			x.hosts[p.Addr()] = true
+		}
+	}
+	for i := range inv.Devices {
+		e := &inv.Devices[i]
+		if e.Match.IP.IsValid() {
+			x.hosts[e.Match.IP] = true
+		}
+		for k := range e.Allow {
+			add(e.Allow[k].Peer.Prefix)
+		}
+	}
+	in := &inv.Infrastructure
+	for _, list := range [...][]Host{in.DNS, in.NTP, in.DHCP, in.Syslog, in.Admin} {
+		for i := range list {
+			add(list[i].Prefix)
+		}
+	}
 }
 
 // add indexes an entry. Of two with the same match the first counts (the config package refuses them).

@@ -125,6 +125,15 @@ func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 // Entry returns the inventory entry that describes d, nil if none: owner, criticality, maintenance windows.
 func (b *Registry) Entry(d *device.Device) *Entry { return b.match(d).entry }
 
+// NamesHost reports whether the inventory names an address by itself: as that of a device, of the peer of a rule, or of a server.
+func (b *Registry) NamesHost(a netip.Addr) bool { return b.index.hosts[a] }
+
+// NamesDevice reports whether an entry of the inventory is about d alone, by its MAC or its address.
+func (b *Registry) NamesDevice(d *device.Device) bool {
+	e := b.Entry(d)
+	return e != nil && (!e.Match.MAC.IsZero() || e.Match.IP.IsValid())
+}
+
 func (b *Registry) match(d *device.Device) match {
 	if d == nil || b.blank {
 		return match{}

@@ -279,6 +279,7 @@ func (s *spoofing) assert(a *assertion, c *Context) {
 		both = len(t.addrs) > 1
 	}
 	x.begin(a.at, day)
+	c.dispute(a.ip)
 	if x.add(a.at) {
 		c.Emit(s.finding(a, x, c, spoofed, both))
 	}

@@ -14,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -84,6 +85,24 @@ type Context struct {
 
 	checked   contract.Verdict // verdict on the current event, cached for all detectors
 	isChecked bool
+
+	disputes *table[packet.Addr, struct{}] // addresses about which D38 has reported; nil until there is one
+}
+
+// maxDisputes bounds the addresses that are kept as disputed.
+const maxDisputes = 1024
+
+// dispute notes that D38 has reported claims to an address, so that D36 does not report the same.
+func (c *Context) dispute(a netip.Addr) {
+	if c.disputes == nil {
+		c.disputes = newTable[packet.Addr, struct{}](maxDisputes)
+	}
+	c.disputes.put(packet.AddrOf(a), c.Now)
+}
+
+// disputed reports whether D38 has reported claims to an address.
+func (c *Context) disputed(a netip.Addr) bool {
+	return c.disputes != nil && c.disputes.get(packet.AddrOf(a), c.Now) != nil
 }
 
 // Begin clears what was cached about the previous event. It is called before each event.

@@ -73,6 +73,9 @@ func routedTTL(ttl uint8) bool {
 // directTTL reports whether a TTL is a usual initial value: no router has forwarded the packet.
 func directTTL(ttl uint8) bool { return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255 }
 
+// DirectTTL reports whether a TTL is a usual initial value: no router has forwarded the packet.
+func DirectTTL(ttl uint8) bool { return directTTL(ttl) }
+
 // isLinkLocal reports whether an address is link-local, which no router forwards (RFC 3927 section 2.7, RFC 4291 section 2.5.6).
 func isLinkLocal(a packet.Addr) bool {
 	if a.Is4() {

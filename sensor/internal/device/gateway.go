@@ -54,3 +54,28 @@ func (r *Registry) ToGateway(v *session.View, peer *Device) bool {
 	}
 	return a.Is4() && [15]byte(a[:15]) == [15]byte(self[:15]) && (a[15] == 1 || a[15] == 254)
 }
+
+// maxOwnAddrs is how many IPv4 addresses a station has at most that is no relay: its own and one more.
+const maxOwnAddrs = 2
+
+// Station reports whether packets from a MAC can come from the host itself: the MAC forwards for no others and
+// carries few addresses. A Wi-Fi extender carries those of its clients.
+func (r *Registry) Station(mac packet.MAC) bool {
+	l := r.links[mac]
+	if l == nil {
+		return true
+	}
+	n := 0
+	for i := range l.addrs {
+		if l.addrs[i].addr.Is4() {
+			n++
+		}
+	}
+	return !l.router && !l.proxy && !l.proxy6 && n <= maxOwnAddrs
+}
+
+// Leased reports whether DHCP gave an address to a MAC.
+func (r *Registry) Leased(a netip.Addr, mac packet.MAC) bool {
+	b := r.binding(packet.AddrOf(a.Unmap()))
+	return b != nil && b.leased && b.mac == mac
+}
