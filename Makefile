@@ -11,7 +11,7 @@ RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden bpf clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden fit-identity bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ golden: ## regenerate help texts, tables of metrics and protocols, README screen
 	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpectedAlerts' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state ./collector/internal/serve ./collector/internal/consume -run TestMetricsPageIsCurrent -args update
 	$(GO) test ./sensor/internal/dissect/dispatch -run TestProtocolsPageIsCurrent -args update
+
+fit-identity: ## measure identification on labelled captures (TRUTH, CAPTURES) and propose weights of evidence; prints Markdown tables
+	CGO_ENABLED=0 $(GO) build -o bin/stillwatch-sensor ./sensor
+	$(GO) run ./scripts/fit-identity --truth "$(TRUTH)" --captures "$(CAPTURES)" $(FITFLAGS)
 
 bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
