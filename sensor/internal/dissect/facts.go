@@ -282,7 +282,7 @@ type ServiceAnnouncement struct {
 // DeviceInfo is what a device says about itself in a discovery or management protocol, as the protocol writes it and cleaned of control
 // characters. What it did not say is zero.
 type DeviceInfo struct {
-	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek tuya mndp lldp cdp snmp nbns ntlm …
+	Protocol      string // sadp dhip dvrip xmeye onvif ssdp bosch sony panasonic hanwha ubiquiti foscam vivotek edimax tuya mndp lldp cdp snmp nbns ntlm …
 	MAC           [6]byte
 	IP            netip.Addr
 	Vendor, Model string

@@ -5,6 +5,7 @@ package camera_test
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math/bits"
 	"net/netip"
 	"strings"
 	"testing"
@@ -61,11 +62,15 @@ var replies = map[string]struct {
 	"foscam": {10000, foscam("02005E100007"), dissect.DeviceInfo{Protocol: "foscam", MAC: deviceMAC, IP: deviceIP, Vendor: "Foscam", Model: "FI8910W", Serial: "02005E100007", Firmware: "11.37.2.65"}},
 	"vivotek": {10000, "\x07\x4a\x5d\x8f\x1c\x01\x0aIB9365-HT1\x02\x06" + string(deviceMAC[:]) + "\x03\x04\xc0\x00\x02\x07\x04\x1b\x06\x02\x50\x00\x09\x06IB9365",
 		dissect.DeviceInfo{Protocol: "vivotek", MAC: deviceMAC, IP: deviceIP, Vendor: "Vivotek", Model: "IB9365", Name: "IB9365-HT1"}},
-	"pppp login":        {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
-	"pppp login, key":   {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
-	"tuya, in clear":    {6666, tuyaClear, dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
-	"tuya 3.3":          {6667, unhex(tuya33), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
-	"tuya 3.5":          {6667, unhex(tuya35), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"pppp login":      {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
+	"pppp login, key": {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
+	"tuya, in clear":  {6666, tuyaClear, dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.3":        {6667, unhex(tuya33), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.5":        {6667, unhex(tuya35), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"edimax, registration of a plug": {8765, edimax(5, edimaxRegister), dissect.DeviceInfo{
+		Protocol: "edimax", MAC: deviceMAC, IP: deviceIP, Vendor: "EDIMAX", Model: "SP-1101W", Class: "SmartPlug", Serial: "02005E100007", Firmware: "1.09"}},
+	"edimax, in clear, no product": {8765, edimax(0, `<param><code value="1010" /><model value="IC-3116W" /><id value="02005E100007" /><type value="IPCam"></param>`),
+		dissect.DeviceInfo{Protocol: "edimax", MAC: deviceMAC, Model: "IC-3116W", Class: "IPCam", Serial: "02005E100007"}},
 	"pppp announcement": {32108, pppp(0x31, "VSTABCDE", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "VSTABCDE"}},
 }
 
@@ -78,6 +83,27 @@ const (
 	tuya35 = "0000669900000000000100000013000000a8303132333435363738396162042ce52c1986e9abb3bec8436999f7323135da23a0a49f4e733ae5b26ee6488d090bd0a42a6029371f8f625f45caa6e0bfcc5ee6d11229" +
 		"a9cb6eeaa324384ec7794b9463ee2641a38e8f61439b8c73b7a26adfd5792c990f33df7b544cbc3ce500b0e94575431aab9ac2b80f3218e0955936657fa23d468e2ba97ff902e90c3b33e91de0a43510045969b2966eca9231bb2408ae2fc15de0e7d7314c00009966"
 )
+
+const edimaxRegister = `<param>
+<code value="1010" />
+<model value="SP-1101W" />
+<id value="02005E100007" />
+<type value="SmartPlug" />
+<alias value="Coffee" />
+<lanip value="192.0.2.7" />
+<devfwver value="1.09#010001" />
+<productid value="EDIMAX#SP-1101W#1.0#1.09" />
+</param>`
+
+// edimax returns a message whose bits are rotated by n.
+func edimax(n int, text string) string {
+	b := []byte(text)
+	for i := range b {
+		b[i] = bits.RotateLeft8(b[i], -n)
+	}
+	b[0] = '<' + byte(n)
+	return string(b)
+}
 
 // unhex returns the bytes of a hexadecimal text.
 func unhex(s string) string {
@@ -278,6 +304,10 @@ func TestNoDiscovery(t *testing.T) {
 		"Tuya, an app asks":                {6667, "\x00\x00\x55\xaa\x00\x00\x00\x00\x00\x00\x00\x25\x00\x00\x00\x18" + `{"from":"app"}  ` + "abcd\x00\x00\xaa\x55"},
 		"Tuya 3.5, damaged":                {6667, other(unhex(tuya35), 40, 'x')},
 		"Tuya 3.3, damaged":                {6667, other(unhex(tuya33), 20, 'x')},
+		"Edimax, another message":          {8765, edimax(5, strings.Replace(edimaxRegister, "1010", "1060", 1))},
+		"Edimax, no model":                 {8765, edimax(5, strings.Replace(edimaxRegister, "model", "modem", 1))},
+		"Edimax, another rotation":         {8765, other(edimax(5, edimaxRegister), 0, '<'+4)},
+		"Edimax, value without an end":     {8765, edimax(5, strings.SplitAfter(edimaxRegister, "SP-")[0])},
 		"Vivotek, a search":                {10000, reply("vivotek")[:5]},
 		"XMEye, keep-alive":                {34569, xm(1006, "{}")},
 		"XMEye, nothing said":              {34569, xm(1531, `{ "Ret" : 100 }`)},
@@ -335,6 +365,8 @@ func FuzzUbiquiti(f *testing.F) { fuzz(f, &camera.Ubiquiti) }
 func FuzzFoscam(f *testing.F) { fuzz(f, &camera.Foscam) }
 
 func FuzzPPPP(f *testing.F) { fuzz(f, &camera.PPPP) }
+
+func FuzzEdimax(f *testing.F) { fuzz(f, &camera.Edimax) }
 
 func FuzzTuya(f *testing.F) { fuzz(f, &camera.Tuya) }
 

@@ -107,6 +107,7 @@ func TestDatagramNames(t *testing.T) {
 		"llmnr":      {dissect.Ports{Client: 1, Server: 5355}, "\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03abc\x00\x00\x01\x00\x01"},
 		"dhcpv6":     {dissect.Ports{Client: 546, Server: 547}, "\x01\x00\x00\x01\x00\x01\x00\x0a\x00\x03\x00\x01\x02\x00\x00\x00\x00\x05"},
 		"tuya":       {dissect.Ports{Client: 1, Server: 6666}, "\x00\x00\x55\xaa\x00\x00\x00\x00\x00\x00\x00\x13\x00\x00\x00\x00\x00\x00\xaa\x55"},
+		"edimax":     {dissect.Ports{Client: 1, Server: 8765}, "<param><code value=\"3000\" /></param>"},
 		"":           {dissect.Ports{Client: 1, Server: 9999}, "some text that is of no protocol"},
 	} {
 		if got := dissecttest.AppOf(dispatchtest.Datagrams(tc.ports, []byte(tc.data))); got != name {

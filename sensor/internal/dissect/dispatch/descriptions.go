@@ -21,6 +21,7 @@ var descriptions = []description{
 	{"dns", "header and records to the last byte", "53, 5353, 5355 for a malformed message", "questions, answers, codes", loginNone, ""},
 	{"dtls", "record and handshake headers", "", "hellos and certificate: SNI, JA3, JA4", loginNone, ""},
 	{"dvrip", "first message of a client, or its answer", "37777, 37778 without the magic number; UDP: 5050", "logins (TCP), actions, identity", loginExplicit, ""},
+	{"edimax", "`<param>`, its bits rotated by as many as are added to the first byte", "", "identity", loginNone, ""},
 	{"enip", "registration of a session; list of services or identity; cyclic data", "44818 for lists", "identity: vendor, class, model, serial number, firmware", loginNone, ""},
 	{"fins", "TCP: `FINS`, length, command; UDP: header", "9600 (UDP)", "", loginUnread, ""},
 	{"foscam", "`MO_I`, length of the datagram", "", "identity", loginNone, ""},

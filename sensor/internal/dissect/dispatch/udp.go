@@ -31,6 +31,7 @@ var datagramProtocols = []datagramProtocol{
 	datagram("sony", "\x02\x02", nil, camera.LooksSony, camera.Sony.New),
 	datagram("hanwha", "\x0b\x0b", nil, camera.LooksHanwha, camera.Hanwha.New),
 	datagram("bosch", "\x99\x99<<", nil, camera.LooksBosch, camera.Bosch.New),
+	datagram("edimax", "<C", nil, camera.LooksEdimax, camera.Edimax.New),
 	datagram("vivotek", "", nil, camera.LooksVivotek, camera.Vivotek.New),
 	datagram("panasonic", "\x00\x00", []uint16{10669, 10670}, camera.LooksPanasonic, camera.Panasonic.New),
 	datagram("ubiquiti", "\x01\x02", []uint16{10001}, camera.LooksUbiquiti, camera.Ubiquiti.New),
