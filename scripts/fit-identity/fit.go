@@ -42,7 +42,7 @@ func candidates(t *table, samples []*sample, minTypes int) (all []*estimate) {
 		}
 	}
 	for _, r := range t.rows {
-		if len(types[r]) < minTypes {
+		if len(types[r]) < minTypes || r.line < 0 {
 			continue
 		}
 		for _, v := range r.votes {

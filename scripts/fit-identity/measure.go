@@ -87,14 +87,14 @@ func qualityOf(all []*outcome) (q quality) {
 type leftOut struct {
 	kind, role  string
 	devices     int
-	now, fitted tally
-	foreign     tally // with the rows only that other types have evidence for, too
+	now, fitted counts
+	foreign     counts // with the rows only that other types have evidence for, too
 }
 
-// tally counts verdicts.
-type tally struct{ right, wrong, unknown int }
+// counts has the numbers of right, wrong and missing roles.
+type counts struct{ right, wrong, unknown int }
 
-func (t *tally) add(o *outcome) {
+func (t *counts) add(o *outcome) {
 	switch {
 	case o.isRight():
 		t.right++

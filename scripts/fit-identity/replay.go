@@ -86,8 +86,8 @@ var groupOf = func() map[string]int {
 	for i, sources := range []string{
 		"oui mac dhcp_vendor_class hostname dhcp_parameter_list mud_url",
 		"mdns_service mdns_txt discovery discovery_unchecked discovery_foreign system_text",
-		"http_server http_realm http_title http_uri rtsp_server rtsp_realm banner certificate ssh_server answer system_answer",
-		"ssh_client user_agent http_request",
+		"http_server http_realm http_title http_uri rtsp_server rtsp_realm banner certificate ssh_server answer system_answer recog",
+		"ssh_client user_agent http_request tcp_stack",
 		"name serves pulls_rtsp many_names topology uses sends_media many_clients platform",
 	} {
 		for _, s := range strings.Fields(sources) {
@@ -97,7 +97,7 @@ var groupOf = func() map[string]int {
 	return m
 }()
 
-// external is what the devices of sets are named that hold hosts of the Internet only.
+// external has the flags for sets whose devices are hosts of the Internet.
 var external = map[string][]string{"stopddos": {"--internal", "0.0.0.0/0"}}
 
 // readLabels reads the truth, in the order of the file.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 )
 
 func percent(part, whole float64) string {
@@ -147,7 +148,7 @@ func printLeftOut(w io.Writer, rows []leftOut) {
 
 func (l *leftOut) plus(x *leftOut) {
 	l.devices += x.devices
-	for _, p := range [][2]*tally{{&l.now, &x.now}, {&l.fitted, &x.fitted}, {&l.foreign, &x.foreign}} {
+	for _, p := range [][2]*counts{{&l.now, &x.now}, {&l.fitted, &x.fitted}, {&l.foreign, &x.foreign}} {
 		p[0].right, p[0].wrong, p[0].unknown = p[0].right+p[1].right, p[0].wrong+p[1].wrong, p[0].unknown+p[1].unknown
 	}
 }
@@ -156,6 +157,6 @@ func (l *leftOut) plus(x *leftOut) {
 func printWeights(w io.Writer, all []*estimate) {
 	fmt.Fprintln(w, "| row | role | devices | types | present dB | fitted dB | standard error |\n|---|---|---:|---:|---:|---:|---:|")
 	for _, e := range all {
-		fmt.Fprintf(w, "| `%s` | %s | %d | %d | %+g | %+g | %.1f |\n", e.row, roles[e.role], e.devices, e.types, e.present, e.fitted, e.stderr)
+		fmt.Fprintf(w, "| `%s` | %s | %d | %d | %+g | %+g | %.1f |\n", strings.ReplaceAll(e.row.String(), "|", "\\|"), roles[e.role], e.devices, e.types, e.present, e.fitted, e.stderr)
 	}
 }

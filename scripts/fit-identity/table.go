@@ -3,9 +3,12 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,7 +26,7 @@ type vote struct {
 
 // row is one row of evidence.tsv that votes for roles.
 type row struct {
-	line   int // in the file, from 0
+	line   int // in evidence.tsv, from 0; -1: the row is in banners.yaml
 	source string
 	match  string
 	re     *regexp.Regexp // nil: match is text
@@ -33,7 +36,7 @@ type row struct {
 
 func (r *row) String() string { return r.source + " " + r.match }
 
-// table is evidence.tsv with the lines that it was read from.
+// table is evidence.tsv with the lines that it was read from, and the rows of banners.yaml.
 type table struct {
 	lines []string
 	rows  []*row
@@ -57,7 +60,37 @@ func readTable(file string) (*table, error) {
 		r.line = i
 		t.rows = append(t.rows, r)
 	}
-	return t, nil
+	return t, t.readBanners(filepath.Join(filepath.Dir(file), "banners.yaml"))
+}
+
+// readBanners reads the rows of banners, which are in a file of their own: each is JSON on one line below its source. Their weights are not
+// fitted.
+func (t *table) readBanners(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	source := ""
+	for i, line := range strings.Split(string(text), "\n") {
+		object, isRow := strings.CutPrefix(line, "    - ")
+		if name, ok := strings.CutSuffix(line, ":"); ok && !isRow {
+			source = strings.TrimSpace(name)
+		}
+		if !isRow {
+			continue
+		}
+		var x struct{ Match, Roles, Vendor, Model string }
+		if err := json.Unmarshal([]byte(object), &x); err != nil {
+			return fmt.Errorf("%s, line %d: %w", file, i+1, err)
+		}
+		r, err := parseRow([]string{source, x.Match, x.Roles, cmp.Or(x.Vendor, "-"), cmp.Or(x.Model, "-")})
+		if err != nil {
+			return fmt.Errorf("%s, line %d: %w", file, i+1, err)
+		}
+		r.line = -1
+		t.rows = append(t.rows, r)
+	}
+	return nil
 }
 
 func parseRow(cells []string) (*row, error) {
@@ -162,7 +195,7 @@ func (t *table) write(file string, w weights) error {
 		}
 	}
 	for _, r := range t.rows {
-		if len(r.votes) == 0 {
+		if len(r.votes) == 0 || r.line < 0 {
 			continue
 		}
 		var words []string
