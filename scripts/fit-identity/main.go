@@ -3,7 +3,7 @@
 // Command fit-identity measures how well the sensor identifies the devices of labelled captures, and fits the weights of its table of
 // evidence to them. It prints Markdown tables.
 //
-//	fit-identity --truth devices.jsonl --captures DIR [--sensor bin/stillwatch-sensor] [--table evidence.tsv] [--write FILE]
+//	fit-identity --truth devices.jsonl --captures DIR [--external SET] [--sensor FILE] [--table evidence.tsv] [--write FILE]
 //
 // The truth has one JSON object a line: capture (path below --captures), source (the set), mac or ip of the device, group (its type), and
 // what is known of it: role, vendor, model, firmware, each a text or a list of accepted texts.
@@ -19,9 +19,9 @@ import (
 )
 
 type options struct {
-	sensor, truth, captures, table, write string
-	minTypes                              int
-	sigma                                 float64
+	sensor, truth, captures, external, table, write string
+	minTypes                                        int
+	sigma                                           float64
 }
 
 func main() {
@@ -29,6 +29,7 @@ func main() {
 	flag.StringVar(&o.sensor, "sensor", "bin/stillwatch-sensor", "the sensor")
 	flag.StringVar(&o.truth, "truth", "", "labels of devices (JSON Lines)")
 	flag.StringVar(&o.captures, "captures", "", "directory of the captures")
+	flag.StringVar(&o.external, "external", "", "the set (source) whose devices are hosts of the Internet")
 	flag.StringVar(&o.table, "table", "sensor/internal/device/evidence/evidence.tsv", "table of evidence of the sensor")
 	flag.StringVar(&o.write, "write", "", "write the fitted table to this file")
 	flag.IntVar(&o.minTypes, "min-types", 5, "types of devices that a row must be seen on to be fitted")
@@ -55,7 +56,7 @@ func run(o *options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	samples, err := replayAll(o.sensor, o.captures, labels, t)
+	samples, err := replayAll(o, labels, t)
 	if err != nil {
 		return err
 	}

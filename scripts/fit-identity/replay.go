@@ -97,9 +97,6 @@ var groupOf = func() map[string]int {
 	return m
 }()
 
-// external has the flags for sets whose devices are hosts of the Internet.
-var external = map[string][]string{"stopddos": {"--internal", "0.0.0.0/0"}}
-
 // readLabels reads the truth, in the order of the file.
 func readLabels(file string) (all []label, err error) {
 	text, err := os.ReadFile(file)
@@ -116,13 +113,17 @@ func readLabels(file string) (all []label, err error) {
 	return all, nil
 }
 
-// replayAll returns the labelled devices as the sensor sees them.
-func replayAll(sensor, captures string, labels []label, t *table) (all []*sample, err error) {
+// replayAll returns the labelled devices as the sensor sees them. In captures of the set o.external all addresses are internal.
+func replayAll(o *options, labels []label, t *table) (all []*sample, err error) {
 	seen := map[string][]record{}
 	for _, l := range labels {
 		devices, ok := seen[l.Capture]
 		if !ok {
-			if devices, err = replay(sensor, filepath.Join(captures, l.Capture), external[l.Source]); err != nil {
+			var args []string
+			if l.Source == o.external && o.external != "" {
+				args = []string{"--internal", "0.0.0.0/0"}
+			}
+			if devices, err = replay(o.sensor, filepath.Join(o.captures, l.Capture), args); err != nil {
 				return nil, err
 			}
 			seen[l.Capture] = devices
