@@ -45,11 +45,12 @@ func DefaultAbsenceParams() AbsenceParams {
 
 // absence is D35: a device whose frames were seen regularly is not seen any more, while others of its network are. Only watched time counts.
 type absence struct {
-	p     AbsenceParams
-	next  int64                         // time of the next check
-	seen  *table[uint32, presence]      // by device, in the order in which they were last seen
-	gone  *table[uint32, disappearance] // reported
-	found []uint32                      // scratch of check
+	p      AbsenceParams
+	next   int64                         // time of the next check
+	seen   *table[uint32, presence]      // by device, in the order in which they were last seen
+	gone   *table[uint32, disappearance] // reported
+	found  []uint32                      // scratch of check
+	recent [recentDevices]recentDevice   `snapshot:"-"`
 }
 
 // presence is when a device was seen.
@@ -57,9 +58,18 @@ type presence struct {
 	dev         *device.Device
 	first, mark watchtime.Mark // of the first and the last frame
 	last        int64
-	longest     int64 // gap, watched
-	sent        [maxSent]sent
-	streamed    uint64 // the minutes before last in which it streamed, the latest in the lowest bit
+	longest     int64          // gap, watched
+	sent        *[maxSent]sent // nil until a session makes progress
+	streamed    uint64         // the minutes before last in which it streamed, the latest in the lowest bit
+}
+
+// recentDevices is how many devices are recognized as heard within a second. It is a power of two.
+const recentDevices = 1 << 14
+
+// recentDevice is a device and the second of the capture clock in which it was heard last.
+type recentDevice struct {
+	device uint32
+	second int64
 }
 
 // maxSent is how many sessions of a device are compared with their last progress.
@@ -93,17 +103,19 @@ func (a *absence) setParams(p AbsenceParams) {
 
 func (a *absence) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		a.seen.part("D35.seen/1", deviceKey, func(c *snapshot.Codec, x *presence) {
+		a.seen.part("D35.seen/2", deviceKey, func(c *snapshot.Codec, x *presence) {
 			r.Ref(c, &x.dev)
 			x.first.Walk(c)
 			x.mark.Walk(c)
 			c.Time(&x.last)
 			c.Time(&x.longest)
 			c.Fixed(&x.streamed)
-			for i := range x.sent {
-				c.Uint(&x.sent[i].session)
-				c.Uint(&x.sent[i].packets)
-			}
+			snapshot.Pointer(c, &x.sent, func(all *[maxSent]sent) {
+				for i := range all {
+					c.Uint(&all[i].session)
+					c.Uint(&all[i].packets)
+				}
+			})
 		}),
 		a.gone.part("D35.gone/1", deviceKey, func(c *snapshot.Codec, x *disappearance) {
 			r.Ref(c, &x.dev)
@@ -153,6 +165,9 @@ func (a *absence) grown(d *device.Device, v *session.View, dir session.Dir) bool
 		return true
 	}
 	n := v.Packets[dir]
+	if x.val.sent == nil {
+		x.val.sent = new([maxSent]sent)
+	}
 	for i := range x.val.sent {
 		if s := &x.val.sent[i]; s.session == v.ID {
 			more := n > s.packets
@@ -168,6 +183,12 @@ func (a *absence) grown(d *device.Device, v *session.View, dir session.Dir) bool
 // heard records that a device sent something.
 func (a *absence) heard(d *device.Device, at int64, streams bool, c *Context) {
 	if d == nil {
+		return
+	}
+	// Most devices are heard many times a second: only the first time counts.
+	if r := &a.recent[d.ID%recentDevices]; r.device != d.ID || r.second != at/second {
+		*r = recentDevice{d.ID, at / second}
+	} else if !streams {
 		return
 	}
 	x := a.seen.get(d.ID, c.Now)

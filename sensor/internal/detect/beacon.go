@@ -3,7 +3,10 @@
 package detect
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/snapshot"
 )
 
@@ -52,23 +56,35 @@ var looks = []int{8, 12, 16, 24, 32, 48, 64, 96, 128, 192}
 // beacon is D16: a device calls an external server at regular intervals. It supports other findings; alone it is weak, because many
 // programs look for news at intervals.
 type beacon struct {
-	p     BeaconParams
-	pairs *table[beaconPair, beat]
+	p      BeaconParams
+	pairs  *table[beaconPair, beat]
+	called [calledSlots]uint32 `snapshot:"-"` // hashes of pairs that have met once
 }
 
-// beaconPair is a caller and whom it calls: a name if the caller has looked it up, else an address.
+// calledSlots is the size of the filter before the table: most pairs meet once only.
+const calledSlots = 1 << 14
+
+// beaconPair is a caller and whom it calls: an address, or the hash of the name under which the caller has looked it up.
 type beaconPair struct {
 	caller
-	name string
-	addr packet.Addr
-	port uint16
+	addr  packet.Addr
+	port  uint16
+	named bool
+}
+
+// hashOf returns a hash of a name that is the same in each run (FNV-1a).
+func hashOf(name string) (a packet.Addr) {
+	h := fnv.New128a()
+	_, _ = io.WriteString(h, name) // never fails
+	h.Sum(a[:0])
+	return a
 }
 
 // beat is when one pair met.
 type beat struct {
-	first, last int64
-	gaps        []uint32 // ms, at most the last of looks
-	counter     counter  // of sessions; reported is those of the last report
+	first, last     int64
+	count, reported uint32   // sessions
+	gaps            []uint32 // ms, at most the last of looks
 }
 
 func newBeacon(p BeaconParams) *beacon {
@@ -87,14 +103,15 @@ func (b *beacon) setParams(p BeaconParams) {
 func (b *beacon) parts(*device.Registry) []snapshot.Part {
 	return []snapshot.Part{b.pairs.part("D16.pairs/1", func(c *snapshot.Codec, k *beaconPair) {
 		k.caller.walk(c)
-		c.String(&k.name)
 		addrKey(c, &k.addr)
 		snapshot.Number(c, &k.port)
+		c.Bool(&k.named)
 	}, func(c *snapshot.Codec, x *beat) {
 		c.Time(&x.first)
 		c.Time(&x.last)
 		snapshot.List(c, &x.gaps, looks[len(looks)-1], func(g *uint32) { snapshot.Number(c, g) })
-		x.counter.walk(c)
+		snapshot.Number(c, &x.count)
+		snapshot.Number(c, &x.reported)
 	})}
 }
 
@@ -111,26 +128,41 @@ func (b *beacon) Observe(e *Event, c *Context) {
 	if !ok || !c.callsOut(e) {
 		return
 	}
-	k := beaconPair{caller: who, port: v.Responder.Port}
-	if k.name = c.ResponderName(e); k.name == "" {
-		k.addr = v.Responder.Addr
+	if !b.again(who, v) {
+		return
+	}
+	k, name := beaconPair{caller: who, addr: v.Responder.Addr, port: v.Responder.Port}, c.ResponderName(e)
+	if name != "" {
+		k.addr, k.named = hashOf(name), true
 	}
 	x := b.pairs.put(k, c.Now)
 	if !x.meet(v.Start, int64(b.p.MinGapMs)*1e6) || !slices.Contains(looks, len(x.gaps)) {
 		return
 	}
 	if r, ok := b.p.regular(x.gaps); ok {
-		if f := b.finding(e, c, x, r, k.name); f != nil {
+		if f := b.finding(e, c, x, r, name); f != nil {
 			c.Emit(f)
 		}
 	}
 }
 
+// again reports whether a caller has lately called the same port of the same host. A pair that shares its slot with others may be
+// overlooked for a while.
+func (b *beacon) again(who caller, v *session.View) bool {
+	const prime = 0x9e3779b97f4a7c15
+	a, from := &v.Responder.Addr, &who.addr
+	h := (binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*prime) * prime
+	h = (h ^ binary.LittleEndian.Uint64(from[8:]) ^ uint64(who.device)<<20 ^ uint64(v.Responder.Port)) * prime
+	slot, hash := &b.called[h>>50], uint32(h)|1
+	met := *slot == hash
+	*slot = hash
+	return met
+}
+
 // meet records a session and reports whether it adds a gap.
 func (x *beat) meet(at, minGap int64) bool {
 	if x.first == 0 {
-		x.first, x.last = at, at
-		x.counter.add(at)
+		x.first, x.last, x.count = at, at, 1
 		return false
 	}
 	gap := at - x.last
@@ -138,7 +170,7 @@ func (x *beat) meet(at, minGap int64) bool {
 		return false
 	}
 	x.last = at
-	x.counter.add(at)
+	x.count++
 	x.gaps = append(x.gaps, uint32(min(gap/1e6, math.MaxUint32)))
 	return true
 }
@@ -240,8 +272,9 @@ func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string) *
 		f.Key = fmt.Sprintf("%s:%d/%s", Clean(name, 200), e.Session.Responder.Port, Proto(e.Session.Proto))
 	}
 	f.Stage, f.Severity = StageOutbound, b.severity(e, expect, source, name)
-	f.Start, f.Total, f.Count = x.first, x.counter.count, x.counter.take()
-	who, to, times := f.self(), f.Peer.at(), Plural(x.counter.count, "time", "times")
+	f.Start, f.Total, f.Count = x.first, int(x.count), int(x.count-x.reported)
+	x.reported = x.count
+	who, to, times := f.self(), f.Peer.at(), Plural(int(x.count), "time", "times")
 	every := span(int64(math.Round(r.median/100)) * 1e8)
 	f.Brief = "calls " + to.brief() + " at intervals"
 	f.Title = headline("%s calls %s every "+every, who, to)
@@ -253,7 +286,7 @@ func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string) *
 	}
 	f.Reasons = append(f.Reasons, benign("a program looks for updates or reports its state at intervals"))
 	f.Evidence = []Evidence{{Kind: "rhythm", Summary: fmt.Sprintf("%s, median gap %s", times, every),
-		Data: map[string]any{"sessions": x.counter.count, "median_ms": math.Round(r.median), "spread_ms": math.Round(r.spread), "shape": math.Round(10*r.shape) / 10, "nats": math.Round(10*r.nats) / 10}}}
+		Data: map[string]any{"sessions": x.count, "median_ms": math.Round(r.median), "spread_ms": math.Round(r.spread), "shape": math.Round(10*r.shape) / 10, "nats": math.Round(10*r.nats) / 10}}}
 	f.Recommendation = beaconRule.advise("", f.Device)
 	return f
 }

@@ -26,6 +26,8 @@ func TestBeaconPage(t *testing.T) {
 
 // call plays sessions with gaps in seconds.
 func call(s *stage, from, to string, gaps ...float64) {
+	s.open(6, from, to) // of a pair that meets once nothing is kept
+	s.wait(hour)
 	s.open(6, from, to)
 	for _, g := range gaps {
 		s.wait(int64(g * 1e9))

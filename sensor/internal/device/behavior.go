@@ -25,10 +25,19 @@ const (
 // uses weighs the protocol that a device speaks as a client, by the bytes of the session. Unanswered datagrams count: those of NetFlow have no
 // answer.
 func (r *Registry) uses(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
-	if step < FactRead || app == nil || app.Name == "" || v.ToGroup() || !v.Opened() || r.Opening(v) != Opens || v.Proto == protoTCP && !v.Answered() {
+	if step < FactRead || app == nil || saysNothing(app.Name) || v.ToGroup() || !v.Opened() || r.Opening(v) != Opens || v.Proto == protoTCP && !v.Answered() {
 		return
 	}
 	r.observe(d, evidence.Uses, app.Name, now)
+}
+
+// saysNothing reports whether a protocol is so common that using it is no evidence of a role. Most sessions end here.
+func saysNothing(app string) bool {
+	switch app {
+	case "", "tls", "http", "dns":
+		return true
+	}
+	return false
 }
 
 // streams weighs media that a device sends in a direction and that goes one way: it is a source of pictures, and not one end of a call.

@@ -195,6 +195,11 @@ func (t *Table) prefetchOldest() {
 			}
 		case 1:
 			cacheline.Prefetch(unsafe.Pointer(t.at(x.owner)), sessionLines)
+			for d := range x.dir {
+				if b := x.dir[d].buf; len(b) > 0 { // it will be overwritten
+					cacheline.Prefetch(unsafe.Pointer(&b[0]), min(len(b)/cacheline.Size+1, 4))
+				}
+			}
 		case 2:
 			cacheline.Prefetch(unsafe.Pointer(x), int(unsafe.Sizeof(*x))/cacheline.Size+1)
 			return
