@@ -12,6 +12,7 @@ type Alert struct {
 	Revision        int             `json:"revision"`
 	Action          string          `json:"action"` // create update close
 	IncidentID      string          `json:"incident_id,omitempty"`
+	AbsorbedBy      string          `json:"absorbed_by,omitempty"` // on close: the alert that tells what this one told
 	Time            AlertTime       `json:"time"`
 	Sensor          AlertSensor     `json:"sensor"`
 	Rule            AlertRule       `json:"rule"`
@@ -27,7 +28,7 @@ type Alert struct {
 	Session         *Session        `json:"session,omitempty"`
 	RelatedSessions []string        `json:"related_sessions,omitempty"` // Community IDs, at most 50
 	Evidence        []AlertEvidence `json:"evidence,omitempty"`
-	Entities        []string        `json:"entities,omitempty"`
+	Entities        []string        `json:"entities,omitempty"` // at most 512
 	Dedupe          AlertDedupe     `json:"dedupe"`
 	Recommendation  string          `json:"recommendation,omitempty"`
 }

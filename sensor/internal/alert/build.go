@@ -34,7 +34,13 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 	if o.incident != nil {
 		a.IncidentID = o.incident.id
 	}
-	if f.Session != nil {
+	if o.into != nil {
+		a.AbsorbedBy = o.into.id
+	}
+	if o.wide && a.Peer != nil {
+		a.Peer.Port = nil
+	}
+	if f.Session != nil && !o.wide {
 		s := SessionRecord(f.Session, f.App)
 		a.Session = &s
 	}
@@ -42,7 +48,20 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 	a.RelatedSessions = append([]string(nil), o.related...)
 	a.Entities = safeAll(o.entities)
 	fillReasons(a, f)
+	o.fillTaken(a)
 	return a
+}
+
+// fillTaken lists the alerts that an alert has absorbed as evidence.
+func (o *open) fillTaken(a *schemas.Alert) {
+	for i, t := range o.taken {
+		if i == maxRetold || len(a.Evidence) >= maxEvidence-1 {
+			a.Evidence = append(a.Evidence, schemas.AlertEvidence{Kind: "absorbed", Summary: detect.Plural(len(o.taken)-i, "further absorbed alert", "further absorbed alerts")})
+			return
+		}
+		at := schemas.Time(t.at)
+		a.Evidence = append(a.Evidence, schemas.AlertEvidence{Kind: "absorbed", Time: &at, Summary: t.rule + " " + t.title})
+	}
 }
 
 func eventEnd(f *detect.Finding) int64 {

@@ -31,6 +31,7 @@ type incident struct {
 	first     int64
 	until     int64 // when it ends
 	members   []member
+	alerts    []*open // those that are open, without the chain
 	reportedP float64
 	reportedN int
 	list      *list.Element
@@ -51,6 +52,7 @@ type member struct {
 	stage                   detect.Stage
 	standing                bool
 	external                bool     // the peer is outside
+	absorbed                bool     // another alert tells it
 	peers                   []string // device keys, names and addresses of the peers
 	related                 []string // Community IDs
 }
@@ -153,8 +155,8 @@ func (t *incidents) expire(now int64) {
 	}
 }
 
-// join adds a finding to the incident of its device, or to that of its peer if the attack plausibly continues from there.
-func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *detect.Context) *incident {
+// incidentOf returns the incident of the device of a finding, or that of its peer if the attack plausibly continues from there.
+func (m *Manager) incidentOf(f *detect.Finding, key string, sev detect.Severity, c *detect.Context) *incident {
 	in := m.incidents.get(key, c.Now)
 	if p := m.peerIncident(f, c); p != nil && p != in && (in == nil || in.weak()) {
 		in = p
@@ -169,11 +171,24 @@ func (m *Manager) join(f *detect.Finding, key string, sev detect.Severity, c *de
 	}
 	in.until = max(in.until, c.Now+window)
 	m.incidents.touch(in, sev)
+	return in
+}
+
+// note adds a finding to its incident. Whether an alert is raised about it makes no difference.
+func (m *Manager) note(in *incident, f *detect.Finding, key string, sev detect.Severity, c *detect.Context) {
 	if r := m.riskOf(f, sev, c); f.Device != nil {
 		in.add(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
 			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: slices.Clip(f.Related)})
 	}
-	return in
+}
+
+// mention sets whether the story tells of an alert itself; if another one has absorbed it, that one does.
+func (in *incident) mention(k alertKey, own bool) {
+	for i := range in.members {
+		if y := &in.members[i]; y.rule == k.rule && y.device == k.device && y.key == k.key {
+			y.absorbed = !own
+		}
+	}
 }
 
 func addrText(a netip.Addr) string {

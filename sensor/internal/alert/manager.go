@@ -67,6 +67,7 @@ type Manager struct {
 	perDevice map[string]int
 	incidents *incidents
 	standing  *lru.Table[string, []schemas.DeviceFinding] // by device key
+	absorbed  map[alertKey]*open                          // into which alert each absorbed one went
 	seq       uint64                                      // number of the last creation, breaks ties
 	saved     *changes[*open]                             // nil if nothing is saved
 	reporting *open                                       // whose revision is being emitted
@@ -79,7 +80,7 @@ type ruleDevice struct{ rule, device string }
 // New returns a manager that passes each revision to emit. emit may keep the record and sets emitted_at, boot_id and seq.
 func New(cfg Config, emit func(*schemas.Alert)) *Manager {
 	cfg = cfg.withDefaults()
-	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
+	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, absorbed: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
 		incidents: newIncidents(cfg.MaxIncidents), standing: lru.New[string, []schemas.DeviceFinding](maxStandingDevices)}
 }
 
@@ -112,27 +113,41 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 	c.Devices.Settle(f.Device)
 	device := m.deviceKey(f)
 	k := alertKey{f.Rule.ID, device, f.Key}
-	o := m.open[k]
-	if o == nil {
-		if f.Continues {
-			return nil // the alert that it updates was rolled up or is closed
-		}
-		if m.perRule[ruleDevice{k.rule, device}] >= m.cfg.PerDevice {
-			f = m.rollUp(f)
-			k.key = f.Key
-			o = m.open[k]
-		}
+	o, absorber := m.open[k], m.absorbed[k]
+	if o == nil && absorber == nil && f.Continues {
+		return nil // the alert that it updates was rolled up or is closed
 	}
 	sev := m.severity(f, c)
-	in := m.join(f, device, sev, c)
+	in := m.incidentOf(f, device, sev, c)
 	m.addStanding(f, device)
-	if o == nil {
-		m.create(k, f, sev, in, c)
+	if o != nil {
+		m.note(in, f, device, sev, c)
+		m.update(o, f, sev, c)
 		return in
 	}
-	m.update(o, f, sev, c)
+	x := m.prospect(k, f, sev, in, c)
+	if m.full(k) && absorber == nil {
+		f = m.rollUp(f)
+		k.key = f.Key
+		if o = m.open[k]; o != nil {
+			m.note(in, f, device, sev, c)
+			m.update(o, f, sev, c)
+			return in
+		}
+		x = m.prospect(k, f, sev, in, c)
+	}
+	m.note(in, f, device, sev, c)
+	if absorber != nil && m.repeat(absorber, x, c) || m.settle(x, c) {
+		in.mention(k, false)
+		return in
+	}
+	m.create(k, f, sev, in, c)
+	m.settle(m.open[k], c)
 	return in
 }
+
+// full reports whether a device has its share of alerts of one rule.
+func (m *Manager) full(k alertKey) bool { return m.perRule[ruleDevice{k.rule, k.device}] >= m.cfg.PerDevice }
 
 func (m *Manager) deviceKey(f *detect.Finding) string {
 	if f.Device != nil {
@@ -142,21 +157,33 @@ func (m *Manager) deviceKey(f *detect.Finding) string {
 }
 
 func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in *incident, c *detect.Context) {
+	m.revise(m.begin(k, f, sev, in, c), c, "create")
+}
+
+// prospect returns the alert that a finding would raise.
+func (m *Manager) prospect(k alertKey, f *detect.Finding, sev detect.Severity, in *incident, c *detect.Context) *open {
+	o := &open{key: k, f: f, sev: sev, count: max(f.Total, f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
+		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c)}
+	o.collect(f)
+	return o
+}
+
+// begin enters a new alert into the tables.
+func (m *Manager) begin(k alertKey, f *detect.Finding, sev detect.Severity, in *incident, c *detect.Context) *open {
 	for len(m.open) >= m.cfg.MaxOpen {
 		m.remove(m.order.Front().Value.(*open))
 		m.stats.Evicted++
 	}
 	m.seq++
-	o := &open{key: k, f: f, sev: sev, seq: m.seq, count: max(f.Total, f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
-		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c), state: stateOf(f, c)}
-	o.id = alertID(k, c.Now)
+	o := m.prospect(k, f, sev, in, c)
+	o.seq, o.state, o.id = m.seq, stateOf(f, c), alertID(k, c.Now)
 	o.list = m.order.PushBack(o)
 	m.saved.used(o)
 	m.index(o)
 	o.due = c.Now + o.window*second
 	heap.Push(&m.due, o)
 	m.stats.Alerts++
-	m.revise(o, c, "create")
+	return o
 }
 
 // update merges a finding into its open alert.
@@ -166,7 +193,9 @@ func (m *Manager) update(o *open, f *detect.Finding, sev detect.Severity, c *det
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
 	switch {
 	case changed:
-		m.revise(o, c, "update")
+		if !m.settle(o, c) {
+			m.revise(o, c, "update")
+		}
 	case o.countIsDue():
 		if c.Now-o.revisedAt >= m.cfg.UpdateGapS*second {
 			m.revise(o, c, "update")
@@ -206,6 +235,11 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 
 func (m *Manager) remove(o *open) {
 	m.unindex(o)
+	for _, t := range o.taken {
+		if m.absorbed[t.id()] == o {
+			delete(m.absorbed, t.id())
+		}
+	}
 	m.order.Remove(o.list)
 	heap.Remove(&m.due, o.at)
 	o.gone = true

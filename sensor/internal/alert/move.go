@@ -3,6 +3,7 @@
 package alert
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,6 +55,13 @@ func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 	renameEntity(o.f.Entities, x)
 	renameEntity(o.entities, x)
 	m.index(o)
+	for i := range o.taken {
+		if t := &o.taken[i]; t.device == x.From {
+			delete(m.absorbed, t.id())
+			t.device = x.To.Key
+			m.absorbed[t.id()] = o
+		}
+	}
 	m.saved.add(o)
 	m.postpone(o)
 }
@@ -61,12 +69,19 @@ func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 // index adds an open alert to the tables by key; unindex removes it.
 func (m *Manager) index(o *open) {
 	m.open[o.key] = o
+	if in := o.incident; in != nil && o.key.rule != detect.RuleChain().ID {
+		i, _ := slices.BinarySearchFunc(in.alerts, o, func(a, b *open) int { return cmp.Compare(a.seq, b.seq) })
+		in.alerts = slices.Insert(in.alerts, i, o)
+	}
 	m.perRule[ruleDevice{o.key.rule, o.key.device}]++
 	m.perDevice[o.key.device]++
 }
 
 func (m *Manager) unindex(o *open) {
 	delete(m.open, o.key)
+	if in := o.incident; in != nil {
+		in.alerts = slices.DeleteFunc(in.alerts, func(x *open) bool { return x == o })
+	}
 	rd := ruleDevice{o.key.rule, o.key.device}
 	if m.perRule[rd]--; m.perRule[rd] <= 0 {
 		delete(m.perRule, rd)

@@ -18,7 +18,7 @@ const second = int64(1e9)
 // Bounds of the lists of one alert, as the schema has them.
 const (
 	maxRelated  = 50
-	maxEntities = 128
+	maxEntities = 512
 	maxEvidence = 64
 )
 
@@ -46,6 +46,9 @@ type open struct {
 	revision            int
 	related, entities   []string
 	incident            *incident
+	taken               []taken // alerts that it has absorbed, in the order of absorption
+	into                *open   // that has absorbed it
+	wide                bool    // it covers more than one port, or peer: the record shows neither port nor session
 	list                *list.Element
 	dirty, pending      bool
 	gone                bool

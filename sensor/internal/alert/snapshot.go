@@ -15,8 +15,8 @@ import (
 
 const (
 	counterPart   = "alert/1"
-	incidentsPart = "incidents/1"
-	alertsPart    = "alerts/1"
+	incidentsPart = "incidents/2"
+	alertsPart    = "alerts/2"
 )
 
 // Parts returns the manager as parts of a snapshot, to be restored in this order after the registry. From then on the manager tracks
@@ -61,6 +61,10 @@ func (m *Manager) SaveReported(b *snapshot.Batch, r *device.Registry) {
 	if in := o.incident; in != nil && !in.gone {
 		r.Save(b, in.device)
 		m.saveIncident(b, in, r)
+	}
+	if o.into != nil && !o.into.gone {
+		r.Save(b, o.into.f.Device)
+		m.saveAlert(b, o.into, r)
 	}
 	if o.gone {
 		b.Delete(alertsPart).String(&o.id)
@@ -178,6 +182,9 @@ func (m *Manager) enter(o *open, c *detect.Context) {
 	m.saved.turn = max(m.saved.turn, o.mark.turn)
 	o.list = m.order.PushBack(o)
 	m.index(o)
+	for _, t := range o.taken {
+		m.absorbed[t.id()] = o
+	}
 	heap.Push(&m.due, o)
 	if o.pending {
 		m.pending = append(m.pending, o)

@@ -31,6 +31,13 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 	}
 	texts(c, &o.related, maxRelated)
 	texts(c, &o.entities, maxEntities)
+	snapshot.List(c, &o.taken, maxTaken, func(x *taken) {
+		for _, s := range []*string{&x.rule, &x.device, &x.key, &x.title, &x.host, &x.service} {
+			c.String(s)
+		}
+		c.Time(&x.at)
+	})
+	c.Bool(&o.wide)
 	c.Bool(&o.dirty)
 	c.Bool(&o.pending)
 	walkFinding(c, o.f, r)
@@ -75,6 +82,7 @@ func (x *member) walk(c *snapshot.Codec) {
 	snapshot.Enum(c, &x.stage, detect.StageOutbound)
 	c.Bool(&x.standing)
 	c.Bool(&x.external)
+	c.Bool(&x.absorbed)
 	texts(c, &x.peers, maxRelated)
 	texts(c, &x.related, maxRelated)
 }

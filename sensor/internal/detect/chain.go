@@ -21,3 +21,9 @@ func RuleChain() Rule { return chainRule.Rule }
 
 // ChainAdvice returns the first three steps for an incident about d.
 func ChainAdvice(d *device.Device) string { return chainRule.advise("", d) }
+
+// Listing joins at most n items and adds how many more there are.
+func Listing(items []string, n int) string { return listing(items, n) }
+
+// Span formats a duration: "4 min 24 s".
+func Span(ns int64) string { return span(ns) }
