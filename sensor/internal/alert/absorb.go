@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	maxTaken   = 512              // alerts that one alert absorbs; further ones stay alerts of their own
-	maxRetold  = 32               // of these, alerts that its evidence lists
-	apart      = 10 * 60 * second // alerts further apart are no single act
+	maxTaken  = 512              // alerts that one alert absorbs; further ones stay alerts of their own
+	maxListed = 256              // open alerts of one incident that may absorb or be absorbed
+	maxRetold = 32               // of these, alerts that its evidence lists
+	apart     = 10 * 60 * second // alerts further apart are no single act
 )
 
 // taken is what an alert keeps of one that it has absorbed.
@@ -35,7 +36,7 @@ func (a *open) explains(x *open) bool {
 	case "D06":
 		return own && (x.key.rule == "D01" || x.key.rule == "D05") && !x.answered() && a.samePeer(x) && a.covers(x)
 	case "D08":
-		return own && x.key.rule == "D09" && a.samePeer(x) || x.key.rule == "D01" && a.mirrors(x)
+		return own && x.key.rule == "D09" && x.f.Stage == detect.StageGuessed && a.samePeer(x) || x.key.rule == "D01" && a.mirrors(x)
 	case "D16", "D18", "D45", "D46", "D48":
 		return own && (x.key.rule == "D01" || x.key.rule == "D02" || x.key.rule == "D05") && a.samePeer(x) && a.covers(x)
 	case "D01":
@@ -104,17 +105,25 @@ func (m *Manager) settle(x *open, c *detect.Context) bool {
 	}
 	if a := m.absorber(x, c); a != nil {
 		m.absorb(a, x, c)
+		m.gather(a, c)
 		return true
 	}
-	if x.list == nil {
-		return false
-	}
-	for _, y := range slices.Clone(in.alerts) {
-		if y != x && !y.gone && x.explains(y) && room(x, y) {
-			m.absorb(x, y, c)
-		}
+	if x.list != nil {
+		m.gather(x, c)
 	}
 	return false
+}
+
+// gather lets an alert absorb the open alerts that it explains.
+func (m *Manager) gather(a *open, c *detect.Context) {
+	if a.gone {
+		return
+	}
+	for _, x := range slices.Clone(a.incident.alerts) {
+		if x != a && !x.gone && a.explains(x) && room(a, x) {
+			m.absorb(a, x, c)
+		}
+	}
 }
 
 // absorber returns the open alert that explains x, nil if there is none. It raises a roll-up if x makes one due.
@@ -139,7 +148,7 @@ func (m *Manager) absorb(a, x *open, c *detect.Context) {
 			m.postpone(a)
 		}
 	}
-	if x.list != nil {
+	if x.list != nil && !x.gone {
 		m.remove(x)
 		x.into = a
 		m.revise(x, c, "close")
@@ -158,7 +167,7 @@ func (m *Manager) take(a, x *open, c *detect.Context) (more, rose bool) {
 		a.sev, a.standingP = x.sev, x.standingP
 	}
 	a.wide = a.wide || x.wide || port(a) != port(x) && port(a) != 0 && port(x) != 0
-	said := len(a.taken)
+	before := len(a.taken)
 	if !x.rolled() {
 		t := taken{rule: x.key.rule, device: x.key.device, key: x.key.key, title: detect.Clean(x.f.Title, 300), at: x.firstSeen}
 		_, t.host, t.service = together(x.f)
@@ -167,17 +176,17 @@ func (m *Manager) take(a, x *open, c *detect.Context) (more, rose bool) {
 	for _, t := range x.taken {
 		a.takeIn(t)
 	}
-	for _, t := range a.taken[said:] {
+	for _, t := range a.taken[before:] {
 		m.absorbed[t.id()] = a
 	}
 	m.absorbed[x.key] = a
-	if a.rolled() {
+	if a.rolled() && a.key.rule == x.key.rule {
 		a.count += x.count
 		a.firstSeen, a.lastSeen = min(a.firstSeen, x.firstSeen), max(a.lastSeen, x.lastSeen)
 		a.retell()
 	}
 	a.incident.mention(x.key, false)
-	return len(a.taken) > said, rose
+	return len(a.taken) > before, rose
 }
 
 func port(o *open) uint16 {
@@ -195,10 +204,11 @@ func (o *open) takeIn(t taken) {
 	o.taken = append(o.taken, t)
 }
 
-// repeat adds a further finding of an absorbed alert to its absorber, if that still explains it. Otherwise the finding is news.
+// repeat adds a further finding of an absorbed alert to its absorber, if that still explains it, or took
+// something in at the same instant (an alert that began now must not begin twice). Otherwise the finding is news.
 func (m *Manager) repeat(a, x *open, c *detect.Context) bool {
 	same, _, _ := together(x.f)
-	if !a.explains(x) && !(a.rolled() && a.key.key == same && a.key.rule == x.key.rule) {
+	if a.touched < c.Now && !a.explains(x) && !(a.rolled() && a.key.key == same && a.key.rule == x.key.rule) {
 		delete(m.absorbed, x.key)
 		a.taken = slices.DeleteFunc(a.taken, func(t taken) bool { return t.id() == x.key })
 		if a.rolled() {

@@ -118,7 +118,7 @@ func TestChainQuotesItsAlerts(t *testing.T) {
 	if last.Rule.ID != "D42" {
 		t.Fatalf("the last word is of %s", last.Rule.ID)
 	}
-	for _, line := range []string{"00:00:00 D08 login;", "00:05:00 D01 opened 80/tcp to the first;", "00:15:00 D18 sent 21.5 MB", "and 1 more"} {
+	for _, line := range []string{"00:00:00 D08 login.", "00:05:00 D01 opened 80/tcp to the first;", "00:15:00 D18 sent 21.5 MB", "and 1 more"} {
 		if !strings.Contains(last.Message, line) {
 			t.Errorf("no %q in %s", line, last.Message)
 		}
@@ -139,11 +139,14 @@ func TestChainTitle(t *testing.T) {
 		want  string
 	}{
 		{"srv-7", []string{"taken over from 203.0.113.66 by ssh", "scans", "sends data to mail.example.com"},
-			"srv-7 taken over from 203.0.113.66 by ssh; now sends data to mail.example.com and scans"},
+			"srv-7 taken over from 203.0.113.66 by ssh; sends data to mail.example.com, scans"},
 		{"srv-legacy-07", []string{"taken over from 203.0.113.66 by ssh", "scans", "sends data to mail.example.com"},
-			"srv-legacy-07 taken over from 203.0.113.66 by ssh; now sends data to mail.example.com"},
-		{"srv-7", []string{"", "scans", "sends data to mail.example.com"}, "srv-7 looks taken over; now sends data to mail.example.com and scans"},
-		{"srv-7", []string{"taken over from 203.0.113.66 by ssh", "scans", "sends data to " + long}, "srv-7 taken over from 203.0.113.66 by ssh; now scans"},
+			"srv-legacy-07 taken over from 203.0.113.66 by ssh; sends data to mail.example.com, scans"},
+		{"srv-7", []string{"taken over from 203.0.113.66 by ssh after 12 guesses", "scans 254 hosts", ""}, "srv-7 taken over from 203.0.113.66 by ssh after 12 guesses; scans 254 hosts"},
+		{"srv-legacy-07", []string{"taken over from 203.0.113.66 by ssh after 12 guesses", "scans 254 hosts", "sends 88 kB to x.example.com"},
+			"srv-legacy-07 taken over from 203.0.113.66 by ssh; sends 88 kB to x.example.com, scans"},
+		{"srv-7", []string{"", "scans", "sends data to mail.example.com"}, "srv-7 looks taken over; sends data to mail.example.com, scans"},
+		{"srv-7", []string{"taken over from 203.0.113.66 by ssh", "scans", "sends data to " + long}, "srv-7 taken over from 203.0.113.66 by ssh; scans"},
 		{long, []string{"taken over from " + long + " by ssh", "scans", ""}, ""},
 	} {
 		b := newBench(t, Config{}, nil)

@@ -15,13 +15,14 @@ import (
 
 // Bounds of what the alert of a chain quotes.
 const (
-	maxLines  = 5  // alerts in its message
+	maxLines  = 2  // alerts in the sentence about one part of the story
 	maxQuoted = 30 // alerts in its reasons
 )
 
-// finding returns the incident as a whole as a finding. It quotes each alert by its title and the time at which it began.
+// finding returns the incident as a whole as a finding. It quotes each alert by its title and the time at which it began. What an alert
+// has absorbed is not told a second time.
 func (in *incident) finding(p float64, stages int) *detect.Finding {
-	ms := inTime(in.members)
+	ms := inTime(in.told())
 	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: chainKey(in).key,
 		WindowS: 24 * 60 * 60, Severity: detect.High, Reliability: p, Count: 1, Continues: true}
 	if p >= criticalAt {
@@ -35,15 +36,46 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 			f.Evidence = append(f.Evidence, detect.Evidence{Kind: "finding", Time: x.at, Summary: fmt.Sprintf("%s %s %s (%s)", stamp(x.at), x.rule, x.title, x.sev),
 				Data: map[string]any{"rule": x.rule, "device": detect.Clean(x.device, 200), "severity": x.sev.String()}})
 		}
+	}
+	for _, x := range inTime(in.members) {
 		f.Related = addAll(f.Related, x.related, maxRelated)
 		f.Entities = addAll(f.Entities, []string{"device:" + x.device}, maxEntities)
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
-	f.DeviceAddr, f.Title = in.addr(), in.headline(f.Severity)
-	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f: %s.",
-		alertsOf(ms), stamp(ms[0].at), stampAfter(ms[0].at, ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, strings.Join(lines(ms), "; "))
+	f.DeviceAddr, f.Title = in.addr(), in.headline(ms, f.Severity)
+	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f.",
+		alertsOf(ms), stamp(ms[0].at), stampAfter(ms[0].at, ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100)
+	for _, s := range in.narrative(ms) {
+		f.Message += " " + s + "."
+	}
 	f.Recommendation = detect.ChainAdvice(in.device)
 	return f
+}
+
+// told returns what the story quotes: the open alerts as they were last reported, and the members whose alerts are closed but were not
+// absorbed.
+func (in *incident) told() []member {
+	var out []member
+	open := map[alertKey]bool{}
+	for _, o := range in.alerts {
+		if o.said.title == "" {
+			continue // it is not raised yet
+		}
+		open[o.key] = true
+		x := member{rule: o.key.rule, kind: o.f.Rule.Kind, device: o.key.device, key: o.key.key, addr: addrText(o.f.DeviceAddr), title: o.said.title,
+			brief: o.said.brief, at: o.said.at, sev: o.sev, r: o.standingP.reliability, q: o.standingP.quality, stage: o.f.Stage, standing: o.f.Standing,
+			external: o.f.Peer != nil && o.f.Peer.External, peers: farEnds(o.f), related: o.related}
+		out = append(out, x)
+	}
+	for _, x := range in.members {
+		if !x.absorbed && !open[alertKey{x.rule, x.device, x.key}] {
+			out = append(out, x)
+		}
+	}
+	if len(out) == 0 { // never, but a story has a beginning
+		return in.members
+	}
+	return out
 }
 
 const dateLayout = "2006-01-02"
@@ -79,37 +111,78 @@ func inStages(n int) string {
 	return fmt.Sprintf("%d attack stages in order", n)
 }
 
-// lines quotes the alerts for the message in the order of time. The strongest alert of each rule comes first, then those of further
-// devices, up to maxLines.
-func lines(ms []member) []string {
-	var shown []member
-	more := map[string]int{}
-	for _, own := range []bool{true, false} { // one of each rule, then further devices
-		for _, x := range byWeight(ms) {
-			seen := slices.ContainsFunc(shown, func(y member) bool { return y.rule == x.rule && (own || y.device == x.device) })
-			if x.strong() && !seen && len(shown) < maxLines {
+// The parts of a story, each one sentence.
+var parts = [...]string{"First contact", "Way in", "Discovery", "Spread", "Outbound"}
+
+// part returns to which part of the story an alert belongs, -1 if to none. A login to another device is the spread.
+func (in *incident) part(x *member) int {
+	switch {
+	case x.stage == detect.StageNone || !x.strong():
+		return -1
+	case x.stage <= detect.StageLogin && x.device != in.key:
+		return 3
+	case x.stage <= detect.StageGuessed:
+		return 0
+	case x.stage == detect.StageLogin:
+		return 1
+	case x.stage == detect.StageDiscovery:
+		return 2
+	case x.stage <= detect.StageControl:
+		return 3
+	}
+	return 4
+}
+
+// narrative tells the parts of the story in the order of their first alerts. Of each it quotes the strongest alerts of different rules, and
+// counts the others.
+func (in *incident) narrative(ms []member) []string {
+	var groups [len(parts)][]member
+	for _, x := range byWeight(ms) {
+		if i := in.part(&x); i >= 0 {
+			groups[i] = append(groups[i], x)
+		}
+	}
+	type sentence struct {
+		at   int64
+		text string
+	}
+	var all []sentence
+	for i, g := range groups {
+		if len(g) == 0 {
+			continue
+		}
+		shown := inTime(lines(g))
+		text := parts[i] + ": "
+		for j, x := range shown {
+			if j > 0 {
+				text += "; "
+			}
+			text += fmt.Sprintf("%s %s %s", stampAfter(ms[0].at, x.at), x.rule, x.title)
+		}
+		if n := len(g) - len(shown); n > 0 {
+			text += fmt.Sprintf("; and %d more", n)
+		}
+		all = append(all, sentence{shown[0].at, text})
+	}
+	slices.SortStableFunc(all, func(a, b sentence) int { return cmp.Compare(a.at, b.at) })
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = s.text
+	}
+	return out
+}
+
+// lines returns the alerts that a sentence quotes: the strongest one of each rule first.
+func lines(ms []member) (shown []member) {
+	for _, again := range []bool{false, true} {
+		for _, x := range ms {
+			seen := slices.ContainsFunc(shown, func(y member) bool { return y.rule == x.rule && !again || y.is(x) })
+			if !seen && len(shown) < maxLines {
 				shown = append(shown, x)
 			}
 		}
 	}
-	for _, x := range ms {
-		if x.strong() && !slices.ContainsFunc(shown, func(y member) bool { return y.is(x) }) {
-			more[x.rule]++
-		}
-	}
-	shown = inTime(shown)
-	out := make([]string, len(shown))
-	for i, x := range shown {
-		out[i] = fmt.Sprintf("%s %s %s", stampAfter(ms[0].at, x.at), x.rule, x.title)
-	}
-	if len(shown) > 0 && len(more) > 0 {
-		n := 0
-		for _, k := range more {
-			n += k
-		}
-		out = append(out, fmt.Sprintf("and %d more", n))
-	}
-	return out
+	return shown
 }
 
 func (x *member) is(y member) bool {
@@ -123,10 +196,10 @@ func byWeight(ms []member) []member {
 }
 
 // headline returns the title of a chain: who was attacked, by whom, and what the device has done since: "srv-7 taken over from
-// 203.0.113.66 by ssh; now scans, connects to mail.example.com". Acts that do not fit are left out, the last of detect.TitleOrder first.
-func (in *incident) headline(sev detect.Severity) string {
-	entry, since := in.entry(sev)
-	acts := in.acts(since)
+// 203.0.113.66 by ssh after 12 guesses; scans 254 hosts, connects to mail.example.com". Acts that do not fit are left out, the last of
+// detect.TitleOrder first.
+func (in *incident) headline(ms []member, sev detect.Severity) string {
+	entry, guesses, since := in.entry(ms, sev)
 	who := detect.ShortLabel(in.device, in.addr())
 	switch {
 	case entry != "":
@@ -136,21 +209,32 @@ func (in *incident) headline(sev detect.Severity) string {
 		entry = "looks taken over"
 	}
 	title := who + " " + entry
-	var kept []string
-	for _, act := range acts {
-		for _, last := range []string{" and ", ", "} {
-			if longer := title + "; now " + joined(append(slices.Clone(kept), act), last); detect.Fits(longer) {
-				kept = append(kept, act)
-				break
-			}
+	var kept, long []string
+	for _, act := range in.acts(ms, since) {
+		brief := act
+		if strings.HasPrefix(act, "scans ") || strings.HasPrefix(act, "pings ") {
+			brief, _, _ = strings.Cut(act, " ")
+		}
+		if detect.Fits(withActs(title, append(slices.Clone(kept), brief))) {
+			kept, long = append(kept, brief), append(long, act)
 		}
 	}
-	for _, last := range []string{" and ", ", "} {
-		if longer := title + "; now " + joined(kept, last); len(kept) > 0 && detect.Fits(longer) {
-			return longer
+	if detect.Fits(withActs(title+guesses, kept)) {
+		title += guesses
+	}
+	for i := range kept {
+		if fuller := slices.Concat(kept[:i], long[i:i+1], kept[i+1:]); detect.Fits(withActs(title, fuller)) {
+			kept = fuller
 		}
 	}
-	return detect.Fit(title)
+	return detect.Fit(withActs(title, kept))
+}
+
+func withActs(title string, acts []string) string {
+	if len(acts) == 0 {
+		return title
+	}
+	return title + "; " + strings.Join(acts, ", ")
 }
 
 // addr returns the address that the device of the incident had in its strongest alert.
@@ -164,34 +248,33 @@ func (in *incident) addr() (a netip.Addr) {
 	return a
 }
 
-func joined(list []string, last string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
-}
-
-// entry describes how the intruder got in, and when, by the strongest alert about that.
-func (in *incident) entry(sev detect.Severity) (text string, at int64) {
+// entry describes how the intruder got in, after how many guesses, and when, by the strongest alert about that.
+func (in *incident) entry(ms []member, sev detect.Severity) (text, guesses string, at int64) {
 	for _, stage := range []detect.Stage{detect.StageLogin, detect.StageGuessed} {
-		for _, x := range byWeight(in.members) {
+		for _, x := range byWeight(ms) {
 			if x.stage != stage || x.device != in.key || x.brief == "" || !x.strong() {
 				continue
 			}
-			if stage == detect.StageLogin && sev < detect.Critical {
-				return "probably " + x.brief, x.at
+			text, _, _ = strings.Cut(x.brief, detect.AfterGuesses)
+			for _, y := range in.members {
+				if rest, ok := strings.CutPrefix(y.brief, text); ok && y.device == in.key && strings.HasPrefix(rest, detect.AfterGuesses) {
+					guesses = rest
+				}
 			}
-			return x.brief, x.at
+			if stage == detect.StageLogin && sev < detect.Critical {
+				text = "probably " + text
+			}
+			return text, guesses, x.at
 		}
 	}
-	return "", 0
+	return "", "", 0
 }
 
 // acts lists what the device has done since then, in the order of detect.TitleOrder. Of findings that share a session or a peer, one is
 // enough.
-func (in *incident) acts(since int64) []string {
+func (in *incident) acts(ms []member, since int64) []string {
 	var own []member
-	for _, x := range byWeight(in.members) {
+	for _, x := range byWeight(ms) {
 		if x.stage > detect.StageLogin && x.at >= since && x.device == in.key && x.brief != "" && x.strong() {
 			own = append(own, x)
 		}
@@ -200,7 +283,7 @@ func (in *incident) acts(since int64) []string {
 	var told []member
 	var acts []string
 	for _, x := range own {
-		if !slices.ContainsFunc(told, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
+		if x.rule != "D08" && !slices.ContainsFunc(told, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
 			told, acts = append(told, x), append(acts, x.brief)
 		}
 	}

@@ -147,7 +147,9 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 }
 
 // full reports whether a device has its share of alerts of one rule.
-func (m *Manager) full(k alertKey) bool { return m.perRule[ruleDevice{k.rule, k.device}] >= m.cfg.PerDevice }
+func (m *Manager) full(k alertKey) bool {
+	return m.perRule[ruleDevice{k.rule, k.device}] >= m.cfg.PerDevice
+}
 
 func (m *Manager) deviceKey(f *detect.Finding) string {
 	if f.Device != nil {
@@ -217,10 +219,11 @@ func (m *Manager) postpone(o *open) {
 // revise emits the next revision.
 func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	c.Devices.Settle(o.f.Device)
+	o.said = said{o.f.Title, o.f.Brief, o.firstSeen}
 	if in := o.incident; in != nil && !in.gone {
 		if o.key == chainKey(in) {
 			o.f = in.finding(in.probability())
-		} else if in.updateMember(o) {
+		} else if in.updateMember(o) || o.rolled() {
 			m.chainChanged(in)
 		}
 	}

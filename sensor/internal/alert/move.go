@@ -69,7 +69,8 @@ func (m *Manager) moveAlert(o *open, x device.Move, c *detect.Context) {
 // index adds an open alert to the tables by key; unindex removes it.
 func (m *Manager) index(o *open) {
 	m.open[o.key] = o
-	if in := o.incident; in != nil && o.key.rule != detect.RuleChain().ID {
+	if in := o.incident; in != nil && o.key.rule != detect.RuleChain().ID && (o.listed || len(in.alerts) < maxListed) {
+		o.listed = true
 		i, _ := slices.BinarySearchFunc(in.alerts, o, func(a, b *open) int { return cmp.Compare(a.seq, b.seq) })
 		in.alerts = slices.Insert(in.alerts, i, o)
 	}
@@ -79,7 +80,7 @@ func (m *Manager) index(o *open) {
 
 func (m *Manager) unindex(o *open) {
 	delete(m.open, o.key)
-	if in := o.incident; in != nil {
+	if in := o.incident; in != nil && o.listed {
 		in.alerts = slices.DeleteFunc(in.alerts, func(x *open) bool { return x == o })
 	}
 	rd := ruleDevice{o.key.rule, o.key.device}

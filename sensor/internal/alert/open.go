@@ -48,11 +48,19 @@ type open struct {
 	incident            *incident
 	taken               []taken // alerts that it has absorbed, in the order of absorption
 	into                *open   // that has absorbed it
+	listed              bool    // among the alerts of its incident
+	said                said    // in the last revision
 	wide                bool    // it covers more than one port, or peer: the record shows neither port nor session
 	list                *list.Element
 	dirty, pending      bool
 	gone                bool
 	mark                mark
+}
+
+// said is what the story of an incident quotes of an alert.
+type said struct {
+	title, brief string
+	at           int64 // when it began
 }
 
 // risk determines the scores of an alert.

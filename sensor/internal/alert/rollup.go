@@ -123,6 +123,7 @@ func (m *Manager) raiseRollUp(key string, alike []*open, c *detect.Context) *ope
 		if a, err := netip.ParseAddr(x.f.Peer.IP); err == nil {
 			f.DeviceAddr = a
 		}
+		f.Stage = detect.StageFanOut
 	}
 	if f.Rule.ID == "D01" || f.Rule.ID == "D06" || f.Peer.Device != nil {
 		f.Peer = nil

@@ -37,6 +37,10 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 		}
 		c.Time(&x.at)
 	})
+	c.String(&o.said.title)
+	c.String(&o.said.brief)
+	c.Time(&o.said.at)
+	c.Bool(&o.listed)
 	c.Bool(&o.wide)
 	c.Bool(&o.dirty)
 	c.Bool(&o.pending)

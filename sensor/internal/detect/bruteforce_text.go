@@ -99,7 +99,7 @@ func (b *bruteForce) guessedFinding(e *Event, c *Context, in login, failures int
 	f.Key, f.Stage, f.Reliability = "guessed "+f.Peer.IP, StageLogin, 0.95
 	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
 	f.Start, f.End = c.Now, max(f.End, c.Now) // of the login: the failures before it are the guessing
-	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
+	f.Brief = "taken over from " + from.brief() + " by " + in.protocol + AfterGuesses + Plural(failures, "guess", "guesses")
 	f.Title = headline("%s guessed a password of %s by %s", from, who, by)
 	f.Message = fmt.Sprintf("Expected: nobody logs in to %s after many failures. Seen: at %s %s logged in by %s, after %s within %s.",
 		who.full, clock(c.Now), from.full, in.protocol, Plural(failures, "failure", "failures"), span(c.Now-first))

@@ -27,3 +27,6 @@ func Listing(items []string, n int) string { return listing(items, n) }
 
 // Span formats a duration: "4 min 24 s".
 func Span(ns int64) string { return span(ns) }
+
+// AfterGuesses comes before the number of guesses in the brief of a login that was guessed.
+const AfterGuesses = " after "

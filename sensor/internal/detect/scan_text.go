@@ -64,7 +64,7 @@ func (s *scan) hostFinding(e *Event, c *Context, src *scanner) *Finding {
 	who := s.who(e)
 	f.Severity = s.severity(e.Initiator, c, s.hostSeverity(e, f))
 	f.Start, f.Total, f.Count, f.Maintenance = fails.first, fails.count, fails.take(), s.maintained(e, c)
-	f.Peers, f.Brief = slices.Clone(fails.peers), "scans"
+	f.Peers, f.Brief = slices.Clone(fails.peers), "scans "+listed(fails.peers, "host", "hosts")
 	f.Key = "hosts"
 	if e.Initiator == nil {
 		f.Key += " " + f.Peer.IP
@@ -92,7 +92,7 @@ func (s *scan) portFinding(e *Event, c *Context, p *pairFails) *Finding {
 	}
 	f.Severity = s.severity(e.Initiator, c, usual)
 	f.Start, f.Total, f.Count, f.Maintenance = p.first, p.count, p.take(), s.maintained(e, c)
-	f.Brief = "scans"
+	f.Brief = "scans the ports of " + f.Peer.IP
 	f.Key = "ports " + f.Peer.IP
 	if e.Initiator != nil {
 		f.Peer.Port = 0 // it is about many ports, not about the last
@@ -118,7 +118,7 @@ func (s *scan) pingFinding(e *Event, c *Context, w *sweep) *Finding {
 	f := s.about(e, c, e.Responder)
 	f.Severity = s.severity(e.Initiator, c, Medium)
 	f.Start, f.Total, f.Count, f.Maintenance = w.first, w.count, w.take(), s.maintained(e, c)
-	f.Peers, f.Brief = slices.Clone(w.peers), "scans"
+	f.Peers, f.Brief = slices.Clone(w.peers), "pings "+listed(w.peers, "host", "hosts")
 	f.Key = "echo"
 	if e.Initiator == nil {
 		f.Key += " " + f.Peer.IP
@@ -138,7 +138,7 @@ func (s *scan) pingFinding(e *Event, c *Context, w *sweep) *Finding {
 
 func (s *scan) arpFinding(e *Event, c *Context, d *device.Device, m *dissect.ARPMessage, w *sweep) *Finding {
 	f := &Finding{Rule: s.Rule(), Device: d, DeviceAddr: m.SenderIP, Start: w.first, End: e.Time, Key: "arp", WindowS: daySeconds,
-		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Total: w.count, Count: w.take(), Brief: "scans", Peers: slices.Clone(w.peers), Maintenance: c.Contracts.Maintenance(d, c.Now)}
+		Stage: StageDiscovery, Severity: s.severity(d, c, Medium), Total: w.count, Count: w.take(), Brief: "scans " + listed(w.peers, "address", "addresses"), Peers: slices.Clone(w.peers), Maintenance: c.Contracts.Maintenance(d, c.Now)}
 	f.Entities = append(entities(f), ipEntities(w.peers)...)
 	who := f.self()
 	f.Title = headline("%s scans its network by ARP", who)

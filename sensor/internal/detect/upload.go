@@ -325,7 +325,7 @@ func (u *upload) finding(f *Finding, c *Context, d *device.Device, v contract.Ve
 		f.Severity = Low
 	}
 	who, to := f.self(), f.other()
-	f.Brief = "sends data to " + to.brief()
+	f.Brief = "sends " + size(out) + " to " + to.brief()
 	f.Title = headline("%s sent %s to %s", who, name{size(out), size(out)}, to)
 	rule := "sends at most " + size(limit) + " a day to one external peer"
 	if !much {

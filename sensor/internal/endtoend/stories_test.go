@@ -29,6 +29,7 @@ type line struct {
 	Peer     string       `json:"peer,omitempty"`
 	Count    int          `json:"count"`
 	Title    string       `json:"title"`
+	Absorbed bool         `json:"absorbed,omitempty"` // another alert tells it
 }
 
 // story replays a story and returns the last revisions of its alerts.
@@ -48,7 +49,7 @@ func story(t *testing.T, dir string) (all []line) {
 		if _, ok := incident[a.IncidentID]; !ok {
 			incident[a.IncidentID] = len(incident) + 1
 		}
-		l := line{a.Time.EventStart, incident[a.IncidentID], a.Rule.ID, a.Severity, a.Device.Key, "", a.Dedupe.Count, a.Title}
+		l := line{a.Time.EventStart, incident[a.IncidentID], a.Rule.ID, a.Severity, a.Device.Key, "", a.Dedupe.Count, a.Title, a.AbsorbedBy != ""}
 		if a.Peer != nil && a.Peer.IP.IsValid() {
 			l.Peer = a.Peer.IP.String()
 		}
@@ -149,8 +150,11 @@ func TestStoriesGiveTheExpectedAlerts(t *testing.T) {
 func TestStoriesAreOneIncident(t *testing.T) {
 	for name, device := range map[string]string{"S1": "srv-legacy-07", "S2": "vms", "S3": "nvr", "S4": "cam-12", "S5": "", "benign": ""} {
 		t.Run(name, func(t *testing.T) {
-			chains, loud, incidents := 0, 0, map[int]bool{}
+			chains, loud, live, incidents := 0, 0, 0, map[int]bool{}
 			for _, l := range story(t, filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name)) {
+				if !l.Absorbed {
+					live++
+				}
 				if l.Severity == "critical" || l.Severity == "high" && device != "" {
 					loud++
 					incidents[l.Incident] = true
@@ -161,6 +165,9 @@ func TestStoriesAreOneIncident(t *testing.T) {
 						t.Errorf("the chain is %s, about %s, want critical, about %s", l.Severity, l.Device, device)
 					}
 				}
+			}
+			if live > 12 {
+				t.Errorf("%d alerts tell one story, want at most 12", live)
 			}
 			switch {
 			case device == "" && loud+chains > 0:

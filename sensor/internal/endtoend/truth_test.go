@@ -120,7 +120,7 @@ var (
 	carried     = regexp.MustCompile(`so far ([\d.]+ [kMG]?B) out and ([\d.]+ [kMG]?B) in`)
 	sentBytes   = regexp.MustCompile(`it sent ([\d.]+ [kMG]?B) to .* and received ([\d.]+ [kMG]?B)\.$`)
 	quoted      = regexp.MustCompile(`((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d) (D\d\d) (.*)`)
-	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+(?: \S+)?) UTC, .*?, P ([\d.]+): `)
+	chainHead   = regexp.MustCompile(`Seen: (?:at least )?(\d+) alerts? about (\d+) devices? between (\S+ \S+) and (\S+(?: \S+)?) UTC, .*?, P (\d\.\d\d)\.(?: |$)`)
 )
 
 // form checks lengths, plurals, and that no placeholder is left.
@@ -129,7 +129,11 @@ func (tr *truth) form(a *schemas.Alert) {
 	if n := utf8.RuneCountInString(a.Title); n > 90 || n == 0 {
 		tr.wrong(a, "the title has %d characters", n)
 	}
-	if n := len(sentenceEnd.FindAllString(a.Message, -1)); n < 1 || n > 2 || !strings.HasSuffix(a.Message, ".") {
+	most := 2
+	if a.Rule.ID == chainRule {
+		most = 7 // what was expected, what was seen, and a sentence for each part of the story
+	}
+	if n := len(sentenceEnd.FindAllString(a.Message, -1)); n < 1 || n > most || !strings.HasSuffix(a.Message, ".") {
 		tr.wrong(a, "the message has %d sentences", n)
 	}
 	for i, step := range []string{"1. ", " 2. ", " 3. "} {
@@ -317,7 +321,25 @@ func (tr *truth) chain(a *schemas.Alert) {
 		tr.wrong(a, "the risk score is %d", a.RiskScore)
 	}
 	tr.headline(a)
-	lines := strings.Split(strings.TrimSuffix(a.Message[head[1]:], "."), "; ")
+	var lines []string
+	last := ""
+	for _, sentence := range strings.Split(strings.TrimSuffix(a.Message[head[1]:], "."), ". ") {
+		label, rest, ok := strings.Cut(sentence, ": ")
+		if !ok {
+			continue
+		}
+		if !slices.Contains([]string{"First contact", "Way in", "Discovery", "Spread", "Outbound"}, label) {
+			tr.wrong(a, "a sentence about %q", label)
+		}
+		parts := strings.Split(rest, "; ")
+		if m := quoted.FindStringSubmatch(parts[0]); m != nil && len(m[1]) == len("15:04:05") {
+			if m[1] < last {
+				tr.wrong(a, "%s comes after %s", m[1], last)
+			}
+			last = m[1]
+		}
+		lines = append(lines, parts...)
+	}
 	for _, e := range a.Evidence {
 		summary := e.Summary
 		if i := strings.LastIndex(summary, " ("); i > 0 {
@@ -340,8 +362,8 @@ func (tr *truth) chain(a *schemas.Alert) {
 
 var (
 	chainEntry   = regexp.MustCompile(`taken over from (\S+) by ([a-z0-9]+)`)
-	chainAct     = regexp.MustCompile(`(sends data to|connects to|keeps calling|calls) (\S+?)(?:,|$| and )`)
-	chainActRule = map[string]string{"sends data to": "D18", "connects to": "D01", "calls": "D01", "keeps calling": "D06"}
+	chainAct     = regexp.MustCompile(`(sends [\d.]+ [kMG]?B to|connects to|keeps calling|calls) (\S+?)(?:,|$)`)
+	chainActRule = map[string]string{"connects to": "D01", "calls": "D01", "keeps calling": "D06"}
 )
 
 // headline checks the title of a chain against the alerts of its device: how the intruder got in, and which hosts the device contacts.
@@ -359,9 +381,21 @@ func (tr *truth) headline(a *schemas.Alert) {
 	if m := chainEntry.FindStringSubmatch(a.Title); m != nil && (!said("D08 D09", m[1]) || !said("D08 D09", " by "+m[2])) {
 		tr.wrong(a, "nobody was let in from %s by %s", m[1], m[2])
 	}
+	if m := regexp.MustCompile(`after (\d+) guess`).FindStringSubmatch(a.Title); m != nil && !said("D09", "after "+m[1]+" failure") {
+		tr.wrong(a, "no D09 alert counts %s guesses", m[1])
+	}
 	for _, m := range chainAct.FindAllStringSubmatch(a.Title, -1) {
-		if peer, _, _ := strings.Cut(m[2], ":"); !said(chainActRule[m[1]], peer) {
-			tr.wrong(a, "no %s alert about %s", chainActRule[m[1]], m[2])
+		rule := chainActRule[m[1]]
+		if size, ok := strings.CutPrefix(m[1], "sends "); ok {
+			rule = "D18"
+			if size = strings.TrimSuffix(size, " to"); !said(rule, size) {
+				tr.wrong(a, "nobody sent %s", size)
+			}
+		}
+		if peer, _, _ := strings.Cut(m[2], ":"); rule != "D01" || !strings.HasSuffix(peer, "hosts") {
+			if !said(rule, peer) {
+				tr.wrong(a, "no %s alert about %s", rule, m[2])
+			}
 		}
 	}
 }
