@@ -179,7 +179,9 @@ func (m *Manager) take(a, x *open, c *detect.Context) (more, rose bool) {
 	for _, t := range a.taken[before:] {
 		m.absorbed[t.id()] = a
 	}
-	m.absorbed[x.key] = a
+	if !x.rolled() {
+		m.absorbed[x.key] = a
+	}
 	if a.rolled() && a.key.rule == x.key.rule {
 		a.count += x.count
 		a.firstSeen, a.lastSeen = min(a.firstSeen, x.firstSeen), max(a.lastSeen, x.lastSeen)

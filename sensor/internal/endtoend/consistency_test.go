@@ -97,7 +97,7 @@ func alertContradicts(a *schemas.Alert) string {
 	}
 	if a.Rule.ID == "D01" {
 		switch {
-		case (a.Severity == "high" || a.Severity == "critical") && !answered:
+		case (a.Severity == "high" || a.Severity == "critical") && !answered && !slices.ContainsFunc(a.Evidence, func(e schemas.AlertEvidence) bool { return e.Kind == "absorbed" }):
 			return "high without an answer"
 		case s.PacketsOut == 0:
 			return "an origination without a packet of the device"
