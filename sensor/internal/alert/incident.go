@@ -182,7 +182,7 @@ func (m *Manager) note(in *incident, f *detect.Finding, key string, sev detect.S
 	}
 }
 
-// mention sets whether the story tells of an alert itself; if another one has absorbed it, that one does.
+// mention sets whether the story reports an alert itself; if another one has absorbed it, that one does.
 func (in *incident) mention(k alertKey, own bool) {
 	for i := range in.members {
 		if y := &in.members[i]; y.rule == k.rule && y.device == k.device && y.key == k.key {
