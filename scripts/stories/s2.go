@@ -85,7 +85,7 @@ func (s *s2) fanOut(at time.Time) {
 			User: "recorder", Password: o.password, Packets: 2, Every: 200 * time.Millisecond})
 	}
 	s.expect("D08", "the cameras", at, "each is logged in to over HTTP by a host that never did so (internal)")
-	s.expect("D31", "the cameras", at, "a client name that is in no viewer set plays their streams")
+	s.expect("D31", "vms", at, "a client name that is in no viewer set plays the streams of the cameras")
 	s.expect("D01", "vms", at, "HTTP to cameras is not in its contract, RTSP is")
 }
 
@@ -125,9 +125,7 @@ func (o *office) of(is func(brand) bool, k int) []*camera {
 func (s *s2) move(at time.Time) {
 	hik, dahua, axis := s.office.of(brand.hik, 1)[0], s.office.of(brand.dahua, 1)[0], s.office.of(brand.axis, 1)[0]
 	s.attack(at, "vms turns %s (ISAPI PTZCtrl), %s (ptz.cgi) and %s (ONVIF ContinuousMove)", hik.host.Name, dahua.host.Name, axis.host.Name)
-	for _, c := range []*camera{hik, dahua, axis} {
-		s.expect("D29 (PTZ, medium)", c.host.Name, at, "movement late in the evening and without an operator's session")
-	}
+	s.expect("D29 (PTZ)", "vms", at, "movement of three cameras by a host that never moved one, soon after a login from outside on it")
 	for i, dir := range []int{60, -60, 60, 0} {
 		t := at.Add(time.Duration(i) * 20 * time.Second)
 		s.command(t, hik, netsim.ISAPIMove(dir, 0, nil), "<ResponseStatus><statusCode>1</statusCode></ResponseStatus>")
@@ -142,9 +140,9 @@ func (s *s2) move(at time.Time) {
 func (s *s2) configure(at time.Time) {
 	hik, dahua, axis := s.office.of(brand.hik, 2)[1], s.office.of(brand.dahua, 2)[1], s.office.of(brand.axis, 2)[1]
 	s.attack(at, "vms creates a user on %s (ISAPI Security/users) and on %s (ONVIF CreateUsers), changes the configuration of %s (setConfig) and restarts it", hik.host.Name, axis.host.Name, dahua.host.Name)
-	s.expect("D29 (user, critical)", hik.host.Name, at, "PUT /ISAPI/Security/users")
-	s.expect("D29 (user, critical)", axis.host.Name, at.Add(time.Minute), "ONVIF CreateUsers")
-	s.expect("D29 (configuration, restart: critical)", dahua.host.Name, at.Add(2*time.Minute), "configManager setConfig, magicBox reboot")
+	s.expect("D29 (users, critical)", "vms", at, "PUT /ISAPI/Security/users, ONVIF CreateUsers")
+	s.expect("D29 (pictures, critical)", "vms", at.Add(2*time.Minute), "configManager setConfig")
+	s.expect("D29 (restart, critical)", "vms", at.Add(2*time.Minute), "magicBox reboot")
 	s.command(at, hik, netsim.Request{Method: "PUT", URI: "/ISAPI/Security/users/2", Header: []string{"Content-Type: application/xml"},
 		Body: `<User><id>2</id><userName>svc</userName><password>Qu1et-Harbour</password><userLevel>Administrator</userLevel></User>`}, "<ResponseStatus><statusCode>1</statusCode></ResponseStatus>")
 	s.command(at.Add(time.Minute), axis, netsim.Request{Method: "POST", URI: "/onvif/device_service",

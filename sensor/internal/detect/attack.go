@@ -9,6 +9,7 @@ const (
 	taReconnaissance = "TA0043"
 	taResources      = "TA0042"
 	taInitialAccess  = "TA0001"
+	taPersistence    = "TA0003"
 	taEvasion        = "TA0005"
 	taCredentials    = "TA0006"
 	taDiscovery      = "TA0007"
@@ -24,7 +25,9 @@ const (
 	icsImpact        = "TA0105"
 	icsInhibit       = "TA0107"
 	icsInitialAccess = "TA0108"
+	icsImpair        = "TA0106"
 	icsLateral       = "TA0109"
+	icsPersistence   = "TA0110"
 )
 
 // Technique is a MITRE ATT&CK technique.
