@@ -23,7 +23,7 @@ var cameraFanoutRule = register(registration{
 		"": {
 			"Ask whether somebody has just set up or restarted the cameras or the platform.",
 			"If not: {then contain}",
-			"Change the passwords of all cameras: whoever did this has them.",
+			"Change the passwords of all cameras: the person who did this has them.",
 		},
 	},
 }, DefaultCameraFanoutParams, newCameraFanout)
@@ -51,7 +51,7 @@ const (
 )
 
 // cameraFanout is D28: one host authenticates to many cameras within a short time. A camera platform holds the passwords of all its cameras,
-// and whoever takes it over uses them.
+// and an intruder on the platform uses them.
 type cameraFanout struct {
 	p       CameraFanoutParams
 	sources *table[caller, cameraUser]

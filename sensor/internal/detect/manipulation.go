@@ -26,7 +26,7 @@ var manipulationRule = register(registration{
 		"": {
 			"Ask the operators and the administrators of the cameras whether this was theirs.",
 			"If not: {then contain} Compare users, network settings and firmware of the cameras with what they should be.",
-			"Change the passwords of the cameras, which whoever did this knows.",
+			"Change the passwords of the cameras, which the person who did this knows.",
 		},
 	},
 }, DefaultManipulationParams, newManipulation)
