@@ -16,7 +16,7 @@ import (
 const (
 	platform = "10.20.10.30"
 	oneCam   = "10.20.30.22"
-	operator = "10.20.50.31"
+	console  = "10.20.50.31"
 	week     = 8 * 24 * hour
 )
 
@@ -89,29 +89,29 @@ func TestManipulation(t *testing.T) {
 		do   func(*stage)
 		want []string
 	}{
-		{"an unknown host moves a camera", later(operator, dissect.ActionMove, accepted), []string{"medium move 1"}},
-		{"an unknown host resets a camera", later(operator, dissect.ActionReset, accepted), []string{"critical reset 1"}},
-		{"in vain", later(operator, dissect.ActionReset, refused), []string{"medium reset 1"}},
-		{"the answer was not seen", later(operator, dissect.ActionUsers, dissect.OutcomeUnknown), []string{"high users 1"}},
-		{"reading changes nothing", later(operator, dissect.ActionRead, accepted), nil},
-		{"in the first week", func(s *stage) { s.ask(operator, oneCam, dissect.ActionReset, accepted) }, nil},
+		{"an unknown host moves a camera", later(console, dissect.ActionMove, accepted), []string{"medium move 1"}},
+		{"an unknown host resets a camera", later(console, dissect.ActionReset, accepted), []string{"critical reset 1"}},
+		{"in vain", later(console, dissect.ActionReset, refused), []string{"medium reset 1"}},
+		{"the answer was not seen", later(console, dissect.ActionUsers, dissect.OutcomeUnknown), []string{"high users 1"}},
+		{"reading changes nothing", later(console, dissect.ActionRead, accepted), nil},
+		{"in the first week", func(s *stage) { s.ask(console, oneCam, dissect.ActionReset, accepted) }, nil},
 		{"from outside, in the first week", func(s *stage) { s.ask(foreign, oneCam, dissect.ActionMove, accepted) }, []string{"medium move 203.0.113.66 1"}},
 		{"settings from outside", func(s *stage) { s.ask(foreign, oneCam, dissect.ActionNetwork, accepted) }, []string{"critical network 203.0.113.66 1"}},
 		{"known since the first week", func(s *stage) {
-			s.ask(operator, oneCam, dissect.ActionMove, accepted)
-			later(operator, dissect.ActionMove, accepted)(s)
+			s.ask(console, oneCam, dissect.ActionMove, accepted)
+			later(console, dissect.ActionMove, accepted)(s)
 		}, nil},
 		{"known for something else", func(s *stage) {
-			s.ask(operator, oneCam, dissect.ActionMove, accepted)
-			later(operator, dissect.ActionUsers, accepted)(s)
+			s.ask(console, oneCam, dissect.ActionMove, accepted)
+			later(console, dissect.ActionUsers, accepted)(s)
 		}, []string{"critical users 1"}},
 		{"known from another camera", func(s *stage) {
-			s.ask(operator, cam(1), dissect.ActionMove, accepted)
-			later(operator, dissect.ActionMove, accepted)(s)
+			s.ask(console, cam(1), dissect.ActionMove, accepted)
+			later(console, dissect.ActionMove, accepted)(s)
 		}, []string{"low move 1"}},
 		{"refused in the first week", func(s *stage) {
-			s.ask(operator, oneCam, dissect.ActionMove, refused)
-			later(operator, dissect.ActionMove, accepted)(s)
+			s.ask(console, oneCam, dissect.ActionMove, refused)
+			later(console, dissect.ActionMove, accepted)(s)
 		}, []string{"medium move 1"}},
 		{"the declared platform", later(platform, dissect.ActionReboot, accepted), nil},
 		{"the platform that somebody has entered", func(s *stage) {
@@ -128,14 +128,14 @@ func TestManipulation(t *testing.T) {
 		}, nil},
 		{"Digest: refused, then accepted", func(s *stage) {
 			s.wait(week)
-			s.ask(operator, oneCam, dissect.ActionUsers, refused)
-			s.ask(operator, oneCam, dissect.ActionUsers, accepted)
+			s.ask(console, oneCam, dissect.ActionUsers, refused)
+			s.ask(console, oneCam, dissect.ActionUsers, accepted)
 			s.wait(minute)
 		}, []string{"critical users 1"}},
 		{"refused again and again", func(s *stage) {
 			s.wait(week)
 			for range 4 {
-				s.ask(operator, oneCam, dissect.ActionUsers, refused)
+				s.ask(console, oneCam, dissect.ActionUsers, refused)
 				s.wait(second)
 			}
 			s.wait(minute)
@@ -143,7 +143,7 @@ func TestManipulation(t *testing.T) {
 		{"many cameras", func(s *stage) {
 			s.wait(week)
 			for i := range 5 {
-				s.ask(operator, cam(i), dissect.ActionMove, accepted)
+				s.ask(console, cam(i), dissect.ActionMove, accepted)
 				s.wait(second)
 			}
 		}, []string{"medium move 5"}},
@@ -153,10 +153,10 @@ func TestManipulation(t *testing.T) {
 				s.wait(second)
 			}
 		}, []string{"medium move 203.0.113.66 5"}},
-		{"a new operator, after three days", func(s *stage) {
+		{"a new console, after three days", func(s *stage) {
 			s.wait(week)
 			for range 5 {
-				s.ask(operator, oneCam, dissect.ActionMove, accepted)
+				s.ask(console, oneCam, dissect.ActionMove, accepted)
 				s.wait(48 * hour)
 			}
 		}, []string{"medium move 1", "medium move 1", "medium move 1"}},
@@ -166,7 +166,7 @@ func TestManipulation(t *testing.T) {
 				s.wait(24 * hour)
 			}
 			s.wait(12 * hour)
-			s.ask(operator, oneCam, dissect.ActionMove, accepted)
+			s.ask(console, oneCam, dissect.ActionMove, accepted)
 		}, []string{"high move 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestManipulation(t *testing.T) {
 func TestDiscoveryAbusePage(t *testing.T) {
 	checkPage(t, "D30", func(t *testing.T) *stage {
 		s := site(t, 1)
-		discover(s, operator, "239.255.255.250:37020", dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork})
+		discover(s, console, "239.255.255.250:37020", dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork})
 		return s
 	})
 }
@@ -199,10 +199,10 @@ func TestDiscoveryAbuse(t *testing.T) {
 		a        dissect.DeviceAction
 		want     []string
 	}{
-		{"a new address by SADP", operator, group, dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork}, []string{"critical discovery 1"}},
-		{"a new password by DHIP", operator, oneCam + ":37810", dissect.DeviceAction{Protocol: "dhip", Action: "DevInit.account", Kind: dissect.ActionUsers}, []string{"critical discovery 1"}},
+		{"a new address by SADP", console, group, dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork}, []string{"critical discovery 1"}},
+		{"a new password by DHIP", console, oneCam + ":37810", dissect.DeviceAction{Protocol: "dhip", Action: "DevInit.account", Kind: dissect.ActionUsers}, []string{"critical discovery 1"}},
 		{"routed", foreign, oneCam + ":34569", dissect.DeviceAction{Protocol: "xmeye", Action: "NetWork.NetCommon", Kind: dissect.ActionNetwork}, []string{"critical discovery 203.0.113.66 1"}},
-		{"reading", operator, oneCam + ":37810", dissect.DeviceAction{Protocol: "dhip", Action: "DHDiscover.search", Kind: dissect.ActionRead}, nil},
+		{"reading", console, oneCam + ":37810", dissect.DeviceAction{Protocol: "dhip", Action: "DHDiscover.search", Kind: dissect.ActionRead}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := site(t, 1)
@@ -213,8 +213,8 @@ func TestDiscoveryAbuse(t *testing.T) {
 	}
 	t.Run("an admin host", func(t *testing.T) {
 		s := site(t, 1)
-		s.admin(operator)
-		discover(s, operator, group, dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork})
+		s.admin(console)
+		discover(s, console, group, dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork})
 		s.want(t, "D30")
 	})
 }
@@ -240,24 +240,24 @@ func TestViewer(t *testing.T) {
 		want []string
 	}{
 		{"from outside", func(s *stage) { s.play(foreign, oneCam, "LibVLC/3.0.18") }, []string{"high viewer 203.0.113.66 1"}},
-		{"a new host", func(s *stage) { s.wait(week); s.play(operator, oneCam, "VLC") }, []string{"low viewer 1"}},
+		{"a new host", func(s *stage) { s.wait(week); s.play(console, oneCam, "VLC") }, []string{"low viewer 1"}},
 		{"a new host watches several", func(s *stage) {
 			s.wait(week)
 			for i := range 3 {
-				s.play(operator, cam(i), "VLC")
+				s.play(console, cam(i), "VLC")
 				s.wait(second)
 			}
 		}, []string{"medium viewer 3"}},
-		{"in the first week", func(s *stage) { s.play(operator, oneCam, "VLC") }, nil},
+		{"in the first week", func(s *stage) { s.play(console, oneCam, "VLC") }, nil},
 		{"known, with an update", func(s *stage) {
-			s.play(operator, oneCam, "LibVLC/3.0.18")
+			s.play(console, oneCam, "LibVLC/3.0.18")
 			s.wait(week)
-			s.play(operator, oneCam, "LibVLC/3.0.20")
+			s.play(console, oneCam, "LibVLC/3.0.20")
 		}, nil},
 		{"known, with another program", func(s *stage) {
-			s.play(operator, oneCam, "LibVLC/3.0.18")
+			s.play(console, oneCam, "LibVLC/3.0.18")
 			s.wait(week)
-			s.play(operator, oneCam, "Lavf58")
+			s.play(console, oneCam, "Lavf58")
 		}, []string{"low viewer 1"}},
 		{"the recorder gets a new camera", func(s *stage) { s.wait(week); s.play(platform, oneCam, "VMS") }, nil},
 		{"the recorder after it was entered", func(s *stage) {
@@ -271,7 +271,7 @@ func TestViewer(t *testing.T) {
 			s.play(platform, oneCam, "VMS")
 			s.play("10.20.50.40", oneCam, "VLC")
 			s.wait(week)
-			s.play(operator, oneCam, "VLC")
+			s.play(console, oneCam, "VLC")
 		}, []string{"medium viewer 1"}},
 		{"refused", func(s *stage) {
 			s.event(detect.SessionFact, s.connect(foreign, oneCam+":554"), &dissect.RTSPExchange{Method: "PLAY", Status: 401})
@@ -338,11 +338,11 @@ func TestCameraFanout(t *testing.T) {
 			s.wait(2 * minute)
 			s.rounds(platform, "VMS/2.9", 12, 10*second)
 		}, nil},
-		{"a host that is no recorder", func(s *stage) { s.wait(week); s.rounds(operator, "curl/8", 4, second) }, []string{"medium cameras 4"}},
+		{"a host that is no recorder", func(s *stage) { s.wait(week); s.rounds(console, "curl/8", 4, second) }, []string{"medium cameras 4"}},
 		{"a printer visited by many programs", func(s *stage) {
 			s.wait(week)
 			for i := range 5 {
-				s.signIn(operator, fmt.Sprintf("10.20.60.%d", i+1), "curl", accepted)
+				s.signIn(console, fmt.Sprintf("10.20.60.%d", i+1), "curl", accepted)
 			}
 		}, nil},
 	} {
