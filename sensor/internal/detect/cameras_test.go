@@ -23,8 +23,8 @@ const (
 // cam returns the address of a camera.
 func cam(n int) string { return fmt.Sprintf("10.20.30.%d", 10+n) }
 
-// ask plays a request to a camera and its result.
-func (s *stage) ask(from, to string, kind dissect.ActionKind, result dissect.Outcome) {
+// order plays a request to a camera and its result.
+func (s *stage) order(from, to string, kind dissect.ActionKind, result dissect.Outcome) {
 	v := s.connect(from, to+":80")
 	s.event(detect.SessionFact, v, &dissect.DeviceAction{Protocol: "isapi", Action: "PUT /ISAPI/" + string(kind), Kind: kind, Result: result})
 	s.end(v, 300, 300)
@@ -69,7 +69,7 @@ func TestManipulationPage(t *testing.T) {
 		s.wait(week)
 		s.takenOver()
 		for i := range 2 {
-			s.ask(platform, cam(i), dissect.ActionUsers, accepted)
+			s.order(platform, cam(i), dissect.ActionUsers, accepted)
 			s.wait(second)
 		}
 		return s
@@ -80,7 +80,7 @@ func TestManipulation(t *testing.T) {
 	later := func(from string, kind dissect.ActionKind, result dissect.Outcome) func(*stage) {
 		return func(s *stage) {
 			s.wait(week)
-			s.ask(from, oneCam, kind, result)
+			s.order(from, oneCam, kind, result)
 			s.wait(minute)
 		}
 	}
@@ -94,48 +94,48 @@ func TestManipulation(t *testing.T) {
 		{"in vain", later(console, dissect.ActionReset, refused), []string{"medium reset 1"}},
 		{"the answer was not seen", later(console, dissect.ActionUsers, dissect.OutcomeUnknown), []string{"high users 1"}},
 		{"reading changes nothing", later(console, dissect.ActionRead, accepted), nil},
-		{"in the first week", func(s *stage) { s.ask(console, oneCam, dissect.ActionReset, accepted) }, nil},
-		{"from outside, in the first week", func(s *stage) { s.ask(foreign, oneCam, dissect.ActionMove, accepted) }, []string{"medium move 203.0.113.66 1"}},
-		{"settings from outside", func(s *stage) { s.ask(foreign, oneCam, dissect.ActionNetwork, accepted) }, []string{"critical network 203.0.113.66 1"}},
+		{"in the first week", func(s *stage) { s.order(console, oneCam, dissect.ActionReset, accepted) }, nil},
+		{"from outside, in the first week", func(s *stage) { s.order(foreign, oneCam, dissect.ActionMove, accepted) }, []string{"medium move 203.0.113.66 1"}},
+		{"settings from outside", func(s *stage) { s.order(foreign, oneCam, dissect.ActionNetwork, accepted) }, []string{"critical network 203.0.113.66 1"}},
 		{"known since the first week", func(s *stage) {
-			s.ask(console, oneCam, dissect.ActionMove, accepted)
+			s.order(console, oneCam, dissect.ActionMove, accepted)
 			later(console, dissect.ActionMove, accepted)(s)
 		}, nil},
 		{"known for something else", func(s *stage) {
-			s.ask(console, oneCam, dissect.ActionMove, accepted)
+			s.order(console, oneCam, dissect.ActionMove, accepted)
 			later(console, dissect.ActionUsers, accepted)(s)
 		}, []string{"critical users 1"}},
 		{"known from another camera", func(s *stage) {
-			s.ask(console, cam(1), dissect.ActionMove, accepted)
+			s.order(console, cam(1), dissect.ActionMove, accepted)
 			later(console, dissect.ActionMove, accepted)(s)
 		}, []string{"low move 1"}},
 		{"refused in the first week", func(s *stage) {
-			s.ask(console, oneCam, dissect.ActionMove, refused)
+			s.order(console, oneCam, dissect.ActionMove, refused)
 			later(console, dissect.ActionMove, accepted)(s)
 		}, []string{"medium move 1"}},
 		{"the declared platform", later(platform, dissect.ActionReboot, accepted), nil},
 		{"the platform that somebody has entered", func(s *stage) {
 			s.wait(week)
 			s.takenOver()
-			s.ask(platform, oneCam, dissect.ActionReboot, accepted)
-			s.ask(platform, oneCam, dissect.ActionMove, accepted)
+			s.order(platform, oneCam, dissect.ActionReboot, accepted)
+			s.order(platform, oneCam, dissect.ActionMove, accepted)
 		}, []string{"critical reboot 1", "medium move 1"}},
 		{"entered long ago", func(s *stage) {
 			s.wait(week)
 			s.takenOver()
 			s.wait(2 * hour)
-			s.ask(platform, oneCam, dissect.ActionReboot, accepted)
+			s.order(platform, oneCam, dissect.ActionReboot, accepted)
 		}, nil},
 		{"Digest: refused, then accepted", func(s *stage) {
 			s.wait(week)
-			s.ask(console, oneCam, dissect.ActionUsers, refused)
-			s.ask(console, oneCam, dissect.ActionUsers, accepted)
+			s.order(console, oneCam, dissect.ActionUsers, refused)
+			s.order(console, oneCam, dissect.ActionUsers, accepted)
 			s.wait(minute)
 		}, []string{"critical users 1"}},
 		{"refused again and again", func(s *stage) {
 			s.wait(week)
 			for range 4 {
-				s.ask(console, oneCam, dissect.ActionUsers, refused)
+				s.order(console, oneCam, dissect.ActionUsers, refused)
 				s.wait(second)
 			}
 			s.wait(minute)
@@ -143,30 +143,30 @@ func TestManipulation(t *testing.T) {
 		{"many cameras", func(s *stage) {
 			s.wait(week)
 			for i := range 5 {
-				s.ask(console, cam(i), dissect.ActionMove, accepted)
+				s.order(console, cam(i), dissect.ActionMove, accepted)
 				s.wait(second)
 			}
 		}, []string{"medium move 5"}},
 		{"many cameras, from outside", func(s *stage) {
 			for i := range 5 {
-				s.ask(foreign, cam(i), dissect.ActionMove, accepted)
+				s.order(foreign, cam(i), dissect.ActionMove, accepted)
 				s.wait(second)
 			}
 		}, []string{"medium move 203.0.113.66 5"}},
 		{"a new console, after three days", func(s *stage) {
 			s.wait(week)
 			for range 5 {
-				s.ask(console, oneCam, dissect.ActionMove, accepted)
+				s.order(console, oneCam, dissect.ActionMove, accepted)
 				s.wait(48 * hour)
 			}
 		}, []string{"medium move 1", "medium move 1", "medium move 1"}},
 		{"at an unusual hour", func(s *stage) {
 			for range 24 {
-				s.ask(platform, oneCam, dissect.ActionMove, accepted)
+				s.order(platform, oneCam, dissect.ActionMove, accepted)
 				s.wait(24 * hour)
 			}
 			s.wait(12 * hour)
-			s.ask(console, oneCam, dissect.ActionMove, accepted)
+			s.order(console, oneCam, dissect.ActionMove, accepted)
 		}, []string{"high move 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestViewer(t *testing.T) {
 		{"refused", func(s *stage) {
 			s.event(detect.SessionFact, s.connect(foreign, oneCam+":554"), &dissect.RTSPExchange{Method: "PLAY", Status: 401})
 		}, nil},
-		{"pictures over HTTP", func(s *stage) { s.ask(foreign, oneCam, dissect.ActionView, accepted) }, []string{"high viewer 203.0.113.66 1"}},
+		{"pictures over HTTP", func(s *stage) { s.order(foreign, oneCam, dissect.ActionView, accepted) }, []string{"high viewer 203.0.113.66 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := site(t, 5)
