@@ -36,13 +36,34 @@ func (a *open) explains(x *open) bool {
 	case "D06":
 		return own && (x.key.rule == "D01" || x.key.rule == "D05") && !x.answered() && a.samePeer(x) && a.covers(x)
 	case "D08":
-		return own && x.key.rule == "D09" && x.f.Stage == detect.StageGuessed && a.samePeer(x) || x.key.rule == "D01" && a.mirrors(x)
+		return own && a.loginExplains(x) || x.key.rule == "D01" && a.mirrors(x)
+	case "D28":
+		during := x.firstSeen >= a.firstSeen-apart && x.firstSeen <= a.lastSeen+apart
+		return during && (own && (x.key.rule == "D08" && x.rolled() || x.key.rule == "D01" && a.names(x)) || x.key.rule == "D26" && x.f.Peer != nil && x.f.Peer.Device != nil && x.f.Peer.Device == a.f.Device)
+	case "D31":
+		return own && x.key.rule == "D08" && a.samePeer(x) && a.samePort(x)
 	case "D16", "D18", "D45", "D46", "D48":
 		return own && (x.key.rule == "D01" || x.key.rule == "D02" || x.key.rule == "D05") && a.samePeer(x) && a.covers(x)
 	case "D01":
 		return own && (x.key.rule == "D02" || x.key.rule == "D05") && a.samePeer(x) && a.covers(x)
 	}
 	return false
+}
+
+// loginExplains reports whether x is what a login itself shows: the guesses before it, and that its port can be reached.
+func (a *open) loginExplains(x *open) bool {
+	switch x.key.rule {
+	case "D09":
+		return x.f.Stage == detect.StageGuessed && a.samePeer(x)
+	case "D07":
+		return x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
+	}
+	return false
+}
+
+// samePort reports whether the sessions of two alerts went to the same port.
+func (a *open) samePort(x *open) bool {
+	return a.f.Session != nil && x.f.Session != nil && a.f.Session.Responder.Port == x.f.Session.Responder.Port
 }
 
 // scanExplains reports whether x is an attempt of a scan by the same device, or the exposure that a scan from outside has found. A
@@ -82,6 +103,11 @@ func (a *open) covers(x *open) bool {
 	if port(x) != 0 && port(x) != port(a) {
 		return false
 	}
+	return a.names(x)
+}
+
+// names reports whether a names each address of x.
+func (a *open) names(x *open) bool {
 	return !slices.ContainsFunc(x.entities, func(s string) bool { return strings.HasPrefix(s, "ip:") && !slices.Contains(a.entities, s) })
 }
 
@@ -93,7 +119,7 @@ func (a *open) mirrors(x *open) bool {
 	if p := x.f.Peer; p != nil && a.f.DeviceAddr.String() == p.IP {
 		return true
 	}
-	return a.rolled() && !slices.ContainsFunc(x.entities, func(s string) bool { return strings.HasPrefix(s, "ip:") && !slices.Contains(a.entities, s) })
+	return a.rolled() && a.names(x)
 }
 
 // settle absorbs an alert into one that explains it, or else lets it absorb those that it explains. It reports whether x was absorbed. x

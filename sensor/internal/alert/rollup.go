@@ -156,6 +156,9 @@ func (o *open) retell() {
 			hosts, services = addAll(hosts, []string{t.host}, maxTaken), addAll(services, []string{t.service}, maxTaken)
 		}
 	}
+	if len(hosts) == 0 {
+		return // all have become something else, such as sessions that were answered after all
+	}
 	who := detect.ShortLabel(f.Device, f.DeviceAddr)
 	if f.Peer != nil {
 		who = f.Peer.IP

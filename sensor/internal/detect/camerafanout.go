@@ -352,7 +352,7 @@ func (o *cameraFanout) finding(e *Event, c *Context, d *deeds, x *cameraUser, pr
 		Plural(max(x.peak, o.p.Cameras-1), "camera", "cameras"), span(int64(o.p.WindowSeconds)*second), clock(d.first), Plural(d.count, "login", "logins"), listing(d.peers, 12), programName(program))
 	switch why {
 	case whyEntered:
-		f.Reasons = append(f.Reasons, enteredReason(entered, c.Now))
+		entered.explain(f, c.Now)
 	case whyExternal:
 		f.Reasons = append(f.Reasons, Reason{Code: why, Text: "the logins come from outside the network", Weight: 0.3})
 	case whyProgram:

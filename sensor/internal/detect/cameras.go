@@ -69,9 +69,11 @@ func (n *entries) since(d *device.Device, now int64, seconds int) *entrance {
 	return x
 }
 
-// enteredReason explains what a login from outside means for a finding.
-func enteredReason(x *entrance, now int64) Reason {
-	return Reason{Code: "entered", Text: "somebody logged in to it from " + x.from.Netip().String() + " " + span(now-x.at) + " before", Weight: 0.3}
+// explain adds to a finding what a login from outside means for it.
+func (x *entrance) explain(f *Finding, now int64) {
+	from := x.from.Netip().String()
+	f.Reasons = append(f.Reasons, Reason{Code: "entered", Text: "somebody logged in to it from " + from + " " + span(now-x.at) + " before", Weight: 0.3})
+	f.Entities = addDistinct(f.Entities, "ip:"+from, len(f.Entities)+1)
 }
 
 // deeds is what one actor has done to cameras, as far as it was not expected.

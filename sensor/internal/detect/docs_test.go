@@ -82,7 +82,7 @@ func example(t *testing.T, id string, scene func(t *testing.T) *stage) string {
 		if err != nil {
 			t.Errorf("%s: %v\n%s", a.Rule.ID, err, line)
 		}
-		if a.Rule.ID == id {
+		if a.Rule.ID == id && a.AbsorbedBy == "" {
 			last = a
 		}
 	}

@@ -304,7 +304,7 @@ func (m *manipulation) finding(e *Event, c *Context, who controller, a *dissect.
 		f.Reasons = append(f.Reasons, Reason{Code: "new_controller", Text: "it was not seen to do this to the camera before", Weight: 0.4})
 	}
 	if entered != nil {
-		f.Reasons = append(f.Reasons, enteredReason(entered, e.Time))
+		entered.explain(f, e.Time)
 	}
 	f.Reasons = append(f.Reasons, benign("an operator has a new workstation, or an installer is at work; list the host as an admin host in the inventory"))
 	f.Evidence = []Evidence{{Kind: "camera_actions", Summary: listing(x.done, 8), Data: map[string]any{

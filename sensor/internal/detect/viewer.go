@@ -263,7 +263,7 @@ func (w *viewer) finding(e *Event, c *Context, x *deeds, program string, knownHo
 		f.Reasons = append(f.Reasons, Reason{Code: "concurrent", Text: fmt.Sprintf("%d hosts watch the camera at the same time", concurrent), Weight: 0.1})
 	}
 	if entered != nil {
-		f.Reasons = append(f.Reasons, enteredReason(entered, c.Now))
+		entered.explain(f, c.Now)
 	}
 	f.Reasons = append(f.Reasons, benign("an operator has a new workstation or a new player; allow it in the inventory"))
 	f.Evidence = []Evidence{{Kind: "camera_actions", Summary: listing(x.done, 8), Data: map[string]any{

@@ -311,7 +311,7 @@ func (tr *truth) chain(a *schemas.Alert) {
 			}
 		}
 	}
-	if n, _ := strconv.Atoi(part(1)); n < 2 || n > alerts {
+	if n, _ := strconv.Atoi(part(1)); n < 1 || n > alerts {
 		tr.wrong(a, "the incident has %d alerts", alerts)
 	}
 	if n, _ := strconv.Atoi(part(2)); n < 1 || n > devices {
