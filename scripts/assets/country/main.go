@@ -60,7 +60,7 @@ func read(file string, number func(netip.Addr) uint64) (all []network, err error
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	in := bufio.NewScanner(f)
 	for n := 1; in.Scan(); n++ {
 		cells := strings.Split(in.Text(), ",")

@@ -47,7 +47,7 @@ func Update(dir, from string, force bool) ([]Updated, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(stage)
+	defer func() { _ = os.RemoveAll(stage) }() // a folder that stays does no harm
 	for _, f := range files {
 		if err := write(filepath.Join(stage, f.asset.file), f.data); err != nil {
 			return nil, err
