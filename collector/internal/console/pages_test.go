@@ -21,8 +21,11 @@ func TestPagesOfStory(t *testing.T) {
 	b.apply(t, s.alerts, s.devices)
 	c := b.as(t, auth.Viewer)
 	a := s.alerts[0]
-	session := ""
+	session, absorbed := "", a
 	for _, v := range s.alerts {
+		if v.AbsorbedBy != "" {
+			absorbed = v
+		}
 		if v.Session != nil {
 			session = v.Session.CommunityID
 		}
@@ -32,9 +35,10 @@ func TestPagesOfStory(t *testing.T) {
 		want []string
 	}{
 		{"/", []string{"srv-legacy-07", "Silent devices that opened sessions", "Newest alerts"}},
-		{"/alerts", []string{"opened a session after 8 d 12 h of silence", "D01", "alerts</p>"}},
+		{"/alerts", []string{"opened 22/tcp, 554/tcp to 9 hosts", "D01", "alerts</p>"}},
 		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "match the filter"}},
-		{"/alerts?rule=D02&state=open", []string{"of silence"}},
+		{"/alerts?rule=D13&state=open", []string{"scans its network by ARP"}},
+		{"/alerts/" + absorbed.ID, []string{"closed, because <a href=\"/alerts/" + absorbed.AbsorbedBy + "\">another alert</a> explains it"}},
 		{"/alerts?q=nothing+like+this", []string{"No alert matches."}},
 		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "<ol><li><bdi>Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},
