@@ -57,7 +57,6 @@ func Stories() []Story {
 			Expectation{After: machine.BotCalls, Rule: "D01", Title: "4444/tcp to update-cdn.example.com"},
 			Expectation{Whole: true, After: machine.BotCallback, Rule: "D06", Title: "keeps calling " + netns.Gone},
 			Expectation{After: machine.BotScans, Rule: "D14", Title: "scans like Mirai malware"},
-			Expectation{Whole: true, After: machine.BotScans, Rule: "D13", Title: "scans for hosts on port"},
 			Expectation{After: s3Login, Rule: "D42", Title: "taken over", Severe: true},
 		)},
 	}
