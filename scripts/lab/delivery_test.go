@@ -216,7 +216,7 @@ func (d *delivery) deliver(t *testing.T, c deliveryCase) {
 // waitDelivered waits until the sensor's spool is empty. A sensor that is stopped waits 10 s for Kafka; an election on a busy machine may
 // take longer.
 func waitDelivered(w *lab.Sensor) error {
-	const empty = "\nstillwatch_sensor_spool_records 0\n"
+	const empty = "\nstillwatch_publish_spool_records 0\n"
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if page, err := w.Get("/metrics"); err == nil && strings.Contains(page, empty) {
 			return nil

@@ -34,18 +34,16 @@ func (a *open) explains(x *open) bool {
 	case "D13", "D14":
 		return own && a.scanExplains(x)
 	case "D06":
-		return own && (x.key.rule == "D01" || x.key.rule == "D05") && !x.answered() && a.samePeer(x) && a.covers(x)
+		return own && x.key.rule == "D01" && !x.answered() && a.samePeer(x) && a.covers(x)
 	case "D08":
 		return own && a.loginExplains(x) || x.key.rule == "D01" && a.mirrors(x)
 	case "D28":
 		during := x.firstSeen >= a.firstSeen-apart && x.firstSeen <= a.lastSeen+apart
 		return during && (own && (x.key.rule == "D08" && x.rolled() || x.key.rule == "D01" && a.names(x)) || x.key.rule == "D26" && x.f.Peer != nil && x.f.Peer.Device != nil && x.f.Peer.Device == a.f.Device)
 	case "D31":
-		return own && x.key.rule == "D08" && a.samePeer(x) && a.samePort(x)
+		return own && (x.key.rule == "D08" || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
 	case "D16", "D18", "D45", "D46", "D48":
-		return own && (x.key.rule == "D01" || x.key.rule == "D02" || x.key.rule == "D05") && a.samePeer(x) && a.covers(x)
-	case "D01":
-		return own && (x.key.rule == "D02" || x.key.rule == "D05") && a.samePeer(x) && a.covers(x)
+		return own && x.key.rule == "D01" && a.samePeer(x) && a.covers(x)
 	}
 	return false
 }
@@ -73,16 +71,16 @@ func (a *open) scanExplains(x *open) bool {
 	v := x.f.Session
 	switch {
 	case a.f.Stage != detect.StageDiscovery:
-		return a.key.rule == "D13" && x.key.rule == "D07" && x.sev <= a.sev && a.samePeer(x)
+		return a.key.rule == "D13" && x.key.rule == "D07" && x.sev == detect.Informational && a.samePeer(x)
 	case x.key.rule == "D13":
 		return a.key.rule == "D14" && x.key.key == "hosts" && x.lastSeen >= a.firstSeen
 	case v == nil || !during:
 		return false
 	case a.key.key == "echo":
-		return (x.key.rule == "D01" || x.key.rule == "D02") && !v.HasPorts
+		return x.key.rule == "D01" && !v.HasPorts
 	case x.key.rule == "D06":
 		return x.firstSeen > a.firstSeen && x.f.Peer != nil && slices.Contains(a.f.Peers, x.f.Peer.IP)
-	case x.key.rule == "D01" || x.key.rule == "D05":
+	case x.key.rule == "D01":
 		return v.HasPorts && !x.answered() && a.key.key != "arp" && (!strings.HasPrefix(a.key.key, "ports ") || a.samePeer(x))
 	}
 	return false
