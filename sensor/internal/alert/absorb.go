@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	maxTaken  = 512              // alerts that one alert absorbs; further ones stay alerts of their own
-	maxListed = 256              // open alerts of one incident that may absorb or be absorbed
-	maxRetold = 32               // of these, alerts that its evidence lists
-	apart     = 10 * 60 * second // alerts further apart are no single act
+	maxTaken    = 512              // alerts that one alert absorbs; further ones stay alerts of their own
+	maxAbsorbed = 100_000          // alerts that all alerts together absorb
+	maxListed   = 256              // open alerts of one incident that may absorb or be absorbed
+	maxRetold   = 32               // of these, alerts that its evidence lists
+	apart       = 10 * 60 * second // alerts further apart are no single act
 )
 
 // taken is what an alert keeps of one that it has absorbed.
@@ -144,7 +145,7 @@ func (m *Manager) gather(a *open, c *detect.Context) {
 		return
 	}
 	for _, x := range slices.Clone(a.incident.alerts) {
-		if x != a && !x.gone && a.explains(x) && room(a, x) {
+		if x != a && !x.gone && a.explains(x) && m.room(a, x) {
 			m.absorb(a, x, c)
 		}
 	}
@@ -153,14 +154,17 @@ func (m *Manager) gather(a *open, c *detect.Context) {
 // absorber returns the open alert that explains x, nil if there is none. It raises a roll-up if x makes one due.
 func (m *Manager) absorber(x *open, c *detect.Context) *open {
 	for _, a := range x.incident.alerts {
-		if a != x && a.explains(x) && room(a, x) {
+		if a != x && a.explains(x) && m.room(a, x) {
 			return a
 		}
 	}
 	return m.rollUpFor(x, c)
 }
 
-func room(a, x *open) bool { return len(a.taken)+1+len(x.taken) <= maxTaken }
+// room reports whether a can take in x.
+func (m *Manager) room(a, x *open) bool {
+	return len(a.taken)+1+len(x.taken) <= maxTaken && len(m.absorbed) < maxAbsorbed
+}
 
 // absorb lets a take in x, and closes x if it has been raised.
 func (m *Manager) absorb(a, x *open, c *detect.Context) {

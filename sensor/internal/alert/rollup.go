@@ -98,7 +98,7 @@ func (m *Manager) rollUpFor(x *open, c *detect.Context) *open {
 		}
 	}
 	switch {
-	case roll != nil && !room(roll, x):
+	case roll != nil && !m.room(roll, x):
 		return nil
 	case roll != nil && x.firstSeen-roll.lastSeen <= apart:
 		return roll
