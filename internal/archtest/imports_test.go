@@ -24,12 +24,12 @@ func sensorImports() map[string][]string {
 		"packet":      nil,
 		"capture":     {"packet", "bpf"},
 		"session":     {"cacheline", "packet"},
-		"dissect":     {"memo"}, // and its own packages, in which the dissectors are
+		"dissect":     {"memo", "datafile"}, // and its own packages, in which the dissectors are
 		"fingerprint": {"memo", "packet", "dissect"},
 		"snapshot":    nil,
 		"lru":         {"cacheline", "snapshot"},
 		"datafile":    nil,
-		"assets":      {"datafile", "enrich", "device/evidence", "lifecycle"},
+		"assets":      {"datafile", "dissect/logins", "enrich", "device/evidence", "lifecycle"},
 		"lifecycle":   {"datafile"},
 		"enrich":      {"datafile", "lru", "snapshot"},
 		"watchtime":   {"snapshot"},

@@ -19,6 +19,7 @@ import (
 
 	"stillwatch/sensor/internal/datafile"
 	"stillwatch/sensor/internal/device/evidence"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/lifecycle"
 )
@@ -30,6 +31,9 @@ type asset struct {
 	limit            int64                        // bytes of the file
 	read             func([]byte) (*table, error) // checks a file
 	clear            func()                       // uses what is part of the program
+
+	// seal returns what is stored of a file of secrets; nil: the file as it is, which is no secret.
+	seal func([]byte) ([]byte, error)
 }
 
 // table is a data file that was checked.
@@ -50,33 +54,37 @@ func list() []asset {
 		{"address blocks", "oui.zst", "owners of MAC addresses", enrich.EmbeddedOUI, datafile.MaxPacked, func(b []byte) (*table, error) {
 			x, err := enrich.ParseOUI(b)
 			return tableOf(x, err, func(x *enrich.OUI) (datafile.Head, int) { return x.Head, x.Rows() }, enrich.Blocks)
-		}, func() { enrich.Blocks.Set(nil) }},
+		}, func() { enrich.Blocks.Set(nil) }, nil},
 		{"vendors", "vendors.tsv", "what the owner of a MAC address makes: devices, boards, chips", enrich.EmbeddedVendors, maxTable, func(b []byte) (*table, error) {
 			x, err := enrich.ParseVendors(b)
 			return tableOf(x, err, func(x *enrich.Vendors) (datafile.Head, int) { return x.Head, x.Rows() }, enrich.Listed)
-		}, func() { enrich.Listed.Set(nil) }},
+		}, func() { enrich.Listed.Set(nil) }, nil},
 		{"evidence", "evidence.tsv", "what observations say about a device, with the names of vendor clouds", evidence.Embedded, maxTable, func(b []byte) (*table, error) {
 			x, err := evidence.Parse(b)
 			return tableOf(x, err, func(x *evidence.Table) (datafile.Head, int) { return x.Head, x.Rows() }, evidence.InUse)
-		}, func() { evidence.InUse.Set(nil) }},
+		}, func() { evidence.InUse.Set(nil) }, nil},
 		{"countries", "country.zst", "countries of addresses", enrich.EmbeddedCountries, datafile.MaxPacked, func(b []byte) (*table, error) {
 			x, err := enrich.ParseCountries(b)
 			return tableOf(x, err, func(x *enrich.Countries) (datafile.Head, int) { return x.Head, x.Rows() }, enrich.ByAddress)
-		}, func() { enrich.ByAddress.Set(nil) }},
+		}, func() { enrich.ByAddress.Set(nil) }, nil},
 		{"releases", "releases.tsv", "releases of products, and the end of their support", lifecycle.EmbeddedReleases, maxTable, func(b []byte) (*table, error) {
 			x, err := lifecycle.ParseReleases(b)
 			return tableOf(x, err, func(x *lifecycle.Releases) (datafile.Head, int) { return x.Head, x.Rows() }, lifecycle.Known)
-		}, func() { lifecycle.Known.Set(nil) }},
+		}, func() { lifecycle.Known.Set(nil) }, nil},
 		{"exploited", "exploited.tsv", "vulnerabilities of devices that are exploited", lifecycle.EmbeddedExploited, maxTable, func(b []byte) (*table, error) {
 			x, err := lifecycle.ParseExploited(b)
 			return tableOf(x, err, func(x *lifecycle.Exploited) (datafile.Head, int) { return x.Head, x.Rows() }, lifecycle.InTheWild)
-		}, func() { lifecycle.InTheWild.Set(nil) }},
+		}, func() { lifecycle.InTheWild.Set(nil) }, nil},
+		{"default credentials", "credentials.tsv", "names and passwords that vendors publish", logins.EmbeddedDefaults, maxTable, func(b []byte) (*table, error) {
+			x, err := logins.ParseDefaults(b)
+			return tableOf(x, err, func(x *logins.Defaults) (datafile.Head, int) { return x.Head, x.Rows() }, logins.InUse)
+		}, func() { logins.InUse.Set(nil) }, logins.SealDefaults},
 		{"country database", "country.mmdb", "MaxMind DB of the operator, before the table of countries", nil, maxMMDB, func(b []byte) (*table, error) {
 			return mmdb(b, enrich.OperatorCountries)
-		}, func() { enrich.OperatorCountries.Set(nil) }},
+		}, func() { enrich.OperatorCountries.Set(nil) }, nil},
 		{"ASN database", "asn.mmdb", "MaxMind DB of the operator: autonomous systems of addresses", nil, maxMMDB, func(b []byte) (*table, error) {
 			return mmdb(b, enrich.OperatorASN)
-		}, func() { enrich.OperatorASN.Set(nil) }},
+		}, func() { enrich.OperatorASN.Set(nil) }, nil},
 	}
 }
 
@@ -179,7 +187,11 @@ func (a *asset) load(dir string) (t *table, file string, err error) {
 	case err != nil:
 		return nil, file, err
 	}
-	if t, err = a.read(b); err != nil {
+	t, err = a.read(b)
+	if a.seal != nil {
+		clear(b)
+	}
+	if err != nil {
 		return nil, file, fmt.Errorf("%s: %w", file, err)
 	}
 	return t, file, nil
@@ -192,17 +204,20 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if st, err := f.Stat(); err != nil {
+	st, err := f.Stat()
+	switch {
+	case err != nil:
 		return nil, err
-	} else if !st.Mode().IsRegular() {
+	case !st.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: not a file", name)
 	}
-	return bounded(f, name, limit)
+	return bounded(f, name, st.Size(), limit)
 }
 
-// bounded reads all of r, which may have at most limit bytes.
-func bounded(r io.Reader, name string, limit int64) ([]byte, error) {
+// bounded reads all of r, which may have at most limit bytes. With the right size it reads into one buffer: a file of secrets leaves no copy.
+func bounded(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	var b bytes.Buffer
+	b.Grow(int(min(size, limit)) + 2*bytes.MinRead)
 	n, err := b.ReadFrom(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"stillwatch/sensor/internal/device/evidence"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/lifecycle"
 )
@@ -84,7 +85,7 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 7 {
+	if len(all) != 8 {
 		t.Errorf("%d data files", len(all))
 	}
 	for _, x := range all {
@@ -105,10 +106,10 @@ func TestRoundTrip(t *testing.T) {
 	}
 	dir := t.TempDir()
 	done, err := Update(filepath.Join(dir, "assets"), put(t, dir, "a.tar.gz", a.Bytes()), false)
-	if err != nil || len(done) != 6 {
+	if err != nil || len(done) != 7 {
 		t.Fatal(done, err)
 	}
-	if got := entries(t, filepath.Join(dir, "assets")); got != "country.zst evidence.tsv exploited.tsv oui.zst releases.tsv vendors.tsv" {
+	if got := entries(t, filepath.Join(dir, "assets")); got != "country.zst credentials.tsv evidence.tsv exploited.tsv oui.zst releases.tsv vendors.tsv" {
 		t.Errorf("%q", got)
 	}
 	for _, x := range list() {
@@ -226,6 +227,50 @@ func TestBadUpdates(t *testing.T) {
 	}
 	if _, err := Update(t.TempDir(), t.TempDir(), false); err == nil || !strings.Contains(err.Error(), "not a file") {
 		t.Errorf("a folder: %v", err)
+	}
+}
+
+// Pairs of an operator are compared after Use, are stored as hashes, and are in no message.
+func TestDefaultCredentials(t *testing.T) {
+	t.Cleanup(func() {
+		s, err := Load("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Use()
+	})
+	const rows = "Acme\tlogin\tops\tWinter2020\n"
+	dir, from := t.TempDir(), t.TempDir()
+	if _, err := Update(dir, put(t, from, "credentials.tsv", []byte(head+rows)), false); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := os.ReadFile(filepath.Join(dir, "credentials.tsv"))
+	if err != nil || bytes.Contains(stored, []byte("Winter2020")) || bytes.Contains(stored, []byte("ops")) {
+		t.Errorf("%v: stored %s", err, stored)
+	}
+	plain := t.TempDir()
+	put(t, plain, "credentials.tsv", []byte(head+rows)) // without update
+	for _, d := range []string{dir, plain} {
+		s, err := Load(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := func(user, password string) bool { return logins.IsDefaultPair([]byte(user), []byte(password)) }
+		if is("ops", "Winter2020") || !is("admin", "12345") {
+			t.Error("used before Use")
+		}
+		s.Use()
+		if !is("ops", "Winter2020") || is("admin", "12345") {
+			t.Errorf("%s: not used", d)
+		}
+		logins.InUse.Set(nil)
+	}
+	put(t, plain, "credentials.tsv", []byte(head+rows+"Acme\tlogin\ts3cret\n"))
+	for _, err := range []error{func() error { _, err := Load(plain); return err }(), func() error { _, err := Describe(plain); return err }(),
+		func() error { _, err := Update(dir, filepath.Join(plain, "credentials.tsv"), true); return err }()} {
+		if err == nil || !strings.Contains(err.Error(), "line 4: 3 columns") || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Winter") {
+			t.Errorf("a file that is wrong: %v", err)
+		}
 	}
 }
 

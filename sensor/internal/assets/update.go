@@ -26,7 +26,7 @@ const maxArchive = 640 << 20
 type Updated struct{ Name, File, From, To string } // From, To: dates; From is "" if there was none
 
 // Update checks one data file or an archive of them (tar.gz, zip) in full, and then replaces those files of the folder. Data older than that
-// in use is refused unless force is set. Each file is replaced at once: a reader sees the old or the new one.
+// in use is refused unless force is set. Default credentials are stored as hashes. Each file is replaced at once: a reader sees the old or the new one.
 func Update(dir, from string, force bool) ([]Updated, error) {
 	files, err := open(from)
 	if err != nil {
@@ -49,6 +49,11 @@ func Update(dir, from string, force bool) ([]Updated, error) {
 	}
 	defer func() { _ = os.RemoveAll(stage) }() // a folder that stays does no harm
 	for _, f := range files {
+		if f.asset.seal != nil {
+			if f.data, err = f.asset.seal(f.data); err != nil {
+				return nil, err
+			}
+		}
 		if err := write(filepath.Join(stage, f.asset.file), f.data); err != nil {
 			return nil, err
 		}
@@ -195,7 +200,7 @@ func collect(files []candidate, name string, size int64, r io.Reader) ([]candida
 	case size > all[i].limit:
 		return nil, fmt.Errorf("%s: more than %d MiB", base, all[i].limit>>20)
 	}
-	b, err := bounded(r, base, all[i].limit)
+	b, err := bounded(r, base, size, all[i].limit)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type Head struct {
 	Date    string // of the data, YYYY-MM-DD
 	License string
 	Source  string // "" if it was written for this project
+	Key     string // of the hashes in a file that has any
 }
 
 // ParseHead reads the comment lines at the beginning of a file. rest is what follows them and an empty line.
@@ -53,6 +54,8 @@ func ParseHead(b []byte) (h Head, rest []byte, err error) {
 			h.License = value
 		case "Source":
 			h.Source = value
+		case "Key":
+			h.Key = value
 		}
 	}
 	if _, err := time.Parse(time.DateOnly, h.Date); err != nil {
@@ -80,34 +83,42 @@ func Unpack(packed []byte) ([]byte, error) {
 
 // Rows calls row with the cells of each line that is neither empty nor a comment. An error names the line.
 func Rows(text []byte, columns int, row func(cells []string) error) error {
+	return Lines(text, func(line []byte) error {
+		if got := bytes.Count(line, []byte("\t")) + 1; got != columns {
+			return fmt.Errorf("%d columns, want %d separated by tabs", got, columns)
+		}
+		return row(strings.Split(string(line), "\t"))
+	})
+}
+
+// Lines calls row with each line that is neither empty nor a comment, as a slice of text: a file of secrets is not copied. An error names the
+// number of the line, and never quotes it.
+func Lines(text []byte, row func(line []byte) error) error {
 	n, rows := 0, 0
 	for line := range bytes.Lines(text) {
 		n++
-		s := strings.TrimRight(string(line), "\r\n")
-		if s == "" || s[0] == '#' {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
-		if err := checkLine(s, columns); err != nil {
+		if err := checkLine(line); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		if rows++; rows > maxRows {
 			return fmt.Errorf("line %d: more than %d rows", n, maxRows)
 		}
-		if err := row(strings.Split(s, "\t")); err != nil {
+		if err := row(line); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	return nil
 }
 
-func checkLine(s string, columns int) error {
-	if len(s) > maxLine {
-		return fmt.Errorf("%d bytes, at most %d are allowed", len(s), maxLine)
+func checkLine(line []byte) error {
+	if len(line) > maxLine {
+		return fmt.Errorf("%d bytes, at most %d are allowed", len(line), maxLine)
 	}
-	if got := strings.Count(s, "\t") + 1; got != columns {
-		return fmt.Errorf("%d columns, want %d separated by tabs", got, columns)
-	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+	if !utf8.Valid(line) || bytes.ContainsFunc(line, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
 		return fmt.Errorf("not plain text in UTF-8")
 	}
 	return nil

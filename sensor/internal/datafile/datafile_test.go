@@ -8,8 +8,8 @@ import (
 )
 
 func TestParseHead(t *testing.T) {
-	h, rest, err := ParseHead([]byte("# SPDX\n#\n# Date: 2026-06-17\n# License: CC0\n# Source: a: b\n\nrow\n"))
-	if err != nil || h != (Head{"2026-06-17", "CC0", "a: b"}) || string(rest) != "row\n" {
+	h, rest, err := ParseHead([]byte("# SPDX\n#\n# Date: 2026-06-17\n# License: CC0\n# Source: a: b\n# Key: 00ff\n\nrow\n"))
+	if err != nil || h != (Head{"2026-06-17", "CC0", "a: b", "00ff"}) || string(rest) != "row\n" {
 		t.Errorf("%+v %q %v", h, rest, err)
 	}
 	for text, want := range map[string]string{

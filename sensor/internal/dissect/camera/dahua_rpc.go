@@ -136,7 +136,7 @@ func (m *RPCMessage) Check(realm, random string) logins.Check {
 	if !m.HasProof() {
 		return logins.Check{}
 	}
-	return logins.DahuaCheck(m.User, m.Password, realm, random)
+	return logins.DahuaCheck(m.User, logins.ProofOf(m.Password), realm, random)
 }
 
 // dhipHead is the length of the header of DHIP, and dhipSize the offset of the length of the message in it.

@@ -124,10 +124,10 @@ func (m *mysqlStream) check(user, proof []byte) logins.Check {
 	if len(proof) == 0 || int(proof[0]) > len(proof)-1 || proof[0] != 0 && proof[0] != sha1.Size || !logins.Known(user) {
 		return logins.Check{}
 	}
-	salt, sent := m.salt, string(proof[1:1+proof[0]])
+	salt, empty, sent := m.salt, proof[0] == 0, logins.ProofOf(proof[1:1+proof[0]])
 	return logins.NewCheck(user, func(password string) bool {
-		if password == "" || sent == "" {
-			return password == sent
+		if password == "" || empty {
+			return password == "" && empty
 		}
 		once := sha1.Sum([]byte(password))
 		twice := sha1.Sum(once[:])
@@ -135,7 +135,7 @@ func (m *mysqlStream) check(user, proof []byte) logins.Check {
 		for i := range sum {
 			sum[i] ^= once[i]
 		}
-		return sent == string(sum[:])
+		return sent.Is(string(sum[:]))
 	})
 }
 

@@ -127,11 +127,11 @@ func (p *postgresStream) check(body []byte) logins.Check {
 	if p.method != postgresMD5 || p.user == "" {
 		return logins.Check{}
 	}
-	user, salt, sent := p.user, p.salt, string(bytes.TrimRight(body, "\x00"))
+	user, salt, sent := p.user, p.salt, logins.ProofOf(bytes.TrimRight(body, "\x00"))
 	return logins.NewCheck([]byte(user), func(password string) bool {
 		inner := md5.Sum([]byte(password + user))
 		outer := md5.Sum(append([]byte(hex.EncodeToString(inner[:])), salt[:]...))
-		return sent == "md5"+hex.EncodeToString(outer[:])
+		return sent.Is("md5" + hex.EncodeToString(outer[:]))
 	})
 }
 

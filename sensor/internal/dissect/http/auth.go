@@ -21,8 +21,8 @@ type credentials struct {
 	account   uint64 // hash of the user of Digest, of user and password of Basic: recognizes them within the session
 	nonce     uint64 // hash of the nonce
 	check     logins.Check
-	user      string // of RPC2, whose challenge is in an earlier response: a user that has default passwords,
-	sent      string // and the proof
+	user      string       // of RPC2, whose challenge is in an earlier response: a user that has default passwords,
+	sent      logins.Proof // and the hash of what it sent
 }
 
 // authSchemes are the names that may appear in a record. Any other first word of the header could be the secret itself.
@@ -73,8 +73,8 @@ type authState struct {
 // account of a session.
 func (a *authState) isDefault(c *credentials, result dissect.Outcome) bool {
 	check := c.check
-	if c.sent != "" {
-		check = logins.DahuaCheck([]byte(c.user), []byte(c.sent), a.realm, a.random)
+	if c.user != "" {
+		check = logins.DahuaCheck([]byte(c.user), c.sent, a.realm, a.random)
 	}
 	if result != dissect.OutcomeSuccess || check.IsZero() {
 		return c.defaults

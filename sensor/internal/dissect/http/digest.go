@@ -25,7 +25,7 @@ func (c *credentials) readDigest(method string, params []byte) {
 	if sum == nil || !logins.Known(user) || len(qop) > 0 && !parse.FoldEqual(qop, "auth") {
 		return
 	}
-	want := string(bytes.ToLower(authParam(params, "response")))
+	want := logins.LowerProof(authParam(params, "response"))
 	first := string(user) + ":" + string(authParam(params, "realm")) + ":"
 	salt := ":" + string(authParam(params, "nonce")) + ":" + string(authParam(params, "cnonce"))
 	end := string(digestEnd(sum, method, params))
@@ -34,7 +34,7 @@ func (c *credentials) readDigest(method string, params []byte) {
 		if session {
 			ha1 = sum(ha1 + salt)
 		}
-		return sum(ha1+end) == want
+		return want.Is(sum(ha1 + end))
 	})
 }
 
@@ -82,10 +82,10 @@ func (c *credentials) readToken(body []byte) {
 		c.cleartext, c.defaults = true, logins.IsDefaultPair(user, password)
 	case logins.Known(user):
 		var room [96]byte
-		want, start := string(password), string(parse.Base64(room[:], parse.Element(body, "nonce")))+string(parse.Element(body, "created"))
+		want, start := logins.ProofOf(password), string(parse.Base64(room[:], parse.Element(body, "nonce")))+string(parse.Element(body, "created"))
 		c.check = logins.NewCheck(user, func(password string) bool {
 			sum := sha1.Sum([]byte(start + password))
-			return base64.StdEncoding.EncodeToString(sum[:]) == want
+			return want.Is(base64.StdEncoding.EncodeToString(sum[:]))
 		})
 	}
 }

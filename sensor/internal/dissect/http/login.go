@@ -62,7 +62,7 @@ func (c *credentials) readLogin(l *loginForm, body []byte) bool {
 	}
 	*c = credentials{scheme: "session", userHint: logins.Hint(user), defaults: l.proof && logins.IsDefaultPair(user, password)}
 	if l.kind == loginRPC2 && l.proof && logins.Known(user) {
-		c.user, c.sent = string(user), string(password)
+		c.user, c.sent = string(user), logins.ProofOf(password)
 	}
 	return true
 }

@@ -4,11 +4,12 @@ package lan
 
 import (
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
 // snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear: it is
-// compared with the two default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so
+// compared with the default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so
 // only answered requests are reported. What agents say of themselves in answers, traps and engine ids is reported, too.
 type snmpDatagrams struct {
 	count    int
@@ -72,7 +73,7 @@ func (s *snmpDatagrams) Datagram(dir int, data []byte, sink dissect.Sink) bool {
 	switch m.pdu {
 	case get, next, set, bulk:
 		s.client, s.asked, s.id = dir, true, m.id
-		s.defaults = string(m.community) == "public" || string(m.community) == "private"
+		s.defaults = logins.IsDefaultCommunity(m.community)
 	case response:
 		if !s.asked || dir == s.client || m.id != s.id || m.err == authorizationError {
 			break

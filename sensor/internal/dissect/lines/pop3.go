@@ -97,10 +97,10 @@ func (p *pop3) apop(user, proof []byte) logins.Check {
 	if !logins.Known(user) {
 		return logins.Check{}
 	}
-	stamp, sent := p.stamp, string(bytes.ToLower(proof))
+	stamp, sent := p.stamp, logins.LowerProof(proof)
 	return logins.NewCheck(user, func(password string) bool {
 		sum := md5.Sum([]byte(stamp + password))
-		return sent == hex.EncodeToString(sum[:])
+		return sent.Is(hex.EncodeToString(sum[:]))
 	})
 }
 
