@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package directory reads TLS and NTLM in LDAP, and recognizes Kerberos, RADIUS and Diameter.
+// Package directory reads logins, TLS and NTLM in LDAP, and recognizes Kerberos, RADIUS and Diameter.
 package directory
 
 import (
+	"bytes"
+
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
 // ldapStream looks for StartTLS at the beginning of an LDAP session, and reads the TLS behind it (RFC 4511 section
-// 4.14). It reads what both sides say of themselves in a login by NTLM.
+// 4.14). It reads simple binds, and what both sides say of themselves in a login by NTLM.
 type ldapStream struct {
+	login   logins.Attempt
+	bind    uint32 // message number of the bind that waits for its answer
 	pos     [2]int
 	count   [2]int
 	asked   bool   // StartTLS was requested and not answered yet; until then the client is silent
@@ -23,7 +28,7 @@ type ldapStream struct {
 }
 
 // NewLDAP returns a dissector of LDAP.
-func NewLDAP() dissect.Stream { return new(ldapStream) }
+func NewLDAP() dissect.Stream { return &ldapStream{login: logins.Attempt{Protocol: "ldap"}} }
 
 const (
 	ldapMessage          = 0x30
@@ -74,7 +79,16 @@ func LooksLDAP(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 	return match.If(body[0] == 0x80)
 }
 
+// Feed reads one direction; see dissect.Stream.
 func (l *ldapStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
+	want := l.read(dir, head, final, sink)
+	if l.stopped || final && dir == dissect.FromServer {
+		l.login.Result(dissect.OutcomeUnknown, sink)
+	}
+	return want
+}
+
+func (l *ldapStream) read(dir int, head []byte, final bool, sink dissect.Sink) int {
 	for l.tunnel == nil && !l.stopped {
 		if dir == dissect.FromClient && l.asked {
 			return len(head) + 1
@@ -109,7 +123,11 @@ func (l *ldapStream) message(dir int, b []byte, sink dissect.Sink) {
 	tag, body, _, ok := parse.BERNext(op)
 	switch {
 	case !ok:
+	case dir == dissect.FromClient && tag == ldapBindRequest && l.simple(id, body, sink):
 	case tag == ldapBindRequest || tag == ldapBindResponse:
+		if dir == dissect.FromServer && id == l.bind {
+			l.bound(body, sink)
+		}
 		if d := announce.NTLM(body); d != nil { // within SASL (MS-ADTS section 5.1.1.1)
 			sink(d)
 		}
@@ -123,4 +141,51 @@ func (l *ldapStream) message(dir int, b []byte, sink dissect.Sink) {
 			l.tunnel = &tls.Upgrade{From: l.pos}
 		}
 	}
+}
+
+// simple reads a bind with a name and a password (RFC 4511 section 4.2). Without a password it is no login (RFC 4513 section 5.1).
+func (l *ldapStream) simple(id uint32, body []byte, sink dissect.Sink) bool {
+	const octets, simple = 4, 0x80
+	_, rest, ok := parse.BERInteger(body, 2) // version
+	if !ok {
+		return false
+	}
+	name, rest, ok := parse.BERTagged(rest, octets)
+	if !ok {
+		return false
+	}
+	password, _, ok := parse.BERTagged(rest, simple)
+	if !ok || len(password) == 0 {
+		return false
+	}
+	l.login.Result(dissect.OutcomeUnknown, sink) // of an earlier one without an answer
+	l.bind = id
+	l.login.Name(ldapUser(name))
+	l.login.Password(password)
+	return true
+}
+
+// bound reads the result of a bind (RFC 4511 section 4.1.9).
+func (l *ldapStream) bound(body []byte, sink dissect.Sink) {
+	const enumerated, success, invalidCredentials = 0x0a, 0, 49
+	result := dissect.OutcomeUnknown
+	switch code, _, ok := parse.BERInteger(body, enumerated); {
+	case ok && code == success:
+		result = dissect.OutcomeSuccess
+	case ok && code == invalidCredentials:
+		result = dissect.OutcomeFailure
+	}
+	l.login.Result(result, sink)
+}
+
+// ldapUser returns the user name in a bind: the first value of a distinguished name (RFC 4514), or the name before the domain of a directory
+// of Windows (MS-ADTS section 5.1.1.1.1).
+func ldapUser(name []byte) []byte {
+	if first, _, _ := bytes.Cut(name, []byte(",")); bytes.IndexByte(first, '=') >= 0 {
+		_, value, _ := bytes.Cut(first, []byte("="))
+		return bytes.TrimSpace(value)
+	}
+	name = name[bytes.LastIndexByte(name, '\\')+1:]
+	user, _, _ := bytes.Cut(name, []byte("@"))
+	return user
 }

@@ -32,3 +32,26 @@ func TestNTLMInLDAP(t *testing.T) {
 		t.Errorf("%s", dissecttest.Dump(facts))
 	}
 }
+
+// TestBindsInLDAP plays binds with a password and those that are no login: without a password, and by SASL.
+func TestBindsInLDAP(t *testing.T) {
+	bind := func(id byte, name, password string) dissecttest.Turn {
+		return dissecttest.Client(element(0x30, "\x02\x01"+string([]byte{id})+element(0x60, "\x02\x01\x03"+element(4, name)+element(0x80, password))))
+	}
+	result := func(id, code byte) dissecttest.Turn {
+		return dissecttest.Server(element(0x30, "\x02\x01"+string([]byte{id})+element(0x61, "\x0a\x01"+string([]byte{code})+"\x04\x00\x04\x00")))
+	}
+	login := func(hint string, r dissect.Outcome, defaults bool) dissect.Login {
+		return dissecttest.CleartextLogin("ldap", hint, r, defaults)
+	}
+	ports := dissect.Ports{Client: 40000, Server: 389}
+	dispatchtest.CheckLogins(t, map[string]dispatchtest.LoginCase{
+		"wrong, then right": {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, "uid=joe,ou=people", "x"), result(1, 49), bind(2, "uid=joe,ou=people", "y"), result(2, 0)},
+			Want: []dissect.Login{login("oe", dissect.OutcomeFailure, false), login("oe", dissect.OutcomeSuccess, false)}},
+		"anonymous":       {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, "", ""), result(1, 0)}},
+		"no password":     {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, "cn=admin", ""), result(1, 0)}},
+		"no answer":       {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, `CORP\joe`, "x")}, Want: []dissect.Login{login("oe", dissect.OutcomeUnknown, false)}},
+		"busy":            {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, "joe@corp.example", "x"), result(1, 51)}, Want: []dissect.Login{login("oe", dissect.OutcomeUnknown, false)}},
+		"another message": {Ports: ports, App: "ldap", Turns: []dissecttest.Turn{bind(1, "cn=joe", "x"), result(2, 0)}, Want: []dissect.Login{login("oe", dissect.OutcomeUnknown, false)}},
+	})
+}

@@ -37,7 +37,7 @@ var descriptions = []description{
 	{"irc", "registration of a client; notice of a server", "", "TLS after STARTTLS", loginUnread, ""},
 	{"kerberos", "tag of a request, an answer or an error, version 5", "", "", loginUnread, ""},
 	{"knx", "`06 10`, service, length", "", "", loginNone, ""},
-	{"ldap", "number and operation of a bind, a search or StartTLS", "", "TLS after StartTLS; NTLM: computer, version of Windows", loginUnread, ""},
+	{"ldap", "number and operation of a bind, a search or StartTLS", "", "logins by simple bind, TLS after StartTLS; NTLM: computer, version of Windows", loginExplicit, ""},
 	{"llmnr", "header of DNS", "5355", "questions, answers", loginNone, ""},
 	{"mdns", "header of DNS", "5353", "questions, answers, announced services", loginNone, ""},
 	{"memcached", "command, as text or binary; UDP: frame header before it", "11211", "", loginUnread, ""},

@@ -21,8 +21,9 @@ type credentials struct {
 	account   uint64 // hash of the user of Digest, of user and password of Basic: recognizes them within the session
 	nonce     uint64 // hash of the nonce
 	check     logins.Check
-	user      string       // of RPC2, whose challenge is in an earlier response: a user that has default passwords,
+	user      string       // of RPC2 and sessionLogin, whose challenge is in an earlier response: a user that has default passwords,
 	sent      logins.Proof // and the hash of what it sent
+	isapi     bool         // of sessionLogin
 }
 
 // authSchemes are the names that may appear in a record. Any other first word of the header could be the secret itself.
@@ -67,13 +68,17 @@ type authState struct {
 	checked       uint64 // account whose proof was compared with the default passwords
 	wellKnown     bool   // and the result
 	realm, random string // the last challenge of RPC2
+	isapi         isapiChallenge
 }
 
 // isDefault reports whether credentials are a default pair. A proof is computed again only if the server accepted it, and once for each
 // account of a session.
 func (a *authState) isDefault(c *credentials, result dissect.Outcome) bool {
 	check := c.check
-	if c.user != "" {
+	switch {
+	case c.isapi:
+		check = a.isapi.check(c.user, c.sent)
+	case c.user != "":
 		check = logins.DahuaCheck([]byte(c.user), c.sent, a.realm, a.random)
 	}
 	if result != dissect.OutcomeSuccess || check.IsZero() {
@@ -82,7 +87,7 @@ func (a *authState) isDefault(c *credentials, result dissect.Outcome) bool {
 	if c.account == 0 || c.account != a.checked {
 		a.checked, a.wellKnown = c.account, check.Default()
 	}
-	return a.wellKnown
+	return c.defaults || a.wellKnown
 }
 
 // outcome returns the result of the credentials of a request, from its response. It is a failure only if the server

@@ -285,6 +285,9 @@ func (r *exchangeRequest) fact(p *exchangeResponse, a *authState) *dissect.HTTPE
 	if p.reply.random != "" {
 		a.realm, a.random = p.reply.realm, p.reply.random
 	}
+	if r.login.kind == loginChallenge && p.status == 200 {
+		a.isapi = p.reply.isapi
+	}
 	return &e
 }
 

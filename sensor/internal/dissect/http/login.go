@@ -23,9 +23,10 @@ type loginForm struct {
 type loginKind uint8
 
 const (
-	loginNone  loginKind = iota
-	loginISAPI           // Hikvision: POST …/Security/sessionLogin
-	loginRPC2            // Dahua: POST /RPC2_Login
+	loginNone      loginKind = iota
+	loginISAPI               // Hikvision: POST …/Security/sessionLogin
+	loginChallenge           // Hikvision: GET …/Security/sessionLogin/capabilities
+	loginRPC2                // Dahua: POST /RPC2_Login
 )
 
 // of sets the kind by the target of the request.
@@ -38,6 +39,8 @@ func (l *loginForm) of(target []byte) {
 	switch {
 	case parse.FoldSuffix(path, "/security/sessionlogin"):
 		l.kind = loginISAPI
+	case parse.FoldSuffix(path, "/security/sessionlogin/capabilities"):
+		l.kind = loginChallenge
 	case parse.FoldSuffix(path, "/rpc2_login"):
 		l.kind = loginRPC2
 	}
@@ -61,8 +64,8 @@ func (c *credentials) readLogin(l *loginForm, body []byte) bool {
 		return false
 	}
 	*c = credentials{scheme: "session", userHint: logins.Hint(user), defaults: l.proof && logins.IsDefaultPair(user, password)}
-	if l.kind == loginRPC2 && l.proof && logins.Known(user) {
-		c.user, c.sent = string(user), logins.ProofOf(password)
+	if l.proof && logins.Known(user) {
+		c.user, c.sent, c.isapi = string(user), logins.ProofOf(password), l.kind == loginISAPI
 	}
 	return true
 }
@@ -88,6 +91,7 @@ type loginReply struct {
 	realm   string // of a challenge of RPC2
 	random  string
 	refused bool // a SOAP fault: the sender is not authorized
+	isapi   isapiChallenge
 }
 
 func (p *loginReply) read(body []byte) {
@@ -100,6 +104,7 @@ func (p *loginReply) read(body []byte) {
 		p.rpc.Detach()
 	}
 	p.status, _ = parse.Number(isapiValue(body, "statusvalue"))
+	p.isapi.read(body)
 	p.session = p.session || len(isapiValue(body, "sessionid")) > 0
 	// ONVIF Core Specification, section 5.11.2; OASIS WS-Security, section 12.
 	p.refused = parse.FoldContains(body, "notauthorized") || parse.FoldContains(body, "failedauthentication")

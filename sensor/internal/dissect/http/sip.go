@@ -127,7 +127,7 @@ func (s *sip) take(i int) sipRequest {
 
 func (s *sip) report(q sipRequest, result dissect.Outcome, sink dissect.Sink) {
 	s.reported++
-	sink(&dissect.Login{Protocol: "sip", UserHint: q.creds.userHint, Result: result, DefaultCredentials: q.creds.defaults, CleartextCredentials: q.creds.cleartext})
+	sink(&dissect.Login{Protocol: "sip", UserHint: q.creds.userHint, Result: result, DefaultCredentials: s.auth.isDefault(&q.creds, result), CleartextCredentials: q.creds.cleartext})
 }
 
 // end reports the logins whose answers were not seen.

@@ -74,7 +74,7 @@ func (m *imap) reply(text []byte, sink dissect.Sink) lineAction {
 		return lineNext
 	}
 	if string(tag) == "+" {
-		m.sasl.challenged()
+		m.sasl.challenged(rest)
 		return lineNext
 	}
 	if m.tag == "" || string(tag) != m.tag {

@@ -49,7 +49,7 @@ var lineLoginCases = map[string]dispatchtest.LoginCase{
 			client("AUTH CRAM-MD5\r\n"), server("+ PDE4OTY+\r\n"), client(dissecttest.EncodeBase64("joe 0011") + "\r\n"), server("-ERR no\r\n"), client("USER joe\r\n"), server("+OK\r\n"), client("PASS a\r\n"), server("-ERR no\r\n"),
 			client("AUTH SCRAM-SHA-1 " + dissecttest.EncodeBase64("n,,n=joe") + "\r\n"), server("+ cj14\r\n"), client("Yz1i\r\n"), server("+ dj14\r\n"), client("\r\n"), server("+OK in\r\n"),
 		}, App: "pop3", Banner: "Dovecot ready.",
-		Want: []dissect.Login{dissecttest.CleartextLogin("pop3", "oe", dissect.OutcomeFailure, false), {Protocol: "pop3", Result: dissect.OutcomeFailure}, dissecttest.CleartextLogin("pop3", "oe", dissect.OutcomeFailure, false), {Protocol: "pop3", Result: dissect.OutcomeSuccess}},
+		Want: []dissect.Login{dissecttest.CleartextLogin("pop3", "oe", dissect.OutcomeFailure, false), {Protocol: "pop3", UserHint: "oe", Result: dissect.OutcomeFailure}, dissecttest.CleartextLogin("pop3", "oe", dissect.OutcomeFailure, false), {Protocol: "pop3", Result: dissect.OutcomeSuccess}},
 	},
 	"imap: no such mechanism, then CRAM-MD5, LOGIN given up, LOGIN": {
 		Ports: dissect.Ports{Client: 4000, Server: 143},
@@ -57,7 +57,7 @@ var lineLoginCases = map[string]dispatchtest.LoginCase{
 			server("* OK hello\r\n"), client("a1 AUTHENTICATE GSSAPI\r\n"), server("a1 NO no such mechanism\r\n"), client("a2 AUTHENTICATE CRAM-MD5\r\n"), server("+ PDE4OTY+\r\n"), client(dissecttest.EncodeBase64("joe 0011") + "\r\n"), server("a2 NO wrong\r\n"),
 			client("a3 AUTHENTICATE LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client("*\r\n"), server("a3 BAD given up\r\n"), client("a4 AUTHENTICATE LOGIN\r\n"), server("+ VXNlcm5hbWU6\r\n"), client(dissecttest.EncodeBase64("joe") + "\r\n"),
 			server("+ UGFzc3dvcmQ6\r\n"), client(dissecttest.EncodeBase64("x1") + "\r\n"), server("a4 OK in\r\n"),
-		}, App: "imap", Banner: "hello", Want: []dissect.Login{{Protocol: "imap", Result: dissect.OutcomeFailure}, dissecttest.CleartextLogin("imap", "oe", dissect.OutcomeSuccess, false)},
+		}, App: "imap", Banner: "hello", Want: []dissect.Login{{Protocol: "imap", UserHint: "oe", Result: dissect.OutcomeFailure}, dissecttest.CleartextLogin("imap", "oe", dissect.OutcomeSuccess, false)},
 	},
 	"pop3: no such mechanism, and given up": {
 		Ports: dissect.Ports{Client: 4000, Server: 110},

@@ -108,7 +108,8 @@ func (p *pop3) reply(text []byte, sink dissect.Sink) lineAction {
 	ok := parse.FoldPrefix(text, "+ok")
 	if !ok && !parse.FoldPrefix(text, "-err") {
 		if len(text) > 0 && text[0] == '+' {
-			p.sasl.challenged()
+			_, challenge := parse.Word(text)
+			p.sasl.challenged(challenge)
 		}
 		return lineNext // a line of a list, or a challenge
 	}

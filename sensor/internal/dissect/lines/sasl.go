@@ -3,6 +3,11 @@
 package lines
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/md5"
+	"encoding/hex"
+
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
 )
@@ -11,8 +16,9 @@ import (
 // challenges, not commands (RFC 5034 section 4, RFC 9051 section 6.2.2). A result counts only once a password or a
 // proof was sent, because a server may refuse the mechanism.
 type saslExchange struct {
-	kind  saslKind
-	steps int // next lines of the client that are responses
+	kind      saslKind
+	steps     int // next lines of the client that are responses
+	challenge cramChallenge
 }
 
 // saslKind is what the responses of a mechanism contain.
@@ -23,6 +29,7 @@ const (
 	saslPlain          // user and password in one (RFC 4616)
 	saslLogin          // the user name, then the password
 	saslProof          // something else, as often as the server asks
+	saslCRAM           // a user name and a hash (RFC 2195), after a challenge
 )
 
 // begin reads the command, and the initial response if there is one.
@@ -34,6 +41,9 @@ func (x *saslExchange) begin(mechanism, initial []byte, login *logins.Attempt) {
 		x.kind, x.steps = saslLogin, 2
 	default:
 		x.kind, x.steps = saslProof, 0
+		if parse.FoldEqual(mechanism, "cram-md5") {
+			x.kind = saslCRAM
+		}
 		if len(initial) > 0 {
 			x.steps = 1
 		}
@@ -57,6 +67,8 @@ func (x *saslExchange) step(text []byte, login *logins.Attempt) {
 		login.Name(parse.Base64(buf[:], text))
 	case x.kind == saslLogin:
 		login.Password(parse.Base64(buf[:], text))
+	case x.kind == saslCRAM:
+		x.challenge.answer(text, login)
 	default:
 		login.Hint = ""
 		login.Proof()
@@ -65,8 +77,41 @@ func (x *saslExchange) step(text []byte, login *logins.Attempt) {
 }
 
 // challenged notes a challenge: the client's next line is a response.
-func (x *saslExchange) challenged() {
-	if x.kind == saslProof {
+func (x *saslExchange) challenged(text []byte) {
+	if x.kind == saslCRAM {
+		x.challenge.read(text)
+	}
+	if x.kind == saslProof || x.kind == saslCRAM {
 		x.steps = 1
 	}
+}
+
+// cramChallenge is the challenge of CRAM-MD5 (RFC 2195): "" if there was none, or if it is too long to be one.
+type cramChallenge string
+
+// read reads a challenge in Base64.
+func (c *cramChallenge) read(text []byte) {
+	var buf [192]byte
+	*c = cramChallenge(parse.Base64(buf[:], text))
+}
+
+// answer reads the answer in Base64: the user name, and HMAC-MD5 of the challenge with the password as the key, in hexadecimal.
+func (c *cramChallenge) answer(text []byte, login *logins.Attempt) {
+	var buf [192]byte
+	b := parse.Base64(buf[:], text)
+	i := bytes.LastIndexByte(b, ' ')
+	user, sent := b[:max(i, 0)], b[i+1:]
+	login.Name(user)
+	check := logins.Check{}
+	if *c != "" && len(user) > 0 && logins.Known(user) {
+		challenge, proof := []byte(*c), logins.LowerProof(sent)
+		check = logins.NewCheck(user, func(password string) bool {
+			h := hmac.New(md5.New, []byte(password))
+			h.Write(challenge)
+			return proof.Is(hex.EncodeToString(h.Sum(nil)))
+		})
+	}
+	login.Prove(check)
+	*c = ""
+	clear(buf[:])
 }

@@ -11,9 +11,10 @@ import (
 
 // smtp reads SMTP and submission (RFC 5321, RFC 4954, RFC 3207).
 type smtp struct {
-	login logins.Attempt
-	step  smtpStep
-	tls   bool
+	login     logins.Attempt
+	step      smtpStep
+	challenge cramChallenge
+	tls       bool
 }
 
 // smtpStep is the meaning of the client's next line.
@@ -24,6 +25,7 @@ const (
 	smtpPlain             // the response to AUTH PLAIN
 	smtpUser              // the first response to AUTH LOGIN
 	smtpPassword          // the second
+	smtpCRAM              // the response to a challenge of AUTH CRAM-MD5
 	smtpProof             // responses of other mechanisms
 )
 
@@ -43,6 +45,10 @@ func (s *smtp) line(dir int, text []byte, sink dissect.Sink) lineAction {
 		if !last {
 			return lineNext
 		}
+		if code == 334 && s.step == smtpCRAM {
+			_, challenge := parse.Word(text)
+			s.challenge.read(challenge)
+		}
 		return s.reply(code, sink)
 	}
 	switch s.step {
@@ -52,6 +58,11 @@ func (s *smtp) line(dir int, text []byte, sink dissect.Sink) lineAction {
 		s.user(text)
 	case smtpPassword:
 		s.password(text)
+	case smtpCRAM:
+		s.step = smtpCommand
+		if string(text) != "*" { // the client cancels
+			s.challenge.answer(text, &s.login)
+		}
 	case smtpProof:
 		s.login.Proof()
 	default:
@@ -86,6 +97,8 @@ func (s *smtp) auth(mechanism, initial []byte) {
 		if len(initial) > 0 {
 			s.user(initial)
 		}
+	case parse.FoldEqual(mechanism, "cram-md5"):
+		s.step = smtpCRAM
 	default:
 		s.step = smtpProof
 		s.login.Hint = ""

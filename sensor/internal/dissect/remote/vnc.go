@@ -4,7 +4,9 @@ package remote
 
 import (
 	"bytes"
+	"crypto/des"
 	"encoding/binary"
+	"math/bits"
 	"strconv"
 
 	"stillwatch/sensor/internal/dissect"
@@ -26,9 +28,10 @@ type vncStream struct {
 	login     logins.Attempt
 	version   [2][]byte // nil until it was read
 	pos       [2]int
-	offered   bool // the server has told its security types
-	kind      byte // the security type, 0 until it was chosen
-	challenge bool // the server has sent the challenge
+	offered   bool   // the server has told its security types
+	kind      byte   // the security type, 0 until it was chosen
+	challenge []byte // nil until the server has sent it
+	response  logins.Proof
 	stopped   bool
 }
 
@@ -92,6 +95,7 @@ func (v *vncStream) client(b []byte) int {
 		v.choose(b[0])
 		return 1
 	case v.kind == vncAuth && !v.login.Pending && len(b) >= response:
+		v.response = logins.ProofOf(b[:response])
 		v.login.Proof()
 		return response
 	}
@@ -111,11 +115,11 @@ func (v *vncStream) server(b []byte, sink dissect.Sink) int {
 		return v.types(b, sink)
 	case v.kind == 0:
 		return 0
-	case !v.challenge:
-		v.challenge = len(b) >= challenge
-		if !v.challenge {
+	case v.challenge == nil:
+		if len(b) < challenge {
 			return 0
 		}
+		v.challenge = bytes.Clone(b[:challenge])
 		return challenge
 	case !v.login.Pending || len(b) < wordLen:
 		return 0
@@ -123,10 +127,32 @@ func (v *vncStream) server(b []byte, sink dissect.Sink) int {
 	result := dissect.OutcomeFailure
 	if binary.BigEndian.Uint32(b) == 0 {
 		result = dissect.OutcomeSuccess
+		v.login.Prove(v.check())
 	}
 	v.login.Result(result, sink)
 	v.stopped = true
 	return wordLen
+}
+
+// check returns the check of the response: the challenge, encrypted by DES with the first eight bytes of the password as the key. The bits of
+// each byte of the key are in the opposite order (RFC 6143 section 7.2.2, erratum 4951).
+func (v *vncStream) check() logins.Check {
+	challenge, sent := v.challenge, v.response
+	return logins.NewVNCCheck(func(password string) bool {
+		var key [des.BlockSize]byte
+		copy(key[:], password)
+		for i := range key {
+			key[i] = bits.Reverse8(key[i])
+		}
+		c, err := des.NewCipher(key[:])
+		if err != nil {
+			return false
+		}
+		var out [2 * des.BlockSize]byte
+		c.Encrypt(out[:], challenge)
+		c.Encrypt(out[des.BlockSize:], challenge[des.BlockSize:])
+		return sent.Is(string(out[:]))
+	})
 }
 
 // types reads the list of security types, or before version 3.7 the one that the server has chosen. An empty list refuses the client.
