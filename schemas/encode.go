@@ -165,6 +165,9 @@ func AppendDevice(b []byte, d *Device) ([]byte, error) { return appendJSON(b, d)
 // such as NaN.
 func AppendAlert(b []byte, a *Alert) ([]byte, error) { return appendJSON(b, a) }
 
+// AppendIncident appends i as one JSON object without a trailing newline.
+func AppendIncident(b []byte, i *Incident) ([]byte, error) { return appendJSON(b, i) }
+
 func appendJSON(b []byte, v any) ([]byte, error) {
 	w := bytes.NewBuffer(b)
 	e := json.NewEncoder(w)

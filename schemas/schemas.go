@@ -6,16 +6,19 @@ package schemas
 
 // The schema names, the value of the field "schema" of each record.
 const (
-	SessionSchema = "stillwatch.session/1"
-	DeviceSchema  = "stillwatch.device/1"
-	AlertSchema   = "stillwatch.alert/1"
+	SessionSchema  = "stillwatch.session/1"
+	DeviceSchema   = "stillwatch.device/1"
+	AlertSchema    = "stillwatch.alert/1"
+	IncidentSchema = "stillwatch.incident/1"
 )
 
-// The topics of the records. The key of a record is the device key; the device topic is compacted.
+// The topics of the records. The key of a record is the device key, or the id of the incident; the topics of devices and incidents are
+// compacted.
 const (
-	SessionTopic = "stillwatch.sessions.v1"
-	DeviceTopic  = "stillwatch.devices.v1"
-	AlertTopic   = "stillwatch.alerts.v1"
+	SessionTopic  = "stillwatch.sessions.v1"
+	DeviceTopic   = "stillwatch.devices.v1"
+	AlertTopic    = "stillwatch.alerts.v1"
+	IncidentTopic = "stillwatch.incidents.v1"
 )
 
 // Kind is a kind of record.
@@ -23,10 +26,11 @@ type Kind string
 
 // The kinds of records.
 const (
-	KindSession Kind = "session"
-	KindDevice  Kind = "device"
-	KindAlert   Kind = "alert"
+	KindSession  Kind = "session"
+	KindDevice   Kind = "device"
+	KindAlert    Kind = "alert"
+	KindIncident Kind = "incident"
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{KindAlert, KindDevice, KindSession} }
+func Kinds() []Kind { return []Kind{KindAlert, KindDevice, KindIncident, KindSession} }

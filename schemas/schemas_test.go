@@ -70,6 +70,21 @@ func sampleAlert() *Alert {
 	}
 }
 
+func sampleIncident() *Incident {
+	id := strings.Repeat("ab", 13)
+	return &Incident{
+		Schema: IncidentSchema, ID: id, Revision: 3, Action: "update",
+		Time: IncidentTime{First: at, Last: at + 1, DetectedAt: at + 2, EmittedAt: ref(at + 3), Replay: true}, Sensor: sampleAlert().Sensor,
+		Title:     "srv-legacy-07 taken over from 203.0.113.66 by ssh after 312 guesses; scans 254 hosts",
+		Narrative: []IncidentSentence{{at, "203.0.113.66 logged in to srv-legacy-07 by ssh after 312 guesses", []string{id}}},
+		Stages:    []IncidentStage{{"login", at, at + 1, "D08", []string{id}}},
+		Devices:   []IncidentDevice{{"srv-legacy-07", "stepping_stone", "server", "Dell", netip.MustParseAddr("10.20.10.17")}},
+		Peers:     []IncidentPeer{{netip.MustParseAddr("203.0.113.66"), "mail.example.com", &Geo{"NL", "2026-01-01"}, &ASN{64500, "EXAMPLE"}}},
+		Severity:  "critical", RiskScore: 99, Probability: 0.9987, Terms: []IncidentTerm{{"D08", 0.7}}, Alerts: []string{id}, AlertsTotal: 1,
+		Recommendation: "Isolate it.",
+	}
+}
+
 func samples(t *testing.T) map[Kind][]byte {
 	t.Helper()
 	d, err := AppendDevice(nil, sampleDevice())
@@ -80,7 +95,11 @@ func samples(t *testing.T) map[Kind][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[Kind][]byte{KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
+	i, err := AppendIncident(nil, sampleIncident())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[Kind][]byte{KindIncident: i, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
 }
 
 func TestGoldenExamples(t *testing.T) {
@@ -233,6 +252,8 @@ func TestSchemasReject(t *testing.T) {
 		{KindSession, `.000000123Z`, `.123Z`},
 		{KindSession, `"type":"vxlan"`, `"type":"wormhole"`},
 		{KindSession, `"version":"1.2"`, `"version":"771"`},
+		{KindIncident, `"stage":"login"`, `"stage":"lunch"`},
+		{KindIncident, `"part":"stepping_stone"`, `"part":"bystander"`},
 		{KindDevice, `"role":"server"`, `"role":"toaster"`},
 		{KindDevice, `"role_probability":0.93`, `"role_probability":1.5`},
 		{KindDevice, `"hostnames":["srv-legacy-07"]`, `"hostnames":[]`},
@@ -257,10 +278,10 @@ func TestSchemasReject(t *testing.T) {
 			t.Errorf("%q was accepted", bad)
 		}
 	}
-	if err := Validate("incident", []byte(`{}`)); err == nil {
+	if err := Validate("report", []byte(`{}`)); err == nil {
 		t.Error("an unknown kind was accepted")
 	}
-	if _, err := File("incident"); err == nil {
+	if _, err := File("report"); err == nil {
 		t.Error("an unknown kind has a file")
 	}
 }

@@ -66,8 +66,9 @@ type incidentsOutput struct {
 type incidentOutput struct {
 	Body struct {
 		IncidentItem
-		Story []alertItem `json:"story" nullable:"false" doc:"its alerts, oldest event first, at most 1000"`
-		Next  string      `json:"next,omitempty" doc:"cursor for /alerts?incident=…&order=oldest if there are more"`
+		Record *incidentJSON `json:"record,omitempty" doc:"what the sensor publishes of it: narrative, stages, devices and peers"`
+		Story  []alertItem   `json:"story" nullable:"false" doc:"its alerts, oldest event first, at most 1000"`
+		Next   string        `json:"next,omitempty" doc:"cursor for /alerts?incident=…&order=oldest if there are more"`
 	}
 }
 
@@ -102,6 +103,10 @@ func (a *API) incident(ctx context.Context, in *idInput) (*incidentOutput, error
 		return nil, a.problem(err)
 	}
 	out := &incidentOutput{}
+	if row.JSON != nil {
+		record := incidentJSON(row.JSON)
+		out.Body.Record = &record
+	}
 	out.Body.IncidentItem, out.Body.Story, out.Body.Next = incidentOf(row), items(story.Alerts), story.Next
 	return out, nil
 }

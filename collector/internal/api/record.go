@@ -31,6 +31,15 @@ func (deviceJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.Kind
 // MarshalJSON returns the record.
 func (r deviceJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
 
+// incidentJSON is the original incident record of the sensor.
+type incidentJSON json.RawMessage
+
+// Schema implements huma.SchemaProvider.
+func (incidentJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.KindIncident) }
+
+// MarshalJSON returns the record.
+func (r incidentJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
+
 // componentPrefix is the prefix of references to schemas within the OpenAPI document.
 const componentPrefix = "#/components/schemas/"
 

@@ -40,8 +40,9 @@ func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
 
 type incidentBody struct {
 	Incident incidentRow
-	Do       advice     // recommendation of the alert with the highest risk
-	Chains   []alertRow // chain alerts, which summarize the incident, by descending risk
+	Do       advice                     // recommendation of the alert with the highest risk
+	Chains   []alertRow                 // chain alerts, which summarize the incident, by descending risk
+	Told     []schemas.IncidentSentence // the narrative of the sensor, if it has published one
 	Timeline []step
 	Next     verbatim
 	AlertURL verbatim
@@ -71,6 +72,9 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 	body := incidentBody{
 		Incident: incidentOf(in), Next: next(r.URL.Query(), string(incidentURL(in.ID)), list.Next),
 		AlertURL: listURL("/alerts", "incident", in.ID, "order", "oldest"),
+	}
+	if in.Record != nil {
+		body.Told = in.Record.Narrative
 	}
 	body.Chains, body.Timeline = timeline(alertRows(list.Alerts))
 	risk := -1

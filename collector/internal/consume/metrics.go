@@ -65,13 +65,15 @@ func (m *Metrics) stored(a store.Applied) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.results
-	s.Alerts, s.Duplicates, s.Devices, s.Dead = s.Alerts+a.Alerts, s.Duplicates+a.Duplicates, s.Devices+a.Devices, s.Dead+a.Dead
+	s.Alerts, s.Incidents, s.Duplicates = s.Alerts+a.Alerts, s.Incidents+a.Incidents, s.Duplicates+a.Duplicates
+	s.Devices, s.Dead = s.Devices+a.Devices, s.Dead+a.Dead
 }
 
 func (m *Metrics) emitResults(emit metrictable.Emit) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	emit(float64(m.results.Alerts), "alert")
+	emit(float64(m.results.Incidents), "incident")
 	emit(float64(m.results.Duplicates), "duplicate")
 	emit(float64(m.results.Devices), "device")
 	emit(float64(m.results.Dead), "dead")

@@ -27,11 +27,12 @@ type rejected struct {
 	reason  string
 }
 
-// accepted is a message with its alert or device.
+// accepted is a message with its alert, incident or device.
 type accepted struct {
-	message kafka.Message
-	alert   *schemas.Alert
-	device  *schemas.Device
+	message  kafka.Message
+	alert    *schemas.Alert
+	incident *schemas.Incident
+	device   *schemas.Device
 }
 
 type parsed []accepted
@@ -39,9 +40,12 @@ type parsed []accepted
 // batch converts the records to a batch of the store.
 func (p parsed) batch(bad []rejected) (b store.Batch) {
 	for _, a := range p {
-		if a.alert != nil {
+		switch {
+		case a.alert != nil:
 			b.Alerts = append(b.Alerts, store.AlertRecord{Alert: a.alert, JSON: a.message.Value})
-		} else {
+		case a.incident != nil:
+			b.Incidents = append(b.Incidents, store.IncidentRecord{Incident: a.incident, JSON: a.message.Value})
+		default:
 			b.Devices = append(b.Devices, store.DeviceRecord{Device: a.device, JSON: a.message.Value})
 		}
 	}
@@ -72,14 +76,14 @@ func parse(batch []kafka.Message) (good parsed, bad []rejected) {
 		switch {
 		case reason != "":
 			bad = append(bad, rejected{batch[i], reason})
-		case out[i].alert != nil || out[i].device != nil: // a tombstone is neither
+		case out[i].alert != nil || out[i].incident != nil || out[i].device != nil: // a tombstone is none of them
 			good = append(good, out[i])
 		}
 	}
 	return good, bad
 }
 
-// accept parses one message. A device record without a value is a tombstone of the compacted topic and is ignored.
+// accept parses one message. A record without a value is a tombstone of a compacted topic and is ignored.
 func accept(m kafka.Message) (accepted, error) {
 	a := accepted{message: m}
 	if len(m.Value) > maxRecord {
@@ -92,6 +96,15 @@ func accept(m kafka.Message) (accepted, error) {
 		}
 		a.alert = new(schemas.Alert)
 		return a, json.Unmarshal(m.Value, a.alert)
+	case schemas.IncidentTopic:
+		if len(m.Value) == 0 {
+			return a, nil
+		}
+		if err := validate(schemas.KindIncident, m.Value); err != nil {
+			return a, err
+		}
+		a.incident = new(schemas.Incident)
+		return a, json.Unmarshal(m.Value, a.incident)
 	case schemas.DeviceTopic:
 		if len(m.Value) == 0 {
 			return a, nil

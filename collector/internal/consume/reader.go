@@ -14,7 +14,9 @@ import (
 )
 
 // Topics returns the topics that the collector reads.
-func Topics() []string { return []string{schemas.AlertTopic, schemas.DeviceTopic} }
+func Topics() []string {
+	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic}
+}
 
 // waitEvery is how often the reader checks for missing topics.
 const waitEvery = time.Second
@@ -56,7 +58,7 @@ func join(l *queue.Link, group string, log *zap.Logger) *kafka.Reader {
 	sugar := log.Sugar()
 	return kafka.NewReader(kafka.ReaderConfig{
 		Brokers: l.Brokers(), Dialer: l.Dialer("stillwatch-collector"), GroupID: group, GroupTopics: Topics(), StartOffset: kafka.FirstOffset,
-		// RoundRobin spreads the partitions of both topics; a range balancer would assign the low partitions of each to one collector.
+		// RoundRobin spreads the partitions of all topics; a range balancer would assign the low partitions of each to one collector.
 		GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
 		QueueCapacity:  1000, MaxBytes: 8 << 20, MaxWait: 250 * time.Millisecond,
 		HeartbeatInterval: 2 * time.Second, SessionTimeout: 10 * time.Second, RebalanceTimeout: 10 * time.Second, JoinGroupBackoff: 2 * time.Second,

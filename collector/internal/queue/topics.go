@@ -60,6 +60,7 @@ func (p Plan) Topics(brokers int) []Topic {
 	}
 	return []Topic{
 		{schemas.AlertTopic, n, r, deleted(30)},
+		{schemas.IncidentTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.DeviceTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.SessionTopic, n, r, deleted(3)},
 		{DeadLetterTopic, 1, r, deleted(90)},
@@ -67,7 +68,7 @@ func (p Plan) Topics(brokers int) []Topic {
 }
 
 func allTopics() []string {
-	return []string{schemas.AlertTopic, schemas.DeviceTopic, schemas.SessionTopic, DeadLetterTopic}
+	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.SessionTopic, DeadLetterTopic}
 }
 
 // Difference is a deviation of a topic from the plan.

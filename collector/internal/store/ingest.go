@@ -42,7 +42,7 @@ func (s *SQLite) Apply(ctx context.Context, b Batch) (Applied, error) {
 		}
 		return Applied{}, fmt.Errorf("store a batch: %w", err)
 	}
-	if in.applied.Alerts+in.applied.Devices > 0 {
+	if in.applied.Alerts+in.applied.Incidents+in.applied.Devices > 0 {
 		s.notify()
 	}
 	return in.applied, nil
@@ -67,7 +67,7 @@ func (in *ingest) run(b Batch) error {
 		return err
 	}
 	began := in.change
-	for _, step := range []func(Batch) error{in.alerts, in.devices, in.sensors, in.dead} {
+	for _, step := range []func(Batch) error{in.alerts, in.incidentRecords, in.devices, in.sensors, in.dead} {
 		if err := step(b); err != nil {
 			return err
 		}

@@ -42,7 +42,9 @@ func (in *ingest) sum(id string) (IncidentRow, error) {
 		return i, err
 	}
 	i.Severity = severityName(int(severity.Int64))
-	err = in.row(`SELECT title FROM alerts WHERE incident = ? AND incident <> '' ORDER BY risk DESC, at, row LIMIT 1`, id).Scan(&i.Title)
+	if i.Title, err = in.titleOf(id); err == nil && i.Title == "" {
+		err = in.row(`SELECT title FROM alerts WHERE incident = ? AND incident <> '' ORDER BY risk DESC, at, row LIMIT 1`, id).Scan(&i.Title)
+	}
 	if err != nil {
 		return i, err
 	}

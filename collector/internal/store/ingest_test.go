@@ -240,3 +240,62 @@ func TestDeviceRecordIsCompleted(t *testing.T) {
 		}
 	}
 }
+
+// incidentRecord returns a revision of the record of the incident of an alert.
+func incidentRecord(t *testing.T, a *schemas.Alert, sensor string, revision int, title string) IncidentRecord {
+	t.Helper()
+	i := &schemas.Incident{
+		Schema: schemas.IncidentSchema, ID: a.IncidentID, Revision: revision, Action: "update", Sensor: schemas.AlertSensor{ID: sensor}, Title: title,
+		Time:      schemas.IncidentTime{First: a.Time.EventStart, Last: a.Time.EventEnd, DetectedAt: a.Time.DetectedAt},
+		Narrative: []schemas.IncidentSentence{{Time: a.Time.EventStart, Text: "It happened."}}, Severity: "high", RiskScore: 70, Probability: 0.7, AlertsTotal: 1,
+	}
+	line, err := schemas.AppendIncident(nil, i)
+	if err == nil {
+		err = schemas.Validate(schemas.KindIncident, line)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return IncidentRecord{Incident: i, JSON: line}
+}
+
+// The title of an incident is that of the last record of the sensor that wrote the first one, in whatever order alerts and records arrive.
+func TestIncidentRecords(t *testing.T) {
+	id := alertID(900)
+	alert := record(t, 1, func(a *schemas.Alert) { a.IncidentID = id })
+	rev := func(sensor string, n int, title string) IncidentRecord {
+		return incidentRecord(t, alert.Alert, sensor, n, title)
+	}
+	for name, batches := range map[string][]Batch{
+		"alert first":      {{Alerts: []AlertRecord{alert}}, {Incidents: []IncidentRecord{rev("s", 1, "one")}}, {Incidents: []IncidentRecord{rev("s", 2, "two")}}},
+		"record first":     {{Incidents: []IncidentRecord{rev("s", 2, "two")}}, {Alerts: []AlertRecord{alert}}},
+		"late revision":    {{Alerts: []AlertRecord{alert}, Incidents: []IncidentRecord{rev("s", 2, "two"), rev("s", 1, "one")}}},
+		"sent twice":       {{Alerts: []AlertRecord{alert}, Incidents: []IncidentRecord{rev("s", 2, "two")}}, {Incidents: []IncidentRecord{rev("s", 2, "two")}}},
+		"another sensor's": {{Alerts: []AlertRecord{alert}, Incidents: []IncidentRecord{rev("s", 2, "two")}}, {Incidents: []IncidentRecord{rev("t", 9, "forged")}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ctx := open(t), context.Background()
+			for _, b := range batches {
+				apply(t, s, b)
+			}
+			row, err := s.Incident(ctx, id)
+			if err != nil || row.Title != "two" || row.Alerts != 1 || row.Record == nil || row.Record.Revision != 2 || row.Record.Narrative[0].Text != "It happened." {
+				t.Errorf("%+v, %v", row, err)
+			}
+			list, err := s.Incidents(ctx, IncidentFilter{}, Page{})
+			if err != nil || len(list.Incidents) != 1 || list.Incidents[0].Title != "two" {
+				t.Errorf("%+v, %v", list, err)
+			}
+		})
+	}
+	s := open(t)
+	apply(t, s, Batch{Alerts: []AlertRecord{alert}})
+	before, _ := s.LastChange(context.Background())
+	apply(t, s, Batch{Incidents: []IncidentRecord{rev("s", 1, "one")}})
+	if after, _ := s.LastChange(context.Background()); after <= before {
+		t.Errorf("change %d to %d: the event stream does not report a record", before, after)
+	}
+	if row, err := s.Incident(context.Background(), id); err != nil || row.Change <= before {
+		t.Errorf("change %d, %v", row.Change, err)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"stillwatch/schemas"
 )
 
 const incidentColumns = `i.row, i.id, i.change, i.open, i.severity, i.risk, i.title, i.first_at, i.last_at, i.alerts, i.devices, i.rules, i.sensors`
@@ -92,5 +94,19 @@ func (f *IncidentFilter) where() where {
 // Incident implements Records.
 func (s *SQLite) Incident(ctx context.Context, id string) (IncidentRow, error) {
 	i, _, err := scanIncident(s.read.QueryRowContext(ctx, `SELECT `+incidentColumns+` FROM incidents i WHERE i.id = ?`, id).Scan)
-	return i, lookupError(err, "incident", id)
+	if err != nil {
+		return i, lookupError(err, "incident", id)
+	}
+	var line []byte
+	switch err := s.read.QueryRowContext(ctx, `SELECT json FROM incident_records WHERE id = ?`, id).Scan(&line); {
+	case errors.Is(err, sql.ErrNoRows):
+		return i, nil
+	case err != nil:
+		return i, fmt.Errorf("incident: %w", classify(err))
+	}
+	i.JSON, i.Record = line, new(schemas.Incident)
+	if err := json.Unmarshal(line, i.Record); err != nil {
+		return i, fmt.Errorf("incident %s: %w", id, err)
+	}
+	return i, nil
 }

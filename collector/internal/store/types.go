@@ -11,9 +11,16 @@ import (
 
 // Batch is what one Apply stores.
 type Batch struct {
-	Alerts  []AlertRecord
-	Devices []DeviceRecord
-	Dead    []DeadLetter
+	Alerts    []AlertRecord
+	Incidents []IncidentRecord
+	Devices   []DeviceRecord
+	Dead      []DeadLetter
+}
+
+// IncidentRecord is one revision of an incident and its original JSON.
+type IncidentRecord struct {
+	Incident *schemas.Incident
+	JSON     []byte
 }
 
 // AlertRecord is one revision of an alert and its original JSON.
@@ -31,6 +38,7 @@ type DeviceRecord struct {
 // Applied is the result of a batch.
 type Applied struct {
 	Alerts     int // new revisions
+	Incidents  int // revisions of incidents that were newer than the stored ones
 	Duplicates int // revisions that were already stored
 	Devices    int // device records that were newer than the stored ones
 	Dead       int // new records of the dead-letter queue
@@ -105,7 +113,7 @@ type IncidentRow struct {
 	State     string // open if any of its alerts is open
 	Severity  string // the highest
 	RiskScore int    // the highest
-	Title     string // of the first alert with the highest risk
+	Title     string // of the record of the sensor, else of the first alert with the highest risk
 	First     schemas.Time
 	Last      schemas.Time
 	Alerts    int
@@ -113,6 +121,9 @@ type IncidentRow struct {
 	Devices   []string // device keys, sorted, at most 20
 	Rules     []string // rule ids in the order of their first event, at most 20
 	Sensors   []string // sorted, at most 20
+
+	Record *schemas.Incident // the record of the sensor; only Records.Incident sets it, nil if there is none
+	JSON   json.RawMessage   // the original record
 }
 
 // IncidentList is a page of incidents. Next is "" on the last page.

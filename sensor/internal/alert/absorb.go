@@ -178,6 +178,7 @@ func (m *Manager) absorb(a, x *open, c *detect.Context) {
 	}
 	if x.list != nil && !x.gone {
 		m.remove(x)
+		m.left(x.incident, x)
 		x.into = a
 		m.revise(x, c, "close")
 	}

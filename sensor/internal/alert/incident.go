@@ -38,6 +38,7 @@ type incident struct {
 	severe    bool // has a finding of high severity or above, and is in the order of those
 	gone      bool
 	changed   bool // since the chain was last evaluated
+	account   account
 	mark      mark
 }
 
@@ -66,6 +67,7 @@ type incidents struct {
 	severe   *list.List // the others, evicted only if there are no minor ones
 	begun    uint64
 	evicted  uint64
+	ended    []*incident // with a record, since the last tick
 	saved    *changes[*incident]
 }
 
@@ -144,6 +146,9 @@ func (t *incidents) drop(in *incident) {
 	delete(t.keys, in)
 	t.orderOf(in).Remove(in.list)
 	in.gone = true
+	if in.account.revision > 0 {
+		t.ended = append(t.ended, in)
+	}
 	t.saved.removed(in)
 }
 

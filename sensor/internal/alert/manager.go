@@ -22,6 +22,7 @@ type Config struct {
 	MaxOpen      int                        // open alerts, default 50,000; the one that recurred longest ago is evicted
 	MaxIncidents int                        // incidents, default 20,000; evicted likewise, those without a high finding first
 	PerDevice    int                        // open alerts of one rule and device, default 64; further findings share one alert
+	Incident     func(*schemas.Incident)    // gets each revision of an incident, and may keep it; nil: there are no records of incidents
 	UpdateGapS   int64                      // minimum seconds between revisions that only raise the count, default 60
 }
 
@@ -71,6 +72,9 @@ type Manager struct {
 	seq       uint64                                      // number of the last creation, breaks ties
 	saved     *changes[*open]                             // nil if nothing is saved
 	reporting *open                                       // whose revision is being emitted
+
+	changedIncidents  []*incident // whose record is due for a revision
+	reportingIncident *incident   // whose record is being emitted
 }
 
 type alertKey struct{ rule, device, key string }
@@ -182,6 +186,7 @@ func (m *Manager) begin(k alertKey, f *detect.Finding, sev detect.Severity, in *
 	o.list = m.order.PushBack(o)
 	m.saved.used(o)
 	m.index(o)
+	m.joined(in, o)
 	o.due = c.Now + o.window*second
 	heap.Push(&m.due, o)
 	m.stats.Alerts++
@@ -227,6 +232,7 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 			m.chainChanged(in)
 		}
 	}
+	m.incidentChanged(o.incident)
 	o.revision++
 	o.revisedAt, o.revisedCount, o.dirty = c.Now, o.count, false
 	m.stats.Revisions++
@@ -266,6 +272,7 @@ func (m *Manager) Tick(now int64, c *detect.Context) {
 		m.revise(o, c, "close")
 	}
 	m.incidents.expire(now)
+	m.reportIncidents(c, m.cfg.UpdateGapS*second)
 }
 
 // flush emits the revisions that were postponed for at least gap.
@@ -298,4 +305,5 @@ func (m *Manager) Close(now int64, c *detect.Context) {
 			}
 		}
 	}
+	m.reportIncidents(c, 0)
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	counterPart   = "alert/1"
-	incidentsPart = "incidents/2"
+	incidentsPart = "incidents/3"
 	alertsPart    = "alerts/2"
 )
 
@@ -129,6 +129,9 @@ func (m *Manager) restoreIncidents(all snapshot.Records, r *device.Registry) (ba
 		in.list = t.orderOf(in).PushBack(in)
 		for _, k := range x.keys {
 			t.byDevice[k] = in
+		}
+		if in.account.queued {
+			m.changedIncidents = append(m.changedIncidents, in)
 		}
 		t.keys[in] = x.keys
 	}

@@ -71,6 +71,7 @@ func walkIncident(c *snapshot.Codec, in *incident, keys *[]string, r *device.Reg
 	c.Int(&in.reportedN)
 	c.Bool(&in.severe)
 	c.Bool(&in.changed)
+	in.account.walk(c)
 	snapshot.List(c, &in.members, maxMembers, func(x *member) { x.walk(c) })
 	texts(c, keys, maxSpread)
 }

@@ -58,7 +58,7 @@ func replayWithPanic(t *testing.T) (sessions string, err error) {
 	}
 	defer src.Close()
 	term := &terminal.Terminal{Out: os.Stdout, Err: os.Stderr}
-	out, err := openOutputs(namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile), c.inputs(cfg), terminal.NewIncidentCards(term, term.Out))
+	out, err := openOutputs(namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile), c.inputs(cfg), terminal.NewIncidentCards(term, term.Out))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func replayWithPanic(t *testing.T) (sessions string, err error) {
 	s := watchSignals(t.Context())
 	defer signal.Reset(syscall.SIGPIPE) // processes that tests start would inherit that it is ignored
 	defer s.stop()
-	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile), s)
+	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile), s)
 }
 
 func TestInternalErrorIsOneLine(t *testing.T) {

@@ -14,21 +14,21 @@ import (
 
 // names are the output files; an empty name means no output.
 type names struct {
-	alerts, sessions, devices, metrics, state, suggest string
+	alerts, incidents, sessions, devices, metrics, state, suggest string
 
 	byDefault bool // alerts go to standard output because nothing else was chosen
 	quiet     bool // alerts go only to Kafka, unless --alerts names a file
 }
 
 // namesOf returns the names on the command line. All names of standard output become publish.Stdout.
-func namesOf(alerts, sessions, devices, metrics string) names {
+func namesOf(alerts, incidents, sessions, devices, metrics string) names {
 	one := func(name string) string {
 		if publish.IsStdout(name) {
 			return publish.Stdout
 		}
 		return name
 	}
-	return names{alerts: one(alerts), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
+	return names{alerts: one(alerts), incidents: one(incidents), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
 }
 
 // useStdout sends alerts without a file to standard output as JSON Lines, unless a terminal shows them as cards.
@@ -40,7 +40,7 @@ func (n *names) useStdout(tty bool) {
 
 // stdout reports whether records go to standard output.
 func (n names) stdout() bool {
-	return n.alerts == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout || n.metrics == publish.Stdout
+	return n.alerts == publish.Stdout || n.incidents == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout || n.metrics == publish.Stdout
 }
 
 // place is one output file.
@@ -52,7 +52,7 @@ type place struct {
 // places returns the outputs with their current files. open has the files that are open already.
 func (n names) places(open map[string]*publish.JSONLines) (all []place) {
 	for _, p := range []place{
-		{option: "--alerts", name: n.alerts}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
+		{option: "--alerts", name: n.alerts}, {option: "--incidents", name: n.incidents}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
 		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state}, {option: "--suggest", name: n.suggest},
 	} {
 		if p.name == "" {

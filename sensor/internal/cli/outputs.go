@@ -80,6 +80,13 @@ func (o *outputs) open(n names, cards cardRenderer) error {
 		}
 		o.Device = publish.Devices(s)
 	}
+	if n.incidents != "" {
+		s, err := o.sink("--incidents", n.incidents)
+		if err != nil {
+			return err
+		}
+		o.Incident = o.stamped(publish.Incidents(s))
+	}
 	put := func(*schemas.Alert) error { return nil }
 	switch {
 	case n.alerts != "":
@@ -108,12 +115,22 @@ func (o *outputs) open(n names, cards cardRenderer) error {
 	return nil
 }
 
-// publish also sends alerts and devices to Kafka, and sessions if sessions is set.
+// publish also sends alerts, incidents and devices to Kafka, and sessions if sessions is set.
 func (o *outputs) publish(p *publish.Publisher, sessions bool) {
 	o.kafka = p
 	o.Device = both(p.Device, o.Device)
+	o.Incident = both(o.stamped(p.Incident), o.Incident)
 	if sessions {
 		o.Session = both(p.Session, o.Session)
+	}
+}
+
+// stamped returns a function that passes on stamped copies of incidents.
+func (o *outputs) stamped(put func(*schemas.Incident) error) func(*schemas.Incident) error {
+	return func(i *schemas.Incident) error {
+		stamped := *i // the incident of the pipeline is not changed
+		o.sequencer.StampIncident(&stamped)
+		return put(&stamped)
 	}
 }
 

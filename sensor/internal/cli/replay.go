@@ -26,6 +26,7 @@ type replayCmd struct {
 	captures
 	Alerts      string `help:"Write alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
 	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
+	Incidents   string `help:"Write incidents to FILE as JSON Lines." placeholder:"FILE"`
 	Devices     string `help:"Write devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
 	State       string `help:"Continue from the state that an earlier replay saved in FILE, and save the new state there." placeholder:"FILE" type:"path"`
 	MetricsFile string `help:"Write metrics to FILE in the Prometheus text format, at the end." placeholder:"FILE"`
@@ -57,7 +58,7 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 		return err
 	}
 	defer func() { _ = log.Sync() }() // syncing a terminal returns an error
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, c.MetricsFile)
+	n := namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile)
 	n.state = c.State
 	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)

@@ -35,12 +35,13 @@ type runCmd struct {
 	Snaplen   int    `help:"Bytes of each frame that AF_PACKET keeps. 0: all." default:"0" placeholder:"BYTES"`
 	WaitIface bool   `name:"wait-iface" help:"Wait for the interface: at the start until it exists and is up, and again whenever it is removed."`
 	settings
-	Alerts   string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
-	Sessions string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
-	Devices  string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
-	State    string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
-	Suggest  string `help:"Write a draft of an inventory from the traffic to FILE, at SIGHUP and when the run ends. It replaces the file." placeholder:"FILE" type:"path"`
-	User     string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
+	Alerts    string `help:"Append alerts to FILE as JSON Lines (- is standard output)." placeholder:"FILE"`
+	Sessions  string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
+	Incidents string `help:"Append incidents to FILE as JSON Lines." placeholder:"FILE"`
+	Devices   string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
+	State     string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
+	Suggest   string `help:"Write a draft of an inventory from the traffic to FILE, at SIGHUP and when the run ends. It replaces the file." placeholder:"FILE" type:"path"`
+	User      string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
 
@@ -102,7 +103,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	if err != nil {
 		return badUsage(err)
 	}
-	n := namesOf(c.Alerts, c.Sessions, c.Devices, "")
+	n := namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, "")
 	n.state, n.suggest = c.State, c.Suggest
 	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)

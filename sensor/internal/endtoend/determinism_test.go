@@ -113,7 +113,7 @@ func zstandard(t *testing.T, raw []byte) []byte {
 func told(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	files := []string{"alerts", "sessions", "devices"}
+	files := []string{"alerts", "incidents", "sessions", "devices"}
 	var all []string
 	for _, f := range files {
 		all = append(all, "--"+f, filepath.Join(dir, f))

@@ -45,6 +45,7 @@ func talkers(n int) (ips []string, frames [][]netsim.Frame) {
 func BenchmarkPacketToAcknowledged(b *testing.B) {
 	c := kafkatest.Start(b, cluster.Options{Fast: true})
 	kafkatest.Topic(b, c, schemas.AlertTopic, 1, nil)
+	kafkatest.Topic(b, c, schemas.IncidentTopic, 1, nil)
 	kafkatest.Topic(b, c, schemas.DeviceTopic, 1, nil)
 	path, err := builtProgram()
 	if err != nil {

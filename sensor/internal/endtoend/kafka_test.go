@@ -26,6 +26,7 @@ import (
 func TestReplayToKafka(t *testing.T) {
 	c := kafkatest.Start(t, cluster.Options{})
 	kafkatest.Topic(t, c, schemas.AlertTopic, 3, nil)
+	kafkatest.Topic(t, c, schemas.IncidentTopic, 3, map[string]string{"cleanup.policy": "compact"})
 	kafkatest.Topic(t, c, schemas.DeviceTopic, 3, map[string]string{"cleanup.policy": "compact"})
 	kafkatest.Topic(t, c, schemas.SessionTopic, 3, nil)
 	capture, dir := write(t, sample(t), "a.pcap"), t.TempDir()
@@ -59,6 +60,15 @@ func replayPlain(t *testing.T, c *cluster.Cluster, capture, dir string) {
 		"-X", "sasl.username=analyst", "-X", "sasl.password="+cluster.Password("analyst"))
 	if len(signedIn) != len(out) {
 		t.Errorf("kcat that signs in reads %d alerts, want %d", len(signedIn), len(out))
+	}
+	incidents := kcat(t, brokers, schemas.IncidentTopic)
+	for _, m := range incidents {
+		if err := schemas.Validate(schemas.KindIncident, []byte(m.value)); err != nil || m.headers["sw_incident"] != m.key || !strings.HasPrefix(m.headers["ce_type"], "stillwatch.incident.") {
+			t.Errorf("%v: %+v", err, m)
+		}
+	}
+	if len(incidents) == 0 {
+		t.Error("no incident was sent")
 	}
 	for _, m := range kcat(t, brokers, schemas.DeviceTopic) {
 		if err := schemas.Validate(schemas.KindDevice, []byte(m.value)); err != nil || m.headers["ce_type"] != "stillwatch.device" || m.headers["ce_subject"] != m.key {

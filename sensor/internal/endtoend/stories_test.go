@@ -4,6 +4,7 @@ package endtoend
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
@@ -143,6 +145,92 @@ func TestStoriesGiveTheExpectedAlerts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStoriesGiveTheExpectedNarrative compares the title and the narrative of each incident with the golden file narrative.md of the
+// story, which is made to be read. -args update writes it.
+func TestStoriesGiveTheExpectedNarrative(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "*"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			got, path := narrative(t, dir), filepath.Join(dir, "narrative.md")
+			if slices.Contains(flag.Args(), "update") {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := read(t, path); got != want {
+				t.Errorf("narrative.md differs (make golden updates it): %s", difference(got, want))
+			}
+		})
+	}
+}
+
+// narrative returns the last revision of each incident of a story as text.
+func narrative(t *testing.T, dir string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "incidents")
+	r := run1(t, "replay", "--inventory", filepath.Join(dir, "inventory.yaml"), "--alerts", os.DevNull, "--incidents", file, filepath.Join(dir, "input.pcap"))
+	if r.status != exitOK {
+		t.Fatalf("exit status %d: %s", r.status, r.err)
+	}
+	var order []string
+	last := map[string]schemas.Incident{}
+	for _, line := range strings.Split(strings.TrimSpace(read(t, file)), "\n") {
+		if line == "" {
+			continue
+		}
+		var i schemas.Incident
+		if err := errors.Join(schemas.Validate(schemas.KindIncident, []byte(line)), json.Unmarshal([]byte(line), &i)); err != nil {
+			t.Fatalf("%v\n%s", err, line)
+		}
+		before, known := last[i.ID]
+		if !known {
+			order = append(order, i.ID)
+		}
+		if i.Revision != before.Revision+1 || before.Action == "close" || (i.Action == "create") != (i.Revision == 1) {
+			t.Errorf("incident %s: revision %d (%s) follows %d (%s)", i.ID, i.Revision, i.Action, before.Revision, before.Action)
+		}
+		last[i.ID] = i
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Incidents of %s\n", filepath.Base(dir))
+	if len(order) == 0 {
+		b.WriteString("\nNone.\n")
+	}
+	for _, id := range order {
+		describe(&b, last[id])
+	}
+	return b.String()
+}
+
+func describe(b *strings.Builder, i schemas.Incident) {
+	fmt.Fprintf(b, "\n## %s\n\n%s, risk %d, probability %.2f, alerts: %d\n\n", i.Title, i.Severity, i.RiskScore, i.Probability, i.AlertsTotal)
+	for _, s := range i.Narrative {
+		fmt.Fprintf(b, "- %s %s\n", schemas.FormatTime(time.Unix(0, int64(s.Time)))[:19], s.Text)
+	}
+	var stages, devices, peers []string
+	for _, s := range i.Stages {
+		stages = append(stages, s.Stage+" ("+s.Rule+")")
+	}
+	for _, d := range i.Devices {
+		devices = append(devices, d.Key+" ("+d.Part+")")
+	}
+	for _, p := range i.Peers {
+		peers = append(peers, strings.TrimSpace(p.IP.String()+" "+p.Name))
+	}
+	for _, l := range []struct {
+		what string
+		list []string
+	}{{"Stages", stages}, {"Devices", devices}, {"Peers", peers}} {
+		if len(l.list) > 0 {
+			fmt.Fprintf(b, "\n%s: %s\n", l.what, strings.Join(l.list, ", "))
+		}
+	}
+	fmt.Fprintf(b, "\nFirst: %s\n", i.Recommendation)
 }
 
 // TestStoriesAreOneIncident checks what must hold for every golden file: an attack is one incident with a chain alert on the device that is

@@ -304,6 +304,18 @@ func (c *correlator) put(a *schemas.Alert) {
 	}
 }
 
+// writeIncident saves a revision of an incident in the journal and writes it.
+func (c *correlator) writeIncident(i *schemas.Incident) {
+	c.saved.decidedIncident(c, i)
+	c.putIncident(i)
+}
+
+func (c *correlator) putIncident(i *schemas.Incident) {
+	if c.out.Incident != nil && c.failed == nil {
+		c.check(c.out.Incident(i))
+	}
+}
+
 // flush writes what the outputs have buffered.
 func (c *correlator) flush() {
 	if c.out.Flush != nil && c.failed == nil {

@@ -37,6 +37,8 @@ type Config struct {
 type Output struct {
 	Alert   func(*schemas.Alert) error
 	Session func(*schemas.Session) error
+	// Incident is called for each revision of an incident, at the end of the second in which it changed.
+	Incident func(*schemas.Incident) error
 	// Event is called for each event, after the detectors. What it gets is reused when it returns.
 	Event func(*detect.Event, *detect.Context)
 	// Device is called at the end of the run for each device, in the order of the keys. A live run also calls it each minute for the devices

@@ -65,6 +65,9 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	clock := watchtime.New(!cfg.Replay)
 	r.device.Clock = clock
 	c := &correlator{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts()}
+	if out.Incident != nil {
+		r.alert.Incident = c.writeIncident
+	}
 	c.alerts = alert.New(r.alert, c.write)
 	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: c.emit}
 	if cfg.State != nil {

@@ -96,10 +96,19 @@ func (s *savedState) begin(c *correlator, ticks []tick) {
 		return
 	}
 	for _, record := range s.store.Repeat() {
-		var a schemas.Alert
-		if json.Unmarshal(record, &a) == nil {
-			c.put(&a)
-		}
+		c.repeat(record)
+	}
+}
+
+// repeat writes a record of an earlier run again.
+func (c *correlator) repeat(record []byte) {
+	var a schemas.Alert
+	var i schemas.Incident
+	switch {
+	case json.Unmarshal(record, &a) == nil && a.Schema == schemas.AlertSchema:
+		c.put(&a)
+	case json.Unmarshal(record, &i) == nil && i.Schema == schemas.IncidentSchema:
+		c.putIncident(&i)
 	}
 }
 
@@ -153,6 +162,20 @@ func (s *savedState) decided(c *correlator, a *schemas.Alert) {
 	}
 	s.told.Reset()
 	c.alerts.SaveReported(&s.told, c.reg)
+	s.store.Decided(&s.told, record)
+}
+
+// decidedIncident saves a revision of an incident in the journal before it is written.
+func (s *savedState) decidedIncident(c *correlator, i *schemas.Incident) {
+	if !s.writable(c) {
+		return
+	}
+	record, err := schemas.AppendIncident(nil, i)
+	if err != nil {
+		return // the output reports it
+	}
+	s.told.Reset()
+	c.alerts.SaveReportedIncident(&s.told, c.reg)
 	s.store.Decided(&s.told, record)
 }
 

@@ -45,6 +45,13 @@ func (e *envelope) alert(a *schemas.Alert, value []byte) Record {
 	return Record{Rank: rankOf(a.Severity), Topic: schemas.AlertTopic, Key: a.Device.Key, Headers: h, Value: value}
 }
 
+// incident keys an incident by its id: the topic is compacted, and keeps the last revision.
+func (e *envelope) incident(i *schemas.Incident, value []byte) Record {
+	h := e.headers(schemas.KindIncident, i.ID+"."+strconv.Itoa(i.Revision), i.Action, i.ID, i.Time.DetectedAt)
+	h = append(h, Header{"sw_severity", i.Severity}, Header{"sw_incident", i.ID})
+	return Record{Rank: rankOf(i.Severity), Topic: schemas.IncidentTopic, Key: i.ID, Headers: h, Value: value}
+}
+
 func rankOf(severity string) Rank {
 	for r := RankInformational; r < numRanks; r++ {
 		if r.String() == severity {

@@ -21,7 +21,7 @@ type PublisherConfig struct {
 	Told   func(error)         // see NewDrain
 }
 
-// Publisher stores records in a spool and delivers them to Kafka. Alert, Device and Session must not be called concurrently.
+// Publisher stores records in a spool and delivers them to Kafka. Alert, Incident, Device and Session must not be called concurrently.
 type Publisher struct {
 	spool     *Spool
 	drain     *Drain
@@ -82,6 +82,15 @@ func (p *Publisher) Device(d *schemas.Device) error {
 		return err
 	}
 	return p.append(p.env.device(d, value))
+}
+
+// Incident stores a stamped revision of an incident.
+func (p *Publisher) Incident(i *schemas.Incident) error {
+	value, err := schemas.AppendIncident(nil, i)
+	if err != nil {
+		return err
+	}
+	return p.append(p.env.incident(i, value))
 }
 
 // Session stores a session record.

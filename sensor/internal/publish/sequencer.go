@@ -37,3 +37,12 @@ func (s *Sequencer) Stamp(a *schemas.Alert) {
 	a.Time.EmittedAt, a.Time.Replay = &at, s.replay
 	a.Sensor.BootID, a.Sensor.Seq = s.boot, s.seq
 }
+
+// StampIncident sets the emission time and the boot ID of i. Incidents have no sequence number: they repeat what alerts say.
+func (s *Sequencer) StampIncident(i *schemas.Incident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := schemas.TimeOf(s.now())
+	i.Time.EmittedAt, i.Time.Replay = &at, s.replay
+	i.Sensor.BootID = s.boot
+}

@@ -9,6 +9,11 @@ func Alerts(sink Sink) func(*schemas.Alert) error {
 	return lines(sink, schemas.AppendAlert)
 }
 
+// Incidents returns a function that writes incidents to sink.
+func Incidents(sink Sink) func(*schemas.Incident) error {
+	return lines(sink, schemas.AppendIncident)
+}
+
 // Devices returns a function that writes devices to sink.
 func Devices(sink Sink) func(*schemas.Device) error {
 	return lines(sink, schemas.AppendDevice)
