@@ -165,6 +165,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 	if s.broken != nil {
 		return s.broken
 	}
+	had := len(b.Data)
 	b.Data = room(b.Data, s.fit(size), len(s.tail))
 	n := copy(b.Data, s.tail)
 	for {
@@ -174,7 +175,7 @@ func (s *stream) next(b *Batch, size int, last int64) error {
 		s.broken = err
 		if len(b.Frames) > 0 {
 			b.More = n == len(b.Data) // a pipe that is empty returns less
-			s.hand(b, used, n)
+			s.hand(b, used, n, had)
 			return nil
 		}
 		n = copy(b.Data, b.Data[used:n])
@@ -202,9 +203,17 @@ func (s *stream) fit(size int) int {
 	return min(size, max(size/16, s.mean*batchFrames))
 }
 
-// hand completes a batch and keeps the bytes after its last record in tail.
-func (s *stream) hand(b *Batch, used, n int) {
+// hand completes a batch and keeps the bytes after its last record in tail. What the buffers held before is overwritten, also where less was
+// read than the last time: it may be a password. had is how much b held.
+func (s *stream) hand(b *Batch, used, n, had int) {
+	if whole := b.Data[:cap(b.Data)]; n < had && had <= len(whole) {
+		clear(whole[n:had])
+	}
+	before := len(s.tail)
 	s.tail = append(s.tail[:0], b.Data[used:n]...)
+	if n := len(s.tail); n < before {
+		clear(s.tail[n:before])
+	}
 	b.Data = b.Data[:n]
 	s.packets += uint64(len(b.Frames))
 	s.mean = used / len(b.Frames)
@@ -215,10 +224,11 @@ func (s *stream) hand(b *Batch, used, n int) {
 }
 
 // room returns a buffer of at least size and have bytes. A buffer that grew for one large frame is not kept, or every batch would become as
-// large.
+// large, and is overwritten.
 func room(b []byte, size, have int) []byte {
 	want := max(size, have)
 	if cap(b) < want || cap(b) > max(keepFactor*size, want) {
+		clear(b)
 		return make([]byte, want)
 	}
 	return b[:want]
