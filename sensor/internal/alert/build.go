@@ -49,6 +49,7 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 	a.Entities = safeAll(o.entities)
 	fillReasons(a, f)
 	o.fillTaken(a)
+	o.fillPackets(a)
 	return a
 }
 

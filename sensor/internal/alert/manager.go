@@ -72,6 +72,7 @@ type Manager struct {
 	seq       uint64                                      // number of the last creation, breaks ties
 	saved     *changes[*open]                             // nil if nothing is saved
 	reporting *open                                       // whose revision is being emitted
+	awaiting  map[string]*open                            // by id: alerts whose packets are being collected
 
 	changedIncidents  []*incident // whose record is due for a revision
 	reportingIncident *incident   // whose record is being emitted
@@ -84,7 +85,7 @@ type ruleDevice struct{ rule, device string }
 // New returns a manager that passes each revision to emit. emit may keep the record and sets emitted_at, boot_id and seq.
 func New(cfg Config, emit func(*schemas.Alert)) *Manager {
 	cfg = cfg.withDefaults()
-	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, absorbed: map[alertKey]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
+	return &Manager{cfg: cfg, emit: emit, open: map[alertKey]*open{}, absorbed: map[alertKey]*open{}, awaiting: map[string]*open{}, order: list.New(), perRule: map[ruleDevice]int{}, perDevice: map[string]int{},
 		incidents: newIncidents(cfg.MaxIncidents), standing: lru.New[string, []schemas.DeviceFinding](maxStandingDevices)}
 }
 

@@ -52,6 +52,7 @@ type open struct {
 	said                said    // in the last revision
 	wide                bool    // it covers more than one port, or peer: the record shows neither port nor session
 	list                *list.Element
+	packets             *packets // its packets in a file; nil: not collected
 	dirty, pending      bool
 	gone                bool
 	mark                mark

@@ -42,6 +42,12 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 	c.Time(&o.said.at)
 	c.Bool(&o.listed)
 	c.Bool(&o.wide)
+	snapshot.Pointer(c, &o.packets, func(p *packets) {
+		c.String(&p.summary)
+		c.String(&p.file.Name)
+		c.String(&p.file.SHA256)
+		c.Int(&p.file.Packets)
+	})
 	c.Bool(&o.dirty)
 	c.Bool(&o.pending)
 	walkFinding(c, o.f, r)

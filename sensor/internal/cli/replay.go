@@ -28,6 +28,7 @@ type replayCmd struct {
 	Sessions    string `help:"Write sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Incidents   string `help:"Write incidents to FILE as JSON Lines." placeholder:"FILE"`
 	Devices     string `help:"Write devices to FILE as JSON Lines, at the end." placeholder:"FILE"`
+	Evidence    string `help:"Write the packets of each alert to a file in DIR, in the format pcapng." placeholder:"DIR" type:"path"`
 	State       string `help:"Continue from the state that an earlier replay saved in FILE, and save the new state there." placeholder:"FILE" type:"path"`
 	MetricsFile string `help:"Write metrics to FILE in the Prometheus text format, at the end." placeholder:"FILE"`
 	publishing
@@ -44,6 +45,7 @@ Examples:
     stillwatch-sensor replay --inventory site.yaml monday.pcap tuesday.pcap.zst
     stillwatch-sensor replay --silent 10.20.10.17 --alerts alerts.jsonl span.pcapng
     ssh probe tcpdump -i span0 -w - | stillwatch-sensor replay -
+    stillwatch-sensor replay --inventory site.yaml --evidence packets --alerts alerts.jsonl span.pcapng
     stillwatch-sensor replay --state site.state tuesday.pcap
     stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
 
@@ -73,6 +75,11 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	out, err := openOutputs(n, c.inputs(cfg), terminal.NewIncidentCards(t, t.Out))
 	if err != nil {
 		return err
+	}
+	if c.Evidence != "" {
+		if out.Evidence, err = evidenceDir(c.Evidence); err != nil {
+			return errors.Join(badUsage(err), out.close(nil))
+		}
 	}
 	s := watchSignals(context.Background())
 	defer s.stop()

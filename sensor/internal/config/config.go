@@ -35,6 +35,8 @@ type Config struct {
 	SilentMACs []packet.MAC
 	Internal   []netip.Prefix // from the command line; replaces that of the inventory
 	Limits     Limits
+	// Bytes of memory for packets that may become evidence of an alert; 0: no packets are kept.
+	EvidenceMemory int
 	// Databases of fingerprints, relative to the folder of the configuration; "" means none.
 	Fingerprints struct {
 		P0f   string // file of p0f signatures
@@ -62,9 +64,13 @@ func Defaults() *Config {
 		IdleDays: contract.DefaultIdleDays,
 		Limits: Limits{Sessions: 1 << 20, Devices: device.DefaultMaxDevices, Names: enrich.DefaultNames,
 			HeadSessions: 1 << 14, HeadBytes: 32 << 20, HeadLimit: 16 << 10},
-		Detections: map[string]Detection{},
+		EvidenceMemory: 64 << 20,
+		Detections:     map[string]Detection{},
 	}
 }
+
+// minEvidence is the least memory for packets, in bytes.
+const minEvidence = 1 << 20
 
 // Severities returns the valid values of the key severity of a detection.
 func Severities() []string { return []string{"informational", "low", "medium", "high", "critical"} }
@@ -115,6 +121,13 @@ func (c *Config) read(root *mapping) {
 	})
 	if l := root.mapping("limits"); l != nil {
 		c.Limits.read(l)
+	}
+	if m := root.mapping("evidence"); m != nil {
+		m.number("memory", &c.EvidenceMemory, 0, 1<<31)
+		if c.EvidenceMemory > 0 && c.EvidenceMemory < minEvidence {
+			m.failKey("memory", "%d bytes are too few: give at least %d, or 0 to keep no packets", c.EvidenceMemory, minEvidence)
+		}
+		m.done()
 	}
 	if m := root.mapping("fingerprints"); m != nil {
 		m.text("p0f", &c.Fingerprints.P0f)

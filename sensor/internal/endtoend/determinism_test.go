@@ -118,6 +118,7 @@ func told(t *testing.T, args ...string) string {
 	for _, f := range files {
 		all = append(all, "--"+f, filepath.Join(dir, f))
 	}
+	all = append(all, "--evidence", filepath.Join(dir, "evidence"))
 	r := run1(t, append(append([]string{"replay"}, all...), args...)...)
 	if r.status != exitOK {
 		t.Fatalf("exit status %d: %s", r.status, r.err)

@@ -18,7 +18,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 	n, _, _ := planted.Capture(p)
 	name, dir := write(t, n, "secrets.pcap"), t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	r := run1(t, "replay", "--silent", planted.DeviceMAC, "--log-level", "debug", "--alerts", at("alerts"), "--sessions", at("sessions"), "--devices", at("devices"),
+	r := run1(t, "replay", "--silent", planted.DeviceMAC, "--log-level", "debug", "--alerts", at("alerts"), "--sessions", at("sessions"), "--devices", at("devices"), "--evidence", at("evidence"),
 		"--state", at("state"), "--metrics-file", at("metrics"), "--kafka", "127.0.0.1:1", "--spool", at("spool"), "--kafka-patience", "1s", name)
 	if r.status != exitIncomplete { // the spool is not delivered
 		t.Fatalf("status %d: %s", r.status, r.err)
@@ -37,6 +37,10 @@ func TestNoSecretIsWritten(t *testing.T) {
 		}
 		return nil
 	})
+	packets, globErr := filepath.Glob(filepath.Join(at("evidence"), "*.pcapng"))
+	if globErr != nil || len(packets) < 5 {
+		t.Errorf("%d files with packets: %v", len(packets), globErr)
+	}
 	if err != nil || files < 6 {
 		t.Errorf("%d files were searched: %v", files, err)
 	}

@@ -86,6 +86,9 @@ func (b *Brief) Take(f []byte, wire uint32) (hash uint64, ok bool) {
 // Plain reports whether the last frame that Take read was plain.
 func (b *Brief) Plain() bool { return b.header != 0 }
 
+// Ends returns the addresses of a plain packet, in memory order.
+func (b *Brief) Ends() (src, dst uint32) { return b.src, b.dst }
+
 // VLAN returns the VLAN of a plain frame, 0 if it has no tag.
 func (b *Brief) VLAN() uint16 {
 	if b.vlan == noVLAN {

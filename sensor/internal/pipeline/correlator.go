@@ -31,6 +31,7 @@ type correlator struct {
 	ctx       detect.Context
 	quality   qualityWindow
 	full      fullCapture
+	keeper    packetKeeper
 	sums      qualityCounts // quality sums at the last tick with packets
 	saved     *savedState   // nil: nothing is kept over a restart
 	scan      deviceScan    // live runs only
@@ -68,6 +69,7 @@ func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan f
 // block handles the events of a block, interleaved with its ticks.
 func (c *correlator) block(b *block) {
 	c.saved.begin(c, b.ticks)
+	c.keeper.begin(b)
 	c.merged = c.merged[:0]
 	for i := range b.shards {
 		for k := range b.shards[i].events {
@@ -86,20 +88,26 @@ func (c *correlator) block(b *block) {
 		c.prefetch(i)
 		for done < len(b.ticks) && 2*b.ticks[done].num < e.num {
 			vlans = c.vlansUntil(vlans, b.ticks[done].num)
+			c.keeper.until(b.ticks[done].num)
 			c.tickOf(b, done)
 			done++
 		}
 		vlans = c.vlansUntil(vlans, (e.num-1)/2+1)
+		c.keeper.until(e.num / 2)
 		if e.due > 0 {
 			c.tickTo(e.due)
 		}
+		c.keeper.num = e.num / 2 * (e.num & 1)
 		c.event(&e.Event)
 	}
+	c.keeper.num = 0
 	for ; done < len(b.ticks); done++ {
 		vlans = c.vlansUntil(vlans, b.ticks[done].num)
+		c.keeper.until(b.ticks[done].num)
 		c.tickOf(b, done)
 	}
 	c.vlansUntil(vlans, 1<<64-1)
+	c.keeper.until(1<<64 - 1)
 	clear(c.merged)
 	if b.last {
 		var q qualityCounts
@@ -213,6 +221,7 @@ func (c *correlator) tick(sec int64) {
 	for _, d := range c.detectors {
 		d.Tick(now, &c.ctx)
 	}
+	c.evidence(now, false)
 	c.alerts.Tick(now, &c.ctx)
 	c.full.tick(now)
 	c.saved.save(c)
@@ -247,6 +256,7 @@ func (c *correlator) event(e *detect.Event) {
 		}
 	}
 	c.move()
+	c.followEvent(e)
 	c.ctx.Begin()
 	c.watch.Observe(e, &c.ctx)
 	if c.out.Event != nil {
@@ -287,12 +297,17 @@ func (c *correlator) learnNames(e *detect.Event) {
 func (c *correlator) emit(f *detect.Finding) {
 	c.counts.finding(f)
 	c.full.begin(f, c.ctx.Now)
+	c.keeper.finding = f
 	c.alerts.Add(f, &c.ctx)
+	c.keeper.finding = nil
 }
 
 // write saves a revision of an alert in the journal and writes it.
 func (c *correlator) write(a *schemas.Alert) {
 	c.saved.decided(c, a)
+	if a.Action == "create" {
+		c.collect(a)
+	}
 	c.put(a)
 }
 
@@ -341,6 +356,7 @@ func (c *correlator) finish(clock int64) {
 			f.Finish(c.ctx.Now, &c.ctx)
 		}
 	}
+	c.evidence(c.ctx.Now, true)
 	c.alerts.Close(c.ctx.Now, &c.ctx)
 	for _, d := range c.reg.All() {
 		expect, _ := c.contracts.Expect(d, c.ctx.Now)

@@ -14,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/evidence"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -44,6 +45,9 @@ type Output struct {
 	// Device is called at the end of the run for each device, in the order of the keys. A live run also calls it each minute for the devices
 	// that have changed.
 	Device func(*schemas.Device) error
+	// Evidence is called with the packets of an alert when they are complete, before the revision of the alert that names them. Nil: no packets
+	// are kept.
+	Evidence func(*evidence.File) error
 	// Flush writes buffered records. It is called after each batch of a live run, and before a snapshot. Nil: nothing is buffered.
 	Flush func() error
 }

@@ -70,6 +70,7 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	}
 	c.alerts = alert.New(r.alert, c.write)
 	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Emit: c.emit}
+	c.startEvidence()
 	if cfg.State != nil {
 		return c, c.restore()
 	}
