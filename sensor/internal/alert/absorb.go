@@ -43,6 +43,8 @@ func (a *open) explains(x *open) bool {
 		return during && (own && (x.key.rule == "D08" && x.rolled() || x.key.rule == "D01" && a.names(x)) || x.key.rule == "D26" && x.f.Peer != nil && x.f.Peer.Device != nil && x.f.Peer.Device == a.f.Device)
 	case "D31":
 		return own && (x.key.rule == "D08" || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
+	case "D24":
+		return own && (x.key.rule == "D01" || x.key.rule == "D05" || x.key.rule == "D16" || x.key.rule == "D17") && a.samePeer(x) && a.covers(x)
 	case "D16", "D18", "D45", "D46", "D48":
 		return own && x.key.rule == "D01" && a.samePeer(x) && a.covers(x)
 	}

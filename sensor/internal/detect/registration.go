@@ -28,6 +28,7 @@ func registrations() []*registration {
 		&longSessionRule,
 		&uploadRule,
 		&dnsTunnelRule,
+		&miningRule,
 		&cleartextRule,
 		&factoryLoginRule,
 		&cameraFanoutRule,

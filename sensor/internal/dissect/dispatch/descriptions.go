@@ -82,7 +82,7 @@ var descriptions = []description{
 	{"sony", "`02`, first field `MAC:` or `ENQ:`, `03`", "", "identity", loginNone, ""},
 	{"ssdp", "search, announcement, response", "1900 without a USN", "identity", loginNone, ""},
 	{"ssh", "`SSH-` and a version", "", "banners, HASSH, logins", loginInferred, ""},
-	{"stratum", "JSON with a method of mining on one line", "", "program", loginUnread, ""},
+	{"stratum", "JSON with a method or a job of mining on one line", "", "program", loginUnread, ""},
 	{"stun", "magic cookie; UDP: length of the datagram", "", "programs (UDP)", loginUnread, ""},
 	{"syslog", "priority, then a version or a month", "514 without them; TCP: 514, 601, 1514", "", loginNone, ""},
 	{"telnet", "options; text before a login", "23, 2323 for text", "banner, logins", loginExplicit, ""},

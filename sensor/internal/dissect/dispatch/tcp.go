@@ -104,6 +104,7 @@ var streamProtocols = [2][]streamProtocol{
 		stream("bgp", recognize.LooksBGP, nil),
 		stream("amqp", messaging.LooksAMQP, nil),
 		stream("nntp", lines.LooksNNTP, lines.NewNNTP),
+		stream("stratum", recognize.LooksStratumServer, recognize.NewStratum),
 		stream("dns", dns.LooksStream, dns.NewStream),
 	},
 }

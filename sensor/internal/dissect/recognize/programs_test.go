@@ -4,6 +4,7 @@ package recognize_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"stillwatch/sensor/internal/dissect"
@@ -54,6 +55,39 @@ func TestStratumPrograms(t *testing.T) {
 			t.Errorf("%s:\n%s", line, dissecttest.Dump(facts))
 		}
 	}
+}
+
+// A session that was captured midstream begins with any message of either side.
+func TestStratumMidstream(t *testing.T) {
+	for name, turns := range map[string][]dissecttest.Turn{
+		"stratum": {dissecttest.Server(`{"params":["1f","00","01","02",[],"20000000","1a","66",true],"id":null,"method":"mining.notify"}` + "\n")},
+		"Stratum": {dissecttest.Server(`{"id":null,"method":"mining.set_difficulty","params":[1024]}` + "\r\n")},
+		"sTratum": {dissecttest.Server(`{"jsonrpc":"2.0","method":"job","params":{"blob":"0e0e","job_id":"7","target":"b88d0600"}}` + "\n")},
+		"stRatum": {dissecttest.Server(`{"id":1,"jsonrpc":"2.0","error":null,"result":{"id":"x","job":{"blob":"0e0e","job_id":"7","target":"b88d0600"},"status":"OK"}}` + "\n")},
+		"strAtum": {dissecttest.Client(`{"id":4,"method":"mining.submit","params":["w","7","0","66","1a"]}` + "\n")},
+		"straTum": {dissecttest.Client(`{"id":2,"jsonrpc":"2.0","method":"submit","params":{"id":"x","job_id":"7","nonce":"d0030040","result":"e1"}}` + "\n")},
+		"":        {dissecttest.Server(`{"jsonrpc":"2.0","method":"status","params":{"job":"backup","target":"disk"}}` + "\n")},
+		" ":       {dissecttest.Client(`{"id":2,"method":"submit","params":{"form":"7"}}` + "\n")},
+	} {
+		facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 3333}, turns)
+		if got := dissecttest.AppOf(facts); got != strings.TrimSpace(strings.ToLower(name)) {
+			t.Errorf("%v: %q\n%s", turns, got, dissecttest.Dump(facts))
+		}
+	}
+}
+
+func FuzzLooksStratum(f *testing.F) {
+	f.Add([]byte(stratumLogin))
+	f.Add([]byte(`{"method":"mining.notify"}` + "\n"))
+	f.Fuzz(func(t *testing.T, head []byte) {
+		if len(head) == 0 {
+			return
+		}
+		for _, final := range []bool{false, true} {
+			recognize.LooksStratum(head, final, dissect.Ports{})
+			recognize.LooksStratumServer(head, final, dissect.Ports{})
+		}
+	})
 }
 
 func FuzzSTUN(f *testing.F) {

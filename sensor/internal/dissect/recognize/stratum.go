@@ -22,7 +22,7 @@ func LooksStratum(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	if i >= 0 {
 		line = line[:i]
 	}
-	for _, method := range [...]string{`"mining.subscribe"`, `"mining.authorize"`, `"eth_submitLogin"`} {
+	for _, method := range [...]string{`"mining.subscribe"`, `"mining.authorize"`, `"mining.submit"`, `"mining.configure"`, `"eth_submitLogin"`} {
 		if at := bytes.Index(line, []byte(method)); at > 0 && parse.IsPlain(line[:at]) {
 			return match.Yes
 		}
@@ -31,11 +31,44 @@ func LooksStratum(head []byte, final bool, _ dissect.Ports) match.Verdict {
 	case !plain:
 		return match.No
 	case i >= 0:
-		return match.If(bytes.Contains(line, []byte(`"jsonrpc"`)) && bytes.Contains(line, []byte(`"login"`)) && bytes.Contains(line, []byte(`"pass"`)))
+		return match.If(hasAll(line, `"jsonrpc"`, `"login"`, `"pass"`) || hasAll(line, `"submit"`, `"job_id"`, `"nonce"`))
 	case len(head) < maxLine && !final:
 		return match.Maybe
 	}
 	return match.No
+}
+
+// LooksStratumServer recognizes what a pool sends of its own accord, JSON on one line: in a session that was captured midstream it may be the
+// first message.
+func LooksStratumServer(head []byte, final bool, _ dissect.Ports) match.Verdict {
+	const maxLine = 4096
+	if head[0] != '{' {
+		return match.No
+	}
+	line := head[:min(len(head), maxLine)]
+	i := bytes.IndexByte(line, '\n')
+	if i >= 0 {
+		line = line[:i]
+	}
+	switch plain := parse.IsPlain(bytes.TrimRight(line, "\r")); {
+	case !plain:
+		return match.No
+	case i >= 0:
+		return match.If(hasAll(line, `"mining.notify"`) || hasAll(line, `"mining.set_difficulty"`) || hasAll(line, `"mining.set_target"`) || hasAll(line, `"job_id"`, `"blob"`, `"target"`))
+	case len(head) < maxLine && !final:
+		return match.Maybe
+	}
+	return match.No
+}
+
+// hasAll reports whether a line contains each of the members.
+func hasAll(line []byte, members ...string) bool {
+	for _, m := range members {
+		if !bytes.Contains(line, []byte(m)) {
+			return false
+		}
+	}
+	return true
 }
 
 // stratumStream reads the program of a miner.
