@@ -41,6 +41,8 @@ func (a *open) explains(x *open) bool {
 	case "D28":
 		during := x.firstSeen >= a.firstSeen-apart && x.firstSeen <= a.lastSeen+apart
 		return during && (own && (x.key.rule == "D08" && x.rolled() || x.key.rule == "D01" && a.names(x)) || x.key.rule == "D26" && x.f.Peer != nil && x.f.Peer.Device != nil && x.f.Peer.Device == a.f.Device)
+	case "D32":
+		return own && x.key.rule == "D07" && x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
 	case "D31":
 		return own && (x.key.rule == "D08" || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
 	case "D24":

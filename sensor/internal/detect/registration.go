@@ -35,6 +35,7 @@ func registrations() []*registration {
 		&manipulationRule,
 		&discoveryAbuseRule,
 		&viewerRule,
+		&exploitRule,
 		&unmaintainedRule,
 		&newDeviceRule,
 		&absenceRule,

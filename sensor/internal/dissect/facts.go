@@ -325,6 +325,13 @@ type DeviceAction struct {
 	Result   Outcome
 }
 
+// Exploit is a request that has the shape of an attack on a published vulnerability.
+type Exploit struct {
+	ID      string // of the shape: "hikvision-auth"
+	CVE     string // "" if none was assigned
+	Product string // what is vulnerable, in the plural
+}
+
 func (*AppID) fact() {}
 
 func (*TLSClientHello) fact() {}
@@ -374,6 +381,8 @@ func (*ServiceAnnouncement) fact() {}
 func (*DeviceInfo) fact() {}
 
 func (*DeviceAction) fact() {}
+
+func (*Exploit) fact() {}
 
 // MaxBanner is the length in bytes at which the text of a Banner is cut.
 const MaxBanner = 256

@@ -178,3 +178,21 @@ func FuzzDVRIPActions(f *testing.F) {
 func FuzzBaichuan(f *testing.F) {
 	dissecttest.FuzzStream(f, camera.NewBaichuan, []turn{client(legacyLogin), client(baichuan(23, 1, 0, "")), server(baichuan(23, 1, 200, ""))})
 }
+
+// Message 1009 of a client is how recorders of Xiongmai are entered without a password; the answer of the device to 1008 is not.
+func TestXMBackdoor(t *testing.T) {
+	attack := `{ "Ret" : 100, "SessionID" : "0x0" }`
+	for _, c := range []struct {
+		turns []turn
+		want  int
+	}{
+		{[]turn{client(xm(1009, attack)), xmSay(1010, 100)}, 1},
+		{[]turn{client(xm(1009, `{ "Name" : "x" }`)), xmSay(1010, 100)}, 0},
+		{[]turn{client(xm(1008, `{ "Name" : "x" }`)), server(xm(1009, attack))}, 0},
+	} {
+		facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 34567}, c.turns)
+		if got := len(dissecttest.FactsOf[dissect.Exploit](facts)); got != c.want {
+			t.Errorf("%d exploits, want %d", got, c.want)
+		}
+	}
+}

@@ -27,11 +27,13 @@ type sofiaBody struct {
 
 // sofia reads a message of Xiongmai. The header has the number of the message at offset 14; an answer has the number of its request plus one.
 func (d *dialogue) sofia(dir int, head, body []byte, sink dissect.Sink) {
-	const login, systemInfo = 1000, 1021
+	const login, backdoor, systemInfo = 1000, 1009, 1021
 	b := readSofia(body)
 	switch message := binary.LittleEndian.Uint16(head[14:]); {
 	case dir == dissect.FromClient && message == login:
 		d.ask(request{id: login, hint: logins.Hint(b.user), check: logins.SofiaCheck(b.user, b.password), proof: true}, sink)
+	case dir == dissect.FromClient && message == backdoor && b.code == 100:
+		sink(&backdoorOfXiongmai)
 	case dir == dissect.FromClient:
 		d.do(uint32(message), sofiaCall(message, b.name), sink)
 	case message == login+1 || sofiaAnswers(message):
@@ -42,6 +44,9 @@ func (d *dialogue) sofia(dir int, head, body []byte, sink dissect.Sink) {
 		d.answer(answer{id: uint32(message) - 1, proof: o, plain: o, action: sofiaResult(b.code), device: b.device}, sink)
 	}
 }
+
+// backdoorOfXiongmai is message 1009 of a client: recorders take what follows as if it had logged in.
+var backdoorOfXiongmai = dissect.Exploit{ID: "xiongmai-login", CVE: "CVE-2024-3765", Product: "recorders of Xiongmai"}
 
 func readSofia(body []byte) (b sofiaBody) {
 	parse.JSONMembers(body, func(depth int, key, value []byte) {

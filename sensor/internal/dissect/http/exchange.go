@@ -16,15 +16,17 @@ import (
 // exchangeRequest is a request that waits for its response.
 type exchangeRequest struct {
 	dissect.HTTPExchange
-	creds   credentials
-	login   loginForm
-	call    *web.Call // nil: asks nothing of a camera
-	framing framing
-	body    bodyKind
-	encoded bool
-	peek    int                 // bytes of the body that are searched
-	end     int                 // offset after the message, for CONNECT
-	sender  *dissect.DeviceInfo // of an NTLM message
+	creds    credentials
+	login    loginForm
+	call     *web.Call // nil: asks nothing of a camera
+	exploit  *exploit  // the shape that the request line fits
+	injected bool      // the request line has a separator of the shell
+	framing  framing
+	body     bodyKind
+	encoded  bool
+	peek     int                 // bytes of the body that are searched
+	end      int                 // offset after the message, for CONNECT
+	sender   *dissect.DeviceInfo // of an NTLM message
 }
 
 // exchangeResponse is what is kept of a response.
@@ -65,6 +67,7 @@ func readHTTPRequest(m message) *exchangeRequest {
 	r.URI = mask.URI(target)
 	r.login.of(target)
 	r.call = web.Find(r.Method, target, nil)
+	r.exploit, r.injected = exploitOf(r.Method, target)
 	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
 		r.field(name, value)
 	}
@@ -163,7 +166,7 @@ func (r *exchangeRequest) contentType(value []byte) {
 
 func (r *exchangeRequest) chooseBody() {
 	hasBody := r.framing.length > 0 || r.framing.chunked
-	if hasBody && (r.body != bodyOther || r.Method == "POST") {
+	if hasBody && (r.body != bodyOther || r.Method == "POST" || r.exploit != nil) {
 		r.peek = maxTextBody
 	}
 }

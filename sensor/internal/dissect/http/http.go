@@ -193,7 +193,11 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 		r := h.request
 		h.request = nil
 		r.readBody(body)
+		exploited := r.exploited(body)
 		h.addRequest(r, s, sink)
+		if exploited != nil {
+			sink(&exploited.fact)
+		}
 		if r.sender != nil {
 			sink(r.sender)
 		}
