@@ -9,6 +9,7 @@ const (
 	taReconnaissance = "TA0043"
 	taResources      = "TA0042"
 	taInitialAccess  = "TA0001"
+	taExecution      = "TA0002"
 	taPersistence    = "TA0003"
 	taEvasion        = "TA0005"
 	taCredentials    = "TA0006"

@@ -49,6 +49,7 @@ var openings = map[string]struct {
 	"bittorrent": {dissect.Ports{Client: 1, Server: 9000}, client("\x13BitTorrent protocol")},
 	"xmpp":       {dissect.Ports{Client: 1, Server: 9000}, client("<?xml version='1.0'?><stream:stream to='a'>")},
 	"irc":        {dissect.Ports{Client: 1, Server: 9000}, client("NICK bot\r\nUSER a 8 * :b\r\n")},
+	"shell":      {dissect.Ports{Client: 1, Server: 9000}, client("uid=0(root) gid=0(root)\n")},
 	"stratum":    {dissect.Ports{Client: 1, Server: 9000}, client(`{"id":1,"method":"mining.subscribe","params":[]}` + "\n")},
 	"modbus":     {dissect.Ports{Client: 1, Server: 502}, client("\x00\x01\x00\x00\x00\x06\x01\x03\x00\x00\x00\x01")},
 	"kerberos":   {dissect.Ports{Client: 1, Server: 9000}, client("\x00\x00\x00\x40\x6a\x3e\x30\x3c\xa1\x03\x02\x01\x05\xa2\x03\x02\x01\x0a\x00\x00\x00\x00")},
@@ -70,7 +71,7 @@ func TestStreamNames(t *testing.T) {
 
 func TestUnknownStreamsAreNotNamed(t *testing.T) {
 	for _, s := range []string{
-		"hello world\r\n", "GETTING STARTED\r\n", "$ uname -a\r\n", "uid=0(root) gid=0(root)\n", "\x00\x00\x00\x00\x00\x00\x00\x00", "+OK\r\n",
+		"hello world\r\n", "GETTING STARTED\r\n", "$ uname -a\r\n", "uid=0\n", "\x00\x00\x00\x00\x00\x00\x00\x00", "+OK\r\n",
 		"USER joe\r\n", "{\"a\":1}\n", "\xff\xff\xff\xff\xff\xff", "\x05\x01", "\x30\x84\x00\x00", "<?xml version='1.0'?><a/>", "220", "PASS x\r\n",
 		"POST me the news\r\n", strings.Repeat("A", 9000), strings.Repeat("\x00", 9000), "GET /" + strings.Repeat("\x01", 40) + "\r\n",
 	} {

@@ -74,6 +74,7 @@ var descriptions = []description{
 	{"s7comm-plus", "ISO transport on TCP, then `72`", "", "", loginUnread, ""},
 	{"sadp", "XML with Probe or ProbeMatch and Uuid", "", "identity, requests that change the device", loginNone, ""},
 	{"sflow", "version 5, address of the agent, first sample", "", "", loginNone, ""},
+	{"shell", "banner or prompt of a shell, or the answer to id", "", "", loginNone, ""},
 	{"sip", "request line or status line; UDP: keep-alive", "5060 for a keep-alive (UDP)", "programs, logins", loginExplicit, ""},
 	{"smb", "message of SMB 1, 2 or 3 behind its length; session request of NetBIOS", "139 for a session request", "identity: dialect, native system; NTLM: computer, version of Windows", loginUnread, ""},
 	{"smtp", "greeting with code 220; first command of a client", "25, 587 for a greeting that does not name mail", "greeting, logins, TLS after STARTTLS", loginExplicit, "TCP (either side)"},

@@ -51,6 +51,7 @@ var streamProtocols = [2][]streamProtocol{
 		stream("xmpp", messaging.LooksXMPP, messaging.NewXMPP),
 		stream("irc", lines.LooksIRC, lines.NewIRC),
 		stream("stratum", recognize.LooksStratum, recognize.NewStratum),
+		stream("shell", recognize.LooksShell, nil),
 		stream("syslog", recognize.LooksSyslogStream, nil),
 		stream("stun", recognize.LooksSTUNStream, nil),
 		stream("modbus", recognize.LooksModbus, nil),

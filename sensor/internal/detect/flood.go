@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"fmt"
+	"slices"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/snapshot"
+)
+
+// floodRule registers D15.
+var floodRule = register(registration{
+	Rule: Rule{
+		ID: "D15", Name: "Flood", Kind: "flood", Version: 1, Reliability: 0.95,
+		Attack: join(enterprise(taImpact, "T1498.001"), ics(icsInhibit, "T0814")),
+	},
+	titleOrder: 1,
+	advice: map[string]steps{
+		"": {
+			"{contain}",
+			"Search for other devices that send to the same address.",
+			"Find out who controls the device: look for a session that it keeps open. {renew}",
+		},
+	},
+}, DefaultFloodParams, newFlood)
+
+// FloodParams are the parameters of D15.
+type FloodParams struct {
+	Rate        float64  `yaml:"rate"`         // packets a second to one destination
+	Factor      float64  `yaml:"factor"`       // times the highest rate at which the device usually sends without replies
+	Seconds     int      `yaml:"seconds"`      // how long it lasts at least
+	Replies     float64  `yaml:"replies"`      // replies for each packet, at most
+	OneWay      []string `yaml:"one_way"`      // protocols that send without replies by design
+	MaxTargets  int      `yaml:"max_targets"`  // pairs of device and destination kept
+	MaxContacts int      `yaml:"max_contacts"` // pairs of hosts kept that have answered each other
+	MaxSessions int      `yaml:"max_sessions"` // sessions of which it is kept how far they were counted
+}
+
+// DefaultFloodParams returns the defaults of D15.
+func DefaultFloodParams() FloodParams {
+	return FloodParams{Rate: 50, Factor: 10, Seconds: 10, Replies: 0.1, OneWay: []string{"rtp", "rtcp", "syslog", "netflow", "ipfix", "sflow"},
+		MaxTargets: 20_000, MaxContacts: 50_000, MaxSessions: 20_000}
+}
+
+// flood is D15: a device sends many packets to one destination that does not answer: SYNs to one port, datagrams or echo requests. Bots take
+// part in attacks like this. It counts sessions and what they have carried, never single packets: a flood whose packets have a source port
+// each is a session each.
+type flood struct {
+	p        FloodParams
+	targets  *table[flooded, stream]
+	contacts *table[[2]packet.Addr, struct{}] // pairs that have answered each other, the lower address first
+	sessions *table[uint64, flow]             `snapshot:"-"`
+	usual    *table[uint32, habit]            // by device: highest rate without replies to a host that it knows
+}
+
+// flooded is a device and where it sends: for TCP one port.
+type flooded struct {
+	caller
+	addr  packet.Addr
+	port  uint16
+	proto uint8
+}
+
+// stream is what a device has sent to one destination in a window.
+type stream struct {
+	from    int64
+	out, in uint64
+	counter counter // windows that were a flood
+	rate    float64 // the highest
+}
+
+// habit is how fast a device usually streams without replies.
+type habit struct{ rate float64 }
+
+// flow is what was counted of a session, and when.
+type flow struct {
+	out, in uint64
+	at      int64
+}
+
+func newFlood(p FloodParams) *flood {
+	return &flood{p, newTable[flooded, stream](p.MaxTargets), newTable[[2]packet.Addr, struct{}](p.MaxContacts), newTable[uint64, flow](p.MaxSessions), newTable[uint32, habit](p.MaxTargets)}
+}
+
+func (x *flood) Rule() Rule { return floodRule.Rule }
+
+func (x *flood) Kinds() []Kind {
+	return []Kind{SessionOpened, SessionState, SessionProgress, SessionEnded}
+}
+
+func (x *flood) setParams(p FloodParams) {
+	x.p = p
+	x.targets.limit(p.MaxTargets)
+	x.contacts.limit(p.MaxContacts)
+	x.sessions.limit(p.MaxSessions)
+	x.usual.limit(p.MaxTargets)
+}
+
+func (x *flood) parts(*device.Registry) []snapshot.Part {
+	return []snapshot.Part{
+		x.targets.part("D15.targets/1", func(c *snapshot.Codec, k *flooded) {
+			k.caller.walk(c)
+			addrKey(c, &k.addr)
+			snapshot.Number(c, &k.port)
+			snapshot.Number(c, &k.proto)
+		}, func(c *snapshot.Codec, s *stream) {
+			c.Time(&s.from)
+			c.Uint(&s.out)
+			c.Uint(&s.in)
+			s.counter.walk(c)
+			c.Float(&s.rate)
+		}),
+		x.contacts.part("D15.contacts/1", func(c *snapshot.Codec, k *[2]packet.Addr) {
+			addrKey(c, &k[0])
+			addrKey(c, &k[1])
+		}, nothing),
+		x.usual.part("D15.usual/1", deviceKey, func(c *snapshot.Codec, h *habit) { c.Float(&h.rate) }),
+	}
+}
+
+func (x *flood) evictions() uint64 {
+	return x.targets.evicted() + x.contacts.evicted() + x.sessions.evicted() + x.usual.evicted()
+}
+
+func (x *flood) Tick(now int64, c *Context) {
+	x.targets.expire(now - 2*day)
+	x.contacts.expire(now - day)
+	x.sessions.expire(now - hour)
+	x.usual.expire(now - 7*day)
+}
+
+func (x *flood) Observe(e *Event, c *Context) {
+	v := e.Session
+	if v.Answered() {
+		if e.Kind != SessionOpened && v.Proto == protoTCP {
+			x.contacts.put(pairOf(v), c.Now)
+		}
+		if e.Kind != SessionEnded && e.Kind != SessionProgress && v.Proto == protoTCP {
+			return // a connection is no flood
+		}
+	}
+	if v.Proto == protoTCP && v.PayloadBytes != [2]uint64{} || !unicast(v) {
+		return
+	}
+	who, ok := callerOf(e)
+	if !ok || e.App != nil && slices.Contains(x.p.OneWay, e.App.Name) {
+		return
+	}
+	before := x.counted(e, c)
+	out, in := v.Packets[session.Out]-min(before.out, v.Packets[session.Out]), v.Packets[session.In]-min(before.in, v.Packets[session.In])
+	if out == 0 && in == 0 {
+		return
+	}
+	k := flooded{who, v.Responder.Addr, 0, v.Proto}
+	if v.Proto == protoTCP {
+		k.port = v.Responder.Port
+	}
+	s := x.targets.put(k, c.Now)
+	window := int64(x.p.Seconds) * second
+	if c.Now-s.from >= 2*window {
+		s.from, s.out, s.in = c.Now, 0, 0
+	}
+	if took := v.End - before.at; took > window {
+		x.judge(e, c, s, out, in, took) // one session over a longer time
+		return
+	}
+	s.out, s.in = s.out+out, s.in+in
+	if took := c.Now - s.from; took >= window {
+		x.judge(e, c, s, s.out, s.in, took)
+		s.from, s.out, s.in = c.Now, 0, 0
+	}
+}
+
+// counted returns what was counted of the session of e before, and notes that it is counted now. The first packet is counted when the session
+// opens, so that sessions of one packet, of which a flood may have millions, need no entry.
+func (x *flood) counted(e *Event, c *Context) (before flow) {
+	v := e.Session
+	now := flow{v.Packets[session.Out], v.Packets[session.In], v.End}
+	first := flow{1, 0, v.Start}
+	switch e.Kind {
+	case SessionOpened:
+		if now.out == 1 && now.in == 0 {
+			return flow{at: v.Start}
+		}
+		return now // it was reported before
+	case SessionEnded:
+		if f, ok := x.sessions.take(v.ID); ok {
+			return f
+		}
+		return first
+	}
+	f := x.sessions.put(v.ID, c.Now)
+	if before = *f; before.at == 0 {
+		before = first
+	}
+	*f = now
+	return before
+}
+
+// pairOf returns both ends of a session, the lower address first.
+func pairOf(v *session.View) [2]packet.Addr {
+	a, b := v.Initiator.Addr, v.Responder.Addr
+	if string(a[:]) > string(b[:]) {
+		a, b = b, a
+	}
+	return [2]packet.Addr{a, b}
+}
+
+// judge reports a flood: packets that were sent within a time and hardly answered. A host with which the device has had a connection takes
+// part in something that both want, such as video or a backup; its rate is what is usual for the device.
+func (x *flood) judge(e *Event, c *Context, s *stream, out, in uint64, took int64) {
+	rate := float64(out) * float64(second) / float64(took)
+	if rate < x.p.Rate || float64(in) > x.p.Replies*float64(out) || c.Quality.OneWay {
+		return
+	}
+	known := x.contacts.get(pairOf(e.Session), c.Now) != nil
+	if e.Initiator != nil {
+		if known {
+			u := x.usual.put(e.Initiator.ID, c.Now)
+			u.rate = max(u.rate, rate)
+		} else if u := x.usual.get(e.Initiator.ID, c.Now); u != nil && rate < x.p.Factor*u.rate {
+			return
+		}
+	}
+	if known {
+		return
+	}
+	s.counter.begin(c.Now, day)
+	s.rate = max(s.rate, rate)
+	if s.counter.add(c.Now - took) {
+		if f := x.finding(e, c, s); f != nil {
+			c.Emit(f)
+		}
+	}
+}
+
+func (x *flood) finding(e *Event, c *Context, s *stream) *Finding {
+	f, _, _, ok := c.callerFinding(x.Rule(), e)
+	if !ok {
+		return nil
+	}
+	v := e.Session
+	what := map[uint8]string{protoTCP: "SYNs", protoUDP: "datagrams", protoICMP: "echo requests", protoICMP6: "echo requests"}[v.Proto]
+	if what == "" {
+		what = "packets"
+	}
+	f.Key, f.Stage, f.Severity = "flood "+serviceKey(addr(&v.Responder, v.V6), v), StageOutbound, Critical
+	if v.Proto == protoUDP && !f.Peer.External {
+		f.Severity = Medium // a stream of a protocol that is not known looks the same
+	}
+	if v.Proto != protoTCP {
+		f.Key, f.Peer.Port = "flood "+f.Peer.IP+"/"+Proto(v.Proto), 0
+	}
+	f.Start, f.Total, f.Count = s.counter.first, s.counter.count, s.counter.take()
+	who, target, rate := f.self(), f.Peer.at(), fmt.Sprintf("%.0f %s a second", s.rate, what)
+	f.Brief = "floods " + target.brief()
+	f.Title = headline("%s floods %s with "+rate, who, target)
+	f.Message = fmt.Sprintf("Expected: %s sends to nobody who does not answer. Seen: since %s it sent up to %s to %s, with less than %.0f %% of replies.",
+		who.full, clock(s.counter.first), rate, f.other().full, 100*x.p.Replies)
+	f.Reasons = append(f.Reasons, Reason{Code: "rate", Text: rate, Weight: 0.5}, Reason{Code: "no_reply", Text: "the destination hardly answered", Weight: 0.3},
+		benign("the device sends a stream of data that needs no replies; then add the destination to the inventory"))
+	f.Evidence = []Evidence{{Kind: "flood", Summary: "up to " + rate, Data: map[string]any{"packets_per_second": int(s.rate), "windows": s.counter.count}}}
+	f.Recommendation = floodRule.advise("", f.Device)
+	return f
+}
