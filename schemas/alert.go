@@ -129,8 +129,9 @@ type Domain struct {
 
 // ThreatIntel is a match in a threat intelligence list.
 type ThreatIntel struct {
-	Source string `json:"source"`
-	Label  string `json:"label,omitempty"`
+	Source string `json:"source"`          // name of the list
+	Label  string `json:"label,omitempty"` // what the list says
+	Date   string `json:"date,omitempty"`  // of the list, YYYY-MM-DD
 }
 
 // AlertEvidence is a fact for the analyst. It never contains a password, token or cookie.

@@ -17,7 +17,7 @@ import (
 // sensorImports lists the packages of this module that each package of the sensor may import. Imports run downward only; a package that is
 // not in the table is an error. Tests may import more.
 func sensorImports() map[string][]string {
-	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "detect", "alert", "config", "schemas"}
+	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "intel", "detect", "alert", "config", "schemas"}
 	return map[string][]string{
 		"memo":        nil,
 		"cacheline":   nil,
@@ -33,10 +33,11 @@ func sensorImports() map[string][]string {
 		"lifecycle":   {"datafile"},
 		"enrich":      {"datafile", "lru", "snapshot"},
 		"watchtime":   {"snapshot"},
+		"intel":       nil,
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
-		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config"},
+		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
 		"evidence":    {"packet", "dissect/mask"},
 		"inventory":   {"lru", "packet", "session", "dissect", "device", "contract", "config", "detect", "schemas", "terminal"},

@@ -146,6 +146,9 @@ func peerOf(p *detect.Peer) *schemas.AlertPeer {
 		port := p.Port
 		out.Port = &port
 	}
+	if m := p.Listed; m != nil {
+		out.ThreatIntel = &schemas.ThreatIntel{Source: detect.Clean(m.Feed, 120), Label: detect.Clean(m.Label, 200), Date: m.Date}
+	}
 	if p.Name != "" {
 		out.Domain = &schemas.Domain{Name: detect.Clean(p.Name, 253), Source: p.NameSource}
 	}

@@ -14,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/terminal"
 )
@@ -50,10 +51,15 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	if _, err := assets.Load(beside(c.Config, set.Assets)); err != nil {
 		return badUsage(fmt.Errorf("assets: %w", err))
 	}
+	lists, err := intel.Load(beside(c.Config, set.Intel))
+	if err != nil {
+		return badUsage(fmt.Errorf("intel: %w", err))
+	}
 	var rows [][]string
 	if c.Config != "" {
 		rows = append(rows, configRows(c.Config, set)...)
 		rows = append(rows, databaseRows(set, external)...)
+		rows = append(rows, intelRows(lists)...)
 	}
 	if inv != nil {
 		rows = append(rows, inventoryRows(either(c.Inventory, set.Inventory), inv)...)
@@ -145,6 +151,21 @@ func either(text, otherwise string) string {
 		return otherwise
 	}
 	return text
+}
+
+// intelRows describes the lists of threat intelligence.
+func intelRows(s *intel.Set) (rows [][]string) {
+	if s == nil {
+		return nil
+	}
+	for _, f := range s.Feeds {
+		text := fmt.Sprintf("%s of %s: %s", f.Name, f.Date, terminal.Counted(uint64(f.Entries), "indicator"))
+		if f.Skipped > 0 {
+			text += fmt.Sprintf(", %s skipped", terminal.Grouped(uint64(f.Skipped)))
+		}
+		rows = append(rows, []string{"list", text})
+	}
+	return rows
 }
 
 // configRows describes a configuration, including its defaults.

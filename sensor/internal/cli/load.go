@@ -19,6 +19,7 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/fingerprint/recog"
+	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/pipeline"
 )
 
@@ -34,6 +35,9 @@ func (c *settings) load(version string) (pipeline.Config, error) {
 	}
 	if cfg.Assets, err = assets.Load(beside(c.Config, set.Assets)); err != nil {
 		return cfg, fmt.Errorf("assets: %w", err)
+	}
+	if cfg.Intel, err = intel.Load(beside(c.Config, set.Intel)); err != nil {
+		return cfg, fmt.Errorf("intel: %w", err)
 	}
 	cfg.External = external
 	set.Internal = internal

@@ -33,6 +33,9 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	if dir := beside(c.Config, cfg.Settings.Assets); dir != "" {
 		p.Read = append(p.Read, filepath.Join(dir, "any")) // the folder of a file stays readable
 	}
+	if dir := beside(c.Config, cfg.Settings.Intel); dir != "" {
+		p.Read = append(p.Read, filepath.Join(dir, "any"))
+	}
 	if f := cfg.Settings.Fingerprints; f.P0f != "" || f.Recog != "" {
 		p.Read = append(p.Read, beside(c.Config, f.P0f), beside(c.Config, filepath.Join(f.Recog, "*.xml")))
 	}

@@ -14,6 +14,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -80,6 +81,7 @@ type Context struct {
 	Devices   *device.Registry
 	Contracts *contract.Registry
 	Names     *enrich.Names
+	Intel     *intel.Set // lists of threat intelligence; nil: none
 	Quality   Quality
 	Emit      func(*Finding)
 
@@ -219,6 +221,7 @@ type Peer struct {
 	NameSource   string // dns, sni
 	FirstContact bool
 	Device       *device.Device // nil if external
+	Listed       *intel.Match   // it is on a list of threat intelligence; nil: on none
 }
 
 // Evidence is shown to the analyst. It never holds a secret.

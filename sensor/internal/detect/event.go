@@ -11,6 +11,7 @@ import (
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
@@ -209,6 +210,9 @@ func (c *Context) sessionFinding(r Rule, e *Event, dir session.Dir) *Finding {
 			p.NameSource = "sni"
 		}
 	}
+	if p.External {
+		p.Listed = c.listedAs(addr(other, v.V6), p.Name)
+	}
 	kept := *v
 	f := &Finding{
 		Rule: r, Device: mine, DeviceAddr: addr(self, v.V6), Peer: p, Session: &kept, App: e.App, Start: v.Start, End: v.End,
@@ -216,6 +220,17 @@ func (c *Context) sessionFinding(r Rule, e *Event, dir session.Dir) *Finding {
 	}
 	f.Entities = entities(f)
 	return f
+}
+
+// listedAs returns the entry of an address or its name on the lists of threat intelligence, nil if there is none.
+func (c *Context) listedAs(a netip.Addr, name string) *intel.Match {
+	if m, ok := c.Intel.Address(a, c.Now); ok {
+		return &m
+	}
+	if m, ok := c.Intel.Name(name, c.Now); ok {
+		return &m
+	}
+	return nil
 }
 
 // entities returns the search keys of a finding: both endpoints, their names and fingerprints.

@@ -50,6 +50,7 @@ func registrations() []*registration {
 		&fanoutRule,
 		&downloadRule,
 		&chatRule,
+		&listedRule,
 	}
 }
 

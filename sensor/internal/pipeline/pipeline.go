@@ -15,6 +15,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/evidence"
+	"stillwatch/sensor/internal/intel"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Shards    int // goroutines that track sessions; 0: derived from the number of processors
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
+	Intel     *intel.Set          // lists of threat intelligence; nil: none
 	Assets    *assets.Set         // data files; nil: those in use stay
 	External  device.External     // databases of fingerprints of the operator
 	Version   string

@@ -50,6 +50,7 @@ func (c *correlator) reload(cfg Config) error {
 		cfg.Assets.Use()
 	}
 	cfg.State = c.cfg.State
+	c.ctx.Intel = cfg.Intel
 	c.cfg, c.detectors, c.watch, c.contracts, c.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.contracts, r.contracts
 	c.saved.retune(c)
 	c.reg.Reconfigure(r.device)
