@@ -62,15 +62,16 @@ func (b *binding) at(mac packet.MAC) {
 // link is what is known of one MAC.
 type link struct {
 	mac     packet.MAC
-	dev     *Device // the device that has this MAC; nil for a next hop that sent nothing of its own
 	router  bool
-	proxy   bool // answers ARP for other hosts too, so that even ARP does not show its own addresses
-	proxy6  bool // the same for Neighbor Discovery (RFC 4389)
-	self    bool // sent something of its own: without an address, or DHCP
+	proxy   bool    // answers ARP for other hosts too, so that even ARP does not show its own addresses
+	place   uint32  // see mark
+	kept    bool    // the same
+	proxy6  bool    // the same as proxy for Neighbor Discovery (RFC 4389)
+	self    bool    // sent something of its own: without an address, or DHCP
+	dev     *Device // the device that has this MAC; nil for a next hop that sent nothing of its own
 	addrs   []linkAddr
 	last    int64    // time of the last use
 	foreign *foreign // nil: none yet
-	mark    mark
 }
 
 // foreign holds addresses that a MAC forwards for, up to the number that makes it a router.

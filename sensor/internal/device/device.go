@@ -38,6 +38,9 @@ type Device struct {
 	Declared  bool // named in the inventory or on the command line
 	Role      Role
 	Level     Level
+	// Noticed reports whether it was decided if the device is reported as new (Registry.Notice).
+	Noticed bool
+	parts   uint8 // addresses that have a part of their own (part.go)
 	// ObservedDays counts the days (UTC) on which it sent something.
 	ObservedDays uint32
 
@@ -61,21 +64,20 @@ type Device struct {
 
 	Serves []Serve // by port, then protocol; at most MaxServes
 
-	clock      *watchtime.Clock
-	seenMark   watchtime.Mark // FirstSeen
-	openedMark watchtime.Mark // LastOrigination
-
-	claims evidence.Claims
+	// There are many devices: the order of the fields leaves no gaps.
+	clock                *watchtime.Clock
+	seenAt, openedAt     int64  // the marks of FirstSeen and LastOrigination (mark.go)
+	seenVLAN, openedVLAN uint16 // the same
+	lastDay              int32  // since the epoch
+	claims               evidence.Claims
+	lastServed           int64  // start of the last served session
+	names                uint64 // linear counter of the domains that it looked up (Registry.name)
+	clients              uint64 // linear counter of the clients that it answered on lastDay (Registry.servedClient)
+	weighedAt            int64
+	node                 lruNode
 	stack
 	opened, served uint8  // sessions, up to 255
-	lastServed     int64  // start of the last served session
-	parts          uint8  // addresses that have a part of their own (part.go)
-	names          uint64 // linear counter of the domains that it looked up (Registry.name)
-	clients        uint64 // linear counter of the clients that it answered on lastDay (Registry.servedClient)
-	node           lruNode
-	lastDay        int32  // since the epoch
 	round          uint16 // Registry.round when it was last weighed
-	weighedAt      int64
 }
 
 // Serve is a port on which a device has answered.
@@ -147,7 +149,7 @@ func (d *Device) SilentFor(now int64) int64 {
 	case d.LastOrigination == 0:
 		return d.WatchedFor(now)
 	}
-	return d.clock.Since(d.openedMark, now)
+	return d.clock.Since(d.openedMark(), now)
 }
 
 // WatchedFor returns the watched time since d was first seen, in nanoseconds.
@@ -155,7 +157,7 @@ func (d *Device) WatchedFor(now int64) int64 {
 	if d.clock == nil {
 		return now - d.FirstSeen
 	}
-	return d.clock.Since(d.seenMark, now)
+	return d.clock.Since(d.seenMark(), now)
 }
 
 // Idle reports whether d was watched for at least the time within and opened no unicast session in it, except to infrastructure, or ended such

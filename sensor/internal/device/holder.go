@@ -285,7 +285,8 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 		r.take(d, alone(from))
 	default:
 		if from.FirstSeen < d.FirstSeen {
-			d.FirstSeen, d.seenMark = from.FirstSeen, from.seenMark
+			d.FirstSeen = from.FirstSeen
+			d.setSeen(from.seenMark())
 		}
 		for _, s := range from.Serves {
 			if s.addr == a {

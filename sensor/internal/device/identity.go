@@ -161,14 +161,16 @@ func (r *Registry) take(to, from *Device) {
 	r.settle(to)
 	r.changed(to)
 	if from.FirstSeen != 0 && from.FirstSeen < to.FirstSeen {
-		to.FirstSeen, to.seenMark = from.FirstSeen, from.seenMark
+		to.FirstSeen = from.FirstSeen
+		to.setSeen(from.seenMark())
 	}
 	to.LastSeen = max(to.LastSeen, from.LastSeen)
 	if to.FirstOrigination == 0 || from.FirstOrigination != 0 && from.FirstOrigination < to.FirstOrigination {
 		to.FirstOrigination = from.FirstOrigination
 	}
 	if from.LastOrigination > to.LastOrigination {
-		to.LastOrigination, to.openedMark = from.LastOrigination, from.openedMark
+		to.LastOrigination = from.LastOrigination
+		to.setOpened(from.openedMark())
 	}
 	if from.WokeAt > to.WokeAt {
 		to.WokeAt, to.Silence = from.WokeAt, from.Silence

@@ -40,7 +40,8 @@ func (r *Registry) splitParts(d *Device, b *binding) {
 	}
 	if b.part == nil {
 		b.part = &Device{FirstSeen: b.last, ObservedDays: 1, lastDay: int32(b.last / dayNs),
-			clock: r.cfg.Clock, seenMark: r.Mark(b.last)}
+			clock: r.cfg.Clock}
+		b.part.setSeen(r.Mark(b.last))
 	}
 	d.parts++
 }

@@ -191,7 +191,8 @@ func (r *Registry) create(key string, now int64) *Device {
 	r.nextID++
 	r.stats.Created++
 	d := &Device{ID: r.nextID, Key: key, FirstSeen: now, LastSeen: now, ObservedDays: 1, lastDay: int32(now / dayNs), round: r.round,
-		clock: r.cfg.Clock, seenMark: r.Mark(now)}
+		clock: r.cfg.Clock}
+	d.setSeen(r.Mark(now))
 	r.byKey[key] = d
 	r.once.push(d)
 	return r.pin(d)
@@ -199,6 +200,12 @@ func (r *Registry) create(key string, now int64) *Device {
 
 // SetVLAN sets the VLAN of the message that Link is called with next.
 func (r *Registry) SetVLAN(id uint16) { r.vlan = id }
+
+// Notice records that it was decided whether d is reported as new.
+func (r *Registry) Notice(d *Device) {
+	d.Noticed = true
+	r.changed(d)
+}
 
 // Mark returns the current watched time in the VLAN of the current event.
 func (r *Registry) Mark(now int64) watchtime.Mark { return r.cfg.Clock.Mark(r.vlan, now) }

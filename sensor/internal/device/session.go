@@ -120,7 +120,8 @@ func (r *Registry) originate(d *Device, v *session.View, now int64) {
 	if silence := d.SilentFor(now); silence >= dayNs {
 		d.WokeAt, d.Silence = v.Start, silence
 	}
-	d.LastOrigination, d.openedMark = max(d.LastOrigination, v.Start), r.Mark(now)
+	d.LastOrigination = max(d.LastOrigination, v.Start)
+	d.setOpened(r.Mark(now))
 	d.Originated++
 	if d.opened < 255 {
 		d.opened++

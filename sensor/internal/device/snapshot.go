@@ -26,7 +26,7 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/2"
-	devicesPart  = "devices/6"
+	devicesPart  = "devices/7"
 	linksPart    = "links/3"
 )
 
@@ -147,7 +147,7 @@ func (r *Registry) drainLinks(b *snapshot.Batch, limit int) (n int) {
 		b.Value()
 		r.walkLink(c, l)
 		b.End()
-		l.mark.kept = true
+		l.kept = true
 	}
 	return n
 }
@@ -186,7 +186,7 @@ func (r *Registry) restoreLinks(all snapshot.Records) (bad int) {
 		if l.dev != nil && l.dev.MAC != l.mac {
 			l.dev = nil
 		}
-		l.mark.kept = true
+		l.kept = true
 		r.links[l.mac] = l
 	}
 	return bad

@@ -28,7 +28,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	c.String(&d.Key)
 	c.Raw(d.MAC[:])
 	snapshot.Enum(c, &d.MACKind, enrich.VendorChip)
-	for _, b := range []*bool{&d.RandomMAC, &d.Router, &d.Declared, &d.node.often} {
+	for _, b := range []*bool{&d.RandomMAC, &d.Router, &d.Declared, &d.Noticed, &d.node.often} {
 		c.Bool(b)
 	}
 	snapshot.Enum(c, &d.Role, IoT)
@@ -40,8 +40,11 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	for _, t := range []*int64{&d.FirstSeen, &d.LastSeen, &d.FirstOrigination, &d.LastOrigination, &d.WokeAt, &d.Silence} {
 		c.Time(t)
 	}
-	d.seenMark.Walk(c)
-	d.openedMark.Walk(c)
+	seen, opened := d.seenMark(), d.openedMark()
+	seen.Walk(c)
+	opened.Walk(c)
+	d.setSeen(seen)
+	d.setOpened(opened)
 	d.clock = r.cfg.Clock
 	c.Uint(&d.Originated)
 	snapshot.Number(c, &d.ObservedDays)

@@ -17,7 +17,7 @@ type saved struct {
 	renamed  bool
 }
 
-// mark is where one device or link is in saved.
+// mark is where one device is in saved. A link has the same fields.
 type mark struct {
 	place uint32 // 1 + index in the list of changes; 0: not changed
 	kept  bool   // it is in the saved state
@@ -59,23 +59,23 @@ func (r *Registry) dropped(d *Device) {
 
 // changedLink records that a link must be saved again.
 func (r *Registry) changedLink(l *link) {
-	if r.saved == nil || l.mark.place != 0 {
+	if r.saved == nil || l.place != 0 {
 		return
 	}
 	r.saved.links = append(r.saved.links, l)
-	l.mark.place = uint32(len(r.saved.links))
+	l.place = uint32(len(r.saved.links))
 }
 
 func (s *saved) settledLink(l *link) {
-	n := l.mark.place
+	n := l.place
 	if n == 0 {
 		return
 	}
 	last := s.links[len(s.links)-1]
-	s.links[n-1], last.mark.place = last, n
+	s.links[n-1], last.place = last, n
 	s.links[len(s.links)-1] = nil
 	s.links = s.links[:len(s.links)-1]
-	l.mark.place = 0
+	l.place = 0
 }
 
 // dropLink removes a link.
@@ -85,8 +85,8 @@ func (r *Registry) dropLink(l *link) {
 		return
 	}
 	r.saved.settledLink(l)
-	if l.mark.kept {
+	if l.kept {
 		r.saved.goneMAC = append(r.saved.goneMAC, l.mac)
-		l.mark.kept = false
+		l.kept = false
 	}
 }
