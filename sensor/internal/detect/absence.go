@@ -58,9 +58,14 @@ type presence struct {
 	dev         *device.Device
 	first, mark watchtime.Mark // of the first and the last frame
 	last        int64
-	longest     int64          // gap, watched
-	sent        *[maxSent]sent // nil until a session makes progress
-	streamed    uint64         // the minutes before last in which it streamed, the latest in the lowest bit
+	longest     int64    // gap, watched
+	streams     *streams // nil until a session makes progress
+}
+
+// streams is when a device sent packets in sessions that last.
+type streams struct {
+	minutes uint64 // before the last one in which it was seen, one bit each, the latest in the lowest bit
+	sent    [maxSent]sent
 }
 
 // recentDevices is how many devices are recognized as heard within a second. It is a power of two.
@@ -103,17 +108,17 @@ func (a *absence) setParams(p AbsenceParams) {
 
 func (a *absence) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		a.seen.part("D35.seen/2", deviceKey, func(c *snapshot.Codec, x *presence) {
+		a.seen.part("D35.seen/3", deviceKey, func(c *snapshot.Codec, x *presence) {
 			r.Ref(c, &x.dev)
 			x.first.Walk(c)
 			x.mark.Walk(c)
 			c.Time(&x.last)
 			c.Time(&x.longest)
-			c.Fixed(&x.streamed)
-			snapshot.Pointer(c, &x.sent, func(all *[maxSent]sent) {
-				for i := range all {
-					c.Uint(&all[i].session)
-					c.Uint(&all[i].packets)
+			snapshot.Pointer(c, &x.streams, func(s *streams) {
+				c.Fixed(&s.minutes)
+				for i := range s.sent {
+					c.Uint(&s.sent[i].session)
+					c.Uint(&s.sent[i].packets)
 				}
 			})
 		}),
@@ -165,19 +170,25 @@ func (a *absence) grown(d *device.Device, v *session.View, dir session.Dir) bool
 		return true
 	}
 	n := v.Packets[dir]
-	if x.val.sent == nil {
-		x.val.sent = new([maxSent]sent)
-	}
-	for i := range x.val.sent {
-		if s := &x.val.sent[i]; s.session == v.ID {
+	all := &x.val.streaming().sent
+	for i := range all {
+		if s := &all[i]; s.session == v.ID {
 			more := n > s.packets
 			s.packets = n
 			return more
 		}
 	}
-	copy(x.val.sent[1:], x.val.sent[:])
-	x.val.sent[0] = sent{v.ID, n}
+	copy(all[1:], all[:])
+	all[0] = sent{v.ID, n}
 	return true
+}
+
+// streaming returns x.streams, which it makes if necessary.
+func (x *presence) streaming() *streams {
+	if x.streams == nil {
+		x.streams = &streams{}
+	}
+	return x.streams
 }
 
 // heard records that a device sent something.
@@ -191,9 +202,8 @@ func (a *absence) heard(d *device.Device, at int64, streams bool, c *Context) {
 	} else if !streams {
 		return
 	}
-	x := a.seen.get(d.ID, c.Now)
-	if x == nil {
-		x = a.seen.put(d.ID, c.Now)
+	x := a.seen.put(d.ID, c.Now)
+	if x.dev == nil {
 		m := c.Devices.Mark(c.Now)
 		*x = presence{dev: d, first: m, mark: m, last: at}
 		if g, ok := a.gone.take(d.ID); ok {
@@ -206,9 +216,11 @@ func (a *absence) heard(d *device.Device, at int64, streams bool, c *Context) {
 	if at-x.last >= minute {
 		x.longest = max(x.longest, c.Devices.Since(x.mark, c.Now)-(c.Now-at))
 	}
-	x.streamed <<= min(at/minute-x.last/minute, 64)
+	if x.streams != nil {
+		x.streams.minutes <<= min(at/minute-x.last/minute, 64)
+	}
 	if streams {
-		x.streamed |= 1
+		x.streaming().minutes |= 1
 	}
 	x.mark, x.last = c.Devices.Mark(c.Now), at
 	x.mark.At -= c.Now - at
@@ -257,7 +269,7 @@ func (a *absence) hopeful(x *presence, now int64, c *Context) bool {
 // streaming reports whether a camera streamed in nearly all of the last hour in which it was seen.
 func (a *absence) streaming(x *presence) bool {
 	const most, hourly = 54, 1<<60 - 1
-	return x.dev.Role == device.Camera && bits.OnesCount64(x.streamed&hourly) >= most
+	return x.streams != nil && x.dev.Role == device.Camera && bits.OnesCount64(x.streams.minutes&hourly) >= most
 }
 
 // regular reports whether a device was there all the time. Phones and computers leave, and one that is known by its address or by a random

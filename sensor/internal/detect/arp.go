@@ -54,7 +54,8 @@ type spoofing struct {
 	claims *table[linkAddress, claim]
 	asked  *table[question, struct{}]
 	takers *table[packet.MAC, taker]
-	storms *table[packet.MAC, storm]
+	recent *table[packet.MAC, announcements]
+	storms *table[packet.MAC, counter]
 }
 
 // linkAddress is an address on one VLAN.
@@ -69,17 +70,23 @@ type question struct {
 	from packet.Addr
 }
 
-// claim is which MAC an address has, and how it got it.
+// claim is which MAC an address has. Most addresses keep theirs.
 type claim struct {
+	mac     packet.MAC // the present holder; zero if none
+	gateway bool
+	last    int64 // of the present holder
+	*move         // nil until the MAC changed in a way that counts
+}
+
+// move is how an address got its present MAC, and counts the messages that are reported.
+type move struct {
 	counter
-	mac, before packet.MAC // the present holder, and the one before; zero if none
-	first       packet.MAC // the holder before the changes that count
-	last        int64      // of the present holder
-	changed     int64
-	changes     []int64 // of the last minute
-	unasked     int     // replies of the present holder that nobody asked for, since it took the address
-	pushed      int64   // last change by such a reply or an announcement
-	gateway     bool
+	before  packet.MAC // the holder before the present one; zero if none
+	first   packet.MAC // the holder before the changes that count
+	changed int64
+	changes []int64 // of the last minute
+	unasked int     // replies of the present holder that nobody asked for, since it took the address
+	pushed  int64   // last change by such a reply or an announcement
 }
 
 // taker is a MAC that has taken addresses with replies that nobody asked for.
@@ -87,16 +94,16 @@ type taker struct {
 	addrs []packet.Addr // at most two: both sides of a conversation
 }
 
-// storm counts the announcements of a MAC within a minute.
-type storm struct {
-	counter
+// announcements are those of a MAC within a minute.
+type announcements struct {
 	from, sec  int64
 	n, seconds int
 }
 
 func newSpoofing(p SpoofingParams) *spoofing {
 	return &spoofing{p: p, claims: newTable[linkAddress, claim](p.MaxAddresses), asked: newTable[question, struct{}](p.MaxAddresses),
-		takers: newTable[packet.MAC, taker](p.MaxAddresses), storms: newTable[packet.MAC, storm](p.MaxAddresses)}
+		takers: newTable[packet.MAC, taker](p.MaxAddresses), recent: newTable[packet.MAC, announcements](p.MaxAddresses),
+		storms: newTable[packet.MAC, counter](p.MaxAddresses)}
 }
 
 func (s *spoofing) Rule() Rule { return spoofingRule.Rule }
@@ -108,6 +115,7 @@ func (s *spoofing) setParams(p SpoofingParams) {
 	s.claims.limit(p.MaxAddresses)
 	s.asked.limit(p.MaxAddresses)
 	s.takers.limit(p.MaxAddresses)
+	s.recent.limit(p.MaxAddresses)
 	s.storms.limit(p.MaxAddresses)
 }
 
@@ -118,17 +126,19 @@ func (s *spoofing) parts(*device.Registry) []snapshot.Part {
 	}
 	mac := func(c *snapshot.Codec, m *packet.MAC) { c.Raw(m[:]) }
 	return []snapshot.Part{
-		s.claims.part("D38.claims/1", address, func(c *snapshot.Codec, x *claim) {
-			x.walk(c)
+		s.claims.part("D38.claims/2", address, func(c *snapshot.Codec, x *claim) {
 			mac(c, &x.mac)
-			mac(c, &x.before)
-			mac(c, &x.first)
-			c.Time(&x.last)
-			c.Time(&x.changed)
-			times(c, &x.changes)
-			c.Int(&x.unasked)
-			c.Time(&x.pushed)
 			c.Bool(&x.gateway)
+			c.Time(&x.last)
+			snapshot.Pointer(c, &x.move, func(m *move) {
+				m.walk(c)
+				mac(c, &m.before)
+				mac(c, &m.first)
+				c.Time(&m.changed)
+				times(c, &m.changes)
+				c.Int(&m.unasked)
+				c.Time(&m.pushed)
+			})
 		}),
 		s.asked.part("D38.asked/1", func(c *snapshot.Codec, q *question) {
 			address(c, &q.of)
@@ -137,23 +147,24 @@ func (s *spoofing) parts(*device.Registry) []snapshot.Part {
 		s.takers.part("D38.takers/1", mac, func(c *snapshot.Codec, t *taker) {
 			snapshot.List(c, &t.addrs, 2, func(a *packet.Addr) { addrKey(c, a) })
 		}),
-		s.storms.part("D38.storms/1", mac, func(c *snapshot.Codec, x *storm) {
-			x.walk(c)
+		s.recent.part("D38.recent/1", mac, func(c *snapshot.Codec, x *announcements) {
 			c.Time(&x.from)
 			c.Time(&x.sec)
 			c.Int(&x.n)
 			c.Int(&x.seconds)
 		}),
+		s.storms.part("D38.storms/2", mac, walkCounter),
 	}
 }
 
 func (s *spoofing) evictions() uint64 {
-	return s.claims.evicted() + s.asked.evicted() + s.takers.evicted() + s.storms.evicted()
+	return s.claims.evicted() + s.asked.evicted() + s.takers.evicted() + s.recent.evicted() + s.storms.evicted()
 }
 
 func (s *spoofing) Tick(now int64, c *Context) {
 	s.asked.expire(now - int64(s.p.AnswerSeconds)*second)
 	s.takers.expire(now - hour)
+	s.recent.expire(now - 2*minute)
 	s.storms.expire(now - 2*day)
 	s.claims.expire(now - max(2*day, int64(s.p.RememberedHours)*hour))
 }
@@ -259,6 +270,9 @@ func (s *spoofing) assert(a *assertion, c *Context) {
 		s.change(x, a, c)
 	}
 	x.last = max(x.last, a.at)
+	if x.move == nil {
+		return
+	}
 	if a.at-x.changed > int64(s.p.RememberedHours)*hour { // the new holder has kept it
 		x.before, x.first = packet.MAC{}, x.mac
 	}
@@ -289,8 +303,13 @@ func (s *spoofing) assert(a *assertion, c *Context) {
 func (s *spoofing) change(x *claim, a *assertion, c *Context) {
 	x.gateway = x.gateway || s.isGateway(a.ip, x.mac, c)
 	if x.mac.IsZero() || shared(a.mac) || a.at-x.last > int64(s.p.RememberedHours)*hour {
-		x.mac, x.before, x.first, x.unasked, x.changes = a.mac, packet.MAC{}, a.mac, 0, nil
+		if x.mac = a.mac; x.move != nil {
+			x.before, x.first, x.unasked, x.changes = packet.MAC{}, a.mac, 0, nil
+		}
 		return
+	}
+	if x.move == nil {
+		x.move = &move{first: x.mac}
 	}
 	x.before, x.mac, x.changed, x.unasked = x.mac, a.mac, a.at, 0
 	if a.how >= announced {
@@ -317,7 +336,7 @@ func (s *spoofing) announce(e *Event, c *Context, mac packet.MAC) {
 	if shared(mac) {
 		return
 	}
-	x := s.storms.put(mac, c.Now)
+	x := s.recent.put(mac, c.Now)
 	if e.Time-x.from >= minute {
 		x.from, x.n, x.seconds, x.sec = e.Time, 0, 0, 0
 	}
@@ -329,8 +348,9 @@ func (s *spoofing) announce(e *Event, c *Context, mac packet.MAC) {
 	if x.n < s.p.StormMessages || x.seconds < s.p.StormSeconds {
 		return
 	}
-	x.begin(e.Time, day)
-	if x.add(e.Time) {
-		c.Emit(s.stormFinding(e, c, mac, x))
+	n := s.storms.put(mac, c.Now)
+	n.begin(e.Time, day)
+	if n.add(e.Time) {
+		c.Emit(s.stormFinding(e, mac, x, n))
 	}
 }

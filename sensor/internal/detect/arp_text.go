@@ -80,9 +80,9 @@ func (s *spoofing) who(f *Finding, a *assertion) name {
 	return f.self()
 }
 
-func (s *spoofing) stormFinding(e *Event, c *Context, mac packet.MAC, x *storm) *Finding {
+func (s *spoofing) stormFinding(e *Event, mac packet.MAC, x *announcements, n *counter) *Finding {
 	f := &Finding{Rule: s.Rule(), Device: e.Initiator, Start: x.from, End: e.Time, WindowS: daySeconds, Key: "storm " + mac.String(), Severity: Low}
-	f.Total, f.Count = x.count, x.take()
+	f.Total, f.Count = n.count, n.take()
 	if f.Device != nil {
 		f.DeviceAddr = f.Device.IP()
 	}

@@ -231,14 +231,15 @@ func longestLabel(name string) (longest string) {
 
 // entropy returns the Shannon entropy of the bytes of a text, in bits per byte.
 func entropy(s string) (bits float64) {
-	var n [256]int
+	var n [256]uint16 // a label has at most 63 bytes
 	for i := range len(s) {
 		n[s[i]]++
 	}
-	for _, k := range n {
-		if k > 0 {
+	for i := range len(s) {
+		if k := n[s[i]]; k > 0 {
 			p := float64(k) / float64(len(s))
 			bits -= p * math.Log2(p)
+			n[s[i]] = 0
 		}
 	}
 	return bits

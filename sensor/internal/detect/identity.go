@@ -119,9 +119,9 @@ func (i *identity) learn(e *Event, c *Context) {
 		return // a proxy answers for others, but asks for itself
 	}
 	k := linkAddress{e.VLAN, packet.AddrOf(m.SenderIP)}
-	switch o := i.owners.get(k, c.Now); {
-	case o == nil:
-		*i.owners.put(k, c.Now) = owner{mac: m.SenderMAC, seen: e.Time, relied: c.relied(m.SenderIP, e.Initiator, m.SenderMAC)}
+	switch o := i.owners.put(k, c.Now); {
+	case o.mac.IsZero():
+		*o = owner{mac: m.SenderMAC, seen: e.Time, relied: c.relied(m.SenderIP, e.Initiator, m.SenderMAC)}
 	case o.mac == m.SenderMAC:
 		o.seen = max(o.seen, e.Time)
 	}

@@ -45,8 +45,10 @@ func DefaultLongSessionParams() LongSessionParams {
 // while the session is open. D01 reports what a silent device opens, so this rule leaves that out.
 type longSessions struct {
 	p      LongSessionParams
-	open   *table[uint64, openSession] `snapshot:"-"` // by session
-	queues [][]wait                    // by level, each in the order of the deadlines
+	open   *table[uint64, *openSession] `snapshot:"-"` // by session
+	free   []*openSession               `snapshot:"-"` // to be used again: an entry takes some 800 bytes
+	none   openSession                  `snapshot:"-"` // scratch: a session that is not followed
+	queues [][]wait                     // by level, each in the order of the deadlines
 }
 
 // openSession is a session that is followed.
@@ -59,7 +61,7 @@ type openSession struct {
 }
 
 func newLongSessions(p LongSessionParams) *longSessions {
-	return &longSessions{p: p, open: newTable[uint64, openSession](p.MaxSessions), queues: make([][]wait, len(p.Hours))}
+	return &longSessions{p: p, open: newTable[uint64, *openSession](p.MaxSessions), queues: make([][]wait, len(p.Hours))}
 }
 
 func (l *longSessions) Rule() Rule { return longSessionRule.Rule }
@@ -84,7 +86,8 @@ func (l *longSessions) Tick(now int64, c *Context) {
 	for level := range min(len(l.queues), len(l.p.Hours)) {
 		q := l.queues[level]
 		for len(q) > 0 && q[0].until <= now {
-			if x := l.open.get(q[0].id, now); x != nil {
+			if p := l.open.get(q[0].id, now); p != nil {
+				x := *p
 				e := x.last
 				e.Session = &x.view
 				c.Begin()
@@ -104,21 +107,41 @@ func (l *longSessions) Observe(e *Event, c *Context) {
 	}
 	lasted := v.End - v.Start
 	if e.Kind == SessionEnded || closed(v) {
-		x, _ := l.open.take(v.ID)
-		l.evaluate(e, c, &x, lasted)
+		x, ok := l.open.take(v.ID)
+		if !ok {
+			l.none.reported, l.none.bulk, l.none.told = 0, false, false
+			l.evaluate(e, c, &l.none, lasted)
+			return
+		}
+		l.evaluate(e, c, x, lasted)
+		*x = openSession{}
+		l.free = append(l.free, x)
 		return
 	}
-	x := l.open.get(v.ID, c.Now)
-	if x == nil {
+	p := l.open.get(v.ID, c.Now)
+	if p == nil {
 		if !v.Answered() || len(l.p.Hours) == 0 {
 			return
 		}
-		x = l.open.put(v.ID, c.Now)
+		p = l.open.put(v.ID, c.Now)
+		*p = l.new()
 		l.wait(v.ID, v.Start, 0)
 	}
+	x := *p
 	x.last, x.view = *e, *v
 	x.last.Session = nil
 	l.evaluate(e, c, x, lasted)
+}
+
+// new returns an empty entry.
+func (l *longSessions) new() *openSession {
+	n := len(l.free)
+	if n == 0 {
+		return &openSession{}
+	}
+	x := l.free[n-1]
+	l.free = l.free[:n-1]
+	return x
 }
 
 // concerns reports whether one end of a session is a device and the other is external.

@@ -35,12 +35,11 @@ type NewDeviceParams struct {
 	LearnHours int      `yaml:"learn_hours"`  // hours before any device counts as new
 	MaxPerHour int      `yaml:"max_per_hour"` // alerts an hour about single devices; the rest share one alert
 	Zones      []string `yaml:"zones"`        // a zone with one of these in its name is for cameras: an unlisted device there is medium
-	MaxTold    int      `yaml:"max_told"`     // devices kept as reported
 }
 
 // DefaultNewDeviceParams returns the defaults of D34.
 func DefaultNewDeviceParams() NewDeviceParams {
-	return NewDeviceParams{LearnHours: 24, MaxPerHour: 50, Zones: []string{"camera", "cctv", "video"}, MaxTold: 100_000}
+	return NewDeviceParams{LearnHours: 24, MaxPerHour: 50, Zones: []string{"camera", "cctv", "video"}}
 }
 
 // newDevice is D34: a device that was never seen before. If there is an inventory, an unlisted device in a zone for cameras is
@@ -48,13 +47,12 @@ func DefaultNewDeviceParams() NewDeviceParams {
 type newDevice struct {
 	p         NewDeviceParams
 	start     int64
-	reported  *table[uint32, struct{}] `snapshot:"told"` // its name in a saved state
 	hourStart int64
 	hourCount int
 }
 
 func newNewDevice(p NewDeviceParams) *newDevice {
-	return &newDevice{p: p, reported: newTable[uint32, struct{}](p.MaxTold)}
+	return &newDevice{p: p}
 }
 
 func (n *newDevice) Rule() Rule { return newDeviceRule.Rule }
@@ -63,20 +61,17 @@ func (n *newDevice) Kinds() []Kind { return []Kind{SessionOpened, LinkFact} }
 
 func (n *newDevice) setParams(p NewDeviceParams) {
 	n.p = p
-	n.reported.limit(p.MaxTold)
 }
 
 func (n *newDevice) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{n.reported.part("D34.told/1", deviceKey, nothing), snapshot.Single("D34/1", func(c *snapshot.Codec) {
+	return []snapshot.Part{snapshot.Single("D34/1", func(c *snapshot.Codec) {
 		c.Time(&n.start)
 		c.Time(&n.hourStart)
 		c.Int(&n.hourCount)
 	})}
 }
 
-func (n *newDevice) evictions() uint64 { return n.reported.evicted() }
-
-func (n *newDevice) Tick(now int64, c *Context) { n.reported.expire(now - 2*hour) }
+func (n *newDevice) Tick(now int64, c *Context) {}
 
 func (n *newDevice) Observe(e *Event, c *Context) {
 	if n.start == 0 {
@@ -87,10 +82,10 @@ func (n *newDevice) Observe(e *Event, c *Context) {
 }
 
 func (n *newDevice) checkDevice(e *Event, c *Context, d *device.Device) {
-	if d == nil || d.Declared || c.Now-d.FirstSeen > hour || n.reported.get(d.ID, c.Now) != nil {
+	if d == nil || d.Declared || d.Noticed || c.Now-d.FirstSeen > hour {
 		return
 	}
-	n.reported.put(d.ID, c.Now)
+	c.Devices.Notice(d)
 	zone := n.cameraZone(c, d)
 	if zone == "" && (c.Now-n.start < int64(n.p.LearnHours)*hour || d.FirstSeen-n.start < int64(n.p.LearnHours)*hour) {
 		return
