@@ -32,6 +32,10 @@ func (x *taken) id() alertKey { return alertKey{x.rule, x.device, x.key} }
 func (a *open) explains(x *open) bool {
 	own := a.key.device == x.key.device
 	switch a.key.rule {
+	case "D01":
+		return own && x.key.rule == "D10" && a.disguised() && a.samePeer(x) && a.covers(x)
+	case "D10":
+		return own && (x.key.rule == "D01" && !x.disguised() && a.covers(x) || x.key.rule == "D02" && x.key.key == "infrastructure budget" && strings.HasPrefix(a.key.key, "budget") && a.samePeer(x))
 	case "D13", "D14":
 		return own && a.scanExplains(x)
 	case "D06":
@@ -66,6 +70,11 @@ func (a *open) loginExplains(x *open) bool {
 		return x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
 	}
 	return false
+}
+
+// disguised reports whether the session of an alert carries another protocol than that of its port.
+func (x *open) disguised() bool {
+	return slices.ContainsFunc(x.f.Reasons, func(r detect.Reason) bool { return r.Code == "disguised" })
 }
 
 // samePort reports whether the sessions of two alerts went to the same port.

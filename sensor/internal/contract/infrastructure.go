@@ -4,6 +4,7 @@ package contract
 
 import (
 	"net/netip"
+	"slices"
 
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/fingerprint"
@@ -69,6 +70,43 @@ func (f *infrastructure) datagram(v *session.View, a netip.Addr, app *fingerprin
 		return hasHost(f.list.Syslog, a, peerName) || f.list.Syslog == nil && inAny(f.internal, a)
 	}
 	return false
+}
+
+// Service is a service of the infrastructure.
+type Service uint8
+
+// The services whose servers an inventory can list.
+const (
+	NoService Service = iota
+	DNS
+	NTP
+	DHCP
+	Syslog
+)
+
+// ServiceOf returns the service to which the port of a session belongs.
+func ServiceOf(v *session.View) Service {
+	switch p := v.Responder.Port; {
+	case p == 53 && (v.Proto == 6 || v.Proto == 17):
+		return DNS
+	case v.Proto != 17:
+		return NoService
+	case p == 123:
+		return NTP
+	case p == 67, p == 547:
+		return DHCP
+	case p == 514:
+		return Syslog
+	}
+	return NoService
+}
+
+// Server reports whether the inventory lists a server of a service by its address or one of its names. listed is false if the inventory
+// lists none.
+func (b *Registry) Server(s Service, a netip.Addr, names []string) (known, listed bool) {
+	hosts := [...][]Host{DNS: b.infra.list.DNS, NTP: b.infra.list.NTP, DHCP: b.infra.list.DHCP, Syslog: b.infra.list.Syslog}[s]
+	known = hasHost(hosts, a, "") || slices.ContainsFunc(names, func(n string) bool { return hasHost(hosts, a, n) })
+	return known, hosts != nil
 }
 
 // PortProtocol returns the infrastructure protocol of the port of a session, "" if it has none.

@@ -21,6 +21,7 @@ func registrations() []*registration {
 		&exposureRule,
 		&loginRule,
 		&bruteForceRule,
+		&unpinnedRule,
 		&tunnelRule,
 		&scanRule,
 		&miraiRule,

@@ -192,6 +192,7 @@ type DHCPMessage struct {
 	ClientMAC                     [6]byte
 	ClientIP, YourIP, RequestedIP netip.Addr // invalid if zero
 	ServerID, Router              netip.Addr
+	Resolvers, Clocks, Loggers    []netip.Addr // servers for DNS, NTP and logs, at most 8 each: options 6, 42 and 7
 	Hostname, VendorClass         string
 	UserClass, MUDURL             string
 	Vendor                        string // of the enterprise number in option 124 (RFC 3925)

@@ -73,6 +73,7 @@ func dhcpReadOptions(m *dissect.DHCPMessage, o *dhcpOptions) {
 		m.Type = dhcpTypes[v[0]]
 	}
 	m.RequestedIP, m.ServerID, m.Router = dhcpAddr(o.get(50)), dhcpAddr(o.get(54)), dhcpAddr(o.get(3))
+	m.Resolvers, m.Clocks, m.Loggers = dhcpAddrs(o.get(6)), dhcpAddrs(o.get(42)), dhcpAddrs(o.get(7))
 	if v := o.get(1); len(v) == 4 {
 		if mask := binary.BigEndian.Uint32(v); mask != 0 && ^mask&(^mask+1) == 0 {
 			m.SubnetBits = bits.OnesCount32(mask)
@@ -101,6 +102,17 @@ func dhcpAddr(b []byte) netip.Addr {
 		return netip.Addr{}
 	}
 	return netip.AddrFrom4([4]byte(b[:4]))
+}
+
+// dhcpAddrs returns the addresses of a list, at most 8.
+func dhcpAddrs(b []byte) (all []netip.Addr) {
+	const most = 8
+	for ; len(b) >= 4 && len(all) < most; b = b[4:] {
+		if a := dhcpAddr(b); a.IsValid() {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // dhcpUserClass returns the first user class. By RFC 3004 section 4 a length precedes it, but many clients send plain

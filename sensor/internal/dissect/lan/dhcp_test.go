@@ -5,6 +5,7 @@ package lan_test
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +40,11 @@ func TestDHCP(t *testing.T) {
 		"name in option 81":   {dissecttest.DHCPPacket(53, "\x01", 81, "\x04\x00\x00\x03cam\x03lan\x00"), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac, Hostname: "cam.lan"}},
 		"enterprise number":   {dissecttest.DHCPPacket(53, "\x01", 124, "\x00\x00\x01\x70\x01x"), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac, Vendor: "Axis"}},
 		"option cut":          {append(dissecttest.DHCPPacket(53, "\x01")[:fixed+3], 12, 50, 'x'), &dissect.DHCPMessage{Type: "discover", ClientMAC: mac}},
-		"unknown type":        {dissecttest.DHCPPacket(53, "\xc8"), &dissect.DHCPMessage{ClientMAC: mac}},
-		"no magic":            {make([]byte, 300), nil},
+		"servers": {dissecttest.DHCPPacket(53, "\x05", 6, "\x0a\x00\x00\x35\x00\x00\x00\x00\x08\x08\x08\x08\x01", 42, strings.Repeat("\x0a\x00\x00\x7b", 9), 7, "\x0a\x00\x00"),
+			&dissect.DHCPMessage{Type: "ack", ClientMAC: mac, Resolvers: []netip.Addr{netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("8.8.8.8")},
+				Clocks: slices.Repeat([]netip.Addr{netip.MustParseAddr("10.0.0.123")}, 8)}},
+		"unknown type": {dissecttest.DHCPPacket(53, "\xc8"), &dissect.DHCPMessage{ClientMAC: mac}},
+		"no magic":     {make([]byte, 300), nil},
 	} {
 		facts := dissecttest.FactsOf[dissect.DHCPMessage](dispatchtest.Datagrams(dissect.Ports{Client: 68, Server: 67}, tc.data))
 		switch {
