@@ -30,6 +30,7 @@ func registrations() []*registration {
 		&longSessionRule,
 		&uploadRule,
 		&dnsTunnelRule,
+		&wrongPortRule,
 		&miningRule,
 		&reverseShellRule,
 		&cleartextRule,
