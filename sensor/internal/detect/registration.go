@@ -30,6 +30,7 @@ func registrations() []*registration {
 		&longSessionRule,
 		&uploadRule,
 		&dnsTunnelRule,
+		&dgaRule,
 		&wrongPortRule,
 		&miningRule,
 		&reverseShellRule,
