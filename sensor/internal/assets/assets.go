@@ -79,6 +79,10 @@ func list() []asset {
 			x, err := logins.ParseDefaults(b)
 			return tableOf(x, err, func(x *logins.Defaults) (datafile.Head, int) { return x.Head, x.Rows() }, logins.InUse)
 		}, func() { logins.InUse.Set(nil) }, logins.SealDefaults},
+		{"resolvers", "resolvers.tsv", "public resolvers that answer encrypted DNS", enrich.EmbeddedResolvers, maxTable, func(b []byte) (*table, error) {
+			x, err := enrich.ParseResolvers(b)
+			return tableOf(x, err, func(x *enrich.Resolvers) (datafile.Head, int) { return x.Head, x.Rows() }, enrich.PublicResolvers)
+		}, func() { enrich.PublicResolvers.Set(nil) }, nil},
 		{"country database", "country.mmdb", "MaxMind DB of the operator, before the table of countries", nil, maxMMDB, func(b []byte) (*table, error) {
 			return mmdb(b, enrich.OperatorCountries)
 		}, func() { enrich.OperatorCountries.Set(nil) }, nil},

@@ -85,7 +85,7 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 8 {
+	if len(all) != 9 {
 		t.Errorf("%d data files", len(all))
 	}
 	for _, x := range all {
@@ -106,10 +106,10 @@ func TestRoundTrip(t *testing.T) {
 	}
 	dir := t.TempDir()
 	done, err := Update(filepath.Join(dir, "assets"), put(t, dir, "a.tar.gz", a.Bytes()), false)
-	if err != nil || len(done) != 7 {
+	if err != nil || len(done) != 8 {
 		t.Fatal(done, err)
 	}
-	if got := entries(t, filepath.Join(dir, "assets")); got != "country.zst credentials.tsv evidence.tsv exploited.tsv oui.zst releases.tsv vendors.tsv" {
+	if got := entries(t, filepath.Join(dir, "assets")); got != "country.zst credentials.tsv evidence.tsv exploited.tsv oui.zst releases.tsv resolvers.tsv vendors.tsv" {
 		t.Errorf("%q", got)
 	}
 	for _, x := range list() {

@@ -31,6 +31,7 @@ func registrations() []*registration {
 		&uploadRule,
 		&dnsTunnelRule,
 		&dgaRule,
+		&encryptedDNSRule,
 		&wrongPortRule,
 		&miningRule,
 		&reverseShellRule,
