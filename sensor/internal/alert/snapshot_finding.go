@@ -123,6 +123,7 @@ func walkView(c *snapshot.Codec, v *session.View) {
 		snapshot.Number(c, &t.ID)
 		snapshot.Number(c, &t.VLAN)
 		snapshot.Enum(c, &t.Type, packet.TunnelPBB)
+		snapshot.Enum(c, &t.Space, packet.SpacePackets)
 		for _, b := range []*bool{&t.HasID, &t.HasOuter, &t.V6} {
 			c.Bool(b)
 		}

@@ -197,7 +197,7 @@ func TestAlertOutlivesEvictedDevice(t *testing.T) {
 	b.m.Add(b.finding("D01", b.device(1), "key", detect.High), b.c)
 	d := snapshottest.Disk{}
 	d.Drain(t, parts, 100)
-	clear(d["devices/6"])
+	clear(d["devices/7"])
 	restored, parts2 := restartBench(t, 1000)
 	d.Restore(t, parts2)
 	restored.c.Now = b.c.Now

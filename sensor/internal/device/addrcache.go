@@ -37,7 +37,7 @@ func (r *Registry) at(a *packet.Addr) *addrEntry {
 func (r *Registry) fill(p *addrEntry, a packet.Addr) {
 	*p = addrEntry{
 		addr: a, bound: r.bindings[a], isFilled: true,
-		inside:      r.internal.Contains(a.Netip()) || r.namedIP[a] != "" || r.watched(a),
+		inside:      r.internal.Contains(a.Netip()) || r.nameAt(a) != "" || r.watched(a),
 		host:        isHost(a) || r.declaredHost(a),
 		unspecified: isUnspecified(a),
 	}

@@ -199,8 +199,8 @@ func (r *Registry) hold(a packet.Addr, b *binding, d *Device) {
 		r.release(a, b)
 		r.joinParts(old)
 	}
-	if len(d.IPs) >= MaxIPs {
-		r.unbind(d, packet.AddrOf(d.IPs[0]))
+	if len(d.addrs) >= MaxIPs {
+		r.unbind(d, d.addrs[0])
 	}
 	if a.Is4() {
 		r.splitParts(d, b)
@@ -209,14 +209,14 @@ func (r *Registry) hold(a packet.Addr, b *binding, d *Device) {
 	if r.bindings[a] == nil {
 		r.setBinding(a, b)
 	}
-	d.IPs = append(d.IPs, a.Netip())
+	d.addIP(a)
 	d.Version++
 }
 
 // release takes an address from its device; the binding is then without one.
 func (r *Registry) release(a packet.Addr, b *binding) {
 	r.changed(b.dev)
-	b.dev.dropIP(a.Netip())
+	b.dev.dropIP(a)
 	if b.part != nil {
 		b.dev.parts--
 	}

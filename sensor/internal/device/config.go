@@ -79,13 +79,26 @@ func (r *Registry) Reconfigure(cfg Config) {
 	}
 }
 
+// nameAt returns the name of an address in the inventory, "" if it has none. The inventory does not know address spaces: of a host that has
+// the address in several, the first one has the name.
+func (r *Registry) nameAt(a packet.Addr) string {
+	if len(r.namedIP) == 0 {
+		return ""
+	}
+	plain := a.In(packet.Scope{})
+	if plain != a && r.bindings[plain] != nil {
+		return ""
+	}
+	return r.namedIP[plain]
+}
+
 // nameOf returns the name of a device in the inventory, by its MAC or one of its addresses; "" if it has none.
 func (r *Registry) nameOf(d *Device) string {
 	if name := r.namedMAC[d.MAC]; name != "" && !d.MAC.IsZero() {
 		return name
 	}
-	for _, ip := range d.IPs {
-		if name := r.namedIP[packet.AddrOf(ip)]; name != "" {
+	for _, a := range d.addrs {
+		if name := r.nameAt(a); name != "" {
 			return name
 		}
 	}
@@ -97,8 +110,8 @@ func (r *Registry) plainKey(d *Device) string {
 	switch {
 	case !d.MAC.IsZero():
 		return "mac:" + d.MAC.String()
-	case len(d.IPs) > 0:
-		return r.addressKey(packet.AddrOf(d.IPs[0]))
+	case len(d.addrs) > 0:
+		return r.addressKey(d.addrs[0])
 	}
 	return ""
 }
@@ -107,8 +120,8 @@ func (r *Registry) isDeclared(d *Device) bool {
 	if r.nameOf(d) != "" || r.watchMAC[d.MAC] && !d.MAC.IsZero() {
 		return true
 	}
-	for _, ip := range d.IPs {
-		if r.watched(packet.AddrOf(ip)) {
+	for _, a := range d.addrs {
+		if r.watched(a) {
 			return true
 		}
 	}

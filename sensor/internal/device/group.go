@@ -20,7 +20,7 @@ type groups map[packet.Addr]struct{}
 // suspect reports whether an address that only ARP has shown may be a broadcast address: some devices answer ARP requests for the broadcast
 // address of their network. An address from which IP packets come is that of a host.
 func (r *Registry) suspect(a packet.Addr) bool {
-	if !a.Is4() || r.namedIP[a] != "" {
+	if !a.Is4() || r.nameAt(a) != "" {
 		return false
 	}
 	_, known := r.groups[a]
@@ -53,7 +53,7 @@ func (r *Registry) learnSubnet(host netip.Addr, bits int) {
 }
 
 func (r *Registry) addGroup(a packet.Addr) {
-	if _, known := r.groups[a]; known || len(r.groups) >= maxGroups || r.namedIP[a] != "" {
+	if _, known := r.groups[a]; known || len(r.groups) >= maxGroups || r.nameAt(a) != "" {
 		return
 	}
 	b := r.bindings[a]

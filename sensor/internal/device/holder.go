@@ -3,7 +3,6 @@
 package device
 
 import (
-	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/device/evidence"
@@ -144,7 +143,7 @@ func (r *Registry) sole(a packet.Addr, l *link) bool {
 
 // place assigns an address to its holder.
 func (r *Registry) place(a packet.Addr, b *binding, l *link, now int64) {
-	if name := r.namedIP[a]; name != "" {
+	if name := r.nameAt(a); name != "" {
 		r.hold(a, b, r.namedHolder(name, l, r.owns(a, b, l), now))
 		return
 	}
@@ -204,7 +203,7 @@ func (r *Registry) settleLink(l *link, now int64) {
 	if r.stats.Splits > before && len(parts) > 0 {
 		r.clearTraffic(d)
 		for _, p := range parts {
-			if d.HasIP(p.ip) {
+			if slices.Contains(d.addrs, p.addr) {
 				r.take(d, p.part)
 			}
 		}
@@ -217,7 +216,7 @@ func (r *Registry) settleLink(l *link, now int64) {
 		r.weigh(d, d.LastSeen)
 		return
 	}
-	if len(d.IPs) == 0 && !l.self && !d.Declared {
+	if len(d.addrs) == 0 && !l.self && !d.Declared {
 		l.dev = nil
 		r.drop(d)
 		return
@@ -237,8 +236,8 @@ func (r *Registry) addrsAt(l *link) (addrs []packet.Addr) {
 		}
 	}
 	if l.dev != nil {
-		for _, ip := range l.dev.IPs {
-			add(packet.AddrOf(ip))
+		for _, a := range l.dev.addrs {
+			add(a)
 		}
 	}
 	for _, x := range l.addrs {
@@ -265,7 +264,7 @@ func (r *Registry) answersForOthers(l *link) bool {
 // split makes an address a device of its own, with its history.
 func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	from, p := b.dev, b.part
-	if p == nil && len(from.IPs) == 1 && r.links[from.MAC] != nil && !r.links[from.MAC].self && !from.Declared {
+	if p == nil && len(from.addrs) == 1 && r.links[from.MAC] != nil && !r.links[from.MAC].self && !from.Declared {
 		r.links[from.MAC].dev = nil // this address did all that it has done
 		from.MAC, from.MACKind, from.RandomMAC, from.Router = packet.MAC{}, 0, false, false
 		from.claims.RemoveMAC()
@@ -277,11 +276,11 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 	d := r.behind(a, now)
 	switch {
 	case p != nil:
-		if d.Originated == 0 && len(d.IPs) == 0 { // it is new
+		if d.Originated == 0 && len(d.addrs) == 0 { // it is new
 			d.LastSeen = p.FirstSeen
 		}
 		r.take(d, p)
-	case len(from.IPs) == 1:
+	case len(from.addrs) == 1:
 		r.take(d, alone(from))
 	default:
 		if from.FirstSeen < d.FirstSeen {
@@ -303,8 +302,7 @@ func (r *Registry) split(a packet.Addr, b *binding, now int64) {
 
 // ownsAny reports whether an address of d belongs to the station behind l.
 func (r *Registry) ownsAny(d *Device, l *link) bool {
-	return slices.ContainsFunc(d.IPs, func(ip netip.Addr) bool {
-		a := packet.AddrOf(ip)
+	return slices.ContainsFunc(d.addrs, func(a packet.Addr) bool {
 		b := r.bindings[a]
 		return b != nil && b.mac == l.mac && r.owns(a, b, l)
 	})

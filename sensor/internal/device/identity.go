@@ -77,7 +77,7 @@ func (r *Registry) declaredHost(a packet.Addr) bool {
 	if a[0] == 0xff || a.Is4() && (a[12]>>4 == 0xe || a[12]&a[13]&a[14]&a[15] == 0xff) {
 		return false
 	}
-	return r.namedIP[a] != "" || r.watched(a)
+	return r.nameAt(a) != "" || r.watched(a)
 }
 
 // ownAddress reports whether an address outside the internal ranges belongs to the station with that MAC: it is made from the MAC, the
@@ -130,14 +130,18 @@ func (r *Registry) unheard(a packet.Addr, b *binding) *Device {
 	if b != nil {
 		return b.dev
 	}
-	if name := r.namedIP[a]; name != "" {
+	if name := r.nameAt(a); name != "" {
 		return r.byKey[name]
 	}
 	return nil
 }
 
 func (r *Registry) addressKey(a packet.Addr) string {
-	return "ip:" + a.Netip().String() + "@" + r.cfg.Site
+	key := "ip:" + a.Netip().String() + "@" + r.cfg.Site
+	if s := a.Scope(); !s.IsZero() {
+		key += "/" + s.String()
+	}
+	return key
 }
 
 // absorb merges the device that is known by the address of b alone into to.
@@ -231,8 +235,7 @@ func (r *Registry) namedHolder(name string, l *link, own bool, now int64) *Devic
 // takeAll merges a device with addresses of its own into another.
 func (r *Registry) takeAll(from, to *Device) {
 	r.take(to, from)
-	for _, ip := range slices.Clone(from.IPs) {
-		a := packet.AddrOf(ip)
+	for _, a := range slices.Clone(from.addrs) {
 		r.hold(a, r.bindings[a], to)
 	}
 	r.moved(from.Key, to, packet.Addr{})
@@ -311,11 +314,11 @@ func (r *Registry) speaker(mac packet.MAC, now int64) *Device {
 
 // behind returns the device that is known by its address alone, which it makes if necessary.
 func (r *Registry) behind(a packet.Addr, now int64) *Device {
-	key := cmp.Or(r.namedIP[a], r.addressKey(a))
+	key := cmp.Or(r.nameAt(a), r.addressKey(a))
 	d := r.byKey[key]
 	if d == nil {
 		d = r.create(key, now)
-		if r.namedIP[a] != "" || r.watched(a) {
+		if r.nameAt(a) != "" || r.watched(a) {
 			r.declare(d)
 		}
 		r.observeEmbedded(d, a, now)

@@ -54,7 +54,7 @@ func (r *Registry) arp(m *dissect.ARPMessage, now int64) *Device {
 	if m.Probe || !m.SenderIP.IsValid() || m.SenderIP.IsUnspecified() {
 		return r.speaker(mac, now)
 	}
-	return r.strong(m.SenderIP, mac, false, now)
+	return r.strong(packet.AddrOf(m.SenderIP.Unmap()).In(m.Scope), mac, false, now)
 }
 
 // nd reads the binding in a message of RFC 4861: a solicitation or router advertisement binds its source, a neighbor advertisement its
@@ -79,7 +79,7 @@ func (r *Registry) nd(m *dissect.NDMessage, now int64) *Device {
 		}
 		return d
 	}
-	return r.strong(a, mac, false, now)
+	return r.strong(packet.AddrOf(a.Unmap()), mac, false, now)
 }
 
 // announce records prefixes that a router announces for the link, at most maxAnnounced. Anybody can announce a prefix, so it only means that
@@ -97,8 +97,7 @@ func (r *Registry) announce(prefixes []netip.Prefix) {
 const maxAnnounced = 16
 
 // strong binds an address to a MAC as ARP, Neighbor Discovery or, with leased, DHCP says.
-func (r *Registry) strong(ip netip.Addr, mac packet.MAC, leased bool, now int64) *Device {
-	a := packet.AddrOf(ip.Unmap())
+func (r *Registry) strong(a packet.Addr, mac packet.MAC, leased bool, now int64) *Device {
 	l := r.linkOf(mac, now)
 	if l == nil || !isHost(a) {
 		return nil
@@ -132,7 +131,7 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 		r.noteGateway(m.Router)
 		if m.YourIP.IsValid() && !m.YourIP.IsUnspecified() {
 			r.learnSubnet(m.YourIP, m.SubnetBits)
-			r.strong(m.YourIP, mac, true, now)
+			r.strong(packet.AddrOf(m.YourIP.Unmap()).In(v.Initiator.Addr.Scope()), mac, true, now)
 		}
 		return
 	case "offer", "nak":

@@ -16,12 +16,12 @@ import (
 // Anybody can say so: such a binding does not count for what makes a MAC a router or a proxy, and ends with the first packet from another MAC.
 func (r *Registry) assume(ip netip.Addr, mac packet.MAC, now int64) {
 	l := r.links[mac]
-	if l == nil || l.dev == nil || l.dev.MAC != mac || l.router || l.proxy || l.proxy6 || len(l.dev.IPs) >= MaxIPs || !ip.IsValid() {
+	if l == nil || l.dev == nil || l.dev.MAC != mac || l.router || l.proxy || l.proxy6 || len(l.dev.addrs) >= MaxIPs || !ip.IsValid() {
 		return
 	}
 	a := packet.AddrOf(ip.Unmap())
 	p := r.at(&a)
-	if p.bound != nil || !isHost(a) || !p.inside && !r.ownAddress(a, mac) || r.namedIP[a] != "" || r.suspect(a) {
+	if p.bound != nil || !isHost(a) || !p.inside && !r.ownAddress(a, mac) || r.nameAt(a) != "" || r.suspect(a) {
 		return
 	}
 	b := &binding{last: now}
@@ -78,7 +78,7 @@ func (r *Registry) lease6(v *session.View, m *dissect.DHCPv6Message, dir session
 		mac = b.mac
 	}
 	for _, a := range m.Addrs {
-		r.strong(a, mac, true, now)
+		r.strong(packet.AddrOf(a.Unmap()), mac, true, now)
 	}
 }
 

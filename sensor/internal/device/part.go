@@ -3,7 +3,6 @@
 package device
 
 import (
-	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/fingerprint"
@@ -24,12 +23,12 @@ type stack struct {
 // splitParts gives each IPv4 address of d its own part when d gets a second one with b.
 func (r *Registry) splitParts(d *Device, b *binding) {
 	several := false
-	for _, ip := range d.IPs {
-		if !ip.Is4() {
+	for _, a := range d.addrs {
+		if !a.Is4() {
 			continue
 		}
 		several = true
-		if x := r.bindings[packet.AddrOf(ip)]; x.part == nil { // so far this address did all that d has done
+		if x := r.bindings[a]; x.part == nil { // so far this address did all that d has done
 			x.part = alone(d)
 			d.parts++
 		}
@@ -51,8 +50,8 @@ func (r *Registry) joinParts(d *Device) {
 	if d.parts != 1 {
 		return
 	}
-	for _, ip := range d.IPs {
-		if b := r.bindings[packet.AddrOf(ip)]; b != nil {
+	for _, a := range d.addrs {
+		if b := r.bindings[a]; b != nil {
 			b.part = nil
 		}
 	}
@@ -63,7 +62,7 @@ func (r *Registry) joinParts(d *Device) {
 func alone(d *Device) *Device {
 	x := *d
 	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
-	x.IPs, x.node, x.parts = nil, lruNode{}, 0
+	x.IPs, x.addrs, x.node, x.parts = nil, nil, lruNode{}, 0
 	x.Hostnames, x.VLANs, x.Serves = slices.Clone(d.Hostnames), slices.Clone(d.VLANs), slices.Clone(d.Serves)
 	x.Prints = slices.Clone(d.Prints)
 	x.claims = slices.Clone(d.claims)
@@ -136,9 +135,9 @@ func (r *Registry) compare(d *Device, now int64) {
 		return
 	}
 	var addrs []packet.Addr
-	for _, ip := range d.IPs {
-		if ip.Is4() && len(addrs) < routerAddrs {
-			addrs = append(addrs, packet.AddrOf(ip))
+	for _, a := range d.addrs {
+		if a.Is4() && len(addrs) < routerAddrs {
+			addrs = append(addrs, a)
 		}
 	}
 	for i, a := range addrs {
@@ -172,7 +171,7 @@ func (r *Registry) apart(step Step, v *session.View, app *fingerprint.App, initi
 
 // partAtIP is a part with its address.
 type partAtIP struct {
-	ip   netip.Addr
+	addr packet.Addr
 	part *Device
 }
 
@@ -181,9 +180,9 @@ func (r *Registry) partsOf(d *Device) (list []partAtIP) {
 	if d == nil || d.parts == 0 {
 		return nil
 	}
-	for _, ip := range d.IPs {
-		if b := r.bindings[packet.AddrOf(ip)]; b != nil && b.part != nil {
-			list = append(list, partAtIP{ip, b.part})
+	for _, a := range d.addrs {
+		if b := r.bindings[a]; b != nil && b.part != nil {
+			list = append(list, partAtIP{a, b.part})
 		}
 	}
 	return list

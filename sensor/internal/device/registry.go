@@ -284,8 +284,8 @@ func (r *Registry) drop(d *Device) {
 	r.dropped(d)
 	delete(r.byKey, d.Key)
 	delete(r.pulls, d.ID)
-	for _, ip := range d.IPs {
-		if a := packet.AddrOf(ip); r.bindings[a] != nil && r.bindings[a].dev == d {
+	for _, a := range d.addrs {
+		if r.bindings[a] != nil && r.bindings[a].dev == d {
 			r.dropBinding(a)
 		}
 	}

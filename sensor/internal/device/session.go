@@ -217,10 +217,23 @@ func (s *Serve) note(x *Serve) {
 	s.First, s.Last = min(s.First, x.First), max(s.Last, x.Last)
 }
 
-func (d *Device) dropIP(a netip.Addr) {
-	if i := slices.Index(d.IPs, a); i >= 0 {
-		d.IPs = slices.Delete(d.IPs, i, i+1)
-		d.Version++
+func (d *Device) addIP(a packet.Addr) {
+	d.addrs = append(d.addrs, a)
+	if ip := a.Netip(); !d.HasIP(ip) {
+		d.IPs = append(d.IPs, ip)
+	}
+}
+
+func (d *Device) dropIP(a packet.Addr) {
+	i := slices.Index(d.addrs, a)
+	if i < 0 {
+		return
+	}
+	d.Version++
+	d.addrs = slices.Delete(d.addrs, i, i+1)
+	ip := a.Netip()
+	if !slices.ContainsFunc(d.addrs, func(x packet.Addr) bool { return x.Netip() == ip }) {
+		d.IPs = slices.DeleteFunc(d.IPs, func(x netip.Addr) bool { return x == ip })
 	}
 }
 

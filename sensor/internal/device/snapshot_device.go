@@ -5,7 +5,6 @@ package device
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -73,10 +72,10 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 }
 
 func (r *Registry) walkAddresses(c *snapshot.Codec, d *Device, x *keptDevice) {
-	snapshot.List(c, &d.IPs, MaxIPs, func(ip *netip.Addr) {
-		c.Addr(ip)
+	snapshot.List(c, &d.addrs, MaxIPs, func(a *packet.Addr) {
+		c.Raw(a[:])
 		var b binding
-		if kept := r.bindings[packet.AddrOf(*ip)]; !c.Reading() && kept != nil {
+		if kept := r.bindings[*a]; !c.Reading() && kept != nil {
 			b = *kept
 		}
 		c.Raw(b.mac[:])
@@ -144,21 +143,20 @@ func (r *Registry) enter(x keptDevice) {
 	r.byKey[d.Key] = d
 	r.saved.byID[d.ID] = d
 	r.listOf(d).push(d)
-	kept := d.IPs[:0]
-	for i, ip := range d.IPs {
-		a := packet.AddrOf(ip)
-		if !ip.IsValid() || r.bindings[a] != nil { // an address has one holder
+	all := d.addrs
+	d.addrs = nil
+	for i, a := range all {
+		if r.bindings[a] != nil { // an address has one holder
 			continue
 		}
 		b := x.held[i]
 		b.dev = d
 		r.setBinding(a, &b)
-		kept = append(kept, ip)
+		d.addIP(a)
 		if b.part != nil {
 			d.parts++
 		}
 	}
-	d.IPs = kept
 	if len(x.pulls) > 0 {
 		r.pulls[d.ID] = x.pulls
 	}

@@ -226,6 +226,8 @@ type ARPMessage struct {
 	SenderIP, TargetIP   netip.Addr
 	EtherSrc, EtherDst   [6]byte
 	Gratuitous, Probe    bool // RFC 5227
+	// Scope is the address space of SenderIP and TargetIP, as in packet.Scope.
+	Scope [10]byte `json:",omitzero"`
 }
 
 // NDMessage is a Neighbor Discovery message (RFC 4861).

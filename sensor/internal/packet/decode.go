@@ -111,6 +111,7 @@ func (p *Packet) resetRare() {
 	p.Body, p.hasRare = nil, false
 	p.FragID, p.FragOff, p.FragLen, p.FragNext, p.FragMore = 0, 0, 0, 0, false
 	p.Window, p.MSS, p.WindowScale, p.ICMPID, p.IPForm = 0, 0, 0, 0, 0
+	p.Scope = Scope{}
 }
 
 // rest sets the payload after the last header that was read, cut to its length on the wire.

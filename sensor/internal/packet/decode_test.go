@@ -59,6 +59,7 @@ func (c *decodeCase) compare(t *testing.T, p *Packet) {
 		if !want.HasOuter {
 			got.Src, got.Dst, want.Src, want.Dst = Addr{}, Addr{}, Addr{}, Addr{}
 		}
+		got.Space = SpaceNone // TestScopesKeepSitesApart
 		if got != want {
 			t.Errorf("tunnel %d is %+v, want %+v", i, got, want)
 		}

@@ -44,13 +44,15 @@ const (
 )
 
 // Tunnel is one layer of encapsulation. ID is the identifier in its header (VNI, session id, TEID, key, label, I-SID), valid if HasID. Src and
-// Dst are the outer IP addresses, valid if HasOuter. VLAN is that of the mirrored port if the header of a mirror has it, else 0.
+// Dst are the outer IP addresses, valid if HasOuter. VLAN is that of the mirrored port if the header of a mirror has it, else 0. Space is
+// whether ID names an address space; see Scopes.
 type Tunnel struct {
 	Src, Dst Addr
 	ID       uint32
 	VLAN     uint16
 	Type     TunnelType
 	HasID    bool
+	Space    Space
 	HasOuter bool
 	V6       bool
 }
@@ -148,10 +150,11 @@ type Packet struct {
 	MSS         uint16 // of a SYN: TCP option, 0 if absent
 	ICMPID      uint16 // ICMP echo identifier
 	IPForm      IPForm // of a SYN that follows the IP header directly
+	Scope       Scope  // of Src and Dst, set by Scopes
 
 	VLANs   [MaxVLANs]uint16   // outermost first, over all layers; only the first NumVLANs are valid
 	Tunnels [MaxTunnels]Tunnel // outermost first; only the first NumTunnels are valid
-	_       [24]byte           // pads to whole cache lines
+	_       [6]byte            // pads to whole cache lines
 }
 
 const cacheLine = 64
@@ -180,13 +183,18 @@ func AddrFrom4(b []byte) (a Addr) {
 	return a
 }
 
-// Is4 reports whether a has the IPv4-mapped form.
+// Is4 reports whether a has the IPv4-mapped form, with or without a Scope.
 func (a Addr) Is4() bool {
-	return binary.BigEndian.Uint64(a[:8]) == 0 && binary.BigEndian.Uint32(a[8:12]) == 0xffff
+	return binary.BigEndian.Uint64(a[:8]) == 0 && binary.BigEndian.Uint32(a[8:12]) == 0xffff || !a.Scope().IsZero()
 }
 
-// Netip returns the address as a netip.Addr, IPv4 addresses in the four-byte form.
-func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+// Netip returns the address as a netip.Addr without its Scope, IPv4 addresses in the four-byte form.
+func (a Addr) Netip() netip.Addr {
+	if a.Is4() {
+		return netip.AddrFrom4([4]byte(a[12:]))
+	}
+	return netip.AddrFrom16(a)
+}
 
 // NetipOf is Netip, but keeps the IPv4-mapped form of an address from an IPv6 packet (Packet.V6).
 func (a Addr) NetipOf(v6 bool) netip.Addr {
@@ -196,7 +204,7 @@ func (a Addr) NetipOf(v6 bool) netip.Addr {
 	return a.Netip()
 }
 
-// AddrOf is the inverse of Netip.
+// AddrOf is the inverse of Netip, for an address without a Scope.
 func AddrOf(n netip.Addr) Addr { return n.As16() }
 
 // String returns the address in lower case with colons.

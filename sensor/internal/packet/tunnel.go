@@ -26,7 +26,7 @@ func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, 
 		return VerdictNesting
 	}
 	outer := *p
-	p.addTunnel(t, id, hasID, vlan)
+	p.addTunnel(t, id, hasID, vlan, et)
 	p.resetNetwork()
 	var v Verdict
 	// Only an inner frame has the MACs of the inner stations. The outer MACs are those of the tunnel endpoints.
@@ -48,10 +48,10 @@ func innerVLAN(p *Packet, t TunnelType, id uint32, hasID bool, vlan, et uint16, 
 	return v
 }
 
-func (p *Packet) addTunnel(t TunnelType, id uint32, hasID bool, vlan uint16) {
+func (p *Packet) addTunnel(t TunnelType, id uint32, hasID bool, vlan, et uint16) {
 	if p.NumTunnels == MaxTunnels {
 		return
 	}
-	p.Tunnels[p.NumTunnels] = Tunnel{Src: p.Src, Dst: p.Dst, ID: id, VLAN: vlan, Type: t, HasID: hasID, HasOuter: p.HasIP, V6: p.V6}
+	p.Tunnels[p.NumTunnels] = Tunnel{Src: p.Src, Dst: p.Dst, ID: id, VLAN: vlan, Type: t, HasID: hasID, Space: spaceOf(t, et), HasOuter: p.HasIP, V6: p.V6}
 	p.NumTunnels++
 }

@@ -27,6 +27,7 @@ type block struct {
 	frames  frameCounts
 	// Totals of the run up to the end of this block.
 	fragments packet.ReassemblyStats
+	scopes    packet.ScopeStats
 	loss      lossCounts
 	clock     int64 // the latest capture time seen up to the end of this block, nanoseconds
 	flush     int   // 1 + the partition whose sessions are flushed; 0: none

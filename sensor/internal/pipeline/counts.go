@@ -19,6 +19,7 @@ type runCounts struct {
 	live      int // live sessions at the last tick
 	maxLive   int
 	fragments packet.ReassemblyStats
+	scopes    packet.ScopeStats
 	loss      lossCounts
 	sessions  uint64
 	devices   uint64
@@ -52,7 +53,7 @@ func (t *runCounts) add(b *block) {
 		x.DetailsDropped += b.shards[i].extra.DetailsDropped
 	}
 	t.stats, t.extra = s, x
-	t.fragments, t.loss = b.fragments, b.loss
+	t.fragments, t.scopes, t.loss = b.fragments, b.scopes, b.loss
 	t.progress.set(t)
 }
 

@@ -64,7 +64,7 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 	src := &bulk{now: 1e18, frames: [][]byte{
 		segment(false, 0, 5001), segment(false, 0, 5002), segment(false, 1, 5003), segment(false, 2, 5004), segment(true, 0, 5005), segment(true, 1, 5006),
 	}}
-	r := &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), maxSessions: 100}
+	r := &reader{src: src, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), scopes: packet.NewScopes(), maxSessions: 100}
 	b, sh := newBlock(1), newShard(0, 1, session.DefaultConfig())
 	round := func() {
 		b.reset()

@@ -19,6 +19,7 @@ import (
 type reader struct {
 	src     capture.Source
 	reasm   *packet.Reassembler
+	scopes  *packet.Scopes
 	brief   packet.Brief      // of the current frame
 	shardOf [Partitions]uint8 // the shard of each partition
 	// maxSessions is the capacity of one partition.
@@ -56,7 +57,7 @@ func (r *reader) run(ctx context.Context, free <-chan *block, out []chan<- *bloc
 	for i := range Partitions * rounds {
 		b := r.next(free)
 		b.clock, b.flush, b.last = r.clock, i/rounds+1, i == Partitions*rounds-1
-		b.loss, b.fragments = r.loss, r.reasm.Stats()
+		b.loss, b.fragments, b.scopes = r.loss, r.reasm.Stats(), r.scopes.Stats()
 		if i == 0 {
 			b.ticks = append(b.ticks, tick{sec: r.second, num: r.num + 1}) // counts the live sessions at the end
 		}
@@ -116,7 +117,7 @@ func (r *reader) fill(ctx context.Context, b *block) error {
 	if r.live && len(b.ticks) > 0 {
 		r.lost()
 	}
-	b.clock, b.loss, b.fragments = r.clock, r.loss, r.reasm.Stats()
+	b.clock, b.loss, b.fragments, b.scopes = r.clock, r.loss, r.reasm.Stats(), r.scopes.Stats()
 	return err
 }
 
@@ -219,9 +220,13 @@ func (r *reader) frame(b *block, i uint32) {
 	} else {
 		r.seen(b, 0)
 	}
-	if p.Frag != packet.FragNone && !r.reasm.Add(p) {
-		b.frames.held++
-		return
+	r.scopes.Apply(p)
+	if p.Frag != packet.FragNone {
+		if !r.reasm.Add(p) {
+			b.frames.held++
+			return
+		}
+		r.scopes.Apply(p)
 	}
 	if p.HasIP || p.Kind == packet.KindARP || p.Kind == packet.KindNeighbor {
 		r.brief = packet.Brief{At: uint32(len(b.packets) - 1)}

@@ -168,6 +168,7 @@ func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 func (sh *shard) withoutIP(p *packet.Packet) {
 	if p.Kind == packet.KindARP {
 		if m, ok := lan.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
+			m.Scope = p.Scope
 			sh.link(p, m)
 		}
 		return
