@@ -211,9 +211,22 @@ func TestDiscoveryAbuse(t *testing.T) {
 			s.want(t, "D29")
 		})
 	}
+	t.Run("SADP over Ethernet", func(t *testing.T) {
+		s := site(t, 1)
+		s.arp(true, station(7), console, everybody, oneCam)
+		for _, kind := range []dissect.ActionKind{dissect.ActionRead, dissect.ActionNetwork, dissect.ActionReset} {
+			s.link(&dissect.LinkAction{DeviceAction: dissect.DeviceAction{Protocol: "sadp", Action: string(kind), Kind: kind}, EtherSrc: station(7), EtherDst: station(8),
+				Src: netip.MustParseAddr("0.0.0.0"), Dst: netip.MustParseAddr(oneCam)})
+			s.wait(second)
+		}
+		s.want(t, "D30", "critical discovery 2")
+	})
 	t.Run("an admin host", func(t *testing.T) {
 		s := site(t, 1)
 		s.admin(console)
+		s.arp(true, station(7), console, everybody, oneCam)
+		s.link(&dissect.LinkAction{DeviceAction: dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork}, EtherSrc: station(7), EtherDst: station(8),
+			Src: netip.MustParseAddr("0.0.0.0"), Dst: netip.MustParseAddr(oneCam)})
 		discover(s, console, group, dissect.DeviceAction{Protocol: "sadp", Action: "update", Kind: dissect.ActionNetwork})
 		s.want(t, "D30")
 	})

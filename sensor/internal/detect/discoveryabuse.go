@@ -4,10 +4,13 @@ package detect
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/snapshot"
 )
 
@@ -50,7 +53,7 @@ func newDiscoveryAbuse(p DiscoveryAbuseParams) *discoveryAbuse {
 
 func (o *discoveryAbuse) Rule() Rule { return discoveryAbuseRule.Rule }
 
-func (o *discoveryAbuse) Kinds() []Kind { return []Kind{SessionFact} }
+func (o *discoveryAbuse) Kinds() []Kind { return []Kind{SessionFact, LinkFact} }
 
 func (o *discoveryAbuse) setParams(p DiscoveryAbuseParams) {
 	o.p = p
@@ -68,7 +71,12 @@ func (o *discoveryAbuse) Tick(now int64, c *Context) { o.senders.expire(now - 2*
 
 func (o *discoveryAbuse) Observe(e *Event, c *Context) {
 	a, ok := e.Fact.(*dissect.DeviceAction)
-	if !ok || e.Session.Proto != protoUDP || classOf(a.Kind) < 0 || e.Initiator == nil && e.Responder == nil {
+	if m, link := e.Fact.(*dissect.LinkAction); link {
+		a, e = &m.DeviceAction, inFrame(e, m, c)
+	} else if !ok || e.Session.Proto != protoUDP {
+		return
+	}
+	if classOf(a.Kind) < 0 || e.Initiator == nil && e.Responder == nil {
 		return
 	}
 	routed := e.Initiator == nil
@@ -81,9 +89,27 @@ func (o *discoveryAbuse) Observe(e *Event, c *Context) {
 	}
 }
 
+// inFrame returns e as if the sender of a frame without IP asked its receiver in a session. Their addresses are those that they are known by.
+func inFrame(e *Event, m *dissect.LinkAction, c *Context) *Event {
+	x := *e
+	x.Responder = c.Devices.ByMAC(m.EtherDst)
+	end := func(mac packet.MAC, a netip.Addr, d *device.Device) session.Endpoint {
+		if d != nil && d.IP().IsValid() {
+			a = d.IP()
+		}
+		return session.Endpoint{Addr: packet.AddrOf(a), MAC: mac}
+	}
+	x.Session = &session.View{Start: e.Time, End: e.Time, Group: packet.MAC(m.EtherDst).IsGroup(),
+		Initiator: end(m.EtherSrc, m.Src, e.Initiator), Responder: end(m.EtherDst, m.Dst, x.Responder)}
+	return &x
+}
+
 func (o *discoveryAbuse) finding(e *Event, c *Context, x *deeds, a *dissect.DeviceAction, routed bool) *Finding {
 	f := c.actorFinding(o.Rule(), e, x)
 	f.Severity, f.Key = Critical, "discovery"
+	if e.Kind == LinkFact { // no session
+		f.Session, f.Related = nil, nil
+	}
 	if routed {
 		f.Key += " " + f.Peer.IP
 	}

@@ -25,11 +25,37 @@ const (
 // uses weighs the protocol that a device speaks as a client, by the bytes of the session. Unanswered datagrams count: those of NetFlow have no
 // answer.
 func (r *Registry) uses(d *Device, step Step, v *session.View, app *fingerprint.App, now int64) {
-	if step < FactRead || app == nil || saysNothing(app.Name) || v.ToGroup() || !v.Opened() || r.Opening(v) != Opens || v.Proto == protoTCP && !v.Answered() {
+	if step == Opened && v.Group && v.Proto != protoUDP {
+		r.say(d, evidence.Uses, routingHello(v), now)
+	}
+	if step < FactRead || app == nil || saysNothing(app.Name) || v.ToGroup() && !greets(app.Name) || !v.Opened() || r.Opening(v) != Opens || v.Proto == protoTCP && !v.Answered() {
 		return
 	}
 	r.observe(d, evidence.Uses, app.Name, now)
 }
+
+// routingHello returns the routing protocol with which a router greets the others on its link, "" if the session is none: the protocol and the
+// group of OSPF (RFC 2328), EIGRP (RFC 7868), PIM (RFC 7761) and VRRP (RFC 9568), with a TTL that no router forwards or that none has forwarded.
+func routingHello(v *session.View) string {
+	a, ttl := &v.Responder.Addr, v.Initiator.TTL
+	if !a.Is4() || a[12] != 224 || a[13] != 0 || a[14] != 0 || ttl > 2 && ttl != 255 {
+		return ""
+	}
+	switch {
+	case v.Proto == 88 && a[15] == 10:
+		return "eigrp"
+	case v.Proto == 89 && (a[15] == 5 || a[15] == 6):
+		return "ospf"
+	case v.Proto == 103 && a[15] == 13:
+		return "pim"
+	case v.Proto == 112 && a[15] == 18 && ttl == 255:
+		return "vrrp"
+	}
+	return ""
+}
+
+// greets reports whether a protocol over UDP is sent to a group by routers and access points only.
+func greets(app string) bool { return app == "hsrp" || app == "capwap" }
 
 // saysNothing reports whether a protocol is so common that using it is no evidence of a role. Most sessions end here.
 func saysNothing(app string) bool {

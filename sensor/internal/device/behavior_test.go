@@ -138,3 +138,25 @@ func TestRecorderByItsStreams(t *testing.T) {
 		t.Errorf("%v %v %v", d.Role, d.Level, d.Evidence)
 	}
 }
+
+func TestRoutersGreetEachOther(t *testing.T) {
+	for _, c := range []struct {
+		proto, ttl uint8
+		to, want   string
+	}{
+		{89, 1, "224.0.0.5", "ospf"}, {89, 1, "224.0.0.6", "ospf"}, {89, 64, "224.0.0.5", ""}, {89, 1, "10.0.0.1", ""},
+		{88, 2, "224.0.0.10", "eigrp"}, {103, 1, "224.0.0.13", "pim"}, {112, 255, "224.0.0.18", "vrrp"}, {112, 1, "224.0.0.18", ""},
+		{2, 1, "224.0.0.22", ""}, {89, 1, "ff02::5", ""},
+	} {
+		v := session.View{Proto: c.proto, Group: true, Packets: [2]uint64{1, 0}, Initiator: session.Endpoint{Addr: ip("10.0.0.1"), MAC: packet.MAC{0x90, 1, 2, 0, 0, 1}, TTL: c.ttl},
+			Responder: session.Endpoint{Addr: ip(c.to)}}
+		if got := routingHello(&v); got != c.want {
+			t.Errorf("protocol %d to %s with TTL %d: %q, want %q", c.proto, c.to, c.ttl, got, c.want)
+		}
+		r := New(Config{})
+		d, _ := r.Session(Opened, &v, nil, 1e9)
+		if d == nil || (d.Role == NetworkGear) != (c.want != "" && c.want != "vrrp") {
+			t.Errorf("protocol %d to %s with TTL %d: %+v", c.proto, c.to, c.ttl, d)
+		}
+	}
+}

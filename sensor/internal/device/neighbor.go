@@ -25,6 +25,8 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 		d = r.nd(f, now)
 	case *dissect.NeighborMessage:
 		d = r.neighbor(f, now)
+	case *dissect.LinkAction:
+		d = r.speaker(packet.MAC(f.EtherSrc), now)
 	}
 	if d != nil {
 		r.settle(d)
@@ -39,6 +41,10 @@ func (r *Registry) neighbor(m *dissect.NeighborMessage, now int64) *Device {
 	d := r.speaker(packet.MAC(m.EtherSrc), now)
 	if d == nil {
 		return nil
+	}
+	if m.Protocol == "sadp" {
+		r.discovered(&m.DeviceInfo, d, now)
+		return d
 	}
 	r.described(&m.DeviceInfo, evidence.Discovery, d, now)
 	r.observe(d, evidence.MUDURL, m.MUDURL, now)

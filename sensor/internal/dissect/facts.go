@@ -242,12 +242,19 @@ type NDMessage struct {
 	RouterLifetimeSeconds  uint16
 }
 
-// NeighborMessage is an announcement of LLDP, CDP, EDP or FDP, which is sent to the neighbors on the link. The classes of its DeviceInfo are
-// capabilities: repeater, bridge, wlan_ap, router, telephone, docsis, station.
+// NeighborMessage is an announcement of LLDP, CDP, EDP, FDP or a spanning tree, or a reply of SADP over Ethernet, which is sent to the neighbors on the link. The classes of its DeviceInfo are
+// capabilities: repeater, bridge, wlan_ap, router, telephone, docsis, station; of a spanning tree bridge or root_bridge.
 type NeighborMessage struct {
 	DeviceInfo
 	EtherSrc [6]byte
 	MUDURL   string // RFC 8520 section 11
+}
+
+// LinkAction is a DeviceAction in a frame without IP. Src and Dst are the addresses in the message, which may be unspecified.
+type LinkAction struct {
+	DeviceAction
+	EtherSrc, EtherDst [6]byte
+	Src, Dst           netip.Addr
 }
 
 // NTPMessage is an NTP or SNTP packet (RFC 5905), modes 3 and 4 and control modes 6 and 7.
@@ -372,6 +379,7 @@ func (*ARPMessage) fact() {}
 func (*NDMessage) fact() {}
 
 func (*NeighborMessage) fact() {}
+func (*LinkAction) fact()      {}
 
 func (*NTPMessage) fact() {}
 

@@ -74,13 +74,15 @@ func ethernetCases() []decodeCase {
 		{name: "SNAP 802.1H", link: LinkEthernet, frame: lenFrame(join(snap(0xf8, etherIPv4), syn4)), kind: KindTCP, check: isSYN},
 		{name: "LLC IP", link: LinkEthernet, frame: lenFrame(join([]byte{6, 6, 3}, syn4)), kind: KindTCP, check: isSYN},
 		{name: "SNAP in a VLAN", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(9, uint16(8+len(syn4)), join(snap(0, etherIPv4), syn4))), kind: KindTCP, vlans: []uint16{9}, check: isSYN},
-		{name: "spanning tree", link: LinkEthernet, frame: ethFrame(7, join(stp, make([]byte, 39))), verdict: VerdictNoNetwork, check: func(p *Packet) bool {
+		{name: "spanning tree", link: LinkEthernet, frame: ethFrame(7, join(stp, make([]byte, 39))), kind: KindNeighbor, check: func(p *Packet) bool {
 			return p.EtherType == 7 && string(p.Payload) == string(stp)
 		}},
 		{name: "CDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2000), []byte{2, 180})), kind: KindNeighbor, check: func(p *Packet) bool {
 			return string(p.Body) == "\x00\x00\x0c\x20\x00\x02\xb4"
 		}},
 		{name: "EDP in a VLAN", link: LinkEthernet, frame: ethFrame(etherVLAN, tagged(9, 10, join([]byte{0xaa, 0xaa, 3, 0, 0xe0, 0x2b}, u16(0xbb), []byte{1, 0}))), kind: KindNeighbor, vlans: []uint16{9}},
+		{name: "PVST", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x010b), []byte{0, 0})), kind: KindNeighbor},
+		{name: "SADP", link: LinkEthernet, frame: ethFrame(EtherSADP, []byte{0x21, 2}), kind: KindNeighbor},
 		{name: "FDP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0xe0, 0x52}, u16(0x2000), []byte{1, 5})), kind: KindNeighbor},
 		{name: "VTP", link: LinkEthernet, frame: lenFrame(join([]byte{0xaa, 0xaa, 3, 0, 0, 0x0c}, u16(0x2003), []byte{2, 180})), verdict: VerdictNoNetwork},
 		{name: "MACsec unencrypted", link: LinkEthernet, frame: ethFrame(etherMACsec, join([]byte{0, 0}, u32(7), u16(etherIPv4), syn4, make([]byte, 16))), kind: KindTCP, check: isSYN},
@@ -121,7 +123,7 @@ func otherLinkCases() []decodeCase {
 		{name: "SLL", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, etherIPv4), syn4), kind: KindTCP, check: onlySource},
 		{name: "SLL VLAN", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, etherVLAN), tagged(3, etherIPv4, syn4)), kind: KindTCP, vlans: []uint16{3}, check: onlySource},
 		{name: "SLL loopback", link: LinkLinuxSLL, frame: join(sllHeader(772, 6, MAC{}, etherIPv6), syn6), kind: KindTCP, check: func(p *Packet) bool { return isSYN(p) && !p.HasMAC }},
-		{name: "SLL LLC", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, 4), stp), verdict: VerdictNoNetwork},
+		{name: "SLL LLC", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, 4), stp), kind: KindNeighbor},
 		{name: "SLL netlink", link: LinkLinuxSLL, frame: join(sllHeader(arphrdNetlink, 0, MAC{}, etherIPv4), syn4), verdict: VerdictNoNetwork},
 		{name: "SLL novell", link: LinkLinuxSLL, frame: join(sllHeader(1, 6, macA, 1), syn4), verdict: VerdictNoNetwork},
 		{name: "SLL broadcast", link: LinkLinuxSLL, frame: typed(sllHeader(1, 6, macA, etherIPv4), 1, 1, syn4), kind: KindTCP, check: toEverybody},

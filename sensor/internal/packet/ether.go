@@ -41,8 +41,11 @@ const (
 	etherHeaderSize = 14
 )
 
-// EtherLLDP is the EtherType of LLDP (IEEE 802.1AB).
-const EtherLLDP = 0x88cc
+// The EtherTypes of LLDP (IEEE 802.1AB) and of the search protocol of Hikvision.
+const (
+	EtherLLDP = 0x88cc
+	EtherSADP = 0x8033
+)
 
 // maxTags bounds the tags of one frame. Networks use up to three; an attacker may stack many.
 const maxTags = 8
@@ -98,7 +101,7 @@ func etherRare(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 // etherFabric is the part of etherPayload for headers that switches add to mirrored frames, and for LLC.
 func etherFabric(p *Packet, et uint16, b []byte, wire, depth int) Verdict {
 	switch et {
-	case EtherLLDP:
+	case EtherLLDP, EtherSADP:
 		return neighbor(p, b, wire)
 	case etherFabricPath:
 		return fabricPath(p, b, wire, depth)
@@ -186,6 +189,7 @@ func llc(p *Packet, b []byte, wire, depth int) Verdict {
 	const (
 		sapSNAP = 0xaa
 		sapIP   = 0x06
+		sapSTP  = 0x42 // IEEE 802.1D
 		ui      = 0x03 // unnumbered information
 	)
 	p.rest(b, wire)
@@ -195,6 +199,9 @@ func llc(p *Packet, b []byte, wire, depth int) Verdict {
 	}
 	if b[0] == sapIP && b[1] == sapIP && b[2] == ui {
 		return etherPayload(p, etherIPv4, b[3:], wire-3, depth)
+	}
+	if b[0] == sapSTP && b[1] == sapSTP && b[2] == ui {
+		return neighbor(p, b, wire)
 	}
 	if b[0] != sapSNAP || b[1] != sapSNAP || b[2] != ui {
 		return VerdictNoNetwork
@@ -217,10 +224,12 @@ func llc(p *Packet, b []byte, wire, depth int) Verdict {
 	return etherPayload(p, et, b[8:], wire-8, depth+1)
 }
 
-// isNeighborSNAP reports whether OUI and protocol of SNAP are those of CDP, EDP or FDP.
+// isNeighborSNAP reports whether OUI and protocol of SNAP are those of CDP, EDP, FDP or the spanning trees of Cisco (PVST).
 func isNeighborSNAP(oui uint32, protocol uint16) bool {
 	switch oui {
-	case 0x00000c, 0x00e052: // Cisco, Foundry
+	case 0x00000c: // Cisco
+		return protocol == 0x2000 || protocol == 0x010b
+	case 0x00e052: // Foundry
 		return protocol == 0x2000
 	case 0x00e02b: // Extreme
 		return protocol == 0x00bb

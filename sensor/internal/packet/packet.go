@@ -137,7 +137,7 @@ type Packet struct {
 	_              [1]byte
 
 	// Body is the ICMPv6 message from its type byte for Neighbor Discovery (types 133 to 137), the body of an ARP packet, an announcement to
-	// neighbors (LLDP: from its first TLV; CDP, EDP and FDP: from the OUI of SNAP), the captured part of the TCP header of a SYN or, for a
+	// neighbors (LLDP, SADP: after the EtherType; spanning tree: from LLC; CDP, EDP, FDP, PVST: from the OUI of SNAP), the captured part of the TCP header of a SYN or, for a
 	// fragment, the captured part of its fragmentable part (RFC 8200 section 4.5).
 	Body        []byte
 	FragID      uint32 // of a fragment: identification

@@ -59,7 +59,7 @@ func Counters() []Counter {
 		{"tcp_packets_duplicate", "TCP packets that were captured twice.", func(c *correlator) uint64 { return c.counts.stats.Duplicates }},
 		{"conversations_read", "Sessions in which an application protocol was looked for.", func(c *correlator) uint64 { return c.counts.extra.Conversations }},
 		{"session_details_dropped", "Sessions that keep only the name of their protocol, because too many had details.", func(c *correlator) uint64 { return c.counts.extra.DetailsDropped }},
-		{"link_facts", "Messages of ARP, Neighbor Discovery, LLDP, CDP, EDP and FDP that were read.", func(c *correlator) uint64 { return c.counts.extra.LinkFacts }},
+		{"link_facts", "Messages of ARP, Neighbor Discovery, LLDP, CDP, EDP, FDP, spanning trees and SADP over Ethernet that were read.", func(c *correlator) uint64 { return c.counts.extra.LinkFacts }},
 		{"names_evicted", "DNS names of addresses that were evicted because the cache was full.", func(c *correlator) uint64 { return c.ctx.Names.Evicted() }},
 		{"devices_evicted", "Devices that were evicted because the registry was full.", func(c *correlator) uint64 { return c.reg.Stats().Evicted }},
 		{"device_links_refused", "MAC addresses that were not tracked because the table was full.", func(c *correlator) uint64 { return c.reg.Stats().LinksRefused }},

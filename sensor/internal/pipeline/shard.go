@@ -173,6 +173,12 @@ func (sh *shard) withoutIP(p *packet.Packet) {
 		}
 		return
 	}
+	if p.EtherType == packet.EtherSADP {
+		if f, ok := lan.ParseSADP(p.Body, p.SrcMAC, p.DstMAC); ok {
+			sh.link(p, f)
+		}
+		return
+	}
 	if m, ok := lan.ParseNeighbor(p.Body, p.EtherType == packet.EtherLLDP, p.SrcMAC); ok {
 		sh.link(p, m)
 	}

@@ -47,6 +47,8 @@ var datagramProtocols = []datagramProtocol{
 	datagram("ike", "", []uint16{500, 4500}, tunnel.LooksIKE, nil),
 	datagram("radius", "", []uint16{1812, 1813, 1645, 1646, 3799}, directory.LooksRADIUS, nil),
 	datagram("enip", "", []uint16{44818}, industrial.LooksENIPDatagram, industrial.NewENIPDatagrams),
+	datagram("hsrp", "", []uint16{1985}, recognize.LooksHSRP, nil),
+	datagram("capwap", "", []uint16{5246}, recognize.LooksCAPWAP, nil),
 	datagram("ptp", "", []uint16{319, 320}, recognize.LooksPTP, nil),
 	datagram("hartip", "\x01\x02", []uint16{5094}, industrial.LooksHARTIPDatagram, nil),
 	datagram("fins", "\x80\xc1", []uint16{9600}, industrial.LooksFINSDatagram, nil),

@@ -14,8 +14,8 @@ import (
 // maxNeighborTLVs bounds the fields that are read of one announcement. Switches send up to some thirty.
 const maxNeighborTLVs = 128
 
-// ParseNeighbor reads an announcement to the neighbors on a link. body is an LLDPDU if lldp is set; otherwise it begins with the OUI and the protocol of
-// SNAP, which are those of CDP, EDP or FDP. ok is false if it says nothing. What is cut or malformed ends the reading, and the fields before it count.
+// ParseNeighbor reads an announcement to the neighbors on a link. body is an LLDPDU if lldp is set; otherwise it begins with LLC of a spanning
+// tree, or the OUI and the protocol of SNAP, which are those of CDP, EDP, FDP or PVST. ok is false if it says nothing. What is cut or malformed ends the reading, and the fields before it count.
 func ParseNeighbor(body []byte, lldp bool, etherSrc [6]byte) (m *dissect.NeighborMessage, ok bool) {
 	m = &dissect.NeighborMessage{EtherSrc: etherSrc}
 	switch {
@@ -23,6 +23,12 @@ func ParseNeighbor(body []byte, lldp bool, etherSrc [6]byte) (m *dissect.Neighbo
 		m.Protocol = "lldp"
 		ok = readLLDP(m, body)
 	case len(body) < snapLen:
+	case string(body[:len(llcSTP)]) == llcSTP:
+		m.Protocol = "stp"
+		ok = readSTP(m, body[len(llcSTP):])
+	case string(body[:snapLen]) == snapPVST:
+		m.Protocol = "stp"
+		ok = readSTP(m, body[snapLen:])
 	case body[1] == 0 && body[2] == 0x0c:
 		m.Protocol = "cdp"
 		ok = readCDP(m, body[snapLen:])

@@ -42,6 +42,16 @@ var (
 	edpHead  = "\x01\x00\x00\x00\x00\x00\x00\x01\x00\x00" + chassisMAC
 )
 
+const (
+	rootID   = "\x10\x00\x02\x00\x5e\x10\x00\x01"
+	bridgeID = "\x80\x00" + chassisMAC
+)
+
+// bpdu returns a BPDU of the bridge, with its version and type and the id of the root.
+func bpdu(kind, root string) string {
+	return "\x00\x00" + kind + "\x3c" + root + "\x00\x00\x00\x04" + bridgeID + "\x80\x07" + "\x00\x01\x14\x00\x02\x00\x0f\x00"
+}
+
 // neighborCases are announcements and what they say.
 var neighborCases = map[string]struct {
 	lldp bool
@@ -69,9 +79,15 @@ var neighborCases = map[string]struct {
 		&dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{Name: "fes", Class: "router", Description: "Foundry Networks, Inc. Router, IronWare Version 04.1.01dT53 Compiled", Firmware: "04.1.01dT53", Model: "FES2402"}}},
 	"EDP": {false, snapEDP + edpHead + edpTLV(1, "summit\x00") + edpTLV(2, strings.Repeat("\x00", 12)+"\x0c\x05\x03\x04"+strings.Repeat("\x00", 16)) + edpTLV(0, ""),
 		&dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{MAC: [6]byte([]byte(chassisMAC)), Name: "summit", Firmware: "12.5.3.4"}}},
-	"EDP without fields":  {false, snapEDP + edpHead + edpTLV(0, ""), nil},
-	"of another protocol": {false, "\x00\x80\xc2\x00\x07abcdefgh", nil},
-	"nothing":             {false, "", nil},
+	"EDP without fields":               {false, snapEDP + edpHead + edpTLV(0, ""), nil},
+	"spanning tree":                    {false, llcSTP + bpdu("\x00\x00", rootID), &dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{MAC: [6]byte([]byte(chassisMAC)), Class: "bridge"}}},
+	"rapid, root":                      {false, llcSTP + bpdu("\x02\x02", bridgeID), &dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{MAC: [6]byte([]byte(chassisMAC)), Class: "root_bridge"}}},
+	"PVST":                             {false, snapPVST + bpdu("\x02\x02", rootID) + "\x00\x00\x00\x02\x00\x0a", &dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{MAC: [6]byte([]byte(chassisMAC)), Class: "bridge"}}},
+	"topology change":                  {false, llcSTP + "\x00\x00\x00\x80", nil},
+	"spanning tree that is cut":        {false, llcSTP + bpdu("\x00\x00", rootID)[:34], nil},
+	"spanning tree of a group address": {false, llcSTP + strings.Replace(bpdu("\x00\x00", rootID), chassisMAC, "\x03"+chassisMAC[1:], 1), nil},
+	"of another protocol":              {false, "\x00\x80\xc2\x00\x07abcdefgh", nil},
+	"nothing":                          {false, "", nil},
 }
 
 func TestParseNeighbor(t *testing.T) {
