@@ -7,6 +7,7 @@ import (
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/snapshot"
@@ -38,8 +39,8 @@ type TunnelParams struct {
 func DefaultTunnelParams() TunnelParams { return TunnelParams{MaxProxies: 50_000} }
 
 // tunnel is D12: a device reaches its peers through a SOCKS proxy, so that the addresses of its sessions say nothing about where they
-// go. Intruders do so to reach a control server, or to relay through devices that they control. The protocol is recognized by its
-// handshake (SOCKS 4; SOCKS 5, RFC 1928) on any port.
+// go, or through a relay of Tor. Intruders do so to reach a control server, or to relay through devices that they control. SOCKS is recognized
+// by its handshake (SOCKS 4; SOCKS 5, RFC 1928) on any port, Tor by its certificates (fingerprint.App.Tor).
 type tunnel struct {
 	p       TunnelParams
 	proxies *table[proxyUse, counter] // sessions by device and proxy
@@ -77,9 +78,16 @@ func (t *tunnel) evictions() uint64 { return t.proxies.evicted() }
 
 func (t *tunnel) Tick(now int64, c *Context) { t.proxies.expire(now - 2*day) }
 
-// Observe looks at each session once, when its application becomes known.
+// Observe looks at each session once, when its application or its certificate becomes known.
 func (t *tunnel) Observe(e *Event, c *Context) {
-	if !e.Named || e.App == nil || e.App.Name != "socks" || !Originated(e) {
+	if e.App == nil {
+		return
+	}
+	socks, tor := e.Named && e.App.Name == "socks", false
+	if _, cert := e.Fact.(*dissect.TLSCertificate); cert {
+		tor = e.App.Tor()
+	}
+	if !socks && !tor || !Originated(e) {
 		return
 	}
 	proxy := &e.Session.Responder
@@ -93,11 +101,11 @@ func (t *tunnel) Observe(e *Event, c *Context) {
 	n := t.proxies.put(proxyUse{e.Initiator.ID, proxy.Addr, proxy.Port}, c.Now)
 	n.begin(c.Now, day)
 	if n.add(e.Session.Start) {
-		c.Emit(t.finding(e, c, v, n))
+		c.Emit(t.finding(e, c, v, n, tor))
 	}
 }
 
-func (t *tunnel) finding(e *Event, c *Context, v contract.Verdict, n *counter) *Finding {
+func (t *tunnel) finding(e *Event, c *Context, v contract.Verdict, n *counter, tor bool) *Finding {
 	f := c.sessionFinding(t.Rule(), e, session.Out)
 	x, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
@@ -111,6 +119,12 @@ func (t *tunnel) finding(e *Event, c *Context, v contract.Verdict, n *counter) *
 	f.Title = headline("%s uses the SOCKS proxy %s", who, proxy)
 	f.Message = fmt.Sprintf("Expected: %s connects to its peers without a proxy. Seen: since %s it opened %s through the SOCKS proxy %s on port %d.",
 		who.full, clock(n.first), sessions, f.other().full, e.Session.Responder.Port)
+	if tor {
+		f.Brief = "uses the Tor relay " + proxy.brief()
+		f.Title = headline("%s uses the Tor relay %s", who, proxy)
+		f.Message = fmt.Sprintf("Expected: %s connects to its peers directly. Seen: since %s it opened %s to the Tor relay %s on port %d.",
+			who.full, clock(n.first), sessions, f.other().full, e.Session.Responder.Port)
+	}
 	f.Reasons = []Reason{{Code: "socks", Text: "the session began with a SOCKS handshake: the proxy hides where it leads", Weight: 0.5}}
 	if strict(x, source) {
 		f.Reasons = append(f.Reasons, Reason{Code: "expected_" + x.String(), Text: "expected: the device " + expectation(x, source), Weight: 0.3})
@@ -119,7 +133,13 @@ func (t *tunnel) finding(e *Event, c *Context, v contract.Verdict, n *counter) *
 		f.Reasons = append(f.Reasons, Reason{Code: "external_peer", Text: "the proxy is outside the network", Weight: 0.2})
 	}
 	f.Reasons = append(f.Reasons, benign("the device is set up to use this proxy; then add the proxy to the inventory"))
+	if tor {
+		f.Reasons[0] = Reason{Code: "tor", Text: "the name asked for and both names of the certificate are random, as those of Tor relays are", Weight: 0.5}
+	}
 	f.Evidence = []Evidence{{Kind: "proxy", Summary: "SOCKS handshake in " + sessions, Data: map[string]any{"protocol": "socks", "sessions": n.count}}}
+	if tor {
+		f.Evidence[0].Summary, f.Evidence[0].Data["protocol"] = "certificate of a Tor relay in "+sessions, "tor"
+	}
 	f.Recommendation = tunnelRule.advise("", f.Device)
 	return f
 }

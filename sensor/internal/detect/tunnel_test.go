@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/session"
 )
 
 const (
@@ -80,6 +83,37 @@ func TestTunnelSeverityByContract(t *testing.T) {
 		s := newStage(t, e)
 		s.speak(silent, farProxy, "socks")
 		s.want(t, "D12", want+" 198.51.100.7:1080/tcp 1")
+	}
+}
+
+// TestTorRelay has a device talk TLS to a relay, and to servers that resemble one.
+func TestTorRelay(t *testing.T) {
+	day := func(n int) time.Time { return time.Unix(0, begin).AddDate(0, 0, n) }
+	relay := dissect.TLSCertificate{Subject: "CN=www.b3tzq7nhvw5m.net", Issuer: "CN=www.kc6sy2prdh.com", NotBefore: day(-10), NotAfter: day(100)}
+	camera, own := relay, relay
+	camera.Subject, camera.Issuer = "CN=www.ipcamera.com,O=IPC", "CN=www.ipcamera.com,O=IPC"
+	own.Issuer, own.SelfSigned = own.Subject, true
+	for _, c := range []struct {
+		name, sni string
+		cert      dissect.TLSCertificate
+		want      []string
+	}{
+		{"a relay", "www.7gkq2mv4xzt.com", relay, []string{"critical 198.51.100.7:443/tcp 1"}},
+		{"a name with meaning", "relay-7.example.com", relay, nil},
+		{"a camera", "www.7gkq2mv4xzt.com", camera, nil},
+		{"certified by itself", "www.7gkq2mv4xzt.com", own, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStage(t, legacy())
+			v := s.connect(silent, "198.51.100.7:443")
+			var app *fingerprint.App
+			e := &detect.Event{Kind: detect.SessionFact, Time: s.c.Now, Session: v, Fact: &c.cert, FactDir: session.In, App: app.With(&dissect.TLSClientHello{SNI: c.sni}).With(&c.cert)}
+			e.Initiator, e.Responder = s.c.Devices.Session(device.FactRead, v, e.App, s.c.Now)
+			e.Opening = s.c.Devices.Opening(v)
+			s.c.Begin()
+			detect.NewWatch(s.dets).Observe(e, &s.c)
+			s.want(t, "D12", c.want...)
+		})
 	}
 }
 
