@@ -38,7 +38,7 @@ func sensorImports() map[string][]string {
 		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
 		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config"},
-		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "config", "detect", "schemas"},
+		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config", "detect", "schemas"},
 		"evidence":    {"packet", "dissect/mask"},
 		"inventory":   {"lru", "packet", "session", "dissect", "device", "contract", "config", "detect", "schemas", "terminal"},
 		"privilege":   nil,

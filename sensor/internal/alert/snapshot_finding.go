@@ -11,6 +11,7 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/fingerprint"
+	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/snapshot"
@@ -86,6 +87,12 @@ func walkPeer(c *snapshot.Codec, p *detect.Peer, r *device.Registry) {
 	c.Bool(&p.External)
 	c.Bool(&p.FirstContact)
 	r.Ref(c, &p.Device)
+	snapshot.Pointer(c, &p.Listed, func(m *intel.Match) {
+		for _, s := range []*string{&m.Feed, &m.Date, &m.Label, &m.Value} {
+			c.String(s)
+		}
+		snapshot.Enum(c, &m.Kind, intel.Certificate)
+	})
 }
 
 func walkView(c *snapshot.Codec, v *session.View) {
