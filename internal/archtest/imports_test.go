@@ -35,7 +35,7 @@ func sensorImports() map[string][]string {
 		"watchtime":   {"snapshot"},
 		"intel":       nil,
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
-		"contract":    {"packet", "session", "device", "fingerprint", "enrich"},
+		"contract":    {"snapshot", "packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers"},
 		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config", "detect", "schemas"},

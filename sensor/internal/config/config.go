@@ -43,6 +43,7 @@ type Config struct {
 		P0f   string // file of p0f signatures
 		Recog string // directory of Recog's XML files
 	}
+	Learning   Learning
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only
 	Source     []byte               // the document; nil for the defaults
@@ -58,6 +59,12 @@ type Limits struct {
 	HeadLimit    int // bytes read of one direction of a session
 }
 
+// Learning says how contracts are learned.
+type Learning struct {
+	Enabled bool
+	contract.LearnConfig
+}
+
 // Defaults returns the default configuration.
 func Defaults() *Config {
 	return &Config{
@@ -66,6 +73,7 @@ func Defaults() *Config {
 		Limits: Limits{Sessions: 1 << 20, Devices: device.DefaultMaxDevices, Names: enrich.DefaultNames,
 			HeadSessions: 1 << 14, HeadBytes: 32 << 20, HeadLimit: 16 << 10},
 		EvidenceMemory: 64 << 20,
+		Learning:       Learning{true, contract.DefaultLearnConfig()},
 		Detections:     map[string]Detection{},
 	}
 }
@@ -131,6 +139,9 @@ func (c *Config) read(root *mapping) {
 		}
 		m.done()
 	}
+	if m := root.mapping("learning"); m != nil {
+		c.Learning.read(m)
+	}
 	if m := root.mapping("fingerprints"); m != nil {
 		m.text("p0f", &c.Fingerprints.P0f)
 		m.text("recog", &c.Fingerprints.Recog)
@@ -155,6 +166,18 @@ func (l *Limits) read(m *mapping) {
 	m.number("head_sessions", &l.HeadSessions, 100, 10_000_000)
 	m.number("head_bytes", &l.HeadBytes, 1<<20, 1<<36)
 	m.number("head_limit", &l.HeadLimit, 1024, 1<<20)
+	m.done()
+}
+
+func (l *Learning) read(m *mapping) {
+	on := &l.Enabled
+	m.boolean("enabled", &on)
+	l.Enabled = *on
+	m.number("min_days", &l.MinDays, 1, 90)
+	m.number("max_days", &l.MaxDays, 1, 365)
+	m.number("review_days", &l.ReviewDays, 0, 365)
+	m.number("entries", &l.MaxEntries, 16, 10_000)
+	m.number("entries_total", &l.MaxTotal, 1000, 10_000_000)
 	m.done()
 }
 

@@ -38,10 +38,34 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 		return out
 	}
 	expect, source := b.Expect(d, now)
-	if out.Allowed = expect == Normal; !out.Allowed {
+	if out.Allowed = expect == Normal; out.Allowed {
+		return out
+	}
+	r, e := b.judge(d, v, app, peerName, peer, now)
+	switch {
+	case e == nil:
 		out.Broken = broken(expect, source)
+	case r == Refuses, r == Allows && e.From == ProvApproved:
+		out.Allowed, out.Entry = true, e.String()
+	case r == Allows && source != FromInventory: // what the inventory declares comes before what was learned
+		out.Allowed = true
+	default:
+		out.Broken = broken(expect, source) + "; nearest: " + e.String()
 	}
 	return out
+}
+
+// judge compares a session that d opened with its learned contract.
+func (b *Registry) judge(d *device.Device, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) (Result, *LearnedEntry) {
+	c := b.cfg.Learner.Judging(d)
+	if c == nil {
+		return Unknown, nil
+	}
+	name := ""
+	if app != nil {
+		name = app.Name
+	}
+	return c.Judge(b.KeyOf(session.Out, v, name, peerName, peer), now)
 }
 
 // appliesTo reports whether the expectation applies to the address that opened v. An expectation about addresses does not apply to the
@@ -82,6 +106,9 @@ func (b *Registry) rule(d *device.Device, dir session.Dir, v *session.View, peer
 // AllowsByName reports whether an entry would allow d to open v under the right name of the responder. The port must be listed,
 // because an entry for all ports does not name a protocol.
 func (b *Registry) AllowsByName(d *device.Device, v *session.View) bool {
+	if c := b.cfg.Learner.Judging(d); c != nil && c.byName(v) {
+		return true
+	}
 	e := b.Entry(d)
 	if e == nil {
 		return false

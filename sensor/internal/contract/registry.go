@@ -59,6 +59,7 @@ type Config struct {
 	Silent     []netip.Prefix // declared silent on the command line
 	SilentMACs []packet.MAC
 	Internal   []netip.Prefix // the watched network; default: that of the inventory, else device.DefaultInternal
+	Learner    *Learner       // learned contracts, which outlive the registry; nil: none
 }
 
 // Registry knows what each device may do.
@@ -103,8 +104,11 @@ func New(inv *Inventory, cfg Config) *Registry {
 // HasInventory reports whether an inventory was given.
 func (b *Registry) HasInventory() bool { return b.inv != nil }
 
+// Learner returns the learned contracts, nil if nothing is learned.
+func (b *Registry) Learner() *Learner { return b.cfg.Learner }
+
 // Expect returns what is expected of d and the source of the expectation (FromInventory … FromDefault). The command line and the
-// inventory come first, then idleness. Nothing is expected of a nil device.
+// inventory come first, then a learned contract that an analyst has armed, then idleness. Nothing is expected of a nil device.
 func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	if d == nil {
 		return Normal, FromDefault
@@ -115,6 +119,9 @@ func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 		return Silent, FromInventory
 	case m.entry != nil && m.entry.HasExpect:
 		return m.entry.Expect, FromInventory
+	}
+	if c := b.cfg.Learner.Judging(d); c != nil && c.ByAnalyst && !c.Empty() {
+		return Allowlist, FromLearned
 	}
 	if d.Idle(now, int64(b.cfg.IdleDays)*dayNs) && !d.Router {
 		return Silent, FromIdle

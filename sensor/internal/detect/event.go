@@ -89,7 +89,7 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 // check evaluates the session of e under each name that the initiator may mean by the address of the responder.
 func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
-	if c.Contracts.HasInventory() { // only an inventory has names
+	if c.Contracts.HasInventory() || c.Contracts.Learner().Judging(e.Initiator) != nil { // only these have names
 		names = c.TrustedNames(e)
 	}
 	var v contract.Verdict
@@ -108,12 +108,15 @@ func (c *Context) check(e *Event) contract.Verdict {
 // TrustedNames returns the names of the responder that count for a contract: those under which this client looked up the address. The
 // name that a client writes into its hello (SNI) must be one of them, because an intruder on the client can write any name. Without a
 // DNS answer the certificate must confirm it. The hello alone counts only if the capture shows no lookups of this client at all.
-func (c *Context) TrustedNames(e *Event) []string {
+func (c *Context) TrustedNames(e *Event) []string { return c.trustedNames(e, c.Now) }
+
+// trustedNames returns the names that counted at a time.
+func (c *Context) trustedNames(e *Event, now int64) []string {
 	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
 	var reported []string
 	asks := false
 	if c.Names != nil {
-		reported, asks = c.Names.Own(client, far, c.Now), c.Names.Asks(client, c.Now)
+		reported, asks = c.Names.Own(client, far, now), c.Names.Asks(client, now)
 	}
 	if e.App == nil || e.App.Hello == nil || e.App.Hello.SNI == "" {
 		return reported

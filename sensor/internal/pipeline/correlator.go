@@ -218,6 +218,7 @@ func (c *correlator) tick(sec int64) {
 	now := sec * 1e9
 	c.ctx.Now = max(c.ctx.Now, now)
 	c.reg.Tick(now)
+	c.contracts.Learner().Tick(now)
 	for _, d := range c.detectors {
 		d.Tick(now, &c.ctx)
 	}
@@ -259,6 +260,7 @@ func (c *correlator) event(e *detect.Event) {
 	c.followEvent(e)
 	c.ctx.Begin()
 	c.watch.Observe(e, &c.ctx)
+	c.ctx.Learn(e)
 	if c.out.Event != nil {
 		c.out.Event(e, &c.ctx)
 	}
@@ -276,6 +278,9 @@ func (c *correlator) event(e *detect.Event) {
 func (c *correlator) move() {
 	for _, m := range c.reg.Moves() {
 		broken := c.alerts.Move(m, &c.ctx)
+		if l := c.contracts.Learner(); l != nil && !m.Addr.IsValid() {
+			l.Move(m.From, m.To)
+		}
 		c.counts.move(m, broken)
 	}
 }
@@ -298,6 +303,7 @@ func (c *correlator) emit(f *detect.Finding) {
 	c.counts.finding(f)
 	c.full.begin(f, c.ctx.Now)
 	c.keeper.finding = f
+	c.ctx.Doubt(f)
 	c.alerts.Add(f, &c.ctx)
 	c.keeper.finding = nil
 }

@@ -26,6 +26,7 @@ func (r *Run) Reload(ctx context.Context, cfg Config) error {
 var (
 	errIdentity = errors.New("sensor.id and the site are read at the start: restart the sensor to change them")
 	errEvidence = errors.New("evidence.memory is read at the start: restart the sensor to change it")
+	errLearning = errors.New("learning.enabled is read at the start: restart the sensor to change it")
 	errLimits   = errors.New("limits are read at the start: restart the sensor to change them")
 )
 
@@ -38,7 +39,11 @@ func (c *correlator) reload(cfg Config) error {
 	case cfg.Settings.EvidenceMemory != old.Settings.EvidenceMemory:
 		return errEvidence
 	}
-	r, err := rulesOf(&cfg)
+	learned := c.contracts.Learner()
+	if cfg.Settings.Learning.Enabled != (learned != nil) {
+		return errLearning
+	}
+	r, err := rulesOf(&cfg, learned)
 	if err != nil {
 		return err
 	}
@@ -53,6 +58,9 @@ func (c *correlator) reload(cfg Config) error {
 	c.ctx.Intel = cfg.Intel
 	c.cfg, c.detectors, c.watch, c.contracts, c.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.contracts, r.contracts
 	c.saved.retune(c)
+	if learned != nil {
+		learned.Reconfigure(learnConfig(cfg.Settings))
+	}
 	c.reg.Reconfigure(r.device)
 	c.move()
 	c.alerts.Reconfigure(r.alert)

@@ -28,12 +28,13 @@ type rules struct {
 	alert     alert.Config
 }
 
-func rulesOf(cfg *Config) (rules, error) {
+// rulesOf returns the rules of a configuration. Learned contracts come from the run, if there is one.
+func rulesOf(cfg *Config, learned *contract.Learner) (rules, error) {
 	set, inv := cfg.Settings, cfg.Inventory
 	site := siteOf(set, inv)
 	r := rules{
 		detect:    detect.Config{Enabled: set.Enabled, Params: set.Params},
-		contracts: contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal}),
+		contracts: contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal, Learner: learned}),
 		device:    registryConfig(cfg, site),
 	}
 	inForce, err := detect.Describe(r.detect)
@@ -51,7 +52,7 @@ func rulesOf(cfg *Config) (rules, error) {
 
 // newCorrelator returns the correlator for a configuration.
 func newCorrelator(cfg Config, out Output) (*correlator, error) {
-	r, err := rulesOf(&cfg)
+	r, err := rulesOf(&cfg, newLearner(cfg.Settings))
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +76,20 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 		return c, c.restore()
 	}
 	return c, nil
+}
+
+// newLearner returns the learned contracts of a run, nil if nothing is learned.
+func newLearner(set *config.Config) *contract.Learner {
+	if !set.Learning.Enabled {
+		return nil
+	}
+	return contract.NewLearner(learnConfig(set))
+}
+
+func learnConfig(set *config.Config) contract.LearnConfig {
+	x := set.Learning.LearnConfig
+	x.MaxDevices = set.Limits.Devices
+	return x
 }
 
 func captureOf(cfg *Config) string {

@@ -30,6 +30,9 @@ type savedState struct {
 func (c *correlator) restore() error {
 	s := &savedState{store: c.cfg.State}
 	s.parts = append(c.reg.Parts(), snapshot.Single("correlator/1", c.walk), c.clock.Part(), c.ctx.Names.Part())
+	if l := c.contracts.Learner(); l != nil {
+		s.parts = append(s.parts, l.Parts()...)
+	}
 	s.parts = append(s.parts, c.alerts.Parts(&c.ctx)...)
 	s.fixed = len(s.parts)
 	s.retune(c)

@@ -116,7 +116,9 @@ func (s *source) Close() error         { return nil }
 // records replays frames and gives the alerts and the devices as text.
 func records(t *testing.T, frames []timed, batch int, cfg pipeline.Config) (all []string) {
 	t.Helper()
-	cfg.Settings, cfg.Replay = config.Defaults(), true
+	if cfg.Replay = true; cfg.Settings == nil {
+		cfg.Settings = config.Defaults()
+	}
 	r, err := pipeline.New(cfg, &source{frames, batch}, pipeline.Output{
 		Alert: func(a *schemas.Alert) error {
 			line, err := schemas.AppendAlert(nil, a)

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/session"
+)
+
+// State is the state of a learned contract.
+type State uint8
+
+// The states, in the order in which a contract passes through them.
+const (
+	Observing State = iota // the device has had no session yet
+	Learning               // what it does is counted, and nothing is allowed or reported
+	Review                 // the contract stands; what is outside is reported at severity low
+	Armed                  // what is outside is reported
+	Frozen                 // as Armed, and nothing ages
+	TooVaried              // the device does too much for a contract
+	lastState = TooVaried
+)
+
+var stateNames = [...]string{"observing", "learning", "review", "armed", "frozen", "too_varied"}
+
+// String returns the name of a state: "too_varied".
+func (s State) String() string { return stateNames[s] }
+
+// ParseState returns the state of a name; ok is false if there is none.
+func ParseState(s string) (State, bool) {
+	i := slices.Index(stateNames[:], s)
+	return State(max(i, 0)), i >= 0
+}
+
+// Learned is the learned contract of a device.
+type Learned struct {
+	Device    string // its key
+	Role      device.Role
+	State     State
+	Began     int64   // first session, capture clock
+	Since     int64   // it is in its state since then
+	NewAt     int64   // when the last new candidate appeared
+	Suspect   int64   // nothing is learned before that time, because of an incident
+	ByAnalyst bool    // an analyst armed it
+	Unseen    float64 // the estimate of unseen behavior when learning ended
+	Unmet     string  // why learning ended with a higher estimate; "" if it did not
+	LastUse   int64
+	Week      [weekHours]uint32 // sessions by hour of the week
+
+	entries map[Key]*LearnedEntry
+	changed bool
+}
+
+// Judges reports whether the contract decides about sessions.
+func (c *Learned) Judges() bool { return c.State == Review || c.State == Armed || c.State == Frozen }
+
+// Entries returns the entries, sorted; with candidates also those that are not learned.
+func (c *Learned) Entries(candidates bool) (out []*LearnedEntry) {
+	for _, e := range c.entries {
+		if e.Learned || candidates {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b *LearnedEntry) int { return compareKeys(a.Key, b.Key) })
+	return out
+}
+
+// Empty reports whether nothing was learned of what the device opens: such a contract reports nothing.
+func (c *Learned) Empty() bool {
+	for _, e := range c.entries {
+		if e.Learned && e.Dir == session.Out {
+			return false
+		}
+	}
+	return true
+}
+
+// Estimate returns the Good-Turing estimate of unseen behavior: the share of the sessions that belong to an entry used once (n1/N). It is the
+// probability that the next session is of a kind never seen before. Without sessions it is 1.
+func (c *Learned) Estimate() float64 {
+	once, all := 0, uint64(0)
+	for _, e := range c.entries {
+		if all += e.Uses; e.Uses == 1 {
+			once++
+		}
+	}
+	if all == 0 {
+		return 1
+	}
+	return float64(once) / float64(all)
+}
+
+// Rare reports whether the device seldom has sessions at this hour of the week: a fifth of an even share or less, with one session added to each
+// hour (Laplace).
+func (c *Learned) Rare(now int64) bool {
+	all := uint64(0)
+	for _, n := range c.Week {
+		all += uint64(n)
+	}
+	return 5*weekHours*(uint64(c.Week[hourOfWeek(now)])+1) <= all+weekHours
+}
+
+// Result is what a learned contract says about a session.
+type Result uint8
+
+// In the order in which they are preferred.
+const (
+	Allows     Result = iota // an entry allows it
+	Refuses                  // an entry refuses it, and asks not to report it
+	OutOfHours               // an entry would allow it at other hours
+	WasAllowed               // an entry allowed it until it became stale
+	OtherPort                // an entry allows the peer by another protocol, port or application
+	Sibling                  // the nearest entry is a name of the same domain, or the same protocol and port with another peer
+	Unknown                  // no entry is near
+)
+
+// Judge compares a session with the contract, and returns the entry that decides or is nearest; nil if there is none.
+func (c *Learned) Judge(k Key, now int64) (Result, *LearnedEntry) {
+	best, at := Unknown, (*LearnedEntry)(nil)
+	for _, e := range c.entries {
+		if !e.Learned || e.Dir != k.Dir {
+			continue
+		}
+		r := e.judge(k, now)
+		if r < best || r == best && at != nil && compareKeys(e.Key, at.Key) < 0 {
+			best, at = r, e
+		}
+	}
+	return best, at
+}
+
+func (e *LearnedEntry) judge(k Key, now int64) Result {
+	service := e.Proto == k.Proto && e.Port == k.Port && (e.App == k.App || e.App == "" || k.App == "")
+	switch includes := e.Peer.includes(k.Peer); {
+	case includes && service && e.Refuse:
+		return Refuses
+	case includes && service && e.Stale:
+		return WasAllowed
+	case includes && service && !e.Hours.has(now):
+		return OutOfHours
+	case includes && service:
+		return Allows
+	case e.Refuse || e.Stale:
+		return Unknown
+	case includes:
+		return OtherPort
+	case e.Proto == k.Proto && e.Port == k.Port, sameDomain(e.Peer, k.Peer):
+		return Sibling
+	}
+	return Unknown
+}
+
+func sameDomain(a, b PeerKey) bool {
+	if a.Kind != ByName && a.Kind != ByDomain || b.Kind != ByName {
+		return false
+	}
+	d := registered(b.Text)
+	return d != "" && (a.Text == d || below(a.Text, d))
+}
+
+// byName reports whether an entry would allow v under the right name of the responder.
+func (c *Learned) byName(v *session.View) bool {
+	for _, e := range c.entries {
+		if e.Learned && e.Dir == session.Out && (e.Peer.Kind == ByName || e.Peer.Kind == ByDomain) && e.Proto == v.Proto && e.Port == serverPort(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// enough reports whether a candidate has been used enough to count: in three sessions, on two days and on a tenth of the days of learning, so that
+// what is there on one day of twenty never counts.
+func (e *LearnedEntry) enough(days int) bool {
+	return e.Uses >= minUses && e.Days >= minDays && 10*int(e.Days) >= days && !(e.Peer.Bare() && e.gaps.regular())
+}
+
+const (
+	minUses = 3
+	minDays = 2
+)
+
+// Summary describes the state in one line: "learning for 3 days, 12 candidates, unseen 2.1 %".
+func (c *Learned) Summary(now int64) string {
+	all, learned := len(c.entries), len(c.Entries(false))
+	since := fmt.Sprintf("since %s", time.Unix(0, c.Since).UTC().Format("2006-01-02"))
+	switch c.State {
+	case Learning:
+		return fmt.Sprintf("learning since %s: %d candidates, %d of them used often enough, unseen %.1f %%",
+			time.Unix(0, c.Began).UTC().Format("2006-01-02"), all, learned, 100*c.Estimate())
+	case TooVaried:
+		return fmt.Sprintf("too_varied %s: it does too much for a contract, and is expected to be normal", since)
+	case Observing:
+		return "observing: no session yet"
+	}
+	parts := []string{fmt.Sprintf("%s %s: %d entries, unseen %.1f %%", c.State, since, learned, 100*c.Unseen)}
+	if c.Unmet != "" {
+		parts = append(parts, c.Unmet)
+	}
+	if c.Suspect > now {
+		parts = append(parts, "nothing is refreshed because of an open incident")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// reset starts the contract again.
+func (c *Learned) reset(now int64) {
+	*c = Learned{Device: c.Device, Role: c.Role, State: Learning, Began: now, Since: now, NewAt: now, Suspect: c.Suspect, LastUse: c.LastUse,
+		entries: map[Key]*LearnedEntry{}, changed: c.changed}
+}
+
+// enter changes the state.
+func (c *Learned) enter(s State, now int64) { c.State, c.Since = s, now }

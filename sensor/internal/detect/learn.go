@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package detect
+
+import (
+	"stillwatch/sensor/internal/session"
+)
+
+// Learn passes a session that has ended to the learned contracts of the devices at its ends. It is called after the detectors have seen the event.
+func (c *Context) Learn(e *Event) {
+	l, v := c.Contracts.Learner(), e.Session
+	if l == nil || e.Kind != SessionEnded || !v.Answered() || !v.Opened() || !unicast(v) {
+		return
+	}
+	app := ""
+	if e.App != nil {
+		app = e.App.Name
+	}
+	if l.Wants(e.Initiator) && Originated(e) && !c.verdict(e).Infrastructure {
+		name := ""
+		if names := c.trustedNames(e, v.Start); len(names) > 0 { // a long session outlives the lookup
+			name = names[0]
+		}
+		_, breach := c.Contracts.RoleBreach(e.Initiator, v, e.App)
+		l.Use(e.Initiator, c.Contracts.KeyOf(session.Out, v, app, name, e.Responder), v, breach)
+	}
+	if l.Wants(e.Responder) && v.HasPorts {
+		if k := c.Contracts.KeyOf(session.In, v, app, "", e.Initiator); k.Port != 0 { // its other ports change with every session
+			l.Use(e.Responder, k, v, false)
+		}
+	}
+}
+
+// suspicious reports whether nothing must be learned of a device after a finding: it is of medium severity or more, and no standing fact.
+func (f *Finding) suspicious() bool { return f.Device != nil && f.Severity >= Medium && !f.Standing }
+
+// Doubt tells the learned contracts of a finding.
+func (c *Context) Doubt(f *Finding) {
+	if l := c.Contracts.Learner(); l != nil && f.suspicious() {
+		l.Incident(f.Device, c.Now)
+	}
+}
