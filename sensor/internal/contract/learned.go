@@ -110,13 +110,14 @@ type Result uint8
 
 // In the order in which they are preferred.
 const (
-	Allows     Result = iota // an entry allows it
-	Refuses                  // an entry refuses it, and asks not to report it
-	OutOfHours               // an entry would allow it at other hours
-	WasAllowed               // an entry allowed it until it became stale
-	OtherPort                // an entry allows the peer by another protocol, port or application
-	Sibling                  // the nearest entry is a name of the same domain, or the same protocol and port with another peer
-	Unknown                  // no entry is near
+	Allows      Result = iota // an entry allows it
+	Refuses                   // an entry refuses it, and asks not to report it
+	OutOfHours                // an entry would allow it at other hours
+	WasAllowed                // an entry allowed it until it became stale
+	OtherPort                 // an entry allows the peer by another protocol, port or application
+	SameDomain                // the nearest entry is another name of the same domain
+	SameService               // the nearest entry has the same protocol and port with another peer
+	Unknown                   // no entry is near
 )
 
 // Judge compares a session with the contract, and returns the entry that decides or is nearest; nil if there is none.
@@ -149,8 +150,10 @@ func (e *LearnedEntry) judge(k Key, now int64) Result {
 		return Unknown
 	case includes:
 		return OtherPort
-	case e.Proto == k.Proto && e.Port == k.Port, sameDomain(e.Peer, k.Peer):
-		return Sibling
+	case service && sameDomain(e.Peer, k.Peer):
+		return SameDomain
+	case e.Proto == k.Proto && e.Port == k.Port:
+		return SameService
 	}
 	return Unknown
 }

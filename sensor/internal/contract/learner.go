@@ -3,7 +3,10 @@
 package contract
 
 import (
+	"net/netip"
+
 	"stillwatch/sensor/internal/device"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -320,6 +323,35 @@ func (l *Learner) forget(c *Learned) {
 	if l.saving {
 		l.gone = append(l.gone, c.Device)
 	}
+}
+
+// Approve adds an entry that an analyst approved to the contract of a device, by its key. A contract that does not exist yet is armed with it.
+func (l *Learner) Approve(key string, role device.Role, k Key, a netip.Addr, now int64) *LearnedEntry {
+	c := l.devices[key]
+	if c == nil {
+		c = &Learned{Device: key, Role: role}
+		c.reset(now)
+		c.State = Armed
+		l.devices[key] = c
+	}
+	e := c.entries[k]
+	if e == nil {
+		e = &LearnedEntry{Key: k}
+		l.add(c, e)
+	}
+	e.From, e.Learned, e.Stale, e.changed = ProvApproved, true, false, true
+	if a.IsValid() {
+		e.Addr = packet.AddrOf(a)
+	}
+	l.touch(c)
+	return e
+}
+
+// Refuse counts a session that an entry refuses without reporting it.
+func (l *Learner) Refuse(c *Learned, e *LearnedEntry) {
+	e.Refused++
+	e.changed = true
+	l.touch(c)
 }
 
 // Counts are the counters of a Learner.

@@ -160,7 +160,11 @@ func (k *Key) walk(w *snapshot.Codec) {
 	snapshot.Number(w, &k.Proto)
 	snapshot.Number(w, &k.Port)
 	w.String(&k.App)
-	p := &k.Peer
+	k.Peer.Walk(w)
+}
+
+// Walk saves or restores the peer.
+func (p *PeerKey) Walk(w *snapshot.Codec) {
 	snapshot.Enum(w, &p.Kind, lastPeerKind)
 	snapshot.Number(w, &p.Bits)
 	snapshot.Number(w, &p.Number)

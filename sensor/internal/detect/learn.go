@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -39,4 +40,42 @@ func (c *Context) Doubt(f *Finding) {
 	if l := c.Contracts.Learner(); l != nil && f.suspicious() {
 		l.Incident(f.Device, c.Now)
 	}
+}
+
+// learnedOf returns the learned contract that decides about the session of e, nil if there is none, or if the session was not answered.
+func (c *Context) learnedOf(e *Event) *contract.Learned {
+	k := c.Contracts.Learner().Judging(e.Initiator)
+	if k == nil || k.Empty() || !e.Session.Answered() || !Originated(e) {
+		return nil
+	}
+	return k
+}
+
+// unnamedBytes is how much a session may carry before it is decided without a name.
+const unnamedBytes = 4096
+
+// identified reports whether enough of a session was seen to compare it with a contract: its name, or so much that none will come.
+func (c *Context) identified(e *Event) bool {
+	v := e.Session
+	return e.Kind == SessionEnded || e.Responder != nil || c.named(e) || v.PayloadBytes[session.Out]+v.PayloadBytes[session.In] > unnamedBytes
+}
+
+// compare compares the session of e with a contract, under each name that the device may mean, and returns what is best.
+func (c *Context) compare(e *Event, k *contract.Learned) (key contract.Key, r contract.Result, near *contract.LearnedEntry) {
+	app := ""
+	if e.App != nil {
+		app = e.App.Name
+	}
+	names := c.TrustedNames(e)
+	for i := range max(len(names), 1) {
+		name := ""
+		if i < len(names) {
+			name = names[i]
+		}
+		x := c.Contracts.KeyOf(session.Out, e.Session, app, name, e.Responder)
+		if y, entry := k.Judge(x, c.Now); i == 0 || y < r {
+			key, r, near = x, y, entry
+		}
+	}
+	return key, r, near
 }

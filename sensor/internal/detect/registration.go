@@ -16,6 +16,8 @@ func registrations() []*registration {
 	return []*registration{
 		&outboundRule,
 		&wakeRule,
+		&firstContactRule,
+		&countryRule,
 		&roleRule,
 		&callbackRule,
 		&exposureRule,

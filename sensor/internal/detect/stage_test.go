@@ -55,12 +55,16 @@ func newStage(t *testing.T, entries ...contract.Entry) *stage {
 	s := &stage{dets: dets}
 	s.m = alert.New(alert.Config{Replay: true, Sensor: schemas.AlertSensor{ID: "sensor-1", Site: "hq", Capture: "file"}}, func(a *schemas.Alert) { s.got = append(s.got, a) })
 	s.c = detect.Context{Now: begin, Devices: device.New(device.Config{Named: names}), Contracts: contract.New(inv, contract.Config{}), Names: enrich.NewNames(0)}
-	s.c.Emit = func(f *detect.Finding) { s.m.Add(f, &s.c) }
+	s.c.Emit = func(f *detect.Finding) {
+		s.c.Doubt(f)
+		s.m.Add(f, &s.c)
+	}
 	return s
 }
 
 func (s *stage) wait(ns int64) {
 	s.c.Now += ns
+	s.c.Contracts.Learner().Tick(s.c.Now)
 	for _, d := range s.dets {
 		d.Tick(s.c.Now, &s.c)
 	}
@@ -100,6 +104,7 @@ func (s *stage) event(k detect.Kind, v *session.View, f dissect.Fact) {
 	e.Opening = s.c.Devices.Opening(v)
 	s.c.Begin()
 	detect.NewWatch(s.dets).Observe(e, &s.c)
+	s.c.Learn(e)
 }
 
 func (s *stage) open(proto uint8, from, to string) *session.View {
