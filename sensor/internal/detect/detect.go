@@ -28,6 +28,7 @@ const (
 	SessionState                // State changed: established, rejected, reset, closed
 	SessionFact                 // a dissector has read a fact: Fact
 	SessionProgress             // a live session has carried much more: at most once a second
+	SessionActivity             // what a followed session has carried within the last seconds: Activity
 	SessionEnded                // the last event of a session: expired, evicted, or the end of the run
 	LinkFact                    // ARP, Neighbor Discovery, LLDP and the like: no session
 	numKinds
@@ -44,7 +45,9 @@ type Event struct {
 	Fact    dissect.Fact     // SessionFact and LinkFact
 	FactDir session.Dir      // direction of the bytes that the fact was read from
 	Named   bool             // SessionFact: this fact made App.Name known
-	VLAN    uint16           // LinkFact: outermost; 0 if untagged
+	// Activity is what the session has carried since the last such event, only in SessionActivity. It is reused after Observe returns.
+	Activity *session.Activity
+	VLAN     uint16 // LinkFact: outermost; 0 if untagged
 	// Stack is that of the sender if the event was made for a SYN or SYN-ACK, else nil.
 	Stack *fingerprint.Stack
 

@@ -143,7 +143,7 @@ func (l *Learner) addRange(a netip.Addr) {
 func (l *Learner) session(e *detect.Event, c *detect.Context) {
 	v := e.Session
 	x := l.live.Peek(v.ID)
-	if e.Kind == detect.SessionProgress && x != nil && (x.answered || !v.Answered()) {
+	if (e.Kind == detect.SessionProgress || e.Kind == detect.SessionActivity) && x != nil && (x.answered || !v.Answered()) {
 		return
 	}
 	if x == nil {

@@ -233,7 +233,7 @@ func (c *correlator) tick(sec int64) {
 
 var steps = [...]device.Step{
 	detect.SessionOpened: device.Opened, detect.SessionState: device.StateChanged, detect.SessionFact: device.FactRead,
-	detect.SessionProgress: device.Progress, detect.SessionEnded: device.Ended,
+	detect.SessionProgress: device.Progress, detect.SessionActivity: device.Progress, detect.SessionEnded: device.Ended,
 }
 
 func (c *correlator) event(e *detect.Event) {
@@ -245,6 +245,9 @@ func (c *correlator) event(e *detect.Event) {
 		e.Session.OneDirection = c.ctx.Quality.OneWayShare > oneDirectionShare
 		if c.reg.Orient(e.Session); e.Session.Turned {
 			e.FactDir ^= 1
+			if e.Activity != nil {
+				e.Activity.Turn()
+			}
 		}
 		e.Initiator, e.Responder = c.reg.Session(steps[e.Kind], e.Session, e.App, c.ctx.Now)
 		e.Opening = c.reg.Opening(e.Session)

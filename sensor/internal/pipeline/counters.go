@@ -51,6 +51,7 @@ func Counters() []Counter {
 		{"evidence_refused", "Alerts without packets because too many alerts were waiting for theirs, or too many devices were followed.", func(c *correlator) uint64 { return c.keeper.stats().Refused }},
 		{"evidence_devices_refused", "Devices whose packets were not kept because too many devices were followed.", func(c *correlator) uint64 { return c.keeper.stats().Unfollowed }},
 		{"vlan_stacks_lost", "Sessions whose VLAN tags were not kept because there were too many different stacks of tags.", func(c *correlator) uint64 { return c.counts.stats.VLANStacksLost }},
+		{"follows_evicted", "Sessions whose bytes over time are not followed any longer, or never were, because there were too many; D11 needs them.", func(c *correlator) uint64 { return c.counts.stats.FollowEvicted }},
 		{"tcp_sessions_ended", "TCP sessions that ended.", func(c *correlator) uint64 { return c.counts.stats.TCPEnded }},
 		{"tcp_sessions_one_way", "Ended TCP sessions of which one direction was never seen, although it must exist.", func(c *correlator) uint64 { return c.counts.stats.TCPOneWay }},
 		{"tcp_bytes_acked", "Bytes that TCP acknowledged.", func(c *correlator) uint64 { return c.counts.stats.AckedBytes }},

@@ -108,6 +108,13 @@ func (p *partition) Progress(s *session.Session, now int64) {
 	p.session(detect.SessionProgress, s, now)
 }
 
+// Active implements session.Handler.
+func (p *partition) Active(s *session.Session, a *session.Activity, now int64) {
+	p.newView(s)
+	e := p.emit(detect.SessionActivity, now)
+	e.Session, e.App, e.Activity = p.view, p.app(s), p.sh.out.activity(a)
+}
+
 // Ended implements session.Handler.
 func (p *partition) Ended(s *session.Session, _ session.EndReason, now int64) {
 	p.session(detect.SessionEnded, s, now)

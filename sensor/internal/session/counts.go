@@ -21,6 +21,9 @@ func (t *Table) AddCounts(c *packet.Counts, num uint64) {
 		x.packets += c.Packets[i]
 		x.ipBytes += c.IPBytes[i]
 		x.payload += c.PayloadBytes[i]
+		if n := c.PayloadBytes[i]; n > 0 && s.flags&flagFollowed != 0 {
+			t.active(s, uint32(min(n, 1<<32-1)), side, now)
+		}
 	}
 	if s.key.proto() == protoTCP {
 		t.trackCounted(s, c, sides)

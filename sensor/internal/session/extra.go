@@ -10,8 +10,9 @@ import (
 
 // extra is what only some sessions need, and what has pointers: sessions refer to it by number.
 type extra struct {
-	tunnels []packet.Tunnel
-	user    any // set by the handler
+	tunnels  []packet.Tunnel
+	user     any // set by the handler
+	followed *followed
 }
 
 // extras is the table of extra values by number; 0 is none.
@@ -55,7 +56,7 @@ func (t *Table) SetUser(s *Session, x any) {
 	}
 	e := t.extraOf(s)
 	e.user = x
-	if x == nil && e.tunnels == nil {
+	if x == nil && e.tunnels == nil && e.followed == nil {
 		t.freeExtra(s)
 	}
 }

@@ -20,8 +20,23 @@ func (s *Session) outwardKiB() uint64 {
 	return n >> 10
 }
 
-// grew puts a session into the list of those whose progress may have to be reported at the next tick.
+// firstReport returns the payload after which Table.grew is called first, KiB.
+func (c *Config) firstReport() uint32 {
+	if c.MaxFollowed == 0 {
+		return c.ProgressKiB
+	}
+	return min(c.FollowKiB, c.ProgressKiB)
+}
+
+// grew puts a session into the list of those whose progress may have to be reported at the next tick. At FollowKiB it queues it to be followed.
 func (t *Table) grew(r ref, s *Session) {
+	if s.reportAt < t.cfg.ProgressKiB {
+		s.reportAt = t.cfg.ProgressKiB
+		t.mature(r, s)
+		if s.kib() < uint64(s.reportAt) {
+			return
+		}
+	}
 	if s.flags&flagGrown == 0 {
 		s.flags |= flagGrown
 		t.grown = append(t.grown, r)

@@ -28,6 +28,7 @@ const (
 	flagPlaced                                // flagInside0 and flagInside1 are known
 	flagInside0                               // side lo is inside the watched network
 	flagInside1                               // side hi is
+	flagFollowed                              // its activity is collected
 	flagDone         = flagDone0 | flagDone1
 )
 
@@ -145,7 +146,7 @@ func (t *Table) first(s *Session, p *packet.Packet, l *Lookup) {
 	side := l.side
 	s.id, s.first = p.Num, p.Time
 	s.touched = uint32(t.wheel.now)
-	s.reportAt = t.cfg.ProgressKiB
+	s.reportAt = t.cfg.firstReport()
 	s.vlans = t.stacks.number(p, &t.Stats)
 	s.setInitiator(side)
 	s.basis = BasisFirstPacket

@@ -15,6 +15,7 @@ type recorder struct {
 	tab     *Table
 	log     []string
 	ended   []*View
+	active  []string
 	want    func(head []byte) int // result of Stream; nil: no bytes are needed
 	label   func(head []byte) uint8
 	streams map[string]string // last head by session and direction
@@ -36,6 +37,13 @@ func (r *recorder) note(what string, s *Session) {
 func (r *recorder) Opened(s *Session, _ int64)   { r.note("open", s) }
 func (r *recorder) Changed(s *Session, _ int64)  { r.note("state", s) }
 func (r *recorder) Progress(s *Session, _ int64) { r.note("progress", s) }
+
+func (r *recorder) Active(s *Session, a *Activity, now int64) {
+	for _, b := range a.Bins[:a.N] {
+		r.active = append(r.active, fmt.Sprintf("%d at %d: %s %v", s.id, now/1e9, [...]string{"out", "in"}[b.Dir], b.Bytes))
+	}
+}
+
 func (r *recorder) Ended(s *Session, _ EndReason, _ int64) {
 	r.note("end", s)
 	r.ended = append(r.ended, r.view(s))

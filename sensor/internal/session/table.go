@@ -33,6 +33,10 @@ type Config struct {
 	ShortTimeout       int64  // everything else
 	ProgressKiB        uint32 // payload after which the progress of a live session is reported; see progress
 
+	FollowKiB   uint32 // payload after which a session may be followed, less than ProgressKiB
+	FollowAge   int64  // seconds after that until it is
+	MaxFollowed int    // sessions followed at once; 0: none is
+
 	// Inside reports whether an address is of the watched network. It is called from the goroutine of the table, once for each end of a
 	// session that carries much. nil: no address is.
 	Inside func(packet.Addr) bool
@@ -45,7 +49,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxSessions: 1 << 16, MaxPast: 1 << 14, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
-		ProgressKiB: 256,
+		ProgressKiB: 256, FollowKiB: 2, FollowAge: 5, MaxFollowed: 256,
 	}
 }
 
@@ -67,6 +71,8 @@ type Handler interface {
 	Opened(s *Session, now int64)
 	Changed(s *Session, now int64)
 	Progress(s *Session, now int64)
+	// Active is given what a followed session has carried. The table reuses a.
+	Active(s *Session, a *Activity, now int64)
 	Ended(s *Session, why EndReason, now int64)
 
 	// Stream is given the head of one direction of a TCP session, from its start, and says how many bytes from the start it wants to
@@ -96,6 +102,7 @@ type Stats struct {
 	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
 	OpeningsDropped                   uint64 // SYNs and SYN-ACKs that waited for the other end and gave way to others
 	PastDropped                       uint64 // ended sessions forgotten because there were too many
+	FollowEvicted                     uint64 // sessions followed no longer, or never, because there were too many
 	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
 }
 
@@ -118,6 +125,7 @@ type Table struct {
 	stacks  vlanStacks
 	extras  extras
 	grown   []ref // sessions whose progress is to be reported
+	follow  follower
 	leaving []ref // what Flush has still to end
 	intern  map[tunnelKey][]packet.Tunnel
 	past    past
@@ -135,7 +143,7 @@ type slot struct {
 
 // New returns an empty table that reports to h.
 func New(cfg Config, h Handler) *Table {
-	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg)}
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg), follow: newFollower()}
 	if t.slab == nil {
 		t.slab = new(Slab)
 	}
@@ -209,6 +217,9 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	}
 	if s.flags&flagReported == 0 && s.started() {
 		t.notify(s, now)
+	}
+	if s.flags&flagFollowed != 0 && p.PayloadLen > 0 {
+		t.active(s, p.PayloadLen, side, now)
 	}
 	if s.kib() >= uint64(s.reportAt) {
 		t.grew(r, s)
@@ -345,6 +356,7 @@ func (t *Table) end(s *Session, why EndReason, now int64) {
 
 func (t *Table) conclude(s *Session, why EndReason, now int64) {
 	t.finishHead(s, now)
+	t.unfollow(s, now)
 	s.turnUnsolicited()
 	if s.key.proto() == protoTCP {
 		t.Stats.TCPEnded++
@@ -397,4 +409,5 @@ func (s *Stats) Add(x *Stats) {
 	s.Duplicates += x.Duplicates
 	s.OpeningsDropped += x.OpeningsDropped
 	s.PastDropped += x.PastDropped
+	s.FollowEvicted += x.FollowEvicted
 }

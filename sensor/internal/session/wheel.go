@@ -43,6 +43,9 @@ func (t *Table) Advance(now int64) {
 	if len(t.grown) > 0 && now > w.now {
 		t.progress((w.now + 1) * 1e9)
 	}
+	if t.follow.next <= now {
+		t.advanceFollowed(now)
+	}
 	if w.count == 0 && now > w.now {
 		w.now, w.first = now, now+1
 		return
