@@ -38,6 +38,8 @@ func (a *open) explains(x *open) bool {
 		return own && (x.key.rule == "D01" && !x.disguised() && a.covers(x) || x.key.rule == "D02" && x.key.key == "infrastructure budget" && strings.HasPrefix(a.key.key, "budget") && a.samePeer(x))
 	case "D13", "D14":
 		return own && a.scanExplains(x)
+	case "D11":
+		return own && x.key.rule == "D01" && a.names(x)
 	case "D06":
 		return own && x.key.rule == "D01" && !x.answered() && a.samePeer(x) && a.covers(x)
 	case "D08":

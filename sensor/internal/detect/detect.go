@@ -87,6 +87,8 @@ type Context struct {
 	Intel     *intel.Set // lists of threat intelligence; nil: none
 	Quality   Quality
 	Emit      func(*Finding)
+	// Suspect asks for every packet of two sessions that one device may connect with each other. nil: every packet is there.
+	Suspect func(near, far *session.View)
 
 	checked   contract.Verdict // verdict on the current event, cached for all detectors
 	isChecked bool

@@ -24,6 +24,7 @@ func registrations() []*registration {
 		&loginRule,
 		&bruteForceRule,
 		&unpinnedRule,
+		&relayRule,
 		&tunnelRule,
 		&scanRule,
 		&miraiRule,

@@ -311,6 +311,8 @@ func (c *correlator) emit(f *detect.Finding) {
 	c.keeper.finding = nil
 }
 
+func (c *correlator) suspect(near, far *session.View) { c.full.suspect(near, far, c.ctx.Now) }
+
 // write saves a revision of an alert in the journal and writes it.
 func (c *correlator) write(a *schemas.Alert) {
 	c.saved.decided(c, a)

@@ -32,8 +32,23 @@ type fullSession struct {
 
 // begin requests a full copy of the session of a severe finding.
 func (c *fullCapture) begin(f *detect.Finding, now int64) {
-	v := f.Session
-	if c.src == nil || v == nil || !v.HasPorts || f.Severity < detect.High {
+	if f.Severity >= detect.High {
+		c.request(f.Session, maxFullCaptures, now)
+	}
+}
+
+// maxSuspects of the full copies at once may be of sessions that are compared to find a relay (D11).
+const maxSuspects = maxFullCaptures / 2
+
+// suspect requests full copies of two sessions to be compared: the counts of the kernel, once a second, show no bursts.
+func (c *fullCapture) suspect(near, far *session.View, now int64) {
+	c.request(near, maxSuspects, now)
+	c.request(far, maxSuspects, now)
+}
+
+// request requests a full copy of a session unless there are limit of them.
+func (c *fullCapture) request(v *session.View, limit int, now int64) {
+	if c.src == nil || v == nil || !v.HasPorts {
 		return
 	}
 	x := fullSession{[2]session.Endpoint{{Addr: v.Initiator.Addr, Port: v.Initiator.Port}, {Addr: v.Responder.Addr, Port: v.Responder.Port}}, v.Proto, now + fullCaptureTime}
@@ -42,7 +57,7 @@ func (c *fullCapture) begin(f *detect.Finding, now int64) {
 			return
 		}
 	}
-	if len(c.sessions) >= maxFullCaptures || c.set(&x, true) != nil {
+	if len(c.sessions) >= limit || c.set(&x, true) != nil {
 		c.failed++
 		return
 	}

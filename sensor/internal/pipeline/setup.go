@@ -70,7 +70,7 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 		r.alert.Incident = c.writeIncident
 	}
 	c.alerts = alert.New(r.alert, c.write)
-	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Intel: cfg.Intel, Emit: c.emit}
+	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Intel: cfg.Intel, Emit: c.emit, Suspect: c.suspect}
 	c.startEvidence()
 	if cfg.State != nil {
 		return c, c.restore()
