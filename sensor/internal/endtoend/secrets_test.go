@@ -12,7 +12,7 @@ import (
 )
 
 // TestNoSecretIsWritten sends a secret in every known way and looks for it in all that the sensor writes: alerts, sessions, devices, standard
-// output, the log at its lowest level, metrics, the state and the spool.
+// output, the cards on a terminal, the log at its lowest level, metrics, the state and the spool.
 func TestNoSecretIsWritten(t *testing.T) {
 	p := planted.New()
 	n, _, _ := planted.Capture(p)
@@ -25,6 +25,13 @@ func TestNoSecretIsWritten(t *testing.T) {
 	}
 	for _, use := range p.Found([]byte(r.out + r.err)) {
 		t.Errorf("on standard output or in the log: %s", use)
+	}
+	screen := onTerminal(t, 400, nil, "replay", "--silent", planted.DeviceMAC, "--no-color", name)
+	if !strings.Contains(screen.out, "D26") {
+		t.Errorf("no cards on the screen: %s", screen.out)
+	}
+	for _, use := range p.Found([]byte(screen.out)) {
+		t.Errorf("on the screen: %s", use)
 	}
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
