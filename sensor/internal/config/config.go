@@ -176,8 +176,8 @@ func (l *Learning) read(m *mapping) {
 	m.number("min_days", &l.MinDays, 1, 90)
 	m.number("max_days", &l.MaxDays, 1, 365)
 	m.number("review_days", &l.ReviewDays, 0, 365)
-	m.number("entries", &l.MaxEntries, 16, 10_000)
-	m.number("entries_total", &l.MaxTotal, 1000, 10_000_000)
+	m.number("entries", &l.MaxEntries, 16, contract.EntriesLimit)
+	m.number("entries_total", &l.MaxTotal, 1000, contract.TotalLimit)
 	m.done()
 }
 

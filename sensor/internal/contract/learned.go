@@ -17,8 +17,7 @@ type State uint8
 
 // The states, in the order in which a contract passes through them.
 const (
-	Observing State = iota // the device has had no session yet
-	Learning               // what it does is counted, and nothing is allowed or reported
+	Learning  State = iota // what it does is counted, and nothing is allowed or reported
 	Review                 // the contract stands; what is outside is reported at severity low
 	Armed                  // what is outside is reported
 	Frozen                 // as Armed, and nothing ages
@@ -26,7 +25,7 @@ const (
 	lastState = TooVaried
 )
 
-var stateNames = [...]string{"observing", "learning", "review", "armed", "frozen", "too_varied"}
+var stateNames = [...]string{"learning", "review", "armed", "frozen", "too_varied"}
 
 // String returns the name of a state: "too_varied".
 func (s State) String() string { return stateNames[s] }
@@ -197,10 +196,11 @@ func (c *Learned) Summary(now int64) string {
 			time.Unix(0, c.Began).UTC().Format("2006-01-02"), all, learned, 100*c.Estimate())
 	case TooVaried:
 		return fmt.Sprintf("too_varied %s: it does too much for a contract, and is expected to be normal", since)
-	case Observing:
-		return "observing: no session yet"
 	}
 	parts := []string{fmt.Sprintf("%s %s: %d entries, unseen %.1f %%", c.State, since, learned, 100*c.Unseen)}
+	if c.ByAnalyst {
+		parts = append(parts, "by an analyst")
+	}
 	if c.Unmet != "" {
 		parts = append(parts, c.Unmet)
 	}

@@ -3,10 +3,9 @@
 package contract
 
 import (
-	"net/netip"
+	"fmt"
 
 	"stillwatch/sensor/internal/device"
-	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -19,6 +18,12 @@ type LearnConfig struct {
 	MaxTotal   int // of all devices
 	MaxDevices int
 }
+
+// EntriesLimit bounds MaxEntries, and what one contract takes from a state file or a document. TotalLimit bounds MaxTotal.
+const (
+	EntriesLimit = 10_000
+	TotalLimit   = 10_000_000
+)
 
 // DefaultLearnConfig returns the defaults.
 func DefaultLearnConfig() LearnConfig {
@@ -325,26 +330,24 @@ func (l *Learner) forget(c *Learned) {
 	}
 }
 
-// Approve adds an entry that an analyst approved to the contract of a device, by its key. A contract that does not exist yet is armed with it.
-func (l *Learner) Approve(key string, role device.Role, k Key, a netip.Addr, now int64) *LearnedEntry {
-	c := l.devices[key]
-	if c == nil {
-		c = &Learned{Device: key, Role: role}
-		c.reset(now)
-		c.State = Armed
-		l.devices[key] = c
+// Approve adds an entry that an analyst approved to the contract of a device, by its key.
+func (l *Learner) Approve(key string, k Key, now int64) (*LearnedEntry, error) {
+	c, err := l.usable(key)
+	if err != nil {
+		return nil, err
 	}
 	e := c.entries[k]
-	if e == nil {
+	switch {
+	case e != nil:
+	case len(c.entries) >= EntriesLimit || l.total >= l.cfg.MaxTotal:
+		return nil, fmt.Errorf("the contract of %s has %d entries, of all devices %d: there is no room for another", key, len(c.entries), l.total)
+	default:
 		e = &LearnedEntry{Key: k}
 		l.add(c, e)
 	}
 	e.From, e.Learned, e.Stale, e.changed = ProvApproved, true, false, true
-	if a.IsValid() {
-		e.Addr = packet.AddrOf(a)
-	}
 	l.touch(c)
-	return e
+	return e, nil
 }
 
 // Refuse counts a session that an entry refuses without reporting it.

@@ -130,7 +130,7 @@ func (l *Learner) restore(all snapshot.Records) (bad int) {
 	}
 	for _, r := range entries {
 		c := l.devices[r.device]
-		if c == nil || c.State == TooVaried || len(c.entries) >= l.cfg.MaxEntries || l.total >= l.cfg.MaxTotal {
+		if c == nil || c.State == TooVaried || len(c.entries) >= EntriesLimit || l.total >= l.cfg.MaxTotal {
 			bad++
 			continue
 		}

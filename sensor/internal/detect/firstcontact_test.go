@@ -13,6 +13,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
 )
 
 const (
@@ -233,8 +234,13 @@ func TestNewCountry(t *testing.T) {
 			d := s.c.Devices.ByIP(netip.MustParseAddr(learned))
 			s.contract().Role = device.Camera
 			for n := range 3 {
-				k := contract.Key{Proto: 6, Port: 443, Peer: contract.PeerKey{Kind: contract.ByName, Text: "x.example.com"}}
-				s.c.Contracts.Learner().Approve(fmt.Sprint("camera-", n), device.Camera, k, netip.MustParseAddr(abroad), s.c.Now)
+				l, camera := s.c.Contracts.Learner(), &device.Device{Key: fmt.Sprint("camera-", n)}
+				if err := l.Import(contract.Document{Contracts: []contract.DeviceDocument{{Device: camera.Key, State: "armed",
+					Entries: []contract.EntryDocument{{Entry: "out tcp 443 to x.example.com", From: "approved"}}}}}, s.c.Now); err != nil {
+					t.Fatal(err)
+				}
+				k := l.Of(camera)
+				k.Role, k.Entries(false)[0].Addr = device.Camera, packet.AddrOf(netip.MustParseAddr(abroad))
 			}
 			s.wait(24 * hour)
 			d.Role, d.Level = device.Camera, device.Identified

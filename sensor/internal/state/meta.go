@@ -30,6 +30,9 @@ func (s *Store) identify() error {
 		if f := string(b.Get([]byte("format"))); f != strconv.Itoa(format) {
 			return fmt.Errorf("it has format %.20q and this program reads %d: use the version that wrote it, or move the file away to start without state", f, format)
 		}
+		if s.o.Any {
+			s.o.Sensor, s.o.Site, s.o.Version = string(b.Get([]byte("sensor"))), string(b.Get([]byte("site"))), string(b.Get([]byte("version")))
+		}
 		for _, x := range []struct{ what, want string }{{"sensor", s.o.Sensor}, {"site", s.o.Site}} {
 			if got := string(b.Get([]byte(x.what))); got != x.want {
 				return fmt.Errorf("it is the state of %s %.80q and this is %s %.80q: use another file, or move it away to start without state", x.what, got, x.what, x.want)

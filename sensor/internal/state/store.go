@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Sensor, Site string // the owner: the state of another is refused
 	Version      string // of the program; informative
+	Any          bool   // the state of any sensor: Sensor, Site and Version are those of the file
 	// NotAfter refuses a state whose capture clock (nanoseconds since the epoch) is later, because the clock of a live sensor would not
 	// advance until it caught up. 0: any.
 	NotAfter int64
@@ -186,10 +187,12 @@ func (s *Store) begin(fresh bool) error {
 		return err
 	}
 	s.stats.Clock = s.clock
-	return s.journal.open(s.path, s.step, func(e entry) {
+	err := s.journal.open(s.path, s.step, func(e entry) {
 		s.step = max(s.step, e.step)
 		s.old = append(s.old, e.changes...)
 	})
+	s.whole = !s.journal.keep
+	return err
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -206,6 +209,9 @@ func base(part string) string {
 	name, _, _ := strings.Cut(part, "/")
 	return name
 }
+
+// Unsent returns how many alerts are in the journal of a sensor that was killed. Its next run sends them again.
+func (s *Store) Unsent() int { return len(s.journal.told) }
 
 // Stats returns the current counters.
 func (s *Store) Stats() Stats {
