@@ -36,6 +36,9 @@ func newBuilder() *builder {
 func (b *builder) set() *Set {
 	slices.SortStableFunc(b.s.entries, func(x, y entry) int { return cmp.Compare(x.hash, y.hash) })
 	b.s.entries = slices.Clip(b.s.entries)
+	for _, f := range b.s.Feeds {
+		b.s.total += f.Entries
+	}
 	return b.s
 }
 

@@ -78,6 +78,7 @@ type Set struct {
 	entries  []entry // sorted by hash, then by feed
 	prefixes *bart.Table[entry]
 	labels   []string
+	total    int // indicators
 }
 
 // Load reads all lists of a folder, in the order of their names. An empty name is an empty set. The error names each file and line that is
@@ -104,14 +105,11 @@ func Load(dir string) (*Set, error) {
 }
 
 // Len returns the number of indicators.
-func (s *Set) Len() (n int) {
+func (s *Set) Len() int {
 	if s == nil {
 		return 0
 	}
-	for _, f := range s.Feeds {
-		n += f.Entries
-	}
-	return n
+	return s.total
 }
 
 // Lookup returns the indicator of a value that is not an address or a name; now is the capture clock, in nanoseconds.
