@@ -306,7 +306,14 @@ func (d *delivery) sensorKilled() {
 	empty := d.startSensor(spool)
 	empty.left = empty.left[:24] // only the file header
 	empty.finish()
-	until(d.T, "the raised alerts are stored", func() bool { return d.queryInt(`SELECT coalesce(max(received), 0) FROM boots`) >= raised })
+	until(d.T, "the collector has read what was raised", func() bool {
+		n := 0.0 // alerts, incidents and devices
+		for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic} {
+			of, _ := p.findMetric(fmt.Sprintf(`stillwatch_collector_records_read_total{topic="%s"}`, topic))
+			n += of
+		}
+		return int(n) >= raised
+	})
 	d.checkNoGaps()
 	if n := d.stored(); n >= alerts {
 		d.Errorf("%d records are stored already: the interruption came too late", n)

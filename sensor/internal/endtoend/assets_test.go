@@ -19,10 +19,10 @@ func TestAssets(t *testing.T) {
 	if r := run1(t, "assets", "export", "--to", archive); r.status != exitOK || r.err != "" {
 		t.Fatal(r.status, r.err)
 	}
-	if r := run1(t, "assets", "update", "--config", cfg, "--from", archive); r.status != exitOK || strings.Count(r.out, "\n") != 7 {
+	if r := run1(t, "assets", "update", "--config", cfg, "--from", archive); r.status != exitOK || strings.Count(r.out, "\n") != 8 {
 		t.Fatal(r.status, r.out, r.err)
 	}
-	if r := run1(t, "assets", "show", "--config", cfg); r.status != exitOK || strings.Count(r.out, folder) != 7 {
+	if r := run1(t, "assets", "show", "--config", cfg); r.status != exitOK || strings.Count(r.out, folder) != 8 {
 		t.Error(r.status, r.out, r.err)
 	}
 	capture := write(t, sample(t), "sample.pcap")

@@ -97,8 +97,11 @@ func TestMirrorsOfBareIPHaveNoMAC(t *testing.T) {
 	server := behindMAC(n, "10.0.2.20", "b8:ca:3a:00:00:01")
 	talks(n, began(), behindMAC(n, "10.0.1.10", "b8:ca:3a:00:00:02"), server, 443)
 	talks(n, began().Add(time.Minute), behindMAC(n, "10.0.1.11", "b8:ca:3a:00:00:03"), server, 443)
-	want := []string{"ip:10.0.1.10@local [10.0.1.10]", "ip:10.0.1.11@local [10.0.1.11]", "ip:10.0.2.20@local [10.0.2.20]"}
+	scopes := map[string]string{"GRE with a key": "/gre-7", "ERSPAN III of IP": "/erspan-5-192.0.2.10", "Geneve": "/geneve-5", "Geneve within VXLAN": "/geneve-5", "VXLAN-GPE": "/vxlan-6"}
+	var want []string
 	for name, wrap := range wraps {
+		at := "@local" + scopes[name]
+		want = []string{"ip:10.0.1.10" + at + " [10.0.1.10]", "ip:10.0.1.11" + at + " [10.0.1.11]", "ip:10.0.2.20" + at + " [10.0.2.20]"}
 		if got := devices(t, mirrored(n, wrap)); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
