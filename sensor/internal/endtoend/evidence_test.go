@@ -145,7 +145,7 @@ func TestEvidenceOpensInTcpdump(t *testing.T) {
 		}
 	}
 	if program == "" {
-		t.Skip("neither tshark nor tcpdump is installed")
+		testneed.Missing(t, "tcpdump", "neither tshark nor tcpdump is installed")
 	}
 	files, _ := storyEvidence(t, "S1")
 	for name, data := range files {
