@@ -78,9 +78,8 @@ func (c *inventorySuggestCmd) Run(t *terminal.Terminal, b buildinfo.Info) error 
 		return crash(fault)
 	}
 	sum := r.Summary()
-	if len(sum.TryInternal) > 0 {
-		res := &result{Summary: sum}
-		return badUsage(fmt.Errorf("%s", res.internal()))
+	if text := sum.NoInternal(); text != "" {
+		return badUsage(errors.New(text))
 	}
 	text, err := l.Draft(originOf(c.Captures), cfg.Settings.Internal)
 	if err == nil {

@@ -79,6 +79,7 @@ func (mon *monitor) supervise(ctx context.Context, m service.Manager) {
 	}
 	m.Ready(mon.status())
 	go mon.reportLink(ctx, m)
+	go mon.reportObstacles(ctx)
 	m.Watch(ctx, func() []service.Beat {
 		return []service.Beat{{Part: "reader and correlator", Count: mon.run.Progress().Blocks}}
 	}, func(part string) {
@@ -108,6 +109,32 @@ func (mon *monitor) reportLink(ctx context.Context, m service.Manager) {
 			m.Status(mon.status())
 		}
 		was = blind
+	}
+}
+
+// obstaclePeriod is how often a live run checks whether it could have found anything, and how long it may take to begin.
+const obstaclePeriod = time.Minute
+
+// reportObstacles logs why the sensor could not have found anything, whenever that changes.
+func (mon *monitor) reportObstacles(ctx context.Context) {
+	tick := time.NewTicker(obstaclePeriod)
+	defer tick.Stop()
+	for known := map[string]bool{}; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := map[string]bool{}
+		for _, o := range mon.metrics().Summary.Obstacles {
+			if now[o.Reason] = true; !known[o.Reason] {
+				logObstacle(mon.log, o)
+			}
+		}
+		if len(now) == 0 && len(known) > 0 {
+			mon.log.Info("the sensor can detect now")
+		}
+		known = now
 	}
 }
 

@@ -34,9 +34,11 @@ func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 	if r.Packets > 0 {
 		t.Row(&b, "time", fmt.Sprintf("%s to %s UTC, %s", terminal.Moment(r.First), terminal.Moment(r.Last), terminal.Duration(time.Duration(r.Last-r.First))))
 	}
+	for _, o := range r.Obstacles {
+		t.Row(&b, "warning", "this run could not have found anything: "+o.Text)
+	}
 	t.Row(&b, "sessions", fmt.Sprintf("%s, at most %s at once", terminal.Grouped(r.Sessions), terminal.Grouped(r.SessionsLive)))
 	t.Row(&b, "devices", r.devices())
-	t.Row(&b, "internal", r.internal())
 	t.Row(&b, "opened", named(r.Spoke))
 	t.Row(&b, "silent", named(r.quiet()))
 	t.Row(&b, "alerts", r.alerts())
@@ -54,18 +56,6 @@ func (r *result) devices() string {
 	}
 	if r.DevicesEvicted > 0 {
 		text += fmt.Sprintf("; %s evicted because the registry was full", terminal.Grouped(r.DevicesEvicted))
-	}
-	return text
-}
-
-// internal suggests internal networks if no address in the captures is internal; "" if one is.
-func (r *result) internal() string {
-	if len(r.TryInternal) == 0 {
-		return ""
-	}
-	text := "no internal address; try"
-	for _, p := range r.TryInternal {
-		text += " --internal " + p.String()
 	}
 	return text
 }
@@ -162,10 +152,18 @@ func (r *result) log(l *zap.Logger) {
 		what = "run finished"
 		fields = append(fields, zap.String("port", r.port), zap.Uint64("received", r.Source.Received), zap.Any("dropped", metrics.Places(r.Source.Drops)))
 	}
+	for _, o := range r.Obstacles {
+		logObstacle(l, o)
+	}
 	l.Info(what, append(fields,
 		zap.Uint64("sessions", r.Sessions), zap.Uint64("devices", r.Devices),
 		zap.Int("expected_silent", len(r.Silent)), zap.Int("spoke", len(r.Spoke)), zap.Strings("spoke_devices", spoke),
 		zap.Any("alerts", bySeverity), zap.Int("damaged", len(r.Damage)),
 		zap.Float64("one_way_ratio", r.OneWayShare), zap.Float64("gap_ratio", r.GapShare), zap.Float64("duplicate_ratio", r.DupShare),
 		zap.Float64("seconds", r.wall.Seconds()))...)
+}
+
+// logObstacle warns that no alert does not mean that all is well.
+func logObstacle(l *zap.Logger, o pipeline.Obstacle) {
+	l.Warn("this run could not have found anything", zap.String("reason", o.Reason), zap.String("why", o.Text))
 }

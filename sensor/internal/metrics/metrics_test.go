@@ -86,6 +86,7 @@ func TestPageListsTheLabelValues(t *testing.T) {
 		"result":   {"taken", "refused"},
 
 		"protection": privilege.Names(),
+		"obstacle":   pipeline.Obstacles(),
 	} {
 		row := regexp.MustCompile("(?m)^\\| `" + label + "` \\| (.*) \\|$").FindStringSubmatch(page(t))
 		if row == nil {

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"runtime"
+	"slices"
 
 	"stillwatch/internal/metrictable"
 	"stillwatch/sensor/internal/capture"
@@ -42,6 +43,11 @@ func runTable() metrictable.Table[Run] {
 		}),
 		metrictable.CounterVec("alert_records_total", "Alert records that were written, by action.", []string{"action"},
 			func(r Run, emit metrictable.Emit) { emitAll(emit, r.Alerts.records) }),
+		metrictable.GaugeVec("could_not_detect", "1 if the run could not have found anything for this reason: see replay.md.", []string{"obstacle"}, func(r Run, emit metrictable.Emit) {
+			for _, reason := range pipeline.Obstacles() {
+				emit(metrictable.Bool(slices.ContainsFunc(r.Summary.Obstacles, func(o pipeline.Obstacle) bool { return o.Reason == reason })), reason)
+			}
+		}),
 		metrictable.Gauge("one_way_ratio", "Share of TCP sessions of which only one direction was seen.", func(r Run) float64 { return r.Summary.OneWayShare }),
 		metrictable.Gauge("gap_ratio", "Share of acknowledged TCP bytes that were not captured.", func(r Run) float64 { return r.Summary.GapShare }),
 		metrictable.Gauge("duplicate_ratio", "Share of TCP packets that were captured twice.", func(r Run) float64 { return r.Summary.DupShare }),

@@ -36,7 +36,7 @@ func (n *networks) add(v *session.View, r *device.Registry) {
 		return
 	}
 	var k networkPair
-	if v.Packets[session.Out] > 0 {
+	if v.Packets[session.Out] > 0 && !v.Initiator.Addr.Netip().IsUnspecified() { // as in DHCP
 		k.from = networkOf(v.Initiator.Addr.Netip())
 	}
 	if v.Packets[session.In] > 0 {

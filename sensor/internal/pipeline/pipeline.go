@@ -76,6 +76,7 @@ type Summary struct {
 	SilentCount      uint64            // devices that are expected to be silent
 	SpokeCount       uint64            // devices that opened a session outside their contract
 	Silent, Spoke    []DeviceLine      // the same devices, in the order of the keys; only after the run
+	Obstacles        []Obstacle        // why the run could not have found anything; empty if it could
 	TryInternal      []netip.Prefix    // networks to declare as internal, if no address was internal
 	Verdicts         map[string]uint64 // frames by decoder verdict
 	Counters         map[string]uint64 // by Counter.Name

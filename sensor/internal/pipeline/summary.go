@@ -16,6 +16,7 @@ func (r *Run) Summary() Summary {
 	if out.SilentCount, out.SpokeCount = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
 		out.SilentCount, out.SpokeCount = t.scan.silent, t.scan.spoke
 	}
+	out.Obstacles = r.obstacles(&out)
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())
 	}
