@@ -3,9 +3,9 @@
 package netsim
 
 import (
+	"encoding/binary"
 	"time"
 
-	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 )
 
@@ -37,19 +37,32 @@ func (n *Net) Ping(at time.Time, client, server *Host, count int, answered bool)
 	for i := range count {
 		t := at.Add(time.Duration(i) * time.Second)
 		payload := append(make([]byte, 16), pingPattern()...)
-		n.echo(t, client, server, layers.ICMPv4TypeEchoRequest, id, uint16(i+1), payload)
+		n.Echo(t, client, server, false, id, uint16(i+1), payload)
 		at2 := t.Add(n.jitter(server.Delay))
 		if answered {
-			n.echo(at2, server, client, layers.ICMPv4TypeEchoReply, id, uint16(i+1), payload)
+			n.Echo(at2, server, client, true, id, uint16(i+1), payload)
 		}
 	}
 	return at.Add(time.Duration(max(count-1, 0)) * time.Second)
 }
 
-func (n *Net) echo(at time.Time, src, dst *Host, typ uint8, id, seq uint16, payload []byte) {
+// Echo adds an echo request, or a reply, over ICMP or ICMPv6.
+func (n *Net) Echo(at time.Time, src, dst *Host, reply bool, id, seq uint16, payload []byte) {
+	if !src.IP.Is4() {
+		typ := uint8(layers.ICMPv6TypeEchoRequest)
+		if reply {
+			typ = layers.ICMPv6TypeEchoReply
+		}
+		rest := append(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, id), seq), payload...)
+		n.transport(at, 0, src, dst, layers.IPProtocolICMPv6, &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(typ, 0)}, rest)
+		return
+	}
+	typ := uint8(layers.ICMPv4TypeEchoRequest)
+	if reply {
+		typ = layers.ICMPv4TypeEchoReply
+	}
 	l := &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(typ, 0), Id: id, Seq: seq}
-	eth, ip := n.ip(src, dst, layers.IPProtocolICMPv4)
-	n.put(at, 0, eth, ip.(gopacket.SerializableLayer), l, gopacket.Payload(payload))
+	n.transport(at, 0, src, dst, layers.IPProtocolICMPv4, l, payload)
 }
 
 func pingPattern() []byte {

@@ -55,7 +55,7 @@ func (a *open) explains(x *open) bool {
 		return own && (x.key.rule == "D01" || x.key.rule == "D06" || x.key.rule == "D18") && a.samePeer(x)
 	case "D24", "D25":
 		return own && (x.key.rule == "D01" || x.key.rule == "D05" || x.key.rule == "D16" || x.key.rule == "D17") && a.samePeer(x) && a.covers(x)
-	case "D16", "D18", "D21", "D22", "D45", "D46", "D48":
+	case "D16", "D18", "D21", "D22", "D23", "D45", "D46", "D48":
 		return own && x.key.rule == "D01" && a.samePeer(x) && a.covers(x)
 	case "D49":
 		return own && x.key.rule == "D01" && x.sev <= a.sev && a.samePeer(x) && a.covers(x)

@@ -36,6 +36,7 @@ func registrations() []*registration {
 		&dgaRule,
 		&encryptedDNSRule,
 		&wrongPortRule,
+		&icmpTunnelRule,
 		&miningRule,
 		&reverseShellRule,
 		&cleartextRule,

@@ -335,6 +335,14 @@ type DeviceAction struct {
 	Result   Outcome
 }
 
+// EchoData is what the echo messages of a session have carried so far. It is reported only if they are no pings.
+type EchoData struct {
+	Messages          int     // with 64 bytes or more that no ping program sends
+	Bytes             uint64  // of their payload
+	Compared, Unequal int     // replies compared with their requests, and those that differ
+	Entropy           float64 // of these bytes, bits per byte
+}
+
 // Exploit is a request that has the shape of an attack on a published vulnerability.
 type Exploit struct {
 	ID      string // of the shape: "hikvision-auth"
@@ -394,6 +402,8 @@ func (*DeviceInfo) fact() {}
 func (*DeviceAction) fact() {}
 
 func (*Exploit) fact() {}
+
+func (*EchoData) fact() {}
 
 // MaxBanner is the length in bytes at which the text of a Banner is cut.
 const MaxBanner = 256

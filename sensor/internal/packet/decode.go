@@ -110,7 +110,7 @@ func (p *Packet) resetNetwork() {
 func (p *Packet) resetRare() {
 	p.Body, p.hasRare = nil, false
 	p.FragID, p.FragOff, p.FragLen, p.FragNext, p.FragMore = 0, 0, 0, 0, false
-	p.Window, p.MSS, p.WindowScale, p.ICMPID, p.IPForm = 0, 0, 0, 0, 0
+	p.Window, p.MSS, p.WindowScale, p.ICMPID, p.ICMPSeq, p.IPForm = 0, 0, 0, 0, 0, 0
 	p.Scope = Scope{}
 }
 

@@ -149,6 +149,7 @@ type Packet struct {
 	Window      uint16 // of a SYN
 	MSS         uint16 // of a SYN: TCP option, 0 if absent
 	ICMPID      uint16 // ICMP echo identifier
+	ICMPSeq     uint16 // ICMP echo sequence number
 	IPForm      IPForm // of a SYN that follows the IP header directly
 	Scope       Scope  // of Src and Dst, set by Scopes
 

@@ -23,7 +23,7 @@ type datagram struct {
 	held, heldIP     uint32 // frames that were held, and their IP bytes
 	heldPayload      uint32
 	srcPort, dstPort uint16
-	icmpID           uint16
+	icmpID, icmpSeq  uint16
 	kind             Kind
 	proto, next      uint8
 	state            fragState
@@ -36,6 +36,7 @@ func (d *datagram) learn(p *Packet) {
 	d.first = true
 	d.kind, d.proto, d.next = p.Kind, p.Proto, p.FragNext
 	d.srcPort, d.dstPort, d.icmpID = p.SrcPort, p.DstPort, p.ICMPID
+	d.icmpSeq = p.ICMPSeq
 	d.hold = d.state == collecting && mayBeTunnel(p)
 }
 
@@ -60,6 +61,7 @@ func (d *datagram) keep(p *Packet) {
 func (d *datagram) pass(p *Packet) {
 	p.Kind, p.Proto = d.kind, d.proto
 	p.SrcPort, p.DstPort, p.ICMPID = d.srcPort, d.dstPort, d.icmpID
+	p.ICMPSeq = d.icmpSeq
 	p.hasRare = true
 	p.Count += d.held
 	p.IPBytes += d.heldIP

@@ -212,7 +212,7 @@ func icmp(p *Packet, kind Kind, b []byte, n int) Verdict {
 	}
 	p.SrcPort, p.DstPort = uint16(b[0]), uint16(b[1])
 	if hasICMPID(kind, b[0]) {
-		p.ICMPID, p.hasRare = be16(b[4:]), true
+		p.ICMPID, p.ICMPSeq, p.hasRare = be16(b[4:]), be16(b[6:]), true
 	}
 	if kind == KindICMP6 && b[0] >= 133 && b[0] <= 137 && p.Frag == FragNone { // not allowed in fragments (RFC 6980)
 		p.Body, p.hasRare = b, true

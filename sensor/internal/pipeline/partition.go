@@ -143,6 +143,13 @@ func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now
 	return more
 }
 
+// Echo implements session.Handler.
+func (p *partition) Echo(s *session.Session, d session.Dir, m *packet.Packet, now int64) {
+	p.s, p.d, p.now = s, d, now
+	x := p.conversation(s)
+	x.conv.Echo(int(d^x.side^s.InitiatorSide()), m.ICMPID, m.ICMPSeq, m.Payload, packet.UsualEcho(m.Payload), p.sink)
+}
+
 // Release implements session.Handler.
 func (p *partition) Release(s *session.Session) {
 	x, ok := p.table.User(s).(*state)

@@ -218,7 +218,19 @@ func relayAlerts(t *testing.T, scenes []relayScene, play []func(*relayScene)) ma
 		inv.Devices = append(inv.Devices, contract.Entry{Name: fmt.Sprintf("srv-%03d", i), Match: contract.Match{IP: netip.MustParseAddr(ip)}, Expect: contract.Silent, HasExpect: true})
 		play[i](s)
 	}
-	path := filepath.Join(t.TempDir(), "relays.pcap")
+	got := map[string]bool{}
+	for _, a := range replayed(t, n, inv) {
+		if a.Rule.ID == "D11" {
+			got[a.Device.Key] = true
+		}
+	}
+	return got
+}
+
+// replayed returns all records of alerts that the replay of a capture raises.
+func replayed(t *testing.T, n *netsim.Net, inv *contract.Inventory) (got []*schemas.Alert) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "capture.pcap")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -232,13 +244,7 @@ func relayAlerts(t *testing.T, scenes []relayScene, play []func(*relayScene)) ma
 		t.Fatal(err)
 	}
 	defer src.Close()
-	got := map[string]bool{}
-	out := pipeline.Output{Alert: func(a *schemas.Alert) error {
-		if a.Rule.ID == "D11" {
-			got[a.Device.Key] = true
-		}
-		return nil
-	}}
+	out := pipeline.Output{Alert: func(a *schemas.Alert) error { got = append(got, a); return nil }}
 	r, err := pipeline.New(pipeline.Config{Settings: config.Defaults(), Inventory: inv, Replay: true, Shards: 2}, src, out)
 	if err != nil {
 		t.Fatal(err)

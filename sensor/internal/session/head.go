@@ -276,7 +276,18 @@ func (t *Table) read(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
 			t.readStream(r, s, p, n, now)
 		}
 	default:
+		t.readEcho(r, s, p, n, now)
+	}
+}
+
+// readEcho passes an echo message to the handler. A session that only has the payloads of ping programs costs no head.
+func (t *Table) readEcho(r ref, s *Session, p *packet.Packet, n uint8, now int64) {
+	switch {
+	case !p.Echo():
 		s.flags |= flagDone
+	case s.head != 0 || !packet.UsualEcho(p.Payload):
+		t.headOf(r, s, now)
+		t.h.Echo(s, s.dir(n), p, now)
 	}
 }
 

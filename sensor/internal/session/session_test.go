@@ -69,6 +69,7 @@ func (r *recorder) Stream(s *Session, d Dir, head []byte, final bool, _ int64) i
 }
 
 func (r *recorder) Datagram(*Session, Dir, []byte, int64) bool { r.reads++; return r.reads < 3 }
+func (r *recorder) Echo(*Session, Dir, *packet.Packet, int64)  { r.reads++ }
 func (r *recorder) Release(*Session)                           { r.open-- }
 
 func (r *recorder) Soon(s *Session, step int) {

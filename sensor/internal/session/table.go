@@ -80,6 +80,8 @@ type Handler interface {
 	Stream(s *Session, d Dir, head []byte, final bool, now int64) (want int)
 	// Datagram is given a UDP payload and says whether it wants more of them.
 	Datagram(s *Session, d Dir, data []byte, now int64) (more bool)
+	// Echo is given an echo message of ICMP with a payload. The first one of a session is one that no ping program sends.
+	Echo(s *Session, d Dir, p *packet.Packet, now int64)
 	// Release says that nothing more of the session will be read.
 	Release(s *Session)
 	// Soon says that Stream and Release will soon be called for a session that was idle, so that the handler can prefetch its state. It is

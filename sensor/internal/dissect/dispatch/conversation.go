@@ -15,6 +15,7 @@ import (
 	"stillwatch/sensor/internal/dissect/quic"
 	"stillwatch/sensor/internal/dissect/recognize"
 	"stillwatch/sensor/internal/dissect/tls"
+	"stillwatch/sensor/internal/dissect/tunnel"
 )
 
 // maxUnknownDatagrams is the number of datagrams of no known protocol after which a session is no longer read.
@@ -33,6 +34,7 @@ type Conversation struct {
 	rtp       recognize.RTP
 	dns       dns.Datagrams
 	pool      *Pool
+	echo      *tunnel.Echo // nil: no echo message was read
 }
 
 // Reset prepares c for a new session. The dissector comes from pool and goes back to it with the next Reset. pool may
@@ -122,6 +124,14 @@ func (c *Conversation) Datagram(dir int, data []byte, sink dissect.Sink) (more b
 		return c.unknown < maxUnknownDatagrams || c.rtp.Pending(dir)
 	}
 	return c.datagrams != nil && c.datagrams.Datagram(dir, data, sink)
+}
+
+// Echo reads one echo message of ICMP; usual means that its payload is one that ping programs send.
+func (c *Conversation) Echo(dir int, id, seq uint16, payload []byte, usual bool, sink dissect.Sink) {
+	if c.echo == nil {
+		c.echo = new(tunnel.Echo)
+	}
+	c.echo.Message(dir&1, id, seq, payload, usual, sink)
 }
 
 func (c *Conversation) identifyDatagram(dir int, data []byte, sink dissect.Sink) bool {

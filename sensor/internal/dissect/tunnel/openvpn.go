@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tunnel reads TLS in OpenVPN and behind SOCKS, and recognizes WireGuard and IKE.
+// Package tunnel reads TLS in OpenVPN and behind SOCKS, and recognizes WireGuard, IKE, and data in the echo messages of ICMP.
 package tunnel
 
 import (
