@@ -73,7 +73,7 @@ func (l *Learner) Reconfigure(cfg LearnConfig) { l.cfg = cfg }
 
 // Of returns the contract of a device, nil if it has had no session.
 func (l *Learner) Of(d *device.Device) *Learned {
-	if l == nil || d == nil {
+	if l == nil || d == nil || len(l.devices) == 0 { // as in a capture of one day
 		return nil
 	}
 	return l.devices[d.Key]
@@ -87,13 +87,16 @@ func (l *Learner) Judging(d *device.Device) *Learned {
 	return nil
 }
 
-// Wants reports whether the sessions of a device are worth reporting to Use. It is cheap.
-func (l *Learner) Wants(d *device.Device) bool {
+// Wants reports whether a session of a device that began at start is worth reporting to Use. It is cheap. A contract begins on the second day on
+// which a device is seen: most devices that come once, such as guests and scanners, never return, and must not cost memory.
+func (l *Learner) Wants(d *device.Device, start int64) bool {
 	if l == nil || d == nil {
 		return false
 	}
-	c := l.devices[d.Key]
-	return c == nil || c.State != TooVaried
+	if c := l.Of(d); c != nil {
+		return c.State != TooVaried
+	}
+	return start/dayNs > d.FirstSeen/dayNs
 }
 
 // Use records a session that was answered and has ended. breach is true if the template of the role forbids it.

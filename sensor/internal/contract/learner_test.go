@@ -260,8 +260,13 @@ func TestTooVaried(t *testing.T) {
 	if got := r.l.Counts(); got.Contracts != 4 || got.Entries > 120 || got.Refused != 90 || got.TooVaried != 3 {
 		t.Errorf("%+v", got)
 	}
-	if r.l.Wants(pupil(0)) || !r.l.Wants(pupil(9)) {
+	if r.l.Wants(pupil(0), r.now) || !r.l.Wants(pupil(9), r.now) {
 		t.Error("Wants does not tell a device that varies too much from a new one")
+	}
+	guest := pupil(9)
+	guest.FirstSeen = r.now
+	if r.l.Wants(guest, r.now+hour) || !r.l.Wants(guest, r.now+day) {
+		t.Error("a contract does not begin on the second day of a device")
 	}
 }
 

@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -51,6 +52,7 @@ func DefaultFloodParams() FloodParams {
 // each is a session each.
 type flood struct {
 	p        FloodParams
+	few      sketch `snapshot:"-"`
 	targets  *table[flooded, stream]
 	contacts *table[[2]packet.Addr, struct{}] // pairs that have answered each other, the lower address first
 	sessions *table[uint64, flow]             `snapshot:"-"`
@@ -83,7 +85,8 @@ type flow struct {
 }
 
 func newFlood(p FloodParams) *flood {
-	return &flood{p, newTable[flooded, stream](p.MaxTargets), newTable[[2]packet.Addr, struct{}](p.MaxContacts), newTable[uint64, flow](p.MaxSessions), newTable[uint32, habit](p.MaxTargets)}
+	return &flood{p: p, targets: newTable[flooded, stream](p.MaxTargets), contacts: newTable[[2]packet.Addr, struct{}](p.MaxContacts),
+		sessions: newTable[uint64, flow](p.MaxSessions), usual: newTable[uint32, habit](p.MaxTargets)}
 }
 
 func (x *flood) Rule() Rule { return floodRule.Rule }
@@ -136,7 +139,7 @@ func (x *flood) Tick(now int64, c *Context) {
 func (x *flood) Observe(e *Event, c *Context) {
 	v := e.Session
 	if v.Answered() {
-		if e.Kind != SessionOpened && v.Proto == protoTCP {
+		if (e.Kind == SessionState || e.Kind == SessionProgress) && v.Proto == protoTCP {
 			x.contacts.put(pairOf(v), c.Now)
 		}
 		if e.Kind != SessionEnded && e.Kind != SessionProgress && v.Proto == protoTCP {
@@ -150,17 +153,20 @@ func (x *flood) Observe(e *Event, c *Context) {
 	if !ok || e.App != nil && slices.Contains(x.p.OneWay, e.App.Name) {
 		return
 	}
+	k := flooded{who, v.Responder.Addr, 0, v.Proto}
+	if v.Proto == protoTCP {
+		k.port = v.Responder.Port
+	}
+	window := int64(max(x.p.Seconds, 1)) * second
+	if n := v.Packets[session.Out]; !x.few.exceeds(&k, n, c.Now, window, x.p.Rate*float64(window)/float64(10*second)) {
+		return
+	}
 	before := x.counted(e, c)
 	out, in := v.Packets[session.Out]-min(before.out, v.Packets[session.Out]), v.Packets[session.In]-min(before.in, v.Packets[session.In])
 	if out == 0 && in == 0 {
 		return
 	}
-	k := flooded{who, v.Responder.Addr, 0, v.Proto}
-	if v.Proto == protoTCP {
-		k.port = v.Responder.Port
-	}
 	s := x.targets.put(k, c.Now)
-	window := int64(x.p.Seconds) * second
 	if c.Now-s.from >= 2*window {
 		s.from, s.out, s.in = c.Now, 0, 0
 	}
@@ -173,6 +179,29 @@ func (x *flood) Observe(e *Event, c *Context) {
 		x.judge(e, c, s, s.out, s.in, took)
 		s.from, s.out, s.in = c.Now, 0, 0
 	}
+}
+
+// sketch counts the packets to each destination in a window, or more than that: destinations share cells. Most get so few that they need no entry
+// in a table.
+type sketch struct {
+	from  int64 // of the window
+	cells [4096]uint64
+	kept  [4096]bool // the cell exceeded the limit in the window before
+}
+
+// exceeds adds n packets to a destination, and reports whether it may have got more than limit in this window or the one before.
+func (s *sketch) exceeds(k *flooded, n uint64, now, window int64, limit float64) bool {
+	if now-s.from >= window || now < s.from {
+		for i := range s.cells {
+			s.kept[i] = float64(s.cells[i]) > limit && now-s.from < 2*window
+		}
+		s.from, s.cells = now, [4096]uint64{}
+	}
+	h := binary.LittleEndian.Uint64(k.addr[8:]) ^ binary.LittleEndian.Uint64(k.caller.addr[8:])<<1 ^ uint64(k.device)<<24 ^ uint64(k.port)<<8 ^ uint64(k.proto)
+	h = (h ^ binary.LittleEndian.Uint64(k.addr[:8])*0xff51afd7ed558ccd) * 0x9e3779b97f4a7c15
+	i := h >> 52
+	s.cells[i] += n
+	return float64(s.cells[i]) > limit || s.kept[i]
 }
 
 // counted returns what was counted of the session of e before, and notes that it is counted now. The first packet is counted when the session

@@ -10,14 +10,14 @@ import (
 // Learn passes a session that has ended to the learned contracts of the devices at its ends. It is called after the detectors have seen the event.
 func (c *Context) Learn(e *Event) {
 	l, v := c.Contracts.Learner(), e.Session
-	if l == nil || e.Kind != SessionEnded || !v.Answered() || !v.Opened() || !unicast(v) {
+	if e.Kind != SessionEnded || l == nil || !v.Answered() || !v.Opened() || !unicast(v) {
 		return
 	}
 	app := ""
 	if e.App != nil {
 		app = e.App.Name
 	}
-	if l.Wants(e.Initiator) && Originated(e) && !c.verdict(e).Infrastructure {
+	if l.Wants(e.Initiator, v.Start) && Originated(e) && !c.verdict(e).Infrastructure {
 		name := ""
 		if names := c.trustedNames(e, v.Start); len(names) > 0 { // a long session outlives the lookup
 			name = names[0]
@@ -25,7 +25,7 @@ func (c *Context) Learn(e *Event) {
 		_, breach := c.Contracts.RoleBreach(e.Initiator, v, e.App)
 		l.Use(e.Initiator, c.Contracts.KeyOf(session.Out, v, app, name, e.Responder), v, breach)
 	}
-	if l.Wants(e.Responder) && v.HasPorts {
+	if l.Wants(e.Responder, v.Start) && v.HasPorts {
 		if k := c.Contracts.KeyOf(session.In, v, app, "", e.Initiator); k.Port != 0 { // its other ports change with every session
 			l.Use(e.Responder, k, v, false)
 		}

@@ -4,7 +4,6 @@ package detect
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"stillwatch/sensor/internal/contract"
@@ -49,6 +48,7 @@ func DefaultMiningParams() MiningParams {
 // says it in TLS. Intruders install miners on whatever computes.
 type mining struct {
 	p     MiningParams
+	named map[string]struct{} // the domains of p.Pools, in lower case
 	pools *table[minedPool, mined]
 }
 
@@ -66,7 +66,15 @@ type mined struct {
 }
 
 func newMining(p MiningParams) *mining {
-	return &mining{p: p, pools: newTable[minedPool, mined](p.MaxPools)}
+	return &mining{p: p, named: poolNames(p.Pools), pools: newTable[minedPool, mined](p.MaxPools)}
+}
+
+func poolNames(pools []string) map[string]struct{} {
+	m := make(map[string]struct{}, len(pools))
+	for _, p := range pools {
+		m[strings.ToLower(strings.TrimSuffix(p, "."))] = struct{}{}
+	}
+	return m
 }
 
 func (m *mining) Rule() Rule { return miningRule.Rule }
@@ -74,7 +82,7 @@ func (m *mining) Rule() Rule { return miningRule.Rule }
 func (m *mining) Kinds() []Kind { return []Kind{SessionFact} }
 
 func (m *mining) setParams(p MiningParams) {
-	m.p = p
+	m.p, m.named = p, poolNames(p.Pools)
 	m.pools.limit(p.MaxPools)
 }
 
@@ -178,15 +186,11 @@ func (m *mining) names(e *Event, c *Context, name string) {
 
 // pool returns the domain of the list that a name is or belongs to, "" if there is none.
 func (m *mining) pool(name string) string {
-	for i := 0; i >= 0 && i < len(name); {
-		if slices.ContainsFunc(m.p.Pools, func(p string) bool { return sameName(p, name[i:]) }) {
-			return strings.ToLower(strings.TrimSuffix(name[i:], "."))
+	for name = strings.ToLower(strings.TrimSuffix(name, ".")); name != ""; { // ToLower does not allocate for a name in lower case
+		if _, ok := m.named[name]; ok {
+			return name
 		}
-		dot := strings.IndexByte(name[i:], '.')
-		if dot < 0 {
-			return ""
-		}
-		i += dot + 1
+		_, name, _ = strings.Cut(name, ".")
 	}
 	return ""
 }

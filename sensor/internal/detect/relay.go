@@ -222,20 +222,19 @@ func (r *relay) admit(e *Event, c *Context, d *device.Device, dir session.Dir) *
 	if dir == session.In {
 		peer, dev = &v.Initiator, e.Initiator
 	}
-	x := &relayLeg{view: *v, dir: dir, peerDev: dev, external: c.external(dev, addr(peer, v.V6))}
-	if !guarded(d, c) && (!x.external || isGateway(d)) {
+	external := c.external(dev, addr(peer, v.V6))
+	if !guarded(d, c) && (!external || isGateway(d)) {
 		return nil
 	}
-	if dir == session.In {
-		return x
+	if dir == session.Out {
+		if !Originated(e) || dev != nil && dev.Role == device.Camera && isRecorder(d) {
+			return nil // a recorder records the camera
+		}
+		if w := c.verdict(e); w.Infrastructure || w.Entry != "" {
+			return nil
+		}
 	}
-	if !Originated(e) || dev != nil && dev.Role == device.Camera && isRecorder(d) {
-		return nil // a recorder records the camera
-	}
-	if w := c.verdict(e); w.Infrastructure || w.Entry != "" {
-		return nil
-	}
-	return x
+	return &relayLeg{view: *v, dir: dir, peerDev: dev, external: external}
 }
 
 // isGateway reports whether a device is likely one that forwards sessions for others.

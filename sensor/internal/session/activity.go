@@ -13,7 +13,7 @@ const (
 	MaxBins = 64
 )
 
-// activitySeconds is how long bins are collected before they are reported.
+// activitySeconds is how often bins are reported.
 const activitySeconds = 8
 
 // Bin is the payload that a session carried within BinTime.
@@ -94,7 +94,7 @@ func (t *Table) active(s *Session, n uint32, side uint8, now int64) {
 		}
 	}
 	if x.N == 0 {
-		x.due = now/1e9 + activitySeconds
+		x.due = (now/1e9/activitySeconds + 1) * activitySeconds // the same second for all, so that others need no look at the list
 		t.follow.next = min(t.follow.next, x.due)
 	}
 	x.Bins[x.N] = Bin{Time: now, Dir: Dir(side)}

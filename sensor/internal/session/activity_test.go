@@ -14,6 +14,7 @@ import (
 func (w *wire) mature(tab *Table) {
 	w.play(tab, "cS sSA cA cA:"+strings.Repeat("x", 1500)+" sA:"+strings.Repeat("y", 1500))
 	w.time += tab.cfg.FollowAge * 1e9
+	w.time = (w.time/1e9/activitySeconds + 1) * activitySeconds * 1e9
 	tab.Advance(w.time / 1e9)
 }
 
@@ -79,7 +80,7 @@ func TestActivityIsBounded(t *testing.T) {
 	r.tab = tab
 	for i := range 20 {
 		w := newWire()
-		w.num, w.client, w.time = uint64(100*i), uint16(1000+i), w.time+int64(i)*10e9
+		w.num, w.client, w.time = uint64(100*i), uint16(1000+i), w.time+int64(i)*2*cfg.FollowAge*1e9
 		w.mature(tab)
 		w.play(tab, "cA:abc")
 	}

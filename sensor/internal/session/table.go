@@ -49,7 +49,7 @@ func DefaultConfig() Config {
 	return Config{
 		MaxSessions: 1 << 16, MaxPast: 1 << 14, MaxHeads: 1 << 10, MaxHeadBytes: 2 << 20, HeadLimit: 16 << 10,
 		AttemptedTimeout: 70, EstablishedTimeout: 3600, ClosedTimeout: 15, DatagramTimeout: 180, ShortTimeout: 60,
-		ProgressKiB: 256, FollowKiB: 2, FollowAge: 5, MaxFollowed: 256,
+		ProgressKiB: 256, FollowKiB: 2, FollowAge: 30, MaxFollowed: 256,
 	}
 }
 
