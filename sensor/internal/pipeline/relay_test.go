@@ -174,8 +174,7 @@ func (s *relayScene) requests(control bool) {
 		begin := s.start.Add(d)
 		var near *netsim.Conn
 		if control {
-			orders.WaitUntil(begin).Reply(s.net.Bytes(120))
-			begin = begin.Add(s.delay())
+			begin = orders.WaitUntil(begin).Reply(s.net.Bytes(120)).Now().Add(s.delay()) // the order must have arrived
 			near = s.net.Dial(begin, s.srv, s.near, 7000)
 		} else {
 			near = s.net.Dial(begin, s.near, s.srv, 3128)
@@ -309,7 +308,7 @@ func TestRelaysAreFound(t *testing.T) {
 		fmt.Fprintf(&b, " %d/%d |\n", n, still)
 	}
 	fmt.Fprintf(&b, "\n%d of %d relays were found.\n", hits, all)
-	if float64(hits) < 0.9*float64(all) { // the page names what is missed
+	if float64(hits) < 0.95*float64(all) {
 		t.Errorf("%d of %d relays were found", hits, all)
 	}
 	t.Log(b.String())
