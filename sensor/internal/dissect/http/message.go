@@ -57,9 +57,12 @@ func (m *message) next() (name, value []byte, ok bool) {
 }
 
 // requestLine reports whether head begins with a request of the HTTP family: an upper-case method, a target and a
-// version. A line that is cut is matched by the beginning of its target.
+// version, after at most maxEmpty bytes of empty lines. A line that is cut is matched by the beginning of its target.
 func requestLine(head []byte, final bool, version string, target func(method, target []byte) bool) match.Verdict {
-	const maxLine = 8192
+	const maxLine, maxEmpty = 8192, 8
+	for i := 0; i < maxEmpty && len(head) > 0 && (head[0] == '\r' || head[0] == '\n'); i++ {
+		head = head[1:]
+	}
 	n := methodLen(head)
 	switch {
 	case n < 0:
