@@ -3,6 +3,7 @@
 package detect
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -128,10 +129,13 @@ func (b *beacon) Observe(e *Event, c *Context) {
 	if !ok || !c.callsOut(e) {
 		return
 	}
-	if !b.again(who, v) {
-		return
+	port := v.Responder.Port
+	if !b.again(who, v, port) {
+		if port = anyPort; !b.again(who, v, port) {
+			return
+		}
 	}
-	k, name := beaconPair{caller: who, addr: v.Responder.Addr, port: v.Responder.Port}, c.ResponderName(e)
+	k, name := beaconPair{caller: who, addr: v.Responder.Addr, port: port}, c.ResponderName(e)
 	if name != "" {
 		k.addr, k.named = hashOf(name), true
 	}
@@ -140,19 +144,22 @@ func (b *beacon) Observe(e *Event, c *Context) {
 		return
 	}
 	if r, ok := b.p.regular(x.gaps); ok {
-		if f := b.finding(e, c, x, r, name); f != nil {
+		if f := b.finding(e, c, x, r, name, port == anyPort); f != nil {
 			c.Emit(f)
 		}
 	}
 }
 
-// again reports whether a caller has lately called the same port of the same host. A pair that shares its slot with others may be
-// overlooked for a while.
-func (b *beacon) again(who caller, v *session.View) bool {
+// anyPort stands for all ports that a caller has called once only: a program may take another port each time.
+const anyPort = 0
+
+// again reports whether a caller has lately called the same port of the same host, or any port of it. A pair that shares its slot with others
+// may be overlooked for a while.
+func (b *beacon) again(who caller, v *session.View, port uint16) bool {
 	const prime = 0x9e3779b97f4a7c15
 	a, from := &v.Responder.Addr, &who.addr
 	h := (binary.LittleEndian.Uint64(a[8:]) ^ binary.LittleEndian.Uint64(a[:8])*prime) * prime
-	h = (h ^ binary.LittleEndian.Uint64(from[8:]) ^ uint64(who.device)<<20 ^ uint64(v.Responder.Port)) * prime
+	h = (h ^ binary.LittleEndian.Uint64(from[8:]) ^ uint64(who.device)<<20 ^ uint64(port)) * prime
 	slot, hash := &b.called[h>>50], uint32(h)|1
 	met := *slot == hash
 	*slot = hash
@@ -262,7 +269,7 @@ func likelihood(gaps []float64, shape, scale float64) (nats float64) {
 	return nats
 }
 
-func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string) *Finding {
+func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string, hops bool) *Finding {
 	f, expect, source, ok := c.callerFinding(b.Rule(), e)
 	if !ok {
 		return nil
@@ -270,6 +277,11 @@ func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string) *
 	f.Key = serviceKey(addr(&e.Session.Responder, e.Session.V6), e.Session)
 	if name != "" {
 		f.Key = fmt.Sprintf("%s:%d/%s", Clean(name, 200), e.Session.Responder.Port, Proto(e.Session.Proto))
+	}
+	on := portName(e)
+	if hops {
+		on = "changing ports"
+		f.Key = fmt.Sprintf("%s any port/%s", cmp.Or(Clean(name, 200), addr(&e.Session.Responder, e.Session.V6).String()), Proto(e.Session.Proto))
 	}
 	f.Stage, f.Severity = StageOutbound, b.severity(e, expect, source, name)
 	f.Start, f.Total, f.Count = x.first, int(x.count), int(x.count-x.reported)
@@ -279,7 +291,7 @@ func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string) *
 	f.Brief = "calls " + to.brief() + " at intervals"
 	f.Title = headline("%s calls %s every "+every, who, to)
 	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it called %s on %s %s, about every %s; chance would hardly be so even.",
-		who.full, expectation(expect, source), clock(x.first), f.other().full, portName(e), times, every)
+		who.full, expectation(expect, source), clock(x.first), f.other().full, on, times, every)
 	f.Reasons = append(f.Reasons, Reason{Code: "regular", Text: fmt.Sprintf("%s gaps, 80 %% of them within %s of each other", strings.TrimSuffix(Plural(len(x.gaps), "", ""), " "), span(int64(r.spread*1e6))), Weight: 0.4})
 	if name == "" {
 		f.Reasons = append(f.Reasons, Reason{Code: "no_name", Text: "the device did not look up the address by name", Weight: 0.2})

@@ -66,6 +66,17 @@ func TestBeacon(t *testing.T) {
 		{"a name server", func(s *stage) { call(s, silent, "198.51.100.53:53", steady(30, 60)...) }, nil},
 		{"one burst", func(s *stage) { call(s, silent, server, steady(30, 0.2)...) }, nil},
 		{"a public network", func(s *stage) { call(s, publicA, server, steady(8, 2.2)...) }, []string{"medium 198.51.100.23:443/tcp 9"}},
+		{"another port each time", func(s *stage) {
+			for i, g := range steady(10, 600) {
+				s.open(6, host, fmt.Sprintf("198.51.100.23:%d", 20000+37*i))
+				s.wait(int64(g * 1e9))
+			}
+		}, []string{"medium 198.51.100.23 any port/tcp 9"}},
+		{"two ports of one server", func(s *stage) {
+			s.open(6, host, "198.51.100.23:80")
+			s.wait(hour)
+			call(s, host, server, steady(6, 60)...)
+		}, nil},
 		{"calls from outside", func(s *stage) { call(s, foreign, silent+":443", steady(30, 60)...) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
