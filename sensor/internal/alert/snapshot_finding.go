@@ -115,7 +115,7 @@ func walkView(c *snapshot.Codec, v *session.View) {
 	for _, n := range []*uint8{&v.SynOptLen, &v.Proto, &v.ICMPType, &v.ICMPCode} {
 		snapshot.Number(c, n)
 	}
-	for _, b := range []*bool{&v.V6, &v.HasPorts, &v.Group, &v.Gap, &v.Unconfirmed, &v.OneDirection, &v.Turned} {
+	for _, b := range []*bool{&v.V6, &v.HasPorts, &v.Group, &v.Gap, &v.Unconfirmed, &v.Resumed, &v.OneDirection, &v.Turned} {
 		c.Bool(b)
 	}
 	snapshot.Enum(c, &v.Basis, session.BasisPort)

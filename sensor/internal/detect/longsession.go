@@ -170,8 +170,12 @@ func (l *longSessions) wait(id uint64, start int64, level int) {
 	l.queues[level] = append(l.queues[level], wait{start + int64(l.p.Hours[level])*hour + int64(l.p.IdleSeconds)*second, id})
 }
 
-// evaluate reports a session that has lasted longer than at the last report, or that has carried much.
+// evaluate reports a session that has lasted longer than at the last report, or that has carried much. One that continues an expired session
+// has been open for the timeout before it at least.
 func (l *longSessions) evaluate(e *Event, c *Context, x *openSession, lasted int64) {
+	if e.Session.Resumed {
+		lasted += int64(l.p.IdleSeconds) * second
+	}
 	level := 0
 	for level < len(l.p.Hours) && lasted >= int64(l.p.Hours[level])*hour {
 		level++
@@ -205,7 +209,7 @@ func (l *longSessions) severity(e *Event, c *Context, dir session.Dir, level int
 	x, _ := c.Contracts.Expect(d, c.Now)
 	guarded := x != contract.Normal
 	switch {
-	case guarded && dir == session.Out && e.Session.Opened(), level == 0 && !(bulk && guarded && dir == session.Out), l.allowed(e, c, dir, d):
+	case guarded && dir == session.Out && opened(e.Session), level == 0 && !(bulk && guarded && dir == session.Out), l.allowed(e, c, dir, d):
 		return Low, false // D01 reports what a silent device opens
 	case guarded:
 		return Medium, true
@@ -218,6 +222,9 @@ func (l *longSessions) severity(e *Event, c *Context, dir session.Dir, level int
 	}
 	return Low, true
 }
+
+// opened reports whether it is known who opened a session, also one that continues an expired session.
+func opened(v *session.View) bool { return v.Opened() || v.Resumed && v.Basis == session.BasisSYN }
 
 // allowed reports whether a session is infrastructure or expected by the inventory. If its start was not captured, the other direction
 // counts too.
@@ -241,25 +248,29 @@ func (l *longSessions) finding(e *Event, c *Context, dir session.Dir, lasted int
 	verdict := c.verdictFor(e, dir)
 	x, source := c.Contracts.Expect(f.Device, c.Now)
 	f.Key, f.Stage, f.Maintenance, f.Broken = serviceKey(addr(&v.Responder, v.V6), v), StageOutbound, verdict.Maintenance, Clean(verdict.Broken, 300)
-	f.End = max(v.End, v.Start+lasted)
-	opened := "that it opened"
+	since := v.Start
+	if v.Resumed {
+		since -= int64(l.p.IdleSeconds) * second
+	}
+	f.End = max(v.End, since+lasted)
+	how := "that it opened"
 	switch {
-	case !v.Opened():
-		opened = "whose start was not captured"
+	case !opened(v):
+		how = "whose start was not captured"
 	case dir == session.In:
-		f.Key, opened = addr(&v.Initiator, v.V6).String()+" on "+portName(e), "that the other end opened"
+		f.Key, how = addr(&v.Initiator, v.V6).String()+" on "+portName(e), "that the other end opened"
 	}
 	who, to := f.self(), f.Peer.at()
 	time := span(lasted)
 	f.Brief = "keeps a session with " + to.brief()
 	f.Title = headline("%s keeps a session with %s for "+time, who, to)
 	f.Message = fmt.Sprintf("Expected: %s %s. Seen: a session with %s on %s, %s, has been open for %s since %s.",
-		who.full, expectation(x, source), f.other().full, portName(e), opened, time, clock(v.Start))
+		who.full, expectation(x, source), f.other().full, portName(e), how, time, clock(since))
 	f.Reasons = append(f.Reasons, Reason{Code: "long", Text: "the session has lasted for " + time, Weight: 0.3})
 	if x != contract.Normal {
 		f.Reasons = append(f.Reasons, Reason{Code: "expected_" + x.String(), Text: "expected: the device " + expectation(x, source), Weight: 0.3})
 	}
-	if !v.Opened() {
+	if !opened(v) {
 		f.Reasons = append(f.Reasons, Reason{Code: "midstream", Text: "it began before the capture, so who opened it is not certain", Weight: -0.1})
 	}
 	f.Reasons = append(f.Reasons, benign("a cloud service or an administrator keeps the session open; then add it to the inventory"))

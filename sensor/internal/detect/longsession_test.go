@@ -92,6 +92,16 @@ func TestLongSession(t *testing.T) {
 			s.connect(host, "198.51.100.9:443")
 			s.hours(3)
 		}, nil},
+		{"a few bytes after each timeout", func(s *stage) {
+			s.end(s.connect(foreign, silent+":8081"), 10, 10)
+			for range 3 {
+				s.wait(hour + minute)
+				v := s.view(6, foreign, silent+":8081")
+				v.State, v.Unconfirmed, v.Resumed, v.Packets = session.Midstream, true, true, [2]uint64{1, 1}
+				s.event(detect.SessionOpened, v, nil)
+				s.end(v, 10, 10)
+			}
+		}, []string{"medium 203.0.113.66 on 8081/tcp 3"}},
 		{"an attempt", func(s *stage) { s.open(6, foreign, silent+":8081"); s.hours(3) }, nil},
 		{"from the middle", func(s *stage) { s.midstream(silent, "198.51.100.9:443", 10, 10); s.hours(3) }, []string{"medium 198.51.100.9:443/tcp 1"}},
 		{"from the middle, much", func(s *stage) { s.midstream(silent, "198.51.100.9:443", 90_000, 20_000) }, []string{"medium 198.51.100.9:443/tcp 1"}},

@@ -242,7 +242,7 @@ func (t *Table) View(s *Session, v *View) {
 		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: s.end[a].mac, TTL: s.end[a].ttl},
 		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: s.end[b].mac, TTL: s.end[b].ttl},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
-		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Unconfirmed: !s.started(), Basis: s.basis, State: s.state,
+		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Unconfirmed: !s.started(), Resumed: s.flags&flagResumed != 0, Basis: s.basis, State: s.state,
 	}
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]

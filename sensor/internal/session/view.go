@@ -77,6 +77,7 @@ type View struct {
 	Group        bool // its first packet was sent to more than one host: see ToGroup
 	Gap          bool // bytes of the stream heads are missing, so conclusions from them are not reliable
 	Unconfirmed  bool // no packet was captured by which the initiator opens a session
+	Resumed      bool // it continues a session that expired because it carried nothing for the timeout
 	OneDirection bool // the mirror is known to carry one direction only
 	Turned       bool // Turn was called: directions reported with the session must be swapped too
 	Basis        Basis
