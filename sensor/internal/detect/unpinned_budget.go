@@ -67,8 +67,13 @@ func (u *unpinned) spend(e *Event, c *Context, service contract.Service, x contr
 			n.first, n.told = 0, 0
 		}
 	}
-	n.bytes += now.bytes - min(before.bytes, now.bytes)
-	n.packets += now.packets - min(before.packets, now.packets)
+	grown := spent{now.bytes - min(before.bytes, now.bytes), now.packets - min(before.packets, now.packets)}
+	if lasted := v.End - v.Start; before == (spent{}) && lasted > hour { // all of it is reported at once: a client with a fixed port has one session
+		grown.bytes = uint64(float64(grown.bytes) * float64(hour) / float64(lasted))
+		grown.packets = uint64(float64(grown.packets) * float64(hour) / float64(lasted))
+	}
+	n.bytes += grown.bytes
+	n.packets += grown.packets
 	if e.Kind == SessionEnded {
 		n.sessions++
 		if u.spoken[service] && (e.App == nil || e.App.Name == "") && v.PayloadBytes[session.Out] > 0 && !v.Gap {

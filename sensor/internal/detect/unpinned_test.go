@@ -43,13 +43,19 @@ func (s *stage) announce(resolver string) {
 
 // datagrams plays a session that ends with what it has carried. app is "" if it was not recognized.
 func (s *stage) datagrams(from, to, app string, packets, out, in uint64) {
+	s.lasting(second, from, to, app, packets, out, in)
+}
+
+// lasting is datagrams for a session that lasts so long.
+func (s *stage) lasting(lasts int64, from, to, app string, packets, out, in uint64) {
 	v := *s.open(17, from, to)
 	var a *fingerprint.App
 	if app != "" {
 		s.event(detect.SessionFact, &v, &dissect.AppID{Name: app})
 		a = a.With(&dissect.AppID{Name: app})
 	}
-	s.c.Now += second
+	s.c.Now += lasts
+	v.End = s.c.Now
 	v.State, v.Packets, v.PayloadBytes = session.Established, [2]uint64{packets, packets}, [2]uint64{out, in}
 	e := &detect.Event{Kind: detect.SessionEnded, Time: s.c.Now, Session: &v, App: a}
 	e.Initiator, e.Responder = s.c.Devices.Session(device.Ended, &v, a, s.c.Now)
@@ -176,6 +182,8 @@ func TestBudgetOfServers(t *testing.T) {
 		want []string
 	}{
 		{"a client", beacon(500, minute, silent, clock, "ntp", 1, 48, 48), nil},
+		{"a client with one session", func(s *stage) { s.lasting(12*hour, silent, clock, "ntp", 675, 32_400, 32_400) }, nil},
+		{"too much in one session", func(s *stage) { s.lasting(12*hour, silent, clock, "ntp", 4000, 192_000, 192_000) }, []string{"medium budget ntp 10.20.1.123 1"}},
 		{"a client that starts", beacon(40, 2*second, silent, clock, "ntp", 1, 48, 48), nil},
 		{"a packet every second", beacon(301, second, silent, clock, "ntp", 1, 48, 48), []string{"medium budget ntp 10.20.1.123 1"}},
 		{"large packets", beacon(50, minute, silent, clock, "ntp", 2, 2000, 500), []string{"medium budget ntp 10.20.1.123 1"}},
