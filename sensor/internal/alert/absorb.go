@@ -3,6 +3,7 @@
 package alert
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -53,6 +54,8 @@ func (a *open) explains(x *open) bool {
 		return own && (x.key.rule == "D08" || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
 	case "D15":
 		return own && (x.key.rule == "D01" || x.key.rule == "D06" || x.key.rule == "D18") && a.samePeer(x)
+	case "D39":
+		return own && (x.key.rule == "D01" || x.key.rule == "D05") && a.reaches(x)
 	case "D24", "D25":
 		return own && (x.key.rule == "D01" || x.key.rule == "D05" || x.key.rule == "D16" || x.key.rule == "D17") && a.samePeer(x) && a.covers(x)
 	case "D16", "D18", "D21", "D22", "D23", "D45", "D46", "D48":
@@ -72,6 +75,23 @@ func (a *open) loginExplains(x *open) bool {
 		return x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
 	}
 	return false
+}
+
+// reaches reports whether a is about first contacts inside (D39), on the port of x, and names its host or will do so with the same packet.
+func (a *open) reaches(x *open) bool {
+	v := x.f.Session
+	if v == nil || !x.answered() || x.f.Peer == nil || x.f.Peer.External || !a.names(x) && x.firstSeen > a.lastSeen+apart {
+		return false
+	}
+	service := fmt.Sprintf(" %d/%s", v.Responder.Port, detect.Proto(v.Proto))
+	return slices.ContainsFunc(a.f.Reasons, func(r detect.Reason) bool {
+		return r.Code == "services" && strings.Contains(r.Text+",", service+",")
+	})
+}
+
+// talked reports whether the device of an alert about first contacts has sent data there.
+func (x *open) talked() bool {
+	return slices.ContainsFunc(x.f.Reasons, func(r detect.Reason) bool { return r.Code == "talked" })
 }
 
 // disguised reports whether the session of an alert carries another protocol than that of its port.
@@ -94,6 +114,8 @@ func (a *open) scanExplains(x *open) bool {
 		return a.key.rule == "D13" && x.key.rule == "D07" && x.sev == detect.Informational && a.samePeer(x)
 	case x.key.rule == "D13":
 		return a.key.rule == "D14" && x.key.key == "hosts" && x.lastSeen >= a.firstSeen
+	case x.key.rule == "D39": // the scan may begin with ports that answer
+		return !x.talked() && a.key.key != "arp" && a.key.key != "echo" && x.firstSeen >= a.firstSeen-apart && x.firstSeen <= a.lastSeen+apart
 	case v == nil || !during:
 		return false
 	case a.key.key == "echo":
@@ -149,22 +171,22 @@ func (m *Manager) settle(x *open, c *detect.Context) bool {
 	}
 	if a := m.absorber(x, c); a != nil {
 		m.absorb(a, x, c)
-		m.gather(a, c)
+		m.gather(a, true, c)
 		return true
 	}
 	if x.list != nil {
-		m.gather(x, c)
+		m.gather(x, true, c)
 	}
 	return false
 }
 
-// gather lets an alert absorb the open alerts that it explains.
-func (m *Manager) gather(a *open, c *detect.Context) {
+// gather lets an alert absorb the open alerts that it explains, roll-ups only if rolled is set.
+func (m *Manager) gather(a *open, rolled bool, c *detect.Context) {
 	if a.gone {
 		return
 	}
 	for _, x := range slices.Clone(a.incident.alerts) {
-		if x != a && !x.gone && a.explains(x) && m.room(a, x) {
+		if x != a && !x.gone && (rolled || !x.rolled()) && a.explains(x) && m.room(a, x) {
 			m.absorb(a, x, c)
 		}
 	}

@@ -198,7 +198,11 @@ func (m *Manager) begin(k alertKey, f *detect.Finding, sev detect.Severity, in *
 func (m *Manager) update(o *open, f *detect.Finding, sev detect.Severity, c *detect.Context) {
 	m.order.MoveToBack(o.list)
 	m.saved.used(o)
+	known := len(o.entities)
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
+	if !changed && len(o.entities) > known { // it may explain more than before
+		m.gather(o, false, c)
+	}
 	switch {
 	case changed:
 		if !m.settle(o, c) {

@@ -52,6 +52,7 @@ func registrations() []*registration {
 		&identityRule,
 		&rogueRule,
 		&spoofingRule,
+		&lateralRule,
 		&reflectionRule,
 		&blindnessRule,
 		&chainRule,
