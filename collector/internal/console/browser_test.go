@@ -274,6 +274,7 @@ func TestPagesInBrowser(t *testing.T) {
 	for _, name := range []string{"S1", "S2", "S4"} {
 		s := replay(t, name)
 		b.apply(t, s.alerts, s.devices)
+		b.tell(t, s.incidents)
 	}
 	s := replay(t, "S4")
 	login := s.alerts[slices.IndexFunc(s.alerts, func(a *schemas.Alert) bool { return a.Rule.ID == "D08" })]

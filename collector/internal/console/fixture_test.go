@@ -125,10 +125,27 @@ func (b *fixture) apply(t testing.TB, alerts []*schemas.Alert, devices []*schema
 	}
 }
 
+// tell stores the records of incidents.
+func (b *fixture) tell(t testing.TB, incidents []*schemas.Incident) {
+	t.Helper()
+	var batch store.Batch
+	for _, i := range incidents {
+		line, err := schemas.AppendIncident(nil, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Incidents = append(batch.Incidents, store.IncidentRecord{Incident: i, JSON: line})
+	}
+	if _, err := b.store.Apply(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // story holds the records of the sensor for a story capture.
 type story struct {
-	alerts  []*schemas.Alert
-	devices []*schemas.Device
+	alerts    []*schemas.Alert
+	incidents []*schemas.Incident
+	devices   []*schemas.Device
 }
 
 // buildDir is the folder for the sensor, which is built once for all tests of the package.
@@ -163,11 +180,14 @@ func replay(t testing.TB, name string) story {
 	}
 	dir, out := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", name), t.TempDir()
 	cmd := exec.Command(bin, "replay", "--inventory", filepath.Join(dir, "inventory.yaml"), "--alerts", filepath.Join(out, "alerts"),
-		"--devices", filepath.Join(out, "devices"), filepath.Join(dir, "input.pcap"))
+		"--incidents", filepath.Join(out, "incidents"), "--devices", filepath.Join(out, "devices"), filepath.Join(dir, "input.pcap"))
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("replay of %s: %v: %s", name, err, text)
 	}
-	s := story{alerts: lines[schemas.Alert](t, filepath.Join(out, "alerts")), devices: lines[schemas.Device](t, filepath.Join(out, "devices"))}
+	s := story{
+		alerts: lines[schemas.Alert](t, filepath.Join(out, "alerts")), incidents: lines[schemas.Incident](t, filepath.Join(out, "incidents")),
+		devices: lines[schemas.Device](t, filepath.Join(out, "devices")),
+	}
 	if len(s.alerts) == 0 || len(s.devices) == 0 {
 		t.Fatalf("story %s has %d alerts and %d devices", name, len(s.alerts), len(s.devices))
 	}

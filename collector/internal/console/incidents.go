@@ -40,7 +40,7 @@ func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
 
 type incidentBody struct {
 	Incident incidentRow
-	Do       advice                     // recommendation of the alert with the highest risk
+	Do       advice                     // of the incident, or of the alert with the highest risk
 	Chains   []alertRow                 // chain alerts, which summarize the incident, by descending risk
 	Told     []schemas.IncidentSentence // the narrative of the sensor, if it has published one
 	Timeline []step
@@ -84,6 +84,9 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 		if a.RiskScore > risk && a.Recommendation != "" {
 			risk, body.Do = a.RiskScore, adviceOf(a.Recommendation)
 		}
+	}
+	if in.Record != nil && in.Record.Recommendation != "" {
+		body.Do = adviceOf(in.Record.Recommendation)
 	}
 	return k.show(w, r, http.StatusOK, "incident", page{Title: "Incident: " + in.Title, Nav: "incidents", Live: cursor == "", Body: body})
 }

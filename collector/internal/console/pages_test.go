@@ -4,6 +4,7 @@ package console
 
 import (
 	"fmt"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,6 +60,36 @@ func TestPagesOfStory(t *testing.T) {
 				t.Errorf("%s has no %q", tc.path, w)
 			}
 		}
+	}
+}
+
+// TestIncidentPageTellsTheStory checks the page of an incident before and after its record arrives.
+func TestIncidentPageTellsTheStory(t *testing.T) {
+	b := newFixture(t)
+	s := replay(t, "S2")
+	b.apply(t, s.alerts, nil)
+	c := b.as(t, auth.Viewer)
+	last := s.incidents[len(s.incidents)-1]
+	path := "/incidents/" + last.ID
+	if body := b.get(t, c, path); strings.Contains(body, "What happened</h2>") {
+		t.Error("there is a narrative without a record")
+	}
+	b.tell(t, s.incidents)
+	body := b.get(t, c, path)
+	want := []string{"What happened</h2>", html.EscapeString(last.Title)}
+	for _, n := range last.Narrative {
+		want = append(want, html.EscapeString(n.Text))
+	}
+	for _, step := range adviceOf(last.Recommendation).Steps {
+		want = append(want, html.EscapeString(string(step)))
+	}
+	for _, w := range want {
+		if !strings.Contains(body, w) {
+			t.Errorf("the page has no %q", w)
+		}
+	}
+	if len(want) < 2+3+3 {
+		t.Errorf("the record tells only %q", want)
 	}
 }
 
