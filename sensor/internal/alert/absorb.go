@@ -51,7 +51,8 @@ func (a *open) explains(x *open) bool {
 	case "D32":
 		return own && x.key.rule == "D07" && x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
 	case "D31":
-		return own && (x.key.rule == "D08" || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
+		// A login from outside comes first in the story: it stays an alert of its own.
+		return own && (x.key.rule == "D08" && !x.f.Peer.External || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
 	case "D15":
 		return own && (x.key.rule == "D01" || x.key.rule == "D06" || x.key.rule == "D18") && a.samePeer(x)
 	case "D39":

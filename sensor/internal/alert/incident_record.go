@@ -213,11 +213,11 @@ func (m *Manager) tellStages(r *schemas.Incident, in *incident, ms []member) {
 		if g := groups[name]; len(g) > 0 {
 			t := inTime(g)
 			r.Stages = append(r.Stages, schemas.IncidentStage{Stage: name, First: schemas.Time(t[0].at), Last: schemas.Time(t[len(t)-1].at), Rule: g[0].rule, Alerts: m.idsOf(g)})
-			r.Narrative = append(r.Narrative, m.sentence(g))
+			r.Narrative = append(r.Narrative, m.sentence(g, withDefaultPassword(name, t[0], ms)))
 		}
 	}
 	if len(r.Narrative) == 0 {
-		r.Narrative = append(r.Narrative, m.sentence(byWeight(ms)[:1]))
+		r.Narrative = append(r.Narrative, m.sentence(byWeight(ms)[:1], ""))
 	}
 	slices.SortStableFunc(r.Stages, func(a, b schemas.IncidentStage) int { return cmp.Compare(a.First, b.First) })
 	for len(r.Narrative) > maxSentences { // an exposed port and a scan are the least of it
@@ -226,10 +226,21 @@ func (m *Manager) tellStages(r *schemas.Incident, in *incident, ms []member) {
 	slices.SortStableFunc(r.Narrative, func(a, b schemas.IncidentSentence) int { return cmp.Compare(a.Time, b.Time) })
 }
 
-// sentence tells the alerts of one stage: the strongest ones by their titles, the second with its time, and how many more there are.
-func (m *Manager) sentence(g []member) schemas.IncidentSentence {
+// withDefaultPassword says so of a login if the device has accepted a default password from the same peer.
+func withDefaultPassword(stage string, login member, ms []member) string {
+	if stage == "login" && slices.ContainsFunc(ms, func(x member) bool {
+		return x.rule == "D27" && x.sev >= detect.High && x.device == login.device && slices.ContainsFunc(x.peers, func(p string) bool { return slices.Contains(login.peers, p) })
+	}) {
+		return ", with a default password"
+	}
+	return ""
+}
+
+// sentence tells the alerts of one stage: the strongest ones by their titles, the second with its time, and how many more there are. more is
+// said of the first.
+func (m *Manager) sentence(g []member, more string) schemas.IncidentSentence {
 	shown := inTime(lines(g))
-	text := shown[0].title
+	text := shown[0].title + more
 	if len(shown) > 1 {
 		text += fmt.Sprintf("; then, at %s UTC: %s", stampAfter(shown[0].at, shown[1].at), shown[1].title)
 	}
