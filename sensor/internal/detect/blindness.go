@@ -32,7 +32,7 @@ type BlindnessParams struct {
 	OneWayBad     float64 `yaml:"one_way_bad"`    // the same: high from here
 	GapShareWarn  float64 `yaml:"gap_share_warn"` // share of acknowledged bytes that were not captured: low from here
 	GapShareBad   float64 `yaml:"gap_share_bad"`  // the same: high from here
-	DupShare      float64 `yaml:"dup_share"`      // share of frames that were captured twice
+	DupShare      float64 `yaml:"dup_share"`      // share of TCP packets that are copies of others: low from here
 	LossRatio     float64 `yaml:"loss_ratio"`     // share of frames that were dropped before they were read
 	WindowSeconds int     `yaml:"window_seconds"` // how often the shares are checked
 }
@@ -107,7 +107,7 @@ func (b *blindness) checkQuality(now int64, c *Context) {
 		c.Emit(b.finding(now, "gaps", q.GapShare, b.p.GapShareWarn, Low, "of the acknowledged bytes were not captured", "the mirror port or the sensor is overloaded"))
 	}
 	if q.DupShare > b.p.DupShare {
-		c.Emit(b.finding(now, "duplicates", q.DupShare, b.p.DupShare, Low, "of the frames were captured twice", "the same traffic is mirrored from two ports"))
+		c.Emit(b.finding(now, "duplicates", q.DupShare, b.p.DupShare, Low, "of the TCP packets are copies of others", "the same traffic is mirrored from two ports; copies are counted once"))
 	}
 	if q.LossRatio > b.p.LossRatio {
 		c.Emit(b.finding(now, "loss", q.LossRatio, b.p.LossRatio, High, "of the frames were dropped before they were read", "the sensor is too slow for this port"))
@@ -115,9 +115,13 @@ func (b *blindness) checkQuality(now int64, c *Context) {
 }
 
 func (b *blindness) finding(now int64, key string, share, limit float64, sev Severity, what, why string) *Finding {
+	subject := "The sensor misses traffic"
+	if key == "duplicates" {
+		subject = "The sensor sees traffic more than once"
+	}
 	return &Finding{
 		Rule: b.Rule(), Start: b.from, End: now, Key: key, WindowS: 6 * 60 * 60, Severity: sev, Count: 1,
-		Title: fmt.Sprintf("The sensor misses traffic: %.1f %% %s", 100*share, what),
+		Title: fmt.Sprintf("%s: %.1f %% %s", subject, 100*share, what),
 		Message: fmt.Sprintf("Expected: at most %g %% %s. Seen: %.1f %% between %s and %s.",
 			math.Round(1000*limit)/10, what, 100*share, clock(b.from), clock(now)),
 		Reasons:        []Reason{{Code: key, Text: why, Weight: 0.5}, benign("the port was set up this way on purpose")},

@@ -24,7 +24,7 @@ func (q *qualityCounts) add(x *qualityCounts) {
 }
 
 func (q *qualityCounts) addStats(s *session.Stats) {
-	q.add(&qualityCounts{ended: s.TCPEnded, oneWay: s.TCPOneWay, acked: s.AckedBytes, gaps: s.GapBytes, packets: s.TCPPackets, duplicates: s.Duplicates})
+	q.add(&qualityCounts{ended: s.TCPEnded, oneWay: s.TCPOneWay, acked: s.AckedBytes, gaps: s.GapBytes, packets: s.TCPPackets, duplicates: s.TCPDuplicates})
 }
 
 func (q qualityCounts) since(x qualityCounts) qualityCounts {

@@ -159,13 +159,15 @@ func (sh *shard) packet(p *packet.Packet, l *session.Lookup) {
 		sh.withoutIP(p)
 		return
 	}
-	sh.tables[p.Part].AddPrepared(p, l)
-	if p.Kind == packet.KindICMP6 && len(p.Body) > 0 {
+	if sh.tables[p.Part].AddPrepared(p, l) && p.Kind == packet.KindICMP6 && len(p.Body) > 0 {
 		sh.neighbor(p)
 	}
 }
 
 func (sh *shard) withoutIP(p *packet.Packet) {
+	if sh.tables[p.Part].Copied(p) {
+		return
+	}
 	if p.Kind == packet.KindARP {
 		if m, ok := lan.ParseARP(p.Body, p.SrcMAC, p.DstMAC); ok {
 			m.Scope = p.Scope

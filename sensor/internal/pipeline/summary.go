@@ -11,7 +11,7 @@ func (r *Run) Summary() Summary {
 		DevicesEvicted: r.correlator.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
 		Counters: r.correlator.counters(), DatagramsDropped: r.correlator.datagramsDropped(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
-		DupShare: share(t.stats.Duplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
+		DupShare: share(t.stats.TCPDuplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,
 	}
 	if out.SilentCount, out.SpokeCount = uint64(len(t.silent)), uint64(len(t.spoken)); t.devices == 0 { // it goes on
 		out.SilentCount, out.SpokeCount = t.scan.silent, t.scan.spoke

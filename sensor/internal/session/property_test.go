@@ -104,7 +104,7 @@ func TestNoStateContradictsThePackets(t *testing.T) {
 		count := 3 + x.IntN(14)
 		for i := range count {
 			p := strange(w, x, &script)
-			p.Num = uint64(i + 1)
+			p.Num, p.IPID = uint64(i+1), uint16(i+1)
 			w.time += []int64{0, 1e6, 1e9, 5e9, 90e9, 4000e9}[x.IntN(6)]
 			p.Time = w.time
 			tab.Advance(w.time / 1e9)

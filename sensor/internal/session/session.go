@@ -51,7 +51,6 @@ type counts struct{ packets, ipBytes, payload uint64 }
 type end struct {
 	base   uint32 // sequence number of the first byte of the stream
 	maxEnd uint32 // highest sequence number seen, plus length
-	mark   uint32 // of the last TCP packet, to recognize duplicates
 	ttl    uint8
 	saw    uint8
 	mac    packet.MAC

@@ -292,17 +292,10 @@ func (x *end) near(seq uint32) bool {
 	return d <= rstWindow && d >= -rstWindow
 }
 
-// trackTCP counts duplicate frames, and bytes that were acknowledged but not captured.
+// trackTCP counts bytes that were acknowledged but not captured.
 func (t *Table) trackTCP(s *Session, p *packet.Packet, n uint8) {
 	x, y := &s.end[n], &s.end[n^1]
 	t.Stats.TCPPackets++
-	// The same IP identification, sequence number, length and flags twice in a row is a duplicate frame: a retransmission has another
-	// identification.
-	mark := (p.Seq*0x9e3779b1 ^ uint32(p.IPID)<<16 ^ p.PayloadLen ^ uint32(p.TCPFlags)<<24) | 1
-	if p.IPID != 0 && mark == x.mark {
-		t.Stats.Duplicates++
-	}
-	x.mark = mark
 	if p.TCPFlags&packet.RST != 0 {
 		return
 	}

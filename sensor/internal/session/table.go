@@ -105,7 +105,8 @@ type Stats struct {
 	OpeningsDropped                   uint64 // SYNs and SYN-ACKs that waited for the other end and gave way to others
 	PastDropped                       uint64 // ended sessions forgotten because there were too many
 	FollowEvicted                     uint64 // sessions followed no longer, or never, because there were too many
-	TCPPackets, Duplicates            uint64 // TCP packets, and those that were seen twice (same IP id, sequence and length)
+	Duplicates                        uint64 // packets that were captured more than once, and counted once
+	TCPPackets, TCPDuplicates         uint64 // TCP packets as captured, and those of them that are such duplicates
 }
 
 // ref names a session of a table; 0 is none.
@@ -134,6 +135,7 @@ type Table struct {
 	pending []pendingOpening
 
 	oldestPending int // of pending, once it is full
+	copies        *copies
 	Stats         Stats
 }
 
@@ -145,7 +147,7 @@ type slot struct {
 
 // New returns an empty table that reports to h.
 func New(cfg Config, h Handler) *Table {
-	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg), follow: newFollower()}
+	t := &Table{cfg: cfg, h: h, seed: newSecret(), slab: cfg.Slab, slots: make([]slot, 1<<8), used: 1, heads: newHeads(cfg), past: newPast(cfg), follow: newFollower(), copies: new(copies)}
 	if t.slab == nil {
 		t.slab = new(Slab)
 	}
@@ -196,15 +198,19 @@ func (t *Table) Add(p *packet.Packet) {
 	t.AddPrepared(p, &l)
 }
 
-// AddPrepared is Add after Prepare and Reach.
-func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
+// AddPrepared is Add after Prepare and Reach. It reports whether p was counted: a duplicate is not.
+func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) bool {
 	side := l.side
 	now := t.clock(p.Time)
 	r, s := t.session(l)
+	if done := s.flags&flagDone == flagDone; t.suspect(p, done) && t.copied(p, l, done) {
+		t.duplicate(p)
+		return false
+	}
 	if r != 0 && p.TCPFlags&(packet.SYN|packet.RST) == packet.SYN && p.Kind == packet.KindTCP {
 		var counted bool
 		if r, counted = t.open(r, p, l, now); counted {
-			return
+			return true
 		}
 		s = t.at(r)
 	}
@@ -226,6 +232,7 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) {
 	if s.kib() >= uint64(s.reportAt) {
 		t.grew(r, s)
 	}
+	return true
 }
 
 // begin starts the session of p.
@@ -409,6 +416,7 @@ func (s *Stats) Add(x *Stats) {
 	s.GapBytes += x.GapBytes
 	s.TCPPackets += x.TCPPackets
 	s.Duplicates += x.Duplicates
+	s.TCPDuplicates += x.TCPDuplicates
 	s.OpeningsDropped += x.OpeningsDropped
 	s.PastDropped += x.PastDropped
 	s.FollowEvicted += x.FollowEvicted
