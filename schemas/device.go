@@ -28,6 +28,7 @@ type Device struct {
 	FirstSeen       Time            `json:"first_seen"`
 	LastSeen        Time            `json:"last_seen"`
 	LastOrigination *Time           `json:"last_origination,omitempty"`
+	Silence         *Silence        `json:"silence,omitempty"` // only of devices that are not expected to open any session
 	Serves          []Service       `json:"serves,omitempty"`
 	Findings        []DeviceFinding `json:"findings,omitempty"`
 }
@@ -60,6 +61,29 @@ type Service struct {
 	Proto    string `json:"proto"`
 	App      string `json:"app,omitempty"`
 	External bool   `json:"external"` // it answered an external peer
+}
+
+// Silence is what shows that a device was silent: for how long somebody could have heard it, and what it did in that time. It covers 90 days at most.
+type Silence struct {
+	Since            Time         `json:"since"`
+	Until            Time         `json:"until"`
+	WatchedSeconds   int64        `json:"watched_seconds"` // the capture was good: both directions, loss below 0.1 %, other traffic
+	SilentSeconds    int64        `json:"silent_seconds"`  // of these, the hours in which it opened no session, except to infrastructure
+	LossRatio        float64      `json:"loss_ratio"`      // share of packets that were not captured, 0 to 1
+	CountedSince     Time         `json:"counted_since"`   // since when the following numbers are complete
+	SessionsOpened   uint64       `json:"sessions_opened"`
+	SessionsAnswered uint64       `json:"sessions_answered"`
+	BytesOut         uint64       `json:"bytes_out"`
+	BytesIn          uint64       `json:"bytes_in"`
+	Alerts           uint64       `json:"alerts"`
+	OpenedHours      []OpenedHour `json:"opened_hours,omitempty"` // the last hours in which it opened sessions
+	LastFrame        string       `json:"last_frame,omitempty"`   // the kind of its last frame, at last_seen: ARP reply, TCP …
+}
+
+// OpenedHour is an hour in which a device opened sessions.
+type OpenedHour struct {
+	Hour     Time   `json:"hour"` // its begin
+	Sessions uint64 `json:"sessions"`
 }
 
 // DeviceFinding is a lasting fact about a device, for periodic review.

@@ -46,7 +46,7 @@ func TestPagesOfStory(t *testing.T) {
 		{"/incidents/" + a.IncidentID, []string{"Alerts in time order", "What to do</h2><ol><li><bdi>", "later", "similar alert", "Tuesday, 10 March 2026"}},
 		{"/devices?q=legacy", []string{"srv-legacy-07", "silent"}},
 		{"/devices?role=camera&expect=server_only", []string{"cam-01"}},
-		{"/device?key=srv-legacy-07", []string{"expected: silent", "pened sessions in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened "}},
+		{"/device?key=srv-legacy-07", []string{"expected: silent", "pened sessions in", "vendor", "Dell", "SSH-2.0-OpenSSH_9.6", "22/tcp", ":00 opened ", "<dt>Silence</dt>", " watched (", "bytes sent", "opened sessions in the hours from"}},
 		{"/sensors", []string{"Packet loss", "Missing records", "0 %"}},
 		{"/search?q=" + url.QueryEscape(session), []string{"Community ID"}},
 		{"/search?q=cam-01", []string{"<h1><bdi>cam-01</bdi>"}},

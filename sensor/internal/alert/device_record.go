@@ -34,6 +34,19 @@ func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing
 	return r
 }
 
+// Silence returns the proof that a device was silent, for its record.
+func Silence(p *device.Proof, now int64) *schemas.Silence {
+	s := &schemas.Silence{
+		Since: schemas.Time(p.Since), Until: schemas.Time(max(now, p.Since)), WatchedSeconds: p.Watched, SilentSeconds: p.Silent, LossRatio: math.Round(1e6*p.Loss) / 1e6,
+		CountedSince: schemas.Time(p.CountedSince), SessionsOpened: p.Activity.Opened, SessionsAnswered: p.Activity.Answered,
+		BytesOut: p.Activity.Out, BytesIn: p.Activity.In, Alerts: p.Activity.Alerts, LastFrame: p.LastFrame.String(),
+	}
+	for _, h := range p.Opened {
+		s.OpenedHours = append(s.OpenedHours, schemas.OpenedHour{Hour: schemas.Time(h.At), Sessions: h.Opened})
+	}
+	return s
+}
+
 // rounded keeps four decimals: the last bits of a sum of logarithms differ between processors.
 func rounded(v float64) float64 { return math.Round(1e4*v) / 1e4 }
 

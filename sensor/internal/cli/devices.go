@@ -99,7 +99,7 @@ func (c *devicesCmd) shape(t *terminal.Terminal) (take func(*schemas.Device) err
 	case c.Explain != "":
 		return func(d *schemas.Device) error { return explain(t, t.Out, d) }, func() error { return nil }, nil
 	}
-	rows := [][]string{{"KEY", "IP", "VENDOR", "MODEL", "ROLE", "EXPECTED", "LAST OPENED", "SERVES"}}
+	rows := [][]string{{"KEY", "IP", "VENDOR", "MODEL", "ROLE", "EXPECTED", "LAST OPENED", "SILENT OF WATCHED", "SERVES"}}
 	return func(d *schemas.Device) error {
 		rows = append(rows, deviceRow(d))
 		return nil
@@ -124,7 +124,7 @@ func deviceRow(d *schemas.Device) []string {
 	if d.ExpectSource != "" {
 		expect += " (" + d.ExpectSource + ")"
 	}
-	return []string{d.Key, ip, d.Vendor, d.Model, role, expect, opened, servesText(d.Serves)}
+	return []string{d.Key, ip, d.Vendor, d.Model, role, expect, opened, d.Silence.Share(), servesText(d.Serves)}
 }
 
 func servesText(all []schemas.Service) string {

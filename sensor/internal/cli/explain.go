@@ -26,6 +26,7 @@ func explain(t *terminal.Terminal, w io.Writer, d *schemas.Device) error {
 	t.Row(&b, "firmware", strings.TrimSpace(d.Firmware+" "+d.FirmwareDate))
 	t.Row(&b, "role", roleText(d))
 	t.Row(&b, "expected", expectText(d))
+	t.Row(&b, "silence", d.Silence.Text(d.LastSeen))
 	t.Row(&b, "serves", servesText(d.Serves))
 	b.WriteByte('\n')
 	if len(d.Evidence) == 0 {

@@ -76,6 +76,7 @@ type Device struct {
 	weighedAt            int64
 	node                 lruNode
 	stack
+	hourCount
 	opened, served uint8         // sessions, up to 255
 	round          uint16        // Registry.round when it was last weighed
 	addrs          []packet.Addr // as in IPs, with their scopes: one address can be in several

@@ -150,6 +150,7 @@ func (r *Registry) absorb(a packet.Addr, b *binding, to *Device) {
 	part := alone(from)
 	from.claims.RemoveMAC()
 	r.take(to, from)
+	r.inherit(to, from)
 	r.release(a, b)
 	if a.Is4() { // only IPv4 addresses have parts
 		b.part = part
@@ -235,6 +236,7 @@ func (r *Registry) namedHolder(name string, l *link, own bool, now int64) *Devic
 // takeAll merges a device with addresses of its own into another.
 func (r *Registry) takeAll(from, to *Device) {
 	r.take(to, from)
+	r.inherit(to, from)
 	for _, a := range slices.Clone(from.addrs) {
 		r.hold(a, r.bindings[a], to)
 	}

@@ -30,7 +30,7 @@ func (r *Registry) Link(f dissect.Fact, now int64) *Device {
 	}
 	if d != nil {
 		r.settle(d)
-		d.LastSeen = max(d.LastSeen, now)
+		d.LastSeen, d.lastFrame = max(d.LastSeen, now), frameOf(f)
 		r.touch(d, now-d.FirstSeen > keepTraffic)
 	}
 	return d

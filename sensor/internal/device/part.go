@@ -62,6 +62,7 @@ func (r *Registry) joinParts(d *Device) {
 func alone(d *Device) *Device {
 	x := *d
 	x.ID, x.Key, x.MAC, x.MACKind, x.RandomMAC, x.Router, x.Declared = 0, "", packet.MAC{}, 0, false, false, false
+	x.hourCount = hourCount{}
 	x.IPs, x.addrs, x.node, x.parts = nil, nil, lruNode{}, 0
 	x.Hostnames, x.VLANs, x.Serves = slices.Clone(d.Hostnames), slices.Clone(d.VLANs), slices.Clone(d.Serves)
 	x.Prints = slices.Clone(d.Prints)

@@ -58,6 +58,7 @@ type Stats struct {
 	Merged           uint64 // devices known by an address that were merged into one known by its MAC
 	Splits           uint64 // addresses that became devices of their own because their MAC is that of a router
 	LinksRefused     uint64 // MACs not added because the table was full: MACs are forged, or the limit is too low
+	HoursEvicted     uint64 // hours dropped from the histories of all devices because there was no room
 	ClaimsRefused    uint64 // observations not added because the device had evidence.MaxClaims
 }
 
@@ -95,6 +96,7 @@ type Registry struct {
 	event         uint32 // number of the event: devices that it used are not evicted before the next
 	vlan          uint16 // outermost VLAN of the event; 0: untagged
 	saved         *saved // nil: the registry is not saved
+	histories     histories
 }
 
 // New returns an empty registry.
@@ -108,7 +110,7 @@ func New(cfg Config) *Registry {
 	r := &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
 		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), tables: tablesInUse(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
-		gateways: map[packet.Addr]bool{}}
+		gateways: map[packet.Addr]bool{}, histories: histories{of: map[uint32]*history{}, limit: maxHistory}}
 	r.evidence.SetExternal(cfg.External)
 	return r
 }
@@ -181,7 +183,7 @@ func (r *Registry) All() []*Device {
 // Stats returns the current counts.
 func (r *Registry) Stats() Stats {
 	s := r.stats
-	s.Devices = len(r.byKey)
+	s.Devices, s.HoursEvicted = len(r.byKey), r.histories.evicted
 	return s
 }
 
@@ -281,6 +283,7 @@ func (r *Registry) pin(d *Device) *Device {
 // drop removes a device and its bindings.
 func (r *Registry) drop(d *Device) {
 	r.listOf(d).remove(d)
+	r.forget(d)
 	r.dropped(d)
 	delete(r.byKey, d.Key)
 	delete(r.pulls, d.ID)

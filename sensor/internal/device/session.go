@@ -71,6 +71,9 @@ func (r *Registry) asked(d *Device, step Step, v *session.View, app *fingerprint
 	if step == Opened && r.Opening(v) == Opens || step == StateChanged && v.Group && v.State == session.Established {
 		r.originate(d, v, now)
 	}
+	if step == Ended {
+		d.count(v, session.Out)
+	}
 	r.uses(d, step, v, app, now)
 	r.streams(d, step, v, app, session.Out, now)
 }
@@ -80,6 +83,9 @@ func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerpr
 	d.heard(step, v, now)
 	d.tcp(&v.Responder, v, false)
 	r.streams(d, step, v, app, session.In, now)
+	if step == Ended {
+		d.count(v, session.In)
+	}
 	if step != Opened && step != Progress {
 		r.serve(d, v, app)
 	}
@@ -88,7 +94,7 @@ func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerpr
 // heard records that a device was seen in a session.
 func (d *Device) heard(step Step, v *session.View, now int64) {
 	if t := max(v.End, v.Start); t > d.LastSeen {
-		d.LastSeen = t
+		d.LastSeen, d.lastFrame = t, frameIn(v)
 	}
 	if day := int32(now / dayNs); day > d.lastDay {
 		d.lastDay, d.clients = day, 0
@@ -123,6 +129,7 @@ func (r *Registry) originate(d *Device, v *session.View, now int64) {
 	d.LastOrigination = max(d.LastOrigination, v.Start)
 	d.setOpened(r.Mark(now))
 	d.Originated++
+	d.hourOpened++
 	if d.opened < 255 {
 		d.opened++
 	}
@@ -276,6 +283,8 @@ func (r *Registry) Stack(v *session.View, s *fingerprint.Stack, initiator, respo
 // clearTraffic drops what was learned from traffic that was not the device's own.
 func (r *Registry) clearTraffic(d *Device) {
 	delete(r.pulls, d.ID)
+	r.forget(d)
+	d.hourCount = hourCount{lastFrame: d.lastFrame}
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
 	d.Hostnames, d.Prints, d.names, d.clients = nil, nil, 0, 0
 	d.claims.KeepMAC()

@@ -21,12 +21,13 @@ func (r *Registry) Parts() []snapshot.Part {
 		{Name: linksPart, Drain: r.drainLinks, Restore: r.restoreLinks},
 		snapshot.Single(gatewaysPart, r.walkGateways),
 		r.answers.part(),
+		{Name: historiesPart, Drain: r.drainHistories, Restore: r.restoreHistories},
 	}
 }
 
 const (
-	registryPart = "registry/2"
-	devicesPart  = "devices/7"
+	registryPart = "registry/3"
+	devicesPart  = "devices/8"
 	linksPart    = "links/3"
 )
 
@@ -62,6 +63,8 @@ func (r *Registry) walk(c *snapshot.Codec) {
 	c.Time(&r.dayBegan)
 	snapshot.Number(c, &r.round)
 	c.Time(&r.nextLinkSweep)
+	snapshot.Number(c, &r.histories.hour)
+	snapshot.Number(c, &r.histories.floor)
 	r.walkGroups(c)
 	var list []netip.Prefix
 	for p := range r.onLink.AllSorted() {

@@ -66,6 +66,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.Number(c, &d.syns)
 	snapshot.Number(c, &d.opened)
 	snapshot.Number(c, &d.served)
+	d.hourCount.walk(c)
 	c.Time(&d.lastServed)
 	c.Time(&d.weighedAt)
 	snapshot.List(c, &x.pulls, maxPulls, func(a *packet.Addr) { c.Raw(a[:]) })

@@ -11,7 +11,10 @@ type saved struct {
 	links   []*link
 	gone    []uint32 // IDs of dropped devices
 	goneMAC []packet.MAC
-	byID    map[uint32]*Device // only while a state is restored
+	// IDs of devices whose histories have changed, in no order, and of those whose histories were dropped.
+	histories     []uint32
+	goneHistories []uint32
+	byID          map[uint32]*Device // only while a state is restored
 	// declared is a hash of what the operator declared; renamed is whether it has changed since the state was saved.
 	declared uint64
 	renamed  bool

@@ -115,6 +115,7 @@ func (c *correlator) block(b *block) {
 			q.addStats(&b.shards[i].stats)
 		}
 		q.lost, q.offered = b.loss.lost, b.loss.offered
+		c.clock.SetQuality(good(&c.ctx.Quality), q.losses())
 		c.quality.set(c.second, q, &c.ctx.Quality) // includes the sessions that ended with the run
 		c.finish(b.clock)
 	}
@@ -141,6 +142,7 @@ func (c *correlator) tickOf(b *block, i int) {
 	if !c.cfg.Replay {
 		c.updateVisibility(&b.loss, b.ticks[i].sec)
 	}
+	c.clock.SetQuality(good(&c.ctx.Quality), c.sums.losses())
 	c.counts.live = live
 	c.counts.maxLive = max(c.counts.maxLive, live)
 	c.idleTo(b.ticks[i].sec)
@@ -207,6 +209,12 @@ func (c *correlator) due() (sec int64) {
 	return sec
 }
 
+// expectsLittle reports whether a device is not expected to open any session it likes, so that it is of interest how long it was silent.
+func (c *correlator) expectsLittle(d *device.Device) bool {
+	e, _ := c.contracts.Expect(d, c.ctx.Now)
+	return e != contract.Normal
+}
+
 // minute ticks in a second without packets: the quality window advances, and nothing is added to it.
 func (c *correlator) minute(sec int64) {
 	c.quality.set(sec, c.sums, &c.ctx.Quality)
@@ -218,6 +226,7 @@ func (c *correlator) tick(sec int64) {
 	now := sec * 1e9
 	c.ctx.Now = max(c.ctx.Now, now)
 	c.reg.Tick(now)
+	c.reg.NextHour(now, c.expectsLittle)
 	c.contracts.Learner().Tick(now)
 	for _, d := range c.detectors {
 		d.Tick(now, &c.ctx)
@@ -317,6 +326,7 @@ func (c *correlator) suspect(near, far *session.View) { c.full.suspect(near, far
 func (c *correlator) write(a *schemas.Alert) {
 	c.saved.decided(c, a)
 	if a.Action == "create" {
+		c.reg.Alerted(c.reg.ByKey(a.Device.Key))
 		c.collect(a)
 	}
 	c.put(a)
@@ -373,7 +383,7 @@ func (c *correlator) finish(clock int64) {
 		expect, _ := c.contracts.Expect(d, c.ctx.Now)
 		c.counts.device(d, expect)
 		if c.out.Device != nil && c.failed == nil {
-			r := alert.DeviceRecord(d, c.contracts, c.ctx.Now, c.alerts.Standing(d.Key)...)
+			r := c.deviceRecord(d)
 			c.check(c.out.Device(&r))
 		}
 	}

@@ -64,6 +64,7 @@ func Counters() []Counter {
 		{"link_facts", "Messages of ARP, Neighbor Discovery, LLDP, CDP, EDP, FDP, spanning trees and SADP over Ethernet that were read.", func(c *correlator) uint64 { return c.counts.extra.LinkFacts }},
 		{"names_evicted", "DNS names of addresses that were evicted because the cache was full.", func(c *correlator) uint64 { return c.ctx.Names.Evicted() }},
 		{"devices_evicted", "Devices that were evicted because the registry was full.", func(c *correlator) uint64 { return c.reg.Stats().Evicted }},
+		{"device_hours_evicted", "Hours that were dropped from the proofs of silence of all devices because there was no room.", func(c *correlator) uint64 { return c.reg.Stats().HoursEvicted }},
 		{"device_links_refused", "MAC addresses that were not tracked because the table was full.", func(c *correlator) uint64 { return c.reg.Stats().LinksRefused }},
 		{"device_claims_refused", "Claims about devices that were not kept because a device had too many.", func(c *correlator) uint64 { return c.reg.Stats().ClaimsRefused }},
 		{"devices_merged", "Devices that were merged with another because both are the same.", func(c *correlator) uint64 { return c.reg.Stats().Merged }},

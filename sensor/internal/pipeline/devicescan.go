@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"stillwatch/schemas"
 	"stillwatch/sensor/internal/alert"
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/device"
@@ -16,11 +17,15 @@ const scanStep = 2000
 type deviceScan struct {
 	due     []*device.Device
 	minute  int64
-	written map[uint32]uint32 // version by device, in the previous pass
-	now     map[uint32]uint32 // version by device, in this pass
+	written map[uint32]told // by device, in the previous pass
+	now     map[uint32]told // by device, in this pass
 	silent  uint64
 	spoke   uint64
 }
+
+// told is what determines whether the record of a device is written again: its version, and for a device whose silence is proven, the last hour
+// in which it did something, and the day.
+type told struct{ version, hour, day uint32 }
 
 // scanCounts is the result of the last complete pass.
 type scanCounts struct{ silent, spoke uint64 }
@@ -33,7 +38,7 @@ func (c *correlator) scanDevices(sec int64) {
 			return
 		}
 		s.due, s.minute = c.reg.All(), sec/60
-		s.now, s.silent, s.spoke = make(map[uint32]uint32, len(s.due)), 0, 0
+		s.now, s.silent, s.spoke = make(map[uint32]told, len(s.due)), 0, 0
 	}
 	n := min(len(s.due), scanStep)
 	for _, d := range s.due[:n] {
@@ -47,16 +52,32 @@ func (c *correlator) scanDevices(sec int64) {
 
 func (c *correlator) scanDevice(d *device.Device) {
 	s := &c.scan
-	if e, _ := c.contracts.Expect(d, c.ctx.Now); e == contract.Silent || e == contract.ServerOnly {
+	state := told{version: d.Version}
+	switch e, _ := c.contracts.Expect(d, c.ctx.Now); {
+	case e == contract.Silent || e == contract.ServerOnly:
 		s.silent++
+		fallthrough
+	case e != contract.Normal:
+		// The devices have different days, so that their records are not all written at midnight.
+		state.hour, state.day = c.reg.LastActive(d), uint32((c.ctx.Now/60e9+int64(d.ID%1440))/1440)
 	}
 	if c.counts.spoke[d.Key] {
 		s.spoke++
 	}
-	version, known := s.written[d.ID]
-	if c.out.Device != nil && c.failed == nil && (!known || version != d.Version) {
-		r := alert.DeviceRecord(d, c.contracts, c.ctx.Now, c.alerts.Standing(d.Key)...)
+	before, known := s.written[d.ID]
+	if c.out.Device != nil && c.failed == nil && (!known || before != state) {
+		r := c.deviceRecord(d)
 		c.check(c.out.Device(&r))
 	}
-	s.now[d.ID] = d.Version
+	s.now[d.ID] = state
+}
+
+// deviceRecord returns the record of a device.
+func (c *correlator) deviceRecord(d *device.Device) schemas.Device {
+	r := alert.DeviceRecord(d, c.contracts, c.ctx.Now, c.alerts.Standing(d.Key)...)
+	if c.expectsLittle(d) {
+		p := c.reg.Proof(d, c.ctx.Now)
+		r.Silence = alert.Silence(&p, c.ctx.Now)
+	}
+	return r
 }

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/session"
+	"stillwatch/sensor/internal/watchtime"
 )
 
 // qualityCounts are the totals from which the quality of a capture is computed.
@@ -73,6 +74,18 @@ func (q qualityCounts) store(out *detect.Quality) {
 	out.DupShare = share(q.duplicates, q.packets, minPackets)
 	out.LossRatio = share(q.lost, q.offered, minPackets)
 	out.OneWay = out.OneWayShare > oneWayLimit
+}
+
+// maxLoss is the share of packets that were not captured up to which a capture is good enough to show that a device was silent.
+const maxLoss = 0.001
+
+// good reports whether both directions are captured and hardly a packet is lost.
+func good(q *detect.Quality) bool {
+	return !q.OneWay && q.LossRatio <= maxLoss && q.GapShare <= maxLoss && q.Blind == ""
+}
+
+func (q *qualityCounts) losses() watchtime.Losses {
+	return watchtime.Losses{Offered: q.offered, Lost: q.lost, Acked: q.acked, Gaps: q.gaps}
 }
 
 func share(part, of, least uint64) float64 {

@@ -49,6 +49,9 @@ type Clock struct {
 	rhythm rhythm
 	vlans  [numVLANs]vlan
 
+	good  bool // the quality of the capture, see SetQuality
+	hours hours
+
 	first   int64 // the first tick of this run
 	already int64 // unwatched time before this run
 }
@@ -107,6 +110,8 @@ func (c *Clock) step(now int64, frames bool) {
 	case gap <= 0, c.last == 0:
 	case c.live && (c.resumed || c.blind || gap > longestStep), c.pause(gap):
 		c.lost += gap
+	case c.good && c.proven(now, gap):
+		c.hours.watched(c.last, now)
 	}
 	if c.last != 0 && !c.live && now/minute > c.last/minute {
 		c.rhythm.add(gap)
@@ -120,6 +125,14 @@ func (c *Clock) step(now int64, frames bool) {
 	if w := c.watched(now); frames && w > c.heard {
 		c.before, c.heard = c.heard, w
 	}
+}
+
+// proven reports whether frames show that the mirror worked in the gap after the last tick.
+func (c *Clock) proven(now, gap int64) bool {
+	if c.live {
+		return now-c.traffic <= alive
+	}
+	return gap <= alive
 }
 
 // pause reports whether a gap after the last tick is a pause of the capture. The usual gap is known after a day: before that any gap may be
@@ -142,6 +155,7 @@ func (c *Clock) VLAN(id uint16, sec int64) {
 		v.lost += c.absence(v)
 	}
 	v.last = c.watched(sec * second)
+	c.hours.vlan(id, sec)
 }
 
 // absence returns the watched time of the mirror in which a VLAN is missing: without a frame for longer than LongestGap while others had some.
