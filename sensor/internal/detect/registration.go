@@ -58,6 +58,7 @@ func registrations() []*registration {
 		&chainRule,
 		&fanoutRule,
 		&downloadRule,
+		&heartbeatRule,
 		&chatRule,
 		&listedRule,
 	}
