@@ -81,7 +81,7 @@ func (a *ahead) run(name string, r io.Reader) {
 		n := 0
 		if err == nil {
 			// One read, not a full buffer: data from a pipe is passed on at once.
-			n, err = d.Read(buf)
+			n, err = readGuarded(d, buf)
 		}
 		c := chunk{data: buf[:n]}
 		if err != nil && err != io.EOF {
@@ -98,6 +98,16 @@ func (a *ahead) run(name string, r io.Reader) {
 			return
 		}
 	}
+}
+
+// readGuarded reads from a decoder. A mistake in it that hostile input triggers ends the file, and not the program.
+func readGuarded(d io.Reader, buf []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, fmt.Errorf("the decoder failed: %v", v)
+		}
+	}()
+	return d.Read(buf)
 }
 
 // reasonOf returns the reason in words.

@@ -455,3 +455,16 @@ func fuzzRead(t *testing.T, r io.Reader, size int) string {
 	}
 	return fmt.Sprintf("%d packets with %d bytes up to %d: %v", s.packets, bytes, s.off, err)
 }
+
+// faulty is a reader with a bug.
+type faulty struct{}
+
+func (faulty) Read([]byte) (int, error) { panic("index out of range") }
+
+func TestFaultOfDecoderEndsTheFile(t *testing.T) {
+	head := []byte{0x28, 0xb5, 0x2f, 0xfd} // of a frame of Zstandard
+	_, err := decompress(zstdName, head, faulty{}).Read(make([]byte, 10))
+	if err == nil || err.Error() != "damaged zstd compression: the decoder failed: index out of range" {
+		t.Errorf("got %v", err)
+	}
+}
