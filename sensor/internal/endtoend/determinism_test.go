@@ -141,8 +141,8 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// TestCorpusGivesTheSameRecords replays the captures of the corpus, with -short a sample of them, with several numbers of shards and cut in
-// pieces.
+// TestCorpusGivesTheSameRecords replays every eighth capture of the corpus (with -short fewer, with STILLWATCH_ALL_CAPTURES=1 each one) with several
+// numbers of shards and cut in pieces. The race detector makes a replay ten times slower.
 func TestCorpusGivesTheSameRecords(t *testing.T) {
 	root := filepath.Join(testneed.Corpus(t), "captures")
 	var paths []string
@@ -155,8 +155,11 @@ func TestCorpusGivesTheSameRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := 1
-	if testing.Short() {
+	step := 8
+	switch {
+	case os.Getenv("STILLWATCH_ALL_CAPTURES") == "1":
+		step = 1
+	case testing.Short():
 		step = 25
 	}
 	compared := 0
