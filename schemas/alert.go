@@ -12,7 +12,8 @@ type Alert struct {
 	Revision        int             `json:"revision"`
 	Action          string          `json:"action"` // create update close
 	IncidentID      string          `json:"incident_id,omitempty"`
-	AbsorbedBy      string          `json:"absorbed_by,omitempty"` // on close: the alert that tells what this one told
+	AbsorbedBy      string          `json:"absorbed_by,omitempty"`   // on close: the alert that tells what this one told
+	SuppressedBy    string          `json:"suppressed_by,omitempty"` // id of the policy because of which nobody needs to act on it
 	Time            AlertTime       `json:"time"`
 	Sensor          AlertSensor     `json:"sensor"`
 	Rule            AlertRule       `json:"rule"`
@@ -52,6 +53,7 @@ type AlertSensor struct {
 	CaptureWhy string  `json:"capture_why,omitempty"` // of a live capture: the mode, and why it was chosen
 	RulesHash  string  `json:"rules_hash,omitempty"`
 	ConfigHash string  `json:"config_hash,omitempty"`
+	PolicyHash string  `json:"policy_hash,omitempty"` // of the active policies; absent if there are none
 	BootID     string  `json:"boot_id,omitempty"`
 	Seq        uint64  `json:"seq,omitempty"`
 	OneWay     bool    `json:"one_way"`

@@ -168,6 +168,9 @@ func AppendAlert(b []byte, a *Alert) ([]byte, error) { return appendJSON(b, a) }
 // AppendIncident appends i as one JSON object without a trailing newline.
 func AppendIncident(b []byte, i *Incident) ([]byte, error) { return appendJSON(b, i) }
 
+// AppendPolicy appends p as one JSON object without a trailing newline.
+func AppendPolicy(b []byte, p *Policy) ([]byte, error) { return appendJSON(b, p) }
+
 func appendJSON(b []byte, v any) ([]byte, error) {
 	w := bytes.NewBuffer(b)
 	e := json.NewEncoder(w)

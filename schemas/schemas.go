@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schemas defines the records that the sensor publishes: their JSON Schemas (2020-12), Go types, encoding and topic names.
+// Package schemas defines the records that the sensor publishes, and the policies that it reads: their JSON Schemas (2020-12), Go types, encoding and topic names.
 // A field without a value is absent, never empty or null.
 package schemas
 
@@ -10,15 +10,17 @@ const (
 	DeviceSchema   = "stillwatch.device/1"
 	AlertSchema    = "stillwatch.alert/1"
 	IncidentSchema = "stillwatch.incident/1"
+	PolicySchema   = "stillwatch.policy/1"
 )
 
-// The topics of the records. The key of a record is the device key, or the id of the incident; the topics of devices and incidents are
-// compacted.
+// The topics of the records. The key of a record is the device key, or the id of the incident or policy; the topics of devices, incidents
+// and policies are compacted. Sensors read policies, and write the rest.
 const (
 	SessionTopic  = "stillwatch.sessions.v1"
 	DeviceTopic   = "stillwatch.devices.v1"
 	AlertTopic    = "stillwatch.alerts.v1"
 	IncidentTopic = "stillwatch.incidents.v1"
+	PolicyTopic   = "stillwatch.policy.v1"
 )
 
 // Kind is a kind of record.
@@ -30,7 +32,8 @@ const (
 	KindDevice   Kind = "device"
 	KindAlert    Kind = "alert"
 	KindIncident Kind = "incident"
+	KindPolicy   Kind = "policy"
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{KindAlert, KindDevice, KindIncident, KindSession} }
+func Kinds() []Kind { return []Kind{KindAlert, KindDevice, KindIncident, KindPolicy, KindSession} }

@@ -55,9 +55,9 @@ func sampleDevice() *Device {
 func sampleAlert() *Alert {
 	id := strings.Repeat("ab", 13)
 	return &Alert{
-		Schema: AlertSchema, ID: id, Revision: 2, Action: "update", IncidentID: id,
+		Schema: AlertSchema, ID: id, Revision: 2, Action: "update", IncidentID: id, SuppressedBy: "backup-job",
 		Time:   AlertTime{EventStart: at, EventEnd: at + 1, DetectedAt: at + 2, EmittedAt: ref(at + 3), Replay: true},
-		Sensor: AlertSensor{ID: "sensor-1", Site: "hq", Version: "1.0.0", Capture: "file", RulesHash: "r", ConfigHash: "c", BootID: "b", Seq: 1, LossRatio: 0},
+		Sensor: AlertSensor{ID: "sensor-1", Site: "hq", Version: "1.0.0", Capture: "file", RulesHash: "r", ConfigHash: "c", PolicyHash: "p", BootID: "b", Seq: 1, LossRatio: 0},
 		Rule:   AlertRule{"D01", "Unexpected outbound", "unexpected_outbound", 1}, Title: "srv-legacy-07 opened a session outward",
 		Message: "Expected to open nothing; opened 443/tcp to relay.example.net.", Severity: "high", RiskScore: 80, Confidence: 85,
 		Reasons: []AlertReason{{"answered", "the peer answered", 0.2}}, Attack: []AlertAttack{{"enterprise", "TA0011", "T1071"}},
@@ -87,8 +87,20 @@ func sampleIncident() *Incident {
 	}
 }
 
+func samplePolicy() *Policy {
+	return &Policy{
+		Schema: PolicySchema, ID: "backup-job", Version: 2, Kind: PolicySuppress, Scope: &PolicyScope{"hq", []string{"sensor-1"}},
+		Device: &PolicyDevice{IP: "10.20.10.17"}, Rules: []string{"D18"}, Match: &PolicyMatch{"out", "tcp", "tls", 443, "*.backup.example"},
+		Hours: "mon-fri 00-06", Reason: "nightly backup", Author: "a.analyst", Created: at, Expires: ref(at + 1), FromAlert: strings.Repeat("ab", 13),
+	}
+}
+
 func samples(t *testing.T) map[Kind][]byte {
 	t.Helper()
+	p, err := AppendPolicy(nil, samplePolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
 	d, err := AppendDevice(nil, sampleDevice())
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +113,7 @@ func samples(t *testing.T) map[Kind][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[Kind][]byte{KindIncident: i, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
+	return map[Kind][]byte{KindIncident: i, KindPolicy: p, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
 }
 
 func TestGoldenExamples(t *testing.T) {
@@ -260,6 +272,12 @@ func TestSchemasReject(t *testing.T) {
 		{KindDevice, `"role_probability":0.93`, `"role_probability":1.5`},
 		{KindDevice, `"hostnames":["srv-legacy-07"]`, `"hostnames":[]`},
 		{KindDevice, `"mac":"b8:ca:3a:00:00:17"`, `"mac":"B8:CA:3A:00:00:17"`},
+		{KindPolicy, `"id":"backup-job"`, `"id":"a/b"`},
+		{KindPolicy, `"version":2`, `"version":0`},
+		{KindPolicy, `"kind":"suppress"`, `"kind":"permit"`},
+		{KindPolicy, `"rules":["D18"]`, `"rules":["*"]`},
+		{KindPolicy, `"port":443`, `"port":0`},
+		{KindPolicy, `"reason":"nightly backup",`, ``},
 		{KindAlert, `"severity":"high"`, `"severity":"bad"`},
 		{KindAlert, `"risk_score":80`, `"risk_score":101`},
 		{KindAlert, `"technique":"T1071"`, `"technique":"1071"`},

@@ -187,7 +187,7 @@ func (m *Manager) gather(a *open, rolled bool, c *detect.Context) {
 		return
 	}
 	for _, x := range slices.Clone(a.incident.alerts) {
-		if x != a && !x.gone && (rolled || !x.rolled()) && a.explains(x) && m.room(a, x) {
+		if x != a && !x.gone && a.alike(x) && (rolled || !x.rolled()) && a.explains(x) && m.room(a, x) {
 			m.absorb(a, x, c)
 		}
 	}
@@ -196,7 +196,7 @@ func (m *Manager) gather(a *open, rolled bool, c *detect.Context) {
 // absorber returns the open alert that explains x, nil if there is none. It raises a roll-up if x makes one due.
 func (m *Manager) absorber(x *open, c *detect.Context) *open {
 	for _, a := range x.incident.alerts {
-		if a != x && a.explains(x) && m.room(a, x) {
+		if a != x && a.alike(x) && a.explains(x) && m.room(a, x) {
 			return a
 		}
 	}
@@ -281,7 +281,7 @@ func (o *open) takeIn(t taken) {
 // something in at the same instant (an alert that began now must not begin twice). Otherwise the finding is news.
 func (m *Manager) repeat(a, x *open, c *detect.Context) bool {
 	same, _, _ := together(x.f)
-	if a.touched < c.Now && !a.explains(x) && !(a.rolled() && a.key.key == same && a.key.rule == x.key.rule) {
+	if !a.alike(x) || a.touched < c.Now && !a.explains(x) && !(a.rolled() && a.key.key == same && a.key.rule == x.key.rule) {
 		delete(m.absorbed, x.key)
 		a.taken = slices.DeleteFunc(a.taken, func(t taken) bool { return t.id() == x.key })
 		if a.rolled() {

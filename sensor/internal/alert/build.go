@@ -37,6 +37,7 @@ func (m *Manager) build(o *open, c *detect.Context, action string) *schemas.Aler
 	if o.into != nil {
 		a.AbsorbedBy = o.into.id
 	}
+	a.SuppressedBy, a.Sensor.PolicyHash = o.by, m.policyHash()
 	if o.wide && a.Peer != nil {
 		a.Peer.Port = nil
 	}

@@ -14,7 +14,12 @@ import (
 var severityWeight = [...]float64{1, 0.3, 0.6, 1, 1}
 
 // weight returns rᵢ·qᵢ of the chaining formula.
-func (x member) weight() float64 { return min(max(x.r*x.q*severityWeight[x.sev], 0), 1) }
+func (x member) weight() float64 {
+	if x.suppressed {
+		return 0
+	}
+	return min(max(x.r*x.q*severityWeight[x.sev], 0), 1)
+}
 
 // shares reports whether two findings may show the same thing: the same session, or the same device and peer.
 func (x *member) shares(y *member) bool {
@@ -36,7 +41,7 @@ func common(a, b []string) bool {
 // share a session, or device and peer, only the strongest. Among equals, the one that shares something with the fewest others comes
 // first.
 func (in *incident) independent() []member {
-	ms := slices.Clone(in.members)
+	ms := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed })
 	rivals := make(map[int]int, len(ms)) // by place in in.members
 	place := make([]int, len(ms))
 	for i := range ms {
@@ -75,7 +80,7 @@ func (in *incident) probability() (p float64, stages int) {
 	}
 	doubt := noisyOr(strong)
 	p = 1 - doubt*max(noisyOr(weak), 1-weakCeiling)
-	stages = stagesOf(in.members)
+	stages = stagesOf(slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed }))
 	if len(strong) > 0 {
 		for range stages - 1 {
 			p = 1 - (1-p)*stageBonus
@@ -211,7 +216,7 @@ func (m *Manager) updateChain(in *incident, f *detect.Finding, sev detect.Severi
 	m.saved.used(o)
 	o.merge(f, sev, r, c)
 	o.f, o.standingP = f, r
-	if now {
+	if m.suppress(o, f, c) || now {
 		m.revise(o, c, "update")
 	} else {
 		m.postpone(o)

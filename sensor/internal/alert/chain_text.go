@@ -63,7 +63,7 @@ func (in *incident) told() []member {
 		}
 		open[o.key] = true
 		x := member{rule: o.key.rule, kind: o.f.Rule.Kind, device: o.key.device, key: o.key.key, addr: addrText(o.f.DeviceAddr), title: o.said.title,
-			brief: o.said.brief, at: o.said.at, sev: o.sev, r: o.standingP.reliability, q: o.standingP.quality, stage: o.f.Stage, standing: o.f.Standing,
+			brief: o.said.brief, at: o.said.at, sev: o.sev, r: o.standingP.reliability, q: o.standingP.quality, stage: o.f.Stage, standing: o.f.Standing, suppressed: o.by != "",
 			external: o.f.Peer != nil && o.f.Peer.External, peers: farEnds(o.f), related: o.related}
 		out = append(out, x)
 	}
@@ -74,6 +74,11 @@ func (in *incident) told() []member {
 	}
 	if len(out) == 0 { // never, but a story has a beginning
 		return in.members
+	}
+	for i := range out {
+		if out[i].suppressed {
+			out[i].title += " (suppressed)"
+		}
 	}
 	return out
 }
@@ -117,7 +122,7 @@ var parts = [...]string{"First contact", "Way in", "Discovery", "Spread", "Outbo
 // part returns to which part of the story an alert belongs, -1 if to none. A login to another device is the spread.
 func (in *incident) part(x *member) int {
 	switch {
-	case x.stage == detect.StageNone || !x.strong():
+	case x.stage == detect.StageNone || !x.notable():
 		return -1
 	case x.stage <= detect.StageLogin && x.device != in.key:
 		return 3

@@ -54,6 +54,7 @@ type member struct {
 	standing                bool
 	external                bool     // the peer is outside
 	absorbed                bool     // another alert tells it
+	suppressed              bool     // nobody needs to act on it: it is told, and is no evidence of an attack
 	peers                   []string // device keys, names and addresses of the peers
 	related                 []string // Community IDs
 }
@@ -183,7 +184,7 @@ func (m *Manager) incidentOf(f *detect.Finding, key string, sev detect.Severity,
 func (m *Manager) note(in *incident, f *detect.Finding, key string, sev detect.Severity, c *detect.Context) {
 	if r := m.riskOf(f, sev, c); f.Device != nil {
 		in.add(member{rule: f.Rule.ID, kind: f.Rule.Kind, device: key, key: f.Key, addr: addrText(f.DeviceAddr), title: f.Title, brief: f.Brief, at: f.Start, sev: sev,
-			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: slices.Clip(f.Related)})
+			r: r.reliability, q: r.quality, stage: f.Stage, standing: f.Standing, suppressed: m.suppressor(f, c) != "", external: f.Peer != nil && f.Peer.External, peers: farEnds(f), related: slices.Clip(f.Related)})
 	}
 }
 
@@ -243,7 +244,11 @@ func (in *incident) weak() bool {
 	return true
 }
 
-func (x member) strong() bool { return x.sev > detect.Informational && !x.standing }
+// notable reports whether the story of an incident tells a finding.
+func (x member) notable() bool { return x.sev > detect.Informational && !x.standing }
+
+// strong reports whether a finding is evidence of an attack.
+func (x member) strong() bool { return x.notable() && !x.suppressed }
 
 // add records a finding. One alert is one member, which keeps its strongest finding. When a rule or the incident is full, a stronger
 // finding replaces the weakest, but a rule always keeps one.
@@ -278,9 +283,10 @@ func compare(x, y member) int {
 
 // merge adds a further finding of the same alert and reports whether the chain may change. updateMember sets the title.
 func (y *member) merge(x member) (changed bool) {
+	y.suppressed, changed = x.suppressed, y.suppressed != x.suppressed
 	related, peers := len(y.related), len(y.peers)
 	y.related, y.peers = addAll(y.related, x.related, maxRelated), addAll(y.peers, x.peers, maxRelated)
-	changed = len(y.related) > related || len(y.peers) > peers || x.at < y.at
+	changed = changed || len(y.related) > related || len(y.peers) > peers || x.at < y.at
 	y.at = min(x.at, y.at)
 	if x.weight() > y.weight() {
 		y.sev, y.r, y.q, y.standing, changed = x.sev, x.r, x.q, x.standing, true
@@ -319,8 +325,9 @@ func (in *incident) updateMember(o *open) (changed bool) {
 		if y.rule != o.key.rule || y.device != o.key.device || y.key != o.key.key {
 			continue
 		}
-		changed = changed || y.title != o.f.Title || y.at != o.firstSeen
-		in.changed = in.changed || y.at != o.firstSeen
+		changed = changed || y.title != o.f.Title || y.at != o.firstSeen || y.suppressed != (o.by != "")
+		in.changed = in.changed || y.at != o.firstSeen || y.suppressed != (o.by != "")
+		y.suppressed = o.by != ""
 		y.title, y.brief, y.at = o.f.Title, o.f.Brief, o.firstSeen
 	}
 	return changed

@@ -118,9 +118,11 @@ func (m *Manager) closeIncident(in *incident, c *detect.Context) {
 func (m *Manager) incidentSeverity(in *incident, told []member) detect.Severity {
 	sev := in.account.sev // of alerts that are closed and no longer kept
 	for _, x := range told {
-		sev = max(sev, x.sev)
+		if !x.suppressed {
+			sev = max(sev, x.sev)
+		}
 	}
-	if o := m.open[chainKey(in)]; o != nil {
+	if o := m.open[chainKey(in)]; o != nil && o.by == "" {
 		sev = max(sev, o.sev)
 	}
 	return sev
@@ -134,6 +136,7 @@ func (m *Manager) incidentRecord(in *incident, told []member, sev detect.Severit
 		Time:     schemas.IncidentTime{First: schemas.Time(ms[0].at), Last: schemas.Time(in.last(ms)), DetectedAt: schemas.Time(c.Now), Replay: m.cfg.Replay},
 		Severity: sev.String(), Probability: rounded(p), Alerts: slices.Clone(in.account.ids), AlertsTotal: in.account.total,
 	}
+	r.Sensor.PolicyHash = m.policyHash()
 	r.Sensor.OneWay, r.Sensor.LossRatio = c.Quality.OneWay, finite(c.Quality.LossRatio)
 	strongest := byWeight(ms)[0]
 	r.Title, r.Recommendation = strongest.title, m.adviceOf(in, &strongest)
@@ -176,7 +179,7 @@ var stageNames = [...]string{"exposure", "scan", "guess", "login", "discovery", 
 // first one is the fan-out.
 func (in *incident) stageName(x *member) string {
 	switch {
-	case x.stage == detect.StageNone || !x.strong():
+	case x.stage == detect.StageNone || !x.notable():
 		return ""
 	case x.rule == "D07":
 		return "exposure"

@@ -23,6 +23,7 @@ type Config struct {
 	MaxIncidents int                        // incidents, default 20,000; evicted likewise, those without a high finding first
 	PerDevice    int                        // open alerts of one rule and device, default 64; further findings share one alert
 	Incident     func(*schemas.Incident)    // gets each revision of an incident, and may keep it; nil: there are no records of incidents
+	Policies     Policies                   // of analysts; nil: none
 	UpdateGapS   int64                      // minimum seconds between revisions that only raise the count, default 60
 }
 
@@ -50,6 +51,7 @@ type Stats struct {
 	Alerts           uint64 // created
 	Revisions        uint64 // emitted, the first ones included
 	RolledUp         uint64 // findings counted in a shared alert
+	Suppressed       uint64 // findings that a policy suppresses
 	Evicted          uint64 // open alerts evicted from a full table
 	Incidents        uint64 // created
 	IncidentsEvicted uint64 // evicted from a full table
@@ -125,6 +127,9 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 	sev := m.severity(f, c)
 	in := m.incidentOf(f, device, sev, c)
 	m.addStanding(f, device)
+	if m.suppressor(f, c) != "" {
+		m.stats.Suppressed++
+	}
 	if o != nil {
 		m.note(in, f, device, sev, c)
 		m.update(o, f, sev, c)
@@ -132,7 +137,7 @@ func (m *Manager) add(f *detect.Finding, c *detect.Context) *incident {
 	}
 	x := m.prospect(k, f, sev, in, c)
 	if m.full(k) && absorber == nil {
-		f = m.rollUp(f)
+		f = m.rollUp(f, x.by != "")
 		k.key = f.Key
 		if o = m.open[k]; o != nil {
 			m.note(in, f, device, sev, c)
@@ -171,6 +176,9 @@ func (m *Manager) create(k alertKey, f *detect.Finding, sev detect.Severity, in 
 func (m *Manager) prospect(k alertKey, f *detect.Finding, sev detect.Severity, in *incident, c *detect.Context) *open {
 	o := &open{key: k, f: f, sev: sev, count: max(f.Total, f.Count, 1), firstSeen: f.Start, lastSeen: max(f.End, f.Start), touched: c.Now, created: c.Now,
 		window: max(f.WindowS, 1), incident: in, standingP: m.riskOf(f, sev, c)}
+	if o.by = m.suppressor(f, c); o.by == "" {
+		o.actUnder = m.policyHash()
+	}
 	o.collect(f)
 	return o
 }
@@ -200,6 +208,7 @@ func (m *Manager) update(o *open, f *detect.Finding, sev detect.Severity, c *det
 	m.saved.used(o)
 	known := len(o.entities)
 	changed := o.merge(f, sev, m.riskOf(f, sev, c), c)
+	changed = m.suppress(o, f, c) || changed
 	if !changed && len(o.entities) > known { // it may explain more than before
 		m.gather(o, false, c)
 	}
@@ -229,6 +238,7 @@ func (m *Manager) postpone(o *open) {
 // revise emits the next revision.
 func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	c.Devices.Settle(o.f.Device)
+	m.lift(o)
 	o.said = said{o.f.Title, o.f.Brief, o.firstSeen}
 	if in := o.incident; in != nil && !in.gone {
 		if o.key == chainKey(in) {

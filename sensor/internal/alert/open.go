@@ -50,6 +50,8 @@ type open struct {
 	into                *open   // that has absorbed it
 	listed              bool    // among the alerts of its incident
 	said                said    // in the last revision
+	by                  string  // policy that suppresses it; "": somebody needs to act on it
+	actUnder            string  // hash of the policies under which it last had a finding that was not suppressed
 	wide                bool    // it covers more than one port, or peer: the record shows neither port nor session
 	list                *list.Element
 	packets             *packets // its packets in a file; nil: not collected

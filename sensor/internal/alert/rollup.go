@@ -14,11 +14,15 @@ import (
 )
 
 // rollUp returns the finding that counts all further findings of one rule and device once the device has its share of alerts. It lists
-// peers in the entities as far as there is room. It names no port and no session, because it is about many.
-func (m *Manager) rollUp(f *detect.Finding) *detect.Finding {
+// peers in the entities as far as there is room. It names no port and no session, because it is about many. Suppressed findings have one of
+// their own.
+func (m *Manager) rollUp(f *detect.Finding, suppressed bool) *detect.Finding {
 	m.stats.RolledUp++
 	r := *f
 	r.Key, r.Total, r.Brief = "more", 0, ""
+	if suppressed {
+		r.Key = "more, suppressed"
+	}
 	r.Session, r.App = nil, nil
 	who, alerts := detect.ShortLabel(f.Device, f.DeviceAddr), detect.Plural(m.cfg.PerDevice, "alert", "alerts")
 	r.Title = detect.Fit(fmt.Sprintf("%s: more than %s of %s (%s)", who, alerts, f.Rule.ID, f.Rule.Name))
@@ -86,7 +90,7 @@ func (m *Manager) rollUpFor(x *open, c *detect.Context) *open {
 	var roll *open
 	alike, hosts := []*open{x}, []string{host}
 	for _, a := range x.incident.alerts {
-		if a.key.rule != x.key.rule || a == x {
+		if a.key.rule != x.key.rule || a == x || !a.alike(x) {
 			continue
 		}
 		if a.key.key == key {
@@ -134,6 +138,7 @@ func (m *Manager) raiseRollUp(key string, alike []*open, c *detect.Context) *ope
 	}
 	o := m.begin(k, &f, x.sev, x.incident, c)
 	o.count, o.wide, o.standingP = 0, true, x.standingP
+	o.by, o.actUnder = x.by, x.actUnder
 	slices.SortStableFunc(alike, func(a, b *open) int { return cmp.Compare(a.firstSeen, b.firstSeen) })
 	for _, a := range alike {
 		m.take(o, a, c)

@@ -15,8 +15,8 @@ import (
 
 const (
 	counterPart   = "alert/1"
-	incidentsPart = "incidents/3"
-	alertsPart    = "alerts/4"
+	incidentsPart = "incidents/4"
+	alertsPart    = "alerts/5"
 )
 
 // Parts returns the manager as parts of a snapshot, to be restored in this order after the registry. From then on the manager tracks

@@ -42,6 +42,8 @@ func walkOpen(c *snapshot.Codec, o *open, in *string, r *device.Registry) {
 	c.Time(&o.said.at)
 	c.Bool(&o.listed)
 	c.Bool(&o.wide)
+	c.String(&o.by)
+	c.String(&o.actUnder)
 	snapshot.Pointer(c, &o.packets, func(p *packets) {
 		c.String(&p.summary)
 		c.String(&p.file.Name)
@@ -94,6 +96,7 @@ func (x *member) walk(c *snapshot.Codec) {
 	c.Bool(&x.standing)
 	c.Bool(&x.external)
 	c.Bool(&x.absorbed)
+	c.Bool(&x.suppressed)
 	texts(c, &x.peers, maxRelated)
 	texts(c, &x.related, maxRelated)
 }

@@ -31,6 +31,7 @@ type replayCmd struct {
 	Evidence    string `help:"Write the packets of each alert to a file in DIR, in the format pcapng." placeholder:"DIR" type:"path"`
 	State       string `help:"Continue from the state that an earlier replay saved in FILE, and save the new state there." placeholder:"FILE" type:"path"`
 	MetricsFile string `help:"Write metrics to FILE in the Prometheus text format, at the end." placeholder:"FILE"`
+	policyFiles
 	publishing
 }
 
@@ -65,6 +66,9 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)
 	cfg, err := c.load(b.Version)
+	if err == nil {
+		cfg.Policies, err = c.policyFiles.read(false)
+	}
 	if err != nil {
 		return badUsage(err)
 	}
@@ -72,7 +76,7 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	if err != nil {
 		return badUsage(err)
 	}
-	out, err := openOutputs(n, c.inputs(cfg), terminal.NewIncidentCards(t, t.Out))
+	out, err := openOutputs(n, append(c.inputs(cfg), c.policyInputs()...), terminal.NewIncidentCards(t, t.Out))
 	if err != nil {
 		return err
 	}
@@ -95,6 +99,7 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 		}
 		out.publish(p, to.Sessions)
 	}
+	out.Policy = logPolicies(log)
 	if err := out.openState(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}

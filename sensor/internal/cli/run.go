@@ -41,7 +41,8 @@ type runCmd struct {
 	Devices   string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
 	State     string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
 	Suggest   string `help:"Write a draft of an inventory from the traffic to FILE, at SIGHUP and when the run ends. It replaces the file." placeholder:"FILE" type:"path"`
-	User      string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
+	policyFiles
+	User string `help:"Switch to this user after a start as root. Files are opened as this user." placeholder:"NAME"`
 	publishing
 }
 
@@ -115,7 +116,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	}
 	defer func() { _ = src.Close() }() // nothing is lost if it fails
 	log.Info("listening at the port", zap.String("iface", c.Iface), zap.String("mode", src.Mode), zap.String("why", src.Why))
-	out, err := openLive(n, c.inputs(cfg), terminal.NewLiveCards(t, t.Out))
+	out, err := openLive(n, append(c.inputs(cfg), c.policyInputs()...), terminal.NewLiveCards(t, t.Out))
 	if err != nil {
 		return err
 	}
@@ -134,6 +135,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	if err := out.openState(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
+	out.Policy = logPolicies(log)
 	cfg.Capture, _, _ = strings.Cut(src.Mode, " ")
 	cfg.Why = src.Mode + ": " + src.Why
 	cfg.Iface = c.Iface
@@ -163,6 +165,9 @@ const clockSlack = time.Hour
 
 func (c *runCmd) loadLive(version string) (pipeline.Config, error) {
 	cfg, err := c.load(version)
+	if err == nil {
+		cfg.Policies, err = c.policyFiles.read(true)
+	}
 	cfg.Replay = false
 	return cfg, err
 }

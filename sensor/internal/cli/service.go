@@ -40,6 +40,7 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 		p.Read = append(p.Read, beside(c.Config, f.P0f), beside(c.Config, filepath.Join(f.Recog, "*.xml")))
 	}
 	p.Write = append(p.Write, stackDir()...)
+	p.Read = append(p.Read, c.Policy...)
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))
 	}

@@ -105,6 +105,9 @@ func (r *result) alerts() string {
 			parts = append(parts, fmt.Sprintf("%s %s", terminal.Grouped(n), s))
 		}
 	}
+	if n := r.alertCounts.BySeverity(metrics.Suppressed); n > 0 {
+		parts = append(parts, terminal.Grouped(n)+" suppressed by policies")
+	}
 	if len(parts) == 0 {
 		return "none"
 	}
@@ -135,6 +138,9 @@ func (r *result) log(l *zap.Logger) {
 	bySeverity := map[string]uint64{}
 	for _, s := range terminal.Severities() {
 		bySeverity[s] = r.alertCounts.BySeverity(s)
+	}
+	if n := r.alertCounts.BySeverity(metrics.Suppressed); n > 0 {
+		bySeverity[metrics.Suppressed] = n
 	}
 	var spoke []string
 	for _, d := range r.Spoke[:min(len(r.Spoke), maxNamed)] {

@@ -44,6 +44,7 @@ type Config struct {
 		Recog string // directory of Recog's XML files
 	}
 	Learning   Learning
+	PolicyKeys []PolicyKey          // whose policies the sensor takes
 	Detections map[string]Detection // by rule, "D01"
 	Publish    *Publish             // nil: records go to files only
 	Source     []byte               // the document; nil for the defaults
@@ -141,6 +142,9 @@ func (c *Config) read(root *mapping) {
 	}
 	if m := root.mapping("learning"); m != nil {
 		c.Learning.read(m)
+	}
+	if m := root.mapping("policy"); m != nil {
+		c.readPolicy(m)
 	}
 	if m := root.mapping("fingerprints"); m != nil {
 		m.text("p0f", &c.Fingerprints.P0f)

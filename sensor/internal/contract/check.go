@@ -20,17 +20,24 @@ type Verdict struct {
 	Entry          string // which entry allowed it
 	Broken         string // which expectation was broken, in words; "" if Allowed
 	Maintenance    bool   // it happened in a maintenance window of the device
+
+	policy *PolicyEntry // that allowed it
 }
 
 // Check reports whether d may have the session v. dir is Out if d opened it and In if d answers. app may be nil, peerName is "" if the
 // other end has no known name, and peer is nil if it is no device.
 //
-// A device that answers breaks no expectation, so In is always allowed. Entry names the inventory entry that expects the peer, if any.
+// A device that answers breaks no expectation, so In is always allowed. Entry names the entry of the inventory or of a policy that expects
+// the peer, if any.
 func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) Verdict {
 	out := Verdict{Maintenance: b.Maintenance(d, now)}
 	out.Infrastructure = b.infra.allows(v, app, peerName)
 	if rule := b.rule(d, dir, v, peerName, peer); rule != nil {
 		out.Allowed, out.Entry = true, rule.Text
+		return out
+	}
+	if e := b.policyEntry(d, dir, v, app, peerName, peer, now); e != nil {
+		out.Allowed, out.Entry, out.policy = true, e.Text, e
 		return out
 	}
 	if d == nil || dir == session.In || out.Infrastructure || !v.Opened() || !b.appliesTo(d, v) {
@@ -47,7 +54,7 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 		out.Broken = broken(expect, source)
 	case r == Refuses, r == Allows && e.From == ProvApproved:
 		out.Allowed, out.Entry = true, e.String()
-	case r == Allows && source != FromInventory: // what the inventory declares comes before what was learned
+	case r == Allows && source != FromInventory && source != FromPolicy: // what was declared comes before what was learned
 		out.Allowed = true
 	default:
 		out.Broken = broken(expect, source) + "; nearest: " + e.String()
@@ -72,14 +79,14 @@ func (b *Registry) judge(d *device.Device, v *session.View, app *fingerprint.App
 // other addresses of the device.
 func (b *Registry) appliesTo(d *device.Device, v *session.View) bool {
 	m := b.match(d)
-	if !m.silent || m.entry != nil || slices.Contains(b.cfg.SilentMACs, d.MAC) {
+	if !m.silent || m.entry != nil || m.policies != nil && m.policies.expect != nil || slices.Contains(b.cfg.SilentMACs, d.MAC) {
 		return true
 	}
 	return b.silent.Contains(v.Initiator.Addr.Netip())
 }
 
 func broken(e Expect, source string) string {
-	why := map[string]string{FromInventory: "declared", FromIdle: "idle for days", FromLearned: "learned"}[source]
+	why := map[string]string{FromPolicy: "by a policy", FromInventory: "declared", FromIdle: "idle for days", FromLearned: "learned"}[source]
 	switch e {
 	case Silent:
 		return fmt.Sprintf("silent (%s): opens nothing but infrastructure", why)
@@ -109,7 +116,11 @@ func (b *Registry) AllowsByName(d *device.Device, v *session.View) bool {
 	if c := b.cfg.Learner.Judging(d); c != nil && c.byName(v) {
 		return true
 	}
-	e := b.Entry(d)
+	m := b.match(d)
+	if m.policies != nil && slices.ContainsFunc(m.policies.allow, func(p *Policy) bool { return p.Entry.byName(v) }) {
+		return true
+	}
+	e := m.entry
 	if e == nil {
 		return false
 	}
@@ -159,8 +170,10 @@ func (b *Registry) inZone(name string, a netip.Addr) bool {
 	return false
 }
 
-func (r *Rule) hasProto(proto uint8) bool {
-	switch r.Proto {
+func (r *Rule) hasProto(proto uint8) bool { return hasProto(r.Proto, proto) }
+
+func hasProto(name string, proto uint8) bool {
+	switch name {
 	case "tcp":
 		return proto == 6
 	case "udp":

@@ -141,7 +141,7 @@ func (e *LearnedEntry) judge(k Key, now int64) Result {
 		return Refuses
 	case includes && service && e.Stale:
 		return WasAllowed
-	case includes && service && !e.Hours.has(now):
+	case includes && service && !e.Hours.Has(now):
 		return OutOfHours
 	case includes && service:
 		return Allows

@@ -244,7 +244,8 @@ const weekHours = 7 * 24
 
 func hourOfWeek(now int64) int { return int((now/hourNs + 4*24) % weekHours) } // 1970-01-01 was a Thursday
 
-func (h Hours) has(now int64) bool {
+// Has reports whether a time (nanoseconds since the epoch) is within the hours.
+func (h Hours) Has(now int64) bool {
 	i := hourOfWeek(now)
 	return h == Hours{} || h[i/64]&(1<<(i%64)) != 0
 }

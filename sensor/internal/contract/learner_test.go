@@ -403,7 +403,7 @@ func TestHours(t *testing.T) {
 		}
 	}
 	h, _ := ParseHours("mon 09-10")
-	if !h.has(monday+9*hour) || h.has(monday+10*hour) || h.has(monday+day+9*hour) {
+	if !h.Has(monday+9*hour) || h.Has(monday+10*hour) || h.Has(monday+day+9*hour) {
 		t.Error("the window does not hold")
 	}
 }

@@ -42,6 +42,7 @@ func ParseExpect(s string) (e Expect, ok bool) {
 
 // Sources of an expectation.
 const (
+	FromPolicy    = "policy" // of an analyst
 	FromInventory = "inventory"
 	FromLearned   = "learned"
 	FromIdle      = "idle"
@@ -71,6 +72,8 @@ type Registry struct {
 	infra   infrastructure
 	index   *index
 	silent  bart.Lite
+
+	policies *policyIndex // of analysts; nil: none
 }
 
 // match caches which entry describes a device, until the device changes. The ID of a device selects its slot; a second device in the
@@ -80,6 +83,8 @@ type match struct {
 	version uint32
 	entry   *Entry
 	silent  bool // declared on the command line
+
+	policies *devicePolicies // nil: none
 }
 
 const maxMatches = 1 << 16 // slots, a power of two
@@ -90,8 +95,7 @@ func New(inv *Inventory, cfg Config) *Registry {
 		cfg.IdleDays = DefaultIdleDays
 	}
 	b := &Registry{inv: inv, cfg: cfg, index: newIndex(inv)}
-	b.blank = (inv == nil || len(inv.Devices) == 0) && len(cfg.Silent) == 0 && len(cfg.SilentMACs) == 0
-	if !b.blank {
+	if b.blank = b.undeclared(); !b.blank {
 		b.matches = make([]match, maxMatches)
 	}
 	for _, p := range cfg.Silent {
@@ -101,20 +105,27 @@ func New(inv *Inventory, cfg Config) *Registry {
 	return b
 }
 
+// undeclared reports whether neither inventory nor command line declare a device.
+func (b *Registry) undeclared() bool {
+	return (b.inv == nil || len(b.inv.Devices) == 0) && len(b.cfg.Silent) == 0 && len(b.cfg.SilentMACs) == 0
+}
+
 // HasInventory reports whether an inventory was given.
 func (b *Registry) HasInventory() bool { return b.inv != nil }
 
 // Learner returns the learned contracts, nil if nothing is learned.
 func (b *Registry) Learner() *Learner { return b.cfg.Learner }
 
-// Expect returns what is expected of d and the source of the expectation (FromInventory … FromDefault). The command line and the
-// inventory come first, then a learned contract that an analyst has armed, then idleness. Nothing is expected of a nil device.
+// Expect returns what is expected of d and the source of the expectation (FromPolicy … FromDefault). Policies come first, then the command
+// line and the inventory, then a learned contract that an analyst has armed, then idleness. Nothing is expected of a nil device.
 func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	if d == nil {
 		return Normal, FromDefault
 	}
 	m := b.match(d)
 	switch {
+	case m.policies != nil && m.policies.expect != nil:
+		return m.policies.expect.Expect, FromPolicy
 	case m.silent:
 		return Silent, FromInventory
 	case m.entry != nil && m.entry.HasExpect:
@@ -147,7 +158,7 @@ func (b *Registry) match(d *device.Device) match {
 	}
 	m := &b.matches[d.ID%maxMatches]
 	if m.device != d.ID || m.version != d.Version || m.device == 0 {
-		*m = match{device: d.ID, version: d.Version, entry: b.index.find(d), silent: b.declaredSilent(d)}
+		*m = match{device: d.ID, version: d.Version, entry: b.index.find(d), silent: b.declaredSilent(d), policies: b.policies.find(d)}
 	}
 	return *m
 }

@@ -288,7 +288,7 @@ func (o *cameraFanout) unusual(e *Event, c *Context, x *cameraUser, program stri
 	switch {
 	case entered != nil:
 		return whyEntered
-	case c.exempt(e):
+	case c.exempt(e, o.Rule()):
 		return ""
 	case c.external(e.Initiator, addr(&e.Session.Initiator, e.Session.V6)):
 		return whyExternal

@@ -51,7 +51,7 @@ func (n *entries) observe(e *Event, c *Context) {
 	}
 	in, ok := loginOf(e.Fact)
 	if !ok || in.result != dissect.OutcomeSuccess || in.inferred && (e.Session.Gap || c.Quality.OneWay) ||
-		!c.external(nil, addr(&e.Session.Initiator, e.Session.V6)) || c.inbound(e).Entry != "" {
+		!c.external(nil, addr(&e.Session.Initiator, e.Session.V6)) || c.expected(e, "D08") {
 		return
 	}
 	*n.put(e.Responder.ID, c.Now) = entrance{c.Now, e.Session.Initiator.Addr}
@@ -154,13 +154,17 @@ func product(agent string) string {
 	return Clean(agent, 40)
 }
 
-// exempt reports whether the inventory expects that the initiator of e manages cameras: it is an admin host, or an entry of the camera or of
-// the device allows the session.
-func (c *Context) exempt(e *Event) bool {
+// exempt reports whether the inventory or a policy expects that the initiator of e manages cameras: it is an admin host, or an entry of the
+// camera or of the device allows the session.
+func (c *Context) exempt(e *Event, r Rule) bool {
 	if admin, _ := c.Contracts.AdminHost(addr(&e.Session.Initiator, e.Session.V6)); admin {
 		return true
 	}
-	return e.Responder != nil && c.inbound(e).Entry != "" || e.Initiator != nil && c.verdict(e).Entry != ""
+	if e.Responder != nil && c.expected(e, r.ID) {
+		return true
+	}
+	v := c.verdict(e)
+	return e.Initiator != nil && v.Exempts(r.ID, c.critical(e))
 }
 
 // week is a set of hours of the week (UTC) with the number of times that each was noted.

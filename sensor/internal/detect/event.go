@@ -89,7 +89,7 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 // check evaluates the session of e under each name that the initiator may mean by the address of the responder.
 func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
-	if c.Contracts.HasInventory() || c.Contracts.Learner().Judging(e.Initiator) != nil { // only these have names
+	if c.Contracts.HasInventory() || c.Contracts.HasPolicies() || c.Contracts.Learner().Judging(e.Initiator) != nil { // only these have names
 		names = c.TrustedNames(e)
 	}
 	var v contract.Verdict
@@ -162,6 +162,17 @@ func (c *Context) verdictFor(e *Event, dir session.Dir) contract.Verdict {
 // inbound returns what the contract of the responder allows for the session of e.
 func (c *Context) inbound(e *Event) contract.Verdict {
 	return c.Contracts.Check(e.Responder, session.In, e.Session, e.App, "", e.Initiator, c.Now)
+}
+
+// expected reports whether an entry in the contract of the responder expects the session of e, so that a rule does not report it.
+func (c *Context) expected(e *Event, rule string) bool {
+	v := c.inbound(e)
+	return v.Exempts(rule, c.critical(e))
+}
+
+// critical reports whether an end of the session of e is a critical device.
+func (c *Context) critical(e *Event) bool {
+	return c.Contracts.Critical(e.Responder) || c.Contracts.Critical(e.Initiator)
 }
 
 // failed reports whether a connection attempt has failed: it was refused, or ended without an answer. If the capture shows one

@@ -99,11 +99,11 @@ func (l *loginSuccess) Observe(e *Event, c *Context) {
 		return
 	}
 	l.reported.put(e.Session.ID, c.Now)
-	if v := c.inbound(e); v.Entry != "" {
-		return
-	}
 	from := addr(&e.Session.Initiator, e.Session.V6)
 	external := c.external(e.Initiator, from)
+	if v := c.inbound(e); v.Exempts(l.Rule().ID, external && c.critical(e)) {
+		return
+	}
 	if !external && !l.neverSeen(e, c, from, in) {
 		return
 	}

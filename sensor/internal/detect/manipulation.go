@@ -241,7 +241,7 @@ func (m *manipulation) expected(e *Event, c *Context, who controller, a *dissect
 	learn := int64(m.p.LearnHours) * hour
 	usual := !external && known != nil && (known.known || class.severity < High && known.days >= m.p.KnownDays)
 	young := !external && (e.Time-m.start < learn || e.Time-e.Responder.FirstSeen < learn)
-	usual = usual || young || c.exempt(e) || !external && c.declaredRecorder(e)
+	usual = usual || young || c.exempt(e, m.Rule()) || !external && c.declaredRecorder(e)
 	if a.Result != dissect.OutcomeFailure {
 		known = m.controllers.put(who, e.Time)
 		known.known = known.known || usual

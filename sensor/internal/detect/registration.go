@@ -56,6 +56,7 @@ func registrations() []*registration {
 		&reflectionRule,
 		&blindnessRule,
 		&chainRule,
+		&policyRule,
 		&fanoutRule,
 		&downloadRule,
 		&heartbeatRule,

@@ -105,6 +105,8 @@ func expectation(x contract.Expect, source string) string {
 	switch source {
 	case contract.FromInventory:
 		return s + " (inventory)"
+	case contract.FromPolicy:
+		return s + " (policy)"
 	case contract.FromIdle:
 		return s + " (it has been idle)"
 	case contract.FromLearned:

@@ -198,7 +198,7 @@ func (w *viewer) view(e *Event, c *Context, program, action string) {
 // expected reports whether a viewer that was not seen may watch: nothing else is known of the camera yet, or a platform gets one more camera.
 // A new program of a known viewer is none of these.
 func (w *viewer) expected(e *Event, c *Context, who caller, isNew, external bool) bool {
-	if c.exempt(e) {
+	if c.exempt(e, w.Rule()) {
 		return true
 	}
 	if external {

@@ -29,18 +29,25 @@ func (c *AlertCounts) Clone() *AlertCounts {
 // Add counts one record.
 func (c *AlertCounts) Add(a *schemas.Alert) {
 	c.records[a.Action]++
+	severity := a.Severity
+	if a.SuppressedBy != "" {
+		severity = Suppressed
+	}
 	if before, ok := c.open[a.ID]; ok {
 		c.alerts[[2]string{before, a.Rule.ID}]--
 	}
-	c.alerts[[2]string{a.Severity, a.Rule.ID}]++
+	c.alerts[[2]string{severity, a.Rule.ID}]++
 	if a.Action == "close" {
 		delete(c.open, a.ID)
 		return
 	}
-	c.open[a.ID] = a.Severity
+	c.open[a.ID] = severity
 }
 
-// BySeverity returns the number of alerts of one severity.
+// Suppressed counts, in place of a severity, the alerts that a policy suppresses.
+const Suppressed = "suppressed"
+
+// BySeverity returns the number of alerts of one severity, or of those that are Suppressed.
 func (c *AlertCounts) BySeverity(severity string) (n uint64) {
 	for k, v := range c.alerts {
 		if k[0] == severity {

@@ -48,6 +48,7 @@ func full() Run {
 		s.DatagramsDropped[packet.FragDrop(i).String()] = 1
 	}
 	alerts := NewAlertCounts()
+	alerts.Add(&schemas.Alert{ID: "s", Action: "create", Severity: "high", Rule: schemas.AlertRule{ID: "D01"}, SuppressedBy: "p"})
 	alerts.Add(&schemas.Alert{ID: "1", Action: "create", Severity: "low", Rule: schemas.AlertRule{ID: "D01"}})
 	return Run{Summary: s, Alerts: alerts, Wall: time.Second, Version: "1.2.3", Port: &Port{Iface: "span0", Mode: "afpacket", Why: "requested",
 		Source:     capture.Stats{Reasons: map[string]uint64{"edge": 1}},
@@ -143,7 +144,7 @@ func TestValues(t *testing.T) {
 		"stillwatch_sensor_packets_total 7", "stillwatch_sensor_bytes_total 4000", "stillwatch_sensor_captures_damaged_total 1",
 		"stillwatch_sensor_capture_first_timestamp_seconds 1.5", "stillwatch_sensor_capture_last_timestamp_seconds 2",
 		"stillwatch_sensor_devices_expected_silent 4", "stillwatch_sensor_devices_spoke 2", `stillwatch_sensor_verdict_total{verdict="ok"} 1`,
-		`stillwatch_sensor_alerts_total{rule="D01",severity="low"} 1`, `stillwatch_sensor_alert_records_total{action="create"} 1`,
+		`stillwatch_sensor_alerts_total{rule="D01",severity="low"} 1`, `stillwatch_sensor_alert_records_total{action="create"} 2`,
 	} {
 		if !slices.Contains(strings.Split(string(text), "\n"), want) {
 			t.Errorf("%q is not in the file", want)
@@ -167,12 +168,14 @@ func TestAlertCountsFollowRevisions(t *testing.T) {
 	} {
 		counts.Add(&schemas.Alert{ID: a.id, Action: a.action, Severity: a.severity, Rule: schemas.AlertRule{ID: "D01"}})
 	}
-	for severity, want := range map[string]uint64{"high": 2, "medium": 0, "low": 1} {
+	suppressed := schemas.Alert{ID: "3", Action: "update", Severity: "high", Rule: schemas.AlertRule{ID: "D01"}, SuppressedBy: "p"}
+	counts.Add(&suppressed)
+	for severity, want := range map[string]uint64{"high": 1, "medium": 0, "low": 1, Suppressed: 1} {
 		if got := counts.BySeverity(severity); got != want {
 			t.Errorf("%s: %d, want %d", severity, got, want)
 		}
 	}
-	if len(counts.open) != 2 || counts.records["update"] != 2 {
+	if len(counts.open) != 2 || counts.records["update"] != 3 {
 		t.Errorf("%d alerts open, records %v", len(counts.open), counts.records)
 	}
 }

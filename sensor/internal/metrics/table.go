@@ -36,11 +36,19 @@ func runTable() metrictable.Table[Run] {
 		metrictable.Gauge("devices_spoke", "Devices that opened a session outside their contract.", func(r Run) float64 { return float64(r.Summary.SpokeCount) }),
 		metrictable.CounterVec("alerts_total", "Alerts by rule and by the severity of their last revision.", []string{"severity", "rule"}, func(r Run, emit metrictable.Emit) {
 			for k, n := range r.Alerts.alerts {
-				if n > 0 {
+				if n > 0 && k[0] != Suppressed {
 					emit(float64(n), k[0], k[1])
 				}
 			}
 		}),
+		metrictable.CounterVec("alerts_suppressed_total", "Alerts that a policy suppresses in their last revision, by rule.", []string{"rule"}, func(r Run, emit metrictable.Emit) {
+			for k, n := range r.Alerts.alerts {
+				if n > 0 && k[0] == Suppressed {
+					emit(float64(n), k[1])
+				}
+			}
+		}),
+		metrictable.Gauge("policies", "Active policies.", func(r Run) float64 { return float64(r.Summary.Policies) }),
 		metrictable.CounterVec("alert_records_total", "Alert records that were written, by action.", []string{"action"},
 			func(r Run, emit metrictable.Emit) { emitAll(emit, r.Alerts.records) }),
 		metrictable.GaugeVec("could_not_detect", "1 if the run could not have found anything for this reason: see replay.md.", []string{"obstacle"}, func(r Run, emit metrictable.Emit) {

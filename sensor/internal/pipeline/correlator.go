@@ -12,6 +12,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/policy"
 	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/watchtime"
 )
@@ -25,6 +26,7 @@ type correlator struct {
 	clock     *watchtime.Clock
 	traffic   uint64 // lossCounts.traffic at the last tick
 	contracts *contract.Registry
+	policies  *policy.Set
 	detectors []detect.Detector
 	watch     *detect.Watch // over the detectors
 	alerts    *alert.Manager
@@ -228,6 +230,7 @@ func (c *correlator) tick(sec int64) {
 	c.reg.Tick(now)
 	c.reg.NextHour(now, c.expectsLittle)
 	c.contracts.Learner().Tick(now)
+	c.applyPolicies()
 	for _, d := range c.detectors {
 		d.Tick(now, &c.ctx)
 	}

@@ -79,6 +79,10 @@ func Counters() []Counter {
 		{"alert_revisions", "Revisions of alerts.", func(c *correlator) uint64 { return c.alerts.Stats().Revisions }},
 		{"alerts_rolled_up", "Findings that were counted in one alert because a device had too many.", func(c *correlator) uint64 { return c.alerts.Stats().RolledUp }},
 		{"alerts_evicted", "Open alerts that were evicted because the table was full.", func(c *correlator) uint64 { return c.alerts.Stats().Evicted }},
+		{"findings_suppressed", "Findings that a policy of an analyst suppresses.", func(c *correlator) uint64 { return c.alerts.Stats().Suppressed }},
+		{"policies_taken", "Policies of analysts that were taken.", func(c *correlator) uint64 { return c.policies.Counts().Taken }},
+		{"policies_refused", "Policies that were refused: see D44.", func(c *correlator) uint64 { return c.policies.Counts().Refused }},
+		{"policies_ignored", "Policies that are for other sensors.", func(c *correlator) uint64 { return c.policies.Counts().Ignored }},
 		{"incidents", "Incidents.", func(c *correlator) uint64 { return c.alerts.Stats().Incidents }},
 		{"incidents_evicted", "Incidents that were evicted because the table was full.", func(c *correlator) uint64 { return c.alerts.Stats().IncidentsEvicted }},
 	}

@@ -16,6 +16,7 @@ import (
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/evidence"
 	"stillwatch/sensor/internal/intel"
+	"stillwatch/sensor/internal/policy"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -29,10 +30,11 @@ type Config struct {
 	External  device.External     // databases of fingerprints of the operator
 	Version   string
 	Replay    bool
-	State     *store.Store // saved state; nil: nothing is saved. The caller closes it after the run
-	Capture   string       // the mode of a live capture; "" means "file"
-	Iface     string       // live capture: the interface
-	Why       string       // live capture: why the mode was chosen
+	Policies  []policy.Offer // of analysts, for the first tick; Run.Offer adds others
+	State     *store.Store   // saved state; nil: nothing is saved. The caller closes it after the run
+	Capture   string         // the mode of a live capture; "" means "file"
+	Iface     string         // live capture: the interface
+	Why       string         // live capture: why the mode was chosen
 }
 
 // Output receives the records of a run. Its functions are called from one goroutine, in an order that depends on the packets alone. A nil
@@ -50,6 +52,8 @@ type Output struct {
 	// Evidence is called with the packets of an alert when they are complete, before the revision of the alert that names them. Nil: no packets
 	// are kept.
 	Evidence func(*evidence.File) error
+	// Policy is called with what became of each policy.
+	Policy func(*policy.Outcome)
 	// Flush writes buffered records. It is called after each batch of a live run, and before a snapshot. Nil: nothing is buffered.
 	Flush func() error
 }
@@ -73,6 +77,7 @@ type Summary struct {
 	SessionsNow      uint64 // live at the last tick
 	Devices          uint64
 	DevicesEvicted   uint64
+	Policies         uint64            // active
 	SilentCount      uint64            // devices that are expected to be silent
 	SpokeCount       uint64            // devices that opened a session outside their contract
 	Silent, Spoke    []DeviceLine      // the same devices, in the order of the keys; only after the run

@@ -57,6 +57,11 @@ func (c *correlator) reload(cfg Config) error {
 	cfg.State = c.cfg.State
 	c.ctx.Intel = cfg.Intel
 	c.cfg, c.detectors, c.watch, c.contracts, c.ctx.Contracts = cfg, ds, detect.NewWatch(ds), r.contracts, r.contracts
+	c.policies.Reconfigure(cfg.Settings.PolicyKeys)
+	for _, o := range cfg.Policies {
+		c.policies.Offer(o)
+	}
+	c.contracts.SetPolicies(c.policies.Contracts())
 	c.saved.retune(c)
 	if learned != nil {
 		learned.Reconfigure(learnConfig(cfg.Settings))

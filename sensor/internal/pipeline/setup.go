@@ -16,6 +16,7 @@ import (
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/policy"
 	"stillwatch/sensor/internal/session"
 	"stillwatch/sensor/internal/watchtime"
 )
@@ -68,6 +69,11 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	c := &correlator{out: out, cfg: cfg, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts()}
 	if out.Incident != nil {
 		r.alert.Incident = c.writeIncident
+	}
+	c.policies = policy.New(policy.Config{Sensor: cfg.Settings.SensorID, Site: cfg.Site(), Keys: cfg.Settings.PolicyKeys})
+	r.alert.Policies = c.policies
+	for _, o := range cfg.Policies {
+		c.policies.Offer(o)
 	}
 	c.alerts = alert.New(r.alert, c.write)
 	c.ctx = detect.Context{Devices: c.reg, Contracts: c.contracts, Names: enrich.NewNames(cfg.Settings.Limits.Names), Intel: cfg.Intel, Emit: c.emit, Suspect: c.suspect}

@@ -29,7 +29,7 @@ type savedState struct {
 // restore restores the saved state of an earlier run, and starts to save that of this run. Sessions are not saved.
 func (c *correlator) restore() error {
 	s := &savedState{store: c.cfg.State}
-	s.parts = append(c.reg.Parts(), snapshot.Single("correlator/1", c.walk), c.clock.Part(), c.clock.HoursPart(), c.ctx.Names.Part())
+	s.parts = append(c.reg.Parts(), c.policies.Part(), snapshot.Single("correlator/1", c.walk), c.clock.Part(), c.clock.HoursPart(), c.ctx.Names.Part())
 	if l := c.contracts.Learner(); l != nil {
 		s.parts = append(s.parts, l.Parts()...)
 	}
@@ -40,6 +40,7 @@ func (c *correlator) restore() error {
 		return err
 	}
 	c.reg.Restored()
+	c.contracts.SetPolicies(c.policies.Contracts())
 	c.saved = s
 	c.move()
 	return nil

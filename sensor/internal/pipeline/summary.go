@@ -8,7 +8,7 @@ func (r *Run) Summary() Summary {
 	s := r.src.Stats()
 	out := Summary{
 		Progress: r.Progress(), Files: s.Files, Sessions: t.sessions, SessionsLive: uint64(t.maxLive), SessionsNow: uint64(t.live), Devices: uint64(r.correlator.reg.Stats().Devices),
-		DevicesEvicted: r.correlator.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
+		Policies: r.correlator.policies.Counts().Active, DevicesEvicted: r.correlator.reg.Stats().Evicted, Silent: t.silent, Spoke: t.spoken, TryInternal: t.networks.suggest(), Verdicts: t.verdicts(),
 		Counters: r.correlator.counters(), DatagramsDropped: r.correlator.datagramsDropped(),
 		OneWayShare: share(t.stats.TCPOneWay, t.stats.TCPEnded, 1), GapShare: share(t.stats.GapBytes, t.stats.AckedBytes, 1),
 		DupShare: share(t.stats.TCPDuplicates, t.stats.TCPPackets, 1), LossRatio: share(t.loss.lost, t.loss.offered, 1), Source: s,

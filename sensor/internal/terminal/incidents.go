@@ -18,7 +18,7 @@ const maxHeld = 2000
 const chainRule = "D42"
 
 // IncidentCards keeps alerts until the end of a run, then writes each as a card: once, in its last revision, and next to the others of
-// its incident. When it is full, it writes the older half at once.
+// its incident, unless a policy suppresses it. When it is full, it writes the older half at once.
 type IncidentCards struct {
 	t     *Terminal
 	w     io.Writer
@@ -55,7 +55,8 @@ func (d *IncidentCards) Finish() error { return d.write(len(d.order)) }
 
 // write writes the n alerts that came first, incident by incident.
 func (d *IncidentCards) write(n int) error {
-	for _, g := range incidents(d.order[:n]) {
+	shown := slices.DeleteFunc(slices.Clone(d.order[:n]), func(a *schemas.Alert) bool { return a.SuppressedBy != "" })
+	for _, g := range incidents(shown) {
 		if err := d.t.incident(d.w, g); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"stillwatch/schemas"
 )
 
-// LiveCards writes alerts as cards while they are raised. It writes an alert again when its severity rises or its title changes.
+// LiveCards writes alerts as cards while they are raised, unless a policy suppresses them. It writes an alert again when its severity rises or its title changes.
 type LiveCards struct {
 	t     *Terminal
 	w     io.Writer
@@ -33,7 +33,7 @@ func (f *LiveCards) Add(a *schemas.Alert) error {
 		delete(f.shown, a.ID)
 		return nil
 	}
-	if known && !worse(a.Severity, before.severity) && a.Title == before.title {
+	if a.SuppressedBy != "" || known && !worse(a.Severity, before.severity) && a.Title == before.title {
 		return nil
 	}
 	if len(f.shown) >= maxShown {
