@@ -16,7 +16,7 @@ func storyS5(seed uint64) *story {
 	s.oldSoftware()
 	s.exposed()
 	s.cleartext()
-	s.expect("D43", "srv-legacy-07", day(8, 19, 30, 0), "idle for the whole capture: owner, exposed ports (none from outside), OpenSSH 7.4, the question whether to take it away")
+	s.expect("report (D43)", "srv-legacy-07", day(8, 19, 30, 0), "idle for the whole capture: owner, exposed ports (none from outside), OpenSSH 7.4, the question whether to take it away")
 	s.quiet = append(s.quiet, "no device logs in from outside, none opens anything new: no D01, D02, D08, D09, D11, D13, and no incident of D42 above 0.6")
 	return s
 }

@@ -9,6 +9,7 @@ type commandLine struct {
 	Run        runCmd        `cmd:"" help:"Capture at a mirror port and report alerts, sessions and devices."`
 	Replay     replayCmd     `cmd:"" help:"Read captures and report alerts, sessions and devices."`
 	Devices    devicesCmd    `cmd:"" help:"List the devices in captures: what each one is, and which sessions it may open."`
+	Report     reportCmd     `cmd:"" help:"Report what to check and decide about devices that should open little, from captures."`
 	Doctor     doctorCmd     `cmd:"" help:"Check a mirror port or captures, and whether Kafka accepts records."`
 	Inventory  inventoryCmd  `cmd:"" help:"Suggest an inventory from captures; import and export it as CSV."`
 	Contract   contractCmd   `cmd:"" help:"Show and change the contracts that a sensor has learned, in its state file."`

@@ -44,7 +44,7 @@ func TestHelp(t *testing.T) {
 		name string
 		args []string
 	}{
-		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"doctor", []string{"doctor"}},
+		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"report", []string{"report"}}, {"doctor", []string{"doctor"}},
 		{"inventory", []string{"inventory"}}, {"inventory_suggest", []string{"inventory", "suggest"}},
 		{"inventory_import", []string{"inventory", "import"}}, {"inventory_export", []string{"inventory", "export"}},
 		{"contract", []string{"contract"}}, {"contract_show", []string{"contract", "show"}}, {"contract_diff", []string{"contract", "diff"}},
