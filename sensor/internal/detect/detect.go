@@ -46,7 +46,7 @@ type Event struct {
 	FactDir session.Dir      // direction of the bytes that the fact was read from
 	Named   bool             // SessionFact: this fact made App.Name known
 	// Activity is what the session has carried since the last such event, only in SessionActivity. It is reused after Observe returns.
-	Activity *session.Activity
+	Activity []session.Bin
 	VLAN     uint16 // LinkFact: outermost; 0 if untagged
 	// Stack is that of the sender if the event was made for a SYN or SYN-ACK, else nil.
 	Stack *fingerprint.Stack

@@ -315,17 +315,16 @@ func insertRelayTime(list []relayTime, t relayTime) []relayTime {
 
 // activity adds the bins of a leg, and compares it with the others.
 func (r *relay) activity(e *Event, c *Context, d *device.Device, h *relayHost, x *relayLeg) {
-	a := e.Activity
 	idle := (int64(r.p.IdleMS)*1e6 + session.BinTime - 1) / session.BinTime
-	if a.N == 0 {
+	if len(e.Activity) == 0 {
 		return
 	}
 	if x.from == 0 {
-		x.from = a.Bins[0].Time
+		x.from = e.Activity[0].Time
 	}
 	marked := false
-	for i := range a.Bins[:a.N] {
-		b := &a.Bins[i]
+	for i := range e.Activity {
+		b := &e.Activity[i]
 		n := b.Time / session.BinTime
 		if k := len(x.bins); k == 0 || n > x.bins[k-1].n+idle {
 			y := relayBurst{b.Time, b.Dir != x.dir}

@@ -27,16 +27,16 @@ type carry struct {
 func (s *stage) activities(list []carry) {
 	slices.SortStableFunc(list, func(a, b carry) int { return int(min(max(a.at-b.at, -1), 1)) })
 	var views []*session.View
-	acts := map[*session.View]*session.Activity{}
+	acts := map[*session.View][]session.Bin{}
 	flush := func() {
 		for _, v := range views {
-			if a := acts[v]; a.N > 0 {
+			if a := acts[v]; len(a) > 0 {
 				v.End = s.c.Now
 				e := &detect.Event{Kind: detect.SessionActivity, Time: s.c.Now, Session: v, Activity: a}
 				e.Initiator, e.Responder = s.c.Devices.Session(device.Progress, v, nil, s.c.Now)
 				s.c.Begin()
 				detect.NewWatch(s.dets).Observe(e, &s.c)
-				a.N = 0
+				acts[v] = nil
 			}
 		}
 	}
@@ -45,16 +45,15 @@ func (s *stage) activities(list []carry) {
 			s.wait(8 * second)
 			flush()
 		}
-		a := acts[x.v]
-		if a == nil {
-			a = new(session.Activity)
-			acts[x.v], views = a, append(views, x.v)
+		a, known := acts[x.v]
+		if !known {
+			views = append(views, x.v)
 		}
-		if a.N == 0 || a.Bins[a.N-1].Time/session.BinTime != x.at/session.BinTime {
-			a.Bins[a.N] = session.Bin{Time: x.at, Dir: x.dir}
-			a.N++
+		if n := len(a); n == 0 || a[n-1].Time/session.BinTime != x.at/session.BinTime {
+			a = append(a, session.Bin{Time: x.at, Dir: x.dir})
 		}
-		a.Bins[a.N-1].Bytes[x.dir] += x.bytes
+		a[len(a)-1].Bytes[x.dir] += x.bytes
+		acts[x.v] = a
 	}
 	s.wait(9 * second)
 	flush()

@@ -49,8 +49,8 @@ type shardPart struct {
 	views  views         // of its events
 	stats  session.Stats // totals of its tables
 	extra  shardCounts
-	active []*session.Activity // of its events; those beyond len(active) are reused
-	ticks  []tickCounts        // totals of the shard at each tick of the block
+	bins   []session.Bin // of its events
+	ticks  []tickCounts  // totals of the shard at each tick of the block
 }
 
 // views holds the sessions as they were at the events of a block. Views keep their address while more are added, and are reused by the next
@@ -65,7 +65,7 @@ const (
 	viewsPerChunk  = 64
 	keptViewChunks = 16
 	keptEvents     = 1 << 11
-	keptActive     = 1 << 6 // activities
+	keptBins       = 1 << 12
 )
 
 func (v *views) next() *session.View {
@@ -85,21 +85,11 @@ func (v *views) reset() {
 	v.used = 0
 }
 
-// activity returns a copy of a that is valid until the block is reset.
-func (p *shardPart) activity(a *session.Activity) *session.Activity {
-	n := len(p.active)
-	if n < cap(p.active) {
-		p.active = p.active[:n+1]
-	} else {
-		p.active = append(p.active, nil)
-	}
-	if p.active[n] == nil {
-		p.active[n] = new(session.Activity)
-	}
-	x := p.active[n]
-	x.N = a.N
-	copy(x.Bins[:a.N], a.Bins[:a.N])
-	return x
+// activity returns a copy of bins that is valid until the block is reset.
+func (p *shardPart) activity(bins []session.Bin) []session.Bin {
+	n := len(p.bins)
+	p.bins = append(p.bins, bins...)
+	return p.bins[n:len(p.bins):len(p.bins)]
 }
 
 // tickCounts is what a shard counts at a tick.
@@ -206,9 +196,9 @@ func (b *block) reset() {
 		}
 		p.briefs, p.counts, p.events, p.ticks = p.briefs[:0], p.counts[:0], p.events[:0], p.ticks[:0]
 		p.views.reset()
-		if cap(p.active) > keptActive {
-			p.active = nil
+		if cap(p.bins) > keptBins {
+			p.bins = nil
 		}
-		p.active = p.active[:0]
+		p.bins = p.bins[:0]
 	}
 }

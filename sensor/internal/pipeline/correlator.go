@@ -257,8 +257,8 @@ func (c *correlator) event(e *detect.Event) {
 		e.Session.OneDirection = c.ctx.Quality.OneWayShare > oneDirectionShare
 		if c.reg.Orient(e.Session); e.Session.Turned {
 			e.FactDir ^= 1
-			if e.Activity != nil {
-				e.Activity.Turn()
+			for i := range e.Activity {
+				e.Activity[i].Turn()
 			}
 		}
 		e.Initiator, e.Responder = c.reg.Session(steps[e.Kind], e.Session, e.App, c.ctx.Now)

@@ -109,10 +109,10 @@ func (p *partition) Progress(s *session.Session, now int64) {
 }
 
 // Active implements session.Handler.
-func (p *partition) Active(s *session.Session, a *session.Activity, now int64) {
+func (p *partition) Active(s *session.Session, bins []session.Bin, now int64) {
 	p.newView(s)
 	e := p.emit(detect.SessionActivity, now)
-	e.Session, e.App, e.Activity = p.view, p.app(s), p.sh.out.activity(a)
+	e.Session, e.App, e.Activity = p.view, p.app(s), p.sh.out.activity(bins)
 }
 
 // Ended implements session.Handler.

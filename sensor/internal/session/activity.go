@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// BinTime is the length of a Bin in nanoseconds, MaxBins the number of bins in one Activity.
+// BinTime is the length of a Bin in nanoseconds, maxBins the number of bins that are reported at once.
 const (
 	BinTime = 250e6
-	MaxBins = 64
+	maxBins = activitySeconds * 1e9 / BinTime
 )
 
 // activitySeconds is how often bins are reported.
@@ -23,37 +23,30 @@ type Bin struct {
 	Bytes [2]uint32 // by direction
 }
 
-// Activity is what a followed session has carried since it was last reported, in the order of time. Bins without payload are left out.
-type Activity struct {
-	N    int
-	Bins [MaxBins]Bin
-}
-
 // Turn swaps the directions.
-func (a *Activity) Turn() {
-	for i := range a.Bins[:a.N] {
-		b := &a.Bins[i]
-		b.Dir ^= 1
-		b.Bytes[0], b.Bytes[1] = b.Bytes[1], b.Bytes[0]
-	}
+func (b *Bin) Turn() {
+	b.Dir ^= 1
+	b.Bytes[0], b.Bytes[1] = b.Bytes[1], b.Bytes[0]
 }
 
-// followed is the activity of one session; its directions are sides until it is reported.
+// followed is the activity of one session; its directions are sides until it is reported. A packet touches one cache line of it.
 type followed struct {
-	Activity
+	cur  Bin // the latest bin; its Time is 0 if there is none
+	last int64
+	n    int
 	r    ref
-	last int64 // time of the latest payload
-	due  int64 // second at which the bins are reported; never if there are none
+	bins [maxBins]Bin // those before
 }
 
 // follower has the sessions of a table whose activity is reported: those that have carried FollowKiB of payload and are still in use
 // FollowAge seconds later. Nothing is done for the packets of other sessions. What is followed depends only on the packets of the partition, so
 // it is the same for any number of shards.
 type follower struct {
-	young []young // in the order of due
-	all   []*followed
-	free  []*followed
-	next  int64 // no second before it has anything due
+	young  []young // in the order of due
+	all    []*followed
+	free   []*followed
+	report int64 // second at which bins are reported, the same for all sessions; never if there are none
+	next   int64 // no second before it has anything due
 }
 
 // young is a session that is to be followed at a second.
@@ -66,7 +59,7 @@ type young struct {
 // never is a second that does not come.
 const never = math.MaxInt64
 
-func newFollower() follower { return follower{next: never} }
+func newFollower() follower { return follower{report: never, next: never} }
 
 // mature queues a session that has reached FollowKiB.
 func (t *Table) mature(r ref, s *Session) {
@@ -84,35 +77,42 @@ func (t *Table) mature(r ref, s *Session) {
 func (t *Table) active(s *Session, n uint32, side uint8, now int64) {
 	x := t.extras.all[s.extra].followed
 	x.last = now
-	if x.N > 0 {
-		if b := &x.Bins[x.N-1]; now/BinTime <= b.Time/BinTime {
+	if b := &x.cur; b.Time != 0 {
+		if now/BinTime <= b.Time/BinTime {
 			b.Bytes[side] = uint32(min(uint64(b.Bytes[side])+uint64(n), math.MaxUint32))
 			return
 		}
-		if x.N == MaxBins {
+		x.bins[x.n] = *b
+		if x.n++; x.n == maxBins {
+			x.cur.Time = 0
 			t.reportActivity(x, now)
 		}
 	}
-	if x.N == 0 {
-		x.due = (now/1e9/activitySeconds + 1) * activitySeconds // the same second for all, so that others need no look at the list
-		t.follow.next = min(t.follow.next, x.due)
+	x.cur = Bin{Time: now, Dir: Dir(side)}
+	x.cur.Bytes[side] = n
+	if f := &t.follow; f.report == never {
+		f.report = (now/1e9/activitySeconds + 1) * activitySeconds
+		f.next = min(f.next, f.report)
 	}
-	x.Bins[x.N] = Bin{Time: now, Dir: Dir(side)}
-	x.Bins[x.N].Bytes[side] = n
-	x.N++
 }
 
 // reportActivity reports the bins of a session, if there are any, and clears them.
 func (t *Table) reportActivity(x *followed, now int64) {
-	if x.due = never; x.N == 0 {
+	if x.cur.Time != 0 {
+		x.bins[x.n] = x.cur
+		x.n, x.cur.Time = x.n+1, 0
+	}
+	if x.n == 0 {
 		return
 	}
 	s := t.at(x.r)
 	if s.initiatorSide() != 0 {
-		x.Turn()
+		for i := range x.bins[:x.n] {
+			x.bins[i].Turn()
+		}
 	}
-	t.h.Active(s, &x.Activity, now)
-	x.N = 0
+	t.h.Active(s, x.bins[:x.n], now)
+	x.n = 0
 }
 
 // advanceFollowed reports the activity that is due, and follows sessions that are old enough, second by second.
@@ -120,8 +120,9 @@ func (t *Table) advanceFollowed(now int64) {
 	f := &t.follow
 	for f.next <= now {
 		sec := f.next
-		for _, x := range f.all {
-			if x.due <= sec {
+		if f.report <= sec {
+			f.report = never
+			for _, x := range f.all {
 				t.reportActivity(x, sec*1e9)
 			}
 		}
@@ -132,12 +133,9 @@ func (t *Table) advanceFollowed(now int64) {
 			}
 		}
 		f.young = slices.Delete(f.young, 0, n)
-		f.next = never
+		f.next = f.report
 		if len(f.young) > 0 {
-			f.next = f.young[0].due
-		}
-		for _, x := range f.all {
-			f.next = min(f.next, x.due)
+			f.next = min(f.next, f.young[0].due)
 		}
 	}
 }
@@ -162,7 +160,7 @@ func (t *Table) followSession(r ref, s *Session, sec int64) {
 	if n := len(f.free); n > 0 {
 		x, f.free = f.free[n-1], f.free[:n-1]
 	}
-	x.r, x.last, x.due, x.N = r, s.last, never, 0
+	x.r, x.last, x.n, x.cur.Time = r, s.last, 0, 0
 	f.all = append(f.all, x)
 	t.extraOf(s).followed = x
 	s.flags |= flagFollowed

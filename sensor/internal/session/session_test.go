@@ -38,8 +38,8 @@ func (r *recorder) Opened(s *Session, _ int64)   { r.note("open", s) }
 func (r *recorder) Changed(s *Session, _ int64)  { r.note("state", s) }
 func (r *recorder) Progress(s *Session, _ int64) { r.note("progress", s) }
 
-func (r *recorder) Active(s *Session, a *Activity, now int64) {
-	for _, b := range a.Bins[:a.N] {
+func (r *recorder) Active(s *Session, bins []Bin, now int64) {
+	for _, b := range bins {
 		r.active = append(r.active, fmt.Sprintf("%d at %d: %s %v", s.id, now/1e9, [...]string{"out", "in"}[b.Dir], b.Bytes))
 	}
 }

@@ -72,7 +72,7 @@ type Handler interface {
 	Changed(s *Session, now int64)
 	Progress(s *Session, now int64)
 	// Active is given what a followed session has carried. The table reuses a.
-	Active(s *Session, a *Activity, now int64)
+	Active(s *Session, bins []Bin, now int64)
 	Ended(s *Session, why EndReason, now int64)
 
 	// Stream is given the head of one direction of a TCP session, from its start, and says how many bytes from the start it wants to
