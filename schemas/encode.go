@@ -171,6 +171,9 @@ func AppendIncident(b []byte, i *Incident) ([]byte, error) { return appendJSON(b
 // AppendPolicy appends p as one JSON object without a trailing newline.
 func AppendPolicy(b []byte, p *Policy) ([]byte, error) { return appendJSON(b, p) }
 
+// AppendStatus appends s as one JSON object without a trailing newline.
+func AppendStatus(b []byte, s *Status) ([]byte, error) { return appendJSON(b, s) }
+
 func appendJSON(b []byte, v any) ([]byte, error) {
 	w := bytes.NewBuffer(b)
 	e := json.NewEncoder(w)

@@ -11,16 +11,18 @@ const (
 	AlertSchema    = "stillwatch.alert/1"
 	IncidentSchema = "stillwatch.incident/1"
 	PolicySchema   = "stillwatch.policy/1"
+	StatusSchema   = "stillwatch.status/1"
 )
 
-// The topics of the records. The key of a record is the device key, or the id of the incident or policy; the topics of devices, incidents
-// and policies are compacted. Sensors read policies, and write the rest.
+// The topics of the records. The key of a record is the device key, or the id of the incident, policy or sensor; the topics of devices,
+// incidents, policies and statuses are compacted. Sensors read policies, and write the rest.
 const (
 	SessionTopic  = "stillwatch.sessions.v1"
 	DeviceTopic   = "stillwatch.devices.v1"
 	AlertTopic    = "stillwatch.alerts.v1"
 	IncidentTopic = "stillwatch.incidents.v1"
 	PolicyTopic   = "stillwatch.policy.v1"
+	StatusTopic   = "stillwatch.status.v1"
 )
 
 // Kind is a kind of record.
@@ -33,7 +35,10 @@ const (
 	KindAlert    Kind = "alert"
 	KindIncident Kind = "incident"
 	KindPolicy   Kind = "policy"
+	KindStatus   Kind = "status"
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{KindAlert, KindDevice, KindIncident, KindPolicy, KindSession} }
+func Kinds() []Kind {
+	return []Kind{KindAlert, KindDevice, KindIncident, KindPolicy, KindSession, KindStatus}
+}

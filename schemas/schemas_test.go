@@ -95,6 +95,16 @@ func samplePolicy() *Policy {
 	}
 }
 
+func sampleStatus() *Status {
+	s := sampleAlert().Sensor
+	s.Capture, s.CaptureWhy, s.Iface, s.Seq = "xdp", "native: the driver supports it", "span0", 0
+	return &Status{
+		Schema: StatusSchema, Sensor: s, InventoryHash: "i", Time: at, State: "running", UptimeSeconds: 90, IntervalSeconds: 30.01,
+		Rates: StatusRates{120000.5, 9e8, 0.1}, Loss: StatusLoss{Received: 1000, NIC: 1, Ring: 2, XDP: 3, Queue: 4}, Spool: StatusSpool{5, 6000, 0.5, 7},
+		Tables: []StatusTable{{"sessions", 10, 1000}}, Blind: "the link is down", Obstacles: []StatusObstacle{{"no_packets", "no frame has arrived"}},
+	}
+}
+
 func samples(t *testing.T) map[Kind][]byte {
 	t.Helper()
 	p, err := AppendPolicy(nil, samplePolicy())
@@ -113,7 +123,11 @@ func samples(t *testing.T) map[Kind][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[Kind][]byte{KindIncident: i, KindPolicy: p, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
+	u, err := AppendStatus(nil, sampleStatus())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[Kind][]byte{KindStatus: u, KindPolicy: p, KindIncident: i, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
 }
 
 func TestGoldenExamples(t *testing.T) {

@@ -213,6 +213,30 @@ func TestRecordIsUnchanged(t *testing.T) {
 	}
 }
 
+// TestStatusOfSensors returns the last status of a sensor as it was sent.
+func TestStatusOfSensors(t *testing.T) {
+	r := newRig(t, 0)
+	s := &schemas.Status{Schema: schemas.StatusSchema, Sensor: schemas.AlertSensor{ID: "span-1"}, State: "running", Tables: []schemas.StatusTable{}}
+	line, err := schemas.AppendStatus(nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.store.Apply(t.Context(), store.Batch{Statuses: []store.StatusRecord{{Status: s, JSON: line}}}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Sensors []struct {
+			ID, State string
+			HeardAt   time.Time `json:"heard_at"`
+			Status    json.RawMessage
+		}
+	}
+	r.get(t, http.StatusOK, Base+"/sensors", &got)
+	if x := got.Sensors; len(x) != 1 || x[0].ID != "span-1" || x[0].State != "running" || time.Since(x[0].HeardAt) > time.Hour || string(x[0].Status) != string(line) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestOtherLists(t *testing.T) {
 	r := newRig(t, 0)
 	r.apply(t, alerts(0, 30)...)
@@ -224,7 +248,7 @@ func TestOtherLists(t *testing.T) {
 		"/devices?expect=silent&alerts=true&limit=2": `"next":"`,
 		"/devices/cam-7":                             `"from_alert":true`,
 		"/devices/cam-7/hours":                       `"alerts":1`,
-		"/sensors":                                   `"missing":0`,
+		"/sensors":                                   `"state":"unknown"`,
 		"/sensors/sensor-1/boots":                    `"gaps":[]`,
 		"/overview":                                  `"open_alerts":30`,
 		"/dead-letters":                              `"dead_letters":[]`,

@@ -40,6 +40,15 @@ func (incidentJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.Ki
 // MarshalJSON returns the record.
 func (r incidentJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
 
+// statusJSON is the original status record of a sensor.
+type statusJSON json.RawMessage
+
+// Schema implements huma.SchemaProvider.
+func (statusJSON) Schema(huma.Registry) *huma.Schema { return refer(schemas.KindStatus) }
+
+// MarshalJSON returns the record.
+func (r statusJSON) MarshalJSON() ([]byte, error) { return json.RawMessage(r).MarshalJSON() }
+
 // componentPrefix is the prefix of references to schemas within the OpenAPI document.
 const componentPrefix = "#/components/schemas/"
 

@@ -30,14 +30,22 @@ type sensorItem struct {
 	Alerts    int64        `json:"alerts" doc:"records received"`
 	Missing   int64        `json:"missing" doc:"records with a sequence number that were not received"`
 	Boots     int          `json:"boots" doc:"number of runs"`
+	State     string       `json:"state" enum:"running,stopped,unheard,unknown" doc:"unheard: no status for two minutes; unknown: it has never sent one, as in a replay"`
+	HeardAt   *time.Time   `json:"heard_at,omitempty" doc:"when the last status was stored"`
+	Status    statusJSON   `json:"status,omitempty" doc:"the last status"`
 }
 
 func sensorOf(r store.SensorRow) sensorItem {
-	return sensorItem{
+	i := sensorItem{
 		ID: r.ID, Site: r.Site, Version: r.Version, Iface: r.Iface, Capture: r.Capture, BootID: r.BootID, Seq: r.Seq, OneWay: r.OneWay,
 		LossRatio: r.LossRatio, MaxLoss: r.MaxLoss, FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), LastEvent: r.LastEvent,
-		Alerts: r.Alerts, Missing: r.Missing, Boots: r.Boots,
+		Alerts: r.Alerts, Missing: r.Missing, Boots: r.Boots, State: r.State(time.Now()), Status: r.Status,
 	}
+	if !r.Heard.IsZero() {
+		at := r.Heard.UTC()
+		i.HeardAt = &at
+	}
+	return i
 }
 
 type bootItem struct {

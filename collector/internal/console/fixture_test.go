@@ -34,12 +34,14 @@ type fixture struct {
 	auth  *auth.Auth
 	con   *Console
 	srv   *httptest.Server
+	path  string // of the database
 }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	ctx := context.Background()
-	s, err := store.Open(ctx, filepath.Join(t.TempDir(), "test.db"))
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, err := store.Open(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +58,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 	srv := httptest.NewServer(con)
 	t.Cleanup(func() { con.Close(); srv.Close() })
-	return &fixture{store: s, auth: a, con: con, srv: srv}
+	return &fixture{store: s, auth: a, con: con, srv: srv, path: path}
 }
 
 // as returns a client that is signed in as the user of a role.

@@ -18,7 +18,7 @@ import (
 func (k *Console) functions() template.FuncMap {
 	return template.FuncMap{
 		"asset": k.assets.url, "when": when, "clock": clock, "iso": iso, "duration": duration, "bytes": size, "count": count,
-		"percent": percent, "words": words, "points": points, "plural": plural, "deref": deref,
+		"percent": percent, "words": words, "points": points, "plural": plural, "mega": mega, "deref": deref,
 		"plural64": func(n uint64, one, many string) string { return plural(int(n), one, many) },
 		"bytes64":  func(n int) string { return size(uint64(n)) },
 		"mul":      func(a, b int) int { return a * b },
@@ -140,6 +140,9 @@ func mac(m schemas.MAC) string {
 	}
 	return net.HardwareAddr(m[:]).String()
 }
+
+// mega returns a number in millions.
+func mega(v float64) float64 { return v / 1e6 }
 
 func plural(n int, one, many string) string {
 	if n == 1 {

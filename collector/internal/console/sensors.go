@@ -3,14 +3,19 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
+	"time"
 
 	"stillwatch/collector/internal/store"
+	"stillwatch/schemas"
 )
 
 type sensorView struct {
 	store.SensorRow
-	Runs []store.BootRow
+	Runs   []store.BootRow
+	State  string
+	Status *schemas.Status // nil: it has never sent one
 }
 
 func (k *Console) sensors(w http.ResponseWriter, r *http.Request) error {
@@ -27,7 +32,13 @@ func (k *Console) sensors(w http.ResponseWriter, r *http.Request) error {
 		DeadLetters int
 	}{DeadLetters: o.DeadLetters}
 	for _, s := range rows {
-		v := sensorView{SensorRow: s}
+		v := sensorView{SensorRow: s, State: s.State(time.Now())}
+		if len(s.Status) > 0 {
+			v.Status = new(schemas.Status)
+			if err := json.Unmarshal(s.Status, v.Status); err != nil {
+				return err
+			}
+		}
 		if v.Runs, err = k.store.Boots(r.Context(), s.ID); err != nil {
 			return err
 		}

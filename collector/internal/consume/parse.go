@@ -27,12 +27,13 @@ type rejected struct {
 	reason  string
 }
 
-// accepted is a message with its alert, incident or device.
+// accepted is a message with its alert, incident, device or status.
 type accepted struct {
 	message  kafka.Message
 	alert    *schemas.Alert
 	incident *schemas.Incident
 	device   *schemas.Device
+	status   *schemas.Status
 }
 
 type parsed []accepted
@@ -45,6 +46,8 @@ func (p parsed) batch(bad []rejected) (b store.Batch) {
 			b.Alerts = append(b.Alerts, store.AlertRecord{Alert: a.alert, JSON: a.message.Value})
 		case a.incident != nil:
 			b.Incidents = append(b.Incidents, store.IncidentRecord{Incident: a.incident, JSON: a.message.Value})
+		case a.status != nil:
+			b.Statuses = append(b.Statuses, store.StatusRecord{Status: a.status, JSON: a.message.Value})
 		default:
 			b.Devices = append(b.Devices, store.DeviceRecord{Device: a.device, JSON: a.message.Value})
 		}
@@ -76,7 +79,7 @@ func parse(batch []kafka.Message) (good parsed, bad []rejected) {
 		switch {
 		case reason != "":
 			bad = append(bad, rejected{batch[i], reason})
-		case out[i].alert != nil || out[i].incident != nil || out[i].device != nil: // a tombstone is none of them
+		case out[i].alert != nil || out[i].incident != nil || out[i].device != nil || out[i].status != nil: // a tombstone is none of them
 			good = append(good, out[i])
 		}
 	}
@@ -114,6 +117,15 @@ func accept(m kafka.Message) (accepted, error) {
 		}
 		a.device = new(schemas.Device)
 		return a, json.Unmarshal(m.Value, a.device)
+	case schemas.StatusTopic:
+		if len(m.Value) == 0 {
+			return a, nil
+		}
+		if err := validate(schemas.KindStatus, m.Value); err != nil {
+			return a, err
+		}
+		a.status = new(schemas.Status)
+		return a, json.Unmarshal(m.Value, a.status)
 	}
 	return a, fmt.Errorf("unexpected topic %s", m.Topic)
 }

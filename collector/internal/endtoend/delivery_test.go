@@ -61,6 +61,7 @@ func TestDelivery(t *testing.T) {
 		{"missing permissions", (*delivery).unauthorized},
 		{"topics created after the start", (*delivery).lateTopics},
 		{"broker stopped and started in the middle", (*delivery).brokerDown},
+		{"status of a sensor", (*delivery).status},
 		{"sensor killed in the middle", (*delivery).sensorKilled},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -76,7 +77,7 @@ func (d *delivery) remove() {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	names := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.SessionTopic, queue.DeadLetterTopic}
+	names := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, schemas.SessionTopic, queue.DeadLetterTopic}
 	if _, err := d.cluster.Client().DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: names}); err != nil {
 		d.Fatal(err)
 	}

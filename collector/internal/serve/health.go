@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
 
 	"stillwatch/collector/internal/store"
 	"stillwatch/internal/metrictable"
@@ -24,6 +25,12 @@ func metrics(version string) metrictable.Table[*Server] {
 		metrictable.Gauge("ready", "1 if /readyz returns 200, else 0.", func(s *Server) float64 { return metrictable.Bool(len(s.Problems()) == 0) }),
 		metrictable.Gauge("missing_alerts", "Alerts with a sequence number that were not received, over all sensors and runs; -1 if the database is not available.",
 			func(s *Server) float64 { return missing(s.store) }),
+		metrictable.GaugeVec("sensor_heard", "1 if the sensor has sent its status in the last two minutes, or a last one when it stopped; else 0. No series for a sensor that never sent one.", []string{"sensor"},
+			func(s *Server, emit metrictable.Emit) {
+				for id, state := range states(s.store) {
+					emit(metrictable.Bool(state != "unheard"), id)
+				}
+			}),
 	}}
 }
 
@@ -40,6 +47,49 @@ func missing(s store.Records) float64 {
 		n += x.Missing
 	}
 	return float64(n)
+}
+
+// states returns the states of the sensors that have sent a status, by id; nil if the store does not answer in 2 s.
+func states(s store.Records) map[string]string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	sensors, err := s.Sensors(ctx)
+	if err != nil {
+		return nil
+	}
+	m := map[string]string{}
+	for i := range sensors {
+		if state := sensors[i].State(time.Now()); state != "unknown" {
+			m[sensors[i].ID] = state
+		}
+	}
+	return m
+}
+
+// watchEvery is how often the collector checks whether the sensors are heard.
+const watchEvery = 30 * time.Second
+
+// watchSensors logs when a sensor is no longer heard, and when it is heard again.
+func watchSensors(ctx context.Context, s store.Records, log *zap.Logger, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	unheard := map[string]bool{}
+	for {
+		for id, state := range states(s) {
+			switch was := unheard[id]; {
+			case state == "unheard" && !was:
+				log.Warn("a sensor is not heard", zap.String("sensor", id), zap.Duration("for_more_than", store.SilentAfter))
+			case state != "unheard" && was:
+				log.Info("the sensor is heard again", zap.String("sensor", id), zap.String("state", state))
+			}
+			unheard[id] = state == "unheard"
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // healthHandler serves metrics and health checks. It has no authentication, so it should listen on a local address.

@@ -200,6 +200,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.consumer.Run(ctx) })
 	g.Go(func() error { return s.lag.Run(ctx) })
 	g.Go(func() error { return s.expire(ctx) })
+	g.Go(func() error { watchSensors(ctx, s.store, s.log, watchEvery); return nil })
 	g.Go(func() error { return s.serve(ctx, s.web, s.console, s.console.Close) })
 	if s.health != nil {
 		g.Go(func() error { return s.serve(ctx, s.health, s.healthHandler(), func() {}) })

@@ -87,3 +87,22 @@ func (in *ingest) sensor(id string, s *sensorSeen, came int) error {
 		a.Sensor.OneWay, a.Sensor.LossRatio, loss, in.now, in.now, a.Time.EventEnd, came)
 	return err
 }
+
+// statuses updates what the sensors say about themselves. A sensor may say so before its first alert.
+func (in *ingest) statuses(b Batch) error {
+	for _, r := range b.Statuses {
+		s := &r.Status.Sensor
+		_, err := in.exec(`INSERT INTO sensors (id, site, version, iface, capture, rules_hash, config_hash, boot, one_way, loss, max_loss,
+			first_seen, last_seen, last_event, alerts, heard, stopped, status) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?) ON CONFLICT (id) DO UPDATE SET
+			site = excluded.site, version = excluded.version, iface = excluded.iface, capture = excluded.capture, rules_hash = excluded.rules_hash,
+			config_hash = excluded.config_hash, one_way = excluded.one_way, loss = excluded.loss, max_loss = max(sensors.max_loss, excluded.max_loss),
+			heard = excluded.heard, stopped = excluded.stopped, status = excluded.status`,
+			s.ID, s.Site, s.Version, s.Iface, s.Capture, s.RulesHash, s.ConfigHash, s.BootID, s.OneWay, s.LossRatio, s.LossRatio,
+			in.now, in.now, r.Status.Time, in.now, r.Status.State == "stopped", r.JSON)
+		if err != nil {
+			return err
+		}
+		in.applied.Statuses++
+	}
+	return nil
+}

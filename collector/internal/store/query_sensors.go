@@ -12,18 +12,21 @@ import (
 func (s *SQLite) Sensors(ctx context.Context) ([]SensorRow, error) {
 	rs, err := s.read.QueryContext(ctx, `SELECT s.id, s.site, s.version, s.iface, s.capture, s.rules_hash, s.config_hash, s.boot, s.one_way, s.loss, s.max_loss,
 		s.first_seen, s.last_seen, s.last_event, s.alerts, coalesce((SELECT max_seq FROM boots b WHERE b.sensor = s.id AND b.boot = s.boot), 0),
-		(SELECT coalesce(sum(max_seq - received), 0) FROM boots b WHERE b.sensor = s.id), (SELECT count(*) FROM boots b WHERE b.sensor = s.id)
-		FROM sensors s ORDER BY s.id`)
+		(SELECT coalesce(sum(max_seq - received), 0) FROM boots b WHERE b.sensor = s.id), (SELECT count(*) FROM boots b WHERE b.sensor = s.id),
+		s.heard, s.stopped, s.status FROM sensors s ORDER BY s.id`)
 	if err != nil {
 		return nil, classify(err)
 	}
 	var out []SensorRow
 	err = scanAll(rs, func(r *sql.Rows) error {
 		var x SensorRow
-		var first, last int64
+		var first, last, heard int64
 		err := r.Scan(&x.ID, &x.Site, &x.Version, &x.Iface, &x.Capture, &x.RulesHash, &x.ConfigHash, &x.BootID, &x.OneWay, &x.LossRatio, &x.MaxLoss,
-			&first, &last, &x.LastEvent, &x.Alerts, &x.Seq, &x.Missing, &x.Boots)
+			&first, &last, &x.LastEvent, &x.Alerts, &x.Seq, &x.Missing, &x.Boots, &heard, &x.Stopped, &x.Status)
 		x.FirstSeen, x.LastSeen = timeOf(first), timeOf(last)
+		if heard != 0 {
+			x.Heard = timeOf(heard)
+		}
 		out = append(out, x)
 		return err
 	})

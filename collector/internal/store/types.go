@@ -14,7 +14,14 @@ type Batch struct {
 	Alerts    []AlertRecord
 	Incidents []IncidentRecord
 	Devices   []DeviceRecord
+	Statuses  []StatusRecord
 	Dead      []DeadLetter
+}
+
+// StatusRecord is the status of a sensor and its original JSON.
+type StatusRecord struct {
+	Status *schemas.Status
+	JSON   []byte
 }
 
 // IncidentRecord is one revision of an incident and its original JSON.
@@ -41,6 +48,7 @@ type Applied struct {
 	Incidents  int // revisions of incidents that were newer than the stored ones
 	Duplicates int // revisions that were already stored
 	Devices    int // device records that were newer than the stored ones
+	Statuses   int // statuses of sensors
 	Dead       int // new records of the dead-letter queue
 }
 
@@ -189,6 +197,26 @@ type SensorRow struct {
 	Alerts     int64 // records received
 	Missing    int64
 	Boots      int
+	Stopped    bool      // its last status says that it was stopped
+	Heard      time.Time // when its last status was stored; zero if it has never sent one
+	Status     []byte    // the JSON of that status; nil if there is none
+}
+
+// SilentAfter is the time without a status after which a live sensor counts as not heard: four times the interval in which it sends one.
+const SilentAfter = 2 * time.Minute
+
+// State returns "running", "stopped", "unheard" if a live sensor has stopped sending its status without saying so, or "unknown" if it has never
+// sent one, as in a replay.
+func (s *SensorRow) State(now time.Time) string {
+	switch {
+	case s.Heard.IsZero():
+		return "unknown"
+	case s.Stopped:
+		return "stopped"
+	case now.Sub(s.Heard) > SilentAfter:
+		return "unheard"
+	}
+	return "running"
 }
 
 // BootRow is one run of a sensor.

@@ -200,7 +200,7 @@ func (c *doctorCmd) askKafka(ctx context.Context, r *doctor.Report) error {
 	if err != nil {
 		return err
 	}
-	topics := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic}
+	topics := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic}
 	if to.Sessions {
 		topics = append(topics, schemas.SessionTopic)
 	}

@@ -43,6 +43,10 @@ type monitor struct {
 	port   metrics.Port
 	blocks uint64    // processed when last checked
 	moved  time.Time // when blocks last changed
+	told   told      // of the last status
+
+	telling sync.Mutex // held while a status is sent
+	stopped bool       // the last status is sent
 }
 
 func newMonitor(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run, src *capture.Live, out *outputs) *monitor {

@@ -81,6 +81,7 @@ func (mon *monitor) supervise(ctx context.Context, m service.Manager) {
 	m.Ready(mon.status())
 	go mon.reportLink(ctx, m)
 	go mon.reportObstacles(ctx)
+	go mon.sendStatus(ctx)
 	m.Watch(ctx, func() []service.Beat {
 		return []service.Beat{{Part: "reader and correlator", Count: mon.run.Progress().Blocks}}
 	}, func(part string) {

@@ -58,6 +58,8 @@ type Stats struct {
 	Merged           uint64 // devices known by an address that were merged into one known by its MAC
 	Splits           uint64 // addresses that became devices of their own because their MAC is that of a router
 	LinksRefused     uint64 // MACs not added because the table was full: MACs are forged, or the limit is too low
+	HistoryBytes     int    // that all histories take, and may take
+	MaxHistoryBytes  int
 	HoursEvicted     uint64 // hours dropped from the histories of all devices because there was no room
 	ClaimsRefused    uint64 // observations not added because the device had evidence.MaxClaims
 }
@@ -184,6 +186,7 @@ func (r *Registry) All() []*Device {
 func (r *Registry) Stats() Stats {
 	s := r.stats
 	s.Devices, s.HoursEvicted = len(r.byKey), r.histories.evicted
+	s.HistoryBytes, s.MaxHistoryBytes = r.histories.size, r.histories.limit
 	return s
 }
 

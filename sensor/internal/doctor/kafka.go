@@ -116,7 +116,7 @@ func (t Topic) settings() (all []Finding) {
 		add(Note, "its settings are not for this user to read", ask)
 		return all
 	}
-	if t.Name != schemas.DeviceTopic && t.Name != schemas.IncidentTopic && strings.Contains(t.Settings["cleanup.policy"], "compact") {
+	if t.Name != schemas.DeviceTopic && t.Name != schemas.IncidentTopic && t.Name != schemas.StatusTopic && strings.Contains(t.Settings["cleanup.policy"], "compact") {
 		add(Warning, "it is compacted, which keeps only the last record of each device", "set cleanup.policy=delete")
 	}
 	inSync, _ := strconv.Atoi(t.Settings["min.insync.replicas"]) // 0 if unknown

@@ -21,7 +21,8 @@ import (
 // the detectors, and writes the records. It is one goroutine.
 type correlator struct {
 	out       Output
-	cfg       Config // active
+	cfg       Config              // active
+	sensor    schemas.AlertSensor // as in the alerts
 	reg       *device.Registry
 	clock     *watchtime.Clock
 	traffic   uint64 // lossCounts.traffic at the last tick

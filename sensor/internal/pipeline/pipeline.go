@@ -92,6 +92,9 @@ type Summary struct {
 	DupShare         float64
 	LossRatio        float64 // share of frames that were dropped before they were read
 	Source           capture.Stats
+	Sensor           schemas.AlertSensor // as in the alerts: version and hashes of what is active
+	InventoryHash    string              // "": no inventory
+	Tables           []schemas.StatusTable
 }
 
 // DeviceLine describes a device in the summary.

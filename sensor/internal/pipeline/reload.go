@@ -69,5 +69,6 @@ func (c *correlator) reload(cfg Config) error {
 	c.reg.Reconfigure(r.device)
 	c.move()
 	c.alerts.Reconfigure(r.alert)
+	c.sensor = r.alert.Sensor
 	return nil
 }

@@ -66,6 +66,12 @@ func (e *envelope) device(d *schemas.Device, value []byte) Record {
 		Headers: e.headers(schemas.KindDevice, contentID(value), "", d.Key, d.LastSeen)}
 }
 
+// status keys a status by the id of the sensor: the topic is compacted, and keeps the last one. A full spool drops it first.
+func (e *envelope) status(s *schemas.Status, value []byte) Record {
+	return Record{Rank: RankSession, Topic: schemas.StatusTopic, Key: s.Sensor.ID, Value: value,
+		Headers: e.headers(schemas.KindStatus, contentID(value), "", s.Sensor.ID, s.Time)}
+}
+
 // session keys a session by the address of its initiator: the sessions of one address stay in order.
 func (e *envelope) session(s *schemas.Session, value []byte) Record {
 	key := "ip:" + s.Initiator.IP.String()

@@ -53,7 +53,7 @@ func metrics() metrictable.Table[*counts] {
 		metrictable.Counter("spool_torn_bytes_total", "Bytes of incomplete records that were cut off the end of the spool at the start.", func(c *counts) uint64 { return c.spool.TornBytes }),
 		metrictable.Counter("spool_write_errors_total", "Writes to the spool that failed.", func(c *counts) uint64 { return c.spool.Faults }),
 		metrictable.CounterVec("produced_total", "Records that the brokers acknowledged, by topic.", []string{"topic"}, func(c *counts, emit metrictable.Emit) {
-			for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.SessionTopic} {
+			for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.SessionTopic, schemas.StatusTopic} {
 				emit(float64(c.drain.Produced[topic]), topic)
 			}
 		}),

@@ -98,6 +98,26 @@ func (p *Publisher) Session(s *schemas.Session) error {
 	return p.append(p.env.session(s, schemas.AppendSession(nil, s)))
 }
 
+// Status stores the status of the sensor, unless the delivery is behind: then a later one replaces it. It may be called concurrently with the others.
+func (p *Publisher) Status(s *schemas.Status) error {
+	if behind(p.spool.Stats().OldestAt, time.Now()) {
+		return nil
+	}
+	value, err := schemas.AppendStatus(nil, s)
+	if err != nil {
+		return err
+	}
+	return p.append(p.env.status(s, value))
+}
+
+// staleStatus is the age of the oldest record in the spool from which on no status is stored.
+const staleStatus = 20 * time.Second
+
+// behind reports whether the oldest record of a spool, appended at a time in nanoseconds, waits for too long for a status to be of use.
+func behind(oldest int64, now time.Time) bool {
+	return oldest != 0 && now.Sub(time.Unix(0, oldest)) > staleStatus
+}
+
 // append stores a record. A record that does not fit the format of the spool goes to the dead-letter file.
 func (p *Publisher) append(r Record) error {
 	_, err := p.spool.Append(r)

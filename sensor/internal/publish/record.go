@@ -13,7 +13,7 @@ import (
 // Rank is the priority of a record: a full spool drops the lowest first.
 type Rank uint8
 
-// The ranks, in rising order: sessions, devices, then alerts by severity.
+// The ranks, in rising order: sessions and the status of the sensor, devices, then alerts by severity.
 const (
 	RankSession Rank = iota
 	RankDevice

@@ -28,6 +28,9 @@ func NewSequencer(replay bool) *Sequencer {
 	return &Sequencer{boot: hex.EncodeToString(id[:]), replay: replay, now: time.Now}
 }
 
+// Boot returns the boot ID of the run.
+func (s *Sequencer) Boot() string { return s.boot }
+
 // Stamp sets the emission time, the boot ID and the sequence number of a.
 func (s *Sequencer) Stamp(a *schemas.Alert) {
 	s.mu.Lock()
