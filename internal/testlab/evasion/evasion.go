@@ -83,9 +83,12 @@ type site struct {
 	ntp, attacker, other                              *netsim.Host
 }
 
+// Start is when the attacks begin.
+func Start() time.Time { return time.Date(2026, 3, 2, 8, 10, 0, 0, time.UTC) }
+
 func newSite() *site {
 	n := netsim.New(13)
-	s := &site{Net: n, start: time.Date(2026, 3, 2, 8, 10, 0, 0, time.UTC), router: n.Router("10.20.1.1", "00:1b:54:00:00:01")}
+	s := &site{Net: n, start: Start(), router: n.Router("10.20.1.1", "00:1b:54:00:00:01")}
 	s.dns = n.Host("dns", "10.20.1.53", "ac:1f:6b:00:01:53", netsim.Linux)
 	s.admin = n.Host("ws-admin", "10.20.50.21", "00:1e:c9:00:00:21", netsim.Windows)
 	s.clerk = n.Host("ws-clerk", "10.20.50.22", "00:1e:c9:00:00:22", netsim.Windows)

@@ -26,18 +26,16 @@ func tunnels() []Case {
 					s.nested(w, g)
 				}
 			}},
-		{Name: "tunnel-gre-own", Group: group, Rule: "D01", Device: "srv-legacy",
-			Trick:  "A silent server sends GRE to an external host; inside are packets between other addresses.",
-			Missed: "The sensor reads the packets inside a tunnel, because mirrors use tunnels, and reports only what is between them.",
+		{Name: "tunnel-gre-own", Group: group, Rule: "D12", Device: "srv-legacy",
+			Trick: "A silent server sends GRE to an external host; inside are packets between other addresses.",
 			build: func(s *site) {
 				s.every(time.Second, 100, func(_ int, at time.Time) {
 					inner := s.datagram(&layers.IPv4{Version: 4, IHL: 5, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{172, 31, 0, 2}, DstIP: []byte{172, 31, 0, 1}})
 					s.frame(at, s.legacy, s.attacker, layers.IPProtocolGRE, &layers.GRE{Protocol: layers.EthernetTypeIPv4}, gopacket.Payload(inner))
 				})
 			}},
-		{Name: "tunnel-6in4", Group: group, Rule: "D01", Device: "srv-legacy",
-			Trick:  "A silent server sends IPv6 in IPv4 (protocol 41) to an external host.",
-			Missed: "As with GRE.",
+		{Name: "tunnel-6in4", Group: group, Rule: "D12", Device: "srv-legacy",
+			Trick: "A silent server sends IPv6 in IPv4 (protocol 41) to an external host.",
 			build: func(s *site) {
 				s.every(time.Second, 100, func(_ int, at time.Time) {
 					inner := s.datagram(&layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: addr16("2001:db8:99::2"), DstIP: addr16("2001:db8:99::1")})

@@ -26,6 +26,11 @@ var tunnelRule = register(registration{
 			"{inspect}",
 			"If nobody expects it: {then contain} If it is expected, add the proxy to the inventory.",
 		},
+		"carried": {
+			"Find out whose address the other end is, and ask the owner of the device whether it should have a tunnel.",
+			"{inspect}",
+			"If nobody expects it: {then contain} If it is expected, add the other end to the inventory.",
+		},
 	},
 }, DefaultTunnelParams, newTunnel)
 
@@ -40,7 +45,7 @@ func DefaultTunnelParams() TunnelParams { return TunnelParams{MaxProxies: 50_000
 
 // tunnel is D12: a device reaches its peers through a SOCKS proxy, so that the addresses of its sessions say nothing about where they
 // go, or through a relay of Tor. Intruders do so to reach a control server, or to relay through devices that they control. SOCKS is recognized
-// by its handshake (SOCKS 4; SOCKS 5, RFC 1928) on any port, Tor by its certificates (fingerprint.App.Tor).
+// by its handshake (SOCKS 4; SOCKS 5, RFC 1928) on any port, Tor by its certificates (fingerprint.App.Tor), and tunnels by their headers.
 type tunnel struct {
 	p       TunnelParams
 	proxies *table[proxyUse, counter] // sessions by device and proxy
@@ -59,7 +64,7 @@ func newTunnel(p TunnelParams) *tunnel {
 
 func (t *tunnel) Rule() Rule { return tunnelRule.Rule }
 
-func (t *tunnel) Kinds() []Kind { return []Kind{SessionFact} }
+func (t *tunnel) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact} }
 
 func (t *tunnel) setParams(p TunnelParams) {
 	t.p = p
@@ -78,8 +83,15 @@ func (t *tunnel) evictions() uint64 { return t.proxies.evicted() }
 
 func (t *tunnel) Tick(now int64, c *Context) { t.proxies.expire(now - 2*day) }
 
-// Observe looks at each session once, when its application or its certificate becomes known.
+// Observe looks at each session once, when its application or its certificate becomes known, and at sessions inside tunnels when they are
+// opened or answered.
 func (t *tunnel) Observe(e *Event, c *Context) {
+	if e.Kind != SessionFact {
+		if len(e.Session.Tunnels) > 0 {
+			t.carried(e, c)
+		}
+		return
+	}
 	if e.App == nil {
 		return
 	}
