@@ -11,7 +11,7 @@ RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden fit-identity bpf clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden evaluate fit-identity bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,10 +62,13 @@ assets-check: ## build them again, and compare
 stories: ## regenerate the story captures (scripts/stories/testdata)
 	$(GO) run ./scripts/stories -o scripts/stories/testdata
 
-golden: ## regenerate help texts, tables of metrics and protocols, README screens and expected alerts; read the diff before you commit it
-	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpected' -args update
+golden: ## regenerate help texts, tables of metrics and protocols, README screens, results of evasions and expected alerts; read the diff before you commit it
+	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpected|TestEvasion$$' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state ./collector/internal/serve ./collector/internal/consume -run TestMetricsPageIsCurrent -args update
 	$(GO) test ./sensor/internal/dissect/dispatch -run TestProtocolsPageIsCurrent -args update
+
+evaluate: build ## replay labelled captures, unchanged and with loss, one direction or duplicates; writes docs/evaluation.md
+	$(GO) run ./scripts/evaluate --sensor bin/stillwatch-sensor --corpus "$(or $(STILLWATCH_CORPUS),../shared/corpus)"
 
 fit-identity: ## measure identification on labelled captures (TRUTH, CAPTURES) and propose weights of evidence; prints Markdown tables
 	CGO_ENABLED=0 $(GO) build -o bin/stillwatch-sensor ./sensor
