@@ -45,6 +45,7 @@ func sensorImports() map[string][]string {
 		"privilege":   nil,
 		"service":     nil,
 		"publish":     {"schemas", "internal/brokers", "internal/metrictable"},
+		"subscribe":   {"publish"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"state":       {"snapshot", "internal/metrictable"},
 		"pipeline":    append([]string{"assets", "evidence", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
@@ -52,7 +53,7 @@ func sensorImports() map[string][]string {
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "gctune", "terminal", "completion",
+		"cli": append([]string{"assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "subscribe", "gctune", "terminal", "completion",
 			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
 		"endtoend": nil, // tests only
 

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -39,13 +38,18 @@ func (p *policyFiles) policyInputs() (all []input) {
 	return all
 }
 
+// readPolicies reads a file of policies; - is standard input.
 func readPolicies(name string) ([]policy.Offer, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	f := os.Stdin
+	if name != "-" {
+		var err error
+		if f, err = os.Open(name); err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // nothing was written
 	}
 	all, err := policy.Read(f)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return all, nil

@@ -32,6 +32,7 @@ type replayCmd struct {
 	State       string `help:"Continue from the state that an earlier replay saved in FILE, and save the new state there." placeholder:"FILE" type:"path"`
 	MetricsFile string `help:"Write metrics to FILE in the Prometheus text format, at the end." placeholder:"FILE"`
 	policyFiles
+	WhatIf string `name:"what-if" help:"Replay twice, without and with the policies in FILE, and list the alerts that differ." placeholder:"FILE" type:"path"`
 	publishing
 }
 
@@ -48,6 +49,7 @@ Examples:
     ssh probe tcpdump -i span0 -w - | stillwatch-sensor replay -
     stillwatch-sensor replay --inventory site.yaml --evidence packets --alerts alerts.jsonl span.pcapng
     stillwatch-sensor replay --state site.state tuesday.pcap
+    stillwatch-sensor replay --inventory site.yaml --what-if backup.json span.pcapng
     stillwatch-sensor replay --kafka kafka-1:9092,kafka-2:9092 span.pcapng
 
 Exit status: 0 all captures were read; 1 a capture was damaged or cut short, or a record could not be written or published;
@@ -61,14 +63,14 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 		return err
 	}
 	defer func() { _ = log.Sync() }() // syncing a terminal returns an error
+	if c.WhatIf != "" {
+		return c.whatIf(t, log, b.Version)
+	}
 	n := namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile)
 	n.state = c.State
 	n.quiet = c.enabled() && !t.OutTTY
 	n.useStdout(t.OutTTY)
-	cfg, err := c.load(b.Version)
-	if err == nil {
-		cfg.Policies, err = c.policyFiles.read(false)
-	}
+	cfg, err := c.config(b.Version)
 	if err != nil {
 		return badUsage(err)
 	}
@@ -109,6 +111,15 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	}
 	defer stop()
 	return c.replay(t, log, cfg, src, out, n, s)
+}
+
+// config reads the files that the command line names.
+func (c *replayCmd) config(version string) (pipeline.Config, error) {
+	cfg, err := c.load(version)
+	if err == nil {
+		cfg.Policies, err = c.policyFiles.read(false)
+	}
+	return cfg, err
 }
 
 // openCaptures opens captures and warns about those that are skipped. A signal ends it, because the first read from a pipe may block forever.

@@ -224,6 +224,10 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	defer stop()
+	policies, err := followPolicies(s.ctx, log, cfg, r, to)
+	if err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
+	}
 	held, err := c.drop(log, cfg, src.Maps, to)
 	if err != nil {
 		return errors.Join(err, out.close(nil))
@@ -232,6 +236,7 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 	m := serviceManager(log)
 	defer context.AfterFunc(s.ctx, m.Stopping)()
 	go mon.supervise(s.ctx, m)
+	go policies()
 	defer mon.reloadOnHangup(s.ctx, m)()
 	quit := make(chan struct{})
 	gctune.Start(quit)

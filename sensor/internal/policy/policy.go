@@ -214,7 +214,7 @@ func (s *Set) check(o Offer) (*kept, *detect.PolicyRefusal) {
 			if p, err := Parse(j.unverified()); err == nil && !p.inScope(s.cfg.Sensor, s.cfg.Site) {
 				return nil, nil
 			}
-			return nil, refuse(detect.PolicyUntrusted, "its key %s is not trusted", detect.Clean(cmp.Or(j.keyID, "(none)"), 60))
+			return nil, refuse(detect.PolicyUntrusted, "its key %s is not trusted", detect.Clean(cmp.Or(j.keyID, "(none)"), 12))
 		}
 		if record, err = j.verify(key.Public); err != nil {
 			return nil, refuse(detect.PolicySignature, "the signature is not that of the key %s", key.Name)
@@ -365,7 +365,7 @@ func (s *Set) Contracts() (out []contract.Policy) {
 		case schemas.PolicyExpect:
 			x.Expect, _ = contract.ParseExpect(k.Expect)
 		case schemas.PolicyAllow:
-			x.Entry = &contract.PolicyEntry{PolicyMatch: k.match, Text: k.text(), Rules: k.Rules}
+			x.Entry = &contract.PolicyEntry{PolicyMatch: k.match, Text: k.entry(), Rules: k.Rules}
 		default:
 			continue
 		}

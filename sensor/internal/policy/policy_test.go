@@ -246,7 +246,7 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	p, err := Parse([]byte(record("a", 1, `"kind":"allow"`, `"rules":-`, device, `"match":{"proto":"tcp","port":443,"app":"tls","peer":"*.backup.example"}`, `"hours":"mon-fri 00-06"`)))
-	if err != nil || p.text() != "out tcp 443 tls to *.backup.example only mon-fri 00-06 (policy a)" {
+	if err != nil || p.entry() != "out tcp 443 tls to *.backup.example only mon-fri 00-06 (policy a)" {
 		t.Errorf("%v %v", err, p)
 	}
 }
@@ -348,7 +348,7 @@ func FuzzOffer(f *testing.F) {
 		}
 		_, _ = Read(strings.NewReader(string(raw)))
 		if p, err := Parse(raw); err == nil && p.Kind == schemas.PolicyAllow {
-			_ = p.text()
+			_, _, _ = p.entry(), p.What(), p.DeviceText()
 		}
 	})
 }

@@ -144,31 +144,6 @@ func (p *Policy) readMatch(m *schemas.PolicyMatch) (err error) {
 	return nil
 }
 
-// text describes an entry: "out tcp 443 tls to *.example.com (policy backup-job)".
-func (p *Policy) text() string {
-	m, prep := p.Match, "to"
-	words := []string{"out"}
-	if m.Direction == "in" {
-		words[0], prep = "in", "from"
-	}
-	if m.Proto != "" {
-		words = append(words, m.Proto)
-	}
-	if m.Port != 0 {
-		words = append(words, fmt.Sprint(m.Port))
-	}
-	if m.App != "" {
-		words = append(words, m.App)
-	}
-	if m.Peer != "" {
-		words = append(words, prep, m.Peer)
-	}
-	if p.Hours != "" {
-		words = append(words, "only", p.Hours)
-	}
-	return strings.Join(words, " ") + " (policy " + p.ID + ")"
-}
-
 // expired reports whether the policy is over. A policy without an end never is.
 func (p *Policy) expired(now int64) bool { return p.Expires != nil && now >= int64(*p.Expires) }
 

@@ -50,6 +50,15 @@ func (c KafkaConfig) transport(topics []string) (*kafka.Transport, error) {
 		TLS: tlsConfig, SASL: mechanism}, nil
 }
 
+// Dialer returns a dialer for reading; it does not dial yet. The error is about files or the SASL mechanism.
+func (c KafkaConfig) Dialer() (*kafka.Dialer, error) {
+	t, err := c.withDefaults().transport(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &kafka.Dialer{ClientID: t.ClientID, Timeout: dialTimeout, DualStack: true, TLS: t.TLS, SASLMechanism: t.SASL}, nil
+}
+
 func (c KafkaConfig) connection() brokers.Config {
 	return brokers.Config{Addrs: c.Brokers, TLS: c.TLS, SASL: c.SASL}
 }
