@@ -66,6 +66,7 @@ golden: ## regenerate help texts, tables of metrics and protocols, README screen
 	$(GO) test ./sensor/internal/endtoend -run 'TestHelp|TestReadme|TestStoriesGiveTheExpected|TestEvasion$$' -args update
 	$(GO) test -p 1 ./sensor/internal/metrics ./sensor/internal/publish ./sensor/internal/state ./collector/internal/serve ./collector/internal/consume -run TestMetricsPageIsCurrent -args update
 	$(GO) test ./sensor/internal/dissect/dispatch -run TestProtocolsPageIsCurrent -args update
+	$(GO) test ./sensor/internal/customrule -run TestRulesPageIsCurrent -args update
 
 evaluate: build ## replay labelled captures, unchanged and with loss, one direction or duplicates; writes docs/evaluation.md
 	$(GO) run ./scripts/evaluate --sensor bin/stillwatch-sensor --corpus "$(or $(STILLWATCH_CORPUS),../shared/corpus)"

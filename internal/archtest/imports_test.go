@@ -17,7 +17,7 @@ import (
 // sensorImports lists the packages of this module that each package of the sensor may import. Imports run downward only; a package that is
 // not in the table is an error. Tests may import more.
 func sensorImports() map[string][]string {
-	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "intel", "detect", "policy", "alert", "config", "schemas"}
+	below := []string{"memo", "cacheline", "packet", "capture", "session", "dissect", "fingerprint", "enrich", "watchtime", "device", "contract", "intel", "customrule", "detect", "policy", "alert", "config", "schemas"}
 	return map[string][]string{
 		"memo":        nil,
 		"cacheline":   nil,
@@ -34,10 +34,11 @@ func sensorImports() map[string][]string {
 		"enrich":      {"datafile", "lru", "snapshot"},
 		"watchtime":   {"snapshot"},
 		"intel":       nil,
+		"customrule":  nil,
 		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"snapshot", "packet", "session", "device", "fingerprint", "enrich"},
-		"config":      {"packet", "session", "device", "contract", "enrich", "internal/brokers", "schemas"},
-		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config"},
+		"config":      {"customrule", "packet", "session", "device", "contract", "enrich", "internal/brokers", "schemas"},
+		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "customrule", "config"},
 		"policy":      {"snapshot", "packet", "session", "device", "contract", "config", "detect", "schemas"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config", "detect", "schemas"},
 		"evidence":    {"packet", "dissect/mask"},

@@ -126,7 +126,7 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 		t.SNI, t.ALPN, t.JA3, t.JA4, t.NPF = h.SNI, h.ALPN, h.JA3, h.JA4, h.NPF
 	}
 	if h := app.ServerHello; h != nil {
-		t.Version, t.JA3S = tlsVersion(h), h.JA3S
+		t.Version, t.JA3S = h.VersionName(), h.JA3S
 		if !app.QUIC() {
 			t.NPFServer = h.NPF
 		}
@@ -135,32 +135,6 @@ func tlsRecord(app *fingerprint.App) *schemas.TLS {
 		t.CertSubject, t.CertSHA256, t.CertNotAfter = c.Subject, c.SHA256, schemas.FormatTime(c.NotAfter)
 	}
 	return t
-}
-
-// tlsVersion returns the name of the negotiated version. Drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
-func tlsVersion(h *fingerprint.ServerHello) string {
-	if h.SSL2 {
-		return "ssl2"
-	}
-	switch v := h.Version; {
-	case v == 0x0300:
-		return "ssl3"
-	case v == 0x0301:
-		return "1.0"
-	case v == 0x0302:
-		return "1.1"
-	case v == 0x0303:
-		return "1.2"
-	case v == 0x0304 || v>>8 == 0x7f:
-		return "1.3"
-	case v == 0xfeff:
-		return "dtls1.0"
-	case v == 0xfefd:
-		return "dtls1.2"
-	case v == 0xfefc:
-		return "dtls1.3"
-	}
-	return ""
 }
 
 func sshRecord(app *fingerprint.App) *schemas.SSH {

@@ -103,11 +103,11 @@ func TestSessionRecordOfApplications(t *testing.T) {
 func TestTLSVersions(t *testing.T) {
 	for v, want := range map[uint16]string{0x300: "ssl3", 0x301: "1.0", 0x302: "1.1", 0x303: "1.2", 0x304: "1.3", 0x7f1c: "1.3", 0xfeff: "dtls1.0",
 		0xfefd: "dtls1.2", 0xfefc: "dtls1.3", 0x1234: ""} {
-		if got := tlsVersion(&fingerprint.ServerHello{Version: v}); got != want {
+		if got := (&fingerprint.ServerHello{Version: v}).VersionName(); got != want {
 			t.Errorf("%#x: %q", v, got)
 		}
 	}
-	if got := tlsVersion(&fingerprint.ServerHello{SSL2: true}); got != "ssl2" {
+	if got := (&fingerprint.ServerHello{SSL2: true}).VersionName(); got != "ssl2" {
 		t.Error(got)
 	}
 }

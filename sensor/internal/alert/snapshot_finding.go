@@ -20,6 +20,9 @@ import (
 // maxReasons bounds the reasons of a restored finding.
 const maxReasons = 64
 
+// maxTechniques bounds the techniques of a restored rule of the operator.
+const maxTechniques = 16
+
 // restoredSession is the number of all sessions of restored findings: no session of this run has it.
 const restoredSession = math.MaxUint64
 
@@ -64,9 +67,14 @@ func walkFinding(c *snapshot.Codec, f *detect.Finding, r *device.Registry) {
 	c.Addr(&f.DeviceAddr)
 }
 
-// walkRule saves only the id of a rule; the rest comes from the program. Restoring an unknown rule fails.
+// walkRule saves only the id of a rule; the rest comes from the program. Restoring an unknown rule fails. A rule of the operator is saved
+// as it was: it may have been removed since.
 func walkRule(c *snapshot.Codec, x *detect.Rule) {
 	c.String(&x.ID)
+	if detect.IsCustom(x.ID) {
+		walkCustomRule(c, x)
+		return
+	}
 	if !c.Reading() {
 		return
 	}
@@ -77,6 +85,18 @@ func walkRule(c *snapshot.Codec, x *detect.Rule) {
 		}
 	}
 	c.Fail()
+}
+
+func walkCustomRule(c *snapshot.Codec, x *detect.Rule) {
+	c.String(&x.Name)
+	c.String(&x.Kind)
+	c.Int(&x.Version)
+	c.Float(&x.Reliability)
+	snapshot.List(c, &x.Attack, maxTechniques, func(t *detect.Technique) {
+		c.String(&t.Domain)
+		c.String(&t.Tactic)
+		c.String(&t.Technique)
+	})
 }
 
 func walkPeer(c *snapshot.Codec, p *detect.Peer, r *device.Registry) {

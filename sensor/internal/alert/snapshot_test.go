@@ -284,3 +284,15 @@ func TestEveryFieldIsSaved(t *testing.T) {
 		t.Errorf("of an incident %q are forgotten, want %q", got, want)
 	}
 }
+
+// TestCustomRuleIsRestored: the rule of an open alert is saved with it, because the operator may have removed it since.
+func TestCustomRuleIsRestored(t *testing.T) {
+	want := detect.Rule{ID: "C001", Name: "Old admin host", Kind: "custom_rule", Version: 1, Reliability: 0.7, Attack: []detect.Technique{{Domain: "ics", Technique: "T0886"}}}
+	w := snapshot.Writer(nil)
+	saved := want
+	walkRule(w, &saved)
+	r, got := snapshot.Reader(w.Bytes()), detect.Rule{}
+	if walkRule(r, &got); r.Done() != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, r.Done(), want)
+	}
+}

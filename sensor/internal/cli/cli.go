@@ -14,6 +14,7 @@ type commandLine struct {
 	Inventory  inventoryCmd  `cmd:"" help:"Suggest an inventory from captures; import and export it as CSV."`
 	Contract   contractCmd   `cmd:"" help:"Show and change the contracts that a sensor has learned, in its state file."`
 	Policy     policyCmd     `cmd:"" help:"Make keys, and sign, check and list the policies of analysts."`
+	Rule       ruleCmd       `cmd:"" help:"Check custom rules, test them with captures, and import Sigma rules."`
 	Config     configCmd     `cmd:"" help:"Check the inventory and the configuration."`
 	Assets     assetsCmd     `cmd:"" help:"Show and update the data files: vendors, countries, releases, exploited vulnerabilities."`
 	Version    versionCmd    `cmd:"" help:"Print the version of the program."`

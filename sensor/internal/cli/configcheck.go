@@ -13,6 +13,7 @@ import (
 	"stillwatch/sensor/internal/assets"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/customrule"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/packet"
@@ -55,11 +56,16 @@ func (c *configCheckCmd) Run(t *terminal.Terminal) error {
 	if err != nil {
 		return badUsage(fmt.Errorf("intel: %w", err))
 	}
+	rules, err := config.LoadRules(beside(c.Config, set.Rules))
+	if err != nil {
+		return badUsage(err)
+	}
 	var rows [][]string
 	if c.Config != "" {
 		rows = append(rows, configRows(c.Config, set)...)
 		rows = append(rows, databaseRows(set, external)...)
 		rows = append(rows, intelRows(lists)...)
+		rows = append(rows, customRows(rules)...)
 	}
 	if inv != nil {
 		rows = append(rows, inventoryRows(either(c.Inventory, set.Inventory), inv)...)
@@ -166,6 +172,27 @@ func intelRows(s *intel.Set) (rows [][]string) {
 		rows = append(rows, []string{"list", text})
 	}
 	return rows
+}
+
+// customRows describes the rules of the operator.
+func customRows(rules []*customrule.Rule) (rows [][]string) {
+	for _, r := range rules {
+		rows = append(rows, []string{"rule " + r.ID, ruleText(r)})
+	}
+	return rows
+}
+
+// ruleText describes a rule of the operator: "Telnet to a camera; on opened; severity high; 3 matches within 1h0m0s of a device".
+func ruleText(r *customrule.Rule) string {
+	text := fmt.Sprintf("%s; on %s; severity %s", r.Name, r.On, r.Severity)
+	if r.Count > 1 {
+		per := "device"
+		if r.PerPair {
+			per = "device and peer"
+		}
+		text += fmt.Sprintf("; %d matches of a %s within %s", r.Count, per, r.Within)
+	}
+	return text
 }
 
 // configRows describes a configuration, including its defaults.

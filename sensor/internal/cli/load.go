@@ -39,6 +39,9 @@ func (c *settings) load(version string) (pipeline.Config, error) {
 	if cfg.Intel, err = intel.Load(beside(c.Config, set.Intel)); err != nil {
 		return cfg, fmt.Errorf("intel: %w", err)
 	}
+	if cfg.Rules, err = config.LoadRules(beside(c.Config, set.Rules)); err != nil {
+		return cfg, err
+	}
 	cfg.External = external
 	set.Internal = internal
 	set.Silent, set.SilentMACs = append(set.Silent, silent...), append(set.SilentMACs, silentMACs...)

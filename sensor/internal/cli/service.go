@@ -36,6 +36,9 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	if dir := beside(c.Config, cfg.Settings.Intel); dir != "" {
 		p.Read = append(p.Read, filepath.Join(dir, "any"))
 	}
+	if path := beside(c.Config, cfg.Settings.Rules); path != "" {
+		p.Read = append(p.Read, path, filepath.Join(path, "any")) // a file, whose folder stays readable, or a folder
+	}
 	if f := cfg.Settings.Fingerprints; f.P0f != "" || f.Recog != "" {
 		p.Read = append(p.Read, beside(c.Config, f.P0f), beside(c.Config, filepath.Join(f.Recog, "*.xml")))
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Site      string // default: the inventory's, else "local"
 	Inventory string // path of the inventory, "" if there is none
 	Intel     string // folder with lists of threat intelligence, "" if there is none
+	Rules     string // file or folder with rules of the operator, "" if there is none
 	Assets    string // folder with data files of the operator, "" if there is none
 	IdleDays  int    // 1 to 90
 	// Devices declared silent in addition to those of the inventory.
@@ -118,6 +119,7 @@ func (c *Config) read(root *mapping) {
 	root.text("inventory", &c.Inventory)
 	root.text("assets", &c.Assets)
 	root.text("intel", &c.Intel)
+	root.text("rules", &c.Rules)
 	root.number("idle_days", &c.IdleDays, 1, 90)
 	root.each("silent", func(v *value) {
 		p, m, err := parseSilent(v.string())

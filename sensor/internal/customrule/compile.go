@@ -34,6 +34,7 @@ type compiled struct {
 	needs   Need
 	step    Step
 	cost    int
+	fields  []Field
 }
 
 // MaxExpression is how many bytes an expression may have.
@@ -61,7 +62,7 @@ func compile(text string, on On) (*compiled, error) {
 	if err != nil {
 		return nil, at(text, err)
 	}
-	return &compiled{p, w.needs, w.step, w.cost}, nil
+	return &compiled{p, w.needs, w.step, w.cost, w.fields}, nil
 }
 
 // parse returns the tree of an expression before it is optimized, which expr.Compile does not show.
@@ -113,11 +114,12 @@ func cidr(args ...any) (any, error) {
 
 // walker checks that a tree has nothing but what is allowed, and adds up what it costs and needs.
 type walker struct {
-	on    On
-	needs Need
-	step  Step
-	cost  int
-	bad   *file.Error // the first mistake
+	on     On
+	needs  Need
+	step   Step
+	cost   int
+	fields []Field
+	bad    *file.Error // the first mistake
 }
 
 func (w *walker) fail(n ast.Node, format string, args ...any) {
@@ -253,17 +255,24 @@ func (w *walker) member(n *ast.MemberNode) reflect.Kind {
 	if !w.known(group) {
 		return reflect.Invalid
 	}
-	for _, g := range groups() {
+	for k, g := range groups() {
 		for i := range g.typ.NumField() {
 			if f := g.typ.Field(i); g.name == group.Value && f.Tag.Get("expr") == field.Value {
 				w.needs |= needOf(group.Value, field.Value)
 				w.step = max(w.step, stepOf(group.Value, field.Value))
+				w.read(Field{group.Value + "." + field.Value, []int{k, i}})
 				return f.Type.Kind()
 			}
 		}
 	}
 	w.fail(n.Property, "%s has no field %q; its fields are %s", group.Value, field.Value, strings.Join(fieldsOf(group.Value), ", "))
 	return reflect.Invalid
+}
+
+func (w *walker) read(f Field) {
+	if !slices.ContainsFunc(w.fields, func(x Field) bool { return x.Name == f.Name }) {
+		w.fields = append(w.fields, f)
+	}
 }
 
 // known reports whether events of the kind have a group of fields; if not, that is a mistake.

@@ -102,7 +102,7 @@ type TLS struct {
 	JA3        string   `expr:"ja3" doc:"JA3 of the client"`
 	JA4        string   `expr:"ja4" doc:"JA4 of the client"`
 	QUIC       bool     `expr:"quic" doc:"the handshake is inside QUIC"`
-	Version    string   `expr:"version" doc:"version that the server chose: SSL 2.0, SSL 3.0, TLS 1.0 … TLS 1.3"`
+	Version    string   `expr:"version" doc:"version that the server chose: ssl2, ssl3, 1.0, 1.1, 1.2, 1.3, dtls1.2 …"`
 	JA3S       string   `expr:"ja3s" doc:"JA3S of the server"`
 	Subject    string   `expr:"subject" doc:"subject of the certificate of the server (RFC 2253), up to TLS 1.2"`
 	Issuer     string   `expr:"issuer" doc:"issuer of the certificate"`

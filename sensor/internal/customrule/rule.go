@@ -7,6 +7,7 @@ package customrule
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ type Rule struct {
 	needs   Need
 	step    Step
 	cost    int
+	fields  []Field
 }
 
 // Compile checks and compiles When. An error is an *Error if it has a position in the expression.
@@ -54,7 +56,7 @@ func (r *Rule) Compile() error {
 	if err != nil {
 		return err
 	}
-	r.program, r.needs, r.step, r.cost = c.program, c.needs, c.step, c.cost
+	r.program, r.needs, r.step, r.cost, r.fields = c.program, c.needs, c.step, c.cost, c.fields
 	return nil
 }
 
@@ -63,6 +65,18 @@ func (r *Rule) Needs() Need { return r.needs }
 
 // Step returns the step of an exchange at which the rule is checked.
 func (r *Rule) Step() Step { return r.step }
+
+// Field is a field that an expression reads.
+type Field struct {
+	Name string // session.port
+	path []int
+}
+
+// Fields returns the fields that the rule reads, in the order of the expression.
+func (r *Rule) Fields() []Field { return r.fields }
+
+// Value returns the value of a field: a text, a number, a list of texts, or whether something is so.
+func (e *Env) Value(f Field) any { return reflect.ValueOf(e).Elem().FieldByIndex(f.path).Interface() }
 
 // Cost returns the cost of one check: operators, and instructions of regular expressions.
 func (r *Rule) Cost() int { return r.cost }

@@ -17,7 +17,7 @@ func sample() *Env {
 	e.Peer = Peer{IP: "203.0.113.9", External: true, Country: "NL", Name: "cdn.example.net"}
 	e.DNS = DNS{Name: "cdn.example.net", Type: "A"}
 	e.HTTP = HTTP{Method: "POST", Host: "cdn.example.net", URI: "/gate.php?id=7", UserAgent: "Wget/1.20", Status: 200}
-	e.TLS = TLS{SNI: "cdn.example.net", ALPN: []string{"h2"}, Version: "TLS 1.0", SelfSigned: true}
+	e.TLS = TLS{SNI: "cdn.example.net", ALPN: []string{"h2"}, Version: "1.0", SelfSigned: true}
 	e.Login = Login{Protocol: "ssh", Result: "failure"}
 	return e
 }
@@ -172,8 +172,8 @@ func TestSteps(t *testing.T) {
 		{OnHTTP, `http.method == "PUT"`, StepRequest, NeedFact},
 		{OnHTTP, `http.method == "PUT" and http.status == 200`, StepResponse, NeedFact},
 		{OnTLS, `tls.sni == ""`, StepRequest, NeedFact},
-		{OnTLS, `tls.version == "TLS 1.0"`, StepResponse, NeedFact},
-		{OnTLS, `tls.self_signed and tls.version == "TLS 1.0"`, StepCertificate, NeedFact},
+		{OnTLS, `tls.version == "1.0"`, StepResponse, NeedFact},
+		{OnTLS, `tls.self_signed and tls.version == "1.0"`, StepCertificate, NeedFact},
 		{Opened, `peer.country == "NL" and device.role == "camera"`, StepRequest, NeedPlace | NeedPeer | NeedDevice},
 		{Opened, `session.name == ""`, StepRequest, NeedSession | NeedName | NeedPeer},
 	} {

@@ -93,6 +93,8 @@ type Context struct {
 	checked   contract.Verdict // verdict on the current event, cached for all detectors
 	isChecked bool
 
+	custom *customEnv // what custom rules read of the current event; nil until one did
+
 	disputes *table[packet.Addr, struct{}] // addresses about which D38 has reported; nil until there is one
 }
 
@@ -113,7 +115,12 @@ func (c *Context) disputed(a netip.Addr) bool {
 }
 
 // Begin clears what was cached about the previous event. It is called before each event.
-func (c *Context) Begin() { c.isChecked = false }
+func (c *Context) Begin() {
+	c.isChecked = false
+	if c.custom != nil {
+		c.custom.filled = 0
+	}
+}
 
 // ResponderName returns the name by which the initiator knows the responder: the SNI, else the name it looked up; "" if there is none.
 func (c *Context) ResponderName(e *Event) string {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"stillwatch/sensor/internal/customrule"
 	"stillwatch/sensor/internal/device"
 )
 
@@ -132,6 +133,8 @@ type Config struct {
 	// Params overwrites the parameters of a rule that the operator has set. into is a pointer to a struct with yaml tags that
 	// holds the defaults. If Params is nil the defaults apply.
 	Params func(rule string, into any) error
+	// Custom are the rules of the operator.
+	Custom []*customrule.Rule
 }
 
 // Parameters returns the parameters of each rule that has any, with their defaults, as pointers to structs with yaml tags.
@@ -152,13 +155,16 @@ func (cfg *Config) enabled() (out []*registration) {
 			out = append(out, r)
 		}
 	}
+	for _, r := range cfg.Custom {
+		out = append(out, customRegistration(r))
+	}
 	return out
 }
 
 // params returns the parameters of a rule under a configuration.
 func (r *registration) params(cfg Config) (any, error) {
 	p := r.defaults()
-	if cfg.Params != nil {
+	if cfg.Params != nil && !IsCustom(r.Rule.ID) {
 		if err := cfg.Params(r.Rule.ID, p); err != nil {
 			return nil, fmt.Errorf("parameters of %s: %w", r.Rule.ID, err)
 		}

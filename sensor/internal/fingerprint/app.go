@@ -38,6 +38,32 @@ type ServerHello struct {
 	NPF     string
 }
 
+// VersionName returns the name of the negotiated version. Drafts of TLS 1.3 (RFC 8446, 0x7fxx) count as 1.3.
+func (h *ServerHello) VersionName() string {
+	if h.SSL2 {
+		return "ssl2"
+	}
+	switch v := h.Version; {
+	case v == 0x0300:
+		return "ssl3"
+	case v == 0x0301:
+		return "1.0"
+	case v == 0x0302:
+		return "1.1"
+	case v == 0x0303:
+		return "1.2"
+	case v == 0x0304 || v>>8 == 0x7f:
+		return "1.3"
+	case v == 0xfeff:
+		return "dtls1.0"
+	case v == 0xfefd:
+		return "dtls1.2"
+	case v == 0xfefc:
+		return "dtls1.3"
+	}
+	return ""
+}
+
 // SSH is what both ends of an SSH session say about themselves.
 type SSH struct {
 	Client, Server     string // identification lines

@@ -12,6 +12,7 @@ import (
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/customrule"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/evidence"
@@ -26,6 +27,7 @@ type Config struct {
 	Settings  *config.Config
 	Inventory *contract.Inventory // nil: none
 	Intel     *intel.Set          // lists of threat intelligence; nil: none
+	Rules     []*customrule.Rule  // rules of the operator
 	Assets    *assets.Set         // data files; nil: those in use stay
 	External  device.External     // databases of fingerprints of the operator
 	Version   string
@@ -77,16 +79,17 @@ type Summary struct {
 	SessionsNow      uint64 // live at the last tick
 	Devices          uint64
 	DevicesEvicted   uint64
-	Policies         uint64            // active
-	SilentCount      uint64            // devices that are expected to be silent
-	SpokeCount       uint64            // devices that opened a session outside their contract
-	Silent, Spoke    []DeviceLine      // the same devices, in the order of the keys; only after the run
-	Obstacles        []Obstacle        // why the run could not have found anything; empty if it could
-	TryInternal      []netip.Prefix    // networks to declare as internal, if no address was internal
-	Verdicts         map[string]uint64 // frames by decoder verdict
-	Counters         map[string]uint64 // by Counter.Name
-	DatagramsDropped map[string]uint64 // fragmented datagrams that could not be reassembled, by reason
-	Damage           []string          // one line each
+	Policies         uint64              // active
+	SilentCount      uint64              // devices that are expected to be silent
+	SpokeCount       uint64              // devices that opened a session outside their contract
+	Silent, Spoke    []DeviceLine        // the same devices, in the order of the keys; only after the run
+	Obstacles        []Obstacle          // why the run could not have found anything; empty if it could
+	TryInternal      []netip.Prefix      // networks to declare as internal, if no address was internal
+	Verdicts         map[string]uint64   // frames by decoder verdict
+	Counters         map[string]uint64   // by Counter.Name
+	DatagramsDropped map[string]uint64   // fragmented datagrams that could not be reassembled, by reason
+	Damage           []string            // one line each
+	Custom           []detect.CustomStat // what the rules of the operator have done
 	OneWayShare      float64
 	GapShare         float64
 	DupShare         float64

@@ -34,7 +34,7 @@ func rulesOf(cfg *Config, learned *contract.Learner) (rules, error) {
 	set, inv := cfg.Settings, cfg.Inventory
 	site := siteOf(set, inv)
 	r := rules{
-		detect:    detect.Config{Enabled: set.Enabled, Params: set.Params},
+		detect:    detect.Config{Enabled: set.Enabled, Params: set.Params, Custom: cfg.Rules},
 		contracts: contract.New(inv, contract.Config{IdleDays: set.IdleDays, Silent: set.Silent, SilentMACs: set.SilentMACs, Internal: set.Internal, Learner: learned}),
 		device:    registryConfig(cfg, site),
 	}

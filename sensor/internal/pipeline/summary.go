@@ -5,6 +5,7 @@ package pipeline
 import (
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/alert"
+	"stillwatch/sensor/internal/detect"
 )
 
 // Summary returns the result of the run so far. Call it after Run, or through Ask.
@@ -28,6 +29,7 @@ func (r *Run) Summary() Summary {
 	q := &r.correlator.ctx.Quality
 	out.Sensor.OneWay, out.Sensor.LossRatio = q.OneWay, q.LossRatio
 	out.Obstacles = r.obstacles(&out)
+	out.Custom = detect.CustomStats(r.correlator.detectors)
 	for _, d := range s.Damage {
 		out.Damage = append(out.Damage, d.String())
 	}
