@@ -63,7 +63,7 @@ func (p *Policy) check() error {
 		return errors.New("it expires before it was created")
 	}
 	for _, r := range p.Rules {
-		if !slices.ContainsFunc(detect.Rules(), func(x detect.Rule) bool { return x.ID == r }) {
+		if !detect.IsCustom(r) && !slices.ContainsFunc(detect.Rules(), func(x detect.Rule) bool { return x.ID == r }) {
 			return fmt.Errorf("there is no rule %s", r)
 		}
 	}
