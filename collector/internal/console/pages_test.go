@@ -19,6 +19,8 @@ import (
 func TestPagesOfStory(t *testing.T) {
 	b := newFixture(t)
 	s := replay(t, "S1")
+	last := len(s.alerts) - 1
+	s.alerts[last].SuppressedBy = "known-scanner"
 	b.apply(t, s.alerts, s.devices)
 	c := b.as(t, auth.Viewer)
 	a := s.alerts[0]
@@ -40,6 +42,7 @@ func TestPagesOfStory(t *testing.T) {
 		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "match the filter"}},
 		{"/alerts?rule=D13&state=open", []string{"scans its network by ARP"}},
 		{"/alerts/" + absorbed.ID, []string{"closed, because <a href=\"/alerts/" + absorbed.AbsorbedBy + "\">another alert</a> explains it"}},
+		{"/alerts/" + s.alerts[last].ID, []string{"suppressed by the policy <bdi>known-scanner</bdi>"}},
 		{"/alerts?q=nothing+like+this", []string{"No alert matches."}},
 		{"/alerts/" + a.ID, []string{"Expected</h2>", "Seen</h2>", "What to do</h2>", "No admin port of srv-legacy-07 can be reached from outside.", "<ol><li><bdi>Block the port at the firewall", "Harmless if", "203.0.113.66", "Record as JSON"}},
 		{"/incidents", []string{"srv-legacy-07", "D13", "D08"}},

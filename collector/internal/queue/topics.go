@@ -63,13 +63,14 @@ func (p Plan) Topics(brokers int) []Topic {
 		{schemas.IncidentTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.DeviceTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.StatusTopic, 1, r, with(map[string]string{"cleanup.policy": "compact"})},
+		{schemas.PolicyTopic, 1, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.SessionTopic, n, r, deleted(3)},
 		{DeadLetterTopic, 1, r, deleted(90)},
 	}
 }
 
 func allTopics() []string {
-	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, schemas.SessionTopic, DeadLetterTopic}
+	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, schemas.PolicyTopic, schemas.SessionTopic, DeadLetterTopic}
 }
 
 // Difference is a deviation of a topic from the plan.
