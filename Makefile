@@ -11,7 +11,7 @@ RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest assets assets-check stories golden evaluate fit-identity bpf clean
+.PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest robustness assets assets-check stories golden evaluate fit-identity bpf clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ fit-identity: ## measure identification on labelled captures (TRUTH, CAPTURES) a
 bench-ingest: ## alerts per second into the collector database
 	$(GO) test -run XXX -bench Ingest -benchtime 50x ./collector/internal/store
 	GOGC=400 $(GO) test -run XXX -bench Ingest -benchtime 3x ./collector/internal/consume
+
+robustness: build ## replay the stories as bad mirror ports would send them; prints a Markdown table (ROBUSTNESSFLAGS=-v: each difference)
+	@$(GO) run ./scripts/robustness $(ROBUSTNESSFLAGS)
 
 clean: ## remove build results and cached traces
 	rm -rf bin .cache

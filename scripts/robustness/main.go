@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,15 +32,17 @@ func main() {
 	captures := flag.String("captures", "", "folder of more captures")
 	truth := flag.String("truth", "", "JSON Lines files, separated by commas, whose lines name a capture in that folder and the args of its replay")
 	only := flag.String("only", "", "replay only captures whose path contains this")
+	seeds := flag.Uint64("seeds", 1, "how often to apply each fault, with other random numbers")
+	keep := flag.String("keep", "", "write the captures with faults to this folder")
 	verbose := flag.Bool("v", false, "print each difference to standard error")
 	flag.Parse()
-	if err := run(os.Stdout, *sensor, *stories, *captures, *truth, *only, *verbose); err != nil {
+	if err := run(os.Stdout, *sensor, *stories, *captures, *truth, *only, *keep, *seeds, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "robustness:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer, sensor, stories, captures, truth, only string, verbose bool) error {
+func run(w io.Writer, sensor, stories, captures, truth, only, keep string, seeds uint64, verbose bool) error {
 	inputs, err := listStories(stories)
 	if err != nil {
 		return err
@@ -60,8 +63,10 @@ func run(w io.Writer, sensor, stories, captures, truth, only string, verbose boo
 	all := distort.All()
 	sums := make([]distort.Difference, len(all))
 	for _, x := range inputs {
-		if err := measure(&x, sensor, all, sums, verbose); err != nil {
-			return fmt.Errorf("%s: %w", x.path, err)
+		for seed := range seeds {
+			if err := measure(&x, sensor, all, sums, keep, seed+1, verbose); err != nil {
+				return fmt.Errorf("%s: %w", x.path, err)
+			}
 		}
 	}
 	fmt.Fprintf(w, "Captures: %d.\n\n| fault | same alerts (Jaccard) | more severe | of them high | packets | bytes |\n|---|--:|--:|--:|--:|--:|\n", len(inputs))
@@ -113,7 +118,7 @@ func unique(all []input) (once []input) {
 	return once
 }
 
-func measure(x *input, sensor string, all []distort.Distortion, sums []distort.Difference, verbose bool) error {
+func measure(x *input, sensor string, all []distort.Distortion, sums []distort.Difference, keep string, seed uint64, verbose bool) error {
 	c, err := distort.Read(x.path)
 	if err != nil {
 		return err
@@ -123,7 +128,13 @@ func measure(x *input, sensor string, all []distort.Distortion, sums []distort.D
 		return err
 	}
 	for i := range all {
-		faulty, err := distort.Replay(sensor, all[i].Apply(c, 1), x.args...)
+		bad := all[i].Apply(c, seed)
+		if keep != "" {
+			if err := write(bad, keep, x.path, all[i].Name); err != nil {
+				return err
+			}
+		}
+		faulty, err := distort.Replay(sensor, bad, x.args...)
 		if err != nil {
 			return err
 		}
@@ -140,4 +151,15 @@ func measure(x *input, sensor string, all []distort.Distortion, sums []distort.D
 		}
 	}
 	return nil
+}
+
+// write writes a capture with a fault to a folder, under a name made of its path and the fault.
+func write(c *distort.Capture, dir, path, fault string) error {
+	name := strings.NewReplacer("/", "_", " ", "_", ",", "", "%", "", ":", "_").Replace(strings.TrimSuffix(path, filepath.Ext(path)) + "_" + fault)
+	f, err := os.Create(filepath.Join(dir, name+".pcap"))
+	if err != nil {
+		return err
+	}
+	_, err = c.WriteTo(f)
+	return errors.Join(err, f.Close())
 }

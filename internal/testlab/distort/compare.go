@@ -22,6 +22,7 @@ type Alert struct{ Rule, Device, Peer string }
 // Outcome is what a sensor made of a capture.
 type Outcome struct {
 	Alerts   map[Alert]string  // with the highest severity; those that another alert tells and those about the mirror itself are left out
+	Absorbed map[Alert]string  // those that another alert tells
 	Sessions map[string]Counts // by protocol and both ends
 }
 
@@ -56,7 +57,7 @@ func Replay(sensor string, c *Capture, args ...string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Outcome{Alerts: map[Alert]string{}, Sessions: map[string]Counts{}}
+	o := &Outcome{Alerts: map[Alert]string{}, Absorbed: map[Alert]string{}, Sessions: map[string]Counts{}}
 	if err := o.readAlerts(stdout.Bytes()); err != nil {
 		return nil, err
 	}
@@ -73,16 +74,40 @@ func (o *Outcome) readAlerts(text []byte) error {
 		last[a.ID] = a
 	}
 	for _, a := range last {
-		if a.AbsorbedBy != "" || a.Rule.ID == aboutTheMirror {
+		to := o.Alerts
+		switch {
+		case a.Rule.ID == aboutTheMirror:
 			continue
+		case a.AbsorbedBy != "":
+			to = o.Absorbed
 		}
 		k := Alert{Rule: a.Rule.ID, Device: a.Device.Key}
 		if a.Peer != nil && a.Peer.IP.IsValid() {
 			k.Peer = a.Peer.IP.String()
 		}
-		o.Alerts[k] = slices.MaxFunc([]string{o.Alerts[k], a.Severity}, func(a, b string) int { return rank(a) - rank(b) })
+		to[k] = worse(to[k], a.Severity)
 	}
 	return nil
+}
+
+// worst returns the highest severity that a rule gave a device, in alerts about any peer: with some frames missing, an alert about many peers
+// may name another one, and what explains an alert may be missing.
+func (o *Outcome) worst(rule, device string) (severity string) {
+	for _, all := range []map[Alert]string{o.Alerts, o.Absorbed} {
+		for k, s := range all {
+			if k.Rule == rule && k.Device == device {
+				severity = worse(severity, s)
+			}
+		}
+	}
+	return severity
+}
+
+func worse(a, b string) string {
+	if rank(b) > rank(a) {
+		return b
+	}
+	return a
 }
 
 // rank returns the place of a severity; no alert comes before all of them.
@@ -115,7 +140,7 @@ func end(e *schemas.Endpoint) string {
 // Difference is how far an outcome is from that of the capture without the fault. Differences of several captures can be added.
 type Difference struct {
 	Both, Either   int     // alerts in both, and in at least one
-	Raised         []Raise // alerts that are more severe than without the fault
+	Raised         []Raise // alerts that are more severe than all that the rule raises about the device without the fault
 	Packets, Bytes Share   // counted too much or too little, over the sessions
 	Missing, Extra []Alert
 }
@@ -161,22 +186,21 @@ func (d *Difference) Add(x *Difference) {
 // Compare compares the outcome of a capture with a fault to that without.
 func Compare(clean, faulty *Outcome) *Difference {
 	d := &Difference{}
-	for k, was := range clean.Alerts {
+	for k := range clean.Alerts {
 		d.Either++
 		if _, ok := faulty.Alerts[k]; ok {
 			d.Both++
 		} else {
 			d.Missing = append(d.Missing, k)
 		}
-		if is := faulty.Alerts[k]; rank(is) > rank(was) {
-			d.Raised = append(d.Raised, Raise{k, was, is})
-		}
 	}
 	for k, is := range faulty.Alerts {
 		if _, ok := clean.Alerts[k]; !ok {
 			d.Either++
 			d.Extra = append(d.Extra, k)
-			d.Raised = append(d.Raised, Raise{k, "", is})
+		}
+		if was := clean.worst(k.Rule, k.Device); rank(is) > rank(was) {
+			d.Raised = append(d.Raised, Raise{k, was, is})
 		}
 	}
 	byName := func(a, b Alert) int {

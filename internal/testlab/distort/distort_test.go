@@ -115,8 +115,8 @@ func TestReadWhatWasWritten(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	a, b, c := Alert{"D01", "cam", "198.51.100.1"}, Alert{"D06", "cam", "198.51.100.1"}, Alert{"D18", "nvr", ""}
-	clean := &Outcome{map[Alert]string{a: "medium", b: "high"}, map[string]Counts{"x": {100, 1000}, "y": {100, 1000}}}
-	faulty := &Outcome{map[Alert]string{a: "high", c: "low"}, map[string]Counts{"x": {101, 990}, "z": {3, 30}}}
+	clean := &Outcome{map[Alert]string{a: "medium", b: "high"}, nil, map[string]Counts{"x": {100, 1000}, "y": {100, 1000}}}
+	faulty := &Outcome{map[Alert]string{a: "high", c: "low"}, nil, map[string]Counts{"x": {101, 990}, "z": {3, 30}}}
 	d := Compare(clean, faulty)
 	if d.Both != 1 || d.Either != 3 || len(d.Raised) != 2 || len(d.NewHigh()) != 1 || d.NewHigh()[0] != (Raise{a, "medium", "high"}) {
 		t.Errorf("%+v", d)

@@ -63,11 +63,23 @@ type Event struct {
 type Quality struct {
 	OneWayShare float64 // of the TCP sessions, 0 to 1
 	GapShare    float64 // of the ACKed bytes, 0 to 1
+	RunGapShare float64 // the same since the start of the run, for a network with little traffic
 	DupShare    float64 // of the frames, 0 to 1
 	LossRatio   float64 // of the frames, dropped before the sensor read them, 0 to 1
 	OneWay      bool    // OneWayShare is above its threshold
 	Blind       string  // why nothing can be captured at the port, one line; "" if capture works
 }
+
+// lossyShare is the share of bytes or frames that are missing from which on an answer that was not seen proves nothing.
+const lossyShare = 0.002
+
+// Lossy reports whether a packet may be missing because the capture lacks it.
+func (q Quality) Lossy() bool {
+	return q.OneWay || max(q.LossRatio, q.GapShare, q.RunGapShare) > lossyShare
+}
+
+// Sampled reports whether the capture lacks most packets, so that it shows little of what a device does.
+func (q Quality) Sampled() bool { return max(q.GapShare, q.RunGapShare) > 0.5 }
 
 // Factor returns q of the chaining formula: 1 for a good capture, at least 0.5 for a poor one.
 func (q Quality) Factor() float64 {

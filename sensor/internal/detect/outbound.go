@@ -65,6 +65,7 @@ type openedSession struct {
 	answered    bool
 	maintenance bool
 	oneWay      bool // it continues as if answered, but the capture shows no answer
+	asked       bool // the device had just asked for the name in its hello, and no answer was captured
 }
 
 func newOutbound(p OutboundParams) *outbound {
@@ -137,7 +138,7 @@ func (o *outbound) opened(e *Event, c *Context, mayWait bool) {
 	first := o.met.get(k, c.Now) == nil
 	o.met.put(k, c.Now)
 	s := o.live.put(e.Session.ID, c.Now)
-	*s = openedSession{first, x, source, v.Broken, e.Session.Answered(), v.Maintenance, e.Session.State == session.OneWay}
+	*s = openedSession{first, x, source, v.Broken, e.Session.Answered(), v.Maintenance, e.Session.State == session.OneWay, c.askedFor(e)}
 	c.Emit(o.finding(e, c, *s))
 }
 
@@ -176,6 +177,10 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 	if ping && c.Devices.ToGateway(e.Session, e.Responder) {
 		f.Severity = Low // hosts ping their gateway to check the network
 	}
+	unproven, most := c.unproven(e, s.asked)
+	if unproven {
+		f.Severity = min(f.Severity, most)
+	}
 	who, to, what := f.self(), f.other(), service(e)
 	verb := verbs(e.Session, s.answered)
 	f.Brief = "calls " + to.brief()
@@ -190,10 +195,57 @@ func (o *outbound) finding(e *Event, c *Context, s openedSession) *Finding {
 		text := fmt.Sprintf("the port belongs to %s, but the session is something else", contract.PortProtocol(e.Session))
 		f.Reasons = append([]Reason{{Code: "disguised", Text: text, Weight: 0.3}}, f.Reasons...)
 	}
+	if unproven {
+		text := "its contract allows the port by name, and the capture lacks packets that may tell the name"
+		f.Reasons = append([]Reason{{Code: "not_confirmed", Text: text, Weight: -0.3}}, f.Reasons...)
+	}
 	f.Evidence = []Evidence{{Kind: "session", Summary: fmt.Sprintf("%s, %s", e.Session.State, traffic(e.Session)),
 		Data: map[string]any{"basis": e.Session.Basis.String()}}}
 	f.Recommendation = outboundRule.advise("", f.Device)
 	return f
+}
+
+// unproven reports whether a session may be one that the contract of its initiator allows by name, and the capture lacks what would tell:
+// the hello, or the DNS answer that gives the name to the address. most is how severe it is at most.
+//
+// If the capture is known to lack packets that is low. If only the answer to the last question of the client is missing it is medium,
+// because an intruder can ask a server that does not answer.
+func (c *Context) unproven(e *Event, asked bool) (yes bool, most Severity) {
+	if !c.Contracts.AllowsByName(e.Initiator, e.Session) || c.contradicted(e) {
+		return false, 0
+	}
+	most = Medium
+	if c.Quality.Lossy() || e.Session.Gap {
+		most = Low
+	}
+	sni := serverName(e)
+	if sni == "" {
+		return most == Low, most
+	}
+	yes = most == Low || asked
+	return yes && c.Contracts.Check(e.Initiator, session.Out, e.Session, e.App, sni, e.Responder, c.Now).Allowed, most
+}
+
+// contradicted reports whether the name of the responder is known: the initiator looked it up, or the certificate tells it.
+func (c *Context) contradicted(e *Event) bool {
+	client, far := e.Session.Initiator.Addr.Netip(), e.Session.Responder.Addr.Netip()
+	return c.Names != nil && len(c.Names.Own(client, far, c.Now)) > 0 || e.App != nil && e.App.Cert != nil
+}
+
+// askedFor reports whether the initiator asked for the name in its hello just before, and no answer was captured.
+func (c *Context) askedFor(e *Event) bool {
+	if c.Names == nil || serverName(e) == "" {
+		return false
+	}
+	asked, ok := c.Names.Asked(e.Session.Initiator.Addr.Netip(), c.Now)
+	return ok && sameName(asked, serverName(e))
+}
+
+func serverName(e *Event) string {
+	if e.App == nil || e.App.Hello == nil {
+		return ""
+	}
+	return e.App.Hello.SNI
 }
 
 // verbs returns the verb for opening a session.

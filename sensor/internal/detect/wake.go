@@ -95,7 +95,7 @@ func (w *wake) Tick(now int64, c *Context) {}
 func (w *wake) Observe(e *Event, c *Context) {
 	switch e.Kind {
 	case SessionOpened:
-		if Originated(e) {
+		if Originated(e) && e.Session.Packets[session.Out] > 0 { // if what it sends is not captured, nobody knows when it was silent
 			w.opened(e, c)
 		}
 	case SessionState: // a frame sent to a group is a session if the address answers
@@ -147,7 +147,7 @@ func (w *wake) opened(e *Event, c *Context) {
 		q.since, q.watched = d.FirstSeen, d.WatchedFor(c.Now)
 	}
 	s.last, s.mark = c.Now, c.Devices.Mark(c.Now)
-	if q.watched >= int64(w.p.IdleDays)*day {
+	if q.watched >= int64(w.p.IdleDays)*day && !c.Quality.Sampled() { // silence needs a capture that would show sessions
 		c.Emit(w.finding(e, c, s, q, v))
 	}
 }

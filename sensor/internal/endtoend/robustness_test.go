@@ -51,6 +51,9 @@ func TestStoriesThroughABadMirror(t *testing.T) {
 		if fault.Twice && d.Packets.Of() > 0.005 || fault.Twice && d.Bytes.Of() > 0.005 {
 			t.Errorf("%s: counts differ by %.2f %% of the packets and %.2f %% of the bytes, want at most 0.5 %%", fault.Name, 100*d.Packets.Of(), 100*d.Bytes.Of())
 		}
+		for _, r := range d.NewHigh() {
+			t.Errorf("%s: %+v", fault.Name, r)
+		}
 		if j := d.Jaccard(); j < fault.Jaccard {
 			t.Errorf("%s: Jaccard index %.2f of the alerts, want at least %.2f; missing %v, extra %v", fault.Name, j, fault.Jaccard, d.Missing, d.Extra)
 		}

@@ -92,6 +92,25 @@ func (n *Names) Asks(client netip.Addr, now int64) bool {
 	return ok
 }
 
+// question is the address under which the latest question of a client is kept: that of no host (RFC 6666 has the prefix for discarded packets).
+var question = netip.MustParseAddr("100::ffff").As16()
+
+// askedNs is how long a question counts.
+const askedNs = 60 * 1e9
+
+// Ask records that a client asked for a name.
+func (n *Names) Ask(client netip.Addr, name string, now int64) {
+	*n.pairs.Put(nameKey{pack(client), question}) = nameEntry{name: name, until: now + askedNs}
+}
+
+// Answered records that the latest question of a client was answered.
+func (n *Names) Answered(client netip.Addr) { n.pairs.Drop(nameKey{pack(client), question}) }
+
+// Asked returns the name for which a client asked last, if that was a moment ago and no answer was seen.
+func (n *Names) Asked(client netip.Addr, now int64) (name string, ok bool) {
+	return n.get(nameKey{pack(client), question}, now)
+}
+
 // pack returns 16 bytes that differ for different addresses. "::" and IPv4-mapped addresses, which As16 does not tell from the invalid
 // address and from IPv4, become group addresses with all flags set (RFC 7371), which no host has.
 func pack(a netip.Addr) [16]byte {

@@ -301,13 +301,21 @@ func (c *correlator) move() {
 	}
 }
 
-// learnNames records the names under which a client looked up addresses. Only answers from the server of the session count.
+// learnNames records the names under which a client looked up addresses. Only answers from the server of the session count. Questions are
+// needed only to excuse sessions that the inventory allows by name.
 func (c *correlator) learnNames(e *detect.Event) {
 	m, ok := e.Fact.(*dissect.DNSMessage)
-	if !ok || !m.Response || m.MDNS || m.LLMNR || e.FactDir != session.In {
+	if !ok || m.MDNS || m.LLMNR || m.Response != (e.FactDir == session.In) {
 		return
 	}
 	client := e.Session.Initiator.Addr.Netip()
+	if c.contracts.HasInventory() {
+		if !m.Response {
+			c.ctx.Names.Ask(client, m.QName, c.ctx.Now)
+			return
+		}
+		c.ctx.Names.Answered(client)
+	}
 	for i := range m.Answers {
 		if a := &m.Answers[i]; a.Addr.IsValid() {
 			c.ctx.Names.Learn(client, a.Addr, m.QName, a.TTL, c.ctx.Now)

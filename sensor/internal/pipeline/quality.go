@@ -54,6 +54,7 @@ func (w *qualityWindow) set(sec int64, q qualityCounts, out *detect.Quality) {
 	}
 	w.last = q
 	q.since(w.past[0]).store(out)
+	out.RunGapShare = share(q.gaps, q.acked, minRunAcked)
 }
 
 // With fewer observations than these a share counts as 0.
@@ -61,6 +62,8 @@ const (
 	minEnded   = 20
 	minAcked   = 100_000
 	minPackets = 1000
+	// minRunAcked is for the whole run: a network with little traffic has no more in its first hours.
+	minRunAcked = 10_000
 	// oneWayLimit is the share of TCP sessions seen in one direction above which the mirror counts as one-way (docs/detections/D41.md).
 	oneWayLimit = 0.05
 	// oneDirectionShare is the share above which the mirror certainly carries one direction only, so that a SYN-ACK is all that it can show
