@@ -3,6 +3,7 @@
 package endtoend
 
 import (
+	"maps"
 	"path/filepath"
 	"testing"
 
@@ -41,6 +42,15 @@ func TestStoriesThroughABadMirror(t *testing.T) {
 				sums[fault.Name] = &distort.Difference{}
 			}
 			sums[fault.Name].Add(distort.Compare(clean, faulty))
+			if fault.Twice {
+				again, err := distort.Replay(program, fault.Apply(c, 1), append(args, "--shards", "4")...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !maps.Equal(again.Sessions, faulty.Sessions) || !maps.Equal(again.Alerts, faulty.Alerts) {
+					t.Errorf("%s, %s: 4 shards give other counts or alerts", dir, fault.Name)
+				}
+			}
 		}
 	}
 	for _, fault := range distort.All() {

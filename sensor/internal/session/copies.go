@@ -74,21 +74,27 @@ func (t *Table) copied(p *packet.Packet, l *Lookup, done bool) bool {
 	if !tcp && !done {
 		content = uint32(t.digest(p.Payload))
 	}
-	found := t.copies.find(copyMark{tag &^ 3, content, uint32(p.Time >> markTime)}, window, done)
+	found := t.copies.find(setOf(p), copyMark{tag &^ 3, content, uint32(p.Time >> markTime)}, window, done)
 	if found && certain {
 		t.copies.until = t.wheel.now + copySeconds
 	}
 	return found
 }
 
+// setOf returns the set of marks for p. It does not depend on the random key, so that the same marks give way in every run.
+func setOf(p *packet.Packet) uint32 {
+	return (p.Seq*0x9e3779b1 ^ uint32(p.IPID)*0x85ebca6b ^ (uint32(p.SrcPort)<<16|uint32(p.DstPort)+p.PayloadLen)*0xc2b2ae35) >> 20
+}
+
 // find reports whether x was marked within a window of its time, and marks it if not, in place of the oldest mark of its set.
-func (c *copies) find(x copyMark, window int32, done bool) bool {
-	set := &c.sets[x.tag>>56%copySets]
-	oldest, age := 0, int32(-1<<31)
-	for i := range set {
-		m := &set[i]
+func (c *copies) find(set uint32, x copyMark, window int32, done bool) bool {
+	marks := &c.sets[set%copySets]
+	oldest, age := 0, int32(-1)
+	for i := range marks {
+		m := &marks[i]
 		d := int32(x.time - m.time)
-		if m.tag&^3 == x.tag && d <= window && d >= -window && (done || m.content == x.content) {
+		d = max(d, -d, 0) // the queues of a port may deliver in another order
+		if m.tag&^3 == x.tag && d <= window && (done || m.content == x.content) {
 			if m.tag&3 == maxCopies {
 				m.time = x.time // its sender repeats it
 				return false
@@ -100,14 +106,18 @@ func (c *copies) find(x copyMark, window int32, done bool) bool {
 			oldest, age = i, d
 		}
 	}
-	set[oldest] = x
+	marks[oldest] = x
 	return false
 }
 
 // Copied reports whether a packet without an IP header was seen a moment ago.
 func (t *Table) Copied(p *packet.Packet) bool {
 	tag := fold(t.digest(p.Body), t.seed[3]^uint64(p.EtherType))
-	return t.copies.find(copyMark{tag &^ 3, 0, uint32(p.Time >> markTime)}, bareWindow, true)
+	set := uint32(p.EtherType)
+	for _, b := range p.Body {
+		set = (set ^ uint32(b)) * 16777619 // FNV-1a
+	}
+	return t.copies.find(set>>8, copyMark{tag &^ 3, 0, uint32(p.Time >> markTime)}, bareWindow, true)
 }
 
 // duplicate counts a copy of a packet.
