@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 
 	"stillwatch/internal/buildinfo"
@@ -13,12 +15,14 @@ import (
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/customrule"
 	"stillwatch/sensor/internal/pipeline"
+	"stillwatch/sensor/internal/sigma"
 	"stillwatch/sensor/internal/terminal"
 )
 
 type ruleCmd struct {
 	Check ruleCheckCmd `cmd:"" help:"Read custom rules; print what they mean, or every mistake."`
 	Test  ruleTestCmd  `cmd:"" help:"Show what custom rules match in captures."`
+	Sigma ruleSigmaCmd `cmd:"" name:"import-sigma" help:"Translate Sigma rules about network traffic into custom rules."`
 }
 
 type ruleCheckCmd struct {
@@ -134,4 +138,65 @@ func (c *ruleTestCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 		rows = append(rows, []string{x.ID, x.Name, terminal.Grouped(x.Checked), terminal.Grouped(x.Matched), terminal.Grouped(uint64(len(alerts[x.ID]))), first, x.FirstDevice, x.FirstPeer})
 	}
 	return verdict(errors.Join(end.err, t.Table(t.Out, rows)), end.signal, sum.Damage)
+}
+
+type ruleSigmaCmd struct {
+	Files  []string `arg:"" name:"sigma" help:"Sigma rules (YAML)." type:"path"`
+	First  string   `help:"Id of the first rule; the others count on from it." default:"C001" placeholder:"ID"`
+	Output string   `short:"o" help:"Write the rules to FILE instead of standard output. FILE must not exist." placeholder:"FILE" type:"path"`
+}
+
+// Help returns examples and the exit status.
+func (ruleSigmaCmd) Help() string {
+	return `Translated are rules on dns, firewall, network_connection, proxy and webserver, and on zeek's dns, conn, http, ssl and x509. Title, level,
+techniques, id and author are kept. For each rule that does not translate a line on standard error says why.
+
+Examples:
+
+    stillwatch-sensor rule import-sigma -o sigma.yaml rules/network/*.yml
+    stillwatch-sensor rule import-sigma --first C500 proxy_download.yml
+
+Exit status: 0 at least one rule was translated; 1 none was; 2 bad usage, or a file that cannot be read.`
+}
+
+// Run translates the rules.
+func (c *ruleSigmaCmd) Run(t *terminal.Terminal) error {
+	n, err := strconv.Atoi(strings.TrimPrefix(c.First, "C"))
+	if err != nil || len(c.First) < 3 || len(c.First) > 5 || c.First[0] != 'C' || n < 0 {
+		return badUsage(fmt.Errorf("--first: give C and 2 to 4 digits, not %q", c.First))
+	}
+	width := len(c.First) - 1
+	var rules []*customrule.Rule
+	var refused []error
+	for _, file := range c.Files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return badUsage(err)
+		}
+		all, err := sigma.Translate(file, src)
+		if err != nil {
+			return badUsage(err)
+		}
+		for _, x := range all {
+			if x.Err != nil {
+				refused = append(refused, fmt.Errorf("%s: %s: not translated: %w", file, either(x.Title, "no title"), x.Err))
+				continue
+			}
+			x.Rule.ID = fmt.Sprintf("C%0*d", width, n)
+			if n++; len(x.Rule.ID) > 5 {
+				return badUsage(fmt.Errorf("--first %s: the ids end at C9999: give a lower one", c.First))
+			}
+			rules = append(rules, x.Rule)
+		}
+	}
+	for _, e := range refused {
+		fmt.Fprintln(t.Err, program+": "+terminal.Clean(e.Error()))
+	}
+	if len(rules) == 0 {
+		return &exitError{status: exitIncomplete, err: errors.New("no rule was translated")}
+	}
+	if err := customrule.Check(rules); err != nil {
+		return badUsage(err)
+	}
+	return writeDraft(t, c.Output, config.FormatRules(rules))
 }

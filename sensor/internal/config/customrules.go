@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -271,3 +272,22 @@ func (v *value) position(line, column int) (int, int) {
 	}
 	return t.Line, t.Column
 }
+
+// FormatRules returns rules as a document that ParseRules reads, with what a translation sets: no counts, texts and steps.
+func FormatRules(rules []*customrule.Rule) []byte {
+	var b bytes.Buffer
+	b.WriteString("version: 1\nrules:\n")
+	for _, r := range rules {
+		fmt.Fprintf(&b, "  - id: %s\n    name: %s\n    on: %s\n    when: %s\n    severity: %s\n", r.ID, quoted(r.Name), r.On, quoted(r.When), r.Severity)
+		if len(r.Attack) > 0 {
+			fmt.Fprintf(&b, "    attack: [%s]\n", strings.Join(r.Attack, ", "))
+		}
+		if r.Source != "" {
+			fmt.Fprintf(&b, "    source: %s\n", quoted(r.Source))
+		}
+	}
+	return b.Bytes()
+}
+
+// quoted returns a text in single quotes, in which YAML has no escapes.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -50,7 +50,7 @@ func TestHelp(t *testing.T) {
 		{"contract", []string{"contract"}}, {"contract_show", []string{"contract", "show"}}, {"contract_diff", []string{"contract", "diff"}},
 		{"contract_arm", []string{"contract", "arm"}}, {"contract_freeze", []string{"contract", "freeze"}}, {"contract_approve", []string{"contract", "approve"}},
 		{"contract_relearn", []string{"contract", "relearn"}}, {"contract_export", []string{"contract", "export"}}, {"contract_import", []string{"contract", "import"}},
-		{"rule", []string{"rule"}}, {"rule_check", []string{"rule", "check"}}, {"rule_test", []string{"rule", "test"}},
+		{"rule", []string{"rule"}}, {"rule_check", []string{"rule", "check"}}, {"rule_test", []string{"rule", "test"}}, {"rule_sigma", []string{"rule", "import-sigma"}},
 		{"config", []string{"config"}}, {"config_check", []string{"config", "check"}},
 		{"assets", []string{"assets"}}, {"assets_show", []string{"assets", "show"}}, {"assets_update", []string{"assets", "update"}}, {"assets_export", []string{"assets", "export"}},
 		{"version", []string{"version"}}, {"completion", []string{"completion"}},

@@ -83,3 +83,40 @@ func TestRulesInTheConfiguration(t *testing.T) {
 		t.Errorf("no rules: exit status %d, %s", r.status, r.err)
 	}
 }
+
+// TestImportSigma translates the Sigma rule of docs/rules.md as the page says; what does not translate is on standard error.
+func TestImportSigma(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "rules.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "## Sigma rules")
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	example, rest, _ := strings.Cut(rest, "```\n")
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	want, _, _ := strings.Cut(rest, "```\n")
+	dir := t.TempDir()
+	in, out, other := filepath.Join(dir, "a.yml"), filepath.Join(dir, "out.yaml"), filepath.Join(dir, "b.yml")
+	process := "title: A process\nlogsource: {category: process_creation}\ndetection: {a: {Image: x}, condition: a}\n"
+	for path, text := range map[string]string{in: example + "---\n" + process, other: process} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := run1(t, "rule", "import-sigma", "--first", "C100", in)
+	if r.status != exitOK || r.out != want || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, "A process: not translated: the sensor has no log source") {
+		t.Errorf("exit status %d, %s\ngot\n%s\nwant\n%s", r.status, r.err, r.out, want)
+	}
+	if r := run1(t, "rule", "import-sigma", "-o", out, in); r.status != exitOK || r.out != "" {
+		t.Errorf("exit status %d\n%s%s", r.status, r.out, r.err)
+	}
+	if r := run1(t, "rule", "check", out); r.status != exitOK || !strings.Contains(r.out, "C001  Remote access tool") {
+		t.Errorf("check: exit status %d\n%s%s", r.status, r.out, r.err)
+	}
+	if r := run1(t, "rule", "import-sigma", other); r.status != exitIncomplete || r.out != "" || !strings.Contains(r.err, "no rule was translated") {
+		t.Errorf("nothing to translate: exit status %d\n%s%s", r.status, r.out, r.err)
+	}
+	if r := run1(t, "rule", "import-sigma", "--first", "D1", in); r.status != exitUsage || !strings.Contains(r.err, "--first: give C and 2 to 4 digits") {
+		t.Errorf("wrong id: exit status %d\n%s%s", r.status, r.out, r.err)
+	}
+}
