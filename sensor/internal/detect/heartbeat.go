@@ -75,7 +75,7 @@ type routine struct {
 	mark    watchtime.Mark // the same
 	longest int64          // gap, watched
 	told    int64          // when it was reported as missing; 0: it was not
-	open    uint64         // the session that is open; 0: none
+	open    uint64         `snapshot:"-"` // the session that is open, 0: none; sessions end with the run
 }
 
 func newHeartbeat(p HeartbeatParams) *heartbeat {
