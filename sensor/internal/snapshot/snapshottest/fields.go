@@ -13,7 +13,7 @@ import (
 type Instead map[reflect.Type]func(field reflect.Value)
 
 // Forgotten changes each field of *v in turn, including those of nested structures and lists, and returns the paths of the fields whose change
-// does not change the output of encode: they are not saved.
+// does not change the output of encode: they are not saved. Fields with the tag snapshot:"-" are not meant to be.
 func Forgotten(v any, encode func() []byte, how Instead) []string {
 	f := fields{encode: encode, how: how}
 	f.structure("", reflect.ValueOf(v).Elem())
@@ -31,6 +31,9 @@ func (f *fields) structure(path string, v reflect.Value) {
 		path += "."
 	}
 	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("snapshot") == "-" {
+			continue
+		}
 		x := v.Field(i)
 		f.field(path+v.Type().Field(i).Name, reflect.NewAt(x.Type(), unsafe.Pointer(x.UnsafeAddr())).Elem()) // exported or not
 	}
