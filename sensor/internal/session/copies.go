@@ -19,7 +19,7 @@ const (
 	bareWindow = 1e6 >> markTime
 	markTime   = 10 // a mark has its time in units of 1<<markTime nanoseconds
 	// copySeconds is how long every packet is looked at after a copy was found.
-	copySeconds = 60
+	copySeconds = 3600
 )
 
 // copyMark stands for a packet that was counted.
