@@ -218,8 +218,7 @@ func (h *heartbeat) Tick(now int64, c *Context) {
 	}
 	h.next = now + checkEvery
 	h.devices.expire(now - routineKept)
-	const lossy = 0.01 // share of frames; see D41
-	if c.Quality.Blind != "" || c.Quality.LossRatio > lossy || c.Quality.OneWay {
+	if c.Quality.Blind != "" || c.Quality.Lossy() {
 		return
 	}
 	for _, x := range h.devices.lru.All() {
