@@ -6,30 +6,32 @@ import "net/netip"
 
 // Session is one bidirectional flow (RFC 5103). "Out" is the direction from initiator to responder, "in" the reverse.
 type Session struct {
-	Schema          string   `json:"schema"`
-	Start           Time     `json:"start"`
-	End             Time     `json:"end"`
-	Initiator       Endpoint `json:"initiator"`
-	Responder       Endpoint `json:"responder"`
-	InitiatorBasis  string   `json:"initiator_basis"` // syn syn_ack request quic_initial first_packet port
-	Proto           string   `json:"proto"`           // tcp udp icmp icmp6 sctp, or the IP protocol number
-	CommunityID     string   `json:"community_id,omitempty"`
-	VLANs           []uint16 `json:"vlans,omitempty"` // outermost first
-	Encap           []Encap  `json:"encap,omitempty"` // outermost first
-	PacketsOut      uint64   `json:"packets_out"`
-	PacketsIn       uint64   `json:"packets_in"`
-	IPBytesOut      uint64   `json:"ip_bytes_out"`
-	IPBytesIn       uint64   `json:"ip_bytes_in"`
-	PayloadBytesOut uint64   `json:"payload_bytes_out"`
-	PayloadBytesIn  uint64   `json:"payload_bytes_in"`
-	State           string   `json:"state"`
-	App             string   `json:"app,omitempty"`
-	TLS             *TLS     `json:"tls,omitempty"`
-	QUIC            *TLS     `json:"quic,omitempty"`
-	SSH             *SSH     `json:"ssh,omitempty"`
-	HTTP            *HTTP    `json:"http,omitempty"`
-	RTSP            *HTTP    `json:"rtsp,omitempty"`
-	DNS             *DNS     `json:"dns,omitempty"`
+	Schema           string   `json:"schema"`
+	Start            Time     `json:"start"`
+	End              Time     `json:"end"`
+	Initiator        Endpoint `json:"initiator"`
+	Responder        Endpoint `json:"responder"`
+	InitiatorBasis   string   `json:"initiator_basis"` // syn syn_ack request quic_initial first_packet port
+	Proto            string   `json:"proto"`           // tcp udp icmp icmp6 sctp, or the IP protocol number
+	CommunityID      string   `json:"community_id,omitempty"`
+	VLANs            []uint16 `json:"vlans,omitempty"` // outermost first
+	Encap            []Encap  `json:"encap,omitempty"` // outermost first
+	PacketsOut       uint64   `json:"packets_out"`
+	PacketsIn        uint64   `json:"packets_in"`
+	IPBytesOut       uint64   `json:"ip_bytes_out"`
+	IPBytesIn        uint64   `json:"ip_bytes_in"`
+	PayloadBytesOut  uint64   `json:"payload_bytes_out"`
+	PayloadBytesIn   uint64   `json:"payload_bytes_in"`
+	PacketsDuplicate uint64   `json:"packets_duplicate,omitempty"` // of the packets, those that the mirror sent again
+	IPBytesDuplicate uint64   `json:"ip_bytes_duplicate,omitempty"`
+	State            string   `json:"state"`
+	App              string   `json:"app,omitempty"`
+	TLS              *TLS     `json:"tls,omitempty"`
+	QUIC             *TLS     `json:"quic,omitempty"`
+	SSH              *SSH     `json:"ssh,omitempty"`
+	HTTP             *HTTP    `json:"http,omitempty"`
+	RTSP             *HTTP    `json:"rtsp,omitempty"`
+	DNS              *DNS     `json:"dns,omitempty"`
 }
 
 // Endpoint is one endpoint of a session. Port is nil if the protocol has no ports.

@@ -25,6 +25,12 @@ func AppendSession(b []byte, s *Session) []byte {
 	w.uint("ip_bytes_in", s.IPBytesIn)
 	w.uint("payload_bytes_out", s.PayloadBytesOut)
 	w.uint("payload_bytes_in", s.PayloadBytesIn)
+	if s.PacketsDuplicate != 0 {
+		w.uint("packets_duplicate", s.PacketsDuplicate)
+	}
+	if s.IPBytesDuplicate != 0 {
+		w.uint("ip_bytes_duplicate", s.IPBytesDuplicate)
+	}
 	w.text("state", s.State)
 	w.text("app", s.App)
 	s.TLS.write(&w, "tls")

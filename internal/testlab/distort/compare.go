@@ -123,8 +123,8 @@ func (o *Outcome) readSessions(text []byte) error {
 		slices.Sort(ends)
 		k := s.Proto + " " + strings.Join(ends, " ")
 		n := o.Sessions[k]
-		n.Packets += s.PacketsOut + s.PacketsIn
-		n.Bytes += s.IPBytesOut + s.IPBytesIn
+		n.Packets += s.PacketsOut + s.PacketsIn - s.PacketsDuplicate
+		n.Bytes += s.IPBytesOut + s.IPBytesIn - s.IPBytesDuplicate
 		o.Sessions[k] = n
 	}
 	return nil

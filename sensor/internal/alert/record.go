@@ -25,6 +25,12 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 		PayloadBytesOut: v.PayloadBytes[session.Out], PayloadBytesIn: v.PayloadBytes[session.In],
 		State: v.State.String(),
 	}
+	if x := v.Copies; x != nil { // records count what was captured, as other programs do
+		s.PacketsOut, s.PacketsIn = s.PacketsOut+x.Packets[session.Out], s.PacketsIn+x.Packets[session.In]
+		s.IPBytesOut, s.IPBytesIn = s.IPBytesOut+x.IPBytes[session.Out], s.IPBytesIn+x.IPBytes[session.In]
+		s.PayloadBytesOut, s.PayloadBytesIn = s.PayloadBytesOut+x.PayloadBytes[session.Out], s.PayloadBytesIn+x.PayloadBytes[session.In]
+		s.PacketsDuplicate, s.IPBytesDuplicate = x.Packets[session.Out]+x.Packets[session.In], x.IPBytes[session.Out]+x.IPBytes[session.In]
+	}
 	if v.NumVLANs > 0 {
 		s.VLANs = v.VLANs[:v.NumVLANs]
 	}

@@ -252,7 +252,7 @@ func (l *longSessions) finding(e *Event, c *Context, dir session.Dir, lasted int
 	if v.Resumed {
 		since -= int64(l.p.IdleSeconds) * second
 	}
-	f.End = max(v.End, since+lasted)
+	f.Start, f.End = since, max(v.End, since+lasted)
 	how := "that it opened"
 	switch {
 	case !opened(v):

@@ -37,8 +37,12 @@ type copyMark struct {
 // taken for copies of others.
 type copies struct {
 	sets  [copySets][copyWays]copyMark
-	until int64 // second of the table up to which every packet is looked at
+	until int64             // second of the table up to which every packet is looked at
+	of    map[uint64]Copies // by id, of the live sessions that have any; their sides are the index
 }
+
+// Copies is what was captured of a session more than once, and is not part of its counts. Index 0 of the pairs is Out.
+type Copies struct{ Packets, IPBytes, PayloadBytes [2]uint64 }
 
 // suspect reports whether to look p up. done means that nobody will read its payload.
 func (t *Table) suspect(p *packet.Packet, done bool) bool {
@@ -53,11 +57,15 @@ func (t *Table) suspect(p *packet.Packet, done bool) bool {
 	return true
 }
 
-// copied reports whether p is a copy of a packet that was counted, and marks it if not.
+// copied reports whether p is a copy of a packet of the same session that was counted, and marks it if not. r is 0 if p begins a session.
 //
 // Without an IP identification (IPv6, or zero) a copy cannot be told from a sender that repeats itself at once. Such packets count as copies
 // only where the mirror is known to make some, apart from SYN and FIN, which no stack repeats so soon. (It may repeat a RST.)
-func (t *Table) copied(p *packet.Packet, l *Lookup, done bool) bool {
+func (t *Table) copied(p *packet.Packet, l *Lookup, r ref, s *Session, done bool) bool {
+	id := s.id
+	if r == 0 {
+		id = p.Num
+	}
 	tcp := p.Kind == packet.KindTCP
 	window, certain := int32(copyWindow), p.IPID != 0
 	if !certain {
@@ -66,7 +74,7 @@ func (t *Table) copied(p *packet.Packet, l *Lookup, done bool) bool {
 			return false
 		}
 	}
-	tag := fold(l.hash^(uint64(p.Seq)<<32|uint64(p.Ack)), t.seed[0]^(uint64(p.IPID)<<48|uint64(p.PayloadLen)<<16|uint64(p.TCPFlags)<<8|uint64(p.Frag)<<1|uint64(l.side)))
+	tag := fold(l.hash^id*0x9e3779b97f4a7c15^(uint64(p.Seq)<<32|uint64(p.Ack)), t.seed[0]^(uint64(p.IPID)<<48|uint64(p.PayloadLen)<<16|uint64(p.TCPFlags)<<8|uint64(p.Frag)<<1|uint64(l.side)))
 	if !tcp || p.Frag != packet.FragNone {
 		tag = fold(tag^(uint64(p.SrcPort)<<32|uint64(p.FragOff)<<16|uint64(p.ICMPID)), t.seed[1]^t.digest(p.Payload[:min(len(p.Payload), 64)])^t.digest(p.Body))
 	}
@@ -120,9 +128,19 @@ func (t *Table) Copied(p *packet.Packet) bool {
 	return t.copies.find(set>>8, copyMark{tag &^ 3, 0, uint32(p.Time >> markTime)}, bareWindow, true)
 }
 
-// duplicate counts a copy of a packet.
-func (t *Table) duplicate(p *packet.Packet) {
+// duplicate counts a copy of a packet of a session; r is 0 if that is over.
+func (t *Table) duplicate(r ref, s *Session, p *packet.Packet, side uint8) {
 	t.Stats.Duplicates++
+	if r != 0 {
+		if t.copies.of == nil {
+			t.copies.of = map[uint64]Copies{}
+		}
+		x := t.copies.of[s.id]
+		x.Packets[side] += uint64(max(p.Count, 1))
+		x.IPBytes[side] += uint64(p.IPBytes)
+		x.PayloadBytes[side] += uint64(p.PayloadLen)
+		t.copies.of[s.id] = x
+	}
 	if p.Kind == packet.KindTCP {
 		t.Stats.TCPPackets++
 		t.Stats.TCPDuplicates++

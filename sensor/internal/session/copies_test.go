@@ -182,3 +182,41 @@ func TestCopiesDoNotAllocate(t *testing.T) {
 		t.Errorf("%d duplicates", d)
 	}
 }
+
+// TestCopiesOfASession checks that the copies of a session are counted beside it, by direction, also after Turn.
+func TestCopiesOfASession(t *testing.T) {
+	for _, swap := range []bool{false, true} {
+		tab := newCounter()
+		w := newWire()
+		w.swapTheAddrs = swap
+		p := w.first(protoTCP, 7, "")
+		if p.Num = 1; swap {
+			tab.Add(after(p, -1e9, func(p *packet.Packet) { p.SrcPort++ })) // another session
+		}
+		tab.Add(p)
+		var v View
+		look := func() *View {
+			for _, r := range tab.liveRefs() {
+				if s := tab.at(r); s.first == p.Time {
+					tab.View(s, &v)
+				}
+			}
+			return &v
+		}
+		if look().Copies != nil {
+			t.Errorf("copies of a single packet: %+v", v.Copies)
+		}
+		tab.Add(after(p, 1000, nil))
+		x := look().Copies
+		if x == nil || x.Packets != [2]uint64{1, 0} || x.IPBytes != [2]uint64{uint64(p.IPBytes), 0} || v.Packets != [2]uint64{1, 0} {
+			t.Fatalf("swapped %v: %+v of %v packets", swap, x, v.Packets)
+		}
+		if v.Turn(); v.Copies.Packets != [2]uint64{0, 1} || x.Packets != [2]uint64{1, 0} {
+			t.Errorf("after a turn: %+v, and it was %+v", v.Copies, x)
+		}
+		tab.Advance(p.Time/1e9 + 100_000)
+		if len(tab.copies.of) != 0 {
+			t.Errorf("%d sessions that have expired have copies", len(tab.copies.of))
+		}
+	}
+}

@@ -248,6 +248,14 @@ func (t *Table) View(s *Session, v *View) {
 	}
 	v.VLANs, v.NumVLANs = t.stacks.at(s.vlans)
 	v.Tunnels = t.extras.at(s).tunnels
+	if len(t.copies.of) > 0 {
+		if x, ok := t.copies.of[s.id]; ok {
+			if a != 0 {
+				x.turn()
+			}
+			v.Copies = &x
+		}
+	}
 }
 
 // liveRefs returns the live sessions in the order of their first packet.

@@ -203,8 +203,8 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) bool {
 	side := l.side
 	now := t.clock(p.Time)
 	r, s := t.session(l)
-	if done := s.flags&flagDone == flagDone; t.suspect(p, done) && t.copied(p, l, done) {
-		t.duplicate(p)
+	if done := s.flags&flagDone == flagDone; t.suspect(p, done) && t.copied(p, l, r, s, done) {
+		t.duplicate(r, s, p, side)
 		return false
 	}
 	if r != 0 && p.TCPFlags&(packet.SYN|packet.RST) == packet.SYN && p.Kind == packet.KindTCP {
@@ -379,6 +379,9 @@ func (t *Table) conclude(s *Session, why EndReason, now int64) {
 func (t *Table) release(r ref) {
 	s := t.at(r)
 	t.freeExtra(s)
+	if len(t.copies.of) > 0 {
+		delete(t.copies.of, s.id)
+	}
 	*s = Session{next: t.free}
 	t.free = r
 }

@@ -85,6 +85,7 @@ type View struct {
 	NumVLANs     uint8
 	VLANs        [packet.MaxVLANs]uint16
 	Tunnels      []packet.Tunnel // shared, never changed
+	Copies       *Copies         `snapshot:"-"` // what the mirror sent more than once, only for the record; nil: nothing
 }
 
 // Turn makes the responder the initiator.
@@ -93,7 +94,18 @@ func (v *View) Turn() {
 	for _, pair := range []*[2]uint64{&v.Packets, &v.IPBytes, &v.PayloadBytes} {
 		pair[0], pair[1] = pair[1], pair[0]
 	}
+	if v.Copies != nil {
+		x := *v.Copies
+		x.turn()
+		v.Copies = &x
+	}
 	v.Turned = !v.Turned
+}
+
+func (x *Copies) turn() {
+	for _, pair := range []*[2]uint64{&x.Packets, &x.IPBytes, &x.PayloadBytes} {
+		pair[0], pair[1] = pair[1], pair[0]
+	}
 }
 
 // Opened reports whether a packet proves that the initiator opened the session: its SYN, its ACK of a SYN-ACK, the first datagram, or an
