@@ -168,7 +168,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		}
 	}
 	for _, name := range metrics("").Names() {
-		if values[name] == "" {
+		if values[name] == "" && name != "stillwatch_collector_sensor_heard" { // that has a series for each sensor, and there is none yet
 			t.Errorf("%s has no value", name)
 		}
 	}

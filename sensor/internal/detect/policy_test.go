@@ -63,9 +63,9 @@ func loginOn(t *testing.T, criticality, from string, rules ...string) bool {
 	s.c.Contracts.SetPolicies([]contract.Policy{{ID: "p", Device: contract.Selector{Match: e.Match}, Entry: &contract.PolicyEntry{
 		PolicyMatch: contract.PolicyMatch{Direction: session.In, Proto: "any", AnyPeer: true}, Text: "in (policy p)", Rules: rules}}})
 	s.wait(100 * hour)
-	v := s.connect("10.20.10.99", silent+":23")
+	s.connect("10.20.10.99", silent+":23")
 	s.wait(100 * hour)
-	v = s.connect(from, silent+":23")
+	v := s.connect(from, silent+":23")
 	s.event(detect.SessionFact, v, &dissect.Login{Protocol: "telnet", Result: dissect.OutcomeSuccess})
 	for _, a := range s.got {
 		if a.Rule.ID == "D08" {
