@@ -25,12 +25,6 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 		PayloadBytesOut: v.PayloadBytes[session.Out], PayloadBytesIn: v.PayloadBytes[session.In],
 		State: v.State.String(),
 	}
-	if x := v.Copies; x != nil { // records count what was captured, as other programs do
-		s.PacketsOut, s.PacketsIn = s.PacketsOut+x.Packets[session.Out], s.PacketsIn+x.Packets[session.In]
-		s.IPBytesOut, s.IPBytesIn = s.IPBytesOut+x.IPBytes[session.Out], s.IPBytesIn+x.IPBytes[session.In]
-		s.PayloadBytesOut, s.PayloadBytesIn = s.PayloadBytesOut+x.PayloadBytes[session.Out], s.PayloadBytesIn+x.PayloadBytes[session.In]
-		s.PacketsDuplicate, s.IPBytesDuplicate = x.Packets[session.Out]+x.Packets[session.In], x.IPBytes[session.Out]+x.IPBytes[session.In]
-	}
 	if v.NumVLANs > 0 {
 		s.VLANs = v.VLANs[:v.NumVLANs]
 	}
@@ -39,6 +33,19 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 	}
 	if v.Gap && s.SSH != nil && s.SSH.Auth == dissect.OutcomeFailure.String() {
 		s.SSH.Auth = dissect.OutcomeUnknown.String() // the missing bytes may hold a success
+	}
+	return s
+}
+
+// CapturedSession is SessionRecord with the packets that the mirror sent more than once, so that the counts are those of other programs that
+// read the capture.
+func CapturedSession(v *session.View, app *fingerprint.App) schemas.Session {
+	s := SessionRecord(v, app)
+	if x := v.Copies; x != nil {
+		s.PacketsOut, s.PacketsIn = s.PacketsOut+x.Packets[session.Out], s.PacketsIn+x.Packets[session.In]
+		s.IPBytesOut, s.IPBytesIn = s.IPBytesOut+x.IPBytes[session.Out], s.IPBytesIn+x.IPBytes[session.In]
+		s.PayloadBytesOut, s.PayloadBytesIn = s.PayloadBytesOut+x.PayloadBytes[session.Out], s.PayloadBytesIn+x.PayloadBytes[session.In]
+		s.PacketsDuplicate, s.IPBytesDuplicate = x.Packets[session.Out]+x.Packets[session.In], x.IPBytes[session.Out]+x.IPBytes[session.In]
 	}
 	return s
 }

@@ -63,7 +63,7 @@ type Event struct {
 type Quality struct {
 	OneWayShare float64 // of the TCP sessions, 0 to 1
 	GapShare    float64 // of the ACKed bytes, 0 to 1
-	RunGapShare float64 // the same since the start of the run, for a network with little traffic
+	RunGapShare float64 `snapshot:"-"` // the same since the start of the run, for a network with little traffic
 	DupShare    float64 // of the frames, 0 to 1
 	LossRatio   float64 // of the frames, dropped before the sensor read them, 0 to 1
 	OneWay      bool    // OneWayShare is above its threshold

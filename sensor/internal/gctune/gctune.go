@@ -19,7 +19,7 @@ const Budget = 264 << 20
 // process is small, it collects rarely: a collection costs the time to mark the same tables again. When it is large, its heap does not
 // double.
 const (
-	minGrowth  = 56 << 20 // bytes between two collections
+	minGrowth  = 48 << 20 // bytes between two collections
 	maxGrowth  = 160 << 20
 	minPercent = 25 // of the live heap
 	maxPercent = 400

@@ -284,7 +284,7 @@ func (c *correlator) event(e *detect.Event) {
 		c.counts.sessions++
 		c.counts.networks.add(e.Session, c.reg)
 		if c.out.Session != nil && c.failed == nil {
-			r := alert.SessionRecord(e.Session, e.App)
+			r := alert.CapturedSession(e.Session, e.App)
 			c.check(c.out.Session(&r))
 		}
 	}

@@ -31,7 +31,8 @@ func TestGoodSeconds(t *testing.T) {
 	frames(k, 7200, 10800, 60)
 	k.SetQuality(true, Losses{})
 	frames(k, 10800, 14401, 60)
-	if got := good(k, 0, 4); got != 3*3600-460-20 { // 20 s: the last frame of the second hour is 20 s before its end
+	// The last frame of the second hour is 20 s before its end, and the last one of the bad hour 60 s: quality is set from the last frame on.
+	if got := good(k, 0, 4); got != 3*3600-460-20+60 {
 		t.Errorf("%d s", got)
 	}
 	if got := good(k, 7, 4); got != 0 {
