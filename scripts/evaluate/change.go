@@ -120,7 +120,7 @@ func readCapture(path string) (layers.LinkType, []frame, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	r, err := pcapgo.NewReader(f)
 	if err != nil {
 		return 0, nil, err

@@ -53,7 +53,7 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	stories, err := readStories(o.stories)
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (s *sample) replay(sensor, dir string, c *change, inventory bool) (score, e
 			return score{}, err
 		}
 		path = f.Name()
-		defer os.Remove(path)
+		defer func() { _ = os.Remove(path) }()
 		if err := errors.Join(f.Close(), c.apply(s.name, s.path, path)); err != nil {
 			return score{}, err
 		}

@@ -41,7 +41,7 @@ func Replay(sensor string, c *Capture, args ...string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	in := new(bytes.Buffer)
 	if _, err := c.WriteTo(in); err != nil {
 		return nil, err

@@ -248,7 +248,7 @@ func (x *custom) tell(f *Finding, e *Event, c *Context, env *customEnv, m *custo
 	if span := int64(x.r.Within / time.Second); span > f.WindowS {
 		f.WindowS = span
 	}
-	x.texts(f, e, m, k.name, dir)
+	x.texts(f, e, m, dir)
 	rule := "rule " + x.rule.ID + " (" + strings.TrimRight(x.rule.Name, ".") + ")"
 	f.Reasons = []Reason{{Code: "custom_rule", Text: rule + " of the operator matches: " + Clean(strings.Join(strings.Fields(x.r.When), " "), 300), Weight: 0.6}}
 	if x.r.Count > 1 {
@@ -284,10 +284,10 @@ func cleanValue(v any) any {
 }
 
 // texts writes title and message.
-func (x *custom) texts(f *Finding, e *Event, m *customMatches, asked string, dir session.Dir) {
+func (x *custom) texts(f *Finding, e *Event, m *customMatches, dir session.Dir) {
 	who, peer, rule := f.self(), f.Peer.at(), name{x.rule.Name, x.rule.Name}
 	if q, ok := e.Fact.(*dissect.DNSMessage); ok {
-		asked = Clean(q.QName, 253)
+		asked := Clean(q.QName, 253)
 		peer = name{asked, asked}
 	}
 	f.Title = headline("%s "+x.did(e, dir)+" %s: %s", who, peer, rule)

@@ -86,7 +86,7 @@ func (c Config) read(ctx context.Context, d *kafka.Dialer) error {
 	err = <-failed
 	cancel()
 	for range len(parts) - 1 {
-		<-failed
+		_ = <-failed // what the others say then is that they were cancelled
 	}
 	return err
 }
