@@ -86,7 +86,9 @@ func (c Config) read(ctx context.Context, d *kafka.Dialer) error {
 	err = <-failed
 	cancel()
 	for range len(parts) - 1 {
-		_ = <-failed // what the others say then is that they were cancelled
+		if other := <-failed; err == nil { // the first one ended the others
+			err = other
+		}
 	}
 	return err
 }
