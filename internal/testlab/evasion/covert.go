@@ -54,6 +54,13 @@ func covert() []Case {
 			build: func(s *site) {
 				s.every(64*time.Second, 600, func(_ int, at time.Time) { s.timePackets(at, s.cam, 64) })
 			}},
+	}
+}
+
+// sideChannels are channels beside those that a contract names: ICMP, link-local addresses, a name that hides another.
+func sideChannels() []Case {
+	const group = "Allowed services and covert channels"
+	return []Case{
 		{Name: "icmp-silent", Group: group, Device: "srv-legacy", Rule: "D01",
 			Trick: "A silent server sends data in echo requests to an external host, one each ten minutes.",
 			build: func(s *site) {

@@ -38,7 +38,7 @@ func (c *Case) Capture() ([]byte, error) {
 
 // Cases returns all cases, by group.
 func Cases() []Case {
-	return slices.Concat(covert(), calls(), logins(), addresses(), segments(), fragments(), requests(), tunnels())
+	return slices.Concat(covert(), sideChannels(), calls(), logins(), addresses(), segments(), openings(), fragments(), requests(), tunnels())
 }
 
 // Inventory is that of the site of all cases.

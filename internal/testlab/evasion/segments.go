@@ -95,6 +95,13 @@ func segments() []Case {
 			s.web().add(seg{from: client, flags: "S", stray: true}, seg{from: server, flags: "S", stray: true}, seg{from: client, flags: "SA"}, seg{from: server, flags: "SA", stray: true}).
 				advanceServer().add(seg{from: client, flags: "PA", data: exploit}).answer()
 		}),
+	}
+}
+
+// openings are sessions whose start, or whose bytes one by one, try to hide them.
+func openings() []Case {
+	const group = "TCP segments"
+	return []Case{
 		{Name: "tcp-reused-tuple", Group: group, Rule: "D01", Device: "srv-legacy",
 			Trick: "An external host opens a session to a silent server and closes it; then the server opens one back, from the same port to the same port.",
 			build: func(s *site) {
