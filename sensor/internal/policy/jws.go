@@ -80,7 +80,7 @@ func parseJWS(s string) (signed, error) {
 	j, err := jose.ParseSignedCompact(s, algorithms)
 	switch {
 	case err != nil:
-		return signed{}, fmt.Errorf("it is no JWS in the compact form with EdDSA: %w", err)
+		return signed{}, errors.New("it is no JWS in the compact form, signed with EdDSA; make one with 'stillwatch-sensor policy sign'")
 	case len(j.Signatures) != 1 || j.Signatures[0].Protected.JSONWebKey != nil:
 		return signed{}, errors.New("the header of the JWS has a key of its own")
 	}
