@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,16 +34,11 @@ func (c *devicesCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	s := watchSignals(context.Background())
+	s, src, err := readCaptures(t, c.Captures)
+	if err != nil {
+		return err
+	}
 	defer s.stop()
-	log, err := newLogger(t, "warn")
-	if err != nil {
-		return err
-	}
-	src, err := openCaptures(s, log, c.Captures)
-	if err != nil {
-		return err
-	}
 	defer src.Close()
 	out, finish, err := c.output(t)
 	if err != nil {

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -56,16 +55,11 @@ func (c *inventorySuggestCmd) Run(t *terminal.Terminal, b buildinfo.Info) error 
 	if err := absent(c.Output); err != nil { // before captures of an hour are read
 		return err
 	}
-	s := watchSignals(context.Background())
+	s, src, err := readCaptures(t, c.Captures)
+	if err != nil {
+		return err
+	}
 	defer s.stop()
-	log, err := newLogger(t, "warn")
-	if err != nil {
-		return err
-	}
-	src, err := openCaptures(s, log, c.Captures)
-	if err != nil {
-		return err
-	}
 	defer src.Close()
 	l := inventory.NewLearner()
 	r, err := pipeline.New(cfg, src, pipeline.Output{Event: l.Event, Alert: l.Alert})

@@ -122,6 +122,21 @@ func (c *replayCmd) config(version string) (pipeline.Config, error) {
 	return cfg, err
 }
 
+// readCaptures opens the captures of a command that writes a table, and watches for signals. The caller stops and closes what it returns.
+func readCaptures(t *terminal.Terminal, names []string) (*interrupt, *capture.Files, error) {
+	log, err := newLogger(t, "warn")
+	if err != nil {
+		return nil, nil, err
+	}
+	s := watchSignals(context.Background())
+	src, err := openCaptures(s, log, names)
+	if err != nil {
+		s.stop()
+		return nil, nil, err
+	}
+	return s, src, nil
+}
+
 // openCaptures opens captures and warns about those that are skipped. A signal ends it, because the first read from a pipe may block forever.
 func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files, error) {
 	type opened struct {

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,16 +44,11 @@ func (c *reportCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	if err != nil {
 		return badUsage(err)
 	}
-	s := watchSignals(context.Background())
+	s, src, err := readCaptures(t, c.Captures)
+	if err != nil {
+		return err
+	}
 	defer s.stop()
-	log, err := newLogger(t, "warn")
-	if err != nil {
-		return err
-	}
-	src, err := openCaptures(s, log, c.Captures)
-	if err != nil {
-		return err
-	}
 	defer src.Close()
 	x := &review{idle: int64(c.IdleDays) * 24 * 3600, inventory: cfg.Inventory, alerts: map[string]*schemas.Alert{}}
 	r, err := pipeline.New(cfg, src, pipeline.Output{Alert: x.alert, Device: x.device})

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -101,16 +100,11 @@ func (c *ruleTestCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	if len(cfg.Rules) == 0 {
 		return badUsage(errors.New("no rules: give --rules FILE, or --config with a configuration that names rules"))
 	}
-	s := watchSignals(context.Background())
+	s, src, err := readCaptures(t, c.Captures)
+	if err != nil {
+		return err
+	}
 	defer s.stop()
-	log, err := newLogger(t, "warn")
-	if err != nil {
-		return err
-	}
-	src, err := openCaptures(s, log, c.Captures)
-	if err != nil {
-		return err
-	}
 	defer src.Close()
 	alerts := map[string]map[string]bool{} // ids, by rule
 	r, err := pipeline.New(cfg, src, pipeline.Output{Alert: func(a *schemas.Alert) error {
