@@ -3,7 +3,7 @@
 // Package detect holds the detectors, one file each. They turn events into findings and never see packets. Nothing here is safe for
 // concurrent use: everything runs in one goroutine, in the order of the capture.
 //
-// To add a detector, write its file and add its registration to the list in registration.go.
+// To add a detector, write its file: the variable at its top registers it. See docs/architecture.md.
 package detect
 
 import (

@@ -6,64 +6,28 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"stillwatch/sensor/internal/customrule"
 	"stillwatch/sensor/internal/device"
 )
 
-// registrations lists all rules in the order of their ids. A new detector is one line here; everything that must know all rules
-// (configuration, metrics, documentation, saved state) reads this list.
-func registrations() []*registration {
-	return []*registration{
-		&outboundRule,
-		&wakeRule,
-		&firstContactRule,
-		&countryRule,
-		&roleRule,
-		&callbackRule,
-		&exposureRule,
-		&loginRule,
-		&bruteForceRule,
-		&unpinnedRule,
-		&relayRule,
-		&tunnelRule,
-		&scanRule,
-		&miraiRule,
-		&floodRule,
-		&beaconRule,
-		&longSessionRule,
-		&uploadRule,
-		&dnsTunnelRule,
-		&dgaRule,
-		&encryptedDNSRule,
-		&wrongPortRule,
-		&icmpTunnelRule,
-		&miningRule,
-		&reverseShellRule,
-		&cleartextRule,
-		&factoryLoginRule,
-		&cameraFanoutRule,
-		&manipulationRule,
-		&discoveryAbuseRule,
-		&viewerRule,
-		&exploitRule,
-		&unmaintainedRule,
-		&newDeviceRule,
-		&absenceRule,
-		&identityRule,
-		&rogueRule,
-		&spoofingRule,
-		&lateralRule,
-		&reflectionRule,
-		&blindnessRule,
-		&chainRule,
-		&policyRule,
-		&fanoutRule,
-		&downloadRule,
-		&heartbeatRule,
-		&chatRule,
-		&listedRule,
+// registry has the registration of each detector in the order of the ids. The variable at the top of a detector's file adds it, before
+// main starts. Everything that must know all rules (configuration, metrics, documentation, saved state) reads registrations.
+var registry []*registration
+
+// registrations returns all rules in the order of their ids.
+func registrations() []*registration { return registry }
+
+// add adds a rule to the registry. It panics if two rules have the same id, because one would hide the other.
+func add(r registration) *registration {
+	i, found := slices.BinarySearchFunc(registry, r.Rule.ID, func(r *registration, id string) int { return strings.Compare(r.Rule.ID, id) })
+	if found {
+		panic(fmt.Sprintf("detect: %q and %q are both %s", registry[i].Rule.Name, r.Rule.Name, r.Rule.ID))
 	}
+	registry = slices.Insert(registry, i, &r)
+	return &r
 }
 
 // registration is all that the rest of the sensor knows of a rule. Each detector has one, at the top of its file.
@@ -84,12 +48,12 @@ type configurable[P any] interface {
 	setParams(P)
 }
 
-// register completes a registration with the constructor of its detector and the defaults of its parameters.
-func register[P any, D configurable[P]](r registration, defaults func() P, construct func(P) D) registration {
+// register adds a rule with a detector: its constructor, and the defaults of its parameters.
+func register[P any, D configurable[P]](r registration, defaults func() P, construct func(P) D) *registration {
 	r.defaults = func() any { p := defaults(); return &p }
 	r.construct = func(p any) Detector { return construct(*p.(*P)) }
 	r.setParams = func(d Detector, p any) { d.(D).setParams(*p.(*P)) }
-	return r
+	return add(r)
 }
 
 // Rule describes a detector to the reader of an alert and of the documentation.
