@@ -34,7 +34,7 @@ lint: ## gofmt, go vet, staticcheck, errcheck and wording
 	@scripts/lint
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
-	@scripts/fuzz $(FUZZTIME)
+	@scripts/fuzz -t $(FUZZTIME)
 
 bench: ## replay generated traces RUNS (5) times beside tcpdump; prints a Markdown table
 	@scripts/bench $(RUNS)
