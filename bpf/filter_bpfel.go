@@ -37,6 +37,7 @@ const (
 	filterVarIdle           = "idle"
 	filterVarShunt          = "shunt"
 	filterVarSnap           = "snap"
+	filterVarWaiting        = "waiting"
 	filterVarWatchAll       = "watch_all"
 	filterVarWatchMacs      = "watch_macs"
 	filterVarWatchPrefixes4 = "watch_prefixes4"
@@ -118,6 +119,7 @@ type filterVariableSpecs struct {
 	Idle           *ebpf.VariableSpec `ebpf:"idle"`
 	Shunt          *ebpf.VariableSpec `ebpf:"shunt"`
 	Snap           *ebpf.VariableSpec `ebpf:"snap"`
+	Waiting        *ebpf.VariableSpec `ebpf:"waiting"`
 	WatchAll       *ebpf.VariableSpec `ebpf:"watch_all"`
 	WatchMacs      *ebpf.VariableSpec `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.VariableSpec `ebpf:"watch_prefixes4"`
@@ -185,6 +187,7 @@ type filterVariables struct {
 	Idle           *ebpf.Variable `ebpf:"idle"`
 	Shunt          *ebpf.Variable `ebpf:"shunt"`
 	Snap           *ebpf.Variable `ebpf:"snap"`
+	Waiting        *ebpf.Variable `ebpf:"waiting"`
 	WatchAll       *ebpf.Variable `ebpf:"watch_all"`
 	WatchMacs      *ebpf.Variable `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.Variable `ebpf:"watch_prefixes4"`

@@ -49,6 +49,8 @@ type event uint32
 const (
 	eventTold        event = iota // packets in counts that were reported
 	eventLostCounted              // packets of RingFull that are in the counts of their session
+	eventOpening                  // entries added to the map openings
+	eventAgreed                   // entries removed from it, because the other endpoint has confirmed them
 	numEvents        = int(iota)
 )
 
@@ -69,6 +71,9 @@ type Counters struct {
 	// Evicted counts packets whose counts were lost because the entry of their session was evicted before they were reported. It is a lower
 	// bound, and exact after two calls of Sweep without packets in between.
 	Evicted uint64
+	// EvictedOpenings counts SYN and SYN-ACK packets within a session that were evicted before the other endpoint confirmed them, up to the last
+	// call of Sweep. It is a lower bound in the same way.
+	EvictedOpenings uint64
 }
 
 // frame is struct frame of types.h.

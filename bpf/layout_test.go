@@ -89,7 +89,7 @@ func TestEnumerationsAgree(t *testing.T) {
 			}
 		}
 		check("reason", "REASON_", reasonNames[:], "NUM_REASONS")
-		check("event", "EVENT_", []string{eventTold: "told", eventLostCounted: "lost_counted"}, "NUM_EVENTS")
+		check("event", "EVENT_", []string{eventTold: "told", eventLostCounted: "lost_counted", eventOpening: "opening", eventAgreed: "agreed"}, "NUM_EVENTS")
 		check("record", "RECORD_", []string{recordFrame: "frame", recordCounts: "counts"}, "")
 	}
 }

@@ -15,7 +15,7 @@ struct {
 	__type(value, struct session);
 } sessions SEC(".maps");
 
-/* The oldest are evicted. */
+/* The oldest are evicted: user space finds how many, from the events and `waiting`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1 << 12);
@@ -90,6 +90,8 @@ volatile const __u32 head_segments = 8;		/* with payload, of each direction of T
 volatile const __u32 head_datagrams = 64;	/* of each direction of everything else */
 volatile const __u64 idle = 15000000000; /* a session that was quiet for so long is copied from its beginning again, ns */
 volatile const __u32 shunt = 1;		/* else every packet of a watched session is copied */
+
+__u32 waiting; /* entries of the map openings at the last sweep */
 
 /* Set at any time. */
 __u32 watch_prefixes4;		/* how many there are: 0 spares the look-up */

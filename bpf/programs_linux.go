@@ -41,9 +41,20 @@ type Programs struct {
 	link  link.Link
 	watch watchList
 	full  map[Key]bool
-	// missing is how many counted packets were not reported at the last Sweep. evicted is the most that were missing twice in a row: once
-	// may be packets that another processor was reporting.
-	missing, evicted uint64
+	// sessions counts packets whose counts were evicted with their session, openings the SYN and SYN-ACK packets that were.
+	sessions, openings eviction
+}
+
+// eviction finds how many entries a map has evicted, from how many went in and how many are there or came out.
+type eviction struct {
+	missing uint64 // at the last Sweep
+	evicted uint64 // the most that were missing twice in a row: once may be those that another processor was working on
+}
+
+func (e *eviction) update(in, out uint64) {
+	missing := max(in, out) - out
+	e.evicted = max(e.evicted, min(missing, e.missing))
+	e.missing = missing
 }
 
 // Load loads the XDP program. It needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON. The error is an *UnsupportedError if something is missing.
@@ -182,12 +193,16 @@ func (p *Programs) Sweep() (more bool, err error) {
 		return false, fmt.Errorf("reading the counts of sessions: %w", err)
 	}
 	e, err := p.events()
-	if told := e[eventTold]; err == nil && left == 0 {
-		missing := max(counted, told) - told
-		p.evicted = max(p.evicted, min(missing, p.missing))
-		p.missing = missing
+	if err != nil || left != 0 {
+		return left != 0, err
 	}
-	return left != 0, err
+	var waiting uint32
+	if err := p.coll.Variables["waiting"].Get(&waiting); err != nil {
+		return false, fmt.Errorf("reading the number of openings: %w", err)
+	}
+	p.sessions.update(counted, e[eventTold])
+	p.openings.update(e[eventOpening], e[eventAgreed]+uint64(waiting))
+	return false, nil
 }
 
 // counted returns the number of packets that were counted in sessions.
@@ -239,7 +254,7 @@ func (p *Programs) Counters() (c Counters, err error) {
 			return c, err
 		}
 	}
-	c.Evicted = p.evicted
+	c.Evicted, c.EvictedOpenings = p.sessions.evicted, p.openings.evicted
 	return c, nil
 }
 

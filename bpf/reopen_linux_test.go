@@ -64,3 +64,37 @@ func reusedPortsOfALiveSession(t *testing.T, load loader) {
 		}
 	})
 }
+
+// More SYN packets than the program keeps evict the first ones, which is counted.
+func TestEvictedOpeningsAreCounted(t *testing.T) { onBoth(t, evictedOpeningsAreCounted) }
+
+func evictedOpeningsAreCounted(t *testing.T, load loader) {
+	b := newBench(t, load, Config{CountOnly: true, Sessions: 64})
+	b.steps(t, []step{{fromA(999, 0, flagSYN, 0), Edge}, {fromB(4999, 1000, flagSYN|flagACK, 0), Edge}})
+	evicted := func() uint64 {
+		b.counts(t)
+		b.counts(t)
+		c, err := b.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.EvictedOpenings
+	}
+	b.steps(t, []step{ // one waits, is repeated, and is confirmed; then another waits
+		{fromA(1<<20, 0, flagSYN, 0), Edge}, {fromA(1<<20, 0, flagSYN, 0), Edge}, {fromB(77, 1<<20+1, flagSYN|flagACK, 0), Edge},
+		{fromA(1<<21, 0, flagSYN, 0), Edge},
+	})
+	if n := evicted(); n != 0 {
+		t.Fatalf("%d evicted of 2", n)
+	}
+	const sent = 10_000
+	for i := range sent {
+		if _, err := b.Try(fromA(1<<24+2*i, 0, flagSYN, 0)); err != nil {
+			t.Fatal(err)
+		}
+		b.said(t)
+	}
+	if n := evicted(); n < sent-1<<12 || n >= sent {
+		t.Errorf("%d evicted of %d", n, sent)
+	}
+}

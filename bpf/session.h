@@ -208,11 +208,15 @@ __noinline bool agreed(struct session_key *k, __u32 number, __u32 side, __u32 fi
 	__u32 *other = bpf_map_lookup_elem(&openings, &o);
 	if (other) {
 		*base = *other;
-		bpf_map_delete_elem(&openings, &o);
+		if (!bpf_map_delete_elem(&openings, &o))
+			count_event(EVENT_AGREED, 1);
 		return true;
 	}
 	o.sender = side;
-	bpf_map_update_elem(&openings, &o, &first, BPF_ANY);
+	if (!bpf_map_update_elem(&openings, &o, &first, BPF_NOEXIST))
+		count_event(EVENT_OPENING, 1);
+	else
+		bpf_map_update_elem(&openings, &o, &first, BPF_EXIST);
 	return false;
 }
 
@@ -419,8 +423,13 @@ static long tell_if_untold(void *map, const struct session_key *k, struct sessio
 	return w->more;
 }
 
+static long one(void *map, const struct opening *k, __u32 *first, void *none)
+{
+	return 0;
+}
+
 /*
- * Run by user space at each tick: reports the counts of all sessions. It returns 1 if the ring buffer had no room for all: user space then
+ * Run by user space at each tick: reports the counts of all sessions, and counts the openings. It returns 1 if the ring buffer had no room for all: user space then
  * reads the ring buffer and runs it again.
  */
 SEC("syscall")
@@ -428,5 +437,6 @@ int sweep(void *ctx)
 {
 	struct walk w = {.room = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2};
 	bpf_for_each_map_elem(&sessions, tell_if_untold, &w, 0);
+	waiting = bpf_for_each_map_elem(&openings, one, NULL, 0);
 	return w.more;
 }

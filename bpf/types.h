@@ -26,6 +26,8 @@ enum reason {
 enum event {
 	EVENT_TOLD,		/* packets in session counts that were put into the ring buffer */
 	EVENT_LOST_COUNTED,	/* packets of REASON_RING_FULL that are in the counts of their session */
+	EVENT_OPENING,		/* entries added to the map openings */
+	EVENT_AGREED,		/* entries removed from it, because the other endpoint has confirmed them */
 	NUM_EVENTS,
 };
 

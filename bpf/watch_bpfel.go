@@ -36,6 +36,7 @@ const (
 	watchVarIdle           = "idle"
 	watchVarShunt          = "shunt"
 	watchVarVerdict        = "verdict"
+	watchVarWaiting        = "waiting"
 	watchVarWatchAll       = "watch_all"
 	watchVarWatchMacs      = "watch_macs"
 	watchVarWatchPrefixes4 = "watch_prefixes4"
@@ -116,6 +117,7 @@ type watchVariableSpecs struct {
 	Idle           *ebpf.VariableSpec `ebpf:"idle"`
 	Shunt          *ebpf.VariableSpec `ebpf:"shunt"`
 	Verdict        *ebpf.VariableSpec `ebpf:"verdict"`
+	Waiting        *ebpf.VariableSpec `ebpf:"waiting"`
 	WatchAll       *ebpf.VariableSpec `ebpf:"watch_all"`
 	WatchMacs      *ebpf.VariableSpec `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.VariableSpec `ebpf:"watch_prefixes4"`
@@ -181,6 +183,7 @@ type watchVariables struct {
 	Idle           *ebpf.Variable `ebpf:"idle"`
 	Shunt          *ebpf.Variable `ebpf:"shunt"`
 	Verdict        *ebpf.Variable `ebpf:"verdict"`
+	Waiting        *ebpf.Variable `ebpf:"waiting"`
 	WatchAll       *ebpf.Variable `ebpf:"watch_all"`
 	WatchMacs      *ebpf.Variable `ebpf:"watch_macs"`
 	WatchPrefixes4 *ebpf.Variable `ebpf:"watch_prefixes4"`

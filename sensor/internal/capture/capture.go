@@ -52,10 +52,10 @@ type Stats struct {
 	Blind      string // why the port cannot receive: it is down, has no link, or is gone; "" if it can
 	Traffic    uint64 // grows while frames arrive at the port, watched or not
 	ClockSteps uint64 // how often the system clock was set
-	// From the program in the kernel: packets by how it handled them, and packets whose counts were lost because its table of sessions was
-	// full.
-	Reasons   map[string]uint64
-	Uncounted uint64
+	// From the program in the kernel: packets by how it handled them, packets whose counts were lost because its table of sessions was full,
+	// and SYN and SYN-ACK packets within a session that it evicted before their answer.
+	Reasons                    map[string]uint64
+	Uncounted, EvictedOpenings uint64
 }
 
 // Lost returns the number of frames that were lost, at any place.

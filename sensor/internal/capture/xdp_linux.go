@@ -200,7 +200,7 @@ func (x *XDP) Stats() Stats {
 	if err != nil { // it is closed
 		return s
 	}
-	s.Reasons, s.Uncounted = packetsByReason(&c), c.Evicted
+	s.Reasons, s.Uncounted, s.EvictedOpenings = packetsByReason(&c), c.Evicted, c.EvictedOpenings
 	for r, n := range c.Reasons {
 		s.Received += n.Packets
 		if bpf.Reason(r).Copied() {

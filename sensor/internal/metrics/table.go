@@ -106,6 +106,7 @@ func liveTable() metrictable.Table[Run] {
 			}
 		}),
 		metrictable.Counter("capture_uncounted_total", "Packets missing from the counts of their sessions, because the kernel's session table was full.", func(r Run) uint64 { return r.Port.Source.Uncounted }),
+		metrictable.Counter("capture_openings_evicted_total", "SYN and SYN-ACK packets within a session that the kernel program evicted before the other endpoint answered, because too many waited.", func(r Run) uint64 { return r.Port.Source.EvictedOpenings }),
 		metrictable.Counter("capture_unclaimed_total", "Frames that the interface counts as dropped; not a measure of loss, see live.md.", func(r Run) uint64 { return r.Port.Source.Unclaimed }),
 		metrictable.Counter("capture_sent_total", "Frames that the interface sent; the sensor sends none.", func(r Run) uint64 { return r.Port.Source.Sent }),
 		metrictable.Counter("capture_clock_steps_total", "Times the system clock was set.", func(r Run) uint64 { return r.Port.Source.ClockSteps }),
