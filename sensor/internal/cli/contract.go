@@ -68,22 +68,9 @@ type contracts struct {
 
 // open opens the state file and reads the contracts, as many as any sensor may have.
 func (f stateFile) open(t *terminal.Terminal) (*contracts, error) {
-	log, err := newLogger(t, "warn")
+	s, err := openSaved(t, f.State)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(f.State); err != nil {
-		return nil, badUsage(err)
-	}
-	s, err := state.Open(f.State, state.Options{Any: true, Patience: time.Minute, Told: func(err error) { log.Warn(err.Error()) }})
-	if errors.Is(err, state.ErrInUse) {
-		err = fmt.Errorf("state %s: a sensor uses it: stop the sensor first", f.State)
-	}
-	if err != nil {
-		return nil, badUsage(err)
-	}
-	if s.Clock() == 0 {
-		return nil, badUsage(errors.Join(fmt.Errorf("state %s: nothing has been saved in it yet", f.State), s.Close()))
 	}
 	cfg := contract.DefaultLearnConfig()
 	cfg.MaxEntries, cfg.MaxTotal, cfg.MaxDevices = contract.EntriesLimit, contract.TotalLimit, contract.TotalLimit

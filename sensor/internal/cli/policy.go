@@ -14,6 +14,7 @@ import (
 
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/policy"
+	"stillwatch/sensor/internal/snapshot"
 	"stillwatch/sensor/internal/terminal"
 )
 
@@ -21,7 +22,7 @@ type policyCmd struct {
 	Keygen policyKeygenCmd `cmd:"" help:"Make a key to sign policies with, and print its public part for the configuration."`
 	Sign   policySignCmd   `cmd:"" help:"Sign policies: read records as JSON and print one JWS a line."`
 	Verify policyVerifyCmd `cmd:"" help:"Check whether a sensor with a configuration takes policies."`
-	Show   policyShowCmd   `cmd:"" help:"List the policies in files, without checking their signatures."`
+	Show   policyShowCmd   `cmd:"" help:"List the policies in files and in a state file, without checking their signatures."`
 }
 
 // Help returns examples and the exit status.
@@ -32,6 +33,7 @@ func (policyCmd) Help() string {
     stillwatch-sensor policy sign --key analyst.jwk backup.json >policies.jws
     stillwatch-sensor policy verify --config sensor.yaml policies.jws
     stillwatch-sensor policy show policies.jws
+    stillwatch-sensor policy show --state state.db
 
 Exit status: 0 done, and verify: the sensor takes all; 1 verify: it refuses one, or something could not be written; 2 bad usage,
 or a file that cannot be read.`
@@ -109,14 +111,9 @@ func readSmall(name string) ([]byte, error) {
 	return b, errors.Join(err, f.Close())
 }
 
-// policyArgs are the files of verify and show.
-type policyArgs struct {
-	Files []string `arg:"" name:"file" help:"File with signed policies, one a line, or with records (JSON); - is standard input."`
-}
-
 type policyVerifyCmd struct {
-	Config string `help:"Configuration of the sensor, with the keys that it trusts." required:"" placeholder:"FILE" type:"path"`
-	policyArgs
+	Config string   `help:"Configuration of the sensor, with the keys that it trusts." required:"" placeholder:"FILE" type:"path"`
+	Files  []string `arg:"" name:"file" help:"File with signed policies, one a line, or with records (JSON); - is standard input."`
 }
 
 // Run offers the policies to an empty set, as a sensor without state would do at this moment.
@@ -175,36 +172,64 @@ func siteOf(set *config.Config, file string) string {
 }
 
 type policyShowCmd struct {
-	JSON bool `name:"json" help:"Print the records as JSON, one a line."`
-	policyArgs
+	JSON  bool     `name:"json" help:"Print the records as JSON, one a line."`
+	State string   `help:"Also list the policies that a sensor has saved in the state file FILE." placeholder:"FILE" type:"path"`
+	Files []string `arg:"" optional:"" name:"file" help:"File with signed policies, one a line, or with records (JSON); - is standard input."`
 }
 
 // Run lists policies.
 func (c *policyShowCmd) Run(t *terminal.Terminal) error {
+	all, err := c.policies(t)
+	if err != nil {
+		return err
+	}
 	rows := [][]string{{"ID", "VERSION", "KIND", "FOR", "DEVICE", "WHAT", "EXPIRES", "AUTHOR", "REASON"}}
-	for _, name := range c.Files {
-		all, err := readPolicies(name)
-		if err != nil {
-			return badUsage(err)
-		}
-		for _, o := range all {
-			p, err := policy.Peek(o.Raw)
-			if err != nil {
-				return badUsage(fmt.Errorf("%s: %w", name, err))
+	for _, p := range all {
+		if c.JSON {
+			if _, err := fmt.Fprintf(t.Out, "%s\n", p.Record()); err != nil {
+				return err
 			}
-			if c.JSON {
-				if _, err := fmt.Fprintf(t.Out, "%s\n", p.Record()); err != nil {
-					return err
-				}
-				continue
-			}
-			rows = append(rows, policyRow(p))
+			continue
 		}
+		rows = append(rows, policyRow(p))
 	}
 	if c.JSON {
 		return nil
 	}
 	return t.Table(t.Out, rows)
+}
+
+// policies reads the policies of the files and of the state file.
+func (c *policyShowCmd) policies(t *terminal.Terminal) (out []*policy.Policy, err error) {
+	if c.State == "" && len(c.Files) == 0 {
+		return nil, badUsage(errors.New("give a file with policies, or --state"))
+	}
+	var raw []policy.Offer
+	if c.State != "" {
+		s, err := openSaved(t, c.State)
+		if err != nil {
+			return nil, err
+		}
+		saved := policy.Saved(func(record []byte) { raw = append(raw, policy.Offer{Raw: record}) })
+		if err := errors.Join(s.Load([]snapshot.Part{saved}), s.Close()); err != nil {
+			return nil, badUsage(err)
+		}
+	}
+	for _, name := range c.Files {
+		all, err := readPolicies(name)
+		if err != nil {
+			return nil, badUsage(err)
+		}
+		raw = append(raw, all...)
+	}
+	for _, o := range raw {
+		p, err := policy.Peek(o.Raw)
+		if err != nil {
+			return nil, badUsage(err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func policyRow(p *policy.Policy) []string {

@@ -17,6 +17,7 @@ import (
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
+	"stillwatch/sensor/internal/state"
 	"stillwatch/sensor/internal/terminal"
 )
 
@@ -26,7 +27,7 @@ const maxCompared = 500_000
 // checkWhatIf returns an error if --what-if cannot be combined with another option.
 func (c *replayCmd) checkWhatIf() error {
 	for _, x := range [][2]string{{"--alerts", c.Alerts}, {"--sessions", c.Sessions}, {"--incidents", c.Incidents}, {"--devices", c.Devices},
-		{"--evidence", c.Evidence}, {"--state", c.State}, {"--metrics-file", c.MetricsFile}, {"--listen", c.Listen}} {
+		{"--evidence", c.Evidence}, {"--metrics-file", c.MetricsFile}, {"--listen", c.Listen}} {
 		if x[1] != "" {
 			return fmt.Errorf("--what-if compares alerts and writes no records: omit %s", x[0])
 		}
@@ -95,6 +96,11 @@ func (c *replayCmd) compare(t *terminal.Terminal, log *zap.Logger, cfg pipeline.
 		return nil, nil, err
 	}
 	defer src.Close()
+	opened, err := c.copyState(t, &cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer opened()
 	all, names, count := map[alertName]*compared{}, map[string]alertName{}, map[alertName]int{}
 	out := pipeline.Output{Policy: logPolicies(log), Alert: func(a *schemas.Alert) error {
 		name, ok := names[a.ID]
@@ -123,6 +129,28 @@ func (c *replayCmd) compare(t *terminal.Terminal, log *zap.Logger, cfg pipeline.
 		return nil, nil, endedBy(end.signal, "nothing was compared")
 	}
 	return all, r.Summary().Damage, end.err
+}
+
+// copyState has a replay continue from a copy of the state file, which the returned function closes and removes: the file stays as it is.
+func (c *replayCmd) copyState(t *terminal.Terminal, cfg *pipeline.Config) (done func(), err error) {
+	if c.State == "" {
+		return func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "stillwatch-")
+	if err != nil {
+		return nil, err
+	}
+	name, err := copySaved(t, c.State, dir)
+	if err == nil {
+		cfg.State, err = state.Open(name, state.Options{Sensor: cfg.Settings.SensorID, Site: cfg.Site(), Version: cfg.Version})
+	}
+	if err != nil {
+		return nil, errors.Join(badUsage(err), os.RemoveAll(dir))
+	}
+	return func() {
+		_ = cfg.State.Close() // the copy is not needed any more
+		_ = os.RemoveAll(dir)
+	}, nil
 }
 
 // difference is an alert that is not the same in both replays.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,12 +170,46 @@ func TestWhatIf(t *testing.T) {
 	if none.status != exitOK || !strings.HasSuffix(none.out, "; none differs\n") || strings.Count(none.out, "\n") != 1 {
 		t.Errorf("another rule: status %d: %s%s", none.status, none.out, none.err)
 	}
-	for args, want := range map[string]string{"--alerts=x": "omit --alerts", "--state=x": "omit --state", "--kafka=127.0.0.1:1": "omit --kafka", "-": "give files, not -"} {
+	for args, want := range map[string]string{"--alerts=x": "omit --alerts", "--state=x": "no such file", "--kafka=127.0.0.1:1": "omit --kafka", "-": "give files, not -"} {
 		if r := whatIf(policyRecord("p", 1, suppressAll), args); r.status != exitUsage || !strings.Contains(r.err, want) {
 			t.Errorf("%s: status %d: %s", args, r.status, r.err)
 		}
 	}
 	if r := run1(t, "replay", "--what-if", capture, capture); r.status != exitUsage {
 		t.Errorf("a capture as policies: status %d: %s", r.status, r.err)
+	}
+}
+
+// TestPoliciesOfAState saves policies with a replay, lists them, and compares alerts from that state on, which stays as it is.
+func TestPoliciesOfAState(t *testing.T) {
+	key, config := signer(t)
+	state := filepath.Join(t.TempDir(), "state.db")
+	signed := file(t, "p.jws", signWith(t, key, policyRecord("quiet", 2, suppressAll+`,"rules":["D01"]`)))
+	out := func(args ...string) string {
+		t.Helper()
+		r := run1(t, args...)
+		if r.status != exitOK {
+			t.Fatalf("%q: status %d: %s", args, r.status, r.err)
+		}
+		return r.out
+	}
+	alerts := filepath.Join(t.TempDir(), "alerts")
+	out("replay", "--config", config, "--policy", signed, "--state", state, "--alerts", alerts, write(t, fortnight(0, 2), "a.pcap"))
+	wants(t, out("policy", "show", "--state", state), "quiet  2        suppress")
+	wants(t, out("policy", "show", "--json", "--state", state), `"id":"quiet"`)
+
+	before := read(t, state)
+	capture := write(t, sampleFrom(began().AddDate(0, 0, 3)), "b.pcap")
+	back := file(t, "back", strings.Replace(policyRecord("quiet", 3, `"kind":"retire"`), `"device":{"ip":"10.20.10.17"},`, "", 1))
+	wants(t, out("replay", "--silent", "10.20.10.17", "--config", config, "--state", state, "--what-if", back, capture), "added", "D01")
+	wants(t, out("replay", "--silent", "10.20.10.17", "--config", config, "--what-if", back, capture), "none differs") // without the state there is no such policy
+	if read(t, state) != before {
+		t.Error("--what-if has changed the state file")
+	}
+	for args, want := range map[string]string{"": "give a file", "--state=" + capture: "no state file", "--state=" + state + ".none": "no such file"} {
+		r := run1(t, slices.DeleteFunc([]string{"policy", "show", args}, func(s string) bool { return s == "" })...)
+		if r.status != exitUsage || !strings.Contains(r.err, want) {
+			t.Errorf("%q: status %d: %s", args, r.status, r.err)
+		}
 	}
 }

@@ -112,12 +112,16 @@ func began() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }
 // sample is a small network: a server that should be silent answers a poll, and later opens a session to the outside.
 func sample(t *testing.T) *netsim.Net {
 	t.Helper()
+	return sampleFrom(began())
+}
+
+func sampleFrom(begin time.Time) *netsim.Net {
 	n := netsim.New(1)
 	n.Router("10.20.1.1", "00:1b:54:00:00:01")
 	srv := n.Host("srv-legacy-07", "10.20.10.17", "b8:ca:3a:00:00:17", netsim.Linux)
 	monitor := n.Host("monitor", "10.20.1.9", "b8:ca:3a:00:00:09", netsim.Linux)
 	far := n.External("198.51.100.23", netsim.Linux, 40*time.Millisecond)
-	at := n.ARP(began(), monitor, srv)
+	at := n.ARP(begin, monitor, srv)
 	at = n.Dial(at, monitor, srv, 80).HTTP(netsim.Request{Method: "GET", URI: "/"}, netsim.Response{Status: 200}).Close()
 	c := n.DialTLS(at.Add(time.Minute), srv, far, 443, netsim.TLSClient{SNI: "c2.example.net"}, netsim.TLSServer{})
 	c.Records(netsim.Client, 5000)

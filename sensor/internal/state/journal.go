@@ -43,6 +43,11 @@ const (
 
 func journalName(path string, i int) string { return fmt.Sprintf("%s.journal%d", path, i+1) }
 
+// Files returns the names of the files of a state, each with the name that it has if the state is copied to another path.
+func Files(path, to string) map[string]string {
+	return map[string]string{path: to, journalName(path, 0): journalName(to, 0), journalName(path, 1): journalName(to, 1)}
+}
+
 func removeJournals(path string) {
 	for i := range 2 {
 		_ = os.Remove(journalName(path, i)) // a file that remains is refused by its steps, or fails when it is opened

@@ -4,8 +4,13 @@ package subscribe
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +19,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"stillwatch/internal/brokers"
 	"stillwatch/sensor/internal/publish"
 )
 
@@ -31,7 +37,13 @@ func broker(t *testing.T, opts ...kfake.Opt) (addr string, stop func()) {
 
 func write(t *testing.T, addr string, pairs ...string) {
 	t.Helper()
-	w := &kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, Balancer: &kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+	writeOver(t, nil, addr, pairs...)
+}
+
+// writeOver writes over a transport; nil: one without TLS and login.
+func writeOver(t *testing.T, over kafka.RoundTripper, addr string, pairs ...string) {
+	t.Helper()
+	w := &kafka.Writer{Transport: over, Addr: kafka.TCP(addr), Topic: topic, Balancer: &kafka.Murmur2Balancer{}, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
 	var all []kafka.Message
 	for i := 0; i < len(pairs); i += 2 {
 		m := kafka.Message{Key: []byte(pairs[i])}
@@ -48,11 +60,16 @@ func write(t *testing.T, addr string, pairs ...string) {
 // follow starts a subscription and returns what it delivers and what it reports.
 func follow(t *testing.T, addr string) (values <-chan string, told <-chan string) {
 	t.Helper()
+	return followWith(t, publish.KafkaConfig{Brokers: []string{"127.0.0.1:1", addr}})
+}
+
+func followWith(t *testing.T, settings publish.KafkaConfig) (values <-chan string, told <-chan string) {
+	t.Helper()
 	v, e := make(chan string, 10_000), make(chan string, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Kafka: publish.KafkaConfig{Brokers: []string{"127.0.0.1:1", addr}}, Topic: topic,
+		done <- Run(ctx, Config{Kafka: settings, Topic: topic,
 			Deliver: func(_ context.Context, all [][]byte) error {
 				for _, x := range all {
 					v <- string(x)
@@ -133,6 +150,42 @@ func TestMissingTopicAndBroker(t *testing.T) {
 	stop()
 	if x := next(t, told); x == "<nil>" {
 		t.Error("nothing is said of the broker that is away")
+	}
+}
+
+// TestSettingsOfTheConnection checks that the topic is read with the TLS and SASL settings with which the sensor publishes: a broker that requires
+// both answers, and one of them wrong or missing is an error.
+func TestSettingsOfTheConnection(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS() // only for its certificate
+	t.Cleanup(server.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr, _ := broker(t, kfake.SeedTopics(1, topic), kfake.TLS(&tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12}),
+		kfake.EnableSASL(), kfake.Superuser("PLAIN", "sensor", "secret"))
+	right := publish.KafkaConfig{Brokers: []string{addr}, TLS: &brokers.TLS{CA: ca, ServerName: "127.0.0.1"}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: "secret"}}
+	d, err := right.Dialer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeOver(t, &kafka.Transport{TLS: d.TLS, SASL: d.SASLMechanism}, addr, "a", "1")
+	values, told := followWith(t, right)
+	if x := next(t, told); x != "<nil>" {
+		t.Errorf("with the right settings: %s", x)
+	}
+	if x := next(t, values); x != "1" {
+		t.Errorf("%q", x)
+	}
+	password, noLogin, noTLS, stranger := right, right, right, right
+	password.SASL = &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: "wrong"}
+	noLogin.SASL, noTLS.TLS, stranger.TLS = nil, nil, &brokers.TLS{ServerName: "127.0.0.1"}
+	for name, settings := range map[string]publish.KafkaConfig{"wrong password": password, "no login": noLogin, "no TLS": noTLS, "unknown authority": stranger} {
+		values, told := followWith(t, settings)
+		if x := next(t, told); x == "<nil>" || len(values) > 0 || strings.Contains(x, "secret") {
+			t.Errorf("%s: %s, %d values", name, x, len(values))
+		}
 	}
 }
 
