@@ -259,6 +259,10 @@ func (m *Manager) take(a, x *open, c *detect.Context) (more, rose bool) {
 		a.retell()
 	}
 	a.incident.mention(x.key, false)
+	a.incident.explain(x.key, a.key)
+	for _, t := range x.taken {
+		a.incident.explain(t.id(), a.key)
+	}
 	return len(a.taken) > before, rose
 }
 

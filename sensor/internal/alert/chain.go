@@ -37,11 +37,12 @@ func common(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// independent returns the members that are independent evidence, the strongest first. Each rule counts once, and of findings that
+// independent returns the members that are independent evidence, the strongest first. What an alert of another rule explains is a part of
+// that. Each rule counts once, and of findings that
 // share a session, or device and peer, only the strongest. Among equals, the one that shares something with the fewest others comes
 // first.
 func (in *incident) independent() []member {
-	ms := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed })
+	ms := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed || x.told == explained })
 	rivals := make(map[int]int, len(ms)) // by place in in.members
 	place := make([]int, len(ms))
 	for i := range ms {
@@ -111,8 +112,8 @@ func stagesOf(members []member) int {
 	longest := 0
 	for i := range ms {
 		x := &ms[i]
-		if x.stage == detect.StageNone {
-			continue
+		if x.stage == detect.StageNone || x.told == explained && x.stage >= detect.StageLogin {
+			continue // what explains a call is the stage; guesses that a login explains came before it
 		}
 		best[i] = 1
 		for j := range ms[:i] {

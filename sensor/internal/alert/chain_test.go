@@ -54,6 +54,16 @@ func TestChainCountsIndependentEvidence(t *testing.T) {
 			scan.Peers = []string{"198.51.100.7", "198.51.100.1"}
 			return []*detect.Finding{scan, b.about("D01", d, out, a, "s")}
 		}, ""},
+		{"the scan and a first contact that is a part of it", func(b *bench) []*detect.Finding {
+			scan := b.about("D13", d, detect.StageDiscovery, nil, "")
+			scan.Key = "hosts"
+			return []*detect.Finding{scan, b.about("D39", d, out, a, "s")}
+		}, ""},
+		{"the scan, a first contact that is a part of it, and a call elsewhere", func(b *bench) []*detect.Finding {
+			scan := b.about("D13", d, detect.StageDiscovery, nil, "")
+			scan.Key = "hosts"
+			return []*detect.Finding{scan, b.about("D39", d, out, a, "s"), b.about("D18", d, out, b4, "u")}
+		}, "critical P 0.98 stages 2"}, // 1 − 0.1 · 0.3 / 2
 		{"a login seen from both ends", func(b *bench) []*detect.Finding {
 			return []*detect.Finding{b.about("D08", other, detect.StageLogin, near(d), "s"), b.about("D01", d, out, near(other), "u")}
 		}, ""},

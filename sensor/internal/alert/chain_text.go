@@ -68,7 +68,7 @@ func (in *incident) told() []member {
 		out = append(out, x)
 	}
 	for _, x := range in.members {
-		if !x.absorbed && !open[alertKey{x.rule, x.device, x.key}] {
+		if x.told == byItself && !open[x.id()] {
 			out = append(out, x)
 		}
 	}

@@ -53,11 +53,21 @@ type member struct {
 	stage                   detect.Stage
 	standing                bool
 	external                bool     // the peer is outside
-	absorbed                bool     // another alert tells it
+	told                    telling  // whether an alert of its own tells it
 	suppressed              bool     // nobody needs to act on it: it is told, and is no evidence of an attack
 	peers                   []string // device keys, names and addresses of the peers
 	related                 []string // Community IDs
 }
+
+// telling is which alert tells the reader of a finding.
+type telling uint8
+
+// The values are saved; the first two were a bool.
+const (
+	byItself  telling = iota
+	byAnother         // an alert that counts several alike (roll-up)
+	explained         // an alert of another rule, which it is a part of: it is no evidence of its own
+)
 
 // incidents is the bounded table of incidents by device key. An incident that has spread is stored under each of its devices.
 type incidents struct {
@@ -191,11 +201,38 @@ func (m *Manager) note(in *incident, f *detect.Finding, key string, sev detect.S
 // mention sets whether the story reports an alert itself; if another one has absorbed it, that one does.
 func (in *incident) mention(k alertKey, own bool) {
 	for i := range in.members {
-		if y := &in.members[i]; y.rule == k.rule && y.device == k.device && y.key == k.key {
-			y.absorbed = !own
+		switch y := &in.members[i]; {
+		case y.id() != k:
+		case own:
+			in.changed = in.changed || y.told == explained
+			y.told = byItself
+		default:
+			y.told = max(y.told, byAnother)
 		}
 	}
 }
+
+// explain notes that the alert by tells the finding of alert k as a part of its own. The two are one piece of evidence, as strong as the
+// stronger of them.
+func (in *incident) explain(k, by alertKey) {
+	if k.rule == by.rule {
+		return
+	}
+	for i := range in.members {
+		x := &in.members[i]
+		if x.id() != k || x.told == explained {
+			continue
+		}
+		x.told, in.changed = explained, true
+		for j := range in.members {
+			if y := &in.members[j]; y.id() == by && x.weight() > y.weight() && !x.suppressed && !y.suppressed {
+				y.sev, y.r, y.q, y.standing = x.sev, x.r, x.q, x.standing
+			}
+		}
+	}
+}
+
+func (x *member) id() alertKey { return alertKey{x.rule, x.device, x.key} }
 
 func addrText(a netip.Addr) string {
 	if !a.IsValid() {

@@ -313,6 +313,38 @@ func TestUDPAndICMP(t *testing.T) {
 	}
 }
 
+// A flood of echo messages with unusual payloads, each a session of its own, costs a bounded number of heads; pings cost none.
+func TestFloodOfUnusualEchoes(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxHeads = 50
+	r := &recorder{}
+	tab := New(cfg, r)
+	r.tab = tab
+	w := newWire()
+	const n = 1000
+	for i := range 2 * n {
+		w.clientAddr = byte(i)
+		w.time += 1e6
+		payload := "0123456789abcdef0123456789abcdef"
+		if i >= n {
+			payload = fmt.Sprintf("%032x%016x", i*7919, i*104729) + "\x93\x11\xfe\x80Q\xa7\x05\xc9\xe2\x1f\x99\x3c\xd4\x88\x6b\x02"
+		}
+		p := w.packet(true, 0, payload)
+		p.Kind, p.Proto, p.SrcPort, p.DstPort = packet.KindICMP, protoICMP, 8, 0
+		p.Dst[14], p.Dst[15] = byte(i>>8), byte(i)
+		if usual := packet.UsualEcho(p.Payload); usual != (i < n) {
+			t.Fatalf("payload %q: usual is %v", payload, usual)
+		}
+		tab.Add(p)
+		if tab.heads.count > cfg.MaxHeads || i < n && tab.heads.count != 0 {
+			t.Fatalf("%d heads after %d echo messages", tab.heads.count, i+1)
+		}
+	}
+	if got := tab.Stats.HeadsEvicted; got != n-50 {
+		t.Errorf("%d heads were evicted, want %d", got, n-50)
+	}
+}
+
 // TestFloodDoesNotEvictLiveSessions sends a million SYNs through a small table: it stays small, and an answered session survives.
 func TestFloodDoesNotEvictLiveSessions(t *testing.T) {
 	cfg := DefaultConfig()

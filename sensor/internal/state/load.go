@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -22,13 +23,19 @@ func (s *Store) Load(parts []snapshot.Part) error {
 	if err != nil {
 		return fmt.Errorf("state %s: %w", s.path, ErrDamaged)
 	}
+	var dropped []string
 	err = guarded(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			for i := range parts {
 				s.load(tx, &parts[i], over)
 			}
+			if n := s.stats.LeftOut; n > 0 {
+				s.o.Told(fmt.Errorf("state %s: %d records could not be read and were skipped", s.path, n))
+			}
 			return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
-				s.outdated(string(name), b, parts)
+				if n := s.outdated(string(name), b, parts); n > 0 {
+					dropped = append(dropped, fmt.Sprintf("%d of %s", n, name))
+				}
 				return nil
 			})
 		})
@@ -36,8 +43,8 @@ func (s *Store) Load(parts []snapshot.Part) error {
 	if err != nil {
 		return fmt.Errorf("state %s: %w", s.path, err)
 	}
-	if n := s.stats.LeftOut; n > 0 {
-		s.o.Told(fmt.Errorf("state %s: %d records could not be read and were skipped", s.path, n))
+	if len(dropped) > 0 {
+		s.o.Told(fmt.Errorf("state %s: records that another version of the sensor wrote were dropped: %s", s.path, strings.Join(dropped, ", ")))
 	}
 	return nil
 }
@@ -77,17 +84,19 @@ func (s *Store) load(tx *bolt.Tx, p *snapshot.Part, over map[string]map[string][
 	})
 }
 
-// outdated removes the records of a part whose format has changed. Records of a detector that is disabled now are kept.
-func (s *Store) outdated(name string, b *bolt.Bucket, parts []snapshot.Part) {
+// outdated removes the records of a part whose format has changed, and returns how many. Records of a detector that is disabled now are kept.
+func (s *Store) outdated(name string, b *bolt.Bucket, parts []snapshot.Part) int {
 	old := slices.ContainsFunc(parts, func(p snapshot.Part) bool { return base(p.Name) == base(name) }) &&
 		!slices.ContainsFunc(parts, func(p snapshot.Part) bool { return p.Name == name })
 	if !old {
-		return
+		return 0
 	}
 	var gone snapshot.Batch
 	gone.Clear(name)
 	s.old = append(s.old, gone.Bytes()...)
-	s.count(func(st *Stats) { st.LeftOut += uint64(b.Stats().KeyN) })
+	n := b.Stats().KeyN
+	s.count(func(st *Stats) { st.LeftOut += uint64(n) })
+	return n
 }
 
 // overlay returns the records that changes write, by part and key; nil is a removed record. The journal never clears a part.

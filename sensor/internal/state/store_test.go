@@ -408,9 +408,15 @@ func TestOldVersionIsSkipped(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = mustOpen(t, path, options())
+	o := options()
+	var told []string
+	o.Told = func(err error) { told = append(told, err.Error()) }
+	s = mustOpen(t, path, o)
 	if got := content(t, s); len(got) != 0 || s.Stats().LeftOut != 1 {
 		t.Errorf("%v, %d left out", got, s.Stats().LeftOut)
+	}
+	if want := "state " + path + ": records that another version of the sensor wrote were dropped: 1 of t/0"; !slices.Equal(told, []string{want}) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 	save(t, s, 200*sec, nil)
 	left := map[string]int{}
