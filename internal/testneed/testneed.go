@@ -68,6 +68,23 @@ func Command(t testing.TB, name string) string {
 	return path
 }
 
+// Program returns the path of a program of this repository, which is named by its folder, such as "sensor" or "scripts/lab". scripts/test builds
+// them once for all packages, in the folder STILLWATCH_PROGRAMS; without it the program is built into dir. As in a release, it has no cgo: with
+// cgo, threads drop privileges in another way.
+func Program(dir, folder string) (string, error) {
+	name := filepath.Base(folder)
+	if shared := os.Getenv("STILLWATCH_PROGRAMS"); shared != "" {
+		return filepath.Join(shared, name), nil
+	}
+	path := filepath.Join(dir, name)
+	build := exec.Command("go", "build", "-trimpath", "-o", path, "stillwatch/"+folder)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w: %s", folder, err, out)
+	}
+	return path, nil
+}
+
 // Root returns the root folder of the repository: the nearest folder above the working directory with a go.mod.
 func Root(t testing.TB) string {
 	t.Helper()

@@ -98,6 +98,17 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+func TestProgram(t *testing.T) {
+	t.Setenv("STILLWATCH_PROGRAMS", "")
+	if got, err := Program(t.TempDir(), "scripts/none"); err == nil || !strings.Contains(err.Error(), "scripts/none") {
+		t.Errorf("a folder without a program gave %q, %v", got, err)
+	}
+	t.Setenv("STILLWATCH_PROGRAMS", "/built")
+	if got, err := Program(t.TempDir(), "scripts/lab"); got != "/built/lab" || err != nil {
+		t.Errorf("a program that is built gave %q, %v", got, err)
+	}
+}
+
 var (
 	declared  = regexp.MustCompile(`(?m)^\t(\w+Need) += "(\w+)"`)
 	requested = regexp.MustCompile(`(?:testneed\.)?(?:Missing|Command)\(\w+, (?:"([\w-]+)"|(?:testneed\.)?(\w+Need))`)

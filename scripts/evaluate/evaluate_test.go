@@ -5,7 +5,6 @@ package main
 import (
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -19,11 +18,9 @@ import (
 // TestStory evaluates one story with a fresh sensor, twice.
 func TestStory(t *testing.T) {
 	root, dir := testneed.Root(t), t.TempDir()
-	sensor := filepath.Join(dir, "stillwatch-sensor")
-	build := exec.Command("go", "build", "-o", sensor, "stillwatch/sensor")
-	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	sensor, err := testneed.Program(t.TempDir(), "sensor")
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Symlink(filepath.Join(root, "scripts", "stories", "testdata", "S4"), filepath.Join(dir, "S4")); err != nil {
 		t.Fatal(err)

@@ -21,16 +21,14 @@ import (
 	"stillwatch/schemas"
 )
 
-// buildPrograms builds programs of the repository for a test.
+// buildPrograms returns the paths of programs of the repository, built for the tests.
 func buildPrograms(t *testing.T, packages ...string) (paths []string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, p := range packages {
-		path := filepath.Join(dir, filepath.Base(p))
-		c := exec.Command("go", "build", "-o", path, "./"+p)
-		c.Dir, c.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+		path, err := testneed.Program(dir, p)
+		if err != nil {
+			t.Fatal(err)
 		}
 		paths = append(paths, path)
 	}

@@ -37,11 +37,9 @@ func newReplayer(t *testing.T, capture string) *replayer {
 		}
 	}
 	x := &replayer{t: t, dir: t.TempDir(), capture: capture}
-	x.sensor = filepath.Join(x.dir, "sensor")
-	build := exec.Command("go", "build", "-o", x.sensor, "./sensor")
-	build.Dir, build.Env = testneed.Root(t), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	var err error
+	if x.sensor, err = testneed.Program(x.dir, "sensor"); err != nil {
+		t.Fatal(err)
 	}
 	return x
 }

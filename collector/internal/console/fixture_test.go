@@ -153,13 +153,7 @@ type story struct {
 // buildDir is the folder for the sensor, which is built once for all tests of the package.
 var buildDir string
 
-var sensorBinary = sync.OnceValues(func() (string, error) {
-	out := filepath.Join(buildDir, "sensor")
-	if text, err := exec.Command("go", "build", "-o", out, "stillwatch/sensor").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, text)
-	}
-	return out, nil
-})
+var sensorBinary = sync.OnceValues(func() (string, error) { return testneed.Program(buildDir, "sensor") })
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,11 +20,9 @@ import (
 // build builds the sensor.
 func build(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "stillwatch-sensor")
-	cmd := exec.Command("go", "build", "-o", path, "./sensor")
-	cmd.Dir = testneed.Root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	path, err := testneed.Program(t.TempDir(), "sensor")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

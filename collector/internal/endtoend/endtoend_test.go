@@ -56,14 +56,7 @@ var capture = sync.OnceValue(func() []byte {
 })
 
 // sensorPath builds the sensor once.
-var sensorPath = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programs, "stillwatch-sensor")
-	out, err := exec.Command("go", "build", "-o", path, "stillwatch/sensor").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+var sensorPath = sync.OnceValues(func() (string, error) { return testneed.Program(programs, "sensor") })
 
 // sensor is a running sensor that reads the capture from a pipe.
 type sensor struct {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"stillwatch/internal/testlab/netsim"
+	"stillwatch/internal/testneed"
 )
 
 const program = "stillwatch-sensor"
@@ -31,16 +32,7 @@ const (
 var programDir string
 
 // builtProgram builds the program once for all tests.
-var builtProgram = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programDir, program)
-	build := exec.Command("go", "build", "-o", path, "stillwatch/sensor")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: with cgo, threads drop privileges in another way
-	out, err := build.CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
+var builtProgram = sync.OnceValues(func() (string, error) { return testneed.Program(programDir, "sensor") })
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "stillwatch-test")
