@@ -26,6 +26,7 @@ type Session struct {
 	IPBytesDuplicate uint64   `json:"ip_bytes_duplicate,omitempty"`
 	State            string   `json:"state"`
 	App              string   `json:"app,omitempty"`
+	AnnouncedBy      string   `json:"announced_by,omitempty"` // Community ID of the session of RTSP that announced this flow of RTP or RTCP
 	TLS              *TLS     `json:"tls,omitempty"`
 	QUIC             *TLS     `json:"quic,omitempty"`
 	SSH              *SSH     `json:"ssh,omitempty"`

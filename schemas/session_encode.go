@@ -33,6 +33,7 @@ func AppendSession(b []byte, s *Session) []byte {
 	}
 	w.text("state", s.State)
 	w.text("app", s.App)
+	w.text("announced_by", s.AnnouncedBy)
 	s.TLS.write(&w, "tls")
 	s.QUIC.write(&w, "quic")
 	s.SSH.write(&w, "ssh")

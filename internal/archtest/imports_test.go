@@ -50,7 +50,7 @@ func sensorImports() map[string][]string {
 		"subscribe":   {"publish"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
 		"state":       {"snapshot", "internal/metrictable"},
-		"pipeline":    append([]string{"assets", "evidence", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
+		"pipeline":    append([]string{"assets", "evidence", "lru", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
 		"metrics":     append([]string{"pipeline", "publish", "privilege", "internal/metrictable"}, below...),
 		"gctune":      nil,
 		"terminal":    {"schemas"},

@@ -20,7 +20,7 @@ func endpoint(e schemas.Endpoint) string {
 
 // sessionFields returns the protocol details of a session, without empty ones.
 func sessionFields(s *schemas.Session) []field {
-	out := fields("initiator basis", s.InitiatorBasis)
+	out := fields("initiator basis", s.InitiatorBasis, "announced by", s.AnnouncedBy)
 	for _, v := range []struct {
 		name string
 		tls  *schemas.TLS

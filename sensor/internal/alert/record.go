@@ -95,7 +95,7 @@ func encap(ts []packet.Tunnel) []schemas.Encap {
 }
 
 func addApp(s *schemas.Session, app *fingerprint.App) {
-	s.App = app.Name
+	s.App, s.AnnouncedBy = app.Name, app.Announcer
 	if t := tlsRecord(app); t != nil {
 		if app.QUIC() {
 			s.QUIC = t

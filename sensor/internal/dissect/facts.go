@@ -150,22 +150,28 @@ type MediaTrack struct {
 	Payload     uint8  // the first payload type
 	Clock       int    // Hz
 	Control     string // URI, masked
+	Port        uint16
+	Addr        netip.Addr // to which it is sent; invalid if none is given
 }
 
 // MediaTransport is how a medium is sent, as the server of RTSP has answered to SETUP. Ports are those of RTP and RTCP.
 type MediaTransport struct {
 	Profile                      string // "RTP/AVP", "RTP/AVP/TCP"
 	Interleaved, Multicast, Push bool
+	Channels                     [2]uint8 // of RTP and RTCP, if interleaved
 	ClientPorts, ServerPorts     [2]uint16
 	Source, Destination          netip.Addr // invalid if they are those of the RTSP session
 }
+
+// MediaTunnel is one half of RTSP over HTTP. Both have the same Cookie, a hash.
+type MediaTunnel struct{ Cookie uint64 }
 
 // MediaFlow is what one side of an RTP session sends (RFC 3550).
 type MediaFlow struct {
 	Payload uint8
 	Codec   string // of a static payload type (RFC 3551), "" for a dynamic one
 	SSRC    uint32
-	Video   bool // by the static payload type, or with a dynamic one by the size of the packets
+	Video   bool // by the description in RTSP, the static payload type, or with a dynamic one by the size of the packets
 	OneWay  bool // the other side sent no media in the meantime
 }
 
@@ -375,6 +381,8 @@ func (*MediaDescription) fact() {}
 func (*MediaTransport) fact() {}
 
 func (*MediaFlow) fact() {}
+
+func (*MediaTunnel) fact() {}
 
 func (*DNSMessage) fact() {}
 

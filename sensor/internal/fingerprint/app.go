@@ -17,6 +17,7 @@ type App struct {
 	RTSP        *dissect.RTSPExchange // the first exchange
 	DNSQuery    *dissect.DNSMessage   // the first question
 	DNSAnswer   *dissect.DNSMessage   // its answer
+	Announcer   string                // Community ID of the session that announced this one, "" if none did
 }
 
 // QUIC reports whether the hello came inside QUIC. A session that is named so has no other hello.
@@ -104,6 +105,20 @@ func (a *App) With(f dissect.Fact) *App {
 		} else {
 			n.DNSQuery = f
 		}
+	}
+	return n
+}
+
+// AnnouncedBy returns an App of a session that another one, with this Community ID, has announced under a name. The name that its bytes
+// have shown counts more. a may be nil.
+func (a *App) AnnouncedBy(id, name string) *App {
+	n := new(App)
+	if a != nil {
+		*n = *a
+	}
+	n.Announcer = id
+	if n.Name == "" {
+		n.Name = name
 	}
 	return n
 }

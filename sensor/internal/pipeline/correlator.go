@@ -38,6 +38,7 @@ type correlator struct {
 	sums      qualityCounts // quality sums at the last tick with packets
 	saved     *savedState   // nil: nothing is kept over a restart
 	scan      deviceScan    // live runs only
+	media     *announcements
 
 	second  int64 // of the last tick
 	merged  []*ordered
@@ -262,6 +263,7 @@ func (c *correlator) event(e *detect.Event) {
 				e.Activity[i].Turn()
 			}
 		}
+		c.media.event(e)
 		e.Initiator, e.Responder = c.reg.Session(steps[e.Kind], e.Session, e.App, c.ctx.Now)
 		e.Opening = c.reg.Opening(e.Session)
 		if e.Stack != nil && !e.Session.Turned {

@@ -62,6 +62,7 @@ func Counters() []Counter {
 		{"conversations_read", "Sessions in which an application protocol was looked for.", func(c *correlator) uint64 { return c.counts.extra.Conversations }},
 		{"session_details_dropped", "Sessions that keep only the name of their protocol, because too many had details.", func(c *correlator) uint64 { return c.counts.extra.DetailsDropped }},
 		{"link_facts", "Messages of ARP, Neighbor Discovery, LLDP, CDP, EDP, FDP, spanning trees and SADP over Ethernet that were read.", func(c *correlator) uint64 { return c.counts.extra.LinkFacts }},
+		{"media_announcements_evicted", "Announcements of RTP in RTSP, and announced flows, that were evicted because a table was full.", func(c *correlator) uint64 { return c.media.evicted() }},
 		{"names_evicted", "DNS names of addresses that were evicted because the cache was full.", func(c *correlator) uint64 { return c.ctx.Names.Evicted() }},
 		{"devices_evicted", "Devices that were evicted because the registry was full.", func(c *correlator) uint64 { return c.reg.Stats().Evicted }},
 		{"device_hours_evicted", "Hours that were dropped from the proofs of silence of all devices because there was no room.", func(c *correlator) uint64 { return c.reg.Stats().HoursEvicted }},

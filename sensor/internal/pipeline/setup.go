@@ -66,7 +66,7 @@ func newCorrelator(cfg Config, out Output) (*correlator, error) {
 	}
 	clock := watchtime.New(!cfg.Replay)
 	r.device.Clock = clock
-	c := &correlator{out: out, cfg: cfg, sensor: r.alert.Sensor, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts()}
+	c := &correlator{out: out, cfg: cfg, sensor: r.alert.Sensor, clock: clock, reg: device.New(r.device), contracts: r.contracts, detectors: ds, watch: detect.NewWatch(ds), counts: newRunCounts(), media: newAnnouncements()}
 	if out.Incident != nil {
 		r.alert.Incident = c.writeIncident
 	}

@@ -24,6 +24,7 @@ type exchangeRequest struct {
 	framing  framing
 	body     bodyKind
 	encoded  bool
+	cookie   uint64              // of RTSP over HTTP; 0: none
 	peek     int                 // bytes of the body that are searched
 	end      int                 // offset after the message, for CONNECT
 	sender   *dissect.DeviceInfo // of an NTLM message
@@ -136,6 +137,10 @@ func (r *exchangeRequest) field(name, value []byte) {
 		if parse.FoldEqual(name, "authorization") {
 			r.creds, r.sender = readAuthorization(r.Method, value), tokenInfo(value)
 		}
+	case 15:
+		if parse.FoldEqual(name, "x-sessioncookie") {
+			r.cookie = rtspCookie(value)
+		}
 	case 16:
 		if parse.FoldEqual(name, "content-encoding") {
 			r.encoded = !parse.FoldEqual(value, "identity")
@@ -165,6 +170,9 @@ func (r *exchangeRequest) contentType(value []byte) {
 }
 
 func (r *exchangeRequest) chooseBody() {
+	if r.cookie != 0 {
+		return
+	}
 	hasBody := r.framing.length > 0 || r.framing.chunked
 	if hasBody && (r.body != bodyOther || r.Method == "POST" || r.exploit != nil) {
 		r.peek = maxTextBody

@@ -52,7 +52,8 @@ type Stream struct {
 	count     int                 // exchanges begun
 	titled    bool                // a title was found
 	auth      authState
-	tunnel    *tunnel // after CONNECT
+	tunnel    *tunnel // after CONNECT, or RTSP in the answer to a GET
+	posted    *postedRTSP
 }
 
 // New returns a dissector of HTTP.
@@ -78,11 +79,14 @@ func LooksResponse(head []byte, _ bool, _ dissect.Ports) match.Verdict {
 // Feed reads one direction; see dissect.Stream.
 func (h *Stream) Feed(dir int, head []byte, final bool, sink dissect.Sink) (want int) {
 	s := &h.sides[dir]
-	for want == 0 && s.state != stateDone && h.tunnel == nil {
+	for want == 0 && s.state != stateDone && h.tunnel == nil && h.posted == nil {
 		want = h.step(dir, s, head, final, sink)
 	}
 	if h.tunnel != nil {
 		return h.tunnel.Feed(dir, head, final, sink)
+	}
+	if h.posted != nil {
+		return h.posted.Feed(dir, head, final, sink)
 	}
 	if final && dir == dissect.FromServer {
 		s.state = stateDone
@@ -261,6 +265,7 @@ func (h *Stream) addRequest(r *exchangeRequest, s *side, sink dissect.Sink) {
 		h.requests = h.room[:0]
 	}
 	h.requests = append(h.requests, r)
+	h.openRTSP(r, nil, sink)
 }
 
 func (h *Stream) addResponse(p *exchangeResponse, s *side, sink dissect.Sink) {
@@ -291,6 +296,8 @@ func (h *Stream) pair(r *exchangeRequest, p *exchangeResponse, sink dissect.Sink
 	switch {
 	case r.Method == "CONNECT" && p.status/100 == 2:
 		h.tunnel = &tunnel{from: [2]int{r.end, p.end}}
+	case r.cookie != 0:
+		h.openRTSP(r, p, sink)
 	case p.status == 101:
 		client.state, server.state = stateDone, stateDone
 	case client.state == stateHold:

@@ -166,6 +166,8 @@ func FuzzHTTP(f *testing.F) {
 		seeds = append(seeds, c.turns)
 	}
 	seeds = append(seeds, []turn{client(request("CONNECT a:1 HTTP/1.1")), server("HTTP/1.1 200 OK\r\n\r\n"), client(dissecttest.TLSHelloStart)})
+	seeds = append(seeds, []turn{client(request("GET /a HTTP/1.0", "x-sessioncookie: a")), server(request("HTTP/1.0 200 OK", "Content-Type: application/x-rtsp-tunnelled") + request("RTSP/1.0 200 OK", "CSeq: 1"))},
+		[]turn{client(request("POST /a HTTP/1.0", "x-sessioncookie: a", "Content-Length: 9999") + "T1BUSU9OUyBydHNwOi8vYS8gUlRTUC8xLjANCkNTZXE6IDENCg0K")})
 	dissecttest.FuzzStream(f, http.New, seeds...)
 }
 

@@ -16,6 +16,7 @@ type rtspRequest struct {
 	dissect.RTSPExchange
 	creds credentials
 	cseq  int
+	ports [2]uint16 // of the client, in a request to set up
 }
 
 // rtspStream reads RTSP 1.0 and 2.0 (RFC 2326, RFC 7826): the first maxExchanges exchanges. It reports each request
@@ -26,6 +27,8 @@ type rtspStream struct {
 	auth     authState
 	count    int
 	answered int
+	media    []dissect.MediaTrack // of the last description
+	channels []uint8              // of RTP within the session whose first packet was not seen yet
 }
 
 // NewRTSP returns a dissector of RTSP.
@@ -53,11 +56,14 @@ func (r *rtspStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) i
 			return r.end(dir, head, final, sink)
 		}
 		if head[pos] == '$' {
-			// Interleaved media, RFC 2326 section 10.12: '$', channel, 16-bit length.
-			if len(head) < pos+4 {
-				return pos + 4
+			want := r.packet(dir, head, pos, sink)
+			if want > len(head) && !final {
+				return want
 			}
-			r.pos[dir] = pos + 4 + int(head[pos+2])<<8 + int(head[pos+3])
+			if len(head) < pos+frameHead {
+				return pos + frameHead
+			}
+			r.pos[dir] = pos + frameHead + frameLen(head[pos:])
 			continue
 		}
 		m, ok := readMessage(head, pos, final)
@@ -109,10 +115,10 @@ func (r *rtspStream) message(dir int, m message, sdp []byte, sink dissect.Sink) 
 	switch {
 	case bytes.HasPrefix(m.line, []byte("RTSP/")):
 		end += r.response(m, sink)
-		describe(sdp, false, sink)
+		r.describe(sdp, false, sink)
 	case bytes.Contains(m.line, []byte(" RTSP/")):
 		end += r.request(dir, m, sink)
-		describe(sdp, true, sink)
+		r.describe(sdp, true, sink)
 	default:
 		return false
 	}
@@ -121,9 +127,10 @@ func (r *rtspStream) message(dir int, m message, sdp []byte, sink dissect.Sink) 
 }
 
 // describe reports a session description, nothing if sdp is none.
-func describe(sdp []byte, push bool, sink dissect.Sink) {
+func (r *rtspStream) describe(sdp []byte, push bool, sink dissect.Sink) {
 	if d := readSDP(sdp); d != nil {
 		d.Push = push
+		r.media = d.Media
 		sink(d)
 	}
 }
@@ -141,6 +148,8 @@ func (r *rtspStream) request(dir int, m message, sink dissect.Sink) (body int) {
 			q.UserAgent = mask.Text(value, 256)
 		case parse.FoldEqual(name, "authorization"):
 			q.creds = readAuthorization(q.Method, value)
+		case parse.FoldEqual(name, "transport"):
+			q.ports = readTransport(value).ClientPorts
 		case parse.FoldEqual(name, "content-length"):
 			body, _ = parse.Number(value)
 		}
@@ -189,7 +198,7 @@ func (r *rtspStream) response(m message, sink dissect.Sink) (body int) {
 	r.answered++
 	if status < 300 {
 		if q.Method == "SETUP" && len(transport) > 0 {
-			sink(readTransport(transport))
+			r.transport(readTransport(transport), &q, sink)
 		}
 		q.action(dissect.OutcomeSuccess, sink)
 	} else {

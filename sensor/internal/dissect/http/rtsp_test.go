@@ -3,6 +3,7 @@
 package http_test
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -96,8 +97,8 @@ func TestRTSPMedia(t *testing.T) {
 		server(request("RTSP/1.0 454 Session Not Found", "CSeq: 7")),
 		client(withSDP("ANNOUNCE rtsp://10.0.0.5/push RTSP/1.0", pushedSDP, "CSeq: 8")),
 		server(request("RTSP/1.0 200 OK", "CSeq: 8")),
-		client(request("SETUP rtsp://10.0.0.5/push RTSP/1.0", "CSeq: 9")),
-		server(request("RTSP/1.0 200 OK", "CSeq: 9", `Transport: RTP/AVP;unicast;client_port=5008-5009;mode="record"`)),
+		client(request("SETUP rtsp://10.0.0.5/push RTSP/1.0", "CSeq: 9", "Transport: RTP/AVP;unicast;client_port=5008-5009")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 9", `Transport: RTP/AVP;unicast;mode="record"`)),
 		client(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 10")),
 	})
 	descriptions := []dissect.MediaDescription{
@@ -110,7 +111,7 @@ func TestRTSPMedia(t *testing.T) {
 	}
 	transports := []dissect.MediaTransport{
 		{Profile: "RTP/AVP", ClientPorts: [2]uint16{5000, 5001}, ServerPorts: [2]uint16{6970, 6971}, Source: netip.MustParseAddr("10.0.0.9")},
-		{Profile: "RTP/AVP/TCP", Interleaved: true},
+		{Profile: "RTP/AVP/TCP", Interleaved: true, Channels: [2]uint8{2, 3}},
 		{Profile: "RTP/AVP", Multicast: true, ClientPorts: [2]uint16{5004, 0}, Destination: netip.MustParseAddr("239.1.1.1")},
 		{Profile: "RTP/AVP", Push: true, ClientPorts: [2]uint16{5008, 5009}},
 	}
@@ -126,6 +127,65 @@ func TestRTSPMedia(t *testing.T) {
 	}
 	if strings.Contains(dissecttest.Dump(facts), "s3cret") {
 		t.Errorf("the password is in\n%s", dissecttest.Dump(facts))
+	}
+}
+
+// TestInterleavedMedia reads the first packet of each channel of RTP that was agreed to, in both directions.
+func TestInterleavedMedia(t *testing.T) {
+	packet := func(channel byte, rest string) string { return string([]byte{'$', channel, 0, byte(len(rest))}) + rest }
+	rtp := func(kind byte, source string) string {
+		return string([]byte{0x80, kind}) + "\x00\x01\x00\x00\x00\x00" + source + "media"
+	}
+	facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 554}, []turn{
+		client(request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 1")),
+		server(withSDP("RTSP/1.0 200 OK", hikvisionSDP, "CSeq: 1")),
+		client(request("SETUP rtsp://10.0.0.5/cam/1 RTSP/1.0", "CSeq: 2")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 2", "Transport: RTP/AVP/TCP;interleaved=0-1")),
+		client(request("SETUP rtsp://10.0.0.5/cam/2 RTSP/1.0", "CSeq: 3")),
+		server(request("RTSP/1.0 200 OK", "CSeq: 3", "Transport: RTP/AVP/TCP;interleaved=2-3")),
+		server(packet(1, rtp(0x48, "repo")) + packet(4, rtp(0x60, "none")) + packet(0, "short") + packet(0, "\x00"+rtp(0x60, "no v")[1:]) + packet(0, rtp(0xe0, "pict")) + packet(0, rtp(0x60, "next"))),
+		client(packet(2, rtp(0x08, "talk"))),
+	})
+	want := []dissect.MediaFlow{{Payload: 96, Codec: "H264", SSRC: 0x70696374, Video: true, OneWay: true}, {Payload: 8, SSRC: 0x74616c6b, OneWay: true}}
+	if got := dissecttest.FactsOf[dissect.MediaFlow](facts); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestRTSPOverHTTP reads both halves of RTSP over HTTP, and sessions that only resemble them.
+func TestRTSPOverHTTP(t *testing.T) {
+	get := request("GET /cam HTTP/1.0", "x-sessioncookie: tD9hKgAAfB8ABCftAAAAAw")
+	answer := request("HTTP/1.0 200 OK", "Content-Type: application/x-rtsp-tunnelled")
+	post := func(fields ...string) string {
+		return request("POST /cam HTTP/1.0", append(fields, "Content-Type: application/x-rtsp-tunnelled", "Content-Length: 32767")...)
+	}
+	encoded := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	describe := request("DESCRIBE rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 1", "Authorization: Basic YWRtaW46czNjcmV0")
+	for name, c := range map[string]struct {
+		turns  []turn
+		app    string
+		method string // of the first request of RTSP
+		status int    // of its response
+	}{
+		"answers":            {[]turn{client(get), server(answer), server(withSDP("RTSP/1.0 200 OK", hikvisionSDP, "CSeq: 1"))}, "rtsp", "", 200},
+		"requests":           {[]turn{client(post("x-sessioncookie: tD9h")), client(encoded(describe)[:30]), client(encoded(describe)[30:] + "\r\n" + encoded(request("PLAY rtsp://10.0.0.5/cam RTSP/1.0", "CSeq: 2")))}, "rtsp", "DESCRIBE", 0},
+		"no cookie":          {[]turn{client(post()), client(encoded(describe))}, "http", "", 0},
+		"page with a cookie": {[]turn{client(get), server(request("HTTP/1.0 200 OK", "Content-Type: text/plain") + "RTSP/1.0 200 OK\r\n\r\n")}, "http", "", 0},
+		"refused":            {[]turn{client(get), server(request("HTTP/1.0 401 No", "Content-Type: application/x-rtsp-tunnelled") + "RTSP/1.0 200 OK\r\n\r\n")}, "http", "", 0},
+		"body without RTSP":  {[]turn{client(post("x-sessioncookie: tD9h")), client("!!!!" + encoded(describe))}, "rtsp", "", 0},
+	} {
+		facts := dispatchtest.PlayCut(t, dissect.Ports{Client: 40000, Server: 80}, c.turns)
+		var method string
+		var status int
+		if all := dissecttest.FactsOf[dissect.RTSPExchange](facts); len(all) > 0 {
+			method, status = all[0].Method, all[0].Status
+		}
+		if app := dissecttest.AppOf(facts); app != c.app || method != c.method || status != c.status {
+			t.Errorf("%s: app %q, %q %d\n%s", name, app, method, status, dissecttest.Dump(facts))
+		}
+		if d := dissecttest.Dump(facts); strings.Contains(d, "s3cret") || strings.Contains(d, "tD9h") {
+			t.Errorf("%s: a secret is in\n%s", name, d)
+		}
 	}
 }
 
@@ -147,5 +207,6 @@ func FuzzRTSP(f *testing.F) {
 	dissecttest.FuzzStream(f, http.NewRTSP,
 		[]turn{client(request("DESCRIBE rtsp://a/ RTSP/1.0", "CSeq: 1")), server(withSDP("RTSP/1.0 200 OK", hikvisionSDP, "CSeq: 1")), client(request("SETUP rtsp://a/ RTSP/1.0", "CSeq: 2")),
 			server(request("RTSP/1.0 200 OK", "CSeq: 2", "Transport: RTP/AVP;unicast;client_port=5000-5001;source=10.0.0.9"))},
+		[]turn{client(request("SETUP rtsp://a/ RTSP/1.0", "CSeq: 2")), server(request("RTSP/1.0 200 OK", "CSeq: 2", "Transport: RTP/AVP/TCP;interleaved=0-1") + "$\x00\x00\x0c\x80\x60\x00\x01timeSSRC")},
 		[]turn{client(request("PLAY rtsp://a/ RTSP/1.0", "CSeq: 5", "Authorization: Basic YTpi")), server("$\x00\x00\x04RTSP" + request("RTSP/1.0 200 OK", "CSeq: 5"))})
 }

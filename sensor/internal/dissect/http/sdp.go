@@ -32,6 +32,7 @@ func readSDP(b []byte) *dissect.MediaDescription {
 		return nil
 	}
 	d := new(dissect.MediaDescription)
+	var all netip.Addr // of the media without their own
 	for len(b) > 0 {
 		line, rest, ok := parse.CutLine(b)
 		if !ok {
@@ -49,6 +50,9 @@ func readSDP(b []byte) *dissect.MediaDescription {
 				return d
 			}
 			d.Media = append(d.Media, readTrack(value))
+			d.Media[len(d.Media)-1].Addr = all
+		case 'c':
+			readConnection(d, &all, value)
 		case 'a':
 			readSDPAttribute(d, value)
 		}
@@ -59,13 +63,29 @@ func readSDP(b []byte) *dissect.MediaDescription {
 // readTrack reads "video 0 RTP/AVP 96 97".
 func readTrack(value []byte) (t dissect.MediaTrack) {
 	kind, rest := parse.Word(value)
+	port, rest := parse.Word(rest)
 	_, rest = parse.Word(rest)
-	_, rest = parse.Word(rest)
+	t.Port = portPair(port)[0]
 	t.Kind = parse.CleanText(kind, 16)
 	if n, ok := parse.Number(rest); ok && n < 128 {
 		t.Payload = uint8(n)
 	}
 	return t
+}
+
+// readConnection reads "IN IP4 239.1.1.1/16", of all media or of the last one. An address of zeros is none.
+func readConnection(d *dissect.MediaDescription, all *netip.Addr, value []byte) {
+	_, rest := parse.Word(value)
+	_, rest = parse.Word(rest)
+	text, _, _ := bytes.Cut(rest, []byte("/"))
+	addr := mediaAddr(bytes.TrimSpace(text))
+	switch {
+	case !addr.IsValid() || addr.IsUnspecified():
+	case len(d.Media) == 0:
+		*all = addr
+	default:
+		d.Media[len(d.Media)-1].Addr = addr
+	}
 }
 
 func readSDPAttribute(d *dissect.MediaDescription, value []byte) {
@@ -115,6 +135,13 @@ func readTransport(value []byte) *dissect.MediaTransport {
 			t.ServerPorts = portPair(value)
 		case parse.FoldEqual(name, "interleaved"):
 			t.Interleaved = true
+			for i, n := range portPair(value) {
+				t.Channels[i] = uint8(n)
+			}
+		case parse.FoldEqual(name, "dest_addr"): // of RTSP 2.0, RFC 7826 section 18.54
+			t.Destination, t.ClientPorts = mediaAddrs(value)
+		case parse.FoldEqual(name, "src_addr"):
+			t.Source, t.ServerPorts = mediaAddrs(value)
 		case parse.FoldEqual(name, "mode"):
 			t.Push = parse.FoldContains(value, "record")
 		case parse.FoldEqual(name, "destination"):
@@ -135,6 +162,24 @@ func portPair(value []byte) (ports [2]uint16) {
 		}
 	}
 	return ports
+}
+
+// mediaAddrs reads `"192.0.2.5:6970"/"192.0.2.5:6971"`, also without the addresses.
+func mediaAddrs(value []byte) (addr netip.Addr, ports [2]uint16) {
+	for i := range ports {
+		var one []byte
+		one, value, _ = bytes.Cut(value, []byte("/"))
+		one = bytes.Trim(one, `"`)
+		at := bytes.LastIndexByte(one, ':')
+		if at < 0 {
+			break
+		}
+		ports[i] = portPair(one[at+1:])[0]
+		if a := mediaAddr(one[:at]); i == 0 {
+			addr = a
+		}
+	}
+	return addr, ports
 }
 
 // mediaAddr reads an address, invalid if it is a name.
