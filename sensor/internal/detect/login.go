@@ -121,7 +121,7 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 	if admin || known {
 		return false
 	}
-	machine := byMachine(in.protocol) || e.Initiator != nil && (e.Initiator.Role == device.NVR || e.Initiator.Role == device.VMS)
+	machine := byMachine(in.protocol) || in.protocol == "smb" /* a PC mounts its shares on its own */ || e.Initiator != nil && (e.Initiator.Role == device.NVR || e.Initiator.Role == device.VMS)
 	if listed && !machine {
 		return true
 	}

@@ -75,6 +75,25 @@ func ntlmAuthenticate(d *dissect.DeviceInfo, b []byte) {
 	}
 }
 
+// NTLMUser returns the user who proves a password in an NTLM message in b (MS-NLMP section 2.2.1.3). ok is false if b has no such message or logs in
+// as nobody (section 3.2.5.1.2). The proof is not read.
+func NTLMUser(b []byte) (user string, ok bool) {
+	const authenticate, lmLen, ntLen, name, flags, unicode = 3, 12, 20, 36, 60, 1
+	i := bytes.Index(b, []byte(ntlmSignature))
+	if i < 0 || len(b) < i+flags+4 {
+		return "", false
+	}
+	b = b[i:]
+	if binary.LittleEndian.Uint32(b[8:]) != authenticate || binary.LittleEndian.Uint16(b[ntLen:]) == 0 && binary.LittleEndian.Uint16(b[lmLen:]) <= 1 {
+		return "", false
+	}
+	value := ntlmField(b, name)
+	if b[flags]&unicode != 0 {
+		return UTF16(value), true
+	}
+	return Text(value), true
+}
+
 // ntlmField returns the value of a field: length, room, offset.
 func ntlmField(b []byte, at int) []byte {
 	if len(b) < at+8 {

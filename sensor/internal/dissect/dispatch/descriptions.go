@@ -78,7 +78,7 @@ var descriptions = []description{
 	{"sflow", "version 5, address of the agent, first sample", "", "", loginNone, ""},
 	{"shell", "banner or prompt of a shell, or the answer to id", "", "", loginNone, ""},
 	{"sip", "request line or status line; UDP: keep-alive", "5060 for a keep-alive (UDP)", "programs, logins", loginExplicit, ""},
-	{"smb", "message of SMB 1, 2 or 3 behind its length; session request of NetBIOS", "139 for a session request", "identity: dialect, native system; NTLM: computer, version of Windows", loginUnread, ""},
+	{"smb", "message of SMB 1, 2 or 3 behind its length; session request of NetBIOS", "139 for a session request", "logins by NTLM; identity: dialect, native system; NTLM: computer, version of Windows", loginExplicit, ""},
 	{"smtp", "greeting with code 220; first command of a client", "25, 587 for a greeting that does not name mail", "greeting, logins, TLS after STARTTLS", loginExplicit, "TCP (either side)"},
 	{"snmp", "sequence of the length of the datagram, version, community or header of version 3", "161, 162 for a malformed request", "answered requests of versions 1 and 2c, identity", loginExplicit, ""},
 	{"socks", "version, methods or address, and the answer", "", "TLS behind the proxy", loginUnread, "TCP (client)"},

@@ -2,7 +2,10 @@
 
 package dissecttest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // UTF16 returns ASCII text as little-endian UTF-16.
 func UTF16(s string) string {
@@ -47,4 +50,10 @@ func NTLMAuthenticate(workstation string, build uint16) string {
 	b = append(b, 0x15, 0x82, 0x89, 0x62, 10, 0)
 	b = binary.LittleEndian.AppendUint16(b, build)
 	return string(b) + "\x00\x00\x00\x0f" + UTF16(workstation) + "SECRETHASH" + UTF16("root")
+}
+
+// NTLMAnonymous returns the answer of a client that logs in as nobody.
+func NTLMAnonymous() string {
+	empty := "\x00\x00\x00\x00\x48\x00\x00\x00"
+	return "NTLMSSP\x00\x03\x00\x00\x00\x01\x00\x01\x00\x48\x00\x00\x00" + strings.Repeat(empty, 5) + "\x15\x8a\x88\xe2\x0a\x00\x00\x00\x00\x00\x00\x0f\x00"
 }

@@ -9,26 +9,37 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/logins"
 )
 
-// smbStream reads the beginning of a session of SMB: the dialect that the server chose, and what both sides say of themselves while the user logs in.
+// smbStream reads the beginning of a session of SMB: the dialect that the server chose, what both sides say of themselves while the user logs in,
+// and the results of logins.
 type smbStream struct {
-	pos, count [2]int
-	modern     bool // the client offers version 2 or 3
-	found      [2]bool
+	pos    [2]int
+	modern bool    // the client offers version 2 or 3
+	named  [2]bool // the NTLM message of a side was reported
+	login  smbLogin
+	done   bool
 }
 
 // NewSMB returns a dissector of SMB over TCP, versions 1 to 3.
-func NewSMB() dissect.Stream { return new(smbStream) }
-
-// maxSMBMessages is how many messages of each side are read: a negotiation may take two, a login three.
-const maxSMBMessages = 8
+func NewSMB() dissect.Stream {
+	return &smbStream{login: smbLogin{Attempt: logins.Attempt{Protocol: "smb"}}}
+}
 
 // Feed reads messages behind the four bytes of a NetBIOS session (RFC 1002 section 4.3.1) or of direct TCP (MS-SMB2 section 2.1): a type, which is zero for
-// messages, and a length.
-func (s *smbStream) Feed(dir int, head []byte, _ bool, sink dissect.Sink) int {
+// messages, and a length. It ends with the first login that succeeds.
+func (s *smbStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) int {
+	want := s.read(dir, head, sink)
+	if dir == dissect.FromServer && (final || want == 0) {
+		s.login.Result(dissect.OutcomeUnknown, sink)
+	}
+	return want
+}
+
+func (s *smbStream) read(dir int, head []byte, sink dissect.Sink) int {
 	const lengthLen = 4
-	for s.count[dir] < maxSMBMessages && !s.found[dir] {
+	for !s.done {
 		at := s.pos[dir]
 		if len(head) < at+lengthLen {
 			return at + lengthLen
@@ -45,32 +56,39 @@ func (s *smbStream) Feed(dir int, head []byte, _ bool, sink dissect.Sink) int {
 			s.message(dir, head[at+lengthLen:end], sink)
 		}
 		s.pos[dir] = end
-		s.count[dir]++
 	}
 	return 0
 }
 
 func (s *smbStream) message(dir int, b []byte, sink dissect.Sink) {
 	const headLen1, headLen2, negotiate1, setup1, negotiate2, setup2 = 33, 66, 0x72, 0x73, 0, 1
+	server := dir == dissect.FromServer
 	switch {
 	case len(b) >= headLen1 && bytes.HasPrefix(b, []byte("\xffSMB")):
 		switch {
-		case b[4] == negotiate1 && dir == dissect.FromClient:
+		case b[4] == negotiate1 && !server:
 			s.modern = bytes.Contains(b, []byte("\x02SMB 2."))
 		case b[4] == negotiate1:
+			s.login.negotiated1(b)
 			s.oldServer(sink)
+		case b[4] == setup1 && server:
+			s.identity(dir, b, sink)
+			smb1Native(b, sink)
+			s.done = s.login.answer1(b, sink)
 		case b[4] == setup1:
-			s.login(dir, b, sink)
-			if dir == dissect.FromServer {
-				smb1Native(b, sink)
-			}
+			s.identity(dir, b, sink)
+			s.login.request1(b, sink)
 		}
 	case len(b) >= headLen2 && bytes.HasPrefix(b, []byte("\xfeSMB")):
 		switch command := binary.LittleEndian.Uint16(b[12:]); {
-		case command == negotiate2 && dir == dissect.FromServer:
+		case command == negotiate2 && server:
 			smb2Server(b[headLen2-2:], sink)
+		case command == setup2 && server:
+			s.identity(dir, b, sink)
+			s.done = s.login.answer2(b, sink)
 		case command == setup2:
-			s.login(dir, b, sink)
+			s.identity(dir, b, sink)
+			s.login.request2(b, sink)
 		}
 	}
 }
@@ -105,10 +123,13 @@ func guidText(b []byte) string {
 	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:]), b[8:10], b[10:16])
 }
 
-// login reports what the NTLM message of a login says of its sender.
-func (s *smbStream) login(dir int, b []byte, sink dissect.Sink) {
+// identity reports what the first NTLM message of a side that says something says of its sender.
+func (s *smbStream) identity(dir int, b []byte, sink dissect.Sink) {
+	if s.named[dir] {
+		return
+	}
 	if d := announce.NTLM(b); d != nil {
-		s.found[dir] = dir == dissect.FromClient // the client's is the last one; the server may name its native system after it
+		s.named[dir] = true
 		sink(d)
 	}
 }

@@ -83,5 +83,8 @@ func FuzzSMB(f *testing.F) {
 	for _, tc := range smbCases {
 		seeds = append(seeds, tc.turns)
 	}
+	for _, tc := range smbLoginCases() {
+		seeds = append(seeds, tc.Turns)
+	}
 	dissecttest.FuzzStream(f, lan.NewSMB, seeds...)
 }
