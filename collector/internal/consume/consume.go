@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/panics"
 )
 
 // Reader is a Kafka consumer group reader.
@@ -97,7 +98,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	defer cancel()
 	fetched := make(chan kafka.Message, c.config.Batch)
 	failed := make(chan error, 1)
-	go func() { failed <- c.fetch(ctx, fetched) }()
+	go func() { failed <- panics.ToError("consumer", func() error { return c.fetch(ctx, fetched) }) }()
 	ready := make(chan work, 1) // the next batch is validated while this one is stored
 	go c.prepare(ctx, fetched, ready)
 	var err error

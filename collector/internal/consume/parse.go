@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/panics"
 	"stillwatch/schemas"
 )
 
@@ -67,8 +68,11 @@ func parse(batch []kafka.Message) (good parsed, bad []rejected) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(batch); i += workers {
-				var err error
-				if out[i], err = accept(batch[i]); err != nil {
+				err := panics.ToError("check of a record", func() (err error) { // which then waits in the dead-letter queue
+					out[i], err = accept(batch[i])
+					return err
+				})
+				if err != nil {
 					reasons[i] = shorten(err.Error())
 				}
 			}

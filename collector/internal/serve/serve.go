@@ -27,6 +27,7 @@ import (
 	"stillwatch/collector/internal/queue"
 	"stillwatch/collector/internal/store"
 	"stillwatch/internal/brokers"
+	"stillwatch/internal/panics"
 )
 
 // Server is a running collector.
@@ -197,13 +198,14 @@ const shutdownTime = 5 * time.Second
 // everything.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.consumer.Run(ctx) })
-	g.Go(func() error { return s.lag.Run(ctx) })
-	g.Go(func() error { return s.expire(ctx) })
-	g.Go(func() error { watchSensors(ctx, s.store, s.log, watchEvery); return nil })
-	g.Go(func() error { return s.serve(ctx, s.web, s.console, s.console.Close) })
+	start := func(part string, f func() error) { g.Go(func() error { return panics.ToError(part, f) }) }
+	start("consumer", func() error { return s.consumer.Run(ctx) })
+	start("measurement of the lag", func() error { return s.lag.Run(ctx) })
+	start("expiry", func() error { return s.expire(ctx) })
+	start("watch of the sensors", func() error { watchSensors(ctx, s.store, s.log, watchEvery); return nil })
+	start("web server", func() error { return s.serve(ctx, s.web, s.console, s.console.Close) })
 	if s.health != nil {
-		g.Go(func() error { return s.serve(ctx, s.health, s.healthHandler(), func() {}) })
+		start("health server", func() error { return s.serve(ctx, s.health, s.healthHandler(), func() {}) })
 	}
 	s.log.Info("collector started", zap.String("console", s.URL()), zap.String("health", s.HealthURL()), zap.Strings("brokers", s.Brokers()),
 		zap.String("group", s.config.Kafka.Group), zap.String("database", s.config.Database))

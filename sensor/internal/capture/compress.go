@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"stillwatch/internal/panics"
 )
 
 const (
@@ -66,7 +68,7 @@ func decompress(name string, head []byte, r io.Reader) *ahead {
 }
 
 func (a *ahead) run(name string, r io.Reader) {
-	d, done, err := newDecoder(name, r)
+	d, done, err := newGuarded(name, r)
 	defer done()
 	for {
 		var buf []byte
@@ -98,6 +100,16 @@ func (a *ahead) run(name string, r io.Reader) {
 			return
 		}
 	}
+}
+
+// newGuarded returns a decoder, which reads the head of the file. See readGuarded.
+func newGuarded(name string, r io.Reader) (d io.Reader, done func(), err error) {
+	done = func() {}
+	err = panics.ToError("decoder", func() (err error) {
+		d, done, err = newDecoder(name, r)
+		return err
+	})
+	return d, done, err
 }
 
 // readGuarded reads from a decoder. A mistake in it that hostile input triggers ends the file, and not the program.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -145,6 +146,11 @@ func openCaptures(s *interrupt, log *zap.Logger, names []string) (*capture.Files
 	}
 	done := make(chan opened, 1)
 	go func() {
+		defer func() {
+			if v := recover(); v != nil {
+				done <- opened{err: crash(&pipeline.PanicError{Where: "reader of captures", Value: v, Stack: debug.Stack()})}
+			}
+		}()
 		src, err := capture.OpenFiles(names)
 		done <- opened{src, badUsage(err)}
 	}()

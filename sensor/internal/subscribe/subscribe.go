@@ -13,6 +13,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/internal/panics"
 	"stillwatch/sensor/internal/publish"
 )
 
@@ -81,7 +82,7 @@ func (c Config) read(ctx context.Context, d *kafka.Dialer) error {
 	defer cancel()
 	failed := make(chan error, len(parts))
 	for _, p := range parts {
-		go func() { failed <- c.partition(ctx, d, p) }()
+		go func() { failed <- panics.ToError("reader of "+c.Topic, func() error { return c.partition(ctx, d, p) }) }()
 	}
 	err = <-failed
 	cancel()
