@@ -118,6 +118,13 @@ type Info struct {
 
 // Describe reads and checks all data files, those of a folder and the embedded ones for the rest, and describes them.
 func Describe(dir string) (all []Info, err error) {
+	if dir != "" {
+		unlock, err := lock(dir, false)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
 	for _, a := range list() {
 		t, file, err := a.load(dir)
 		if err != nil {
@@ -147,9 +154,11 @@ type Set struct{ use []func() }
 func Load(dir string) (*Set, error) {
 	s := &Set{}
 	if dir != "" {
-		if _, err := os.ReadDir(dir); err != nil {
+		unlock, err := lock(dir, false)
+		if err != nil {
 			return nil, err
 		}
+		defer unlock()
 	}
 	for _, a := range list() {
 		use := a.clear
@@ -178,8 +187,11 @@ func (s *Set) Use() {
 func (a *asset) load(dir string) (t *table, file string, err error) {
 	var b []byte
 	if dir != "" {
-		file = filepath.Join(dir, a.file)
-		b, err = readFile(file, a.limit)
+		file = filepath.Join(dir, committed, a.file)
+		if b, err = readFile(file, a.limit); errors.Is(err, fs.ErrNotExist) {
+			file = filepath.Join(dir, a.file)
+			b, err = readFile(file, a.limit)
+		}
 	}
 	switch {
 	case dir == "" || errors.Is(err, fs.ErrNotExist):

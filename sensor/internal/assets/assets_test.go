@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect/logins"
@@ -176,6 +177,95 @@ func TestUpdateOfOneFile(t *testing.T) {
 	}
 	if _, err := Update(dir, newer, true); err != nil {
 		t.Error(err)
+	}
+}
+
+// After its commit an update counts as a whole, also if the program stops before the files are at their places, and the next one goes on from there.
+func TestUpdateIsOneStep(t *testing.T) {
+	const exploited = "CVE-2001-0001\tAcme\tX*\tany\t2001-01-01\thttps://example.com\n"
+	dir := t.TempDir()
+	put(t, dir, "releases.tsv", []byte(head+release))
+	files, err := open(put(t, t.TempDir(), "a.tar.gz", packed(t, "releases.tsv", head+strings.Replace(release, "Acme", "Other", 1), "exploited.tsv", head+exploited)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stage(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	used := func() (n int) {
+		s, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Use()
+		if lifecycle.Known.Get().Device("Other", "X1", "") != nil {
+			n++
+		}
+		return n + lifecycle.InTheWild.Get().Rows()
+	}
+	t.Cleanup(func() { lifecycle.Known.Set(nil); lifecycle.InTheWild.Set(nil) })
+	if got := entries(t, dir); got != ".update releases.tsv" || used() != 2 {
+		t.Errorf("committed, not moved: %q, %d of 2 files used", got, used())
+	}
+	if err := os.Rename(filepath.Join(dir, committed, "exploited.tsv"), filepath.Join(dir, "exploited.tsv")); err != nil {
+		t.Fatal(err)
+	}
+	if used() != 2 {
+		t.Errorf("one file moved: %d of 2 files used", used())
+	}
+	if _, err := Update(dir, put(t, t.TempDir(), "vendors.tsv", []byte(head+"acme\tAcme\tbrand\n")), false); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, dir); got != "exploited.tsv releases.tsv vendors.tsv" || used() != 2 {
+		t.Errorf("after the next update: %q, %d of 2 files used", got, used())
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".new-1"), 0o700); err != nil { // of an update that stopped before its commit
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, ".new-1"), "releases.tsv", []byte("half of a fi"))
+	if used() != 2 {
+		t.Error("a file without a commit is used")
+	}
+}
+
+// A reader gets the files of one update: it waits for one that is being written, and it waits for readers.
+func TestReadersSeeOneUpdate(t *testing.T) {
+	dir, from := t.TempDir(), t.TempDir()
+	release := func(vendor string) []byte {
+		row := func(s string) string { return strings.Replace(s, "Acme", vendor, 1) }
+		return packed(t, "releases.tsv", head+row(release), "exploited.tsv", head+row("CVE-2001-0001\tAcme\tX*\tany\t2001-01-01\thttps://example.com\n"))
+	}
+	a, b := put(t, from, "a.tar.gz", release("Acme")), put(t, from, "b.tar.gz", release("Other"))
+	if _, err := Update(dir, a, false); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lifecycle.Known.Set(nil); lifecycle.InTheWild.Set(nil) })
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < 40 && err == nil; i++ {
+			_, err = Update(dir, []string{a, b}[i%2], false)
+		}
+		done <- err
+	}()
+	for running := true; running; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		default:
+		}
+		s, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Use()
+		one := lifecycle.Known.Get().Device("Acme", "X1", "") != nil
+		if two := len(lifecycle.InTheWild.Get().Device("Acme", "X1", "", "", time.Unix(1e9, 0).AddDate(5, 0, 0))) > 0; one != two {
+			t.Fatalf("files of two updates: releases %v, exploited %v", one, two)
+		}
 	}
 }
 

@@ -25,14 +25,25 @@ const maxArchive = 640 << 20
 // Updated is a data file that an update has put into the folder.
 type Updated struct{ Name, File, From, To string } // From, To: dates; From is "" if there was none
 
-// Update checks one data file or an archive of them (tar.gz, zip) in full, and then replaces those files of the folder. Data older than that
-// in use is refused unless force is set. Default credentials are stored as hashes. Each file is replaced at once: a reader sees the old or the new one.
-func Update(dir, from string, force bool) ([]Updated, error) {
+// Update checks one data file or an archive of them (tar.gz, zip) in full, and then replaces those files of the folder in one step: a reader
+// sees all of them or none, also after a loss of power. Data older than that in use is refused unless force is set. Default credentials are
+// stored as hashes.
+func Update(dir, from string, force bool) (done []Updated, err error) {
 	files, err := open(from)
 	if err != nil {
 		return nil, err
 	}
-	var done []Updated
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(dir, true)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := settle(dir); err != nil {
+		return nil, err
+	}
 	for _, f := range files {
 		u, err := check(dir, f, force)
 		if err != nil {
@@ -40,30 +51,10 @@ func Update(dir, from string, force bool) ([]Updated, error) {
 		}
 		done = append(done, u)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := stage(dir, files); err != nil {
 		return nil, err
 	}
-	stage, err := os.MkdirTemp(dir, ".new-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(stage) }() // a folder that stays does no harm
-	for _, f := range files {
-		if f.asset.seal != nil {
-			if f.data, err = f.asset.seal(f.data); err != nil {
-				return nil, err
-			}
-		}
-		if err := write(filepath.Join(stage, f.asset.file), f.data); err != nil {
-			return nil, err
-		}
-	}
-	for _, f := range files {
-		if err := os.Rename(filepath.Join(stage, f.asset.file), filepath.Join(dir, f.asset.file)); err != nil {
-			return nil, err
-		}
-	}
-	return done, syncDir(dir)
+	return done, settle(dir)
 }
 
 // candidate is a file of an update.
@@ -205,24 +196,6 @@ func collect(files []candidate, name string, size int64, r io.Reader) ([]candida
 		return nil, err
 	}
 	return append(files, candidate{all[i], b}), nil
-}
-
-// write writes a file that survives a loss of power.
-func write(name string, b []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Export writes the embedded data files as an archive that Update reads. The same files give the same archive.
