@@ -50,6 +50,7 @@ type Event struct {
 	VLAN     uint16 // LinkFact: outermost; 0 if untagged
 	// Stack is that of the sender if the event was made for a SYN or SYN-ACK, else nil.
 	Stack *fingerprint.Stack
+	Stamp uint32 // its TCP time stamp (TSval of RFC 7323), 0 if it has none
 
 	// Set before the detectors see the event. A device is nil if the endpoint is external.
 	Initiator, Responder *device.Device

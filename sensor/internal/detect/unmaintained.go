@@ -49,6 +49,7 @@ const (
 type unmaintained struct {
 	p       UnmaintainedParams
 	devices *table[uint32, upkeep]
+	clocks  *table[uint32, tcpClock]
 	recent  [256]struct { // what Products returned, by a hash of the greeting
 		greeting string
 		products []lifecycle.Product
@@ -71,16 +72,17 @@ type flaw struct {
 }
 
 func newUnmaintained(p UnmaintainedParams) *unmaintained {
-	return &unmaintained{p: p, devices: newTable[uint32, upkeep](p.MaxDevices)}
+	return &unmaintained{p: p, devices: newTable[uint32, upkeep](p.MaxDevices), clocks: newTable[uint32, tcpClock](p.MaxDevices)}
 }
 
 func (u *unmaintained) Rule() Rule { return unmaintainedRule.Rule }
 
-func (u *unmaintained) Kinds() []Kind { return []Kind{SessionFact} }
+func (u *unmaintained) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact} }
 
 func (u *unmaintained) setParams(p UnmaintainedParams) {
 	u.p = p
 	u.devices.limit(p.MaxDevices)
+	u.clocks.limit(p.MaxDevices)
 }
 
 func (u *unmaintained) parts(*device.Registry) []snapshot.Part {
@@ -93,15 +95,21 @@ func (u *unmaintained) parts(*device.Registry) []snapshot.Part {
 			c.String(&f.text)
 			snapshot.Enum(c, &f.severity, Critical)
 		})
-	})}
+	}), u.clocks.part("D33.clocks/1", deviceKey, func(c *snapshot.Codec, k *tcpClock) { k.walk(c) })}
 }
 
-func (u *unmaintained) evictions() uint64 { return u.devices.evicted() }
+func (u *unmaintained) evictions() uint64 { return u.devices.evicted() + u.clocks.evicted() }
 
-func (u *unmaintained) Tick(now int64, _ *Context) { u.devices.expire(now - 2*month) }
+func (u *unmaintained) Tick(now int64, _ *Context) {
+	u.devices.expire(now - 2*month)
+	u.clocks.expire(now - month)
+}
 
 // Observe looks at what a device says of itself. Requests of clients say nothing of servers.
 func (u *unmaintained) Observe(e *Event, c *Context) {
+	if e.Stack != nil {
+		u.stamped(e, c)
+	}
 	switch f := e.Fact.(type) {
 	case *dissect.DeviceInfo:
 		d := e.Responder
@@ -111,6 +119,7 @@ func (u *unmaintained) Observe(e *Event, c *Context) {
 		if d != nil {
 			u.firmware(e, c, d)
 			u.uptime(e, c, d, f)
+			u.smb(e, c, d, f)
 		}
 	case *dissect.SSHBanner:
 		if f.Server && e.Responder != nil {

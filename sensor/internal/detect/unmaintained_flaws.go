@@ -76,6 +76,17 @@ func (u *unmaintained) uptime(e *Event, c *Context, d *device.Device, f *dissect
 	}
 }
 
+// smb reports version 1 of SMB, which Microsoft has not installed since 2017: only that, or that too for a client that asks for nothing else.
+func (u *unmaintained) smb(e *Event, c *Context, d *device.Device, f *dissect.DeviceInfo) {
+	switch {
+	case f.Protocol != "smb":
+	case f.Class == "SMB1_only":
+		u.report(e, c, d, flaw{"smb1", "only", "it speaks SMB 1 only", "it chose version 1 of SMB when the client offered later ones", Medium})
+	case f.Class == "SMB1":
+		u.report(e, c, d, flaw{"smb1", "", "it speaks SMB 1", "it speaks version 1 of SMB with a client that offers no other", Low})
+	}
+}
+
 // greeting looks up the programs that a server names. A distribution corrects old versions: for one that is named its own releases count.
 func (u *unmaintained) greeting(e *Event, c *Context, text string) {
 	now := time.Unix(0, c.Now).UTC()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stillwatch/sensor/internal/detect"
+	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/fingerprint"
 )
@@ -74,6 +75,9 @@ func TestUnmaintained(t *testing.T) {
 		{"expired certificate", &dissect.TLSCertificate{Subject: "CN=a", NotBefore: year(2012), NotAfter: year(2022)}, "low", "certificate"},
 		{"certificate that expired yesterday", &dissect.TLSCertificate{Subject: "CN=a", NotAfter: time.Unix(0, begin-24*hour)}, "", ""},
 		{"certificate without a date", &dissect.TLSCertificate{Subject: "CN=a"}, "", ""},
+		{"SMB 1 only", &dissect.DeviceInfo{Protocol: "smb", Class: "SMB1_only"}, "medium", "smb1"},
+		{"SMB 1 for an old client", &dissect.DeviceInfo{Protocol: "smb", Class: "SMB1"}, "low", "smb1"},
+		{"SMB 3", &dissect.DeviceInfo{Protocol: "smb", Class: "SMB3"}, "", ""},
 		{"long uptime", &dissect.DeviceInfo{Protocol: "dhip", Booted: year(2024)}, "low", "uptime"},
 		{"boot time of a clock that was never set", &dissect.DeviceInfo{Protocol: "dhip", Booted: year(1970)}, "", ""},
 		{"short uptime", &dissect.DeviceInfo{Protocol: "dhip", Booted: year(2026)}, "", ""},
@@ -177,4 +181,50 @@ func TestUnmaintainedIsBounded(t *testing.T) {
 		s.tell(operator, oldCamera+":80", &dissect.HTTPExchange{Status: 200, Server: fmt.Sprintf("Apache/2.2.%d", i)})
 	}
 	s.want(t, "D33", "medium unmaintained 12")
+}
+
+// The time stamps of TCP tell when a device started only if they are the same clock for all peers.
+func TestUnmaintainedByTimeStamps(t *testing.T) {
+	const year = 365 * 24 * 3600
+	up := uint32(400 * 24 * 3600)
+	for _, c := range []struct {
+		name  string
+		stamp func(i int, at uint32) uint32 // of session i, at seconds after the first
+		peers int
+		want  string
+	}{
+		{"100 Hz for 400 days", func(_ int, at uint32) uint32 { return (up + at) * 100 }, 2, "low unmaintained 1"},
+		{"10 Hz for 400 days", func(_ int, at uint32) uint32 { return (up + at) * 10 }, 2, "low unmaintained 1"},
+		{"100 Hz for 300 days", func(_ int, at uint32) uint32 { return (year - 65*24*3600 + at) * 100 }, 2, ""},
+		{"1000 Hz", func(_ int, at uint32) uint32 { return 4_000_000_000 + at*1000 }, 2, ""},
+		{"one peer", func(_ int, at uint32) uint32 { return (up + at) * 100 }, 1, ""},
+		{"a random number for each peer", func(i int, at uint32) uint32 { return (up+at)*100 + uint32(i%2)*123_456_789 }, 2, ""},
+		{"a random number for each session", func(i int, at uint32) uint32 { return (up+at)*100 + uint32(i)*123_456_789 }, 2, ""},
+		{"no time stamps", func(int, uint32) uint32 { return 0 }, 2, ""},
+		{"Linux right after its start", func(_ int, at uint32) uint32 { return 1<<32 - 30_000 + at/100 }, 2, ""},
+		{"a restart between", func(i int, at uint32) uint32 {
+			if i < 3 {
+				return (up + at) * 100
+			}
+			return at
+		}, 2, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStage(t)
+			from := s.c.Now
+			for i := range 6 {
+				v := s.view(6, oldCamera, fmt.Sprintf("10.20.40.%d:443", 5+i%c.peers))
+				e := &detect.Event{Kind: detect.SessionOpened, Time: s.c.Now, Session: v, Stack: &fingerprint.Stack{}, Stamp: c.stamp(i, uint32((s.c.Now-from)/second))}
+				e.Initiator, e.Responder = s.c.Devices.Session(device.Opened, v, nil, s.c.Now)
+				s.c.Begin()
+				detect.NewWatch(s.dets).Observe(e, &s.c)
+				s.wait(11 * minute)
+			}
+			if c.want == "" {
+				s.want(t, "D33")
+			} else {
+				s.want(t, "D33", c.want)
+			}
+		})
+	}
 }

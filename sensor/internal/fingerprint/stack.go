@@ -150,6 +150,25 @@ func (s *Stack) readOptions(o, out []byte) []byte {
 	return out
 }
 
+// Stamp returns the time stamp in the options of a TCP header that StackOf accepts (TSval, RFC 7323 section 3.2), 0 if there is none.
+func Stamp(p *packet.Packet) uint32 {
+	o := p.Body[tcpHeader : tcpHeader+int(p.TCPOptLen)]
+	for len(o) > 0 && o[0] != optionEnd {
+		if o[0] == optionNop {
+			o = o[1:]
+			continue
+		}
+		if len(o) < 2 || o[1] < 2 || int(o[1]) > len(o) {
+			break
+		}
+		if o[0] == optionTimes && o[1] == 10 {
+			return binary.BigEndian.Uint32(o[2:])
+		}
+		o = o[o[1]:]
+	}
+	return 0
+}
+
 func (s *Stack) times(value []byte) {
 	if binary.BigEndian.Uint32(value) == 0 {
 		s.quirks |= quirkTS1Zero

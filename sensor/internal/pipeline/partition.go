@@ -63,7 +63,9 @@ func (p *partition) session(k detect.Kind, s *session.Session, now int64) {
 	e := p.emit(k, now)
 	e.Session, e.App = p.view, p.app(s)
 	if k == detect.SessionOpened || k == detect.SessionState {
-		e.Stack = p.stack()
+		if e.Stack = p.stack(); e.Stack != nil {
+			e.Stamp = fingerprint.Stamp(p.sh.frame)
+		}
 	}
 }
 
