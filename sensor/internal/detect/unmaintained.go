@@ -77,7 +77,7 @@ func newUnmaintained(p UnmaintainedParams) *unmaintained {
 
 func (u *unmaintained) Rule() Rule { return unmaintainedRule.Rule }
 
-func (u *unmaintained) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact} }
+func (u *unmaintained) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact, LinkFact} }
 
 func (u *unmaintained) setParams(p UnmaintainedParams) {
 	u.p = p
@@ -120,6 +120,10 @@ func (u *unmaintained) Observe(e *Event, c *Context) {
 			u.firmware(e, c, d)
 			u.uptime(e, c, d, f)
 			u.smb(e, c, d, f)
+		}
+	case *dissect.NeighborMessage:
+		if e.Initiator != nil && f.Firmware != "" {
+			u.firmware(e, c, e.Initiator)
 		}
 	case *dissect.SSHBanner:
 		if f.Server && e.Responder != nil {

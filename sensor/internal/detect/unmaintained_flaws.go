@@ -182,12 +182,14 @@ func (u *unmaintained) finding(e *Event, c *Context, d *device.Device, k *upkeep
 	slices.SortStableFunc(flaws, func(a, b flaw) int {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(rank(a.code), rank(b.code)))
 	})
-	at := addr(&e.Session.Responder, e.Session.V6)
-	if d == e.Initiator {
-		at = addr(&e.Session.Initiator, e.Session.V6)
+	f := &Finding{Rule: u.Rule(), Device: d, DeviceAddr: d.IP(), Start: k.since, End: c.Now, Key: "unmaintained", WindowS: monthSeconds,
+		Severity: flaws[0].severity, Standing: true, Count: 1, Total: len(flaws)}
+	if v := e.Session; v != nil { // else it told its neighbors on the link
+		f.DeviceAddr, f.Related = addr(&v.Responder, v.V6), []string{session.CommunityID(v)}
+		if d == e.Initiator {
+			f.DeviceAddr = addr(&v.Initiator, v.V6)
+		}
 	}
-	f := &Finding{Rule: u.Rule(), Device: d, DeviceAddr: at, Start: k.since, End: c.Now, Key: "unmaintained", WindowS: monthSeconds,
-		Severity: flaws[0].severity, Standing: true, Count: 1, Total: len(flaws), Related: []string{session.CommunityID(e.Session)}}
 	f.Entities = entities(f)
 	who := f.self()
 	f.Title = headline("%s is not maintained: %s", who, name{flaws[0].brief, flaws[0].brief})

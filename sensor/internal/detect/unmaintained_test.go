@@ -183,7 +183,25 @@ func TestUnmaintainedIsBounded(t *testing.T) {
 	s.want(t, "D33", "medium unmaintained 12")
 }
 
-// The time stamps of TCP tell when a device started only if they are the same clock for all peers.
+// What a switch announces on the link counts as what it says in a session.
+func TestUnmaintainedByAnnouncement(t *testing.T) {
+	for firmware, want := range map[string]string{"17.3.4a": "medium unmaintained 1", "17.18.1": "", "12.2(25)SEE2": ""} {
+		s := newStage(t)
+		m := &dissect.NeighborMessage{DeviceInfo: dissect.DeviceInfo{Protocol: "cdp", Model: "cisco C9300-48P", Firmware: firmware}, EtherSrc: [6]byte{0, 0x1b, 0x54, 0, 0, 9}}
+		e := &detect.Event{Kind: detect.LinkFact, Time: s.c.Now, Fact: m}
+		e.Initiator = s.c.Devices.Link(m, s.c.Now)
+		e.Initiator.Vendor, e.Initiator.Model, e.Initiator.Firmware = "Cisco", "C9300-48P", firmware
+		s.c.Begin()
+		detect.NewWatch(s.dets).Observe(e, &s.c)
+		if want == "" {
+			s.want(t, "D33")
+		} else {
+			s.want(t, "D33", want)
+		}
+	}
+}
+
+// The time stamps of TCP show when a device started only if they are the same clock for all peers.
 func TestUnmaintainedByTimeStamps(t *testing.T) {
 	const year = 365 * 24 * 3600
 	up := uint32(400 * 24 * 3600)

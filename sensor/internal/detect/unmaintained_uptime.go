@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// tcpClock is what the time stamps in the SYNs and SYN-ACKs of a device (RFC 7323) tell of its clock. Many stacks begin to count when they
+// tcpClock is what the time stamps in the SYNs and SYN-ACKs of a device (RFC 7323) say about its clock. Many stacks begin to count when they
 // start. Others, such as Linux since 4.10, add a random number for each peer: then no two peers are on one line, and nothing follows.
 type tcpClock struct {
 	at     int64 // of the first sample, capture clock
