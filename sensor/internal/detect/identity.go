@@ -26,6 +26,11 @@ var identityRule = register(registration{
 			"Look for logins from the address since the change, and change the passwords that were used.",
 			"If nobody replaced the hardware, shut the port of the new MAC address. If somebody did, nothing is left to do.",
 		},
+		"class": {
+			"Find the switch port of the MAC address, and look at what is connected there.",
+			"If it is not the device that belongs there, shut the port, and look for logins and sessions from its address since the change.",
+			"Change the passwords that the device and its recorder use.",
+		},
 	},
 }, DefaultIdentityParams, newIdentity)
 
@@ -34,12 +39,13 @@ type IdentityParams struct {
 	AlternateSeconds int `yaml:"alternate_seconds"` // two MACs that use one address within so many seconds of each other do so in turns
 	SettledHours     int `yaml:"settled_hours"`     // hours after which a MAC that alone uses the address has it
 	KeptDays         int `yaml:"kept_days"`         // days for which the MAC of an address is kept
+	KnownMinutes     int `yaml:"known_minutes"`     // what a camera or appliance does so many minutes after it was known as one is not its usual behavior
 	MaxAddresses     int `yaml:"max_addresses"`     // addresses kept with the MAC that has them
 }
 
 // DefaultIdentityParams returns the defaults of D36.
 func DefaultIdentityParams() IdentityParams {
-	return IdentityParams{AlternateSeconds: 300, SettledHours: 24, KeptDays: 30, MaxAddresses: 50_000}
+	return IdentityParams{AlternateSeconds: 300, SettledHours: 24, KeptDays: 30, KnownMinutes: 60, MaxAddresses: 50_000}
 }
 
 // identity is D36: sessions from the address of a known host come from another MAC. An address that the inventory names, or from which
@@ -48,6 +54,8 @@ func DefaultIdentityParams() IdentityParams {
 type identity struct {
 	p      IdentityParams
 	owners *table[linkAddress, owner]
+
+	natures *table[uint32, nature] // of cameras and other appliances, by device
 }
 
 // owner is the MAC that has an address, and the last other one that used it.
@@ -63,7 +71,7 @@ type owner struct {
 }
 
 func newIdentity(p IdentityParams) *identity {
-	return &identity{p: p, owners: newTable[linkAddress, owner](p.MaxAddresses)}
+	return &identity{p: p, owners: newTable[linkAddress, owner](p.MaxAddresses), natures: newTable[uint32, nature](p.MaxAddresses)}
 }
 
 func (i *identity) Rule() Rule { return identityRule.Rule }
@@ -73,6 +81,7 @@ func (i *identity) Kinds() []Kind { return []Kind{SessionOpened, SessionState, S
 func (i *identity) setParams(p IdentityParams) {
 	i.p = p
 	i.owners.limit(p.MaxAddresses)
+	i.natures.limit(p.MaxAddresses)
 }
 
 func (i *identity) parts(*device.Registry) []snapshot.Part {
@@ -90,12 +99,15 @@ func (i *identity) parts(*device.Registry) []snapshot.Part {
 		c.Bool(&o.relied)
 		c.Bool(&o.alternating)
 		c.Bool(&o.reported)
-	})}
+	}), i.natures.part("D36.natures/1", deviceKey, func(c *snapshot.Codec, n *nature) { n.walk(c) })}
 }
 
-func (i *identity) evictions() uint64 { return i.owners.evicted() }
+func (i *identity) evictions() uint64 { return i.owners.evicted() + i.natures.evicted() }
 
-func (i *identity) Tick(now int64, c *Context) { i.owners.expire(now - int64(i.p.KeptDays)*day) }
+func (i *identity) Tick(now int64, c *Context) {
+	i.owners.expire(now - int64(i.p.KeptDays)*day)
+	i.natures.expire(now - int64(i.p.KeptDays)*day)
+}
 
 func (i *identity) Observe(e *Event, c *Context) {
 	switch e.Kind {
@@ -109,6 +121,9 @@ func (i *identity) Observe(e *Event, c *Context) {
 		}
 	case SessionFact:
 		i.noteLogin(e, c)
+	}
+	if e.Session != nil {
+		i.classify(e, c)
 	}
 }
 
