@@ -23,6 +23,11 @@ var absenceRule = register(registration{
 			"If it runs, check that its port is still part of the mirror session.",
 			"If it was removed on purpose, delete it from the inventory; otherwise find out who was there.",
 		},
+		"many": {
+			"Check the switch to which the devices are connected, its power, and the link to it.",
+			"Check that the mirror session still copies their ports or their VLAN.",
+			"If both work, look at each device of the list: somebody may have switched them off together.",
+		},
 	},
 }, DefaultAbsenceParams, newAbsence)
 
@@ -49,6 +54,7 @@ type absence struct {
 	next   int64                         // time of the next check
 	seen   *table[uint32, presence]      // by device, in the order in which they were last seen
 	gone   *table[uint32, disappearance] // reported
+	many   *table[uint16, outage]        // devices of a VLAN that disappeared at once
 	found  []uint32                      // scratch of check
 	recent [recentDevices]recentDevice   `snapshot:"-"`
 }
@@ -90,8 +96,20 @@ type disappearance struct {
 	at    int64 // of the report
 }
 
+// outage is when devices of a VLAN disappeared at once. One alert is about all of them.
+type outage struct {
+	at    int64 // last frame of the first that was found
+	count int   // devices that were seen last within atOnce of it
+}
+
+// atOnce is how far apart devices that disappear together are seen last.
+const atOnce = 5 * minute
+
+const maxVLANs = 1 << 12
+
 func newAbsence(p AbsenceParams) *absence {
-	return &absence{p: p, seen: newTable[uint32, presence](p.MaxDevices), gone: newTable[uint32, disappearance](p.MaxDevices)}
+	return &absence{p: p, seen: newTable[uint32, presence](p.MaxDevices), gone: newTable[uint32, disappearance](p.MaxDevices),
+		many: newTable[uint16, outage](maxVLANs)}
 }
 
 func (a *absence) Rule() Rule { return absenceRule.Rule }
@@ -127,11 +145,15 @@ func (a *absence) parts(r *device.Registry) []snapshot.Part {
 			c.Time(&x.since)
 			c.Time(&x.at)
 		}),
+		a.many.part("D35.many/1", func(c *snapshot.Codec, k *uint16) { snapshot.Number(c, k) }, func(c *snapshot.Codec, x *outage) {
+			c.Time(&x.at)
+			c.Int(&x.count)
+		}),
 		snapshot.Single("D35/1", func(c *snapshot.Codec) { c.Time(&a.next) }),
 	}
 }
 
-func (a *absence) evictions() uint64 { return a.seen.evicted() + a.gone.evicted() }
+func (a *absence) evictions() uint64 { return a.seen.evicted() + a.gone.evicted() + a.many.evicted() }
 
 func (a *absence) Observe(e *Event, c *Context) {
 	if e.Kind == LinkFact {
@@ -233,6 +255,7 @@ func (a *absence) Tick(now int64, c *Context) {
 	}
 	a.next = now + minute
 	a.gone.expire(now - 30*day)
+	a.many.expire(now - 30*day)
 	const lossy = 0.01 // share of frames; see D41
 	if c.Quality.Blind != "" || c.Quality.LossRatio > lossy {
 		return
@@ -282,43 +305,57 @@ func (a *absence) regular(x *presence, c *Context) bool {
 	return d.Declared || !d.MAC.IsZero() && !d.RandomMAC && d.Role != device.Phone && d.Role != device.Workstation
 }
 
-// leave removes the devices in a.found, and reports those that are missing. Devices that disappear at once do not: their switch, or
-// the mirror of their VLAN, has failed.
+// leave removes the devices in a.found, and reports those that are missing. Devices that disappear at once are one alert, because their
+// switch, or the mirror of their VLAN, has failed.
 func (a *absence) leave(now int64, c *Context) {
 	missing := make([]presence, 0, len(a.found))
 	for _, id := range a.found {
-		if x := a.seen.lru.Peek(id); x.val.dev != nil && a.missing(&x.val, now, c) {
+		if x := a.seen.lru.Peek(id); x.val.dev != nil && a.missing(&x.val, now, c) && c.Devices.ByKey(x.val.dev.Key) == x.val.dev {
 			missing = append(missing, x.val)
 		}
 	}
-	reported := make([]bool, len(missing))
+	alone := make([]bool, len(missing))
 	for i := range missing {
-		reported[i] = a.alone(&missing[i], now) && c.Devices.ByKey(missing[i].dev.Key) == missing[i].dev
+		alone[i] = !a.together(&missing[i], now, c)
 	}
 	for _, id := range a.found {
 		a.seen.drop(id)
 	}
 	for i := range missing {
-		if x := &missing[i]; reported[i] {
+		if x := &missing[i]; alone[i] {
 			*a.gone.put(x.dev.ID, now) = disappearance{x.dev, x.last, now}
 			c.Emit(a.finding(x, now, c))
 		}
 	}
 }
 
-// alone reports whether a device disappeared by itself: others of its VLAN were seen in the last third of its absence, and few disappeared
-// at the same time.
-func (a *absence) alone(x *presence, now int64) bool {
-	const atOnce = 5 * minute
-	gone, there, late := 0, 0, now-(now-x.last)/3
+// together reports whether a missing device is no finding of its own: others of its VLAN disappeared at the same time, which is one finding
+// for all of them, or nobody else was seen in the last third of its absence, so that the sensor cannot tell.
+func (a *absence) together(x *presence, now int64, c *Context) bool {
+	vlan := x.mark.VLAN
+	if o := a.many.get(vlan, now); o != nil && x.last >= o.at-atOnce && x.last <= o.at+atOnce {
+		return true
+	}
+	var gone []*presence
+	there, elsewhere, late := 0, 0, now-(now-x.last)/3
 	for _, y := range a.seen.lru.All() {
 		switch last := y.val.last; {
-		case y.val.mark.VLAN != x.mark.VLAN:
+		case y.val.mark.VLAN != vlan:
+			if last > late {
+				elsewhere++
+			}
 		case last > late:
 			there++
 		case last >= x.last-atOnce && last <= x.last+atOnce:
-			gone++
+			gone = append(gone, &y.val)
 		}
 	}
-	return there > 0 && (gone < a.p.AtOnce || float64(gone) < a.p.AtOnceShare*float64(gone+there))
+	if len(gone) >= a.p.AtOnce && float64(len(gone)) >= a.p.AtOnceShare*float64(len(gone)+there) {
+		if there+elsewhere > 0 { // else the whole capture is quiet
+			*a.many.put(vlan, now) = outage{x.last, len(gone)}
+			c.Emit(a.outage(x, gone, there, now, c))
+		}
+		return true
+	}
+	return there == 0
 }

@@ -122,6 +122,25 @@ func TestAbsence(t *testing.T) {
 			}
 			p.minutes(90)
 			p.minutes(40, "10.20.30.11", "10.20.30.12", "10.20.30.13", "10.20.30.14")
+		}, []string{"medium disappeared in VLAN 0 1"}},
+		{"all cameras at once, with other gaps before", func(t *testing.T, p *presence) {
+			for i := range 6 {
+				p.stream(t, fmt.Sprintf("10.20.30.%d", 11+i))
+			}
+			p.minutes(90)
+			p.minutes(9, "10.20.30.11", "10.20.30.12") // so they are missing later than the others
+			p.minutes(90)
+			p.minutes(60, "10.20.30.11", "10.20.30.12", "10.20.30.13", "10.20.30.14", "10.20.30.15", "10.20.30.16")
+		}, []string{"medium disappeared in VLAN 0 1"}},
+		{"everything is quiet", func(t *testing.T, p *presence) {
+			for i := range 4 {
+				p.stream(t, fmt.Sprintf("10.20.30.%d", 11+i))
+			}
+			p.minutes(90)
+			for range 40 {
+				p.wait(minute)
+				p.clock.Frames(p.c.Now / second)
+			}
 		}, nil},
 		{"the mirror stops", func(t *testing.T, p *presence) {
 			p.stream(t, camera)

@@ -4,6 +4,8 @@ package detect
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"stillwatch/sensor/internal/device"
 )
@@ -43,6 +45,32 @@ func (a *absence) about(d *device.Device, since, now int64, c *Context) *Finding
 		Severity: a.severity(d), Maintenance: c.Contracts.Maintenance(d, now)}
 	f.Entities = entities(f)
 	f.Recommendation = absenceRule.advise("", d)
+	return f
+}
+
+// outage is the finding about devices of a VLAN that disappeared at once. It is about no single device.
+func (a *absence) outage(x *presence, gone []*presence, there int, now int64, c *Context) *Finding {
+	where := "without a VLAN tag"
+	if x.mark.VLAN != 0 {
+		where = fmt.Sprintf("in VLAN %d", x.mark.VLAN)
+	}
+	f := &Finding{Rule: a.Rule(), Start: x.last, End: now, Key: fmt.Sprintf("disappeared in VLAN %d", x.mark.VLAN), WindowS: weekSeconds, Count: 1, Severity: Medium}
+	var names []string
+	for _, y := range gone {
+		c.Devices.Settle(y.dev)
+		names = append(names, label(y.dev, netip.Addr{}).full)
+		f.Entities = addDistinct(f.Entities, "device:"+y.dev.Key, maxListed)
+	}
+	slices.Sort(names)
+	what := fmt.Sprintf("%d devices %s", len(gone), where)
+	f.Title = what + " disappeared at once"
+	f.Message = fmt.Sprintf("Expected: the devices %s are there. Seen: %s had their last frame at %s or within %s of it, and none since, while %s: %s.",
+		where, what, clock(x.last), span(atOnce), Plural(there, "other is still there", "others are still there"), listing(names, 5))
+	f.Reasons = []Reason{{Code: "at_once", Text: "they disappeared together: their switch, the link to it or the mirror has failed", Weight: 0.3},
+		benign("a switch is being maintained, or the mirror session was changed")}
+	f.Evidence = []Evidence{{Kind: "presence", Summary: fmt.Sprintf("%s, last frames at %s", what, clock(x.last)),
+		Data: map[string]any{"devices": len(gone), "still_there": there, "absent_s": (now - x.last) / second}}}
+	f.Recommendation = absenceRule.advise("many", nil)
 	return f
 }
 
