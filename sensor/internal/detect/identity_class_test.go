@@ -31,7 +31,9 @@ func (s *stage) answers(role device.Role, ttl uint8, port string, f dissect.Fact
 }
 
 // asks has the camera open a session in which it says f.
-func (s *stage) asks(f dissect.Fact) { s.event(detect.SessionFact, s.connect(camera, "198.51.100.9:80"), f) }
+func (s *stage) asks(f dissect.Fact) {
+	s.event(detect.SessionFact, s.connect(camera, "198.51.100.9:80"), f)
+}
 
 func TestDeviceOfAnotherClass(t *testing.T) {
 	rdp, browser := &dissect.AppID{Name: "rdp"}, &dissect.HTTPExchange{Method: "GET", URI: "/", UserAgent: browserAgent}
@@ -43,7 +45,13 @@ func TestDeviceOfAnotherClass(t *testing.T) {
 	}{
 		{"another TCP and RDP", func(s *stage) { known(s); s.answers(0, 128, ":3389", rdp) }, []string{"medium class 1"}},
 		{"RDP and a browser", func(s *stage) { known(s); s.answers(0, 64, ":3389", rdp); s.asks(browser) }, []string{"medium class 1"}},
-		{"all three", func(s *stage) { known(s); s.answers(0, 128, ":554", nil); s.hours(1); s.answers(0, 128, ":3389", rdp); s.asks(browser) }, []string{"high class 2"}},
+		{"all three", func(s *stage) {
+			known(s)
+			s.answers(0, 128, ":554", nil)
+			s.hours(1)
+			s.answers(0, 128, ":3389", rdp)
+			s.asks(browser)
+		}, []string{"high class 2"}},
 		{"many sessions are one alert", func(s *stage) {
 			known(s)
 			for range 20 {
@@ -62,7 +70,11 @@ func TestDeviceOfAnotherClass(t *testing.T) {
 			s.answers(0, 128, ":3389", rdp)
 			s.asks(browser)
 		}, nil},
-		{"a workstation", func(s *stage) { s.answers(device.Workstation, 64, ":80", nil); s.hours(3); s.answers(0, 128, ":3389", rdp) }, nil},
+		{"a workstation", func(s *stage) {
+			s.answers(device.Workstation, 64, ":80", nil)
+			s.hours(3)
+			s.answers(0, 128, ":3389", rdp)
+		}, nil},
 		{"its vendor's program", func(s *stage) {
 			known(s)
 			s.answers(0, 64, ":3389", rdp)

@@ -77,7 +77,9 @@ func newUnmaintained(p UnmaintainedParams) *unmaintained {
 
 func (u *unmaintained) Rule() Rule { return unmaintainedRule.Rule }
 
-func (u *unmaintained) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact, LinkFact} }
+func (u *unmaintained) Kinds() []Kind {
+	return []Kind{SessionOpened, SessionState, SessionFact, LinkFact}
+}
 
 func (u *unmaintained) setParams(p UnmaintainedParams) {
 	u.p = p
