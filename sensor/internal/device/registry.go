@@ -80,6 +80,7 @@ type Registry struct {
 	tables   tables // that the evidence was weighed with
 	addrs    *addrCache
 	answers  *answers
+	fresh    map[uint32]*Device   // see Judged
 	gateways map[packet.Addr]bool // from DHCP and router advertisements, at most maxGateways
 	// Devices seen in one session only are evicted first.
 	once, often lru
@@ -111,7 +112,7 @@ func New(cfg Config) *Registry {
 	}
 	r := &Registry{cfg: cfg, declared: declaredBy(cfg),
 		byKey: map[string]*Device{}, links: map[packet.MAC]*link{}, bindings: map[packet.Addr]*binding{},
-		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), tables: tablesInUse(), groups: groups{}, addrs: &addrCache{}, answers: &answers{},
+		pulls: map[uint32][]packet.Addr{}, evidence: evidence.NewCache(), tables: tablesInUse(), groups: groups{}, addrs: &addrCache{}, answers: &answers{}, fresh: map[uint32]*Device{},
 		gateways: map[packet.Addr]bool{}, histories: histories{of: map[uint32]*history{}, limit: maxHistory}}
 	r.evidence.SetExternal(cfg.External)
 	return r

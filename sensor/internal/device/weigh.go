@@ -3,6 +3,9 @@
 package device
 
 import (
+	"maps"
+	"slices"
+
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
@@ -91,10 +94,37 @@ func (r *Registry) weigh(d *Device, now int64) {
 	v := d.claims.Weigh(d.LastSeen, now)
 	if v.Role != d.Role || v.Level != d.Level || v.Vendor != d.Vendor || v.Model != d.Model || v.Firmware != d.Firmware || v.FirmwareDate != d.FirmwareDate {
 		d.Version++
+		r.judged(d)
 	}
 	d.Role, d.Level, d.Probability = v.Role, v.Level, v.Probability
 	d.Vendor, d.Model, d.Firmware, d.FirmwareDate = v.Vendor, v.Model, v.Firmware, v.FirmwareDate
 	r.list(d, now)
+}
+
+// maxJudged bounds the devices that Judged returns. Those beyond it are written with the next pass over all devices.
+const maxJudged = 1024
+
+// judged notes that the role, the vendor or the model of a device has changed.
+func (r *Registry) judged(d *Device) {
+	if d.ID != 0 && len(r.fresh) < maxJudged {
+		r.fresh[d.ID] = d
+	}
+}
+
+// Judged returns the devices whose role, vendor, model or firmware has changed since the last call, in the order of discovery, at most
+// maxJudged.
+func (r *Registry) Judged() []*Device {
+	if len(r.fresh) == 0 {
+		return nil
+	}
+	var list []*Device
+	for _, id := range slices.Sorted(maps.Keys(r.fresh)) {
+		if d := r.fresh[id]; r.byKey[d.Key] == d {
+			list = append(list, d)
+		}
+	}
+	clear(r.fresh)
+	return list
 }
 
 func (r *Registry) list(d *Device, now int64) {

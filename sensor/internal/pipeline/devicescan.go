@@ -30,9 +30,16 @@ type told struct{ version, hour, day uint32 }
 // scanCounts is the result of the last complete pass.
 type scanCounts struct{ silent, spoke uint64 }
 
-// scanDevices scans the devices that are due.
+// scanDevices scans the devices that are due, and at once those that got another role, vendor or model: nobody should wait for a pass over all
+// devices to learn what a new one is.
 func (c *correlator) scanDevices(sec int64) {
 	s := &c.scan
+	for _, d := range c.reg.Judged() {
+		if state := c.stateOf(d); s.written[d.ID] != state {
+			c.writeDevice(d)
+			s.note(d, state)
+		}
+	}
 	if len(s.due) == 0 {
 		if sec/60 == s.minute {
 			return
@@ -50,26 +57,47 @@ func (c *correlator) scanDevices(sec int64) {
 	}
 }
 
-func (c *correlator) scanDevice(d *device.Device) {
-	s := &c.scan
+// note records what was written of a device, for this pass and the next.
+func (s *deviceScan) note(d *device.Device, state told) {
+	for _, m := range [...]*map[uint32]told{&s.written, &s.now} {
+		if *m == nil {
+			*m = map[uint32]told{}
+		}
+		(*m)[d.ID] = state
+	}
+}
+
+// stateOf returns what determines whether the record of a device is written again.
+func (c *correlator) stateOf(d *device.Device) told {
 	state := told{version: d.Version}
-	switch e, _ := c.contracts.Expect(d, c.ctx.Now); {
-	case e == contract.Silent || e == contract.ServerOnly:
-		s.silent++
-		fallthrough
-	case e != contract.Normal:
+	if e, _ := c.contracts.Expect(d, c.ctx.Now); e != contract.Normal {
 		// The devices have different days, so that their records are not all written at midnight.
 		state.hour, state.day = c.reg.LastActive(d), uint32((c.ctx.Now/60e9+int64(d.ID%1440))/1440)
+	}
+	return state
+}
+
+func (c *correlator) scanDevice(d *device.Device) {
+	s := &c.scan
+	if e, _ := c.contracts.Expect(d, c.ctx.Now); e == contract.Silent || e == contract.ServerOnly {
+		s.silent++
 	}
 	if c.counts.spoke[d.Key] {
 		s.spoke++
 	}
-	before, known := s.written[d.ID]
-	if c.out.Device != nil && c.failed == nil && (!known || before != state) {
+	state := c.stateOf(d)
+	if before, known := s.written[d.ID]; !known || before != state {
+		c.writeDevice(d)
+	}
+	s.now[d.ID] = state
+}
+
+// writeDevice writes the record of a device.
+func (c *correlator) writeDevice(d *device.Device) {
+	if c.out.Device != nil && c.failed == nil {
 		r := c.deviceRecord(d)
 		c.check(c.out.Device(&r))
 	}
-	s.now[d.ID] = state
 }
 
 // deviceRecord returns the record of a device.
