@@ -13,8 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-// Whoever copies the MAC address of a camera as well as its address looks like the camera on the link. His computer still has a TCP of its own,
-// offers what computers offer, and runs their programs. Each of these is a trait; two that the device never had before are a finding.
+// An intruder who copies the MAC address of a camera as well as its address looks like the camera on the link. His computer still has a TCP of
+// its own, offers what computers offer, and runs their programs. Each of these is a trait; two that the device never had before are a finding.
 
 // trait is a kind of evidence that a device is a computer.
 type trait uint8
