@@ -223,6 +223,18 @@ func (r *Registry) release(a packet.Addr, b *binding) {
 	b.dev, b.part = nil, nil
 }
 
+// enterScope drops the binding of the same address without a scope to the same MAC: it is from before the network was known to be one of its own,
+// and the address belongs to a station of another network.
+func (r *Registry) enterScope(a packet.Addr, mac packet.MAC) {
+	if a.Scope().IsZero() {
+		return
+	}
+	plain := a.In(packet.Scope{})
+	if b := r.bindings[plain]; b != nil && b.mac == mac && b.dev != nil && r.nameAt(plain) == "" {
+		r.unbind(b.dev, plain)
+	}
+}
+
 // unbind takes an address from a device and drops its binding.
 func (r *Registry) unbind(d *Device, a packet.Addr) {
 	if b := r.bindings[a]; b != nil && b.dev == d {

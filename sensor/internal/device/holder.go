@@ -21,6 +21,7 @@ func (r *Registry) carried(a packet.Addr, b *binding, mac packet.MAC, ttl uint8,
 		r.hold(a, b, r.behind(a, now))
 	case l == nil:
 	case b == nil:
+		r.enterScope(a, mac)
 		b = &binding{last: now}
 		b.at(mac)
 		r.saw(a, b, l, ttl, now)
@@ -220,6 +221,9 @@ func (r *Registry) settleLink(l *link, now int64) {
 		l.dev = nil
 		r.drop(d)
 		return
+	}
+	if l.proxy {
+		r.observe(d, evidence.Router, "shows other hosts under its own MAC", now)
 	}
 	if l.router && !d.Router {
 		d.Router = true

@@ -118,6 +118,7 @@ func (r *Registry) strong(a packet.Addr, mac packet.MAC, leased bool, now int64)
 	case !leased && (b == nil || !b.spoke) && r.suspect(a):
 		return r.byLink(mac, true, now)
 	case b == nil:
+		r.enterScope(a, mac)
 		b = &binding{}
 		b.at(mac)
 	case b.mac != mac:

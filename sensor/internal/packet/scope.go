@@ -25,6 +25,9 @@ func (s Scope) String() string {
 		return ""
 	}
 	t := TunnelType(s[1] &^ scoped)
+	if t == scopeVLAN {
+		return vlanName(be32(s[2:]))
+	}
 	if src := s[6:]; [4]byte(src) != [4]byte{} {
 		return fmt.Sprintf("%s-%d-%d.%d.%d.%d", t, be32(s[2:]), src[0], src[1], src[2], src[3])
 	}
@@ -144,6 +147,8 @@ const (
 type Scopes struct {
 	apart    map[Scope]bool
 	stations []station
+	vlans    []vlanStation  // nil until a frame with a tag came
+	tagged   *[1 << 12]bool // VLANs that are apart, for frames with one tag; nil: none
 	counts   ScopeStats
 }
 
@@ -166,6 +171,7 @@ func (x *Scopes) Stats() ScopeStats { return x.counts }
 // Apply sets the scope of p and of its addresses, as Decode left them. It may be called again for the same packet.
 func (x *Scopes) Apply(p *Packet) {
 	if p.NumTunnels == 0 {
+		x.applyVLAN(p)
 		if p.Kind == KindARP || p.TCPFlags&SYN != 0 { // the other packets of a link are not decoded before they reach their shard
 			x.conflict(p, Scope{})
 		}

@@ -203,7 +203,7 @@ func (r *reader) frame(b *block, i uint32) {
 	b.frames.bytes += uint64(f.OrigLen)
 	data := b.batch.Data[f.Off : f.Off+f.Len]
 	if f.Link == packet.LinkEthernet {
-		if hash, ok := r.brief.Take(data, f.OrigLen); ok {
+		if hash, ok := r.brief.Take(data, f.OrigLen); ok && !r.scopes.Apart(r.brief.VLAN()) {
 			r.seen(b, r.brief.VLAN())
 			b.frames.verdicts[packet.VerdictOK]++
 			r.brief.Time, r.brief.Off = f.Time, f.Off
