@@ -81,14 +81,33 @@ func (r *Registry) servedClient(d *Device, v *session.View) {
 	if v.PayloadBytes[session.In] == 0 || Infrastructure(v) || !r.InternalAddr(v.Initiator.Addr) {
 		return
 	}
-	a := v.Initiator.Addr
-	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) * 0x9e3779b97f4a7c15
-	if bit := uint64(1) << (h >> 58); d.clients&bit == 0 {
+	if bit := addrBit(v.Initiator.Addr); d.clients&bit == 0 {
 		d.clients |= bit
 		r.changed(d)
 	}
 	if bits.OnesCount64(d.clients) >= manyClients {
 		r.observe(d, evidence.ManyClients, "answers more than 12 clients in a day", v.Start)
+	}
+}
+
+// addrBit returns the bit of an address in a linear counter.
+func addrBit(a packet.Addr) uint64 {
+	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) * 0x9e3779b97f4a7c15
+	return 1 << (h >> 58)
+}
+
+// serveThing counts the internal devices that keep a session with d in a protocol of things: with several of them behind it, d is a hub or
+// the broker of one.
+func (r *Registry) serveThing(d *Device, v *session.View, app *fingerprint.App) {
+	if app == nil || app.Name != "mqtt" && app.Name != "coap" && app.Name != "tuya" || v.PayloadBytes[session.In] == 0 || v.ToGroup() || !r.InternalAddr(v.Initiator.Addr) {
+		return
+	}
+	if bit := addrBit(v.Initiator.Addr); d.things&bit == 0 {
+		d.things |= bit
+		r.changed(d)
+	}
+	if bits.OnesCount64(d.things) >= fanOut {
+		r.observe(d, evidence.ManyClients, "hub: at least 3 devices keep sessions with it", v.Start)
 	}
 }
 

@@ -5,6 +5,7 @@ package device
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"stillwatch/sensor/internal/dissect"
@@ -157,6 +158,37 @@ func TestRoutersGreetEachOther(t *testing.T) {
 		d, _ := r.Session(Opened, &v, nil, 1e9)
 		if d == nil || (d.Role == NetworkGear) != (c.want != "" && c.want != "vrrp") {
 			t.Errorf("protocol %d to %s with TTL %d: %+v", c.proto, c.to, c.ttl, d)
+		}
+	}
+}
+
+// A device to which several others keep sessions in a protocol of things is a hub, or its broker.
+func TestHubByTheDevicesBehindIt(t *testing.T) {
+	hub := func(d *Device) bool {
+		return slices.ContainsFunc(d.Evidence, func(e Evidence) bool { return e.Source == "many_clients" && strings.HasPrefix(e.Value, "hub") })
+	}
+	for _, c := range []struct {
+		what   string
+		app    string
+		serves bool
+		net    string
+		n      int
+		want   bool
+	}{
+		{"three devices by MQTT", "mqtt", true, "10.0.2.", 3, true},
+		{"three devices by CoAP", "coap", true, "10.0.2.", 3, true},
+		{"two devices", "mqtt", true, "10.0.2.", 2, false},
+		{"three browsers", "http", true, "10.0.2.", 3, false},
+		{"devices outside", "mqtt", true, "198.51.100.", 3, false},
+		{"a client of three brokers", "mqtt", false, "10.0.2.", 3, false},
+	} {
+		r := New(Config{})
+		var d *Device
+		for i := range c.n {
+			d = deal{peer: fmt.Sprint(c.net, 10*i+1), port: 1883, app: c.app, serves: c.serves}.do(r)
+		}
+		if got := hub(d); got != c.want {
+			t.Errorf("%s: hub %v, want %v (%+v)", c.what, got, c.want, d.Evidence)
 		}
 	}
 }

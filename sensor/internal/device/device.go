@@ -73,6 +73,7 @@ type Device struct {
 	lastServed           int64  // start of the last served session
 	names                uint64 // linear counter of the domains that it looked up (Registry.name)
 	clients              uint64 // linear counter of the clients that it answered on lastDay (Registry.servedClient)
+	things               uint64 // linear counter of the devices that speak a protocol of things to it (Registry.serveThing)
 	weighedAt            int64
 	node                 lruNode
 	stack

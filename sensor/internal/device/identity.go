@@ -183,6 +183,7 @@ func (r *Registry) take(to, from *Device) {
 	to.Originated += from.Originated
 	to.ObservedDays = max(to.ObservedDays, from.ObservedDays)
 	to.names |= from.names
+	to.things |= from.things
 	if to.lastDay == from.lastDay {
 		to.clients |= from.clients
 	}

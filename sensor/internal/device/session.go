@@ -88,6 +88,7 @@ func (r *Registry) answered(d *Device, step Step, v *session.View, app *fingerpr
 	}
 	if step != Opened && step != Progress {
 		r.serve(d, v, app)
+		r.serveThing(d, v, app)
 	}
 }
 
@@ -286,7 +287,7 @@ func (r *Registry) clearTraffic(d *Device) {
 	r.forget(d)
 	d.hourCount = hourCount{lastFrame: d.lastFrame}
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
-	d.Hostnames, d.Prints, d.names, d.clients = nil, nil, 0, 0
+	d.Hostnames, d.Prints, d.names, d.clients, d.things = nil, nil, 0, 0, 0
 	d.claims.KeepMAC()
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }

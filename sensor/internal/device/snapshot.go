@@ -27,7 +27,7 @@ func (r *Registry) Parts() []snapshot.Part {
 
 const (
 	registryPart = "registry/3"
-	devicesPart  = "devices/8"
+	devicesPart  = "devices/9"
 	linksPart    = "links/3"
 )
 

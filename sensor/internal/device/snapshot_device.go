@@ -53,6 +53,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.Number(c, &d.round)
 	c.Fixed(&d.names)
 	c.Fixed(&d.clients)
+	c.Fixed(&d.things)
 	r.walkAddresses(c, d, x)
 	snapshot.List(c, &d.Hostnames, MaxHostnames, func(s *string) { c.String(s) })
 	snapshot.List(c, &d.Prints, MaxPrints, func(s *string) { c.String(s) })
