@@ -24,9 +24,9 @@ type estimate struct {
 	devices, types          int
 }
 
-// candidates returns the weights that at least minTypes types of devices have evidence for, in the order of the table.
-func candidates(t *table, samples []*sample, minTypes int) (all []*estimate) {
-	devices, types := map[*row]int{}, map[*row]map[string]bool{}
+// seenOn returns how many devices, and which types of devices, have evidence for each row.
+func seenOn(samples []*sample) (devices map[*row]int, types map[*row]map[string]bool) {
+	devices, types = map[*row]int{}, map[*row]map[string]bool{}
 	for _, s := range samples {
 		done := map[*row]bool{}
 		for _, c := range s.votes {
@@ -41,6 +41,12 @@ func candidates(t *table, samples []*sample, minTypes int) (all []*estimate) {
 			types[c.row][s.kind()] = true
 		}
 	}
+	return devices, types
+}
+
+// candidates returns the weights that at least minTypes types of devices have evidence for, in the order of the table.
+func candidates(t *table, samples []*sample, minTypes int) (all []*estimate) {
+	devices, types := seenOn(samples)
 	for _, r := range t.rows {
 		if len(types[r]) < minTypes || r.line < 0 {
 			continue

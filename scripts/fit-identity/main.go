@@ -115,4 +115,6 @@ func report(o *options, w io.Writer, t *table, samples []*sample) {
 		[]quality{qualityOf(weighAll(samples, nil, balanced)), qualityOf(left), qualityOf(weighAll(samples, fitted, balanced))})
 	title(fmt.Sprintf("Weights of rows that are seen on at least %d types", o.minTypes))
 	printWeights(w, estimates)
+	title("Rows by data and by judgment")
+	printSources(w, t, samples, o.minTypes)
 }

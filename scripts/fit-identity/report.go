@@ -160,3 +160,34 @@ func printWeights(w io.Writer, all []*estimate) {
 		fmt.Fprintf(w, "| `%s` | %s | %d | %d | %+g | %+g | %.1f |\n", strings.ReplaceAll(e.row.String(), "|", "\\|"), roles[e.role], e.devices, e.types, e.present, e.fitted, e.stderr)
 	}
 }
+
+// printSources tells for each source how many rows with weights of roles the captures say something about. The weights of the others are
+// judgments.
+func printSources(w io.Writer, t *table, samples []*sample, minTypes int) {
+	_, types := seenOn(samples)
+	type count struct{ rows, fitted, few int }
+	of, names, all := map[string]*count{}, []string(nil), &count{}
+	for _, r := range t.rows {
+		if len(r.votes) == 0 {
+			continue
+		}
+		if of[r.source] == nil {
+			of[r.source], names = &count{}, append(names, r.source)
+		}
+		for _, c := range [...]*count{of[r.source], all} {
+			c.rows++
+			switch n := len(types[r]); {
+			case n >= minTypes && r.line >= 0:
+				c.fitted++
+			case n > 0:
+				c.few++
+			}
+		}
+	}
+	fmt.Fprintf(w, "| source | rows | fitted: %d types or more | seen on fewer types | by judgment: never seen |\n|---|---:|---:|---:|---:|\n", minTypes)
+	for _, n := range names {
+		c := of[n]
+		fmt.Fprintf(w, "| `%s` | %d | %d | %d | %d |\n", n, c.rows, c.fitted, c.few, c.rows-c.fitted-c.few)
+	}
+	fmt.Fprintf(w, "| **all** | %d | %d | %d | %d |\n", all.rows, all.fitted, all.few, all.rows-all.fitted-all.few)
+}
