@@ -12,10 +12,11 @@ const (
 	IncidentSchema = "stillwatch.incident/1"
 	PolicySchema   = "stillwatch.policy/1"
 	StatusSchema   = "stillwatch.status/1"
+	EvidenceSchema = "stillwatch.evidence/1"
 )
 
-// The topics of the records. The key of a record is the device key, or the id of the incident, policy or sensor; the topics of devices,
-// incidents, policies and statuses are compacted. Sensors read policies, and write the rest.
+// The topics of the records. The key of a record is the device key, or the id of the incident, policy or sensor, or for evidence of the alert; the topics
+// of devices, incidents, policies and statuses are compacted. Sensors read policies, and write the rest.
 const (
 	SessionTopic  = "stillwatch.sessions.v1"
 	DeviceTopic   = "stillwatch.devices.v1"
@@ -23,6 +24,7 @@ const (
 	IncidentTopic = "stillwatch.incidents.v1"
 	PolicyTopic   = "stillwatch.policy.v1"
 	StatusTopic   = "stillwatch.status.v1"
+	EvidenceTopic = "stillwatch.evidence.v1"
 )
 
 // Kind is a kind of record.
@@ -36,9 +38,10 @@ const (
 	KindIncident Kind = "incident"
 	KindPolicy   Kind = "policy"
 	KindStatus   Kind = "status"
+	KindEvidence Kind = "evidence"
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
-	return []Kind{KindAlert, KindDevice, KindIncident, KindPolicy, KindSession, KindStatus}
+	return []Kind{KindAlert, KindDevice, KindEvidence, KindIncident, KindPolicy, KindSession, KindStatus}
 }

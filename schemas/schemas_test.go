@@ -4,6 +4,9 @@ package schemas
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"math"
@@ -105,6 +108,43 @@ func sampleStatus() *Status {
 	}
 }
 
+func sampleEvidenceFile() *Evidence {
+	id := strings.Repeat("ab", 13)
+	title := EvidenceTitle(id) + " rule D01 Unexpected outbound"
+	data := binary.LittleEndian.AppendUint32(nil, 0x0a0d0d0a)
+	data = append(data, make([]byte, 20)...) // the rest of the fixed fields
+	data = binary.LittleEndian.AppendUint16(data, 1)
+	data = append(binary.LittleEndian.AppendUint16(data, uint16(len(title))), title...)
+	sum := sha256.Sum256(data)
+	return &Evidence{Schema: EvidenceSchema, Alert: id, SHA256: hex.EncodeToString(sum[:]), Packets: 3, Summary: "3 packets of the device", Time: at,
+		Sensor: EvidenceSensor{"sensor-1", "hq"}, Data: data}
+}
+
+// TestEvidenceCheck checks that packets that are not those of the record are refused.
+func TestEvidenceCheck(t *testing.T) {
+	if err := sampleEvidenceFile().Check(); err != nil {
+		t.Error(err)
+	}
+	rehash := func(e *Evidence) {
+		sum := sha256.Sum256(e.Data)
+		e.SHA256 = hex.EncodeToString(sum[:])
+	}
+	for name, change := range map[string]func(*Evidence){
+		"other bytes":     func(e *Evidence) { e.Data[30]++ },
+		"other alert":     func(e *Evidence) { e.Alert = strings.Repeat("cd", 13) },
+		"no pcapng":       func(e *Evidence) { e.Data[0] = 0; rehash(e) },
+		"cut":             func(e *Evidence) { e.Data = e.Data[:20]; rehash(e) },
+		"empty":           func(e *Evidence) { e.Data = nil; rehash(e) },
+		"another comment": func(e *Evidence) { e.Data[29] ^= 1; rehash(e) },
+		"too large":       func(e *Evidence) { e.Data = append(e.Data, make([]byte, MaxEvidence)...); rehash(e) },
+	} {
+		e := sampleEvidenceFile()
+		if change(e); e.Check() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
 func samples(t *testing.T) map[Kind][]byte {
 	t.Helper()
 	p, err := AppendPolicy(nil, samplePolicy())
@@ -127,7 +167,11 @@ func samples(t *testing.T) map[Kind][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[Kind][]byte{KindStatus: u, KindPolicy: p, KindIncident: i, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
+	e, err := AppendEvidence(nil, sampleEvidenceFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[Kind][]byte{KindEvidence: e, KindStatus: u, KindPolicy: p, KindIncident: i, KindSession: AppendSession(nil, sampleSession()), KindDevice: d, KindAlert: a}
 }
 
 func TestGoldenExamples(t *testing.T) {
@@ -292,6 +336,9 @@ func TestSchemasReject(t *testing.T) {
 		{KindPolicy, `"rules":["D18"]`, `"rules":["*"]`},
 		{KindPolicy, `"port":443`, `"port":0`},
 		{KindPolicy, `"reason":"nightly backup",`, ``},
+		{KindEvidence, `"packets":3`, `"packets":257`},
+		{KindEvidence, `"data":"`, `"data":"*`},
+		{KindEvidence, `"sensor":{"id":"sensor-1"`, `"sensor":{"name":"sensor-1"`},
 		{KindAlert, `"severity":"high"`, `"severity":"bad"`},
 		{KindAlert, `"risk_score":80`, `"risk_score":101`},
 		{KindAlert, `"technique":"T1071"`, `"technique":"1071"`},

@@ -11,7 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-//go:embed alert.json device.json incident.json policy.json session.json status.json
+//go:embed alert.json device.json evidence.json incident.json policy.json session.json status.json
 var files embed.FS
 
 // File returns the published JSON Schema of a kind.

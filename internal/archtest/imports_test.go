@@ -42,7 +42,7 @@ func sensorImports() map[string][]string {
 		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "customrule", "config"},
 		"policy":      {"snapshot", "packet", "session", "device", "contract", "config", "detect", "schemas"},
 		"alert":       {"lru", "snapshot", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "config", "detect", "schemas"},
-		"evidence":    {"packet", "dissect/mask"},
+		"evidence":    {"schemas", "packet", "dissect/mask"},
 		"inventory":   {"lru", "packet", "session", "dissect", "device", "contract", "config", "detect", "schemas", "terminal"},
 		"privilege":   nil,
 		"service":     nil,

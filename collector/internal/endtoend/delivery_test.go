@@ -77,7 +77,7 @@ func (d *delivery) remove() {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	names := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, schemas.PolicyTopic, schemas.SessionTopic, queue.DeadLetterTopic}
+	names := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.StatusTopic, schemas.PolicyTopic, schemas.SessionTopic, queue.DeadLetterTopic}
 	if _, err := d.cluster.Client().DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: names}); err != nil {
 		d.Fatal(err)
 	}

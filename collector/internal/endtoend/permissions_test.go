@@ -53,7 +53,7 @@ func (d *delivery) unauthorized() {
 			d.Fatal(err)
 		}
 	}
-	topics := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, queue.DeadLetterTopic}
+	topics := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.StatusTopic, queue.DeadLetterTopic}
 	for _, topic := range topics {
 		d.allow(kafka.ResourceTypeTopic, topic, "analyst", kafka.ACLOperationTypeRead)
 	}

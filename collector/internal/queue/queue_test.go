@@ -68,14 +68,14 @@ func TestTopicsAndAuthentication(t *testing.T) {
 	}
 	t.Run("missing topics", func(t *testing.T) {
 		all, err := link.Check(ctx, Plan{})
-		if err != nil || len(all) != 7 || all[0].String() != schemas.AlertTopic+": is missing" {
+		if err != nil || len(all) != 8 || all[0].String() != schemas.AlertTopic+": is missing" {
 			t.Errorf("%v, %v", all, err)
 		}
 	})
 	t.Run("different settings are reported and not changed", func(t *testing.T) {
 		kafkatest.Topic(t, c, schemas.AlertTopic, 2, map[string]string{"retention.ms": "1000", "max.message.bytes": "9000000", "cleanup.policy": "compact"})
 		made, err := link.Init(ctx, Plan{})
-		if err != nil || len(made) != 6 {
+		if err != nil || len(made) != 7 {
 			t.Fatalf("%v, %v", made, err)
 		}
 		want := []string{

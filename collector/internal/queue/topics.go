@@ -30,7 +30,7 @@ type Topic struct {
 
 // Plan holds the sizes of the topics.
 type Plan struct {
-	Partitions int // of alerts, devices and sessions; 0: 6
+	Partitions int // of alerts, evidence, incidents, devices and sessions; 0: 6
 	Replicas   int // 0: the number of brokers, at most 3
 }
 
@@ -60,6 +60,7 @@ func (p Plan) Topics(brokers int) []Topic {
 	}
 	return []Topic{
 		{schemas.AlertTopic, n, r, deleted(30)},
+		{schemas.EvidenceTopic, n, r, deleted(30)},
 		{schemas.IncidentTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.DeviceTopic, n, r, with(map[string]string{"cleanup.policy": "compact"})},
 		{schemas.StatusTopic, 1, r, with(map[string]string{"cleanup.policy": "compact"})},
@@ -70,7 +71,7 @@ func (p Plan) Topics(brokers int) []Topic {
 }
 
 func allTopics() []string {
-	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic, schemas.PolicyTopic, schemas.SessionTopic, DeadLetterTopic}
+	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.StatusTopic, schemas.PolicyTopic, schemas.SessionTopic, DeadLetterTopic}
 }
 
 // Difference is a deviation of a topic from the plan.

@@ -201,6 +201,9 @@ func (c *doctorCmd) askKafka(ctx context.Context, r *doctor.Report) error {
 		return err
 	}
 	topics := []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic}
+	if !to.NoEvidence {
+		topics = append(topics, schemas.EvidenceTopic)
+	}
 	if to.Sessions {
 		topics = append(topics, schemas.SessionTopic)
 	}

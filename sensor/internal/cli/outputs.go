@@ -115,12 +115,15 @@ func (o *outputs) open(n names, cards cardRenderer) error {
 	return nil
 }
 
-// publish also sends alerts, incidents and devices to Kafka, and sessions if sessions is set.
-func (o *outputs) publish(p *publish.Publisher, sessions bool) {
+// publish also sends alerts, incidents and devices to Kafka, and sessions and the packets of alerts unless the settings say otherwise.
+func (o *outputs) publish(p *publish.Publisher, cfg *pipeline.Config, to *publishTo) {
 	o.kafka = p
+	if !to.NoEvidence {
+		o.Evidence = evidenceTo(p, cfg)
+	}
 	o.Device = both(p.Device, o.Device)
 	o.Incident = both(o.stamped(p.Incident), o.Incident)
-	if sessions {
+	if to.Sessions {
 		o.Session = both(p.Session, o.Session)
 	}
 }

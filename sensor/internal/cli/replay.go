@@ -83,11 +83,6 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 	if err != nil {
 		return err
 	}
-	if c.Evidence != "" {
-		if out.Evidence, err = evidenceDir(c.Evidence); err != nil {
-			return errors.Join(badUsage(err), out.close(nil))
-		}
-	}
 	s := watchSignals(context.Background())
 	defer s.stop()
 	src, err := openCaptures(s, log, c.Captures)
@@ -100,7 +95,10 @@ func (c *replayCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info
 		if err != nil {
 			return errors.Join(badUsage(err), out.close(nil))
 		}
-		out.publish(p, to.Sessions)
+		out.publish(p, &cfg, to)
+	}
+	if err := out.keepEvidence(c.Evidence, &cfg, log); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
 	}
 	out.Policy = logPolicies(log)
 	if err := out.openState(c.State, &cfg, log, state.Options{Patience: time.Minute}); err != nil {

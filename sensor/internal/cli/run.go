@@ -39,6 +39,7 @@ type runCmd struct {
 	Sessions  string `help:"Append sessions to FILE as JSON Lines." placeholder:"FILE"`
 	Incidents string `help:"Append incidents to FILE as JSON Lines." placeholder:"FILE"`
 	Devices   string `help:"Append devices to FILE as JSON Lines, when they change." placeholder:"FILE"`
+	Evidence  string `help:"Write the packets of each alert to a file in DIR, in the format pcapng. The oldest files make room (evidence.max_bytes)." placeholder:"DIR" type:"path"`
 	State     string `help:"Save what the sensor learns in FILE, and continue from it after a restart." placeholder:"FILE" type:"path"`
 	Suggest   string `help:"Write a draft of an inventory from the traffic to FILE, at SIGHUP and when the run ends. It replaces the file." placeholder:"FILE" type:"path"`
 	policyFiles
@@ -126,7 +127,10 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 		if err != nil {
 			return errors.Join(badUsage(err), out.close(nil))
 		}
-		out.publish(p, to.Sessions)
+		out.publish(p, &cfg, to)
+	}
+	if err := out.keepEvidence(c.Evidence, &cfg, log); err != nil {
+		return errors.Join(badUsage(err), out.close(nil))
 	}
 	draft, err := out.openDraft(c.Suggest)
 	if err != nil {

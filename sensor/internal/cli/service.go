@@ -47,6 +47,9 @@ func (c *runCmd) needs(cfg pipeline.Config, maps bool, to *publishTo) privilege.
 	if c.State != "" {
 		p.Write = append(p.Write, filepath.Dir(c.State))
 	}
+	if c.Evidence != "" {
+		p.Write = append(p.Write, c.Evidence)
+	}
 	if c.Suggest != "" {
 		p.Write = append(p.Write, filepath.Dir(c.Suggest))
 	}

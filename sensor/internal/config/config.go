@@ -39,6 +39,8 @@ type Config struct {
 	Limits     Limits
 	// Bytes of memory for packets that may become evidence of an alert; 0: no packets are kept.
 	EvidenceMemory int
+	// Bytes of the files in the folder of run --evidence: the oldest make room.
+	EvidenceFiles int
 	// Databases of fingerprints, relative to the folder of the configuration; "" means none.
 	Fingerprints struct {
 		P0f   string // file of p0f signatures
@@ -74,9 +76,9 @@ func Defaults() *Config {
 		IdleDays: contract.DefaultIdleDays,
 		Limits: Limits{Sessions: 1 << 20, Devices: device.DefaultMaxDevices, Names: enrich.DefaultNames,
 			HeadSessions: 1 << 14, HeadBytes: 32 << 20, HeadLimit: 16 << 10},
-		EvidenceMemory: 64 << 20,
-		Learning:       Learning{true, contract.DefaultLearnConfig()},
-		Detections:     map[string]Detection{},
+		EvidenceMemory: 64 << 20, EvidenceFiles: 1 << 30,
+		Learning:   Learning{true, contract.DefaultLearnConfig()},
+		Detections: map[string]Detection{},
 	}
 }
 
@@ -140,6 +142,7 @@ func (c *Config) read(root *mapping) {
 		if c.EvidenceMemory > 0 && c.EvidenceMemory < minEvidence {
 			m.failKey("memory", "%d bytes are too few: give at least %d, or 0 to keep no packets", c.EvidenceMemory, minEvidence)
 		}
+		m.number("max_bytes", &c.EvidenceFiles, minEvidence, 1<<40)
 		m.done()
 	}
 	if m := root.mapping("learning"); m != nil {

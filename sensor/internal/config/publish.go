@@ -16,6 +16,7 @@ type Publish struct {
 	TLS        *PublishTLS
 	SASL       *PublishSASL
 	Sessions   bool   // send sessions too
+	NoEvidence bool   // do not send the packets of alerts
 	SpoolDir   string // "" for the default
 	SpoolBytes int    // 0 for the default
 }
@@ -55,6 +56,10 @@ func (c *Config) readPublish(m *mapping) {
 	var sessions *bool
 	if k.boolean("sessions", &sessions); sessions != nil {
 		p.Sessions = *sessions
+	}
+	var evidence *bool
+	if k.boolean("evidence", &evidence); evidence != nil {
+		p.NoEvidence = !*evidence
 	}
 	k.done()
 	if s := m.mapping("spool"); s != nil {

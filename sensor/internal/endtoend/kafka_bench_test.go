@@ -47,6 +47,7 @@ func BenchmarkPacketToAcknowledged(b *testing.B) {
 	kafkatest.Topic(b, c, schemas.AlertTopic, 1, nil)
 	kafkatest.Topic(b, c, schemas.IncidentTopic, 1, nil)
 	kafkatest.Topic(b, c, schemas.DeviceTopic, 1, nil)
+	kafkatest.Topic(b, c, schemas.EvidenceTopic, 1, nil)
 	path, err := builtProgram()
 	if err != nil {
 		b.Fatal(err)

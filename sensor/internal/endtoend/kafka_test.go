@@ -28,6 +28,7 @@ func TestReplayToKafka(t *testing.T) {
 	kafkatest.Topic(t, c, schemas.AlertTopic, 3, nil)
 	kafkatest.Topic(t, c, schemas.IncidentTopic, 3, map[string]string{"cleanup.policy": "compact"})
 	kafkatest.Topic(t, c, schemas.DeviceTopic, 3, map[string]string{"cleanup.policy": "compact"})
+	kafkatest.Topic(t, c, schemas.EvidenceTopic, 3, nil)
 	kafkatest.Topic(t, c, schemas.SessionTopic, 3, nil)
 	capture, dir := write(t, sample(t), "a.pcap"), t.TempDir()
 	t.Run("plain", func(t *testing.T) { replayPlain(t, c, capture, dir) })

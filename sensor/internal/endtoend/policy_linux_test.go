@@ -25,7 +25,7 @@ func TestPoliciesFromKafka(t *testing.T) {
 	d.toldUntil(t, "READY=1")
 	var conn net.Conn
 	d.in(t, func() error { // the sensor is not in the namespace of the test
-		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(19092), kfake.SeedTopics(1, schemas.PolicyTopic, schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic))
+		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(19092), kfake.SeedTopics(1, schemas.PolicyTopic, schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.StatusTopic))
 		if err != nil {
 			return err
 		}

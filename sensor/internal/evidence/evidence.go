@@ -5,13 +5,14 @@
 package evidence
 
 import (
+	"stillwatch/schemas"
 	"stillwatch/sensor/internal/packet"
 )
 
 // The bounds of the evidence of one alert.
 const (
 	MaxPackets = 256
-	MaxBytes   = 256 << 10
+	MaxBytes   = schemas.MaxEvidence
 	// around is how long before and after the alert packets of the device are evidence, nanoseconds.
 	around = 30e9
 	// beforeSession and beforeDevice bound the packets from before the alert, so that there is room for those after it.
@@ -60,6 +61,7 @@ type Alert struct {
 // File is the evidence of one alert.
 type File struct {
 	Alert   string
+	At      int64  // capture clock when the alert was decided
 	SHA256  string // of Data, in hexadecimal: the name of the file
 	Data    []byte // pcapng
 	Packets int

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"stillwatch/schemas"
 )
 
 // kept is a packet that is evidence. Several alerts can share it.
@@ -162,9 +164,9 @@ func (r *Recorder) file(j *job) *File {
 		w.packet(k.link, k.time, k.orig, data, strings.Join(notes, "; "))
 	}
 	lines := j.lines(ofSession, cut, hidden)
-	data := w.bytes(strings.Join(append([]string{"stillwatch alert " + j.ID + ", rule " + j.Rule + " " + j.Name}, lines...), "\n"))
+	data := w.bytes(strings.Join(append([]string{schemas.EvidenceTitle(j.ID) + " rule " + j.Rule + " " + j.Name}, lines...), "\n"))
 	sum := sha256.Sum256(data)
-	return &File{Alert: j.ID, SHA256: hex.EncodeToString(sum[:]), Data: data, Packets: len(j.packets), Summary: strings.Join(lines, "; ")}
+	return &File{Alert: j.ID, At: j.Now, SHA256: hex.EncodeToString(sum[:]), Data: data, Packets: len(j.packets), Summary: strings.Join(lines, "; ")}
 }
 
 // lines describe what a file has and what it lacks.

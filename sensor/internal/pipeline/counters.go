@@ -48,6 +48,7 @@ func Counters() []Counter {
 		{"evidence_packets_overwritten", "Of these, packets that newer ones replaced.", func(c *correlator) uint64 { return c.keeper.stats().Overwritten }},
 		{"evidence_packets_thinned", "Packets that were not kept because their flow had enough in that second.", func(c *correlator) uint64 { return c.keeper.stats().Thinned }},
 		{"evidence_files", "Files with the packets of alerts.", func(c *correlator) uint64 { return c.keeper.stats().Files }},
+		{"evidence_failed", "Of these, files of a live run that could not be written.", func(c *correlator) uint64 { return c.keeper.failed }},
 		{"evidence_refused", "Alerts without packets because too many alerts were waiting for theirs, or too many devices were followed.", func(c *correlator) uint64 { return c.keeper.stats().Refused }},
 		{"evidence_devices_refused", "Devices whose packets were not kept because too many devices were followed.", func(c *correlator) uint64 { return c.keeper.stats().Unfollowed }},
 		{"vlan_stacks_lost", "Sessions whose VLAN tags were not kept because there were too many different stacks of tags.", func(c *correlator) uint64 { return c.counts.stats.VLANStacksLost }},

@@ -31,6 +31,7 @@ type packetKeeper struct {
 	num     uint64             // of the packet whose event is being handled; 0 at a tick
 	review  int64              // second of the next review
 	devices map[uint32]*device.Device
+	failed  uint64 // files of a live run that could not be written
 
 	b        *block
 	next     [Partitions]int // index of the next brief, by shard
@@ -227,8 +228,13 @@ func (c *correlator) evidence(now int64, all bool) {
 	}
 	for _, f := range k.rec.Finish(now, all) {
 		pcap := schemas.PCAP{Name: f.FileName(), Packets: f.Packets, SHA256: f.SHA256}
-		if c.alerts.AttachPackets(f.Alert, pcap, f.Summary) && c.failed == nil {
-			c.check(c.out.Evidence(f))
+		if !c.alerts.AttachPackets(f.Alert, pcap, f.Summary) || c.failed != nil {
+			continue
+		}
+		if err := c.out.Evidence(f); c.cfg.Replay {
+			c.check(err)
+		} else if err != nil {
+			k.failed++ // a sensor goes on without
 		}
 	}
 	if sec := now / 1e9; sec >= k.review && !all {

@@ -25,7 +25,7 @@ func (r *Run) Reload(ctx context.Context, cfg Config) error {
 
 var (
 	errIdentity = errors.New("sensor.id and the site are read at the start: restart the sensor to change them")
-	errEvidence = errors.New("evidence.memory is read at the start: restart the sensor to change it")
+	errEvidence = errors.New("evidence is read at the start: restart the sensor to change it")
 	errLearning = errors.New("learning.enabled is read at the start: restart the sensor to change it")
 	errLimits   = errors.New("limits are read at the start: restart the sensor to change them")
 )
@@ -36,7 +36,7 @@ func (c *correlator) reload(cfg Config) error {
 		return errIdentity
 	case cfg.Settings.Limits != old.Settings.Limits:
 		return errLimits
-	case cfg.Settings.EvidenceMemory != old.Settings.EvidenceMemory:
+	case cfg.Settings.EvidenceMemory != old.Settings.EvidenceMemory, cfg.Settings.EvidenceFiles != old.Settings.EvidenceFiles:
 		return errEvidence
 	}
 	learned := c.contracts.Learner()

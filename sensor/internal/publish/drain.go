@@ -260,7 +260,7 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 			l.untimed = err
 			continue
 		case errors.As(err, &e) && e.Cause == CauseTooLarge:
-			if err := d.reject(&part[0], e.Text); err != nil {
+			if err := d.reject(&part[0], e.Cause, e.Text); err != nil {
 				return &DeliveryError{Cause: CauseOther, Topic: l.topic, Text: "dead-letter file: " + err.Error(), Err: err}
 			}
 		default:
@@ -272,7 +272,7 @@ func (d *Drain) send(ctx context.Context, l *lane) error {
 }
 
 // reject writes a record that can never be delivered to the dead-letter file. If that is full, the record is dropped.
-func (d *Drain) reject(r *Record, why string) error {
+func (d *Drain) reject(r *Record, cause Cause, why string) error {
 	err := d.deadLetters.add(r, why)
 	switch {
 	case errors.Is(err, errDeadLetterFull):
@@ -280,7 +280,7 @@ func (d *Drain) reject(r *Record, why string) error {
 	case err != nil:
 		return err
 	default:
-		d.countRejected()
+		d.countRejected(cause)
 	}
 	return nil
 }
@@ -321,10 +321,10 @@ func (d *Drain) count(topic string, n int) {
 	d.mu.Unlock()
 }
 
-func (d *Drain) countRejected() {
+func (d *Drain) countRejected(cause Cause) {
 	d.mu.Lock()
 	d.stats.Rejected++
-	d.stats.Errors[CauseTooLarge]++
+	d.stats.Errors[cause]++
 	d.mu.Unlock()
 }
 

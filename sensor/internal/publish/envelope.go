@@ -66,6 +66,12 @@ func (e *envelope) device(d *schemas.Device, value []byte) Record {
 		Headers: e.headers(schemas.KindDevice, contentID(value), "", d.Key, d.LastSeen)}
 }
 
+// evidence keys the packets of an alert by its id.
+func (e *envelope) evidence(x *schemas.Evidence, value []byte) Record {
+	return Record{Rank: RankEvidence, Topic: schemas.EvidenceTopic, Key: x.Alert, Value: value,
+		Headers: e.headers(schemas.KindEvidence, x.SHA256, "", x.Alert, x.Time)}
+}
+
 // status keys a status by the id of the sensor: the topic is compacted, and keeps the last one. A full spool drops it first.
 func (e *envelope) status(s *schemas.Status, value []byte) Record {
 	return Record{Rank: RankSession, Topic: schemas.StatusTopic, Key: s.Sensor.ID, Value: value,

@@ -44,7 +44,7 @@ func metrics() metrictable.Table[*counts] {
 		metrictable.Counter("spool_raised_total", "Records that are safe: on disk, or delivered from memory.", func(c *counts) uint64 { return c.spool.Appended }),
 		metrictable.Counter("spool_acknowledged_total", "Records that left the spool because all required brokers acknowledged them.", func(c *counts) uint64 { return c.spool.Acked }),
 		metrictable.Counter("spool_recovered_total", "Records that an earlier run left in the spool.", func(c *counts) uint64 { return c.spool.Recovered }),
-		metrictable.CounterVec("spool_dropped_total", "Records that were dropped because there was no space, by severity (or device, session).", []string{"severity"}, func(c *counts, emit metrictable.Emit) {
+		metrictable.CounterVec("spool_dropped_total", "Records that were dropped because there was no space, by severity (or evidence, device, session).", []string{"severity"}, func(c *counts, emit metrictable.Emit) {
 			for r := range numRanks {
 				emit(float64(c.spool.Dropped[r]), r.String())
 			}
@@ -53,7 +53,7 @@ func metrics() metrictable.Table[*counts] {
 		metrictable.Counter("spool_torn_bytes_total", "Bytes of incomplete records that were cut off the end of the spool at the start.", func(c *counts) uint64 { return c.spool.TornBytes }),
 		metrictable.Counter("spool_write_errors_total", "Writes to the spool that failed.", func(c *counts) uint64 { return c.spool.Faults }),
 		metrictable.CounterVec("produced_total", "Records that the brokers acknowledged, by topic.", []string{"topic"}, func(c *counts, emit metrictable.Emit) {
-			for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.SessionTopic, schemas.StatusTopic} {
+			for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.SessionTopic, schemas.StatusTopic} {
 				emit(float64(c.drain.Produced[topic]), topic)
 			}
 		}),

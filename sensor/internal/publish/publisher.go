@@ -21,7 +21,7 @@ type PublisherConfig struct {
 	Told   func(error)         // see NewDrain
 }
 
-// Publisher stores records in a spool and delivers them to Kafka. Alert, Incident, Device and Session must not be called concurrently.
+// Publisher stores records in a spool and delivers them to Kafka. Alert, Incident, Device, Evidence and Session must not be called concurrently.
 type Publisher struct {
 	spool     *Spool
 	drain     *Drain
@@ -93,6 +93,15 @@ func (p *Publisher) Incident(i *schemas.Incident) error {
 	return p.append(p.env.incident(i, value))
 }
 
+// Evidence stores the packets of an alert.
+func (p *Publisher) Evidence(e *schemas.Evidence) error {
+	value, err := schemas.AppendEvidence(nil, e)
+	if err != nil {
+		return err
+	}
+	return p.append(p.env.evidence(e, value))
+}
+
 // Session stores a session record.
 func (p *Publisher) Session(s *schemas.Session) error {
 	return p.append(p.env.session(s, schemas.AppendSession(nil, s)))
@@ -122,7 +131,7 @@ func behind(oldest int64, now time.Time) bool {
 func (p *Publisher) append(r Record) error {
 	_, err := p.spool.Append(r)
 	if errors.Is(err, errRecord) {
-		return p.drain.reject(&r, err.Error())
+		return p.drain.reject(&r, CauseTooLarge, err.Error())
 	}
 	return err
 }

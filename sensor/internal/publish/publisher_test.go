@@ -180,7 +180,7 @@ func TestFullSpoolIsReportedWithoutAnotherAlert(t *testing.T) {
 func TestFullDeadLetterFileBlocksNothing(t *testing.T) {
 	p := nowhere(t, SpoolOptions{})
 	p.drain.deadLetters.most = 10
-	if err := p.drain.reject(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, "too large"); err != nil {
+	if err := p.drain.reject(&Record{Rank: RankHigh, Value: []byte("too large for the topic")}, CauseTooLarge, "too large"); err != nil {
 		t.Fatal(err)
 	}
 	if n := p.Spool().Dropped[RankHigh]; n != 1 || p.Drain().Rejected != 0 {

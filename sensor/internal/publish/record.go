@@ -13,10 +13,11 @@ import (
 // Rank is the priority of a record: a full spool drops the lowest first.
 type Rank uint8
 
-// The ranks, in rising order: sessions and the status of the sensor, devices, then alerts by severity.
+// The ranks, in rising order: sessions and the status of the sensor, devices, packets of alerts, then alerts by severity.
 const (
 	RankSession Rank = iota
 	RankDevice
+	RankEvidence
 	RankInformational
 	RankLow
 	RankMedium
@@ -30,7 +31,7 @@ func (r Rank) String() string {
 	if r >= numRanks {
 		return fmt.Sprintf("rank(%d)", uint8(r))
 	}
-	return [numRanks]string{"session", "device", "informational", "low", "medium", "high", "critical"}[r]
+	return [numRanks]string{"session", "device", "evidence", "informational", "low", "medium", "high", "critical"}[r]
 }
 
 // Header is one header of a Kafka record.
@@ -56,7 +57,8 @@ type Record struct {
 //	names    topic u8+bytes, key u16+bytes, headers u8 × (key u8+bytes, value u16+bytes)
 const (
 	headBytes     = 12
-	recordVersion = 1
+	recordVersion = 2
+	firstVersion  = 1 // without RankEvidence
 	// MaxRecord is the largest payload of a record in the spool, far above the size of any alert.
 	MaxRecord = 8 << 20
 )
@@ -142,10 +144,13 @@ const fixedBytes = 1 + 1 + 8 + 8 + 4
 
 // decode reads a payload whose checksum is right: an error in it comes from a bug or another version.
 func (r *Record) decode(p []byte) error {
-	if len(p) < fixedBytes || p[0] != recordVersion || Rank(p[1]) >= numRanks {
+	if len(p) < fixedBytes || p[0] < firstVersion || p[0] > recordVersion || Rank(p[1])+Rank(recordVersion-p[0]) >= numRanks {
 		return errBad
 	}
-	r.Rank, r.Index, r.At = Rank(p[1]), binary.LittleEndian.Uint64(p[2:]), int64(binary.LittleEndian.Uint64(p[10:]))
+	if r.Rank = Rank(p[1]); p[0] == firstVersion && r.Rank >= RankEvidence {
+		r.Rank++
+	}
+	r.Index, r.At = binary.LittleEndian.Uint64(p[2:]), int64(binary.LittleEndian.Uint64(p[10:]))
 	n := int(binary.LittleEndian.Uint32(p[18:]))
 	p = p[fixedBytes:]
 	if n > len(p) {

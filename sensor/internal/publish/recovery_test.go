@@ -326,13 +326,13 @@ func TestDeadLetterFileThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Record{Rank: RankHigh, Topic: "t", Key: "k", Value: []byte("v")}
-	if err := d.reject(&r, "too large"); err == nil || d.Stats().Rejected != 0 || s.Stats().DroppedTotal() != 0 {
+	if err := d.reject(&r, CauseTooLarge, "too large"); err == nil || d.Stats().Rejected != 0 || s.Stats().DroppedTotal() != 0 {
 		t.Errorf("%v, %+v: it counts as kept or as given up", err, d.Stats())
 	}
 	if err := os.Remove(side); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.reject(&r, "too large"); err != nil || d.Stats().Rejected != 1 || !strings.Contains(string(slurp(t, side)), "too large") {
+	if err := d.reject(&r, CauseTooLarge, "too large"); err != nil || d.Stats().Rejected != 1 || !strings.Contains(string(slurp(t, side)), "too large") {
 		t.Errorf("%v, %+v", err, d.Stats())
 	}
 }

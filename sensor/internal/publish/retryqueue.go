@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"stillwatch/schemas"
 )
 
 // The limits of the retry queue over all topics: records, and bytes of their values (a sixteenth of a small spool). When one is reached,
@@ -23,7 +25,8 @@ const (
 // topicQueue is the records of a topic that could not be delivered yet, in order.
 type topicQueue struct {
 	records []Record
-	until   time.Time // of the next attempt
+	until   time.Time      // of the next attempt
+	refused *DeliveryError // a missing topic or right; nil: none is missing, or the brokers cannot be reached
 	pause   time.Duration
 }
 
@@ -131,6 +134,9 @@ func (d *Drain) deliver(ctx context.Context, batches <-chan []Record) {
 	for ctx.Err() == nil {
 		from := batches
 		if q.full(most) {
+			d.giveUpEvidence(&q)
+		}
+		if q.full(most) {
 			from = nil
 		}
 		var again <-chan time.Time
@@ -166,8 +172,28 @@ func (d *Drain) round(ctx context.Context, q *retryQueue, batch []Record) {
 	d.spool.Ack(q.cursor(), 0)
 }
 
+// giveUpEvidence moves the packets of alerts that wait for a missing topic or right to the dead-letter file, so that they do not block alerts.
+func (d *Drain) giveUpEvidence(q *retryQueue) {
+	w := q.topics[schemas.EvidenceTopic]
+	if w == nil || w.refused == nil {
+		return
+	}
+	var gone []uint64
+	for len(w.records) > 0 && d.reject(&w.records[0], w.refused.Cause, w.refused.Text) == nil {
+		gone = append(gone, w.records[0].Index)
+		w.records = w.records[1:]
+	}
+	d.spool.ackSome(gone)
+	d.spool.Ack(q.cursor(), 0)
+}
+
 // tell records the result of an attempt.
 func (d *Drain) tell(q *retryQueue, failed map[string]error) {
+	for topic, err := range failed {
+		if w := q.topics[topic]; w != nil {
+			w.refused = refusal(err)
+		}
+	}
 	if len(failed) > 0 {
 		d.disconnect()
 		q.passing(failed)
@@ -177,6 +203,15 @@ func (d *Drain) tell(q *retryQueue, failed map[string]error) {
 	} else if _, any := q.wait(time.Now()); !any {
 		d.note(nil)
 	}
+}
+
+// refusal returns the error if the brokers do not accept records of a topic until an operator changes something.
+func refusal(err error) *DeliveryError {
+	var e *DeliveryError
+	if errors.As(err, &e) && (e.Cause == CauseNoTopic || e.Cause == CauseAuthorization) {
+		return e
+	}
+	return nil
 }
 
 // passing removes from failed the topics that are missing for the first time: a new topic is not known to all brokers at once, so only a
