@@ -17,6 +17,8 @@ type Device struct {
 	Model           string          `json:"model,omitempty"`
 	Firmware        string          `json:"firmware,omitempty"`
 	FirmwareDate    string          `json:"firmware_date,omitempty"` // YYYY-MM-DD
+	MUDURL          string          `json:"mud_url,omitempty"`       // the last that it gave (RFC 8520); never fetched
+	Contract        *DeviceContract `json:"contract,omitempty"`      // nil: nothing is learned
 	Role            string          `json:"role"`
 	RoleLevel       string          `json:"role_level"`
 	RoleProbability float64         `json:"role_probability"` // 0 to 1
@@ -31,6 +33,26 @@ type Device struct {
 	Silence         *Silence        `json:"silence,omitempty"` // only of devices that are not expected to open any session
 	Serves          []Service       `json:"serves,omitempty"`
 	Findings        []DeviceFinding `json:"findings,omitempty"`
+}
+
+// DeviceContract is the state of the learned contract of a device.
+type DeviceContract struct {
+	State     string            `json:"state"` // observing: nothing was learned of it yet
+	Since     *Time             `json:"since,omitempty"`
+	ByAnalyst bool              `json:"by_analyst,omitempty"` // an analyst armed it
+	Entries   map[string]int    `json:"entries,omitempty"`    // by provenance: learned, approved, mud …
+	Proposed  int               `json:"proposed,omitempty"`   // entries that wait for an analyst
+	Stale     int               `json:"stale,omitempty"`      // entries that were not used for 90 days
+	Outside   uint64            `json:"outside,omitempty"`    // sessions outside it since it is in its state
+	Refused   []RefusedSessions `json:"refused,omitempty"`
+	Unseen    *float64          `json:"unseen,omitempty"` // share of unseen behavior, 0 to 1
+	LastUse   *Time             `json:"last_use,omitempty"`
+}
+
+// RefusedSessions is an entry of a contract whose sessions are counted without an alert.
+type RefusedSessions struct {
+	Entry    string `json:"entry"`
+	Sessions uint64 `json:"sessions"`
 }
 
 // RoleEvidence is one term of the sum, in decibans, that determines role, vendor and model.

@@ -47,6 +47,8 @@ func sampleDevice() *Device {
 	return &Device{
 		Schema: DeviceSchema, Key: "srv-legacy-07", MAC: MAC{0xb8, 0xca, 0x3a, 0, 0, 0x17}, IPs: []netip.Addr{netip.MustParseAddr("10.20.10.17")},
 		Hostnames: []string{"srv-legacy-07"}, VLANs: []uint16{10}, Vendor: "Dell", Board: "Realtek", Role: "server", RoleLevel: "probable", RoleProbability: 0.93,
+		MUDURL: "https://dell.example/r740.json", Contract: &DeviceContract{State: "armed", Since: ref(at), ByAnalyst: true, Proposed: 1, Stale: 2, Outside: 3, Unseen: ref(0.01), LastUse: ref(at),
+			Entries: map[string]int{"learned": 3, "approved": 1, "mud": 2, "inventory": 1, "role": 1}, Refused: []RefusedSessions{{"out udp 123 to 203.0.113.0/24", 12}}},
 		Evidence: sampleEvidence(), Sums: []EvidenceSum{{"role", "server", 6.5, []SumTerm{{"base rate", -7}, {"banner", 13.5}}}}, Expect: "silent", ExpectSource: "inventory", FirstSeen: at, LastSeen: at + 1, LastOrigination: ref(at),
 		Silence: &Silence{Since: at, Until: at + 3_600_000_000_000, WatchedSeconds: 3600, SilentSeconds: 1800, LossRatio: 0.0001, CountedSince: at, SessionsOpened: 1, SessionsAnswered: 2,
 			BytesOut: 3, BytesIn: 4, Alerts: 5, OpenedHours: []OpenedHour{{at, 1}}, LastFrame: "ARP reply"},

@@ -18,7 +18,7 @@ func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing
 		Role: d.Role.String(), RoleLevel: d.Level.String(), RoleProbability: rounded(d.Probability),
 		Findings: standing, Evidence: roleEvidence(d.Evidence), Sums: evidenceSums(d), FirstSeen: schemas.Time(d.FirstSeen), LastSeen: schemas.Time(d.LastSeen),
 	}
-	r.Fingerprints = d.Prints
+	r.Fingerprints, r.MUDURL, r.Contract = d.Prints, d.MUDURL, contractRecord(d, book.Learner())
 	expect, source := book.Expect(d, now)
 	r.Expect = expect.String()
 	if source != contract.FromDefault {
@@ -30,6 +30,44 @@ func DeviceRecord(d *device.Device, book *contract.Registry, now int64, standing
 	}
 	for _, s := range d.Serves {
 		r.Serves = append(r.Serves, schemas.Service{Port: s.Port, Proto: s.Proto, App: s.App, External: s.External})
+	}
+	return r
+}
+
+// maxRefused bounds the entries of a record that refuse sessions.
+const maxRefused = 16
+
+// contractRecord returns the state of the learned contract of a device, nil if nothing is learned.
+func contractRecord(d *device.Device, l *contract.Learner) *schemas.DeviceContract {
+	if l == nil {
+		return nil
+	}
+	c := l.Of(d)
+	if c == nil {
+		return &schemas.DeviceContract{State: contract.Observing}
+	}
+	since, unseen := schemas.Time(c.Since), rounded(c.Unseen)
+	if c.State == contract.Learning {
+		unseen = rounded(c.Estimate())
+	}
+	r := &schemas.DeviceContract{State: c.State.String(), Since: &since, ByAnalyst: c.ByAnalyst, Outside: c.Outside, Entries: map[string]int{}, Unseen: &unseen}
+	if c.LastUse != 0 {
+		t := schemas.Time(c.LastUse)
+		r.LastUse = &t
+	}
+	for _, e := range c.Entries(true) {
+		switch {
+		case c.Proposed(e):
+			r.Proposed++
+		case !e.Learned, e.Refuse:
+		case e.Stale:
+			r.Stale++
+		default:
+			r.Entries[e.From.String()]++
+		}
+		if e.Refuse && len(r.Refused) < maxRefused {
+			r.Refused = append(r.Refused, schemas.RefusedSessions{Entry: e.Key.String(), Sessions: e.Refused})
+		}
 	}
 	return r
 }

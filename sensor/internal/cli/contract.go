@@ -27,9 +27,15 @@ type contractCmd struct {
 	Arm     contractArmCmd     `cmd:"" help:"Arm the contract of a device: what is outside raises alerts, as for an allow list."`
 	Freeze  contractFreezeCmd  `cmd:"" help:"Arm the contract of a device, and keep its entries from aging."`
 	Approve contractApproveCmd `cmd:"" help:"Add an entry to the contract of a device."`
+	Delete  contractDeleteCmd  `cmd:"" help:"Delete an entry of the contract of a device."`
+	Review  contractReviewCmd  `cmd:"" help:"List what there is to decide: contracts to arm, with their external peers, and proposed entries."`
 	Relearn contractRelearnCmd `cmd:"" help:"Start to learn the contract of a device again."`
 	Export  contractExportCmd  `cmd:"" help:"Write contracts as YAML that is sorted for comparison."`
 	Import  contractImportCmd  `cmd:"" help:"Replace the contracts of the devices in an exported file."`
+
+	ImportMUD contractImportMUDCmd `cmd:"" name:"import-mud" help:"Add what a MUD file (RFC 8520) allows to the contract of a device."`
+	CheckMUD  contractCheckMUDCmd  `cmd:"" name:"check-mud" help:"Check a MUD file, and list the entries that it gives."`
+	ExportMUD contractExportMUDCmd `cmd:"" name:"export-mud" help:"Write the contract of a device as a MUD file."`
 }
 
 // Help returns examples and the exit status.
@@ -44,6 +50,7 @@ Examples:
     stillwatch-sensor contract arm state.db mac:90:01:02:14:00:0a
     stillwatch-sensor contract approve state.db mac:90:01:02:14:00:0a "out tcp 443 tls to api.example.com"
     stillwatch-sensor contract export state.db >contracts.yaml
+    stillwatch-sensor contract import-mud state.db mac:90:01:02:14:00:0a lightbulb.json
 
 Exit status: 0 done, and diff: no difference; 1 diff: there are differences, or something could not be written; 2 bad usage, a
 file that cannot be read, or a device without a contract. After an error the state file is unchanged.`
@@ -157,8 +164,14 @@ func showContract(t *terminal.Terminal, k *contract.Learned, now int64) error {
 		if e.Stale {
 			remarks = append(remarks, "stale")
 		}
-		if !e.Learned {
+		switch {
+		case k.Proposed(e):
+			remarks = append(remarks, "proposed")
+		case !e.Learned:
 			remarks = append(remarks, "candidate")
+		}
+		if e.Note != "" {
+			remarks = append(remarks, terminal.Clean(e.Note))
 		}
 		rows = append(rows, []string{e.From.String(), strconv.FormatUint(e.Uses, 10), strconv.Itoa(int(e.Days)), date(e.First), date(e.Last),
 			strings.Join(remarks, ", "), e.Key.String()})

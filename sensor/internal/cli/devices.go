@@ -17,6 +17,7 @@ import (
 type devicesCmd struct {
 	captures
 	JSON    bool   `name:"json" help:"Write device records as JSON Lines instead of a table."`
+	State   string `help:"Continue from the saved state in FILE, which stays as it is." placeholder:"FILE" type:"path"`
 	Explain string `help:"Show one device and the evidence for its role. KEY is its key, address or MAC." placeholder:"KEY"`
 }
 
@@ -34,6 +35,11 @@ func (c *devicesCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	if err != nil {
 		return badUsage(err)
 	}
+	done, err := continueFrom(t, c.State, &cfg)
+	if err != nil {
+		return err
+	}
+	defer done()
 	s, src, err := readCaptures(t, c.Captures)
 	if err != nil {
 		return err
@@ -93,7 +99,7 @@ func (c *devicesCmd) shape(t *terminal.Terminal) (take func(*schemas.Device) err
 	case c.Explain != "":
 		return func(d *schemas.Device) error { return explain(t, t.Out, d) }, func() error { return nil }, nil
 	}
-	rows := [][]string{{"KEY", "IP", "VENDOR", "MODEL", "ROLE", "EXPECTED", "LAST OPENED", "SILENT OF WATCHED", "SERVES"}}
+	rows := [][]string{{"KEY", "IP", "VENDOR", "MODEL", "ROLE", "EXPECTED", "CONTRACT", "LAST OPENED", "SILENT OF WATCHED", "SERVES"}}
 	return func(d *schemas.Device) error {
 		rows = append(rows, deviceRow(d))
 		return nil
@@ -118,7 +124,26 @@ func deviceRow(d *schemas.Device) []string {
 	if d.ExpectSource != "" {
 		expect += " (" + d.ExpectSource + ")"
 	}
-	return []string{d.Key, ip, d.Vendor, d.Model, role, expect, opened, d.Silence.Share(), servesText(d.Serves)}
+	return []string{d.Key, ip, d.Vendor, d.Model, role, expect, contractText(d.Contract), opened, d.Silence.Share(), servesText(d.Serves)}
+}
+
+// contractText returns "armed, 4 entries".
+func contractText(c *schemas.DeviceContract) string {
+	if c == nil {
+		return "off"
+	}
+	n := 0
+	for _, x := range c.Entries {
+		n += x
+	}
+	text := strings.ReplaceAll(c.State, "_", " ")
+	switch n {
+	case 0:
+		return text
+	case 1:
+		return text + ", 1 entry"
+	}
+	return fmt.Sprintf("%s, %d entries", text, n)
 }
 
 func servesText(all []schemas.Service) string {

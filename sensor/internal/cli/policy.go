@@ -14,7 +14,6 @@ import (
 
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/policy"
-	"stillwatch/sensor/internal/snapshot"
 	"stillwatch/sensor/internal/terminal"
 )
 
@@ -211,7 +210,7 @@ func (c *policyShowCmd) policies(t *terminal.Terminal) (out []*policy.Policy, er
 			return nil, err
 		}
 		saved := policy.Saved(func(record []byte) { raw = append(raw, policy.Offer{Raw: record}) })
-		if err := errors.Join(s.Load([]snapshot.Part{saved}), s.Close()); err != nil {
+		if err := errors.Join(s.Load(saved), s.Close()); err != nil {
 			return nil, badUsage(err)
 		}
 	}

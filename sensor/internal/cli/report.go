@@ -20,8 +20,9 @@ import (
 
 type reportCmd struct {
 	captures
-	JSON     bool `name:"json" help:"Write one JSON object for each device instead of text."`
-	IdleDays int  `help:"Ask whether a device is still needed that opened nothing for so many days." default:"7" placeholder:"N"`
+	JSON     bool   `name:"json" help:"Write one JSON object for each device instead of text."`
+	State    string `help:"Continue from the saved state in FILE, with its contracts; the file stays as it is." placeholder:"FILE" type:"path"`
+	IdleDays int    `help:"Ask whether a device is still needed that opened nothing for so many days." default:"7" placeholder:"N"`
 }
 
 // Help returns examples.
@@ -44,6 +45,11 @@ func (c *reportCmd) Run(t *terminal.Terminal, b buildinfo.Info) error {
 	if err != nil {
 		return badUsage(err)
 	}
+	done, err := continueFrom(t, c.State, &cfg)
+	if err != nil {
+		return err
+	}
+	defer done()
 	s, src, err := readCaptures(t, c.Captures)
 	if err != nil {
 		return err
@@ -79,11 +85,12 @@ func (x *review) alert(a *schemas.Alert) error {
 	return nil
 }
 
-// device takes the devices that are to be checked: those that are not expected to open any session, and those with a standing finding other than
-// that they are new.
+// device takes the devices that are to be checked: those that are not expected to open any session, those with a standing finding other than that they
+// are new, and those whose contract refuses sessions without an alert.
 func (x *review) device(d *schemas.Device) error {
 	lasting := slices.ContainsFunc(d.Findings, func(f schemas.DeviceFinding) bool { return f.Kind != "new_device" })
-	if d.Silence != nil || lasting {
+	refuses := d.Contract != nil && d.Contract.Refused != nil
+	if d.Silence != nil || lasting || refuses {
 		x.devices = append(x.devices, d)
 	}
 	return nil
@@ -158,6 +165,9 @@ func (x *review) review(d *schemas.Device, alerts []*schemas.Alert) *reviewed {
 		}
 	}
 	r.decide(x.idle)
+	if d.Contract != nil && d.Contract.Proposed > 0 {
+		r.Decide = append(r.Decide, "Are the proposed entries of its contract wanted? 'contract review' lists them.")
+	}
 	return r
 }
 

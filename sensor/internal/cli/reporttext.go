@@ -37,6 +37,8 @@ func (r *reviewed) text(t *terminal.Terminal) string {
 	t.Row(&b, "outside", orElse(strings.Join(r.Exposed, ", "), "no port was answered to hosts outside"))
 	t.Row(&b, "expected", expectText(d))
 	rows(t, &b, "broken", r.Broken)
+	t.Row(&b, "contract", contractText(d.Contract))
+	rows(t, &b, "refused", refusedTexts(d.Contract))
 	t.Row(&b, "firmware", firmwareText(d))
 	var lasting []string
 	for _, f := range d.Findings {
@@ -59,6 +61,17 @@ func rows(t *terminal.Terminal, b *strings.Builder, label string, texts []string
 		t.Row(b, label, text)
 		label = ""
 	}
+}
+
+// refusedTexts lists the entries whose sessions are counted without an alert.
+func refusedTexts(c *schemas.DeviceContract) (out []string) {
+	if c == nil {
+		return nil
+	}
+	for _, x := range c.Refused {
+		out = append(out, fmt.Sprintf("%s without an alert: %s", terminal.Counted(x.Sessions, "session"), x.Entry))
+	}
+	return out
 }
 
 func orElse(text, other string) string {

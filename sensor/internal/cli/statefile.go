@@ -92,6 +92,29 @@ func copyFile(from, to string) error {
 	return errors.Join(err, w.Close())
 }
 
+// continueFrom has a run continue from a copy of a state file, which the returned function closes and removes: the file stays as it is. An empty name
+// means none.
+func continueFrom(t *terminal.Terminal, file string, cfg *pipeline.Config) (done func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "stillwatch-")
+	if err != nil {
+		return nil, err
+	}
+	name, err := copySaved(t, file, dir)
+	if err == nil {
+		cfg.State, err = state.Open(name, state.Options{Sensor: cfg.Settings.SensorID, Site: cfg.Site(), Version: cfg.Version})
+	}
+	if err != nil {
+		return nil, errors.Join(badUsage(err), os.RemoveAll(dir))
+	}
+	return func() {
+		_ = cfg.State.Close() // the copy is not needed any more
+		_ = os.RemoveAll(dir)
+	}, nil
+}
+
 // stateCollectors returns the collector of the state file, if there is one.
 func (o *outputs) stateCollectors() []prometheus.Collector {
 	if o.state == nil {

@@ -17,7 +17,6 @@ import (
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
-	"stillwatch/sensor/internal/state"
 	"stillwatch/sensor/internal/terminal"
 )
 
@@ -96,11 +95,11 @@ func (c *replayCmd) compare(t *terminal.Terminal, log *zap.Logger, cfg pipeline.
 		return nil, nil, err
 	}
 	defer src.Close()
-	opened, err := c.copyState(t, &cfg)
+	done, err := continueFrom(t, c.State, &cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer opened()
+	defer done()
 	all, names, count := map[alertName]*compared{}, map[string]alertName{}, map[alertName]int{}
 	out := pipeline.Output{Policy: logPolicies(log), Alert: func(a *schemas.Alert) error {
 		name, ok := names[a.ID]
@@ -129,28 +128,6 @@ func (c *replayCmd) compare(t *terminal.Terminal, log *zap.Logger, cfg pipeline.
 		return nil, nil, endedBy(end.signal, "nothing was compared")
 	}
 	return all, r.Summary().Damage, end.err
-}
-
-// copyState has a replay continue from a copy of the state file, which the returned function closes and removes: the file stays as it is.
-func (c *replayCmd) copyState(t *terminal.Terminal, cfg *pipeline.Config) (done func(), err error) {
-	if c.State == "" {
-		return func() {}, nil
-	}
-	dir, err := os.MkdirTemp("", "stillwatch-")
-	if err != nil {
-		return nil, err
-	}
-	name, err := copySaved(t, c.State, dir)
-	if err == nil {
-		cfg.State, err = state.Open(name, state.Options{Sensor: cfg.Settings.SensorID, Site: cfg.Site(), Version: cfg.Version})
-	}
-	if err != nil {
-		return nil, errors.Join(badUsage(err), os.RemoveAll(dir))
-	}
-	return func() {
-		_ = cfg.State.Close() // the copy is not needed any more
-		_ = os.RemoveAll(dir)
-	}, nil
 }
 
 // difference is an alert that is not the same in both replays.

@@ -52,7 +52,7 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 	switch {
 	case e == nil:
 		out.Broken = broken(expect, source)
-	case r == Refuses, r == Allows && e.From == ProvApproved:
+	case r == Refuses, r == Allows && e.declared():
 		out.Allowed, out.Entry = true, e.String()
 	case r == Allows && source != FromInventory && source != FromPolicy: // what was declared comes before what was learned
 		out.Allowed = true
@@ -64,15 +64,16 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 
 // judge compares a session that d opened with its learned contract.
 func (b *Registry) judge(d *device.Device, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) (Result, *LearnedEntry) {
-	c := b.cfg.Learner.Judging(d)
-	if c == nil {
+	c := b.cfg.Learner.Of(d)
+	if !c.decides() {
 		return Unknown, nil
 	}
 	name := ""
 	if app != nil {
 		name = app.Name
 	}
-	return c.Judge(b.KeyOf(session.Out, v, name, peerName, peer), now)
+	x := b.ContactOf(session.Out, v, name, peerName, peer)
+	return c.Judge(&x, now)
 }
 
 // appliesTo reports whether the expectation applies to the address that opened v. An expectation about addresses does not apply to the
@@ -113,7 +114,7 @@ func (b *Registry) rule(d *device.Device, dir session.Dir, v *session.View, peer
 // AllowsByName reports whether an entry would allow d to open v under the right name of the responder. The port must be listed,
 // because an entry for all ports does not name a protocol.
 func (b *Registry) AllowsByName(d *device.Device, v *session.View) bool {
-	if c := b.cfg.Learner.Judging(d); c != nil && c.byName(v) {
+	if c := b.cfg.Learner.Of(d); c.decides() && c.byName(v) {
 		return true
 	}
 	m := b.match(d)

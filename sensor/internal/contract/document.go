@@ -35,6 +35,7 @@ type EntryDocument struct {
 	Hours  string `yaml:"hours,omitempty"`
 	Refuse bool   `yaml:"refuse,omitempty"`
 	Stale  bool   `yaml:"stale,omitempty"`
+	Note   string `yaml:"note,omitempty"` // the ACE of a MUD file
 }
 
 // MaxDocument is the size of a document that is read, in bytes.
@@ -56,7 +57,7 @@ func (l *Learner) Export(device string) (d Document) {
 		}
 		x := DeviceDocument{Device: c.Device, State: c.State.String(), Entries: []EntryDocument{}}
 		for _, e := range c.Entries(false) {
-			y := EntryDocument{Entry: e.Key.String(), From: e.From.String(), Refuse: e.Refuse, Stale: e.Stale}
+			y := EntryDocument{Entry: e.Key.String(), From: e.From.String(), Refuse: e.Refuse, Stale: e.Stale, Note: e.Note}
 			if e.Hours != (Hours{}) {
 				y.Hours = e.Hours.String()
 			}
@@ -180,7 +181,7 @@ func (l *Learner) replace(x *change, now int64) {
 	for k, e := range x.entries {
 		if o := was[k]; o != nil {
 			kept := *o
-			kept.From, kept.Learned, kept.Refuse, kept.Stale, kept.Hours = e.From, true, e.Refuse, e.Stale, e.Hours
+			kept.From, kept.Learned, kept.Refuse, kept.Stale, kept.Hours, kept.Note = e.From, true, e.Refuse, e.Stale, e.Hours, e.Note
 			e = &kept
 		}
 		l.add(c, e)
@@ -197,7 +198,7 @@ func (y EntryDocument) parse() (*LearnedEntry, error) {
 	if from < 0 {
 		return nil, fmt.Errorf("%s: from %q is none of %s", y.Entry, y.From, strings.Join(provenances[:], ", "))
 	}
-	e := &LearnedEntry{Key: k, From: Provenance(from), Learned: true, Refuse: y.Refuse, Stale: y.Stale}
+	e := &LearnedEntry{Key: k, From: Provenance(from), Learned: true, Refuse: y.Refuse, Stale: y.Stale, Note: y.Note}
 	if y.Hours != "" {
 		if e.Hours, err = ParseHours(y.Hours); err != nil {
 			return nil, fmt.Errorf("%s: %w", y.Entry, err)
@@ -226,9 +227,7 @@ func ParseKey(s string) (k Key, err error) {
 		if len(words) == 0 {
 			return Key{}, bad
 		}
-		if n, err := strconv.ParseUint(words[0], 10, 16); err == nil && n > 0 {
-			k.Port = uint16(n)
-		} else if words[0] != "dynamic" {
+		if !k.parsePorts(words[0]) {
 			return Key{}, bad
 		}
 		words = words[1:]
@@ -246,60 +245,34 @@ func ParseKey(s string) (k Key, err error) {
 	return k, nil
 }
 
+// parsePorts reads "443", "8000-8010", "any" or "dynamic".
+func (k *Key) parsePorts(s string) bool {
+	switch s {
+	case "dynamic":
+		return true
+	case "any":
+		k.To = lastPort
+		return true
+	}
+	from, to, dash := strings.Cut(s, "-")
+	if !dash {
+		to = from
+	}
+	a, e1 := strconv.ParseUint(from, 10, 16)
+	z, e2 := strconv.ParseUint(to, 10, 16)
+	if e1 != nil || e2 != nil || z == 0 || z < a {
+		return false
+	}
+	*k = k.withPorts(uint16(a), uint16(z))
+	return true
+}
+
 func parseProto(s string) (uint8, bool) {
-	for _, p := range []uint8{1, 6, 17, 58, 132} {
+	for _, p := range []uint8{anyProto, 1, 6, 17, 58, 132} {
 		if protoName(p) == s {
 			return p, true
 		}
 	}
 	n, err := strconv.ParseUint(s, 10, 8)
 	return uint8(n), err == nil
-}
-
-// Find returns the contract of a device by its key.
-func (l *Learner) Find(key string) (*Learned, error) {
-	if c := l.devices[key]; c != nil {
-		return c, nil
-	}
-	return nil, fmt.Errorf("no contract of device %q: 'contract show' lists the keys", key)
-}
-
-// usable returns the contract of a device if it can have entries.
-func (l *Learner) usable(key string) (*Learned, error) {
-	c, err := l.Find(key)
-	if err == nil && c.State == TooVaried {
-		err = fmt.Errorf("%s is too_varied and has no entries: 'contract relearn' starts it again", key)
-	}
-	return c, err
-}
-
-// Arm arms the contract of a device on behalf of an analyst, or freezes it. Candidates are dropped.
-func (l *Learner) Arm(key string, freeze bool, now int64) error {
-	c, err := l.usable(key)
-	if err != nil {
-		return err
-	}
-	l.drop(c, func(e *LearnedEntry) bool { return !e.Learned })
-	to := Armed
-	if freeze {
-		to = Frozen
-	}
-	if c.State != to {
-		c.enter(to, now)
-	}
-	c.ByAnalyst = true
-	l.touch(c)
-	return nil
-}
-
-// Forget starts the contract of a device again.
-func (l *Learner) Forget(key string, now int64) error {
-	c, err := l.Find(key)
-	if err != nil {
-		return err
-	}
-	l.drop(c, func(*LearnedEntry) bool { return true })
-	c.reset(now)
-	l.touch(c)
-	return nil
 }

@@ -25,6 +25,9 @@ const (
 	lastState = TooVaried
 )
 
+// Observing is the state of a device that has no contract yet: it is seen on its first day, and nothing is learned of it.
+const Observing = "observing"
+
 var stateNames = [...]string{"learning", "review", "armed", "frozen", "too_varied"}
 
 // String returns the name of a state: "too_varied".
@@ -46,16 +49,26 @@ type Learned struct {
 	NewAt     int64   // when the last new candidate appeared
 	Suspect   int64   // nothing is learned before that time, because of an incident
 	ByAnalyst bool    // an analyst armed it
+	Firmware  string  // of the device, when it last had a session
+	Updated   int64   // when the firmware has changed; 0: it was not seen to change
+	Outside   uint64  // sessions outside the contract since it is in its state
 	Unseen    float64 // the estimate of unseen behavior when learning ended
 	Unmet     string  // why learning ended with a higher estimate; "" if it did not
 	LastUse   int64
 	Week      [weekHours]uint32 // sessions by hour of the week
 
-	entries map[Key]*LearnedEntry
-	changed bool
+	entries  map[Key]*LearnedEntry
+	declared bool // it has, or had, entries that were not learned
+	changed  bool
 }
 
-// Judges reports whether the contract decides about sessions.
+// Alerts reports whether what is outside the contract is an alert. Before a contract is armed it is not.
+func (c *Learned) Alerts() bool { return c.State == Armed || c.State == Frozen }
+
+// decides reports whether the contract has entries that allow sessions.
+func (c *Learned) decides() bool { return c != nil && (c.Judges() || c.declared) }
+
+// Judges reports whether what was learned decides about sessions. Declared entries always do.
 func (c *Learned) Judges() bool { return c.State == Review || c.State == Armed || c.State == Frozen }
 
 // Entries returns the entries, sorted; with candidates also those that are not learned.
@@ -120,13 +133,13 @@ const (
 )
 
 // Judge compares a session with the contract, and returns the entry that decides or is nearest; nil if there is none.
-func (c *Learned) Judge(k Key, now int64) (Result, *LearnedEntry) {
+func (c *Learned) Judge(x *Contact, now int64) (Result, *LearnedEntry) {
 	best, at := Unknown, (*LearnedEntry)(nil)
 	for _, e := range c.entries {
-		if !e.Learned || e.Dir != k.Dir {
+		if !e.Learned || e.Dir != x.Dir || !c.Judges() && !e.declared() {
 			continue
 		}
-		r := e.judge(k, now)
+		r := e.judge(x, now)
 		if r < best || r == best && at != nil && compareKeys(e.Key, at.Key) < 0 {
 			best, at = r, e
 		}
@@ -134,9 +147,9 @@ func (c *Learned) Judge(k Key, now int64) (Result, *LearnedEntry) {
 	return best, at
 }
 
-func (e *LearnedEntry) judge(k Key, now int64) Result {
-	service := e.Proto == k.Proto && e.Port == k.Port && (e.App == k.App || e.App == "" || k.App == "")
-	switch includes := e.Peer.includes(k.Peer); {
+func (e *LearnedEntry) judge(x *Contact, now int64) Result {
+	service := e.serves(x)
+	switch includes := e.includes(x); {
 	case includes && service && e.Refuse:
 		return Refuses
 	case includes && service && e.Stale:
@@ -149,9 +162,9 @@ func (e *LearnedEntry) judge(k Key, now int64) Result {
 		return Unknown
 	case includes:
 		return OtherPort
-	case service && sameDomain(e.Peer, k.Peer):
+	case service && sameDomain(e.Peer, x.Peer):
 		return SameDomain
-	case e.Proto == k.Proto && e.Port == k.Port:
+	case e.hasPort(x):
 		return SameService
 	}
 	return Unknown
@@ -168,7 +181,8 @@ func sameDomain(a, b PeerKey) bool {
 // byName reports whether an entry would allow v under the right name of the responder.
 func (c *Learned) byName(v *session.View) bool {
 	for _, e := range c.entries {
-		if e.Learned && e.Dir == session.Out && (e.Peer.Kind == ByName || e.Peer.Kind == ByDomain) && e.Proto == v.Proto && e.Port == serverPort(v) {
+		if e.Learned && e.Dir == session.Out && (e.Peer.Kind == ByName || e.Peer.Kind == ByDomain) &&
+			(c.Judges() || e.declared()) && e.hasPort(&Contact{Key: Key{Proto: v.Proto, Port: serverPort(v)}, port: v.Responder.Port}) {
 			return true
 		}
 	}
@@ -198,6 +212,12 @@ func (c *Learned) Summary(now int64) string {
 		return fmt.Sprintf("too_varied %s: it does too much for a contract, and is expected to be normal", since)
 	}
 	parts := []string{fmt.Sprintf("%s %s: %d entries, unseen %.1f %%", c.State, since, learned, 100*c.Unseen)}
+	if n := all - learned; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d proposed", n))
+	}
+	if c.Outside > 0 {
+		parts = append(parts, fmt.Sprintf("%d sessions outside", c.Outside))
+	}
 	if c.ByAnalyst {
 		parts = append(parts, "by an analyst")
 	}
@@ -212,9 +232,9 @@ func (c *Learned) Summary(now int64) string {
 
 // reset starts the contract again.
 func (c *Learned) reset(now int64) {
-	*c = Learned{Device: c.Device, Role: c.Role, State: Learning, Began: now, Since: now, NewAt: now, Suspect: c.Suspect, LastUse: c.LastUse,
+	*c = Learned{Device: c.Device, Role: c.Role, State: Learning, Began: now, Since: now, NewAt: now, Suspect: c.Suspect, LastUse: c.LastUse, Firmware: c.Firmware, Updated: c.Updated,
 		entries: map[Key]*LearnedEntry{}, changed: c.changed}
 }
 
 // enter changes the state.
-func (c *Learned) enter(s State, now int64) { c.State, c.Since = s, now }
+func (c *Learned) enter(s State, now int64) { c.State, c.Since, c.Outside = s, now, 0 }

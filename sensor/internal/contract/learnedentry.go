@@ -39,6 +39,7 @@ type Key struct {
 	Dir   session.Dir
 	Proto uint8
 	Port  uint16 // of the server; 0 if the protocol has none, or if it is one of the ports that hosts assign themselves
+	To    uint16 // of a declared range of ports that begins with Port; 0: there is no range
 	App   string // "" if it was not recognized
 	Peer  PeerKey
 }
@@ -67,8 +68,13 @@ func (k Key) String() string {
 	return strings.Join(slices.DeleteFunc([]string{dir, protoName(k.Proto), portText(k), k.App, prep, k.Peer.String()}, func(s string) bool { return s == "" }), " ")
 }
 
+// anyProto is the protocol of an entry that includes all. No session has it: it is the number of an option header of IPv6.
+const anyProto = 0
+
 func protoName(p uint8) string {
 	switch p {
+	case anyProto:
+		return "any"
 	case 1:
 		return "icmp"
 	case 6:
@@ -89,16 +95,48 @@ func portText(k Key) string {
 	switch {
 	case !hasPorts(k.Proto):
 		return ""
+	case k.Port == 0 && k.To == lastPort:
+		return "any"
+	case k.To > k.Port:
+		return fmt.Sprintf("%d-%d", k.Port, k.To)
 	case k.Port == 0:
 		return "dynamic"
 	}
 	return strconv.Itoa(int(k.Port))
 }
 
+const lastPort = 65535
+
+// withPorts returns the key with a range of ports in its only form: one port is a range only if it is among those that hosts assign themselves.
+func (k Key) withPorts(first, last uint16) Key {
+	k.Port, k.To = first, last
+	if first == last && (first < dynamicPortUDP || first < dynamicPort && k.Proto != 17) {
+		k.To = 0
+	}
+	return k
+}
+
+// serves reports whether the key includes the protocol and the port of a session, and its application if both are known.
+func (k *Key) serves(c *Contact) bool {
+	return k.hasPort(c) && (k.App == c.App || k.App == "" || c.App == "")
+}
+
+func (k *Key) hasPort(c *Contact) bool {
+	switch {
+	case k.Proto == anyProto:
+		return true
+	case k.Proto != c.Proto:
+		return false
+	case k.To != 0:
+		return c.port >= k.Port && c.port <= k.To
+	}
+	return k.Port == c.Port
+}
+
 // compareKeys orders keys as exports list them.
 func compareKeys(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Dir, b.Dir), cmp.Compare(a.Peer.Kind, b.Peer.Kind), cmp.Compare(a.Peer.String(), b.Peer.String()),
-		cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.App, b.App))
+		cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.To, b.To), cmp.Compare(a.App, b.App))
 }
 
 // LearnedEntry is an entry of a learned contract, or a candidate for one.
@@ -114,6 +152,7 @@ type LearnedEntry struct {
 	Days        uint32 // on which it was used
 	Refused     uint64 // sessions that Refuse has kept silent
 	Addr        packet.Addr
+	Note        string // where it is declared ("ACL a, ACE b"), or why it is proposed
 	lastDay     uint32
 	held        held
 	gaps        gaps
@@ -170,6 +209,9 @@ func (e *LearnedEntry) commit(hour uint32, n uint32) {
 	e.changed = true
 }
 
+// declared reports whether a person or the vendor has declared the entry, which then counts in every state of the contract.
+func (e *LearnedEntry) declared() bool { return e.From != ProvLearned }
+
 // take adds the uses of another entry, which this one replaces. Both may have been used on the same days, so the greater number counts.
 func (e *LearnedEntry) take(o *LearnedEntry, hour uint32) {
 	e.settle(hour)
@@ -186,7 +228,11 @@ func (e *LearnedEntry) take(o *LearnedEntry, hour uint32) {
 
 // String returns the entry with its provenance, as an alert names it.
 func (e *LearnedEntry) String() string {
-	text := fmt.Sprintf("%s (%s)", e.Key, e.From)
+	from := e.From.String()
+	if e.From == ProvMUD && e.Note != "" {
+		from += ", " + e.Note
+	}
+	text := fmt.Sprintf("%s (%s)", e.Key, from)
 	if e.Hours != (Hours{}) {
 		text += " only " + e.Hours.String()
 	}

@@ -3,8 +3,6 @@
 package contract
 
 import (
-	"fmt"
-
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/session"
 )
@@ -87,6 +85,9 @@ func (l *Learner) Judging(d *device.Device) *Learned {
 	return nil
 }
 
+// Decides reports whether the contract of a device has entries that allow sessions.
+func (l *Learner) Decides(d *device.Device) bool { return l.Of(d).decides() }
+
 // Wants reports whether a session of a device that began at start is worth reporting to Use. It is cheap. A contract begins on the second day on
 // which a device is seen: most devices that come once, such as guests and scanners, never return, and must not cost memory.
 func (l *Learner) Wants(d *device.Device, start int64) bool {
@@ -100,7 +101,8 @@ func (l *Learner) Wants(d *device.Device, start int64) bool {
 }
 
 // Use records a session that was answered and has ended. breach is true if the template of the role forbids it.
-func (l *Learner) Use(d *device.Device, k Key, v *session.View, breach bool) {
+func (l *Learner) Use(d *device.Device, x *Contact, v *session.View, breach bool) {
+	k := x.Key
 	c := l.contract(d, v.Start)
 	if c == nil {
 		return
@@ -117,7 +119,7 @@ func (l *Learner) Use(d *device.Device, k Key, v *session.View, breach bool) {
 	case c.State == TooVaried:
 		return
 	}
-	e := l.entry(c, k, v.End)
+	e := l.entry(c, x, v.End)
 	if e == nil {
 		return
 	}
@@ -169,6 +171,7 @@ func (l *Learner) contract(d *device.Device, now int64) *Learned {
 	if d.Level >= device.Probable {
 		c.Role = d.Role
 	}
+	c.updated(d, now)
 	l.touch(c)
 	return c
 }
@@ -182,7 +185,8 @@ func (l *Learner) touch(c *Learned) {
 }
 
 // entry returns the entry that a session belongs to. While the contract is learned there is always one; later it is nil if none fits.
-func (l *Learner) entry(c *Learned, k Key, now int64) *LearnedEntry {
+func (l *Learner) entry(c *Learned, x *Contact, now int64) *LearnedEntry {
+	k := x.Key
 	if e := c.entries[k]; e != nil {
 		return e
 	}
@@ -196,10 +200,12 @@ func (l *Learner) entry(c *Learned, k Key, now int64) *LearnedEntry {
 			return e
 		}
 	}
-	if c.State != Learning {
-		if r, e := c.Judge(k, now); r == Allows {
+	if c.State != Learning || c.declared {
+		if r, e := c.Judge(x, now); r == Allows {
 			return e
 		}
+	}
+	if c.State != Learning {
 		return nil
 	}
 	if len(c.entries) >= l.cfg.MaxEntries || l.total >= l.cfg.MaxTotal {
@@ -226,6 +232,7 @@ func (l *Learner) tooVaried(c *Learned, now int64) {
 func (l *Learner) add(c *Learned, e *LearnedEntry) {
 	e.changed = true
 	c.entries[e.Key] = e
+	c.declared = c.declared || e.declared()
 	l.touch(c)
 	l.total++
 }
@@ -331,33 +338,6 @@ func (l *Learner) forget(c *Learned) {
 	if l.saving {
 		l.gone = append(l.gone, c.Device)
 	}
-}
-
-// Approve adds an entry that an analyst approved to the contract of a device, by its key.
-func (l *Learner) Approve(key string, k Key, now int64) (*LearnedEntry, error) {
-	c, err := l.usable(key)
-	if err != nil {
-		return nil, err
-	}
-	e := c.entries[k]
-	switch {
-	case e != nil:
-	case len(c.entries) >= EntriesLimit || l.total >= l.cfg.MaxTotal:
-		return nil, fmt.Errorf("the contract of %s has %d entries, of all devices %d: there is no room for another", key, len(c.entries), l.total)
-	default:
-		e = &LearnedEntry{Key: k}
-		l.add(c, e)
-	}
-	e.From, e.Learned, e.Stale, e.changed = ProvApproved, true, false, true
-	l.touch(c)
-	return e, nil
-}
-
-// Refuse counts a session that an entry refuses without reporting it.
-func (l *Learner) Refuse(c *Learned, e *LearnedEntry) {
-	e.Refused++
-	e.changed = true
-	l.touch(c)
 }
 
 // Counts are the counters of a Learner.

@@ -3,6 +3,8 @@
 package contract
 
 import (
+	"net/netip"
+
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/enrich"
 	"stillwatch/sensor/internal/packet"
@@ -16,6 +18,25 @@ func adminPort(p uint16) bool {
 		return true
 	}
 	return false
+}
+
+// Contact is a session of a device as its contract sees it.
+type Contact struct {
+	Key
+	port   uint16         // of the server; the key has no dynamic ports
+	far    netip.Addr     // of the other end
+	peer   *device.Device // at the other end, nil if it is none
+	inside bool           // the other end is in the watched network
+}
+
+// ContactOf returns what a contract sees of a session of a device. name is the trusted name of the responder, and peer the device at the other end.
+func (b *Registry) ContactOf(dir session.Dir, v *session.View, app, name string, peer *device.Device) Contact {
+	far := &v.Responder
+	if dir == session.In {
+		far = &v.Initiator
+	}
+	a := far.Addr.Netip()
+	return Contact{Key: b.KeyOf(dir, v, app, name, peer), port: v.Responder.Port, far: a, peer: peer, inside: peer != nil || inAny(b.infra.internal, a)}
 }
 
 // KeyOf returns the key of a session of a device. name is the trusted name of the responder, and peer the device at the other end.

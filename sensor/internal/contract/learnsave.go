@@ -10,7 +10,7 @@ import (
 
 const (
 	learnerPart   = "learner/1"
-	contractsPart = "contracts/1"
+	contractsPart = "contracts/2"
 
 	headRecord  = 0 // of a contract
 	entryRecord = 1
@@ -135,6 +135,7 @@ func (l *Learner) restore(all snapshot.Records) (bad int) {
 			continue
 		}
 		c.entries[r.entry.Key] = r.entry
+		c.declared = c.declared || r.entry.declared()
 		l.total++
 	}
 	l.group()
@@ -148,6 +149,9 @@ func (c *Learned) walk(w *snapshot.Codec) {
 		w.Time(t)
 	}
 	w.Bool(&c.ByAnalyst)
+	w.String(&c.Firmware)
+	w.Time(&c.Updated)
+	w.Uint(&c.Outside)
 	w.Float(&c.Unseen)
 	w.String(&c.Unmet)
 	for i := range c.Week {
@@ -159,6 +163,7 @@ func (k *Key) walk(w *snapshot.Codec) {
 	snapshot.Enum(w, &k.Dir, session.In)
 	snapshot.Number(w, &k.Proto)
 	snapshot.Number(w, &k.Port)
+	snapshot.Number(w, &k.To)
 	w.String(&k.App)
 	k.Peer.Walk(w)
 }
@@ -189,6 +194,7 @@ func (e *LearnedEntry) walk(w *snapshot.Codec) {
 	snapshot.Number(w, &e.Days)
 	w.Uint(&e.Refused)
 	w.Raw(e.Addr[:])
+	w.String(&e.Note)
 	snapshot.Number(w, &e.lastDay)
 	snapshot.Number(w, &e.held.hour)
 	snapshot.Number(w, &e.held.n[0])

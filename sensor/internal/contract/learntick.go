@@ -32,25 +32,32 @@ func (l *Learner) daily(c *Learned, now int64) {
 	}
 	switch c.State {
 	case Learning:
-		if now-max(c.LastUse, c.Began) > idleDays*dayNs && now > c.Suspect {
+		if now-max(c.LastUse, c.Began) > idleDays*dayNs && now > c.Suspect && !c.declared {
 			l.forget(c)
 			return
 		}
 		l.learn(c, now)
 	case Review:
+		l.outdate(c, now)
 		if l.cfg.ReviewDays > 0 && now-c.Since >= int64(l.cfg.ReviewDays)*dayNs {
 			c.enter(Armed, now)
 		}
 		c.age(now)
 	case Armed:
+		l.outdate(c, now)
 		c.age(now)
 	}
+}
+
+// outdate drops what was proposed and not used again for long.
+func (l *Learner) outdate(c *Learned, now int64) {
+	l.drop(c, func(e *LearnedEntry) bool { return c.Proposed(e) && now-max(e.Last, c.Since) > staleDays*dayNs })
 }
 
 // age makes entries stale that were not used for long. What an analyst has approved stays.
 func (c *Learned) age(now int64) {
 	for _, e := range c.entries {
-		if e.From == ProvLearned && !e.Stale && now-max(e.Last, c.Began) > staleDays*dayNs {
+		if e.From == ProvLearned && e.Learned && !e.Stale && now-max(e.Last, c.Began) > staleDays*dayNs {
 			e.Stale, e.changed = true, true
 		}
 	}

@@ -27,7 +27,10 @@ const (
 	ByNetwork                    // an address or network: Addr and Bits
 	Inside                       // any host of the watched network; only of sessions that a device answers
 	Outside                      // any other host; only of sessions that a device answers
-	lastPeerKind = Outside
+	Anyone                       // any host; only of declared entries, as the following
+	ByMaker                      // a device whose MUD URL has the host Text (RFC 8520, section 6.1)
+	ByModel                      // a device with the MUD URL Text
+	lastPeerKind = ByModel
 )
 
 // PeerKey identifies the other end of a session in a learned contract. It is comparable.
@@ -65,11 +68,17 @@ func (p PeerKey) String() string {
 		return "inside"
 	case Outside:
 		return "outside"
+	case Anyone:
+		return "anyone"
+	case ByMaker:
+		return "manufacturer " + p.Text
+	case ByModel:
+		return "model " + p.Text
 	}
 	return p.Text
 }
 
-var errPeer = errors.New(`a peer is "device NAME", "zone NAME", a DNS name, "*.DOMAIN", "AS64500 CC", an address, a network, "inside" or "outside"`)
+var errPeer = errors.New(`a peer is "device NAME", "zone NAME", a DNS name, "*.DOMAIN", "AS64500 CC", an address, a network, "inside", "outside", "anyone", "manufacturer DOMAIN" or "model URL"`)
 
 // ParsePeer reads the form that String writes.
 func ParsePeer(s string) (PeerKey, error) {
@@ -79,6 +88,12 @@ func ParsePeer(s string) (PeerKey, error) {
 		return PeerKey{Kind: Inside}, nil
 	case s == "outside":
 		return PeerKey{Kind: Outside}, nil
+	case s == "anyone":
+		return PeerKey{Kind: Anyone}, nil
+	case first == "manufacturer" && isHost(rest):
+		return PeerKey{Kind: ByMaker, Text: rest}, nil
+	case first == "model" && mudHost(rest) != "":
+		return PeerKey{Kind: ByModel, Text: rest}, nil
 	case first == "device" && printable(rest):
 		return PeerKey{Kind: ByDevice, Text: rest}, nil
 	case first == "zone" && printable(rest):
@@ -94,10 +109,9 @@ func ParsePeer(s string) (PeerKey, error) {
 	if n, err := netip.ParsePrefix(s); err == nil && n.Masked() == n {
 		return networkOf(n.Addr(), n.Bits()), nil
 	}
-	below, wild := strings.CutPrefix(s, "*.")
-	name, ok := hostName(below)
+	name, wild := strings.CutPrefix(s, "*.")
 	switch {
-	case !ok || name != below:
+	case !isHost(name):
 		return PeerKey{}, errPeer
 	case !wild:
 		return PeerKey{Kind: ByName, Text: name}, nil
@@ -120,17 +134,41 @@ func outsideNetwork(a netip.Addr) PeerKey {
 	return networkOf(a, 48)
 }
 
-// includes reports whether the peer of an entry includes that of a session.
-func (p PeerKey) includes(q PeerKey) bool {
-	switch {
-	case p == q:
+// includes reports whether the peer of the entry includes that of a session. A network that was declared includes a peer by its address even if
+// the device looked it up by name; one that was learned does not, because it stands for hosts without a name.
+func (e *LearnedEntry) includes(c *Contact) bool {
+	p, q := &e.Peer, &c.Peer
+	if *p == *q {
 		return true
-	case p.Kind == ByDomain && q.Kind == ByName:
-		return below(q.Text, p.Text)
-	case p.Kind == ByNetwork && q.Kind == ByNetwork:
-		return p.Bits <= q.Bits && netip.PrefixFrom(p.Addr.Netip(), int(p.Bits)).Contains(q.Addr.Netip())
 	}
-	return false
+	switch p.Kind {
+	case ByDomain:
+		return q.Kind == ByName && below(q.Text, p.Text)
+	case ByNetwork:
+		n := netip.PrefixFrom(p.Addr.Netip(), int(p.Bits))
+		if e.declared() {
+			return n.Contains(c.far)
+		}
+		return q.Kind == ByNetwork && p.Bits <= q.Bits && n.Contains(q.Addr.Netip())
+	case Inside:
+		return c.inside
+	case Outside:
+		return !c.inside
+	case Anyone:
+		return true
+	}
+	return c.peer != nil && p.claimedBy(c.peer.MUDURL)
+}
+
+// claimedBy reports whether a device with a MUD URL is of the manufacturer or the model that the peer names.
+func (p *PeerKey) claimedBy(url string) bool {
+	return p.Kind == ByMaker && mudHost(url) == p.Text || p.Kind == ByModel && url == p.Text
+}
+
+// isHost reports whether a text is the full name of a host in its only form.
+func isHost(s string) bool {
+	name, ok := hostName(s)
+	return ok && name == s
 }
 
 func below(name, domain string) bool {

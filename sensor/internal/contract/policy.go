@@ -219,6 +219,10 @@ func (b *Registry) IsPeer(m *PolicyMatch, a netip.Addr, name string, peer *devic
 		return n != 0 && n == p.Number && (p.Text == "" || p.Text == country)
 	case ByNetwork:
 		return netip.PrefixFrom(p.Addr.Netip(), int(p.Bits)).Contains(a)
+	case Anyone:
+		return true
+	case ByMaker, ByModel:
+		return peer != nil && p.claimedBy(peer.MUDURL)
 	case Inside:
 		return peer != nil || inAny(b.infra.internal, a)
 	}
@@ -267,14 +271,25 @@ func (l *Learner) ArmBy(s *Selector, freeze bool, find func(key string) *device.
 	}
 }
 
-// ForgetBy starts the learned contracts again that a selector is about.
-func (l *Learner) ForgetBy(s *Selector, find func(key string) *device.Device, now int64) {
+// ForgetBy starts the learned contracts again that a selector is about. With a match it deletes only the entries that the match names.
+func (l *Learner) ForgetBy(s *Selector, m *PolicyMatch, find func(key string) *device.Device, now int64) {
 	if l == nil {
 		return
 	}
-	for key := range l.devices {
-		if s.Key == key || s.Selects(find(key)) {
+	for key, c := range l.devices { // each by itself: the order does not matter
+		switch {
+		case s.Key != key && !s.Selects(find(key)):
+		case m == nil:
 			_ = l.Forget(key, now) // it exists
+		default:
+			l.drop(c, func(e *LearnedEntry) bool { return m.names(&e.Key) })
+			l.touch(c)
 		}
 	}
+}
+
+// names reports whether the match names an entry: each of its fields is that of the entry, or empty.
+func (m *PolicyMatch) names(k *Key) bool {
+	return (m.Either || m.Direction == k.Dir) && hasProto(m.Proto, k.Proto) && (m.Port == 0 || m.Port == k.Port) && (m.App == "" || m.App == k.App) &&
+		(m.AnyPeer || m.Peer == k.Peer)
 }

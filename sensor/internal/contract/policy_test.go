@@ -131,7 +131,7 @@ func TestArmAndForgetByPolicy(t *testing.T) {
 		return nil
 	}
 	k := Key{Dir: session.Out, Proto: 6, Port: 443, Peer: peerKey(t, "api.example.com")}
-	l.Use(d, k, flow("10.0.0.1", "198.51.100.1", 6, 443), false)
+	l.Use(d, &Contact{Key: k}, flow("10.0.0.1", "198.51.100.1", 6, 443), false)
 	sel := Selector{Match: Match{Prefix: prefix("10.0.0.0/24")}}
 	l.ArmBy(&sel, false, find, 0)
 	c := l.Of(d)
@@ -149,13 +149,23 @@ func TestArmAndForgetByPolicy(t *testing.T) {
 		{func() { l.ArmBy(&sel, false, find, 0) }, Armed},
 		{func() { l.ArmBy(&sel, true, find, 0) }, Frozen},
 		{func() { l.ArmBy(&sel, false, find, 0) }, Frozen},
-		{func() { l.ForgetBy(&Selector{Match: Match{MAC: packet.MAC{9}}}, find, 0) }, Frozen},
-		{func() { l.ForgetBy(&sel, find, 0) }, Learning},
+		{func() { l.ForgetBy(&Selector{Match: Match{MAC: packet.MAC{9}}}, nil, find, 0) }, Frozen},
+		{func() {
+			l.ForgetBy(&sel, &PolicyMatch{Proto: "udp", Either: true, AnyPeer: true}, find, 0)
+			if len(c.Entries(true)) != 1 {
+				t.Error("an entry that the match does not name is deleted")
+			}
+			l.ForgetBy(&sel, &PolicyMatch{Proto: "tcp", Port: 443, Peer: k.Peer}, find, 0)
+			if len(c.Entries(true)) != 0 {
+				t.Error("the entry that the match names is still there")
+			}
+		}, Frozen},
+		{func() { l.ForgetBy(&sel, nil, find, 0) }, Learning},
 	} {
 		if step.do(); c.State != step.want {
 			t.Errorf("%s, want %s", c.State, step.want)
 		}
 	}
 	(*Learner)(nil).ArmBy(&sel, false, find, 0)
-	(*Learner)(nil).ForgetBy(&sel, find, 0)
+	(*Learner)(nil).ForgetBy(&sel, nil, find, 0)
 }

@@ -66,7 +66,8 @@ func (b *Registry) RoleBreach(d *device.Device, v *session.View, app *fingerprin
 	}
 	switch {
 	case d.HasIP(v.Initiator.Addr.Netip()):
-		return t.clientBreach(v, app), v.Opened()
+		text = t.clientBreach(v, app)
+		return text, text != "" && v.Opened()
 	case d.HasIP(v.Responder.Addr.Netip()) && v.Answered() && v.Proto == 6:
 		return t.serverBreach(v, app), false
 	}

@@ -86,7 +86,7 @@ func (n *country) Tick(now int64, c *Context) { n.met.expire(now - int64(n.p.Rep
 func (n *country) Observe(e *Event, c *Context) {
 	n.login(e, c)
 	k := c.learnedOf(e)
-	if k == nil || e.Responder != nil {
+	if k == nil || e.Responder != nil || !k.Alerts() {
 		return
 	}
 	if n.decided.get(e.Session.ID, c.Now) != nil {
@@ -117,7 +117,7 @@ func (n *country) login(e *Event, c *Context) {
 		return
 	}
 	k := c.Contracts.Learner().Judging(e.Responder)
-	if k == nil || k.Empty() {
+	if k == nil || k.Empty() || !k.Alerts() {
 		return
 	}
 	if l, ok := loginOf(e.Fact); !ok || l.result != dissect.OutcomeSuccess {

@@ -89,7 +89,7 @@ func (c *Context) verdict(e *Event) contract.Verdict {
 // check evaluates the session of e under each name that the initiator may mean by the address of the responder.
 func (c *Context) check(e *Event) contract.Verdict {
 	var names []string
-	if c.Contracts.HasInventory() || c.Contracts.HasPolicies() || c.Contracts.Learner().Judging(e.Initiator) != nil { // only these have names
+	if c.Contracts.HasInventory() || c.Contracts.HasPolicies() || c.Contracts.Learner().Decides(e.Initiator) { // only these have names
 		names = c.TrustedNames(e)
 	}
 	var v contract.Verdict

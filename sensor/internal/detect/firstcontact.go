@@ -114,9 +114,10 @@ func (f *firstContact) Observe(e *Event, c *Context) {
 }
 
 func (f *firstContact) decide(e *Event, c *Context, k *contract.Learned) {
-	key, result, near := c.compare(e, k)
+	at, result, near := c.compare(e, k)
+	l := c.Contracts.Learner()
 	if result == contract.Refuses {
-		c.Contracts.Learner().Refuse(k, near)
+		l.Refuse(k, near)
 	}
 	if result <= contract.Refuses {
 		return
@@ -124,8 +125,17 @@ func (f *firstContact) decide(e *Event, c *Context, k *contract.Learned) {
 	if v := c.verdict(e); v.Infrastructure || v.Entry != "" || !v.Allowed { // D01 reports what is not allowed
 		return
 	}
-	x := f.finding(e, c, k, key, result, near)
-	m := f.met.put(destination{e.Initiator.ID, key.Proto, key.Port, key.Peer}, c.Now)
+	why := l.Explains(k, e.Initiator, &at, result, c.Now)
+	if why != "" || !k.Alerts() {
+		l.Propose(k, &at, e.Session, why)
+	} else {
+		l.Outside(k)
+	}
+	if !k.Alerts() {
+		return
+	}
+	x := f.finding(e, c, k, &outsider{at.Key, result, near, why})
+	m := f.met.put(destination{e.Initiator.ID, at.Proto, at.Port, at.Peer}, c.Now)
 	if m.at != 0 && x.Severity <= m.severity && c.Now-m.at < int64(f.p.RepeatDays)*day {
 		return
 	}
@@ -133,16 +143,23 @@ func (f *firstContact) decide(e *Event, c *Context, k *contract.Learned) {
 	c.Emit(x)
 }
 
-// contactSeverity returns how severe it is that a session is outside its contract.
-func contactSeverity(k *contract.Learned, r contract.Result, rare bool) Severity {
-	if k.State == contract.Review {
-		return Low
-	}
+// outsider is a session outside a contract.
+type outsider struct {
+	key    contract.Key
+	result contract.Result
+	near   *contract.LearnedEntry // nil: none
+	why    string                 // what explains it, "" if nothing does
+}
+
+// severity returns how severe it is that the session is outside its contract.
+func (o *outsider) severity(rare bool) Severity {
 	s := Medium
-	switch r {
-	case contract.SameDomain:
+	switch r := o.result; {
+	case o.why != "" && r != contract.SameDomain:
+		return Informational
+	case r == contract.SameDomain:
 		s = Informational
-	case contract.OtherPort, contract.WasAllowed:
+	case r == contract.OtherPort || r == contract.WasAllowed:
 		s = Low
 	}
 	if rare {
@@ -160,10 +177,11 @@ var resultTexts = map[contract.Result]string{
 	contract.Unknown:     "nothing in the contract is near",
 }
 
-func (f *firstContact) finding(e *Event, c *Context, k *contract.Learned, key contract.Key, r contract.Result, near *contract.LearnedEntry) *Finding {
+func (f *firstContact) finding(e *Event, c *Context, k *contract.Learned, o *outsider) *Finding {
+	key, r, near := o.key, o.result, o.near
 	x := c.sessionFinding(f.Rule(), e, session.Out)
 	rare := k.Rare(e.Session.Start)
-	x.Key, x.Stage, x.Severity = key.String(), StageOutbound, contactSeverity(k, r, rare)
+	x.Key, x.Stage, x.Severity = key.String(), StageOutbound, o.severity(rare)
 	x.Peer.FirstContact = r >= contract.SameDomain
 	if key.Peer.Kind == contract.ByName && x.Peer.Name == "" {
 		x.Peer.Name, x.Peer.NameSource = key.Peer.Text, "dns"
@@ -178,6 +196,9 @@ func (f *firstContact) finding(e *Event, c *Context, k *contract.Learned, key co
 	x.Message = fmt.Sprintf("Expected: %s keeps to its learned contract (%s, %s). Seen: at %s it opened %s to %s; %s.",
 		who.full, k.State, plural(len(k.Entries(false)), "one entry", "its entries"), clock(e.Session.Start), what, to.full, nearest(r, near))
 	x.Reasons = []Reason{{Code: "outside_contract", Text: resultTexts[r], Weight: 0.4}}
+	if o.why != "" {
+		x.Reasons = append(x.Reasons, Reason{Code: "drift", Text: Clean("explained by "+o.why+"; the entry is proposed in the contract", 200), Weight: -0.3})
+	}
 	if rare {
 		x.Reasons = append(x.Reasons, Reason{Code: "rare_hour", Text: "the device seldom opens or answers sessions at this hour of the week", Weight: 0.2})
 	}

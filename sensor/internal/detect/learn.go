@@ -23,11 +23,12 @@ func (c *Context) Learn(e *Event) {
 			name = names[0]
 		}
 		_, breach := c.Contracts.RoleBreach(e.Initiator, v, e.App)
-		l.Use(e.Initiator, c.Contracts.KeyOf(session.Out, v, app, name, e.Responder), v, breach)
+		x := c.Contracts.ContactOf(session.Out, v, app, name, e.Responder)
+		l.Use(e.Initiator, &x, v, breach)
 	}
 	if l.Wants(e.Responder, v.Start) && v.HasPorts {
-		if k := c.Contracts.KeyOf(session.In, v, app, "", e.Initiator); k.Port != 0 { // its other ports change with every session
-			l.Use(e.Responder, k, v, false)
+		if x := c.Contracts.ContactOf(session.In, v, app, "", e.Initiator); x.Port != 0 { // its other ports change with every session
+			l.Use(e.Responder, &x, v, false)
 		}
 	}
 }
@@ -61,7 +62,7 @@ func (c *Context) identified(e *Event) bool {
 }
 
 // compare compares the session of e with a contract, under each name that the device may mean, and returns what is best.
-func (c *Context) compare(e *Event, k *contract.Learned) (key contract.Key, r contract.Result, near *contract.LearnedEntry) {
+func (c *Context) compare(e *Event, k *contract.Learned) (at contract.Contact, r contract.Result, near *contract.LearnedEntry) {
 	app := ""
 	if e.App != nil {
 		app = e.App.Name
@@ -72,10 +73,10 @@ func (c *Context) compare(e *Event, k *contract.Learned) (key contract.Key, r co
 		if i < len(names) {
 			name = names[i]
 		}
-		x := c.Contracts.KeyOf(session.Out, e.Session, app, name, e.Responder)
-		if y, entry := k.Judge(x, c.Now); i == 0 || y < r {
-			key, r, near = x, y, entry
+		x := c.Contracts.ContactOf(session.Out, e.Session, app, name, e.Responder)
+		if y, entry := k.Judge(&x, c.Now); i == 0 || y < r {
+			at, r, near = x, y, entry
 		}
 	}
-	return key, r, near
+	return at, r, near
 }

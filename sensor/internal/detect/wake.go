@@ -31,6 +31,11 @@ var wakeRule = register(registration{
 			"Check that the resolvers and time servers of the device answer.",
 			"{inspect}",
 		},
+		"group": {
+			"Look at the ports and names in what it sends: which services does it announce?",
+			"Find out which hosts on its segment listen to these groups.",
+			"{inspect}",
+		},
 	},
 }, DefaultWakeParams, newWake)
 
@@ -39,20 +44,22 @@ type WakeParams struct {
 	IdleDays        int `yaml:"idle_days"`         // watched days without a session after which the next one is reported
 	RebootSeconds   int `yaml:"reboot_seconds"`    // how long after a boot pattern a session counts as part of it
 	InfraPerHour    int `yaml:"infra_per_hour"`    // infrastructure sessions an hour allowed to a device that should be silent
+	GroupBytes      int `yaml:"group_bytes"`       // bytes an hour that a device that should be silent may send to multicast and broadcast addresses, on all ports; 0: any
 	MaxDevices      int `yaml:"max_devices"`       // devices followed
 	BootSignsNeeded int `yaml:"boot_signs_needed"` // how many of DHCP, ARP announcement and NTP make a boot
 }
 
 // DefaultWakeParams returns the defaults of D02.
 func DefaultWakeParams() WakeParams {
-	return WakeParams{IdleDays: 7, RebootSeconds: 120, InfraPerHour: 300, MaxDevices: 100_000, BootSignsNeeded: 2}
+	return WakeParams{IdleDays: 7, RebootSeconds: 120, InfraPerHour: 300, GroupBytes: 64 << 10, MaxDevices: 100_000, BootSignsNeeded: 2}
 }
 
 // wake is D02: a device that has opened nothing for days opens a session, or uses DNS and NTP far beyond its budget. Malware has
 // hidden control sessions among thousands of DNS and NTP exchanges.
 type wake struct {
-	p       WakeParams
-	devices *table[uint32, wakeState] // by device ID
+	p        WakeParams
+	devices  *table[uint32, wakeState] // by device ID
+	sessions *table[uint64, uint64]    `snapshot:"-"` // to groups: what was counted of them
 }
 
 type wakeState struct {
@@ -61,23 +68,27 @@ type wakeState struct {
 	signs     [3]int64       // last DHCP request, ARP announcement, NTP request
 	hourStart int64
 	infra     int // infrastructure sessions since hourStart
+	group     groupUse
 }
 
 func newWake(p WakeParams) *wake {
-	return &wake{p: p, devices: newTable[uint32, wakeState](p.MaxDevices)}
+	return &wake{p: p, devices: newTable[uint32, wakeState](p.MaxDevices), sessions: newTable[uint64, uint64](p.MaxDevices)}
 }
 
 func (w *wake) Rule() Rule { return wakeRule.Rule }
 
-func (w *wake) Kinds() []Kind { return []Kind{SessionOpened, SessionState, SessionFact, LinkFact} }
+func (w *wake) Kinds() []Kind {
+	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded, LinkFact}
+}
 
 func (w *wake) setParams(p WakeParams) {
 	w.p = p
 	w.devices.limit(p.MaxDevices)
+	w.sessions.limit(p.MaxDevices)
 }
 
 func (w *wake) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{w.devices.part("D02.devices/2", deviceKey, func(c *snapshot.Codec, s *wakeState) {
+	return []snapshot.Part{w.devices.part("D02.devices/3", deviceKey, func(c *snapshot.Codec, s *wakeState) {
 		c.Time(&s.last)
 		s.mark.Walk(c)
 		for i := range s.signs {
@@ -85,10 +96,13 @@ func (w *wake) parts(*device.Registry) []snapshot.Part {
 		}
 		c.Time(&s.hourStart)
 		c.Int(&s.infra)
+		c.Time(&s.group.from)
+		c.Uint(&s.group.bytes)
+		c.Bool(&s.group.told)
 	})}
 }
 
-func (w *wake) evictions() uint64 { return w.devices.evicted() }
+func (w *wake) evictions() uint64 { return w.devices.evicted() + w.sessions.evicted() }
 
 func (w *wake) Tick(now int64, c *Context) {}
 
@@ -102,6 +116,8 @@ func (w *wake) Observe(e *Event, c *Context) {
 		if e.Session.Group && e.Session.State == session.Established && Originated(e) {
 			w.opened(e, c)
 		}
+	case SessionProgress, SessionEnded:
+		w.group(e, c)
 	case SessionFact, LinkFact:
 		w.noteBootSign(e, c)
 	}

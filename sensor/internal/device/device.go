@@ -51,6 +51,7 @@ type Device struct {
 
 	Vendor, Model, Firmware string     // "" if not known
 	FirmwareDate            string     // "2019-12-15"; "" if not known
+	MUDURL                  string     // the last that it gave (RFC 8520); "" if it gave none
 	Probability             float64    // of Role; 0 when unknown
 	Evidence                []Evidence // strongest first, at most MaxEvidence; shared by devices with the same
 

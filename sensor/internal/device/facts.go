@@ -54,6 +54,7 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 		r.name(initiator, f.SNI, now)
 	case *dissect.TLSCertificate:
 		r.say(responder, evidence.Certificate, f.Subject, now)
+		r.mudURL(speaker, f.MUDURL, now)
 	case *dissect.SSHBanner:
 		if f.Server {
 			r.say(responder, evidence.SSHServer, f.Line, now)
@@ -251,7 +252,7 @@ func (r *Registry) dhcpv6(f *dissect.DHCPv6Message, d *Device, now int64) {
 	r.observe(d, evidence.Hostname, name, now)
 	r.observe(d, evidence.VendorClass, f.VendorClass, now)
 	r.enterprise(d, f.Vendor, now)
-	r.observe(d, evidence.MUDURL, f.MUDURL, now)
+	r.mudURL(d, f.MUDURL, now)
 }
 
 // enterprise weighs the vendor of an enterprise number in DHCP.

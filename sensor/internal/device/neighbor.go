@@ -47,7 +47,7 @@ func (r *Registry) neighbor(m *dissect.NeighborMessage, now int64) *Device {
 		return d
 	}
 	r.described(&m.DeviceInfo, evidence.Discovery, d, now)
-	r.observe(d, evidence.MUDURL, m.MUDURL, now)
+	r.mudURL(d, m.MUDURL, now)
 	return d
 }
 
@@ -155,7 +155,7 @@ func (r *Registry) dhcp(v *session.View, m *dissect.DHCPMessage, now int64) {
 	r.observe(d, evidence.Hostname, m.Hostname, now)
 	r.observe(d, evidence.VendorClass, m.VendorClass, now)
 	r.enterprise(d, m.Vendor, now)
-	r.observe(d, evidence.MUDURL, m.MUDURL, now)
+	r.mudURL(d, m.MUDURL, now)
 	r.observe(d, evidence.ParameterList, paramList(m.ParamList), now)
 	if d.addPrint(fingerprint.NPFDHCP(m)) {
 		r.changed(d)

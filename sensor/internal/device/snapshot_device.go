@@ -33,7 +33,7 @@ func (r *Registry) walkDevice(c *snapshot.Codec, d *Device, x *keptDevice) {
 	snapshot.Enum(c, &d.Role, IoT)
 	snapshot.Enum(c, &d.Level, Identified)
 	c.Float(&d.Probability)
-	for _, s := range []*string{&d.Vendor, &d.Model, &d.Firmware, &d.FirmwareDate} {
+	for _, s := range []*string{&d.Vendor, &d.Model, &d.Firmware, &d.FirmwareDate, &d.MUDURL} {
 		c.String(s)
 	}
 	for _, t := range []*int64{&d.FirstSeen, &d.LastSeen, &d.FirstOrigination, &d.LastOrigination, &d.WokeAt, &d.Silence} {

@@ -74,6 +74,7 @@ type TLSCertificate struct {
 	SHA256              string // lower-case hex of the DER bytes
 	NotBefore, NotAfter time.Time
 	SelfSigned          bool
+	MUDURL              string // extension id-pe-mud-url (RFC 8520, section 11)
 }
 
 // QUICInitial reports that a client Initial was decrypted. The hello follows as a TLSClientHello with QUIC set.

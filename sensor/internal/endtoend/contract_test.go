@@ -40,6 +40,17 @@ func fortnight(from, days int) *netsim.Net {
 	return n
 }
 
+// visit has the camera of fortnight call a server by its name in the evening of a day.
+func visit(n *netsim.Net, day int, name, address string) {
+	camera, dns := n.Host("camera", "10.20.10.31", "b8:ca:3a:00:00:31", netsim.Linux), n.Host("dns", "10.20.1.2", "b8:ca:3a:00:00:02", netsim.Linux)
+	at := began().Truncate(24 * time.Hour).Add(time.Duration(day)*24*time.Hour + 20*time.Hour + time.Duration(len(name))*time.Minute)
+	t := n.Lookup(at, camera, dns, name, address)
+	far := n.External(address, netsim.Linux, 40*time.Millisecond)
+	c := n.DialTLS(t.Add(time.Millisecond), camera, far, 443, netsim.TLSClient{SNI: name}, netsim.TLSServer{})
+	c.Records(netsim.Client, 900)
+	c.Close()
+}
+
 // learned replays 14 days into a state file, which it returns.
 func learned(t *testing.T) string {
 	t.Helper()
@@ -122,15 +133,8 @@ func TestSensorContinuesWithContracts(t *testing.T) {
 	contractRun(t, exitOK, "arm", state, cameraKey)
 	contractRun(t, exitOK, "approve", state, cameraKey, "out tcp 443 tls to new.vendor.example")
 	n := fortnight(14, 1)
-	camera, dns := n.Host("camera", "10.20.10.31", "b8:ca:3a:00:00:31", netsim.Linux), n.Host("dns", "10.20.1.2", "b8:ca:3a:00:00:02", netsim.Linux)
-	at := began().Truncate(24 * time.Hour).Add(14*24*time.Hour + 20*time.Hour)
-	for i, x := range []struct{ name, address string }{{"new.vendor.example", "198.51.100.60"}, {"c2.intruder.example", "203.0.113.9"}} {
-		t := n.Lookup(at.Add(time.Duration(i)*time.Minute), camera, dns, x.name, x.address)
-		far := n.External(x.address, netsim.Linux, 40*time.Millisecond)
-		c := n.DialTLS(t.Add(time.Millisecond), camera, far, 443, netsim.TLSClient{SNI: x.name}, netsim.TLSServer{})
-		c.Records(netsim.Client, 900)
-		c.Close()
-	}
+	visit(n, 14, "new.vendor.example", "198.51.100.60")
+	visit(n, 14, "c2.intruder.example", "203.0.113.9")
 	r := run1(t, "replay", "--state", state, "--alerts", "-", write(t, n, "b.pcap"))
 	if r.status != exitOK || strings.Contains(r.out, "new.vendor.example") {
 		t.Errorf("exit status %d: %s\n%s", r.status, r.err, r.out)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -220,6 +221,14 @@ func TestOfficeIsLearned(t *testing.T) {
 		}
 		t.Logf("%d: %.4f", h, x.curve[h])
 	}
+	for h, want := range map[byte]string{server: "0.14 0.00", camera: "0.00 0.00", pc: "1.00 0.98"} { // of the first two days; docs/contracts.md has them
+		if got := fmt.Sprintf("%.2f %.2f", x.curve[h][0], x.curve[h][1]); got != want {
+			t.Errorf("%d: the curve begins with %s, and not %s", h, got, want)
+		}
+		if last := x.curve[h][min(len(x.curve[h])-1, 7)]; (last > 0.01) != (h == pc) {
+			t.Errorf("%d: %.4f of the behavior is still unseen", h, last)
+		}
+	}
 	if u := x.learned[server].Unseen; u > 0.01 {
 		t.Errorf("the estimate for the server is %.4f", u)
 	}
@@ -228,9 +237,13 @@ func TestOfficeIsLearned(t *testing.T) {
 	}
 }
 
-// TestIntruderTeachesNothing has an intruder on 5 % of the days, and on more: what he does on up to a tenth of the days is never learned.
+// TestIntruderTeachesNothing has an intruder on 5 % of the days, which is one of 14, on each of them: he teaches nothing.
 func TestIntruderTeachesNothing(t *testing.T) {
-	for _, on := range [][]int{{3}, {8}, {13}} {
+	days := [][]int{{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}}
+	if testing.Short() {
+		days = [][]int{{3}, {8}, {13}}
+	}
+	for _, on := range days {
 		x := teach(t, learnedOffice(t, 14, intrude, on...), pipeline.Config{})
 		for h, want := range map[byte]string{server: serverEntries, camera: cameraEntries} {
 			if _, got, _ := strings.Cut(x.text(h), "\n"); "\n"+got != want {
@@ -292,8 +305,9 @@ func TestShortCapturesAreNotChanged(t *testing.T) {
 	off := config.Defaults()
 	off.Learning.Enabled = false
 	all, none := records(t, frames, 64, pipeline.Config{}), records(t, frames, 64, pipeline.Config{Settings: off})
+	state := regexp.MustCompile(`"contract":\{"state":"(observing|learning)"[^{}]*(\{[^{}]*\})?[^{}]*\},`) // only of records with learning
 	for i := range min(len(all), len(none)) {
-		if all[i] != none[i] {
+		if state.ReplaceAllString(all[i], "") != none[i] {
 			t.Fatalf("%s\nwithout learning\n%s", all[i], none[i])
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Set) Act(l *contract.Learner, find func(key string) *device.Device, now
 			}
 		case schemas.PolicyForget:
 			if fresh {
-				l.ForgetBy(&k.device, find, now)
+				l.ForgetBy(&k.device, k.entries(), find, now)
 			}
 		default:
 			continue
@@ -40,6 +40,14 @@ func (s *Set) Act(l *contract.Learner, find func(key string) *device.Device, now
 			s.mark(k.ID)
 		}
 	}
+}
+
+// entries returns which entries the policy deletes; nil: the whole contract.
+func (k *kept) entries() *contract.PolicyMatch {
+	if k.Match == nil {
+		return nil
+	}
+	return &k.match
 }
 
 // Due reports whether Act has something to do at now: the day has changed since its last call.

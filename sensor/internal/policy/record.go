@@ -51,8 +51,8 @@ func (p *Policy) check() error {
 		return fmt.Errorf("a policy of the kind %s needs a device", p.Kind)
 	case p.Device != nil && has(schemas.PolicyRetire), p.Rules != nil && !has(schemas.PolicyAllow, schemas.PolicySuppress):
 		return fmt.Errorf("a policy of the kind %s has neither device nor rules of this kind", p.Kind)
-	case (p.Match != nil || p.Hours != "") && !has(schemas.PolicyAllow, schemas.PolicySuppress):
-		return fmt.Errorf("a policy of the kind %s has no match and no hours", p.Kind)
+	case p.Match != nil && !has(schemas.PolicyAllow, schemas.PolicySuppress, schemas.PolicyForget), p.Hours != "" && !has(schemas.PolicyAllow, schemas.PolicySuppress):
+		return fmt.Errorf("a policy of the kind %s has no match or hours of this kind", p.Kind)
 	case (p.Expect != "") != has(schemas.PolicyExpect):
 		return errors.New("the kind expect, and no other, needs the field expect")
 	case has(schemas.PolicyAllow) && (p.Match == nil || *p.Match == schemas.PolicyMatch{}):
@@ -113,7 +113,7 @@ func (p *Policy) readDevice(d *schemas.PolicyDevice) (err error) {
 
 func (p *Policy) readMatch(m *schemas.PolicyMatch) (err error) {
 	out := &p.match
-	*out = contract.PolicyMatch{Proto: "any", AnyPeer: true, Either: p.Kind == schemas.PolicySuppress}
+	*out = contract.PolicyMatch{Proto: "any", AnyPeer: true, Either: p.Kind != schemas.PolicyAllow}
 	if p.Hours != "" {
 		if out.Hours, err = contract.ParseHours(p.Hours); err != nil {
 			return err

@@ -16,9 +16,9 @@ func (s *Set) Part() snapshot.Part {
 	return snapshot.Part{Name: partName, Drain: s.drain, Restore: s.restore}
 }
 
-// Saved is Part for a reader: each saved policy is passed to fn as it was signed, whatever keys are trusted.
-func Saved(fn func(raw []byte)) snapshot.Part {
-	return snapshot.Part{Name: partName, Drain: func(*snapshot.Batch, int) int { return 0 }, Restore: func(all snapshot.Records) (bad int) {
+// Saved returns the part for a reader: each saved policy is passed to fn as it was signed, whatever keys are trusted.
+func Saved(fn func(raw []byte)) []snapshot.Part {
+	return []snapshot.Part{{Name: partName, Drain: func(*snapshot.Batch, int) int { return 0 }, Restore: func(all snapshot.Records) (bad int) {
 		for _, val := range all {
 			x, c := &kept{}, snapshot.Reader(val)
 			if x.walk(c); c.Done() != nil {
@@ -28,7 +28,7 @@ func Saved(fn func(raw []byte)) snapshot.Part {
 			fn(x.raw)
 		}
 		return bad
-	}}
+	}}}
 }
 
 // mark notes that a policy must be saved, or deleted if it is gone.

@@ -59,7 +59,7 @@ func (p *Policy) What() string {
 		return p.Expect
 	}
 	if p.Kind != schemas.PolicyAllow && p.Kind != schemas.PolicySuppress {
-		return ""
+		return p.sessions()
 	}
 	var parts []string
 	if len(p.Rules) > 0 {

@@ -70,7 +70,7 @@ func parseCertificate(der []byte) *dissect.TLSCertificate {
 	}
 	c.Subject = nameText(subject)
 	c.SelfSigned = bytes.Equal(issuer, subject)
-	c.DNSNames = altNames(tbs)
+	c.DNSNames, c.MUDURL = extensions(tbs)
 	return c
 }
 
@@ -148,27 +148,48 @@ func asn1Text(b []byte, tag cbasn1.Tag) string {
 	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
-// altNames returns the DNS names of the subjectAltName extension (RFC 5280 section 4.2.1.6). tbs is what follows the subject.
-func altNames(tbs cryptobyte.String) []string {
+const (
+	oidAltNames = "\x55\x1d\x11"                     // 2.5.29.17
+	oidMUDURL   = "\x2b\x06\x01\x05\x05\x07\x01\x19" // 1.3.6.1.5.5.7.1.25
+	maxMUDURL   = 255
+)
+
+// extensions returns the DNS names of the subjectAltName extension (RFC 5280 section 4.2.1.6), and the MUD URL of a device (RFC 8520 section 11). tbs is
+// what follows the subject.
+func extensions(tbs cryptobyte.String) (names []string, mudURL string) {
 	var list, exts cryptobyte.String
 	var present bool
 	tag := cbasn1.Tag(3).Constructed().ContextSpecific()
 	if !tbs.SkipASN1(cbasn1.SEQUENCE) || !tbs.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific()) ||
 		!tbs.SkipOptionalASN1(cbasn1.Tag(2).ContextSpecific()) ||
 		!tbs.ReadOptionalASN1(&list, &present, tag) || !present || !list.ReadASN1(&exts, cbasn1.SEQUENCE) {
-		return nil
+		return nil, ""
 	}
 	for i := 0; !exts.Empty() && i < maxExtensions; i++ {
 		var ext, id, value cryptobyte.String
 		if !exts.ReadASN1(&ext, cbasn1.SEQUENCE) || !ext.ReadASN1(&id, cbasn1.OBJECT_IDENTIFIER) ||
 			!ext.SkipOptionalASN1(cbasn1.BOOLEAN) || !ext.ReadASN1(&value, cbasn1.OCTET_STRING) {
-			return nil
+			return names, mudURL
 		}
-		if string(id) == "\x55\x1d\x11" {
-			return dnsNames(value)
+		switch string(id) {
+		case oidAltNames:
+			if names == nil {
+				names = dnsNames(value)
+			}
+		case oidMUDURL:
+			mudURL = ia5(value)
 		}
 	}
-	return nil
+	return names, mudURL
+}
+
+// ia5 returns the text of an IA5String of a MUD URL, "" if it is something else.
+func ia5(value cryptobyte.String) string {
+	var text cryptobyte.String
+	if !value.ReadASN1(&text, cbasn1.IA5String) || len(text) > maxMUDURL {
+		return ""
+	}
+	return parse.CleanText(text, maxMUDURL)
 }
 
 func dnsNames(value cryptobyte.String) (names []string) {

@@ -24,6 +24,7 @@ type certParts struct {
 	timeTag                     cbasn1.Tag
 	notBefore, notAfter, issuer string
 	names                       int
+	mud                         string // "": no such extension
 }
 
 // der builds the certificate; its key and signature are empty.
@@ -62,6 +63,12 @@ func (p certParts) der() []byte {
 				b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{2, 5, 29, 17})
 				b.AddASN1(cbasn1.OCTET_STRING, alternatives)
 			})
+			if p.mud != "" {
+				sequence(b, func(b *cryptobyte.Builder) {
+					b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 25})
+					text(b, cbasn1.OCTET_STRING, p.mud)
+				})
+			}
 		})
 	}
 	sequence(&b, func(b *cryptobyte.Builder) {
@@ -113,6 +120,22 @@ func TestCertificatesOfDevices(t *testing.T) {
 	}
 }
 
+// TestMUDURLOfACertificate reads the extension id-pe-mud-url, an IA5String.
+func TestMUDURLOfACertificate(t *testing.T) {
+	ia5 := func(s string) string { return "\x16" + string(rune(len(s))) + s }
+	for value, want := range map[string]string{
+		ia5("https://v.example/cam.json"): "https://v.example/cam.json",
+		"\x0c\x03utf":                     "", // a UTF8String
+		"\x16\x7fcut":                     "",
+		"":                                "",
+	} {
+		p := certParts{serial: "\x01", nameTag: cbasn1.UTF8String, name: "cam", timeTag: cbasn1.UTCTime, notBefore: "700101000000Z", notAfter: "491231235959Z", names: 2, mud: value}
+		if c := parseCertificate(p.der()); c.MUDURL != want || len(c.DNSNames) != 2 {
+			t.Errorf("%q: %q, %q", value, c.MUDURL, c.DNSNames)
+		}
+	}
+}
+
 // TestCutCertificates checks that the digest is set however much is cut off.
 func TestCutCertificates(t *testing.T) {
 	der := dissecttest.Certificate(t, "").Certificate[0]
@@ -129,6 +152,7 @@ func TestCutCertificates(t *testing.T) {
 
 func FuzzCertificate(f *testing.F) {
 	f.Add(dissecttest.Certificate(f, "x").Certificate[0])
+	f.Add(certParts{serial: "\x01", mud: "\x16\x0fhttps://a.example", names: 1}.der())
 	f.Add(certParts{serial: "\xff", nameTag: 30, name: "\x00c", timeTag: cbasn1.GeneralizedTime, notBefore: "19700101000000Z", names: 3}.der())
 	f.Fuzz(func(t *testing.T, der []byte) {
 		c := parseCertificate(der)
