@@ -100,7 +100,7 @@ func (l *Learner) Wants(d *device.Device, start int64) bool {
 	return start/dayNs > d.FirstSeen/dayNs
 }
 
-// Use records a session that was answered and has ended. breach is true if the template of the role forbids it.
+// Use records a session that was answered and has ended. breach is true if the template of the role forbids it, or the peer is on a list of threat intelligence.
 func (l *Learner) Use(d *device.Device, x *Contact, v *session.View, breach bool) {
 	k := x.Key
 	c := l.contract(d, v.Start)

@@ -126,6 +126,29 @@ func TestRefusedSessionsAreCounted(t *testing.T) {
 	}
 }
 
+// TestListedPeersAreNotLearned has a device call hosts on a list of threat intelligence as often as its cloud, and such a host call it.
+func TestListedPeersAreNotLearned(t *testing.T) {
+	s := newLesson(t)
+	s.list(t, recently(s))
+	for range 9 {
+		for range 3 {
+			s.wait(2 * hour)
+			s.visit(learned, listedName, "203.0.113.99:443")
+			s.visit(learned, "", listedAddr+":445")
+			s.visit(listedAddr, "", learned+":8088")
+			s.visit(learned, "api.cloud.example", cloudPtr)
+		}
+		s.wait(18 * hour)
+	}
+	var got []string
+	for _, e := range s.contract().Entries(true) {
+		got = append(got, e.Key.String())
+	}
+	if want := []string{"out tcp 443 to api.cloud.example"}; !slices.Equal(got, want) {
+		t.Errorf("learned %q, want %q", got, want)
+	}
+}
+
 // TestEmptyContractReportsNothing has a device that only answers while it is learned.
 func TestEmptyContractReportsNothing(t *testing.T) {
 	s := newLesson(t)

@@ -23,12 +23,13 @@ func (c *Context) Learn(e *Event) {
 			name = names[0]
 		}
 		_, breach := c.Contracts.RoleBreach(e.Initiator, v, e.App)
+		breach = breach || c.listedAs(addr(&v.Responder, v.V6), name) != nil
 		x := c.Contracts.ContactOf(session.Out, v, app, name, e.Responder)
 		l.Use(e.Initiator, &x, v, breach)
 	}
 	if l.Wants(e.Responder, v.Start) && v.HasPorts {
 		if x := c.Contracts.ContactOf(session.In, v, app, "", e.Initiator); x.Port != 0 { // its other ports change with every session
-			l.Use(e.Responder, &x, v, false)
+			l.Use(e.Responder, &x, v, c.listedAs(addr(&v.Initiator, v.V6), "") != nil)
 		}
 	}
 }
