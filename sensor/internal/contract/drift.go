@@ -76,7 +76,7 @@ func (c *Learned) Outsiders() (out []*LearnedEntry) {
 	return out
 }
 
-// Contradicts returns how an entry goes against the role of the device, "" if it does not.
+// Contradicts returns how an entry breaks the role of the device, "" if it does not.
 func (c *Learned) Contradicts(e *LearnedEntry) string {
 	if e.Dir == session.In {
 		return ""
