@@ -45,6 +45,7 @@ type deviceBody struct {
 	Activity  activity
 	Evidence  []evidenceRow
 	Sums      []sumRow
+	Proposal  *proposal // nil if the inventory of the sensor names it
 	Alerts    []alertRow
 	Incidents []incidentRow
 	AllURL    verbatim
@@ -65,7 +66,7 @@ func (k *Console) device(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := deviceBody{
 		Device: deviceRows([]store.DeviceRow{row})[0], Violated: row.Open > 0 && slices.Contains(restricted, row.Device.Expect),
-		Evidence: bars(row.Device.Evidence), Sums: sumRows(row.Device.Sums), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
+		Evidence: bars(row.Device.Evidence), Sums: sumRows(row.Device.Sums), Proposal: propose(&row.Device), AllURL: listURL("/alerts", "device", key), JSON: pretty(row.JSON),
 	}
 	if body.Activity, err = k.activity(ctx, &row); err != nil {
 		return err
