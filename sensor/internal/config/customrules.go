@@ -98,7 +98,7 @@ type rulesReader struct {
 
 var (
 	ruleID      = regexp.MustCompile(`^C[0-9]{2,4}$`)
-	techniqueID = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
+	techniqueID = regexp.MustCompile(`^(TA[0-9]{4}/)?T[0-9]{4}(\.[0-9]{3})?$`)
 	withinForm  = regexp.MustCompile(`^([1-9][0-9]{0,5})(s|min|m|h|d)$`)
 	placeholder = regexp.MustCompile(`\{[^}]*\}?`)
 )
@@ -222,7 +222,7 @@ func attack(m *mapping, x *customrule.Rule) {
 	m.each("attack", func(v *value) {
 		s := v.string()
 		if !techniqueID.MatchString(s) {
-			v.fail("%q is no technique of MITRE ATT&CK: write T1071 or T1071.001", s)
+			v.fail("%q is no technique of MITRE ATT&CK: write T1071, T1071.001, or with its tactic TA0011/T1071.001", s)
 		}
 		x.Attack = append(x.Attack, s)
 	})
@@ -273,12 +273,24 @@ func (v *value) position(line, column int) (int, int) {
 	return t.Line, t.Column
 }
 
-// FormatRules returns rules as a document that ParseRules reads, with what a translation sets: no counts, texts and steps.
+// FormatRules returns rules as a document that ParseRules reads, with what a translation sets: no texts and steps.
 func FormatRules(rules []*customrule.Rule) []byte {
 	var b bytes.Buffer
 	b.WriteString("version: 1\nrules:\n")
 	for _, r := range rules {
 		fmt.Fprintf(&b, "  - id: %s\n    name: %s\n    on: %s\n    when: %s\n    severity: %s\n", r.ID, quoted(r.Name), r.On, quoted(r.When), r.Severity)
+		if r.About != "" {
+			fmt.Fprintf(&b, "    about: %s\n", r.About)
+		}
+		if r.Count > 1 {
+			fmt.Fprintf(&b, "    count: %d\n", r.Count)
+		}
+		if r.Within != customrule.DefaultSpan {
+			fmt.Fprintf(&b, "    within: %ds\n", int(r.Within.Seconds()))
+		}
+		if !r.PerPair {
+			b.WriteString("    per: device\n")
+		}
 		if len(r.Attack) > 0 {
 			fmt.Fprintf(&b, "    attack: [%s]\n", strings.Join(r.Attack, ", "))
 		}

@@ -40,7 +40,7 @@ type Rule struct {
 	Title    string   // "": who did what to whom; {device} and {peer} stand for their names
 	Message  string   // "": the rule and what was seen; as Title
 	Steps    []string // recommendation: three, or none
-	Attack   []string // techniques of MITRE ATT&CK: T1071, T1071.001, T0869
+	Attack   []string // techniques of MITRE ATT&CK: T1071, T1071.001, T0869, or with the tactic TA0011/T1071
 	Source   string   // where the rule comes from, "" if it was written for the sensor
 
 	program *vm.Program

@@ -33,12 +33,16 @@ func customRegistration(r *customrule.Rule) *registration {
 // customRule describes a rule of the operator as Rule does the others.
 func customRule(r *customrule.Rule) Rule {
 	out := Rule{ID: r.ID, Name: Clean(r.Name, 80), Kind: "custom_rule", Version: 1, Reliability: customReliability}
-	for _, t := range r.Attack {
+	for _, id := range r.Attack {
+		tactic, t, ok := strings.Cut(id, "/")
+		if !ok {
+			tactic, t = "", id
+		}
 		domain := "enterprise"
 		if strings.HasPrefix(t, "T0") {
 			domain = "ics"
 		}
-		out.Attack = append(out.Attack, Technique{Domain: domain, Technique: t})
+		out.Attack = append(out.Attack, Technique{Domain: domain, Tactic: tactic, Technique: t})
 	}
 	return out
 }

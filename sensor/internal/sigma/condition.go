@@ -20,6 +20,8 @@ type translator struct {
 	detection []config.Pair
 	words     []string // of the condition that are left
 	depth     int
+	top       bool // the condition is a single one: it may end with an aggregation
+	counted   counted
 	size      int // bytes of all selections so far: a condition may name one a thousand times
 }
 
@@ -35,8 +37,8 @@ func (t *translator) condition(v any) (string, error) {
 		t.words, t.depth = word.FindAllString(v, -1), 0
 		e, err := t.or()
 		if err == nil && len(t.words) > 0 {
-			if t.words[0] == "|" {
-				return "", errors.New("aggregations in the condition are not supported: write count and within yourself")
+			if t.words[0] == "|" && t.top {
+				return e, t.aggregation(t.words[1:])
 			}
 			err = fmt.Errorf("the condition is not understood at %q", t.words[0])
 		}

@@ -58,22 +58,19 @@ func translate(m []config.Pair) (*customrule.Rule, error) {
 	if !ok {
 		return nil, errors.New("detection must be a mapping")
 	}
-	t := &translator{on: on, detection: detection}
-	when, err := t.condition(get(detection, "condition"))
+	t := &translator{on: on, detection: detection, counted: counted{1, customrule.DefaultSpan, true, ""}}
+	condition := get(detection, "condition")
+	_, t.top = condition.(string)
+	when, err := t.condition(condition)
 	if err != nil {
 		return nil, err
 	}
-	r := &customrule.Rule{Name: oneLine(text(m, "title"), 60), On: on, When: when, Severity: "medium", Count: 1, Within: customrule.DefaultSpan, PerPair: true, Source: source(m)}
+	r := &customrule.Rule{Name: oneLine(text(m, "title"), 60), On: on, When: when, Severity: "medium", Source: source(m),
+		Count: t.counted.n, Within: t.counted.within, PerPair: t.counted.pair, About: t.counted.about}
 	if level := text(m, "level"); slices.Contains(config.Severities(), level) {
 		r.Severity = level
 	}
-	tags, _ := get(m, "tags").([]any)
-	for _, tag := range tags {
-		s, _ := tag.(string)
-		if id := strings.ToUpper(strings.TrimPrefix(s, "attack.")); technique.MatchString(id) && len(r.Attack) < 8 {
-			r.Attack = append(r.Attack, id)
-		}
-	}
+	r.Attack = techniques(get(m, "tags"))
 	if err := r.Compile(); err != nil {
 		return nil, err
 	}
@@ -81,6 +78,35 @@ func translate(m []config.Pair) (*customrule.Rule, error) {
 }
 
 var technique = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
+
+// tactics are the names of the tactics of ATT&CK for Enterprise in tags of Sigma rules.
+var tactics = map[string]string{
+	"reconnaissance": "TA0043", "resource_development": "TA0042", "initial_access": "TA0001", "execution": "TA0002", "persistence": "TA0003",
+	"privilege_escalation": "TA0004", "defense_evasion": "TA0005", "credential_access": "TA0006", "discovery": "TA0007", "lateral_movement": "TA0008",
+	"collection": "TA0009", "exfiltration": "TA0010", "command_and_control": "TA0011", "impact": "TA0040",
+}
+
+// techniques returns the techniques of MITRE ATT&CK in the tags of a rule. If the tags name one tactic, it is that of the techniques for Enterprise;
+// if they name several, they do not say which technique belongs to which.
+func techniques(tags any) (ids []string) {
+	list, _ := tags.([]any)
+	var named []string
+	for _, tag := range list {
+		s, _ := tag.(string)
+		s, _ = strings.CutPrefix(strings.ToLower(s), "attack.")
+		if id := strings.ToUpper(s); technique.MatchString(id) && len(ids) < 8 {
+			ids = append(ids, id)
+		} else if ta := tactics[strings.ReplaceAll(s, "-", "_")]; ta != "" {
+			named = append(named, ta)
+		}
+	}
+	for i, id := range ids {
+		if len(named) == 1 && !strings.HasPrefix(id, "T0") {
+			ids[i] = named[0] + "/" + id
+		}
+	}
+	return ids
+}
 
 // source names the Sigma rule and its author, whom its license wants to be named.
 func source(m []config.Pair) string {

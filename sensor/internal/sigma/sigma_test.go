@@ -3,8 +3,10 @@
 package sigma
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/customrule"
@@ -43,7 +45,7 @@ func TestTranslate(t *testing.T) {
 		if r.When != x.want {
 			t.Errorf("%s\n got %s\nwant %s", x.detection, r.When, x.want)
 		}
-		if r.Name != "Some rule" || r.Severity != "high" || len(r.Attack) != 1 || r.Attack[0] != "T1071.001" || r.Source != "Sigma 7d8a1f5e-1111-4222-8333-944455566677 by A. Author" {
+		if r.Name != "Some rule" || r.Severity != "high" || len(r.Attack) != 1 || r.Attack[0] != "TA0011/T1071.001" || r.Source != "Sigma 7d8a1f5e-1111-4222-8333-944455566677 by A. Author" {
 			t.Errorf("%+v", r)
 		}
 		readBack(t, r)
@@ -55,8 +57,41 @@ func readBack(t *testing.T, r *customrule.Rule) {
 	t.Helper()
 	r.ID = "C001"
 	back, err := config.ParseRules("c.yaml", config.FormatRules([]*customrule.Rule{r}))
-	if err != nil || len(back) != 1 || back[0].When != r.When || back[0].Name != r.Name || back[0].Source != r.Source || back[0].Severity != r.Severity {
+	if err != nil || len(back) != 1 || back[0].When != r.When || back[0].Name != r.Name || back[0].Source != r.Source || back[0].Severity != r.Severity ||
+		back[0].Count != r.Count || back[0].Within != r.Within || back[0].PerPair != r.PerPair || back[0].About != r.About || !slices.Equal(back[0].Attack, r.Attack) {
 		t.Fatalf("%v: %+v\n%s", err, r, config.FormatRules([]*customrule.Rule{r}))
+	}
+}
+
+// TestCounts: an aggregation becomes the number of matches that make an alert.
+func TestCounts(t *testing.T) {
+	for _, x := range []struct {
+		aggregation, timeframe string
+		n                      int
+		within                 time.Duration
+		pair                   bool
+		about                  string
+	}{
+		{"count() by src_ip > 10", "5m", 11, 5 * time.Minute, false, "client"},
+		{"count() by dst_ip >= 100", "1h", 100, time.Hour, false, "server"},
+		{"count() by src_ip, dst_ip > 3", "90s", 4, 90 * time.Second, true, ""},
+		{"count() by dst_ip,src_ip >= 1", "7d", 1, 7 * 24 * time.Hour, true, ""},
+		{"count() by id.orig_h > 1", "", 2, 24 * time.Hour, false, "client"},
+	} {
+		d := "  a: {query: x}\n  condition: a | " + x.aggregation + "\n"
+		if x.timeframe != "" {
+			d += "  timeframe: " + x.timeframe + "\n"
+		}
+		all, err := Translate("s.yml", []byte(rule("{category: dns}", d)))
+		if err != nil || len(all) != 1 || all[0].Err != nil {
+			t.Errorf("%s: %v, %+v", x.aggregation, err, all)
+			continue
+		}
+		r := all[0].Rule
+		if r.When != `dns.name == "x"` || r.Count != x.n || r.Within != x.within || r.PerPair != x.pair || r.About != x.about {
+			t.Errorf("%s: %+v", x.aggregation, r)
+		}
+		readBack(t, r)
 	}
 }
 
@@ -67,7 +102,14 @@ func TestReasons(t *testing.T) {
 		{"{category: process_creation, product: windows}", "  a: {Image: x}\n  condition: a\n", `the sensor has no log source with category "process_creation"`},
 		{"{category: network_connection}", "  a: {Image|endswith: \\cmd.exe}\n  condition: a\n", `the sensor has no field "Image" in events on opened`},
 		{dns, "  a: {query|base64: x}\n  condition: a\n", `the modifier "base64" of "query" is not supported`},
-		{dns, "  a: {query: x}\n  condition: a | count() by src_ip > 10\n", "aggregations in the condition are not supported"},
+		{dns, "  a: {query: x}\n  condition: a | count(query) by src_ip > 10\n", "count of the different values of a field is not supported"},
+		{dns, "  a: {query: x}\n  condition: a | count() > 10\n", "count() without by is not supported"},
+		{dns, "  a: {query: x}\n  condition: a | count() by query > 10\n", "count() by query is not supported"},
+		{dns, "  a: {query: x}\n  condition: a | count() by src_ip < 10\n", `count() must be compared with > or >=, not "<"`},
+		{dns, "  a: {query: x}\n  condition: a | count() by src_ip > 5000\n", "a number from 1 to 999"},
+		{dns, "  a: {query: x}\n  timeframe: 3M\n  condition: a | count() by src_ip > 5\n", `the timeframe "3M" is none of`},
+		{dns, "  a: {query: x}\n  condition: a | near b\n", "of the aggregations only count()"},
+		{dns, "  a: {query: x}\n  condition: [a | count() by src_ip > 5, a]\n", `the condition is not understood at "|"`},
 		{dns, "  a: [word, other]\n  condition: a\n", "keywords without a field are not supported"},
 		{dns, "  a: {query: x}\n  condition: b\n", `there is no selection "b"`},
 		{dns, "  a: {query: x}\n  condition: 1 of b*\n", `no selection fits "b*"`},
@@ -106,7 +148,7 @@ func TestFiles(t *testing.T) {
 func FuzzTranslate(f *testing.F) {
 	f.Add([]byte(rule("{category: dns}", "  a: {query|endswith: [.a, '*b*']}\n  b: {query|re: ^x}\n  condition: 1 of them and not (a or b)\n")))
 	f.Add([]byte(rule("{category: proxy}", "  a:\n    - {c-uri: 'a?b', cs-method|contains: null}\n    - {sc-status|lt: 5}\n  condition: [a, all of a*]\n")))
-	f.Add([]byte(rule("{category: firewall}", "  a: {dst_ip|cidr: 10.0.0.0/8, src_port: [1, 2]}\n  condition: a\n---\nx: y\n")))
+	f.Add([]byte(rule("{category: firewall}", "  a: {dst_ip|cidr: 10.0.0.0/8, src_port: [1, 2]}\n  condition: a | count() by src_ip > 9\n  timeframe: 10m\n---\nx: y\n")))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		all, _ := Translate("f", src)
 		for _, x := range all {
