@@ -16,8 +16,9 @@ import (
 	"stillwatch/schemas"
 )
 
-// Alert is what two runs must have in common of an alert.
-type Alert struct{ Rule, Device, Peer string }
+// Alert is what two runs must have in common of an alert. Key is its key without the id of an incident: an alert about one peer names that
+// peer there, and one about many names none, because it begins with any of them.
+type Alert struct{ Rule, Device, Key string }
 
 // Outcome is what a sensor made of a capture.
 type Outcome struct {
@@ -81,9 +82,9 @@ func (o *Outcome) readAlerts(text []byte) error {
 		case a.AbsorbedBy != "":
 			to = o.Absorbed
 		}
-		k := Alert{Rule: a.Rule.ID, Device: a.Device.Key}
-		if a.Peer != nil && a.Peer.IP.IsValid() {
-			k.Peer = a.Peer.IP.String()
+		k := Alert{a.Rule.ID, a.Device.Key, a.Dedupe.Key}
+		if strings.HasPrefix(k.Key, "incident ") {
+			k.Key = "incident"
 		}
 		to[k] = worse(to[k], a.Severity)
 	}
@@ -204,7 +205,7 @@ func Compare(clean, faulty *Outcome) *Difference {
 		}
 	}
 	byName := func(a, b Alert) int {
-		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Peer, b.Peer))
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Key, b.Key))
 	}
 	slices.SortFunc(d.Missing, byName)
 	slices.SortFunc(d.Extra, byName)

@@ -3,7 +3,10 @@
 package detect
 
 import (
+	"slices"
+
 	"stillwatch/sensor/internal/contract"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -37,11 +40,34 @@ func (c *Context) Learn(e *Event) {
 // suspicious reports whether nothing must be learned of a device after a finding: it is of medium severity or more, and no standing fact.
 func (f *Finding) suspicious() bool { return f.Device != nil && f.Severity >= Medium && !f.Standing }
 
-// Doubt tells the learned contracts of a finding.
+// Doubt lowers the severity of a finding that may come from what the capture lacks, and tells the learned contracts of it.
 func (c *Context) Doubt(f *Finding) {
+	if why := c.oneSided(f); why != "" && f.Severity > Medium {
+		f.Severity = Medium
+		f.Reasons = append(slices.Clip(f.Reasons), Reason{Code: "one_direction", Text: why, Weight: -0.3})
+	}
 	if l := c.Contracts.Learner(); l != nil && f.suspicious() {
 		l.Incident(f.Device, c.Now)
 	}
+}
+
+// roleRules are the rules whose severity depends on what a device is known to be. A capture of one direction shows less of that.
+var roleRules = []string{"D01", "D05", "D16", "D45", "D48"}
+
+// oneSided returns why a finding about a session that a device has opened is less certain, because the capture has one direction only; "" if it
+// is not.
+func (c *Context) oneSided(f *Finding) string {
+	v := f.Session
+	if v == nil || packet.AddrOf(f.DeviceAddr) != v.Initiator.Addr {
+		return ""
+	}
+	if v.Packets[session.Out] == 0 && v.Packets[session.In] > 0 {
+		return "the capture shows no packet that the device sent in this session"
+	}
+	if f.Device == nil || !c.Quality.OneWay || !slices.Contains(roleRules, f.Rule.ID) || strict(c.Contracts.Expect(f.Device, c.Now)) {
+		return ""
+	}
+	return "the capture shows one direction only, and little of what the device is"
 }
 
 // learnedOf returns the learned contract that decides about the session of e, nil if there is none, or if the session was not answered.
