@@ -54,6 +54,9 @@ func (a *open) explains(x *open) bool {
 		// A login from outside comes first in the story: it stays an alert of its own.
 		return own && (x.key.rule == "D08" && !x.f.Peer.External || x.key.rule == "D07" && x.sev <= a.sev) && a.samePeer(x) && a.samePort(x)
 	case "D15":
+		if domain, ok := strings.CutPrefix(a.key.key, "names "); ok {
+			return own && x.key.rule == "D19" && x.key.key == "domain "+domain && x.sev <= a.sev
+		}
 		return own && (x.key.rule == "D01" || x.key.rule == "D06" || x.key.rule == "D18") && a.samePeer(x)
 	case "D39":
 		return own && (x.key.rule == "D01" || x.key.rule == "D05") && a.reaches(x)

@@ -4,12 +4,14 @@ package detect_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 
 	"stillwatch/sensor/internal/contract"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
 )
 
@@ -26,6 +28,62 @@ func packets(n int, rate int64, proto uint8, from string, to func(i int) string)
 			}
 		}
 	}
+}
+
+const silentMAC, routersMAC = "the silent device", "the router"
+
+// forged plays a scene whose sources are many addresses outside, or n of them, with the MAC of the silent device or of the router.
+func forged(scene func(*stage), mac string, n int) func(*stage) {
+	return func(s *stage) {
+		s.connect(host, silent+":80") // the device is known by its MAC
+		station := s.view(6, silent, floodTarget).Initiator.MAC
+		if mac != silentMAC {
+			station = s.view(6, "203.0.113.9", silent+":80").Initiator.MAC
+		}
+		i := 0
+		s.change = func(v *session.View) {
+			if i++; n > 0 {
+				i %= n
+			}
+			from := netip.AddrFrom4([4]byte{101 + byte(i%25), byte(i >> 3), byte(i * 7), byte(1 + i%250)})
+			if i > 60 && i%100 == 0 { // by chance, an address inside
+				from = netip.AddrFrom4([4]byte{10, 99, byte(i / 100), byte(1 + i%250)})
+			}
+			v.Initiator.Addr = packet.AddrOf(from)
+			v.Initiator.MAC = station
+		}
+		scene(s)
+		s.change = nil
+	}
+}
+
+// lookups asks the resolver for n names below one domain, ten a second, and answers with a code; "": not at all.
+func lookups(n int, label func(i int) string, code string) func(*stage) {
+	return func(s *stage) {
+		for i := range n {
+			v := s.open(17, silent, "10.20.10.2:53")
+			m := &dissect.DNSMessage{QName: label(i) + ".example.com", QType: "A"}
+			s.event(detect.SessionFact, v, m)
+			if code != "" {
+				a := *m
+				if a.Response, a.RCode = true, code; code == "NOERROR" {
+					a.Answers = []dissect.DNSAnswer{{}}
+				}
+				s.event(detect.SessionFact, v, &a)
+			}
+			s.c.Now += second / 10
+		}
+	}
+}
+
+// randomName returns the i-th of many names that look random.
+func randomName(i int) string {
+	r := rand.New(rand.NewPCG(uint64(i), 15))
+	b := make([]byte, 12)
+	for j := range b {
+		b[j] = "abcdefghijklmnopqrstuvwxyz0123456789"[r.IntN(36)]
+	}
+	return string(b)
 }
 
 func oneTarget(int) string { return floodTarget }
@@ -105,6 +163,17 @@ func TestFlood(t *testing.T) {
 			v.End, v.Packets, v.State = s.c.Now, [2]uint64{4000, 4000}, session.Established
 			s.event(detect.SessionEnded, &v, nil)
 		}, nil},
+		{"SYNs from forged addresses, by the MAC of a device", forged(packets(1300, 100, 6, silent, oneTarget), silentMAC, 0), []string{"critical flood 198.51.100.90:443/tcp 1"}},
+		{"datagrams from forged addresses", forged(packets(1300, 100, 17, silent, oneTarget), silentMAC, 0), []string{"critical flood 198.51.100.90/udp 1"}},
+		{"SYNs from forged addresses behind a router", forged(packets(1300, 100, 6, silent, oneTarget), routersMAC, 0), []string{"medium forged flood 198.51.100.90:443/tcp 1"}},
+		{"few hosts behind a router that call a service that is down", forged(packets(1300, 100, 6, silent, oneTarget), routersMAC, 8), nil},
+		{"datagrams through a router", forged(packets(1300, 100, 17, silent, oneTarget), routersMAC, 0), nil},
+		{"random names below one domain", lookups(400, randomName, "NXDOMAIN"), []string{"high names example.com 2"}},
+		{"random names, and no answers", lookups(400, randomName, ""), []string{"high names example.com 2"}},
+		{"random names that exist", lookups(400, randomName, "NOERROR"), nil},
+		{"words that do not exist", lookups(400, func(i int) string { return fmt.Sprint("printer-room-", i) }, "NXDOMAIN"), nil},
+		{"one random name again and again", lookups(400, func(int) string { return randomName(7) }, "NXDOMAIN"), nil},
+		{"a few random names", lookups(100, randomName, "NXDOMAIN"), nil},
 		{"an hour", packets(40_000, 100, 6, silent, oneTarget), []string{"critical flood 198.51.100.90:443/tcp 32"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,6 +26,16 @@ var floodRule = register(registration{
 			"Search for other devices that send to the same address.",
 			"Find out who controls the device: look for a session that it keeps open. {renew}",
 		},
+		"forged": {
+			"Find the switch port on which frames with this MAC come in, or the host behind the router that has it, and close it.",
+			"Let routers drop packets with source addresses of other networks (BCP 38, RFC 2827).",
+			"Search for other devices that send to the same address.",
+		},
+		"names": {
+			"{contain}",
+			"Block the domain at the resolver while the queries last, and search its log for other devices that ask for names below it.",
+			"Find out who controls the device: look for a session that it keeps open. {renew}",
+		},
 	},
 }, DefaultFloodParams, newFlood)
 
@@ -36,7 +46,12 @@ type FloodParams struct {
 	Seconds     int      `yaml:"seconds"`      // how long it lasts at least
 	Replies     float64  `yaml:"replies"`      // replies for each packet, at most
 	OneWay      []string `yaml:"one_way"`      // protocols that send without replies by design
-	MaxTargets  int      `yaml:"max_targets"`  // pairs of device and destination kept
+	Names       int      `yaml:"names"`        // different random names below one registered domain, of which hardly any exists; 0: they do not count
+	NameSeconds int      `yaml:"name_seconds"` // time within which they are looked up
+	NameBits    float64  `yaml:"name_bits"`    // bits that a letter of these names costs after the one before it, on average: random ones about 6
+	Found       float64  `yaml:"found"`        // names that exist, for each name, at most
+	Exempt      []string `yaml:"exempt"`       // domains whose names are data by design, such as those of virus scanners
+	MaxTargets  int      `yaml:"max_targets"`  // pairs of device and destination kept, and of device and domain
 	MaxContacts int      `yaml:"max_contacts"` // pairs of hosts kept that have answered each other
 	MaxSessions int      `yaml:"max_sessions"` // sessions of which it is kept how far they were counted
 }
@@ -44,7 +59,7 @@ type FloodParams struct {
 // DefaultFloodParams returns the defaults of D15.
 func DefaultFloodParams() FloodParams {
 	return FloodParams{Rate: 50, Factor: 10, Seconds: 10, Replies: 0.1, OneWay: []string{"rtp", "rtcp", "syslog", "netflow", "ipfix", "sflow"},
-		MaxTargets: 20_000, MaxContacts: 50_000, MaxSessions: 20_000}
+		Names: 150, NameSeconds: 60, NameBits: 5, Found: 0.1, Exempt: DefaultDNSTunnelParams().Exempt, MaxTargets: 20_000, MaxContacts: 50_000, MaxSessions: 20_000}
 }
 
 // flood is D15: a device sends many packets to one destination that does not answer: SYNs to one port, datagrams or echo requests. Bots take
@@ -57,6 +72,8 @@ type flood struct {
 	contacts *table[[2]packet.Addr, struct{}] // pairs that have answered each other, the lower address first
 	sessions *table[uint64, flow]             `snapshot:"-"`
 	usual    *table[uint32, habit]            // by device: highest rate without replies to a host that it knows
+	zones    *table[zone, torture]            // names that do not exist
+	stations *table[packet.MAC, string]       `snapshot:"-"` // keys of the devices that send from addresses outside
 }
 
 // flooded is a device and where it sends: for TCP one port.
@@ -73,6 +90,7 @@ type stream struct {
 	out, in uint64
 	counter counter // windows that were a flood
 	rate    float64 // the highest
+	sources uint64  // if the sender is known by its MAC: a bit for each source address, by its hash
 }
 
 // habit is how fast a device usually streams without replies.
@@ -86,13 +104,14 @@ type flow struct {
 
 func newFlood(p FloodParams) *flood {
 	return &flood{p: p, targets: newTable[flooded, stream](p.MaxTargets), contacts: newTable[[2]packet.Addr, struct{}](p.MaxContacts),
-		sessions: newTable[uint64, flow](p.MaxSessions), usual: newTable[uint32, habit](p.MaxTargets)}
+		sessions: newTable[uint64, flow](p.MaxSessions), usual: newTable[uint32, habit](p.MaxTargets), zones: newTable[zone, torture](p.MaxTargets),
+		stations: newTable[packet.MAC, string](p.MaxTargets)}
 }
 
 func (x *flood) Rule() Rule { return floodRule.Rule }
 
 func (x *flood) Kinds() []Kind {
-	return []Kind{SessionOpened, SessionState, SessionProgress, SessionEnded}
+	return []Kind{SessionOpened, SessionState, SessionFact, SessionProgress, SessionEnded}
 }
 
 func (x *flood) setParams(p FloodParams) {
@@ -101,11 +120,13 @@ func (x *flood) setParams(p FloodParams) {
 	x.contacts.limit(p.MaxContacts)
 	x.sessions.limit(p.MaxSessions)
 	x.usual.limit(p.MaxTargets)
+	x.zones.limit(p.MaxTargets)
+	x.stations.limit(p.MaxTargets)
 }
 
 func (x *flood) parts(*device.Registry) []snapshot.Part {
 	return []snapshot.Part{
-		x.targets.part("D15.targets/1", func(c *snapshot.Codec, k *flooded) {
+		x.targets.part("D15.targets/2", func(c *snapshot.Codec, k *flooded) {
 			k.caller.walk(c)
 			addrKey(c, &k.addr)
 			snapshot.Number(c, &k.port)
@@ -116,7 +137,9 @@ func (x *flood) parts(*device.Registry) []snapshot.Part {
 			c.Uint(&s.in)
 			s.counter.walk(c)
 			c.Float(&s.rate)
+			c.Uint(&s.sources)
 		}),
+		x.zonesPart(),
 		x.contacts.part("D15.contacts/1", func(c *snapshot.Codec, k *[2]packet.Addr) {
 			addrKey(c, &k[0])
 			addrKey(c, &k[1])
@@ -126,7 +149,7 @@ func (x *flood) parts(*device.Registry) []snapshot.Part {
 }
 
 func (x *flood) evictions() uint64 {
-	return x.targets.evicted() + x.contacts.evicted() + x.sessions.evicted() + x.usual.evicted()
+	return x.targets.evicted() + x.contacts.evicted() + x.sessions.evicted() + x.usual.evicted() + x.zones.evicted() + x.stations.evicted()
 }
 
 func (x *flood) Tick(now int64, c *Context) {
@@ -134,9 +157,15 @@ func (x *flood) Tick(now int64, c *Context) {
 	x.contacts.expire(now - day)
 	x.sessions.expire(now - hour)
 	x.usual.expire(now - 7*day)
+	x.zones.expire(now - 2*day)
+	x.stations.expire(now - day)
 }
 
 func (x *flood) Observe(e *Event, c *Context) {
+	if e.Kind == SessionFact {
+		x.names(e, c)
+		return
+	}
 	v := e.Session
 	if v.Answered() {
 		if (e.Kind == SessionState || e.Kind == SessionProgress) && v.Proto == protoTCP {
@@ -146,38 +175,50 @@ func (x *flood) Observe(e *Event, c *Context) {
 			return // a connection is no flood
 		}
 	}
-	if v.Proto == protoTCP && v.PayloadBytes != [2]uint64{} || !unicast(v) {
+	if v.Proto == protoTCP && v.PayloadBytes != [2]uint64{} || !unicast(v) || e.App != nil && slices.Contains(x.p.OneWay, e.App.Name) {
 		return
 	}
-	who, ok := callerOf(e)
-	if !ok || e.App != nil && slices.Contains(x.p.OneWay, e.App.Name) {
-		return
-	}
-	k := flooded{who, v.Responder.Addr, 0, v.Proto}
-	if v.Proto == protoTCP {
-		k.port = v.Responder.Port
-	}
+	all, n := x.senders(e, c)
 	window := int64(max(x.p.Seconds, 1)) * second
-	if n := v.Packets[session.Out]; !x.few.exceeds(&k, n, c.Now, window, x.p.Rate*float64(window)/float64(10*second)) {
-		return
+	var before flow
+	counted := false
+	for _, by := range all[:n] {
+		k := x.key(by, v)
+		if !x.few.exceeds(&k, v.Packets[session.Out], c.Now, window, x.p.Rate*float64(window)/float64(10*second)) {
+			continue
+		}
+		if !counted {
+			before, counted = x.counted(e, c), true
+		}
+		x.count(e, c, k, by, before, window)
 	}
-	before := x.counted(e, c)
+}
+
+// count adds what a session has carried since the last event to what its sender has sent to the destination.
+func (x *flood) count(e *Event, c *Context, k flooded, by sender, before flow, window int64) {
+	v := e.Session
 	out, in := v.Packets[session.Out]-min(before.out, v.Packets[session.Out]), v.Packets[session.In]-min(before.in, v.Packets[session.In])
 	if out == 0 && in == 0 {
 		return
 	}
 	s := x.targets.put(k, c.Now)
 	if c.Now-s.from >= 2*window {
-		s.from, s.out, s.in = c.Now, 0, 0
+		s.from, s.out, s.in, s.sources = c.Now, 0, 0, 0
+	}
+	if by.mac {
+		s.note(&v.Initiator.Addr)
+		if by.device != nil {
+			*x.stations.put(v.Initiator.MAC, c.Now) = by.device.Key
+		}
 	}
 	if took := v.End - before.at; took > window {
-		x.judge(e, c, s, out, in, took) // one session over a longer time
+		x.judge(e, c, s, by, out, in, took) // one session over a longer time
 		return
 	}
 	s.out, s.in = s.out+out, s.in+in
 	if took := c.Now - s.from; took >= window {
-		x.judge(e, c, s, s.out, s.in, took)
-		s.from, s.out, s.in = c.Now, 0, 0
+		x.judge(e, c, s, by, s.out, s.in, took)
+		s.from, s.out, s.in, s.sources = c.Now, 0, 0, 0
 	}
 }
 
@@ -241,17 +282,17 @@ func pairOf(v *session.View) [2]packet.Addr {
 
 // judge reports a flood: packets that were sent within a time and hardly answered. A host with which the device has had a connection takes
 // part in something that both want, such as video or a backup; its rate is what is usual for the device.
-func (x *flood) judge(e *Event, c *Context, s *stream, out, in uint64, took int64) {
+func (x *flood) judge(e *Event, c *Context, s *stream, by sender, out, in uint64, took int64) {
 	rate := float64(out) * float64(second) / float64(took)
-	if rate < x.p.Rate || float64(in) > x.p.Replies*float64(out) || c.Quality.OneWay {
+	if rate < x.p.Rate || float64(in) > x.p.Replies*float64(out) || c.Quality.OneWay || by.mac && by.device == nil && !s.forged() {
 		return
 	}
 	known := x.contacts.get(pairOf(e.Session), c.Now) != nil
-	if e.Initiator != nil {
+	if d := by.device; d != nil {
 		if known {
-			u := x.usual.put(e.Initiator.ID, c.Now)
+			u := x.usual.put(d.ID, c.Now)
 			u.rate = max(u.rate, rate)
-		} else if u := x.usual.get(e.Initiator.ID, c.Now); u != nil && rate < x.p.Factor*u.rate {
+		} else if u := x.usual.get(d.ID, c.Now); u != nil && rate < x.p.Factor*u.rate {
 			return
 		}
 	}
@@ -261,15 +302,19 @@ func (x *flood) judge(e *Event, c *Context, s *stream, out, in uint64, took int6
 	s.counter.begin(c.Now, day)
 	s.rate = max(s.rate, rate)
 	if s.counter.add(c.Now - took) {
-		if f := x.finding(e, c, s); f != nil {
+		if f := x.finding(e, c, s, by); f != nil {
 			c.Emit(f)
 		}
 	}
 }
 
-func (x *flood) finding(e *Event, c *Context, s *stream) *Finding {
-	f, _, _, ok := c.callerFinding(x.Rule(), e)
-	if !ok {
+func (x *flood) finding(e *Event, c *Context, s *stream, by sender) *Finding {
+	var f *Finding
+	if by.mac {
+		f = x.forgedFinding(e, c, by)
+	} else if g, _, _, ok := c.callerFinding(x.Rule(), e); ok {
+		f = g
+	} else {
 		return nil
 	}
 	v := e.Session
@@ -294,5 +339,13 @@ func (x *flood) finding(e *Event, c *Context, s *stream) *Finding {
 		benign("the device sends a stream of data that needs no replies; then add the destination to the inventory"))
 	f.Evidence = []Evidence{{Kind: "flood", Summary: "up to " + rate, Data: map[string]any{"packets_per_second": int(s.rate), "windows": s.counter.count}}}
 	f.Recommendation = floodRule.advise("", f.Device)
+	if by.mac && by.device == nil {
+		f.Severity = Medium // a popular service that is down looks the same
+		f.Key = "forged " + f.Key
+		f.Title = headline("Many sources behind one router flood %s with "+rate, target)
+		f.Message = fmt.Sprintf("Expected: hosts send to nobody who does not answer. Seen: since %s packets with many source addresses and the MAC %s went to %s, up to %s, with less than %.0f %% of replies.",
+			clock(s.counter.first), v.Initiator.MAC, f.other().full, rate, 100*x.p.Replies)
+		f.Recommendation = floodRule.advise("forged", nil)
+	}
 	return f
 }

@@ -30,17 +30,27 @@ var reverseShellRule = register(registration{
 
 // ReverseShellParams are the parameters of D25.
 type ReverseShellParams struct {
-	MaxServers int `yaml:"max_servers"` // pairs of device and server kept
+	Exchanges   int     `yaml:"exchanges"`    // of an encrypted session: exchanges that the other end begins and the device answers with more
+	Share       float64 `yaml:"share"`        // of all exchanges of the session
+	PauseMS     int     `yaml:"pause_ms"`     // before an exchange
+	TypedBytes  int     `yaml:"typed_bytes"`  // that the other end sends in one at most
+	Ratio       float64 `yaml:"ratio"`        // bytes that the device sends, for each that it gets
+	Spread      float64 `yaml:"spread"`       // of the times between exchanges: standard deviation by mean; programs are regular
+	MaxServers  int     `yaml:"max_servers"`  // pairs of device and server kept
+	MaxSessions int     `yaml:"max_sessions"` // encrypted sessions followed
 }
 
 // DefaultReverseShellParams returns the defaults of D25.
-func DefaultReverseShellParams() ReverseShellParams { return ReverseShellParams{MaxServers: 20_000} }
+func DefaultReverseShellParams() ReverseShellParams {
+	return ReverseShellParams{Exchanges: 12, Share: 0.8, PauseMS: 1000, TypedBytes: 4000, Ratio: 1.5, Spread: 0.4, MaxServers: 20_000, MaxSessions: 10_000}
+}
 
 // reverseShell is D25: a device opens a session and speaks in it as a shell does: the other end types the commands. Intruders let a device
 // call them because firewalls refuse sessions from outside.
 type reverseShell struct {
 	p       ReverseShellParams
 	servers *table[shellServer, counter] // sessions by caller and server
+	typed   *table[uint64, typing]       `snapshot:"-"` // by session
 }
 
 type shellServer struct {
@@ -50,16 +60,17 @@ type shellServer struct {
 }
 
 func newReverseShell(p ReverseShellParams) *reverseShell {
-	return &reverseShell{p: p, servers: newTable[shellServer, counter](p.MaxServers)}
+	return &reverseShell{p: p, servers: newTable[shellServer, counter](p.MaxServers), typed: newTable[uint64, typing](p.MaxSessions)}
 }
 
 func (r *reverseShell) Rule() Rule { return reverseShellRule.Rule }
 
-func (r *reverseShell) Kinds() []Kind { return []Kind{SessionFact} }
+func (r *reverseShell) Kinds() []Kind { return []Kind{SessionFact, SessionActivity, SessionEnded} }
 
 func (r *reverseShell) setParams(p ReverseShellParams) {
 	r.p = p
 	r.servers.limit(p.MaxServers)
+	r.typed.limit(p.MaxSessions)
 }
 
 func (r *reverseShell) parts(*device.Registry) []snapshot.Part {
@@ -70,12 +81,23 @@ func (r *reverseShell) parts(*device.Registry) []snapshot.Part {
 	}, walkCounter)}
 }
 
-func (r *reverseShell) evictions() uint64 { return r.servers.evicted() }
+func (r *reverseShell) evictions() uint64 { return r.servers.evicted() + r.typed.evicted() }
 
-func (r *reverseShell) Tick(now int64, c *Context) { r.servers.expire(now - 2*day) }
+func (r *reverseShell) Tick(now int64, c *Context) {
+	r.servers.expire(now - 2*day)
+	r.typed.expire(now - day)
+}
 
 // Observe looks at each session once, when the end that opened it has spoken as a shell. If it is the other end, the device types.
 func (r *reverseShell) Observe(e *Event, c *Context) {
+	switch e.Kind {
+	case SessionActivity:
+		r.activity(e, c)
+		return
+	case SessionEnded:
+		r.typed.drop(e.Session.ID)
+		return
+	}
 	x, ok := e.Fact.(*dissect.AppID)
 	if !ok || x.Name != "shell" || e.FactDir != session.Out {
 		return

@@ -35,6 +35,8 @@ type stage struct {
 	m    *alert.Manager
 	num  uint64
 	got  []*schemas.Alert
+
+	change func(*session.View) // changes each session that is opened; nil: nothing
 }
 
 func newStage(t *testing.T, entries ...contract.Entry) *stage {
@@ -109,6 +111,9 @@ func (s *stage) event(k detect.Kind, v *session.View, f dissect.Fact) {
 
 func (s *stage) open(proto uint8, from, to string) *session.View {
 	v := s.view(proto, from, to)
+	if s.change != nil {
+		s.change(v)
+	}
 	s.event(detect.SessionOpened, v, nil)
 	return v
 }
