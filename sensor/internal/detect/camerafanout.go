@@ -174,7 +174,7 @@ func booting(f dissect.Fact) bool {
 // onCamera reports whether a login is one on a camera or recorder, by the role of the device or by the protocol.
 func onCamera(d *device.Device, protocol string) bool {
 	switch protocol {
-	case "rtsp", "dhip", "dvrip", "xmeye":
+	case "rtsp", "dhip", "dvrip", "xmeye", "hcnet":
 		return d.Role == device.Unknown || d.Role == device.Camera || isRecorder(d)
 	}
 	return d.Role == device.Camera && (d.Declared || d.Level >= device.Hint) || isRecorder(d)

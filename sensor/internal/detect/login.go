@@ -132,7 +132,7 @@ func (l *loginSuccess) neverSeen(e *Event, c *Context, from netip.Addr, in login
 // byMachine reports whether logins by a protocol are usually made by machines: players, pollers, publishers, caches.
 func byMachine(protocol string) bool {
 	switch protocol {
-	case "rtsp", "mqtt", "snmp", "redis", "mysql", "postgresql", "dhip", "dvrip", "xmeye", "sip":
+	case "rtsp", "mqtt", "snmp", "redis", "mysql", "postgresql", "dhip", "dvrip", "xmeye", "hcnet", "sip":
 		return true
 	}
 	return false

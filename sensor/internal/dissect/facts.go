@@ -272,7 +272,7 @@ type NTPMessage struct {
 // Login is a login over a clear-text protocol. UserHint is at most the last two characters of the user name; SNMP has
 // none. A login of SNMP is reported only if it was answered, and once a session.
 type Login struct {
-	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye vnc sip rdp winbox
+	Protocol             string // ftp telnet smtp pop3 imap nntp mqtt redis snmp mysql postgresql dhip dvrip xmeye hcnet vnc sip rdp winbox
 	UserHint             string
 	Result               Outcome
 	DefaultCredentials   bool
@@ -335,7 +335,7 @@ const (
 // DeviceAction is something that a client asked a camera or recorder to do. Result is that of the request, which may be refused for want of
 // rights. UserHint is at most the last two characters of the user name.
 type DeviceAction struct {
-	Protocol string // onvif isapi vapix dahua_cgi rpc2 dhip dvrip xmeye baichuan sadp
+	Protocol string // onvif isapi vapix dahua_cgi rpc2 dhip dvrip xmeye hcnet baichuan sadp
 	Action   string // in the words of the protocol, without values: "ptz/ContinuousMove", "PUT /ISAPI/System/reboot"; a star stands for any of them
 	Kind     ActionKind
 	UserHint string

@@ -36,7 +36,9 @@ type dialogue struct {
 	random  string
 	waiting []request
 	answers []answer
-	ended   bool // no more answers will be read
+	ended   bool      // no more answers will be read
+	turn    [2]uint32 // messages of each side, where answers come in the order of requests
+	media   uint32    // of HCNetSDK: the request behind whose answer the server sends media; 0: none
 }
 
 func (d *dialogue) ask(q request, sink dissect.Sink) {

@@ -27,6 +27,7 @@ const (
 	isoRequest = "\x03\x00\x00\x16\x11\xe0\x00\x00\x00\x01\x00\xc1\x02\x01\x00\xc2\x02\x01\x02\xc0\x01\x0a"
 	rpcHead    = "\x80\x00\x00\x28"
 	winboxKey  = "0123456789abcdef0123456789abcdef\x01"
+	dceBind    = "\x05\x00\x0b\x03\x10\x00\x00\x00\x48\x00\x00\x00\x02\x00\x00\x00\xd0\x16\xd0\x16"
 	zeros      = "\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
@@ -36,6 +37,20 @@ func rpc(program string) string {
 
 // streamSamples are first bytes of clients.
 var streamSamples = []sample{
+	{"rtmp", anyPort, "\x03\x00\x01\x02\x03\x00\x00\x00\x00" + strings.Repeat("abcdefgh", 191)},
+	{"rtmp", 1935, "\x03\x00\x01\x02\x03\x09\x00\x7c\x02" + strings.Repeat("abcdefgh", 191)},
+	{"zabbix", anyPort, "ZBXD\x01\x0a" + zeros[:7] + "proc.num[]"},
+	{"rsync", anyPort, "@RSYNCD: 31.0\n"},
+	{"pjl", anyPort, "\x1b%-12345X@PJL INFO ID\r\n"},
+	{"x11", anyPort, "l\x00\x0b\x00\x00\x00\x12\x00\x10\x00\x00\x00"},
+	{"git", anyPort, "0032git-upload-pack /project.git\x00host=myserver.com\x00"},
+	{"pptp", anyPort, "\x00\x9c\x00\x01\x1a\x2b\x3c\x4d\x00\x01\x00\x00\x01\x00"},
+	{"kafka", anyPort, "\x00\x00\x00\x15\x00\x12\x00\x00\x00\x00\x00\x81\x00\x07rdkafka\x00"},
+	{"h323", anyPort, "\x03\x00\x00\x14\x08\x02\x77\xf4\x05\x04\x03\x80\x90\xa5\x7e\x00\x03\x05\x20\xa8"},
+	{"ldp", anyPort, "\x00\x01\x00\x20\x0a\x00\x00\x01\x00\x00\x02\x00\x00\x16\x00\x00\x00\x02"},
+	{"synchrophasor", anyPort, "\xaa\x41\x00\x12\x00\xf1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\xd7\xd0"},
+	{"dcerpc", anyPort, dceBind},
+	{"kasa", anyPort, "\x00\x00\x00\x05\xd0\xf2\x81\xf8\x8b"},
 	{"dnp3", anyPort, "\x05\x64\x05\xc0\x01\x00\x00\x04\xe9\x21"},
 	{"s7comm", anyPort, isoRequest + "\x03\x00\x00\x19\x02\xf0\x80\x32\x01"},
 	{"s7comm", anyPort, "\x03\x00\x00\x19\x02\xf0\x80\x32\x03"},
@@ -73,6 +88,25 @@ var streamSamples = []sample{
 
 // datagramSamples are first datagrams.
 var datagramSamples = []sample{
+	{"bittorrent", anyPort, "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\n"},
+	{"bjnp", anyPort, "BJNP\x02\x01\x00\x00\x17\xa4" + zeros[:6]},
+	{"kasa", anyPort, "\xd0\xf2\x81\xf8\x8b\xff\x9a\xf7\xd5\xef\x94\xb6\xd1\xb4\xc0\x9f\xec\x95\xe6\x8f\xe1\x87\xe8\xca\xf0\x8b\xf6\x8b\xf6"},
+	{"mgcp", anyPort, "RQNT 1 *@gateway.example MGCP 0.1\r\nR: l/hd(n)\r\n"},
+	{"ipmi", anyPort, "\x06\x00\xff\x07\x00" + zeros + "\x09\x20\x18\xc8\x81\x00\x38\x8e\x04\xb5"},
+	{"ipmi", anyPort, "\x06\x00\xff\x07\x06\x10" + zeros + "\x04\x00abcd"},
+	{"ipmi", anyPort, "\x06\x00\xff\x06\x00\x00\x11\xbe\x80\x00\x00\x00"},
+	{"dropbox", 17500, `{"host_int": 1, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [1]}`},
+	{"natpmp", 5351, "\x00\x00"},
+	{"natpmp", 5351, "\x00\x02\x00\x00\x1f\x90\x1f\x90\x00\x00\x0e\x10"},
+	{"natpmp", 5351, "\x00\x82\x00\x00\x00\x00\x00\x01\x1f\x90\x1f\x90\x00\x00\x0e\x10"},
+	{"natpmp", 5351, "\x02\x01\x00\x00" + zeros + zeros + "abcd"},
+	{"stun", 3478, "\x00\x01\x00\x08" + zeros + zeros + "\x00\x03\x00\x04\x00\x00\x00\x00"},
+	{"rip", 520, "\x02\x02\x00\x00\x00\x02\x00\x00\x0a\x00\x00\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
+	{"rip", 521, "\x01\x01\x00\x00" + zeros + zeros + "\x00\x00\x00\x10"},
+	{"l2tp", 1701, "\xc8\x02\x00\x14" + zeros + "\x80\x08\x00\x00\x00\x00\x00\x01"},
+	{"dcerpc", anyPort, "\x04\x00\x20\x00\x10\x00\x00\x00" + strings.Repeat("u", 66) + "\x04\x00\x00\x00\x00\x00abcd"},
+	{"ldp", anyPort, "\x00\x01\x00\x1e\x0a\x00\x00\x01\x00\x00\x01\x00\x00\x14\x00\x00\x00\x00\x04\x00\x00\x04\x00\x0f\x00\x00\x04\x01\x00\x04\x0a\x00\x00\x01"},
+	{"synchrophasor", anyPort, "\xaa\x41\x00\x12\x00\xf1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\xd7\xd0"},
 	{"dnp3", anyPort, "\x05\x64\x05\xc0\x01\x00\x00\x04\xe9\x21"},
 	{"enip", 44818, "\x63\x00\x00\x00" + zeros + zeros + "\x00\x00\x00\x00"},
 	{"enip", anyPort, "\x02\x00\x02\x80\x08\x00abcd\x01\x00\x00\x00\xb1\x00\x02\x00ab"},
@@ -143,6 +177,34 @@ func TestDamagedSamplesAreNotNamed(t *testing.T) {
 		port       uint16
 		what, data string
 	}{
+		{true, anyPort, "rtmp without zeros off its port", "\x03\x00\x01\x02\x03\x09\x00\x7c\x02" + strings.Repeat("abcdefgh", 191)},
+		{true, 1935, "half a handshake", "\x03\x00\x01\x02\x03\x00\x00\x00\x00abcd"},
+		{true, anyPort, "ZBXD as text", "ZBXD is text"},
+		{true, anyPort, "@RSYNCD as text", "@RSYNCD\n"},
+		{true, anyPort, "x11 of another version", "l\x00\x0a\x00\x00\x00\x12\x00"},
+		{true, anyPort, "git with another command", "0032git-upload-packs /a"},
+		{true, anyPort, "pptp with another cookie", "\x00\x9c\x00\x01\x1a\x2b\x3c\x4e\x00\x01\x00\x00"},
+		{true, anyPort, "kafka with a name of bytes", "\x00\x00\x00\x15\x00\x12\x00\x00\x00\x00\x00\x81\x00\x03\x01\x02\x03"},
+		{true, anyPort, "kafka with a later request", "\x00\x00\x00\x15\x00\x01\x00\x00\x00\x00\x00\x81\x00\x07rdkafka"},
+		{true, anyPort, "an answer of Q.931", "\x03\x00\x00\x14\x08\x02\xf7\xf4\x07\x04"},
+		{true, anyPort, "ldp with another length", "\x00\x01\x00\x21\x0a\x00\x00\x01\x00\x00\x02\x00\x00\x16"},
+		{true, anyPort, "synchrophasor with a wrong checksum", "\xaa\x41\x00\x12\x00\xf1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\xd7\xd1"},
+		{true, 135, "dcerpc with another representation", "\x05\x00\x0b\x03\x11\x00\x00\x00\x48\x00\x00\x00\x02\x00\x00\x00"},
+		{true, 135, "dcerpc without room for its authentication", "\x05\x00\x0b\x03\x10\x00\x00\x00\x10\x00\x09\x00\x02\x00\x00\x00"},
+		{true, 9999, "kasa that is longer", "\x00\x00\xff\x05\xd0\xf2\x81\xf8\x8b"},
+		{false, 9999, "kasa that is cut", "\xd0\xf2\x81\xf8\x8b"},
+		{false, 8612, "bjnp of another length", "BJNP\x02\x01\x00\x00\x17\xa4" + zeros[:7]},
+		{false, anyPort, "mgcp without its version", "RQNT 1 *@gateway.example\r\n"},
+		{false, 623, "ipmi of another length", "\x06\x00\xff\x07\x00" + zeros + "\x02\x20\x18\xc8\x81\x00"},
+		{false, 623, "an acknowledgement", "\x06\x00\x01\x87" + zeros},
+		{false, 17500, "JSON", `{"host": 1}`},
+		{false, anyPort, "natpmp off its port", "\x00\x02\x00\x00\x1f\x90\x1f\x90\x00\x00\x0e\x10"},
+		{false, 5351, "natpmp of another length", "\x00\x02\x00\x00\x1f\x90"},
+		{false, 3478, "an attribute that does not fit", "\x00\x01\x00\x08" + zeros + zeros + "\x00\x03\x00\x05\x00\x00\x00\x00"},
+		{false, 520, "rip with half an entry", "\x02\x02\x00\x00" + zeros + "\x00\x00"},
+		{false, 1701, "l2tp of another length", "\xc8\x02\x00\x15" + zeros},
+		{false, 34964, "dcerpc of another length", "\x04\x00\x20\x00\x10\x00\x00\x00" + strings.Repeat("u", 66) + "\x05\x00\x00\x00\x00\x00abcd"},
+		{false, 646, "ldp of another length", "\x00\x01\x00\x1f\x0a\x00\x00\x01\x00\x00\x01\x00\x00\x14" + zeros + zeros + "abcd"},
 		{true, 20000, "dnp3 with a wrong checksum", "\x05\x64\x05\xc0\x01\x00\x00\x04\xe9\x22"},
 		{true, 102, "MMS", isoRequest + "\x03\x00\x00\x19\x02\xf0\x80\x0d\x01"},
 		{true, 102, "two requests", isoRequest + isoRequest + "\x03\x00\x00\x19\x02\xf0\x80\x32\x01"},
@@ -284,7 +346,7 @@ func checkEarly(t *testing.T, p *streamProtocol, head []byte, enough int) {
 // TestRecognizersOfDatagramsDoNotAllocate runs all of them on all samples, and on large datagrams that begin alike.
 func TestRecognizersOfDatagramsDoNotAllocate(t *testing.T) {
 	for _, s := range datagramSamples {
-		for _, data := range [][]byte{[]byte(s.data), []byte(s.data + strings.Repeat("\x00", 1400)), []byte(s.data[:4] + strings.Repeat("\x01", 1400))} {
+		for _, data := range [][]byte{[]byte(s.data), []byte(s.data + strings.Repeat("\x00", 1400)), []byte(s.data[:min(4, len(s.data))] + strings.Repeat("\x01", 1400))} {
 			for i := range datagramProtocols {
 				p := &datagramProtocols[i]
 				ports := dissect.Ports{Client: 40000, Server: s.port}

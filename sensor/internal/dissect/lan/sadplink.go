@@ -65,27 +65,6 @@ func sadpDevice(d *dissect.DeviceInfo, b []byte) {
 		d.Model = announce.Text(m)
 	}
 	if d.Model == "" {
-		d.Model = modelOfSerial(d.Serial)
+		d.Model = announce.ModelOfSerial(d.Serial)
 	}
-}
-
-// modelOfSerial returns the model with which a serial number of Hikvision begins: it ends before the date of production, as in
-// DS-2CD2042WD-I20160101AAWR012345678; "" if there is none.
-func modelOfSerial(s string) string {
-	const century, digits = "20", 8
-	for i := 3; i+digits < len(s); i++ {
-		if s[i:i+2] == century && isDigits(s[i:i+digits]) && s[:3] == "DS-" {
-			return s[:i]
-		}
-	}
-	return ""
-}
-
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
