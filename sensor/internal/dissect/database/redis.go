@@ -326,7 +326,7 @@ func redisNumber(b []byte, mark byte) (n int, rest []byte, v match.Verdict) {
 	const longest = 16
 	line, rest, ok := parse.CutLine(b)
 	switch {
-	case len(b) > 0 && b[0] != mark, !ok && len(b) > longest:
+	case len(b) > 0 && b[0] != mark, !ok && len(b) > longest, ok && len(b)-len(rest) > longest+1:
 		return 0, nil, match.No
 	case !ok:
 		return 0, nil, match.Maybe
