@@ -70,7 +70,7 @@ var datagramProtocols = []datagramProtocol{
 	datagram("dnp3", "\x05\x05", nil, industrial.LooksDNP3Datagram, nil),
 	datagram("enip", "\x02\x02", nil, industrial.LooksCIPIO, nil),
 	datagram("knx", "\x06\x06", nil, industrial.LooksKNXDatagram, nil),
-	datagram("bacnet", "\x81\x81", nil, industrial.LooksBACnet, nil),
+	datagram("bacnet", "\x81\x81", nil, industrial.LooksBACnet, industrial.BACnet.New),
 	datagram("sflow", "\x00\x00", nil, recognize.LooksSFlow, nil),
 	datagram("netflow", "\x00\x00", nil, recognize.LooksNetFlow, nil),
 	datagram("ipfix", "\x00\x00", nil, recognize.LooksIPFIX, nil),
