@@ -36,7 +36,7 @@ func sensorImports() map[string][]string {
 		"intel":       nil,
 		"customrule":  nil,
 		"sigma":       {"customrule", "config"},
-		"device":      {"snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
+		"device":      {"cacheline", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich"},
 		"contract":    {"snapshot", "packet", "session", "device", "fingerprint", "enrich"},
 		"config":      {"customrule", "packet", "session", "device", "contract", "enrich", "internal/brokers", "schemas"},
 		"detect":      {"lifecycle", "lru", "snapshot", "watchtime", "packet", "session", "dissect", "fingerprint", "enrich", "device", "contract", "intel", "customrule", "config"},
@@ -55,7 +55,7 @@ func sensorImports() map[string][]string {
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"sigma", "assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "subscribe", "gctune", "terminal", "completion",
+		"cli": append([]string{"sigma", "snapshot", "assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "subscribe", "gctune", "terminal", "completion",
 			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
 		"endtoend": nil, // tests only
 

@@ -4,7 +4,9 @@ package device
 
 import (
 	"encoding/binary"
+	"unsafe"
 
+	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -12,7 +14,10 @@ import (
 // Each address has one slot, and the next address there replaces it.
 type addrCache [addrSlots]addrEntry
 
-const addrSlots = 4096 // 128 kB
+const (
+	addrBits  = 14
+	addrSlots = 1 << addrBits // 512 kB
+)
 
 // addrEntry is half a cache line.
 type addrEntry struct {
@@ -26,13 +31,33 @@ type addrEntry struct {
 
 // at returns the slot of a, filled.
 func (r *Registry) at(a *packet.Addr) *addrEntry {
-	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) * 0x9e3779b97f4a7c15
-	p := &r.addrs[h>>52]
+	p := r.slot(a)
 	if p.addr != *a || !p.isFilled {
 		r.fill(p, *a)
 	}
 	return p
 }
+
+// slot returns the slot of a.
+func (r *Registry) slot(a *packet.Addr) *addrEntry {
+	h := (binary.LittleEndian.Uint64(a[:8]) ^ binary.LittleEndian.Uint64(a[8:])) * 0x9e3779b97f4a7c15
+	return &r.addrs[h>>(64-addrBits)]
+}
+
+// Prefetch requests the memory that Session will need of an address: first its slot, and with deep, when that has arrived, the device.
+func (r *Registry) Prefetch(a *packet.Addr, deep bool) {
+	p := r.slot(a)
+	switch {
+	case !deep:
+		cacheline.Prefetch(unsafe.Pointer(p), 1)
+	case p.bound != nil && p.addr == *a:
+		cacheline.Prefetch(unsafe.Pointer(p.bound), 1)
+		cacheline.Prefetch(unsafe.Pointer(p.bound.dev), deviceLines)
+	}
+}
+
+// deviceLines is the size of a Device in cache lines.
+const deviceLines = int(unsafe.Sizeof(Device{})+cacheline.Size-1) / cacheline.Size
 
 func (r *Registry) fill(p *addrEntry, a packet.Addr) {
 	*p = addrEntry{

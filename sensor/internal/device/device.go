@@ -11,6 +11,7 @@ import (
 
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/enrich"
+	"stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/watchtime"
 )
@@ -79,9 +80,10 @@ type Device struct {
 	node                 lruNode
 	stack
 	hourCount
-	opened, served uint8         // sessions, up to 255
-	round          uint16        // Registry.round when it was last weighed
-	addrs          []packet.Addr // as in IPs, with their scopes: one address can be in several
+	opened, served uint8              // sessions, up to 255
+	round          uint16             // Registry.round when it was last weighed
+	addrs          []packet.Addr      // as in IPs, with their scopes: one address can be in several
+	lastStack      *fingerprint.Stack `snapshot:"-"` // the last one that Registry.Stack has seen: it need not look for it in Prints
 }
 
 // Serve is a port on which a device has answered.

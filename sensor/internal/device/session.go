@@ -271,7 +271,10 @@ func (r *Registry) Stack(v *session.View, s *fingerprint.Stack, initiator, respo
 		d, e = responder, &v.Responder
 	}
 	for _, x := range [...]*Device{d, r.partAt(e.Addr, d)} {
-		if x == nil || !x.addPrint(s.NPF) {
+		if x == nil || x.lastStack == s {
+			continue
+		}
+		if x.lastStack = s; !x.addPrint(s.NPF) {
 			continue
 		}
 		r.changed(x)
@@ -287,7 +290,7 @@ func (r *Registry) clearTraffic(d *Device) {
 	r.forget(d)
 	d.hourCount = hourCount{lastFrame: d.lastFrame}
 	d.FirstOrigination, d.LastOrigination, d.Originated, d.WokeAt, d.Silence = 0, 0, 0, 0, 0
-	d.Hostnames, d.Prints, d.names, d.clients, d.things = nil, nil, 0, 0, 0
+	d.Hostnames, d.Prints, d.lastStack, d.names, d.clients, d.things = nil, nil, nil, 0, 0, 0
 	d.claims.KeepMAC()
 	d.Serves, d.stack, d.opened, d.served = nil, stack{}, 0, 0
 }

@@ -40,8 +40,9 @@ type correlator struct {
 	scan      deviceScan    // live runs only
 	media     *announcements
 
-	second  int64 // of the last tick
-	merged  []*ordered
+	second  int64      // of the last tick
+	merged  []*ordered // events of a block
+	tail    []*ordered // scratch of merge
 	counts  runCounts
 	failed  error // of an output; nothing is written after that
 	stopped func()
@@ -74,15 +75,7 @@ func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan f
 func (c *correlator) block(b *block) {
 	c.saved.begin(c, b.ticks)
 	c.keeper.begin(b)
-	c.merged = c.merged[:0]
-	for i := range b.shards {
-		for k := range b.shards[i].events {
-			c.merged = append(c.merged, &b.shards[i].events[k])
-		}
-	}
-	if !slices.IsSortedFunc(c.merged, compareOrder) {
-		slices.SortFunc(c.merged, compareOrder)
-	}
+	c.merge(b.shards)
 	done := 0 // number of ticks handled
 	for i := range prefetchFirst {
 		c.prefetch(i - prefetchFirst)
@@ -113,6 +106,7 @@ func (c *correlator) block(b *block) {
 	c.vlansUntil(vlans, 1<<64-1)
 	c.keeper.until(1<<64 - 1)
 	clear(c.merged)
+	clear(c.tail)
 	if b.last {
 		var q qualityCounts
 		for i := range b.shards {
@@ -122,6 +116,42 @@ func (c *correlator) block(b *block) {
 		c.clock.SetQuality(good(&c.ctx.Quality), q.losses())
 		c.quality.set(c.second, q, &c.ctx.Quality) // includes the sessions that ended with the run
 		c.finish(b.clock)
+	}
+}
+
+// merge puts the events of all shards in the order of the run. A shard sends its events in that order, but for those of a tick, which come
+// partition by partition.
+func (c *correlator) merge(shards []shardPart) {
+	c.merged = c.merged[:0]
+	for i := range shards {
+		events := shards[i].events
+		n := len(c.merged)
+		for k := range events {
+			c.merged = append(c.merged, &events[k])
+		}
+		if mine := c.merged[n:]; !slices.IsSortedFunc(mine, compareOrder) {
+			slices.SortFunc(mine, compareOrder)
+		}
+		c.mergeTail(n)
+	}
+}
+
+// mergeTail merges the sorted events from n on with the sorted ones before them, the latest first.
+func (c *correlator) mergeTail(n int) {
+	all := c.merged
+	if n == 0 || n == len(all) || compareOrder(all[n-1], all[n]) < 0 {
+		return
+	}
+	c.tail = append(c.tail[:0], all[n:]...)
+	i, k := n-1, len(c.tail)-1
+	for at := len(all) - 1; k >= 0; at-- {
+		if i >= 0 && compareOrder(all[i], c.tail[k]) > 0 {
+			all[at] = all[i]
+			i--
+		} else {
+			all[at] = c.tail[k]
+			k--
+		}
 	}
 }
 

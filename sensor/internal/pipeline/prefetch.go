@@ -13,9 +13,9 @@ import (
 // The data behind an event was written long ago or by another processor. The correlator prefetches it some events ahead, one pointer of the
 // chain after the other, so that memory latency overlaps with its work. This affects speed only.
 const (
-	prefetchFirst  = 9 // what the event points to
-	prefetchSecond = 6 // what that points to
-	prefetchThird  = 3
+	prefetchFirst  = 12 // what the event points to
+	prefetchSecond = 8  // what that points to
+	prefetchThird  = 4
 )
 
 // prefetch requests the memory that the events after event i need.
@@ -38,6 +38,10 @@ func (c *correlator) prefetch(i int) {
 		if e.Kind == detect.SessionEnded && e.App != nil && e.App.Hello != nil {
 			cacheline.Prefetch(unsafe.Add(unsafe.Pointer(e.App.Hello), unsafe.Offsetof(e.App.Hello.SNI)), 1)
 		}
+		if v := e.Session; v != nil {
+			c.reg.Prefetch(&v.Initiator.Addr, false)
+			c.reg.Prefetch(&v.Responder.Addr, false)
+		}
 		switch f := e.Fact.(type) {
 		case *dissect.DNSMessage:
 			cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(f.QName)), 1)
@@ -45,8 +49,12 @@ func (c *correlator) prefetch(i int) {
 			cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(f.SNI)), 1)
 		}
 	}
-	if e := c.eventAt(i + prefetchThird); e != nil && e.Kind == detect.SessionEnded && e.App != nil && e.App.Hello != nil {
-		cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(e.App.Hello.SNI)), 1)
+	if e := c.eventAt(i + prefetchThird); e != nil && e.Session != nil {
+		c.reg.Prefetch(&e.Session.Initiator.Addr, true)
+		c.reg.Prefetch(&e.Session.Responder.Addr, true)
+		if e.Kind == detect.SessionEnded && e.App != nil && e.App.Hello != nil {
+			cacheline.Prefetch(unsafe.Pointer(unsafe.StringData(e.App.Hello.SNI)), 1)
+		}
 	}
 }
 
