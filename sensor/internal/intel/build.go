@@ -85,6 +85,8 @@ var isoDate = regexp.MustCompile(`\b20\d\d-[01]\d-[0-3]\d`)
 // lines reads a plain list, with one indicator a line, or CSV with a head. Lines that start with # or ; are comments.
 func (b *builder) lines(text []byte) error {
 	var columns *columns
+	// Room for all at once: a table of hundreds of megabytes that grows step by step is there twice.
+	b.s.entries = slices.Grow(b.s.entries, max(0, min(bytes.Count(text, []byte("\n"))+1, maxEntries-len(b.s.entries))))
 	scan := bufio.NewScanner(bytes.NewReader(text))
 	scan.Buffer(make([]byte, 0, 64<<10), 1<<20)
 	dated := false
