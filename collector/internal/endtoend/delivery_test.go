@@ -121,10 +121,15 @@ func (d *delivery) fill(from, to int) {
 // produce sends records, and repeats what a broker refuses for the moment, as it does while a leader is elected.
 func (d *delivery) produce(partition int, records []kafka.Record) {
 	d.Helper()
+	d.produceTo(schemas.AlertTopic, partition, records)
+}
+
+func (d *delivery) produceTo(topic string, partition int, records []kafka.Record) {
+	d.Helper()
 	for end := time.Now().Add(2 * time.Minute); len(records) > 0; {
 		n := min(len(records), 500)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		res, err := d.client.Produce(ctx, &kafka.ProduceRequest{Topic: schemas.AlertTopic, Partition: partition, RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd,
+		res, err := d.client.Produce(ctx, &kafka.ProduceRequest{Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd,
 			Records: kafka.NewRecordReader(records[:n]...)})
 		cancel()
 		if err == nil {

@@ -23,14 +23,7 @@ func (d *delivery) status() {
 			d.Fatal(err)
 		}
 		for _, v := range [][]byte{value, []byte(`{"schema":"stillwatch.status/1"}`)} {
-			res, err := d.client.Produce(d.Context(), &kafka.ProduceRequest{Topic: schemas.StatusTopic, RequiredAcks: kafka.RequireAll,
-				Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("span-1")), Value: kafka.NewBytes(v)})})
-			if err == nil {
-				err = res.Error
-			}
-			if err != nil {
-				d.Fatal(err)
-			}
+			d.produceTo(schemas.StatusTopic, 0, []kafka.Record{{Key: kafka.NewBytes([]byte("span-1")), Value: kafka.NewBytes(v)}})
 		}
 	}
 	for _, state := range []string{"running", "stopped"} {
