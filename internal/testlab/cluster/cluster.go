@@ -233,7 +233,8 @@ func (c *Cluster) Kill() error {
 	return errors.Join(errs...)
 }
 
-// CreateTopic creates a topic with one replica on each broker, at most 3, and waits until every partition has a leader.
+// CreateTopic creates a topic with one replica on each broker, at most 3, and waits until every broker knows it, and every partition has a leader
+// that knows that it is one.
 func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int, settings map[string]string) error {
 	t := kafka.TopicConfig{Topic: name, NumPartitions: partitions, ReplicationFactor: min(len(c.Nodes), 3)}
 	for k, v := range settings {
@@ -248,8 +249,8 @@ func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int, 
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}
 	for {
-		leaders, err := c.Leaders(ctx, name)
-		if err == nil && len(leaders) == partitions && !slices.Contains(leaders, 0) {
+		err := c.led(ctx, name, partitions)
+		if err == nil {
 			return nil
 		}
 		select {
@@ -260,9 +261,40 @@ func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int, 
 	}
 }
 
+// led returns an error if a broker does not know a topic with its leaders, or if a leader does not answer for its partition.
+func (c *Cluster) led(ctx context.Context, topic string, partitions int) error {
+	for _, n := range c.Nodes {
+		cl := c.Client()
+		cl.Addr = kafka.TCP(n.Address(Plaintext))
+		leaders, err := leaders(ctx, cl, topic)
+		if err != nil {
+			return err
+		}
+		if len(leaders) != partitions || slices.Contains(leaders, 0) {
+			return fmt.Errorf("broker %d knows the leaders %v", n.ID, leaders)
+		}
+	}
+	var ask []kafka.OffsetRequest
+	for p := range partitions {
+		ask = append(ask, kafka.LastOffsetOf(p))
+	}
+	res, err := c.Client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}})
+	if err != nil {
+		return err
+	}
+	for _, p := range res.Topics[topic] {
+		err = errors.Join(err, p.Error)
+	}
+	return err
+}
+
 // Leaders returns the leader of each partition of a topic, 0 for none.
 func (c *Cluster) Leaders(ctx context.Context, topic string) ([]int, error) {
-	m, err := c.Client().Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	return leaders(ctx, c.Client(), topic)
+}
+
+func leaders(ctx context.Context, cl *kafka.Client, topic string) ([]int, error) {
+	m, err := cl.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // testCheck asks real Kafka after testWrongSettings, which has made the topic that is forbidden.
 func testCheck(t *testing.T, c *cluster.Cluster) {
 	kafkatest.Topic(t, c, "checked", 3, map[string]string{"cleanup.policy": "compact"})
-	cfg := KafkaConfig{Brokers: []string{closedPort(t), c.Brokers(cluster.SASLPlaintext)}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: cluster.Password("sensor")}}
+	cfg := KafkaConfig{Brokers: []string{closedPort, c.Brokers(cluster.SASLPlaintext)}, SASL: &brokers.SASL{Mechanism: "PLAIN", User: "sensor", Password: cluster.Password("sensor")}}
 	asked, topics, err := cfg.Check(t.Context(), []string{"checked", "forbidden", "missing"})
 	if err != nil || len(asked) != 2 || len(topics) != 3 {
 		t.Fatalf("%+v, %+v, %v", asked, topics, err)
@@ -49,7 +49,7 @@ func wantCause(t *testing.T, err error, cause Cause, says string) {
 }
 
 func TestCheckWithoutBroker(t *testing.T) {
-	asked, topics, err := KafkaConfig{Brokers: []string{closedPort(t)}}.Check(t.Context(), []string{"a"})
+	asked, topics, err := KafkaConfig{Brokers: []string{closedPort}}.Check(t.Context(), []string{"a"})
 	if err != nil || len(asked) != 1 || len(topics) != 0 {
 		t.Fatalf("%+v, %+v, %v", asked, topics, err)
 	}

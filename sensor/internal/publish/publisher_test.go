@@ -20,7 +20,7 @@ import (
 // nowhere is a publisher whose broker does not exist.
 func nowhere(t *testing.T, o SpoolOptions) *Publisher {
 	t.Helper()
-	p, err := NewPublisher(PublisherConfig{Dir: t.TempDir(), Spool: o, Kafka: KafkaConfig{Brokers: []string{closedPort(t)}},
+	p, err := NewPublisher(PublisherConfig{Dir: t.TempDir(), Spool: o, Kafka: KafkaConfig{Brokers: []string{closedPort}},
 		Sensor: schemas.AlertSensor{ID: "hq-span-1", Site: "hq"}}, NewSequencer(false))
 	if err != nil {
 		t.Fatal(err)

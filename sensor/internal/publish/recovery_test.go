@@ -230,8 +230,8 @@ func TestDamagedRecordsDoNotBlockAfterCompaction(t *testing.T) {
 		}
 	}
 	arrived := 0
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	for s.Stats().Records > 0 {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		got := s.Next(ctx, 100)
 		cancel()
 		if got == nil {
