@@ -16,6 +16,7 @@ import (
 func secretSessions(p *Secrets) map[string]exchange {
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	all := webSecrets(p)
+	maps.Copy(all, binarySecrets(p))
 	rtsp := p.New("rtsp basic")
 	all["rtsp basic"] = exchange{554, []string{"DESCRIBE rtsp://h/ RTSP/1.0\r\nCSeq: 1\r\nAuthorization: " + basic("ops:"+rtsp) + "\r\n\r\n", "<RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"}}
 	all["rtsp url"] = exchange{554, []string{"DESCRIBE rtsp://ops:" + p.New("rtsp url") + "@h/ch1 RTSP/1.0\r\nCSeq: 1\r\n\r\n", "<RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"}}

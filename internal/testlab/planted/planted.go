@@ -31,15 +31,14 @@ func (p *Secrets) New(use string) string {
 }
 
 // forms are the spellings of a secret that are looked for: as it is, without its first and last character, in other cases, in hexadecimal,
-// escaped, reversed, and in Base64 at each of the three alignments.
+// escaped, reversed, in UTF-16, as SQL Server obfuscates it, and in Base64 at each of the three alignments.
 func forms(secret string) (all [][]byte) {
 	all = append(all, []byte(secret[1:len(secret)-1]), []byte(strings.ToUpper(secret)), []byte(hex.EncodeToString([]byte(secret))), []byte(strings.ToUpper(hex.EncodeToString([]byte(secret)))))
-	var escaped, wide strings.Builder
+	var escaped strings.Builder
 	for _, c := range []byte(secret) {
 		fmt.Fprintf(&escaped, "%%%02x", c)
-		wide.WriteString(string([]byte{c, 0}))
 	}
-	all = append(all, []byte(escaped.String()), []byte(wide.String()), []byte(url.QueryEscape(secret)))
+	all = append(all, []byte(escaped.String()), []byte(wide(secret)), []byte(obfuscated(secret)), []byte(url.QueryEscape(secret)))
 	for shift := range 3 {
 		text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + secret))
 		text = strings.TrimRight(text, "=")

@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -29,6 +31,7 @@ type portRecorder struct {
 	name string
 	fd   int
 	last time.Time // of the latest frame
+	stop atomic.Bool
 	done chan error
 }
 
@@ -50,7 +53,7 @@ func (n *segment) record(t *testing.T) *portRecorder {
 		if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil { // the kernel stamps each frame once, for all sockets
 			return err
 		}
-		if err := unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 2}); err != nil {
+		if err := unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 500_000}); err != nil {
 			return err
 		}
 		return unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: 0x0300, Ifindex: i.Index}) // ETH_P_ALL, network order
@@ -59,7 +62,7 @@ func (n *segment) record(t *testing.T) *portRecorder {
 	return r
 }
 
-// start reads until no frame has come for two seconds.
+// start reads until capture is called and no further frame comes.
 func (r *portRecorder) start() {
 	go func() {
 		f, err := os.Create(r.name)
@@ -76,8 +79,15 @@ func (r *portRecorder) start() {
 		frame, control := make([]byte, 1<<16), make([]byte, 256)
 		for {
 			n, c, _, _, err := unix.Recvmsg(r.fd, frame, control, 0)
+			if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+				if r.stop.Load() {
+					break
+				}
+				continue
+			}
 			if err != nil {
-				break
+				r.done <- err
+				return
 			}
 			all, err := unix.ParseSocketControlMessage(control[:c])
 			if err != nil || len(all) == 0 || len(all[0].Data) < int(unsafe.Sizeof(unix.Timespec{})) {
@@ -98,6 +108,7 @@ func (r *portRecorder) start() {
 // capture waits for the end, and returns the name of the capture.
 func (r *portRecorder) capture(t *testing.T) string {
 	t.Helper()
+	r.stop.Store(true)
 	if err := <-r.done; err != nil {
 		t.Fatal(err)
 	}

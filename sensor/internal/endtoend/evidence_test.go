@@ -134,6 +134,43 @@ func checkEvidence(t *testing.T, a *schemas.Alert, packets int, data []byte) {
 	}
 }
 
+// TestEvidenceOpensInTshark reads the files with the program under Wireshark: each packet, and the comments of file and packets.
+func TestEvidenceOpensInTshark(t *testing.T) {
+	t.Parallel()
+	testneed.Command(t, "tshark")
+	files, alerts := storyEvidence(t, "S1")
+	tshark := func(data []byte, args ...string) string {
+		cmd := exec.Command("tshark", append([]string{"-n", "-r", "-"}, args...)...)
+		cmd.Stdin = bytes.NewReader(data)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %s", err, errs.Bytes())
+		}
+		return out.String()
+	}
+	decided := 0
+	for _, a := range alerts {
+		for _, e := range a.Evidence {
+			if e.PCAP == nil {
+				continue
+			}
+			data := files[e.PCAP.Name]
+			packets := tshark(data, "-T", "fields", "-E", "separator=|", "-e", "frame.number", "-e", "frame.comment")
+			if n := strings.Count(packets, "\n"); n != e.PCAP.Packets {
+				t.Errorf("alert %s: tshark reads %d of %d packets", a.ID, n, e.PCAP.Packets)
+			}
+			decided += strings.Count(packets, "the alert was decided with this packet")
+			if malformed := tshark(data, "-Y", "tcp.checksum.status == 0 || udp.checksum.status == 0", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"); malformed != "" {
+				t.Errorf("alert %s: wrong checksums in\n%s", a.ID, malformed)
+			}
+		}
+	}
+	if decided < 3 {
+		t.Errorf("tshark shows %d comments of the packets that decided", decided)
+	}
+}
+
 // TestEvidenceOpensInTcpdump reads the files with a program that many analysts use.
 func TestEvidenceOpensInTcpdump(t *testing.T) {
 	t.Parallel()

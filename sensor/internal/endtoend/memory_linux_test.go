@@ -127,7 +127,7 @@ func TestNoSecretStaysInMemory(t *testing.T) {
 		}
 	}
 	cmd := sensorFor(t, 5*time.Minute, "replay", "--config", at("sensor.yaml"), "--silent", planted.DeviceMAC, "--log-level", "debug", "--alerts", "-", "--sessions", at("sessions"), "--devices", at("devices"),
-		"--state", at("state"), "-")
+		"--state", at("state"), "--evidence", at("evidence"), "-")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -51,6 +51,11 @@ func TestNoSecretIsWritten(t *testing.T) {
 	if err != nil || files < 6 {
 		t.Errorf("%d files were searched: %v", files, err)
 	}
+	for _, app := range []string{"mysql", "mssql", "smb", "http", "rtsp", "sip", "ftp", "telnet", "mqtt", "pop3", "imap", "snmp", "dvrip"} {
+		if !strings.Contains(read(t, at("sessions")), `"app":"`+app+`"`) {
+			t.Errorf("no session is %s", app)
+		}
+	}
 	for _, rule := range []string{`"D08"`, `"D26"`} {
 		if !strings.Contains(read(t, at("alerts")), rule) {
 			t.Errorf("the logins raised no alert of %s", rule)

@@ -92,6 +92,7 @@ type Recorder struct {
 	flows   []flow
 	jobs    []*job // oldest first
 	stats   Stats
+	hider   hider
 }
 
 // flow is what is known of the flow whose hash selects the slot. Another flow in the same slot replaces it: it then keeps more packets, and
@@ -99,8 +100,8 @@ type Recorder struct {
 type flow struct {
 	hash  uint64
 	sec   int64 // second in which count packets were kept
-	from  int64 // when the session began that app describes
-	app   string
+	from  int64 // when the session began that shown describes
+	shown shown // of app
 	count uint32
 }
 
@@ -132,10 +133,10 @@ func (r *Recorder) Label(hash uint64, app string, from int64) {
 	if f.hash != hash {
 		*f = flow{hash: hash}
 	}
-	f.app, f.from = app, from
+	f.shown, f.from = shownOf(app), from
 }
 
-// Add offers a frame, in the order of the capture. It is kept if it is from or to a followed device.
+// Add offers a frame, in the order of the capture and after the label of its flow. It is kept if it is from or to a followed device.
 func (r *Recorder) Add(x *Frame) {
 	from, to := r.ends(x.Packet)
 	if from == nil && to == nil {
@@ -150,25 +151,28 @@ func (r *Recorder) Add(x *Frame) {
 		return
 	}
 	r.stats.Kept++
-	data := x.Data[:min(len(x.Data), snapLen)]
 	h := held{time: x.Packet.Time, num: x.Packet.Num, flow: hash, orig: x.OrigLen, captured: uint32(len(x.Data)), link: x.Link}
-	var k *kept
 	for i, f := range [...]*followed{from, to} {
+		if f != nil {
+			h.of[i], h.prev[i] = f.id, f.last
+		}
+	}
+	// Secrets are overwritten at once, so that the memory for packets does not keep them.
+	seq := r.ring.add(&h, x.Data[:min(len(x.Data), snapLen)], r)
+	e := r.ring.entry(seq)
+	n, did := r.hider.hide(r.ring.bytes(e), x.Link, x.OrigLen, r.shown(hash, h.time))
+	e.size, e.hidden = uint16(n), did
+	var k *kept
+	for _, f := range [...]*followed{from, to} {
 		if f == nil {
 			continue
 		}
-		h.of[i], h.prev[i] = f.id, f.last
+		f.last = seq
 		for _, j := range f.jobs {
-			if k == nil && j.wants(&h) {
-				k = keep(&h, data)
+			if k == nil && j.wants(e) {
+				k = keep(e, r.ring.bytes(e))
 			}
-			j.after(k, &h)
-		}
-	}
-	seq := r.ring.add(&h, data, r)
-	for _, f := range [...]*followed{from, to} {
-		if f != nil {
-			f.last = seq
+			j.after(k, e)
 		}
 	}
 }

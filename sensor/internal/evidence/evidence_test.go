@@ -167,3 +167,42 @@ func TestManyAlertsAndDevices(t *testing.T) {
 		t.Error("the last device is still followed")
 	}
 }
+
+// TestSecretsAreNotHeld looks for a password in the whole memory for packets, and in an alert that waits for more.
+func TestSecretsAreNotHeld(t *testing.T) {
+	r := New(1 << 20)
+	r.Follow(7, device, packet.MAC{})
+	r.Label(flowOfTest(), "ftp", 0)
+	if !r.Start(alertAt(1e9, 1)) {
+		t.Fatal("not started")
+	}
+	offer(t, r, 1, 1e9, "PASS correcthorse\r\n")
+	if bytes.Contains(r.ring.data, []byte("horse")) || !bytes.Contains(r.ring.data, []byte("PASSxxxxx")) {
+		t.Error("the memory for packets has the password, or not even the packet")
+	}
+	files := r.Finish(2e9, true)
+	if len(files) != 1 || bytes.Contains(files[0].Data, []byte("horse")) || !bytes.Contains(files[0].Data, []byte("PASSxxxxx")) {
+		t.Errorf("%d files", len(files))
+	}
+}
+
+// TestHoldingAPacketDoesNotAllocate covers packets of protocols that are shown as they are, and of those of which nothing is known.
+func TestHoldingAPacketDoesNotAllocate(t *testing.T) {
+	r := New(1 << 20)
+	r.Follow(7, device, packet.MAC{})
+	data := tcpFrame(t, strings.Repeat("payload ", 60))
+	p := &packet.Packet{}
+	packet.Decode(p, packet.LinkEthernet, data, uint32(len(data)))
+	x := &Frame{Packet: p, Link: packet.LinkEthernet, Data: data, OrigLen: uint32(len(data))}
+	for _, app := range []string{"", "tls", "ftp"} {
+		r.Label(p.FlowHash(), app, 0)
+		r.Add(x)
+		if n := testing.AllocsPerRun(1000, func() {
+			p.Num++
+			p.Time += 1e9
+			r.Add(x)
+		}); n != 0 {
+			t.Errorf("%q: %.1f allocations", app, n)
+		}
+	}
+}

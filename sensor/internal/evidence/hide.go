@@ -15,6 +15,8 @@ import (
 // cover replaces each byte that may be part of a secret.
 const cover = 'x'
 
+var covers = bytes.Repeat([]byte{cover}, snapLen)
+
 // open are the protocols of which every byte is shown: they are encrypted, or carry no secret. text are those with a start line and headers,
 // and lines those with one command on a line. Of all others only the bytes that are no text are shown, at the beginning of each packet.
 var (
@@ -23,6 +25,29 @@ var (
 	text  = []string{"http", "rtsp", "sip", "ssdp"}
 	lines = []string{"ftp", "smtp", "pop3", "imap", "nntp", "irc"}
 )
+
+// shown is what is shown of the packets of a protocol.
+type shown uint8
+
+const (
+	shownUnknown shown = iota
+	shownAll
+	shownText
+	shownLines
+)
+
+// shownOf returns what is shown of a protocol, "" if it is not known.
+func shownOf(app string) shown {
+	switch {
+	case slices.Contains(open, app):
+		return shownAll
+	case slices.Contains(text, app):
+		return shownText
+	case slices.Contains(lines, app):
+		return shownLines
+	}
+	return shownUnknown
+}
 
 // shownHeaders are the headers whose values are shown, through the mask of the records. verbs are the commands that are shown without what
 // follows them.
@@ -36,40 +61,58 @@ var (
 // unknownShown is how many bytes at the beginning of a payload of another protocol are looked at.
 const unknownShown = 16
 
-// masked is what hide did.
-type masked struct {
-	n    int    // bytes of the frame that remain
-	note string // "" if nothing was hidden
+// hidden is what hide did to a frame.
+type hidden uint8
+
+const (
+	nothingHidden hidden = iota
+	bytesHidden
+	bytesCorrected // and the checksum
+	payloadHidden
+)
+
+// String returns the comment for it, "" for nothing.
+func (h hidden) String() string {
+	return [...]string{"", "bytes that may be secret are overwritten with x", "bytes that may be secret are overwritten with x, and the checksum is corrected",
+		"the payload is left out: it cannot be read by itself"}[h]
 }
 
-// hide overwrites what may be a secret in a frame, in place, and corrects the checksum. app returns the protocol of a flow.
-func hide(frame []byte, link packet.LinkType, orig uint32, app func(uint64) string) masked {
-	var p packet.Packet
-	packet.Decode(&p, link, frame, orig)
+// hider overwrites what may be a secret. It keeps its buffers, so that packets cost no allocation.
+type hider struct {
+	packet packet.Packet
+	before []byte // the payload as it was
+}
+
+// hide overwrites what may be a secret in a frame, in place, and corrects the checksum. It returns how many bytes of the frame remain.
+func (x *hider) hide(frame []byte, link packet.LinkType, orig uint32, as shown) (n int, did hidden) {
+	p := &x.packet
+	packet.Decode(p, link, frame, orig)
 	if !p.HasIP {
-		return masked{n: len(frame)} // ARP and announcements to neighbors
+		return len(frame), nothingHidden // ARP and announcements to neighbors
 	}
 	at := index(frame, p.Payload)
 	if p.Frag != packet.FragNone || p.Verdict != packet.VerdictOK || at < 0 && p.PayloadLen > 0 {
 		if n := min(len(frame), headersOnly(link)); n < len(frame) {
-			return masked{n, "the payload is left out: it cannot be read by itself"}
+			return n, payloadHidden
 		}
-		return masked{n: len(frame)}
+		return len(frame), nothingHidden
 	}
 	if at < 0 {
-		return masked{n: len(frame)}
+		return len(frame), nothingHidden
 	}
 	end := at + len(p.Payload)
-	before := slices.Clone(p.Payload)
-	hidePayload(&p, app(p.FlowHash()))
-	if bytes.Equal(before, p.Payload) {
-		return masked{n: end}
+	if as == shownAll && p.Kind != packet.KindICMP && p.Kind != packet.KindICMP6 {
+		return end, nothingHidden
 	}
-	note := "bytes that may be secret are overwritten with x"
-	if correct(&p, frame, at, before) {
-		note += ", and the checksum is corrected"
+	x.before = append(x.before[:0], p.Payload...)
+	hidePayload(p, as)
+	switch {
+	case bytes.Equal(x.before, p.Payload):
+		return end, nothingHidden
+	case correct(p, frame, at, x.before):
+		return end, bytesCorrected
 	}
-	return masked{end, note}
+	return end, bytesHidden
 }
 
 // headersOnly is how much of a frame is headers of Ethernet and IPv4, or of IPv4.
@@ -94,15 +137,14 @@ func index(frame, part []byte) int {
 }
 
 // hidePayload overwrites what may be a secret in the payload of a packet.
-func hidePayload(p *packet.Packet, app string) {
+func hidePayload(p *packet.Packet, as shown) {
 	b := p.Payload
 	switch {
 	case p.Kind == packet.KindICMP || p.Kind == packet.KindICMP6:
 		hideICMP(p)
-	case slices.Contains(open, app):
-	case slices.Contains(text, app):
+	case as == shownText:
 		hideText(b)
-	case slices.Contains(lines, app):
+	case as == shownLines:
 		hideLine(b)
 	default:
 		hideUnknown(b)
@@ -127,10 +169,13 @@ func hideICMP(p *packet.Packet) {
 
 // hideUnknown shows the bytes at the beginning that are no text.
 func hideUnknown(b []byte) {
-	for i, c := range b {
-		if i >= unknownShown || c >= ' ' && c != 0x7f {
+	for i, c := range b[:min(len(b), unknownShown)] {
+		if c >= ' ' && c != 0x7f {
 			b[i] = cover
 		}
+	}
+	for rest := b[min(len(b), unknownShown):]; len(rest) > 0; {
+		rest = rest[copy(rest, covers):]
 	}
 }
 
@@ -150,10 +195,15 @@ func hideLine(b []byte) {
 		word = b[:i]
 	}
 	code := len(b) > 3 && (b[3] == ' ' || b[3] == '-') && strings.Trim(string(b[:3]), "0123456789") == ""
-	if !code && !slices.Contains(verbs, strings.ToUpper(string(word))) && string(word) != "+OK" && string(word) != "-ERR" {
+	if !code && !isVerb(word) && string(word) != "+OK" && string(word) != "-ERR" {
 		word = nil
 	}
 	fill(b[len(word):])
+}
+
+// isVerb does not allocate: the conversion of a short word stays on the stack.
+func isVerb(word []byte) bool {
+	return slices.ContainsFunc(verbs, func(v string) bool { return len(v) == len(word) && strings.EqualFold(v, string(word)) })
 }
 
 // hideText shows a start line and known headers. A packet that does not begin with a start line continues another one: all of it is hidden.

@@ -35,6 +35,17 @@ func frame(t testing.TB, transport gopacket.SerializableLayer, proto layers.IPPr
 	return bytes.Clone(b.Bytes())
 }
 
+// hid is what hide did.
+type hid struct {
+	n    int
+	note string
+}
+
+func hideIn(frame []byte, link packet.LinkType, orig int, app string) hid {
+	n, did := new(hider).hide(frame, link, uint32(orig), shownOf(app))
+	return hid{n, did.String()}
+}
+
 func tcpFrame(t testing.TB, payload string) []byte {
 	return frame(t, &layers.TCP{SrcPort: 40000, DstPort: 80, PSH: true, ACK: true, Window: 500, Options: []layers.TCPOption{{OptionType: 1}, {OptionType: 1}, {OptionType: 1}, {OptionType: 1}}},
 		layers.IPProtocolTCP, payload)
@@ -64,7 +75,7 @@ func payloadOf(t testing.TB, f []byte, app string, pseudo bool) string {
 		t.Fatal("the frame of the test has a wrong checksum")
 	}
 	got := bytes.Clone(f)
-	m := hide(got, packet.LinkEthernet, uint32(len(f)), func(uint64) string { return app })
+	m := hideIn(got, packet.LinkEthernet, len(f), app)
 	if m.n != len(f) || sum(got, pseudo) != 0 {
 		t.Errorf("%s: %d of %d bytes remain, checksum off by %04x", app, m.n, len(f), sum(got, pseudo))
 	}
@@ -117,13 +128,13 @@ func TestHideDatagramsAndErrors(t *testing.T) {
 	}
 	none := frame(t, &layers.UDP{SrcPort: 40000, DstPort: 161}, layers.IPProtocolUDP, community)
 	none[40], none[41] = 0, 0 // no checksum
-	hide(none, packet.LinkEthernet, uint32(len(none)), func(uint64) string { return "" })
+	hideIn(none, packet.LinkEthernet, len(none), "")
 	if none[40] != 0 || none[41] != 0 || bytes.Contains(none, []byte("Zq9")) {
 		t.Error("a datagram without checksum got one, or shows its secret")
 	}
 	fragment := tcpFrame(t, "PASS Zq9s3cret\r\n")
 	fragment[20], fragment[21] = 0x20, 0 // more fragments
-	if m := hide(fragment, packet.LinkEthernet, uint32(len(fragment)), func(uint64) string { return "ftp" }); m.n != 34 || m.note == "" {
+	if m := hideIn(fragment, packet.LinkEthernet, len(fragment), "ftp"); m.n != 34 || m.note == "" {
 		t.Errorf("of a fragment %d bytes remain: %q", m.n, m.note)
 	}
 }
@@ -149,7 +160,7 @@ func FuzzHide(f *testing.F) {
 				continue
 			}
 			x := tcpFrame(t, part)
-			m := hide(x, packet.LinkEthernet, uint32(len(x)), func(uint64) string { return app })
+			m := hideIn(x, packet.LinkEthernet, len(x), app)
 			if bytes.Contains(x[:m.n], []byte(secret)) {
 				t.Fatalf("%s: kept in %q", app, x[:m.n])
 			}
@@ -167,7 +178,7 @@ func FuzzHideFrame(f *testing.F) {
 	f.Add(uint16(101), []byte(tcpFrame(f, "PASS x\r\n")[14:]), "")
 	f.Fuzz(func(t *testing.T, link uint16, data []byte, app string) {
 		n := len(data)
-		if m := hide(data, packet.LinkType(link), uint32(n), func(uint64) string { return app }); m.n > n || m.n < 0 {
+		if m := hideIn(data, packet.LinkType(link), n, app); m.n > n || m.n < 0 {
 			t.Fatalf("%d of %d bytes", m.n, n)
 		}
 	})

@@ -47,7 +47,7 @@ func (r *Recorder) Start(a Alert) bool {
 	f.jobs = append(f.jobs, j)
 	if a.HasSession && a.App != "" {
 		if x := &r.flows[a.Flow%flowSlots]; x.hash != a.Flow {
-			*x = flow{hash: a.Flow, app: a.App} // its packets were not seen before; from is 0
+			*x = flow{hash: a.Flow, shown: shownOf(a.App)} // its packets were not seen before; from is 0
 		}
 	}
 	return true
@@ -135,11 +135,6 @@ func (r *Recorder) file(j *job) *File {
 	ofSession, cut, hidden := 0, 0, 0
 	w := newWriter()
 	for _, k := range j.packets {
-		data := slices.Clone(k.data)
-		masked := hide(data, k.link, k.orig, func(flow uint64) string { return r.app(flow, k.time) })
-		if masked.n < len(data) {
-			data = data[:masked.n]
-		}
 		var notes []string
 		if j.HasSession && k.flow == j.Flow {
 			ofSession++
@@ -154,14 +149,14 @@ func (r *Recorder) file(j *job) *File {
 			cut++
 			notes = append(notes, fmt.Sprintf("head only: %d of %d bytes were captured", k.captured, k.orig))
 		}
-		if masked.note != "" {
+		if k.hidden != nothingHidden {
 			hidden++
-			notes = append(notes, masked.note)
+			notes = append(notes, k.hidden.String())
 		}
 		if len(notes) > 0 {
 			notes = append([]string{fmt.Sprintf("packet %d", k.num)}, notes...)
 		}
-		w.packet(k.link, k.time, k.orig, data, strings.Join(notes, "; "))
+		w.packet(k.link, k.time, k.orig, k.data, strings.Join(notes, "; "))
 	}
 	lines := j.lines(ofSession, cut, hidden)
 	data := w.bytes(strings.Join(append([]string{schemas.EvidenceTitle(j.ID) + " rule " + j.Rule + " " + j.Name}, lines...), "\n"))
@@ -194,10 +189,10 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// app returns the protocol of a packet at a time, "" if it is not known.
-func (r *Recorder) app(hash uint64, at int64) string {
+// shown returns what is shown of a packet of a flow at a time.
+func (r *Recorder) shown(hash uint64, at int64) shown {
 	if f := &r.flows[hash%flowSlots]; f.hash == hash && at >= f.from {
-		return f.app
+		return f.shown
 	}
-	return ""
+	return shownUnknown
 }

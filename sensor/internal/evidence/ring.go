@@ -20,6 +20,7 @@ type held struct {
 	captured uint32    // length in the capture
 	size     uint16    // bytes that are held
 	link     packet.LinkType
+	hidden   hidden
 }
 
 // bytesPerPacket is how many bytes of the memory there are for each packet, its entry included.
