@@ -54,6 +54,7 @@ func Register(mux *auth.Mux, c Config) *API {
 	h := huma.NewAPI(document(c.Version), adapter{mux})
 	h.UseMiddleware(strict(h))
 	a.alertRoutes(h)
+	a.evidenceRoutes(h)
 	a.incidentRoutes(h)
 	a.deviceRoutes(h)
 	a.sensorRoutes(h)

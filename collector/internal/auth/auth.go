@@ -170,6 +170,11 @@ func (a *Auth) audit(ctx context.Context, who, action, target, detail, remote st
 	return nil
 }
 
+// Record writes an action of the identity of ctx to the audit log. Callers must fail if it fails.
+func (a *Auth) Record(ctx context.Context, action, target, detail, remote string) error {
+	return a.audit(ctx, From(ctx).Name, action, target, detail, remote)
+}
+
 // secret returns 256 random bits as text after prefix.
 func secret(prefix string) string {
 	b := make([]byte, 32)

@@ -7,7 +7,8 @@ import "fmt"
 // Role is a set of permissions. Each role includes the permissions of the previous ones.
 type Role string
 
-// The roles. A viewer reads alerts, incidents, devices and sensors. An analyst also reads the dead-letter queue. An admin also reads
+// The roles. A viewer reads alerts, incidents, devices and sensors. An analyst also reads the packets of alerts and the dead-letter
+// queue. An admin also reads
 // the audit log, and creates and revokes API tokens.
 const (
 	Viewer  Role = "viewer"

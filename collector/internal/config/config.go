@@ -19,19 +19,26 @@ import (
 
 // Config is the configuration of the collector.
 type Config struct {
-	Listen   string  `yaml:"listen"`   // host:port of console and API
-	TLS      TLS     `yaml:"tls"`      // for console and API
-	Database string  `yaml:"database"` // file
-	Health   string  `yaml:"health"`   // host:port of /metrics, /healthz and /readyz; "" for none
-	Kafka    Kafka   `yaml:"kafka"`
-	Broker   *Broker `yaml:"embedded_broker"`
-	LogLevel string  `yaml:"log_level"`
+	Listen   string   `yaml:"listen"`   // host:port of console and API
+	TLS      TLS      `yaml:"tls"`      // for console and API
+	Database string   `yaml:"database"` // file
+	Health   string   `yaml:"health"`   // host:port of /metrics, /healthz and /readyz; "" for none
+	Evidence Evidence `yaml:"evidence"`
+	Kafka    Kafka    `yaml:"kafka"`
+	Broker   *Broker  `yaml:"embedded_broker"`
+	LogLevel string   `yaml:"log_level"`
 }
 
 // TLS names PEM files.
 type TLS struct {
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+}
+
+// Evidence configures how long the packets of alerts are kept: the oldest are deleted first.
+type Evidence struct {
+	MaxBytes int64 `yaml:"max_bytes"`
+	MaxDays  int   `yaml:"max_days"`
 }
 
 // Kafka configures the connection to the brokers.
@@ -73,7 +80,8 @@ type Broker struct {
 // Default returns the default configuration, which has no brokers.
 func Default() Config {
 	return Config{Listen: "127.0.0.1:8480", Database: "stillwatch.db", Health: "127.0.0.1:8481", LogLevel: "info",
-		Kafka: Kafka{Group: "stillwatch-collector"}}
+		Evidence: Evidence{MaxBytes: 2 << 30, MaxDays: 90},
+		Kafka:    Kafka{Group: "stillwatch-collector"}}
 }
 
 // defaultBrokerPort is the default port of Kafka.
@@ -159,6 +167,12 @@ func (c *Config) check(fail func(path, format string, args ...any)) {
 	}
 	if err := hostPort(c.Health); c.Health != "" && err != nil {
 		fail("$.health", "health: %v", err)
+	}
+	if n := c.Evidence.MaxBytes; n < 1<<20 || n > 1<<44 {
+		fail("$.evidence.max_bytes", "evidence.max_bytes must be from %d to %d", 1<<20, int64(1)<<44)
+	}
+	if n := c.Evidence.MaxDays; n < 1 || n > 3650 {
+		fail("$.evidence.max_days", "evidence.max_days must be from 1 to 3650")
 	}
 	switch c.LogLevel {
 	case "debug", "info", "warn", "error":

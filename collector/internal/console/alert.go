@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"stillwatch/collector/internal/auth"
 	"stillwatch/collector/internal/sanitize"
 	"stillwatch/collector/internal/store"
 	"stillwatch/schemas"
@@ -47,7 +48,8 @@ type revision struct {
 
 type evidenceView struct {
 	schemas.AlertEvidence
-	Data string // JSON
+	Data    string   // JSON
+	Packets verbatim // URL of the packets; "" if they are not stored, or not for this user
 }
 
 func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
@@ -65,6 +67,9 @@ func (k *Console) alert(w http.ResponseWriter, r *http.Request) error {
 		Identity: bars(a.Device.Evidence), Related: related(a), JSON: pretty(row.JSON), Stored: row.Stored,
 	}
 	body.Why, body.Benign = reasons(a.Reasons)
+	if err := k.linkPackets(r, a, body.Evidence); err != nil {
+		return err
+	}
 	if a.Peer != nil && a.Peer.IP.IsValid() {
 		body.PeerURL = listURL("/alerts", "ip", a.Peer.IP.String())
 	}
@@ -109,6 +114,20 @@ func evidence(all []schemas.AlertEvidence) []evidenceView {
 		out = append(out, v)
 	}
 	return out
+}
+
+// linkPackets sets the links to the packets that are stored, for those who may see them.
+func (k *Console) linkPackets(r *http.Request, a *schemas.Alert, shown []evidenceView) error {
+	if !auth.From(r.Context()).Role.Allows(auth.Analyst) {
+		return nil
+	}
+	has, err := k.store.HasEvidence(r.Context(), a)
+	for i := range shown {
+		if p := shown[i].PCAP; p != nil && has[p.SHA256] {
+			shown[i].Packets = verbatim("/evidence/" + p.SHA256)
+		}
+	}
+	return err
 }
 
 // related returns links to the other sessions of the alert.

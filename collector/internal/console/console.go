@@ -105,6 +105,7 @@ func (k *Console) routes() {
 	view("GET /device", k.device)
 	view("GET /sensors", k.sensors)
 	k.mux.Handle("GET /dead-letters", auth.Analyst, k.handler(k.deadLetters))
+	k.mux.Handle("GET /evidence/{sha256}", auth.Analyst, k.handler(k.evidence))
 	admin("GET /admin", k.admin)
 	admin("POST /admin/tokens", k.addToken)
 	admin("POST /admin/tokens/{id}/revoke", k.revokeToken)

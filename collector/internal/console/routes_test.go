@@ -42,7 +42,7 @@ type request struct {
 func requestTo(b *fixture, pattern string) request {
 	method, path, _ := strings.Cut(pattern, " ")
 	path = strings.ReplaceAll(path, "{$}", "")
-	for _, name := range []string{"{id}", "{key}", "{name}"} {
+	for _, name := range []string{"{id}", "{key}", "{name}", "{sha256}"} {
 		path = strings.ReplaceAll(path, name, "1")
 	}
 	return request{b, method, path}

@@ -40,7 +40,7 @@ const (
 func table() metrictable.Table[*Metrics] {
 	return metrictable.Table[*Metrics]{Prefix: prefix, Rows: []metrictable.Row[*Metrics]{
 		metrictable.CounterVec("records_read_total", "Records read from Kafka and processed.", []string{"topic"}, (*Metrics).emitRecords),
-		metrictable.CounterVec("records_stored_total", "Records by result: new alert revisions, known revisions, newer device records, statuses of sensors, records for the dead-letter queue.",
+		metrictable.CounterVec("records_stored_total", "Records by result: new alert revisions, known revisions, newer device records, statuses of sensors, packets of alerts, records for the dead-letter queue.",
 			[]string{"result"}, (*Metrics).emitResults),
 		metrictable.Counter("store_retries_total", "Retries of batches that could not be stored.", func(m *Metrics) uint64 { return m.retries.Load() }),
 		metrictable.Counter("fetch_errors_total", "Errors of the group reader.", func(m *Metrics) uint64 { return m.fetchErrors.Load() }),
@@ -67,6 +67,7 @@ func (m *Metrics) stored(a store.Applied) {
 	s := &m.results
 	s.Alerts, s.Incidents, s.Duplicates = s.Alerts+a.Alerts, s.Incidents+a.Incidents, s.Duplicates+a.Duplicates
 	s.Devices, s.Statuses, s.Dead = s.Devices+a.Devices, s.Statuses+a.Statuses, s.Dead+a.Dead
+	s.Evidence += a.Evidence
 }
 
 func (m *Metrics) emitResults(emit metrictable.Emit) {
@@ -77,6 +78,7 @@ func (m *Metrics) emitResults(emit metrictable.Emit) {
 	emit(float64(m.results.Duplicates), "duplicate")
 	emit(float64(m.results.Devices), "device")
 	emit(float64(m.results.Statuses), "status")
+	emit(float64(m.results.Evidence), "evidence")
 	emit(float64(m.results.Dead), "dead")
 }
 

@@ -56,7 +56,7 @@ func TestMetricValues(t *testing.T) {
 	want := map[string]float64{
 		"COUNTER records_read_total topic=a": 2, "COUNTER records_read_total topic=b": 1,
 		"COUNTER records_stored_total result=alert": 5, "COUNTER records_stored_total result=incident": 0, "COUNTER records_stored_total result=duplicate": 2,
-		"COUNTER records_stored_total result=device": 3, "COUNTER records_stored_total result=dead": 0, "COUNTER records_stored_total result=status": 0,
+		"COUNTER records_stored_total result=device": 3, "COUNTER records_stored_total result=dead": 0, "COUNTER records_stored_total result=status": 0, "COUNTER records_stored_total result=evidence": 0,
 		"HISTOGRAM store_seconds": 0.5, "GAUGE lag_records partition=0 topic=a": 9, "GAUGE lag_records partition=1 topic=a": 0,
 		"COUNTER store_retries_total": 1, "COUNTER fetch_errors_total": 2, "COUNTER commit_errors_total": 3,
 		"COUNTER dead_letters_sent_total": 4, "COUNTER dead_letters_undelivered_total": 5, "COUNTER lag_errors_total": 6,

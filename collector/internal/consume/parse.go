@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"stillwatch/collector/internal/packets"
 	"stillwatch/collector/internal/store"
 	"stillwatch/internal/panics"
 	"stillwatch/schemas"
@@ -28,13 +29,14 @@ type rejected struct {
 	reason  string
 }
 
-// accepted is a message with its alert, incident, device or status.
+// accepted is a message with its alert, incident, device, status or evidence.
 type accepted struct {
 	message  kafka.Message
 	alert    *schemas.Alert
 	incident *schemas.Incident
 	device   *schemas.Device
 	status   *schemas.Status
+	evidence *schemas.Evidence
 }
 
 type parsed []accepted
@@ -49,6 +51,8 @@ func (p parsed) batch(bad []rejected) (b store.Batch) {
 			b.Incidents = append(b.Incidents, store.IncidentRecord{Incident: a.incident, JSON: a.message.Value})
 		case a.status != nil:
 			b.Statuses = append(b.Statuses, store.StatusRecord{Status: a.status, JSON: a.message.Value})
+		case a.evidence != nil:
+			b.Evidence = append(b.Evidence, a.evidence)
 		default:
 			b.Devices = append(b.Devices, store.DeviceRecord{Device: a.device, JSON: a.message.Value})
 		}
@@ -83,7 +87,7 @@ func parse(batch []kafka.Message) (good parsed, bad []rejected) {
 		switch {
 		case reason != "":
 			bad = append(bad, rejected{batch[i], reason})
-		case out[i].alert != nil || out[i].incident != nil || out[i].device != nil || out[i].status != nil: // a tombstone is none of them
+		case out[i].alert != nil || out[i].incident != nil || out[i].device != nil || out[i].status != nil || out[i].evidence != nil: // a tombstone is none of them
 			good = append(good, out[i])
 		}
 	}
@@ -130,8 +134,34 @@ func accept(m kafka.Message) (accepted, error) {
 		}
 		a.status = new(schemas.Status)
 		return a, json.Unmarshal(m.Value, a.status)
+	case schemas.EvidenceTopic:
+		var err error
+		a.evidence, err = acceptEvidence(m.Value)
+		return a, err
 	}
 	return a, fmt.Errorf("unexpected topic %s", m.Topic)
+}
+
+// acceptEvidence parses the packets of an alert. They must be those that their hash names, of the alert that they name, and readable.
+func acceptEvidence(value []byte) (*schemas.Evidence, error) {
+	if len(value) > schemas.MaxEvidenceRecord {
+		return nil, fmt.Errorf("record has %d bytes, more than %d", len(value), schemas.MaxEvidenceRecord)
+	}
+	if err := validate(schemas.KindEvidence, value); err != nil {
+		return nil, err
+	}
+	e := new(schemas.Evidence)
+	if err := json.Unmarshal(value, e); err != nil {
+		return nil, err
+	}
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	f, err := packets.Read(e.Data)
+	if err == nil && len(f.Packets) != e.Packets {
+		err = fmt.Errorf("evidence says %d packets and has %d", e.Packets, len(f.Packets))
+	}
+	return e, err
 }
 
 // validate checks a record against its schema. The fast path accepts only short numbers, so it comes before checkNumbers.

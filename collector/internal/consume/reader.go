@@ -15,7 +15,7 @@ import (
 
 // Topics returns the topics that the collector reads.
 func Topics() []string {
-	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.StatusTopic}
+	return []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic, schemas.StatusTopic}
 }
 
 // waitEvery is how often the reader checks for missing topics.

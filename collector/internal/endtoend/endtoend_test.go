@@ -300,8 +300,8 @@ func (d *delivery) sensorKilled() {
 	empty.left = empty.left[:24] // only the file header
 	empty.finish()
 	until(d.T, "the collector has read what was raised", func() bool {
-		n := 0.0 // alerts, incidents and devices
-		for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic} {
+		n := 0.0 // alerts, their packets, incidents and devices
+		for _, topic := range []string{schemas.AlertTopic, schemas.IncidentTopic, schemas.DeviceTopic, schemas.EvidenceTopic} {
 			of, _ := p.findMetric(fmt.Sprintf(`stillwatch_collector_records_read_total{topic="%s"}`, topic))
 			n += of
 		}

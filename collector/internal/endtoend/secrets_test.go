@@ -37,6 +37,16 @@ func TestNoSecretInTheCollector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, data := range evidenceFiles(t, at("evidence")) {
+		where := "/api/v1/evidence/" + strings.TrimSuffix(name, ".pcapng")
+		until(t, "the packets are stored", func() bool {
+			_, err := s.Evidence(t.Context(), strings.TrimSuffix(name, ".pcapng"))
+			return err == nil
+		})
+		if got := c.call(t, where, strings.TrimSpace(string(token))); got != data {
+			t.Errorf("%s has %d bytes, and the file of the sensor %d", where, len(got), len(data))
+		}
+	}
 	paths := []string{"/alerts?limit=1000", "/devices?limit=1000", "/sensors", "/dead-letters", "/incidents?limit=1000", "/overview", "/audit"}
 	seen := map[string]string{}
 	for i := 0; i < len(paths); i++ {
@@ -101,7 +111,7 @@ func replaySecrets(t *testing.T, p *planted.Secrets, dir string, port int) int {
 	if err := os.WriteFile(publish, fmt.Appendf(nil, "version: 1\npublish: {kafka: {brokers: [\"127.0.0.1:%d\"], sessions: true}}\n", port), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "replay", "--silent", planted.DeviceMAC, "--alerts", "-", "--publish-config", publish, "--spool", filepath.Join(dir, "spool"), "--kafka-patience", "2m", name)
+	cmd := exec.Command(path, "replay", "--silent", planted.DeviceMAC, "--alerts", "-", "--evidence", filepath.Join(dir, "evidence"), "--publish-config", publish, "--spool", filepath.Join(dir, "spool"), "--kafka-patience", "2m", name)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -116,6 +126,24 @@ func replaySecrets(t *testing.T, p *planted.Secrets, dir string, port int) int {
 		t.Fatalf("%d alerts: %s", len(ids), out)
 	}
 	return len(ids)
+}
+
+// evidenceFiles returns the files with packets that the sensor wrote, by name.
+func evidenceFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.pcapng"))
+	if err != nil || len(names) < 3 {
+		t.Fatalf("%d files with packets: %v", len(names), err)
+	}
+	files := map[string]string{}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(name)] = string(b)
+	}
+	return files
 }
 
 // call returns the answer of the API to a GET request.

@@ -25,6 +25,9 @@ func metrics(version string) metrictable.Table[*Server] {
 		metrictable.Gauge("ready", "1 if /readyz returns 200, else 0.", func(s *Server) float64 { return metrictable.Bool(len(s.Problems()) == 0) }),
 		metrictable.Gauge("missing_alerts", "Alerts with a sequence number that were not received, over all sensors and runs; -1 if the database is not available.",
 			func(s *Server) float64 { return missing(s.store) }),
+		metrictable.Gauge("evidence_files", "Files with the packets of alerts in the database; -1 if it is not available.", func(s *Server) float64 { n, _ := evidenceSize(s.store); return n }),
+		metrictable.Gauge("evidence_bytes", "Their bytes; -1 if the database is not available.", func(s *Server) float64 { _, n := evidenceSize(s.store); return n }),
+		metrictable.Counter("evidence_deleted_total", "Files with the packets of alerts that were deleted because of their age or size.", func(s *Server) uint64 { return uint64(s.trimmed.Load()) }),
 		metrictable.GaugeVec("sensor_heard", "1 if the sensor has sent its status in the last two minutes, or a last one when it stopped; else 0. No series for a sensor that never sent one.", []string{"sensor"},
 			func(s *Server, emit metrictable.Emit) {
 				for id, state := range states(s.store) {
@@ -47,6 +50,17 @@ func missing(s store.Records) float64 {
 		n += x.Missing
 	}
 	return float64(n)
+}
+
+// evidenceSize returns the number and the bytes of the files with packets, -1 if the store does not answer in 2 s.
+func evidenceSize(s store.Records) (files, bytes float64) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	n, size, err := s.EvidenceSize(ctx)
+	if err != nil {
+		return -1, -1
+	}
+	return float64(n), float64(size)
 }
 
 // states returns the states of the sensors that have sent a status, by id; nil if the store does not answer in 2 s.

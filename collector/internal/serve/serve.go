@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +47,7 @@ type Server struct {
 
 	web, health net.Listener // health may be nil
 	limits      limits
+	trimmed     atomic.Int64 // packets of alerts that were deleted because of their age or size
 }
 
 // New opens the database, the connection to Kafka and the listeners, so that errors are known before anything is served. Call Close if
@@ -202,6 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 	start("consumer", func() error { return s.consumer.Run(ctx) })
 	start("measurement of the lag", func() error { return s.lag.Run(ctx) })
 	start("expiry", func() error { return s.expire(ctx) })
+	start("evidence", func() error { s.trimEvidence(ctx, time.Minute); return nil })
 	start("watch of the sensors", func() error { watchSensors(ctx, s.store, s.log, watchEvery); return nil })
 	start("web server", func() error { return s.serve(ctx, s.web, s.console, s.console.Close) })
 	if s.health != nil {
@@ -254,6 +257,25 @@ func (s *Server) expire(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// trimEvidence deletes the oldest packets of alerts beyond the limits of the configuration, at the start and then regularly.
+func (s *Server) trimEvidence(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	keep := s.config.Evidence
+	for {
+		n, err := s.store.TrimEvidence(ctx, keep.MaxBytes, time.Now().AddDate(0, 0, -keep.MaxDays))
+		s.trimmed.Add(n)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("cannot delete old packets of alerts", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
 		}
 	}

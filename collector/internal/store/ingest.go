@@ -67,7 +67,7 @@ func (in *ingest) run(b Batch) error {
 		return err
 	}
 	began := in.change
-	for _, step := range []func(Batch) error{in.alerts, in.incidentRecords, in.devices, in.sensors, in.statuses, in.dead} {
+	for _, step := range []func(Batch) error{in.alerts, in.incidentRecords, in.devices, in.sensors, in.statuses, in.evidence, in.dead} {
 		if err := step(b); err != nil {
 			return err
 		}

@@ -40,6 +40,8 @@ type Ingest interface {
 	// Apply stores a batch in one transaction, which is on disk when Apply returns. It is idempotent: an alert whose
 	// (id, revision) is already stored changes nothing. Its errors wrap ErrRejected or ErrRetry.
 	Apply(ctx context.Context, b Batch) (Applied, error)
+	// TrimEvidence deletes packets of alerts that were stored before a time, and the oldest ones until the rest has at most that many bytes.
+	TrimEvidence(ctx context.Context, most int64, before time.Time) (dropped int64, err error)
 }
 
 // Records queries the ingested records.
@@ -50,6 +52,11 @@ type Records interface {
 	Alert(ctx context.Context, id string) (AlertRow, error)
 	// Revisions returns all revisions of an alert, lowest first.
 	Revisions(ctx context.Context, id string) ([]AlertRow, error)
+	// Evidence returns the packets of a stored alert by their SHA-256, and HasEvidence which of those that an alert names are stored.
+	Evidence(ctx context.Context, sha256 string) (EvidenceRow, error)
+	HasEvidence(ctx context.Context, a *schemas.Alert) (map[string]bool, error)
+	// EvidenceSize returns how many files with packets are stored, and their bytes.
+	EvidenceSize(ctx context.Context) (files, bytes int64, err error)
 	Incidents(ctx context.Context, f IncidentFilter, p Page) (IncidentList, error)
 	Incident(ctx context.Context, id string) (IncidentRow, error)
 	Devices(ctx context.Context, f DeviceFilter, p Page) (DeviceList, error)

@@ -15,6 +15,7 @@ type Batch struct {
 	Incidents []IncidentRecord
 	Devices   []DeviceRecord
 	Statuses  []StatusRecord
+	Evidence  []*schemas.Evidence
 	Dead      []DeadLetter
 }
 
@@ -46,9 +47,10 @@ type DeviceRecord struct {
 type Applied struct {
 	Alerts     int // new revisions
 	Incidents  int // revisions of incidents that were newer than the stored ones
-	Duplicates int // revisions that were already stored
+	Duplicates int // revisions and packets that were already stored
 	Devices    int // device records that were newer than the stored ones
 	Statuses   int // statuses of sensors
+	Evidence   int // new files with the packets of alerts
 	Dead       int // new records of the dead-letter queue
 }
 

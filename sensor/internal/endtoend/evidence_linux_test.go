@@ -173,3 +173,32 @@ func TestEvidenceOfThePort(t *testing.T) {
 	}
 	t.Logf("%d files of %d packets", len(live), len(packets))
 }
+
+// TestEvidenceByXDP checks that a sensor that gets the beginnings of sessions only has evidence, too, and says how many packets there were.
+func TestEvidenceByXDP(t *testing.T) {
+	packets, inventory := acts(t)
+	d := deploy(t, 0, nil, "--mode", "xdp", "--inventory", inventory, "--evidence", "DIR/evidence")
+	d.toldUntil(t, "READY=1")
+	d.play(t, packets)
+	d.end(t)
+	files := evidenceBefore(t, filepath.Join(d.dir, "evidence"), filepath.Join(d.dir, "alerts.jsonl"), time.Now())
+	if len(files) < 15 {
+		t.Errorf("only %d files", len(files))
+	}
+	counted := 0
+	for name, data := range files {
+		r, err := pcapgo.NewNgReader(bytes.NewReader(data), pcapgo.DefaultNgReaderOptions)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, _, err := r.ReadPacketData(); err != nil {
+			t.Errorf("%s has no packet: %v", name, err)
+		}
+		if strings.Contains(r.SectionInfo().Comment, "of the session; it had") {
+			counted++
+		}
+	}
+	if counted == 0 {
+		t.Error("no file says how many packets its session had")
+	}
+}
