@@ -149,25 +149,26 @@ func TestEvidenceOpensInTshark(t *testing.T) {
 		}
 		return out.String()
 	}
-	decided := 0
+	decided, read := 0, 0
 	for _, a := range alerts {
 		for _, e := range a.Evidence {
-			if e.PCAP == nil {
+			if e.PCAP == nil || read == 8 {
 				continue
 			}
-			data := files[e.PCAP.Name]
-			packets := tshark(data, "-T", "fields", "-E", "separator=|", "-e", "frame.number", "-e", "frame.comment")
+			read++
+			packets := tshark(files[e.PCAP.Name], "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-T", "fields", "-E", "separator=|", "-e", "frame.number", "-e", "tcp.checksum.status",
+				"-e", "udp.checksum.status", "-e", "frame.comment")
 			if n := strings.Count(packets, "\n"); n != e.PCAP.Packets {
 				t.Errorf("alert %s: tshark reads %d of %d packets", a.ID, n, e.PCAP.Packets)
 			}
 			decided += strings.Count(packets, "the alert was decided with this packet")
-			if malformed := tshark(data, "-Y", "tcp.checksum.status == 0 || udp.checksum.status == 0", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"); malformed != "" {
-				t.Errorf("alert %s: wrong checksums in\n%s", a.ID, malformed)
+			if strings.Contains(packets, "|0|") { // status 0: wrong
+				t.Errorf("alert %s: wrong checksums in\n%s", a.ID, packets)
 			}
 		}
 	}
-	if decided < 3 {
-		t.Errorf("tshark shows %d comments of the packets that decided", decided)
+	if read < 8 || decided < 3 {
+		t.Errorf("tshark shows %d comments of the packets that decided in %d files", decided, read)
 	}
 }
 

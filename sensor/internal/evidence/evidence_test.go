@@ -180,6 +180,9 @@ func TestSecretsAreNotHeld(t *testing.T) {
 	if bytes.Contains(r.ring.data, []byte("horse")) || !bytes.Contains(r.ring.data, []byte("PASSxxxxx")) {
 		t.Error("the memory for packets has the password, or not even the packet")
 	}
+	if bytes.Contains(r.hider.before[:cap(r.hider.before)], []byte("horse")) {
+		t.Error("a buffer still has the password")
+	}
 	files := r.Finish(2e9, true)
 	if len(files) != 1 || bytes.Contains(files[0].Data, []byte("horse")) || !bytes.Contains(files[0].Data, []byte("PASSxxxxx")) {
 		t.Errorf("%d files", len(files))

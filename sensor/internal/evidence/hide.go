@@ -105,6 +105,7 @@ func (x *hider) hide(frame []byte, link packet.LinkType, orig uint32, as shown) 
 		return end, nothingHidden
 	}
 	x.before = append(x.before[:0], p.Payload...)
+	defer clear(x.before)
 	hidePayload(p, as)
 	switch {
 	case bytes.Equal(x.before, p.Payload):
