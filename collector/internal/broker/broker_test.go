@@ -30,7 +30,7 @@ func produce(t *testing.T, addr string, from, to int) {
 
 func fetch(t *testing.T, addr string, n int) (values []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, GroupID: "g", GroupTopics: []string{"t"}, MaxWait: 100 * time.Millisecond, StartOffset: kafka.FirstOffset, JoinGroupBackoff: time.Second})
 	defer r.Close()

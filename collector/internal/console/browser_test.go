@@ -57,7 +57,7 @@ func openTab(t *testing.T, url string) *tab {
 	}
 	alloc, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, endTab := chromedp.NewContext(alloc)
-	ctx, endTime := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, endTime := context.WithTimeout(ctx, 10*time.Minute)
 	b := &tab{t: t, ctx: ctx, url: url}
 	t.Cleanup(func() {
 		endTime()
@@ -121,7 +121,7 @@ func (b *tab) open(path string) {
 // wait waits until a JavaScript expression is true. It retries on errors, which occur while the page changes.
 func (b *tab) wait(expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && ok {
 			return
 		}

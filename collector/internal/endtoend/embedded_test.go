@@ -5,7 +5,6 @@ package endtoend
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,18 +13,18 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"stillwatch/collector/internal/sample"
+	"stillwatch/internal/testlab/cluster"
 	"stillwatch/schemas"
 )
 
 // freePort returns a port that is not in use.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // TestEmbeddedBrokerKilled kills the process of collector and broker while alerts arrive, and checks that all acknowledged alerts are
@@ -42,7 +41,7 @@ func TestEmbeddedBrokerKilled(t *testing.T) {
 	until(t, "the collector is ready", func() bool { code, _ := p.ready(); return code == 200 })
 
 	const parts, size = 4, 50
-	client := &kafka.Client{Addr: kafka.TCP(fmt.Sprintf("127.0.0.1:%d", port)), Timeout: 20 * time.Second, Transport: &kafka.Transport{MetadataTTL: time.Second}}
+	client := &kafka.Client{Addr: kafka.TCP(fmt.Sprintf("127.0.0.1:%d", port)), Timeout: time.Minute, Transport: &kafka.Transport{MetadataTTL: time.Second}}
 	send := func(n int) error {
 		for part := range parts {
 			res, err := client.Produce(context.Background(), &kafka.ProduceRequest{Topic: schemas.AlertTopic, Partition: part, RequiredAcks: kafka.RequireAll,

@@ -23,6 +23,7 @@ import (
 	"stillwatch/collector/internal/cli"
 	"stillwatch/collector/internal/store"
 	"stillwatch/internal/buildinfo"
+	"stillwatch/internal/testneed"
 )
 
 // asProgram is the environment variable that makes the test binary run as the collector, so that a test can kill it.
@@ -35,12 +36,15 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
+// command is a run of the collector in the test binary: under the race detector, if the tests are.
 func command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
+
+// builtCollector builds the collector once, as a release is.
+var builtCollector = sync.OnceValues(func() (string, error) { return testneed.Program(programs, "collector") })
 
 // process is a running collector.
 type process struct {
@@ -55,7 +59,14 @@ type process struct {
 // start starts the collector with "serve" and waits until it serves.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: command(append([]string{"serve"}, args...)...), t: t, done: make(chan struct{})}
+	return serving(t, command(append([]string{"serve"}, args...)...))
+}
+
+// serving starts a collector and waits until it serves.
+func serving(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p := &process{Cmd: cmd, t: t, done: make(chan struct{})}
 	pipe, err := p.StderrPipe()
 	if err == nil {
 		err = p.Start()
@@ -63,8 +74,8 @@ func start(t *testing.T, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serving := make(chan struct{})
-	go p.read(pipe, serving)
+	ready := make(chan struct{})
+	go p.read(pipe, ready)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -72,7 +83,7 @@ func start(t *testing.T, args ...string) *process {
 		}
 	})
 	select {
-	case <-serving:
+	case <-ready:
 	case <-p.done:
 		t.Fatalf("the collector exited:\n%s", p.output())
 	case <-time.After(3 * time.Minute):
@@ -81,7 +92,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-func (p *process) read(pipe io.Reader, serving chan struct{}) {
+func (p *process) read(pipe io.Reader, ready chan struct{}) {
 	for lines := bufio.NewScanner(pipe); lines.Scan(); {
 		p.mu.Lock()
 		if p.log.Len() < 1<<16 {
@@ -91,7 +102,7 @@ func (p *process) read(pipe io.Reader, serving chan struct{}) {
 		var line struct{ Msg, Console, Health string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "collector started" {
 			p.console, p.health = line.Console, line.Health
-			close(serving)
+			close(ready)
 		}
 	}
 	p.Wait()

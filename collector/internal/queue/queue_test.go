@@ -60,7 +60,7 @@ func TestTopicsAndAuthentication(t *testing.T) {
 		testneed.Missing(t, testneed.KafkaNeed, "left out by -short")
 	}
 	c := kafkatest.Start(t, cluster.Options{})
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	link, err := New(brokers.Config{Addrs: strings.Split(c.Brokers(cluster.Plaintext), ",")})
 	if err != nil {
@@ -112,7 +112,7 @@ func ask(t *testing.T, w brokers.Config) (byClient, byReader error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, byClient = link.Client("test").Metadata(ctx, &kafka.MetadataRequest{})
 	return link.Explain(byClient), link.Explain(asReader(ctx, link))

@@ -57,7 +57,7 @@ func TestSlowRequestsTimeOut(t *testing.T) {
 		open = append(open, c)
 	}
 	for i, c := range open {
-		if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.Copy(io.Discard, c); err != nil {

@@ -96,7 +96,7 @@ func (c *Cluster) addNodes() error {
 	for i := range c.Options.Brokers {
 		n := &Node{ID: i + 1, Ports: map[string]int{}, c: c}
 		for _, l := range listeners() {
-			p, err := freePort(taken)
+			p, err := FreePort(taken...)
 			if err != nil {
 				return err
 			}
@@ -158,8 +158,8 @@ func (c *Cluster) ClientKey() string  { return filepath.Join(c.Dir, "client.key"
 
 // Client returns a client of the plaintext listener.
 func (c *Cluster) Client() *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(strings.Split(c.Brokers(Plaintext), ",")...), Timeout: 10 * time.Second,
-		Transport: &kafka.Transport{DialTimeout: 2 * time.Second, MetadataTTL: time.Second}}
+	return &kafka.Client{Addr: kafka.TCP(strings.Split(c.Brokers(Plaintext), ",")...), Timeout: time.Minute,
+		Transport: &kafka.Transport{DialTimeout: 10 * time.Second, MetadataTTL: time.Second}}
 }
 
 // Start starts all brokers that are not running and waits until they have found each other.
@@ -196,8 +196,8 @@ func (c *Cluster) ready(ctx context.Context, nodes []*Node) error {
 
 func (c *Cluster) complete(ctx context.Context, nodes []*Node) error {
 	for _, n := range nodes {
-		tr := &kafka.Transport{DialTimeout: time.Second}
-		cl := &kafka.Client{Addr: kafka.TCP(n.Address(Plaintext)), Timeout: 2 * time.Second, Transport: tr}
+		tr := &kafka.Transport{DialTimeout: 5 * time.Second}
+		cl := &kafka.Client{Addr: kafka.TCP(n.Address(Plaintext)), Timeout: 10 * time.Second, Transport: tr}
 		m, err := cl.Metadata(ctx, &kafka.MetadataRequest{})
 		tr.CloseIdleConnections()
 		if err != nil {

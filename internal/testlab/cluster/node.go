@@ -42,9 +42,9 @@ func (n *Node) dir() string { return filepath.Join(n.c.Dir, fmt.Sprintf("node%d"
 
 func (n *Node) file(name string) string { return filepath.Join(n.dir(), name) }
 
-// freePort returns a port that can be bound. It is below the ephemeral ports, so that a
-// restarted broker finds its ports free.
-func freePort(taken []int) (int, error) {
+// FreePort returns a port that can be bound and is none of those taken. It is below the ephemeral ports, so that no connection of
+// another process takes it before a program listens, or while a broker is restarted.
+func FreePort(taken ...int) (int, error) {
 	for range 1000 {
 		p := 15000 + rand.IntN(17000)
 		if slices.Contains(taken, p) {
@@ -177,7 +177,7 @@ func (n *Node) Stop() error {
 
 // Kill ends the broker with SIGKILL and waits until it has ended.
 func (n *Node) Kill() error {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		pid := n.PID()
 		if pid == 0 {
 			return nil

@@ -43,7 +43,7 @@ func Start(t testing.TB, o cluster.Options) *cluster.Cluster {
 // Topic creates a topic.
 func Topic(t testing.TB, c *cluster.Cluster, name string, partitions int, settings map[string]string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if err := c.CreateTopic(ctx, name, partitions, settings); err != nil {
 		t.Fatal(err)

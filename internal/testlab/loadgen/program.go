@@ -75,7 +75,7 @@ func start(ctx context.Context, n *netns.Network, p Program, c *Cost) (func() er
 	case <-said.heard:
 	case <-ended:
 		return nil, fmt.Errorf("%s ended: %w: %s", p.Name, end, said.text.String())
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		err := cmd.Process.Kill()
 		<-ended
 		return nil, errors.Join(fmt.Errorf("%s does not start: %s", p.Name, said.text.String()), err)

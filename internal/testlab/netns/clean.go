@@ -100,7 +100,7 @@ func remove(names []string) error {
 		if !signalAll(names, sig) {
 			break
 		}
-		for end := time.Now().Add(3 * time.Second); signalAll(names, 0) && time.Now().Before(end); {
+		for end := time.Now().Add(10 * time.Second); signalAll(names, 0) && time.Now().Before(end); {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}

@@ -4,8 +4,8 @@ package endtoend
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -186,7 +186,7 @@ func replayLater(t *testing.T, c *cluster.Cluster, capture, dir string) {
 	}
 	brokers, spool := c.Brokers(cluster.Plaintext), filepath.Join(dir, "later")
 	listen := freeAddress(t)
-	cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--kafka", brokers, "--spool", spool, "--kafka-patience", "4s", "--listen", listen, capture)
+	cmd := sensor(t, "replay", "--silent", "10.20.10.17", "--kafka", brokers, "--spool", spool, "--kafka-patience", "15s", "--listen", listen, capture)
 	var told strings.Builder
 	cmd.Stderr = &told
 	if err := cmd.Start(); err != nil {
@@ -218,18 +218,17 @@ func replayLater(t *testing.T, c *cluster.Cluster, capture, dir string) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // eventually requests a page until it has the status, and returns the body.
 func eventually(t *testing.T, url string, status int) string {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		res, err := http.Get(url)
 		if err != nil {
 			continue

@@ -82,7 +82,7 @@ func deploy(t *testing.T, id int, attr *syscall.SysProcAttr, args ...string) *de
 func (d *deployment) told(t *testing.T) string {
 	t.Helper()
 	b := make([]byte, 1024)
-	if err := d.manager.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := d.manager.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	n, err := d.manager.Read(b)
@@ -254,7 +254,7 @@ func TestRunAsUser(t *testing.T) {
 
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	waitFor(t, 30*time.Second, what, is)
+	waitFor(t, 2*time.Minute, what, is)
 }
 
 func waitFor(t *testing.T, long time.Duration, what string, is func() bool) {

@@ -50,10 +50,10 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// sensor prepares a run of the program; it is killed after a minute, so that no test hangs.
+// sensor prepares a run of the program; it is killed after some minutes, so that no test hangs.
 func sensor(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return sensorFor(t, time.Minute, args...)
+	return sensorFor(t, 5*time.Minute, args...)
 }
 
 // sensorFor is sensor for a run that may last so long before it is killed.

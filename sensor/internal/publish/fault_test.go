@@ -28,7 +28,7 @@ func TestRecordsBeingWrittenAreNotSkipped(t *testing.T) {
 		return write(f, at, all)
 	}})
 	const n = 40_000
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer stop()
 	go func() {
 		for ctx.Err() == nil {

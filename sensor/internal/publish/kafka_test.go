@@ -31,7 +31,7 @@ func consume(t *testing.T, c *cluster.Cluster, topic string, partitions, want in
 			t.Fatal(err)
 		}
 		for n := int64(0); n < last; {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			m, err := r.ReadMessage(ctx)
 			cancel()
 			if err != nil {
@@ -50,7 +50,7 @@ func consume(t *testing.T, c *cluster.Cluster, topic string, partitions, want in
 
 // lastOffset returns the number of records of a partition. A new leader may not know yet that it is one: then it is asked again.
 func lastOffset(ctx context.Context, c *cluster.Cluster, topic string, p int) (int64, error) {
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		res, err := c.Client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.LastOffsetOf(p)}}})
 		if err != nil {
 			return 0, err

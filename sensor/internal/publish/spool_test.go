@@ -36,7 +36,7 @@ func put(t *testing.T, s *Spool, rank Rank, value string) {
 func drain(t *testing.T, s *Spool) (values []string) {
 	t.Helper()
 	for s.Stats().Records > uint64(len(values)) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		all := s.Next(ctx, 7)
 		cancel()
 		if all == nil {

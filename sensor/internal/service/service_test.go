@@ -33,7 +33,7 @@ func manager(t *testing.T) func() string {
 	return func() string {
 		t.Helper()
 		b := make([]byte, 4096)
-		if err := l.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := l.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := l.Read(b)
