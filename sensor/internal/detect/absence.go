@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
+func init() { add(absenceRule) }
+
 // absenceRule registers D35.
 var absenceRule = register(registration{
 	Rule: Rule{

@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(spoofingRule) }
+
 // spoofingRule registers D38.
 var spoofingRule = register(registration{
 	Rule: Rule{

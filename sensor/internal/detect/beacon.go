@@ -19,6 +19,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(beaconRule) }
+
 // beaconRule registers D16.
 var beaconRule = register(registration{
 	Rule: Rule{

@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(blindnessRule) }
+
 // blindnessRule registers D41.
 var blindnessRule = register(registration{
 	Rule: Rule{

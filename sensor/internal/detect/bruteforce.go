@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(bruteForceRule) }
+
 // bruteForceRule registers D09.
 var bruteForceRule = register(registration{
 	Rule: Rule{

@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(callbackRule) }
+
 // callbackRule registers D06.
 var callbackRule = register(registration{
 	Rule: Rule{

@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(cameraFanoutRule) }
+
 // cameraFanoutRule registers D28.
 var cameraFanoutRule = register(registration{
 	Rule: Rule{

@@ -4,8 +4,10 @@ package detect
 
 import "stillwatch/sensor/internal/device"
 
+func init() { add(chainRule) }
+
 // chainRule registers D42. It has no detector: the alert manager applies it to what the others find.
-var chainRule = add(registration{
+var chainRule = &registration{
 	Rule: Rule{ID: "D42", Name: "Chain", Kind: "chain", Version: 1},
 	advice: map[string]steps{
 		"": {
@@ -14,7 +16,7 @@ var chainRule = add(registration{
 			"Check the devices that were reached from it, then: {then renew}",
 		},
 	},
-})
+}
 
 // RuleChain returns D42, the rule about an incident as a whole.
 func RuleChain() Rule { return chainRule.Rule }

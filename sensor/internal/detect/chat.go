@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(chatRule) }
+
 // chatRule registers D48.
 var chatRule = register(registration{
 	Rule: Rule{

@@ -14,6 +14,8 @@ import (
 // month is how long an alert about the credentials of a device stays one alert.
 const month = 30 * day
 
+func init() { add(cleartextRule) }
+
 // cleartextRule registers D26.
 var cleartextRule = register(registration{
 	Rule: Rule{

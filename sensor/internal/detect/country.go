@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(countryRule) }
+
 // countryRule registers D04.
 var countryRule = register(registration{
 	Rule: Rule{

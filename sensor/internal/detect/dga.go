@@ -17,6 +17,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(dgaRule) }
+
 // dgaRule registers D20.
 var dgaRule = register(registration{
 	Rule: Rule{

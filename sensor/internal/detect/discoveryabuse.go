@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(discoveryAbuseRule) }
+
 // discoveryAbuseRule registers D30.
 var discoveryAbuseRule = register(registration{
 	Rule: Rule{

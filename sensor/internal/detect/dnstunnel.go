@@ -17,6 +17,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(dnsTunnelRule) }
+
 // dnsTunnelRule registers D19.
 var dnsTunnelRule = register(registration{
 	Rule: Rule{

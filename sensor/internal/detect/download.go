@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(downloadRule) }
+
 // downloadRule registers D46.
 var downloadRule = register(registration{
 	Rule: Rule{

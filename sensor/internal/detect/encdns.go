@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(encryptedDNSRule) }
+
 // encryptedDNSRule registers D21.
 var encryptedDNSRule = register(registration{
 	Rule: Rule{

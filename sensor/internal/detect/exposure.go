@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(exposureRule) }
+
 // exposureRule registers D07.
 var exposureRule = register(registration{
 	Rule: Rule{

@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(factoryLoginRule) }
+
 // factoryLoginRule registers D27.
 var factoryLoginRule = register(registration{
 	Rule: Rule{

@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(fanoutRule) }
+
 // fanoutRule registers D45.
 var fanoutRule = register(registration{
 	Rule: Rule{

@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(firstContactRule) }
+
 // firstContactRule registers D03.
 var firstContactRule = register(registration{
 	Rule: Rule{

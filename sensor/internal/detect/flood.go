@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(floodRule) }
+
 // floodRule registers D15.
 var floodRule = register(registration{
 	Rule: Rule{

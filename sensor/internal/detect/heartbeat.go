@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
+func init() { add(heartbeatRule) }
+
 // heartbeatRule registers D47.
 var heartbeatRule = register(registration{
 	Rule: Rule{

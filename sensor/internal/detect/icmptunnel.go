@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(icmpTunnelRule) }
+
 // icmpTunnelRule registers D23.
 var icmpTunnelRule = register(registration{
 	Rule: Rule{

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(identityRule) }
+
 // identityRule registers D36.
 var identityRule = register(registration{
 	Rule: Rule{

@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(lateralRule) }
+
 // lateralRule registers D39.
 var lateralRule = register(registration{
 	Rule: Rule{

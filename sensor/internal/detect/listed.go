@@ -15,6 +15,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(listedRule) }
+
 // listedRule registers D49.
 var listedRule = register(registration{
 	Rule: Rule{

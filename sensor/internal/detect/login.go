@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(loginRule) }
+
 // loginRule registers D08.
 var loginRule = register(registration{
 	Rule: Rule{

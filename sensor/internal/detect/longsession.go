@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(longSessionRule) }
+
 // longSessionRule registers D17.
 var longSessionRule = register(registration{
 	Rule: Rule{

@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(manipulationRule) }
+
 // manipulationRule registers D29.
 var manipulationRule = register(registration{
 	Rule: Rule{

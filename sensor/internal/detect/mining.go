@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(miningRule) }
+
 // miningRule registers D24.
 var miningRule = register(registration{
 	Rule: Rule{

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(miraiRule) }
+
 // miraiRule registers D14.
 var miraiRule = register(registration{
 	Rule: Rule{

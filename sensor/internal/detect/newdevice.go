@@ -10,6 +10,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(newDeviceRule) }
+
 // newDeviceRule registers D34.
 var newDeviceRule = register(registration{
 	Rule: Rule{

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(outboundRule) }
+
 // outboundRule registers D01.
 var outboundRule = register(registration{
 	Rule: Rule{

@@ -9,6 +9,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(policyRule) }
+
 // policyRule registers D44.
 var policyRule = register(registration{
 	Rule: Rule{

@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(reflectionRule) }
+
 // reflectionRule registers D40.
 var reflectionRule = register(registration{
 	Rule: Rule{

@@ -13,21 +13,19 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// registry has the registration of each detector in the order of the ids. The variable at the top of a detector's file adds it, before
-// main starts. Everything that must know all rules (configuration, metrics, documentation, saved state) reads registrations.
+// registry has the registration of each detector in the order of the ids. The file of a detector adds it in init. Everything that must know all rules (configuration, metrics, documentation, saved state) reads registrations.
 var registry []*registration
 
 // registrations returns all rules in the order of their ids.
 func registrations() []*registration { return registry }
 
 // add adds a rule to the registry. It panics if two rules have the same id, because one would hide the other.
-func add(r registration) *registration {
+func add(r *registration) {
 	i, found := slices.BinarySearchFunc(registry, r.Rule.ID, func(r *registration, id string) int { return strings.Compare(r.Rule.ID, id) })
 	if found {
 		panic(fmt.Sprintf("detect: %q and %q are both %s", registry[i].Rule.Name, r.Rule.Name, r.Rule.ID))
 	}
-	registry = slices.Insert(registry, i, &r)
-	return &r
+	registry = slices.Insert(registry, i, r)
 }
 
 // registration is all that the rest of the sensor knows of a rule. Each detector has one, at the top of its file.
@@ -48,12 +46,12 @@ type configurable[P any] interface {
 	setParams(P)
 }
 
-// register adds a rule with a detector: its constructor, and the defaults of its parameters.
+// register completes the registration of a rule with a detector: its constructor, and the defaults of its parameters.
 func register[P any, D configurable[P]](r registration, defaults func() P, construct func(P) D) *registration {
 	r.defaults = func() any { p := defaults(); return &p }
 	r.construct = func(p any) Detector { return construct(*p.(*P)) }
 	r.setParams = func(d Detector, p any) { d.(D).setParams(*p.(*P)) }
-	return add(r)
+	return &r
 }
 
 // Rule describes a detector to the reader of an alert and of the documentation.

@@ -25,5 +25,5 @@ func TestRegistry(t *testing.T) {
 			t.Error("the second D01 was added")
 		}
 	}()
-	add(registration{Rule: Rule{ID: "D01", Name: "Other"}})
+	add(&registration{Rule: Rule{ID: "D01", Name: "Other"}})
 }

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(relayRule) }
+
 // relayRule registers D11.
 var relayRule = register(registration{
 	Rule: Rule{

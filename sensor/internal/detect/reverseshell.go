@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(reverseShellRule) }
+
 // reverseShellRule registers D25.
 var reverseShellRule = register(registration{
 	Rule: Rule{

@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(rogueRule) }
+
 // rogueRule registers D37.
 var rogueRule = register(registration{
 	Rule: Rule{

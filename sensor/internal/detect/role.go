@@ -10,6 +10,8 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
+func init() { add(roleRule) }
+
 // roleRule registers D05.
 var roleRule = register(registration{
 	Rule: Rule{

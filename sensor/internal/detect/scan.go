@@ -14,6 +14,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(scanRule) }
+
 // scanRule registers D13.
 var scanRule = register(registration{
 	Rule: Rule{

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(tunnelRule) }
+
 // tunnelRule registers D12.
 var tunnelRule = register(registration{
 	Rule: Rule{

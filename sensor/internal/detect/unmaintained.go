@@ -9,6 +9,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(unmaintainedRule) }
+
 // unmaintainedRule registers D33.
 var unmaintainedRule = register(registration{
 	Rule: Rule{

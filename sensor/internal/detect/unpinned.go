@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(unpinnedRule) }
+
 // unpinnedRule registers D10.
 var unpinnedRule = register(registration{
 	Rule: Rule{

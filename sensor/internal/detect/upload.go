@@ -15,6 +15,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(uploadRule) }
+
 // uploadRule registers D18.
 var uploadRule = register(registration{
 	Rule: Rule{

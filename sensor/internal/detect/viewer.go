@@ -11,6 +11,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(viewerRule) }
+
 // viewerRule registers D31.
 var viewerRule = register(registration{
 	Rule: Rule{

@@ -13,6 +13,8 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
+func init() { add(wakeRule) }
+
 // wakeRule registers D02.
 var wakeRule = register(registration{
 	Rule: Rule{
@@ -32,7 +34,7 @@ var wakeRule = register(registration{
 			"{inspect}",
 		},
 		"group": {
-			"Look at the ports and names in what it sends: which services does it announce?",
+			"Look at the ports and names in what it sends, and note which services it announces.",
 			"Find out which hosts on its segment listen to these groups.",
 			"{inspect}",
 		},

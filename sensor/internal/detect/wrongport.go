@@ -12,6 +12,8 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
+func init() { add(wrongPortRule) }
+
 // wrongPortRule registers D22.
 var wrongPortRule = register(registration{
 	Rule: Rule{
