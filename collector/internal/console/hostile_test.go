@@ -53,6 +53,11 @@ func fillStrings(v reflect.Value, text string) {
 			fillStrings(v.Index(1), text)
 		}
 	case reflect.Map:
+		if t := v.Type(); t.Elem().Kind() != reflect.Interface {
+			v.Set(reflect.MakeMap(t))
+			v.SetMapIndex(reflect.ValueOf(text).Convert(t.Key()), reflect.Zero(t.Elem()))
+			return
+		}
 		v.Set(reflect.ValueOf(map[string]any{text: text, "deep": []any{map[string]any{text: text}}}))
 	}
 }

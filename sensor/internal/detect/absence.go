@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-func init() { add(absenceRule) }
+var _ = add(absenceRule)
 
 // absenceRule registers D35.
 var absenceRule = register(registration{

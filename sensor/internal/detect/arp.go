@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(spoofingRule) }
+var _ = add(spoofingRule)
 
 // spoofingRule registers D38.
 var spoofingRule = register(registration{

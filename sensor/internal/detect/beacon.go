@@ -19,7 +19,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(beaconRule) }
+var _ = add(beaconRule)
 
 // beaconRule registers D16.
 var beaconRule = register(registration{

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(blindnessRule) }
+var _ = add(blindnessRule)
 
 // blindnessRule registers D41.
 var blindnessRule = register(registration{

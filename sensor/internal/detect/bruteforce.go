@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(bruteForceRule) }
+var _ = add(bruteForceRule)
 
 // bruteForceRule registers D09.
 var bruteForceRule = register(registration{

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(callbackRule) }
+var _ = add(callbackRule)
 
 // callbackRule registers D06.
 var callbackRule = register(registration{

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(cameraFanoutRule) }
+var _ = add(cameraFanoutRule)
 
 // cameraFanoutRule registers D28.
 var cameraFanoutRule = register(registration{

@@ -4,7 +4,7 @@ package detect
 
 import "stillwatch/sensor/internal/device"
 
-func init() { add(chainRule) }
+var _ = add(chainRule)
 
 // chainRule registers D42. It has no detector: the alert manager applies it to what the others find.
 var chainRule = &registration{

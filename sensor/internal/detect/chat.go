@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(chatRule) }
+var _ = add(chatRule)
 
 // chatRule registers D48.
 var chatRule = register(registration{

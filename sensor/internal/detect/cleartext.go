@@ -14,7 +14,7 @@ import (
 // month is how long an alert about the credentials of a device stays one alert.
 const month = 30 * day
 
-func init() { add(cleartextRule) }
+var _ = add(cleartextRule)
 
 // cleartextRule registers D26.
 var cleartextRule = register(registration{

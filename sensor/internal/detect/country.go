@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(countryRule) }
+var _ = add(countryRule)
 
 // countryRule registers D04.
 var countryRule = register(registration{

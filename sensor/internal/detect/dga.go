@@ -17,7 +17,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(dgaRule) }
+var _ = add(dgaRule)
 
 // dgaRule registers D20.
 var dgaRule = register(registration{

@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(discoveryAbuseRule) }
+var _ = add(discoveryAbuseRule)
 
 // discoveryAbuseRule registers D30.
 var discoveryAbuseRule = register(registration{

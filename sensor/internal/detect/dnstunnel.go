@@ -17,7 +17,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(dnsTunnelRule) }
+var _ = add(dnsTunnelRule)
 
 // dnsTunnelRule registers D19.
 var dnsTunnelRule = register(registration{

@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(downloadRule) }
+var _ = add(downloadRule)
 
 // downloadRule registers D46.
 var downloadRule = register(registration{

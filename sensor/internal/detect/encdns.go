@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(encryptedDNSRule) }
+var _ = add(encryptedDNSRule)
 
 // encryptedDNSRule registers D21.
 var encryptedDNSRule = register(registration{

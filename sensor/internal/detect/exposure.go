@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(exposureRule) }
+var _ = add(exposureRule)
 
 // exposureRule registers D07.
 var exposureRule = register(registration{

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(factoryLoginRule) }
+var _ = add(factoryLoginRule)
 
 // factoryLoginRule registers D27.
 var factoryLoginRule = register(registration{

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(fanoutRule) }
+var _ = add(fanoutRule)
 
 // fanoutRule registers D45.
 var fanoutRule = register(registration{

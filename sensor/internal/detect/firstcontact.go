@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(firstContactRule) }
+var _ = add(firstContactRule)
 
 // firstContactRule registers D03.
 var firstContactRule = register(registration{

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(floodRule) }
+var _ = add(floodRule)
 
 // floodRule registers D15.
 var floodRule = register(registration{

@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-func init() { add(heartbeatRule) }
+var _ = add(heartbeatRule)
 
 // heartbeatRule registers D47.
 var heartbeatRule = register(registration{

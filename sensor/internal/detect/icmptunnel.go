@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(icmpTunnelRule) }
+var _ = add(icmpTunnelRule)
 
 // icmpTunnelRule registers D23.
 var icmpTunnelRule = register(registration{

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(identityRule) }
+var _ = add(identityRule)
 
 // identityRule registers D36.
 var identityRule = register(registration{

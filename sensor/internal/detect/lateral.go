@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(lateralRule) }
+var _ = add(lateralRule)
 
 // lateralRule registers D39.
 var lateralRule = register(registration{

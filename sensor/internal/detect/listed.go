@@ -15,7 +15,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(listedRule) }
+var _ = add(listedRule)
 
 // listedRule registers D49.
 var listedRule = register(registration{

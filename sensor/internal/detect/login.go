@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(loginRule) }
+var _ = add(loginRule)
 
 // loginRule registers D08.
 var loginRule = register(registration{

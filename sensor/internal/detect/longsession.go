@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(longSessionRule) }
+var _ = add(longSessionRule)
 
 // longSessionRule registers D17.
 var longSessionRule = register(registration{

@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(manipulationRule) }
+var _ = add(manipulationRule)
 
 // manipulationRule registers D29.
 var manipulationRule = register(registration{

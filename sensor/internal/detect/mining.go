@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(miningRule) }
+var _ = add(miningRule)
 
 // miningRule registers D24.
 var miningRule = register(registration{

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(miraiRule) }
+var _ = add(miraiRule)
 
 // miraiRule registers D14.
 var miraiRule = register(registration{

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(newDeviceRule) }
+var _ = add(newDeviceRule)
 
 // newDeviceRule registers D34.
 var newDeviceRule = register(registration{

@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(outboundRule) }
+var _ = add(outboundRule)
 
 // outboundRule registers D01.
 var outboundRule = register(registration{

@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(policyRule) }
+var _ = add(policyRule)
 
 // policyRule registers D44.
 var policyRule = register(registration{

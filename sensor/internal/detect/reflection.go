@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(reflectionRule) }
+var _ = add(reflectionRule)
 
 // reflectionRule registers D40.
 var reflectionRule = register(registration{

@@ -13,19 +13,22 @@ import (
 	"stillwatch/sensor/internal/device"
 )
 
-// registry has the registration of each detector in the order of the ids. The file of a detector adds it in init. Everything that must know all rules (configuration, metrics, documentation, saved state) reads registrations.
+// registry has the registration of each detector in the order of the ids. The file of a detector adds it (var _ = add). Everything that must
+// know all rules (configuration, metrics, documentation, saved state) reads registrations.
 var registry []*registration
 
 // registrations returns all rules in the order of their ids.
 func registrations() []*registration { return registry }
 
-// add adds a rule to the registry. It panics if two rules have the same id, because one would hide the other.
-func add(r *registration) {
+// add adds a rule to the registry before main starts; what it returns has no meaning. It panics if two rules have the same id, because one
+// would hide the other.
+func add(r *registration) struct{} {
 	i, found := slices.BinarySearchFunc(registry, r.Rule.ID, func(r *registration, id string) int { return strings.Compare(r.Rule.ID, id) })
 	if found {
 		panic(fmt.Sprintf("detect: %q and %q are both %s", registry[i].Rule.Name, r.Rule.Name, r.Rule.ID))
 	}
 	registry = slices.Insert(registry, i, r)
+	return struct{}{}
 }
 
 // registration is all that the rest of the sensor knows of a rule. Each detector has one, at the top of its file.

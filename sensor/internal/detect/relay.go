@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(relayRule) }
+var _ = add(relayRule)
 
 // relayRule registers D11.
 var relayRule = register(registration{

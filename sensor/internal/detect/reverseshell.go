@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(reverseShellRule) }
+var _ = add(reverseShellRule)
 
 // reverseShellRule registers D25.
 var reverseShellRule = register(registration{

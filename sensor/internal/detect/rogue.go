@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(rogueRule) }
+var _ = add(rogueRule)
 
 // rogueRule registers D37.
 var rogueRule = register(registration{

@@ -10,7 +10,7 @@ import (
 	"stillwatch/sensor/internal/session"
 )
 
-func init() { add(roleRule) }
+var _ = add(roleRule)
 
 // roleRule registers D05.
 var roleRule = register(registration{

@@ -14,7 +14,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(scanRule) }
+var _ = add(scanRule)
 
 // scanRule registers D13.
 var scanRule = register(registration{

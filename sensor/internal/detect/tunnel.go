@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(tunnelRule) }
+var _ = add(tunnelRule)
 
 // tunnelRule registers D12.
 var tunnelRule = register(registration{

@@ -9,7 +9,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(unmaintainedRule) }
+var _ = add(unmaintainedRule)
 
 // unmaintainedRule registers D33.
 var unmaintainedRule = register(registration{

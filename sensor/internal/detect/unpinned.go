@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(unpinnedRule) }
+var _ = add(unpinnedRule)
 
 // unpinnedRule registers D10.
 var unpinnedRule = register(registration{

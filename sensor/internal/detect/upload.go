@@ -15,7 +15,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(uploadRule) }
+var _ = add(uploadRule)
 
 // uploadRule registers D18.
 var uploadRule = register(registration{

@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(viewerRule) }
+var _ = add(viewerRule)
 
 // viewerRule registers D31.
 var viewerRule = register(registration{

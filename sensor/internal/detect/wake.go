@@ -13,7 +13,7 @@ import (
 	"stillwatch/sensor/internal/watchtime"
 )
 
-func init() { add(wakeRule) }
+var _ = add(wakeRule)
 
 // wakeRule registers D02.
 var wakeRule = register(registration{

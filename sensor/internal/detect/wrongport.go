@@ -12,7 +12,7 @@ import (
 	"stillwatch/sensor/internal/snapshot"
 )
 
-func init() { add(wrongPortRule) }
+var _ = add(wrongPortRule)
 
 // wrongPortRule registers D22.
 var wrongPortRule = register(registration{
