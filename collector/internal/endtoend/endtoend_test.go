@@ -137,7 +137,12 @@ var expected = sync.OnceValues(func() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, "replay", "--silent", "10.20.0.0/16", "--alerts", "-", "-")
+	packets, err := os.MkdirTemp("", "packets") // the alerts that go to Kafka name their packets
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(packets)
+	cmd := exec.Command(path, "replay", "--silent", "10.20.0.0/16", "--alerts", "-", "--evidence", packets, "-")
 	cmd.Stdin = bytes.NewReader(capture())
 	out, err := cmd.Output()
 	if err != nil {
