@@ -243,6 +243,7 @@ func (m *Manager) revise(o *open, c *detect.Context, action string) {
 	if in := o.incident; in != nil && !in.gone {
 		if o.key == chainKey(in) {
 			o.f = in.finding(in.probability())
+			o.firstSeen = min(o.firstSeen, o.f.Start) // an alert that joined may have begun earlier
 		} else if in.updateMember(o) || o.rolled() {
 			m.chainChanged(in)
 		}

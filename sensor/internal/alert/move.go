@@ -22,10 +22,10 @@ func (m *Manager) Move(x device.Move, c *detect.Context) (broken bool) {
 	in := m.incidents.byDevice[x.From]
 	moved := map[alertKey]bool{}
 	if m.perDevice[x.From] > 0 {
-		for el := m.order.Front(); el != nil; {
+		for el := m.order.Front(); el != nil; { // the alert of a chain moves with its incident
 			o := el.Value.(*open)
 			el = el.Next()
-			if o.key.device == x.From && (!x.Addr.IsValid() || o.f.DeviceAddr == x.Addr) {
+			if o.key.rule != detect.RuleChain().ID && o.key.device == x.From && (!x.Addr.IsValid() || o.f.DeviceAddr == x.Addr) {
 				moved[o.key], broken = true, broken || o.f.Broken != ""
 				m.moveAlert(o, x, c)
 			}
