@@ -219,7 +219,13 @@ func (c *Cluster) Stop() error {
 		n.signalStop()
 	}
 	for _, n := range c.Nodes {
-		errs = append(errs, n.Stop())
+		switch {
+		case n.ended(stopTime):
+		case len(c.Nodes) > 1: // the last of several may wait for minutes for controllers that have ended, to report that it leaves
+			errs = append(errs, n.Kill())
+		default:
+			errs = append(errs, n.Stop())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -167,12 +167,20 @@ func (n *Node) signalStop() {
 // Stop shuts the broker down, and kills it after a minute.
 func (n *Node) Stop() error {
 	n.signalStop()
-	for end := time.Now().Add(stopTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if !n.Running() {
-			return nil
-		}
+	if n.ended(stopTime) {
+		return nil
 	}
 	return errors.Join(fmt.Errorf("broker %d did not end within %s", n.ID, stopTime), n.Kill())
+}
+
+// ended waits until the broker has ended, and reports whether it has within that time.
+func (n *Node) ended(within time.Duration) bool {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if !n.Running() {
+			return true
+		}
+	}
+	return !n.Running()
 }
 
 // Kill ends the broker with SIGKILL and waits until it has ended.
