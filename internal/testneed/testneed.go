@@ -121,3 +121,27 @@ func record(t testing.TB, need, reason string) {
 		t.Logf("skip not recorded: %v", err)
 	}
 }
+
+// insideEnv is set in a test that runs in its own mount namespace.
+const insideEnv = "STILLWATCH_TEST_NAMESPACE"
+
+// MountNamespace runs the calling test again in a mount namespace of its own, and reports whether this is that run.
+func MountNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(insideEnv) != "" {
+		return true
+	}
+	if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
+		Missing(t, "root", "mounting a small disk needs root and unshare")
+	}
+	cmd := exec.Command("unshare", "-m", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), insideEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if strings.Contains(string(out), "--- SKIP") || strings.Contains(string(out), "unshare failed") {
+		Missing(t, "root", "no mounts here: %s", out)
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}

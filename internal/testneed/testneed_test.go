@@ -111,7 +111,7 @@ func TestProgram(t *testing.T) {
 
 var (
 	declared  = regexp.MustCompile(`(?m)^\t(\w+Need) += "(\w+)"`)
-	requested = regexp.MustCompile(`(?:testneed\.)?(?:Missing|Command)\(\w+, (?:"([\w-]+)"|(?:testneed\.)?(\w+Need))`)
+	requested = regexp.MustCompile(`(?:testneed\.)?(?:Missing|Command|python)\(\w+, (?:"([\w-]+)"|(?:testneed\.)?(\w+Need))`)
 	listed    = regexp.MustCompile(`STILLWATCH_REQUIRE(?:=\$\{STILLWATCH_REQUIRE:-|: )([\w,-]+)`)
 )
 
