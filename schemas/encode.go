@@ -103,10 +103,14 @@ func (w *writer) key(k string) {
 	w.b = append(append(append(w.b, '"'), k...), '"', ':')
 }
 
-// open begins an object that is a member.
-func (w *writer) open(k string) {
-	w.key(k)
-	w.begin()
+// object writes a member that is an object, unless it is absent.
+func (w *writer) object(k string, present bool, members func()) {
+	if present {
+		w.key(k)
+		w.begin()
+		members()
+		w.end()
+	}
 }
 
 // text writes a string member, unless it is empty.
@@ -127,6 +131,13 @@ func (w *writer) fields(pairs ...string) {
 func (w *writer) uint(k string, v uint64) {
 	w.key(k)
 	w.b = strconv.AppendUint(w.b, v, 10)
+}
+
+// count writes a number that is left out if it is zero.
+func (w *writer) count(key string, n uint64) {
+	if n != 0 {
+		w.uint(key, n)
+	}
 }
 
 func (w *writer) time(k string, t Time) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func validators(t testing.TB) map[Kind]validator {
@@ -106,7 +108,7 @@ func FuzzValidFast(f *testing.F) {
 		}
 		f.Add(string(k), bytes.TrimSpace(b))
 	}
-	f.Fuzz(func(t *testing.T, kind string, line []byte) {
+	mutate.Fuzz(f, func(t *testing.T, kind string, line []byte) {
 		if j, ok := validators(t)[Kind(kind)]; ok && len(line) < 1<<16 {
 			agree(t, j, Kind(kind), line)
 		}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden examples")
@@ -253,7 +255,7 @@ func TestHostileStrings(t *testing.T) {
 
 func FuzzAppendString(f *testing.F) {
 	f.Add("a\x00\xffé")
-	f.Fuzz(func(t *testing.T, s string) {
+	mutate.Fuzz(f, func(t *testing.T, s string) {
 		var back string
 		if err := json.Unmarshal(AppendString(nil, s), &back); err != nil {
 			t.Fatal(err)
@@ -390,6 +392,14 @@ func TestAlertEvidenceMustBeJSON(t *testing.T) {
 	a.Evidence[0].Data = map[string]any{"x": math.NaN()}
 	if _, err := AppendAlert(nil, a); err == nil {
 		t.Error("NaN was encoded")
+	}
+}
+
+func TestSessionIsWrittenWithoutAllocation(t *testing.T) {
+	s := sampleSession()
+	buf := AppendSession(nil, s)
+	if n := testing.AllocsPerRun(10, func() { buf = AppendSession(buf[:0], s) }); n > 0 {
+		t.Errorf("%.0f allocations", n)
 	}
 }
 

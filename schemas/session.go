@@ -25,6 +25,7 @@ type Session struct {
 	PacketsDuplicate uint64   `json:"packets_duplicate,omitempty"` // of the packets, those that the mirror sent again
 	IPBytesDuplicate uint64   `json:"ip_bytes_duplicate,omitempty"`
 	State            string   `json:"state"`
+	ResetBy          string   `json:"reset_by,omitempty"` // initiator, responder or both; only of sessions with the state reset, and not in alerts
 	App              string   `json:"app,omitempty"`
 	AnnouncedBy      string   `json:"announced_by,omitempty"` // Community ID of the session of RTSP that announced this flow of RTP or RTCP
 	TLS              *TLS     `json:"tls,omitempty"`

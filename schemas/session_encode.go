@@ -12,40 +12,36 @@ func AppendSession(b []byte, s *Session) []byte {
 	w.text("schema", s.Schema)
 	w.time("start", s.Start)
 	w.time("end", s.End)
-	s.Initiator.write(&w, "initiator")
-	s.Responder.write(&w, "responder")
+	w.object("initiator", true, func() { s.Initiator.write(&w) })
+	w.object("responder", true, func() { s.Responder.write(&w) })
 	w.text("initiator_basis", s.InitiatorBasis)
 	w.text("proto", s.Proto)
 	w.text("community_id", s.CommunityID)
 	writeList(&w, "vlans", s.VLANs, func(v *uint16) { w.b = strconv.AppendUint(w.b, uint64(*v), 10) })
-	writeList(&w, "encap", s.Encap, func(e *Encap) { e.write(&w) })
+	writeList(&w, "encap", s.Encap, func(e *Encap) { w.begin(); e.write(&w); w.end() })
 	w.uint("packets_out", s.PacketsOut)
 	w.uint("packets_in", s.PacketsIn)
 	w.uint("ip_bytes_out", s.IPBytesOut)
 	w.uint("ip_bytes_in", s.IPBytesIn)
 	w.uint("payload_bytes_out", s.PayloadBytesOut)
 	w.uint("payload_bytes_in", s.PayloadBytesIn)
-	if s.PacketsDuplicate != 0 {
-		w.uint("packets_duplicate", s.PacketsDuplicate)
-	}
-	if s.IPBytesDuplicate != 0 {
-		w.uint("ip_bytes_duplicate", s.IPBytesDuplicate)
-	}
+	w.count("packets_duplicate", s.PacketsDuplicate)
+	w.count("ip_bytes_duplicate", s.IPBytesDuplicate)
 	w.text("state", s.State)
+	w.text("reset_by", s.ResetBy)
 	w.text("app", s.App)
 	w.text("announced_by", s.AnnouncedBy)
-	s.TLS.write(&w, "tls")
-	s.QUIC.write(&w, "quic")
-	s.SSH.write(&w, "ssh")
-	s.HTTP.write(&w, "http")
-	s.RTSP.write(&w, "rtsp")
-	s.DNS.write(&w, "dns")
+	w.object("tls", s.TLS != nil, func() { s.TLS.write(&w) })
+	w.object("quic", s.QUIC != nil, func() { s.QUIC.write(&w) })
+	w.object("ssh", s.SSH != nil, func() { s.SSH.write(&w) })
+	w.object("http", s.HTTP != nil, func() { s.HTTP.write(&w) })
+	w.object("rtsp", s.RTSP != nil, func() { s.RTSP.write(&w) })
+	w.object("dns", s.DNS != nil, func() { s.DNS.write(&w) })
 	w.end()
 	return w.b
 }
 
-func (e *Endpoint) write(w *writer, key string) {
-	w.open(key)
+func (e *Endpoint) write(w *writer) {
 	w.addr("ip", e.IP)
 	if e.Port != nil {
 		w.uint("port", uint64(*e.Port))
@@ -54,67 +50,40 @@ func (e *Endpoint) write(w *writer, key string) {
 		w.key("mac")
 		w.b = append(e.MAC.append(append(w.b, '"')), '"')
 	}
-	w.end()
 }
 
 func (e *Encap) write(w *writer) {
-	w.begin()
 	w.text("type", e.Type)
 	if e.ID != nil {
 		w.uint("id", uint64(*e.ID))
 	}
-	if e.VLAN != 0 {
-		w.uint("vlan", uint64(e.VLAN))
-	}
+	w.count("vlan", uint64(e.VLAN))
 	w.addr("outer_src", e.OuterSrc)
 	w.addr("outer_dst", e.OuterDst)
-	w.end()
 }
 
-func (t *TLS) write(w *writer, key string) {
-	if t == nil {
-		return
-	}
-	w.open(key)
+func (t *TLS) write(w *writer) {
 	w.fields("sni", t.SNI, "version", t.Version)
 	w.texts("alpn", t.ALPN)
 	w.fields("ja3", t.JA3, "ja3s", t.JA3S, "ja4", t.JA4, "npf", t.NPF, "npf_server", t.NPFServer, "cert_subject", t.CertSubject, "cert_sha256", t.CertSHA256, "cert_not_after", t.CertNotAfter)
-	w.end()
 }
 
-func (s *SSH) write(w *writer, key string) {
-	if s == nil {
-		return
-	}
-	w.open(key)
+func (s *SSH) write(w *writer) {
 	w.fields("client", s.Client, "server", s.Server, "hassh", s.HASSH, "hassh_server", s.HASSHServer, "npf", s.NPF, "npf_server", s.NPFServer, "auth", s.Auth)
 	if s.AuthFailures != nil {
 		w.uint("auth_failures", uint64(max(*s.AuthFailures, 0)))
 	}
-	w.end()
 }
 
-func (h *HTTP) write(w *writer, key string) {
-	if h == nil {
-		return
-	}
-	w.open(key)
+func (h *HTTP) write(w *writer) {
 	w.fields("method", h.Method, "host", h.Host, "uri", h.URI, "user_agent", h.UserAgent, "server", h.Server)
-	if h.Status > 0 {
-		w.uint("status", uint64(h.Status))
-	}
+	w.count("status", uint64(max(h.Status, 0)))
 	w.fields("auth_scheme", h.AuthScheme, "auth_result", h.AuthResult)
-	w.end()
 }
 
-func (d *DNS) write(w *writer, key string) {
-	if d == nil {
-		return
-	}
-	w.open(key)
+func (d *DNS) write(w *writer) {
 	w.fields("qname", d.QName, "qtype", d.QType, "rcode", d.RCode)
 	w.texts("answers", d.Answers)
-	w.end()
 }
 
 // MarshalJSON implements json.Marshaler with AppendSession.

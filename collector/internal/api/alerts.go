@@ -39,6 +39,7 @@ type AlertQuery struct {
 	Sensor      string    `query:"sensor" maxLength:"512"`
 	State       string    `query:"state" enum:"open,closed"`
 	Replay      string    `query:"replay" enum:"true,false" doc:"only replays, or only live"`
+	Suppressed  string    `query:"suppressed" enum:"true,false" doc:"only alerts that a policy suppresses, or only others"`
 	From        time.Time `query:"from" doc:"event_start at or after"`
 	To          time.Time `query:"to" doc:"event_start before"`
 	MinRisk     int       `query:"min_risk" minimum:"0" maximum:"100"`
@@ -53,6 +54,10 @@ func (q AlertQuery) filter() store.AlertFilter {
 	if q.Replay != "" {
 		replay := q.Replay == "true"
 		f.Replay = &replay
+	}
+	if q.Suppressed != "" {
+		suppressed := q.Suppressed == "true"
+		f.Suppressed = &suppressed
 	}
 	return f
 }

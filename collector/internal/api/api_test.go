@@ -148,7 +148,7 @@ func TestAlerts(t *testing.T) {
 	}{
 		{"", 30}, {"limit=7", 7}, {"severity=high", 15}, {"severity=high,low", 30}, {"severity=critical", 0}, {"rule=D01", 30}, {"rule=D02,unexpected_outbound", 30},
 		{"device=cam-3", 1}, {"ip=10.0.0.9", 1}, {"community_id=1:" + fmt.Sprintf("%027d", 4) + "%3D", 1}, {"incident=" + id(101), 10}, {"sensor=sensor-1", 30},
-		{"sensor=other", 0}, {"state=open", 30}, {"state=closed", 0}, {"replay=false", 30}, {"replay=true", 0}, {"min_risk=20", 10}, {"q=cam-12", 1},
+		{"sensor=other", 0}, {"state=open", 30}, {"state=closed", 0}, {"replay=false", 30}, {"replay=true", 0}, {"suppressed=true", 0}, {"suppressed=false", 30}, {"min_risk=20", 10}, {"q=cam-12", 1},
 		{"from=2026-03-10T00:10:00Z&to=2026-03-10T00:15:00Z", 5}, {"device=cam-3&severity=low", 0},
 	} {
 		var p alertPage
@@ -422,6 +422,7 @@ func TestStrictInput(t *testing.T) {
 		{http.MethodGet, "/devices?alerts=", "", "query.alerts"},
 		{http.MethodGet, "/alerts?limit=", "", "query.limit"},
 		{http.MethodGet, "/alerts?state=", "", "query.state"},
+		{http.MethodGet, "/alerts?suppressed=maybe", "", "query.suppressed"},
 		{http.MethodPost, "/tokens", `{"name":"n","role":"viewer","days":null}`, "body.days"},
 		{http.MethodPost, "/tokens", `{"name":null,"role":"viewer"}`, "body.name"},
 	}

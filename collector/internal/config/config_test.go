@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected messages")
@@ -102,7 +104,7 @@ func TestDefaults(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("kafka: {brokers: [k:9092]}"))
 	f.Add([]byte("a: &a [*a]"))
-	f.Fuzz(func(t *testing.T, src []byte) {
+	mutate.Fuzz(f, func(t *testing.T, src []byte) {
 		if _, err := Parse("x", src); err != nil && err.Error() == "" {
 			t.Error("empty error message")
 		}

@@ -74,7 +74,7 @@ func (k *Console) alerts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := alertsBody{
-		Form:       formOf(q, "q", "state", "rule", "device", "peer", "ip", "community_id", "incident", "sensor", "from", "to", "order"),
+		Form:       formOf(q, "q", "state", "suppressed", "rule", "device", "peer", "ip", "community_id", "incident", "sensor", "from", "to", "order"),
 		Severities: choices(severities, q["severity"]), Alerts: alertRows(list.Alerts), Count: min(n, most), More: n > most,
 		Filtered: filtered(q), Next: next(q, "/alerts", list.Next), First: first(q, "/alerts"),
 	}
@@ -101,15 +101,39 @@ func alertFilter(q url.Values) (store.AlertFilter, error) {
 	if rule := q.Get("rule"); rule != "" {
 		f.Rule = []string{rule}
 	}
-	if s := q.Get("state"); s == "open" || s == "closed" {
-		f.State = s
-	}
 	var err error
+	if f.State, err = oneOf(q, "state", "open", "closed"); err != nil {
+		return f, err
+	}
+	suppressed, err := oneOf(q, "suppressed", "true", "false")
+	if err != nil {
+		return f, err
+	}
+	if suppressed != "" {
+		yes := suppressed == "true"
+		f.Suppressed = &yes
+	}
 	if f.From, err = parseTime(q.Get("from")); err != nil {
 		return f, err
 	}
 	f.To, err = parseTime(q.Get("to"))
 	return f, err
+}
+
+// oneOf returns the value of a parameter, which must be absent or one of two.
+func oneOf(q url.Values, name, a, b string) (string, error) {
+	v := q.Get(name)
+	if v != "" && v != a && v != b {
+		return "", choiceError{name, v, a + " or " + b}
+	}
+	return v, nil
+}
+
+// choiceError is a value that a filter does not have.
+type choiceError struct{ name, value, want string }
+
+func (e choiceError) Error() string {
+	return "Invalid value " + strconv.Quote(sanitize.Text(e.value, 40, false)) + " of " + e.name + ". Use " + e.want + "."
 }
 
 type timeError string

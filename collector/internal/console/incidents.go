@@ -39,14 +39,14 @@ func (k *Console) incidents(w http.ResponseWriter, r *http.Request) error {
 }
 
 type incidentBody struct {
-	Incident incidentRow
-	Do       advice                     // of the incident, or of the alert with the highest risk
-	Chains   []alertRow                 // chain alerts, which summarize the incident, by descending risk
-	Told     []schemas.IncidentSentence // the narrative of the sensor, if it has published one
-	Timeline []step
-	Next     verbatim
-	AlertURL verbatim
-	Replay   bool
+	Incident  incidentRow
+	Do        advice                     // of the incident, or of the alert with the highest risk
+	Chains    []alertRow                 // chain alerts, which summarize the incident, by descending risk
+	Narrative []schemas.IncidentSentence // the narrative of the sensor, if it has published one
+	Timeline  []step
+	Next      verbatim
+	AlertURL  verbatim
+	Replay    bool
 }
 
 // step is a sequence of alerts of one rule about one device, such as a hundred login attempts.
@@ -74,7 +74,7 @@ func (k *Console) incident(w http.ResponseWriter, r *http.Request) error {
 		AlertURL: listURL("/alerts", "incident", in.ID, "order", "oldest"),
 	}
 	if in.Record != nil {
-		body.Told = in.Record.Narrative
+		body.Narrative = in.Record.Narrative
 	}
 	body.Chains, body.Timeline = timeline(alertRows(list.Alerts))
 	risk := -1

@@ -5,6 +5,7 @@ package console
 import (
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func TestPagesOfStory(t *testing.T) {
 	}{
 		{"/", []string{"srv-legacy-07", "Silent devices that opened sessions", "Newest alerts"}},
 		{"/alerts", []string{"srv-legacy-07 relays sessions of ", "D01", "alerts</p>"}},
-		{"/alerts?severity=critical", []string{"Login to srv-legacy-07", "match the filter"}},
+		{"/alerts?severity=critical", []string{"logged in to srv-legacy-07", "match the filter"}},
 		{"/alerts?rule=D13&state=open", []string{"scans its network by ARP"}},
 		{"/alerts/" + absorbed.ID, []string{"closed, because <a href=\"/alerts/" + absorbed.AbsorbedBy + "\">another alert</a> explains it"}},
 		{"/alerts/" + s.alerts[last].ID, []string{"suppressed by the policy <bdi>known-scanner</bdi>"}},
@@ -62,6 +63,33 @@ func TestPagesOfStory(t *testing.T) {
 			if !strings.Contains(body, w) {
 				t.Errorf("%s has no %q", tc.path, w)
 			}
+		}
+	}
+}
+
+// TestSuppressionFilter lists the alerts that a policy suppresses, and the others. A value that the filter does not have is refused.
+func TestSuppressionFilter(t *testing.T) {
+	b := newFixture(t)
+	s := replay(t, "S1")
+	last := s.alerts[len(s.alerts)-1]
+	last.SuppressedBy = "known-scanner"
+	b.apply(t, s.alerts, nil)
+	c := b.as(t, auth.Viewer)
+	link := `href="/alerts/` + last.ID + `"`
+	for path, want := range map[string]bool{"/alerts": true, "/alerts?suppressed=true": true, "/alerts?suppressed=false": false, "/alerts?suppressed=": true} {
+		if body := b.get(t, c, path); strings.Contains(body, link) != want {
+			t.Errorf("%s: the suppressed alert is listed: %v, want %v", path, !want, want)
+		}
+	}
+	if body := b.get(t, c, "/alerts?suppressed=true"); !strings.Contains(body, "1 alert match") || !strings.Contains(body, `value="true" selected>suppressed`) {
+		t.Errorf("the list of suppressed alerts has others, or does not say what it shows: %.3000s", body)
+	}
+	for path, want := range map[string]string{
+		"/alerts?suppressed=maybe": "Invalid value &#34;maybe&#34; of suppressed. Use true or false.",
+		"/alerts?state=ajar":       "Invalid value &#34;ajar&#34; of state. Use open or closed.",
+	} {
+		if status, body := b.fetch(t, c, path); status != http.StatusBadRequest || !strings.Contains(body, want) {
+			t.Errorf("GET %s: %d, and no %q", path, status, want)
 		}
 	}
 }

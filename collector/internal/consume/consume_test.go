@@ -17,6 +17,7 @@ import (
 
 	"stillwatch/collector/internal/sample"
 	"stillwatch/collector/internal/store"
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 )
@@ -229,7 +230,7 @@ func FuzzAccept(f *testing.F) {
 	f.Add(value(f, 1), true)
 	f.Add([]byte(`{}`), false)
 	f.Add([]byte(nil), true)
-	f.Fuzz(func(t *testing.T, v []byte, alert bool) {
+	mutate.Fuzz(f, func(t *testing.T, v []byte, alert bool) {
 		topic := schemas.DeviceTopic
 		if alert {
 			topic = schemas.AlertTopic

@@ -9,6 +9,7 @@ import (
 
 	"stillwatch/collector/internal/packets"
 	"stillwatch/collector/internal/sample"
+	"stillwatch/internal/testlab/mutate"
 )
 
 func TestReadAndDescribe(t *testing.T) {
@@ -63,7 +64,7 @@ func TestReadRefusesDamage(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(sample.Evidence(sample.ID(1), "sensor-1").Data)
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		file, err := packets.Read(b)
 		if err != nil {
 			return

@@ -100,7 +100,7 @@ func (in *ingest) knownAlerts(records []AlertRecord) (map[string]*alertState, []
 
 // writeRevisions inserts the rows of new alerts, then the revisions, which refer to them.
 func (in *ingest) writeRevisions(all map[string]*alertState, order []string) error {
-	r := rows{head: `INSERT OR FAIL INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, title)`, width: 18}
+	r := rows{head: `INSERT OR FAIL INTO alerts (row, id, revision, change, open, at, last_at, severity, risk, rule, kind, device, peer, domain, incident, sensor, replay, suppressed, title)`, width: 19}
 	v := rows{head: `INSERT OR FAIL INTO revisions (alert, revision, stored_at, json)`, width: 4}
 	for _, id := range order {
 		k := all[id]
@@ -130,7 +130,7 @@ func (in *ingest) columns(k *alertState) []any {
 		}
 	}
 	return []any{k.revision, in.next(), a.Action != "close", k.at, a.Time.EventEnd, severityRank(a.Severity), a.RiskScore, a.Rule.ID, a.Rule.Kind,
-		a.Device.Key, peer, domain, a.IncidentID, a.Sensor.ID, a.Time.Replay, a.Title}
+		a.Device.Key, peer, domain, a.IncidentID, a.Sensor.ID, a.Time.Replay, a.SuppressedBy != "", a.Title}
 }
 
 // writeLatest updates the rows of known alerts, the search index and the incidents.
@@ -167,7 +167,7 @@ func (in *ingest) writeLatest(all map[string]*alertState, order []string) error 
 
 func (in *ingest) update(k *alertState) error {
 	_, err := in.exec(`UPDATE alerts SET revision = ?, change = ?, open = ?, at = ?, last_at = ?, severity = ?, risk = ?,
-		rule = ?, kind = ?, device = ?, peer = ?, domain = ?, incident = ?, sensor = ?, replay = ?, title = ? WHERE row = ?`,
+		rule = ?, kind = ?, device = ?, peer = ?, domain = ?, incident = ?, sensor = ?, replay = ?, suppressed = ?, title = ? WHERE row = ?`,
 		append(in.columns(k), k.row)...)
 	if err != nil {
 		return err

@@ -164,6 +164,9 @@ func (f *AlertFilter) conditions() where {
 	if f.Replay != nil {
 		w.add("a.replay = ?", *f.Replay)
 	}
+	if f.Suppressed != nil {
+		w.add("a.suppressed = ?", *f.Suppressed)
+	}
 	f.times(&w)
 	return w
 }

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -21,6 +22,7 @@ func TestFilters(t *testing.T) {
 			a.IncidentID, a.Rule.ID, a.Rule.Kind, a.Sensor.ID = alertID(777), "D02", "scan", "sensor-2"
 			a.Device.MAC = schemas.MAC{0x02, 0xaa, 0xbb, 0, 0, 1}
 			a.Time.Replay = true
+			a.SuppressedBy = "night-backup"
 		}
 	}))
 	yes, no := true, false
@@ -47,6 +49,8 @@ func TestFilters(t *testing.T) {
 		{"closed", AlertFilter{State: "closed"}, 20},
 		{"replay", AlertFilter{Replay: &yes}, 1},
 		{"live", AlertFilter{Replay: &no}, 39},
+		{"suppressed", AlertFilter{Suppressed: &yes}, 1},
+		{"not suppressed", AlertFilter{Suppressed: &no}, 39},
 		{"time", AlertFilter{From: day + 10e9, To: day + 20e9}, 10},
 		{"risk", AlertFilter{MinRisk: 30}, 10},
 		{"words", AlertFilter{Text: "CAMERA-12 outward"}, 1},
@@ -61,6 +65,39 @@ func TestFilters(t *testing.T) {
 		n, err2 := s.CountAlerts(ctx, c.f, 0)
 		if err != nil || err2 != nil || len(list.Alerts) != c.want || n != c.want {
 			t.Errorf("%s: %d listed, %d counted, want %d; %v %v", c.name, len(list.Alerts), n, c.want, err, err2)
+		}
+	}
+}
+
+// TestSuppressedIsFoundInOldDatabases opens a database that was written before the column was there.
+func TestSuppressedIsFoundInOldDatabases(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "old.db")
+	s, err := Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, records(t, 0, 9, func(a *schemas.Alert) {
+		if a.RiskScore == 7 {
+			a.SuppressedBy = "night-backup"
+		}
+	}))
+	for _, q := range []string{"DROP INDEX alerts_at", "DROP INDEX alerts_risk", "ALTER TABLE alerts DROP COLUMN suppressed", "CREATE INDEX alerts_at ON alerts (at)",
+		"CREATE INDEX alerts_risk ON alerts (risk)", "DELETE FROM goose_db_version WHERE version_id = 7"} {
+		if _, err := s.write.ExecContext(ctx, q); err != nil {
+			t.Fatal(q, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(ctx, path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for suppressed, want := range map[bool]int{true: 1, false: 8} {
+		list, err := s.Alerts(ctx, AlertFilter{Suppressed: &suppressed}, Page{})
+		if err != nil || len(list.Alerts) != want || list.Alerts[0].Alert.SuppressedBy != "" != suppressed {
+			t.Errorf("suppressed %v: %d alerts, %v, want %d", suppressed, len(list.Alerts), err, want)
 		}
 	}
 }

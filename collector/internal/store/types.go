@@ -84,6 +84,7 @@ type AlertFilter struct {
 	Sensor      string
 	State       string       // open or closed
 	Replay      *bool        // only replays, or only live
+	Suppressed  *bool        // only those that a policy suppresses, or only others
 	From, To    schemas.Time // event_start in [From, To)
 	MinRisk     int
 	Text        string // all words must occur; an address, MAC, domain or Community ID is one word; the last word may be a prefix
