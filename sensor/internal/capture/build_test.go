@@ -7,10 +7,14 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"stillwatch/internal/testneed"
 )
 
 // Numbers of the formats, for writing captures.
@@ -178,4 +182,51 @@ func zstded(t testing.TB, data []byte) []byte {
 		t.Fatal(err)
 	}
 	return w.EncodeAll(data, nil)
+}
+
+func lz4ed(t testing.TB, data []byte, options ...lz4.Option) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := lz4.NewWriter(&b)
+	if err := w.Apply(options...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// compressed compresses data with a tool, for formats that the libraries only read.
+func compressed(t testing.TB, tool string, data []byte) []byte {
+	t.Helper()
+	return piped(t, testneed.Command(t, tool), data)
+}
+
+func piped(t testing.TB, path string, data []byte) []byte {
+	t.Helper()
+	cmd := exec.Command(path, "-c")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// snoopOf is a snoop capture of Ethernet frames, padded to multiples of four bytes.
+func snoopOf(recs ...rec) []byte {
+	o := binary.BigEndian
+	b := append([]byte("snoop\x00\x00\x00"), 0, 0, 0, 2, 0, 0, 0, 4)
+	for _, r := range recs {
+		pad := -len(r.data) & 3
+		for _, v := range []uint32{r.orig, r.caplen, uint32(24 + len(r.data) + pad), 0, r.sec, r.frac} {
+			b = o.AppendUint32(b, v)
+		}
+		b = append(append(b, r.data...), make([]byte, pad)...)
+	}
+	return b
 }

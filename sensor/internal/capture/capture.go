@@ -25,6 +25,8 @@ type Batch struct {
 	// Counts is what the kernel counted since the last batch with counts, in the order of Before. The frames of the session before it are
 	// in this or an earlier batch. Reused like Frames.
 	Counts []Counts
+	// File names the capture of the frames, also its place in an archive. Only files set it.
+	File string
 }
 
 // Damage is a place in a capture file after which it cannot be read.

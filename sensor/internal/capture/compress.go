@@ -4,6 +4,7 @@ package capture
 
 import (
 	"bytes"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -11,32 +12,48 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/mikelolasagasti/xz"
+	"github.com/pierrec/lz4/v4"
 
 	"stillwatch/internal/panics"
 )
 
 const (
-	gzipName = "gzip"
-	zstdName = "zstd"
+	gzipName  = "gzip"
+	zstdName  = "zstd"
+	xzName    = "xz"
+	bzip2Name = "bzip2"
+	lz4Name   = "lz4"
+	zipName   = "zip"
 	// maxWindow is the largest accepted zstd window in bytes: that of `zstd --long`, which the tool accepts by default. A file could
 	// otherwise make the reader allocate any amount.
 	maxWindow = 128 << 20
+	// maxDict is the largest accepted dictionary of xz in bytes, for the same reason: that of `xz -9`.
+	maxDict = 64 << 20
 	// aheadChunks of aheadSize bytes are decompressed ahead of the reader.
 	aheadChunks = 4
 	aheadSize   = 256 << 10
 )
 
-// compression returns the compression of a file that starts with head, "" if it has none (RFC 1952 section 2.3.1, RFC 8878 section 3.1; a zstd
-// file may start with a skippable frame).
+// compressions are the numbers that compressed files start with: RFC 1952 section 2.3.1, RFC 8878 section 3.1, and the specifications of xz
+// (section 2.1.1.1), bzip2 and LZ4 (frames, and the legacy frames of old tools).
+var compressions = []struct{ name, magic string }{
+	{gzipName, "\x1f\x8b"},
+	{zstdName, "\x28\xb5\x2f\xfd"},
+	{xzName, "\xfd7zX"},
+	{bzip2Name, "BZh"},
+	{lz4Name, "\x04\x22\x4d\x18"},
+	{lz4Name, "\x02\x21\x4c\x18"},
+}
+
+// compression returns the compression of a file that starts with head, "" if it has none. A zstd file may start with a skippable frame.
 func compression(head []byte) string {
-	switch {
-	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
-		return gzipName
-	case len(head) < 4:
-		return ""
-	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return zstdName
-	case head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
+	for _, c := range compressions {
+		if bytes.HasPrefix(head, []byte(c.magic)) {
+			return c.name
+		}
+	}
+	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
 		return zstdName
 	}
 	return ""
@@ -124,22 +141,44 @@ func readGuarded(d io.Reader, buf []byte) (n int, err error) {
 
 // reasonOf returns the reason in words.
 func reasonOf(err error) string {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, xz.ErrBuf) {
 		return "unexpected end"
 	}
 	return err.Error()
 }
 
-func newDecoder(name string, r io.Reader) (io.Reader, func(), error) {
-	if name == gzipName {
-		d, err := gzip.NewReader(r) // continues with the next member
-		return d, func() {}, err
+func newDecoder(name string, r io.Reader) (d io.Reader, done func(), err error) {
+	done = func() {}
+	switch name {
+	case gzipName:
+		d, err = gzip.NewReader(r) // continues with the next member
+	case zstdName:
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
+			d, done = z, z.Close
+		}
+	case xzName:
+		d, err = xz.NewReader(full{r}, maxDict) // continues with the next stream
+	case bzip2Name:
+		d = bzip2.NewReader(r) // at most 900 kB a block
+	case lz4Name:
+		d = lz4.NewReader(r) // at most 8 MB a block
+	case zipName:
+		d = r // it decompresses already
 	}
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		return nil, func() {}, err
+	return d, done, err
+}
+
+// full reads as much as is asked for. The decoder of xz does not return what precedes damage within the bytes that it has read, so what it returns
+// would depend on how a pipe was written.
+type full struct{ r io.Reader }
+
+func (f full) Read(p []byte) (int, error) {
+	n, err := io.ReadFull(f.r, p)
+	if err == io.ErrUnexpectedEOF {
+		err = nil // the next read returns io.EOF
 	}
-	return d, d.Close, nil
+	return n, err
 }
 
 // Read returns what is there, and waits only if nothing is.

@@ -12,7 +12,7 @@ import (
 type FormatError struct {
 	File string
 	Head []byte // the first bytes, at most 4, after decompression; empty for an empty file
-	Wrap string // "gzip" or "zstd" if the bytes were compressed, else empty
+	Wrap string // the compression of the bytes, "zip" in an archive, else empty
 }
 
 // Error implements error.
@@ -24,8 +24,10 @@ func (e *FormatError) Error() string {
 	if len(e.Head) == 0 {
 		return fmt.Sprintf("%s: not a capture: empty%s", e.File, in)
 	}
-	return fmt.Sprintf("%s: not a pcap or pcapng capture: starts with 0x%x%s; gzip and zstd are read as well",
-		e.File, e.Head, in)
+	if e.Wrap != "" && isArchive(e.Head) {
+		return fmt.Sprintf("%s: not a capture: a zip archive%s is not opened", e.File, in)
+	}
+	return fmt.Sprintf("%s: not a capture in the format pcap, pcapng or snoop: starts with 0x%x%s; compressed ones and zip archives are read as well", e.File, e.Head, in)
 }
 
 // String returns the file, the packet that could not be read, the offset and the reason in one line.
@@ -33,8 +35,11 @@ func (d Damage) String() string {
 	return fmt.Sprintf("%s: broken at packet %d, byte %d: %s", d.File, d.Packet+1, d.Offset, d.Reason)
 }
 
-// errDirectory is the error for a directory.
-var errDirectory = errors.New("is a directory, not a capture")
+// errArchive is the error for a zip archive that should be a capture.
+var errArchive = errors.New("is a zip archive")
+
+// errArchiveFromPipe is the error for a zip archive that cannot be read at any place, which its list of files needs.
+var errArchiveFromPipe = errors.New("a zip archive is read only from a file: unpack it, as with funzip")
 
 // errStdinTwice is the error for a second "-": standard input can be read only once.
 var errStdinTwice = errors.New("standard input is given twice")

@@ -4,8 +4,10 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +33,10 @@ type Files struct {
 	last  int64  // time of the last frame, for frames without a time
 
 	skipped []Skipped
+	paths   []string  // of the captures, also of copies
+	hash    bool      // hash pipes
+	follow  *follower // nil: the captures are read to their ends
+	reads   []Read    // of the captures before cur
 
 	files, frames, bytes atomic.Uint64
 
@@ -44,7 +50,7 @@ type Files struct {
 // entry is a capture in the queue. A regular file is closed until it is read, so that a thousand captures do not need a thousand descriptors. A
 // pipe, which cannot be opened twice, stays open.
 type entry struct {
-	path  string
+	source
 	first int64
 	size  int64 // -1 if not a regular file
 	live  *stream
@@ -61,9 +67,16 @@ func BatchSize(n int) Option {
 	return func(f *Files) { f.size = max(n, 64) }
 }
 
+// HashPipes hashes the bytes of standard input and other pipes, which cannot be read a second time; see Read.
+func HashPipes() Option {
+	return func(f *Files) { f.hash = true }
+}
+
 // OpenFiles opens captures and sorts them by the time of their first packets, those without packets last. Captures whose first packets have the
 // same time are sorted by their contents (see ranking), so the order of paths does not matter. Of captures with the same packets one is read,
 // and empty files are skipped if there are others; see Skipped. "-" is standard input.
+//
+// A path may be a folder or a zip archive, of which all captures are read and other files are skipped, or a pattern as in path/filepath.Match.
 //
 // The error joins one for each path that cannot be read, in the order of paths: *fs.PathError if it cannot be opened, *FormatError if it is not
 // a capture. A damaged capture is not an error.
@@ -72,32 +85,104 @@ func OpenFiles(paths []string, opts ...Option) (*Files, error) {
 	for _, o := range opts {
 		o(f)
 	}
-	var errs, empty []error
-	for i, p := range paths {
-		e, err := entry{}, errStdinTwice
-		if p != Stdin || !slices.Contains(paths[:i], Stdin) {
-			e, err = look(p, len(paths) > 1)
+	if f.follow != nil {
+		if err := f.follow.start(paths); err != nil {
+			return nil, err
 		}
-		var format *FormatError
-		switch {
-		case errors.As(err, &format) && len(format.Head) == 0:
-			empty = append(empty, err)
-			f.skipped = append(f.skipped, Skipped{File: format.File, Reason: "it is empty"})
-		case err != nil:
-			errs = append(errs, err)
-		default:
-			f.queue = append(f.queue, e)
-		}
+		return f, nil
 	}
-	if len(f.queue) == 0 {
-		errs = append(errs, empty...)
+	files, folders, errs := find(paths)
+	o := opening{Files: f, order: len(files) > 1, folders: folders, errs: errs, good: map[string]int{}, others: map[string][]string{}}
+	for _, x := range files {
+		o.take(x)
 	}
-	if len(errs) > 0 {
+	if err := o.end(); err != nil {
 		f.Close()
-		return nil, errors.Join(errs...)
+		return nil, err
 	}
 	f.arrange()
 	return f, nil
+}
+
+// opening is the state of OpenFiles.
+type opening struct {
+	*Files
+	order       bool // pipes need the time of their first packet
+	stdin       bool // it was given
+	folders     []string
+	good        map[string]int      // number of captures by folder
+	others      map[string][]string // other files by folder
+	errs, empty []error
+}
+
+// take adds a file to the queue if it is a capture.
+func (o *opening) take(x found) {
+	if x.path == Stdin && o.stdin {
+		o.errs = append(o.errs, errStdinTwice)
+		return
+	}
+	o.stdin = o.stdin || x.path == Stdin
+	e, err := look(x.source, o.order, o.hash)
+	var format *FormatError
+	switch isFormat := errors.As(err, &format); {
+	case errors.Is(err, errArchive):
+		o.archive(x)
+	case isFormat && x.folder != "":
+		o.other(x)
+	case isFormat && len(format.Head) == 0:
+		o.empty = append(o.empty, err)
+		o.skipped = append(o.skipped, Skipped{File: format.File, Reason: "it is empty"})
+	case err != nil:
+		o.errs = append(o.errs, err)
+	default:
+		o.good[x.folder]++
+		o.queue, o.paths = append(o.queue, e), append(o.paths, x.path)
+	}
+}
+
+// archive takes the members of a zip archive. In a folder, an archive that cannot be read is one of the other files, because many formats of
+// documents are zip archives.
+func (o *opening) archive(x found) {
+	members, err := membersOf(x.path)
+	switch {
+	case err != nil && x.folder != "":
+		o.other(x)
+		return
+	case err != nil:
+		o.errs = append(o.errs, err)
+		return
+	case x.folder == "":
+		x.folder = x.path
+		o.folders = append(o.folders, x.path)
+	}
+	for i := range members {
+		o.take(found{source{x.path, &members[i]}, x.folder})
+	}
+}
+
+// other notes a file of a folder that is not a capture.
+func (o *opening) other(x found) {
+	name, err := filepath.Rel(x.folder, x.String())
+	if err != nil {
+		name = x.String()
+	}
+	o.others[x.folder] = append(o.others[x.folder], name)
+}
+
+// end returns the errors, and lists what was skipped.
+func (o *opening) end() error {
+	for _, folder := range o.folders {
+		names := o.others[folder]
+		if o.good[folder] == 0 {
+			o.errs = append(o.errs, fmt.Errorf("%s: no capture in it", folder))
+		} else if len(names) > 0 {
+			o.skipped = append(o.skipped, Skipped{File: folder, Reason: noCaptures(names)})
+		}
+	}
+	if len(o.queue) == 0 {
+		o.errs = append(o.errs, o.empty...)
+	}
+	return errors.Join(o.errs...)
 }
 
 // arrange sorts the queue, removes copies, and adds up the sizes.
@@ -107,8 +192,8 @@ func (f *Files) arrange() {
 	all := f.queue
 	f.queue = all[:0]
 	for _, e := range all {
-		if n := len(f.queue); n > 0 && r.same[[2]string{f.queue[n-1].path, e.path}] {
-			f.skipped = append(f.skipped, Skipped{File: e.path, Reason: "it holds the same packets as " + f.queue[n-1].path})
+		if n := len(f.queue); n > 0 && r.same[[2]string{f.queue[n-1].String(), e.String()}] {
+			f.skipped = append(f.skipped, Skipped{File: e.String(), Reason: "it holds the same packets as " + f.queue[n-1].String()})
 			continue
 		}
 		f.queue = append(f.queue, e)
@@ -122,17 +207,21 @@ func (f *Files) arrange() {
 	}
 }
 
-// Skipped returns the captures that are not read.
+// Skipped returns the captures that are not read, and folders with other files.
 func (f *Files) Skipped() []Skipped { return f.skipped }
 
-// look opens a capture, reads the time of its first packet if order is set, and closes it again if it can be opened a second time.
-func look(path string, order bool) (e entry, err error) {
-	s, err := openStream(path)
+// Paths returns the files of the captures, also of those that are skipped as copies. The captures of an archive have the same path.
+func (f *Files) Paths() []string { return f.paths }
+
+// look opens a capture, reads the time of its first packet, and closes it again if it can be opened a second time. Without order it does not wait
+// for the first packet of a pipe, which may be late.
+func look(from source, order, hash bool) (e entry, err error) {
+	s, err := openHashed(from, hash)
 	if err != nil {
 		return e, err
 	}
-	e.path, e.size = path, -1
-	if order { // not for a single pipe: its first packet may be late
+	e.source, e.size = from, -1
+	if order || s.regular {
 		e.first = s.firstTime()
 	}
 	if !s.regular {
@@ -157,6 +246,7 @@ func (f *Files) Next(b *Batch) error {
 		}
 		err := f.cur.next(b, f.size, f.last)
 		if n := len(b.Frames); n > 0 {
+			b.File = f.cur.name
 			f.last = b.Frames[n-1].Time
 			f.frames.Add(uint64(n))
 			f.bytes.Add(f.cur.given)
@@ -170,16 +260,15 @@ func (f *Files) Next(b *Batch) error {
 
 // advance opens the next capture. It returns false after the last one and after Close.
 func (f *Files) advance() bool {
-	for len(f.queue) > 0 && !f.isClosed() {
-		e := f.queue[0]
-		f.queue = f.queue[1:]
-		s, err := e.live, error(nil)
-		if s == nil {
-			s, err = openStream(e.path)
+	for !f.isClosed() {
+		e, s, err := f.open()
+		if s == nil && err == nil {
+			return false
 		}
 		f.files.Add(1)
 		if err != nil { // it existed when OpenFiles opened it
-			f.record(Damage{File: e.path, Reason: err.Error()})
+			f.reads = append(f.reads, e.read())
+			f.record(Damage{File: e.String(), Reason: err.Error()})
 			continue
 		}
 		f.mu.Lock()
@@ -190,6 +279,30 @@ func (f *Files) advance() bool {
 	return false
 }
 
+// open opens the next capture of the queue, or the next one that is followed. It returns no stream after the last one.
+func (f *Files) open() (e entry, s *stream, err error) {
+	if f.follow != nil {
+		k := f.follow.next()
+		if k == nil {
+			return e, nil, nil
+		}
+		g := &growing{follower: f.follow, followed: k}
+		if s, err = openWith(&stream{from: k.source, grow: g}, f.hash); err != nil {
+			f.follow.finished(g, false)
+		}
+		return k.entry, s, err
+	}
+	if len(f.queue) == 0 {
+		return e, nil, nil
+	}
+	e, f.queue = f.queue[0], f.queue[1:]
+	if e.live != nil {
+		return e, e.live, nil
+	}
+	s, err = openHashed(e.source, f.hash)
+	return e, s, err
+}
+
 // finish closes the current capture. err is io.EOF or the reason why it cannot be read further.
 func (f *Files) finish(err error) {
 	s := f.cur
@@ -197,6 +310,10 @@ func (f *Files) finish(err error) {
 		f.record(Damage{File: s.name, Packet: s.packets, Offset: s.off, Reason: err.Error()})
 	}
 	s.close()
+	f.reads = append(f.reads, s.summary())
+	if s.grow != nil {
+		f.follow.finished(s.grow, errors.Is(err, io.EOF))
+	}
 	f.mu.Lock()
 	f.done += s.read.Load()
 	f.shown = nil
@@ -238,6 +355,9 @@ func (f *Files) Close() error {
 		return nil
 	}
 	f.closed = true
+	if f.follow != nil {
+		close(f.follow.closed)
+	}
 	if f.shown != nil {
 		f.shown.close()
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +18,9 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/pierrec/lz4/v4"
+
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/internal/testneed"
 	"stillwatch/sensor/internal/capture/pcapfile"
 )
@@ -69,6 +73,13 @@ func TestCompressed(t *testing.T) {
 		"zstd":                 zstded(t, whole),
 		"zstd of two frames":   append(zstded(t, head), zstded(t, tail)...),
 		"zstd, skippable head": append(skippable, zstded(t, whole)...),
+		"xz":                   compressed(t, "xz", whole),
+		"xz of two streams":    append(compressed(t, "xz", head), compressed(t, "xz", tail)...),
+		"bzip2":                compressed(t, "bzip2", whole),
+		"bzip2 of two streams": append(compressed(t, "bzip2", head), compressed(t, "bzip2", tail)...),
+		"lz4":                  lz4ed(t, whole),
+		"lz4 of two frames":    append(lz4ed(t, head), lz4ed(t, tail)...),
+		"lz4, legacy":          lz4ed(t, whole, lz4.LegacyOption(true)),
 	} {
 		got, st := readAll(t, nil, put(t, data))
 		if len(got) != len(recs) || len(st.Damage) > 0 {
@@ -123,10 +134,9 @@ func TestNoCaptures(t *testing.T) {
 		format           bool
 	}{
 		{"missing", filepath.Join(dir, "none"), "no such file or directory", false},
-		{"folder", dir, "is a directory, not a capture", false},
 		{"empty", put(t, nil), "not a capture: empty", true},
-		{"two bytes", put(t, []byte("ab")), "starts with 0x6162; gzip and zstd are read as well", true},
-		{"text", put(t, []byte("GET / HTTP/1.1")), "not a pcap or pcapng capture: starts with 0x47455420; gzip and zstd are read as well", true},
+		{"two bytes", put(t, []byte("ab")), "starts with 0x6162; compressed ones and zip archives are read as well", true},
+		{"text", put(t, []byte("GET / HTTP/1.1")), "not a capture in the format pcap, pcapng or snoop: starts with 0x47455420;", true},
 		{"text in gzip", put(t, gzipped(t, []byte("hello"))), "starts with 0x68656c6c in gzip;", true},
 		{"nothing in zstd", put(t, zstded(t, nil)), "not a capture: empty", true},
 	} {
@@ -414,7 +424,14 @@ func FuzzRead(f *testing.F) {
 	f.Add(pcapOf(binary.BigEndian, pcapKuznet, 1|1<<26|2<<28, 8, frameOf(1, 40, 1)))
 	f.Add(gzipped(f, at(1, 2)))
 	f.Add(zstded(f, at(1, 2)))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Add(lz4ed(f, at(1, 2)))
+	for _, name := range []string{"xz", "bzip2"} {
+		if path, err := exec.LookPath(name); err == nil {
+			f.Add(piped(f, path, at(1, 2)))
+		}
+	}
+	f.Add(snoopOf(frameOf(1, 60, 1), frameOf(2, 61, 2)))
+	mutate.Fuzz(f, func(t *testing.T, data []byte) {
 		small := fuzzRead(t, iotest.OneByteReader(bytes.NewReader(data)), 64)
 		large := fuzzRead(t, bytes.NewReader(data), 1<<16)
 		if small != large {
@@ -425,13 +442,13 @@ func FuzzRead(f *testing.F) {
 
 // fuzzRead reads everything and returns it as text.
 func fuzzRead(t *testing.T, r io.Reader, size int) string {
-	s := &stream{stop: func() {}, r: r}
+	s := &stream{stop: func() {}}
 	defer s.close()
-	var err error
-	if s.head, err = readHead(r); err != nil {
+	head, err := readHead(r)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err = s.recognize(); err != nil {
+	if err = s.recognize(nil, r, head); err != nil {
 		return err.Error()
 	}
 	s.firstTime()

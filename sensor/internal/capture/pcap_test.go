@@ -244,6 +244,9 @@ func TestDamage(t *testing.T) {
 		{"gzip cut", gzipped(t, whole)[:30], -1, "damaged gzip compression: unexpected end"},
 		{"gzip followed by other bytes", append(gzipped(t, whole), "other bytes"...), 2, "damaged gzip compression: gzip: invalid header"},
 		{"gzip header only", gzipped(t, whole)[:5], 0, "broken at packet 1, byte 0: damaged gzip compression: unexpected end"},
+		{"xz cut", compressed(t, "xz", bytes.Repeat(whole, 100))[:80], -1, "damaged xz compression: unexpected end"},
+		{"bzip2 cut", compressed(t, "bzip2", bytes.Repeat(whole, 100))[:80], 0, "damaged bzip2 compression: unexpected end"},
+		{"lz4 cut", lz4ed(t, whole)[:40], 0, "damaged lz4 compression: unexpected end"},
 		{"zstd cut", zstded(t, bytes.Repeat(whole, 100))[:40], -1, "damaged zstd compression: unexpected end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,30 +26,30 @@ func (r ranking) compare(a, b entry) int {
 		}
 		return -1
 	} else if !pipe && a.first != math.MaxInt64 {
-		if c := compareFiles(a.path, b.path); c != 0 {
+		if c := compareFiles(a.source, b.source); c != 0 {
 			return c
 		}
-		r.same[[2]string{a.path, b.path}], r.same[[2]string{b.path, a.path}] = true, true
+		r.same[[2]string{a.String(), b.String()}], r.same[[2]string{b.String(), a.String()}] = true, true
 	}
-	return cmp.Compare(a.path, b.path)
+	return cmp.Compare(a.String(), b.String())
 }
 
 // compareFiles compares the packets of two files up to the first difference. It returns 0 if there is none. A file that cannot be opened is
 // reported later, when it is read.
-func compareFiles(a, b string) int {
-	if x, err := os.Stat(a); err == nil {
-		if y, err := os.Stat(b); err == nil && os.SameFile(x, y) {
+func compareFiles(a, b source) int {
+	if x, err := os.Stat(a.path); err == nil {
+		if y, err := os.Stat(b.path); err == nil && os.SameFile(x, y) && sameMember(a.member, b.member) {
 			return 0
 		}
 	}
 	x, err := openStream(a)
 	if err != nil {
-		return cmp.Compare(a, b)
+		return cmp.Compare(a.String(), b.String())
 	}
 	defer x.close()
 	y, err := openStream(b)
 	if err != nil {
-		return cmp.Compare(a, b)
+		return cmp.Compare(a.String(), b.String())
 	}
 	defer y.close()
 	p, q := cursor{s: x}, cursor{s: y}
@@ -70,6 +70,9 @@ func compareFiles(a, b string) int {
 		}
 	}
 }
+
+// sameMember reports whether two members of the same archive are the same.
+func sameMember(a, b *member) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // cursor iterates over the frames of a capture, up to its end or damage.
 type cursor struct {

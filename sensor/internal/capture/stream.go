@@ -27,12 +27,14 @@ const (
 
 // stream is one open capture.
 type stream struct {
+	from    source
 	name    string
 	regular bool
 	size    int64         // of the stored file, if regular
 	read    atomic.Uint64 // bytes read of the stored file
 
 	raw  *os.File
+	grow *growing  // reads raw; nil: raw is read to its end
 	r    io.Reader // uncompressed
 	stop func()    // ends the decompressor
 	head []byte    // first uncompressed bytes, which identify the format
@@ -41,25 +43,37 @@ type stream struct {
 	tail    []byte // read and not parsed yet
 	off     int64  // offset of tail[0] in the uncompressed bytes
 	packets uint64
+	first   int64  // time of the first packet; 0 before it
+	last    int64  // time of the last packet
 	given   uint64 // bytes of the frames of the last batch
 	mean    int    // mean bytes of a record in the last batch; 0 before the first
 	readErr error  // of r, io.EOF at the end
 	broken  error  // damage: why the records cannot be parsed further
+
+	sum *checksum // of the bytes read of the stored file; nil: not needed
 }
 
-// openStream opens a capture and identifies its format by its first bytes.
-func openStream(path string) (*stream, error) {
-	s := &stream{name: path, stop: func() {}}
-	if path == Stdin {
-		s.name, s.raw = "standard input", openStdin()
+// openStream opens a capture and identifies its format by its first bytes. It returns errArchive for a zip archive.
+func openStream(from source) (*stream, error) { return openHashed(from, false) }
+
+// openHashed is openStream. With hash, the bytes of a pipe are hashed while they are read.
+func openHashed(from source, hash bool) (*stream, error) {
+	return openWith(&stream{from: from}, hash)
+}
+
+// openWith is openHashed with a stream of which from and grow are set.
+func openWith(s *stream, hash bool) (*stream, error) {
+	s.name, s.stop = s.from.String(), func() {}
+	if s.from.path == Stdin {
+		s.raw = openStdin()
 	} else {
-		f, err := os.Open(path)
+		f, err := os.Open(s.from.path)
 		if err != nil {
 			return nil, err
 		}
 		s.raw = f
 	}
-	if err := s.start(path == Stdin); err != nil {
+	if err := s.start(hash); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -80,34 +94,55 @@ func openStdin() *os.File {
 	return f
 }
 
-func (s *stream) start(stdin bool) error {
+func (s *stream) start(hash bool) error {
 	info, err := s.raw.Stat()
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		return &fs.PathError{Op: "open", Path: s.name, Err: errDirectory}
-	}
-	if s.regular = info.Mode().IsRegular() && !stdin; s.regular {
+	if s.regular = info.Mode().IsRegular() && s.from.path != Stdin; s.regular {
 		s.size = info.Size()
 		adviseSequential(s.raw)
 	}
-	s.r = counted{s.raw, &s.read}
-	s.head, err = readHead(s.r)
-	if err != nil {
-		return &fs.PathError{Op: "read", Path: s.name, Err: err}
+	if m := s.from.member; m != nil {
+		s.size = m.size
+		return s.recognize(m, m.open(s.raw, &s.read), nil)
 	}
-	return s.recognize()
+	var r io.Reader = counted{s.raw, &s.read}
+	if s.grow != nil {
+		s.grow.file = s.raw
+		r = counted{s.grow, &s.read}
+	}
+	if hash && !s.regular {
+		s.sum = newChecksum(r)
+		r = s.sum
+	}
+	head, err := readHead(r)
+	switch {
+	case err != nil:
+		return &fs.PathError{Op: "read", Path: s.name, Err: err}
+	case isArchive(head) && s.regular:
+		return errArchive
+	case isArchive(head):
+		return &fs.PathError{Op: "read", Path: s.name, Err: errArchiveFromPipe}
+	}
+	return s.recognize(nil, r, head)
 }
 
-// recognize sets up decompression and the format. If the compressed data is damaged from its start, next reports that like any damage.
-func (s *stream) recognize() error {
-	wrap := compression(s.head)
-	if wrap != "" {
-		a := decompress(wrap, s.head, s.r)
-		s.r, s.stop = a, a.stop
-		var err error
-		if s.head, err = readHead(s.r); err != nil {
+// recognize sets up decompression and the format. head was read from r; m is the member of an archive that r reads, nil if it is a file. If the
+// compressed data is damaged from its start, next reports that like any damage.
+func (s *stream) recognize(m *member, r io.Reader, head []byte) (err error) {
+	s.r, s.head = r, head
+	var wrap string
+	if m != nil {
+		wrap = zipName
+		if s.head, err = s.unwrap(wrap, nil); err != nil {
+			s.broken = err
+			return nil
+		}
+	}
+	if inner := compression(s.head); inner != "" {
+		wrap = inner
+		if s.head, err = s.unwrap(wrap, s.head); err != nil {
 			s.broken = err
 			return nil
 		}
@@ -117,6 +152,13 @@ func (s *stream) recognize() error {
 		return &FormatError{File: s.name, Head: s.head, Wrap: wrap}
 	}
 	return nil
+}
+
+// unwrap puts a decompressor between head followed by s.r and the reader, and returns the first bytes that it decompresses.
+func (s *stream) unwrap(name string, head []byte) ([]byte, error) {
+	a, outer := decompress(name, head, s.r), s.stop
+	s.r, s.stop = a, func() { outer(); a.stop() }
+	return readHead(a)
 }
 
 // readHead reads four bytes, or all if there are fewer.
@@ -215,6 +257,10 @@ func (s *stream) hand(b *Batch, used, n, had int) {
 		clear(s.tail[n:before])
 	}
 	b.Data = b.Data[:n]
+	if s.packets == 0 {
+		s.first = b.Frames[0].Time
+	}
+	s.last = b.Frames[len(b.Frames)-1].Time
 	s.packets += uint64(len(b.Frames))
 	s.mean = used / len(b.Frames)
 	s.given = 0

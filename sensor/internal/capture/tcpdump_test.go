@@ -50,6 +50,7 @@ func knownLimit(said string) bool {
 		"different from the type of the first interface",
 		"has no Interface Description Blocks", // nor packets
 		"unknown data link type",
+		"unknown file format", // snoop
 		"archaic pcap savefile format", "unsupported pcap savefile version", "unsupported pcapng savefile version",
 	} {
 		if strings.Contains(said, s) {

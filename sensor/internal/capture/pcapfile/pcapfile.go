@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pcapfile parses the records of the capture formats pcap and pcapng. It reads bytes in memory: opening, decompressing and buffering
+// Package pcapfile parses the records of the capture formats pcap, pcapng and snoop. It reads bytes in memory: opening, decompressing and buffering
 // files is the task of package capture.
 package pcapfile
 
@@ -32,6 +32,9 @@ func New(head []byte) Parser {
 		return p
 	}
 	if p := newPcapng(head); p != nil {
+		return p
+	}
+	if p := newSnoop(head); p != nil {
 		return p
 	}
 	return nil
