@@ -46,17 +46,21 @@ func sensorImports() map[string][]string {
 		"inventory":   {"lru", "packet", "session", "dissect", "device", "contract", "config", "detect", "schemas", "terminal"},
 		"privilege":   nil,
 		"service":     nil,
-		"publish":     {"schemas", "internal/brokers", "internal/metrictable"},
+		"publish":     {"schemas", "internal/brokers", "internal/metrictable", "internal/panics"},
 		"subscribe":   {"publish", "internal/panics"},
 		"doctor":      {"packet", "capture", "publish", "schemas", "bpf"},
-		"state":       {"snapshot", "internal/metrictable"},
-		"pipeline":    append([]string{"assets", "evidence", "lru", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
+		"state":       {"snapshot", "internal/metrictable", "internal/panics"},
+		"selection":   {"packet", "session", "device", "schemas"},
+		"extract":     {"packet", "capture", "session", "schemas"},
+		"pipeline":    append([]string{"assets", "evidence", "selection", "lru", "snapshot", "state", "dissect/dispatch", "dissect/lan"}, below...),
 		"metrics":     append([]string{"pipeline", "publish", "privilege", "internal/metrictable"}, below...),
+		"export":      {"schemas"},
+		"casereport":  {"policy", "schemas", "terminal"},
 		"gctune":      nil,
 		"terminal":    {"schemas"},
 		"completion":  nil,
-		"cli": append([]string{"sigma", "snapshot", "assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "privilege", "service", "doctor", "state", "subscribe", "gctune", "terminal", "completion",
-			"internal/brokers", "internal/buildinfo", "internal/logs"}, below...),
+		"cli": append([]string{"casereport", "dissect/decrypt", "selection", "extract", "sigma", "snapshot", "assets", "evidence", "fingerprint/recog", "pipeline", "inventory", "metrics", "publish", "export", "privilege", "service", "doctor", "state", "subscribe", "gctune", "terminal", "completion",
+			"internal/brokers", "internal/buildinfo", "internal/logs", "internal/panics"}, below...),
 		"endtoend": nil, // tests only
 
 		// Packages within another one may import what that one may, unless they are listed here.
@@ -64,6 +68,10 @@ func sensorImports() map[string][]string {
 		"device/evidence":   {"datafile", "snapshot", "enrich", "fingerprint", "fingerprint/recog"},
 		"fingerprint/recog": {},
 		"dissect/dispatch":  {"cacheline"},
+
+		// Only tests import these.
+		"dissect/dissecttest":   {"internal/testlab/mutate"},
+		"snapshot/snapshottest": {"internal/testlab/mutate"},
 	}
 }
 

@@ -3,6 +3,7 @@
 package netsim
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -50,7 +51,8 @@ func (n *Net) Frames() []Frame {
 // WriteTo writes the capture as a pcap file (microseconds, Ethernet) and returns the number of bytes.
 func (n *Net) WriteTo(w io.Writer) (int64, error) {
 	cw := &countWriter{w: w}
-	pw := pcapgo.NewWriter(cw)
+	buffered := bufio.NewWriterSize(cw, 1<<20)
+	pw := pcapgo.NewWriter(buffered)
 	if err := pw.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
 		return cw.n, fmt.Errorf("write pcap header: %w", err)
 	}
@@ -60,7 +62,8 @@ func (n *Net) WriteTo(w io.Writer) (int64, error) {
 			return cw.n, fmt.Errorf("write frame: %w", err)
 		}
 	}
-	return cw.n, nil
+	err := buffered.Flush()
+	return cw.n, err
 }
 
 type countWriter struct {

@@ -74,7 +74,7 @@ func (a *open) explains(x *open) bool {
 func (a *open) loginExplains(x *open) bool {
 	switch x.key.rule {
 	case "D09":
-		return x.f.Stage == detect.StageGuessed && a.samePeer(x)
+		return x.f.Stage == detect.StageGuessed && x.firstSeen <= a.lastSeen && a.samePeer(x)
 	case "D07":
 		return x.sev <= a.sev && a.samePeer(x) && a.samePort(x)
 	}
@@ -285,7 +285,7 @@ func (o *open) takeIn(t taken) {
 }
 
 // repeat adds a further finding of an absorbed alert to its absorber, if that still explains it, or took
-// something in at the same instant (an alert that began now must not begin twice). Otherwise the finding is news.
+// something in at the same instant (an alert that began now must not begin twice). Otherwise the finding is new.
 func (m *Manager) repeat(a, x *open, c *detect.Context) bool {
 	same, _, _ := together(x.f)
 	if !a.alike(x) || a.touched < c.Now && !a.explains(x) && !(a.rolled() && a.key.key == same && a.key.rule == x.key.rule) {

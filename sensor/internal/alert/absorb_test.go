@@ -21,7 +21,7 @@ func (b *bench) tries(host int, port uint16, state session.State) *detect.Findin
 	return f
 }
 
-// Three alike are one alert that names all three; a later answer, or a call hours later, is news.
+// Three alike are one alert that names all three; a later answer, or a call hours later, is new.
 func TestManyAlikeAreOne(t *testing.T) {
 	b := newBench(t, Config{}, nil)
 	for i := range 4 {
@@ -60,5 +60,30 @@ func TestManyAlikeAreOne(t *testing.T) {
 	b.m.Add(b.tries(9, 23, session.Attempted), b.c)
 	if len(b.got) != n+1 || b.got[n].Action != "create" {
 		t.Errorf("a call an hour later is not told: %v", b.lines()[n:])
+	}
+}
+
+// A login explains the failed ones before it, and not the guessing that begins after it.
+func TestLoginExplainsEarlierGuesses(t *testing.T) {
+	for _, order := range [][]string{{"D09", "D08"}, {"D08", "D09"}} {
+		b := newBench(t, Config{}, nil)
+		for _, rule := range order {
+			stage := detect.StageGuessed
+			if rule == "D08" {
+				stage = detect.StageLogin
+			}
+			f := b.about(rule, dev(1), stage, far("198.51.100.7", ""), "")
+			f.Start, f.End = b.c.Now, b.c.Now
+			b.m.Add(f, b.c)
+			b.wait(20 * second)
+		}
+		b.m.Close(b.c.Now, b.c)
+		absorbed := false
+		for _, a := range b.got {
+			absorbed = absorbed || a.Rule.ID == "D09" && a.AbsorbedBy != ""
+		}
+		if want := order[0] == "D09"; absorbed != want {
+			t.Errorf("%v: the guessing was absorbed: %v", order, absorbed)
+		}
 	}
 }

@@ -15,12 +15,12 @@ import (
 
 // Bounds of what the alert of a chain quotes.
 const (
-	maxLines  = 2  // alerts in the sentence about one part of the story
+	maxLines  = 2  // alerts that a sentence of the narrative quotes
 	maxQuoted = 30 // alerts in its reasons
 )
 
-// finding returns the incident as a whole as a finding. It quotes each alert by its title and the time at which it began. What an alert
-// has absorbed is not told a second time.
+// finding returns the incident as a whole as a finding. Its evidence quotes each alert by its title and the time at which it began, except
+// alerts that another one has absorbed. The narrative is in the record of the incident.
 func (in *incident) finding(p float64, stages int) *detect.Finding {
 	ms := inTime(in.told())
 	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: chainKey(in).key,
@@ -43,11 +43,8 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	}
 	f.Reasons = append(f.Reasons, detect.Reason{Code: "benign_if", Text: "each alert has its own harmless cause; one cause that explains them all is rare"})
 	f.DeviceAddr, f.Title = in.addr(), in.headline(ms, f.Severity)
-	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f.",
-		alertsOf(ms), stamp(ms[0].at), stampAfter(ms[0].at, ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100)
-	for _, s := range in.narrative(ms) {
-		f.Message += " " + s + "."
-	}
+	f.Message = fmt.Sprintf("Expected: these alerts have separate causes. Seen: %s between %s and %s UTC, %s, P %.2f%s.",
+		alertsOf(ms), stamp(ms[0].at), stampAfter(ms[0].at, ms[len(ms)-1].at), inStages(stages), float64(percent(p))/100, in.beginnings(ms))
 	f.Recommendation = detect.ChainAdvice(in.device)
 	return f
 }
@@ -116,10 +113,10 @@ func inStages(n int) string {
 	return fmt.Sprintf("%d attack stages in order", n)
 }
 
-// The parts of a story, each one sentence.
-var parts = [...]string{"First contact", "Way in", "Discovery", "Spread", "Outbound"}
+// The parts of an intrusion.
+var parts = [...]string{"first contact", "way in", "discovery", "spread", "outbound"}
 
-// part returns to which part of the story an alert belongs, -1 if to none. A login to another device is the spread.
+// part returns the part of the intrusion to which an alert belongs, -1 if to none. A login to another device is the spread.
 func (in *incident) part(x *member) int {
 	switch {
 	case x.stage == detect.StageNone || !x.notable():
@@ -138,43 +135,21 @@ func (in *incident) part(x *member) int {
 	return 4
 }
 
-// narrative tells the parts of the story in the order of their first alerts. Of each it quotes the strongest alerts of different rules, and
-// counts the others.
-func (in *incident) narrative(ms []member) []string {
-	var groups [len(parts)][]member
-	for _, x := range byWeight(ms) {
-		if i := in.part(&x); i >= 0 {
-			groups[i] = append(groups[i], x)
+// beginnings lists the parts in the order of their first alerts, with the times of these: ": first contact at 13:00:00, way in at 13:09:22";
+// "" if no alert belongs to a part.
+func (in *incident) beginnings(ms []member) string {
+	var seen [len(parts)]bool
+	var texts []string
+	for _, x := range ms {
+		if i := in.part(&x); i >= 0 && !seen[i] {
+			seen[i] = true
+			texts = append(texts, parts[i]+" at "+stampAfter(ms[0].at, x.at))
 		}
 	}
-	type sentence struct {
-		at   int64
-		text string
+	if len(texts) == 0 {
+		return ""
 	}
-	var all []sentence
-	for i, g := range groups {
-		if len(g) == 0 {
-			continue
-		}
-		shown := inTime(lines(g))
-		text := parts[i] + ": "
-		for j, x := range shown {
-			if j > 0 {
-				text += "; "
-			}
-			text += fmt.Sprintf("%s %s %s", stampAfter(ms[0].at, x.at), x.rule, x.title)
-		}
-		if n := len(g) - len(shown); n > 0 {
-			text += fmt.Sprintf("; and %d more", n)
-		}
-		all = append(all, sentence{shown[0].at, text})
-	}
-	slices.SortStableFunc(all, func(a, b sentence) int { return cmp.Compare(a.at, b.at) })
-	out := make([]string, len(all))
-	for i, s := range all {
-		out[i] = s.text
-	}
-	return out
+	return ": " + strings.Join(texts, ", ")
 }
 
 // lines returns the alerts that a sentence quotes: the strongest one of each rule first.

@@ -217,7 +217,7 @@ func (m *Manager) update(o *open, f *detect.Finding, sev detect.Severity, c *det
 		if !m.settle(o, c) {
 			m.revise(o, c, "update")
 		}
-	case o.countIsDue():
+	case o.countIsDue() || f.Revises:
 		if c.Now-o.revisedAt >= m.cfg.UpdateGapS*second {
 			m.revise(o, c, "update")
 		} else {

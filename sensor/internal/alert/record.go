@@ -37,17 +37,31 @@ func SessionRecord(v *session.View, app *fingerprint.App) schemas.Session {
 	return s
 }
 
-// CapturedSession is SessionRecord with the packets that the mirror sent more than once, so that the counts are those of other programs that
-// read the capture.
-func CapturedSession(v *session.View, app *fingerprint.App) schemas.Session {
-	s := SessionRecord(v, app)
+// CapturedSession fills s like SessionRecord, with the packets that the mirror sent more than once, so that the counts are those of other
+// programs that read the capture, and with who reset it.
+func CapturedSession(s *schemas.Session, v *session.View, app *fingerprint.App) {
+	*s = SessionRecord(v, app)
+	if v.State == session.Reset {
+		s.ResetBy = resetBy(v.Aborted)
+	}
 	if x := v.Copies; x != nil {
 		s.PacketsOut, s.PacketsIn = s.PacketsOut+x.Packets[session.Out], s.PacketsIn+x.Packets[session.In]
 		s.IPBytesOut, s.IPBytesIn = s.IPBytesOut+x.IPBytes[session.Out], s.IPBytesIn+x.IPBytes[session.In]
 		s.PayloadBytesOut, s.PayloadBytesIn = s.PayloadBytesOut+x.PayloadBytes[session.Out], s.PayloadBytesIn+x.PayloadBytes[session.In]
 		s.PacketsDuplicate, s.IPBytesDuplicate = x.Packets[session.Out]+x.Packets[session.In], x.IPBytes[session.Out]+x.IPBytes[session.In]
 	}
-	return s
+}
+
+func resetBy(aborted [2]bool) string {
+	switch aborted {
+	case [2]bool{true, false}:
+		return "initiator"
+	case [2]bool{false, true}:
+		return "responder"
+	case [2]bool{true, true}:
+		return "both"
+	}
+	return ""
 }
 
 // address returns an address as it was on the wire: an IPv4-mapped address of an IPv6 packet stays one.

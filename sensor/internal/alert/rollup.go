@@ -48,10 +48,7 @@ func together(f *detect.Finding) (key, host, service string) {
 	if v == nil || f.Peer == nil || f.Device == nil {
 		return "", "", ""
 	}
-	service = detect.Proto(v.Proto)
-	if v.HasPorts {
-		service = fmt.Sprintf("%d/%s", v.Responder.Port, service)
-	}
+	service = detect.PortName(v)
 	switch {
 	case f.Rule.ID == "D01" || f.Rule.ID == "D06":
 		host, key = peerLabel(f.Peer), "tried"
@@ -173,7 +170,7 @@ func (o *open) retell() {
 	if f.App != nil && f.App.Name != "" {
 		on = f.App.Name
 	}
-	act, expected := "", who+" keeps to the sessions that it is allowed"
+	act, expected := "", who+" opens only the sessions that it is allowed to open"
 	switch {
 	case o.key.rule == "D08":
 		f.Brief, act, expected = "logs in to "+devices, "logged in to "+devices+" by "+on, "nobody logs in to many devices within minutes"
@@ -185,6 +182,9 @@ func (o *open) retell() {
 		f.Brief, act = "calls "+n, "tried to open "+detect.Listing(services, 3)+" to "+n
 	default:
 		f.Brief, act = "connects to "+n, "opened "+detect.Listing(services, 3)+" to "+n
+		if f.Session != nil && !f.Session.HasPorts { // ICMP has no sessions that are opened
+			act = "sent " + detect.Listing(services, 3) + " to " + n
+		}
 	}
 	f.Start, f.End = o.firstSeen, o.lastSeen
 	f.Title = detect.Fit(who + " " + act)

@@ -270,7 +270,8 @@ func TestEveryFieldIsSaved(t *testing.T) {
 		return c.Bytes()
 	}, how)
 	want := []string{"id", // the key of the record
-		"f.Session.ID", "state.entry", "at", "incident", "into", "list", "gone", "mark.place", "mark.kept"}
+		"f.Session.ID", "f.Revises", // acted on when the finding came
+		"state.entry", "at", "incident", "into", "list", "gone", "mark.place", "mark.kept"}
 	if !slices.Equal(got, want) {
 		t.Errorf("of an alert %q are forgotten, want %q", got, want)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/enrich"
@@ -381,7 +382,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("oui.zst", []byte{0x28, 0xb5, 0x2f, 0xfd, 4, 0})
 	f.Add("a.mmdb", []byte("\xab\xcd\xefMaxMind.com\xe1"))
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, name string, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, name string, b []byte) {
 		if name = filepath.Base(name); name == "." || name == "/" || strings.ContainsRune(name, 0) || len(name) > 100 {
 			return
 		}

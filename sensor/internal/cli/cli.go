@@ -8,8 +8,10 @@ import "github.com/alecthomas/kong"
 type commandLine struct {
 	Run        runCmd        `cmd:"" help:"Capture at a mirror port and report alerts, sessions and devices."`
 	Replay     replayCmd     `cmd:"" help:"Read captures and report alerts, sessions and devices."`
+	Extract    extractCmd    `cmd:"" help:"Copy the packets of an alert, a session or a device from captures to a new one."`
 	Devices    devicesCmd    `cmd:"" help:"List the devices in captures: what each one is, and which sessions it may open."`
-	Report     reportCmd     `cmd:"" help:"Report what to check and decide about devices that should open little, from captures."`
+	Report     reportCmd     `cmd:"" help:"Report what to check and decide about devices that should open little, from captures (for a case report see replay)."`
+	Verify     verifyCmd     `cmd:"" help:"Check a case report of replay, and captures against it."`
 	Doctor     doctorCmd     `cmd:"" help:"Check a mirror port or captures, and whether Kafka accepts records."`
 	Inventory  inventoryCmd  `cmd:"" help:"Suggest an inventory from captures; import and export it as CSV."`
 	Contract   contractCmd   `cmd:"" help:"Show and change the contracts that a sensor has learned, in its state file."`
@@ -22,6 +24,8 @@ type commandLine struct {
 
 	LogLevel string `help:"Lowest level that is logged to standard error: debug, info (the default), warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 	NoColor  bool   `help:"Print without colors. The environment variable NO_COLOR does the same."`
+
+	args []string // as given, for the case report
 }
 
 func options() []kong.Option {
@@ -49,8 +53,8 @@ type settings struct {
 	Shards    int      `help:"Goroutines that track sessions, up to 16; 0: choose by the number of processors. The results do not depend on it." default:"0" placeholder:"N" type:"shards"`
 }
 
-// captures are the arguments of replay and devices.
+// captures are the arguments of the commands that read captures.
 type captures struct {
 	settings
-	Captures []string `arg:"" name:"capture" help:"pcap or pcapng file, uncompressed or compressed with gzip or zstd; - is standard input."`
+	Captures []string `arg:"" name:"capture" help:"Capture (pcap, pcapng or snoop, also compressed or in a zip archive), folder of captures, or pattern in quotes; - is standard input."`
 }

@@ -53,7 +53,7 @@ type decision struct {
 }
 
 func decisions(k *contract.Learned) (out []decision) {
-	if !k.Judges() {
+	if !k.Enforced() {
 		return nil
 	}
 	outside := map[*contract.LearnedEntry]bool{}

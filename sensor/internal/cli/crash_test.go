@@ -66,7 +66,7 @@ func replayWithPanic(t *testing.T) (sessions string, err error) {
 	s := watchSignals(t.Context())
 	defer signal.Reset(syscall.SIGPIPE) // processes that tests start would inherit that it is ignored
 	defer s.stop()
-	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile), s)
+	return sessions, c.replay(term, zap.NewNop(), cfg, src, out, namesOf(c.Alerts, c.Incidents, c.Sessions, c.Devices, c.MetricsFile), s, nil)
 }
 
 func TestInternalErrorIsOneLine(t *testing.T) {
@@ -114,6 +114,17 @@ func TestHTTPPanicsAreLoggedWithoutTheirStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if all := logs.All(); len(all) != 1 || all[0].Message != "http: panic serving 127.0.0.1:1: a fault" {
+		t.Errorf("logged %v", all)
+	}
+}
+
+// TestPanicOfTheMonitorEndsOnlyItsPart has a part of the monitor panic: that is one line in the log, and the run continues.
+func TestPanicOfTheMonitorEndsOnlyItsPart(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	mon := &monitor{log: zap.New(core)}
+	mon.withRecovery("watch over the port", func() { panic("a fault") })
+	all := logs.All()
+	if len(all) != 1 || all[0].ContextMap()["error"] != "internal error in the watch over the port: a fault; please report it" {
 		t.Errorf("logged %v", all)
 	}
 }

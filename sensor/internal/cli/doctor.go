@@ -27,7 +27,7 @@ type doctorCmd struct {
 	JSON          bool     `name:"json" help:"Write a JSON document instead of a table."`
 	Kafka         []string `help:"Also check that these brokers accept records: host:port, separated by commas." placeholder:"BROKERS"`
 	PublishConfig string   `help:"Check Kafka with the publish section of FILE (YAML)." placeholder:"FILE" type:"path"`
-	Captures      []string `arg:"" optional:"" name:"capture" help:"Captures to check instead of an interface."`
+	Captures      []string `arg:"" optional:"" name:"capture" help:"Captures, or folders of captures, to check instead of an interface."`
 }
 
 // Help returns examples and the exit status.

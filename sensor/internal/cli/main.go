@@ -21,7 +21,7 @@ const program = "stillwatch-sensor"
 
 // Main runs the command that the arguments name and returns the exit status.
 func Main(args []string, b buildinfo.Info) (status int) {
-	var c commandLine
+	c := commandLine{args: args}
 	defer func() {
 		if v := recover(); v != nil {
 			status = report(crash(&pipeline.PanicError{Where: "command line", Value: v, Stack: debug.Stack()}))

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stillwatch/internal/panics"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
@@ -53,6 +54,17 @@ func newMonitor(c *runCmd, log *zap.Logger, cfg pipeline.Config, r *pipeline.Run
 	now := time.Now()
 	return &monitor{cmd: c, log: log, run: r, src: src, out: out, version: cfg.Version, began: now, at: now, moved: now, cfg: cfg,
 		last: metrics.Run{Alerts: metrics.NewAlertCounts()}, port: metrics.Port{Iface: c.Iface, Mode: src.Mode, Why: src.Why}}
+}
+
+// withRecovery calls f, a part of the monitor. After a panic that part has ended, with one line in the log, and the run continues.
+func (mon *monitor) withRecovery(part string, f func()) {
+	err := panics.ToError(part, func() error {
+		f()
+		return nil
+	})
+	if err != nil {
+		mon.log.Error("a part of the sensor has ended", zap.Error(err))
+	}
 }
 
 // routes returns the HTTP handler of the run.

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
+	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
@@ -14,7 +17,9 @@ import (
 
 // names are the output files; an empty name means no output.
 type names struct {
-	alerts, incidents, sessions, devices, metrics, state, suggest string
+	alerts, incidents, sessions, devices, metrics, state, suggest, caseReport, caseJSON string
+	formats                                                                             formatFlags
+	zone                                                                                *time.Location // of the times in formats
 
 	byDefault bool // alerts go to standard output because nothing else was chosen
 	quiet     bool // alerts go only to Kafka, unless --alerts names a file
@@ -22,13 +27,14 @@ type names struct {
 
 // namesOf returns the names on the command line. All names of standard output become publish.Stdout.
 func namesOf(alerts, incidents, sessions, devices, metrics string) names {
-	one := func(name string) string {
-		if publish.IsStdout(name) {
-			return publish.Stdout
-		}
-		return name
+	return names{alerts: canonical(alerts), incidents: canonical(incidents), sessions: canonical(sessions), devices: canonical(devices), metrics: canonical(metrics)}
+}
+
+func canonical(name string) string {
+	if publish.IsStdout(name) {
+		return publish.Stdout
 	}
-	return names{alerts: one(alerts), incidents: one(incidents), sessions: one(sessions), devices: one(devices), metrics: one(metrics)}
+	return name
 }
 
 // useStdout sends alerts without a file to standard output as JSON Lines, unless a terminal shows them as cards.
@@ -40,7 +46,12 @@ func (n *names) useStdout(tty bool) {
 
 // stdout reports whether records go to standard output.
 func (n names) stdout() bool {
-	return n.alerts == publish.Stdout || n.incidents == publish.Stdout || n.sessions == publish.Stdout || n.devices == publish.Stdout || n.metrics == publish.Stdout
+	for _, f := range n.formats.files() {
+		if f[1] == publish.Stdout {
+			return true
+		}
+	}
+	return slices.Contains([]string{n.alerts, n.incidents, n.sessions, n.devices, n.metrics}, publish.Stdout)
 }
 
 // place is one output file.
@@ -51,10 +62,15 @@ type place struct {
 
 // places returns the outputs with their current files. open has the files that are open already.
 func (n names) places(open map[string]*publish.JSONLines) (all []place) {
-	for _, p := range []place{
+	known := []place{
 		{option: "--alerts", name: n.alerts}, {option: "--incidents", name: n.incidents}, {option: "--sessions", name: n.sessions}, {option: "--devices", name: n.devices},
 		{option: "--metrics-file", name: n.metrics}, {option: "--state", name: n.state}, {option: "--suggest", name: n.suggest},
-	} {
+		{option: "--case-report", name: n.caseReport}, {option: "--case-json", name: n.caseJSON},
+	}
+	for _, f := range n.formats.files() {
+		known = append(known, place{option: f[0], name: f[1]})
+	}
+	for _, p := range known {
 		if p.name == "" {
 			continue
 		}
@@ -87,6 +103,36 @@ func (c *captures) inputs(cfg pipeline.Config) (all []input) {
 		all = appendInput(all, "the capture", name)
 	}
 	return append(all, c.settings.inputs(cfg)...)
+}
+
+// pathsOf returns the captures that were opened, also those found in folders.
+func pathsOf(src *capture.Files) (all []input) {
+	for _, name := range src.Paths() {
+		all = appendInput(all, "the capture", name)
+	}
+	return all
+}
+
+// separate returns an error if the packets of alerts would be written into a folder that is read: the next replay would read them as captures.
+func (c *replayCmd) separate() error {
+	if c.Evidence == "" {
+		return nil
+	}
+	for _, name := range c.Captures {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			continue
+		}
+		for dir := c.Evidence; ; dir = filepath.Dir(dir) {
+			if x, err := os.Stat(dir); err == nil && os.SameFile(x, info) {
+				return fmt.Errorf("--evidence %s is in the folder %s, which is read: give another folder", c.Evidence, name)
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 func (c *settings) inputs(cfg pipeline.Config) (all []input) {

@@ -10,18 +10,21 @@ import (
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/publish"
 	"stillwatch/sensor/internal/state"
+	"stillwatch/sensor/internal/terminal"
 )
 
 // outputs are the destinations of the records of a run.
 type outputs struct {
-	sinks       map[string]*publish.JSONLines // by option
+	sinks       map[string]*publish.JSONLines // by option; those of folders by option and file
 	order       []string                      // of the options
 	cards       cardRenderer                  // shows alerts to a person; nil: no cards
 	alertCounts *metrics.AlertCounts
 	kafka       *publish.Publisher // nil: records go only to files
 	state       *state.Store       // nil: no state file
+	report      *caseReport        // nil: no case report
 	sequencer   *publish.Sequencer
 	begun       bool
+	formats     *formatFiles                                  // nil: no other format than JSON Lines
 	file        func(name string) (*publish.JSONLines, error) // opens an output
 
 	// waiting are the alerts that were passed to the sink but are not written yet. An alert counts once it is written.
@@ -99,6 +102,9 @@ func (o *outputs) open(n names, cards cardRenderer) error {
 		o.cards = cards
 		put = cards.Add
 	}
+	if err := o.openFormats(n.formats, n.zone); err != nil {
+		return err
+	}
 	o.Alert = func(a *schemas.Alert) error {
 		stamped := *a // the alert of the pipeline is not changed
 		o.sequencer.Stamp(&stamped)
@@ -110,6 +116,9 @@ func (o *outputs) open(n names, cards cardRenderer) error {
 		}
 		err := put(&stamped)
 		o.count()
+		if err == nil && o.formats != nil {
+			err = o.formats.set.Alert(&stamped)
+		}
 		return err
 	}
 	return nil
@@ -166,6 +175,9 @@ func (o *outputs) begin() error {
 		}
 	}
 	o.begun = true
+	if o.formats != nil {
+		return o.formats.set.Begin()
+	}
 	return nil
 }
 
@@ -180,6 +192,12 @@ func (o *outputs) count() {
 		o.waiting = o.waiting[1:]
 		o.counted++
 	}
+}
+
+// manyCards reports whether so many cards are held back that the summary should come first.
+func (o *outputs) manyCards() bool {
+	held, ok := o.cards.(*terminal.IncidentCards)
+	return ok && held.Many()
 }
 
 // flush writes buffered records.
@@ -207,7 +225,19 @@ func (o *outputs) close(reported error) error {
 	if o.cards != nil {
 		errs = append(errs, o.cards.Finish())
 	}
+	if o.formats != nil {
+		for _, err := range o.formats.end() {
+			if !errors.Is(reported, err) {
+				errs = append(errs, err)
+				reported = errors.Join(reported, err)
+			}
+		}
+	}
 	for _, option := range o.order {
+		if o.formats.optional(option) && o.sinks[option].Unused() {
+			o.sinks[option].Discard()
+			continue
+		}
 		if err := o.sinks[option].Close(); !errors.Is(reported, err) {
 			errs = append(errs, err)
 		}
@@ -220,5 +250,8 @@ func (o *outputs) close(reported error) error {
 func (o *outputs) discard() {
 	for _, option := range o.order {
 		o.sinks[option].Discard()
+	}
+	if o.formats != nil {
+		o.formats.discard()
 	}
 }

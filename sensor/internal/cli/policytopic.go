@@ -31,7 +31,7 @@ func followPolicies(ctx context.Context, log *zap.Logger, cfg pipeline.Config, r
 			}
 			return r.Offer(ctx, offers)
 		},
-		Told: func(err error) {
+		Report: func(err error) {
 			if err != nil {
 				log.Warn("policies cannot be read; those that the sensor has stay active", zap.Error(err))
 				return

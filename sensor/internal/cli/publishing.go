@@ -102,7 +102,7 @@ func (to *publishTo) start(log *zap.Logger, cfg pipeline.Config, sequencer *publ
 	p, err := publish.NewPublisher(publish.PublisherConfig{
 		Dir: to.SpoolDir, Spool: publish.SpoolOptions{MaxBytes: int64(to.SpoolBytes), Patience: to.patience}, Kafka: kafka,
 		Sensor: schemas.AlertSensor{ID: cfg.Settings.SensorID, Site: cfg.Settings.Site, Version: cfg.Version},
-		Told: func(err error) {
+		Report: func(err error) {
 			if err != nil {
 				log.Warn("records cannot be delivered", zap.Error(err))
 				return

@@ -28,8 +28,10 @@ func (mon *monitor) reloadOnHangup(ctx context.Context, m service.Manager) (stop
 			select {
 			case <-hup:
 				m.Reloading()
-				mon.reload(ctx)
-				mon.suggest(ctx)
+				mon.withRecovery("reload", func() {
+					mon.reload(ctx)
+					mon.suggest(ctx)
+				})
 				m.Ready(mon.status())
 			case <-ctx.Done():
 				return

@@ -176,6 +176,9 @@ func (c *ruleSigmaCmd) Run(t *terminal.Terminal) error {
 				refused = append(refused, fmt.Errorf("%s: %s: not translated: %w", file, either(x.Title, "no title"), x.Err))
 				continue
 			}
+			if strings.HasSuffix(x.Rule.Name, "…") {
+				fmt.Fprintf(t.Err, "%s: %s: the title is longer than the name of a rule, which is %q\n", program, terminal.Clean(file), terminal.Clean(x.Rule.Name))
+			}
 			x.Rule.ID = fmt.Sprintf("C%0*d", width, n)
 			if n++; len(x.Rule.ID) > 5 {
 				return badUsage(fmt.Errorf("--first %s: the ids end at C9999: give a lower one", c.First))

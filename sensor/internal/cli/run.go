@@ -136,7 +136,7 @@ func (c *runCmd) Run(t *terminal.Terminal, all *commandLine, b buildinfo.Info) e
 	if err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
-	if err := out.openState(c.State, &cfg, log, state.Options{SetAside: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
+	if err := out.openState(c.State, &cfg, log, state.Options{MoveDamaged: true, NotAfter: time.Now().Add(clockSlack).UnixNano()}); err != nil {
 		return errors.Join(badUsage(err), out.close(nil))
 	}
 	out.Policy = logPolicies(log)
@@ -239,8 +239,8 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 	mon.protected(held)
 	m := serviceManager(log)
 	defer context.AfterFunc(s.ctx, m.Stopping)()
-	go mon.supervise(s.ctx, m)
-	go policies()
+	go mon.withRecovery("supervisor", func() { mon.supervise(s.ctx, m) })
+	go mon.withRecovery("reader of policies", policies)
 	defer mon.reloadOnHangup(s.ctx, m)()
 	quit := make(chan struct{})
 	gctune.Start(quit)

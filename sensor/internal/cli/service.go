@@ -85,9 +85,9 @@ func (mon *monitor) supervise(ctx context.Context, m service.Manager) {
 		}
 	}
 	m.Ready(mon.status())
-	go mon.reportLink(ctx, m)
-	go mon.reportObstacles(ctx)
-	go mon.sendStatus(ctx)
+	go mon.withRecovery("watch over the port", func() { mon.reportLink(ctx, m) })
+	go mon.withRecovery("watch over obstacles", func() { mon.reportObstacles(ctx) })
+	go mon.withRecovery("reporter of the status", func() { mon.sendStatus(ctx) })
 	m.Watch(ctx, func() []service.Beat {
 		return []service.Beat{{Part: "reader and correlator", Count: mon.run.Progress().Blocks}}
 	}, func(part string) {
@@ -162,5 +162,5 @@ func (mon *monitor) status() string {
 
 // serviceManager returns the service manager that started the program, if any.
 func serviceManager(log *zap.Logger) service.Manager {
-	return service.Manager{Told: func(err error) { log.Warn("cannot notify the service manager", zap.Error(err)) }}
+	return service.Manager{Report: func(err error) { log.Warn("cannot notify the service manager", zap.Error(err)) }}
 }

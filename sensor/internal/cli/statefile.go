@@ -29,7 +29,7 @@ func (o *outputs) openState(name string, cfg *pipeline.Config, log *zap.Logger, 
 		return errors.New("--state: standard output cannot be read back: give the name of a file")
 	}
 	opts.Sensor, opts.Site, opts.Version = cfg.Settings.SensorID, cfg.Site(), cfg.Version
-	opts.Told = func(err error) { log.Warn(err.Error()) }
+	opts.Report = func(err error) { log.Warn(err.Error()) }
 	if o.kafka != nil {
 		opts.Sync = o.kafka.Sync
 	}
@@ -50,7 +50,7 @@ func openSaved(t *terminal.Terminal, name string) (*state.Store, error) {
 	if _, err := os.Stat(name); err != nil {
 		return nil, badUsage(err)
 	}
-	s, err := state.Open(name, state.Options{Any: true, Patience: time.Minute, Told: func(err error) { log.Warn(err.Error()) }})
+	s, err := state.Open(name, state.Options{Any: true, Patience: time.Minute, Report: func(err error) { log.Warn(err.Error()) }})
 	if errors.Is(err, state.ErrInUse) {
 		err = fmt.Errorf("state %s: a sensor uses it: stop the sensor first", name)
 	}

@@ -5,12 +5,14 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"stillwatch/schemas"
+	"stillwatch/sensor/internal/dissect/decrypt"
 	"stillwatch/sensor/internal/metrics"
 	"stillwatch/sensor/internal/pipeline"
 	"stillwatch/sensor/internal/terminal"
@@ -24,7 +26,9 @@ type result struct {
 	pipeline.Summary
 	alertCounts *metrics.AlertCounts
 	wall        time.Duration
-	port        string // the port and the capture mode; "": captures were read
+	selected    selectionFlags
+	keyLog      *decrypt.KeyLog // nil: nothing was decrypted
+	port        string          // the port and the capture mode; "": captures were read
 }
 
 // print writes the summary at the end for a person to read.
@@ -32,10 +36,17 @@ func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 	var b strings.Builder
 	b.WriteString(t.Paint(fmt.Sprintf("%s, %s, %s", either(r.port, terminal.Counted(r.Files, "capture")), terminal.Counted(r.Packets, "packet"), terminal.Bytes(r.Bytes)), terminal.Bold) + "\n")
 	if r.Packets > 0 {
-		t.Row(&b, "time", fmt.Sprintf("%s to %s UTC, %s", terminal.Moment(r.First), terminal.Moment(r.Last), terminal.Duration(time.Duration(r.Last-r.First))))
+		t.Row(&b, "time", fmt.Sprintf("%s, %s", t.Interval(r.First, r.Last), terminal.Duration(time.Duration(r.Last-r.First))))
 	}
 	for _, o := range r.Obstacles {
 		t.Row(&b, "warning", "this run could not have found anything: "+o.Text)
+	}
+	if text := r.cut(); text != "" {
+		t.Row(&b, "selected", text)
+	}
+	if r.keyLog != nil {
+		seen, decrypted := r.keyLog.Sessions()
+		t.Row(&b, "decrypted", fmt.Sprintf("%s of %s of TLS", terminal.Grouped(decrypted), terminal.Counted(seen, "session")))
 	}
 	t.Row(&b, "sessions", fmt.Sprintf("%s, at most %s at once", terminal.Grouped(r.Sessions), terminal.Grouped(r.SessionsLive)))
 	t.Row(&b, "devices", r.devices())
@@ -47,6 +58,14 @@ func (r *result) print(t *terminal.Terminal, w io.Writer) error {
 	t.Row(&b, "speed", fmt.Sprintf("%spackets/s, %s in all", terminal.Scaled(rate), terminal.Duration(r.wall)))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// cut describes what was selected, and how much was not read; "" if everything was.
+func (r *result) cut() string {
+	if !r.selected.active() {
+		return ""
+	}
+	return fmt.Sprintf("%s; %s of %s not read", strings.Join(r.selected.texts(), ", "), terminal.Grouped(r.Counters["frames_cut"]), terminal.Counted(r.Packets, "packet"))
 }
 
 func (r *result) devices() string {
@@ -117,10 +136,8 @@ func (r *result) alerts() string {
 // quality describes the quality of the capture.
 func (r *result) quality() string {
 	faults := uint64(0)
-	for verdict, n := range r.Verdicts {
-		if verdict != "ok" && verdict != "no_network_layer" {
-			faults += n
-		}
+	for _, n := range r.faults() {
+		faults += n
 	}
 	text := fmt.Sprintf("one-way %.1f %%, gaps %.1f %%, duplicates %.1f %%, %s not decoded",
 		r.OneWayShare*100, r.GapShare*100, r.DupShare*100, terminal.Counted(faults, "frame"))
@@ -133,15 +150,27 @@ func (r *result) quality() string {
 	return text
 }
 
-// log writes the summary as a log line.
-func (r *result) log(l *zap.Logger) {
-	bySeverity := map[string]uint64{}
+// faults returns the frames that could not be decoded, by verdict.
+func (r *result) faults() map[string]uint64 {
+	all := maps.Clone(r.Verdicts)
+	maps.DeleteFunc(all, func(verdict string, n uint64) bool { return n == 0 || verdict == "ok" || verdict == "no_network_layer" })
+	return all
+}
+
+// bySeverity returns the number of alerts of each severity, and of suppressed ones if there are any.
+func (r *result) bySeverity() map[string]uint64 {
+	all := map[string]uint64{}
 	for _, s := range terminal.Severities() {
-		bySeverity[s] = r.alertCounts.BySeverity(s)
+		all[s] = r.alertCounts.BySeverity(s)
 	}
 	if n := r.alertCounts.BySeverity(metrics.Suppressed); n > 0 {
-		bySeverity[metrics.Suppressed] = n
+		all[metrics.Suppressed] = n
 	}
+	return all
+}
+
+// log writes the summary as a log line.
+func (r *result) log(l *zap.Logger) {
 	var spoke []string
 	for _, d := range r.Spoke[:min(len(r.Spoke), maxNamed)] {
 		spoke = append(spoke, d.Key)
@@ -149,6 +178,13 @@ func (r *result) log(l *zap.Logger) {
 	fields := []zap.Field{zap.Uint64("captures", r.Files), zap.Uint64("packets", r.Packets), zap.Uint64("bytes", r.Bytes)}
 	if r.Packets > 0 {
 		fields = append(fields, zap.Stringer("first", schemas.Time(r.First)), zap.Stringer("last", schemas.Time(r.Last)))
+	}
+	if r.keyLog != nil {
+		seen, decrypted := r.keyLog.Sessions()
+		fields = append(fields, zap.Uint64("tls_sessions", seen), zap.Uint64("tls_decrypted", decrypted))
+	}
+	if r.selected.active() {
+		fields = append(fields, zap.Uint64("not_read", r.Counters["frames_cut"]))
 	}
 	if len(r.TryInternal) > 0 {
 		fields = append(fields, zap.Stringers("try_internal", r.TryInternal))
@@ -164,7 +200,7 @@ func (r *result) log(l *zap.Logger) {
 	l.Info(what, append(fields,
 		zap.Uint64("sessions", r.Sessions), zap.Uint64("devices", r.Devices),
 		zap.Int("expected_silent", len(r.Silent)), zap.Int("spoke", len(r.Spoke)), zap.Strings("spoke_devices", spoke),
-		zap.Any("alerts", bySeverity), zap.Int("damaged", len(r.Damage)),
+		zap.Any("alerts", r.bySeverity()), zap.Int("damaged", len(r.Damage)),
 		zap.Float64("one_way_ratio", r.OneWayShare), zap.Float64("gap_ratio", r.GapShare), zap.Float64("duplicate_ratio", r.DupShare),
 		zap.Float64("seconds", r.wall.Seconds()))...)
 }

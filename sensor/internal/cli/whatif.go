@@ -25,21 +25,32 @@ const maxCompared = 500_000
 
 // checkWhatIf returns an error if --what-if cannot be combined with another option.
 func (c *replayCmd) checkWhatIf() error {
-	for _, x := range [][2]string{{"--alerts", c.Alerts}, {"--sessions", c.Sessions}, {"--incidents", c.Incidents}, {"--devices", c.Devices},
-		{"--evidence", c.Evidence}, {"--metrics-file", c.MetricsFile}, {"--listen", c.Listen}} {
+	for _, x := range append(append(c.folders(), c.files()...), [][2]string{{"--alerts", c.Alerts}, {"--sessions", c.Sessions}, {"--incidents", c.Incidents}, {"--devices", c.Devices},
+		{"--evidence", c.Evidence}, {"--metrics-file", c.MetricsFile}, {"--case-report", c.CaseReport}, {"--case-json", c.CaseJSON}, {"--listen", c.Listen}}...) {
 		if x[1] != "" {
 			return fmt.Errorf("--what-if compares alerts and writes no records: omit %s", x[0])
 		}
 	}
+	if c.Follow {
+		return errors.New("--what-if reads the captures twice, to their ends: omit --follow")
+	}
 	if c.enabled() {
 		return errors.New("--what-if compares alerts and publishes none: omit --kafka and --publish-config")
 	}
-	for _, name := range c.Captures {
-		if info, err := os.Stat(name); publish.IsStdout(name) || err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("--what-if reads the captures twice: give files, not %s", name)
-		}
+	if name := readOnce(c.Captures); name != "" {
+		return fmt.Errorf("--what-if reads the captures twice: give files, not %s", name)
 	}
 	return nil
+}
+
+// readOnce returns the first capture that cannot be read twice, "" if there is none.
+func readOnce(captures []string) string {
+	for _, name := range captures {
+		if info, err := os.Stat(name); publish.IsStdout(name) || err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return name
+		}
+	}
+	return ""
 }
 
 // compared is what --what-if keeps of an alert: its last revision.
@@ -119,7 +130,7 @@ func (c *replayCmd) compare(t *terminal.Terminal, log *zap.Logger, cfg pipeline.
 	if err != nil {
 		return nil, nil, badUsage(err)
 	}
-	end := run(r, src, s, t, t.CanRepaint())
+	end := run(r, src, s, t, t.CanRepaint() && t.OutTTY && !c.Quiet)
 	var fault *pipeline.PanicError
 	switch {
 	case errors.As(end.err, &fault):

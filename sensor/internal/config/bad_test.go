@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 var update = flag.Bool("update", false, "write the expected messages")
@@ -70,7 +72,7 @@ func FuzzDocuments(f *testing.F) {
 	f.Add([]byte(full))
 	f.Add([]byte("version: 1\ndetections:\n  D01: {enabled: true, params: {a: 1}}\n"))
 	f.Add([]byte("a: &a [*a]\n"))
-	f.Fuzz(func(t *testing.T, src []byte) {
+	mutate.Fuzz(f, func(t *testing.T, src []byte) {
 		inv, err := ParseInventory("f", src)
 		if (inv == nil) == (err == nil) {
 			t.Fatal("neither result nor error")

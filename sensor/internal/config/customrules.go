@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,11 +107,16 @@ var (
 // Limits of the texts of a rule, in characters.
 const (
 	maxRuleName    = 60
-	maxRuleTitle   = 90
+	maxRuleTitle   = 90 // of the alert, with the names in it
 	maxRuleMessage = 500
 	maxRuleStep    = 200
 	maxTechniques  = 8
+
+	deviceRoom = 16 // what {device} takes at least in a title: an IPv4 address, or a name that is shortened
+	peerRoom   = 21 // and {peer}: an IPv4 address with its port
 )
+
+var sentenceEnd = regexp.MustCompile(`[.!?]\s+\p{Lu}`)
 
 func (r *rulesReader) rule(m *mapping) {
 	x := &customrule.Rule{Severity: "medium", Count: 1, Within: customrule.DefaultSpan}
@@ -187,21 +193,33 @@ func ruleTexts(m *mapping, x *customrule.Rule) {
 	for _, t := range []struct {
 		key, text string
 		limit     int
-	}{{"name", x.Name, maxRuleName}, {"title", x.Title, maxRuleTitle}, {"message", x.Message, maxRuleMessage}, {"source", x.Source, maxRuleStep}} {
+	}{{"name", x.Name, maxRuleName}, {"title", x.Title, math.MaxInt}, {"message", x.Message, maxRuleMessage}, {"source", x.Source, maxRuleStep}} {
 		if n := len([]rune(t.text)); n > t.limit {
 			m.failKey(t.key, "%s has %d characters, at most %d are allowed", t.key, n, t.limit)
 		}
 		if strings.ContainsAny(t.text, "\n\r\t") {
 			m.failKey(t.key, "%s must be one line", t.key)
 		}
-		if t.key != "title" && t.key != "message" {
-			continue
-		}
-		for _, p := range placeholder.FindAllString(t.text, -1) {
+	}
+	titleLength(m, x.Title)
+	if sentenceEnd.MatchString(x.Message) {
+		m.failKey("message", "message must be one sentence: the alert adds a second one with what was seen")
+	}
+	for _, t := range [][2]string{{"title", x.Title}, {"message", x.Message}} {
+		for _, p := range placeholder.FindAllString(t[1], -1) {
 			if p != "{device}" && p != "{peer}" {
-				m.failKey(t.key, "%s: there is no placeholder %s; write {device} or {peer}", t.key, p)
+				m.failKey(t[0], "%s: there is no placeholder %s; write {device} or {peer}", t[0], p)
 			}
 		}
+	}
+}
+
+// titleLength checks that a title fits with the names that replace its placeholders.
+func titleLength(m *mapping, title string) {
+	own := len([]rune(strings.NewReplacer("{device}", "", "{peer}", "").Replace(title)))
+	most := maxRuleTitle - deviceRoom*strings.Count(title, "{device}") - peerRoom*strings.Count(title, "{peer}")
+	if own > most {
+		m.failKey("title", "title has %d characters beside the names, at most %d are allowed: the title of an alert has at most %d", own, max(most, 0), maxRuleTitle)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/customrule"
 )
 
@@ -121,7 +122,7 @@ func FuzzRules(f *testing.F) {
 	f.Add([]byte(allRuleKeys))
 	f.Add([]byte("version: 1\nrules:\n  - when: 'session.port =='\n    on: opened\n"))
 	f.Add([]byte("version: 1\nrules:\n  - when: >-\n      a\n\n      b ==\n    on: dns\n"))
-	f.Fuzz(func(t *testing.T, src []byte) {
+	mutate.Fuzz(f, func(t *testing.T, src []byte) {
 		rules, err := ParseRules("f", src)
 		for _, r := range rules {
 			if e := r.Compile(); err == nil && e != nil {

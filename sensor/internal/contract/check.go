@@ -48,7 +48,7 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 	if out.Allowed = expect == Normal; out.Allowed {
 		return out
 	}
-	r, e := b.judge(d, v, app, peerName, peer, now)
+	r, e := b.evaluate(d, v, app, peerName, peer, now)
 	switch {
 	case e == nil:
 		out.Broken = broken(expect, source)
@@ -62,8 +62,8 @@ func (b *Registry) Check(d *device.Device, dir session.Dir, v *session.View, app
 	return out
 }
 
-// judge compares a session that d opened with its learned contract.
-func (b *Registry) judge(d *device.Device, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) (Result, *LearnedEntry) {
+// evaluate compares a session that d opened with its learned contract.
+func (b *Registry) evaluate(d *device.Device, v *session.View, app *fingerprint.App, peerName string, peer *device.Device, now int64) (Result, *LearnedEntry) {
 	c := b.cfg.Learner.Of(d)
 	if !c.decides() {
 		return Unknown, nil
@@ -73,7 +73,7 @@ func (b *Registry) judge(d *device.Device, v *session.View, app *fingerprint.App
 		name = app.Name
 	}
 	x := b.ContactOf(session.Out, v, name, peerName, peer)
-	return c.Judge(&x, now)
+	return c.Evaluate(&x, now)
 }
 
 // appliesTo reports whether the expectation applies to the address that opened v. An expectation about addresses does not apply to the

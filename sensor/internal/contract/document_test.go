@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // TestDocumentRoundTrip exports contracts, imports them elsewhere, and compares.
@@ -124,7 +126,7 @@ func FuzzParseKey(f *testing.F) {
 	for _, s := range []string{"out tcp 443 tls to *.example.com", "in tcp 554 from inside", "out udp dynamic rtp to 203.0.113.0/24", "out icmp to AS64500 DE", "out 47 to device nvr"} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
+	mutate.Fuzz(f, func(t *testing.T, s string) {
 		if k, err := ParseKey(s); err == nil && k.String() != s {
 			t.Errorf("%q is %q", s, k)
 		}
@@ -133,7 +135,7 @@ func FuzzParseKey(f *testing.F) {
 
 func FuzzParseDocument(f *testing.F) {
 	f.Add([]byte("contracts: [{device: a, state: armed, entries: [{entry: out tcp 443 to x.example, from: learned, hours: mon 08-09}]}]"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		d, err := ParseDocument(b)
 		if err != nil {
 			return

@@ -59,7 +59,7 @@ func (l *Learner) Outside(c *Learned) {
 }
 
 // Proposed reports whether the entry waits for an analyst: it was seen after learning had ended.
-func (c *Learned) Proposed(e *LearnedEntry) bool { return !e.Learned && c.Judges() }
+func (c *Learned) Proposed(e *LearnedEntry) bool { return !e.Learned && c.Enforced() }
 
 // Outsiders returns the entries that lead to destinations outside the network, in the order of Entries: the list to read in a review.
 func (c *Learned) Outsiders() (out []*LearnedEntry) {

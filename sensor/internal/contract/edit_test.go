@@ -85,7 +85,7 @@ func TestDrift(t *testing.T) {
 		k := r.l.Of(d)
 		v := r.view(d, session.Out, c.far, 0)
 		x := r.book.ContactOf(session.Out, v, "", c.peer, nil)
-		result, _ := k.Judge(&x, r.now)
+		result, _ := k.Evaluate(&x, r.now)
 		why := r.l.Explains(k, d, &x, result, r.now)
 		if why != c.want {
 			t.Errorf("%s: %q, want %q", c.name, why, c.want)
@@ -96,7 +96,7 @@ func TestDrift(t *testing.T) {
 			r.l.Use(d, &x, v, false)
 			r.wait(day)
 		}
-		if result, _ = k.Judge(&x, r.now); result == Allows || !slices.Equal(r.entries(d), before) {
+		if result, _ = k.Evaluate(&x, r.now); result == Allows || !slices.Equal(r.entries(d), before) {
 			t.Errorf("%s: the contract has changed by itself: %q", c.name, r.entries(d))
 		}
 		if _, proposed := k.entries[x.Key]; proposed == c.incident || k.Outside == 0 && k.State == Review {

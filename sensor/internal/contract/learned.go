@@ -66,10 +66,10 @@ type Learned struct {
 func (c *Learned) Alerts() bool { return c.State == Armed || c.State == Frozen }
 
 // decides reports whether the contract has entries that allow sessions.
-func (c *Learned) decides() bool { return c != nil && (c.Judges() || c.declared) }
+func (c *Learned) decides() bool { return c != nil && (c.Enforced() || c.declared) }
 
-// Judges reports whether what was learned decides about sessions. Declared entries always do.
-func (c *Learned) Judges() bool { return c.State == Review || c.State == Armed || c.State == Frozen }
+// Enforced reports whether what was learned decides about sessions. Declared entries always do.
+func (c *Learned) Enforced() bool { return c.State == Review || c.State == Armed || c.State == Frozen }
 
 // Entries returns the entries, sorted; with candidates also those that are not learned.
 func (c *Learned) Entries(candidates bool) (out []*LearnedEntry) {
@@ -132,14 +132,14 @@ const (
 	Unknown                   // no entry is near
 )
 
-// Judge compares a session with the contract, and returns the entry that decides or is nearest; nil if there is none.
-func (c *Learned) Judge(x *Contact, now int64) (Result, *LearnedEntry) {
+// Evaluate compares a session with the contract, and returns the entry that decides or is nearest; nil if there is none.
+func (c *Learned) Evaluate(x *Contact, now int64) (Result, *LearnedEntry) {
 	best, at := Unknown, (*LearnedEntry)(nil)
 	for _, e := range c.entries {
-		if !e.Learned || e.Dir != x.Dir || !c.Judges() && !e.declared() {
+		if !e.Learned || e.Dir != x.Dir || !c.Enforced() && !e.declared() {
 			continue
 		}
-		r := e.judge(x, now)
+		r := e.evaluate(x, now)
 		if r < best || r == best && at != nil && compareKeys(e.Key, at.Key) < 0 {
 			best, at = r, e
 		}
@@ -147,7 +147,7 @@ func (c *Learned) Judge(x *Contact, now int64) (Result, *LearnedEntry) {
 	return best, at
 }
 
-func (e *LearnedEntry) judge(x *Contact, now int64) Result {
+func (e *LearnedEntry) evaluate(x *Contact, now int64) Result {
 	service := e.serves(x)
 	switch includes := e.includes(x); {
 	case includes && service && e.Refuse:
@@ -182,7 +182,7 @@ func sameDomain(a, b PeerKey) bool {
 func (c *Learned) byName(v *session.View) bool {
 	for _, e := range c.entries {
 		if e.Learned && e.Dir == session.Out && (e.Peer.Kind == ByName || e.Peer.Kind == ByDomain) &&
-			(c.Judges() || e.declared()) && e.hasPort(&Contact{Key: Key{Proto: v.Proto, Port: serverPort(v)}, port: v.Responder.Port}) {
+			(c.Enforced() || e.declared()) && e.hasPort(&Contact{Key: Key{Proto: v.Proto, Port: serverPort(v)}, port: v.Responder.Port}) {
 			return true
 		}
 	}

@@ -77,9 +77,9 @@ func (l *Learner) Of(d *device.Device) *Learned {
 	return l.devices[d.Key]
 }
 
-// Judging returns the contract of a device if it decides about sessions, else nil.
-func (l *Learner) Judging(d *device.Device) *Learned {
-	if c := l.Of(d); c != nil && c.Judges() {
+// EnforcedOf returns the contract of a device if it decides about sessions, else nil.
+func (l *Learner) EnforcedOf(d *device.Device) *Learned {
+	if c := l.Of(d); c != nil && c.Enforced() {
 		return c
 	}
 	return nil
@@ -201,7 +201,7 @@ func (l *Learner) entry(c *Learned, x *Contact, now int64) *LearnedEntry {
 		}
 	}
 	if c.State != Learning || c.declared {
-		if r, e := c.Judge(x, now); r == Allows {
+		if r, e := c.Evaluate(x, now); r == Allows {
 			return e
 		}
 	}

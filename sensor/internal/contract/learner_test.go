@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/packet"
 	"stillwatch/sensor/internal/session"
@@ -120,11 +121,11 @@ func TestLifeOfAContract(t *testing.T) {
 	r.want(t, d, Armed, cloud)
 	r.days(89, func(int, int) {})
 	k := &Contact{Key: Key{Proto: 6, Port: 443, App: "tls", Peer: PeerKey{Kind: ByName, Text: "cloud.example.net"}}}
-	if got, _ := r.l.Of(d).Judge(k, r.now); got != Allows {
+	if got, _ := r.l.Of(d).Evaluate(k, r.now); got != Allows {
 		t.Errorf("%d after 89 days", got)
 	}
 	r.days(2, func(int, int) {})
-	if got, e := r.l.Of(d).Judge(k, r.now); got != WasAllowed || e.Last != monday+14*day+11*hour {
+	if got, e := r.l.Of(d).Evaluate(k, r.now); got != WasAllowed || e.Last != monday+14*day+11*hour {
 		t.Errorf("%d, last used %d", got, (e.Last-monday)/hour)
 	}
 }
@@ -392,7 +393,7 @@ func FuzzParsePeer(f *testing.F) {
 	for _, s := range []string{"device nvr-1", "zone cameras", "a.example.com", "*.example.com", "*.github.io", "AS64500 DE", "AS1", "203.0.113.0/24", "10.0.0.1", "2001:db8::/48", "inside", "outside", "anyone", "manufacturer v.example", "model https://v.example/cam"} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
+	mutate.Fuzz(f, func(t *testing.T, s string) {
 		p, err := ParsePeer(s)
 		if err != nil {
 			return

@@ -107,7 +107,7 @@ func (l *Learner) daysSince(began int64) (work, weekend int) {
 func (l *Learner) group() {
 	clear(l.roles)
 	for _, c := range l.devices {
-		if !c.Judges() || c.Role == device.Unknown {
+		if !c.Enforced() || c.Role == device.Unknown {
 			continue
 		}
 		m := l.roles[c.Role]

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/device"
 	"stillwatch/sensor/internal/session"
 )
@@ -129,7 +130,7 @@ func TestBadMUDFiles(t *testing.T) {
 	}
 }
 
-// TestViolationNamesTheACE judges sessions by an imported file: what it allows is allowed in every state, and what it does not allow has the nearest ACE.
+// TestViolationNamesTheACE checks sessions by an imported file: what it allows is allowed in every state, and what it does not allow has the nearest ACE.
 func TestViolationNamesTheACE(t *testing.T) {
 	r, d := newClassroom(DefaultLearnConfig()), pupil(1)
 	f, err := ParseMUD(lightbulb(t))
@@ -169,7 +170,7 @@ func TestViolationNamesTheACE(t *testing.T) {
 	}
 }
 
-// TestPeersOfMUD judges classes: they go by the MUD URL of the other end, which is a device.
+// TestPeersOfMUD checks classes: they go by the MUD URL of the other end, which is a device.
 func TestPeersOfMUD(t *testing.T) {
 	r, d := newClassroom(DefaultLearnConfig()), pupil(1)
 	lamp := &device.Device{ID: 9, Key: "lamp", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}, MUDURL: "https://V.example/lamp"}
@@ -205,7 +206,7 @@ func TestPeersOfMUD(t *testing.T) {
 		}
 		x := r.book.ContactOf(session.Out, v, "", name, c.peer)
 		e := &LearnedEntry{Key: k, From: ProvMUD, Learned: true}
-		if got := e.judge(&x, r.now) == Allows; got != c.want {
+		if got := e.evaluate(&x, r.now) == Allows; got != c.want {
 			t.Errorf("%s, %s: %v", c.entry, c.far, got)
 		}
 	}
@@ -299,7 +300,7 @@ func TestExportOfTheExample(t *testing.T) {
 func FuzzParseMUD(f *testing.F) {
 	f.Add(lightbulb(f))
 	f.Add(mudWith(ace("a", `"ietf-mud:mud": {"same-manufacturer": [null]}, "tcp": {"destination-port": {"operator": "neq", "port": 0}}`), ace("b", `"udp": {"source-port": {"lower-port": 1}}`)))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		m, err := ParseMUD(b)
 		if err != nil {
 			return

@@ -131,7 +131,7 @@ func (b *Registry) Expect(d *device.Device, now int64) (Expect, string) {
 	case m.entry != nil && m.entry.HasExpect:
 		return m.entry.Expect, FromInventory
 	}
-	if c := b.cfg.Learner.Judging(d); c != nil && c.ByAnalyst && !c.Empty() {
+	if c := b.cfg.Learner.EnforcedOf(d); c != nil && c.ByAnalyst && !c.Empty() {
 		return Allowlist, FromLearned
 	}
 	if d.Idle(now, int64(b.cfg.IdleDays)*dayNs) && !d.Router {

@@ -256,11 +256,11 @@ func (w *walker) member(n *ast.MemberNode) reflect.Kind {
 		return reflect.Invalid
 	}
 	for k, g := range groups() {
-		for i := range g.typ.NumField() {
-			if f := g.typ.Field(i); g.name == group.Value && f.Tag.Get("expr") == field.Value {
+		for _, f := range g.fields() {
+			if g.name == group.Value && f.Tag.Get("expr") == field.Value {
 				w.needs |= needOf(group.Value, field.Value)
 				w.step = max(w.step, stepOf(group.Value, field.Value))
-				w.read(Field{group.Value + "." + field.Value, []int{k, i}})
+				w.read(Field{group.Value + "." + field.Value, append([]int{k}, f.Index...)})
 				return f.Type.Kind()
 			}
 		}
@@ -332,8 +332,8 @@ func fieldsOf(group string) (names []string) {
 		if g.name != group {
 			continue
 		}
-		for i := range g.typ.NumField() {
-			names = append(names, g.typ.Field(i).Tag.Get("expr"))
+		for _, f := range g.fields() {
+			names = append(names, f.Tag.Get("expr"))
 		}
 	}
 	return names
@@ -351,4 +351,9 @@ func groups() (all []group) {
 		all = append(all, group{t.Field(i).Tag.Get("expr"), t.Field(i).Type})
 	}
 	return all
+}
+
+// fields returns the fields that expressions can read, in the order of their declaration.
+func (g *group) fields() []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(g.typ), func(f reflect.StructField) bool { return f.Anonymous })
 }

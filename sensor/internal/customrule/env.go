@@ -41,7 +41,7 @@ type Session struct {
 // Device is the device that the alert will be about.
 type Device struct {
 	Key      string `expr:"key" doc:"key in records: name of the inventory, mac:… or ip:…; empty if the host is no device"`
-	Name     string `expr:"name" doc:"name in the inventory, or else the first host name"`
+	Name     string `expr:"name" doc:"name in the inventory, or else the first host name; of an external peer, the name of the server"`
 	IP       string `expr:"ip" doc:"address in this session"`
 	MAC      string `expr:"mac" doc:"MAC address; empty if it is not known"`
 	Role     string `expr:"role" doc:"camera, nvr, vms, server, workstation, phone, printer, network, iot_hub, iot, unknown"`
@@ -53,19 +53,9 @@ type Device struct {
 	Days     int    `expr:"days" doc:"days on which it has sent something"`
 }
 
-// Peer is the other side.
+// Peer is the other side: a device, or an external host, of which only the address and what follows Device is known.
 type Peer struct {
-	Key      string `expr:"key" doc:"key in records; empty if the peer is no device"`
-	Name     string `expr:"name" doc:"name in the inventory or first host name of a device; name of an external server"`
-	IP       string `expr:"ip" doc:"address in this session"`
-	MAC      string `expr:"mac" doc:"MAC address of a device"`
-	Role     string `expr:"role" doc:"role of a device, as for device.role"`
-	Vendor   string `expr:"vendor" doc:"vendor of a device"`
-	Model    string `expr:"model" doc:"model of a device"`
-	Firmware string `expr:"firmware" doc:"version of the firmware of a device"`
-	Expect   string `expr:"expect" doc:"what is expected of a device, as for device.expect"`
-	Zone     string `expr:"zone" doc:"zone of the inventory that its address is in"`
-	Days     int    `expr:"days" doc:"days on which a device has sent something"`
+	Device
 	External bool   `expr:"external" doc:"the peer is outside the internal networks"`
 	Country  string `expr:"country" doc:"country of an external peer, two letters: DE; empty if it is not known"`
 	ASN      int    `expr:"asn" doc:"autonomous system of an external peer; 0 without a database"`

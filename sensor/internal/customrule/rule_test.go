@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // sample is an event with a value in each field that the tests read.
@@ -14,7 +16,7 @@ func sample() *Env {
 	e.Session = Session{Proto: "tcp", App: "tls", Client: "10.0.0.5", Server: "203.0.113.9", Port: 6667, ClientPort: 40000, Direction: "out", State: "established",
 		BytesOut: 5000, BytesIn: 100, PacketsOut: 9, PacketsIn: 7, Seconds: 1.5, VLAN: 12, Name: "cdn.example.net", Hour: 3, Weekday: "sun"}
 	e.Device = Device{Key: "cam-1", Name: "cam-1", IP: "10.0.0.5", Role: "camera", Vendor: "Hanwha", Expect: "silent"}
-	e.Peer = Peer{IP: "203.0.113.9", External: true, Country: "NL", Name: "cdn.example.net"}
+	e.Peer = Peer{Device: Device{IP: "203.0.113.9", Name: "cdn.example.net"}, External: true, Country: "NL"}
 	e.DNS = DNS{Name: "cdn.example.net", Type: "A"}
 	e.HTTP = HTTP{Method: "POST", Host: "cdn.example.net", URI: "/gate.php?id=7", UserAgent: "Wget/1.20", Status: 200}
 	e.TLS = TLS{SNI: "cdn.example.net", ALPN: []string{"h2"}, Version: "1.0", SelfSigned: true}
@@ -190,7 +192,7 @@ func FuzzCompile(f *testing.F) {
 			f.Add(string(k.on), s)
 		}
 	}
-	f.Fuzz(func(t *testing.T, kind, when string) {
+	mutate.Fuzz(f, func(t *testing.T, kind, when string) {
 		c, err := compile(when, On(kind))
 		if err != nil {
 			return

@@ -5,6 +5,8 @@ package datafile
 import (
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func TestParseHead(t *testing.T) {
@@ -57,7 +59,7 @@ func TestSlot(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("# Date: 2026-06-17\n# License: CC0\n\na\tb\n"))
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if h, rest, err := ParseHead(b); err == nil && (h.Date == "" || len(rest) > len(b)) {
 			t.Error("a head without a date")
 		}

@@ -215,7 +215,7 @@ func TestAbsenceEnds(t *testing.T) {
 	p.minutes(1)
 	p.want(t, "D35", "medium disappeared 1")
 	last := p.got[len(p.got)-1]
-	if want := camera + " (camera) had disappeared, and is back"; last.Rule.ID != "D35" || last.Title != want {
+	if want := camera + " (camera) is back after it had disappeared"; last.Rule.ID != "D35" || last.Title != want {
 		t.Errorf("%s: %q, want %q", last.Rule.ID, last.Title, want)
 	}
 }

@@ -82,7 +82,7 @@ func (a *absence) back(g *disappearance, d *device.Device, at int64, c *Context)
 	f := a.about(d, g.since, at, c)
 	f.Continues = true
 	who := f.self()
-	f.Title = headline("%s had disappeared, and is back", who)
+	f.Title = headline("%s is back after it had disappeared", who)
 	f.Message = fmt.Sprintf("Expected: %s is there. Seen: no frame from %s to %s, for %s; then it was seen again.", who.full, clock(g.since), clock(at), span(at-g.since))
 	f.Reasons = []Reason{{Code: "back", Text: "the device is seen again", Weight: -0.2}, benign("it was switched off or moved on purpose")}
 	f.Evidence = []Evidence{{Kind: "presence", Summary: "seen again at " + clock(at), Data: map[string]any{"absent_s": (at - g.since) / second}, Time: at}}

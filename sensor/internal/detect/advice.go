@@ -17,11 +17,14 @@ type roleAdvice struct {
 
 var (
 	cameraAdvice = roleAdvice{"On the camera, check the users, the cloud and network settings, and the firmware version against the vendor's.",
-		"Move the camera's switch port to a VLAN without Internet access; recording can go on there.",
+		"Move the camera's switch port to a VLAN without Internet access; recording can continue there.",
 		"Reset the camera, install the vendor's current firmware and set a new password."}
-	recorderAdvice = roleAdvice{"On the recorder, list users, running processes, plug-ins and configured exports.",
+	recorderAdvice = roleAdvice{"On the recorder, check the users, plug-ins, configured exports and firmware version.",
 		"Block the recorder at the firewall, except its cameras and its operators.",
 		"Rebuild the recorder from known media, and change its password and that of each camera stored on it."}
+	videoServerAdvice = roleAdvice{"On the video server, list users, running processes, plug-ins and configured exports.",
+		"Block the video server at the firewall, except its cameras and its operators.",
+		"Rebuild the video server from known media, and change its password and that of each camera stored on it."}
 	serverAdvice = roleAdvice{"On the server, find the process that owns the connection (ss -tnp or netstat -abno), its parent and its user.",
 		"Save the server's memory, then isolate it at its switch port or firewall.",
 		"Rebuild the server from known media and change all passwords and keys stored on it."}
@@ -46,8 +49,10 @@ func adviceFor(d *device.Device) roleAdvice {
 	switch d.Role {
 	case device.Camera:
 		return cameraAdvice
-	case device.NVR, device.VMS:
+	case device.NVR:
 		return recorderAdvice
+	case device.VMS:
+		return videoServerAdvice
 	case device.Server:
 		return serverAdvice
 	case device.Workstation:

@@ -35,18 +35,18 @@ var spoofingRule = register(registration{
 
 // SpoofingParams are the parameters of D38.
 type SpoofingParams struct {
-	Changes         int `yaml:"changes"`          // changes of the MAC of one address within a minute
-	Replies         int `yaml:"replies"`          // replies that nobody asked for, after which a new MAC of an address counts
-	AnswerSeconds   int `yaml:"answer_seconds"`   // time after a request within which a reply to its sender was asked for
-	StormMessages   int `yaml:"storm_messages"`   // announcements of one MAC within a minute
-	StormSeconds    int `yaml:"storm_seconds"`    // seconds of that minute that must have some, so that one burst is no storm
-	MaxAddresses    int `yaml:"max_addresses"`    // addresses kept with the MAC that has them
-	RememberedHours int `yaml:"remembered_hours"` // hours after which the earlier MAC of an address no longer counts
+	Changes       int `yaml:"changes"`        // changes of the MAC of one address within a minute
+	Replies       int `yaml:"replies"`        // replies that nobody asked for, after which a new MAC of an address counts
+	AnswerSeconds int `yaml:"answer_seconds"` // time after a request within which a reply to its sender was asked for
+	StormMessages int `yaml:"storm_messages"` // announcements of one MAC within a minute
+	StormSeconds  int `yaml:"storm_seconds"`  // seconds of that minute that must have some, so that one burst is no storm
+	MaxAddresses  int `yaml:"max_addresses"`  // addresses kept with the MAC that has them
+	KeptHours     int `yaml:"kept_hours"`     // hours after which the earlier MAC of an address no longer counts
 }
 
 // DefaultSpoofingParams returns the defaults of D38.
 func DefaultSpoofingParams() SpoofingParams {
-	return SpoofingParams{Changes: 3, Replies: 2, AnswerSeconds: 2, StormMessages: 300, StormSeconds: 20, MaxAddresses: 50_000, RememberedHours: 1}
+	return SpoofingParams{Changes: 3, Replies: 2, AnswerSeconds: 2, StormMessages: 300, StormSeconds: 20, MaxAddresses: 50_000, KeptHours: 1}
 }
 
 // spoofing is D38: ARP (RFC 826) or Neighbor Discovery (RFC 4861) says that an address has moved to another MAC in a way that no failover
@@ -168,7 +168,7 @@ func (s *spoofing) Tick(now int64, c *Context) {
 	s.takers.expire(now - hour)
 	s.recent.expire(now - 2*minute)
 	s.storms.expire(now - 2*day)
-	s.claims.expire(now - max(2*day, int64(s.p.RememberedHours)*hour))
+	s.claims.expire(now - max(2*day, int64(s.p.KeptHours)*hour))
 }
 
 func (s *spoofing) Observe(e *Event, c *Context) {
@@ -275,7 +275,7 @@ func (s *spoofing) assert(a *assertion, c *Context) {
 	if x.move == nil {
 		return
 	}
-	if a.at-x.changed > int64(s.p.RememberedHours)*hour { // the new holder has kept it
+	if a.at-x.changed > int64(s.p.KeptHours)*hour { // the new holder has kept it
 		x.before, x.first = packet.MAC{}, x.mac
 	}
 	if x.before.IsZero() {
@@ -304,7 +304,7 @@ func (s *spoofing) assert(a *assertion, c *Context) {
 // change gives an address to another MAC. It counts unless the earlier one was not heard for long, or both are of a kind that moves.
 func (s *spoofing) change(x *claim, a *assertion, c *Context) {
 	x.gateway = x.gateway || s.isGateway(a.ip, x.mac, c)
-	if x.mac.IsZero() || shared(a.mac) || a.at-x.last > int64(s.p.RememberedHours)*hour {
+	if x.mac.IsZero() || shared(a.mac) || a.at-x.last > int64(s.p.KeptHours)*hour {
 		if x.mac = a.mac; x.move != nil {
 			x.before, x.first, x.unasked, x.changes = packet.MAC{}, a.mac, 0, nil
 		}

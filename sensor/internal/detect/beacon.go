@@ -292,7 +292,7 @@ func (b *beacon) finding(e *Event, c *Context, x *beat, r rhythm, name string, h
 	every := span(int64(math.Round(r.median/100)) * 1e8)
 	f.Brief = "calls " + to.brief() + " at intervals"
 	f.Title = headline("%s calls %s every "+every, who, to)
-	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it called %s on %s %s, about every %s; chance would hardly be so even.",
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it called %s on %s %s, about every %s; random calls are rarely so regular.",
 		who.full, expectation(expect, source), clock(x.first), f.other().full, on, times, every)
 	f.Reasons = append(f.Reasons, Reason{Code: "regular", Text: fmt.Sprintf("%s gaps, 80 %% of them within %s of each other", strings.TrimSuffix(Plural(len(x.gaps), "", ""), " "), span(int64(r.spread*1e6))), Weight: 0.4})
 	if name == "" {

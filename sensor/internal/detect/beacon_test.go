@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/detect"
 	"stillwatch/sensor/internal/device"
 )
@@ -54,9 +55,9 @@ func TestBeacon(t *testing.T) {
 		{"seven even gaps", func(s *stage) { call(s, silent, server, steady(7, 2.2)...) }, nil},
 		{"every hour", func(s *stage) { call(s, host, server, steady(8, 3600)...) }, []string{"medium 198.51.100.23:443/tcp 9"}},
 		{"a name is low", func(s *stage) {
-			s.c.Names.Learn(netip.MustParseAddr(host), netip.MustParseAddr("198.51.100.23"), "news.vendor.example", 36000, s.c.Now)
+			s.c.Names.Learn(netip.MustParseAddr(host), netip.MustParseAddr("198.51.100.23"), "feed.vendor.example", 36000, s.c.Now)
 			call(s, host, server, steady(8, 60)...)
-		}, []string{"low news.vendor.example:443/tcp 9"}},
+		}, []string{"low feed.vendor.example:443/tcp 9"}},
 		{"missed calls", func(s *stage) { call(s, silent, server, 60, 60, 120, 61, 60, 60, 121, 60, 60, 60, 59, 60) }, []string{"medium 198.51.100.23:443/tcp 13"}},
 		{"a computer", func(s *stage) {
 			s.with(host, device.Workstation, device.Probable)
@@ -163,7 +164,7 @@ func TestSkewOfACleanBeacon(t *testing.T) {
 func FuzzRegular(f *testing.F) {
 	f.Add([]byte{60, 60, 60, 60, 60, 60, 60, 60})
 	f.Add([]byte{1, 255, 1, 255, 3, 9, 0, 0, 200})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		var gaps []uint32
 		for i, v := range b[:min(len(b), 192)] {
 			gaps = append(gaps, uint32(v)<<(i%24)+1)

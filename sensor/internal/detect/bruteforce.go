@@ -3,7 +3,6 @@
 package detect
 
 import (
-	"math"
 	"slices"
 
 	"stillwatch/sensor/internal/device"
@@ -33,12 +32,12 @@ var bruteForceRule = register(registration{
 			"Check every session that the device opened after the login, then: {then renew}",
 		},
 		"misconfiguration": {
-			"Find the service on the source that logs in at these intervals.",
+			"Find the task on the source that logs in at these intervals.",
 			"Give it the current password.",
 			"Check that the alert does not recur.",
 		},
 		"spray": {
-			"Find out which program on the source logs in, and who started it.",
+			"Find out what logs in from the source, and who started it.",
 			"Change passwords that are the same on many devices.",
 			"Look for successful logins from this source.",
 		},
@@ -341,21 +340,6 @@ func (b *bruteForce) misconfigured(e *Event, p *pairFailures) bool {
 	return mean >= float64(2*second) && dev <= b.p.MisconfigSpread*mean
 }
 
-// gaps returns the mean and the standard deviation of the gaps between failures, in nanoseconds.
-func gaps(fails []failure) (mean, dev float64) {
-	n := float64(len(fails) - 1)
-	if n < 1 {
-		return 0, math.Inf(1)
-	}
-	mean = float64(fails[len(fails)-1].at-fails[0].at) / n
-	var sum float64
-	for i := 1; i < len(fails); i++ {
-		d := float64(fails[i].at-fails[i-1].at) - mean
-		sum += d * d
-	}
-	return mean, math.Sqrt(sum / n)
-}
-
 // spray checks whether one source fails on many targets within an hour.
 func (b *bruteForce) spray(e *Event, c *Context, in login) {
 	s := b.sources.put(e.Session.Initiator.Addr, c.Now)
@@ -421,6 +405,9 @@ func (p *pairFailures) before(who string, then int64) (n int, first int64) {
 			first = f.at
 		}
 		n++
+	}
+	if n == maxFailTimes { // there were more than the list holds
+		return max(n, p.count), min(first, p.first)
 	}
 	return n, first
 }

@@ -4,6 +4,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/session"
@@ -55,7 +56,7 @@ func (b *bruteForce) burstFinding(e *Event, c *Context, x *burst) *Finding {
 	who, from, sessions := f.self(), f.other(), Plural(x.count, "short SSH session", "short SSH sessions")
 	f.Brief = "attacked from " + from.brief() + " by ssh"
 	f.Title = headline("%s is probably guessing passwords of %s by ssh", from, who)
-	f.Message = fmt.Sprintf("Expected: SSH sessions to %s last, or are few. Seen: since %s %s opened %s on port %d, each under %s and %s; whether they logged in could not be read.",
+	f.Message = fmt.Sprintf("Expected: SSH sessions to %s are few or long. Seen: since %s %s opened %s on port %d, each under %s and %s; whether they logged in could not be read.",
 		who.full, clock(x.first), from.full, sessions, e.Session.Responder.Port, span(int64(b.p.BurstSeconds)*second), size(uint64(b.p.BurstBytes)))
 	f.Reasons = []Reason{{Code: "short_sessions", Text: sessions + " of one source", Weight: 0.4}}
 	if e.Initiator == nil && e.Responder == nil {
@@ -95,4 +96,19 @@ const slowMemory = 14 * day
 func sshSuccess(f dissect.Fact) bool {
 	a, ok := f.(*dissect.SSHAuth)
 	return ok && a.Result == dissect.OutcomeSuccess
+}
+
+// gaps returns the mean and the standard deviation of the gaps between failures, in nanoseconds.
+func gaps(fails []failure) (mean, dev float64) {
+	n := float64(len(fails) - 1)
+	if n < 1 {
+		return 0, math.Inf(1)
+	}
+	mean = float64(fails[len(fails)-1].at-fails[0].at) / n
+	var sum float64
+	for i := 1; i < len(fails); i++ {
+		d := float64(fails[i].at-fails[i-1].at) - mean
+		sum += d * d
+	}
+	return mean, math.Sqrt(sum / n)
 }

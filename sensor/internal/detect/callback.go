@@ -189,9 +189,9 @@ func (k *callback) finding(e *Event, c *Context, s *callbackState, v contract.Ve
 	f.Total, f.Brief = s.fails, "keeps calling "+f.Peer.at().brief()
 	without, also := "without success", ""
 	if s.answered > 0 {
-		without, also = "mostly in vain", "; others were answered"
+		without, also = "mostly without success", "; others were answered"
 		if s.answered > s.failed {
-			without = "often in vain"
+			without = "often without success"
 		}
 	}
 	f.Title = headline("%s keeps calling %s "+without, who, f.Peer.at())

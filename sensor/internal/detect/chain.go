@@ -12,7 +12,7 @@ var chainRule = &registration{
 	advice: map[string]steps{
 		"": {
 			"{contain}",
-			"Read the alerts in the order of the message, and find the first login or session that nobody can explain.",
+			"Read the alerts of the incident in the order of time, and find the first login or session that nobody can explain.",
 			"Check the devices that were reached from it, then: {then renew}",
 		},
 	},

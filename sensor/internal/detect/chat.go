@@ -107,9 +107,9 @@ func (b *chat) finding(e *Event, c *Context, n *counter) *Finding {
 	f.Stage, f.Severity = StageOutbound, b.severity(e.Initiator, x, source, usual)
 	f.Start, f.Total, f.Count = n.first, n.count, n.take()
 	who, server, sessions := f.self(), f.Peer.at(), Plural(n.count, "session", "sessions")
-	f.Brief = "chats over IRC with " + server.brief()
-	f.Title = headline("%s speaks IRC with %s", who, server)
-	f.Message = fmt.Sprintf("Expected: %s does not chat. Seen: since %s it opened %s of IRC, by which botnets are controlled, to %s on port %d.",
+	f.Brief = "uses IRC with " + server.brief()
+	f.Title = headline("%s uses IRC with %s", who, server)
+	f.Message = fmt.Sprintf("Expected: %s does not use IRC. Seen: since %s it opened %s of IRC, by which botnets are controlled, to %s on port %d.",
 		who.full, clock(n.first), sessions, f.other().full, e.Session.Responder.Port)
 	f.Reasons = append(f.Reasons, Reason{Code: "irc", Text: "the session has the commands of IRC", Weight: 0.5})
 	if !usual {

@@ -144,19 +144,19 @@ func (x *cleartext) finding(e *Event, c *Context, use loginUse, n *counter) *Fin
 		what = "community"
 	}
 	verb, toward := "accepts a "+what, "from"
-	f.Title = headline("%s accepts a "+what+" in clear by "+use.protocol, who)
+	f.Title = headline("%s accepts a "+what+" in clear text by "+use.protocol, who)
 	if use.out {
 		verb, toward = "sends a "+what, "to"
-		f.Title = headline("%s sends a "+what+" in clear to %s by "+use.protocol, who, f.other())
+		f.Title = headline("%s sends a "+what+" in clear text to %s by "+use.protocol, who, f.other())
 	}
-	f.Message = fmt.Sprintf("Expected: %s uses encryption where a %s is sent. Seen: it %s in clear by %s, %s since %s, the last time on %s %s %s.",
+	f.Message = fmt.Sprintf("Expected: %s uses encryption where a %s is sent. Seen: it %s in clear text by %s, %s since %s, the last time on %s %s %s.",
 		who.full, what, verb, use.protocol, times, clock(n.first), portName(e), toward, f.other().full)
 	f.Reasons = []Reason{{Code: "in_clear", Text: "all who can read the traffic can read the " + what, Weight: 0.3}}
 	if use.external {
 		f.Reasons = append(f.Reasons, Reason{Code: "external_peer", Text: "it crossed the border of the network", Weight: 0.2})
 	}
 	f.Reasons = append(f.Reasons, benign("only trusted hosts can read the traffic between the two, or the account protects nothing"))
-	f.Evidence = []Evidence{{Kind: "login", Summary: "accepted " + times + " in clear by " + use.protocol,
+	f.Evidence = []Evidence{{Kind: "login", Summary: "accepted " + times + " in clear text by " + use.protocol,
 		Data: map[string]any{"protocol": use.protocol, "in_clear": true, "times": n.count}}}
 	f.Recommendation = cleartextRule.advise("", f.Device)
 	return f

@@ -118,7 +118,7 @@ func (n *country) login(e *Event, c *Context) {
 	if e.Kind != SessionFact || e.Initiator != nil || e.Responder == nil {
 		return
 	}
-	k := c.Contracts.Learner().Judging(e.Responder)
+	k := c.Contracts.Learner().EnforcedOf(e.Responder)
 	if k == nil || k.Empty() || !k.Alerts() {
 		return
 	}

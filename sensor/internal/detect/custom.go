@@ -289,7 +289,7 @@ func cleanValue(v any) any {
 
 // texts writes title and message.
 func (x *custom) texts(f *Finding, e *Event, m *customMatches, dir session.Dir) {
-	who, peer, rule := f.self(), f.Peer.at(), name{x.rule.Name, x.rule.Name}
+	who, peer, rule := f.self(), f.Peer.at(), name{x.rule.Name, "rule " + x.rule.ID} // the message has the name of the rule
 	if q, ok := e.Fact.(*dissect.DNSMessage); ok {
 		asked := Clean(q.QName, 253)
 		peer = name{asked, asked}

@@ -5,6 +5,7 @@ package detect
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -196,6 +197,47 @@ func TestCustomRuleTexts(t *testing.T) {
 	w.connect("10.0.30.5", "203.0.113.9:22")
 	if f := w.wantLast("C001", "high 203.0.113.9"); !Fits(f.Title) {
 		t.Errorf("the title is too long: %s", f.Title)
+	}
+}
+
+// TestCustomRuleReadsBoundedTexts: whatever is sent, an expression sees at most MaxText bytes of a text, so that a pattern costs at most as many
+// steps as it has instructions for each of them. Patterns that take exponential time elsewhere are evaluated in linear time.
+func TestCustomRuleReadsBoundedTexts(t *testing.T) {
+	long := strings.Repeat("a", 1<<20)
+	for _, f := range []dissect.Fact{&dissect.HTTPExchange{}, &dissect.DNSMessage{}, &dissect.TLSClientHello{}, &dissect.TLSServerHello{}, &dissect.TLSCertificate{}} {
+		for v, i := reflect.ValueOf(f).Elem(), 0; i < v.NumField(); i++ {
+			if x := v.Field(i); x.Kind() == reflect.String && x.CanSet() {
+				x.SetString(long)
+			}
+		}
+		var app *fingerprint.App
+		var x customEnv
+		x.fact(&Event{Fact: f, App: app.With(f)})
+		seen := 0
+		for v, i := reflect.ValueOf(x.env), 0; i < v.NumField(); i++ {
+			for k := range v.Field(i).NumField() {
+				if s := v.Field(i).Field(k); s.Kind() == reflect.String && s.Len() > 0 {
+					seen++
+					if s.Len() > customrule.MaxText {
+						t.Errorf("%T: %s.%s has %d bytes", f, v.Type().Field(i).Name, v.Field(i).Type().Field(k).Name, s.Len())
+					}
+				}
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%T: no text was read", f)
+		}
+	}
+	for when, want := range map[string][]string{
+		`http.uri matches "^(a|aa|a?a?a?)*$"`:  {"high 203.0.113.9"},
+		`http.uri matches "^(((a+)+)+)+b$"`:    nil, // b is beyond what is read
+		`http.uri matches "(a?){30}a{30}.*b$"`: nil,
+	} {
+		w := customFixture(t, operator(t, customrule.OnHTTP, when, nil))
+		w.fact(w.connect("10.0.30.5", "203.0.113.9:80"), &dissect.HTTPExchange{Method: "GET", URI: long + "b"})
+		if got := w.reported("C001"); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", when, got, want)
+		}
 	}
 }
 

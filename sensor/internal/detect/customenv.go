@@ -49,9 +49,7 @@ func (c *Context) customEnv(e *Event, dir session.Dir, needs customrule.Need) *c
 		x.env.Device = c.customDevice(mine, addr(self, v.V6))
 	}
 	if needs&customrule.NeedPeer != 0 {
-		d := c.customDevice(theirs, at)
-		x.env.Peer = customrule.Peer{Key: d.Key, Name: d.Name, IP: d.IP, MAC: d.MAC, Role: d.Role, Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware,
-			Expect: d.Expect, Zone: d.Zone, Days: d.Days, External: c.external(theirs, at)}
+		x.env.Peer = customrule.Peer{Device: c.customDevice(theirs, at), External: c.external(theirs, at)}
 	}
 	if needs&customrule.NeedName != 0 {
 		x.env.Session.Name = cut(c.ResponderName(e))
@@ -145,12 +143,12 @@ func (x *customEnv) fact(e *Event) {
 }
 
 func (x *customEnv) dns(f *dissect.DNSMessage) {
-	x.env.DNS = customrule.DNS{Name: cut(f.QName), Type: f.QType}
+	x.env.DNS = customrule.DNS{Name: cut(f.QName), Type: cut(f.QType)}
 }
 
 func (x *customEnv) http(f *dissect.HTTPExchange) {
 	x.env.HTTP = customrule.HTTP{Method: cut(f.Method), Host: cut(f.Host), URI: cut(f.URI), UserAgent: cut(f.UserAgent), SOAPAction: cut(f.SOAPAction), AuthScheme: cut(f.AuthScheme),
-		Status: f.Status, Server: cut(f.Server), ContentType: cut(f.ContentType), Title: cut(f.Title), Realm: cut(f.Realm), Program: f.Program}
+		Status: f.Status, Server: cut(f.Server), ContentType: cut(f.ContentType), Title: cut(f.Title), Realm: cut(f.Realm), Program: cut(f.Program)}
 }
 
 func (x *customEnv) tls(a *fingerprint.App) {
@@ -165,7 +163,7 @@ func (x *customEnv) tls(a *fingerprint.App) {
 		t.Version, t.JA3S = h.VersionName(), h.JA3S
 	}
 	if k := a.Cert; k != nil {
-		t.Subject, t.Issuer, t.SHA256, t.SelfSigned = cut(k.Subject), cut(k.Issuer), k.SHA256, k.SelfSigned
+		t.Subject, t.Issuer, t.SHA256, t.SelfSigned = cut(k.Subject), cut(k.Issuer), cut(k.SHA256), k.SelfSigned
 	}
 	x.env.TLS = t
 }

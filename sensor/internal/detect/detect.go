@@ -287,5 +287,6 @@ type Finding struct {
 	// without Device is about the sensor itself, or about a network whose hosts are not watched.
 	DeviceAddr  netip.Addr
 	Continues   bool // an update of the same observation (answered, ended), which does not count again
+	Revises     bool // of Continues: it says more than before, so that the alert gets a revision
 	Maintenance bool // it happened in a maintenance window of Device
 }

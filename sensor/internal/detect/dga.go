@@ -53,7 +53,7 @@ func DefaultDGAParams() DGAParams {
 const (
 	maxMissing   = 256 // different domains that are counted in a window
 	maxExamples  = 5
-	minGenerated = 6 // letters: shorter names are too short to judge
+	minGenerated = 6 // letters: shorter names are too short to evaluate
 )
 
 // dga is D20: a device looks up many domains that look random and do not exist. Bots try names that a program generates each day, of which
@@ -63,7 +63,7 @@ type dga struct {
 	devices *table[caller, missing]
 }
 
-// missing is what one device looked up in vain.
+// missing is what one device looked up without success.
 type missing struct {
 	from     int64
 	seen     []uint32 // hashes of the different domains, sorted
@@ -135,7 +135,7 @@ func (d *dga) Observe(e *Event, c *Context) {
 
 // generated returns the registered domain of a name, and its label above the public suffix, which a program may have generated. label is ""
 // if there is none: names of one label, reverse lookups, names below no known top-level domain (as of a local network), and those too
-// short to judge or in another script (RFC 5891).
+// short to evaluate or in another script (RFC 5891).
 func generated(name string) (domain, label string) {
 	suffix, icann := publicsuffix.PublicSuffix(name)
 	if !icann && !strings.Contains(suffix, ".") || strings.HasSuffix(name, ".arpa") {

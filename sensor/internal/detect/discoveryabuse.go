@@ -116,10 +116,10 @@ func (o *discoveryAbuse) finding(e *Event, c *Context, x *deeds, a *dissect.Devi
 		f.Key += " " + f.Peer.IP
 	}
 	actor, protocol := f.actorName(e), name{a.Protocol, a.Protocol}
-	f.Brief = "sets cameras by " + a.Protocol
-	f.Title = headline("%s sets cameras by %s: "+Clean(a.Action, 30), actor, protocol)
-	f.Message = fmt.Sprintf("Expected: hosts only search for cameras by %s. Seen: since %s %s sent %s that change cameras to %s: %s.",
-		a.Protocol, clock(x.first), actor.full, Plural(x.count, "request", "requests"), listing(x.peers, 8), listing(x.done, 5))
+	f.Brief = "changes cameras by " + a.Protocol
+	f.Title = headline("%s changes cameras by %s: "+Clean(a.Action, 30), actor, protocol)
+	f.Message = fmt.Sprintf("Expected: hosts only search for cameras by %s. Seen: since %s %s sent %s to %s: %s.",
+		a.Protocol, clock(x.first), actor.full, Plural(x.count, "request that changes cameras", "requests that change cameras"), listing(x.peers, 8), listing(x.done, 5))
 	f.Reasons = []Reason{{Code: "discovery_changes", Text: "the request sets a password, an address or the like, where others only search", Weight: 0.6}}
 	if routed {
 		f.Reasons = append(f.Reasons, Reason{Code: "routed", Text: "the request comes from another network, where discovery has no use", Weight: 0.3})

@@ -134,7 +134,7 @@ func (t *dnsTunnel) Observe(e *Event, c *Context) {
 	x := t.domains.put(zone{who, domain}, c.Now)
 	x.move(c.Now, int64(t.p.WindowSeconds)*second)
 	x.count(m, below)
-	why := t.p.judge(x)
+	why := t.p.evaluate(x)
 	if why == "" && len(x.seen) >= t.p.SilentNames && t.p.SilentNames > 0 {
 		if expect, _ := c.Contracts.Expect(e.Initiator, c.Now); expect != contract.Normal {
 			why = fmt.Sprintf("%d different names in a day", len(x.seen))
@@ -247,8 +247,8 @@ func entropy(s string) (bits float64) {
 	return bits
 }
 
-// judge returns why the queries of a window look like a tunnel, "" if they do not.
-func (p *DNSTunnelParams) judge(x *lookups) string {
+// evaluate returns why the queries of a window look like a tunnel, "" if they do not.
+func (p *DNSTunnelParams) evaluate(x *lookups) string {
 	n := float64(x.names)
 	switch {
 	case x.names >= p.Names && x.entropy/n >= p.Entropy && x.length/n >= float64(p.Length):

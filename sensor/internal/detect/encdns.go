@@ -155,7 +155,7 @@ func (d *encryptedDNS) finding(e *Event, c *Context, n *counter, kind, why strin
 	who, to, sessions := f.self(), f.other(), Plural(n.count, "session", "sessions")
 	f.Brief = "sends encrypted DNS to " + to.brief()
 	f.Title = headline("%s sends encrypted DNS ("+kind+") to %s", who, to)
-	f.Message = fmt.Sprintf("Expected: %s asks the resolvers of the network in clear. Seen: since %s it opened %s of %s with %s; %s.",
+	f.Message = fmt.Sprintf("Expected: %s sends unencrypted DNS to the resolvers of the network. Seen: since %s it opened %s of %s with %s; %s.",
 		who.full, clock(n.first), sessions, kind, to.full, why)
 	f.Reasons = append(f.Reasons, Reason{Code: "encrypted_dns", Text: why, Weight: 0.4})
 	if x != contract.Normal {

@@ -28,7 +28,7 @@ var exposureRule = register(registration{
 			"{inspect}",
 		},
 		"probes": {
-			"Nothing to do while no port answers.",
+			"Take no action while no port answers.",
 			"Check at the firewall that these ports are closed on purpose.",
 			"Watch for an alert that one of them answers.",
 		},

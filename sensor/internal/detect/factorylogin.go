@@ -29,7 +29,7 @@ var factoryLoginRule = register(registration{
 		"unset": {
 			"Set a password on the device, from a network that nobody else can reach.",
 			"Check its settings: anybody who reaches it can become its administrator.",
-			"If it is a spare, disconnect it.",
+			"If nobody needs the device, disconnect it.",
 		},
 	},
 }, DefaultFactoryLoginParams, newFactoryLogin)

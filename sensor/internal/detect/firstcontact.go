@@ -195,7 +195,7 @@ func (f *firstContact) finding(e *Event, c *Context, k *contract.Learned, o *out
 		x.Title = headline("%s opens %s to %s outside its contract", who, name{what, portName(e)}, to)
 	}
 	x.Broken = Clean(fmt.Sprintf("learned contract (%s): no entry allows %s; %s", k.State, key, nearest(r, near)), 300)
-	x.Message = fmt.Sprintf("Expected: %s keeps to its learned contract (%s, %s). Seen: at %s it opened %s to %s; %s.",
+	x.Message = fmt.Sprintf("Expected: %s stays within its learned contract (%s, %s). Seen: at %s it opened %s to %s; %s.",
 		who.full, k.State, plural(len(k.Entries(false)), "one entry", "its entries"), clock(e.Session.Start), what, to.full, nearest(r, near))
 	x.Reasons = []Reason{{Code: "outside_contract", Text: resultTexts[r], Weight: 0.4}}
 	if o.why != "" {

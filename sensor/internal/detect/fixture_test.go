@@ -46,7 +46,10 @@ func newFixture(t *testing.T, inv *contract.Inventory, silent ...string) *fixtur
 		t.Fatal(err)
 	}
 	w := &fixture{t: t, reg: device.New(device.Config{Watch: ps}), book: contract.New(inv, contract.Config{Silent: ps}), dets: dets, port: 40000}
-	w.c = Context{Now: begin, Devices: w.reg, Contracts: w.book, Names: enrich.NewNames(0), Emit: func(f *Finding) { w.got = append(w.got, f) }}
+	w.c = Context{Now: begin, Devices: w.reg, Contracts: w.book, Names: enrich.NewNames(0), Emit: func(f *Finding) {
+		w.got = append(w.got, f)
+		CheckTexts(t, f)
+	}}
 	return w
 }
 

@@ -214,12 +214,12 @@ func (x *flood) count(e *Event, c *Context, k flooded, by sender, before flow, w
 		}
 	}
 	if took := v.End - before.at; took > window {
-		x.judge(e, c, s, by, out, in, took) // one session over a longer time
+		x.evaluate(e, c, s, by, out, in, took) // one session over a longer time
 		return
 	}
 	s.out, s.in = s.out+out, s.in+in
 	if took := c.Now - s.from; took >= window {
-		x.judge(e, c, s, by, s.out, s.in, took)
+		x.evaluate(e, c, s, by, s.out, s.in, took)
 		s.from, s.out, s.in, s.sources = c.Now, 0, 0, 0
 	}
 }
@@ -282,9 +282,9 @@ func pairOf(v *session.View) [2]packet.Addr {
 	return [2]packet.Addr{a, b}
 }
 
-// judge reports a flood: packets that were sent within a time and hardly answered. A host with which the device has had a connection takes
+// evaluate reports a flood: packets that were sent within a time and hardly answered. A host with which the device has had a connection takes
 // part in something that both want, such as video or a backup; its rate is what is usual for the device.
-func (x *flood) judge(e *Event, c *Context, s *stream, by sender, out, in uint64, took int64) {
+func (x *flood) evaluate(e *Event, c *Context, s *stream, by sender, out, in uint64, took int64) {
 	rate := float64(out) * float64(second) / float64(took)
 	if rate < x.p.Rate || float64(in) > x.p.Replies*float64(out) || c.Quality.OneWay || by.mac && by.device == nil && !s.forged() {
 		return
@@ -335,7 +335,7 @@ func (x *flood) finding(e *Event, c *Context, s *stream, by sender) *Finding {
 	who, target, rate := f.self(), f.Peer.at(), fmt.Sprintf("%.0f %s a second", s.rate, what)
 	f.Brief = "floods " + target.brief()
 	f.Title = headline("%s floods %s with "+rate, who, target)
-	f.Message = fmt.Sprintf("Expected: %s sends to nobody who does not answer. Seen: since %s it sent up to %s to %s, with less than %.0f %% of replies.",
+	f.Message = fmt.Sprintf("Expected: %s sends only to hosts that answer. Seen: since %s it sent up to %s to %s, with less than %.0f %% of replies.",
 		who.full, clock(s.counter.first), rate, f.other().full, 100*x.p.Replies)
 	f.Reasons = append(f.Reasons, Reason{Code: "rate", Text: rate, Weight: 0.5}, Reason{Code: "no_reply", Text: "the destination hardly answered", Weight: 0.3},
 		benign("the device sends a stream of data that needs no replies; then add the destination to the inventory"))
@@ -345,7 +345,7 @@ func (x *flood) finding(e *Event, c *Context, s *stream, by sender) *Finding {
 		f.Severity = Medium // a popular service that is down looks the same
 		f.Key = "forged " + f.Key
 		f.Title = headline("Many sources behind one router flood %s with "+rate, target)
-		f.Message = fmt.Sprintf("Expected: hosts send to nobody who does not answer. Seen: since %s packets with many source addresses and the MAC %s went to %s, up to %s, with less than %.0f %% of replies.",
+		f.Message = fmt.Sprintf("Expected: hosts send only to hosts that answer. Seen: since %s packets with many source addresses and the MAC %s went to %s, up to %s, with less than %.0f %% of replies.",
 			clock(s.counter.first), v.Initiator.MAC, f.other().full, rate, 100*x.p.Replies)
 		f.Recommendation = floodRule.advise("forged", nil)
 	}

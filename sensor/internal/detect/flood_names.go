@@ -104,7 +104,7 @@ func (x *flood) namesFinding(e *Event, c *Context, t *torture, domain string) *F
 	rate := fmt.Sprintf("%d different names within %s", x.p.Names, span(int64(x.p.NameSeconds)*second))
 	f.Brief = "floods the servers of " + victim.brief()
 	f.Title = headline("%s floods the servers of %s with random names", who, victim)
-	f.Message = fmt.Sprintf("Expected: %s looks up names that exist. Seen: since %s it looked up %s below %s, and hardly any exists. Each such query reaches the servers of the domain.",
+	f.Message = fmt.Sprintf("Expected: %s looks up names that exist. Seen: since %s it looked up %s below %s, and hardly any exists; each such query reaches the servers of the domain.",
 		who.full, clock(t.counter.first), rate, victim.full)
 	f.Reasons = []Reason{{Code: "names", Text: rate, Weight: 0.5}, {Code: "not_found", Text: "hardly any of them exists", Weight: 0.3}}
 	if e.Initiator != nil && expect != contract.Normal {

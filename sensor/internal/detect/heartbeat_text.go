@@ -27,10 +27,10 @@ func (h *heartbeat) finding(d *device.Device, missing []*routine, now int64, c *
 	what, also := name{names[0], names[0]}, ""
 	if len(names) > 1 {
 		what.short = fmt.Sprintf("%s and %d more", names[0], len(names)-1)
-		also = fmt.Sprintf(" The same holds for %s.", listing(names[1:], 8))
+		also = fmt.Sprintf("; the same applies to %s", listing(names[1:], 8))
 	}
 	f.Title = headline("%s no longer opens %s", who, name{what.short, what.short})
-	f.Message = fmt.Sprintf("Expected: %s opens %s, as on %d of 7 days, at most %s apart. Seen: none since %s, for %s, while the device itself was seen.%s",
+	f.Message = fmt.Sprintf("Expected: %s opens %s, as on %d of 7 days, at most %s apart. Seen: none since %s, for %s, while the device itself was seen%s.",
 		who.full, names[0], days, span(b.longest), clock(b.last), span(now-b.last), also)
 	f.Reasons = []Reason{{Code: "regular", Text: fmt.Sprintf("seen on %d of 7 days until then, at most %s apart", days, span(b.longest)), Weight: 0.3}, benign(benignHeartbeat)}
 	for i, b := range missing[:min(len(missing), maxListed)] {

@@ -26,7 +26,7 @@ var icmpTunnelRule = register(registration{
 		"": {
 			"Ask the owner of the device and of the monitoring whether they know a program that sends data in pings to this host.",
 			"{inspect}",
-			"If nobody knows it, block ICMP echo between the device and this host at the firewall, and then: {contain}",
+			"If nobody knows it, block ICMP echo between the device and this host at the firewall. Then {then contain}",
 		},
 	},
 }, DefaultICMPTunnelParams, newICMPTunnel)

@@ -26,7 +26,7 @@ var identityRule = register(registration{
 		"": {
 			"Find the switch ports of both MAC addresses, and look at what is connected there.",
 			"Look for logins from the address since the change, and change the passwords that were used.",
-			"If nobody replaced the hardware, shut the port of the new MAC address. If somebody did, nothing is left to do.",
+			"If nobody replaced the hardware, shut the port of the new MAC address. If somebody did, close the alert.",
 		},
 		"class": {
 			"Find the switch port of the MAC address, and look at what is connected there.",

@@ -129,14 +129,15 @@ func end(e *Event, dir session.Dir) (*session.Endpoint, *device.Device) {
 
 // natureOf returns what is known of a device that has been an appliance, nil if it is none or the packets are not its own.
 func (i *identity) natureOf(d *device.Device, x *session.Endpoint, c *Context) *nature {
-	if d == nil || d.Router || d.MAC.IsZero() || x.MAC != d.MAC || !c.Devices.Station(d.MAC) {
+	if d == nil || d.Router || d.MAC.IsZero() || x.MAC != d.MAC {
 		return nil
 	}
-	if n := i.natures.get(d.ID, c.Now); n != nil {
-		return n
-	}
-	if !noComputer(d.Role) || d.Level < device.Probable {
+	known := i.natures.lru.Peek(d.ID) != nil
+	if !known && (!noComputer(d.Role) || d.Level < device.Probable) || !c.Devices.Station(d.MAC) {
 		return nil
+	}
+	if known {
+		return i.natures.get(d.ID, c.Now)
 	}
 	n := i.natures.put(d.ID, c.Now)
 	*n = nature{since: c.Now, role: d.Role}
@@ -179,7 +180,7 @@ func (i *identity) classFinding(e *Event, c *Context, dir session.Dir, n *nature
 	}
 	who, kind := f.self(), n.role.Phrase()
 	f.Brief = "behaves like a computer"
-	f.Title = headline("%s behaves like a computer, and was "+kind+" before", who)
+	f.Title = headline("%s behaves like a computer, but was "+kind+" before", who)
 	f.Message = fmt.Sprintf("Expected: %s behaves as since %s, when it was known as %s. Seen: %s.", who.full, clock(n.since), kind, strings.Join(seen, "; "))
 	for _, s := range seen {
 		f.Reasons = append(f.Reasons, Reason{Code: "other_class", Text: s, Weight: 0.3})

@@ -27,7 +27,7 @@ var lateralRule = register(registration{
 		"": {
 			"Ask the owner of the device whether a backup, an agent or an administrator opened these sessions.",
 			"Read the logins of that minute on the hosts that it reached.",
-			"If nobody knows them: {then contain} If they are wanted, add them to the inventory.",
+			"If nobody knows them: {then contain} If they are expected, add them to the inventory.",
 		},
 	},
 }, DefaultLateralParams, newLateral)
@@ -197,7 +197,7 @@ func (l *lateral) finding(e *Event, c *Context, kind string, r *reach, x contrac
 	on := listing(r.services, 3)
 	f.Brief = "reaches " + to.brief() + " on " + listing(r.services, 2)
 	f.Title = headline("%s reaches %s on %s for the first time", who, name{to.short, to.short}, name{on, r.services[0]})
-	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it reached %s on %s, none of which it had reached before; %s.",
+	f.Message = fmt.Sprintf("Expected: %s %s. Seen: since %s it reached %s on %s, which it had not reached before; %s.",
 		who.full, expectation(x, source), clock(r.first), to.full, listing(r.services, 8), talk(r))
 	f.Reasons = l.reasons(kind, r, x, source)
 	f.Evidence = []Evidence{{Kind: "contacts", Summary: fmt.Sprintf("%s with %s of %s", Plural(r.count, "first contact", "first contacts"), plural(r.count, "a service", "services"), kind),

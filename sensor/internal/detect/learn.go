@@ -72,7 +72,7 @@ func (c *Context) oneSided(f *Finding) string {
 
 // learnedOf returns the learned contract that decides about the session of e, nil if there is none, or if the session was not answered.
 func (c *Context) learnedOf(e *Event) *contract.Learned {
-	k := c.Contracts.Learner().Judging(e.Initiator)
+	k := c.Contracts.Learner().EnforcedOf(e.Initiator)
 	if k == nil || k.Empty() || !e.Session.Answered() || !Originated(e) {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (c *Context) compare(e *Event, k *contract.Learned) (at contract.Contact, r
 			name = names[i]
 		}
 		x := c.Contracts.ContactOf(session.Out, e.Session, app, name, e.Responder)
-		if y, entry := k.Judge(&x, c.Now); i == 0 || y < r {
+		if y, entry := k.Evaluate(&x, c.Now); i == 0 || y < r {
 			at, r, near = x, y, entry
 		}
 	}

@@ -233,14 +233,14 @@ func (l *listedPeer) severity(e *Event, how act, m *intel.Match, age int, x cont
 func (l *listedPeer) tell(f *Finding, how act, m *intel.Match, age int, n *counter) {
 	who, what, times := f.self(), m.Kind.String()+" "+m.Value, Plural(n.count, "session", "sessions")
 	value := name{shorten(m.Value, 40), m.Value}
-	title, did := "%s connects to %s, which is on a list", "opened "+times+" with "+f.Peer.at().full
+	title, did := "%s connects to %s, which is on a threat list", "opened "+times+" with "+f.Peer.at().full
 	switch how {
 	case tries:
-		title, did = "%s calls %s, which is on a list", "tried to open "+times+" with "+f.Peer.at().full
+		title, did = "%s calls %s, which is on a threat list", "tried to open "+times+" with "+f.Peer.at().full
 	case asks:
-		title, did = "%s looks up %s, which is on a list", "looked up "+m.Value
+		title, did = "%s looks up %s, which is on a threat list", "looked up "+m.Value
 	case serves:
-		title, did = "%s answers %s, which is on a list", "answered "+times+" of "+f.Peer.IP
+		title, did = "%s answers %s, which is on a threat list", "answered "+times+" of "+f.Peer.IP
 	}
 	f.Title = headline(title, who, value)
 	f.Brief = map[act]string{calls: "connects to " + value.brief() + " (listed)", tries: "calls " + value.brief() + " (listed)", asks: "looks up " + value.brief() + " (listed)"}[how]

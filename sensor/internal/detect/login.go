@@ -154,7 +154,7 @@ func (l *loginSuccess) finding(e *Event, c *Context, in login, external bool) *F
 	where := map[bool]string{true: "external", false: "internal, and not seen to log in before"}[external]
 	who, from, by := f.self(), f.other(), name{in.protocol, in.protocol}
 	f.Brief = "taken over from " + from.brief() + " by " + in.protocol
-	f.Title = headline("Login to %s from %s by %s", who, from, by)
+	f.Title = headline("%s logged in to %s by %s", from, who, by)
 	f.Message = fmt.Sprintf("Expected: only administrators log in to %s. Seen: at %s it accepted a login by %s from %s (%s) on %s.",
 		who.full, clock(c.Now), in.protocol, from.full, where, service(e))
 	f.Reasons = loginReasons(in, external)

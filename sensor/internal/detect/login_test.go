@@ -5,6 +5,7 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"stillwatch/sensor/internal/contract"
@@ -257,5 +258,18 @@ func TestProtocolsAreNamedInOneWay(t *testing.T) {
 	}
 	if got := service(&Event{Session: &session.View{Proto: 47}}); got != "IP protocol 47" {
 		t.Error(got)
+	}
+}
+
+// TestGuessesBeforeALogin checks that all failures count, also those that are not kept one by one.
+func TestGuessesBeforeALogin(t *testing.T) {
+	for n, want := range map[int]string{12: "after 12 failures", 64: "after 64 failures", 65: "after 65 failures", 600: "after 600 failures"} {
+		w := newFixture(t, nil)
+		guess(w, outside, idle+":23", n, uneven)
+		telnet(w, outside, idle+":23", "ot", dissect.OutcomeSuccess)
+		f := w.wantLast("D09", "critical guessed 198.51.100.23")
+		if !strings.Contains(f.Message, want) || !strings.Contains(f.Brief, Plural(n, "guess", "guesses")) {
+			t.Errorf("%d guesses: %q, %q", n, f.Message, f.Brief)
+		}
 	}
 }

@@ -23,7 +23,7 @@ var longSessionRule = register(registration{
 	titleOrder: 7,
 	advice: map[string]steps{
 		"": {
-			"Find out whose address the peer is, and which program of the device holds the session.",
+			"Find out whose address the peer is, and ask the owner of the device whether this session is expected.",
 			"{inspect}",
 			"If nobody knows the session: {then contain} If it is expected, add it to the inventory.",
 		},
@@ -108,7 +108,7 @@ func (l *longSessions) Observe(e *Event, c *Context) {
 		return
 	}
 	lasted := v.End - v.Start
-	if e.Kind == SessionEnded || closed(v) {
+	if e.Kind == SessionEnded { // it comes after the state in which both ends have closed
 		x, ok := l.open.take(v.ID)
 		if !ok {
 			l.none.reported, l.none.bulk, l.none.told = 0, false, false
@@ -197,7 +197,7 @@ func (l *longSessions) evaluate(e *Event, c *Context, x *openSession, lasted int
 		return
 	}
 	f := l.finding(e, c, dir, max(lasted, 0))
-	f.Severity, f.Continues = sev, x.told
+	f.Severity, f.Continues, f.Revises = sev, x.told, x.told
 	x.told = true
 	c.Emit(f)
 }
@@ -209,11 +209,11 @@ func (l *longSessions) severity(e *Event, c *Context, dir session.Dir, level int
 		d = e.Responder
 	}
 	x, _ := c.Contracts.Expect(d, c.Now)
-	guarded := x != contract.Normal
+	limited := x != contract.Normal
 	switch {
-	case guarded && dir == session.Out && opened(e.Session), level == 0 && !(bulk && guarded && dir == session.Out), l.allowed(e, c, dir, d):
+	case limited && dir == session.Out && opened(e.Session), level == 0 && !(bulk && limited && dir == session.Out), l.allowed(e, c, dir, d):
 		return Low, false // D01 reports what a silent device opens
-	case guarded:
+	case limited:
 		return Medium, true
 	case dir == session.In:
 		return Low, isAppliance(d) && level > 1
@@ -255,12 +255,12 @@ func (l *longSessions) finding(e *Event, c *Context, dir session.Dir, lasted int
 		since -= int64(l.p.IdleSeconds) * second
 	}
 	f.Start, f.End = since, max(v.End, since+lasted)
-	how := "that it opened"
+	how := "which it opened"
 	switch {
 	case !opened(v):
 		how = "whose start was not captured"
 	case dir == session.In:
-		f.Key, how = addr(&v.Initiator, v.V6).String()+" on "+portName(e), "that the other end opened"
+		f.Key, how = addr(&v.Initiator, v.V6).String()+" on "+portName(e), "which the other end opened"
 	}
 	who, to := f.self(), f.Peer.at()
 	time := span(lasted)

@@ -64,6 +64,12 @@ func TestLongSession(t *testing.T) {
 			s.wait(50 * minute)
 			s.end(v, 10, 10)
 		}, []string{"medium 203.0.113.66 on 8081/tcp 1"}},
+		{"closed, then ended", func(s *stage) {
+			v := s.connect(foreign, silent+":8081")
+			s.hours(2)
+			s.wait(10 * minute)
+			s.close(v)
+		}, []string{"medium 203.0.113.66 on 8081/tcp 1"}},
 		{"for days", func(s *stage) { s.connect(foreign, silent+":8081"); s.hours(70) }, []string{"medium 203.0.113.66 on 8081/tcp 1"}},
 		{"progress is reported earlier", func(s *stage) {
 			v := *s.connect(foreign, silent+":8081")

@@ -296,9 +296,9 @@ func (m *manipulation) finding(e *Event, c *Context, who controller, a *dissect.
 	}
 	f.Title = headline("%s "+class.verb+" %s", actor, at)
 	if x.refused == x.count {
-		f.Title = headline("%s tried in vain: "+class.verb+" %s", actor, at)
+		f.Title = headline("%s tried without success: "+class.verb+" %s", actor, at)
 	}
-	f.Message = fmt.Sprintf("Expected: only the operators and the platform of a camera %s it. Seen: since %s %s made %s by %s to %s, %d refused: %s.",
+	f.Message = fmt.Sprintf("Expected: only the operators and the platform of a camera %s. Seen: since %s %s made %s by %s to %s, %d refused: %s.",
 		classExpected[class.kind], clock(x.first), actor.full, Plural(x.count, "request", "requests"), a.Protocol, listing(x.peers, 8), x.refused, listing(x.done, 5))
 	if external {
 		f.Reasons = append(f.Reasons, Reason{Code: "external_peer", Text: "the requests come from outside the network", Weight: 0.3})
@@ -317,7 +317,7 @@ func (m *manipulation) finding(e *Event, c *Context, who controller, a *dissect.
 
 // classExpected says what only the operators of a camera do.
 var classExpected = map[dissect.ActionKind]string{
-	dissect.ActionMove: "move", dissect.ActionReboot: "restart", dissect.ActionReset: "reset", dissect.ActionUpgrade: "upgrade",
-	dissect.ActionUsers: "change the users of", dissect.ActionNetwork: "change the network settings of", dissect.ActionVideo: "change the pictures of",
-	dissect.ActionTime: "set the clock of", dissect.ActionConfiguration: "configure",
+	dissect.ActionMove: "move it", dissect.ActionReboot: "restart it", dissect.ActionReset: "reset it", dissect.ActionUpgrade: "upgrade it",
+	dissect.ActionUsers: "change its users", dissect.ActionNetwork: "change its network settings", dissect.ActionVideo: "change its pictures",
+	dissect.ActionTime: "set its clock", dissect.ActionConfiguration: "configure it",
 }

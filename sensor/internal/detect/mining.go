@@ -155,9 +155,9 @@ func (m *mining) speaks(e *Event, c *Context, program string) {
 	if program == "" {
 		x := m.pools.put(k, c.Now)
 		x.begin(c.Now, day)
-		news := !x.stratum
+		isNew := !x.stratum
 		x.stratum = true
-		if x.add(e.Session.Start) || news {
+		if x.add(e.Session.Start) || isNew {
 			m.report(e, c, k, x, dir, false)
 		}
 		return
@@ -227,9 +227,9 @@ func (m *mining) text(f *Finding, x *mined, domain string, lookup bool) {
 	f.Brief, f.Title = "calls a mining pool", headline("%s calls the mining pool %s", who, pool)
 	if x.stratum {
 		what, why = "spoke Stratum, the protocol of mining pools, with %s", Reason{Code: "stratum", Text: "the session has the messages of Stratum", Weight: 0.6}
-		f.Brief, f.Title = "mines", headline("%s mines a cryptocurrency with %s", who, pool)
+		f.Brief, f.Title = "mines", headline("%s mines cryptocurrency with %s", who, pool)
 	}
-	f.Message = fmt.Sprintf("Expected: %s does not mine cryptocurrencies. Seen: since %s it "+what+"; "+times+" in all.", who.full, clock(x.first), pool.full)
+	f.Message = fmt.Sprintf("Expected: %s does not mine cryptocurrency. Seen: since %s it "+what+"; "+times+" in all.", who.full, clock(x.first), pool.full)
 	f.Reasons = append(f.Reasons, why)
 	data := map[string]any{"pool": pool.full, "stratum": x.stratum, "count": x.count}
 	if x.program != "" {

@@ -33,7 +33,7 @@ var miraiRule = register(registration{
 			"{renew}",
 		},
 		"probed": {
-			"Nothing to do while the port does not answer.",
+			"Take no action while the port does not answer.",
 			"Check that Telnet and SSH are closed to external hosts.",
 			"Check that the device has no default password.",
 		},

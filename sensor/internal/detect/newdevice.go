@@ -132,7 +132,7 @@ func (n *newDevice) finding(c *Context, d *device.Device, zone string) *Finding 
 	f.Entities = entities(f)
 	who := f.self()
 	f.Title = headline("%s is new in %s", who, name{where, where})
-	f.Message = fmt.Sprintf("Expected: only known devices in %s. Seen: %s, for the first time at %s.", where, who.full, clock(d.FirstSeen))
+	f.Message = fmt.Sprintf("Expected: only known devices are in %s. Seen: %s for the first time at %s.", where, who.full, clock(d.FirstSeen))
 	f.Reasons = []Reason{{Code: "first_seen", Text: "no device with this identity was seen before", Weight: 0.2}}
 	if d.RandomMAC {
 		f.Reasons = append(f.Reasons, Reason{Code: "random_mac", Text: "its MAC address is a random one: phones change theirs, so it may be a known device", Weight: -0.1})

@@ -23,7 +23,7 @@ var reflectionRule = register(registration{
 	titleOrder: 6,
 	advice: map[string]steps{
 		"": {
-			"Block the port for external hosts at the firewall: the requests have forged addresses, and the answers hit somebody else.",
+			"Block the port for external hosts at the firewall: the requests have forged addresses, and the replies go to the victim.",
 			"Switch the service off on the device if nobody needs it.",
 			"Search for other devices that answer on this port.",
 		},
@@ -128,7 +128,7 @@ func (r *reflection) Observe(e *Event, c *Context) {
 	}
 	took := window
 	if lasted := v.End - v.Start; lasted > window && e.Kind == SessionEnded {
-		more, took = now, lasted // a slow session is judged as a whole
+		more, took = now, lasted // a slow session is evaluated as a whole
 	} else {
 		x.window.add(more)
 		more = x.window

@@ -175,7 +175,7 @@ func (r *relay) end(e *Event, c *Context, d *device.Device, dir session.Dir) {
 		if e.Kind == SessionEnded || closed(e.Session) || dir == session.In && !e.Session.Answered() {
 			return
 		}
-		if h == nil && dir == session.Out && !guarded(d, c) {
+		if h == nil && dir == session.Out && !restricted(d, c) {
 			return // a computer that nobody has called
 		}
 		if x = r.admit(e, c, d, dir); x == nil {
@@ -205,9 +205,9 @@ func (r *relay) end(e *Event, c *Context, d *device.Device, dir session.Dir) {
 	}
 }
 
-// guarded reports whether a device should forward nothing: it is declared or was found to open no sessions of its own, or it serves a single
+// restricted reports whether a device should forward nothing: it is declared or was found to open no sessions of its own, or it serves a single
 // purpose.
-func guarded(d *device.Device, c *Context) bool {
+func restricted(d *device.Device, c *Context) bool {
 	if x, _ := c.Contracts.Expect(d, c.Now); x != contract.Normal {
 		return true
 	}
@@ -225,7 +225,7 @@ func (r *relay) admit(e *Event, c *Context, d *device.Device, dir session.Dir) *
 		peer, dev = &v.Initiator, e.Initiator
 	}
 	external := c.external(dev, addr(peer, v.V6))
-	if !guarded(d, c) && (!external || isGateway(d)) {
+	if !restricted(d, c) && (!external || isGateway(d)) {
 		return nil
 	}
 	if dir == session.Out {

@@ -219,7 +219,7 @@ func earlier(times []relayTime, by int64) []relayTime {
 
 // compare compares the bursts and the byte curves of two sessions over the time in which both were followed.
 func (r *relay) compare(c *Context, d *device.Device, near, far *relayLeg) {
-	if near.from == 0 || far.from == 0 || near.dir == session.Out && !guarded(d, c) {
+	if near.from == 0 || far.from == 0 || near.dir == session.Out && !restricted(d, c) {
 		return
 	}
 	from, to := max(near.from, far.from), min(near.covered(c.Now), far.covered(c.Now))

@@ -180,6 +180,43 @@ func TestRelayReverse(t *testing.T) {
 	checkRelay(t, s, "critical")
 }
 
+// TestRelayCloudService has a device keep a session with its cloud, which wakes it: it calls other services at once, and other ones at other
+// times. When it starts again, all sessions that are left close together. The same calls are a relay if a stranger opened the near session.
+func TestRelayCloudService(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to, want string
+		dir            session.Dir
+	}{
+		"the device opened the near session": {silent, foreign + ":443", "", session.In},
+		"a stranger opened it":               {foreign, silent + ":443", "critical", session.Out},
+	} {
+		s := newStage(t, legacy())
+		cloud := s.connect(c.from, c.to)
+		var last *session.View
+		for i := range 20 {
+			s.wait(50 * second)
+			if i%5 == 0 {
+				s.activities([]carry{{cloud, s.c.Now + 200e6, c.dir, 900}})
+				s.wait(second)
+			}
+			last = s.view(6, silent, fmt.Sprintf("198.51.100.%d:443", 30+i%3))
+			if i%5 == 0 {
+				last.Start = s.c.Now - 9600e6 // 200 ms after the cloud spoke
+			}
+			s.event(detect.SessionOpened, last, nil)
+			last.State = session.Established
+			s.event(detect.SessionState, last, nil)
+			if i < 19 {
+				s.close(last)
+			}
+		}
+		s.wait(20 * second)
+		s.close(last)
+		s.close(cloud)
+		t.Run(name, func(t *testing.T) { checkRelay(t, s, c.want) })
+	}
+}
+
 // TestRelayShortSessions forwards each request in a session of its own: they begin and end together. Without the far sessions, or if they begin
 // at other times, there is nothing to report.
 func TestRelayShortSessions(t *testing.T) {

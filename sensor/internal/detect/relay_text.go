@@ -18,7 +18,7 @@ const maxRelayTargets = 32
 // found adds a sign to what is known of a device and the peer of its near sessions, and reports it if that is enough. The ids of the far
 // sessions are in far.
 func (r *relay) found(c *Context, d *device.Device, near *relayLeg, legs []*relayLeg, far []uint64, sign relaySign, f relayFound) {
-	if near.dir == session.Out && !guarded(d, c) {
+	if near.dir == session.Out && !restricted(d, c) {
 		return
 	}
 	var targets []*relayLeg
@@ -43,7 +43,7 @@ func (r *relay) found(c *Context, d *device.Device, near *relayLeg, legs []*rela
 	}
 	n := k.signs()
 	x, _ := c.Contracts.Expect(d, c.Now)
-	if !k.enough(guarded(d, c), x != contract.Normal) || n <= k.told && len(k.targets) <= k.toldOf {
+	if !k.enough(restricted(d, c), x != contract.Normal) || n <= k.told && len(k.targets) <= k.toldOf {
 		return
 	}
 	fresh := k.told == 0
@@ -62,15 +62,16 @@ func (k *relayLink) signs() (n int) {
 
 // enough reports whether the signs show a relay: two for a device that should forward nothing, or one if both peers are external. Closing
 // together alone must have happened as often as connecting, and be as far from chance. If the device opened
-// the near session, one sign is not enough, and unless the device is expected to be silent the byte curves must be among them: what a cloud
-// service sends makes an appliance call others. Of other devices, servers answer a request by a request of their own: there,
+// the near session, one sign is not enough, and its own calls may follow what a cloud service sends and end with that session when the device
+// starts again: then the content must speak for a relay too, or else most of the far sessions. Unless the device is expected to be silent the
+// byte curves must be among the signs. Of other devices, servers answer a request by a request of their own: there,
 // only the byte curves count.
-func (k *relayLink) enough(guarded, declared bool) bool {
-	if !guarded {
+func (k *relayLink) enough(limited, declared bool) bool {
+	if !limited {
 		return k.found[relayCurves].external
 	}
 	if k.near.dir == session.Out {
-		return k.signs() >= 2 && (declared || k.found[relayCurves].bytes > 0)
+		return k.signs() >= 2 && (k.found[relayCurves].bytes > 0 || declared && (k.found[relayBursts].n > 0 || k.mostFollow()))
 	}
 	if k.signs() >= 2 {
 		return true
@@ -81,6 +82,13 @@ func (k *relayLink) enough(guarded, declared bool) bool {
 		}
 	}
 	return false
+}
+
+// mostFollow reports whether at least half of the far sessions begin when the near side has sent something, or closing with it could stand
+// alone.
+func (k *relayLink) mostFollow() bool {
+	f := &k.found[relayConnects]
+	return f.n > 0 && 2*f.n >= f.of || k.found[relayCloses].alone
 }
 
 // peerInfo returns the other end of a leg as a finding names it.

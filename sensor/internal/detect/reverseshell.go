@@ -126,9 +126,9 @@ func (r *reverseShell) finding(e *Event, c *Context, n *counter) *Finding {
 	f.Stage, f.Severity = StageOutbound, Critical
 	f.Start, f.Total, f.Count = n.first, n.count, n.take()
 	who, server, sessions := f.self(), f.Peer.at(), Plural(n.count, "session", "sessions")
-	f.Brief = "gives a shell to " + server.brief()
-	f.Title = headline("%s gives a shell to %s", who, server)
-	f.Message = fmt.Sprintf("Expected: %s runs no commands for hosts that it calls. Seen: since %s it opened %s to %s and spoke as a shell does, so that the other end can type commands.",
+	f.Brief = "opens a reverse shell to " + server.brief()
+	f.Title = headline("%s opened a reverse shell to %s", who, server)
+	f.Message = fmt.Sprintf("Expected: %s runs no commands for hosts that it calls. Seen: since %s it opened %s to %s and behaved like a shell, so that the other end can type commands.",
 		who.full, clock(n.first), sessions, f.other().full)
 	f.Reasons = append(f.Reasons, Reason{Code: "shell", Text: "the end that opened the session sent the words of a shell: a banner, a prompt or the answer to id", Weight: 0.7},
 		benign("a support tool of the vendor works like this; then add its server to the inventory"))

@@ -90,9 +90,9 @@ func (r *reverseShell) typedFinding(e *Event, c *Context, t *typing) *Finding {
 	f.Stage, f.Severity, f.Reliability = StageOutbound, High, 0.6
 	who, server := f.self(), f.Peer.at()
 	exchanges := fmt.Sprintf("%d of %d exchanges", t.typed, t.n)
-	f.Brief = "may give a shell to " + server.brief()
-	f.Title = headline("%s may give a shell to %s", who, server)
-	f.Message = fmt.Sprintf("Expected: %s asks, and the hosts that it calls answer. Seen: since %s, in a session that it opened to %s, the other end began %s, at irregular times, and the device answered each with more (%s out, %s in).",
+	f.Brief = "may have a reverse shell to " + server.brief()
+	f.Title = headline("%s may have a reverse shell to %s", who, server)
+	f.Message = fmt.Sprintf("Expected: %s sends requests to the hosts that it calls, and they answer. Seen: since %s, in a session that it opened to %s, the other end began %s, at irregular times, and the device answered each with more (%s out, %s in).",
 		who.full, clock(e.Session.Start), f.other().full, exchanges, size(t.total[session.Out]), size(t.total[session.In]))
 	f.Reasons = append(f.Reasons, Reason{Code: "typed", Text: "the other end began " + exchanges + " with little, and the device sent more, as a shell does", Weight: 0.5},
 		Reason{Code: "inferred", Text: "the content is not readable: it is inferred from times and sizes", Weight: -0.2})

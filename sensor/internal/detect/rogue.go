@@ -189,7 +189,7 @@ func (e *Event) speaker() (*session.Endpoint, *device.Device) {
 	return &e.Session.Initiator, e.Initiator
 }
 
-// dhcp judges an OFFER or ACK that gives out an address. A boot server (proxyDHCP) gives out none.
+// dhcp checks an OFFER or ACK that gives out an address. A boot server (proxyDHCP) gives out none.
 func (r *rogue) dhcp(e *Event, c *Context, m *dissect.DHCPMessage) {
 	if m.Type != "offer" && m.Type != "ack" || !m.YourIP.IsValid() {
 		return
@@ -231,7 +231,7 @@ func lease(v *session.View, m *dissect.DHCPMessage) (k leased, ok bool) {
 	return k, true
 }
 
-// dhcpv6 judges a message of a server. A relay agent passes it on under its own address, so that is the server for the clients of its link.
+// dhcpv6 checks a message of a server. A relay agent passes it on under its own address, so that is the server for the clients of its link.
 func (r *rogue) dhcpv6(e *Event, c *Context, m *dissect.DHCPv6Message) {
 	const server = 547
 	end, dev := e.speaker()
@@ -260,7 +260,7 @@ func (r *rogue) dhcpv6(e *Event, c *Context, m *dissect.DHCPv6Message) {
 	r.report(o, c)
 }
 
-// router judges a router advertisement. A border router of a mesh network announces prefixes with a lifetime of 0: clients do not use it
+// router checks a router advertisement. A border router of a mesh network announces prefixes with a lifetime of 0: clients do not use it
 // as their default, so it counts only if it uses the address of a router that they do use.
 func (r *rogue) router(e *Event, c *Context, m *dissect.NDMessage) {
 	o := &offer{addr: m.Src, mac: m.EtherSrc, dev: e.Initiator, at: e.Time, usable: m.RouterLifetimeSeconds > 0}

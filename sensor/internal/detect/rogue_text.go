@@ -2,7 +2,10 @@
 
 package detect
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // severity is high, but medium for a DHCP server that names the usual router, and while servers are being learned: either may be a second
 // server that the operator has set up.
@@ -31,7 +34,11 @@ func (r *rogue) finding(o *offer, c *Context, n *counter) *Finding {
 	}
 	f.Total, f.Count = n.count, n.take()
 	f.Entities = entities(f)
-	f.Entities = addDistinct(f.Entities, "ip:"+o.addr.String(), maxListed)
+	for _, a := range []netip.Addr{o.addr, o.client, o.router, o.other} {
+		if a.IsValid() {
+			f.Entities = addDistinct(f.Entities, "ip:"+a.String(), maxListed)
+		}
+	}
 	who := f.self()
 	if o.dev == nil {
 		who = name{o.addr.String(), o.addr.String()}

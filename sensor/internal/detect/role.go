@@ -23,7 +23,7 @@ var roleRule = register(registration{
 		"": {
 			"Check that the role of the device is right; correct it in the inventory if not.",
 			"{inspect}",
-			"If the service is not wanted, block its port at the firewall.",
+			"If the service is not needed, block its port at the firewall.",
 		},
 	},
 }, DefaultRoleParams, newRole)

@@ -4,6 +4,7 @@ package detect
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -41,6 +42,25 @@ func TestTechniquesAreOnThePinnedList(t *testing.T) {
 				t.Errorf("%s: %+v, the list has %v", r.ID, a, p)
 			}
 		}
+	}
+}
+
+// TestPinnedListSaysWhatItIs: the list names its versions with their dates, its source and its license, and the documentation the same versions.
+func TestPinnedListSaysWhatItIs(t *testing.T) {
+	list, err := os.ReadFile("testdata/attack.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`Enterprise (\d+\.\d+) of \d{4}-\d\d-\d\d and ATT&CK for ICS (\d+\.\d+) of \d{4}-\d\d-\d\d: https://`).FindStringSubmatch(string(list))
+	if m == nil || !strings.Contains(string(list), "# License: ") {
+		t.Fatal("the list does not name its versions, its source and its license")
+	}
+	if want := fmt.Sprintf("`enterprise` (%s) and `ics` (%s)", m[1], m[2]); !strings.Contains(string(page), want) {
+		t.Errorf("docs/alerts.md does not have %s", want)
 	}
 }
 
@@ -165,7 +185,7 @@ func TestSizesAndSpans(t *testing.T) {
 			t.Errorf("%d: %s", n, got)
 		}
 	}
-	for ns, want := range map[int64]string{-5: "0 s", 59 * second: "59 s", 61 * second: "1 min 1 s", 3 * hour: "3 h 0 min", 49 * hour: "2 d 1 h"} {
+	for ns, want := range map[int64]string{-5: "0 s", 59 * second: "59 s", 61 * second: "1 min 1 s", 3 * hour: "3 h", 49 * hour: "2 d 1 h"} {
 		if got := span(ns); got != want {
 			t.Errorf("%d: %s", ns, got)
 		}

@@ -34,7 +34,7 @@ var scanRule = register(registration{
 			"If nobody does: {then contain} Then look for an earlier login to the device.",
 		},
 		"outside": {
-			"Nothing to do while no target answers.",
+			"Take no action while no target answers.",
 			"Block the source at the firewall if it continues.",
 			"Look for a successful login from this source.",
 		},

@@ -55,7 +55,10 @@ func newStage(t *testing.T, entries ...contract.Entry) *stage {
 		inv = &contract.Inventory{Devices: entries}
 	}
 	s := &stage{dets: dets}
-	s.m = alert.New(alert.Config{Replay: true, Sensor: schemas.AlertSensor{ID: "sensor-1", Site: "hq", Capture: "file"}}, func(a *schemas.Alert) { s.got = append(s.got, a) })
+	s.m = alert.New(alert.Config{Replay: true, Sensor: schemas.AlertSensor{ID: "sensor-1", Site: "hq", Capture: "file"}}, func(a *schemas.Alert) {
+		s.got = append(s.got, a)
+		detect.CheckAlert(t, a.Rule.ID, a.Title, a.Message, a.Recommendation, a.Device.Role)
+	})
 	s.c = detect.Context{Now: begin, Devices: device.New(device.Config{Named: names}), Contracts: contract.New(inv, contract.Config{}), Names: enrich.NewNames(0)}
 	s.c.Emit = func(f *detect.Finding) {
 		s.c.Doubt(f)

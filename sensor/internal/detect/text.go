@@ -53,6 +53,8 @@ func service(e *Event) string {
 		s = strconv.Itoa(int(v.Responder.Port)) + "/" + s
 	case s[0] <= '9':
 		s = "IP protocol " + s
+	default:
+		s = strings.ToUpper(s)
 	}
 	if e.App != nil && e.App.Name != "" {
 		s += " (" + Clean(e.App.Name, 20) + ")"
@@ -68,12 +70,20 @@ func span(ns int64) string {
 	case s < 60:
 		return strconv.FormatInt(max(s, 0), 10) + " s"
 	case s < 3600:
-		return fmt.Sprintf("%d min %d s", s/60, s%60)
+		return units(s/60, "min", s%60, "s")
 	case s < daySeconds:
-		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+		return units(s/3600, "h", s/60%60, "min")
 	default:
-		return fmt.Sprintf("%d d %d h", s/daySeconds, s/3600%24)
+		return units(s/daySeconds, "d", s/3600%24, "h")
 	}
+}
+
+// units formats a duration without its second unit if that is zero: "2 h 5 min", "2 h".
+func units(large int64, unit string, small int64, smaller string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d %s", large, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", large, unit, small, smaller)
 }
 
 // size formats bytes in decimal units.
@@ -143,4 +153,7 @@ func plural(n int, one, many string) string {
 }
 
 // portName is service without the application: "443/tcp".
-func portName(e *Event) string { return service(&Event{Session: e.Session}) }
+func portName(e *Event) string { return PortName(e.Session) }
+
+// PortName names the port and protocol of a session: "443/tcp", "ICMP".
+func PortName(v *session.View) string { return service(&Event{Session: v}) }

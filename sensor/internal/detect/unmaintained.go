@@ -19,8 +19,8 @@ var unmaintainedRule = register(registration{
 	},
 	advice: map[string]steps{
 		"": {
-			"Compare the version with the vendor's current one, and install that.",
-			"If the vendor publishes none any more, plan to replace the device.",
+			"Compare the version with the current one of the vendor, and install that.",
+			"If the vendor publishes no updates, plan to replace the device.",
 			"Until then, let only the hosts that need the device reach it, and no host on the Internet.",
 		},
 	},

@@ -30,10 +30,10 @@ var unpinnedRule = register(registration{
 		"budget": {
 			"Record the traffic with this server in full, and look at what the packets carry.",
 			"{inspect}",
-			"If it is no fault of a program: {then contain}",
+			"If a software fault is not the cause: {then contain}",
 		},
 		"hosts": {
-			"Find out which program of the hosts asks this server: a browser, a VPN or a setting by hand.",
+			"Find out why the hosts ask this server: a browser, a VPN or a manual setting.",
 			"Allow DNS at the firewall from the resolvers of the network only.",
 			"If the server is right, list it under infrastructure.dns of the inventory.",
 		},
@@ -149,13 +149,13 @@ func (u *unpinned) Observe(e *Event, c *Context) {
 		return
 	}
 	x, _ := c.Contracts.Expect(e.Initiator, c.Now)
-	guarded := x != contract.Normal || isAppliance(e.Initiator)
+	limited := x != contract.Normal || isAppliance(e.Initiator)
 	switch {
-	case guarded && e.Kind == SessionOpened:
+	case limited && e.Kind == SessionOpened:
 		u.contact(e, c, service, x)
-	case guarded && e.Kind != SessionFact && (service == contract.DNS || service == contract.NTP):
+	case limited && e.Kind != SessionFact && (service == contract.DNS || service == contract.NTP):
 		u.spend(e, c, service, x)
-	case !guarded && recognized && service == contract.DNS:
+	case !limited && recognized && service == contract.DNS:
 		u.bypass(e, c)
 	}
 }

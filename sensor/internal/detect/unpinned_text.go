@@ -30,7 +30,7 @@ func (u *unpinned) contactFinding(e *Event, c *Context, service contract.Service
 	f.Entities = append(f.Entities, ipEntities(n.peers)...)
 	who, to, what := f.self(), f.other(), serviceTexts[service]
 	f.Brief = "uses the unknown " + what + " " + to.brief()
-	f.Title = headline("%s uses the "+what+" %s, which nobody has given it", who, to)
+	f.Title = headline("%s uses the "+what+" %s, which is not configured for it", who, to)
 	seen := fmt.Sprintf("%s to %s, last to %s", Plural(n.count, "session", "sessions"), Plural(len(n.peers), "such server", "such servers"), to.full)
 	f.Message = fmt.Sprintf("Expected: %s uses %s. Seen: since %s %s.", who.full, basis(service, listed), clock(n.first), seen)
 	text := "the inventory lists the " + what + "s, and this is none of them"

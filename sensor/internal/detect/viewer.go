@@ -23,7 +23,7 @@ var viewerRule = register(registration{
 	advice: map[string]steps{
 		"": {
 			"Ask the operators whether the viewer is theirs.",
-			"If not: change the passwords of the cameras, and {contain}",
+			"If not: change the passwords of the cameras, and {then contain}",
 			"Allow streams of cameras from recorders and operators only.",
 		},
 	},

@@ -25,7 +25,7 @@ var wakeRule = register(registration{
 	advice: map[string]steps{
 		"": {
 			"Ask the owner whether the device was put back into use.",
-			"Read its other alerts and its logins of the hour before.",
+			"Read the other alerts about the device, and its logins of the hour before.",
 			"If nobody can explain it: {then contain}",
 		},
 		"budget": {
@@ -202,7 +202,7 @@ func (w *wake) finding(e *Event, c *Context, s *wakeState, q quiet, v contract.V
 		f.Severity = High
 	}
 	who, silence := f.self(), span(q.watched)
-	f.Brief = "wakes up"
+	f.Brief = "active after silence"
 	f.Title = headline("%s opened a session after %s of silence", who, name{silence, silence})
 	f.Message = fmt.Sprintf("Expected: %s stays silent: it had opened no session other than DNS, NTP and the like in %s. Seen: at %s it %s %s to %s.",
 		who.full, q.text(e.Session.Start), clock(e.Session.Start), verbs(e.Session, true), service(e), f.other().full)

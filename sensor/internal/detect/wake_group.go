@@ -55,9 +55,9 @@ func (w *wake) overGroupBudget(e *Event, c *Context, g *groupUse, x contract.Exp
 		f.Severity = Low
 	}
 	who := f.self()
-	f.Brief = "sends much to groups"
-	f.Title = headline("%s sends unusually much to multicast and broadcast addresses", who)
-	f.Message = fmt.Sprintf("Expected: %s %s, and sends at most %s an hour to groups. Seen: %s since %s, the last to %s.",
+	f.Brief = "sends an unusual amount to multicast"
+	f.Title = headline("%s sends an unusual amount to multicast and broadcast addresses", who)
+	f.Message = fmt.Sprintf("Expected: %s %s, and sends at most %s an hour to multicast and broadcast addresses. Seen: %s since %s, the last to %s.",
 		who.full, expectation(x, source), size(uint64(w.p.GroupBytes)), size(g.bytes), clock(g.from), f.other().full)
 	f.Reasons = []Reason{{Code: "budget", Text: "any host on the segment receives it: data can leave a silent device that way", Weight: 0.3},
 		benign("the device offers many services by mDNS or SSDP, or streams to a group")}

@@ -23,7 +23,7 @@ var wrongPortRule = register(registration{
 	titleOrder: 6,
 	advice: map[string]steps{
 		"": {
-			"Find out whose address the server is, and which program of the device opens the session.",
+			"Find out whose address the server is, and ask the owner of the device whether it should use it.",
 			"{inspect}",
 			"If nobody knows the session: {then contain} If it is expected, allow it in the inventory.",
 		},
@@ -152,8 +152,8 @@ func (w *wrongPort) finding(e *Event, c *Context, n *counter) *Finding {
 	}
 	f.Start, f.Total, f.Count = n.first, n.count, n.take()
 	who, to, sessions := f.self(), f.Peer.at(), Plural(n.count, "session", "sessions")
-	f.Brief = "speaks " + app + " with " + to.brief()
-	f.Title = headline("%s speaks "+app+" with %s, the wrong port for it", who, to)
+	f.Brief = "uses " + app + " with " + to.brief()
+	f.Title = headline("%s uses "+app+" with %s, an unusual port for "+app, who, to)
 	f.Message = fmt.Sprintf("Expected: %s. Seen: since %s %s opened %s of %s to %s on port %d.",
 		w.p.usual(app, port), clock(n.first), who.full, sessions, app, f.other().full, port)
 	f.Reasons = append(f.Reasons, Reason{Code: "wrong_port", Text: fmt.Sprintf("the first bytes are those of %s, on port %d", app, port), Weight: 0.4})

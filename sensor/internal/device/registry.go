@@ -80,7 +80,7 @@ type Registry struct {
 	tables   tables // that the evidence was weighed with
 	addrs    *addrCache
 	answers  *answers
-	fresh    map[uint32]*Device   // see Judged
+	fresh    map[uint32]*Device   // see Reclassified
 	gateways map[packet.Addr]bool // from DHCP and router advertisements, at most maxGateways
 	// Devices seen in one session only are evicted first.
 	once, often lru

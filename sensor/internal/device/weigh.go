@@ -94,26 +94,26 @@ func (r *Registry) weigh(d *Device, now int64) {
 	v := d.claims.Weigh(d.LastSeen, now)
 	if v.Role != d.Role || v.Level != d.Level || v.Vendor != d.Vendor || v.Model != d.Model || v.Firmware != d.Firmware || v.FirmwareDate != d.FirmwareDate {
 		d.Version++
-		r.judged(d)
+		r.reclassified(d)
 	}
 	d.Role, d.Level, d.Probability = v.Role, v.Level, v.Probability
 	d.Vendor, d.Model, d.Firmware, d.FirmwareDate = v.Vendor, v.Model, v.Firmware, v.FirmwareDate
 	r.list(d, now)
 }
 
-// maxJudged bounds the devices that Judged returns. Those beyond it are written with the next pass over all devices.
-const maxJudged = 1024
+// maxReclassified bounds the devices that Reclassified returns. Those beyond it are written with the next pass over all devices.
+const maxReclassified = 1024
 
-// judged notes that the role, the vendor or the model of a device has changed.
-func (r *Registry) judged(d *Device) {
-	if d.ID != 0 && len(r.fresh) < maxJudged {
+// reclassified notes that the role, the vendor or the model of a device has changed.
+func (r *Registry) reclassified(d *Device) {
+	if d.ID != 0 && len(r.fresh) < maxReclassified {
 		r.fresh[d.ID] = d
 	}
 }
 
-// Judged returns the devices whose role, vendor, model or firmware has changed since the last call, in the order of discovery, at most
-// maxJudged.
-func (r *Registry) Judged() []*Device {
+// Reclassified returns the devices whose role, vendor, model or firmware has changed since the last call, in the order of discovery, at most
+// maxReclassified.
+func (r *Registry) Reclassified() []*Device {
 	if len(r.fresh) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/device/evidence"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/packet"
@@ -207,7 +208,7 @@ func TestMemoryOfDevices(t *testing.T) {
 func FuzzFacts(f *testing.F) {
 	f.Add("AXIS,Network Camera,P3225,9", "HP HTTP Server; HP X; Y", "a.b.c.hik-connect.com", []byte{1, 3, 255})
 	f.Add("Mfg=HP;Typ=Printer;Mod=X", "\xff\xfe\x00", strings.Repeat("a.", 200), []byte{})
-	f.Fuzz(func(t *testing.T, a, b, c string, opts []byte) {
+	mutate.Fuzz(f, func(t *testing.T, a, b, c string, opts []byte) {
 		r := New(Config{})
 		d, e := play(r, talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), answered: true})
 		v := talk{from: "10.0.0.1", to: "10.0.0.2", fromMAC: mac(1), toMAC: mac(2), port: 80, answered: true}.view()

@@ -44,7 +44,7 @@ func TestHelp(t *testing.T) {
 		name string
 		args []string
 	}{
-		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"devices", []string{"devices"}}, {"report", []string{"report"}}, {"doctor", []string{"doctor"}},
+		{"program", nil}, {"run", []string{"run"}}, {"replay", []string{"replay"}}, {"extract", []string{"extract"}}, {"devices", []string{"devices"}}, {"report", []string{"report"}}, {"verify", []string{"verify"}}, {"doctor", []string{"doctor"}},
 		{"inventory", []string{"inventory"}}, {"inventory_suggest", []string{"inventory", "suggest"}},
 		{"inventory_import", []string{"inventory", "import"}}, {"inventory_export", []string{"inventory", "export"}},
 		{"contract", []string{"contract"}}, {"contract_show", []string{"contract", "show"}}, {"contract_diff", []string{"contract", "diff"}},
@@ -68,13 +68,7 @@ func TestHelp(t *testing.T) {
 // TestErrors checks that each mistake prints one clear line and ends with exit status 2.
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
-	put := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	put := func(name, text string) string { return put(t, dir, name, text) }
 	good := write(t, sample(t), "good.pcap")
 	text := put("notes.txt", "these are no packets\n")
 	bad := put("bad.yaml", "version: 1\ndevises: []\n")
@@ -89,9 +83,20 @@ func TestErrors(t *testing.T) {
 		{"no capture", []string{"replay"}, []string{"capture", "'stillwatch-sensor replay --help'"}},
 		{"flag without value", []string{"replay", good, "--alerts"}, []string{"--alerts"}},
 		{"bad log level", []string{"replay", "--log-level", "loud", good}, []string{"--log-level", "debug"}},
+		{"bad filter", []string{"replay", "--filter", "host camera", good}, []string{"--filter: host camera: an address is expected; names are not resolved"}},
+		{"bad time", []string{"replay", "--from", "yesterday", good}, []string{`--from: "yesterday" is no time: write 2026-11-30`}},
+		{"end before start", []string{"replay", "--from", "2026-11-30", "--to", "2026-11-29", good}, []string{"the end is before the start"}},
+		{"bad zone", []string{"replay", "--tz", "Mars", good}, []string{`--tz: "Mars" is no time zone`}},
+		{"bad Community ID", []string{"replay", "--community-id", "abc", good}, []string{"a Community ID looks like"}},
+		{"state of a part", []string{"replay", "--state", filepath.Join(dir, "s"), "--filter", "tcp", good}, []string{"--state needs the whole capture"}},
 		{"missing capture", []string{"replay", filepath.Join(dir, "none.pcap")}, []string{"none.pcap", "no such file"}},
-		{"a folder", []string{"replay", dir}, []string{dir, "directory"}},
-		{"no capture at all", []string{"replay", text}, []string{"notes.txt", "not a pcap or pcapng capture"}},
+		{"a folder without captures", []string{"replay", t.TempDir()}, []string{"no capture in it"}},
+		{"a pattern that matches nothing", []string{"devices", filepath.Join(dir, "*.pcapng")}, []string{"*.pcapng: the pattern matches no file"}},
+		{"evidence among the captures", []string{"replay", "--evidence", filepath.Join(filepath.Dir(good), "deep", "er"), filepath.Dir(good)}, []string{"--evidence", "which is read: give another folder"}},
+		{"a capture of a folder as output", []string{"replay", "--sessions", good, filepath.Dir(good)}, []string{"--sessions would overwrite the capture"}},
+		{"standard input that is followed", []string{"replay", "--follow", "-"}, []string{"standard input: cannot be followed"}},
+		{"idle time without following", []string{"replay", "--follow-idle", "1m", good}, []string{"--follow-idle is of use only with --follow"}},
+		{"no capture at all", []string{"replay", text}, []string{"notes.txt", "not a capture in the format pcap, pcapng or snoop"}},
 		{"two kinds of record on standard output", []string{"replay", "--alerts", "-", "--devices", "/dev/stdout", good}, []string{"--alerts and --devices both write standard output"}},
 		{"too few shards", []string{"replay", "--shards", "-1", good}, []string{`--shards: give a number from 0 to 16, not "-1"`}},
 		{"too many shards", []string{"replay", "--shards", "1000000000", good}, []string{`--shards: give a number from 0 to 16, not "1000000000"`}},

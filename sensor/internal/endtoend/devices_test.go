@@ -3,7 +3,6 @@
 package endtoend
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,13 +73,7 @@ func TestExplainAsARecord(t *testing.T) {
 
 func TestConfigCheckDescribesTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
-	put := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	put := func(name, text string) string { return put(t, dir, name, text) }
 	put("site.yaml", "version: 1\nsite: hq\ndevices:\n  - name: cam\n    match: {ip: 10.0.0.9}\n    expect: server_only\n    allow:\n      - {peer: \"*.example.com\", proto: tcp, port: 443}\n")
 	config := put("sensor.yaml", "version: 1\nsensor: {id: probe-1}\ninventory: site.yaml\nsilent: [10.9.0.0/16]\ndetections:\n  D06: {enabled: false}\n  D01: {severity: low}\n")
 	r := run1(t, "config", "check", "--config", config)
@@ -97,13 +90,7 @@ func TestConfigCheckDescribesTheConfiguration(t *testing.T) {
 
 func TestConfigCheckListsAllMistakes(t *testing.T) {
 	dir := t.TempDir()
-	put := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	put := func(name, text string) string { return put(t, dir, name, text) }
 	inventory := put("site.yaml", "version: 1\nzone: {}\ndevices:\n  - name: cam\n    match: {ip: 10.0.0.999}\n    expect: quiet\n")
 	config := put("sensor.yaml", "version: 1\nidle_days: 0\n")
 	r := run1(t, "config", "check", "--config", config, "--inventory", inventory)

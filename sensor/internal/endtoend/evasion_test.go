@@ -4,7 +4,6 @@ package endtoend
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/docpage"
 	"stillwatch/internal/testlab/evasion"
-	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 )
 
@@ -41,22 +40,7 @@ func TestEvasion(t *testing.T) {
 		}
 		table.WriteString(rows[i])
 	}
-	page := filepath.Join(testneed.Root(t), "docs", "evasion.md")
-	const begin, end = "<!-- begin: evasion -->\n", "<!-- end: evasion -->"
-	text := read(t, page)
-	before, rest, ok := strings.Cut(text, begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", page)
-	}
-	fresh := before + begin + table.String() + "\n" + end + after
-	if slices.Contains(flag.Args(), "update") {
-		if err := os.WriteFile(page, []byte(fresh), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if text != fresh {
-		t.Errorf("%s: the results have changed (update it with -args update): %s", page, difference(fresh, text))
-	}
+	docpage.Check(t, "evasion.md", "evasion", table.String()+"\n")
 }
 
 // evade replays a case, compares the alerts with what the case expects, and returns its row of the table.

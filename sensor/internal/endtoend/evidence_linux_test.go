@@ -137,6 +137,7 @@ func evidenceBefore(t *testing.T, dir, alerts string, before time.Time) map[stri
 // TestEvidenceOfThePort sends an attack to a port, records the frames beside the sensor, and replays them: the files with the packets are the same,
 // byte for byte. The records in the spool have the same files. What is decided after the last packet depends on how long the sensor listens.
 func TestEvidenceOfThePort(t *testing.T) {
+	t.Parallel() // it waits for the speed of the capture
 	packets, inventory := acts(t)
 	d := deploy(t, 0, nil, "--mode", "afpacket", "--inventory", inventory, "--evidence", "DIR/evidence", "--kafka", "127.0.0.1:1", "--spool", "DIR/spool")
 	d.toldUntil(t, "READY=1")
@@ -176,6 +177,7 @@ func TestEvidenceOfThePort(t *testing.T) {
 
 // TestEvidenceByXDP checks that a sensor that gets the beginnings of sessions only has evidence, too, and says how many packets there were.
 func TestEvidenceByXDP(t *testing.T) {
+	t.Parallel() // it waits for the speed of the capture
 	packets, inventory := acts(t)
 	d := deploy(t, 0, nil, "--mode", "xdp", "--inventory", inventory, "--evidence", "DIR/evidence")
 	d.toldUntil(t, "READY=1")

@@ -63,6 +63,7 @@ func (d *deployment) says(t *testing.T, reason string) {
 func TestLinkGoesAndComesBack(t *testing.T) {
 	for _, mode := range []string{"afpacket", "xdp"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			d := deploy(t, 0, nil, "--mode", mode, "--silent", "10.20.10.17", "--listen", "127.0.0.1:9477", "--wait-iface")
 			d.toldUntil(t, "READY=1")
 			go d.listen() // as a service manager does

@@ -182,6 +182,7 @@ func TestFileAndPortGiveTheSameRecords(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--mode", "afpacket"}, {"--mode", "afpacket", "--rings", "3"}, {"--mode", "xdp"}, {"--mode", "xdp", "--xdp-action", "drop"}} {
 		t.Run(strings.Join(args[1:], " "), func(t *testing.T) {
+			t.Parallel() // it waits for the speed of the capture
 			d := deploy(t, 0, nil, append(args, "--inventory", inventory, "--sessions", "DIR/sessions.jsonl")...)
 			d.toldUntil(t, "READY=1")
 			d.play(t, packets)

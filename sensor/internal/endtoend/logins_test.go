@@ -16,7 +16,10 @@ import (
 
 // talk is a session of turns. Turns that start with "<" are sent by the server.
 func talk(n *netsim.Net, at time.Time, from, to *netsim.Host, port uint16, pause time.Duration, turns ...string) time.Time {
-	c := n.Dial(at, from, to, port)
+	return turn(n.Dial(at, from, to, port), pause, turns...).Close()
+}
+
+func turn(c *netsim.Conn, pause time.Duration, turns ...string) *netsim.Conn {
 	for _, text := range turns {
 		if reply, ok := strings.CutPrefix(text, "<"); ok {
 			c.Reply([]byte(reply))
@@ -25,7 +28,7 @@ func talk(n *netsim.Net, at time.Time, from, to *netsim.Host, port uint16, pause
 		c.Wait(pause)
 		c.Send([]byte(text))
 	}
-	return c.Close()
+	return c
 }
 
 // get is a request with these credentials, said a response.

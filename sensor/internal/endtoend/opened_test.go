@@ -299,15 +299,36 @@ func TestLoginOverAReusedFiveTuple(t *testing.T) {
 						fs = append(fs[:6], s.segment(a, b, "R", ""))
 					}
 					s.put(fs...)
+					stale := [][]byte{s.segment(b, a, "FA", ""), s.segment(a, b, "A", "")} // of the first session
 					s.at = s.at.Add(5 * time.Second)
 					a.seq, b.seq = isn, 888_000
-					s.put(s.conversation(a, b, fmt.Sprintf(ask, "YWRtaW46MTIzNDU="), page)...)
+					again := s.conversation(a, b, fmt.Sprintf(ask, "YWRtaW46MTIzNDU="), page)
+					if isn == 999_000 { // far enough from those of the first to be distinguished
+						again = slices.Insert(slices.Insert(again, 2, stale...), 1, stale[0])
+					}
+					s.put(again...)
 					o := tell(t, s.n, "--silent", silentMAC, "--silent", s.addr(silentAddr).String())
 					if len(o.sessions) != 2 || !slices.Contains(o.rules(), "D08") {
 						t.Errorf("%d sessions, alerts %v", len(o.sessions), o.rules())
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestLatePacketsAreNoLongSession delivers a FIN again, minutes after a session from outside has ended.
+func TestLatePacketsAreNoLongSession(t *testing.T) {
+	for name, network := range networks {
+		s := newScript(t, network)
+		a, b := outside(40111), silentCamera()
+		fs := s.conversation(a, b, "hello", "hello there")
+		s.put(fs...)
+		s.at = s.at.Add(5 * time.Minute)
+		s.put(fs[7:]...)
+		o := tell(t, s.n, "--silent", silentMAC, "--silent", s.addr(silentAddr).String())
+		if len(o.sessions) != 2 || slices.Contains(o.rules(), "D17") {
+			t.Errorf("%s: %d sessions, alerts %v", name, len(o.sessions), o.rules())
 		}
 	}
 }

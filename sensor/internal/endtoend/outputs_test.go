@@ -97,7 +97,7 @@ func TestOutputsDestroyNothing(t *testing.T) {
 		{"metrics over a folder", []string{"--alerts", "@old", "--metrics-file", "@."}, "is a folder"},
 		{"metrics into no folder", []string{"--alerts", "@old", "--metrics-file", "@no/m"}, "no/m: no such file or directory"},
 		{"the last of the files cannot be opened", []string{"--sessions", "@old", "--devices", "@new", "--alerts", "@no/a"}, "no/a: no such file or directory"},
-		{"bad capture", []string{"--alerts", "@old", "--sessions", "@new", "@inv.yaml"}, "not a pcap or pcapng capture"},
+		{"bad capture", []string{"--alerts", "@old", "--sessions", "@new", "@inv.yaml"}, "not a capture in the format"},
 	}
 	before := d.state()
 	for _, c := range cases {

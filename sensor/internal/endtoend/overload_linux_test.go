@@ -182,13 +182,13 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// endure continues the flood for two million frames and returns the memory after each 400,000, in MiB. The sensor must answer and read packets
+// endure continues the flood for a million frames and returns the memory after each 200,000, in MiB. The sensor must answer and read packets
 // all the time.
 func (d *deployment) endure(t *testing.T, sent *atomic.Uint64) (memory []int) {
 	t.Helper()
 	read := 0.0
-	for n := sent.Load(); len(memory) < 5; n += 400_000 {
-		waitFor(t, starved, "more frames", func() bool { return sent.Load() > n+400_000 })
+	for n := sent.Load(); len(memory) < 5; n += 200_000 {
+		waitFor(t, starved, "more frames", func() bool { return sent.Load() > n+200_000 })
 		memory = append(memory, d.rss(t))
 		before := read
 		waitFor(t, starved, "the sensor to continue reading", func() bool { // the counters are those of the last processed second

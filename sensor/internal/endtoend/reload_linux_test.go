@@ -100,6 +100,61 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadRules changes the custom rules while a rule has counted half of its matches: it continues to count. Rules that are not valid are
+// refused in one line of the log, and the old ones stay active.
+func TestReloadRules(t *testing.T) {
+	const counting = "  - {id: C001, name: Called twice, on: opened, when: session.port == 4444, count: 2}\n"
+	dir := t.TempDir()
+	write := func(rules ...string) {
+		put(t, dir, "rules.yaml", "version: 1\nrules:\n"+strings.Join(rules, ""))
+	}
+	single := func(id string, port int) string {
+		return fmt.Sprintf("  - {id: %s, name: Called, on: opened, when: session.port == %d}\n", id, port)
+	}
+	n := netsim.New(1)
+	n.Router("10.20.1.1", "00:1b:54:00:00:01")
+	srv, far := n.Host("srv", "10.20.10.17", "b8:ca:3a:00:00:17", netsim.Linux), n.External("198.51.100.23", netsim.Linux, 40*time.Millisecond)
+	sent := 0
+	call := func(port uint16) [][]byte {
+		n.Dial(began().Add(time.Duration(sent)*time.Second), srv, far, port).Send([]byte("hello")).Close()
+		frames := framesOf(n)[sent:]
+		sent += len(frames)
+		return frames
+	}
+	write(counting, single("C002", 4444))
+	d := deploy(t, 0, nil, "--config", put(t, dir, "sensor.yaml", "version: 1\nrules: rules.yaml\n"), "--listen", "127.0.0.1:9477")
+	d.toldUntil(t, "READY=1")
+	const key = "mac:b8:ca:3a:00:00:17"
+	d.send(t, call(4444))
+	waitUntil(t, "the alert about the first call", d.hasAlert(t, "C002", key))
+
+	write(counting, single("C003", 5555))
+	d.reload(t)
+	d.send(t, call(5555))
+	waitUntil(t, "an alert of the new rule", d.hasAlert(t, "C003", key))
+	if d.hasAlert(t, "C001", key)() {
+		t.Error("one call made an alert of the rule that counts to two")
+	}
+
+	write(counting, "  - {id: C004, name: Wrong, on: opened, when: session.prt == 1}\n")
+	d.reload(t)
+	d.send(t, call(4444))
+	waitUntil(t, "the alert about the second call", d.hasAlert(t, "C001", key))
+	if m := d.metrics(t); !strings.Contains(m, `stillwatch_sensor_reloads_total{result="refused"} 1`) || !strings.Contains(m, `stillwatch_sensor_reloads_total{result="taken"} 1`) {
+		t.Error("the metrics do not have one reload of each result")
+	}
+	d.end(t)
+	var told []string
+	for line := range strings.Lines(d.log.String()) {
+		if strings.Contains(line, "is not valid") {
+			told = append(told, line)
+		}
+	}
+	if len(told) != 1 || !strings.Contains(told[0], `rules.yaml:4:`) || !strings.Contains(told[0], `session has no field \"prt\"`) {
+		t.Errorf("the log does not say once what is wrong: %q", told)
+	}
+}
+
 // check checks that the session of the copy has all its packets.
 func (d *deployment) check(t *testing.T, packets int) {
 	t.Helper()

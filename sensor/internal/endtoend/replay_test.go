@@ -37,6 +37,16 @@ func records(t *testing.T, kind schemas.Kind, text string) (all []map[string]any
 	return all
 }
 
+// put writes a file with a text and returns its path.
+func put(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -48,13 +48,7 @@ func TestRulesOfTheDocumentation(t *testing.T) {
 // TestRulesInTheConfiguration: alerts of a configured rule are written by a replay, whatever the number of shards, and by rule test.
 func TestRulesInTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
-	put := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	put := func(name, text string) string { return put(t, dir, name, text) }
 	if err := os.Mkdir(filepath.Join(dir, "rules"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +109,13 @@ func TestImportSigma(t *testing.T) {
 	}
 	if r := run1(t, "rule", "import-sigma", other); r.status != exitIncomplete || r.out != "" || !strings.Contains(r.err, "no rule was translated") {
 		t.Errorf("nothing to translate: exit status %d\n%s%s", r.status, r.out, r.err)
+	}
+	long := strings.Replace(example, "title: Remote", "title: A long title that names every program with which somebody reaches a remote", 1)
+	if err := os.WriteFile(other, []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := run1(t, "rule", "import-sigma", other); r.status != exitOK || !strings.Contains(r.err, "the title is longer than the name of a rule") {
+		t.Errorf("a long title: exit status %d\n%s", r.status, r.err)
 	}
 	if r := run1(t, "rule", "import-sigma", "--first", "D1", in); r.status != exitUsage || !strings.Contains(r.err, "--first: give C and 2 to 4 digits") {
 		t.Errorf("wrong id: exit status %d\n%s%s", r.status, r.out, r.err)

@@ -69,3 +69,15 @@ func TestSummaryWithoutCardsWhenAlertsGoToAFile(t *testing.T) {
 		t.Error("no alert in the file")
 	}
 }
+
+// TestQuiet shows neither cards nor progress, on a terminal and beside it.
+func TestQuiet(t *testing.T) {
+	path := write(t, sample(t), "a.pcap")
+	r := onTerminal(t, 100, nil, "replay", "--quiet", "--silent", "10.20.10.17", path)
+	if strings.Contains(r.out, "benign if") || strings.Contains(r.out, eraseLine) || !strings.Contains(r.out, "1 capture") || !strings.Contains(r.out, "high") {
+		t.Errorf("screen:\n%q", r.out)
+	}
+	if r := run1(t, "replay", "--quiet", "--silent", "10.20.10.17", path); r.out != "" || !strings.Contains(r.err, "replay finished") {
+		t.Errorf("standard output %q, standard error %q", r.out, r.err)
+	}
+}

@@ -5,15 +5,14 @@ package endtoend
 import (
 	"encoding/binary"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/docpage"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 )
@@ -59,22 +58,7 @@ func TestAlertsAreRaisedInTime(t *testing.T) {
 			}
 		}
 	}
-	path := filepath.Join(root, "docs", "detections", "README.md")
-	const begin, end = "<!-- begin: time to detect -->\n", "<!-- end: time to detect -->"
-	text := read(t, path)
-	before, rest, ok := strings.Cut(text, begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", path)
-	}
-	fresh := before + begin + table.String() + end + after
-	if slices.Contains(flag.Args(), "update") {
-		if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if text != fresh {
-		t.Errorf("%s: the time to detect has changed (update it with -args update): %s", path, difference(fresh, text))
-	}
+	docpage.Check(t, "detections/README.md", "time to detect", table.String())
 }
 
 // TestEvidenceIsCompleteInTime checks that no alert comes more than a tick and the window of its rule after its evidence is complete. The

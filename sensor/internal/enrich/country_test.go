@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func TestEmbeddedCountries(t *testing.T) {
@@ -87,7 +89,7 @@ func TestDamagedCountries(t *testing.T) {
 
 func FuzzCountries(f *testing.F) {
 	f.Add(table()[bytes.Index(table(), []byte("\n\n"))+2:])
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		c := &Countries{codes: []string{""}}
 		if c.parse(b) != nil {
 			return

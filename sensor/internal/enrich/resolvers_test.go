@@ -2,7 +2,11 @@
 
 package enrich
 
-import "testing"
+import (
+	"testing"
+
+	"stillwatch/internal/testlab/mutate"
+)
 
 func TestResolvers(t *testing.T) {
 	r := PublicResolvers.Get()
@@ -28,7 +32,7 @@ func TestResolvers(t *testing.T) {
 func FuzzParseResolvers(f *testing.F) {
 	f.Add(resolversText)
 	f.Add([]byte("# Date: 2027-01-02\n# License: ours\n*.a.b\tX\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if r, err := ParseResolvers(b); err == nil {
 			r.Operator("x." + string(b))
 		}

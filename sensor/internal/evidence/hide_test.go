@@ -10,6 +10,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -146,7 +147,7 @@ func FuzzHide(f *testing.F) {
 		f.Add(app, "PASS ", "\r\n", uint8(0))
 		f.Add(app, "POST / HTTP/1.1\r\n\r\npassword=", "", uint8(9))
 	}
-	f.Fuzz(func(t *testing.T, app, before, after string, cut uint8) {
+	mutate.Fuzz(f, func(t *testing.T, app, before, after string, cut uint8) {
 		const secret = "Tr0ub4dor"
 		if slicesContain(open, app) || strings.Contains(before, "0") || len(before)+len(after) > 1000 {
 			return
@@ -176,7 +177,7 @@ func slicesContain(list []string, s string) bool {
 func FuzzHideFrame(f *testing.F) {
 	f.Add(uint16(1), []byte(tcpFrame(f, "PASS x\r\n")), "ftp")
 	f.Add(uint16(101), []byte(tcpFrame(f, "PASS x\r\n")[14:]), "")
-	f.Fuzz(func(t *testing.T, link uint16, data []byte, app string) {
+	mutate.Fuzz(f, func(t *testing.T, link uint16, data []byte, app string) {
 		n := len(data)
 		if m := hideIn(data, packet.LinkType(link), n, app); m.n > n || m.n < 0 {
 			t.Fatalf("%d of %d bytes", m.n, n)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/tls"
 	. "stillwatch/sensor/internal/fingerprint"
@@ -144,7 +145,7 @@ func TestNPFDHCP(t *testing.T) {
 
 func FuzzNPFClient(f *testing.F) {
 	f.Add([]byte("\x03\x03"))
-	f.Fuzz(func(t *testing.T, body []byte) {
+	mutate.Fuzz(f, func(t *testing.T, body []byte) {
 		if h := tls.ParseClientHello(body, false); h != nil {
 			if s := NPFClient(h); s != "" && strings.Count(s, "(") != strings.Count(s, ")") {
 				t.Error(s)

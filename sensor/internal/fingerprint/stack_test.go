@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	. "stillwatch/sensor/internal/fingerprint"
 	"stillwatch/sensor/internal/packet"
 )
@@ -195,7 +196,7 @@ func FuzzStackOf(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, flags byte, options []byte) {
+	mutate.Fuzz(f, func(t *testing.T, flags byte, options []byte) {
 		options = options[:min(len(options), 40)&^3]
 		s := StackOf(&packet.Packet{Kind: packet.KindTCP, TCPFlags: flags, TCPOptLen: uint8(len(options)), Body: append(make([]byte, 20), options...)})
 		if s != nil {
@@ -210,7 +211,7 @@ func FuzzStackOf(f *testing.F) {
 
 func FuzzParseP0f(f *testing.F) {
 	f.Add([]byte(signatures))
-	f.Fuzz(func(t *testing.T, text []byte) { ParseP0f("f", text) })
+	mutate.Fuzz(f, func(t *testing.T, text []byte) { ParseP0f("f", text) })
 }
 
 // A SYN that was seen before costs no memory.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -55,7 +56,7 @@ func TestTor(t *testing.T) {
 func FuzzTor(f *testing.F) {
 	a := torApp()
 	f.Add(a.Hello.SNI, a.Cert.Subject, a.Cert.Issuer)
-	f.Fuzz(func(t *testing.T, sni, subject, issuer string) {
+	mutate.Fuzz(f, func(t *testing.T, sni, subject, issuer string) {
 		a := torApp()
 		a.Hello.SNI, a.Cert.Subject, a.Cert.Issuer = sni, subject, issuer
 		if a.Tor() && (len(sni) < 12 || len(subject) < 19 || len(issuer) < 19) {

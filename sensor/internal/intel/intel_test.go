@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 const now = int64(1772409600) * 1e9 // 2026-03-02 00:00:00 UTC
@@ -166,7 +168,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{plain, table, misp, stix, "[]", "{}", "\xef\xbb\xbf198.51.100.7", "ip\tlabel\n1.1.1.1\tx"} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	mutate.Fuzz(f, func(t *testing.T, text []byte) {
 		b := newBuilder()
 		b.s.Feeds = append(b.s.Feeds, Feed{Name: "f"})
 		_ = b.parse(text) // an error is fine

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/contract"
 )
@@ -175,7 +176,7 @@ func FuzzImport(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte("Name;MAC;Allow\na;00:11:22:33:44:55;out\n"))
 	f.Add([]byte("name,cf_match,tenant,cf_maintenance\n'=x,role camera,\"a\nb\",none 1:00-2:00\n"))
-	f.Fuzz(func(t *testing.T, src []byte) {
+	mutate.Fuzz(f, func(t *testing.T, src []byte) {
 		text, err := Import(bytes.NewReader(src), "f.csv", nil)
 		if err != nil {
 			return

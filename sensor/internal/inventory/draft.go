@@ -87,7 +87,7 @@ func (l *Learner) Draft(origin string, internal []netip.Prefix) ([]byte, error) 
 		}
 	}
 	for _, x := range w.items {
-		x.allowed, x.review = w.judge(x)
+		x.allowed, x.review = w.entries(x)
 		x.expect, x.reason = w.expectation(x)
 	}
 	text := w.write(origin, internal)

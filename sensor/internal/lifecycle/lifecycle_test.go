@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func day(t testing.TB, s string) time.Time {
@@ -196,7 +198,7 @@ func TestBadRows(t *testing.T) {
 func FuzzTables(f *testing.F) {
 	f.Add(head+"device\tA\tC\t*\t2020-01-01\t-\thttps://a\n", "Apache/2.2.22 (Debian)")
 	f.Add(head+"CVE-1\tA\tB\t<=1.2 1..3 built<2020-01-01\t2020-01-01\thttps://a\n", "SSH-2.0-OpenSSH_7.4p1")
-	f.Fuzz(func(t *testing.T, text, greeting string) {
+	mutate.Fuzz(f, func(t *testing.T, text, greeting string) {
 		r, err := ParseReleases([]byte(text))
 		if err == nil {
 			r.Device("A", greeting, greeting)

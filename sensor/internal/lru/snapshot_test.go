@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/snapshot"
 	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
@@ -96,7 +97,7 @@ func TestSmallerLimitEvictsTheOldest(t *testing.T) {
 
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte{1}, []byte{0, 0, 0, 0, 0, 0, 0, 1, 2})
-	f.Fuzz(func(t *testing.T, k, v []byte) {
+	mutate.Fuzz(f, func(t *testing.T, k, v []byte) {
 		table := New[uint16, int](4)
 		bad := partOf(table).Restore(func(yield func(k, v []byte) bool) { yield(k, v) })
 		if bad+table.Len() != 1 {

@@ -166,8 +166,18 @@ func (t *Table[K, V]) All() iter.Seq2[K, *V] {
 // DropOldest removes the least recently used entry, if there is one.
 func (t *Table[K, V]) DropOldest() {
 	if t.oldest != 0 {
-		t.Drop(t.at(t.oldest).key)
+		t.remove(t.slot(t.oldest), t.oldest)
 	}
+}
+
+// slot returns the slot of cell n. It compares no keys, which are likely not in the cache.
+func (t *Table[K, V]) slot(n uint32) uint32 {
+	h, mask := t.linkOf(n).hash, uint32(len(t.index)-1)
+	i := t.home(h)
+	for want := t.entry(n, h); t.index[i] != want; {
+		i = (i + 1) & mask
+	}
+	return i
 }
 
 func (t *Table[K, V]) at(n uint32) *cell[K, V] {

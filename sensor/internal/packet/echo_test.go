@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // echoes returns payloads of n bytes as programs send them, by name.
@@ -67,7 +69,7 @@ func FuzzUsualEcho(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add(random(1400))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if !UsualEcho(b) && len(b) < MinEcho {
 			t.Errorf("%d bytes carry data", len(b))
 		}

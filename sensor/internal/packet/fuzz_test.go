@@ -5,6 +5,8 @@ package packet
 import (
 	"bytes"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // unknownLink is a link type for private use.
@@ -24,7 +26,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, link uint8, frame []byte, more uint32) {
+	mutate.Fuzz(f, func(t *testing.T, link uint8, frame []byte, more uint32) {
 		l := linkTypes[int(link)%len(linkTypes)]
 		orig := uint32(len(frame)) + more%70000
 		given := bytes.Clone(frame)
@@ -67,7 +69,7 @@ func FuzzReassemble(f *testing.F) {
 	f.Add([]byte{4, 2, 2, 0, 0, 0, 4, 0, 2, 1, 0, 1, 4, 1, 2, 1, 0, 1})
 	f.Add([]byte{1, 0, 255, 1, 0, 0, 1, 10, 255, 1, 9, 0, 1, 255, 255, 0, 255, 0})
 	body := bytes.Repeat(udpDatagram(5000, portVXLAN, vxlanFrame(5, ethFrame(etherIPv4, ip4(protoTCP, make([]byte, 20))))), 40)
-	f.Fuzz(func(t *testing.T, script []byte) {
+	mutate.Fuzz(f, func(t *testing.T, script []byte) {
 		r := NewReassembler(ReassemblerConfig{MaxDatagrams: 8, MaxBytes: 128 << 10, MaxFragments: 16})
 		var arena Arena
 		r.Use(&arena)

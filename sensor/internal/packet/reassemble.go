@@ -62,8 +62,13 @@ type Reassembler struct {
 	store  blockStore
 	arena  *Arena
 	own    Arena
+	path   [maxReassembly + 1]Datagram
+	depth  int // of path
 	counts ReassemblyStats
 }
+
+// Datagram identifies a fragmented datagram.
+type Datagram struct{ key fragKey }
 
 // NewReassembler returns an empty Reassembler. It allocates memory as needed, up to its bounds.
 func NewReassembler(cfg ReassemblerConfig) *Reassembler {
@@ -99,11 +104,16 @@ func (r *Reassembler) Len() int { return r.table.count }
 // tunnel, p becomes the inner packet, and Count the number of its frames.
 func (r *Reassembler) Add(p *Packet) bool { return r.add(p, 0) }
 
+// Datagrams returns the datagrams that the packet of the last call of Add is a fragment of, outermost first: several if the fragment completed
+// a tunnel that carries a fragment. It is valid until the next call.
+func (r *Reassembler) Datagrams() []Datagram { return r.path[:r.depth] }
+
 func (r *Reassembler) add(p *Packet, level int) bool {
 	if level == 0 {
 		r.counts.Fragments++
 	}
 	r.expire(p.Time)
+	r.path[level].key, r.depth = keyOf(p), level+1
 	i := r.find(p)
 	d := &r.table.pool[i]
 	if p.Frag == FragFirst && !d.first {

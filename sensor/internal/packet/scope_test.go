@@ -5,6 +5,8 @@ package packet
 import (
 	"net/netip"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // site is how the frames of one network reach the sensor.
@@ -164,7 +166,7 @@ func TestScopesAreBounded(t *testing.T) {
 func FuzzScopes(f *testing.F) {
 	f.Add(viaVXLAN(1)(request(macA, macB)), viaVXLAN(2)(request(macC, macD)))
 	f.Add(arpOf(macA, camera), viaGRE(2, etherBridged)(arpOf(macB, camera)))
-	f.Fuzz(func(t *testing.T, a, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, a, b []byte) {
 		x := NewScopes()
 		scopeOf(x, a)
 		var plain Packet

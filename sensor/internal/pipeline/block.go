@@ -161,6 +161,7 @@ type frameCounts struct {
 	ahead     uint64 // frames so far ahead of the clock that it did not follow
 	shunted   uint64 // packets that the kernel counted and did not copy
 	kept      uint64 // bytes of their IP packets
+	cut       uint64 // frames of sessions that the filter excludes, and after the selected time
 }
 
 // lossCounts is what a live source reports of lost frames and of its interface.

@@ -40,9 +40,10 @@ type correlator struct {
 	scan      deviceScan    // live runs only
 	media     *announcements
 
-	second  int64      // of the last tick
-	merged  []*ordered // events of a block
-	tail    []*ordered // scratch of merge
+	second  int64           // of the last tick
+	record  schemas.Session // of the session that ended last
+	merged  []*ordered      // events of a block
+	tail    []*ordered      // scratch of merge
 	counts  runCounts
 	failed  error // of an output; nothing is written after that
 	stopped func()
@@ -57,7 +58,7 @@ func (c *correlator) run(in <-chan *block, free chan<- *block, requests <-chan f
 			rec.do("correlator", func() {
 				c.block(x)
 				c.counts.add(x)
-				if !c.cfg.Replay {
+				if !c.cfg.Replay || c.cfg.Follow {
 					c.flush()
 				}
 			})
@@ -312,12 +313,12 @@ func (c *correlator) event(e *detect.Event) {
 	if c.out.Event != nil {
 		c.out.Event(e, &c.ctx)
 	}
-	if e.Kind == detect.SessionEnded {
+	if e.Kind == detect.SessionEnded && c.cfg.Records.Session(e.Session, e.Initiator, e.Responder) {
 		c.counts.sessions++
 		c.counts.networks.add(e.Session, c.reg)
 		if c.out.Session != nil && c.failed == nil {
-			r := alert.CapturedSession(e.Session, e.App)
-			c.check(c.out.Session(&r))
+			alert.CapturedSession(&c.record, e.Session, e.App)
+			c.check(c.out.Session(&c.record))
 		}
 	}
 }
@@ -369,11 +370,16 @@ func (c *correlator) suspect(near, far *session.View) { c.full.suspect(near, far
 // write saves a revision of an alert in the journal and writes it.
 func (c *correlator) write(a *schemas.Alert) {
 	c.saved.decided(c, a)
+	selected := c.cfg.Records.Alert(a)
 	if a.Action == "create" {
 		c.reg.Alerted(c.reg.ByKey(a.Device.Key))
-		c.collect(a)
+		if selected {
+			c.collect(a)
+		}
 	}
-	c.put(a)
+	if selected {
+		c.put(a)
+	}
 }
 
 // put writes a revision of an alert.
@@ -391,7 +397,7 @@ func (c *correlator) writeIncident(i *schemas.Incident) {
 }
 
 func (c *correlator) putIncident(i *schemas.Incident) {
-	if c.out.Incident != nil && c.failed == nil {
+	if c.cfg.Records.Incident(i) && c.out.Incident != nil && c.failed == nil {
 		c.check(c.out.Incident(i))
 	}
 }
@@ -424,6 +430,9 @@ func (c *correlator) finish(clock int64) {
 	c.evidence(c.ctx.Now, true)
 	c.alerts.Close(c.ctx.Now, &c.ctx)
 	for _, d := range c.reg.All() {
+		if !c.cfg.Records.DeviceRecord(d) {
+			continue
+		}
 		expect, _ := c.contracts.Expect(d, c.ctx.Now)
 		c.counts.device(d, expect)
 		if c.out.Device != nil && c.failed == nil {

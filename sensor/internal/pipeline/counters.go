@@ -19,6 +19,7 @@ func Counters() []Counter {
 	return []Counter{
 		{"frames_time_ahead", "Frames more than a day ahead of the frame before; the clock follows when the next frame agrees.", func(c *correlator) uint64 { return c.counts.frames.ahead }},
 		{"frames_time_backwards", "Frames more than a second older than an earlier frame; the clock waits until time catches up.", func(c *correlator) uint64 { return c.counts.frames.backwards }},
+		{"frames_cut", "Frames that were not read because a filter or a time range excludes them.", func(c *correlator) uint64 { return c.counts.frames.cut }},
 		{"watched_seconds", "Capture time in which the network was watched: see devices.md, watched time.", func(c *correlator) uint64 { n, _ := c.clock.Totals(); return n }},
 		{"unwatched_seconds", "Capture time in which it was not watched: pauses of a capture, and on a live interface times when it was down or lost too many frames.", func(c *correlator) uint64 { _, n := c.clock.Totals(); return n }},
 		{"packets_shunted", "Packets that the kernel counted for their sessions and did not copy.", func(c *correlator) uint64 { return c.counts.frames.shunted }},
@@ -43,6 +44,7 @@ func Counters() []Counter {
 		{"heads_with_gap", "Stream heads that ended at a gap.", func(c *correlator) uint64 { return c.counts.stats.HeadGaps }},
 		{"segments_beyond_window", "Out-of-order segments beyond the part of a stream head that is buffered.", func(c *correlator) uint64 { return c.counts.stats.SegmentsDropped }},
 		{"openings_dropped", "SYNs and SYN-ACKs in a live TCP session that no answer confirmed before newer ones replaced them; they are counted for that session.", func(c *correlator) uint64 { return c.counts.stats.OpeningsDropped }},
+		{"late_segments", "Segments of ended TCP sessions whose addresses and ports a new session has; they are counted for neither.", func(c *correlator) uint64 { return c.counts.stats.LateSegments }},
 		{"past_sessions_dropped", "Ended TCP sessions whose initiator was forgotten because the table was full.", func(c *correlator) uint64 { return c.counts.stats.PastDropped }},
 		{"evidence_packets", "Packets that were kept as possible evidence of alerts.", func(c *correlator) uint64 { return c.keeper.stats().Kept }},
 		{"evidence_packets_overwritten", "Of these, packets that newer ones replaced.", func(c *correlator) uint64 { return c.keeper.stats().Overwritten }},

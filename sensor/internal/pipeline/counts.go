@@ -68,6 +68,7 @@ func (f *frameCounts) add(x *frameCounts) {
 	f.ahead += x.ahead
 	f.shunted += x.shunted
 	f.kept += x.kept
+	f.cut += x.cut
 }
 
 func (t *runCounts) finding(f *detect.Finding) {

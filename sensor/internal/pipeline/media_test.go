@@ -30,7 +30,7 @@ func sessionRecords(t *testing.T, n *netsim.Net) (all []*schemas.Session) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run(t, path, pipeline.Output{Session: func(s *schemas.Session) error { all = append(all, s); return nil }}); err != nil {
+	if _, err := run(t, path, pipeline.Output{Session: func(s *schemas.Session) error { kept := *s; all = append(all, &kept); return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	return all

@@ -18,6 +18,7 @@ import (
 	"stillwatch/sensor/internal/evidence"
 	"stillwatch/sensor/internal/intel"
 	"stillwatch/sensor/internal/policy"
+	"stillwatch/sensor/internal/selection"
 	store "stillwatch/sensor/internal/state"
 )
 
@@ -32,17 +33,22 @@ type Config struct {
 	External  device.External     // databases of fingerprints of the operator
 	Version   string
 	Replay    bool
+	Follow    bool           // of a replay: captures grow, so records are flushed after each batch
 	Policies  []policy.Offer // of analysts, for the first tick; Run.Offer adds others
 	State     *store.Store   // saved state; nil: nothing is saved. The caller closes it after the run
 	Capture   string         // the mode of a live capture; "" means "file"
 	Iface     string         // live capture: the interface
 	Why       string         // live capture: why the mode was chosen
+
+	Filter  *selection.Filter  // sessions that are read; nil: all
+	Records *selection.Records // records that are written; nil: all. The run changes it
 }
 
 // Output receives the records of a run. Its functions are called from one goroutine, in an order that depends on the packets alone. A nil
 // function means that its records are not needed; they are not built then.
 type Output struct {
-	Alert   func(*schemas.Alert) error
+	Alert func(*schemas.Alert) error
+	// Session is called when a session ends. The record is reused when it returns.
 	Session func(*schemas.Session) error
 	// Incident is called for each revision of an incident, at the end of the second in which it changed.
 	Incident func(*schemas.Incident) error
@@ -56,7 +62,7 @@ type Output struct {
 	Evidence func(*evidence.File) error
 	// Policy is called with what became of each policy.
 	Policy func(*policy.Outcome)
-	// Flush writes buffered records. It is called after each batch of a live run, and before a snapshot. Nil: nothing is buffered.
+	// Flush writes buffered records. It is called after each batch of a live run or with Follow, and before a snapshot. Nil: nothing is buffered.
 	Flush func() error
 }
 

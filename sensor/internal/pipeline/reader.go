@@ -12,6 +12,7 @@ import (
 	"stillwatch/sensor/internal/cacheline"
 	"stillwatch/sensor/internal/capture"
 	"stillwatch/sensor/internal/packet"
+	"stillwatch/sensor/internal/selection"
 )
 
 // reader takes batches from the source, decodes their frames in place, reassembles fragments, numbers the packets, maintains the capture clock,
@@ -24,6 +25,8 @@ type reader struct {
 	shardOf [Partitions]uint8 // the shard of each partition
 	// maxSessions is the capacity of one partition.
 	maxSessions int
+	filter      *selection.Filter  // nil: every session is read
+	records     *selection.Records // nil: frames of any time are read
 
 	group []*block // filled blocks that are sent to the correlator with the next one
 
@@ -195,6 +198,11 @@ func (r *reader) busy(b *block, t int64) {
 func (r *reader) frame(b *block, i uint32) {
 	f := &b.batch.Frames[i]
 	r.num++
+	if r.records.After(f.Time) {
+		b.frames.frames++
+		b.frames.cut++
+		return
+	}
 	r.advance(b, f.Time)
 	if r.idled {
 		r.busy(b, f.Time)
@@ -202,7 +210,7 @@ func (r *reader) frame(b *block, i uint32) {
 	b.frames.frames++
 	b.frames.bytes += uint64(f.OrigLen)
 	data := b.batch.Data[f.Off : f.Off+f.Len]
-	if f.Link == packet.LinkEthernet {
+	if f.Link == packet.LinkEthernet && r.filter == nil {
 		if hash, ok := r.brief.Take(data, f.OrigLen); ok && !r.scopes.Apart(r.brief.VLAN()) {
 			r.seen(b, r.brief.VLAN())
 			b.frames.verdicts[packet.VerdictOK]++
@@ -227,6 +235,10 @@ func (r *reader) frame(b *block, i uint32) {
 			return
 		}
 		r.scopes.Apply(p)
+	}
+	if r.filter != nil && !r.filter.Match(p) {
+		b.frames.cut++
+		return
 	}
 	if p.HasIP || p.Kind == packet.KindARP || p.Kind == packet.KindNeighbor {
 		r.brief = packet.Brief{At: uint32(len(b.packets) - 1)}

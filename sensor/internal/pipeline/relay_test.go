@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"stillwatch/internal/testlab/netsim"
+	"stillwatch/internal/testlab/trace"
 	"stillwatch/internal/testneed"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/capture"
@@ -227,7 +228,7 @@ func relayAlerts(t *testing.T, scenes []relayScene, play []func(*relayScene)) ma
 }
 
 // replayed returns all records of alerts that the replay of a capture raises.
-func replayed(t *testing.T, n *netsim.Net, inv *contract.Inventory) (got []*schemas.Alert) {
+func replayed(t *testing.T, n *netsim.Net, inv *contract.Inventory) []*schemas.Alert {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "capture.pcap")
 	f, err := os.Create(path)
@@ -238,6 +239,12 @@ func replayed(t *testing.T, n *netsim.Net, inv *contract.Inventory) (got []*sche
 		t.Fatal(err)
 	}
 	f.Close()
+	return alertsIn(t, path, inv)
+}
+
+// alertsIn returns all records of alerts that the replay of a file raises.
+func alertsIn(t *testing.T, path string, inv *contract.Inventory) (got []*schemas.Alert) {
+	t.Helper()
 	src, err := capture.OpenFiles([]string{path})
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +259,33 @@ func replayed(t *testing.T, n *netsim.Net, inv *contract.Inventory) (got []*sche
 		t.Fatal(err)
 	}
 	return got
+}
+
+// TestNoRelayInAnOffice replays a day of an office in which nothing is forwarded, once as it is and once with all its devices expected to be silent.
+func TestNoRelayInAnOffice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "office.pcap")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := trace.Write(f, trace.Config{Kind: trace.Office, Seconds: 86_400, Sessions: 30_000, Packets: 300_000, Seed: 11}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	silent := &contract.Inventory{Devices: []contract.Entry{{Name: "office", Match: contract.Match{Prefix: netip.MustParsePrefix("10.0.0.0/8")}, Expect: contract.Silent, HasExpect: true}}}
+	for name, inv := range map[string]*contract.Inventory{"as it is": {}, "silent": silent} {
+		all := alertsIn(t, path, inv)
+		if name == "silent" && len(all) < 600 {
+			t.Errorf("%d alerts about 600 silent devices that open sessions", len(all))
+		}
+		for _, a := range all {
+			if a.Rule.ID == "D11" {
+				t.Errorf("%s: %s", name, a.Message)
+			}
+		}
+	}
 }
 
 var (

@@ -51,7 +51,7 @@ func New(cfg Config, src capture.Source, out Output) (*Run, error) {
 	r := &Run{src: src, correlator: c, requests: make(chan func()), done: make(chan struct{})}
 	r.internal.Store(internalTable(&cfg))
 	limits.Inside = func(a packet.Addr) bool { return r.internal.Load().Contains(a.Netip()) }
-	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), scopes: packet.NewScopes(), maxSessions: limits.MaxSessions}
+	r.reader = &reader{src: src, live: !cfg.Replay, reasm: packet.NewReassembler(packet.ReassemblerConfig{}), scopes: packet.NewScopes(), maxSessions: limits.MaxSessions, filter: cfg.Filter, records: cfg.Records}
 	for i := range Partitions {
 		r.reader.shardOf[i] = uint8(i % n)
 	}

@@ -167,7 +167,7 @@ func TestSitesWithTheSameAddresses(t *testing.T) {
 		var sessions []*schemas.Session
 		devices := map[string]int{}
 		sum, err := run(t, path, pipeline.Output{
-			Session: func(s *schemas.Session) error { sessions = append(sessions, s); return nil },
+			Session: func(s *schemas.Session) error { kept := *s; sessions = append(sessions, &kept); return nil },
 			Device: func(d *schemas.Device) error {
 				if len(d.IPs) == 1 && strings.HasPrefix(d.IPs[0].String(), "192.168.") {
 					devices[d.Key]++

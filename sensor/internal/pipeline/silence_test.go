@@ -120,7 +120,7 @@ func TestProofOfSilence(t *testing.T) {
 			if x := silenceOf(t, all, c.vlan, busyHost); name != "its VLAN is missing" && x != nil {
 				t.Errorf("a device that may open sessions has a proof: %+v", x)
 			}
-			for shards := 2; shards <= 5; shards++ {
+			for _, shards := range []int{2, 5} {
 				if again := records(t, frames, 100*shards+7, expectSilent(shards)); !slices.Equal(again, all) {
 					t.Errorf("%d shards give other records", shards)
 				}

@@ -27,8 +27,8 @@ import (
 
 // verdict is when a device first got a role, on the capture clock.
 type verdict struct {
-	seen, judged int64
-	written      int64 // last event before the first record with a role was written; 0 if none was
+	seen, classified int64
+	written          int64 // last event before the first record with a role was written; 0 if none was
 }
 
 // verdicts runs captures as a live sensor does, and returns the verdict on each device by its key.
@@ -40,12 +40,12 @@ func verdicts(t *testing.T, internal []netip.Prefix, paths ...string) map[string
 	}
 	defer src.Close()
 	all, last := map[string]verdict{}, int64(0)
-	judge := func(d *device.Device, now int64) {
+	evaluate := func(d *device.Device, now int64) {
 		if d == nil {
 			return
 		}
-		if v := all[d.Key]; d.Level > device.LevelUnknown && v.judged == 0 {
-			v.seen, v.judged = d.FirstSeen, now
+		if v := all[d.Key]; d.Level > device.LevelUnknown && v.classified == 0 {
+			v.seen, v.classified = d.FirstSeen, now
 			all[d.Key] = v
 		}
 	}
@@ -54,11 +54,11 @@ func verdicts(t *testing.T, internal []netip.Prefix, paths ...string) map[string
 	r, err := pipeline.New(pipeline.Config{Settings: set, Shards: 1}, src, pipeline.Output{
 		Event: func(e *detect.Event, _ *detect.Context) {
 			last = e.Time
-			judge(e.Initiator, e.Time)
-			judge(e.Responder, e.Time)
+			evaluate(e.Initiator, e.Time)
+			evaluate(e.Responder, e.Time)
 		},
 		Device: func(d *schemas.Device) error {
-			if v := all[d.Key]; d.RoleLevel != "unknown" && v.judged != 0 && v.written == 0 {
+			if v := all[d.Key]; d.RoleLevel != "unknown" && v.classified != 0 && v.written == 0 {
 				v.written = last
 				all[d.Key] = v
 			}
@@ -120,15 +120,15 @@ func TestFirstVerdict(t *testing.T) {
 	all := verdicts(t, nil, path)
 	for i, x := range hosts {
 		v := all[fmt.Sprintf("mac:90:01:02:00:00:%02x", 21+i)]
-		if v.judged == 0 || v.written == 0 {
+		if v.classified == 0 || v.written == 0 {
 			t.Errorf("device %d: %+v", i, v)
 			continue
 		}
 		told := at.Add(x.at).UnixNano()
-		if late := time.Duration(v.judged - told); late > time.Second {
-			t.Errorf("device %d: judged %s after the evidence", i, late)
+		if late := time.Duration(v.classified - told); late > time.Second {
+			t.Errorf("device %d: classified %s after the evidence", i, late)
 		}
-		if late := time.Duration(v.written - v.judged); late > 2*time.Second {
+		if late := time.Duration(v.written - v.classified); late > 2*time.Second {
 			t.Errorf("device %d: written %s after the evidence", i, late)
 		}
 	}
@@ -166,10 +166,10 @@ func TestFirstVerdictInCorpus(t *testing.T) {
 		for _, k := range keys {
 			devices++
 			v, ok := all[strings.ToLower(k)]
-			if !ok || v.judged == 0 {
+			if !ok || v.classified == 0 {
 				continue
 			}
-			wait := time.Duration(v.judged - v.seen)
+			wait := time.Duration(v.classified - v.seen)
 			if waits = append(waits, wait); wait <= 10*time.Second {
 				within++
 			}

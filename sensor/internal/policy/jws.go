@@ -69,6 +69,21 @@ func Sign(record []byte, private ed25519.PrivateKey) (string, error) {
 	return s.CompactSerialize()
 }
 
+// Verify returns the payload of a JWS that Sign has made, if the key has signed it.
+func Verify(jws string, public ed25519.PublicKey) ([]byte, error) {
+	s, err := parseJWS(jws)
+	if err != nil {
+		return nil, err
+	}
+	return s.verify(public)
+}
+
+// Signer returns the id of the key that a JWS names, without looking at the signature.
+func Signer(jws string) (string, error) {
+	s, err := parseJWS(jws)
+	return s.keyID, err
+}
+
 // signed is a parsed JWS. Its payload counts only if one of the trusted keys has signed it.
 type signed struct {
 	jws   *jose.JSONWebSignature

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/schemas"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/snapshot"
@@ -342,7 +343,7 @@ func FuzzOffer(f *testing.F) {
 	f.Add(sign(f, record("a", 1), 9).Raw)
 	f.Add([]byte(record("a", 1)))
 	f.Add([]byte("eyJhbGciOiJFZERTQSJ9.e30."))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	mutate.Fuzz(f, func(t *testing.T, raw []byte) {
 		if got := offer(newSet(), Offer{Raw: raw}, start); strings.Contains(got, "taken") {
 			t.Errorf("%q was taken", raw)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"stillwatch/internal/panics"
 )
 
 // commit is the goroutine that writes segments. It writes all pending records at once, so that a burst costs one fsync.
@@ -21,7 +23,10 @@ func (s *Spool) commit() {
 		if len(s.pending) == 0 {
 			return
 		}
-		err := s.flush()
+		err := panics.ToError("writer of the spool", s.flush)
+		if err != nil {
+			_ = s.failed(err)
+		}
 		s.changed.Broadcast()
 		if err == nil {
 			continue
@@ -37,25 +42,30 @@ func (s *Spool) commit() {
 func (s *Spool) flush() error {
 	s.dropDelivered()
 	if err := s.enforceQuota(); err != nil {
-		return s.failed(err)
+		return err
 	}
 	if len(s.pending) == 0 {
 		return nil
 	}
 	g, err := s.openActive()
 	if err != nil {
-		return s.failed(err)
+		return err
 	}
 	s.writing, s.pending = s.pending, nil
 	f, at := s.active, g.size
+	var n int64
+	var took time.Duration
 	s.mu.Unlock()
-	n, took, err := s.o.write(f, at, s.writing)
+	err = panics.ToError("writer of the spool", func() (err error) { // the caller expects the lock to be held, also after a panic
+		n, took, err = s.o.write(f, at, s.writing)
+		return err
+	})
 	s.mu.Lock()
 	if err != nil {
 		s.abandon(at)
 		s.pending = append(s.writing, s.pending...)
 		s.writing = nil
-		return s.failed(err)
+		return err
 	}
 	s.o.Synced(took.Seconds())
 	s.written(g, n)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,30 +14,6 @@ import (
 
 	"stillwatch/internal/testneed"
 )
-
-// insideEnv is set in a test that runs in its own mount namespace.
-const insideEnv = "STILLWATCH_TEST_NAMESPACE"
-
-// namespaced runs the calling test again where it may mount, and reports whether this is that run.
-func namespaced(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(insideEnv) != "" {
-		return true
-	}
-	if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
-		testneed.Missing(t, "root", "mounting a small disk needs root and unshare")
-	}
-	cmd := exec.Command("unshare", "-m", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	out, err := cmd.CombinedOutput()
-	if strings.Contains(string(out), "--- SKIP") || strings.Contains(string(out), "unshare failed") {
-		testneed.Missing(t, "root", "no mounts here: %s", out)
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
-}
 
 // smallDisk mounts a disk of so many kilobytes.
 func smallDisk(t *testing.T, kb int) string {
@@ -55,13 +30,13 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: waited in vain", what)
+			t.Fatalf("%s: it did not happen", what)
 		}
 	}
 }
 
 func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
-	if !namespaced(t) {
+	if !testneed.MountNamespace(t) {
 		return
 	}
 	disk := smallDisk(t, 512)
@@ -111,7 +86,7 @@ func fillDisk(t *testing.T, name string) {
 
 // TestReadOnlyDisk takes the right to write away from a disk: records are delivered from memory, and written once they can be.
 func TestReadOnlyDisk(t *testing.T) {
-	if !namespaced(t) {
+	if !testneed.MountNamespace(t) {
 		return
 	}
 	disk := smallDisk(t, 4096)
@@ -148,7 +123,7 @@ func TestReadOnlyDisk(t *testing.T) {
 
 // TestMemoryIsBoundedWhileTheDiskIsFull keeps the most severe of what waits.
 func TestMemoryIsBoundedWhileTheDiskIsFull(t *testing.T) {
-	if !namespaced(t) {
+	if !testneed.MountNamespace(t) {
 		return
 	}
 	disk := smallDisk(t, 64)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"stillwatch/internal/panics"
 )
 
 // The pauses after a failure double from firstPause to lastPause. Each is shortened by up to half at random, so that many sensors do not retry
@@ -83,17 +85,45 @@ func (d *Drain) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan []Record)
+	var unread error
 	go func() { // reads the next batch while the current one is sent
 		defer close(batches)
-		for b := d.spool.Next(ctx, batchRecords); b != nil; b = d.spool.Next(ctx, batchRecords) {
-			select {
-			case batches <- b:
-			case <-ctx.Done():
-				return
-			}
-		}
+		unread = withRecovery("reader of the spool", func() error {
+			d.read(ctx, batches)
+			return nil
+		})
 	}()
-	d.deliver(ctx, batches)
+	err := withRecovery("publisher", func() error {
+		d.deliver(ctx, batches)
+		return nil
+	})
+	cancel()
+	for range batches { // until the reader has ended
+	}
+	if err = cmp.Or(err, unread); err != nil {
+		d.note(err) // and it stays: what is in the spool is sent after the next start
+	}
+}
+
+// read reads batches until ctx ends or the spool is closed.
+func (d *Drain) read(ctx context.Context, batches chan<- []Record) {
+	for b := d.spool.Next(ctx, batchRecords); b != nil; b = d.spool.Next(ctx, batchRecords) {
+		select {
+		case batches <- b:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// withRecovery calls f and returns its error as a *DeliveryError, also if f panics.
+func withRecovery(part string, f func() error) error {
+	err := panics.ToError(part, f)
+	var e *DeliveryError
+	if err != nil && !errors.As(err, &e) {
+		return &DeliveryError{Cause: CauseOther, Text: err.Error(), Err: err}
+	}
+	return err
 }
 
 // note stores the current fault, and reports a change.
@@ -148,7 +178,7 @@ func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[st
 	errs := make([]error, len(lanes))
 	var w sync.WaitGroup
 	for i, l := range lanes {
-		w.Go(func() { errs[i] = d.send(ctx, l) })
+		w.Go(func() { errs[i] = withRecovery("sender of records", func() error { return d.send(ctx, l) }) })
 	}
 	w.Wait()
 	d.tellClock(lanes)

@@ -36,6 +36,7 @@ type JSONLines struct {
 	created bool     // the file did not exist before
 
 	buf   []byte
+	heads uint64 // lines at the start of buf that are no records
 	held  uint64 // records in buf
 	whole int64  // bytes of whole records in the file
 	done  uint64 // records written
@@ -102,6 +103,15 @@ func (s *JSONLines) endLine() error {
 	return nil
 }
 
+// New opens a file that must not exist yet. The error is a *fs.PathError, fs.ErrExist if the file exists.
+func New(name string) (*JSONLines, error) {
+	f, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &JSONLines{name: name, f: f, os: f, created: true, trunc: true}, nil
+}
+
 func open(name string, flag int) (*JSONLines, error) {
 	if IsStdout(name) {
 		return &JSONLines{name: "standard output", f: os.Stdout, os: os.Stdout, keep: true, eager: !regular(os.Stdout)}, nil
@@ -147,6 +157,22 @@ func regular(f *os.File) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// Head writes lines that are no records, such as the names of columns. They are not counted.
+func (s *JSONLines) Head(lines []byte) error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	s.buf = append(s.buf, lines...)
+	s.heads = uint64(bytes.Count(lines, []byte{'\n'}))
+	if s.eager {
+		return s.Flush()
+	}
+	return nil
+}
+
+// Unused reports whether nothing was written.
+func (s *JSONLines) Unused() bool { return s.err == nil && s.whole == 0 && len(s.buf) == 0 }
+
 // Put implements Sink.
 func (s *JSONLines) Put(line []byte) error {
 	if s.err != nil {
@@ -171,13 +197,14 @@ func (s *JSONLines) Flush() error {
 	}
 	s.whole += int64(n)
 	s.done += s.held
-	s.buf, s.held = s.buf[:0], 0
+	s.buf, s.held, s.heads = s.buf[:0], 0, 0
 	return nil
 }
 
 // fail stores the first error. part is the part of the buffer that was written.
 func (s *JSONLines) fail(part []byte, err error) error {
-	s.done += uint64(bytes.Count(part, []byte{'\n'}))
+	lines := uint64(bytes.Count(part, []byte{'\n'}))
+	s.done += lines - min(lines, s.heads)
 	end := bytes.LastIndexByte(part, '\n') + 1
 	cut := end < len(part)
 	if cut && s.trunc && s.f.Truncate(s.whole+int64(end)) == nil {

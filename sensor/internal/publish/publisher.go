@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"stillwatch/internal/panics"
 	"stillwatch/schemas"
 )
 
@@ -18,7 +19,7 @@ type PublisherConfig struct {
 	Spool  SpoolOptions
 	Kafka  KafkaConfig
 	Sensor schemas.AlertSensor // for alerts that the publisher raises itself; ID must be set
-	Told   func(error)         // see NewDrain
+	Report func(error)         // see NewDrain
 }
 
 // Publisher stores records in a spool and delivers them to Kafka. Alert, Incident, Device, Evidence and Session must not be called concurrently.
@@ -42,7 +43,7 @@ func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error)
 	if err != nil {
 		return nil, err
 	}
-	drain, err := NewDrain(spool, cfg.Kafka, cfg.Told)
+	drain, err := NewDrain(spool, cfg.Kafka, cfg.Report)
 	if err != nil {
 		return nil, errors.Join(err, spool.Close())
 	}
@@ -52,7 +53,15 @@ func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error)
 	go func() {
 		defer close(p.done)
 		var w sync.WaitGroup
-		w.Go(func() { p.watchDropped(ctx) })
+		w.Go(func() {
+			err := panics.ToError("watch over the spool", func() error {
+				p.watchDropped(ctx)
+				return nil
+			})
+			if err != nil {
+				drain.told(err)
+			}
+		})
 		drain.Run(ctx)
 		w.Wait()
 	}()

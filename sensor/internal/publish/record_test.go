@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func sampleRecord(i uint64) Record {
@@ -94,7 +96,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(whole)
 	f.Add(append(bytes.Clone(whole[:20]), whole...))
 	f.Add(append(recordMagic[:], 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		last := 0
 		end, d := scan(b, func(r *Record, at, n int) bool {
 			if at < last || at+n > len(b) || len(r.Value) > n {

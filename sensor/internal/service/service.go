@@ -12,12 +12,12 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Manager is the service manager. Told, if set, is called with errors of the notification.
-type Manager struct{ Told func(error) }
+// Manager is the service manager. Report, if set, is called with errors of the notification.
+type Manager struct{ Report func(error) }
 
 func (m Manager) say(lines ...string) {
-	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil && m.Told != nil {
-		m.Told(err)
+	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil && m.Report != nil {
+		m.Report(err)
 	}
 }
 
@@ -47,8 +47,8 @@ type Beat struct {
 // every part has grown since. When a part is stuck, it calls stuck once with its name and leaves the restart to the manager.
 func (m Manager) Watch(ctx context.Context, beats func() []Beat, stuck func(part string)) {
 	interval, err := daemon.SdWatchdogEnabled(false)
-	if err != nil && m.Told != nil {
-		m.Told(err)
+	if err != nil && m.Report != nil {
+		m.Report(err)
 	}
 	if interval <= 0 {
 		return

@@ -46,7 +46,7 @@ func manager(t *testing.T) func() string {
 
 func TestNotifications(t *testing.T) {
 	next := manager(t)
-	m := Manager{Told: func(err error) { t.Error(err) }}
+	m := Manager{Report: func(err error) { t.Error(err) }}
 	m.Ready("captures on span0\nby xdp")
 	if got, want := next(), "READY=1\nSTATUS=captures on span0 by xdp"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -64,7 +64,7 @@ func TestNotifications(t *testing.T) {
 func TestWithoutAManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	t.Setenv("WATCHDOG_USEC", "")
-	m := Manager{Told: func(err error) { t.Error(err) }}
+	m := Manager{Report: func(err error) { t.Error(err) }}
 	m.Ready("")
 	m.Watch(context.Background(), func() []Beat { t.Error("asked without a watchdog"); return nil }, nil)
 }
@@ -72,7 +72,7 @@ func TestWithoutAManager(t *testing.T) {
 func TestMissingSocketIsReported(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "gone"))
 	told := 0
-	Manager{Told: func(error) { told++ }}.Stopping()
+	Manager{Report: func(error) { told++ }}.Stopping()
 	if told != 1 {
 		t.Errorf("told %d times", told)
 	}
@@ -97,7 +97,7 @@ func TestWatchdog(t *testing.T) {
 	stuck, done := make(chan string, 100), make(chan struct{})
 	go func() {
 		defer close(done)
-		Manager{Told: func(err error) { t.Error(err) }}.Watch(ctx, beats, func(part string) { stuck <- part })
+		Manager{Report: func(err error) { t.Error(err) }}.Watch(ctx, beats, func(part string) { stuck <- part })
 	}()
 	for range 3 {
 		if got := next(); got != "WATCHDOG=1" {

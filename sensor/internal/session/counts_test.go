@@ -78,6 +78,30 @@ func TestResetAfterCounts(t *testing.T) {
 	}
 }
 
+func TestWhoReset(t *testing.T) {
+	for script, want := range map[string][2]bool{
+		"cS sSA cA cA:x cR":           {true, false},
+		"cS sSA cA cA:x sR":           {false, true},
+		"cS sSA cA cA:x cR sR":        {true, true},
+		"cS sSA cA cA:x sA:y cF sF":   {false, false},
+		"cS sSA cA cA:x sR sA:forged": {false, false}, // an end that goes on has not reset the session
+	} {
+		r := &recorder{}
+		tab := New(DefaultConfig(), r)
+		r.tab = tab
+		w := newWire()
+		w.play(tab, script)
+		tab.Flush(1<<20, w.time)
+		v := r.ended[0]
+		if v.Aborted != want {
+			t.Errorf("%s: aborted %v, want %v", script, v.Aborted, want)
+		}
+		if v.Turn(); v.Aborted != [2]bool{want[1], want[0]} {
+			t.Errorf("%s: turned, aborted %v", script, v.Aborted)
+		}
+	}
+}
+
 // Counts of a session that nobody knows begin one; a SYN on the same ports then begins another.
 func TestCountsStartASession(t *testing.T) {
 	r := &recorder{}

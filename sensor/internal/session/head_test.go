@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/packet"
 )
 
@@ -273,7 +274,7 @@ func TestHeadsAreBounded(t *testing.T) {
 func FuzzTable(f *testing.F) {
 	f.Add([]byte{0, 2, 0, 0, 1, 0x12, 0, 0, 0, 0x10, 4, 0})
 	f.Add([]byte{0, 2, 0, 0, 0, 2, 9, 0, 1, 4, 0, 0, 0, 0x10, 200, 3})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		cfg := DefaultConfig()
 		cfg.MaxSessions, cfg.MaxHeads, cfg.MaxHeadBytes = 8, 3, 8<<10
 		r := &recorder{want: more}

@@ -53,7 +53,7 @@ func (s *Session) opening(p *packet.Packet, n uint8, now int64) opening {
 func (s *Session) restart(n uint8) {
 	s.setInitiator(n)
 	s.state, s.basis = Attempted, BasisSYN
-	s.flags = s.flags&^flagResumed | flagStarted
+	s.flags, s.continues = s.flags&^flagResumed|flagStarted, false
 	s.end[n^1].saw = 0
 }
 
@@ -104,6 +104,7 @@ func (t *Table) open(r ref, p *packet.Packet, l *Lookup, now int64) (_ ref, done
 	if o == openingNew {
 		t.Stats.Reused++
 		t.retire(l, s, now)
+		t.recordPast(s, l.hash, EndReused)
 		return 0, false
 	}
 	t.deferOpening(r, s, p, n)
@@ -162,11 +163,13 @@ func (t *Table) split(l *Lookup, s *Session, q *pendingOpening, now int64) ref {
 	}
 	t.Stats.Reused++
 	t.retire(l, s, now)
+	old := *s
 	q.r = 0
 	side := l.side
 	l.side = q.side
 	r, s := t.begin(&q.p, l, now)
 	l.side = side
+	t.recordPast(&old, l.hash, EndReused) // now, because it may have the ISN of the new session
 	t.advanceState(s, &q.p, q.side, now)
 	return r
 }

@@ -33,10 +33,13 @@ type pastSession struct {
 	at    uint32 // second of its last packet
 	side  uint8  // initiator
 	basis Basis
-	isn   uint8 // bit per side: base is exact
+	isn   uint8 // bit per side: base is exact; pastOpen
 
 	synOptLen uint8
 }
+
+// pastOpen marks the tombstone of a session that expired because it carried nothing, and not because it had ended.
+const pastOpen = 1 << 2
 
 // firstPast is the initial size of the ring and its smallest limit.
 const firstPast = 256
@@ -44,7 +47,7 @@ const firstPast = 256
 func newPast(c Config) past { return past{limit: max(1<<bits.Len(uint(c.MaxPast)-1), firstPast)} }
 
 // recordPast adds a tombstone of s, whose key has hash h. A session that nobody answered cannot continue and gets none.
-func (t *Table) recordPast(s *Session, h uint64) {
+func (t *Table) recordPast(s *Session, h uint64, why EndReason) {
 	if s.key.proto() != protoTCP || s.state == Attempted || s.state == Rejected || s.basis == BasisFirstPacket || s.unconfirmed() {
 		return
 	}
@@ -66,6 +69,9 @@ func (t *Table) recordPast(s *Session, h uint64) {
 		if y.saw&sawISN != 0 {
 			e.isn |= 1 << n
 		}
+	}
+	if why == EndExpired && s.deadline(&t.cfg) == int64(s.touched)+t.cfg.EstablishedTimeout {
+		e.isn |= pastOpen
 	}
 	x.count++
 	e.older = x.push(e.tag, x.count)
@@ -123,6 +129,7 @@ func (t *Table) resume(s *Session, p *packet.Packet, l *Lookup) bool {
 	s.state, s.basis, s.synOptLen = Midstream, e.basis, e.synOptLen
 	s.synSeq = e.base[e.side] - 1
 	s.flags |= flagResumed
+	s.continues = e.isn&pastOpen != 0
 	for n := range s.end {
 		y := &s.end[n]
 		y.base, y.maxEnd, y.saw = e.base[n], e.end[n], sawAcked
@@ -131,6 +138,41 @@ func (t *Table) resume(s *Session, p *packet.Packet, l *Lookup) bool {
 		}
 	}
 	return true
+}
+
+// foreign reports whether p, a segment without SYN from side n, does not fit the sequence numbers of s.
+func (s *Session) foreign(p *packet.Packet, n uint8) bool {
+	x, y := &s.end[n], &s.end[n^1]
+	switch {
+	case x.saw&(sawTCP|sawAcked) != 0:
+		return !x.near(p.Seq) || x.saw&sawISN != 0 && int32(p.Seq+1-x.base) < 0 && int32(x.maxEnd-x.base) >= 0 // a keep-alive has the number before
+	case p.TCPFlags&packet.ACK != 0 && y.saw&sawTCP != 0:
+		return !y.near(p.Ack)
+	}
+	return false
+}
+
+// owner is the session that a foreign segment belongs to.
+type owner uint8
+
+const (
+	ofThis      owner = iota // the session that has the five-tuple
+	ofEnded                  // the one before, which has ended: the segment is late
+	ofContinued              // the one before, which continues: the SYN that ended it was forged or ignored
+)
+
+// whose returns the owner of p, a foreign segment on the five-tuple of s.
+func (t *Table) whose(s *Session, p *packet.Packet, l *Lookup) owner {
+	e := t.past.find(l.hash)
+	switch {
+	case e == nil || s.flags&flagResumed != 0 || !e.fits(p, l.side, t.wheel.now):
+		return ofThis
+	case s.state == Attempted && p.PayloadLen > 0 && p.TCPFlags&packet.RST == 0 && int32(p.Seq-e.end[l.side]) >= 0:
+		return ofContinued
+	case t.wheel.now-int64(e.at) > lateSeconds && s.state != Attempted:
+		return ofThis
+	}
+	return ofEnded
 }
 
 // fits reports whether p, from side n, belongs to the ended session.

@@ -28,7 +28,7 @@ func TestKeepAliveAfterExpiry(t *testing.T) {
 			s.wait(w, 600)
 			s.play(w, "sA:data cA cF sF cA")
 			for i, v := range s.ended {
-				if v.Initiator.Port != w.client || i > 0 && (v.Opened() || v.State != Midstream) {
+				if v.Initiator.Port != w.client || v.Resumed != (i > 0) || i > 0 && (v.Opened() || v.State != Midstream) {
 					t.Errorf("record %d: opened by %d, %v %v, opened %v", i, v.Initiator.Port, v.State, v.Basis, v.Opened())
 				}
 			}
@@ -59,6 +59,62 @@ func TestLatePacketsAfterTheEnd(t *testing.T) {
 		p := map[string]*packet.Packet{"SYN": ps[0], "FIN": ps[6]}[c.late]
 		s.add(w, p)
 		s.tells(c.late, "closed syn c! 5/3", c.want)
+		if s.ended[1].Resumed {
+			t.Errorf("%s: continues a session that was over", c.late)
+		}
+	}
+}
+
+// Segments of an ended session that arrive while a new one has its five-tuple change nothing in the new one.
+func TestLateSegmentsOnAReusedFiveTuple(t *testing.T) {
+	for _, before := range []string{"cS sSA cA cA:first sA:no cF sF cA", "cS sSA cA cA:first sA:no sF cA", "cS sSA cA cA:first sA:no cR"} {
+		for _, stale := range []string{"sA:refused", "sA", "sF", "sR", "cA:first", "cF", "cR", "sF cA sF"} {
+			for at := 1; at <= 8; at++ { // after that many packets of the new session
+				s, w := newStage(t), newWire()
+				old := w.packets(before)
+				late := *w
+				late.cseq, late.sseq = late.cseq-5, late.sseq-7
+				s.add(w, old...)
+				s.wait(w, 2)
+				w.cseq, w.sseq = 900_000, 800_000
+				ps := w.packets("cS sSA cA cA:second sA:yes cF sF cA")
+				s.add(w, ps[:at]...)
+				ls := late.packets(stale)
+				s.add(w, ls...)
+				s.add(w, ps[at:]...)
+				s.tab.Flush(1<<20, 1<<62)
+				v := s.ended[len(s.ended)-1]
+				if len(s.ended) != 2 || v.State != Closed || v.Packets != [2]uint64{5, 3} || !s.read("second") || !s.read("yes") || s.tab.Stats.LateSegments != uint64(len(ls)) {
+					t.Errorf("%q, %q after %d: %d sessions, %v %v, %d late, read %q", before, stale, at, len(s.ended), v.State, v.Packets, s.tab.Stats.LateSegments, s.streams)
+				}
+			}
+		}
+	}
+}
+
+// A SYN that the other end never got, into a session that has carried nothing for some time, does not hide what the session carries next.
+func TestSessionContinuesAfterAForgedSYN(t *testing.T) {
+	for _, from := range []string{"cA:more", "sA:more"} {
+		s, w := newStage(t), newWire()
+		s.play(w, "cS sSA cA cA:login sA:prompt cA")
+		s.wait(w, 600)
+		forged := w.packets("cS")[0]
+		w.cseq--
+		forged.Seq = 77_000_000
+		s.add(w, forged)
+		s.play(w, from+" sA cA cF sF cA")
+		if !s.read("more") {
+			t.Errorf("%s: read %q", from, s.streams)
+		}
+		s.tab.Flush(1<<20, 1<<62)
+		if len(s.ended) != 3 {
+			t.Errorf("%s: %d sessions", from, len(s.ended))
+		}
+		for _, v := range s.ended {
+			if v.Initiator.Port != w.client || v.Resumed {
+				t.Errorf("%s: opened by %d, %+v", from, v.Initiator.Port, v)
+			}
+		}
 	}
 }
 

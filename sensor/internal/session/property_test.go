@@ -115,8 +115,8 @@ func TestNoStateContradictsThePackets(t *testing.T) {
 		for _, v := range c.ended {
 			total += v.Packets[0] + v.Packets[1]
 		}
-		if total != uint64(count) && c.fault == "" {
-			c.fault = fmt.Sprintf("%d packets in %d sessions", total, len(c.ended))
+		if late := tab.Stats.LateSegments; total+late != uint64(count) && c.fault == "" {
+			c.fault = fmt.Sprintf("%d packets in %d sessions, %d late", total, len(c.ended), late)
 		}
 		if c.fault != "" {
 			t.Fatalf("seed %d, %s\n%s", seed, c.fault, script)

@@ -22,7 +22,7 @@ const (
 	flagGroup                                 // the first packet was sent to more than one host
 	flagStarted                               // a packet proves that the initiator opened it: its SYN, or its ACK of the SYN-ACK (TCP, SCTP)
 	flagReported                              // reported to the handler as opened
-	flagResumed                               // continues an expired session: the initiator is known from there
+	flagResumed                               // continues a session that has expired or ended: the initiator is known from there
 	flagPending                               // an opening of another session waits for confirmation
 	flagGrown                                 // in the list of sessions whose progress may have to be reported
 	flagPlaced                                // flagInside0 and flagInside1 are known
@@ -81,6 +81,7 @@ type Session struct {
 	icmpType  uint8
 	icmpCode  uint8
 	Label     uint8 // set by the handler
+	continues bool  // see View.Resumed
 
 	reportedSec uint16 // second of the last report of progress, modulo 2^16
 	reportedOut uint32 // payload that had left the network by then, KiB
@@ -241,7 +242,8 @@ func (t *Table) View(s *Session, v *View) {
 		Initiator:    Endpoint{Addr: addr(addrs[a]), MAC: s.end[a].mac, TTL: s.end[a].ttl},
 		Responder:    Endpoint{Addr: addr(addrs[b]), MAC: s.end[b].mac, TTL: s.end[b].ttl},
 		SynSeq:       s.synSeq, SynOptLen: s.synOptLen, ICMPType: s.icmpType, ICMPCode: s.icmpCode,
-		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Unconfirmed: !s.started(), Resumed: s.flags&flagResumed != 0, Basis: s.basis, State: s.state,
+		Gap: s.flags&flagGap != 0, Group: s.flags&flagGroup != 0, Unconfirmed: !s.started(), Resumed: s.continues, Basis: s.basis, State: s.state,
+		Aborted: [2]bool{s.end[a].saw&sawRST != 0, s.end[b].saw&sawRST != 0},
 	}
 	if hasPorts(s.key.proto()) {
 		v.HasPorts, v.Initiator.Port, v.Responder.Port = true, port[a], port[b]

@@ -103,6 +103,7 @@ type Stats struct {
 	TCPEnded, TCPOneWay               uint64 // TCP sessions ended, and those of which one direction was never seen though it must exist
 	AckedBytes, GapBytes              uint64 // bytes acknowledged, and those of them that were never seen
 	OpeningsDropped                   uint64 // SYNs and SYN-ACKs that waited for the other end and gave way to others
+	LateSegments                      uint64 // segments of ended sessions on five-tuples that a new session has; they count for neither
 	PastDropped                       uint64 // ended sessions forgotten because there were too many
 	FollowEvicted                     uint64 // sessions followed no longer, or never, because there were too many
 	Duplicates                        uint64 // packets that were captured more than once, and counted once
@@ -213,6 +214,16 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) bool {
 			return true
 		}
 		s = t.at(r)
+	} else if r != 0 && p.Kind == packet.KindTCP && s.foreign(p, side) {
+		switch t.whose(s, p, l) {
+		case ofEnded:
+			t.Stats.TCPPackets++
+			t.Stats.LateSegments++
+			return true
+		case ofContinued:
+			t.retire(l, s, now)
+			r = 0
+		}
 	}
 	if r == 0 {
 		r, s = t.begin(p, l, now)
@@ -359,7 +370,7 @@ func (t *Table) end(s *Session, why EndReason, now int64) {
 	i, _ := t.find(&s.key, h)
 	t.remove(i)
 	if why == EndExpired || why == EndEvicted {
-		t.recordPast(s, h)
+		t.recordPast(s, h, why)
 	}
 }
 
@@ -421,6 +432,7 @@ func (s *Stats) Add(x *Stats) {
 	s.Duplicates += x.Duplicates
 	s.TCPDuplicates += x.TCPDuplicates
 	s.OpeningsDropped += x.OpeningsDropped
+	s.LateSegments += x.LateSegments
 	s.PastDropped += x.PastDropped
 	s.FollowEvicted += x.FollowEvicted
 }

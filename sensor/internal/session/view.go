@@ -86,6 +86,7 @@ type View struct {
 	VLANs        [packet.MaxVLANs]uint16
 	Tunnels      []packet.Tunnel // shared, never changed
 	Copies       *Copies         `snapshot:"-"` // what the mirror sent more than once, only for the record; nil: nothing
+	Aborted      [2]bool         `snapshot:"-"` // which ends sent a RST that counts, only for the record
 }
 
 // Turn makes the responder the initiator.
@@ -94,6 +95,7 @@ func (v *View) Turn() {
 	for _, pair := range []*[2]uint64{&v.Packets, &v.IPBytes, &v.PayloadBytes} {
 		pair[0], pair[1] = pair[1], pair[0]
 	}
+	v.Aborted[0], v.Aborted[1] = v.Aborted[1], v.Aborted[0]
 	if v.Copies != nil {
 		x := *v.Copies
 		x.turn()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/config"
 	"stillwatch/sensor/internal/customrule"
 )
@@ -149,7 +150,7 @@ func FuzzTranslate(f *testing.F) {
 	f.Add([]byte(rule("{category: dns}", "  a: {query|endswith: [.a, '*b*']}\n  b: {query|re: ^x}\n  condition: 1 of them and not (a or b)\n")))
 	f.Add([]byte(rule("{category: proxy}", "  a:\n    - {c-uri: 'a?b', cs-method|contains: null}\n    - {sc-status|lt: 5}\n  condition: [a, all of a*]\n")))
 	f.Add([]byte(rule("{category: firewall}", "  a: {dst_ip|cidr: 10.0.0.0/8, src_port: [1, 2]}\n  condition: a | count() by src_ip > 9\n  timeframe: 10m\n---\nx: y\n")))
-	f.Fuzz(func(t *testing.T, src []byte) {
+	mutate.Fuzz(f, func(t *testing.T, src []byte) {
 		all, _ := Translate("f", src)
 		for _, x := range all {
 			if (x.Rule == nil) == (x.Err == nil) {

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // sample has one of each kind of value.
@@ -155,7 +157,7 @@ func FuzzChanges(f *testing.F) {
 	b.End()
 	b.Clear("b/1")
 	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	mutate.Fuzz(f, func(t *testing.T, raw []byte) {
 		bytes := 0
 		err := Changes(raw, func(c Change) error { bytes += len(c.Part) + len(c.Key) + len(c.Value) + 8; return nil })
 		if bytes > len(raw) || err != nil && !errors.Is(err, ErrDamaged) {

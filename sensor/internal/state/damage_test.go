@@ -9,12 +9,12 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/internal/testneed"
 	"stillwatch/sensor/internal/snapshot"
 )
@@ -66,7 +66,7 @@ func use(t testing.TB, path string) error {
 	close(s.jobs)
 	<-s.done
 	close(s.sync)
-	return errors.Join(err, s.journal.end(), guarded(s.db.Close))
+	return errors.Join(err, s.journal.end(), withRecovery(s.db.Close))
 }
 
 // TestDamageIsReported damages a state in many ways. Whatever is left of it is read, or it is refused in one line.
@@ -175,7 +175,7 @@ func TestDamagedFileIsMovedAway(t *testing.T) {
 	}
 	var told []error
 	o := options()
-	o.SetAside, o.Told = true, func(err error) { told = append(told, err) }
+	o.MoveDamaged, o.Report = true, func(err error) { told = append(told, err) }
 	s := mustOpen(t, path, o)
 	if got := content(t, s); len(got) != 0 {
 		t.Errorf("%d records", len(got))
@@ -205,7 +205,7 @@ func TestBadRecordIsSkipped(t *testing.T) {
 	}
 	var told []error
 	o := options()
-	o.Told = func(err error) { told = append(told, err) }
+	o.Report = func(err error) { told = append(told, err) }
 	s = mustOpen(t, path, o)
 	defer s.Close()
 	if got := content(t, s); len(got) != 1 || got["b"] != "second value" || s.Stats().LeftOut != 1 || len(told) != 1 {
@@ -213,24 +213,9 @@ func TestBadRecordIsSkipped(t *testing.T) {
 	}
 }
 
-// insideEnv is set in a test that runs in its own mount namespace.
-const insideEnv = "STILLWATCH_TEST_NAMESPACE"
-
 // TestFullDisk fills a small disk: the sensor goes on, the fault is shown, and once there is room all is saved.
 func TestFullDisk(t *testing.T) {
-	if os.Getenv(insideEnv) == "" {
-		if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
-			testneed.Missing(t, "root", "mounting a small disk needs root and unshare")
-		}
-		cmd := exec.Command("unshare", "-m", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-		cmd.Env = append(os.Environ(), insideEnv+"=1")
-		out, err := cmd.CombinedOutput()
-		if strings.Contains(string(out), "--- SKIP") || strings.Contains(string(out), "unshare failed") {
-			testneed.Missing(t, "root", "no mounts here: %s", out)
-		}
-		if err != nil || !strings.Contains(string(out), "--- PASS") {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !testneed.MountNamespace(t) {
 		return
 	}
 	dir := t.TempDir()
@@ -272,7 +257,7 @@ func TestFullDisk(t *testing.T) {
 func FuzzInspect(f *testing.F) {
 	raw := filled(f)
 	f.Add(uint32(100), []byte{1, 2, 3}, uint32(9000), []byte{9})
-	f.Fuzz(func(t *testing.T, at uint32, what []byte, also uint32, more []byte) {
+	mutate.Fuzz(f, func(t *testing.T, at uint32, what []byte, also uint32, more []byte) {
 		b := append([]byte(nil), raw...)
 		copy(b[int(at)%len(b):], what)
 		copy(b[int(also)%len(b):], more)

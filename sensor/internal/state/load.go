@@ -24,13 +24,13 @@ func (s *Store) Load(parts []snapshot.Part) error {
 		return fmt.Errorf("state %s: %w", s.path, ErrDamaged)
 	}
 	var dropped []string
-	err = guarded(func() error {
+	err = withRecovery(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			for i := range parts {
 				s.load(tx, &parts[i], over)
 			}
 			if n := s.stats.LeftOut; n > 0 {
-				s.o.Told(fmt.Errorf("state %s: %d records could not be read and were skipped", s.path, n))
+				s.o.Report(fmt.Errorf("state %s: %d records could not be read and were skipped", s.path, n))
 			}
 			return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 				if n := s.outdated(string(name), b, parts); n > 0 {
@@ -44,7 +44,7 @@ func (s *Store) Load(parts []snapshot.Part) error {
 		return fmt.Errorf("state %s: %w", s.path, err)
 	}
 	if len(dropped) > 0 {
-		s.o.Told(fmt.Errorf("state %s: records that another version of the sensor wrote were dropped: %s", s.path, strings.Join(dropped, ", ")))
+		s.o.Report(fmt.Errorf("state %s: records that another version of the sensor wrote were dropped: %s", s.path, strings.Join(dropped, ", ")))
 	}
 	return nil
 }
@@ -112,8 +112,8 @@ func overlay(changes []byte) (map[string]map[string][]byte, error) {
 	return over, err
 }
 
-// guarded calls f and turns a memory fault into an error: the database is mapped into memory, so a disk that cannot be read causes one.
-func guarded(f func() error) (err error) {
+// withRecovery calls f and turns a memory fault into an error: the database is mapped into memory, so a disk that cannot be read causes one.
+func withRecovery(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {

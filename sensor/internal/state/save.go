@@ -10,6 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"stillwatch/internal/panics"
 	"stillwatch/sensor/internal/snapshot"
 )
 
@@ -106,7 +107,7 @@ func (s *Store) Close() error {
 	select {
 	case <-s.done:
 		st := s.Stats()
-		err = errors.Join(st.Fault, s.journal.close(st.Fault == nil && s.whole), guarded(s.db.Close))
+		err = errors.Join(st.Fault, s.journal.close(st.Fault == nil && s.whole), withRecovery(s.db.Close))
 	case <-time.After(3 * s.o.Patience):
 		s.lost = true
 	}
@@ -137,10 +138,12 @@ func (s *Store) write() {
 // put writes a batch and reports whether it is on disk.
 func (s *Store) put(j *job) bool {
 	began := time.Now()
-	err := s.o.Sync()
-	if err == nil {
-		err = guarded(func() error { return s.db.Update(func(tx *bolt.Tx) error { return s.apply(tx, j) }) })
-	}
+	err := panics.ToError("writer of the state file", func() error {
+		if err := s.o.Sync(); err != nil {
+			return err
+		}
+		return withRecovery(func() error { return s.db.Update(func(tx *bolt.Tx) error { return s.apply(tx, j) }) })
+	})
 	was := s.Stats().Fault
 	s.count(func(st *Stats) {
 		st.Fault = err
@@ -156,9 +159,9 @@ func (s *Store) put(j *job) bool {
 	})
 	switch {
 	case err != nil && was == nil:
-		s.o.Told(fmt.Errorf("state %s cannot be saved and will be retried: %w", s.path, plain(err)))
+		s.o.Report(fmt.Errorf("state %s cannot be saved and will be retried: %w", s.path, plain(err)))
 	case err == nil && was != nil:
-		s.o.Told(fmt.Errorf("state %s is saved again", s.path))
+		s.o.Report(fmt.Errorf("state %s is saved again", s.path))
 	}
 	return err == nil
 }

@@ -27,8 +27,8 @@ type Options struct {
 	// NotAfter refuses a state whose capture clock (nanoseconds since the epoch) is later, because the clock of a live sensor would not
 	// advance until it caught up. 0: any.
 	NotAfter int64
-	// SetAside renames a damaged file and starts a new one, for live sensors that run unattended; otherwise a damaged file is refused.
-	SetAside bool
+	// MoveDamaged renames a damaged file and starts a new one, for live sensors that run unattended; otherwise a damaged file is refused.
+	MoveDamaged bool
 	// Interval is the time between two snapshots on the capture clock, default ten seconds. Pause is the same on the wall clock, default
 	// one second, for replays, whose capture clock runs faster.
 	Interval, Pause time.Duration
@@ -38,8 +38,8 @@ type Options struct {
 	// Sync waits until all alerts that were sent are on disk. It is called before a snapshot that contains them is written; nil: there
 	// is nothing to wait for.
 	Sync func() error
-	// Told is called with messages for the operator, one line each; nil: they are dropped.
-	Told func(error)
+	// Report is called with messages for the operator, one line each; nil: they are dropped.
+	Report func(error)
 }
 
 func (o Options) withDefaults() Options {
@@ -55,8 +55,8 @@ func (o Options) withDefaults() Options {
 	if o.Sync == nil {
 		o.Sync = func() error { return nil }
 	}
-	if o.Told == nil {
-		o.Told = func(error) {}
+	if o.Report == nil {
+		o.Report = func(error) {}
 	}
 	return o
 }
@@ -126,15 +126,15 @@ type Stats struct {
 // file is checked before it is used, so that a damaged or hostile file can do no harm.
 func Open(path string, o Options) (*Store, error) {
 	s, err := open(path, o.withDefaults())
-	if errors.Is(err, ErrDamaged) && o.SetAside {
-		aside := fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
-		if e := os.Rename(path, aside); e != nil {
+	if errors.Is(err, ErrDamaged) && o.MoveDamaged {
+		moved := fmt.Sprintf("%s.damaged-%d", path, time.Now().Unix())
+		if e := os.Rename(path, moved); e != nil {
 			return nil, fmt.Errorf("state %s: %w", path, errors.Join(err, e))
 		}
 		removeJournals(path)
 		s, err = open(path, o.withDefaults())
 		if err == nil {
-			s.o.Told(fmt.Errorf("state %s was damaged and has been moved to %s: the sensor starts without state", path, aside))
+			s.o.Report(fmt.Errorf("state %s was damaged and has been moved to %s: the sensor starts without state", path, moved))
 		}
 	}
 	if err != nil {
@@ -158,7 +158,7 @@ func open(path string, o Options) (*Store, error) {
 		return nil, err
 	}
 	var db *bolt.DB
-	err = guarded(func() (err error) {
+	err = withRecovery(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: 200 * time.Millisecond, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
 		return err
 	})

@@ -73,7 +73,7 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: waited in vain", what)
+			t.Fatalf("%s: it did not happen", what)
 		}
 	}
 }
@@ -287,7 +287,7 @@ func TestForeignFilesAreRefused(t *testing.T) {
 		before, _ := os.ReadFile(tt.path)
 		for _, aside := range []bool{false, true} {
 			o := options()
-			o.SetAside = aside
+			o.MoveDamaged = aside
 			s, err := Open(tt.path, o)
 			if err == nil {
 				s.Close()
@@ -372,7 +372,7 @@ func TestOutputsAreSyncedBeforeASnapshot(t *testing.T) {
 		return fault
 	}
 	var told []string
-	o.Told = func(err error) { told = append(told, err.Error()) }
+	o.Report = func(err error) { told = append(told, err.Error()) }
 	path := filepath.Join(t.TempDir(), "state")
 	s := mustOpen(t, path, o)
 	b := s.Ready(100 * sec)
@@ -410,7 +410,7 @@ func TestOldVersionIsSkipped(t *testing.T) {
 	}
 	o := options()
 	var told []string
-	o.Told = func(err error) { told = append(told, err.Error()) }
+	o.Report = func(err error) { told = append(told, err.Error()) }
 	s = mustOpen(t, path, o)
 	if got := content(t, s); len(got) != 0 || s.Stats().LeftOut != 1 {
 		t.Errorf("%v, %d left out", got, s.Stats().LeftOut)

@@ -24,8 +24,8 @@ type Config struct {
 	// Deliver gets the values of new messages, in the order of their partition. The first call for a partition has only the last message of each
 	// key, so that a record that a newer one has replaced is not delivered before it. An error of Deliver ends the subscription.
 	Deliver func(ctx context.Context, values [][]byte) error
-	// Told is called with an error that is new, and with nil when the topic can be read again.
-	Told func(error)
+	// Report is called with an error that is new, and with nil when the topic can be read again.
+	Report func(error)
 }
 
 const (
@@ -53,7 +53,7 @@ func Run(ctx context.Context, c Config) error {
 			return fatal.err
 		case err.Error() != last:
 			last = err.Error()
-			c.Told(fmt.Errorf("topic %s: %w", c.Topic, err))
+			c.Report(fmt.Errorf("topic %s: %w", c.Topic, err))
 		}
 		if time.Since(began) > lastRetry {
 			wait = firstRetry
@@ -77,7 +77,7 @@ func (c Config) read(ctx context.Context, d *kafka.Dialer) error {
 	if err != nil {
 		return err
 	}
-	c.Told(nil)
+	c.Report(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, len(parts))

@@ -76,7 +76,7 @@ func followWith(t *testing.T, settings publish.KafkaConfig) (values <-chan strin
 				}
 				return nil
 			},
-			Told: func(err error) { e <- fmt.Sprint(err) }})
+			Report: func(err error) { e <- fmt.Sprint(err) }})
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -23,7 +23,7 @@ func (t *Terminal) Card(w io.Writer, a *schemas.Alert) error {
 	t.cardHead(&b, a)
 	t.Row(&b, "device", deviceLine(&a.Device))
 	t.Row(&b, "peer", peerLine(a.Peer))
-	t.Row(&b, "when", whenLine(a))
+	t.Row(&b, "when", t.whenLine(a))
 	t.Row(&b, "session", sessionLine(a.Session))
 	t.reasons(&b, a.Reasons)
 	t.Row(&b, "next", a.Recommendation)
@@ -136,8 +136,8 @@ func peerLine(p *schemas.AlertPeer) string {
 	return strings.Join(parts, ", ")
 }
 
-func whenLine(a *schemas.Alert) string {
-	text := Moment(int64(a.Time.EventStart)) + " UTC"
+func (t *Terminal) whenLine(a *schemas.Alert) string {
+	text := t.Moment(int64(a.Time.EventStart))
 	if d := time.Duration(a.Time.EventEnd - a.Time.EventStart); d >= time.Second {
 		text += ", for " + Duration(d)
 	}

@@ -3,6 +3,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +14,9 @@ import (
 
 // maxHeld bounds the alerts that IncidentCards keeps.
 const maxHeld = 2000
+
+// ManyCards is how many cards a reader takes in at once. If there are more, incidents of several alerts come first, the most severe on top.
+const ManyCards = 50
 
 // chainRule is the rule whose alert links the other alerts of an incident.
 const chainRule = "D42"
@@ -50,13 +54,20 @@ func (d *IncidentCards) Add(a *schemas.Alert) error {
 	return nil
 }
 
+// Many reports whether more than ManyCards cards are left.
+func (d *IncidentCards) Many() bool { return len(d.order) > ManyCards }
+
 // Finish writes the cards that are left.
 func (d *IncidentCards) Finish() error { return d.write(len(d.order)) }
 
 // write writes the n alerts that came first, incident by incident.
 func (d *IncidentCards) write(n int) error {
 	shown := slices.DeleteFunc(slices.Clone(d.order[:n]), func(a *schemas.Alert) bool { return a.SuppressedBy != "" })
-	for _, g := range incidents(shown) {
+	groups := incidents(shown)
+	if len(shown) > ManyCards {
+		slices.SortStableFunc(groups, func(a, b []*schemas.Alert) int { return cmp.Or(single(a)-single(b), worst(a)-worst(b)) })
+	}
+	for _, g := range groups {
 		if err := d.t.incident(d.w, g); err != nil {
 			return err
 		}
@@ -88,6 +99,18 @@ func incidents(all []*schemas.Alert) (groups [][]*schemas.Alert) {
 	return groups
 }
 
+// single is 0 for the alerts of an incident, and 1 for an alert alone.
+func single(all []*schemas.Alert) int { return max(0, 2-len(all)) }
+
+// worst returns the place of the highest severity among Severities.
+func worst(all []*schemas.Alert) int {
+	at := len(Severities())
+	for _, a := range all {
+		at = min(at, slices.Index(Severities(), a.Severity))
+	}
+	return at
+}
+
 func chainFirst(a *schemas.Alert) int {
 	if a.Rule.ID == chainRule {
 		return 0
@@ -98,7 +121,7 @@ func chainFirst(a *schemas.Alert) int {
 // incident writes the alerts of one incident, under a heading if there are several.
 func (t *Terminal) incident(w io.Writer, all []*schemas.Alert) error {
 	if len(all) > 1 {
-		head := strings.Join(Wrap(Clean(incidentLine(all)), t.Width), "\n")
+		head := strings.Join(Wrap(Clean(t.incidentLine(all)), t.Width), "\n")
 		if _, err := fmt.Fprintf(w, "%s\n\n", t.Paint(head, Bold)); err != nil {
 			return err
 		}
@@ -111,13 +134,13 @@ func (t *Terminal) incident(w io.Writer, all []*schemas.Alert) error {
 	return nil
 }
 
-func incidentLine(all []*schemas.Alert) string {
+func (t *Terminal) incidentLine(all []*schemas.Alert) string {
 	devices := map[string]bool{}
 	first, last := all[0].Time.EventStart, all[0].Time.EventEnd
 	for _, a := range all {
 		devices[a.Device.Key] = true
 		first, last = min(first, a.Time.EventStart), max(last, a.Time.EventEnd)
 	}
-	return fmt.Sprintf("Incident %s: %d alerts on %s, %s to %s UTC", all[0].IncidentID, len(all),
-		Counted(uint64(len(devices)), "device"), Moment(int64(first)), Moment(int64(last)))
+	return fmt.Sprintf("Incident %s: %d alerts on %s, %s", all[0].IncidentID, len(all),
+		Counted(uint64(len(devices)), "device"), t.Interval(int64(first), int64(last)))
 }

@@ -4,6 +4,7 @@ package terminal
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,6 +62,43 @@ func TestIncidentBeginsWithItsChain(t *testing.T) {
 	at := func(rule string) int { return strings.Index(b.String(), "title of "+rule) }
 	if at("D42") > at("D07") || at("D07") > at("D01") {
 		t.Errorf("the order is not D42, D07, D01:\n%s", b.String())
+	}
+}
+
+// Of many cards, incidents of several alerts come first, and then the most severe.
+func TestIncidentsComeFirstOfMany(t *testing.T) {
+	var b bytes.Buffer
+	d := NewIncidentCards(&Terminal{Width: 80}, &b)
+	put := func(id int, incident, severity string) {
+		t.Helper()
+		if err := d.Add(&schemas.Alert{ID: fmt.Sprint(id), IncidentID: incident, Severity: severity, Title: severity + " of " + cmp.Or(incident, "none")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range ManyCards - 4 {
+		put(i, "", "low")
+	}
+	put(100, "A", "medium")
+	put(101, "A", "low")
+	put(102, "B", "low")
+	put(103, "B", "critical")
+	if d.Many() {
+		t.Errorf("%d cards are not many", ManyCards)
+	}
+	put(104, "C", "high")
+	if !d.Many() {
+		t.Errorf("%d cards are many", ManyCards+1)
+	}
+	if err := d.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	last := -1
+	for _, title := range []string{"low of B", "critical of B", "medium of A", "low of A", "high of C", "low of none"} {
+		at := strings.Index(b.String(), title)
+		if at <= last {
+			t.Errorf("%q is at %d, and the one before at %d", title, at, last)
+		}
+		last = at
 	}
 }
 

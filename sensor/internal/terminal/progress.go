@@ -3,6 +3,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +20,7 @@ const (
 type Progress struct {
 	Packets, Alerts       uint64
 	BytesRead, BytesTotal uint64 // of the capture files; BytesTotal 0: unknown
+	Noun                  string // what Alerts counts, if not alerts
 }
 
 // ShowProgress repaints a progress line on w until stop is closed, then erases it.
@@ -49,7 +51,7 @@ func progressLine(p Progress, took time.Duration) string {
 	if left, ok := timeLeft(p, took); ok {
 		parts = append(parts, Duration(left)+" left")
 	}
-	return strings.Join(append(parts, Counted(p.Alerts, "alert")), ", ")
+	return strings.Join(append(parts, Counted(p.Alerts, cmp.Or(p.Noun, "alert"))), ", ")
 }
 
 func timeLeft(p Progress, took time.Duration) (time.Duration, bool) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 func TestClean(t *testing.T) {
@@ -95,7 +97,7 @@ func FuzzClean(f *testing.F) {
 	for _, s := range []string{"plain", "a\x1b[31m", "\u202e", "\xff", "e\u0301\u0301\u0301"} {
 		f.Add(s, 10)
 	}
-	f.Fuzz(func(t *testing.T, s string, n int) {
+	mutate.Fuzz(f, func(t *testing.T, s string, n int) {
 		c := Clean(s)
 		if !utf8.ValidString(c) || strings.ContainsAny(c, "\x1b\n\r\t\a\b\u009b\u202e\u2066") {
 			t.Fatalf("Clean(%q) = %q", s, c)
@@ -117,4 +119,22 @@ func abs(n int) int {
 		return -(n + 1)
 	}
 	return n
+}
+
+func TestInterval(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	summer := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC).UnixNano()
+	winter := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC).UnixNano()
+	for want, got := range map[string]string{
+		"2026-07-01 12:00:00 to 2026-12-01 12:00:00 UTC":      (&Terminal{}).Interval(summer, winter),
+		"2026-07-01 14:00:00 CEST to 2026-12-01 13:00:00 CET": (&Terminal{Zone: berlin}).Interval(summer, winter),
+		"2026-07-01 14:00:00 to 2026-07-01 14:00:01 CEST":     (&Terminal{Zone: berlin}).Interval(summer, summer+1e9),
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/snapshot"
 )
 
@@ -189,7 +190,7 @@ func FuzzRestore(f *testing.F) {
 	w := snapshot.Writer(nil)
 	k.walk(w)
 	f.Add(w.Bytes())
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		k := New(false)
 		k.walk(snapshot.Reader(b))
 		frames(k, 0, 86400, 6000)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/snapshot"
 	"stillwatch/sensor/internal/snapshot/snapshottest"
 )
@@ -169,7 +170,7 @@ func FuzzHistory(f *testing.F) {
 	w := snapshot.Writer(nil)
 	h.Walk(w)
 	f.Add(w.Bytes())
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		var h, x History
 		h.Walk(snapshot.Reader(b))
 		x.Walk(snapshot.Reader(b))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/enrich"
 )
 
@@ -49,7 +50,7 @@ func FuzzSums(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 40, 80, 200})
 	f.Add([]byte{255, 254, 3, 3, 17})
 	byRole := rules()
-	f.Fuzz(func(t *testing.T, picks []byte) {
+	mutate.Fuzz(f, func(t *testing.T, picks []byte) {
 		var cs Claims
 		for i, p := range picks[:min(len(picks), MaxClaims)] {
 			src := Source(int(p) % int(numSources))

@@ -128,6 +128,7 @@ func NTLMToken(token []byte) *dissect.DeviceInfo {
 		return nil
 	}
 	b := make([]byte, base64.StdEncoding.DecodedLen(len(token)))
+	defer clear(b) // it has the proof of a password, which must not stay in memory
 	n, _ := base64.StdEncoding.Decode(b, token)
 	return NTLM(b[:n])
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -41,7 +42,7 @@ func TestNTLM(t *testing.T) {
 func FuzzNTLM(f *testing.F) {
 	f.Add([]byte(dissecttest.NTLMChallenge("SRV1", "srv1.corp.example", 17763)))
 	f.Add([]byte(dissecttest.NTLMAuthenticate("PC1", 22631)))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if d := announce.NTLM(b); d != nil && (d.Protocol != "ntlm" || len(d.Name) > 128) {
 			t.Fatalf("%+v", d)
 		}

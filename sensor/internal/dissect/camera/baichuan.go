@@ -6,7 +6,18 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "baichuan",
+	Signs: "`f0 de bc 0a`",
+	Reads: "actions on the device",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 250, Looks: LooksBaichuan, New: NewBaichuan},
+	},
+})
 
 const baichuanMagic = "\xf0\xde\xbc\x0a"
 

@@ -7,7 +7,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bosch",
+	Signs: "`99 39 a4 27` and the length of a request or an answer; XML with the elements of an answer",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 100, First: "\x99\x99<<", Looks: LooksBosch, New: Bosch.New},
+	},
+})
 
 // Bosch is the discovery of Bosch cameras: a request to UDP port 1757 and an answer to 1758, which is XML, or binary from older devices. The
 // format is described by published clients.

@@ -9,7 +9,21 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dhip",
+	Signs: "`20 00 00 00 DHIP`",
+	Reads: "logins (TCP), actions, identity",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 220, Looks: LooksDHIP, New: NewDHIP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 40, First: "\x20\x20", Looks: LooksDHIPDatagram, New: DHIPDiscovery.New},
+	},
+})
 
 // RPCMessage is what is read of a message of Dahua's JSON calls: over HTTP (RPC2, RPC2_Login), DHIP or DVRIP. A login takes two calls: the
 // first contains no proof and is refused with a challenge, the second contains a hash.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/camera"
@@ -331,7 +332,7 @@ func fuzz(f *testing.F, p *announce.Protocol) {
 			f.Add([]byte(data))
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		d := p.New()
 		for range 2 {
 			d.Datagram(dissect.FromClient, b, func(x dissect.Fact) {

@@ -9,7 +9,22 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dvrip",
+	Signs: "first message of a client, or its answer",
+	Ports: "37777, 37778 without the magic number; UDP: 5050",
+	Reads: "logins (TCP), actions, identity",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 230, Looks: LooksDVRIP, New: NewDVRIP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 60, First: "\xa3\xa3\xb3\xb3", Looks: LooksDVRIPDatagram, New: DVRIPDiscovery.New},
+	},
+})
 
 // dvripBinary is set in the ids of the binary messages of DVRIP, so that they differ from those of JSON calls.
 const dvripBinary = 1 << 31

@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "edimax",
+	Signs: "`<param>`, its bits rotated by as many as are added to the first byte",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 110, First: "<C", Looks: LooksEdimax, New: Edimax.New},
+	},
+})
 
 // Edimax is the cloud protocol of cameras and plugs of Edimax: XML whose bits are rotated to the right in each byte, by as many as are added to
 // the first byte (0 is in clear). Ling et al., "Security Vulnerabilities of Internet of Things: A Case Study of the Smart Plug System", IEEE

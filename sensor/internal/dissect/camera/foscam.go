@@ -10,7 +10,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "foscam",
+	Signs: "`MO_I`, length of the datagram",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 70, First: "MM", Looks: LooksFoscam, New: Foscam.New},
+	},
+})
 
 // Foscam is the search protocol of Foscam cameras and others with the same software, on UDP port 10000 ("IP Camera communication protocol",
 // section on the search protocol).

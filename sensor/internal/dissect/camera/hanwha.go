@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "hanwha",
+	Signs: "`0b`, MAC and IPv4 address as text",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 90, First: "\x0b\x0b", Looks: LooksHanwha, New: Hanwha.New},
+	},
+})
 
 // Hanwha is the discovery of Hanwha (Samsung Techwin) cameras: a request to UDP port 7701, an answer to 7711. The format is described by
 // published clients.

@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "hcnet",
+	Signs: "version, command and checksum of a request",
+	Ports: "8000 without the checksum",
+	Reads: "logins, actions; identity in the answer to a login",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 260, Looks: LooksHCNet, New: NewHCNet},
+	},
+})
 
 // The protocol of Hikvision's HCNetSDK, usually on TCP port 8000 (published device programs: jameshilliard/ipcDeviceVc, DeviceCommProtocol.h). A
 // request begins with its length, the version of the interface, a checksum and a command; an answer with its length, a checksum and a status.

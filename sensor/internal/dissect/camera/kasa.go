@@ -9,7 +9,21 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "kasa",
+	Signs: "start and end of JSON whose bytes are combined with the one before",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 270, Looks: LooksKasaStream, New: NewKasa},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 210, First: "\xd0\xd0", Looks: LooksKasa, New: Kasa.New},
+	},
+})
 
 // Kasa is the protocol of TP-Link's cameras, plugs and lamps, on port 9999: JSON of which each byte is combined with the one before (softScheck,
 // tplink-smartplug). UDP is for the search.

@@ -8,7 +8,20 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "pppp",
+	Signs: "`f1`, type, length of the datagram; between peers: id of a device, data, acknowledgement, keep-alive",
+	Ports: "32100, 32108 for messages with servers",
+	Reads: "identity",
+	Login: protocol.LoginUnread,
+	Datagrams: []protocol.Datagram{
+		{Order: 580, First: "\xf1\xf1", Ports: []uint16{32100, 32108}, Looks: LooksPPPP, New: PPPP.New},
+		{Order: 590, First: "\xf1\xf1", Looks: LooksPPPPSession, New: PPPP.New},
+	},
+})
 
 // LooksPPPP recognizes the peer-to-peer protocol of cheap cameras on its ports: f1, a type, the length of the rest.
 func LooksPPPP(b []byte, _ dissect.Ports) bool {

@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "panasonic",
+	Signs: "`00 01`, length of the datagram",
+	Ports: "10669, 10670",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 130, First: "\x00\x00", Ports: []uint16{10669, 10670}, Looks: LooksPanasonic, New: Panasonic.New},
+	},
+})
 
 // Panasonic is the discovery of Panasonic cameras: a request to UDP port 10670, an answer to 10669. The format is described by published
 // clients.

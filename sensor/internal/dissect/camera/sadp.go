@@ -7,7 +7,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "sadp",
+	Signs: "XML with Probe or ProbeMatch and Uuid",
+	Reads: "identity, requests that change the device",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 180, First: "<<", Looks: LooksSADP, New: SADP.New},
+	},
+})
 
 // SADP is Hikvision's search protocol: XML over UDP, usually from and to port 37020 of 239.255.255.250. A client sends a Probe, devices
 // answer with a ProbeMatch, and the element Types of both names the operation. The format is described by published clients.

@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "sony",
+	Signs: "`02`, first field `MAC:` or `ENQ:`, `03`",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 80, First: "\x02\x02", Looks: LooksSony, New: Sony.New},
+	},
+})
 
 // Sony is the discovery of Sony cameras, on UDP port 2380: between 02 and 03, fields "NAME:value" that end in ff. The format is described by
 // published clients.

@@ -9,7 +9,11 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
 
 // maxMessages bounds the messages of a direction that are read.
 const maxMessages = 96

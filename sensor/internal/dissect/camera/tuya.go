@@ -12,7 +12,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "tuya",
+	Signs: "`00 00 55 aa` and `00 00 aa 55` at the ends, or `00 00 66 99` and `00 00 99 66`",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 570, First: "\x00\x00", Looks: LooksTuya, New: Tuya.New},
+	},
+})
 
 // Tuya is the announcement of devices with Tuya's software, on UDP ports 6666 (in clear), 6667 (with a key that is the same for all devices)
 // and 7000 (requests of apps). Published clients (tinytuya, localtuya) describe the frames.

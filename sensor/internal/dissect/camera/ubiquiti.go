@@ -8,7 +8,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ubiquiti",
+	Signs: "version, length of the datagram, fields to its end",
+	Ports: "10001",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 140, First: "\x01\x02", Ports: []uint16{10001}, Looks: LooksUbiquiti, New: Ubiquiti.New},
+	},
+})
 
 // Ubiquiti is the discovery of Ubiquiti devices, on UDP port 10001: the version, the command, the length of the rest, then fields with a type
 // of one byte and a length of two. The format is described by published clients.

@@ -6,7 +6,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "vivotek",
+	Signs: "`4a 5d 8f 1c` behind a counter",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 120, Looks: LooksVivotek, New: Vivotek.New},
+	},
+})
 
 // Vivotek is the discovery of Vivotek cameras, on UDP port 10000: a counter, a magic number, then fields with a type and a length of one byte
 // each. The format is described by published clients.

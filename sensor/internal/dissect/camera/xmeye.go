@@ -9,7 +9,21 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "xmeye",
+	Signs: "header with a known message, then JSON",
+	Reads: "logins (TCP), actions, identity",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 240, Looks: LooksXMEye, New: NewXMEye},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 50, First: "\xff\xff", Looks: LooksXMEyeDatagram, New: XMEyeDiscovery.New},
+	},
+})
 
 // xmHead is the length of the header of XMEye, and xmSize the offset of the length of the message in it.
 const xmHead, xmSize = 20, 16

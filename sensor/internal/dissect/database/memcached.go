@@ -7,7 +7,21 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "memcached",
+	Signs: "command, as text or binary; UDP: frame header before it",
+	Ports: "11211",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 670, Looks: LooksMemcached},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 420, Ports: []uint16{11211}, Looks: LooksMemcachedDatagram},
+	},
+})
 
 const memcachedPort = 11211
 

@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mongodb",
+	Signs: "length, no answered request, operation of a client",
+	Reads: "version",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 740, Looks: LooksMongoDB, New: NewMongoDB},
+	},
+})
 
 // LooksMongoDB recognizes a request by its header: length, id, no id of an answered request, an operation that clients
 // send.

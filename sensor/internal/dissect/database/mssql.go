@@ -8,7 +8,18 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mssql",
+	Signs: "PRELOGIN with a version, LOGIN7; batch or call with headers",
+	Reads: "version",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 620, Looks: LooksMSSQL, New: NewMSSQL},
+	},
+})
 
 // LooksMSSQL recognizes the first message of a client of Microsoft SQL Server: PRELOGIN, whose first option is the version, or LOGIN7; and in
 // a session that was captured from its middle a batch or a procedure call, by the headers before it (MS-TDS 2.2.3.1, 2.2.5.3, 2.2.6.4,

@@ -12,8 +12,23 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mysql",
+	Signs: "handshake with a version; error",
+	Ports: "3306 for an error",
+	Reads: "version, logins, TLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 330, Looks: LooksMySQL, New: NewMySQL},
+	},
+})
 
 // mysqlStream reads the login of MySQL: the server's greeting, the client's first answer, which may be a request for
 // TLS (then both continue in TLS at once), and the server's reply. (MySQL client/server protocol, Connection Phase.)

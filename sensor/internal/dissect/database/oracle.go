@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "oracle",
+	Signs: "CONNECT: no checksums, versions, offset of the data",
+	Reads: "version of the listener, in a refusal",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 630, Looks: LooksOracle, New: NewOracle},
+	},
+})
 
 // LooksOracle recognizes CONNECT, the first packet of a client of Oracle's transparent network substrate: length, no checksums, type 1, a
 // version and the oldest one that the client accepts, and where in the packet the connect data would be.

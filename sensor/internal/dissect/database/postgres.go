@@ -11,8 +11,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "postgresql",
+	Signs: "start message, request for TLS, cancellation",
+	Reads: "version, logins, TLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 160, Looks: LooksPostgres, New: NewPostgres},
+	},
+})
 
 // postgresStream reads the login of PostgreSQL: requests for encryption, the startup message, what the server asks for,
 // the answers and the result. It also reads TLS behind a request for encryption. (PostgreSQL documentation, "Message

@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "redis",
+	Signs: "array of a command; inline command",
+	Ports: "6379 for an inline command",
+	Reads: "version, logins",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 200, Looks: LooksRedis, New: NewRedis},
+	},
+})
 
 // redisStream reads the logins of a session, AUTH and HELLO with AUTH, and their answers. The server answers commands
 // in order, so every command and every answer is read to its end. (Redis serialization protocol specification, RESP2

@@ -7,7 +7,18 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "diameter",
+	Signs: "version, flags, length, first attribute; command of a neighbor",
+	Ports: "3868 for other commands",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 710, Looks: LooksDiameter},
+	},
+})
 
 // LooksDiameter recognizes the header and the first attribute of a message (RFC 6733 sections 3 and 4.1): on any port those with which peers
 // connect, on the port of Diameter all.

@@ -5,6 +5,7 @@ package directory
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
@@ -18,7 +19,7 @@ func FuzzLDAP(f *testing.F) {
 // FuzzDirectory reads any bytes as the head of a message of LDAP and of Kerberos.
 func FuzzDirectory(f *testing.F) {
 	f.Add([]byte("\x84\x00\x00\x00\x03\x02\x01\x01"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		LooksKerberos(b, dissect.Ports{})
 		LooksLDAP(append([]byte{ldapMessage}, b...), false, dissect.Ports{})
 	})

@@ -6,7 +6,20 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "kerberos",
+	Signs: "tag of a request, an answer or an error, version 5",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 720, Looks: LooksKerberosStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 610, First: "jm~~", Looks: LooksKerberos},
+	},
+})
 
 // LooksKerberos recognizes the application tags of requests, answers and errors, and the version number in them (RFC
 // 4120 section 5.4.1).

@@ -11,8 +11,22 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ldap",
+	Signs: "number and operation of a bind, a search or StartTLS",
+	Reads: "logins by simple bind, TLS after StartTLS; NTLM: computer, version of Windows",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 210, Looks: LooksLDAP, New: NewLDAP},
+	},
+})
 
 // ldapStream looks for StartTLS at the beginning of an LDAP session, and reads the TLS behind it (RFC 4511 section
 // 4.14). It reads simple binds, and what both sides say of themselves in a login by NTLM.

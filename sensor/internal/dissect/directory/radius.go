@@ -6,7 +6,18 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "radius",
+	Signs: "code, attributes to the end of the packet",
+	Ports: "1812, 1813, 1645, 1646, 3799",
+	Login: protocol.LoginUnread,
+	Datagrams: []protocol.Datagram{
+		{Order: 350, Ports: []uint16{1812, 1813, 1645, 1646, 3799}, Looks: LooksRADIUS},
+	},
+})
 
 // LooksRADIUS recognizes a packet whose attributes fill it (RFC 2865 section 3).
 func LooksRADIUS(b []byte, _ dissect.Ports) bool {

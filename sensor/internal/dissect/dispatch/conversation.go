@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dispatch recognizes the protocol of a session and hands its bytes to the dissector of that protocol. The tables in tcp.go and
-// udp.go list all of them.
+// Package dispatch recognizes the protocol of a session and hands its bytes to the dissector of that protocol. The lists
+// of the families have all of them.
 package dispatch
 
 import (
@@ -139,7 +139,7 @@ func (c *Conversation) identifyDatagram(dir int, data []byte, sink dissect.Sink)
 		return false
 	}
 	for _, id := range candidates(data, c.ports) {
-		if !id.fits(data, c.ports) {
+		if !id.Fits(data, c.ports) {
 			continue
 		}
 		c.named = true

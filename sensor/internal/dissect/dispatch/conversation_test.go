@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatch"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
@@ -185,7 +186,7 @@ func FuzzConversation(f *testing.F) {
 		}
 		f.Add(uint16(23), b)
 	}
-	f.Fuzz(func(t *testing.T, port uint16, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, port uint16, b []byte) {
 		turns := dissecttest.Chunks(b)
 		facts := dispatchtest.Play(t, dissect.Ports{Client: 40000, Server: port}, turns, 0)
 		if limit := 8 + len(b); len(facts) > limit {
@@ -214,7 +215,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(uint16(547), framed("\x01\x00\x00\x01\x00\x01\x00\x0a\x00\x03\x00\x01\x02\x00\x00\x00\x00\x05"))
 	f.Add(uint16(123), framed("\x23"+strings.Repeat("\x00", 47)))
 	f.Add(uint16(161), framed("\x30\x26\x02\x01\x01\x04\x06public\xa0\x19"))
-	f.Fuzz(func(t *testing.T, port uint16, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, port uint16, b []byte) {
 		var c dispatch.Conversation
 		c.Reset(dissect.Ports{Client: 40000, Server: port}, nil)
 		for len(b) >= 2 {

@@ -3,46 +3,19 @@
 package dispatch
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"stillwatch/sensor/internal/dissect"
 )
 
-// loginKind is how the outcome of a login becomes known.
-type loginKind string
-
-const (
-	loginNone     loginKind = "none"     // the protocol has no logins, or they are those of what it carries
-	loginUnread   loginKind = "not read" // the sensor does not read them
-	loginExplicit loginKind = "explicit" // the server states the outcome in clear
-	loginInferred loginKind = "inferred" // from the sizes of encrypted packets
-)
-
-// description is what docs/protocols.md says of a protocol beside what the tables of protocols contain.
-type description struct {
-	name   string
-	signs  string // by which it is recognized
-	ports  string // of which one is needed, and in which case if not always; "" if none is
-	reads  string // "" if the protocol is named and not read
-	login  loginKind
-	beside string // where it is recognized if not by the tables
-}
-
 // Markdown returns the rows of docs/protocols.md, one for each protocol in the order of their names.
 func Markdown() (rows []string) {
-	for _, d := range descriptions {
-		where, ports, reads := d.beside, d.ports, d.reads
-		if where == "" {
-			where = strings.Join(transports(d.name), ", ")
-		}
-		if ports == "" {
-			ports = "none"
-		}
-		if reads == "" {
-			reads = "name only"
-		}
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", d.name, where, d.signs, ports, reads, d.login))
+	for _, p := range protocols {
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", p.Name, cmp.Or(p.Beside, strings.Join(transports(p.Name), ", ")), p.Signs,
+			cmp.Or(p.Ports, "none"), cmp.Or(p.Reads, "name only"), p.Login))
 	}
 	return rows
 }
@@ -58,19 +31,28 @@ func transports(name string) (all []string) {
 	case server:
 		all = append(all, "TCP (server)")
 	}
-	for i := range datagramProtocols {
-		if datagramProtocols[i].app.Name == name {
-			return append(all, "UDP")
-		}
+	if slices.ContainsFunc(datagramProtocols, func(p datagramProtocol) bool { return p.app.Name == name }) {
+		all = append(all, "UDP")
 	}
 	return all
 }
 
 func streamHas(dir int, name string) bool {
-	for i := range streamProtocols[dir] {
-		if streamProtocols[dir][i].app.Name == name {
-			return true
+	return slices.ContainsFunc(streamProtocols[dir], func(p streamProtocol) bool { return p.app.Name == name || slices.Contains(p.Names, name) })
+}
+
+// Order returns the lists of docs/protocols.md: the protocols of each table in the order in which they are tried, with their numbers.
+func Order() (lists []string) {
+	for dir, side := range [...]string{dissect.FromClient: "client", dissect.FromServer: "server"} {
+		var names []string
+		for _, p := range streamProtocols[dir] {
+			names = append(names, fmt.Sprintf("%d&nbsp;`%s`", p.Order, cmp.Or(p.app.Name, strings.Join(p.Names, " or "))))
 		}
+		lists = append(lists, fmt.Sprintf("- TCP, first bytes of the %s: %s", side, strings.Join(names, ", ")))
 	}
-	return false
+	var names []string
+	for _, p := range datagramProtocols {
+		names = append(names, fmt.Sprintf("%d&nbsp;`%s`", p.Order, p.app.Name))
+	}
+	return append(lists, "- UDP: "+strings.Join(names, ", "))
 }

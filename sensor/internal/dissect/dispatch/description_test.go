@@ -3,7 +3,6 @@
 package dispatch
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,90 +11,91 @@ import (
 	"strings"
 	"testing"
 
-	"stillwatch/internal/testneed"
+	"stillwatch/internal/testlab/docpage"
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
 
-// TestProtocolsPageIsCurrent compares the table of docs/protocols.md with the descriptions. With -args update it writes the table.
+// TestProtocolsPageIsCurrent compares the table and the order in docs/protocols.md with the registrations. With -args update it writes them.
 func TestProtocolsPageIsCurrent(t *testing.T) {
-	page := filepath.Join(testneed.Root(t), "docs", "protocols.md")
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
+	docpage.Check(t, "protocols.md", "protocols", "| protocol | transport | recognized by | port needed | read | login outcome |\n|---|---|---|---|---|---|\n"+strings.Join(Markdown(), "\n")+"\n")
+	docpage.Check(t, "protocols.md", "order", strings.Join(Order(), "\n")+"\n")
+}
+
+// TestRegistrationsAreComplete checks what the documentation says of each protocol, and that it has an entry in some table.
+func TestRegistrationsAreComplete(t *testing.T) {
+	for i, p := range protocols {
+		if i > 0 && protocols[i-1].Name == p.Name {
+			t.Errorf("%s is registered by two families", p.Name)
+		}
+		if p.Signs == "" || !slices.Contains([]protocol.Login{protocol.LoginNone, protocol.LoginUnread, protocol.LoginExplicit, protocol.LoginInferred}, p.Login) {
+			t.Errorf("%s: no sign or no login: %+v", p.Name, p)
+		}
+		if p.Beside == "" && len(transports(p.Name)) == 0 {
+			t.Errorf("%s is in no table", p.Name)
+		}
+		// A dissector of DNS is part of the conversation.
+		reads := func(s protocol.Stream) bool { return s.New != nil || s.NewFor != nil }
+		if (slices.ContainsFunc(p.Streams, reads) || slices.ContainsFunc(p.Datagrams, func(d protocol.Datagram) bool { return d.New != nil })) && p.Reads == "" {
+			t.Errorf("%s is read, but the registration does not say what", p.Name)
+		}
+		if reads := strings.Contains(p.Reads, "logins") || p.Name == "snmp"; reads != (p.Login == protocol.LoginExplicit || p.Login == protocol.LoginInferred) {
+			t.Errorf("%s: reads %q, login %s", p.Name, p.Reads, p.Login)
+		}
 	}
-	const begin, end = "<!-- protocols -->\n", "<!-- end of protocols -->\n"
-	before, rest, ok := strings.Cut(string(text), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no %s and %s", page, begin, end)
+}
+
+// TestEveryRegistrationIsRead compares the registrations in the source with those that the tables were made of: a family that is missing in
+// protocols would not be recognized.
+func TestEveryRegistrationIsRead(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "*", "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
 	}
-	table := "| protocol | transport | recognized by | port needed | read | login outcome |\n|---|---|---|---|---|---|\n" + strings.Join(Markdown(), "\n") + "\n"
-	want := before + begin + table + end + after
-	switch {
-	case want == string(text):
-	case slices.Contains(flag.Args(), "update"):
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+	registered := 0
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
 			t.Fatal(err)
 		}
-	default:
-		t.Errorf("%s is not current: run make golden", page)
+		registered += strings.Count(string(text), "\nvar _ = Protocols.Add(")
+	}
+	if registered == 0 || registered != len(protocols) {
+		t.Errorf("%d registrations in the source, %d in the tables", registered, len(protocols))
 	}
 }
 
-// TestDescriptionsAreComplete checks that every protocol of the tables has one description, with nothing left out, and that no description is
-// of a protocol that the sensor does not know.
-func TestDescriptionsAreComplete(t *testing.T) {
-	described := map[string]*description{}
-	for i := range descriptions {
-		d := &descriptions[i]
-		described[d.name] = d
-		if i > 0 && descriptions[i-1].name >= d.name {
-			t.Errorf("%s is not in its place", d.name)
-		}
-		if d.signs == "" || !slices.Contains([]loginKind{loginNone, loginUnread, loginExplicit, loginInferred}, d.login) {
-			t.Errorf("%s: no sign or no login: %+v", d.name, d)
-		}
-		if d.beside == "" && len(transports(d.name)) == 0 {
-			t.Errorf("%s is in no table", d.name)
+// TestOrdersDiffer checks that the order of the entries of each table is stated and not an accident.
+func TestOrdersDiffer(t *testing.T) {
+	check := func(table string, order, before int, name string) {
+		if order <= before {
+			t.Errorf("%s: %s has the order %d behind %d", table, name, order, before)
 		}
 	}
-	check := func(name string, read bool) {
-		switch d := described[name]; {
-		case name == "": // its dissector names the session
-		case d == nil:
-			t.Errorf("%s has no description", name)
-		case read && d.reads == "":
-			t.Errorf("%s is read, but the description does not say what", name)
-		}
-	}
-	for dir := range streamProtocols {
+	for dir, side := range [...]string{dissect.FromClient: "client", dissect.FromServer: "server"} {
+		before := 0
 		for _, p := range streamProtocols[dir] {
-			check(p.app.Name, p.open != nil)
+			check(side, p.Order, before, p.app.Name)
+			before = p.Order
 		}
 	}
+	before := 0
 	for _, p := range datagramProtocols {
-		check(p.app.Name, p.open != nil)
+		check("datagrams", p.Order, before, p.app.Name)
+		before = p.Order
 	}
 }
 
-// TestDescribedPorts compares the ports of the descriptions with those to which the tables bind.
+// TestDescribedPorts compares the ports in the description of a protocol with those to which its entries are bound.
 func TestDescribedPorts(t *testing.T) {
 	number := regexp.MustCompile(`\d+`)
-	for _, p := range datagramProtocols {
-		for _, port := range p.where {
-			i := slices.IndexFunc(descriptions, func(d description) bool { return d.name == p.app.Name })
-			if i < 0 || !slices.Contains(number.FindAllString(descriptions[i].ports, -1), strconv.Itoa(int(port))) {
-				t.Errorf("%s is bound to port %d, which its description does not name", p.app.Name, port)
+	for _, p := range protocols {
+		for _, d := range p.Datagrams {
+			for _, port := range d.Ports {
+				if !slices.Contains(number.FindAllString(p.Ports, -1), strconv.Itoa(int(port))) {
+					t.Errorf("%s is bound to port %d, which its registration does not describe", p.Name, port)
+				}
 			}
-		}
-	}
-}
-
-// TestLoginsAreDescribed checks that a protocol whose logins are read has a dissector.
-func TestLoginsAreDescribed(t *testing.T) {
-	for _, d := range descriptions {
-		if reads := strings.Contains(d.reads, "logins") || d.name == "snmp"; reads != (d.login == loginExplicit || d.login == loginInferred) {
-			t.Errorf("%s: reads %q, login %s", d.name, d.reads, d.login)
 		}
 	}
 }

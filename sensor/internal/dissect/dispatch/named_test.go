@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 	"stillwatch/sensor/internal/dissect/match"
@@ -286,7 +287,7 @@ func FuzzStreamRecognizers(f *testing.F) {
 	for _, s := range []string{dissecttest.TLSHelloStart, "GET / HTTP/1.1\r\n\r\n", "220 x\r\n", "* OK x\r\n", "\xff\xfd\x18", dissecttest.MySQLGreeting, ":\f0 NOTICE * :x"} {
 		f.Add([]byte(s), uint16(anyPort))
 	}
-	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte, port uint16) {
 		ports := dissect.Ports{Client: 40000, Server: port}
 		for dir := range streamProtocols {
 			for i := range streamProtocols[dir] {
@@ -350,7 +351,7 @@ func TestRecognizersOfDatagramsDoNotAllocate(t *testing.T) {
 			for i := range datagramProtocols {
 				p := &datagramProtocols[i]
 				ports := dissect.Ports{Client: 40000, Server: s.port}
-				if n := testing.AllocsPerRun(1, func() { p.fits(data, ports) }); n > 0 {
+				if n := testing.AllocsPerRun(1, func() { p.Fits(data, ports) }); n > 0 {
 					t.Errorf("%s, %.16q: %.0f allocations", p.app.Name, data, n)
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/http"
-	"stillwatch/sensor/internal/dissect/lines"
 	"stillwatch/sensor/internal/dissect/tls"
 )
 
@@ -55,7 +54,7 @@ func take[T any](list *[]*T) *T {
 }
 
 func (c *Conversation) newTLS() dissect.Stream {
-	if c.pool == nil {
+	if c.pool == nil || tls.Decrypts() {
 		return tls.New()
 	}
 	return take(&c.pool.tls)
@@ -67,8 +66,6 @@ func (c *Conversation) newHTTP() dissect.Stream {
 	}
 	return take(&c.pool.http)
 }
-
-func (c *Conversation) newGreeting() dissect.Stream { return lines.NewGreeting(c.ports) }
 
 // newDNS, newMDNS and newLLMNR return the dissector that is part of the conversation, so that the sessions of DNS,
 // which are the most frequent, allocate none.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -24,11 +25,11 @@ func FuzzDatagramOrder(f *testing.F) {
 	for _, s := range datagramSamples {
 		f.Add([]byte(s.data), s.port)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte, port uint16) {
 		p := dissect.Ports{Client: 40000, Server: port}
 		want, got := "", ""
 		for i := range datagramProtocols {
-			if id := &datagramProtocols[i]; id.fits(b, p) && want == "" {
+			if id := &datagramProtocols[i]; id.Fits(b, p) && want == "" {
 				want = id.app.Name
 			}
 		}

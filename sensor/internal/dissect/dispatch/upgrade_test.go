@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -80,7 +81,7 @@ func FuzzUpgradesToTLS(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		turns := dissecttest.Chunks(b)
 		facts, cut := dispatchtest.Play(t, ports, turns, 0), dispatchtest.Play(t, ports, turns, 1)
 		if dissecttest.AppOf(facts) != "ssh" && dissecttest.Dump(facts) != dissecttest.Dump(cut) { // the result of an SSH login depends on the sizes of segments

@@ -5,6 +5,7 @@ package dissecttest
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -30,7 +31,7 @@ func Chunk(t Turn) (b []byte) {
 
 // FuzzDatagrams feeds a dissector of datagrams, which must need no more after limit of them.
 func FuzzDatagrams(f *testing.F, open func() dissect.Datagrams, limit int) {
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		d, n := open(), 0
 		for _, x := range Chunks(b) {
 			n++
@@ -80,7 +81,7 @@ func FuzzStream(f *testing.F, open func() dissect.Stream, seeds ...[]Turn) {
 		give(dissect.FromServer, true)
 		return facts
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		turns := Chunks(b)
 		whole, cut := feed(t, turns, 1<<14), feed(t, turns, 1)
 		if Dump(whole) != Dump(cut) {

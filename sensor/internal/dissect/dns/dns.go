@@ -11,7 +11,36 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dns",
+	Signs: "header and records to the last byte",
+	Ports: "53, 5353, 5355 for a malformed message",
+	Reads: "questions, answers, codes",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 730, Looks: LooksStream, New: NewStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 660, Looks: LooksMessage}, // package dispatch opens the dissector, which is part of its Conversation
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "llmnr",
+	Signs: "header of DNS",
+	Ports: "5355",
+	Reads: "questions, answers",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 650, Ports: []uint16{5355}, Looks: LooksMessage}, // as for DNS
+	},
+})
 
 const (
 	maxAnswers = 32  // records that are kept of one message

@@ -5,13 +5,14 @@ package dns
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 	"stillwatch/sensor/internal/dissect/parse"
 )
 
 func FuzzDNS(f *testing.F) {
 	f.Add(dissecttest.DNSResponse(f))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		m, records, ok := readMessage(b, "", true)
 		if !ok {
 			return

@@ -9,7 +9,19 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mdns",
+	Signs: "header of DNS",
+	Ports: "5353",
+	Reads: "questions, answers, announced services",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 640, Ports: []uint16{5353}, Looks: LooksMessage}, // as for DNS
+	},
+})
 
 const (
 	maxServices = 32

@@ -5,6 +5,7 @@ package http
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
 )
@@ -182,7 +183,7 @@ func TestRefusalAfterAcceptanceIsNoFailure(t *testing.T) {
 
 func FuzzChallenge(f *testing.F) {
 	f.Add([]byte(`Digest realm="a\"b", nonce=x, Basic realm=y, NTLM TlRMTVNTUAACAAAA==`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		var ch challenges
 		ch.read(b)
 		if len(ch.realm) > 512 || ch.offered != 0 && !ch.any {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
@@ -26,7 +27,7 @@ func TestAppendWords(t *testing.T) {
 func FuzzLoginBody(f *testing.F) {
 	f.Add([]byte(dissecttest.RPCLogin))
 	f.Add([]byte("3\r\nabc\r\n0\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		plainBody(b, true, false)
 		isapiValue(b, "password")
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
@@ -79,7 +80,7 @@ func fuzz(f *testing.F, p *announce.Protocol) {
 		f.Add([]byte(x.message))
 		f.Add([]byte(x.message[:len(x.message)/2]))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		p.New().Datagram(dissect.FromClient, b, func(x dissect.Fact) {
 			if info := x.(*dissect.DeviceInfo); info.Protocol == "" || strings.ContainsAny(info.Model+info.Serial+info.Name+info.Class, "\x00\n\x1b") {
 				t.Errorf("%+v", info)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"strings"
+	"sync"
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/camera/web"
@@ -46,6 +47,22 @@ type exchangeResponse struct {
 	sender, self               *dissect.DeviceInfo // of an NTLM message, of a description in the body
 }
 
+// Requests and responses are reused once their exchange is reported: facts are copies. Clearing them also drops what they hold of credentials.
+var (
+	requestPool  = sync.Pool{New: func() any { return new(exchangeRequest) }}
+	responsePool = sync.Pool{New: func() any { return new(exchangeResponse) }}
+)
+
+func (r *exchangeRequest) release() {
+	*r = exchangeRequest{}
+	requestPool.Put(r)
+}
+
+func (p *exchangeResponse) release() {
+	*p = exchangeResponse{}
+	responsePool.Put(p)
+}
+
 // bodyKind is what a request body is searched for.
 type bodyKind uint8
 
@@ -57,7 +74,7 @@ const (
 )
 
 func readHTTPRequest(m message) *exchangeRequest {
-	r := new(exchangeRequest)
+	r := requestPool.Get().(*exchangeRequest)
 	method, rest := parse.Word(m.line)
 	r.Method = methodText(method)
 	target, version := bytes.TrimRight(rest, " "), []byte(nil)
@@ -231,7 +248,7 @@ func (r *exchangeRequest) readSOAP(body []byte) {
 }
 
 func readHTTPResponse(m message) *exchangeResponse {
-	p := new(exchangeResponse)
+	p := responsePool.Get().(*exchangeResponse)
 	version, rest := parse.Word(m.line)
 	p.version = versionText(bytes.TrimPrefix(version, []byte("HTTP/")))
 	p.status, _ = parse.Number(rest)

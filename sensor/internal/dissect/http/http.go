@@ -11,7 +11,24 @@ import (
 	"stillwatch/sensor/internal/dissect/camera/web"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "http",
+	Signs: "request line or status line; printing by IPP is HTTP, too",
+	Ports: "80, 8080 for HTTP/0.9",
+	Reads: "requests, responses, logins; actions on cameras and their identity; TLS and mail behind CONNECT",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 20, Looks: LooksRequest, New: New},
+		{From: protocol.Client, Order: 760, Looks: LooksSimple},
+		{From: protocol.Server, Order: 20, Looks: LooksResponse, New: New},
+	},
+})
 
 const (
 	maxExchanges = 16   // exchanges that are read in a session
@@ -210,6 +227,7 @@ func (h *Stream) complete(dir int, s *side, body []byte, sink dissect.Sink) {
 	r := h.response
 	h.response = nil
 	if r.status >= 100 && r.status < 200 && r.status != 101 {
+		r.release()
 		return // RFC 9110 section 15.2: the final response is still to come
 	}
 	if r.magic {
@@ -258,6 +276,7 @@ func (h *Stream) addRequest(r *exchangeRequest, s *side, sink dissect.Sink) {
 		p := h.responses[0]
 		h.responses = h.responses[1:]
 		h.pair(r, p, sink)
+		p.release()
 		return
 	}
 	sink(r.fact(nil, &h.auth))
@@ -286,6 +305,8 @@ func (h *Stream) addResponse(p *exchangeResponse, s *side, sink dissect.Sink) {
 		s.state = stateDone
 	}
 	h.pair(r, p, sink)
+	r.release()
+	p.release()
 }
 
 // pair reports an exchange, and switches to what a CONNECT or an upgrade turns the session into.

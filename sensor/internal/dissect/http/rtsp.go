@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rtsp",
+	Signs: "request line or status line",
+	Reads: "requests, responses, logins; descriptions of media, transports, interleaved media, requests to play; in HTTP tunnels, too",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 30, Looks: LooksRTSPRequest, New: NewRTSP},
+		{From: protocol.Server, Order: 30, Looks: LooksRTSPResponse, New: NewRTSP},
+	},
+})
 
 // rtspRequest is a request that waits for the response with the same CSeq.
 type rtspRequest struct {

@@ -10,7 +10,23 @@ import (
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "sip",
+	Signs: "request line or status line; UDP: keep-alive",
+	Ports: "5060 for a keep-alive (UDP)",
+	Reads: "programs, logins",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 120, Looks: LooksSIPRequest, New: NewSIP},
+		{From: protocol.Server, Order: 120, Looks: LooksSIPResponse, New: NewSIP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 290, First: "\r\rAZhh", Looks: LooksSIPDatagram, New: NewSIPDatagrams},
+	},
+})
 
 // LooksSIPDatagram also accepts what phones send on the port of SIP to keep a mapping alive: line ends (RFC 5626
 // section 3.5.1) and, from some, the word "hello".

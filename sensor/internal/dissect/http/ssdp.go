@@ -8,7 +8,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ssdp",
+	Signs: "search, announcement, response",
+	Ports: "1900 without a USN",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 160, First: "HHMN", Looks: LooksSSDP, New: SSDP.New},
+	},
+})
 
 // SSDP is the discovery of UPnP (UPnP Device Architecture 1.1 section 1): requests and responses of HTTP in single datagrams.
 var SSDP = announce.Protocol{Name: "ssdp", Info: ssdpInfo}

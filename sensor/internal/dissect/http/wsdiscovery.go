@@ -11,7 +11,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "wsd",
+	Signs: "XML with the namespace of WS-Discovery",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 170, First: "\n\n\r\r  <<\xef\xef", Looks: LooksWSDiscovery, New: WSDiscovery.New},
+	},
+})
 
 // WSDiscovery is WS-Discovery (OASIS WS-Discovery 1.1; versions before use other namespaces), by which cameras with ONVIF, printers, and
 // computers announce themselves over UDP port 3702: ProbeMatches, ResolveMatches and Hello.

@@ -7,7 +7,19 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bacnet",
+	Signs: "`81`, function, length of the datagram, version of the network layer",
+	Ports: "47808 for other functions than messages",
+	Reads: "identity: vendor, model, firmware, name",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 500, First: "\x81\x81", Looks: LooksBACnet, New: BACnet.New},
+	},
+})
 
 // BACnet reads what devices say of themselves: the announcement I-Am, and answers to ReadProperty of a device (ASHRAE 135, clauses 16.10 and
 // 15.5).

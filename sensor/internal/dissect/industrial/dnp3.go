@@ -8,7 +8,23 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dnp3",
+	Signs: "`05 64`, length, checksum of the header",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 500, Looks: LooksDNP3},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 470, First: "\x05\x05", Looks: LooksDNP3Datagram},
+	},
+})
 
 const (
 	dnp3Start   = "\x05\x64"

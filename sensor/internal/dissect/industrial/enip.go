@@ -7,7 +7,23 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "enip",
+	Signs: "registration of a session; list of services or identity; cyclic data",
+	Ports: "44818 for lists",
+	Reads: "identity: vendor, class, model, serial number, firmware",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 530, Looks: LooksENIP, New: NewENIP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 360, Ports: []uint16{44818}, Looks: LooksENIPDatagram, New: NewENIPDatagrams},
+		{Order: 480, First: "\x02\x02", Looks: LooksCIPIO},
+	},
+})
 
 // The encapsulation header of EtherNet/IP (CIP volume 2, chapter 2): command, length of the rest, session, status, context of the sender,
 // options. Numbers are little-endian.

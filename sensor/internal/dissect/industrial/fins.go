@@ -7,7 +7,31 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "fins",
+	Signs: "TCP: `FINS`, length, command; UDP: header",
+	Ports: "9600 (UDP)",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 570, Looks: LooksFINS},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 410, First: "\x80\xc1", Ports: []uint16{9600}, Looks: LooksFINSDatagram},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ge-srtp",
+	Signs: "56 zeros",
+	Ports: "18245",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 700, Looks: LooksGESRTP},
+	},
+})
 
 // LooksFINS recognizes the header of Omron's FINS over TCP (manual of the CJ1W-ETN21, section 7-4): four letters, the length of the rest, a command.
 func LooksFINS(head []byte, _ bool, _ dissect.Ports) match.Verdict {

@@ -7,7 +7,21 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "hartip",
+	Signs: "version, type, id, length",
+	Ports: "5094",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 690, Looks: LooksHARTIP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 400, First: "\x01\x02", Ports: []uint16{5094}, Looks: LooksHARTIPDatagram},
+	},
+})
 
 const (
 	hartPort    = 5094

@@ -5,7 +5,18 @@ package industrial
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "iec104",
+	Signs: "`68`, length, control: start, stop and test; data and acknowledgements",
+	Ports: "2404 for data",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 540, Looks: LooksIEC104},
+	},
+})
 
 // LooksIEC104 recognizes the control information of IEC 60870-5-104 (section 5): 68, a length, four bytes of control. The start and test of
 // a transfer are constant; the other formats need the port.

@@ -7,7 +7,20 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "knx",
+	Signs: "`06 10`, service, length",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 560, Looks: LooksKNX},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 490, First: "\x06\x06", Looks: LooksKNXDatagram},
+	},
+})
 
 const (
 	knxStart   = "\x06\x10" // length of the header, version 1.0

@@ -7,13 +7,40 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "modbus",
+	Signs: "protocol 0, length, function",
+	Ports: "502",
+	Reads: "identity: vendor, model, firmware",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 490, Looks: LooksModbus, New: NewModbus},
+	},
+})
 
 // modbus reads the identity with which a device answers.
 type modbus struct{ pos, count [2]int }
 
 // NewModbus returns a dissector of Modbus over TCP.
 func NewModbus() dissect.Stream { return new(modbus) }
+
+// LooksModbus recognizes a request on the port of Modbus: protocol 0, a length that fits, a known function. Function 90 is that of
+// Schneider's controllers.
+func LooksModbus(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	if !ports.Has(502) {
+		return match.No
+	}
+	if len(head) < 8 {
+		return match.Maybe
+	}
+	const longest, functions, schneider = 254, 43, 90
+	size, function := int(binary.BigEndian.Uint16(head[4:])), head[7]&0x7f
+	return match.If(head[2] == 0 && head[3] == 0 && size >= 2 && size <= longest && (function > 0 && function <= functions || function == schneider))
+}
 
 // Bounds of the header of Modbus over TCP (Modbus Messaging on TCP/IP 1.0b, section 3.1.3), and how many answers are read.
 const (

@@ -7,7 +7,17 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "opcua",
+	Signs: "`HELF`, `ACKF`, `ERRF`, `RHEF` or `OPNF`, length",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 550, Looks: LooksOPCUA},
+	},
+})
 
 // LooksOPCUA recognizes the first message of either side (OPC 10000-6 section 7.1.2): three letters, F, and its length.
 func LooksOPCUA(head []byte, _ bool, _ dissect.Ports) match.Verdict {

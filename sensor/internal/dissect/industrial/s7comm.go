@@ -7,7 +7,17 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "s7comm-plus",
+	Signs: "ISO transport on TCP, then `72`",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 520, Looks: LooksS7commPlus},
+	},
+})
 
 // LooksS7comm recognizes the protocol of Siemens S7 controllers, whose messages begin with 32.
 func LooksS7comm(head []byte, _ bool, _ dissect.Ports) match.Verdict { return isoData(head, 0x32) }

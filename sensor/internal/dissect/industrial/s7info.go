@@ -8,7 +8,18 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "s7comm",
+	Signs: "ISO transport on TCP, then `32`",
+	Reads: "identity: order number, firmware, name, serial number",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 510, Looks: LooksS7comm, New: NewS7comm},
+	},
+})
 
 // s7 reads the lists with which a controller says what it is.
 type s7 struct {

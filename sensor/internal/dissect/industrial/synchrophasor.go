@@ -7,7 +7,20 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "synchrophasor",
+	Signs: "`aa`, type, length, checksum",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 460, Looks: LooksSynchrophasor},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 460, First: "\xaa\xaa", Looks: LooksSynchrophasorDatagram},
+	},
+})
 
 // Frames of phasor measurement units (IEEE C37.118.2, section 6.2): aa, type and version, length, …, CRC-CCITT.
 const (

@@ -9,7 +9,11 @@ import (
 	"net/netip"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
 
 // ParseARP reads an ARP packet for IPv4 over Ethernet (RFC 826). body begins at the hardware type. ok is false for
 // other types of address, other operations, and packets that are cut.

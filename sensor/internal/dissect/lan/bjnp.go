@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bjnp",
+	Signs: "`BJNP` or `MFNP`, length of the datagram",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 200, First: "BBMM", Looks: LooksBJNP, New: BJNP.New},
+	},
+})
 
 // BJNP is the protocol of Canon's printers and scanners, on UDP ports 8610 to 8612 (sane-backends, backend/pixma/bjnp_private.h): BJNP, device,
 // command, a number, a session, the length of the rest. Newer programs write MFNP.

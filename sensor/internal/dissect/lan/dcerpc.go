@@ -8,7 +8,21 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dcerpc",
+	Signs: "TCP: version 5, type, representation, length; UDP: version 4, type, representation, length",
+	Reads: "NTLM: computer, version of Windows (TCP)",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 280, Looks: LooksDCERPC, New: NewDCERPC},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 440, First: "\x04\x04", Looks: LooksDCERPCDatagram},
+	},
+})
 
 // The header of a message of DCE RPC, with connections (C706, section 12.6.3.1).
 const (

@@ -11,7 +11,18 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dhcp",
+	Signs: "fixed part and magic cookie",
+	Reads: "message, client, names, options, addresses",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 10, First: "\x01\x02", Looks: LooksDHCP, New: NewDHCP},
+	},
+})
 
 const (
 	dhcpFixed  = 240 // fixed part and magic cookie, RFC 2131 section 2

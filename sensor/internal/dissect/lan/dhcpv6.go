@@ -11,7 +11,19 @@ import (
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/dns"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dhcpv6",
+	Signs: "message type and options",
+	Ports: "546, 547",
+	Reads: "message, client, name, options, addresses",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 310, Ports: []uint16{546, 547}, Looks: LooksDHCPv6, New: NewDHCPv6},
+	},
+})
 
 // Option codes of DHCPv6: RFC 8415 section 21, 4704 (FQDN), 6939 (client link-layer address), 8520 (MUD URL).
 const (

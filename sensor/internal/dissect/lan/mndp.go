@@ -6,7 +6,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mndp",
+	Signs: "MAC address as first field, fields to the end of the datagram; request",
+	Ports: "5678",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 150, First: "\x00\xff", Ports: []uint16{5678}, Looks: LooksMNDP, New: MNDP.New},
+	},
+})
 
 // MNDP is the neighbor discovery of MikroTik, on UDP port 5678: two bytes of header, two of a sequence number, then fields with a type and a
 // length of two bytes each. Published clients describe the fields.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -113,7 +114,7 @@ func FuzzNeighbor(f *testing.F) {
 	for _, tc := range neighborCases {
 		f.Add([]byte(tc.body), tc.lldp)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, lldp bool) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte, lldp bool) {
 		m, ok := ParseNeighbor(b, lldp, [6]byte{})
 		if ok && (m.Protocol == "" || len(m.Name)+len(m.Model)+len(m.Description)+len(m.MUDURL) > 4096) {
 			t.Fatalf("%+v", m)

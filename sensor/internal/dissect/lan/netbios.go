@@ -10,7 +10,31 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
+	"stillwatch/sensor/internal/dissect/dns"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "nbdgm",
+	Signs: "type of a NetBIOS datagram",
+	Ports: "138",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 330, First: "\x10\x16", Ports: []uint16{138}, Looks: LooksNBDGM, New: NBDGM.New},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "nbns",
+	Signs: "name of 32 letters, type of NetBIOS",
+	Ports: "137",
+	Reads: "identity",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 320, Ports: []uint16{137}, Looks: dns.LooksNBNS, New: NBNS.New},
+	},
+})
 
 // NBNS is the name service of NetBIOS (RFC 1002 section 4.2): hosts register their names, and answer for them.
 var NBNS = announce.Protocol{Name: "nbns", Info: nbnsInfo}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -85,7 +86,7 @@ func FuzzNetBIOS(f *testing.F) {
 	for _, tc := range netBIOSCases {
 		f.Add([]byte(tc.b))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		for _, read := range []func([]byte) *dissect.DeviceInfo{nbnsInfo, nbdgmInfo} {
 			if d := read(b); d != nil && d.Name == "" && d.Class == "" {
 				t.Fatalf("%+v", d)

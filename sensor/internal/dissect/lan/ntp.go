@@ -4,7 +4,19 @@ package lan
 
 import (
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ntp",
+	Signs: "version and mode; without the port, all fields in range",
+	Ports: "123 for control messages",
+	Reads: "version, mode, stratum",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 670, Looks: LooksNTP, New: NewNTP},
+	},
+})
 
 // maxNTP is how many messages of a session are read: later ones bring nothing new.
 const maxNTP = 8

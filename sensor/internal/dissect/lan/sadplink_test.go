@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -66,7 +67,7 @@ func TestSADPOverEthernet(t *testing.T) {
 func FuzzSADPOverEthernet(f *testing.F) {
 	f.Add(sadpReply("DS-2CD2042WD-I20160101AAWR012345678", "DS-1"))
 	f.Add(sadpFrame(6, ""))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		x, ok := ParseSADP(b, [6]byte{}, [6]byte{})
 		if m, is := x.(*dissect.NeighborMessage); ok != (x != nil) || is && len(m.Serial)+len(m.Model)+len(m.Firmware) > 4096 {
 			t.Fatalf("%+v", x)

@@ -10,7 +10,20 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/announce"
 	"stillwatch/sensor/internal/dissect/logins"
+	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "smb",
+	Signs: "message of SMB 1, 2 or 3 behind its length; session request of NetBIOS",
+	Ports: "139 for a session request",
+	Reads: "logins by NTLM; identity: dialect, native system; NTLM: computer, version of Windows",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 150, Looks: LooksSMB, New: NewSMB},
+	},
+})
 
 // smbStream reads the beginning of a session of SMB: the dialect that the server chose, what both sides say of themselves while the user logs in,
 // and the results of logins.
@@ -25,6 +38,20 @@ type smbStream struct {
 // NewSMB returns a dissector of SMB over TCP, versions 1 to 3.
 func NewSMB() dissect.Stream {
 	return &smbStream{login: smbLogin{Attempt: logins.Attempt{Protocol: "smb"}}}
+}
+
+// LooksSMB recognizes SMB 1 and 2 within a NetBIOS session message (RFC 1002 section 4.3.1), or the session request before it.
+func LooksSMB(head []byte, _ bool, ports dissect.Ports) match.Verdict {
+	if head[0] == 0x81 && ports.Has(139) {
+		return match.AnyPrefix(head, "\x81\x00\x00\x44\x20", "\x81\x00\x00\x48\x20")
+	}
+	if head[0] != 0 {
+		return match.No
+	}
+	if len(head) < 4 {
+		return match.Maybe
+	}
+	return match.AnyPrefix(head[4:], "\xffSMB", "\xfeSMB", "\xfdSMB")
 }
 
 // Feed reads messages behind the four bytes of a NetBIOS session (RFC 1002 section 4.3.1) or of direct TCP (MS-SMB2 section 2.1): a type, which is zero for

@@ -6,7 +6,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "snmp",
+	Signs: "sequence of the length of the datagram, version, community or header of version 3",
+	Ports: "161, 162 for a malformed request",
+	Reads: "answered requests of versions 1 and 2c, identity",
+	Login: protocol.LoginExplicit,
+	Datagrams: []protocol.Datagram{
+		{Order: 300, First: "00", Looks: LooksSNMP, New: NewSNMP},
+	},
+})
 
 // snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear: it is
 // compared with the default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so

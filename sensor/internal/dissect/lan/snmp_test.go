@@ -5,6 +5,7 @@ package lan
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -26,7 +27,7 @@ func SNMPMessage(version byte, community string, pdu byte, id, status byte) stri
 func FuzzSNMP(f *testing.F) {
 	f.Add([]byte(SNMPMessage(1, "public", 0xa0, 7, 0)))
 	f.Add([]byte("\x30\x84\x00\x00\x00\x03\x02\x01\x01"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if m, ok := readSNMP(b); ok && len(m.community) > len(b) {
 			t.Fatalf("%+v", m)
 		}

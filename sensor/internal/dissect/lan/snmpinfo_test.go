@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -108,7 +109,7 @@ func FuzzSNMPIdentity(f *testing.F) {
 	for _, tc := range snmpInfoCases {
 		f.Add([]byte(tc.request), []byte(tc.answer))
 	}
-	f.Fuzz(func(t *testing.T, request, answer []byte) {
+	mutate.Fuzz(f, func(t *testing.T, request, answer []byte) {
 		d, n := NewSNMP(), 0
 		sink := func(f dissect.Fact) {
 			if x, ok := f.(*dissect.DeviceInfo); ok {

@@ -7,7 +7,20 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ftp",
+	Signs: "greeting with code 220; first command of a client",
+	Ports: "21 for a command, and for a greeting that does not name FTP",
+	Reads: "greeting, logins, TLS after AUTH TLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 80, Looks: LooksFTPClient, New: NewFTP},
+		{From: protocol.Server, Order: 60, Looks: LooksGreeting, Names: []string{"ftp", "smtp"}, NewFor: NewGreeting},
+	},
+})
 
 // ftp reads the control connection of FTP (RFC 959, RFC 4217).
 type ftp struct {

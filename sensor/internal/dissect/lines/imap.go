@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "imap",
+	Signs: "`* OK`, `* PREAUTH`",
+	Reads: "greeting, logins, TLS after STARTTLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 100, Looks: LooksIMAP, New: NewIMAP},
+	},
+})
 
 // imap reads IMAP4 (RFC 9051).
 type imap struct {

@@ -8,7 +8,19 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "irc",
+	Signs: "registration of a client; notice of a server",
+	Reads: "TLS after STARTTLS",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 320, Looks: LooksIRC, New: NewIRC},
+		{From: protocol.Server, Order: 320, Looks: LooksIRCServer, New: NewIRC},
+	},
+})
 
 // irc reads the registration of IRC up to the welcome, looking for STARTTLS (IRCv3, "tls" extension).
 type irc struct{ asked bool }

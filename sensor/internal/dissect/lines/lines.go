@@ -6,8 +6,12 @@ package lines
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
 
 // lineAction is what to do after a line.
 type lineAction uint8

@@ -7,7 +7,19 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "nntp",
+	Signs: "code of the greeting",
+	Ports: "119, 433",
+	Reads: "greeting, logins, TLS after STARTTLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 340, Looks: LooksNNTP, New: NewNNTP},
+	},
+})
 
 // nntp reads the login (RFC 4643) and the change to TLS (RFC 4642) of NNTP (RFC 3977).
 type nntp struct {

@@ -11,7 +11,19 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "pop3",
+	Signs: "`+OK` and a word of mail",
+	Ports: "110 without the word",
+	Reads: "greeting, logins, TLS after STLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 90, Looks: LooksPOP3, New: NewPOP3},
+	},
+})
 
 // pop3 reads POP3 (RFC 1939, RFC 2595, RFC 5034).
 type pop3 struct {

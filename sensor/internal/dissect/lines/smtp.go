@@ -7,7 +7,19 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "smtp",
+	Signs: "greeting with code 220; first command of a client",
+	Ports: "25, 587 for a greeting that does not name mail",
+	Reads: "greeting, logins, TLS after STARTTLS",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 70, Looks: LooksSMTPClient, New: NewSMTP},
+	},
+})
 
 // smtp reads SMTP and submission (RFC 5321, RFC 4954, RFC 3207).
 type smtp struct {

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 const plainFile = "# Date: 2026-11-30\n# License: ours\n\nAcme\tlogin\tops\tWinter2020\nAcme\tclear\tops\tSommer\nAcme\tvnc\t\tblau\nAcme\tsnmp\t\tlesen\nAcme\tlogin\tnobody\t\n"
@@ -137,7 +139,7 @@ func TestComparingDoesNotAllocate(t *testing.T) {
 func FuzzParseDefaults(f *testing.F) {
 	f.Add([]byte(plainFile))
 	f.Add(mustParse(f, []byte(plainFile)).Sealed())
-	f.Fuzz(func(t *testing.T, text []byte) {
+	mutate.Fuzz(f, func(t *testing.T, text []byte) {
 		d, err := ParseDefaults(text)
 		if err != nil {
 			return

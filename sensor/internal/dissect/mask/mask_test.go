@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -139,7 +140,7 @@ func TestMaskKeepsHarmlessTargets(t *testing.T) {
 func FuzzMaskURI(f *testing.F) {
 	f.Add("/cgi?user=admin&n=1", "&a=b")
 	f.Add("rtsp://u:p@10.0.0.1/a", "")
-	f.Fuzz(func(t *testing.T, before, after string) {
+	mutate.Fuzz(f, func(t *testing.T, before, after string) {
 		const secret = "Tr0ub4dor"
 		if strings.Contains(before+after, "0") {
 			return // the secret could result from joining the parts

@@ -7,7 +7,18 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "amqp",
+	Signs: "`AMQP` and a version; a method frame of a session that had begun",
+	Ports: "5672 for a frame",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 600, Looks: LooksAMQP},
+	},
+})
 
 // LooksAMQP recognizes the protocol header of AMQP 0-9-1, 0-10 and 1.0 (section 4.2.2; OASIS AMQP 1.0 part 2, section 2.2). In a session that
 // was captured from its middle, and on the port of AMQP, it recognizes a method frame by the byte at its end (AMQP 0-9-1 section 2.3.5).

@@ -4,7 +4,18 @@ package messaging
 
 import (
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "coap",
+	Signs: "version 1, token, code, options to the end of the datagram",
+	Ports: "5683",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 430, First: "\x40\x7f", Ports: []uint16{5683}, Looks: LooksCoAP},
+	},
+})
 
 // LooksCoAP recognizes a message that is well-formed to its end: version 1, length of the token, a code of RFC 7252 or RFC 8132, options
 // (RFC 7252 section 3). QUIC begins alike, so the table binds it to the port.

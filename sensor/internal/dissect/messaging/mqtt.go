@@ -8,7 +8,23 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mqtt",
+	Signs: "CONNECT with the name of the protocol; CONNACK",
+	Ports: "1883 for CONNACK",
+	Reads: "logins",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 130, Looks: LooksMQTT, New: NewMQTT},
+		{From: protocol.Server, Order: 130, Looks: LooksMQTTServer, New: NewMQTT},
+	},
+})
 
 // mqttStream reads the login of MQTT: CONNECT with a user name or a password, and CONNACK (MQTT 3.1.1 and 5.0, sections 3.1 and 3.2).
 type mqttStream struct {

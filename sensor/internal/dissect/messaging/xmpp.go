@@ -7,8 +7,19 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "xmpp",
+	Signs: "stream header",
+	Reads: "TLS after STARTTLS",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 310, Looks: LooksXMPP, New: NewXMPP},
+	},
+})
 
 // xmppStream looks for the elements with which an XMPP session changes to TLS (RFC 6120 section 5.4.2).
 type xmppStream struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
@@ -77,7 +78,7 @@ func FuzzJSONMembers(f *testing.F) {
 	f.Add([]byte(`{ "Version" : "1.0, "Channels" : 1 }`))
 	f.Add([]byte(dissecttest.RPCLogin))
 	f.Add([]byte(dissecttest.RPCChallenge))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		n := 0
 		JSONMembers(b, func(_ int, key, value []byte) {
 			n += len(key) + len(value)

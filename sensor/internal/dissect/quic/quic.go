@@ -9,8 +9,23 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "quic",
+	Signs: "header with a known version; packets that repeat a connection id",
+	Ports: "443 for repeats",
+	Reads: "hellos: SNI, JA3, JA4",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 720, Looks: Looks, New: New},
+	},
+})
 
 // Frames that Initial packets may contain, RFC 9000 section 12.4. googleCrypto is used by Google's versions 50 and 51.
 const (

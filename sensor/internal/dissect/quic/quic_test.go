@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 	"stillwatch/sensor/internal/dissect/tls"
@@ -335,7 +336,7 @@ func FuzzQUICDatagram(f *testing.F) {
 	}
 	f.Add([]byte("\x0dIDIDIDIDQ043\x01hhhhhhhhhhhh\xa0\x01\x04\x00" + GoogleHello("x")))
 	f.Add(testPacket(initialKeys(version1, []byte("id"), dissect.FromClient), packetShape{version1, "id", "", 0}, cryptoFrame(0, []byte("\x01\x00\x00\x01x"))))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	mutate.Fuzz(f, func(t *testing.T, data []byte) {
 		Looks(data, dissect.Ports{})
 		var q Conn
 		for dir := range 2 {
@@ -348,7 +349,7 @@ func FuzzQUICDatagram(f *testing.F) {
 func FuzzQUICFrames(f *testing.F) {
 	f.Add(unhex(f, vectorHello), unhex(f, vectorHello)[4:])
 	f.Add([]byte{frameAckECN, 5, 0, 1, 0, 0, 0, 1, 1, 1, frameCrypto, 0, 1, 'x'}, []byte("\x02\x00\x00\x01x"))
-	f.Fuzz(func(t *testing.T, first, second []byte) {
+	mutate.Fuzz(f, func(t *testing.T, first, second []byte) {
 		var q Conn
 		for _, frames := range [][]byte{first, second, cryptoFrame(0, second[:min(len(second), 1000)])} {
 			q.hello(0, readCrypto(frames, version1, &q.crypto[0]), func(dissect.Fact) {})

@@ -7,7 +7,17 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bgp",
+	Signs: "16 bytes `ff`, length, type",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 580, Looks: LooksBGP},
+	},
+})
 
 // LooksBGP recognizes the header of a message (RFC 4271 section 4.1): 16 bytes of ones, length, type.
 func LooksBGP(head []byte, _ bool, _ dissect.Ports) match.Verdict {

@@ -5,7 +5,17 @@ package recognize
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bitcoin",
+	Signs: "magic number of a network, command padded with zeros",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 590, Looks: LooksBitcoin},
+	},
+})
 
 // LooksBitcoin recognizes the header of a message between peers (Bitcoin developer reference, message headers): the magic number of the main
 // network or of a test network, a command in small letters, padded with zeros to 12 bytes.

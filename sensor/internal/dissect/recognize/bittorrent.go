@@ -5,7 +5,21 @@ package recognize
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "bittorrent",
+	Signs: "handshake `13 BitTorrent protocol`; keys of a DHT message; search in the local network",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 300, Looks: LooksBitTorrent},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 190, First: "BB", Looks: LooksLocalPeers},
+		{Order: 600, First: "dd", Looks: LooksDHT},
+	},
+})
 
 // LooksDHT recognizes the messages of BitTorrent's distributed hash table (BEP 5): dictionaries with the keys of a
 // query, an answer or an error.

@@ -6,7 +6,35 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ipfix",
+	Signs: "version 10, length of the datagram, sets to its end",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 530, First: "\x00\x00", Looks: LooksIPFIX},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "netflow",
+	Signs: "version 5 or 9, records or sets to the end of the datagram",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 520, First: "\x00\x00", Looks: LooksNetFlow},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "sflow",
+	Signs: "version 5, address of the agent, first sample",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 510, First: "\x00\x00", Looks: LooksSFlow},
+	},
+})
 
 // flowEpoch is the first day of 2000 in seconds since 1970: an exporter with a clock sends later times.
 const flowEpoch = 946684800

@@ -7,7 +7,59 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ipmi",
+	Signs: "RMCP and the length of a session, or ping and pong of ASF",
+	Login: protocol.LoginUnread,
+	Datagrams: []protocol.Datagram{
+		{Order: 230, First: "\x06\x06", Looks: LooksIPMI},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "l2tp",
+	Signs: "flags of a control message, length of the datagram",
+	Ports: "1701",
+	Login: protocol.LoginUnread,
+	Datagrams: []protocol.Datagram{
+		{Order: 280, First: "\xc8\xc8", Ports: []uint16{1701}, Looks: LooksL2TP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ldp",
+	Signs: "UDP: hello and lengths; TCP: initialization and lengths",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 450, Looks: LooksLDPStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 450, First: "\x00\x00", Looks: LooksLDP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "natpmp",
+	Signs: "request or response of NAT-PMP or PCP by its length",
+	Ports: "5350, 5351",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 250, First: "\x00\x02", Ports: []uint16{5350, 5351}, Looks: LooksNATPMP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rip",
+	Signs: "command, version, entries to the end of the datagram",
+	Ports: "520, 521",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 270, First: "\x01\x02", Ports: []uint16{520, 521}, Looks: LooksRIP},
+	},
+})
 
 // LooksNATPMP recognizes requests to a gateway to open a port, and its responses: NAT-PMP (RFC 6886 section 3) and PCP (RFC 6887 section 7).
 // The table binds it to the port.

@@ -9,7 +9,18 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rtcp",
+	Signs: "reports and descriptions to the end of the datagram; or ports announced in RTSP",
+	Reads: "host and tool of a source",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 710, First: "\x80\xbf", Looks: LooksRTCP, New: NewRTCP},
+	},
+})
 
 // Media reads a session of RTP that was recognized: what one side sends, and whether the other side sends media too. The zero value is ready to
 // use.

@@ -9,7 +9,118 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dropbox",
+	Signs: "JSON with a host and name spaces",
+	Ports: "17500",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 240, First: "{{", Ports: []uint16{17500}, Looks: LooksDropbox},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "git",
+	Signs: "length, then `git-upload-pack`, `git-receive-pack`, `git-upload-archive`",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 410, Looks: LooksGit},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "h323",
+	Signs: "TPKT, then SETUP of Q.931",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 440, Looks: LooksH323},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "kafka",
+	Signs: "length, first kinds of request, name of the client",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 430, Looks: LooksKafka},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "mgcp",
+	Signs: "command and version",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 220, First: "AZ", Looks: LooksMGCP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "munin",
+	Signs: "greeting",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 610, Looks: LooksMunin},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "pjl",
+	Signs: "`@PJL`, also behind the universal exit language",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 390, Looks: LooksPJL},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "pptp",
+	Signs: "start of a control connection and magic cookie",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 420, Looks: LooksPPTP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rsync",
+	Signs: "`@RSYNCD:`",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 380, Looks: LooksRsync},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rtmp",
+	Signs: "handshake of 1,537 bytes",
+	Ports: "1935 if it has no zeros",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 750, Looks: LooksRTMP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "x11",
+	Signs: "byte order and version",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 400, Looks: LooksX11},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "zabbix",
+	Signs: "`ZBXD`, flags",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 370, Looks: LooksZabbix},
+	},
+})
 
 // LooksRTMP recognizes the handshake of a client of Adobe's Real Time Messaging Protocol, with which cameras and encoders push video (RTMP 1.0,
 // section 5.2): version 3, then a time, zeros and 1528 bytes. On port 1935 the zeros may be the version of a player.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatch"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
@@ -79,7 +80,7 @@ func TestStratumMidstream(t *testing.T) {
 func FuzzLooksStratum(f *testing.F) {
 	f.Add([]byte(stratumLogin))
 	f.Add([]byte(`{"method":"mining.notify"}` + "\n"))
-	f.Fuzz(func(t *testing.T, head []byte) {
+	mutate.Fuzz(f, func(t *testing.T, head []byte) {
 		if len(head) == 0 {
 			return
 		}

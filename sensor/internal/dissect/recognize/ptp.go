@@ -6,7 +6,18 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ptp",
+	Signs: "type, version 2, length",
+	Ports: "319, 320",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 390, Ports: []uint16{319, 320}, Looks: LooksPTP},
+	},
+})
 
 // LooksPTP recognizes the header of the precision time protocol, version 2 (IEEE 1588 section 13.3): type, version, length. The table binds
 // it to the ports.

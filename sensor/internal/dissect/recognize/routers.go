@@ -6,7 +6,28 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "capwap",
+	Signs: "plain header, discovery request or response and its length",
+	Ports: "5246",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 380, Ports: []uint16{5246}, Looks: LooksCAPWAP},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "hsrp",
+	Signs: "version 1: operation, one state, times; version 2: group state",
+	Ports: "1985",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 370, Ports: []uint16{1985}, Looks: LooksHSRP},
+	},
+})
 
 // LooksHSRP recognizes a hello of Cisco's router redundancy protocol: version 1 (RFC 2281 section 5.1) has a fixed part of 20 bytes, version 2
 // begins with a group state TLV. The table binds it to the port.

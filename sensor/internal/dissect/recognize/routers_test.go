@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -42,7 +43,7 @@ func TestRoutersAndAccessPoints(t *testing.T) {
 func FuzzRouters(f *testing.F) {
 	f.Add([]byte(hsrp1))
 	f.Add([]byte(capwapRequest))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if (recognize.LooksHSRP(b, dissect.Ports{}) || recognize.LooksCAPWAP(b, dissect.Ports{})) && len(b) < 16 {
 			t.Fatalf("%x", b)
 		}

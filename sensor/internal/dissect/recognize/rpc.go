@@ -7,7 +7,46 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "nfs",
+	Signs: "call of program 100003; UDP: an answer",
+	Ports: "2049 for an answer",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 640, Looks: LooksNFS},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 680, Looks: LooksNFSDatagram},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "portmap",
+	Signs: "call of program 100000; UDP: an answer",
+	Ports: "111 for an answer",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 650, Looks: LooksPortmap},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 690, Looks: LooksPortmapDatagram},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rpc",
+	Signs: "call of another program of ONC RPC",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 660, Looks: LooksRPC},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 700, Looks: LooksRPCDatagram},
+	},
+})
 
 // Programs of ONC RPC (RFC 5531, RFC 1833, RFC 1813).
 const (

@@ -2,7 +2,19 @@
 
 package recognize
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"stillwatch/sensor/internal/dissect/protocol"
+)
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:   "rtp",
+	Signs:  "3 datagrams in a row: version 2, same source and payload type, rising numbers; or ports announced in RTSP",
+	Reads:  "payload type, codec, whether it is video and goes one way",
+	Login:  protocol.LoginNone,
+	Beside: "UDP",
+})
 
 // RTP recognizes media over UDP by several datagrams of one direction: same source, same payload type, numbers that rise by one or a few
 // (RFC 3550 section 5.1). One header alone has too few fixed bits.

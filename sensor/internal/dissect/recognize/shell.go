@@ -8,7 +8,17 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "shell",
+	Signs: "banner or prompt of a shell, or the answer to id",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 360, Looks: LooksShell},
+	},
+})
 
 // maxShellHead is how many bytes are searched for the end of the first line.
 const maxShellHead = 160

@@ -5,6 +5,7 @@ package recognize_test
 import (
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -41,7 +42,7 @@ func TestShells(t *testing.T) {
 func FuzzLooksShell(f *testing.F) {
 	f.Add([]byte("uid=0(root) gid=0(root)\n"))
 	f.Add([]byte("root@cam:/# "))
-	f.Fuzz(func(t *testing.T, head []byte) {
+	mutate.Fuzz(f, func(t *testing.T, head []byte) {
 		recognize.LooksShell(head, false, dissect.Ports{})
 		recognize.LooksShell(head, true, dissect.Ports{})
 	})

@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/mask"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "stratum",
+	Signs: "JSON with a method or a job of mining on one line",
+	Reads: "program",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 350, Looks: LooksStratum, New: NewStratum},
+		{From: protocol.Server, Order: 350, Looks: LooksStratumServer, New: NewStratum},
+	},
+})
 
 // LooksStratum recognizes the first message of a miner, JSON on one line.
 func LooksStratum(head []byte, final bool, _ dissect.Ports) match.Verdict {

@@ -8,7 +8,23 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "stun",
+	Signs: "magic cookie; UDP: length of the datagram",
+	Ports: "3478 without the cookie",
+	Reads: "programs (UDP)",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 480, Looks: LooksSTUNStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 30, First: "\x00\x3f", Looks: LooksSTUN, New: NewSTUN},
+		{Order: 260, First: "\x00\x01", Ports: []uint16{3478}, Looks: LooksOldSTUN},
+	},
+})
 
 const stunCookie = "\x21\x12\xa4\x42"
 

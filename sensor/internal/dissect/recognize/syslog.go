@@ -8,7 +8,21 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "syslog",
+	Signs: "priority, then a version or a month",
+	Ports: "514 without them; TCP: 514, 601, 1514",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 470, Looks: LooksSyslogStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 620, First: "<<", Looks: LooksSyslog},
+	},
+})
 
 // LooksSyslog recognizes a message by its priority (RFC 3164, RFC 5424). On other ports than its own a version or a
 // month must follow.

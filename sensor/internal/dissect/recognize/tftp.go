@@ -7,7 +7,17 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "tftp",
+	Signs: "operation, file name, mode",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 630, First: "\x00\x00", Looks: LooksTFTP},
+	},
+})
 
 // LooksTFTP recognizes a request: operation, file name, mode (RFC 1350 section 5).
 func LooksTFTP(b []byte, _ dissect.Ports) bool {

@@ -7,8 +7,19 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "adb",
+	Signs: "command `CNXN`, `AUTH` or `STLS` and its complement",
+	Reads: "TLS after STLS",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 290, Looks: LooksADB, New: NewADB},
+	},
+})
 
 // adbStream follows the messages of the Android debug bridge up to STLS, after which each side continues in TLS. (AOSP,
 // packages/modules/adb/protocol.txt.)

@@ -13,8 +13,23 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "rdp",
+	Signs: "X.224 request with a cookie or a negotiation; UDP: SYN with packet sizes",
+	Ports: "3389 without them",
+	Reads: "user name, security, TLS, DTLS; build and name of the client without TLS",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 170, Looks: LooksRDP, New: NewRDP},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 560, First: "\xff\xff", Looks: LooksRDPUDP, New: NewRDPUDP},
+	},
+})
 
 // upgradeStream reads a protocol that begins with one message each way and continues in TLS if the server agrees.
 type upgradeStream struct {

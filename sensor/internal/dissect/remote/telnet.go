@@ -9,7 +9,22 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "telnet",
+	Signs: "options; text before a login",
+	Ports: "23, 2323 for text",
+	Reads: "banner, logins",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 50, Looks: LooksTelnet, New: NewTelnet},
+	},
+})
 
 // Telnet commands, RFC 854, and the option ECHO, RFC 857.
 const (

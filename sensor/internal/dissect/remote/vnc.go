@@ -13,7 +13,18 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "vnc",
+	Signs: "`RFB` and a version",
+	Reads: "version, security types, logins by challenge",
+	Login: protocol.LoginExplicit,
+	Streams: []protocol.Stream{
+		{From: protocol.Server, Order: 110, Looks: LooksVNC, New: NewVNC},
+	},
+})
 
 const vncVersionLen = 12 // "RFB 003.008\n"
 

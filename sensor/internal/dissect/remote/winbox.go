@@ -9,7 +9,19 @@ import (
 	"stillwatch/sensor/internal/dissect/logins"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "winbox",
+	Signs: "user name and key of a login; message that begins with `M2`",
+	Ports: "8291",
+	Reads: "user name",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 680, Looks: LooksWinbox, New: NewWinbox},
+	},
+})
 
 // LooksWinbox recognizes the first message to a router of MikroTik on the port of Winbox: the user name and public key of a login
 // (RouterOS 6.45 and later), or a message that begins with M2 (before).

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dispatchtest"
 	"stillwatch/sensor/internal/dissect/dissecttest"
@@ -27,7 +28,7 @@ func TestWinboxUser(t *testing.T) {
 // FuzzWinbox feeds messages as LooksWinbox accepts them: whole.
 func FuzzWinbox(f *testing.F) {
 	f.Add([]byte(winboxLogin))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		remote.NewWinbox().Feed(dissect.FromClient, b, true, func(x dissect.Fact) {
 			if l := x.(*dissect.Login); len(l.UserHint) > 16 {
 				t.Errorf("%+v", l)

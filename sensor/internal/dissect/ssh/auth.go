@@ -231,7 +231,7 @@ func (a *authInference) counts(t authTurn, before int) bool {
 // bytes beside the length.
 func (a *authInference) isShort(size uint16) bool {
 	s := a.sizes[dissect.FromServer]
-	return int(size) == s.of(1) || s.block < 16 && s.aside && int(size) == s.rest()+16
+	return int(size) == s.of(1) || s.block < 16 && s.separate && int(size) == s.rest()+16
 }
 
 // succeeds reports whether a turn ends with SSH_MSG_USERAUTH_SUCCESS, or with something as short.

@@ -9,10 +9,10 @@ import (
 // packetSizes describes the size of an encrypted packet of one direction (RFC 4253 section 6): length, padding length,
 // payload, at least four bytes of padding up to a multiple of block, and the authentication tag.
 type packetSizes struct {
-	block int  // 0 if the algorithms are not known
-	tag   int  // bytes
-	aside bool // the length is not part of what is padded (encrypt-then-MAC, GCM, ChaCha20)
-	clear bool // the length is not encrypted
+	block    int  // 0 if the algorithms are not known
+	tag      int  // bytes
+	separate bool // the length is not part of what is padded (encrypt-then-MAC, GCM, ChaCha20)
+	clear    bool // the length is not encrypted
 }
 
 // macTagLen is the length of the tag in bytes by the name of the MAC, without "-etm" and the domain.
@@ -26,13 +26,13 @@ func sizesOf(cipher, mac string) packetSizes {
 	cipher, _, _ = strings.Cut(cipher, "@")
 	switch {
 	case cipher == "chacha20-poly1305": // both lengths are encrypted (OpenSSH, PROTOCOL.chacha20poly1305)
-		return packetSizes{block: 8, tag: 16, aside: true}
+		return packetSizes{block: 8, tag: 16, separate: true}
 	case strings.HasSuffix(cipher, "-gcm"), strings.HasPrefix(cipher, "AEAD_AES_"): // RFC 5647
-		return packetSizes{block: 16, tag: 16, aside: true, clear: true}
+		return packetSizes{block: 16, tag: 16, separate: true, clear: true}
 	}
 	mac, _, _ = strings.Cut(mac, "@")
 	mac, etm := strings.CutSuffix(mac, "-etm")
-	s := packetSizes{block: blockLen(cipher), tag: macTagLen[mac], aside: etm, clear: etm}
+	s := packetSizes{block: blockLen(cipher), tag: macTagLen[mac], separate: etm, clear: etm}
 	if s.tag == 0 {
 		s.block = 0
 	}
@@ -54,7 +54,7 @@ func blockLen(cipher string) int {
 // of returns the size of a packet with a payload of n bytes and the least padding.
 func (s packetSizes) of(n int) int {
 	head := 5
-	if s.aside {
+	if s.separate {
 		head = 1
 	}
 	return s.rest() + (head+n+4+s.block-1)/s.block*s.block
@@ -62,7 +62,7 @@ func (s packetSizes) of(n int) int {
 
 // rest returns the size of the part that is not padded.
 func (s packetSizes) rest() int {
-	if s.aside {
+	if s.separate {
 		return 4 + s.tag
 	}
 	return s.tag
@@ -70,7 +70,7 @@ func (s packetSizes) rest() int {
 
 // most returns the longest payload that a packet of that size can have.
 func (s packetSizes) most(size int) int {
-	if s.aside {
+	if s.separate {
 		return size - s.rest() - 5
 	}
 	return size - s.rest() - 9
@@ -107,7 +107,7 @@ func (s packetSizes) whole(size int) bool {
 // widen learns from the size of a packet with a payload of n bytes whether this side pads to more than a block: Go's
 // library pads to 16 bytes with any cipher.
 func (s *packetSizes) widen(size, n int) {
-	if wide := (packetSizes{16, s.tag, s.aside, s.clear}); s.block == 8 && size != s.of(n) && size == wide.of(n) {
+	if wide := (packetSizes{16, s.tag, s.separate, s.clear}); s.block == 8 && size != s.of(n) && size == wide.of(n) {
 		*s = wide
 	}
 }

@@ -8,7 +8,21 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ssh",
+	Signs: "`SSH-` and a version",
+	Reads: "banners, HASSH, logins",
+	Login: protocol.LoginInferred,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 40, Looks: Looks, New: New},
+	},
+})
 
 // Message numbers, RFC 4253 section 12.
 const (

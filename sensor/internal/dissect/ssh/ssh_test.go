@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 )
 
@@ -72,7 +73,7 @@ func FuzzSSHStream(f *testing.F) {
 	f.Add([]byte("SSH-2.0-C\r\n"+Offer("none")+Packet(string(rune(msgNewKeys)))+"encrypted"), 5)
 	f.Add([]byte("text\r\nSSH-1.99-S\n"+Offer("zlib")), 100)
 	f.Add([]byte("SSH-1.5-S\n"), 1)
-	f.Fuzz(func(t *testing.T, data []byte, step int) {
+	mutate.Fuzz(f, func(t *testing.T, data []byte, step int) {
 		step = max(step&0xff, 1)
 		var s Stream
 		wants := [2]int{1, 1}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
 
@@ -154,7 +155,7 @@ func FuzzCertificate(f *testing.F) {
 	f.Add(dissecttest.Certificate(f, "x").Certificate[0])
 	f.Add(certParts{serial: "\x01", mud: "\x16\x0fhttps://a.example", names: 1}.der())
 	f.Add(certParts{serial: "\xff", nameTag: 30, name: "\x00c", timeTag: cbasn1.GeneralizedTime, notBefore: "19700101000000Z", names: 3}.der())
-	f.Fuzz(func(t *testing.T, der []byte) {
+	mutate.Fuzz(f, func(t *testing.T, der []byte) {
 		c := parseCertificate(der)
 		if len(c.DNSNames) > maxDNSNames || slices.Contains(c.DNSNames, strings.Repeat("x", 256)) {
 			t.Fatal("bounds exceeded")

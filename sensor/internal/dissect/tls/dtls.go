@@ -5,7 +5,18 @@ package tls
 import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "dtls",
+	Signs: "record and handshake headers",
+	Reads: "hellos and certificate: SNI, JA3, JA4",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 20, First: "\x14\x18", Looks: LooksDTLS, New: NewDTLS},
+	},
+})
 
 // Record and handshake headers are those of RFC 6347 sections 4.1 and 4.2.2. RFC 9147 keeps them for what is sent in
 // clear.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
@@ -125,7 +126,7 @@ func FuzzDTLSDatagram(f *testing.F) {
 	body := dtlsHelloBody(f, "cookie")
 	f.Add(dtlsPiece(MessageClientHello, 0, len(body), 0, body), dtlsPiece(messageHelloVerify, 0, 9, 0, []byte("\xfe\xff\x06cookie")))
 	f.Add(dtlsPiece(messageCertificate, 0, 10, 0, body[:4]), dtlsPiece(messageCertificate, 0, 10, 4, body[:6]))
-	f.Fuzz(func(t *testing.T, first, second []byte) {
+	mutate.Fuzz(f, func(t *testing.T, first, second []byte) {
 		LooksDTLS(first, dissect.Ports{})
 		var c DTLS
 		for i, data := range [][]byte{first, second, first, second} {

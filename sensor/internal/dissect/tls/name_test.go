@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // nameOf builds the contents of a Name; each value has its tag before it, each set one or more attributes.
@@ -72,7 +74,7 @@ func TestPlainNames(t *testing.T) {
 
 func FuzzTLSName(f *testing.F) {
 	f.Add([]byte(nameOf([]rdn{{asn1.ObjectIdentifier{2, 5, 4, 3}, cbasn1.UTF8String, "cam"}})))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		if nameText(b) != anyName(b) {
 			t.Fatalf("%q, want %q", nameText(b), anyName(b))
 		}

@@ -5,9 +5,25 @@
 package tls
 
 import (
+	"sync/atomic"
+
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "tls",
+	Signs: "record and handshake headers, also of SSL 2.0",
+	Reads: "hellos and certificate: SNI, ALPN, JA3, JA4",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Either, Order: 10, Looks: Looks, New: New},
+	},
+})
 
 // Record types, RFC 8446 section 5.1.
 const (
@@ -33,8 +49,25 @@ type Stream struct {
 	dirs [2]half
 }
 
+// opener makes the dissectors of New, see SetOpener; nil: NewPlain does.
+var opener atomic.Pointer[func() dissect.Stream]
+
+// SetOpener replaces the dissectors that New returns, by ones that also decrypt.
+func SetOpener(open func() dissect.Stream) { opener.Store(&open) }
+
+// Decrypts reports whether SetOpener was called.
+func Decrypts() bool { return opener.Load() != nil }
+
 // New returns a dissector of TLS over a stream.
-func New() dissect.Stream { return new(Stream) }
+func New() dissect.Stream {
+	if open := opener.Load(); open != nil {
+		return (*open)()
+	}
+	return NewPlain()
+}
+
+// NewPlain returns a dissector of what TLS sends in clear.
+func NewPlain() dissect.Stream { return new(Stream) }
 
 // half is the state of one direction.
 type half struct {

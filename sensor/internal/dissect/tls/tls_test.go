@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
@@ -161,7 +162,7 @@ func FuzzTLSStream(f *testing.F) {
 	f.Add(dissecttest.TLSRecords(hello[5:], 20), 20)
 	f.Add([]byte(dissecttest.SSL2Hello(0x0301, 0x2f)), 2)
 	f.Add(dissecttest.TLSRecords(append([]byte{messageCertificate, 0, 0, 6, 0, 0, 3, 0, 0, 0}, hello...), 30), 7)
-	f.Fuzz(func(t *testing.T, data []byte, step int) {
+	mutate.Fuzz(f, func(t *testing.T, data []byte, step int) {
 		step = max(step&0xff, 1)
 		for dir := range 2 {
 			var s Stream

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/dissecttest"
 )
@@ -116,7 +117,7 @@ func FuzzEcho(f *testing.F) {
 	for _, m := range talk(2, func() string { return strings.Repeat("request ", 10) + "." }, func(string) string { return strings.Repeat("reply ", 15) }) {
 		f.Add(dissecttest.Chunk(turn{Dir: m.dir, Data: m.payload}))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	mutate.Fuzz(f, func(t *testing.T, b []byte) {
 		var x Echo
 		last := dissect.EchoData{}
 		for i, c := range dissecttest.Chunks(b) {

@@ -9,8 +9,26 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+// Protocols has the protocols of this package.
+var Protocols protocol.List
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "openvpn",
+	Signs: "first packet of a client",
+	Ports: "1194 for the server's first, and without a time",
+	Reads: "TLS",
+	Login: protocol.LoginNone,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 140, Looks: LooksOpenVPNStream, New: NewOpenVPNStream},
+	},
+	Datagrams: []protocol.Datagram{
+		{Order: 550, First: "\x38\x38\x40\x40\x50\x50", Looks: LooksOpenVPN, New: NewOpenVPN},
+	},
+})
 
 // Operations of OpenVPN, in the upper five bits of the first byte (draft-openvpn-wire-protocol-00 section 3).
 const (

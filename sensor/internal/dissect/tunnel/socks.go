@@ -8,8 +8,20 @@ import (
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
 	"stillwatch/sensor/internal/dissect/parse"
+	"stillwatch/sensor/internal/dissect/protocol"
 	"stillwatch/sensor/internal/dissect/tls"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "socks",
+	Signs: "version, methods or address, and the answer",
+	Reads: "TLS behind the proxy",
+	Login: protocol.LoginUnread,
+	Streams: []protocol.Stream{
+		{From: protocol.Client, Order: 180, Looks: LooksSOCKS5, Names: []string{"socks"}, New: NewSOCKS},
+		{From: protocol.Client, Order: 190, Looks: LooksSOCKS4, Names: []string{"socks"}, New: NewSOCKS},
+	},
+})
 
 // socksStream reads the handshake of SOCKS 4 (and 4A) and 5 (RFC 1928, RFC 1929), and TLS in what is relayed. The
 // request of SOCKS 4 and the greeting of SOCKS 5 look like other protocols, so the session is named when the server has answered, or

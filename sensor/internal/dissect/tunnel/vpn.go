@@ -6,7 +6,27 @@ import (
 	"encoding/binary"
 
 	"stillwatch/sensor/internal/dissect"
+	"stillwatch/sensor/internal/dissect/protocol"
 )
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "ike",
+	Signs: "version and length of the datagram",
+	Ports: "500, 4500",
+	Login: protocol.LoginUnread,
+	Datagrams: []protocol.Datagram{
+		{Order: 340, Ports: []uint16{500, 4500}, Looks: LooksIKE},
+	},
+})
+
+var _ = Protocols.Add(protocol.Protocol{
+	Name:  "wireguard",
+	Signs: "type and size of a handshake message",
+	Login: protocol.LoginNone,
+	Datagrams: []protocol.Datagram{
+		{Order: 540, First: "\x01\x02", Looks: LooksWireGuard},
+	},
+})
 
 // LooksWireGuard recognizes the messages of a handshake by their fixed sizes (WireGuard whitepaper, section 5.4).
 func LooksWireGuard(b []byte, _ dissect.Ports) bool {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // cameras and servers are databases written for these tests.
@@ -117,7 +119,7 @@ func TestLoadErrors(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(cameras, "ExampleCam/1.2 (EX-100)")
-	f.Fuzz(func(t *testing.T, text, banner string) {
+	mutate.Fuzz(f, func(t *testing.T, text, banner string) {
 		x, err := parse("f", text)
 		if err != nil {
 			return

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"stillwatch/internal/testlab/mutate"
 	"stillwatch/sensor/internal/snapshot"
 )
 
@@ -78,7 +79,7 @@ func Fuzz(f *testing.F, parts func() []snapshot.Part, known Disk, use func(t *te
 		}
 		n++
 	}
-	f.Fuzz(func(t *testing.T, which uint8, k, v []byte) {
+	mutate.Fuzz(f, func(t *testing.T, which uint8, k, v []byte) {
 		for i, p := range parts() {
 			p.Restore(func(yield func(k, v []byte) bool) {
 				if i == int(which) && !yield(k, v) {

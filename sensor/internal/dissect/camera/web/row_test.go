@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/mutate"
 )
 
 // example returns a request that fits a row: a method, a target and the method in a body of JSON.
@@ -69,7 +71,7 @@ func FuzzRequest(f *testing.F) {
 		}
 	}
 	f.Add("POST", []byte("/x"), []byte(`<s:Envelope xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><s:Body><!-- --><tds:SystemReboot></s:Body>`))
-	f.Fuzz(func(t *testing.T, method string, target, body []byte) {
+	mutate.Fuzz(f, func(t *testing.T, method string, target, body []byte) {
 		calls := []*Call{Find(method, target, nil), Find(method, target, body), FindSOAP(body, string(target))}
 		reply := ReadReply(body)
 		for _, c := range calls {
