@@ -7,18 +7,16 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"go/scanner"
 	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-)
 
-const wordList = "scripts/prose.txt"
+	"stillwatch/internal/testlab/wording"
+)
 
 func main() {
 	found, err := run()
@@ -37,11 +35,11 @@ func main() {
 
 // run checks every file of the repository.
 func run() (found []string, err error) {
-	list, err := os.ReadFile(wordList)
+	list, err := os.ReadFile(wording.List)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := parse(string(list))
+	rules, err := wording.Parse(string(list))
 	if err != nil {
 		return nil, err
 	}
@@ -77,35 +75,6 @@ func isText(name string) bool {
 		return false
 	}
 	return filepath.Ext(name) == ".md" || strings.Contains(name, "/testdata/help/") || strings.HasPrefix(name, "collector/internal/console/templates/")
-}
-
-// rule is a line of the word list.
-type rule struct {
-	pattern *regexp.Regexp
-	instead string
-	inGo    bool
-}
-
-// parse reads the word list.
-func parse(list string) (rules []rule, err error) {
-	n := 0
-	for line := range strings.Lines(list) {
-		n++
-		line = strings.TrimRight(line, "\n")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		fields := strings.Split(line, "\t")
-		if len(fields) < 2 || len(fields) > 3 || len(fields) == 3 && fields[2] != "go" {
-			return nil, fmt.Errorf("%s:%d: want a pattern, a tab, the better wording, and optionally a tab and go", wordList, n)
-		}
-		p, err := regexp.Compile(`(?i)\b(?:` + strings.ReplaceAll(fields[0], " ", `\s+`) + `)\b`)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", wordList, n, err)
-		}
-		rules = append(rules, rule{pattern: p, instead: fields[1], inGo: len(fields) == 3})
-	}
-	return rules, nil
 }
 
 // piece is text that starts at a line of a file.
@@ -144,16 +113,14 @@ func goText(name string, src []byte) (pieces []piece) {
 }
 
 // check applies the rules to the text of a file.
-func check(name string, pieces []piece, rules []rule, isGo bool) (found []string) {
+func check(name string, pieces []piece, rules []wording.Rule, isGo bool) (found []string) {
 	for _, p := range pieces {
-		text := []byte(p.text)
 		for _, r := range rules {
-			if isGo && !r.inGo {
+			if isGo && !r.InGo {
 				continue
 			}
-			for _, at := range r.pattern.FindAllIndex(text, -1) {
-				line := p.line + bytes.Count(text[:at[0]], []byte("\n"))
-				found = append(found, fmt.Sprintf("prose: %s:%d: %q -> %s", name, line, text[at[0]:at[1]], r.instead))
+			for _, m := range r.Find(p.text) {
+				found = append(found, fmt.Sprintf("prose: %s:%d: %q -> %s", name, p.line+m.Line, m.Text, m.Instead))
 			}
 		}
 	}

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"stillwatch/internal/testlab/wording"
 )
 
 const list = "# comment\n\nheld to\tchecked against\tgo\nmakers?\tvendor\n"
 
 func TestCheck(t *testing.T) {
-	rules, err := parse(list)
+	rules, err := wording.Parse(list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func TestCheck(t *testing.T) {
 
 func TestParseRejectsMalformedRules(t *testing.T) {
 	for _, list := range []string{"word\n", "word\tbetter\tC\n", "(\tbetter\n"} {
-		if _, err := parse(list); err == nil {
+		if _, err := wording.Parse(list); err == nil {
 			t.Errorf("%q: no error", list)
 		}
 	}
