@@ -30,11 +30,11 @@ var roleRule = register(registration{
 
 // RoleParams are the parameters of D05.
 type RoleParams struct {
-	MaxTold int `yaml:"max_told"` // breaches kept, so that each is reported once per session
+	MaxBreaches int `yaml:"max_breaches"` // breaches kept, so that each is reported once per session
 }
 
 // DefaultRoleParams returns the defaults of D05.
-func DefaultRoleParams() RoleParams { return RoleParams{MaxTold: 50_000} }
+func DefaultRoleParams() RoleParams { return RoleParams{MaxBreaches: 50_000} }
 
 // role is D05: a device does what no device of its role does, such as a camera that opens SSH.
 type role struct {
@@ -47,7 +47,7 @@ type roleBreach struct {
 	device  uint32
 }
 
-func newRole(p RoleParams) *role { return &role{p, newTable[roleBreach, struct{}](p.MaxTold)} }
+func newRole(p RoleParams) *role { return &role{p, newTable[roleBreach, struct{}](p.MaxBreaches)} }
 
 func (r *role) Rule() Rule { return roleRule.Rule }
 
@@ -55,7 +55,7 @@ func (r *role) Kinds() []Kind { return []Kind{SessionOpened, SessionState, Sessi
 
 func (r *role) setParams(p RoleParams) {
 	r.p = p
-	r.reported.limit(p.MaxTold)
+	r.reported.limit(p.MaxBreaches)
 }
 
 func (r *role) evictions() uint64 { return r.reported.evicted() }
