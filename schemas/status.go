@@ -2,7 +2,7 @@
 
 package schemas
 
-// Status is a sign of life of a live sensor. It sends one each 30 seconds, and a last one when it stops.
+// Status is a sign of life of a live sensor. It sends one every 30 seconds, and a last one when it stops.
 type Status struct {
 	Schema          string           `json:"schema"`
 	Sensor          AlertSensor      `json:"sensor"` // without seq; its hashes are of the active rules and configuration

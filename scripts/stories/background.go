@@ -30,9 +30,9 @@ func (s *story) live() {
 func (s *story) tellLife() {
 	o, r := s.office, s.office.recorder.host.Name
 	s.benign(day(0, 0, 12, 0), "each station renews its DHCP lease once a day, asks 10.20.1.53 for ntp.example.net, and 10.20.1.123 for the time three times a day; srv-legacy-07 does nothing else by itself")
-	s.benign(day(0, 0, 30, 0), "%s opens RTSP with Digest to one of the %d cameras each 20 minutes until all are done, every day", r, len(o.cams))
+	s.benign(day(0, 0, 30, 0), "%s opens RTSP with Digest to one of the %d cameras every 20 minutes until all are done, every day", r, len(o.cams))
 	s.benign(day(0, 2, 0, 0), "srv-files sends its nightly backup to srv-backup by rsync")
-	s.benign(day(0, 3, 30, 0), "monitor pings the servers, connects to port 22, reads the banner and closes, each eight hours")
+	s.benign(day(0, 3, 30, 0), "monitor pings the servers, connects to port 22, reads the banner and closes, every eight hours")
 	s.benign(day(0, 7, 0, 0), "%s searches for cameras (SADP, DHIP); the cameras answer to the group; Axis cameras announce themselves by mDNS", r)
 	s.benign(day(0, 9, 10, 0), "on working days ws-operator looks at %s in the morning and the afternoon (HTTP Digest, then RTSP); ws-clerk reads www.example.com over TLS", r)
 	s.benign(day(0, 11, 0, 0), "srv-files fetches updates from updates.example.net on working days")

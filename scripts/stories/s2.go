@@ -20,7 +20,7 @@ const tool = "python-requests/2.31.0"
 
 func storyS2(seed uint64) *story {
 	o := newOffice(seed, plan{cameras: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, vmsRecords: true})
-	s := &s2{story: &story{office: o, title: "the camera platform", summary: "The camera platform vms holds the passwords of all twelve cameras, and its web page is reached from outside in clear. " +
+	s := &s2{story: &story{office: o, title: "the camera platform", summary: "The camera platform vms holds the passwords of all twelve cameras, and its web page is reached from outside in clear text. " +
 		"203.0.113.140 logs in, has the platform log in to every camera within five minutes, moves and changes some of them, and watches."}}
 	s.live()
 	s.vms, s.far = o.vms.host, o.External("203.0.113.140", netsim.Linux, 110*time.Millisecond)
@@ -52,7 +52,7 @@ func (s *s2) login(at time.Time) {
 	c.HTTP(get(""), no).Wait(6*time.Second).HTTP(get("vmsadmin1"), no).Wait(9 * time.Second)
 	c.HTTP(get("S3curity-desk"), netsim.Response{Status: 200, Server: "VMS-Web/2.9", Body: "<html><title>VMS - Live</title><body>12 cameras</body></html>"})
 	ok := c.Now()
-	s.attack(ok, "203.0.113.140 logs in as vmsadmin with Basic, in clear, at the second try")
+	s.attack(ok, "203.0.113.140 logs in as vmsadmin with Basic, in clear text, at the second try")
 	s.expect("D08", "vms", ok, "external login success, told by 401 and then 200 with credentials (explicit: confidence 0.97)")
 	s.expect("D26", "vms", ok, "Basic over plain HTTP")
 	c.Wait(2*time.Second).HTTP(netsim.Request{Method: "GET", URI: "/vms/api/cameras", Agent: get("").Agent, Auth: netsim.Basic("vmsadmin", "S3curity-desk")},

@@ -43,7 +43,7 @@ func (s *s3) guess(at time.Time) {
 	o := s.office
 	s.attack(at, "198.51.100.77 connects to Telnet of nvr and tries default pairs: 25 failures in nine connections within six minutes")
 	s.expect("D07 (exposure)", "nvr", at, "a handshake from outside on port 23 is completed")
-	s.expect("D26", "nvr", at, "user names and passwords in clear")
+	s.expect("D26", "nvr", at, "user names and passwords in clear text")
 	pairs, tried := wrongPairs(), 0
 	for i := range 9 {
 		t := at.Add(time.Duration(i)*40*time.Second + o.Between(0, 2*time.Second))
@@ -95,7 +95,7 @@ func (s *s3) callHome(at time.Time) {
 // callback adds attempts to reach a second controller that never answers.
 func (s *s3) callback(at time.Time) {
 	o, gone := s.office, s.office.External("198.51.100.200", netsim.Linux, 50*time.Millisecond)
-	s.attack(at, "nvr tries 198.51.100.200:6667 each 50 s, six times; nobody answers")
+	s.attack(at, "nvr tries 198.51.100.200:6667 every 50 s, six times; nobody answers")
 	s.expect("D06", "nvr", at.Add(200*time.Second), "the fifth unanswered SYN to one destination within 600 s")
 	for i := range 6 {
 		t := at.Add(time.Duration(i) * 50 * time.Second)

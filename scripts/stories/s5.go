@@ -11,7 +11,7 @@ import (
 func storyS5(seed uint64) *story {
 	o := newOffice(seed, plan{cameras: []int{1, 2, 3, 4, 5, 6}, oldFirmware: true})
 	s := &story{office: o, title: "the periodic check", summary: "Nothing attacks. A check of the equipment must still tell what is neglected: firmware of 2019, ports that the outside reaches, " +
-		"passwords in clear, and a server that has done nothing for the whole time."}
+		"passwords in clear text, and a server that has done nothing for the whole time."}
 	s.live()
 	s.oldSoftware()
 	s.exposed()
@@ -39,7 +39,7 @@ func (s *story) exposed() {
 	o, cam := s.office, s.office.cams[2]
 	probe := o.External("192.0.2.50", netsim.Linux, 35*time.Millisecond)
 	at := day(1, 8, 0, 0)
-	s.benign(at, "192.0.2.50, a monitoring service outside, connects to ports 80 and 554 of %s each second day and is refused without credentials", cam.host.Name)
+	s.benign(at, "192.0.2.50, a monitoring service outside, connects to ports 80 and 554 of %s every second day and is refused without credentials", cam.host.Name)
 	s.expect("D07 (exposure)", cam.host.Name, at, "a handshake from outside on port 80, and ten seconds later on 554, is completed; one finding a port, not one a visit")
 	for d := 1; d < days; d += 2 {
 		t := day(d, 8, 0, 0).Add(o.Between(0, 30*time.Second))
@@ -61,7 +61,7 @@ func (s *story) cleartext() {
 	at := day(3, 15, 12, 0)
 	s.benign(at, "ws-operator opens the page of %s with Basic over plain HTTP, and logs in to srv-files by FTP; neither pair is a default one, and the inventory allows both", cam.host.Name)
 	s.expect("D26", cam.host.Name, at, "Basic over plain HTTP")
-	s.expect("D26", "srv-files", at.Add(2*time.Minute), "FTP login in clear")
+	s.expect("D26", "srv-files", at.Add(2*time.Minute), "FTP login in clear text")
 	w := o.operator.host
 	cam.allow = append(cam.allow, allow{"in", w.IP.String(), "tcp", 80})
 	o.files.allow = append(o.files.allow, allow{"in", w.IP.String(), "tcp", 21})

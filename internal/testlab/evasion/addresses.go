@@ -21,7 +21,7 @@ func addresses() []Case {
 			}},
 		{Name: "spoofed-mac", Group: group, Rule: "D36", Device: "mac:00:1e:c9:00:00:21",
 			Trick:  "A host takes both addresses, IP and MAC, while their owner is off.",
-			Missed: "All that tells the two apart is the TCP/IP stack; a second operating system on one computer looks the same.",
+			Missed: "The two differ in the TCP/IP stack only; a second operating system on one computer looks the same.",
 			build: func(s *site) {
 				s.look(s.Host("", "10.20.50.21", "00:1e:c9:00:00:21", netsim.Linux))
 			}},

@@ -14,13 +14,13 @@ func calls() []Case {
 	const group = "Calls, uploads, scans and relays"
 	return []Case{
 		{Name: "calls-port-hopping", Group: group, Rule: "D01", Device: "cam-01",
-			Trick: "A camera calls its control server each ten minutes on another port.",
+			Trick: "A camera calls its control server every ten minutes on another port.",
 			build: func(s *site) { s.hop(s.cam) }},
 		{Name: "calls-port-hopping-bare", Group: group, Rule: "D16", Device: "mac:44:19:b6:00:01:01", Bare: true,
 			Trick: "The same without an inventory.",
 			build: func(s *site) { s.hop(s.cam) }},
 		{Name: "calls-dead-ports-bare", Group: group, Rule: "D16", Device: "mac:44:19:b6:00:01:01", Bare: true,
-			Trick: "Without an inventory: a camera calls a server that is off each ten minutes, on another port each time.",
+			Trick: "Without an inventory: a camera calls a server that is off every ten minutes, on another port each time.",
 			build: func(s *site) {
 				s.every(10*time.Minute, 60, func(i int, at time.Time) { s.Unanswered(at, s.cam, s.attacker, uint16(20000+37*i), 3) })
 			}},
@@ -28,7 +28,7 @@ func calls() []Case {
 			Trick: "A camera calls its control server by IPv4 and IPv6 in turns.",
 			build: func(s *site) { s.families(s.cam) }},
 		{Name: "calls-families-bare", Group: group, Rule: "D16", Device: "mac:44:19:b6:00:01:01", Bare: true,
-			Trick: "The same without an inventory, regularly each five minutes.",
+			Trick: "The same without an inventory, regularly every five minutes.",
 			build: func(s *site) { s.families(s.cam) }},
 		{Name: "calls-irc", Group: group, Rule: "D48", Device: "mac:44:19:b6:00:01:01", Bare: true,
 			Trick: "Without an inventory: a camera speaks IRC on port 8443.",

@@ -44,7 +44,7 @@ func covert() []Case {
 				s.every(time.Minute, 30, func(_ int, at time.Time) { s.Exchange(at, s.legacy, s.dns, 53, s.Bytes(90), s.Bytes(200)) })
 			}},
 		{Name: "ntp-beacon", Group: group, Device: "cam-01", Rule: "D10",
-			Trick: "A camera puts data into the extension fields of NTP packets to the time server of the inventory, one each 8 s.",
+			Trick: "A camera puts data into the extension fields of NTP packets to the time server of the inventory, one every 8 s.",
 			build: func(s *site) {
 				s.every(8*time.Second, 900, func(_ int, at time.Time) { s.timePackets(at, s.cam, 400) })
 			}},
@@ -62,7 +62,7 @@ func sideChannels() []Case {
 	const group = "Allowed services and covert channels"
 	return []Case{
 		{Name: "icmp-silent", Group: group, Device: "srv-legacy", Rule: "D01",
-			Trick: "A silent server sends data in echo requests to an external host, one each ten minutes.",
+			Trick: "A silent server sends data in echo requests to an external host, one every ten minutes.",
 			build: func(s *site) {
 				s.every(10*time.Minute, 20, func(i int, at time.Time) { s.echo(at, s.legacy, s.attacker, i, s.Bytes(48), s.Bytes(64)) })
 			}},

@@ -35,7 +35,7 @@ func logins() []Case {
 				})
 			}},
 		{Name: "guess-fleet", Group: group, Rule: "D09", Device: "mac:00:1e:c9:00:00:22",
-			Trick: "A workstation tries one password on each of twelve cameras, each 40 s.",
+			Trick: "A workstation tries one password on each of twelve cameras, every 40 s.",
 			build: func(s *site) {
 				s.every(40*time.Second, 12, func(i int, at time.Time) {
 					cam := s.Host("", fmt.Sprintf("10.20.30.%d", 21+i), fmt.Sprintf("44:19:b6:00:02:%02x", i), netsim.Embedded)
@@ -49,7 +49,7 @@ func logins() []Case {
 				s.DialSSH(s.start, s.attacker, s.legacy, 443, netsim.OpenSSHClient(), netsim.OpenSSHServer()).Login("root", 0, true).Shell().Type(20, 500)
 			}},
 		{Name: "login-kept", Group: group, Rule: "D17", Device: "srv-gate",
-			Trick:  "A session from outside to an allowed port is kept for three days, with a few bytes each hour.",
+			Trick:  "A session from outside to an allowed port is kept for three days, with a few bytes every hour.",
 			Missed: "The contract lets every host in on this port, and says nothing about how long.",
 			build: func(s *site) {
 				c := s.Dial(s.start, s.attacker, s.gate, 443).Send(s.Bytes(200)).Reply(s.Bytes(300))
@@ -58,7 +58,7 @@ func logins() []Case {
 				}
 			}},
 		{Name: "login-kept-odd", Group: group, Rule: "D17", Device: "srv-legacy",
-			Trick: "A session from outside to port 8081 of a silent server is kept for three days, with a few bytes each two hours.",
+			Trick: "A session from outside to port 8081 of a silent server is kept for three days, with a few bytes every two hours.",
 			build: func(s *site) {
 				c := s.Dial(s.start, s.attacker, s.legacy, 8081).Send(s.Bytes(200)).Reply(s.Bytes(300))
 				for range 36 {

@@ -135,7 +135,7 @@ func command(client *ssh.Client, line string) ([]string, error) {
 
 // relay opens a TLS session to the outside through the server, tries SSH on other hosts, and disconnects.
 func relay(ctx context.Context, client *ssh.Client) error {
-	report(netns.Intruder, s1Relay, "through srv-legacy-07: TLS to mail.example.com, a line each 0.8 s")
+	report(netns.Intruder, s1Relay, "through srv-legacy-07: TLS to mail.example.com, a line every 0.8 s")
 	c, err := client.Dial("tcp", "mail.example.com:443")
 	if err != nil {
 		return err

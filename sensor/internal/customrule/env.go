@@ -44,7 +44,7 @@ type Device struct {
 	Name     string `expr:"name" doc:"name in the inventory, or else the first host name; of an external peer, the name of the server"`
 	IP       string `expr:"ip" doc:"address in this session"`
 	MAC      string `expr:"mac" doc:"MAC address; empty if it is not known"`
-	Role     string `expr:"role" doc:"camera, nvr, vms, server, workstation, phone, printer, network, iot_hub, iot, unknown"`
+	Role     string `expr:"role" doc:"camera, nvr, vms, server, workstation, phone, printer, network_gear, iot_hub, iot, unknown"`
 	Vendor   string `expr:"vendor" doc:"vendor"`
 	Model    string `expr:"model" doc:"model"`
 	Firmware string `expr:"firmware" doc:"version of the firmware"`
@@ -106,7 +106,7 @@ type Login struct {
 	Result   string `expr:"result" doc:"success or failure"`
 	UserHint string `expr:"user_hint" doc:"at most the last two characters of the user name"`
 	Default  bool   `expr:"default_credentials" doc:"a well-known default name and password was used"`
-	Clear    bool   `expr:"cleartext" doc:"the password was sent in clear"`
+	Clear    bool   `expr:"cleartext" doc:"the password was sent in clear text"`
 	Inferred bool   `expr:"inferred" doc:"the result is inferred from the sizes of encrypted packets"`
 }
 

@@ -40,7 +40,7 @@ type CleartextParams struct {
 // DefaultCleartextParams returns the defaults of D26.
 func DefaultCleartextParams() CleartextParams { return CleartextParams{MaxLogins: 50_000} }
 
-// cleartext is D26: a password, or what serves as one, crossed the network in clear and was accepted. Everybody who sees the traffic can log in.
+// cleartext is D26: a password, or what serves as one, crossed the network in clear text and was accepted. Everybody who sees the traffic can log in.
 type cleartext struct {
 	p    CleartextParams
 	uses *table[loginUse, counter] `snapshot:"logins"`

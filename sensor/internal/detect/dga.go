@@ -56,7 +56,7 @@ const (
 	minGenerated = 6 // letters: shorter names are too short to evaluate
 )
 
-// dga is D20: a device looks up many domains that look random and do not exist. Bots try names that a program generates each day, of which
+// dga is D20: a device looks up many domains that look random and do not exist. Bots try names that a program generates every day, of which
 // their owner registers a few.
 type dga struct {
 	p       DGAParams

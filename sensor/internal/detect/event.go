@@ -133,7 +133,7 @@ func (c *Context) trustedNames(e *Event, now int64) []string {
 	return []string{sni}
 }
 
-// certCovers reports whether a certificate sent in clear is valid for a name (RFC 6125: a wildcard stands for one label).
+// certCovers reports whether a certificate sent in clear text is valid for a name (RFC 6125: a wildcard stands for one label).
 func certCovers(cert *dissect.TLSCertificate, name string) bool {
 	if cert == nil || cert.SelfSigned {
 		return false

@@ -67,7 +67,7 @@ type TLSServerHello struct {
 	NPFBodies     []byte // as in TLSClientHello
 }
 
-// TLSCertificate is the leaf certificate where it is sent in clear (before TLS 1.3).
+// TLSCertificate is the leaf certificate where it is sent in clear text (before TLS 1.3).
 type TLSCertificate struct {
 	Subject, Issuer     string // RFC 2253 form
 	DNSNames            []string
@@ -117,8 +117,8 @@ type HTTPExchange struct {
 	AuthScheme                        string
 	AuthUserHint                      string
 	AuthResult                        Outcome // unknown unless the server checked a password
-	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear or as a proof that was accepted
-	CleartextCredentials              bool    // Basic, or a login form in clear
+	DefaultCredentials                bool    // the credentials are a well-known default pair, in clear text or as a proof that was accepted
+	CleartextCredentials              bool    // Basic, or a login form in clear text
 	SOAPAction                        string
 	Program                           string // elf, pe or script if the response begins like one; else ""
 	Index                             int    // 0 is the first exchange of the session

@@ -12,7 +12,7 @@ import (
 // scanStep bounds the devices that are scanned in one second, which takes about ten milliseconds.
 const scanStep = 2000
 
-// deviceScan goes through the devices of a live run once a minute, a part of them each second. It counts them, and writes the records of those
+// deviceScan goes through the devices of a live run once a minute, a part of them every second. It counts them, and writes the records of those
 // that have changed.
 type deviceScan struct {
 	due     []*device.Device

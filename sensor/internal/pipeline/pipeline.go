@@ -54,7 +54,7 @@ type Output struct {
 	Incident func(*schemas.Incident) error
 	// Event is called for each event, after the detectors. What it gets is reused when it returns.
 	Event func(*detect.Event, *detect.Context)
-	// Device is called at the end of the run for each device, in the order of the keys. A live run also calls it each minute for the devices
+	// Device is called at the end of the run for each device, in the order of the keys. A live run also calls it every minute for the devices
 	// that have changed.
 	Device func(*schemas.Device) error
 	// Evidence is called with the packets of an alert when they are complete, before the revision of the alert that names them. Nil: no packets

@@ -15,7 +15,7 @@ const (
 	shortestPause = 300 * second
 	// usualTimes is the factor by which a pause exceeds the usual longest gap.
 	usualTimes = 20
-	// longestStep is the longest time between two ticks of a live interface, which come each second: beyond it the process or the machine
+	// longestStep is the longest time between two ticks of a live interface, which come every second: beyond it the process or the machine
 	// was suspended.
 	longestStep = minute
 

@@ -42,7 +42,7 @@ func baichuanSize(head []byte) uint32 {
 	return n
 }
 
-// baichuan reads the header of a message, which is in clear where its body is encrypted: the number of the message at offset 4, what its
+// baichuan reads the header of a message, which is in clear text where its body is encrypted: the number of the message at offset 4, what its
 // answer repeats at 12, the status of an answer at 16, the class at 18 (thirtythreeforty/neolink, dissector/messages.md).
 func (d *dialogue) baichuan(dir int, head, _ []byte, sink dissect.Sink) {
 	const done = 200

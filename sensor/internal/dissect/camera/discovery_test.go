@@ -63,19 +63,19 @@ var replies = map[string]struct {
 	"foscam": {10000, foscam("02005E100007"), dissect.DeviceInfo{Protocol: "foscam", MAC: deviceMAC, IP: deviceIP, Vendor: "Foscam", Model: "FI8910W", Serial: "02005E100007", Firmware: "11.37.2.65"}},
 	"vivotek": {10000, "\x07\x4a\x5d\x8f\x1c\x01\x0aIB9365-HT1\x02\x06" + string(deviceMAC[:]) + "\x03\x04\xc0\x00\x02\x07\x04\x1b\x06\x02\x50\x00\x09\x06IB9365",
 		dissect.DeviceInfo{Protocol: "vivotek", MAC: deviceMAC, IP: deviceIP, Vendor: "Vivotek", Model: "IB9365", Name: "IB9365-HT1"}},
-	"pppp login":      {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
-	"pppp login, key": {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
-	"tuya, in clear":  {6666, tuyaClear, dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
-	"tuya 3.3":        {6667, unhex(tuya33), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
-	"tuya 3.5":        {6667, unhex(tuya35), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"pppp login":          {32100, pppp(0x10, "DGOG", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "DGOG"}},
+	"pppp login, key":     {32100, pppp(0x14, "TNPUSAC", "ABCDE", "192.0.2.7:secret"), dissect.DeviceInfo{Protocol: "pppp", Class: "TNPUSAC"}},
+	"tuya, in clear text": {6666, tuyaClear, dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.3":            {6667, unhex(tuya33), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
+	"tuya 3.5":            {6667, unhex(tuya35), dissect.DeviceInfo{Protocol: "tuya", IP: deviceIP, Vendor: "Tuya", Class: "keydeadbeef12345", Serial: "eb0123456789abcdefghij"}},
 	"edimax, registration of a plug": {8765, edimax(5, edimaxRegister), dissect.DeviceInfo{
 		Protocol: "edimax", MAC: deviceMAC, IP: deviceIP, Vendor: "EDIMAX", Model: "SP-1101W", Class: "SmartPlug", Serial: "02005E100007", Firmware: "1.09"}},
-	"edimax, in clear, no product": {8765, edimax(0, `<param><code value="1010" /><model value="IC-3116W" /><id value="02005E100007" /><type value="IPCam"></param>`),
+	"edimax, in clear text, no product": {8765, edimax(0, `<param><code value="1010" /><model value="IC-3116W" /><id value="02005E100007" /><type value="IPCam"></param>`),
 		dissect.DeviceInfo{Protocol: "edimax", MAC: deviceMAC, Model: "IC-3116W", Class: "IPCam", Serial: "02005E100007"}},
 	"pppp announcement": {32108, pppp(0x31, "VSTABCDE", "ABCDE", ""), dissect.DeviceInfo{Protocol: "pppp", Class: "VSTABCDE"}},
 }
 
-// Announcements of one device in the three forms of Tuya: in clear, with AES-ECB, with AES-GCM.
+// Announcements of one device in the three forms of Tuya: in clear text, with AES-ECB, with AES-GCM.
 const (
 	tuyaClear = "\x00\x00\x55\xaa\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x64\x00\x00\x00\x00" +
 		`{"ip":"192.0.2.7","gwId":"eb0123456789abcdefghij","productKey":"keydeadbeef12345","x":1}` + "abcd\x00\x00\xaa\x55"

@@ -23,7 +23,7 @@ var _ = Protocols.Add(protocol.Protocol{
 })
 
 // Edimax is the cloud protocol of cameras and plugs of Edimax: XML whose bits are rotated to the right in each byte, by as many as are added to
-// the first byte (0 is in clear). Ling et al., "Security Vulnerabilities of Internet of Things: A Case Study of the Smart Plug System", IEEE
+// the first byte (0 is in clear text). Ling et al., "Security Vulnerabilities of Internet of Things: A Case Study of the Smart Plug System", IEEE
 // Internet of Things Journal 4(6), 2017, describe the messages.
 var Edimax = announce.Protocol{Name: "edimax", Info: edimaxInfo}
 

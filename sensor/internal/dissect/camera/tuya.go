@@ -25,7 +25,7 @@ var _ = Protocols.Add(protocol.Protocol{
 	},
 })
 
-// Tuya is the announcement of devices with Tuya's software, on UDP ports 6666 (in clear), 6667 (with a key that is the same for all devices)
+// Tuya is the announcement of devices with Tuya's software, on UDP ports 6666 (in clear text), 6667 (with a key that is the same for all devices)
 // and 7000 (requests of apps). Published clients (tinytuya, localtuya) describe the frames.
 var Tuya = announce.Protocol{Name: "tuya", Info: tuyaInfo}
 

@@ -53,7 +53,7 @@ func TestDatabaseLogins(t *testing.T) {
 		"postgresql: md5, in":             {"postgresql", []turn{ssl, server("N"), start, server(pgAuth(5, "salt")), client(pgMessage("p", "md5abc\x00")), server(pgAuth(0, "") + pgMessage("Z", "I"))}, proof("postgresql", dissect.OutcomeSuccess)},
 		"postgresql: SCRAM, wrong": {"postgresql", []turn{start, server(pgAuth(10, "SCRAM-SHA-256\x00\x00")), client(pgMessage("p", "SCRAM-SHA-256\x00\x00\x00\x00\x03n,,")), server(pgAuth(11, "r=x")), client(pgMessage("p", "c=biws")),
 			server(pgMessage("E", wrong))}, proof("postgresql", dissect.OutcomeFailure)},
-		"postgresql: in clear":                  {"postgresql", []turn{start, server(pgAuth(3, "")), client(pgMessage("p", "root\x00")), server(pgAuth(0, ""))}, []dissect.Login{dissecttest.CleartextLogin("postgresql", "ot", dissect.OutcomeSuccess, true)}},
+		"postgresql: in clear text":             {"postgresql", []turn{start, server(pgAuth(3, "")), client(pgMessage("p", "root\x00")), server(pgAuth(0, ""))}, []dissect.Login{dissecttest.CleartextLogin("postgresql", "ot", dissect.OutcomeSuccess, true)}},
 		"postgresql: trusted":                   {"postgresql", []turn{start, server(pgAuth(0, ""))}, proof("postgresql", dissect.OutcomeSuccess)},
 		"postgresql: asked, and gone":           {"postgresql", []turn{start, server(pgAuth(10, "SCRAM-SHA-256\x00\x00"))}, nil},
 		"postgresql: no rule for the client":    {"postgresql", []turn{start, server(pgMessage("E", "SFATAL\x00C28000\x00\x00"))}, nil},

@@ -36,7 +36,7 @@ var retryRandom = []byte{
 // stream reads a session of TLS: the handshake as always, and behind it what the key log decrypts, up to the head of a stream.
 type stream struct {
 	log   *KeyLog
-	hello dissect.Stream // reads the handshake in clear
+	hello dissect.Stream // reads the handshake in clear text
 	heard [2]bool        // it needs no more of the direction
 
 	clientRandom, serverRandom []byte
@@ -136,7 +136,7 @@ func (s *stream) record(dir int, record []byte) bool {
 		return true
 	}
 	if s.suite.version == version13 && typ != recordApplicationData {
-		return true // an alert in clear
+		return true // an alert in clear text
 	}
 	content, typ, ok := d.keys.open(record)
 	if !ok {

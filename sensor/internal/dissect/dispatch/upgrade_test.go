@@ -48,7 +48,7 @@ func TestNoTLSWithoutAgreement(t *testing.T) {
 		"ldap, length of 4 GB":   {client("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00\x30\x84\xff\xff\xff\xff" + hello)},
 		"mysql, no TLS":          {server(dissecttest.MySQLGreeting), client("\x20\x00\x00\x01\x00\x00\x00\x00" + strings.Repeat("\x00", 28)), client(hello)},
 		"mysql, a login":         {server(dissecttest.MySQLGreeting), client("\x30\x00\x00\x01\x00\x08\x00\x00" + strings.Repeat("a", 44)), client(hello)},
-		"xmpp, in clear":         {client("<stream:stream to='a'><auth mechanism='PLAIN'>x</auth>"), server("<stream:stream><success/>"), client(hello)},
+		"xmpp, in clear text":    {client("<stream:stream to='a'><auth mechanism='PLAIN'>x</auth>"), server("<stream:stream><success/>"), client(hello)},
 		"xmpp, too late":         {client("<stream:stream to='a'>" + strings.Repeat(" ", 4096) + "<starttls/>" + hello)},
 		"irc, refused":           {client("NICK a\r\nSTARTTLS\r\n"), server(":s 691 a :no\r\n"), client(hello)},
 		"irc, not asked":         {client("NICK a\r\n"), server(":s 670 a :go\r\n"), client(hello)},

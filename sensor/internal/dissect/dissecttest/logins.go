@@ -16,7 +16,7 @@ func PlainAuth(user, password string) string {
 // EncodeBase64 returns s in Base64.
 func EncodeBase64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// CleartextLogin returns the fact of a login whose password was sent in clear.
+// CleartextLogin returns the fact of a login whose password was sent in clear text.
 func CleartextLogin(protocol, hint string, r dissect.Outcome, defaults bool) dissect.Login {
 	return dissect.Login{Protocol: protocol, UserHint: hint, Result: r, DefaultCredentials: defaults, CleartextCredentials: true}
 }

@@ -72,7 +72,7 @@ func sha256Hex(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// readToken reads a UsernameToken of WS-Security: the password in clear, or the Base64 of SHA-1 of nonce, time and password (OASIS Web Services
+// readToken reads a UsernameToken of WS-Security: the password in clear text, or the Base64 of SHA-1 of nonce, time and password (OASIS Web Services
 // Security UsernameToken Profile 1.0, section 3.1).
 func (c *credentials) readToken(body []byte) {
 	user, password := parse.Element(body, "username"), parse.Element(body, "password")

@@ -233,7 +233,7 @@ func (r *exchangeRequest) readBody(body []byte) {
 	r.creds.readForm(body, kind == bodyJSON)
 }
 
-// readSOAP notes a WS-Security user name token (in clear or as a digest) and the first element of the body.
+// readSOAP notes a WS-Security user name token (in clear text or as a digest) and the first element of the body.
 func (r *exchangeRequest) readSOAP(body []byte) {
 	if r.creds.scheme == "" && bytes.Contains(body, []byte("UsernameToken")) {
 		r.creds.readToken(body)

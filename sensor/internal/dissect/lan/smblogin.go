@@ -14,7 +14,7 @@ import (
 type smbLogin struct {
 	logins.Attempt
 	number uint64 // of the request with the proof or the password
-	clear  bool   // version 1: the server asks for passwords in clear
+	clear  bool   // version 1: the server asks for passwords in clear text
 }
 
 // Values of NTSTATUS (MS-ERREF section 2.3.1).
@@ -90,7 +90,7 @@ func smb1Words(b []byte) (words, data []byte) {
 	return b[count+1 : at], b[at+2:]
 }
 
-// negotiated1 reads whether the server asks for passwords in clear (MS-CIFS section 2.2.4.52.2).
+// negotiated1 reads whether the server asks for passwords in clear text (MS-CIFS section 2.2.4.52.2).
 func (l *smbLogin) negotiated1(b []byte) {
 	const securityMode, encrypted = 2, 2
 	words, _ := smb1Words(b)

@@ -20,7 +20,7 @@ var _ = Protocols.Add(protocol.Protocol{
 	},
 })
 
-// snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear: it is
+// snmpDatagrams reads the login that every request of SNMP 1 and 2c is. The community is a password in clear text: it is
 // compared with the default ones and forgotten. An agent answers only if it is right (RFC 3584 section 5.2), so
 // only answered requests are reported. What agents say of themselves in answers, traps and engine ids is reported, too.
 type snmpDatagrams struct {

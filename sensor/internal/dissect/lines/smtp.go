@@ -150,7 +150,7 @@ func (s *smtp) reply(code int, sink dissect.Sink) lineAction {
 	case code == 535:
 		s.step = smtpCommand
 		s.login.Result(dissect.OutcomeFailure, sink)
-	case code == 454 || code == 534 || code == 538: // RFC 4954 section 6: not now, too weak, not in clear
+	case code == 454 || code == 534 || code == 538: // RFC 4954 section 6: not now, too weak, not in clear text
 		s.step = smtpCommand
 		s.login.Result(dissect.OutcomeUnknown, sink)
 	case code >= 400 && s.step != smtpCommand:

@@ -22,7 +22,7 @@ type Attempt struct {
 	Hint     string
 	Pending  bool // a password or a proof was sent, and its result is not known yet
 	Defaults bool // user name and password are a well-known default pair
-	Clear    bool // the password was sent in clear
+	Clear    bool // the password was sent in clear text
 	Reported int  // logins
 	check    Check
 }

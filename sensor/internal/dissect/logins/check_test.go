@@ -23,11 +23,11 @@ func TestChecks(t *testing.T) {
 		"sofia":                {SofiaCheck([]byte("admin"), []byte("tlJwpbo6")), true},
 		"sofia, another":       {SofiaCheck([]byte("admin"), []byte("tlJwpbo7")), false},
 		"sofia, unknown user":  {SofiaCheck([]byte("nobody"), []byte("tlJwpbo6")), false},
-		"sofia, in clear":      {SofiaCheck([]byte("admin"), []byte("12345")), true},
+		"sofia, in clear text": {SofiaCheck([]byte("admin"), []byte("12345")), true},
 		"dahua":                {DahuaCheck([]byte("admin"), ProofOf([]byte(proof)), "Login to 3", "12"), true},
 		"dahua, another nonce": {DahuaCheck([]byte("admin"), ProofOf([]byte(proof)), "Login to 3", "13"), false},
 		"dahua, no challenge":  {DahuaCheck([]byte("admin"), ProofOf([]byte(proof)), "", ""), false},
-		"dahua, in clear":      {DahuaCheck([]byte("admin"), ProofOf([]byte("admin")), "", ""), true},
+		"dahua, in clear text": {DahuaCheck([]byte("admin"), ProofOf([]byte("admin")), "", ""), true},
 	} {
 		if got := tc.check.Default(); got != tc.want {
 			t.Errorf("%s: %v", name, got)

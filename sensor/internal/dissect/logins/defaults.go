@@ -23,7 +23,7 @@ var embeddedText []byte
 // Schemes: where a default is used.
 const (
 	schemeLogin = 'l' // all logins
-	schemeClear = 'c' // in the file only: a login whose password is sent in clear. Its password is not needed again
+	schemeClear = 'c' // in the file only: a login whose password is sent in clear text. Its password is not needed again
 	schemeVNC   = 'v' // a password without a user name
 	schemeSNMP  = 's' // a community
 )

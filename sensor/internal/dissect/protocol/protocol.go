@@ -33,7 +33,7 @@ type Login string
 const (
 	LoginNone     Login = "none"     // the protocol has no logins, or they are those of what it carries
 	LoginUnread   Login = "not read" // the sensor does not read them
-	LoginExplicit Login = "explicit" // the server states the outcome in clear
+	LoginExplicit Login = "explicit" // the server states the outcome in clear text
 	LoginInferred Login = "inferred" // from the sizes of encrypted packets
 )
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Google QUIC before the standard: a public header (Q043 and earlier) or an early long header (Q046), and a client
-// hello of its own in clear, "CHLO", a table of tagged values. (QUIC Crypto, Langley and Chang.)
+// hello of its own in clear text, "CHLO", a table of tagged values. (QUIC Crypto, Langley and Chang.)
 const (
 	gquicFlagVersion = 0x01
 	gquicFlagConnID  = 0x08
@@ -20,7 +20,7 @@ const (
 	gquicHello       = "CHLO"
 )
 
-// googleVersion reports whether b is a version of Google QUIC whose hello is in clear: Q followed by three digits, below Q050.
+// googleVersion reports whether b is a version of Google QUIC whose hello is in clear text: Q followed by three digits, below Q050.
 func googleVersion(b []byte) bool {
 	return len(b) >= 4 && b[0] == 'Q' && b[1] == '0' && b[2] >= '2' && b[2] <= '4' && b[3] >= '0' && b[3] <= '9'
 }

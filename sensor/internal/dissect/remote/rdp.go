@@ -89,7 +89,7 @@ func LooksRDP(head []byte, _ bool, ports dissect.Ports) match.Verdict {
 	return max(match.Prefix(rest, "Cookie: "), match.Prefix(rest, "\x01\x00\x08\x00"), match.Prefix(rest, "\x01\x01\x08\x00"))
 }
 
-// rdpStream reads what both sides of RDP say in clear, and TLS behind it.
+// rdpStream reads what both sides of RDP say in clear text, and TLS behind it.
 type rdpStream struct {
 	upgradeStream
 	asked, answered, settings bool // was read
@@ -123,7 +123,7 @@ func (r *rdpStream) Feed(dir int, head []byte, final bool, sink dissect.Sink) in
 	return want
 }
 
-// readSettings reads the second message of the client, at offset n, if it is in clear.
+// readSettings reads the second message of the client, at offset n, if it is in clear text.
 func (r *rdpStream) readSettings(head []byte, n int, final bool, sink dissect.Sink) int {
 	size := rdpSize(dissect.FromClient, head[n:])
 	if size == 0 && !final {
@@ -177,7 +177,7 @@ func rdpAnswer(reply []byte, sink dissect.Sink) {
 	sink(&dissect.Banner{Protocol: "rdp", Text: text})
 }
 
-// rdpClient reports build and name of the client in its settings (MS-RDPBCGR 2.2.1.3.2), which standard RDP security sends in clear: behind
+// rdpClient reports build and name of the client in its settings (MS-RDPBCGR 2.2.1.3.2), which standard RDP security sends in clear text: behind
 // the key "Duca" of the client, a length and the header of the block CS_CORE.
 func rdpClient(b []byte, sink dissect.Sink) {
 	const key, block, build, name, nameLen = "Duca", "\x01\xc0", 20, 24, 32

@@ -75,7 +75,7 @@ func (c sized) Feed() (reported []dissect.SSHAuth) {
 				panic(err)
 			}
 			packet := make([]byte, n)
-			binary.BigEndian.PutUint32(packet, uint32(max(0, n-4-tag))) // where the length is in clear
+			binary.BigEndian.PutUint32(packet, uint32(max(0, n-4-tag))) // where the length is in clear text
 			heads[dir] = append(heads[dir], packet...)
 		}
 		s.Feed(dir, heads[dir], false, sink)

@@ -62,7 +62,7 @@ type phase uint8
 
 const (
 	phaseLine      phase = iota // identification line, and text before it
-	phasePackets                // packets in clear
+	phasePackets                // packets in clear text
 	phaseEncrypted              // after SSH_MSG_NEWKEYS
 	phaseDone
 )
@@ -134,7 +134,7 @@ func speaksOne(line []byte) bool {
 	return line[4] == '1' && !bytes.HasPrefix(line, []byte("SSH-1.99-"))
 }
 
-// packet reads one packet in clear (RFC 4253 section 6), and reports whether it did.
+// packet reads one packet in clear text (RFC 4253 section 6), and reports whether it did.
 func (s *Stream) packet(dir int, head []byte, sink dissect.Sink) bool {
 	d := &s.dirs[dir]
 	const minPacket = 6 // length, padding length, message number
@@ -176,7 +176,7 @@ func (s *Stream) kexInit(dir int, payload []byte, sink dissect.Sink) {
 	}
 }
 
-// encrypted reads the sizes of what arrived: of the packets if their lengths are in clear, otherwise of the segment.
+// encrypted reads the sizes of what arrived: of the packets if their lengths are in clear text, otherwise of the segment.
 func (s *Stream) encrypted(dir int, head []byte, sink dissect.Sink) {
 	d := &s.dirs[dir]
 	if s.auth.over || !s.auth.known {

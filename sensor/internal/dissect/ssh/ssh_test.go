@@ -11,7 +11,7 @@ import (
 	"stillwatch/sensor/internal/dissect"
 )
 
-// Packet wraps a payload as RFC 4253 section 6 has it, in clear.
+// Packet wraps a payload as RFC 4253 section 6 has it, in clear text.
 func Packet(payload string) string {
 	const padding = 4
 	n := 1 + len(payload) + padding

@@ -109,7 +109,7 @@ func TestDTLSRecognition(t *testing.T) {
 		{"encrypted data", dtlsRecordOf(recordApplicationData, 1, []byte("x")), true},
 		{"alert", dtlsRecordOf(recordAlert, 0, []byte{2, 40}), true},
 		{"change of cipher", dtlsRecordOf(recordChangeCipherSpec, 0, []byte{1}), true},
-		{"data in clear", dtlsRecordOf(recordApplicationData, 0, []byte("x")), false},
+		{"data in clear text", dtlsRecordOf(recordApplicationData, 0, []byte("x")), false},
 		{"empty", dtlsRecordOf(RecordHandshake, 0, nil), false},
 		{"fragment beyond the message", dtlsPiece(MessageClientHello, 0, 10, 8, body[:20]), false},
 		{"unknown type of record", dtlsRecordOf(30, 0, []byte("x")), false},

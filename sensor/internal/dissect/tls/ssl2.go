@@ -40,7 +40,7 @@ func looksSSL2(head []byte) bool {
 	return false
 }
 
-// feedSSL2 reads the one message of SSL 2.0 that is in clear. A client that offers more than SSL 2.0 is answered in TLS
+// feedSSL2 reads the one message of SSL 2.0 that is in clear text. A client that offers more than SSL 2.0 is answered in TLS
 // records, which the other direction reads as such.
 func (t *Stream) feedSSL2(dir int, head []byte, sink dissect.Sink) (want int) {
 	end := ssl2Head + (int(head[0]&0x7f)<<8 | int(head[1]))

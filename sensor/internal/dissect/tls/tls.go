@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tls reads the handshakes of TLS, SSL 2.0 and DTLS as far as they are in clear, also in sessions that began
+// Package tls reads the handshakes of TLS, SSL 2.0 and DTLS as far as they are in clear text, also in sessions that began
 // with another protocol.
 package tls
 
@@ -66,7 +66,7 @@ func New() dissect.Stream {
 	return NewPlain()
 }
 
-// NewPlain returns a dissector of what TLS sends in clear.
+// NewPlain returns a dissector of what TLS sends in clear text.
 func NewPlain() dissect.Stream { return new(Stream) }
 
 // half is the state of one direction.

@@ -78,7 +78,7 @@ func LooksOpenVPN(b []byte, ports dissect.Ports) bool {
 	return usual && op == openVPNResetCrypt || (number == 1 || number == v2Number) && binary.BigEndian.Uint32(b[openVPNHead+4:]) > recent
 }
 
-// openVPNReset returns the number of authentication bytes in a reset in clear: it has packet number 0 and no payload.
+// openVPNReset returns the number of authentication bytes in a reset in clear text: it has packet number 0 and no payload.
 func openVPNReset(b []byte) (extra int, ok bool) {
 	for _, x := range openVPNExtras {
 		id, payload, ok := openVPNMessage(b, x)
@@ -89,7 +89,7 @@ func openVPNReset(b []byte) (extra int, ok bool) {
 	return 0, false
 }
 
-// openVPNMessage reads a control packet in clear: acknowledgements, packet number, payload.
+// openVPNMessage reads a control packet in clear text: acknowledgements, packet number, payload.
 func openVPNMessage(b []byte, extra int) (id uint32, payload []byte, ok bool) {
 	at := openVPNHead + extra
 	if len(b) <= at || b[at] > openVPNMaxAcks {
