@@ -259,7 +259,7 @@ func (m *Manager) take(a, x *open, c *detect.Context) (more, rose bool) {
 	if a.rolled() && a.key.rule == x.key.rule {
 		a.count += x.count
 		a.firstSeen, a.lastSeen = min(a.firstSeen, x.firstSeen), max(a.lastSeen, x.lastSeen)
-		a.retell()
+		a.rewrite()
 	}
 	a.incident.mention(x.key, false)
 	a.incident.explain(x.key, a.key)
@@ -292,7 +292,7 @@ func (m *Manager) repeat(a, x *open, c *detect.Context) bool {
 		delete(m.absorbed, x.key)
 		a.taken = slices.DeleteFunc(a.taken, func(t taken) bool { return t.id() == x.key })
 		if a.rolled() {
-			a.retell()
+			a.rewrite()
 		}
 		m.saved.add(a)
 		a.incident.mention(x.key, true)

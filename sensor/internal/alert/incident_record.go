@@ -148,7 +148,7 @@ func (m *Manager) incidentRecord(in *incident, told []member, sev detect.Severit
 		}
 	}
 	r.Title, r.Recommendation = detect.Clean(r.Title, 300), detect.Clean(r.Recommendation, 1000)
-	m.tellStages(r, in, ms)
+	m.addStages(r, in, ms)
 	for _, x := range in.independent() {
 		r.Terms = append(r.Terms, schemas.IncidentTerm{Rule: x.rule, Weight: rounded(x.weight())})
 	}
@@ -203,9 +203,9 @@ func (in *incident) stageName(x *member) string {
 	return "outbound"
 }
 
-// tellStages writes the stages and the narrative: one sentence for each stage, in the order of time. If nothing belongs to a stage, the
+// addStages writes the stages and the narrative: one sentence for each stage, in the order of time. If nothing belongs to a stage, the
 // strongest alert is the narrative.
-func (m *Manager) tellStages(r *schemas.Incident, in *incident, ms []member) {
+func (m *Manager) addStages(r *schemas.Incident, in *incident, ms []member) {
 	groups := map[string][]member{}
 	for _, x := range byWeight(ms) {
 		if s := in.stageName(&x); s != "" {

@@ -149,8 +149,8 @@ func (m *Manager) raiseRollUp(key string, alike []*open, c *detect.Context) *ope
 	return o
 }
 
-// retell writes the texts of a roll-up from what it has absorbed.
-func (o *open) retell() {
+// rewrite writes the texts of a roll-up from what it has absorbed.
+func (o *open) rewrite() {
 	f := *o.f
 	var hosts, services []string
 	for _, t := range o.taken {

@@ -116,12 +116,12 @@ func rank(severity string) int {
 
 func severities() []string { return []string{"critical", "high", "medium", "low", "informational"} }
 
-// told reports whether somebody has to read the alert: no other alert tells what it tells, and no policy suppresses it.
-func told(a *schemas.Alert) bool { return a.AbsorbedBy == "" && a.SuppressedBy == "" }
+// standsAlone reports whether somebody has to read the alert: no other alert absorbs it, and no policy suppresses it.
+func standsAlone(a *schemas.Alert) bool { return a.AbsorbedBy == "" && a.SuppressedBy == "" }
 
 func compareAlerts(a, b *schemas.Alert) int {
-	if told(a) != told(b) {
-		if told(a) {
+	if standsAlone(a) != standsAlone(b) {
+		if standsAlone(a) {
 			return -1
 		}
 		return 1

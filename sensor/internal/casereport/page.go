@@ -201,9 +201,9 @@ func (v *view) fillAlerts() {
 	for _, a := range v.Report.Alerts {
 		x := &alertView{Alert: a, Incident: v.numbers[a.IncidentID]}
 		switch {
-		case told(a) && len(v.Shown) < rowsAlerts:
+		case standsAlone(a) && len(v.Shown) < rowsAlerts:
 			v.Shown = append(v.Shown, x)
-		case !told(a):
+		case !standsAlone(a):
 			if others++; len(v.Others) < rowsExplained {
 				x.Why = cmp.Or(titles[a.AbsorbedBy], a.AbsorbedBy)
 				if a.SuppressedBy != "" {

@@ -150,7 +150,7 @@ func (p *painter) add(a *schemas.Alert) {
 	stage, at, n := p.stages[a.ID], a.Time.EventStart, max(a.Dedupe.Count, 1)
 	s := a.Session
 	if s == nil {
-		if told(a) && a.Rule.Kind != chainKind && !p.report.absorbs[a.ID] { // the sessions of absorbed alerts are shown themselves
+		if standsAlone(a) && a.Rule.Kind != chainKind && !p.report.absorbs[a.ID] { // the sessions of absorbed alerts are shown themselves
 			p.step(a, p.device(a.Device.Key, a.Device.IP), nil, stage, clip(a.Rule.Name), at, n)
 		}
 		return

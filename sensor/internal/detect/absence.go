@@ -267,7 +267,7 @@ func (a *absence) Tick(now int64, c *Context) {
 		if now-x.used < int64(a.p.StreamMinutes)*minute {
 			break
 		}
-		if x.val.dev == nil || a.missing(&x.val, now, c) || !a.hopeful(&x.val, now, c) {
+		if x.val.dev == nil || a.missing(&x.val, now, c) || !a.mayReturn(&x.val, now, c) {
 			a.found = append(a.found, id)
 		}
 	}
@@ -285,8 +285,8 @@ func (a *absence) missing(x *presence, now int64, c *Context) bool {
 	return a.regular(x, c) && away >= max(int64(a.p.SilentHours)*hour, int64(a.p.Gaps)*x.longest)
 }
 
-// hopeful reports whether a device that is away may become missing, or may still be regular when it comes back.
-func (a *absence) hopeful(x *presence, now int64, c *Context) bool {
+// mayReturn reports whether a device that is away may become missing, or may still be regular when it comes back.
+func (a *absence) mayReturn(x *presence, now int64, c *Context) bool {
 	away := c.Devices.Since(x.mark, now)
 	return away < int64(a.p.RegularHours)*hour || a.regular(x, c) || a.streaming(x) && away < int64(a.p.SilentHours)*hour
 }

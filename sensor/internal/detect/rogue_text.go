@@ -44,14 +44,14 @@ func (r *rogue) finding(o *offer, c *Context, n *counter) *Finding {
 		who = name{o.addr.String(), o.addr.String()}
 	}
 	if o.from.kind == offerRouter {
-		r.tellRouter(f, o, who, n)
+		r.describeRouter(f, o, who, n)
 	} else {
-		r.tellServer(f, o, who, n)
+		r.describeServer(f, o, who, n)
 	}
 	return f
 }
 
-func (r *rogue) tellServer(f *Finding, o *offer, who name, n *counter) {
+func (r *rogue) describeServer(f *Finding, o *offer, who name, n *counter) {
 	protocol := map[offerKind]string{offerDHCP: "DHCP", offerDHCPv6: "DHCPv6"}[o.from.kind]
 	f.Title = headline("%s answers %s clients, but is not a known server", who, name{protocol, protocol})
 	f.Message = fmt.Sprintf("Expected: only known servers answer %s clients. Seen: since %s %s sent %s to clients%s.",
@@ -91,7 +91,7 @@ func (r *rogue) given(o *offer) string {
 	return s
 }
 
-func (r *rogue) tellRouter(f *Finding, o *offer, who name, n *counter) {
+func (r *rogue) describeRouter(f *Finding, o *offer, who name, n *counter) {
 	f.Title = headline("%s announces itself as an IPv6 router, but is not a known one", who)
 	claim := "as " + o.addr.String()
 	if o.spoofs {

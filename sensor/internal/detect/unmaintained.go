@@ -50,7 +50,7 @@ const (
 // finding a month.
 type unmaintained struct {
 	p       UnmaintainedParams
-	devices *table[uint32, upkeep]
+	devices *table[uint32, monthFindings]
 	clocks  *table[uint32, tcpClock]
 	recent  [256]struct { // what Products returned, by a hash of the greeting
 		greeting string
@@ -58,8 +58,8 @@ type unmaintained struct {
 	} `snapshot:"-"`
 }
 
-// upkeep is what was found on a device in a month.
-type upkeep struct {
+// monthFindings is what was found on a device in a month.
+type monthFindings struct {
 	since int64
 	flaws []flaw // at most maxFlaws
 }
@@ -74,7 +74,7 @@ type flaw struct {
 }
 
 func newUnmaintained(p UnmaintainedParams) *unmaintained {
-	return &unmaintained{p: p, devices: newTable[uint32, upkeep](p.MaxDevices), clocks: newTable[uint32, tcpClock](p.MaxDevices)}
+	return &unmaintained{p: p, devices: newTable[uint32, monthFindings](p.MaxDevices), clocks: newTable[uint32, tcpClock](p.MaxDevices)}
 }
 
 func (u *unmaintained) Rule() Rule { return unmaintainedRule.Rule }
@@ -90,7 +90,7 @@ func (u *unmaintained) setParams(p UnmaintainedParams) {
 }
 
 func (u *unmaintained) parts(*device.Registry) []snapshot.Part {
-	return []snapshot.Part{u.devices.part("D33.devices/1", deviceKey, func(c *snapshot.Codec, k *upkeep) {
+	return []snapshot.Part{u.devices.part("D33.devices/1", deviceKey, func(c *snapshot.Codec, k *monthFindings) {
 		c.Time(&k.since)
 		snapshot.List(c, &k.flaws, maxFlaws, func(f *flaw) {
 			c.String(&f.code)
@@ -175,7 +175,7 @@ func onDevice(d *device.Device) Severity {
 func (u *unmaintained) report(e *Event, c *Context, d *device.Device, x flaw) {
 	k := u.devices.put(d.ID, c.Now)
 	if k.since == 0 || c.Now-k.since >= month {
-		*k = upkeep{since: c.Now}
+		*k = monthFindings{since: c.Now}
 	}
 	if len(k.flaws) >= maxFlaws {
 		return

@@ -177,7 +177,7 @@ func rank(code string) int {
 }
 
 // finding reports all that is known of a device, the most severe first.
-func (u *unmaintained) finding(e *Event, c *Context, d *device.Device, k *upkeep) *Finding {
+func (u *unmaintained) finding(e *Event, c *Context, d *device.Device, k *monthFindings) *Finding {
 	flaws := slices.Clone(k.flaws)
 	slices.SortStableFunc(flaws, func(a, b flaw) int {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(rank(a.code), rank(b.code)))

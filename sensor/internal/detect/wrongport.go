@@ -51,8 +51,8 @@ func DefaultWrongPortParams() WrongPortParams {
 	}
 }
 
-// toldElsewhere are protocols that other rules report on any port: D48, D12, D24.
-var toldElsewhere = []string{"irc", "socks", "stratum"}
+// otherRules are protocols that other rules report on any port: D48, D12, D24.
+var otherRules = []string{"irc", "socks", "stratum"}
 
 // wrongPort is D22: a session carries another protocol than its port promises, so that a firewall that looks at ports lets it pass. The
 // protocol is recognized by its bytes.
@@ -121,7 +121,7 @@ func (w *wrongPort) Observe(e *Event, c *Context) {
 
 // wrong reports whether a protocol is none of a port, or has no business on it.
 func (p *WrongPortParams) wrong(app string, port int) bool {
-	if slices.Contains(toldElsewhere, app) {
+	if slices.Contains(otherRules, app) {
 		return false
 	}
 	if owners, ok := p.Owners[port]; ok {

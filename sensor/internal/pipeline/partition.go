@@ -132,7 +132,7 @@ func (p *partition) Stream(s *session.Session, d session.Dir, head []byte, final
 	p.s, p.d, p.now = s, d, now
 	x := p.conversation(s)
 	want = x.conv.Stream(int(d^x.side^s.InitiatorSide()), head, final, p.sink)
-	p.tellName()
+	p.reportName()
 	return want
 }
 
@@ -141,7 +141,7 @@ func (p *partition) Datagram(s *session.Session, d session.Dir, data []byte, now
 	p.s, p.d, p.now = s, d, now
 	x := p.conversation(s)
 	more = x.conv.Datagram(int(d^x.side^s.InitiatorSide()), data, p.sink)
-	p.tellName()
+	p.reportName()
 	return more
 }
 
@@ -230,8 +230,8 @@ func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
 	p.named = nil
 }
 
-// tellName reports the name of the application if no other fact has reported it.
-func (p *partition) tellName() {
+// reportName reports the name of the application if no other fact has reported it.
+func (p *partition) reportName() {
 	if p.named != nil {
 		p.tell(p.named, p.app(p.s))
 	}

@@ -33,7 +33,7 @@ type Drain struct {
 	spool       *Spool
 	cfg         KafkaConfig
 	deadLetters *deadLetterFile
-	told        func(error)
+	onError     func(error)
 
 	mu    sync.Mutex
 	stats DrainStats
@@ -53,9 +53,9 @@ type DrainStats struct {
 	Fault    error             // why records cannot be delivered now, a *DeliveryError; nil if they can
 }
 
-// NewDrain returns a drain for a spool. The error is about files that the configuration names. told is called with a *DeliveryError when a new
+// NewDrain returns a drain for a spool. The error is about files that the configuration names. onError is called with a *DeliveryError when a new
 // kind of fault begins, and with nil when it is over.
-func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
+func NewDrain(spool *Spool, cfg KafkaConfig, onError func(error)) (*Drain, error) {
 	cfg = cfg.withDefaults()
 	if len(cfg.Brokers) == 0 {
 		return nil, errors.New("kafka: no brokers are configured")
@@ -63,10 +63,10 @@ func NewDrain(spool *Spool, cfg KafkaConfig, told func(error)) (*Drain, error) {
 	if _, err := cfg.transport(nil); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	if told == nil {
-		told = func(error) {}
+	if onError == nil {
+		onError = func(error) {}
 	}
-	return &Drain{spool: spool, cfg: cfg, deadLetters: newDeadLetterFile(spool.dir), told: told,
+	return &Drain{spool: spool, cfg: cfg, deadLetters: newDeadLetterFile(spool.dir), onError: onError,
 		stats: DrainStats{Produced: map[string]uint64{}, Errors: map[Cause]uint64{}}}, nil
 }
 
@@ -79,7 +79,7 @@ func (d *Drain) Stats() DrainStats {
 	return s
 }
 
-// Run sends records until ctx ends or the spool is closed. Errors are reported through told, counted, and retried.
+// Run sends records until ctx ends or the spool is closed. Errors are reported through onError, counted, and retried.
 func (d *Drain) Run(ctx context.Context) {
 	defer d.disconnect()
 	ctx, cancel := context.WithCancel(ctx)
@@ -140,7 +140,7 @@ func (d *Drain) note(err error) {
 	if errors.As(was, &before) && now != nil && before.Cause == now.Cause || was == nil && err == nil {
 		return // already reported
 	}
-	d.told(err)
+	d.onError(err)
 }
 
 func (d *Drain) disconnect() {
@@ -181,7 +181,7 @@ func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[st
 		w.Go(func() { errs[i] = withRecovery("sender of records", func() error { return d.send(ctx, l) }) })
 	}
 	w.Wait()
-	d.tellClock(lanes)
+	d.reportClock(lanes)
 	for i, l := range lanes {
 		left = append(left, l.records...)
 		if errs[i] != nil && failed[l.topic] == nil {
@@ -315,8 +315,8 @@ func (d *Drain) reject(r *Record, cause Cause, why string) error {
 	return nil
 }
 
-// tellClock reports that brokers refuse the time stamps of records, once until they accept them again.
-func (d *Drain) tellClock(lanes []*lane) {
+// reportClock reports that brokers refuse the time stamps of records, once until they accept them again.
+func (d *Drain) reportClock(lanes []*lane) {
 	var why error
 	for _, l := range lanes {
 		if l.untimed != nil {
@@ -328,7 +328,7 @@ func (d *Drain) tellClock(lanes []*lane) {
 		d.stats.Errors[CauseClock]++
 		d.mu.Unlock()
 		if !d.clockTold {
-			d.told(why)
+			d.onError(why)
 		}
 	}
 	d.clockTold = why != nil

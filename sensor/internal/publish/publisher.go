@@ -59,7 +59,7 @@ func NewPublisher(cfg PublisherConfig, sequencer *Sequencer) (*Publisher, error)
 				return nil
 			})
 			if err != nil {
-				drain.told(err)
+				drain.onError(err)
 			}
 		})
 		drain.Run(ctx)
@@ -73,7 +73,7 @@ func (p *Publisher) Alert(a *schemas.Alert) error {
 	if err := p.put(a); err != nil {
 		return err
 	}
-	return p.tellDropped()
+	return p.reportDropped()
 }
 
 func (p *Publisher) put(a *schemas.Alert) error {
@@ -145,8 +145,8 @@ func (p *Publisher) append(r Record) error {
 	return err
 }
 
-// tellDropped raises an alert about records that the spool has dropped.
-func (p *Publisher) tellDropped() error {
+// reportDropped raises an alert about records that the spool has dropped.
+func (p *Publisher) reportDropped() error {
 	p.fullMu.Lock()
 	defer p.fullMu.Unlock()
 	a := p.full.next(p.spool.Stats().DroppedTotal(), time.Now())
@@ -166,7 +166,7 @@ func (p *Publisher) watchDropped(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = p.tellDropped() // the counters have it; the spool is closed, or its fault is reported elsewhere
+			_ = p.reportDropped() // the counters have it; the spool is closed, or its fault is reported elsewhere
 		}
 	}
 }
