@@ -10,6 +10,10 @@ RUNS     ?= 5
 RATES    ?= 100000,400000,800000
 SECONDS  ?= 10
 
+# All programs are built alike, so that no package is compiled twice. The race detector needs cgo: scripts/test turns it on.
+export CGO_ENABLED := 0
+export GOFLAGS     := $(GOFLAGS) -trimpath
+
 .DEFAULT_GOAL := help
 .PHONY: help build test demo lab lint fuzz bench bench-bpf bench-live bench-publish bench-ingest robustness assets assets-check stories golden evaluate fit-identity bpf clean
 
@@ -17,8 +21,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static programs bin/stillwatch-sensor and bin/stillwatch-collector
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/stillwatch-sensor ./sensor
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/stillwatch-collector ./collector
 
 demo: build ## run everything and serve the console (ONCE=1: check that every alert arrives, and exit)
 	@bin/stillwatch-collector demo --sensor bin/stillwatch-sensor --stories scripts/stories/testdata $(if $(ONCE),--once)
@@ -72,7 +76,7 @@ evaluate: build ## replay labelled captures, unchanged and with loss, one direct
 	$(GO) run ./scripts/evaluate --sensor bin/stillwatch-sensor --corpus "$(or $(STILLWATCH_CORPUS),../shared/corpus)"
 
 fit-identity: ## measure identification on labelled captures (TRUTH, CAPTURES) and propose weights of evidence; prints Markdown tables
-	CGO_ENABLED=0 $(GO) build -o bin/stillwatch-sensor ./sensor
+	$(GO) build -o bin/stillwatch-sensor ./sensor
 	$(GO) run ./scripts/fit-identity --truth "$(TRUTH)" --captures "$(CAPTURES)" $(FITFLAGS)
 
 bench-ingest: ## alerts per second into the collector database
