@@ -16,7 +16,8 @@ const (
 const (
 	// lateWindow is how far before the first captured segment of a stream its SYN may be, in sequence numbers, if the ISN is not known.
 	lateWindow = 1 << 16
-	// quietSeconds without a packet is when a SYN with another ISN is believed on an established session.
+	// quietSeconds without a packet is when a SYN with another ISN is believed on a session of which one end was captured: no answer to it will
+	// be. With both ends the answer decides, so that a forged SYN does not end a login that waits for its password.
 	quietSeconds = 60
 )
 
@@ -43,11 +44,14 @@ func (s *Session) opening(p *packet.Packet, n uint8, now int64) opening {
 		return openingOwn
 	case answer:
 		return openingDoubtful
-	case s.unconfirmed(), x.saw&sawFIN != 0, y.saw&sawFIN != 0 && quiet >= 1, quiet > quietSeconds:
+	case s.unconfirmed(), x.saw&sawFIN != 0, y.saw&sawFIN != 0 && quiet >= 1, quiet > quietSeconds && !s.bothEnds():
 		return openingNew
 	}
 	return openingDoubtful
 }
+
+// bothEnds reports whether packets of both ends were captured.
+func (s *Session) bothEnds() bool { return s.counts[0].packets > 0 && s.counts[1].packets > 0 }
 
 // restart makes s a session of its own and not the continuation of an ended one: a SYN with the old ISN, from side n, got a new answer.
 func (s *Session) restart(n uint8) {
@@ -86,6 +90,7 @@ type pendingOpening struct {
 	r    ref
 	id   uint64 // of the session
 	last int64  // of the session before this packet
+	end  uint32 // highest sequence number of that side before this packet
 	side uint8
 	p    packet.Packet // without its bytes
 }
@@ -114,7 +119,7 @@ func (t *Table) open(r ref, p *packet.Packet, l *Lookup, now int64) (_ ref, done
 // deferOpening stores an opening until the other end confirms it. If there are too many, the oldest is dropped: its packet stays with the session
 // that counted it.
 func (t *Table) deferOpening(r ref, s *Session, p *packet.Packet, n uint8) {
-	q := pendingOpening{r: r, id: s.id, last: s.last, side: n, p: *p}
+	q := pendingOpening{r: r, id: s.id, last: s.last, end: s.end[n].maxEnd, side: n, p: *p}
 	q.p.Payload, q.p.Body = nil, nil
 	t.update(s, p, n)
 	t.Stats.TCPPackets++
@@ -143,6 +148,23 @@ func (t *Table) confirmedBy(r ref, s *Session, p *packet.Packet, n uint8) *pendi
 			syn, ack = p, &q.p
 		}
 		if syn.TCPFlags&packet.ACK == 0 && ack.TCPFlags&packet.ACK != 0 && ack.Ack-(syn.Seq+1) <= syn.PayloadLen {
+			return q
+		}
+	}
+	return nil
+}
+
+// acknowledgedOpening returns the stored SYN of the other end that p acknowledges, although it is no SYN-ACK: a reset, or the mirror lost the
+// SYN-ACK.
+func (t *Table) acknowledgedOpening(r ref, s *Session, p *packet.Packet, n uint8) *pendingOpening {
+	if s.flags&flagPending == 0 || p.TCPFlags&packet.ACK == 0 {
+		return nil
+	}
+	for i := range t.pending {
+		q := &t.pending[i]
+		first := q.p.Seq + 1
+		if q.r == r && q.id == s.id && q.side != n && q.p.TCPFlags&packet.ACK == 0 &&
+			p.Ack-first <= lateWindow && q.end-first > lateWindow {
 			return q
 		}
 	}

@@ -214,6 +214,9 @@ func (t *Table) AddPrepared(p *packet.Packet, l *Lookup) bool {
 			return true
 		}
 		s = t.at(r)
+	} else if q := t.acknowledgedOpening(r, s, p, side); q != nil {
+		r = t.split(l, s, q, now)
+		s = t.at(r)
 	} else if r != 0 && p.Kind == packet.KindTCP && s.foreign(p, side) {
 		switch t.whose(s, p, l) {
 		case ofEnded:
