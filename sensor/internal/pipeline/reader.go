@@ -271,8 +271,12 @@ const (
 	aheadSlack   = 3600e9
 )
 
+// earliest is the first time of the clock: a sensor or a capture without a clock starts at the epoch, but zero is no time elsewhere.
+const earliest = 1e9
+
 // advance advances the clock and records a tick where a new second begins. If time jumps back, the clock waits until time has caught up.
 func (r *reader) advance(b *block, t int64) {
+	t = max(t, earliest)
 	if t < r.clock {
 		r.ahead = 0
 		if r.clock-t > 1e9 {

@@ -186,6 +186,16 @@ func pauses() map[string]func(*wire) {
 			w.browse(9*day, 0, 10)
 			w.all = []timed{w.all[0], w.all[7]}
 		},
+		"a first frame at the epoch": func(w *wire) {
+			w.browse(-time.Duration(monday.UnixNano()), 0, 10)
+			w.all = w.all[:1]
+			w.office(0, days(0, 2)...)
+		},
+		"a first frame before the epoch": func(w *wire) {
+			w.browse(-time.Duration(monday.UnixNano())-time.Hour, 0, 10)
+			w.all = w.all[:1]
+			w.office(0, days(0, 2)...)
+		},
 		"a clock that is set forward": func(w *wire) {
 			w.office(0, days(0, 3)...)
 			w.regular(0, 0, 2*day, 10*time.Minute)

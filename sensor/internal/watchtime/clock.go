@@ -135,8 +135,8 @@ func (c *Clock) proven(now, gap int64) bool {
 	return gap <= alive
 }
 
-// pause reports whether a gap after the last tick is a pause of the capture. The usual gap is known after a day: before that any gap may be
-// normal, at night for example.
+// pause reports whether a gap after the last tick is a pause of the capture. The usual gap is known after a watched day: before that any gap may
+// be normal, at night for example.
 func (c *Clock) pause(gap int64) bool {
 	switch {
 	case c.live, gap <= shortestPause:
@@ -145,7 +145,7 @@ func (c *Clock) pause(gap int64) bool {
 		return true
 	}
 	usual := c.rhythm.usual()
-	return c.last-c.begin >= LongestGap && usual > 0 && gap > usualTimes*usual
+	return c.last-c.begin-c.lost >= LongestGap && usual > 0 && gap > usualTimes*usual
 }
 
 // VLAN records the first frame of a VLAN in a minute, in second sec.

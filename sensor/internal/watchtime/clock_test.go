@@ -69,6 +69,18 @@ func TestPausesDoNotCountAsUsualGaps(t *testing.T) {
 	}
 }
 
+// TestRhythmNeedsAWatchedDay has a frame with the time of a sensor that had no clock yet: the day in which the rhythm is learned begins after it.
+func TestRhythmNeedsAWatchedDay(t *testing.T) {
+	k := New(false)
+	k.Frames(1)
+	frames(k, 0, 3600, 60)
+	m := k.Mark(0, (start+3540)*second)
+	frames(k, 10*3600, 10*3600+1, 1)
+	if got := since(k, m, 10*3600); got != 10*3600-3540 {
+		t.Errorf("%d s of the first night are watched", got)
+	}
+}
+
 func TestLiveInterface(t *testing.T) {
 	k := New(true)
 	m := k.Mark(0, start*second)
