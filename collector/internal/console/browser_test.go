@@ -129,13 +129,18 @@ func (b *tab) wait(expression string) {
 	b.fail("never true: %s", expression)
 }
 
+// text returns the text of an element. It retries on errors, as wait does.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
-	s, err := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS(selector)))
-	if err != nil {
-		b.fail("text of %s: %v", selector, err)
+	var err error
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var s string
+		if s, err = chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS(selector))); err == nil {
+			return s
+		}
 	}
-	return s
+	b.fail("text of %s: %v", selector, err)
+	return ""
 }
 
 // shot saves a screenshot of the page in the folder STILLWATCH_SHOTS.
