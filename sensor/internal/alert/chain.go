@@ -42,7 +42,7 @@ func common(a, b []string) bool {
 // share a session, or device and peer, only the strongest. Among equals, the one that shares something with the fewest others comes
 // first.
 func (in *incident) independent() []member {
-	ms := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed || x.told == explained })
+	ms := slices.DeleteFunc(slices.Clone(in.members), func(x member) bool { return x.suppressed || x.coveredBy == explained })
 	rivals := make(map[int]int, len(ms)) // by place in in.members
 	place := make([]int, len(ms))
 	for i := range ms {
@@ -112,7 +112,7 @@ func stagesOf(members []member) int {
 	longest := 0
 	for i := range ms {
 		x := &ms[i]
-		if x.stage == detect.StageNone || x.told == explained && x.stage >= detect.StageLogin {
+		if x.stage == detect.StageNone || x.coveredBy == explained && x.stage >= detect.StageLogin {
 			continue // what explains a call is the stage; guesses that a login explains came before it
 		}
 		best[i] = 1

@@ -22,7 +22,7 @@ const (
 // finding returns the incident as a whole as a finding. Its evidence quotes each alert by its title and the time at which it began, except
 // alerts that another one has absorbed. The narrative is in the record of the incident.
 func (in *incident) finding(p float64, stages int) *detect.Finding {
-	ms := inTime(in.told())
+	ms := inTime(in.quoted())
 	f := &detect.Finding{Rule: detect.RuleChain(), Device: in.device, Start: ms[0].at, End: ms[len(ms)-1].at, Key: chainKey(in).key,
 		WindowS: 24 * 60 * 60, Severity: detect.High, Reliability: p, Count: 1, Continues: true}
 	if p >= criticalAt {
@@ -49,9 +49,9 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	return f
 }
 
-// told returns what the story quotes: the open alerts as they were last reported, and the members whose alerts are closed but were not
+// quoted returns the findings that the text of the incident quotes: the open alerts as they were last reported, and the members whose alerts are closed but were not
 // absorbed.
-func (in *incident) told() []member {
+func (in *incident) quoted() []member {
 	var out []member
 	open := map[alertKey]bool{}
 	for _, o := range in.alerts {
@@ -65,7 +65,7 @@ func (in *incident) told() []member {
 		out = append(out, x)
 	}
 	for _, x := range in.members {
-		if x.told == byItself && !open[x.id()] {
+		if x.coveredBy == byItself && !open[x.id()] {
 			out = append(out, x)
 		}
 	}
@@ -260,11 +260,11 @@ func (in *incident) acts(ms []member, since int64) []string {
 		}
 	}
 	slices.SortStableFunc(own, func(a, b member) int { return detect.TitleOrder(a.rule) - detect.TitleOrder(b.rule) })
-	var told []member
+	var quoted []member
 	var acts []string
 	for _, x := range own {
-		if x.rule != "D08" && !slices.ContainsFunc(told, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
-			told, acts = append(told, x), append(acts, x.brief)
+		if x.rule != "D08" && !slices.ContainsFunc(quoted, func(y member) bool { return y.rule == x.rule || x.shares(&y) }) {
+			quoted, acts = append(quoted, x), append(acts, x.brief)
 		}
 	}
 	if n := in.reached(since); n > 0 {

@@ -53,20 +53,20 @@ type member struct {
 	stage                   detect.Stage
 	standing                bool
 	external                bool     // the peer is outside
-	told                    telling  // whether an alert of its own tells it
-	suppressed              bool     // nobody needs to act on it: it is told, and is no evidence of an attack
+	coveredBy               coverage // which alert reports it
+	suppressed              bool     // nobody needs to act on it: it is listed, and is no evidence of an attack
 	peers                   []string // device keys, names and addresses of the peers
 	related                 []string // Community IDs
 }
 
-// telling is which alert tells the reader of a finding.
-type telling uint8
+// coverage is which alert reports a finding.
+type coverage uint8
 
 // The values are saved; the first two were a bool.
 const (
-	byItself  telling = iota
-	byAnother         // an alert that counts several alike (roll-up)
-	explained         // an alert of another rule, which it is a part of: it is no evidence of its own
+	byItself  coverage = iota
+	byAnother          // an alert that counts several alike (roll-up)
+	explained          // an alert of another rule, which it is a part of: it is no evidence of its own
 )
 
 // incidents is the bounded table of incidents by device key. An incident that has spread is stored under each of its devices.
@@ -204,10 +204,10 @@ func (in *incident) mention(k alertKey, own bool) {
 		switch y := &in.members[i]; {
 		case y.id() != k:
 		case own:
-			in.changed = in.changed || y.told == explained
-			y.told = byItself
+			in.changed = in.changed || y.coveredBy == explained
+			y.coveredBy = byItself
 		default:
-			y.told = max(y.told, byAnother)
+			y.coveredBy = max(y.coveredBy, byAnother)
 		}
 	}
 }
@@ -220,10 +220,10 @@ func (in *incident) explain(k, by alertKey) {
 	}
 	for i := range in.members {
 		x := &in.members[i]
-		if x.id() != k || x.told == explained {
+		if x.id() != k || x.coveredBy == explained {
 			continue
 		}
-		x.told, in.changed = explained, true
+		x.coveredBy, in.changed = explained, true
 		for j := range in.members {
 			if y := &in.members[j]; y.id() == by && x.weight() > y.weight() && !x.suppressed && !y.suppressed {
 				y.sev, y.r, y.q, y.standing = x.sev, x.r, x.q, x.standing

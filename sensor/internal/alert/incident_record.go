@@ -75,10 +75,10 @@ func (m *Manager) reportIncidents(c *detect.Context, gap int64) {
 		if in.gone {
 			continue
 		}
-		told := in.told()
-		sev := m.incidentSeverity(in, told)
+		quoted := in.quoted()
+		sev := m.incidentSeverity(in, quoted)
 		a := &in.account
-		switch kinds := kindsOf(told); {
+		switch kinds := kindsOf(quoted); {
 		case a.revision == 0 && sev < detect.Medium:
 			a.queued = false // a single observation of little weight is no incident
 		case a.revision > 0 && sev <= a.sev && kinds <= a.kinds && c.Now-a.at < gap:
@@ -89,7 +89,7 @@ func (m *Manager) reportIncidents(c *detect.Context, gap int64) {
 			if a.revision == 0 {
 				action = "create"
 			}
-			m.reportIncident(in, told, sev, action, c)
+			m.reportIncident(in, quoted, sev, action, c)
 		}
 	}
 	clear(queue[len(m.changedIncidents):])
@@ -98,26 +98,26 @@ func (m *Manager) reportIncidents(c *detect.Context, gap int64) {
 // kindsOf returns the number of pairs of rule and device.
 func kindsOf(ms []member) int { return (&incident{members: ms}).kinds() }
 
-func (m *Manager) reportIncident(in *incident, told []member, sev detect.Severity, action string, c *detect.Context) {
+func (m *Manager) reportIncident(in *incident, quoted []member, sev detect.Severity, action string, c *detect.Context) {
 	a := &in.account
 	a.revision++
 	a.sev, a.at = sev, c.Now
 	m.incidents.saved.add(in)
 	m.reportingIncident = in
-	m.cfg.Incident(m.incidentRecord(in, told, sev, action, c))
+	m.cfg.Incident(m.incidentRecord(in, quoted, sev, action, c))
 	m.reportingIncident = nil
 }
 
 // closeIncident emits the last revision of an incident that is over, or that the table has evicted.
 func (m *Manager) closeIncident(in *incident, c *detect.Context) {
-	told := in.told()
-	m.reportIncident(in, told, m.incidentSeverity(in, told), "close", c)
+	quoted := in.quoted()
+	m.reportIncident(in, quoted, m.incidentSeverity(in, quoted), "close", c)
 }
 
 // incidentSeverity returns the highest severity of the alerts, with that about the incident as a whole.
-func (m *Manager) incidentSeverity(in *incident, told []member) detect.Severity {
+func (m *Manager) incidentSeverity(in *incident, quoted []member) detect.Severity {
 	sev := in.account.sev // of alerts that are closed and no longer kept
-	for _, x := range told {
+	for _, x := range quoted {
 		if !x.suppressed {
 			sev = max(sev, x.sev)
 		}
@@ -128,8 +128,8 @@ func (m *Manager) incidentSeverity(in *incident, told []member) detect.Severity 
 	return sev
 }
 
-func (m *Manager) incidentRecord(in *incident, told []member, sev detect.Severity, action string, c *detect.Context) *schemas.Incident {
-	ms := inTime(told)
+func (m *Manager) incidentRecord(in *incident, quoted []member, sev detect.Severity, action string, c *detect.Context) *schemas.Incident {
+	ms := inTime(quoted)
 	p, _ := in.probability()
 	r := &schemas.Incident{
 		Schema: schemas.IncidentSchema, ID: in.id, Revision: in.account.revision, Action: action, Sensor: m.cfg.Sensor,

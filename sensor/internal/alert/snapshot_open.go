@@ -95,7 +95,7 @@ func (x *member) walk(c *snapshot.Codec) {
 	snapshot.Enum(c, &x.stage, detect.StageOutbound)
 	c.Bool(&x.standing)
 	c.Bool(&x.external)
-	snapshot.Enum(c, &x.told, explained)
+	snapshot.Enum(c, &x.coveredBy, explained)
 	c.Bool(&x.suppressed)
 	texts(c, &x.peers, maxRelated)
 	texts(c, &x.related, maxRelated)

@@ -37,14 +37,14 @@ type monitor struct {
 	version string
 	draft   *draftFile // nil: no drafts of an inventory
 
-	mu     sync.Mutex
-	last   metrics.Run // from the correlator
-	at     time.Time   // of last
-	cfg    pipeline.Config
-	port   metrics.Port
-	blocks uint64    // processed when last checked
-	moved  time.Time // when blocks last changed
-	told   told      // of the last status
+	mu       sync.Mutex
+	last     metrics.Run // from the correlator
+	at       time.Time   // of last
+	cfg      pipeline.Config
+	port     metrics.Port
+	blocks   uint64    // processed when last checked
+	moved    time.Time // when blocks last changed
+	previous counters  // of the last status
 
 	telling sync.Mutex // held while a status is sent
 	stopped bool       // the last status is sent

@@ -48,8 +48,8 @@ func (mon *monitor) tellStatus(state string) {
 	}
 }
 
-// told is what the rates of the next status are computed from.
-type told struct {
+// counters is what the rates of the next status are computed from.
+type counters struct {
 	at                     time.Time
 	packets, bytes, alerts uint64
 }
@@ -59,12 +59,12 @@ func (mon *monitor) currentStatus(state string) *schemas.Status {
 	m := mon.metrics()
 	mon.mu.Lock()
 	defer mon.mu.Unlock()
-	now := told{time.Now(), m.Summary.Packets, m.Summary.Bytes, m.Summary.Alerts}
-	if mon.told.at.IsZero() {
-		mon.told.at = mon.began
+	now := counters{time.Now(), m.Summary.Packets, m.Summary.Bytes, m.Summary.Alerts}
+	if mon.previous.at.IsZero() {
+		mon.previous.at = mon.began
 	}
-	s := statusOf(&m, mon.told, now)
-	mon.told = now
+	s := statusOf(&m, mon.previous, now)
+	mon.previous = now
 	spool := mon.out.kafka.Spool()
 	s.Spool = schemas.StatusSpool{Records: spool.Records, Bytes: spool.Bytes, Dropped: spool.DroppedTotal()}
 	if spool.OldestAt != 0 {
@@ -76,7 +76,7 @@ func (mon *monitor) currentStatus(state string) *schemas.Status {
 }
 
 // statusOf returns what the metrics of a run say about its status. Both times are of calls of currentStatus.
-func statusOf(m *metrics.Run, before, now told) *schemas.Status {
+func statusOf(m *metrics.Run, before, now counters) *schemas.Status {
 	sum := &m.Summary
 	s := &schemas.Status{
 		Schema: schemas.StatusSchema, Sensor: sum.Sensor, InventoryHash: sum.InventoryHash, Time: schemas.Time(now.at.UnixNano()),

@@ -14,15 +14,15 @@ import (
 
 // TestDocumentRoundTrip exports contracts, imports them elsewhere, and compares.
 func TestDocumentRoundTrip(t *testing.T) {
-	r := newClassroom(DefaultLearnConfig())
+	r := newLearning(DefaultLearnConfig())
 	r.days(9, func(int, int) {
-		r.out(pupil(1), "cloud.example.net", "198.51.100.7:443")
-		r.in(pupil(1), "10.0.0.9:554")
-		r.out(pupil(2), "", "10.0.0.9:22")
+		r.out(testDevice(1), "cloud.example.net", "198.51.100.7:443")
+		r.in(testDevice(1), "10.0.0.9:554")
+		r.out(testDevice(2), "", "10.0.0.9:22")
 	})
 	h, _ := ParseHours("mon-fri 08-18")
 	k, _ := ParseKey("out icmp to 203.0.113.0/24")
-	e, err := r.l.Approve("pupil-2", k, r.now)
+	e, err := r.l.Approve("device-2", k, r.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,20 +35,20 @@ func TestDocumentRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := newClassroom(DefaultLearnConfig())
+	again := newLearning(DefaultLearnConfig())
 	if err := again.l.Import(d, r.now); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"pupil-1: review", "pupil-1: out tcp 443 tls to cloud.example.net (learned)", "pupil-1: in tcp 554 http from inside (learned)",
-		"pupil-2: review", "pupil-2: out tcp 22 tls to 10.0.0.9 (learned)", "pupil-2: out icmp to 203.0.113.0/24 (approved), hours mon-fri 08-18, refused"}
+	want := []string{"device-1: review", "device-1: out tcp 443 tls to cloud.example.net (learned)", "device-1: in tcp 554 http from inside (learned)",
+		"device-2: review", "device-2: out tcp 22 tls to 10.0.0.9 (learned)", "device-2: out icmp to 203.0.113.0/24 (approved), hours mon-fri 08-18, refused"}
 	for _, l := range []*Learner{r.l, again.l} {
 		got, sorted := l.Export("").Lines(), slices.Clone(want)
 		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(sorted))) {
 			t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
-	if err := r.l.Import(d, r.now); err != nil || r.l.Of(pupil(1)).Entries(false)[0].Uses != 27 {
-		t.Errorf("an import of the same takes the counts away: %v, %+v", err, r.l.Of(pupil(1)).Entries(false)[0])
+	if err := r.l.Import(d, r.now); err != nil || r.l.Of(testDevice(1)).Entries(false)[0].Uses != 27 {
+		t.Errorf("an import of the same takes the counts away: %v, %+v", err, r.l.Of(testDevice(1)).Entries(false)[0])
 	}
 }
 
@@ -76,7 +76,7 @@ func TestBadDocuments(t *testing.T) {
 
 // TestAnalyst arms, freezes and forgets.
 func TestAnalyst(t *testing.T) {
-	r, d := newClassroom(DefaultLearnConfig()), pupil(1)
+	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
 	r.days(3, func(day, i int) {
 		r.out(d, "cloud.example.net", "198.51.100.7:443")
 		if day == 2 && i == 0 {
@@ -108,7 +108,7 @@ func TestAnalyst(t *testing.T) {
 
 // TestImportKeepsCandidates imports what was exported while a contract is learned, and learns on as if nothing had happened.
 func TestImportKeepsCandidates(t *testing.T) {
-	r, d := newClassroom(DefaultLearnConfig()), pupil(1)
+	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
 	r.days(3, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 	r.out(d, "once.example.org", "198.51.100.8:443")
 	was := len(r.l.Of(d).Entries(true))

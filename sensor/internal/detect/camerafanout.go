@@ -33,7 +33,7 @@ var cameraFanoutRule = register(registration{
 // CameraFanoutParams are the parameters of D28.
 type CameraFanoutParams struct {
 	Cameras       int     `yaml:"cameras"`        // cameras on which a host authenticates
-	Above         int     `yaml:"above"`          // or: more than ever before, and by so many
+	Above         int     `yaml:"above"`          // at least so many more than ever before
 	WindowSeconds int     `yaml:"window_seconds"` // time within which they count
 	FleetShare    float64 `yaml:"fleet_share"`    // of its cameras, for a recorder or platform at an unusual hour
 	LearnHours    int     `yaml:"learn_hours"`    // how long the network is watched before an internal host counts as unusual
@@ -57,7 +57,7 @@ const (
 type cameraFanout struct {
 	p       CameraFanoutParams
 	sources *table[caller, cameraUser]
-	deeds   *table[caller, deeds]
+	actions *table[caller, cameraActions]
 	boots   *table[uint32, int64] `snapshot:"-"` // last boot of each device
 	entries *entries
 	start   int64 // first event of the run
@@ -88,7 +88,7 @@ type cameraLogin struct {
 }
 
 func newCameraFanout(p CameraFanoutParams) *cameraFanout {
-	return &cameraFanout{p: p, sources: newTable[caller, cameraUser](p.MaxSources), deeds: newTable[caller, deeds](p.MaxSources),
+	return &cameraFanout{p: p, sources: newTable[caller, cameraUser](p.MaxSources), actions: newTable[caller, cameraActions](p.MaxSources),
 		boots: newTable[uint32, int64](p.MaxSources), entries: newEntries(p.MaxSources)}
 }
 
@@ -99,7 +99,7 @@ func (o *cameraFanout) Kinds() []Kind { return []Kind{SessionOpened, SessionFact
 func (o *cameraFanout) setParams(p CameraFanoutParams) {
 	o.p = p
 	o.sources.limit(p.MaxSources)
-	o.deeds.limit(p.MaxSources)
+	o.actions.limit(p.MaxSources)
 	o.boots.limit(p.MaxSources)
 	o.entries.limit(p.MaxSources)
 }
@@ -126,19 +126,19 @@ func (o *cameraFanout) parts(r *device.Registry) []snapshot.Part {
 			c.Time(&x.today)
 			c.Time(&x.since)
 		}),
-		o.deeds.part("D28.deeds/1", who, func(c *snapshot.Codec, x *deeds) { x.walk(c, r) }),
+		o.actions.part("D28.actions/1", who, func(c *snapshot.Codec, x *cameraActions) { x.walk(c, r) }),
 		o.entries.saved("D28"),
 		snapshot.Single("D28/1", func(c *snapshot.Codec) { c.Time(&o.start) }),
 	}
 }
 
 func (o *cameraFanout) evictions() uint64 {
-	return o.sources.evicted() + o.deeds.evicted() + o.boots.evicted() + o.entries.evicted()
+	return o.sources.evicted() + o.actions.evicted() + o.boots.evicted() + o.entries.evicted()
 }
 
 func (o *cameraFanout) Tick(now int64, c *Context) {
 	o.sources.expire(now - 60*day)
-	o.deeds.expire(now - 2*day)
+	o.actions.expire(now - 2*day)
 	o.boots.expire(now - int64(o.p.BootSeconds)*second)
 	o.entries.expire(now - day)
 }
@@ -323,7 +323,7 @@ func (o *cameraFanout) booted(e *Event, c *Context, x *cameraUser) bool {
 }
 
 func (o *cameraFanout) report(e *Event, c *Context, who caller, x *cameraUser, program, why string, entered *entrance) {
-	d := o.deeds.put(who, c.Now)
+	d := o.actions.put(who, c.Now)
 	if d.count == 0 || c.Now-d.last > day { // the cameras before the one that made it unusual belong to it
 		for _, l := range x.recent {
 			if l.camera != nil && l.camera != e.Responder {
@@ -337,7 +337,7 @@ func (o *cameraFanout) report(e *Event, c *Context, who caller, x *cameraUser, p
 	}
 }
 
-func (o *cameraFanout) finding(e *Event, c *Context, d *deeds, x *cameraUser, program, why string, entered *entrance) *Finding {
+func (o *cameraFanout) finding(e *Event, c *Context, d *cameraActions, x *cameraUser, program, why string, entered *entrance) *Finding {
 	f := c.actorFinding(o.Rule(), e, d)
 	f.Key, f.Stage = "cameras", StageFanOut
 	if e.Initiator == nil {

@@ -76,23 +76,23 @@ func (x *entrance) explain(f *Finding, now int64) {
 	f.Entities = addDistinct(f.Entities, "ip:"+from, len(f.Entities)+1)
 }
 
-// deeds is what one actor has done to cameras, as far as it was not expected.
-type deeds struct {
+// cameraActions is what one actor has done to cameras, as far as it was not expected.
+type cameraActions struct {
 	counter
 	camera  *device.Device // the camera that came first: the finding about a host that is no device is about it
 	done    []string       // in the words of the protocol, at most maxListed
 	refused int
 }
 
-func (x *deeds) walk(c *snapshot.Codec, r *device.Registry) {
+func (x *cameraActions) walk(c *snapshot.Codec, r *device.Registry) {
 	x.counter.walk(c)
 	r.Ref(c, &x.camera)
 	texts(c, &x.done)
 	c.Int(&x.refused)
 }
 
-// note counts a deed on the responder of e and reports whether a report is due: for each new camera, and at 1, 2, 4, 8 … deeds.
-func (x *deeds) note(e *Event, at int64, what string) bool {
+// note counts an action on the responder of e and reports whether a report is due: for each new camera, and at 1, 2, 4, 8 … actions.
+func (x *cameraActions) note(e *Event, at int64, what string) bool {
 	if x.begin(at, day) {
 		x.camera, x.done, x.refused = nil, nil, 0
 	}
@@ -106,7 +106,7 @@ func (x *deeds) note(e *Event, at int64, what string) bool {
 }
 
 // actorFinding returns a finding about the actor if it is a device, else about the camera that it has come to first.
-func (c *Context) actorFinding(r Rule, e *Event, x *deeds) *Finding {
+func (c *Context) actorFinding(r Rule, e *Event, x *cameraActions) *Finding {
 	dir := session.Out
 	if e.Initiator == nil {
 		dir = session.In
@@ -134,7 +134,7 @@ func (f *Finding) actorName(e *Event) name {
 }
 
 // targets names the cameras of a finding: "cam-12", or "12 cameras".
-func (x *deeds) targets(e *Event) name {
+func (x *cameraActions) targets(e *Event) name {
 	if n := len(x.peers); n != 1 {
 		text := Plural(n, "camera", "cameras")
 		if n >= maxListed {

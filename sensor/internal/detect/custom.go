@@ -151,7 +151,7 @@ func (x *custom) Observe(e *Event, c *Context) {
 		x.stats.FirstAt, x.stats.FirstDevice, x.stats.FirstPeer = e.Time, f.self().short, f.Peer.at().short
 	}
 	if due {
-		x.tell(f, e, c, env, m, key, dir)
+		x.complete(f, e, c, env, m, key, dir)
 		c.Emit(f)
 	}
 }
@@ -237,8 +237,8 @@ func (x *custom) key(e *Event, dir session.Dir) customKey {
 	return k
 }
 
-// tell completes a finding.
-func (x *custom) tell(f *Finding, e *Event, c *Context, env *customEnv, m *customMatches, k customKey, dir session.Dir) {
+// complete completes a finding.
+func (x *custom) complete(f *Finding, e *Event, c *Context, env *customEnv, m *customMatches, k customKey, dir session.Dir) {
 	switch {
 	case !x.r.PerPair:
 		f.Key = "device"

@@ -46,11 +46,11 @@ func DefaultDiscoveryAbuseParams() DiscoveryAbuseParams {
 // session.
 type discoveryAbuse struct {
 	p       DiscoveryAbuseParams
-	senders *table[caller, deeds]
+	senders *table[caller, cameraActions]
 }
 
 func newDiscoveryAbuse(p DiscoveryAbuseParams) *discoveryAbuse {
-	return &discoveryAbuse{p: p, senders: newTable[caller, deeds](p.MaxSenders)}
+	return &discoveryAbuse{p: p, senders: newTable[caller, cameraActions](p.MaxSenders)}
 }
 
 func (o *discoveryAbuse) Rule() Rule { return discoveryAbuseRule.Rule }
@@ -64,7 +64,7 @@ func (o *discoveryAbuse) setParams(p DiscoveryAbuseParams) {
 
 func (o *discoveryAbuse) parts(r *device.Registry) []snapshot.Part {
 	return []snapshot.Part{o.senders.part("D30.senders/1", func(c *snapshot.Codec, k *caller) { k.walk(c) },
-		func(c *snapshot.Codec, x *deeds) { x.walk(c, r) })}
+		func(c *snapshot.Codec, x *cameraActions) { x.walk(c, r) })}
 }
 
 func (o *discoveryAbuse) evictions() uint64 { return o.senders.evicted() }
@@ -106,7 +106,7 @@ func inFrame(e *Event, m *dissect.LinkAction, c *Context) *Event {
 	return &x
 }
 
-func (o *discoveryAbuse) finding(e *Event, c *Context, x *deeds, a *dissect.DeviceAction, routed bool) *Finding {
+func (o *discoveryAbuse) finding(e *Event, c *Context, x *cameraActions, a *dissect.DeviceAction, routed bool) *Finding {
 	f := c.actorFinding(o.Rule(), e, x)
 	f.Severity, f.Key = Critical, "discovery"
 	if e.Kind == LinkFact { // no session

@@ -68,16 +68,16 @@ type routines struct {
 
 // routine is something that a device does again and again: sessions that a device opens to one port of one host, or of any host outside.
 type routine struct {
-	peer    packet.Addr // zero: outside
-	v6      bool
-	port    uint16 // 0: none
-	proto   uint8
-	days    uint64         // on which it was seen, one bit each, that of last in the lowest bit
-	last    int64          // when it was seen last
-	mark    watchtime.Mark // the same
-	longest int64          // gap, watched
-	told    int64          // when it was reported as missing; 0: it was not
-	open    uint64         `snapshot:"-"` // the session that is open, 0: none; sessions end with the run
+	peer       packet.Addr // zero: outside
+	v6         bool
+	port       uint16 // 0: none
+	proto      uint8
+	days       uint64         // on which it was seen, one bit each, that of last in the lowest bit
+	last       int64          // when it was seen last
+	mark       watchtime.Mark // the same
+	longest    int64          // gap, watched
+	reportedAt int64          // when it was reported as missing; 0: it was not
+	open       uint64         `snapshot:"-"` // the session that is open, 0: none; sessions end with the run
 }
 
 func newHeartbeat(p HeartbeatParams) *heartbeat {
@@ -106,7 +106,7 @@ func (h *heartbeat) parts(r *device.Registry) []snapshot.Part {
 				c.Time(&b.last)
 				b.mark.Walk(c)
 				c.Time(&b.longest)
-				c.Time(&b.told)
+				c.Time(&b.reportedAt)
 			})
 		}),
 		snapshot.Single("D47/1", func(c *snapshot.Codec) { c.Time(&h.next) }),
@@ -192,7 +192,7 @@ func (h *heartbeat) seen(b *routine, d *device.Device, e *Event, at int64, c *Co
 	if b.days != 0 && b.open == 0 && at > b.last {
 		b.longest = max(b.longest, c.Devices.Since(b.mark, c.Now)-(c.Now-at))
 	}
-	if b.told != 0 && at > b.last {
+	if b.reportedAt != 0 && at > b.last {
 		h.back(b, d, at, c)
 		*b = routine{peer: b.peer, v6: b.v6, port: b.port, proto: b.proto} // what is usual from now on is to be seen
 	}
@@ -235,10 +235,10 @@ func (h *heartbeat) check(x *routines, now int64, c *Context) {
 	var missing []*routine
 	for i := range x.list {
 		b := &x.list[i]
-		if b.told != 0 || !h.overdue(b, now, h.p.Gaps, c) || x.dev.LastSeen < now-(now-b.last)/3 {
+		if b.reportedAt != 0 || !h.overdue(b, now, h.p.Gaps, c) || x.dev.LastSeen < now-(now-b.last)/3 {
 			continue
 		}
-		b.told = now
+		b.reportedAt = now
 		if h.devicesStopped(b, now, c) < h.p.AtOnce {
 			missing = append(missing, b)
 		}

@@ -52,7 +52,7 @@ func (h *heartbeat) about(d *device.Device, b *routine, now int64, c *Context) *
 
 // back reports that a routine is seen again, if its alert is still open.
 func (h *heartbeat) back(b *routine, d *device.Device, at int64, c *Context) {
-	if at-b.told >= weekSeconds*second {
+	if at-b.reportedAt >= weekSeconds*second {
 		return
 	}
 	f := h.about(d, b, at, c)

@@ -28,14 +28,14 @@ const (
 
 // nature is what a camera or another appliance has shown of itself.
 type nature struct {
-	since    int64       // when it was known to be an appliance
-	role     device.Role // at that time
-	ttl      uint8       // with which its packets begin; 0: not known yet
-	usual    uint8       // traits that it had in the first hours, one bit each
-	at       [numTraits]int64
-	text     [numTraits]string
-	reported int64
-	told     uint8 // traits in the report
+	since          int64       // when it was known to be an appliance
+	role           device.Role // at that time
+	ttl            uint8       // with which its packets begin; 0: not known yet
+	usual          uint8       // traits that it had in the first hours, one bit each
+	at             [numTraits]int64
+	text           [numTraits]string
+	reported       int64
+	reportedTraits uint8 // traits in the report
 }
 
 // noComputer reports whether a device of a role is no computer. Some recorders are computers: they show it from the beginning.
@@ -163,12 +163,12 @@ func (i *identity) shows(e *Event, c *Context, dir session.Dir, t trait, text st
 		}
 	}
 	if c.Now-n.reported >= 7*day {
-		n.told = 0
+		n.reportedTraits = 0
 	}
-	if len(seen) < 2 || len(seen) <= int(n.told) {
+	if len(seen) < 2 || len(seen) <= int(n.reportedTraits) {
 		return
 	}
-	n.reported, n.told = c.Now, uint8(len(seen))
+	n.reported, n.reportedTraits = c.Now, uint8(len(seen))
 	c.Emit(i.classFinding(e, c, dir, n, seen))
 }
 
@@ -201,5 +201,5 @@ func (n *nature) walk(c *snapshot.Codec) {
 		c.String(&n.text[k])
 	}
 	c.Time(&n.reported)
-	snapshot.Number(c, &n.told)
+	snapshot.Number(c, &n.reportedTraits)
 }

@@ -192,7 +192,7 @@ func (l *listedPeer) met(e *Event, c *Context, how act, m intel.Match) {
 	f.Key, f.Start, f.Total, f.Count = fmt.Sprintf("%s %s", [...]string{"calls", "tries", "asks", "serves"}[how], m.Value), n.first, n.count, n.take()
 	age := m.AgeDays(c.Now)
 	f.Severity = l.severity(e, how, &m, age, x, source)
-	l.tell(f, how, &m, age, n)
+	l.describe(f, how, &m, age, n)
 	c.Emit(f)
 }
 
@@ -230,7 +230,7 @@ func (l *listedPeer) severity(e *Event, how act, m *intel.Match, age int, x cont
 	return Low
 }
 
-func (l *listedPeer) tell(f *Finding, how act, m *intel.Match, age int, n *counter) {
+func (l *listedPeer) describe(f *Finding, how act, m *intel.Match, age int, n *counter) {
 	who, what, times := f.self(), m.Kind.String()+" "+m.Value, Plural(n.count, "session", "sessions")
 	value := name{shorten(m.Value, 40), m.Value}
 	title, did := "%s connects to %s, which is on a threat list", "opened "+times+" with "+f.Peer.at().full

@@ -55,11 +55,11 @@ type longSessions struct {
 
 // openSession is a session that is followed.
 type openSession struct {
-	last     Event // the latest event; its Session is view
-	view     session.View
-	reported int  // the level that was decided last
-	bulk     bool // decided for what it carried
-	told     bool // there was a finding
+	last       Event // the latest event; its Session is view
+	view       session.View
+	reported   int  // the level that was decided last
+	bulk       bool // decided for what it carried
+	hasFinding bool // there was a finding
 }
 
 func newLongSessions(p LongSessionParams) *longSessions {
@@ -111,7 +111,7 @@ func (l *longSessions) Observe(e *Event, c *Context) {
 	if e.Kind == SessionEnded { // it comes after the state in which both ends have closed
 		x, ok := l.open.take(v.ID)
 		if !ok {
-			l.none.reported, l.none.bulk, l.none.told = 0, false, false
+			l.none.reported, l.none.bulk, l.none.hasFinding = 0, false, false
 			l.evaluate(e, c, &l.none, lasted)
 			return
 		}
@@ -197,8 +197,8 @@ func (l *longSessions) evaluate(e *Event, c *Context, x *openSession, lasted int
 		return
 	}
 	f := l.finding(e, c, dir, max(lasted, 0))
-	f.Severity, f.Continues, f.Revises = sev, x.told, x.told
-	x.told = true
+	f.Severity, f.Continues, f.Revises = sev, x.hasFinding, x.hasFinding
+	x.hasFinding = true
 	c.Emit(f)
 }
 

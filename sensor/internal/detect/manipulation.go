@@ -48,16 +48,16 @@ func DefaultManipulationParams() ManipulationParams {
 	return ManipulationParams{LearnHours: 168, KnownDays: 3, EntrySeconds: 3600, RefusalSeconds: 10, HoursKnown: 20, MaxPairs: 50_000}
 }
 
-// deedClass is a class of actions that change a camera.
-type deedClass struct {
+// actionClass is a class of actions that change a camera.
+type actionClass struct {
 	kind     dissect.ActionKind
 	verb     string // "moves": what the actor does to the cameras
 	brief    string
 	severity Severity // of an accepted action
 }
 
-// deedClasses lists the classes of actions. Their order is part of the saved state.
-var deedClasses = []deedClass{
+// actionClasses lists the classes of actions. Their order is part of the saved state.
+var actionClasses = []actionClass{
 	{dissect.ActionMove, "moves", "moves %s", Medium},
 	{dissect.ActionReboot, "restarts", "restarts %s", High},
 	{dissect.ActionReset, "resets", "resets %s", Critical},
@@ -71,17 +71,17 @@ var deedClasses = []deedClass{
 
 // classOf returns the number of the class of an action, -1 if it changes nothing.
 func classOf(k dissect.ActionKind) int {
-	return slices.IndexFunc(deedClasses, func(c deedClass) bool { return c.kind == k })
+	return slices.IndexFunc(actionClasses, func(c actionClass) bool { return c.kind == k })
 }
 
 // manipulation is D29: a host that never did it before, or one that somebody has just entered from outside, moves cameras, restarts them or
 // changes their settings.
 type manipulation struct {
 	p           ManipulationParams
-	controllers *table[controller, control] // who does what to which camera
-	deeds       *table[actorClass, deeds]   // what was not expected
-	refusals    *table[refusal, refused]    `snapshot:"-"` // requests that may be repeated with a password
-	hours       *table[uint32, week]        // in which each camera is controlled
+	controllers *table[controller, control]       // who does what to which camera
+	actions     *table[actorClass, cameraActions] // what was not expected
+	refusals    *table[refusal, refused]          `snapshot:"-"` // requests that may be repeated with a password
+	hours       *table[uint32, week]              // in which each camera is controlled
 	entries     *entries
 	start       int64 // first event of the run
 }
@@ -118,7 +118,7 @@ func newManipulation(p ManipulationParams) *manipulation {
 	return &manipulation{
 		p:           p,
 		controllers: newTable[controller, control](p.MaxPairs),
-		deeds:       newTable[actorClass, deeds](p.MaxPairs),
+		actions:     newTable[actorClass, cameraActions](p.MaxPairs),
 		refusals:    newTable[refusal, refused](maxRefusals),
 		hours:       newTable[uint32, week](p.MaxPairs),
 		entries:     newEntries(p.MaxPairs),
@@ -135,14 +135,14 @@ func (m *manipulation) Kinds() []Kind { return []Kind{SessionOpened, SessionFact
 func (m *manipulation) setParams(p ManipulationParams) {
 	m.p = p
 	m.controllers.limit(p.MaxPairs)
-	m.deeds.limit(p.MaxPairs)
+	m.actions.limit(p.MaxPairs)
 	m.hours.limit(p.MaxPairs)
 	m.entries.limit(p.MaxPairs)
 }
 
 func (k *actorClass) walk(c *snapshot.Codec) {
 	k.actor.walk(c)
-	snapshot.Enum(c, &k.class, uint8(len(deedClasses)-1))
+	snapshot.Enum(c, &k.class, uint8(len(actionClasses)-1))
 }
 
 func (m *manipulation) parts(r *device.Registry) []snapshot.Part {
@@ -155,7 +155,7 @@ func (m *manipulation) parts(r *device.Registry) []snapshot.Part {
 			c.Int(&x.days)
 			c.Time(&x.day)
 		}),
-		m.deeds.part("D29.deeds/1", func(c *snapshot.Codec, k *actorClass) { k.walk(c) }, func(c *snapshot.Codec, x *deeds) { x.walk(c, r) }),
+		m.actions.part("D29.actions/1", func(c *snapshot.Codec, k *actorClass) { k.walk(c) }, func(c *snapshot.Codec, x *cameraActions) { x.walk(c, r) }),
 		m.hours.part("D29.hours/1", deviceKey, func(c *snapshot.Codec, w *week) { w.walk(c) }),
 		m.entries.saved("D29"),
 		snapshot.Single("D29/1", func(c *snapshot.Codec) { c.Time(&m.start) }),
@@ -163,13 +163,13 @@ func (m *manipulation) parts(r *device.Registry) []snapshot.Part {
 }
 
 func (m *manipulation) evictions() uint64 {
-	return m.controllers.evicted() + m.deeds.evicted() + m.refusals.evicted() + m.hours.evicted() + m.entries.evicted()
+	return m.controllers.evicted() + m.actions.evicted() + m.refusals.evicted() + m.hours.evicted() + m.entries.evicted()
 }
 
 // Tick reports the refused requests that were not repeated with a password.
 func (m *manipulation) Tick(now int64, c *Context) {
 	m.flush(now-int64(m.p.RefusalSeconds)*second, c)
-	m.deeds.expire(now - 2*day)
+	m.actions.expire(now - 2*day)
 	m.entries.expire(now - day)
 }
 
@@ -225,7 +225,7 @@ func (m *manipulation) act(e *Event, c *Context, who controller, a *dissect.Devi
 	if entered == nil && m.expected(e, c, who, a) {
 		return
 	}
-	x := m.deeds.put(who.actorClass, e.Time)
+	x := m.actions.put(who.actorClass, e.Time)
 	due := x.note(e, e.Time, a.Action)
 	if a.Result == dissect.OutcomeFailure {
 		x.refused++
@@ -237,7 +237,7 @@ func (m *manipulation) act(e *Event, c *Context, who controller, a *dissect.Devi
 
 // expected reports whether an actor does what it may or usually does, and learns. A request that was refused teaches nothing.
 func (m *manipulation) expected(e *Event, c *Context, who controller, a *dissect.DeviceAction) bool {
-	class := &deedClasses[who.class]
+	class := &actionClasses[who.class]
 	external := c.external(e.Initiator, addr(&e.Session.Initiator, e.Session.V6))
 	known := m.controllers.get(who, e.Time)
 	learn := int64(m.p.LearnHours) * hour
@@ -261,7 +261,7 @@ func (m *manipulation) expected(e *Event, c *Context, who controller, a *dissect
 // severity is that of the class. It is higher at an unusual hour and, but for mere movement, for an actor from outside; lower for a host that
 // does the same to other cameras, and for a request that was refused.
 func (m *manipulation) severity(e *Event, c *Context, who controller, a *dissect.DeviceAction, intruder bool) Severity {
-	s := deedClasses[who.class].severity
+	s := actionClasses[who.class].severity
 	if w := m.hours.get(e.Responder.ID, e.Time); w != nil && w.unusual(e.Time, m.p.HoursKnown) {
 		s = raise(s)
 	}
@@ -280,8 +280,8 @@ func (m *manipulation) severity(e *Event, c *Context, who controller, a *dissect
 	return s
 }
 
-func (m *manipulation) finding(e *Event, c *Context, who controller, a *dissect.DeviceAction, x *deeds, entered *entrance) *Finding {
-	class := &deedClasses[who.class]
+func (m *manipulation) finding(e *Event, c *Context, who controller, a *dissect.DeviceAction, x *cameraActions, entered *entrance) *Finding {
+	class := &actionClasses[who.class]
 	external := c.external(e.Initiator, addr(&e.Session.Initiator, e.Session.V6))
 	f := c.actorFinding(m.Rule(), e, x)
 	f.Key = string(class.kind)

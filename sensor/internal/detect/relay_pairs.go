@@ -24,11 +24,11 @@ const (
 
 // relayLink is what was found about a device and the peer of its near sessions.
 type relayLink struct {
-	found   [numRelaySigns]relayFound
-	near    *relayLeg
-	targets []*relayLeg // the far sessions, one for each peer and port
-	told    int         // signs that were reported
-	toldOf  int         // targets that were reported
+	found           [numRelaySigns]relayFound
+	near            *relayLeg
+	targets         []*relayLeg // the far sessions, one for each peer and port
+	reported        int         // signs that were reported
+	reportedTargets int         // targets that were reported
 }
 
 // relayFound is a sign that was found.

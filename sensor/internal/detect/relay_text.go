@@ -43,11 +43,11 @@ func (r *relay) found(c *Context, d *device.Device, near *relayLeg, legs []*rela
 	}
 	n := k.signs()
 	x, _ := c.Contracts.Expect(d, c.Now)
-	if !k.enough(restricted(d, c), x != contract.Normal) || n <= k.told && len(k.targets) <= k.toldOf {
+	if !k.enough(restricted(d, c), x != contract.Normal) || n <= k.reported && len(k.targets) <= k.reportedTargets {
 		return
 	}
-	fresh := k.told == 0
-	k.told, k.toldOf = n, len(k.targets)
+	fresh := k.reported == 0
+	k.reported, k.reportedTargets = n, len(k.targets)
 	c.Emit(r.finding(c, d, k, targets[len(targets)-1], fresh))
 }
 

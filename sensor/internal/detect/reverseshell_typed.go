@@ -21,7 +21,7 @@ type typing struct {
 	begun      int64     // start of the last typed one
 	gaps       int       // between typed ones
 	mean, vary float64   // of these, seconds, and the sum of squared deviations (Welford)
-	told       bool
+	reported   bool
 }
 
 // activity adds what a session has carried, and decides at the end of an exchange. Only devices that should open no such session are looked at:
@@ -47,8 +47,8 @@ func (r *reverseShell) activity(e *Event, c *Context) {
 		t.bytes[session.Out] += uint64(b.Bytes[session.Out])
 		t.bytes[session.In] += uint64(b.Bytes[session.In])
 	}
-	if !t.told && t.looksTyped(&r.p) {
-		t.told = true
+	if !t.reported && t.looksTyped(&r.p) {
+		t.reported = true
 		if f := r.typedFinding(e, c, t); f != nil {
 			c.Emit(f)
 		}

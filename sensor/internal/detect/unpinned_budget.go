@@ -26,8 +26,8 @@ type usage struct {
 	packets   uint64
 	sessions  int
 	malformed int // sessions without a message of the protocol
-	told      uint64
-	first     int64 // of what was told; 0: nothing was
+	reported  uint64
+	first     int64 // of what was reported; 0: nothing was
 	last      int64
 }
 
@@ -37,7 +37,7 @@ func (x *usage) walk(c *snapshot.Codec) {
 	c.Uint(&x.packets)
 	c.Int(&x.sessions)
 	c.Int(&x.malformed)
-	c.Uint(&x.told)
+	c.Uint(&x.reported)
 	c.Time(&x.first)
 	c.Time(&x.last)
 }
@@ -62,9 +62,9 @@ func (u *unpinned) spend(e *Event, c *Context, service contract.Service, x contr
 	k := serverUse{e.Initiator.ID, server{service, v.Responder.Addr}}
 	n := u.budgets.put(k, c.Now)
 	if c.Now-n.from >= hour {
-		*n = usage{from: max(v.Start, c.Now-hour), first: n.first, last: n.last, told: n.told}
+		*n = usage{from: max(v.Start, c.Now-hour), first: n.first, last: n.last, reported: n.reported}
 		if c.Now-n.last > day {
-			n.first, n.told = 0, 0
+			n.first, n.reported = 0, 0
 		}
 	}
 	grown := spent{now.bytes - min(before.bytes, now.bytes), now.packets - min(before.packets, now.packets)}
@@ -80,13 +80,13 @@ func (u *unpinned) spend(e *Event, c *Context, service contract.Service, x contr
 			n.malformed++
 		}
 	}
-	if times := u.p.times(service, n); times >= max(1, 2*n.told) && c.verdict(e).Entry == "" {
+	if times := u.p.times(service, n); times >= max(1, 2*n.reported) && c.verdict(e).Entry == "" {
 		if n.first == 0 {
 			n.first = n.from
 		}
 		n.last = c.Now
 		c.Emit(u.budgetFinding(e, c, service, x, n, times))
-		n.told = times
+		n.reported = times
 	}
 }
 
@@ -108,7 +108,7 @@ func (u *unpinned) budgetFinding(e *Event, c *Context, service contract.Service,
 	f := c.sessionFinding(u.Rule(), e, session.Out)
 	_, source := c.Contracts.Expect(e.Initiator, c.Now)
 	f.Key, f.Stage = "budget "+serviceNames[service]+" "+f.Peer.IP, StageOutbound
-	f.Start, f.Continues, f.Maintenance = n.first, n.told > 0, c.verdict(e).Maintenance
+	f.Start, f.Continues, f.Maintenance = n.first, n.reported > 0, c.verdict(e).Maintenance
 	f.Severity = Low
 	if x != contract.Normal {
 		f.Severity = Medium

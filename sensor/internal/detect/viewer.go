@@ -52,10 +52,10 @@ const (
 type viewer struct {
 	p        ViewerParams
 	viewers  *table[viewing, programs]
-	fleet    *table[caller, fleetSize] // cameras that a viewer is known for
-	deeds    *table[caller, deeds]     // what was not expected
-	watching *table[uint32, []watch]   `snapshot:"-"` // by camera
-	sessions *table[uint64, uint32]    `snapshot:"-"` // that show pictures, and the camera
+	fleet    *table[caller, fleetSize]     // cameras that a viewer is known for
+	actions  *table[caller, cameraActions] // what was not expected
+	watching *table[uint32, []watch]       `snapshot:"-"` // by camera
+	sessions *table[uint64, uint32]        `snapshot:"-"` // that show pictures, and the camera
 	entries  *entries
 	start    int64 // first event of the run
 }
@@ -76,7 +76,7 @@ type watch struct {
 }
 
 func newViewer(p ViewerParams) *viewer {
-	return &viewer{p: p, viewers: newTable[viewing, programs](p.MaxPairs), fleet: newTable[caller, fleetSize](p.MaxPairs), deeds: newTable[caller, deeds](p.MaxPairs),
+	return &viewer{p: p, viewers: newTable[viewing, programs](p.MaxPairs), fleet: newTable[caller, fleetSize](p.MaxPairs), actions: newTable[caller, cameraActions](p.MaxPairs),
 		watching: newTable[uint32, []watch](p.MaxPairs), sessions: newTable[uint64, uint32](p.MaxPairs), entries: newEntries(p.MaxPairs)}
 }
 
@@ -88,7 +88,7 @@ func (w *viewer) setParams(p ViewerParams) {
 	w.p = p
 	w.viewers.limit(p.MaxPairs)
 	w.fleet.limit(p.MaxPairs)
-	w.deeds.limit(p.MaxPairs)
+	w.actions.limit(p.MaxPairs)
 	w.watching.limit(p.MaxPairs)
 	w.sessions.limit(p.MaxPairs)
 	w.entries.limit(p.MaxPairs)
@@ -102,18 +102,18 @@ func (w *viewer) parts(r *device.Registry) []snapshot.Part {
 			deviceKey(c, &k.camera)
 		}, func(c *snapshot.Codec, x *programs) { texts(c, &x.names) }),
 		w.fleet.part("D31.fleet/1", who, func(c *snapshot.Codec, n *fleetSize) { c.Int(&n.cameras) }),
-		w.deeds.part("D31.deeds/1", who, func(c *snapshot.Codec, x *deeds) { x.walk(c, r) }),
+		w.actions.part("D31.actions/1", who, func(c *snapshot.Codec, x *cameraActions) { x.walk(c, r) }),
 		w.entries.saved("D31"),
 		snapshot.Single("D31/1", func(c *snapshot.Codec) { c.Time(&w.start) }),
 	}
 }
 
 func (w *viewer) evictions() uint64 {
-	return w.viewers.evicted() + w.fleet.evicted() + w.deeds.evicted() + w.watching.evicted() + w.sessions.evicted() + w.entries.evicted()
+	return w.viewers.evicted() + w.fleet.evicted() + w.actions.evicted() + w.watching.evicted() + w.sessions.evicted() + w.entries.evicted()
 }
 
 func (w *viewer) Tick(now int64, c *Context) {
-	w.deeds.expire(now - 2*day)
+	w.actions.expire(now - 2*day)
 	w.entries.expire(now - day)
 }
 
@@ -191,7 +191,7 @@ func (w *viewer) view(e *Event, c *Context, program, action string) {
 	if usual {
 		return
 	}
-	x := w.deeds.put(who, c.Now)
+	x := w.actions.put(who, c.Now)
 	if x.note(e, c.Now, action) {
 		c.Emit(w.finding(e, c, x, program, known != nil, concurrent, entered))
 	}
@@ -225,7 +225,7 @@ func (w *viewer) learn(k viewing, program string, now int64) {
 	x.names = append(x.names, program)
 }
 
-func (w *viewer) finding(e *Event, c *Context, x *deeds, program string, knownHost bool, concurrent int, entered *entrance) *Finding {
+func (w *viewer) finding(e *Event, c *Context, x *cameraActions, program string, knownHost bool, concurrent int, entered *entrance) *Finding {
 	f := c.actorFinding(w.Rule(), e, x)
 	external := e.Initiator == nil && f.Peer.External
 	f.Key = "viewer"

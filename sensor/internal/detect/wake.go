@@ -100,7 +100,7 @@ func (w *wake) parts(*device.Registry) []snapshot.Part {
 		c.Int(&s.infra)
 		c.Time(&s.group.from)
 		c.Uint(&s.group.bytes)
-		c.Bool(&s.group.told)
+		c.Bool(&s.group.reported)
 	})}
 }
 

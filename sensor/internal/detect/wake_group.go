@@ -12,9 +12,9 @@ import (
 // groupUse is what a device has sent to groups since a time. Discovery is allowed to silent devices, so a device could send data to a listener on its
 // segment, on the ports of discovery or in many small sessions.
 type groupUse struct {
-	from  int64
-	bytes uint64
-	told  bool
+	from     int64
+	bytes    uint64
+	reported bool
 }
 
 // group counts what a session to a group has carried. Sessions that are no discovery break the contract, and D01 reports them.
@@ -42,8 +42,8 @@ func (w *wake) group(e *Event, c *Context) {
 	if lasted := v.End - v.Start; before == 0 && lasted > hour { // all of it is reported at once
 		grown = uint64(float64(grown) * float64(hour) / float64(lasted))
 	}
-	if g.bytes += grown; g.bytes > uint64(w.p.GroupBytes) && !g.told {
-		g.told = true
+	if g.bytes += grown; g.bytes > uint64(w.p.GroupBytes) && !g.reported {
+		g.reported = true
 		c.Emit(w.overGroupBudget(e, c, g, x, source))
 	}
 }

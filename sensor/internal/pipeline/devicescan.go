@@ -17,15 +17,15 @@ const scanStep = 2000
 type deviceScan struct {
 	due     []*device.Device
 	minute  int64
-	written map[uint32]told // by device, in the previous pass
-	now     map[uint32]told // by device, in this pass
+	written map[uint32]writtenState // by device, in the previous pass
+	now     map[uint32]writtenState // by device, in this pass
 	silent  uint64
 	spoke   uint64
 }
 
-// told is what determines whether the record of a device is written again: its version, and for a device whose silence is proven, the last hour
+// writtenState is what determines whether the record of a device is written again: its version, and for a device whose silence is proven, the last hour
 // in which it did something, and the day.
-type told struct{ version, hour, day uint32 }
+type writtenState struct{ version, hour, day uint32 }
 
 // scanCounts is the result of the last complete pass.
 type scanCounts struct{ silent, spoke uint64 }
@@ -45,7 +45,7 @@ func (c *correlator) scanDevices(sec int64) {
 			return
 		}
 		s.due, s.minute = c.reg.All(), sec/60
-		s.now, s.silent, s.spoke = make(map[uint32]told, len(s.due)), 0, 0
+		s.now, s.silent, s.spoke = make(map[uint32]writtenState, len(s.due)), 0, 0
 	}
 	n := min(len(s.due), scanStep)
 	for _, d := range s.due[:n] {
@@ -58,18 +58,18 @@ func (c *correlator) scanDevices(sec int64) {
 }
 
 // note records what was written of a device, for this pass and the next.
-func (s *deviceScan) note(d *device.Device, state told) {
-	for _, m := range [...]*map[uint32]told{&s.written, &s.now} {
+func (s *deviceScan) note(d *device.Device, state writtenState) {
+	for _, m := range [...]*map[uint32]writtenState{&s.written, &s.now} {
 		if *m == nil {
-			*m = map[uint32]told{}
+			*m = map[uint32]writtenState{}
 		}
 		(*m)[d.ID] = state
 	}
 }
 
 // stateOf returns what determines whether the record of a device is written again.
-func (c *correlator) stateOf(d *device.Device) told {
-	state := told{version: d.Version}
+func (c *correlator) stateOf(d *device.Device) writtenState {
+	state := writtenState{version: d.Version}
 	if e, _ := c.contracts.Expect(d, c.ctx.Now); e != contract.Normal {
 		// The devices have different days, so that their records are not all written at midnight.
 		state.hour, state.day = c.reg.LastActive(d), uint32((c.ctx.Now/60e9+int64(d.ID%1440))/1440)

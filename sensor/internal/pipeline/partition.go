@@ -220,10 +220,10 @@ func (p *partition) fact(f dissect.Fact) {
 		p.named = id // another fact usually follows at once
 		return
 	}
-	p.tell(f, app)
+	p.report(f, app)
 }
 
-func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
+func (p *partition) report(f dissect.Fact, app *fingerprint.App) {
 	v := p.viewOf(p.s)
 	e := p.emit(detect.SessionFact, p.now)
 	e.Session, e.App, e.Fact, e.FactDir, e.Named = v, app, f, p.d, p.named != nil
@@ -233,7 +233,7 @@ func (p *partition) tell(f dissect.Fact, app *fingerprint.App) {
 // reportName reports the name of the application if no other fact has reported it.
 func (p *partition) reportName() {
 	if p.named != nil {
-		p.tell(p.named, p.app(p.s))
+		p.report(p.named, p.app(p.s))
 	}
 }
 

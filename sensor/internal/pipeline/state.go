@@ -18,12 +18,12 @@ const snapshotRecords = 20_000
 
 // savedState saves what the correlator knows, so that it survives a restart. A nil *savedState saves nothing.
 type savedState struct {
-	store *store.Store
-	parts []snapshot.Part
-	fixed int            // number of parts that do not belong to detectors
-	told  snapshot.Batch // scratch of decided
-	begun bool
-	off   bool // the run must not change the saved state
+	store   *store.Store
+	parts   []snapshot.Part
+	fixed   int            // number of parts that do not belong to detectors
+	changes snapshot.Batch // scratch of decided
+	begun   bool
+	off     bool // the run must not change the saved state
 }
 
 // restore restores the saved state of an earlier run, and starts to save that of this run. Sessions are not saved.
@@ -164,9 +164,9 @@ func (s *savedState) decided(c *correlator, a *schemas.Alert) {
 	if err != nil {
 		return // the output reports it
 	}
-	s.told.Reset()
-	c.alerts.SaveReported(&s.told, c.reg)
-	s.store.Decided(&s.told, record)
+	s.changes.Reset()
+	c.alerts.SaveReported(&s.changes, c.reg)
+	s.store.Decided(&s.changes, record)
 }
 
 // decidedIncident saves a revision of an incident in the journal before it is written.
@@ -178,9 +178,9 @@ func (s *savedState) decidedIncident(c *correlator, i *schemas.Incident) {
 	if err != nil {
 		return // the output reports it
 	}
-	s.told.Reset()
-	c.alerts.SaveReportedIncident(&s.told, c.reg)
-	s.store.Decided(&s.told, record)
+	s.changes.Reset()
+	c.alerts.SaveReportedIncident(&s.changes, c.reg)
+	s.store.Decided(&s.changes, record)
 }
 
 // Site returns the name of the site of a run.

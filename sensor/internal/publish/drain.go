@@ -164,8 +164,8 @@ func (d *Drain) connect() error {
 	return nil
 }
 
-// lane is the records for one partition of a topic, in order.
-type lane struct {
+// partitionBatch is the records for one partition of a topic, in order.
+type partitionBatch struct {
 	topic     string
 	partition int
 	records   []Record
@@ -174,15 +174,15 @@ type lane struct {
 
 // attempt sends records, to all partitions in parallel. It returns the records that were not delivered, in order, and the errors by topic.
 func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[string]error) {
-	lanes, left, failed := d.lanes(ctx, records)
-	errs := make([]error, len(lanes))
+	byPartition, left, failed := d.byPartition(ctx, records)
+	errs := make([]error, len(byPartition))
 	var w sync.WaitGroup
-	for i, l := range lanes {
+	for i, l := range byPartition {
 		w.Go(func() { errs[i] = withRecovery("sender of records", func() error { return d.send(ctx, l) }) })
 	}
 	w.Wait()
-	d.reportClock(lanes)
-	for i, l := range lanes {
+	d.reportClock(byPartition)
+	for i, l := range byPartition {
 		left = append(left, l.records...)
 		if errs[i] != nil && failed[l.topic] == nil {
 			failed[l.topic] = errs[i]
@@ -192,11 +192,11 @@ func (d *Drain) attempt(ctx context.Context, records []Record) ([]Record, map[st
 	return left, failed
 }
 
-// lanes assigns the records to partitions by the hash of the Java producer, so that a key has the same partition for every client. It returns
+// byPartition assigns the records to partitions by the hash of the Java producer, so that a key has the same partition for every client. It returns
 // the records of topics that cannot be reached in left.
-func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left []Record, failed map[string]error) {
+func (d *Drain) byPartition(ctx context.Context, records []Record) (all []*partitionBatch, left []Record, failed map[string]error) {
 	failed = map[string]error{}
-	places := map[string][]*lane{}
+	places := map[string][]*partitionBatch{}
 	hash := kafka.Murmur2Balancer{Consistent: true}
 	d.meet(records)
 	var broken error // an error that affects all topics
@@ -213,7 +213,7 @@ func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left 
 					broken = err
 				}
 			}
-			to = make([]*lane, n)
+			to = make([]*partitionBatch, n)
 			places[r.Topic] = to
 		}
 		if len(to) == 0 {
@@ -222,7 +222,7 @@ func (d *Drain) lanes(ctx context.Context, records []Record) (all []*lane, left 
 		}
 		p := hash.Balance(kafka.Message{Key: []byte(r.Key)}, d.partitions[r.Topic]...)
 		if to[p] == nil {
-			to[p] = &lane{topic: r.Topic, partition: p}
+			to[p] = &partitionBatch{topic: r.Topic, partition: p}
 			all = append(all, to[p])
 		}
 		to[p].records = append(to[p].records, r)
@@ -273,8 +273,8 @@ func (d *Drain) learn(ctx context.Context, topic string) (int, error) {
 	return 0, d.cfg.explain(topic, kafka.UnknownTopicOrPartition)
 }
 
-// send sends the records of a lane in requests of bounded size, and removes the delivered ones from the lane.
-func (d *Drain) send(ctx context.Context, l *lane) error {
+// send sends the records of a batch in requests of bounded size, and removes the delivered ones from the batch.
+func (d *Drain) send(ctx context.Context, l *partitionBatch) error {
 	most := len(l.records)
 	for len(l.records) > 0 {
 		part := l.records[:min(most, d.fitting(l.records))]
@@ -316,9 +316,9 @@ func (d *Drain) reject(r *Record, cause Cause, why string) error {
 }
 
 // reportClock reports that brokers refuse the time stamps of records, once until they accept them again.
-func (d *Drain) reportClock(lanes []*lane) {
+func (d *Drain) reportClock(byPartition []*partitionBatch) {
 	var why error
-	for _, l := range lanes {
+	for _, l := range byPartition {
 		if l.untimed != nil {
 			why = l.untimed
 		}
@@ -358,7 +358,7 @@ func (d *Drain) countRejected(cause Cause) {
 	d.mu.Unlock()
 }
 
-func (d *Drain) produce(ctx context.Context, l *lane, part []Record) error {
+func (d *Drain) produce(ctx context.Context, l *partitionBatch, part []Record) error {
 	out := make([]kafka.Record, len(part))
 	for i := range part {
 		r := &part[i]

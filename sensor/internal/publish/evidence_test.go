@@ -38,12 +38,12 @@ func TestEvidenceDoesNotBlockAlerts(t *testing.T) {
 	q := &retryQueue{topics: map[string]*topicQueue{}}
 	batch := s.Next(t.Context(), 10)
 	q.put(q.due(batch, time.Now()), batch, time.Now())
-	d.tell(q, map[string]error{schemas.EvidenceTopic: errors.New("no broker answers")})
+	d.record(q, map[string]error{schemas.EvidenceTopic: errors.New("no broker answers")})
 	d.giveUpEvidence(q)
 	if n := s.Stats().Records; n != 3 {
 		t.Fatalf("%d records are left although no broker was reached", n)
 	}
-	d.tell(q, map[string]error{schemas.EvidenceTopic: &DeliveryError{Cause: CauseNoTopic, Topic: schemas.EvidenceTopic, Text: "there is no topic"}})
+	d.record(q, map[string]error{schemas.EvidenceTopic: &DeliveryError{Cause: CauseNoTopic, Topic: schemas.EvidenceTopic, Text: "there is no topic"}})
 	d.giveUpEvidence(q)
 	if n := s.Stats().Records; n != 1 || len(q.topics[schemas.AlertTopic].records) != 1 || len(q.topics[schemas.EvidenceTopic].records) != 0 {
 		t.Errorf("%d records are left: %+v", n, q.topics)

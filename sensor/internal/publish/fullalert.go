@@ -19,22 +19,22 @@ const fullGap = time.Minute
 // fullAlert is the alert about records that a full spool has dropped: one for each run, with at most one revision a minute. It is about the
 // sensor itself, so it uses the wall clock.
 type fullAlert struct {
-	sensor  schemas.AlertSensor
-	begun   time.Time
-	told    time.Time
-	count   uint64 // of records, at the last revision
-	revised int
+	sensor     schemas.AlertSensor
+	begun      time.Time
+	reportedAt time.Time
+	count      uint64 // of records, at the last revision
+	revised    int
 }
 
 // next returns a revision if one is due, not stamped yet; nil otherwise.
 func (f *fullAlert) next(dropped uint64, now time.Time) *schemas.Alert {
-	if dropped == f.count || f.revised > 0 && now.Sub(f.told) < fullGap {
+	if dropped == f.count || f.revised > 0 && now.Sub(f.reportedAt) < fullGap {
 		return nil
 	}
 	if f.revised == 0 {
 		f.begun = now
 	}
-	f.count, f.told = dropped, now
+	f.count, f.reportedAt = dropped, now
 	f.revised++
 	return f.build()
 }
@@ -45,7 +45,7 @@ func (f *fullAlert) build() *schemas.Alert {
 		action = "update"
 	}
 	key := "sensor:" + f.sensor.ID
-	begun, now := schemas.TimeOf(f.begun), schemas.TimeOf(f.told)
+	begun, now := schemas.TimeOf(f.begun), schemas.TimeOf(f.reportedAt)
 	return &schemas.Alert{
 		Schema: schemas.AlertSchema, ID: f.id(), Revision: f.revised, Action: action,
 		Time:   schemas.AlertTime{EventStart: begun, EventEnd: now, DetectedAt: now},

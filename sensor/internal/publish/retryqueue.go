@@ -166,7 +166,7 @@ func (d *Drain) round(ctx context.Context, q *retryQueue, batch []Record) {
 	left, failed := d.attempt(ctx, tried)
 	arrived := q.put(tried, left, time.Now())
 	if ctx.Err() == nil {
-		d.tell(q, failed)
+		d.record(q, failed)
 	}
 	d.spool.ackSome(arrived) // last: a caller that waits for the last record must not see an error that is over
 	d.spool.Ack(q.cursor(), 0)
@@ -187,8 +187,8 @@ func (d *Drain) giveUpEvidence(q *retryQueue) {
 	d.spool.Ack(q.cursor(), 0)
 }
 
-// tell records the result of an attempt.
-func (d *Drain) tell(q *retryQueue, failed map[string]error) {
+// record stores the result of an attempt.
+func (d *Drain) record(q *retryQueue, failed map[string]error) {
 	for topic, err := range failed {
 		if w := q.topics[topic]; w != nil {
 			w.refused = refusal(err)

@@ -25,7 +25,7 @@ type journal struct {
 	at     int    // index of the current file
 	step   uint64 // of new entries
 	keep   bool   // the files have entries that no snapshot has: the next one must not truncate them
-	told   [][]byte
+	unsent [][]byte
 	buf    []byte
 	broken bool // the current file cannot be written
 }
@@ -73,7 +73,7 @@ func (j *journal) open(path string, step uint64, fn func(entry)) error {
 	for _, i := range [...]int{1 - j.at, j.at} {
 		for _, e := range all[i] {
 			j.keep = true
-			j.told = append(j.told, e.record)
+			j.unsent = append(j.unsent, e.record)
 			j.step = max(j.step, e.step)
 			fn(e)
 		}

@@ -69,8 +69,8 @@ func (s *Store) Decided(b *snapshot.Batch, record []byte) {
 
 // Repeat returns the records of alerts that the previous run may not have sent before it was killed.
 func (s *Store) Repeat() [][]byte {
-	all := s.journal.told
-	s.journal.told = nil
+	all := s.journal.unsent
+	s.journal.unsent = nil
 	s.count(func(st *Stats) { st.Repeated = uint64(len(all)) })
 	return all
 }

@@ -211,7 +211,7 @@ func base(part string) string {
 }
 
 // Unsent returns how many alerts are in the journal of a sensor that was killed. Its next run sends them again.
-func (s *Store) Unsent() int { return len(s.journal.told) }
+func (s *Store) Unsent() int { return len(s.journal.unsent) }
 
 // Stats returns the current counters.
 func (s *Store) Stats() Stats {

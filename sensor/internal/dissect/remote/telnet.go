@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package remote reads the protocols of remote access: Telnet with its logins, TLS in RDP and in the Android debug
-// bridge. It recognizes VNC.
+// Package remote reads the protocols of remote access: Telnet and VNC with their logins, TLS in RDP and in the Android debug bridge. It
+// recognizes Winbox.
 package remote
 
 import (
