@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -54,28 +55,65 @@ func Steps(rules []Rule, recommendation, role string, others ...string) (wrong [
 		}
 	}
 	for _, text := range append(others, recommendation) {
-		if word := unfilled.FindString(text); word != "" {
-			fail("%q in %q", word, text)
-		}
-		for i := range rules {
-			for _, m := range rules[i].Find(text) {
-				fail("%q -> %s: %q", m.Text, m.Instead, text)
-			}
-		}
+		wrong = append(wrong, words(rules, text)...)
 	}
 	return wrong
 }
 
-// Rules returns the word list of the repository.
+// checked has the results of words by checkedText. Most texts differ from earlier ones in numbers only, and the patterns are slow.
+var checked sync.Map
+
+type checkedText struct {
+	rules *Rule
+	text  string
+}
+
+// words checks the words of a text. Digits count as zeros.
+func words(rules []Rule, text string) (wrong []string) {
+	text = strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return '0'
+		}
+		return r
+	}, text)
+	key := checkedText{text: text}
+	if len(rules) > 0 {
+		key.rules = &rules[0]
+	}
+	if known, ok := checked.Load(key); ok {
+		return known.([]string)
+	}
+	if word := unfilled.FindString(text); word != "" {
+		wrong = append(wrong, fmt.Sprintf("%q in %q", word, text))
+	}
+	for i := range rules {
+		for _, m := range rules[i].Find(text) {
+			wrong = append(wrong, fmt.Sprintf("%q -> %s: %q", m.Text, m.Instead, text))
+		}
+	}
+	checked.Store(key, wrong)
+	return wrong
+}
+
+// Rules returns the word list of the repository. Every call returns the same one.
 func Rules(t testing.TB) []Rule {
 	t.Helper()
+	theRules.Lock()
+	defer theRules.Unlock()
+	if theRules.list != nil {
+		return theRules.list
+	}
 	list, err := os.ReadFile(filepath.Join(testneed.Root(t), List))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := Parse(string(list))
-	if err != nil {
+	if theRules.list, err = Parse(string(list)); err != nil {
 		t.Fatal(err)
 	}
-	return rules
+	return theRules.list
+}
+
+var theRules struct {
+	sync.Mutex
+	list []Rule
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,17 +53,20 @@ func TestTextsOfAlertsInTheCorpus(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no captures: %v", err)
 	}
-	revisions := 0
-	for i, file := range files {
-		if info, err := os.Stat(file); err != nil || info.IsDir() || testing.Short() && i%10 != 0 {
-			continue
+	var revisions atomic.Int64
+	t.Run("captures", func(t *testing.T) {
+		for i, file := range files {
+			if info, err := os.Stat(file); err != nil || info.IsDir() || testing.Short() && i%10 != 0 {
+				continue
+			}
+			t.Run(strings.TrimPrefix(file, root+"/"), func(t *testing.T) {
+				t.Parallel()
+				r := run1(t, "replay", "--log-level", "error", "--silent", "10.0.0.0/8", "--silent", "192.168.0.0/16", "--silent", "172.16.0.0/12", file)
+				revisions.Add(int64(checkTruth(t, r.out)))
+			})
 		}
-		t.Run(strings.TrimPrefix(file, root+"/"), func(t *testing.T) {
-			r := run1(t, "replay", "--log-level", "error", "--silent", "10.0.0.0/8", "--silent", "192.168.0.0/16", "--silent", "172.16.0.0/12", file)
-			revisions += checkTruth(t, r.out)
-		})
-	}
-	if revisions == 0 {
+	})
+	if revisions.Load() == 0 {
 		t.Error("no alert in the whole corpus")
 	}
 }
