@@ -16,8 +16,8 @@ const (
 const (
 	// lateWindow is how far before the first captured segment of a stream its SYN may be, in sequence numbers, if the ISN is not known.
 	lateWindow = 1 << 16
-	// quietSeconds without a packet is when a SYN with another ISN is believed on a session of which one end was captured: no answer to it will
-	// be. With both ends the answer decides, so that a forged SYN does not end a login that waits for its password.
+	// quietSeconds without a packet is when a SYN with another ISN starts a new session if only one direction was captured. With both directions the
+	// answer decides, so that a forged SYN does not end a login that waits for its password.
 	quietSeconds = 60
 )
 
@@ -154,17 +154,29 @@ func (t *Table) confirmedBy(r ref, s *Session, p *packet.Packet, n uint8) *pendi
 	return nil
 }
 
-// acknowledgedOpening returns the stored SYN of the other end that p acknowledges, although it is no SYN-ACK: a reset, or the mirror lost the
-// SYN-ACK.
+const (
+	// answerTime is the longest time between a SYN and a segment that acknowledges it without being a SYN-ACK.
+	answerTime = 3e9
+	// farAway is how far the ISN must be from the stream of the session, in either direction: the sender of a forged SYN could choose one that its
+	// stream reaches soon.
+	farAway = 1 << 28
+)
+
+// acknowledgedOpening returns the stored SYN of the other end that p acknowledges, although p is no SYN-ACK: it is a reset, or the mirror lost
+// the SYN-ACK.
 func (t *Table) acknowledgedOpening(r ref, s *Session, p *packet.Packet, n uint8) *pendingOpening {
-	if s.flags&flagPending == 0 || p.TCPFlags&packet.ACK == 0 {
+	if s.flags&flagPending == 0 {
 		return nil
 	}
+	return t.acknowledgedBy(r, s.id, p, n)
+}
+
+func (t *Table) acknowledgedBy(r ref, id uint64, p *packet.Packet, n uint8) *pendingOpening {
 	for i := range t.pending {
 		q := &t.pending[i]
 		first := q.p.Seq + 1
-		if q.r == r && q.id == s.id && q.side != n && q.p.TCPFlags&packet.ACK == 0 &&
-			p.Ack-first <= lateWindow && q.end-first > lateWindow {
+		if q.r == r && q.id == id && q.side != n && q.p.TCPFlags&packet.ACK == 0 && p.TCPFlags&packet.ACK != 0 && p.Ack-first <= lateWindow &&
+			p.Time-q.p.Time <= answerTime && first-q.end >= farAway && q.end-first >= farAway {
 			return q
 		}
 	}

@@ -143,14 +143,31 @@ func TestWhenASYNOpensANewSession(t *testing.T) {
 			w.swapTheAddrs = swap
 			s.play(w, c.before)
 			s.wait(w, c.wait)
-			w.cseq, w.sseq = 900_000, 800_000
+			w.cseq, w.sseq = 1_900_000_000, 1_800_000_000
 			ps := w.packets(c.after)
 			if strings.HasPrefix(c.after, "sSA cS") {
-				ps[0].Ack, ps[1].Seq = 900_001, 900_000
+				ps[0].Ack, ps[1].Seq = 1_900_000_001, 1_900_000_000
 			}
 			s.add(w, ps...)
 			s.tells(c.name, c.want...)
 		}
+	}
+}
+
+// A forged SYN whose ISN the stream of its sender reaches next changes nothing: it is the stream that the other end acknowledges.
+func TestForgedSYNAheadOfTheStream(t *testing.T) {
+	s, w := newStage(t), newWire()
+	s.want = func(head []byte) int { return len(head) + 1 }
+	s.play(w, "cS sSA cA sA:login cA")
+	s.wait(w, 100)
+	forged := w.packets("cS")[0]
+	w.cseq--
+	forged.Seq = w.cseq + 3
+	s.add(w, forged)
+	s.play(w, "cA:username sA cA:password sA sA:welcome cA")
+	s.tells("forged", "established syn c! 7/5")
+	if !s.read("usernamepassword") {
+		t.Errorf("read %q", s.streams)
 	}
 }
 
