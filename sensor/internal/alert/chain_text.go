@@ -49,8 +49,8 @@ func (in *incident) finding(p float64, stages int) *detect.Finding {
 	return f
 }
 
-// quoted returns the findings that the text of the incident quotes: the open alerts as they were last reported, and the members whose alerts are closed but were not
-// absorbed.
+// quoted returns the findings that the text of the incident quotes: the open alerts as they were last reported, and the members whose alerts
+// are closed but were not absorbed.
 func (in *incident) quoted() []member {
 	var out []member
 	open := map[alertKey]bool{}

@@ -253,7 +253,7 @@ func (c *runCmd) capture(t *terminal.Terminal, log *zap.Logger, cfg pipeline.Con
 		return e
 	}
 	mon.suggest(context.Background())
-	mon.tellStatus("stopped")
+	mon.reportStatus("stopped")
 	err = errors.Join(runErr, c.deliver(out.kafka, s.signal(), log), out.close(runErr))
 	res := &result{Summary: r.Summary(), alertCounts: out.alertCounts, wall: time.Since(mon.began), port: c.Iface + ", " + src.Mode}
 	res.Source = src.Stats()

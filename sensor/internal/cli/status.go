@@ -23,7 +23,7 @@ func (mon *monitor) sendStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
-		mon.tellStatus("running")
+		mon.reportStatus("running")
 		select {
 		case <-ctx.Done():
 			return
@@ -32,8 +32,8 @@ func (mon *monitor) sendStatus(ctx context.Context) {
 	}
 }
 
-// tellStatus sends one status. A failure is logged: the next one follows soon.
-func (mon *monitor) tellStatus(state string) {
+// reportStatus sends one status. A failure is logged: the next one follows soon.
+func (mon *monitor) reportStatus(state string) {
 	if mon.out.kafka == nil {
 		return
 	}

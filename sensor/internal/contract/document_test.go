@@ -14,7 +14,7 @@ import (
 
 // TestDocumentRoundTrip exports contracts, imports them elsewhere, and compares.
 func TestDocumentRoundTrip(t *testing.T) {
-	r := newLearning(DefaultLearnConfig())
+	r := newLearnFixture(DefaultLearnConfig())
 	r.days(9, func(int, int) {
 		r.out(testDevice(1), "cloud.example.net", "198.51.100.7:443")
 		r.in(testDevice(1), "10.0.0.9:554")
@@ -35,7 +35,7 @@ func TestDocumentRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := newLearning(DefaultLearnConfig())
+	again := newLearnFixture(DefaultLearnConfig())
 	if err := again.l.Import(d, r.now); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestBadDocuments(t *testing.T) {
 
 // TestAnalyst arms, freezes and forgets.
 func TestAnalyst(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	r.days(3, func(day, i int) {
 		r.out(d, "cloud.example.net", "198.51.100.7:443")
 		if day == 2 && i == 0 {
@@ -108,7 +108,7 @@ func TestAnalyst(t *testing.T) {
 
 // TestImportKeepsCandidates imports what was exported while a contract is learned, and learns on as if nothing had happened.
 func TestImportKeepsCandidates(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	r.days(3, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 	r.out(d, "once.example.org", "198.51.100.8:443")
 	was := len(r.l.Of(d).Entries(true))

@@ -13,7 +13,7 @@ import (
 
 // TestEveryEntryCanBeDeleted deletes entries of each provenance, a candidate and a proposed one.
 func TestEveryEntryCanBeDeleted(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	r.days(8, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 	r.want(t, d, Review, cloud)
 	c := r.l.Of(d)
@@ -73,7 +73,7 @@ func TestDrift(t *testing.T) {
 		{"what the role forbids", "cdn.vendor.example", "203.0.113.9:23", "2.0", device.Camera, 1, false, ""},
 		{"during an incident", "cdn.example.net", "198.51.100.9:443", "2.0", device.Unknown, 1, true, ""},
 	} {
-		r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+		r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 		d.Firmware, d.Role, d.Level = "1.0", c.role, device.Identified
 		r.days(8, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 		d.Firmware = c.firmware
@@ -109,7 +109,7 @@ func TestDrift(t *testing.T) {
 func TestProposalsAreBounded(t *testing.T) {
 	cfg := DefaultLearnConfig()
 	cfg.MaxEntries = 10
-	r, d := newLearning(cfg), testDevice(1)
+	r, d := newLearnFixture(cfg), testDevice(1)
 	r.days(8, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 	c := r.l.Of(d)
 	for i := range 30 {

@@ -26,24 +26,24 @@ const (
 	day    = 24 * hour
 )
 
-// learning has devices that are learned.
-type learning struct {
+// learnFixture has devices whose contracts are learned, and a clock.
+type learnFixture struct {
 	l    *Learner
 	book *Registry
 	now  int64
 	x    *rand.Rand
 }
 
-func newLearning(cfg LearnConfig) *learning {
+func newLearnFixture(cfg LearnConfig) *learnFixture {
 	l := NewLearner(cfg)
-	return &learning{l: l, book: New(nil, Config{Learner: l}), now: monday, x: rand.New(rand.NewPCG(1, 2))}
+	return &learnFixture{l: l, book: New(nil, Config{Learner: l}), now: monday, x: rand.New(rand.NewPCG(1, 2))}
 }
 
 func testDevice(n byte) *device.Device {
 	return &device.Device{ID: uint32(n), Key: fmt.Sprintf("device-%d", n), IPs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, n})}}
 }
 
-func (r *learning) view(d *device.Device, dir session.Dir, far string, length int64) *session.View {
+func (r *learnFixture) view(d *device.Device, dir session.Dir, far string, length int64) *session.View {
 	p := netip.MustParseAddrPort(far)
 	own, other := session.Endpoint{Addr: packet.AddrOf(d.IPs[0]), Port: 40000}, session.Endpoint{Addr: packet.AddrOf(p.Addr()), Port: p.Port()}
 	v := &session.View{Proto: 6, HasPorts: true, Start: r.now, End: r.now + length, Basis: session.BasisSYN, State: session.Closed, Initiator: own, Responder: other}
@@ -55,26 +55,26 @@ func (r *learning) view(d *device.Device, dir session.Dir, far string, length in
 }
 
 // out has d open a session, by name unless that is "".
-func (r *learning) out(d *device.Device, name, far string) {
+func (r *learnFixture) out(d *device.Device, name, far string) {
 	v := r.view(d, session.Out, far, 0)
 	_, breach := r.book.RoleBreach(d, v, nil)
 	x := r.book.ContactOf(session.Out, v, "tls", name, nil)
 	r.l.Use(d, &x, v, breach)
 }
 
-func (r *learning) in(d *device.Device, far string) {
+func (r *learnFixture) in(d *device.Device, far string) {
 	v := r.view(d, session.In, far, 0)
 	x := r.book.ContactOf(session.In, v, "http", "", nil)
 	r.l.Use(d, &x, v, false)
 }
 
-func (r *learning) wait(ns int64) {
+func (r *learnFixture) wait(ns int64) {
 	r.now += ns
 	r.l.Tick(r.now)
 }
 
 // days has something happen at 09, 10 and 11 h on each of some days.
-func (r *learning) days(n int, f func(day, i int)) {
+func (r *learnFixture) days(n int, f func(day, i int)) {
 	for d := range n {
 		for i := range 3 {
 			r.now = monday + (r.now-monday)/day*day + int64(9+i)*hour
@@ -85,7 +85,7 @@ func (r *learning) days(n int, f func(day, i int)) {
 	}
 }
 
-func (r *learning) entries(d *device.Device) (out []string) {
+func (r *learnFixture) entries(d *device.Device) (out []string) {
 	if c := r.l.Of(d); c != nil {
 		for _, e := range c.Entries(false) {
 			out = append(out, e.Key.String())
@@ -94,7 +94,7 @@ func (r *learning) entries(d *device.Device) (out []string) {
 	return out
 }
 
-func (r *learning) want(t *testing.T, d *device.Device, s State, want ...string) {
+func (r *learnFixture) want(t *testing.T, d *device.Device, s State, want ...string) {
 	t.Helper()
 	if c := r.l.Of(d); c == nil || c.State != s {
 		t.Fatalf("%+v, want state %s", c, s)
@@ -107,7 +107,7 @@ func (r *learning) want(t *testing.T, d *device.Device, s State, want ...string)
 const cloud = "out tcp 443 tls to cloud.example.net"
 
 func TestLifeOfAContract(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	use := func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") }
 	r.days(1, use)
 	r.want(t, d, Learning) // three sessions on one day
@@ -143,7 +143,7 @@ func TestLearningEnds(t *testing.T) {
 		{"a new name each day", func(_, i int) bool { return i == 0 }, 31, "learning ended after 30 days, and 33.3 % of the sessions were of a kind seen once"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, d, n := newLearning(DefaultLearnConfig()), testDevice(1), 0
+			r, d, n := newLearnFixture(DefaultLearnConfig()), testDevice(1), 0
 			for day := range 40 {
 				r.days(1, func(_, i int) {
 					if name := "cloud.example.net"; c.fresh(day, i) {
@@ -173,28 +173,28 @@ func TestNeverLearned(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		role device.Role
-		day  func(r *learning, d *device.Device, day, i int)
+		day  func(r *learnFixture, d *device.Device, day, i int)
 	}{
-		{"one day of 14", device.Unknown, func(r *learning, d *device.Device, day, i int) {
+		{"one day of 14", device.Unknown, func(r *learnFixture, d *device.Device, day, i int) {
 			if day == 5 {
 				r.out(d, "c2.example.org", "203.0.113.9:443")
 			}
 		}},
-		{"what the role forbids", device.Camera, func(r *learning, d *device.Device, _, i int) { r.out(d, "host.example.org", "203.0.113.9:23") }},
-		{"an admin port from outside", device.Unknown, func(r *learning, d *device.Device, _, i int) { r.in(d, "203.0.113.9:22") }},
-		{"a regular call to a bare address", device.Unknown, func(r *learning, d *device.Device, _, i int) { r.out(d, "", "203.0.113.9:8443") }},
-		{"while an incident is open", device.Unknown, func(r *learning, d *device.Device, _, i int) {
+		{"what the role forbids", device.Camera, func(r *learnFixture, d *device.Device, _, i int) { r.out(d, "host.example.org", "203.0.113.9:23") }},
+		{"an admin port from outside", device.Unknown, func(r *learnFixture, d *device.Device, _, i int) { r.in(d, "203.0.113.9:22") }},
+		{"a regular call to a bare address", device.Unknown, func(r *learnFixture, d *device.Device, _, i int) { r.out(d, "", "203.0.113.9:8443") }},
+		{"while an incident is open", device.Unknown, func(r *learnFixture, d *device.Device, _, i int) {
 			r.l.Incident(d, r.now)
 			r.out(d, "c2.example.org", "203.0.113.9:443")
 		}},
-		{"in the hour before an incident", device.Unknown, func(r *learning, d *device.Device, _, i int) {
+		{"in the hour before an incident", device.Unknown, func(r *learnFixture, d *device.Device, _, i int) {
 			r.out(d, "c2.example.org", "203.0.113.9:443")
 			r.now += 50 * minute
 			r.l.Incident(d, r.now)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+			r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 			d.Role, d.Level = c.role, device.Identified
 			r.days(14, func(day, i int) { c.day(r, d, day, i) })
 			if got := r.entries(d); len(got) > 0 {
@@ -203,7 +203,7 @@ func TestNeverLearned(t *testing.T) {
 		})
 	}
 	// The same without the reason for doubt.
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	r.days(7, func(day, i int) {
 		r.out(d, "c2.example.org", "203.0.113.9:443")
 		r.out(d, "host.example.org", "203.0.113.9:23")
@@ -216,7 +216,7 @@ func TestNeverLearned(t *testing.T) {
 }
 
 // irregular has d call an address without a name n times at random, every 1.8 hours on average.
-func (r *learning) irregular(d *device.Device, n int) {
+func (r *learnFixture) irregular(d *device.Device, n int) {
 	for range n {
 		r.now += int64(r.x.ExpFloat64() * 1.8 * float64(hour))
 		r.out(d, "", "203.0.113.9:8443")
@@ -226,7 +226,7 @@ func (r *learning) irregular(d *device.Device, n int) {
 // TestRolesLearn has devices of each role that has a template do what the template does not forbid: it is learned.
 func TestRolesLearn(t *testing.T) {
 	for _, x := range roleTemplates {
-		r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+		r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 		d.Role, d.Level = x.role, device.Identified
 		r.days(8, func(int, int) { r.out(d, "cloud.example.net", "198.51.100.7:443") })
 		r.want(t, d, Review, cloud)
@@ -243,7 +243,7 @@ func TestNamesOfOneDomain(t *testing.T) {
 		{[]string{"a.github.io", "b.github.io", "c.github.io"}, []string{"out tcp 443 tls to a.github.io", "out tcp 443 tls to b.github.io", "out tcp 443 tls to c.github.io"}},
 		{[]string{"198.51.100.7", "printer", "evil\n.example.com", "ok.example.com"}, []string{"out tcp 443 tls to ok.example.com"}}, // no names, and a regular call
 	} {
-		r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+		r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 		r.days(3, func(day, i int) {
 			for _, n := range c.names {
 				r.out(d, n, "198.51.100.7:443")
@@ -256,7 +256,7 @@ func TestNamesOfOneDomain(t *testing.T) {
 func TestTooVaried(t *testing.T) {
 	cfg := DefaultLearnConfig()
 	cfg.MaxEntries, cfg.MaxTotal, cfg.MaxDevices = 50, 120, 4
-	r := newLearning(cfg)
+	r := newLearnFixture(cfg)
 	for n := range byte(6) {
 		for i := range 45 {
 			r.out(testDevice(n), fmt.Sprintf("h%d.d%d.example", i, i), "198.51.100.7:443")
@@ -285,7 +285,7 @@ func TestTooVaried(t *testing.T) {
 
 // TestLongSessions counts a session that never ends on each of its days.
 func TestLongSessions(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	v := r.view(d, session.Out, "198.51.100.7:443", 9*day)
 	x := r.book.ContactOf(session.Out, v, "tls", "cloud.example.net", nil)
 	r.l.Use(d, &x, v, false)
@@ -300,7 +300,7 @@ func TestLongSessions(t *testing.T) {
 func TestRestoredContractsContinue(t *testing.T) {
 	for seed := range uint64(30) {
 		x := rand.New(rand.NewPCG(seed, 1))
-		r := newLearning(DefaultLearnConfig())
+		r := newLearnFixture(DefaultLearnConfig())
 		parts, disk := r.l.Parts(), snapshottest.Disk{}
 		for range 400 {
 			r.random(x)
@@ -309,7 +309,7 @@ func TestRestoredContractsContinue(t *testing.T) {
 			}
 		}
 		disk.Drain(t, parts, 3)
-		again := newLearning(DefaultLearnConfig())
+		again := newLearnFixture(DefaultLearnConfig())
 		disk.Restore(t, again.l.Parts())
 		again.now = r.now
 		y, z := rand.New(rand.NewPCG(seed, 2)), rand.New(rand.NewPCG(seed, 2))
@@ -323,7 +323,7 @@ func TestRestoredContractsContinue(t *testing.T) {
 	}
 }
 
-func (r *learning) random(x *rand.Rand) {
+func (r *learnFixture) random(x *rand.Rand) {
 	d := testDevice(byte(x.IntN(4)))
 	switch x.IntN(12) {
 	case 0:
@@ -374,7 +374,7 @@ func TestContractsAreSavedWhole(t *testing.T) {
 }
 
 func FuzzRestore(f *testing.F) {
-	r := newLearning(DefaultLearnConfig())
+	r := newLearnFixture(DefaultLearnConfig())
 	parts, disk := r.l.Parts(), snapshottest.Disk{}
 	r.days(9, func(day, i int) {
 		r.out(testDevice(1), "cloud.example.net", "198.51.100.7:443")
@@ -383,7 +383,7 @@ func FuzzRestore(f *testing.F) {
 	disk.Drain(f, parts, 5)
 	var l *Learner
 	snapshottest.Fuzz(f, func() []snapshot.Part { l = NewLearner(DefaultLearnConfig()); return l.Parts() }, disk, func(t *testing.T) {
-		again := &learning{l: l, book: r.book, now: r.now}
+		again := &learnFixture{l: l, book: r.book, now: r.now}
 		again.days(3, func(day, i int) { again.out(testDevice(1), "cloud.example.net", "198.51.100.7:443") })
 		_ = l.text()
 	})

@@ -132,7 +132,7 @@ func TestBadMUDFiles(t *testing.T) {
 
 // TestViolationNamesTheACE checks sessions by an imported file: what it allows is allowed in every state, and what it does not allow has the nearest ACE.
 func TestViolationNamesTheACE(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	f, err := ParseMUD(lightbulb(t))
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestViolationNamesTheACE(t *testing.T) {
 
 // TestPeersOfMUD checks classes: they go by the MUD URL of the other end, which is a device.
 func TestPeersOfMUD(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	lamp := &device.Device{ID: 9, Key: "lamp", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}, MUDURL: "https://V.example/lamp"}
 	for _, c := range []struct {
 		entry, far string
@@ -214,7 +214,7 @@ func TestPeersOfMUD(t *testing.T) {
 
 // TestExportMUD exports a contract, and reads the file again: it allows the same.
 func TestExportMUD(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	if err := r.l.ImportMUD(d.Key, nil, r.now); err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestExportMUD(t *testing.T) {
 // TestExportOfTheExample imports the example of the RFC and exports it: one ACE for each direction of packets and version of IP, of which that for IPv6 is
 // that of the example but for the names.
 func TestExportOfTheExample(t *testing.T) {
-	r, d := newLearning(DefaultLearnConfig()), testDevice(1)
+	r, d := newLearnFixture(DefaultLearnConfig()), testDevice(1)
 	was, err := ParseMUD(lightbulb(t))
 	if err != nil {
 		t.Fatal(err)

@@ -237,7 +237,7 @@ func (x *custom) key(e *Event, dir session.Dir) customKey {
 	return k
 }
 
-// complete completes a finding.
+// complete adds the texts and entities to a finding.
 func (x *custom) complete(f *Finding, e *Event, c *Context, env *customEnv, m *customMatches, k customKey, dir session.Dir) {
 	switch {
 	case !x.r.PerPair:

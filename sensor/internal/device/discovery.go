@@ -31,8 +31,8 @@ func (r *Registry) discovered(f *dissect.DeviceInfo, d *Device, now int64) {
 	}
 }
 
-// selfDescription weighs what a device says about itself in an answer over a connection, which no other host can give in its name.
-func (r *Registry) selfDescription(f *dissect.DeviceInfo, d *Device, now int64) {
+// describedItself weighs what a device says about itself in an answer over a connection, which no other host can give in its name.
+func (r *Registry) describedItself(f *dissect.DeviceInfo, d *Device, now int64) {
 	if d != nil {
 		r.described(f, evidence.Answer, d, now)
 	}

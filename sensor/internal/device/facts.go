@@ -81,7 +81,7 @@ func (r *Registry) fact(v *session.View, f dissect.Fact, dir session.Dir, initia
 			if f.Protocol != "ntlm" { // of NTLM both sides say who they are
 				speaker = responder
 			}
-			r.selfDescription(f, speaker, now)
+			r.describedItself(f, speaker, now)
 		} else {
 			r.discovered(f, speaker, now)
 		}

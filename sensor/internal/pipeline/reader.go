@@ -271,7 +271,7 @@ const (
 	aheadSlack   = 3600e9
 )
 
-// earliest is the first time of the clock: a sensor or a capture without a clock starts at the epoch, but zero is no time elsewhere.
+// earliest is the first time of the clock. A device whose clock was not set starts at the epoch, and elsewhere a time of 0 means that there is none.
 const earliest = 1e9
 
 // advance advances the clock and records a tick where a new second begins. If time jumps back, the clock waits until time has caught up.
