@@ -7,7 +7,6 @@ import (
 
 	"stillwatch/sensor/internal/dissect"
 	"stillwatch/sensor/internal/dissect/match"
-	"stillwatch/sensor/internal/dissect/parse"
 	"stillwatch/sensor/internal/dissect/protocol"
 )
 
@@ -60,12 +59,9 @@ func LooksShell(head []byte, final bool, _ dissect.Ports) match.Verdict {
 // shellAnswer recognizes a prompt with the name of a user and a host, such as "root@cam:/# ", and the answer to id(1): "uid=0(root) gid=0(root)".
 func shellAnswer(lead []byte) match.Verdict {
 	line := lead[:min(len(lead), maxShellHead)]
-	end := bytes.IndexAny(line, "\r\n")
+	end := bytes.IndexFunc(line, func(r rune) bool { return r < 0x20 || r > 0x7e }) // what follows must not matter: it may come later
 	if end >= 0 {
 		line = line[:end]
-	}
-	if !parse.IsPlain(line) {
-		return match.No
 	}
 	v := shellPrompt(line)
 	if bytes.HasPrefix(line, []byte("uid=")) {

@@ -23,6 +23,7 @@ func TestShells(t *testing.T) {
 		{[]dissecttest.Turn{dissecttest.Client("/bin/sh: can't access tty; job control turned off\n/ # ")}, "shell"},
 		{[]dissecttest.Turn{dissecttest.Client("bash: cannot set terminal process group (711): Inappropriate ioctl\n")}, "shell"},
 		{[]dissecttest.Turn{dissecttest.Client("root@cam-3:/tmp# ")}, "shell"},
+		{[]dissecttest.Turn{dissecttest.Client("root@cam-3:/tmp# \x1b[6n")}, "shell"},      // ash asks for the position of the cursor
 		{[]dissecttest.Turn{dissecttest.Server("uid=1000(ops) gid=1000(ops)\n")}, "shell"}, // a shell that listens
 		{[]dissecttest.Turn{dissecttest.Client("uid=7&name=x\r\n")}, ""},
 		{[]dissecttest.Turn{dissecttest.Client("root@example.com wrote: hello\r\n")}, ""},
