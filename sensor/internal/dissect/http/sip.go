@@ -24,7 +24,7 @@ var _ = Protocols.Add(protocol.Protocol{
 		{From: protocol.Server, Order: 120, Looks: LooksSIPResponse, New: NewSIP},
 	},
 	Datagrams: []protocol.Datagram{
-		{Order: 290, First: "\r\rAZhh", Looks: LooksSIPDatagram, New: NewSIPDatagrams},
+		{Order: 290, First: "\n\n\r\rAZhh", Looks: LooksSIPDatagram, New: NewSIPDatagrams},
 	},
 })
 

@@ -81,9 +81,9 @@ func (d *Datagram) Takes(c byte) bool {
 	return d.First == ""
 }
 
-// Fits reports whether a datagram between ports is of this protocol.
+// Fits reports whether a datagram between ports is of this protocol. An empty one is of none.
 func (d *Datagram) Fits(data []byte, ports dissect.Ports) bool {
-	return (len(d.Ports) == 0 || ports.Has(d.Ports...)) && d.Looks(data, ports)
+	return len(data) > 0 && (len(d.Ports) == 0 || ports.Has(d.Ports...)) && d.Looks(data, ports)
 }
 
 // List has the protocols of one family.
